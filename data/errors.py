@@ -1,0 +1,81 @@
+"""The mistakes a user can make, one class each, raised with words only.
+
+    TelltaleError
+    ├── InvalidDomain        a configs/*.yaml file is wrong
+    ├── InvalidParameter     a request parameter is wrong
+    ├── UnknownName          no such domain, label, version, clip or receipt
+    ├── Conflict             the request contradicts the current state
+    ├── Unauthorized         no key, or a key nobody knows
+    ├── Forbidden            a key whose role does not allow this
+    ├── ClipError
+    │   ├── ClipTooLarge     more bytes, seconds, channels or hertz than allowed
+    │   ├── UnsupportedClip  not a recording (or image) at all
+    │   └── UndecodableClip  the right kind of file, but empty, cut off or damaged
+    ├── BundleError          a model folder that must not be served
+    ├── TooManyRequests      the caller goes faster than its share
+    ├── DeadlineExceeded     the answer would come too late
+    └── NotReady             the part that should answer is not up
+
+Lower layers raise them; `serve_app/errors.py` alone turns them into HTTP statuses.
+A message says what was wrong, the value seen, and what would be right.
+"""
+
+
+class TelltaleError(Exception):
+    """Base of every error whose message may be shown to the person who caused it."""
+
+
+class InvalidDomain(TelltaleError):
+    pass
+
+
+class InvalidParameter(TelltaleError):
+    pass
+
+
+class UnknownName(TelltaleError):
+    pass
+
+
+class Conflict(TelltaleError):
+    pass
+
+
+class Unauthorized(TelltaleError):
+    pass
+
+
+class Forbidden(TelltaleError):
+    pass
+
+
+class ClipError(TelltaleError):
+    pass
+
+
+class ClipTooLarge(ClipError):
+    pass
+
+
+class UnsupportedClip(ClipError):
+    pass
+
+
+class UndecodableClip(ClipError):
+    pass
+
+
+class BundleError(TelltaleError):
+    pass
+
+
+class TooManyRequests(TelltaleError):
+    pass
+
+
+class DeadlineExceeded(TelltaleError):
+    pass
+
+
+class NotReady(TelltaleError):
+    pass
