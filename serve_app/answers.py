@@ -1,0 +1,201 @@
+"""What the service answers, as a caller reads it: one frozen model for each body.
+
+Only the keys a caller uses are named; keys the service adds later are ignored, so that an
+old page or script keeps working against a newer service.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Mode = Literal["teach", "full"]
+State = Literal["accepted", "quarantined", "rejected"]
+RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+
+
+class Limits(Answer):
+    max_bytes: int
+    max_duration_s: float
+
+
+class DomainInfo(Answer):
+    name: str
+    title: str
+    description: str
+    disclaimer: str = ""
+    labels: tuple[str, ...]
+    limits: Limits
+    sample_rate_hz: int
+    window_s: float
+
+
+class ModelRef(Answer):
+    version: str
+    digest: str
+
+
+class ClipInfo(Answer):
+    duration_s: float
+    sample_rate_hz: int
+    container: str
+    windows: int
+
+
+class Evidence(Answer):
+    """`scores[t][c]` is the probability of `labels[c]` in the frame that begins at `start_s[t]`."""
+
+    labels: tuple[str, ...]
+    start_s: tuple[float, ...]
+    step_s: float
+    scores: tuple[tuple[float, ...], ...]
+
+
+class Prediction(Answer):
+    request_id: str
+    domain: str
+    label: str
+    confidence: float
+    unknown: bool
+    probabilities: dict[str, float]
+    model: ModelRef
+    clip: ClipInfo
+    evidence: Evidence | None = None
+    timings_ms: dict[str, float]
+    disclaimer: str = ""
+
+
+class Receipt(Answer):
+    receipt: str
+    state: State
+    reason: str = ""
+    domain: str
+    clip: str
+    label: str
+    predicted: str
+    confidence: float
+    version: str | None = None
+
+
+class Seen(Answer):
+    """What one version says about the clip of a correction."""
+
+    label: str
+    confidence: float
+    version: str | None = None
+
+
+class LifeLine(Answer):
+    receipt: str
+    state: State
+    reason: str = ""
+    domain: str
+    clip: str
+    label: str
+    created: datetime
+    before: Seen
+    snapshot: str | None = None
+    version: str | None = None
+    after: Seen | None = None
+
+
+class RunResult(Answer):
+    version: str | None = None
+    digest: str | None = None
+    promoted: bool = False
+    reasons: tuple[str, ...] = ()
+    champion: dict[str, float | None] | None = None
+    challenger: dict[str, float | None] | None = None
+    seconds: dict[str, float] = {}
+
+
+class Run(Answer):
+    id: str
+    domain: str
+    mode: Mode
+    state: RunState
+    reason: str = ""
+    who: str = ""
+    created: datetime
+    finished: datetime | None = None
+    result: RunResult | None = None
+
+
+class RunEvent(Answer):
+    """One line of a run's progress; `detail` depends on `kind` (queued, step, epoch, ...)."""
+
+    id: int
+    at: datetime
+    kind: str
+    detail: dict[str, Any] = {}
+
+
+class ModelVersion(Answer):
+    version: str
+    digest: str
+    aliases: tuple[str, ...] = ()
+    created: datetime
+    mode: str
+    parent: str | None = None
+    snapshot: str | None = None
+    metrics: dict[str, float | None] = {}
+    verdict: str
+    reasons: tuple[str, ...] = ()
+
+
+class Move(Answer):
+    """A change of champion, once the replicas have been told."""
+
+    domain: str
+    version: str
+    digest: str
+    replicas: int
+    agree: bool
+    seconds: float
+
+
+class Champion(Answer):
+    version: str
+    digest: str
+    created: datetime | None = None
+
+
+class ReplicaInfo(Answer):
+    replica: str
+    version: str | None = None
+    digest: str | None = None
+    load_error: str | None = None
+    pid: int
+    swaps: int = 0
+    last_swap_s: float | None = None
+
+
+class DomainStatus(Answer):
+    title: str
+    champion: Champion | None = None
+    replicas: tuple[ReplicaInfo, ...] = ()
+    agree: bool
+    clips: dict[str, int] = {}
+    running: tuple[Run, ...] = ()
+
+
+class Status(Answer):
+    domains: dict[str, DomainStatus]
+    curator: str
+    uptime_s: float
+
+
+class Domains(Answer):
+    domains: tuple[DomainInfo, ...]
+
+
+class Runs(Answer):
+    runs: tuple[Run, ...]
+
+
+class Versions(Answer):
+    versions: tuple[ModelVersion, ...]

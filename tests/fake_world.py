@@ -1,0 +1,220 @@
+"""What the fake service knows: corrections, runs that go on in a thread, versions, a champion.
+
+It hears pitch instead of faults: each label owns an octave or so.
+"""
+
+import hashlib
+import io
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import soundfile
+
+LABELS = {
+    "faults": ["electrical", "fluid", "mechanical", "normal"],
+    "keywords": ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"],
+}
+TITLES = {"faults": "Machine faults", "keywords": "Spoken digits"}
+DESCRIPTIONS = {
+    "faults": "Which kind of trouble does a machine's sound point to?",
+    "keywords": "Which digit was spoken?",
+}
+STEPS = {
+    "teach": ["collect clips", "embed corrections", "fit the head", "sit the exam", "promote"],
+    "full": ["collect clips", "start workers", "train", "sit the exam", "promote"],
+}
+
+
+class Problem(Exception):
+    def __init__(self, status: int, title: str, detail: str) -> None:
+        self.status, self.title, self.detail = status, title, detail
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+@dataclass
+class World:
+    step_s: float
+    hiccups: int = 0
+    drop_after: int = 0  # events after which an event stream breaks off, once
+    feedback: dict[str, dict[str, Any]] = field(default_factory=dict)
+    runs: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {d: [] for d in LABELS})
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    versions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for domain in LABELS:
+            shipped = version_row("1", "full", "shipped", 0.871)
+            self.versions[domain] = [{**shipped, "aliases": ["champion"]}]
+
+    def champion(self, domain: str) -> dict[str, Any]:
+        return next(v for v in self.versions[domain] if "champion" in v["aliases"])
+
+    def crown(self, domain: str, number: str) -> dict[str, Any]:
+        champion = self.champion(domain)
+        for row in self.versions[domain]:
+            row["aliases"] = []
+        champion["aliases"] = ["previous"]
+        crowned = next(v for v in self.versions[domain] if v["version"] == number)
+        crowned["aliases"] = ["champion"]
+        return crowned
+
+    def say(self, run: dict[str, Any], kind: str, **detail: Any) -> None:
+        lines = self.events[run["id"]]
+        lines.append({"id": len(lines) + 1, "at": now(), "kind": kind, "detail": detail})
+
+
+def version_row(number: str, mode: str, verdict: str, macro_f1: float) -> dict[str, Any]:
+    return {
+        "version": number,
+        "digest": hashlib.sha256(number.encode()).hexdigest(),
+        "aliases": [],
+        "created": now(),
+        "mode": mode,
+        "parent": None,
+        "snapshot": None,
+        "metrics": {"macro_f1": macro_f1, "accuracy": macro_f1 + 0.01},
+        "verdict": verdict,
+        "reasons": [],
+    }
+
+
+def hear(domain: str, raw: bytes) -> dict[str, Any]:
+    """Probabilities from the strongest frequency: each label owns an octave or so."""
+    try:
+        samples, rate = soundfile.read(io.BytesIO(raw), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError:
+        raise Problem(
+            415,
+            "Unsupported clip",
+            "this is not a recording: it begins with none of the known signs",
+        ) from None
+    mono = samples.mean(axis=1)
+    spectrum = np.abs(np.fft.rfft(mono))
+    pitch_hz = float(spectrum.argmax()) * rate / max(len(mono), 1)
+    labels = LABELS[domain]
+    centre = np.log2(max(pitch_hz, 60) / 60)
+    logits = -np.abs(np.arange(len(labels)) * 1.8 - centre) * 1.6
+    probabilities = np.exp(logits) / np.exp(logits).sum()
+    return {
+        "probabilities": probabilities,
+        "label": labels[int(probabilities.argmax())],
+        "confidence": float(probabilities.max()),
+        "unknown": bool(np.abs(mono).max() < 0.01),
+        "duration_s": len(mono) / rate,
+        "rate": rate,
+    }
+
+
+def evidence(domain: str, heard: dict[str, Any]) -> dict[str, Any]:
+    step_s = 0.08
+    starts = np.arange(0, heard["duration_s"], step_s)
+    swing = (0.5 + 0.5 * np.sin(starts * 2.2))[:, None]
+    scores = swing * heard["probabilities"] + (1 - swing) / len(LABELS[domain])
+    return {
+        "labels": LABELS[domain],
+        "start_s": starts.tolist(),
+        "step_s": step_s,
+        "scores": scores.tolist(),
+    }
+
+
+def train(world: World, run: dict[str, Any]) -> None:
+    """Goes through the motions: steps, epochs for a full retrain, a verdict. A reason with
+    "worse" in it makes a challenger that the gate refuses."""
+    domain, steps = run["domain"], STEPS[run["mode"]]
+    world.say(run, "queued")
+    time.sleep(world.step_s)
+    run["state"] = "running"
+    world.say(run, "started")
+    for number, step in enumerate(steps):
+        if run["state"] == "cancelled":
+            world.say(run, "finished", state="cancelled", result=None)
+            return
+        world.say(
+            run, "step", step=step, message=f"{step}: {12 * number + 5} clips", fraction=number / 5
+        )
+        time.sleep(world.step_s)
+        if step == "train":
+            for epoch in range(1, 13):
+                world.say(
+                    run,
+                    "epoch",
+                    epoch=epoch,
+                    of=12,
+                    train_loss=1.4 * 0.8**epoch,
+                    validation_loss=1.5 * 0.85**epoch + 0.1,
+                    validation_macro_f1=1 - 0.7 * 0.8**epoch,
+                )
+                time.sleep(world.step_s / 4)
+    conclude(world, domain, run)
+
+
+def conclude(world: World, domain: str, run: dict[str, Any]) -> None:
+    worse = "worse" in run["reason"]
+    before = world.champion(domain)["metrics"]["macro_f1"]
+    macro_f1 = before - 0.05 if worse else before + 0.02
+    reasons = (
+        [f"macro-F1 fell from {before:.3f} to {macro_f1:.3f}; at most 0.020 is allowed"]
+        if worse
+        else [f"macro-F1 rose from {before:.3f} to {macro_f1:.3f} on the same 108 exam clips"]
+    )
+    number = str(len(world.versions[domain]) + 1)
+    row = version_row(number, run["mode"], "refused" if worse else "promoted", macro_f1)
+    world.versions[domain].insert(0, {**row, "reasons": reasons})
+    if not worse:
+        world.crown(domain, number)
+    learn(world, domain, number)
+    result = {
+        "version": number,
+        "digest": row["digest"],
+        "promoted": not worse,
+        "reasons": reasons,
+        "champion": {"macro_f1": before},
+        "challenger": row["metrics"],
+        "seconds": dict.fromkeys(STEPS[run["mode"]], world.step_s),
+    }
+    run.update(state="succeeded", result=result, finished=now())
+    world.say(run, "verdict", promoted=not worse, reasons=reasons)
+    world.say(run, "finished", state="succeeded", result=result)
+
+
+def learn(world: World, domain: str, version: str) -> None:
+    for row in world.feedback.values():
+        if row["domain"] == domain and row["state"] == "accepted" and row["version"] is None:
+            after = {"label": row["label"], "confidence": 0.93}
+            row.update(snapshot="5f0c1e22a9", version=version, after=after)
+
+
+def domain_status(world: World, domain: str) -> dict[str, Any]:
+    champion = world.champion(domain)
+    states = [row["state"] for row in world.feedback.values() if row["domain"] == domain]
+    return {
+        "title": TITLES[domain],
+        "champion": {key: champion[key] for key in ("version", "digest", "created", "metrics")},
+        "replicas": [
+            {
+                "replica": f"{domain}#{n}x9f2",
+                "version": champion["version"],
+                "digest": champion["digest"],
+                "load_error": None,
+                "pid": 4100 + n,
+                "swaps": len(world.versions[domain]) - 1,
+                "last_swap_s": 0.21,
+            }
+            for n in range(2)
+        ],
+        "agree": True,
+        "clips": {
+            "accepted": states.count("accepted"),
+            "quarantined": states.count("quarantined"),
+            "rejected": 0,
+            "new": states.count("accepted"),
+        },
+        "running": [run for run in world.runs[domain] if run["state"] in {"queued", "running"}],
+    }
