@@ -1,0 +1,92 @@
+"""How good the answers were: the figures of each task, in plain numpy.
+
+`TASKS` maps a domain's task to the function that measures it, so that nothing else has to
+know which task it is looking at.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+ECE_BINS = 15  # as in Guo et al. 2017, "On calibration of modern neural networks"
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    precision: float
+    recall: float
+    f1: float
+    support: int  # clips whose right label this is
+
+
+@dataclass(frozen=True)
+class Metrics:
+    accuracy: float
+    macro_f1: float
+    per_class: dict[str, ClassFigures]
+    confusion: tuple[tuple[int, ...], ...]  # rows: the right label, columns: the answer
+    ece: float
+
+
+def classification(
+    probabilities: NDArray[np.floating], labels: Counts, names: Sequence[str]
+) -> Metrics:
+    """Figures for probabilities [N, C] against the right label ids [N], N at least 1."""
+    assert len(probabilities) == len(labels) > 0, (len(probabilities), len(labels))
+    counts = confusion(labels, probabilities.argmax(axis=1), len(names))
+    precision, recall, f1 = figures(counts)
+    rows = zip(
+        precision.tolist(), recall.tolist(), f1.tolist(), counts.sum(1).tolist(), strict=True
+    )
+    return Metrics(
+        accuracy=float(np.trace(counts) / counts.sum()),
+        macro_f1=macro_f1(counts),
+        per_class={name: ClassFigures(*row) for name, row in zip(names, rows, strict=True)},
+        confusion=tuple(tuple(row) for row in counts.tolist()),
+        ece=calibration_error(probabilities, labels),
+    )
+
+
+TASKS: dict[str, Callable[[NDArray[np.floating], Counts, Sequence[str]], Metrics]] = {
+    "classify": classification,
+}
+
+
+def confusion(labels: Counts, answers: Counts, classes: int) -> Counts:
+    """Counts [C, C]: row is the right label, column the answer."""
+    cells = np.asarray(labels) * classes + np.asarray(answers)
+    return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+
+
+def figures(counts: Counts) -> tuple[Doubles, Doubles, Doubles]:
+    """Precision, recall and F1, each [C], of a confusion table; 0 where there is no such clip."""
+    right, asked, answered = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
+    return _ratio(right, answered), _ratio(right, asked), _ratio(2 * right, asked + answered)
+
+
+def macro_f1(counts: Counts) -> float:
+    """The mean F1 of the classes that occur, as a label or as an answer.
+
+    A class that nobody asked about and nobody answered says nothing about the model: it is
+    left out rather than counted as 0 (scikit-learn does the same).
+    """
+    occurs = counts.sum(axis=1) + counts.sum(axis=0) > 0
+    return float(figures(counts)[2][occurs].mean())
+
+
+def calibration_error(probabilities: NDArray[np.floating], labels: Counts) -> float:
+    """Expected calibration error: the gap between confidence and accuracy, bin by bin."""
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+    gaps = np.bincount(bins, weights=right - confidence, minlength=ECE_BINS)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def _ratio(part: Counts, whole: Counts) -> Doubles:
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
