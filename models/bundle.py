@@ -1,0 +1,237 @@
+"""A model is a folder: written whole or not at all, and never believed without its digests.
+
+`write_bundle` makes one, `load_bundle` checks one, and the cache keeps those of one machine in
+folders named by digest. The digest of a bundle is that of its card, which names the digest of
+every other file: two bundles with the same digest are the same bytes.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from data.domain import Domain
+from data.errors import BundleError
+from models.card import (
+    BACKBONE,
+    CARD,
+    EXAM,
+    HEAD,
+    MEMORY,
+    Card,
+    card_mistakes,
+    read_card,
+    write_card,
+)
+from models.tensors import Embeddings, Head, Probe, read_exam, read_head, read_memory
+
+ABANDONED_S = 3600  # a writer's folder this old belongs to nobody any more
+
+
+@dataclass(frozen=True)
+class Bundle:
+    path: Path
+    card: Card
+    digest: str
+
+    @property
+    def domain(self) -> Domain:
+        return self.card.domain
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.card.labels
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes; raises BundleError unless they are the ones the card describes."""
+        if name not in self.card.files:
+            raise BundleError(f"this {self.domain.name} bundle has no {name}")
+        raw = _bytes(self.path / name)
+        if (digest := _digest(raw)) != self.card.files[name]:
+            raise BundleError(
+                f"{name} is not the file the card describes: its {len(raw)} bytes have digest "
+                f"{digest[:12]}, right is {self.card.files[name][:12]}; it was cut short or changed"
+            )
+        return raw
+
+    def backbone(self) -> bytes:
+        return self.read(BACKBONE)
+
+    def head(self) -> Head:
+        return read_head(self.read(HEAD))
+
+    def memory(self) -> Embeddings:
+        return read_memory(self.read(MEMORY))
+
+    def exam(self) -> Embeddings:
+        return read_exam(self.read(EXAM))[0]
+
+    def probe(self) -> Probe:
+        return read_exam(self.read(EXAM))[1]
+
+
+def load_bundle(path: Path) -> Bundle:
+    """Verifies every digest, shape and label; raises BundleError in words, never with a path."""
+    raw = _bytes(path / CARD)
+    bundle = Bundle(path, read_card(raw), _digest(raw))
+    for name in bundle.card.files:
+        bundle.read(name)
+    _check_shapes(bundle)
+    return bundle
+
+
+def write_bundle(
+    folder: Path, *, card_fields: Mapping[str, object], files: Mapping[str, bytes | Path]
+) -> Bundle:
+    """Writes and verifies a bundle; `card_fields` is the card without `format` and `files`.
+
+    What was in `folder` before is replaced.
+    """
+    with _staging(folder) as temporary:
+        digests = {}
+        for name, content in sorted(files.items()):
+            raw = content if isinstance(content, bytes) else content.read_bytes()
+            (temporary / name).write_bytes(raw)
+            digests[name] = _digest(raw)
+        try:
+            card = Card.model_validate({**card_fields, "files": digests})
+        except ValidationError as error:
+            raise BundleError(f"{CARD} would be wrong: {card_mistakes(error)}") from error
+        (temporary / CARD).write_bytes(write_card(card))
+        bundle = load_bundle(temporary)
+        _replace(temporary, folder)
+    return Bundle(folder, bundle.card, bundle.digest)
+
+
+def file_bytes(bundle: Bundle) -> dict[str, bytes]:
+    """The whole bundle in memory, to send it to another machine."""
+    return {CARD: _bytes(bundle.path / CARD)} | {
+        name: bundle.read(name) for name in bundle.card.files
+    }
+
+
+def cached(cache_root: Path, digest: str) -> Path | None:
+    """The folder of a bundle on this machine, if it is here and sound.
+
+    Cheap enough to be asked every second: a folder is read again only after it has changed.
+    """
+    folder = _place(cache_root, digest)
+    try:
+        marks = tuple((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in os.scandir(folder))
+    except OSError:
+        return None
+    return folder if _is_sound(folder, digest, tuple(sorted(marks))) else None
+
+
+def keep(cache_root: Path, source: Path | Mapping[str, bytes]) -> Path:
+    """Puts a bundle (its folder or its files) into the cache, verified; the same one twice is
+    no work."""
+    files = file_bytes(load_bundle(source)) if isinstance(source, Path) else source
+    if CARD not in files:
+        raise BundleError(f"{CARD} is missing")
+    digest = _digest(files[CARD])
+    folder = _place(cache_root, digest)
+    if cached(cache_root, digest) is not None:
+        return folder
+    wanted = {CARD, *read_card(files[CARD]).files}
+    with _staging(folder) as temporary:
+        for name in wanted & set(files):
+            (temporary / name).write_bytes(files[name])
+        load_bundle(temporary)
+        try:
+            temporary.rename(folder)
+        except OSError:  # there already: by somebody faster with the same bytes, or damaged
+            if cached(cache_root, digest) is None:
+                _replace(temporary, folder)
+    return folder
+
+
+@lru_cache(maxsize=256)
+def _is_sound(folder: Path, digest: str, marks: tuple[tuple[str, int, int], ...]) -> bool:
+    """`marks` (name, size, time of change of each file) is there to make a changed folder new."""
+    try:
+        return load_bundle(folder).digest == digest
+    except BundleError:
+        return False
+
+
+def _place(cache_root: Path, digest: str) -> Path:
+    # The digest may come from a registry that other people can write to.
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise BundleError(f"{digest!r} is not the digest of a bundle (64 hexadecimal digits)")
+    return cache_root / digest
+
+
+def _check_shapes(bundle: Bundle) -> None:
+    domain, classes = bundle.domain, len(bundle.labels)
+    size = domain.network.embedding
+    head = bundle.head()
+    _expect(f"{HEAD}: weight", head.weight.shape, (classes, size))
+    _expect(f"{HEAD}: bias", head.bias.shape, (classes,))
+    probe = bundle.probe()
+    window = (1, domain.features.n_mels, domain.frames)
+    _expect(f"{EXAM}: probe_features", probe.features.shape, window)
+    _expect(f"{EXAM}: probe_embedding", probe.embedding.shape, (size,))
+    _check_rows(MEMORY, bundle.memory(), classes, size)
+    exam = bundle.exam()
+    _expect(f"{EXAM}: embeddings", exam.values.shape, (bundle.card.split.exam, size))
+    _check_rows(EXAM, exam, classes, size)
+
+
+def _check_rows(name: str, kept: Embeddings, classes: int, size: int) -> None:
+    _expect(f"{name}: embeddings", kept.values.shape, (len(kept.labels), size))
+    if len(kept.labels) and not 0 <= kept.labels.min() <= kept.labels.max() < classes:
+        raise BundleError(
+            f"{name}: label ids run from {kept.labels.min()} to {kept.labels.max()}, "
+            f"right are 0 to {classes - 1}"
+        )
+
+
+def _expect(what: str, seen: tuple[int, ...], right: tuple[int, ...]) -> None:
+    if seen != right:
+        raise BundleError(f"{what} has shape {seen}, right is {right}")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path.name} is missing or cannot be read") from error
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` to write in, gone afterwards unless it was renamed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(".writing-*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(left, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+    temporary.chmod(0o755)  # mkdtemp's own 0700 would shut out a server of another user
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace(new: Path, folder: Path) -> None:
+    """A folder cannot be renamed onto a filled one: the old one steps aside first."""
+    aside = new.with_name(f"{new.name}-old")
+    with suppress(FileNotFoundError):
+        folder.rename(aside)
+    new.rename(folder)
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,123 @@
+"""The card of a bundle: what the model is, what it learnt from and how well it did.
+
+It is the bundle's only text file and names the digest of every other one, so the digest of
+the card stands for the whole content. A card holds the domain as it was when the model was
+trained: a bundle can be served from its own folder alone.
+"""
+
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from data.domain import Domain
+from data.errors import BundleError
+from models.tasks import Metrics
+
+FORMAT: Literal[1] = 1
+CARD = "card.json"
+BACKBONE = "backbone.onnx"
+HEAD = "head.safetensors"
+WEIGHTS = "weights.safetensors"
+MEMORY = "memory.safetensors"
+EXAM = "exam.safetensors"
+
+REQUIRED = (BACKBONE, HEAD, MEMORY, EXAM)
+OPTIONAL = (WEIGHTS,)  # only to go on training, or to serve on a GPU
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Facts(BaseModel):
+    """Open for more: what is worth noting differs between networks and ways of training."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+
+class NetworkFacts(Facts):
+    kind: str
+    parameters: int = Field(ge=0)
+
+
+class TrainingFacts(Facts):
+    seconds: float = Field(ge=0)
+    epochs: int = Field(ge=0)
+    workers: int = Field(ge=1)
+
+
+class Split(Part):
+    train: int = Field(ge=0)
+    validation: int = Field(ge=0)
+    exam: int = Field(ge=1)
+
+
+class Figures(Part):
+    exam: Metrics
+
+
+class Card(Part):
+    format: Literal[1] = FORMAT
+    domain: Domain
+    labels: tuple[str, ...]
+    network: NetworkFacts
+    temperature: float = Field(gt=0)
+    unknown_threshold: float = Field(ge=0, le=1)
+    metrics: Figures
+    split: Split
+    snapshot: str
+    parent: Digest | None
+    mode: Literal["full", "teach"]
+    licence: str
+    code_version: str
+    created: AwareDatetime
+    training: TrainingFacts
+    files: dict[str, Digest]
+
+    @model_validator(mode="after")
+    def parts_fit_together(self) -> Self:
+        if self.labels != self.domain.labels:
+            raise ValueError(
+                f"labels are {list(self.labels)}, its domain has {list(self.domain.labels)}"
+            )
+        exam, classes = self.metrics.exam, len(self.labels)
+        if set(exam.per_class) != set(self.labels):
+            raise ValueError(f"metrics are for {sorted(exam.per_class)}, not for the labels")
+        if [len(row) for row in exam.confusion] != [classes] * classes:
+            raise ValueError(f"the confusion table is not {classes} by {classes}")
+        if missing := [name for name in REQUIRED if name not in self.files]:
+            raise ValueError(f"files does not list {', '.join(missing)}")
+        # A closed list also keeps a foreign card from naming a file outside its folder.
+        if foreign := sorted(set(self.files) - {*REQUIRED, *OPTIONAL}):
+            raise ValueError(f"files lists {', '.join(foreign)}, which no bundle has")
+        return self
+
+
+def write_card(card: Card) -> bytes:
+    return card.model_dump_json(indent=2).encode() + b"\n"
+
+
+def read_card(raw: bytes) -> Card:
+    """Raises BundleError in words."""
+    try:
+        facts = json.loads(raw)
+    except ValueError as error:
+        raise BundleError(f"{CARD} is not valid JSON; it was cut short or damaged") from error
+    seen = facts.get("format") if isinstance(facts, dict) else None
+    if seen != FORMAT:
+        raise BundleError(f"{CARD} has format {seen!r}; this version understands format {FORMAT}")
+    try:
+        return Card.model_validate_json(raw)
+    except ValidationError as error:
+        raise BundleError(f"{CARD} is wrong: {card_mistakes(error)}") from error
+
+
+def card_mistakes(error: ValidationError) -> str:
+    lines = [
+        f"{'.'.join(map(str, item['loc']))} {item['msg'].removeprefix('Value error, ')}".strip()
+        for item in error.errors()
+    ]
+    return "; ".join(lines)

@@ -1,0 +1,141 @@
+"""The arrays of a bundle and the bytes they are kept as: safetensors, never pickle."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from data.errors import BundleError
+from models.card import EXAM, HEAD, MEMORY
+
+Floats = NDArray[np.float32]
+
+ID_BYTES = 32  # a sha256
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last linear layer: weight [C, D] and bias [C], float32."""
+
+    weight: Floats
+    bias: Floats
+
+    def logits(self, embeddings: Floats) -> Floats:
+        """[..., D] -> [..., C]"""
+        return embeddings @ self.weight.T + self.bias
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """values [N, D] float32 (kept as float16), label ids [N] and the sha256 of each clip."""
+
+    values: Floats
+    labels: NDArray[np.int64]
+    clip_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One window's features [1, mels, frames] and the embedding [D] they must give."""
+
+    features: Floats
+    embedding: Floats
+
+
+def head_bytes(head: Head) -> bytes:
+    return _save({"weight": head.weight, "bias": head.bias})
+
+
+def memory_bytes(memory: Embeddings) -> bytes:
+    return _save(_rows(memory))
+
+
+def exam_bytes(exam: Embeddings, probe: Probe) -> bytes:
+    return _save(
+        {**_rows(exam), "probe_features": probe.features, "probe_embedding": probe.embedding}
+    )
+
+
+def as_stored(values: Floats) -> Floats:
+    """Embeddings after the way through a file: figures are to be taken from these."""
+    return values.astype(np.float16).astype(np.float32)
+
+
+def read_head(raw: bytes) -> Head:
+    tensors = _load(raw, HEAD, {"weight": np.float32, "bias": np.float32})
+    return Head(tensors["weight"], tensors["bias"])
+
+
+def read_memory(raw: bytes) -> Embeddings:
+    return _embeddings(_load(raw, MEMORY, ROWS), MEMORY)
+
+
+def read_exam(raw: bytes) -> tuple[Embeddings, Probe]:
+    probe = {"probe_features": np.float32, "probe_embedding": np.float32}
+    tensors = _load(raw, EXAM, {**ROWS, **probe})
+    return (
+        _embeddings(tensors, EXAM),
+        Probe(tensors["probe_features"], tensors["probe_embedding"]),
+    )
+
+
+ROWS: dict[str, type[np.generic]] = {
+    "embeddings": np.float16,
+    "labels": np.int64,
+    "clip_ids": np.uint8,
+}
+
+
+def _rows(kept: Embeddings) -> dict[str, NDArray[np.generic]]:
+    ids = np.frombuffer(bytes.fromhex("".join(kept.clip_ids)), np.uint8)
+    return {
+        "embeddings": kept.values.astype(np.float16),
+        "labels": kept.labels.astype(np.int64),
+        "clip_ids": ids.reshape(-1, ID_BYTES),
+    }
+
+
+def _embeddings(tensors: Mapping[str, NDArray[Any]], name: str) -> Embeddings:
+    values, labels, ids = (tensors[key] for key in ROWS)
+    if not (values.ndim == 2 and labels.shape == values.shape[:1]) or ids.shape != (
+        len(values),
+        ID_BYTES,
+    ):
+        raise BundleError(
+            f"{name}: embeddings {values.shape}, labels {labels.shape} and clip_ids {ids.shape} "
+            f"do not describe the same clips; right are (N, D), (N,) and (N, {ID_BYTES})"
+        )
+    return Embeddings(
+        values.astype(np.float32),
+        labels.astype(np.int64),
+        tuple(row.tobytes().hex() for row in ids),
+    )
+
+
+def _save(tensors: Mapping[str, NDArray[np.generic]]) -> bytes:
+    # safetensors writes the memory as it lies: a transposed view would come back scrambled.
+    return save({name: np.ascontiguousarray(value) for name, value in tensors.items()})
+
+
+def _load(raw: bytes, name: str, dtypes: Mapping[str, type[np.generic]]) -> dict[str, NDArray[Any]]:
+    try:
+        tensors = load(raw)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{name} is not a safetensors file: {error}") from error
+    if set(tensors) != set(dtypes):
+        raise BundleError(
+            f"{name} holds {', '.join(sorted(tensors)) or 'nothing'}; "
+            f"right are {', '.join(sorted(dtypes))}"
+        )
+    for key, dtype in dtypes.items():
+        if tensors[key].dtype != dtype:
+            raise BundleError(
+                f"{name}: {key} is {tensors[key].dtype}, right is {np.dtype(dtype).name}"
+            )
+        if not np.isfinite(tensors[key]).all():
+            raise BundleError(f"{name}: {key} holds values that are not finite")
+    return tensors
