@@ -1,0 +1,158 @@
+"""A bundle that answers: ONNX Runtime on a CPU, torch on a GPU, behind the same call.
+
+A replica imports this module, so it needs nothing but numpy, ONNX Runtime, safetensors and
+pydantic; torch is imported only by the one who asks for a `TorchModel`. A model never changes
+after it was made: any number of threads may call it, and a swap is one assignment of another.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+
+from data.errors import BundleError
+from models.bundle import Bundle
+from models.calibration import softmax
+from models.card import BACKBONE, WEIGHTS
+from models.tensors import Floats
+
+PROBE_TOLERANCE = 1e-3  # relative; another CPU or ONNX Runtime moves the last digits only
+WINDOWS_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One clip's answer, float32. Evidence is per frame, its windows laid end to end.
+
+    Attention pooling makes a window's logits the weighted mean of its frames' logits, so the
+    frames are read by the same head at the same temperature.
+    """
+
+    logits: Floats  # [C]
+    probabilities: Floats  # [C]
+    embedding: Floats  # [D]
+    evidence: Floats  # [T, C]
+
+
+class Model(ABC):
+    def __init__(self, bundle: Bundle) -> None:
+        self.card = bundle.card
+        self.digest = bundle.digest
+        self.labels = bundle.labels
+        self._head = bundle.head()
+        self._probe = bundle.probe()
+        self._exam = bundle.exam()
+
+    @abstractmethod
+    def embed(self, features: Floats) -> tuple[Floats, Floats]:
+        """features [N, mels, frames] -> embeddings [N, D] and frame embeddings [N, T, D]."""
+
+    def predict(self, batch: Sequence[Floats]) -> list[Scores]:
+        """One pass over all clips, each [windows, mels, frames]; a clip is the mean of its
+        windows."""
+        embeddings, frames = self.embed(batch[0] if len(batch) == 1 else np.concatenate(batch))
+        evidence = softmax(self._head.logits(frames) / np.float32(self.card.temperature))
+        ends = np.cumsum([len(features) for features in batch])
+        return [
+            self._scores(embeddings[end - len(features) : end], evidence[end - len(features) : end])
+            for features, end in zip(batch, ends, strict=True)
+        ]
+
+    def self_test(self) -> None:
+        """Raises BundleError unless the network and the head do what they did when trained."""
+        embeddings, frames = self.embed(self._probe.features)
+        right = self._probe.embedding
+        if embeddings.shape != (1, len(right)) or frames.ndim != 3 or frames.shape[2] != len(right):
+            raise BundleError(
+                f"the network gives embeddings {embeddings.shape} and frames {frames.shape}, "
+                f"right are (1, {len(right)}) and (1, T, {len(right)})"
+            )
+        off = float(np.abs(embeddings[0] - right).max())
+        if not off <= PROBE_TOLERANCE * max(1.0, float(np.abs(right).max())):
+            raise BundleError(f"the network's embedding of the probe clip is off by {off:.3g}")
+        self._sit_exam()
+
+    def _sit_exam(self) -> None:
+        right = self._head.logits(self._exam.values).argmax(axis=1) == self._exam.labels
+        promised = self.card.metrics.exam.accuracy
+        # Embeddings are kept in half precision: a clip in a hundred may lie on the fence.
+        slack = max(1.0, 0.01 * len(right))
+        if abs(right.sum() - promised * len(right)) > slack + 1e-6:
+            raise BundleError(
+                f"the head gets {right.mean():.3f} of the exam right, the card says {promised:.3f}"
+            )
+
+    def _scores(self, embeddings: Floats, evidence: Floats) -> Scores:
+        embedding = embeddings.mean(axis=0)
+        logits = self._head.logits(embedding)
+        probabilities = softmax(logits / np.float32(self.card.temperature))
+        return Scores(logits, probabilities, embedding, evidence.reshape(-1, len(self.labels)))
+
+
+class OnnxModel(Model):
+    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        super().__init__(bundle)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Spinning threads would take the core from the replica next door.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                bundle.backbone(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has a dozen kinds and no common base
+            raise BundleError(f"{BACKBONE} cannot be run: {error}") from error
+        inputs = {node.name for node in self._session.get_inputs()}
+        outputs = {node.name for node in self._session.get_outputs()}
+        if inputs != {"features"} or not {"embedding", "frames"} <= outputs:
+            raise BundleError(
+                f"{BACKBONE} turns {sorted(inputs)} into {sorted(outputs)}, "
+                "right is features into embedding and frames"
+            )
+
+    def embed(self, features: Floats) -> tuple[Floats, Floats]:
+        """In small pieces: a long recording then needs no more memory than a short one, and
+        a larger pass leaves the CPU's cache and is slower per window."""
+        if len(features) <= WINDOWS_AT_ONCE:
+            return self._run(features)
+        pieces = [
+            self._run(features[start : start + WINDOWS_AT_ONCE])
+            for start in range(0, len(features), WINDOWS_AT_ONCE)
+        ]
+        embeddings, frames = zip(*pieces, strict=True)
+        return np.concatenate(embeddings), np.concatenate(frames)
+
+    def _run(self, features: Floats) -> tuple[Floats, Floats]:
+        embeddings, frames = self._session.run(["embedding", "frames"], {"features": features})
+        return embeddings, frames
+
+
+class TorchModel(Model):
+    def __init__(self, bundle: Bundle, device: str = "cuda") -> None:
+        """Raises BundleError without weights, or if they do not fit the network."""
+        import torch
+        from safetensors.torch import load
+
+        from models.cnn import build_network
+
+        super().__init__(bundle)
+        network = build_network(bundle.domain)
+        try:
+            network.load_state_dict(load(bundle.read(WEIGHTS)))
+        except RuntimeError as error:
+            raise BundleError(f"{WEIGHTS} does not fit the network: {error}") from error
+        self._device = torch.device(device)
+        self._network = network.eval().to(self._device)
+
+    def embed(self, features: Floats) -> tuple[Floats, Floats]:
+        import torch
+
+        with torch.inference_mode():
+            embeddings, frames = self._network(torch.from_numpy(features).to(self._device))
+        return embeddings.cpu().numpy(), frames.cpu().numpy()
