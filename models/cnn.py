@@ -1,0 +1,111 @@
+"""The network: depthwise-separable residual blocks and attention over time.
+
+A log-mel spectrogram goes in; one embedding for the clip and one for each stretch of time come
+out. The clip's embedding is a weighted mean of the frames' embeddings, so a linear head gives the
+clip's logits as the same weighted mean of the frames' logits: where the answer comes from can be
+read off without a second pass.
+
+Depthwise-separable convolutions because the network must answer in about a millisecond on one
+core; batch normalisation over the mel bins at the input because it learns the level of every bin
+by itself, and no file of feature statistics has to travel with the model.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from data.domain import Domain, NetworkSpec
+
+
+class DepthwiseBlock(nn.Module):
+    """3 x 3 over space, 1 x 1 over channels, added to its own (pooled and widened) input."""
+
+    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int]) -> None:
+        super().__init__()
+        self.spatial = nn.Conv2d(
+            inputs, inputs, 3, stride=stride, padding=1, groups=inputs, bias=False
+        )
+        self.spatial_norm = nn.BatchNorm2d(inputs)
+        self.mix = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.mix_norm = nn.BatchNorm2d(outputs)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != (1, 1):
+            self.shortcut = nn.AvgPool2d(stride, ceil_mode=True)
+        self.widen: nn.Module = nn.Identity()
+        if inputs != outputs:
+            self.widen = nn.Conv2d(inputs, outputs, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.relu(self.spatial_norm(self.spatial(x)))
+        y = self.mix_norm(self.mix(y))
+        return torch.relu(y + self.widen(self.shortcut(x)))
+
+
+class DepthwiseCNN(nn.Module):
+    """features [batch, mels, frames] -> embedding [batch, D], frames [batch, T, D]."""
+
+    def __init__(self, spec: NetworkSpec, n_mels: int) -> None:
+        super().__init__()
+        first, *rest = spec.channels
+        self.level = nn.BatchNorm1d(n_mels)
+        self.stem = nn.Conv2d(1, first, 3, stride=2, padding=1, bias=False)
+        self.stem_norm = nn.BatchNorm2d(first)
+        blocks: list[nn.Module] = []
+        inputs = first
+        for depth, outputs in enumerate(rest):
+            # Time is halved with frequency three times in all (the stem counts), never more:
+            # frames of about 0.1 s keep the evidence sharp.
+            stride = (2, 2) if depth < 2 else (2, 1)
+            blocks += [DepthwiseBlock(inputs, outputs, stride)]
+            blocks += [DepthwiseBlock(outputs, outputs, (1, 1))]
+            inputs = outputs
+        self.blocks = nn.Sequential(*blocks)
+        self.project = nn.Linear(inputs, spec.embedding)
+        self.dropout = nn.Dropout(spec.dropout)
+        self.attention = nn.Linear(spec.embedding, 1)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.level(features).unsqueeze(1)
+        x = torch.relu(self.stem_norm(self.stem(x)))
+        x = self.blocks(x)
+        # The loudest band says that something is there, the mean says how much of it.
+        x = x.mean(dim=2) + x.amax(dim=2)
+        frames = torch.relu(self.project(self.dropout(x.transpose(1, 2))))
+        weights = torch.softmax(self.attention(frames), dim=1)
+        return (weights * frames).sum(dim=1), frames
+
+
+class Classifier(nn.Module):
+    """Backbone and head as they are trained together; apart from each other in a bundle."""
+
+    def __init__(self, backbone: nn.Module, embedding: int, labels: int, dropout: float) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(embedding, labels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        embedding, _ = self.backbone(features)
+        logits: Tensor = self.head(self.dropout(embedding))
+        return logits
+
+
+def _cnn(domain: Domain) -> nn.Module:
+    return DepthwiseCNN(domain.network, domain.features.n_mels)
+
+
+NETWORKS: dict[str, Callable[[Domain], nn.Module]] = {"cnn": _cnn}
+
+
+def build_network(domain: Domain) -> nn.Module:
+    return NETWORKS[domain.network.kind](domain)
+
+
+def build_classifier(domain: Domain) -> Classifier:
+    spec = domain.network
+    return Classifier(build_network(domain), spec.embedding, len(domain.labels), spec.dropout)
+
+
+def count_parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,93 @@
+"""Torch -> ONNX, checked: the exported network must answer as the trained one does.
+
+Training runs in torch; serving needs only ONNX Runtime, which starts five times faster and takes
+half the memory. The batch is the one free dimension: every clip is cut into equal windows.
+"""
+
+import io
+import warnings
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from data.domain import Domain
+from data.errors import BundleError
+
+Floats = NDArray[np.float32]
+
+PARITY = 1e-4
+OPSET = 17
+
+
+def export_backbone(backbone: nn.Module, domain: Domain) -> bytes:
+    """ONNX: features [N, mels, frames] -> embedding [N, D], frames [N, T, D]."""
+    backbone = backbone.eval().cpu()
+    sample = torch.zeros(2, domain.features.n_mels, domain.frames)
+    model = io.BytesIO()
+    names = ("features", "embedding", "frames")
+    with warnings.catch_warnings():
+        # The exporter based on tracing is announced to go. It needs 1 s where its successor needs
+        # 10, and writes a graph that ONNX Runtime optimises better.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            backbone,
+            (sample,),
+            model,  # type: ignore[arg-type]  # it takes files as well
+            input_names=names[:1],
+            output_names=names[1:],
+            dynamic_axes={name: {0: "clips"} for name in names},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    check_parity(model.getvalue(), backbone, domain)
+    return model.getvalue()
+
+
+def check_parity(model: bytes, backbone: nn.Module, domain: Domain) -> float:
+    """The largest difference on noise shaped like a batch of log-mels, relative to the largest
+    output where that exceeds 1; BundleError if it is above PARITY."""
+    rng = np.random.default_rng(0)
+    shape = (3, domain.features.n_mels, domain.frames)
+    features = rng.normal(-6, 4, shape).astype(np.float32)
+    with torch.inference_mode():
+        expected = [output.numpy() for output in backbone(torch.from_numpy(features))]
+    seen = OnnxBackbone(model)(features)
+    worst = max(_difference(a, b) for a, b in zip(seen, expected, strict=True))
+    if not worst <= PARITY:
+        raise BundleError(
+            f"the exported network differs from the trained one by {worst:.2g}, "
+            f"allowed is {PARITY:g}; the export is not used"
+        )
+    return worst
+
+
+class OnnxBackbone:
+    """An exported network before it has a bundle; on one thread, to leave serving the others."""
+
+    def __init__(self, model: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, features: Floats) -> tuple[Floats, Floats]:
+        """features [N, mels, frames] -> embedding [N, D], frames [N, T, D]"""
+        embedding, frames = self._session.run(["embedding", "frames"], {"features": features})
+        return embedding, frames
+
+
+def weights_bytes(backbone: nn.Module) -> bytes:
+    """The backbone's weights as safetensors: to go on training, or to serve on a GPU."""
+    state: dict[str, Tensor] = backbone.state_dict()
+    return save({name: value.detach().cpu().contiguous() for name, value in state.items()})
+
+
+def _difference(seen: Floats, expected: Floats) -> float:
+    scale = max(1.0, float(np.abs(expected).max()))
+    return float(np.abs(seen - expected).max()) / scale

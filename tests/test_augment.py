@@ -1,0 +1,80 @@
+"""data/augment.py: changes that keep the label true, the same for the same seed."""
+
+import numpy as np
+import pytest
+
+from data.augment import WaveformAugment, fit_window, mask, mix_up
+from data.domain import AugmentSpec, Domain, load_domains
+
+DOMAINS = list(load_domains().values())
+
+
+@pytest.fixture(params=DOMAINS, ids=lambda domain: domain.name)
+def domain(request: pytest.FixtureRequest) -> Domain:
+    found: Domain = request.param
+    return found
+
+
+def augment_of(domain: Domain) -> WaveformAugment:
+    sizes = domain.input
+    return WaveformAugment(domain.training.augment, sizes.sample_rate_hz, sizes.window_samples)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.9, 7.0])
+def test_a_clip_of_any_length_becomes_one_window(domain: Domain, seconds: float) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, int(seconds * domain.input.sample_rate_hz))
+    window = augment_of(domain)(noise.astype(np.float32), np.random.default_rng(1))
+    assert window.shape == (domain.input.window_samples,)
+    assert window.dtype == np.float32
+    assert np.isfinite(window).all()
+
+
+def test_the_same_seed_gives_the_same_clip(domain: Domain) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 9000).astype(np.float32)
+    first, second = (augment_of(domain)(noise, np.random.default_rng(5)) for _ in range(2))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, augment_of(domain)(noise, np.random.default_rng(6)))
+
+
+def test_a_short_clip_is_not_cut() -> None:
+    clip = np.ones(30, np.float32)
+    for seed in range(20):
+        assert fit_window(clip, 100, np.random.default_rng(seed)).sum() == 30
+
+
+def test_silence_stays_silence(domain: Domain) -> None:
+    """Noise is measured against the clip: there is no clip to drown."""
+    silent = np.zeros(domain.input.window_samples, np.float32)
+    for seed in range(5):
+        assert not augment_of(domain)(silent, np.random.default_rng(seed)).any()
+
+
+def test_mixing_keeps_targets_distributions_with_the_louder_clips_label_first() -> None:
+    rng = np.random.default_rng(0)
+    windows = rng.normal(size=(8, 50)).astype(np.float32)
+    targets = np.eye(4, dtype=np.float32)[np.arange(8) % 4]
+    mixed, shares = mix_up(windows, targets, 0.4, rng)
+    assert mixed.shape == windows.shape
+    assert np.allclose(shares.sum(axis=1), 1)
+    assert np.array_equal(shares.argmax(axis=1), targets.argmax(axis=1))
+
+
+def test_without_alpha_nothing_is_mixed() -> None:
+    windows, targets = np.ones((4, 9), np.float32), np.eye(4, dtype=np.float32)
+    mixed, shares = mix_up(windows, targets, 0.0, np.random.default_rng(0))
+    assert mixed is windows
+    assert shares is targets
+
+
+def test_masks_hide_bands_and_moments_but_not_the_clip() -> None:
+    spec = AugmentSpec(
+        time_shift_s=0, gain_db=0, noise_snr_db=None, speed=0, freq_masks=2, time_masks=2,
+        mixup_alpha=0,
+    )  # fmt: skip
+    features = np.random.default_rng(0).normal(size=(6, 40, 100)).astype(np.float32)
+    before = features.copy()
+    masked = mask(features, spec, np.random.default_rng(1))
+    changed = (masked != features).mean(axis=(1, 2))
+    assert np.array_equal(features, before), "the original is left alone"
+    assert changed.max() > 0.05
+    assert changed.max() < 0.7

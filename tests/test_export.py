@@ -1,0 +1,53 @@
+"""models/export.py: what is served is what was trained."""
+
+import numpy as np
+import pytest
+import torch
+
+from data.domain import Domain, load_domains
+from data.errors import BundleError
+from models.cnn import build_network
+from models.export import PARITY, OnnxBackbone, check_parity, export_backbone, weights_bytes
+
+
+@pytest.fixture(scope="module")
+def domain() -> Domain:
+    return load_domains(names=("keywords",))["keywords"]
+
+
+def random_network(domain: Domain, seed: int) -> torch.nn.Module:
+    """With running statistics that are not the initial ones: those would hide a lost norm."""
+    torch.manual_seed(seed)
+    network = build_network(domain)
+    with torch.no_grad():
+        for _ in range(3):
+            network(torch.randn(4, domain.features.n_mels, domain.frames) * 3 - 5)
+    return network.eval()
+
+
+def test_the_exported_network_answers_as_the_trained_one(domain: Domain) -> None:
+    network = random_network(domain, 0)
+    assert check_parity(export_backbone(network, domain), network, domain) <= PARITY
+
+
+def test_the_export_takes_any_number_of_windows(domain: Domain) -> None:
+    backbone = OnnxBackbone(export_backbone(random_network(domain, 0), domain))
+    features = np.zeros((7, domain.features.n_mels, domain.frames), np.float32)
+    embedding, frames = backbone(features)
+    assert len(embedding) == len(frames) == 7
+
+
+def test_an_export_that_answers_otherwise_is_refused(domain: Domain) -> None:
+    model = export_backbone(random_network(domain, 0), domain)
+    with pytest.raises(BundleError, match="differs from the trained one"):
+        check_parity(model, random_network(domain, 1), domain)
+
+
+def test_weights_are_enough_to_go_on_training(domain: Domain) -> None:
+    from safetensors.torch import load
+
+    network = random_network(domain, 0)
+    again = build_network(domain)
+    again.load_state_dict(load(weights_bytes(network)))
+    features = torch.randn(1, domain.features.n_mels, domain.frames)
+    assert torch.equal(again.eval()(features)[0], network(features)[0])
