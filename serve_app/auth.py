@@ -1,0 +1,107 @@
+"""Who is calling: bearer keys, the roles behind them, and what a role may do.
+
+viewer (predict) < contributor (upload, corrections that count) < admin (everything else).
+Whoever brings no key is anonymous: may predict, and may correct, but the correction waits
+in quarantine. Only digests of keys are kept; a lookup by digest leaks no timing about a key.
+"""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.errors import Conflict, Forbidden, InvalidParameter, Unauthorized
+
+ROLES = ("anonymous", "viewer", "contributor", "admin")
+
+
+@dataclass(frozen=True)
+class Caller:
+    name: str
+    role: str
+
+    def may(self, role: str) -> bool:
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+    def require(self, role: str) -> None:
+        if self.may(role):
+            return
+        if self.role == "anonymous":
+            raise Unauthorized(
+                f"this needs a key with the role {role}: send it as 'Authorization: Bearer <key>'"
+            )
+        raise Forbidden(f"this needs the role {role}; the key of {self.name!r} has {self.role}")
+
+
+ANONYMOUS = Caller("anonymous", "anonymous")
+
+
+class Keyring:
+    """The admin key plus the keys in `<home>/keys.json`, read again when that file changes."""
+
+    def __init__(self, admin_key: str, path: Path) -> None:
+        self._admin = {_digest(admin_key): Caller("admin", "admin")}
+        self._path = path
+        self._seen = 0
+        self._callers = dict(self._admin)
+
+    def caller(self, authorization: str | None) -> Caller:
+        """Raises Unauthorized for a header that is no bearer key, or a key nobody knows."""
+        if not authorization:
+            return ANONYMOUS
+        scheme, _, key = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise Unauthorized("the Authorization header must read 'Bearer <key>'")
+        self._refresh()
+        caller = self._callers.get(_digest(key.strip()))
+        if caller is None:
+            raise Unauthorized("this key is not known here; ask an admin for one")
+        return caller
+
+    def _refresh(self) -> None:
+        try:
+            changed = self._path.stat().st_mtime_ns
+        except FileNotFoundError:
+            changed = 0
+        if changed != self._seen:
+            self._callers = _read(self._path) | self._admin
+            self._seen = changed
+
+
+def add_key(path: Path, name: str, role: str) -> str:
+    """Makes a key for `name`, keeps its digest, and returns it: the only time it is shown."""
+    if role not in ROLES[1:]:
+        raise InvalidParameter(f"there is no role {role!r}; the roles are {', '.join(ROLES[1:])}")
+    if not re.fullmatch(r"[\w.@-]{1,60}", name):
+        raise InvalidParameter("a key's name has 1 to 60 letters, digits, '.', '_', '-' or '@'")
+    callers = _read(path)
+    if any(caller.name == name for caller in callers.values()):
+        raise Conflict(f"there is a key for {name!r} already; choose another name")
+    key = secrets.token_urlsafe(24)
+    _write(path, callers | {_digest(key): Caller(name, role)})
+    return key
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _read(path: Path) -> dict[str, Caller]:
+    if not path.exists():
+        return {}
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return {digest: Caller(row["name"], row["role"]) for digest, row in rows.items()}
+
+
+def _write(path: Path, callers: dict[str, Caller]) -> None:
+    rows = {digest: {"name": c.name, "role": c.role} for digest, c in callers.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(rows, file, indent=1)
+    partial.replace(path)

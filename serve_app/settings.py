@@ -1,0 +1,76 @@
+"""Addresses and secrets from the environment (`TELLTALE_*`), read once and checked."""
+
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data.domain import CONFIGS, load_domains
+from data.errors import InvalidParameter
+from data.home import Home, home_from_env
+
+
+@dataclass(frozen=True)
+class Settings:
+    home: Home
+    host: str
+    port: int
+    domains: tuple[str, ...]
+    admin_key: str = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host
+        return f"http://{host}:{self.port}"
+
+
+def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises InvalidParameter for a port that is none, or for a wide bind without a key."""
+    home = home_from_env()
+    host = environment.get("TELLTALE_HOST", "127.0.0.1")
+    chosen_key = environment.get("TELLTALE_ADMIN_KEY", "")
+    if not _is_loopback(host) and len(chosen_key) < 16:
+        raise InvalidParameter(
+            f"TELLTALE_HOST={host} opens the service to other machines; set TELLTALE_ADMIN_KEY "
+            "to a secret of at least 16 characters first, or leave TELLTALE_HOST at 127.0.0.1"
+        )
+    names = tuple(filter(None, environment.get("TELLTALE_DOMAINS", "").replace(",", " ").split()))
+    return Settings(
+        home=home,
+        host=host,
+        port=_port(environment.get("TELLTALE_PORT", "8000")),
+        domains=tuple(load_domains(CONFIGS, names)),
+        admin_key=chosen_key or _kept_key(home.root / "admin-key"),
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise InvalidParameter(f"TELLTALE_PORT must be a number from 1 to 65535, got {text!r}")
+    return int(text)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        raise InvalidParameter(
+            f"TELLTALE_HOST must be an address such as 127.0.0.1 or 0.0.0.0, got {host!r}"
+        ) from None
+
+
+def _kept_key(path: Path) -> str:
+    """The admin key of this installation: made at the first start, readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="utf-8").strip()
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        key = secrets.token_urlsafe(24)
+        file.write(key + "\n")
+    return key

@@ -1,0 +1,56 @@
+"""Settings are refused at start when they would be unsafe or make no sense."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from data.errors import InvalidParameter, UnknownName
+from serve_app.settings import settings_from_env
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_a_fresh_start_makes_an_admin_key_and_keeps_it(home: Path) -> None:
+    first, second = settings_from_env({}), settings_from_env({})
+    assert first.admin_key == second.admin_key
+    assert len(first.admin_key) >= 24
+    assert stat.S_IMODE((home / "admin-key").stat().st_mode) == 0o600
+
+
+def test_the_admin_key_is_not_shown_with_the_settings() -> None:
+    settings = settings_from_env({"TELLTALE_ADMIN_KEY": "my secret admin key"})
+    assert "my secret" not in repr(settings)
+
+
+@pytest.mark.parametrize("key", ["", "short"])
+def test_a_wide_bind_without_a_good_key_is_refused(key: str) -> None:
+    with pytest.raises(InvalidParameter, match="TELLTALE_ADMIN_KEY"):
+        settings_from_env({"TELLTALE_HOST": "0.0.0.0", "TELLTALE_ADMIN_KEY": key})
+
+
+def test_a_wide_bind_with_a_key_is_allowed() -> None:
+    settings = settings_from_env(
+        {"TELLTALE_HOST": "0.0.0.0", "TELLTALE_ADMIN_KEY": "sixteen letters!"}
+    )
+    assert settings.url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http", "-1", ""])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    with pytest.raises(InvalidParameter, match="TELLTALE_PORT"):
+        settings_from_env({"TELLTALE_PORT": port})
+
+
+def test_domains_are_served_in_the_order_asked_for() -> None:
+    settings = settings_from_env({"TELLTALE_DOMAINS": "keywords, faults"})
+    assert settings.domains == ("keywords", "faults")
+
+
+def test_an_unknown_domain_is_refused() -> None:
+    with pytest.raises(UnknownName, match="elephants"):
+        settings_from_env({"TELLTALE_DOMAINS": "elephants"})
