@@ -1,0 +1,93 @@
+"""The one place where mistakes become HTTP statuses (RFC 9457 problem documents)."""
+
+import logging
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from ray import exceptions as ray_exceptions
+from ray.serve.exceptions import RayServeException
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from data import errors
+
+log = logging.getLogger("ray.serve")
+
+STATUS: dict[type[Exception], tuple[int, str]] = {
+    errors.InvalidParameter: (400, "Bad parameter"),
+    errors.Unauthorized: (401, "Key needed"),
+    errors.Forbidden: (403, "Not allowed"),
+    errors.UnknownName: (404, "Not found"),
+    errors.Conflict: (409, "Conflict"),
+    errors.ClipTooLarge: (413, "Clip too large"),
+    errors.UnsupportedClip: (415, "Not a supported clip"),
+    errors.UndecodableClip: (422, "Clip cannot be decoded"),
+    errors.TooManyRequests: (429, "Too many requests"),
+    errors.BundleError: (500, "Model cannot be served"),
+    errors.NotReady: (503, "Not ready"),
+    errors.DeadlineExceeded: (504, "Too late"),
+}
+
+
+def problem(status: int, title: str, detail: str, request_id: str) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+    }
+
+
+def explain(error: Exception) -> tuple[int, str, str]:
+    """Status, title and a sentence for people; what we did not foresee stays unsaid."""
+    cause = getattr(error, "cause", None)
+    if isinstance(error, ray_exceptions.RayTaskError) and isinstance(cause, Exception):
+        return explain(cause)
+    for kind in type(error).__mro__:
+        if kind in STATUS:
+            return (*STATUS[kind], str(error))
+    if isinstance(error, HTTPException):
+        return error.status_code, "Request failed", str(error.detail)
+    if isinstance(error, ray_exceptions.RayActorError | RayServeException):
+        return 503, "Not ready", "a part of the service is restarting; try again in a few seconds"
+    return 500, "Internal error", "something went wrong on our side; the log has the request id"
+
+
+def install(app: FastAPI) -> None:
+    async def answer(request: Request, error: Exception) -> Response:
+        status, title, detail = explain(error)
+        if status >= 500:
+            log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return _response(request, status, title, detail)
+
+    async def answer_invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError), error
+        detail = "; ".join(
+            f"{'.'.join(str(p) for p in e['loc'][1:]) or 'body'}: {e['msg']}"
+            for e in error.errors()
+        )
+        return _response(request, 400, "Bad parameter", detail)
+
+    app.add_exception_handler(errors.TelltaleError, answer)
+    app.add_exception_handler(ray_exceptions.RayError, answer)
+    app.add_exception_handler(HTTPException, answer)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
+    app.add_exception_handler(Exception, answer)
+
+
+def _response(request: Request, status: int, title: str, detail: str) -> Response:
+    headers = {}
+    if status in {429, 503}:
+        headers["Retry-After"] = "1"
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    request_id = request.headers.get("x-request-id", "")
+    return Response(
+        orjson.dumps(problem(status, title, detail, request_id)),
+        status_code=status,
+        media_type="application/problem+json",
+        headers=headers,
+    )

@@ -1,0 +1,139 @@
+"""Reads a request's body within its limits, and finds the clip in it.
+
+A multipart body is parsed in place: the file is one slice of the bytes that arrived, where
+form parsing through a spooled temporary file would copy it three times.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect, Request
+
+from data.errors import ClipTooLarge, InvalidParameter, UnsupportedClip
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+ENVELOPE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+    filename: str | None
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", errors="replace").strip()
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Raises ClipTooLarge as soon as the limit is passed, before the rest has arrived."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise ClipTooLarge(_too_large(int(announced), max_bytes))
+    chunks: list[bytes] = []
+    received = 0
+    try:
+        async for chunk in request.stream():
+            received += len(chunk)
+            if received > max_bytes:
+                raise ClipTooLarge(_too_large(received, max_bytes))
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise InvalidParameter("the connection closed before the whole clip had arrived") from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def read_clip(request: Request, max_bytes: int) -> bytes:
+    """The clip of a multipart form (`file`), or the raw body of an audio/* or image/* request."""
+    content_type = request.headers.get("content-type", "")
+    if content_type.startswith("multipart/form-data"):
+        parts = parse_multipart(content_type, await read_body(request, max_bytes + ENVELOPE_BYTES))
+        return file_part(parts, max_bytes)
+    if content_type.split("/")[0] in {"audio", "image", "video", ""} or content_type.startswith(
+        "application/octet-stream"
+    ):
+        return await read_body(request, max_bytes)
+    raise UnsupportedClip(
+        f"a clip comes as multipart/form-data with a part named 'file', or as a raw body of type "
+        f"audio/*; this request says {content_type!r}"
+    )
+
+
+def file_part(parts: list[Part], max_bytes: int) -> bytes:
+    for part in parts:
+        if part.name == "file":
+            if len(part.body) > max_bytes:
+                raise ClipTooLarge(_too_large(len(part.body), max_bytes))
+            return part.body
+    raise InvalidParameter("the form has no part named 'file'; add the clip as -F file=@clip.wav")
+
+
+def parse_multipart(content_type: str, body: bytes) -> list[Part]:
+    """Raises InvalidParameter for a form that is damaged or has no boundary."""
+    _, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise InvalidParameter("multipart/form-data needs a boundary in its Content-Type")
+    collector = _Collector()
+    try:
+        parser = MultipartParser(boundary, collector.callbacks())
+        parser.write(body)
+        parser.finalize()
+    except MultipartParseError as error:
+        raise InvalidParameter(f"the multipart form is damaged: {error}") from error
+    return collector.parts
+
+
+class _Collector:
+    """Callbacks of the parser: each gets the buffer and the range that it speaks of."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self._start()
+
+    def _start(self) -> None:
+        self._field = b""
+        self._value = b""
+        self._disposition = b""
+        self._body: list[bytes] = []
+
+    def callbacks(self) -> "MultipartCallbacks":
+        return {
+            "on_part_begin": self._start,
+            "on_header_field": self._on_field,
+            "on_header_value": self._on_value,
+            "on_header_end": self._on_header,
+            "on_part_data": lambda data, start, end: self._body.append(data[start:end]),
+            "on_part_end": self._on_end,
+        }
+
+    def _on_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+
+    def _on_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header(self) -> None:
+        if self._field.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._field = self._value = b""
+
+    def _on_end(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        filename = options.get(b"filename")
+        self.parts.append(
+            Part(
+                name=options.get(b"name", b"").decode("utf-8", errors="replace"),
+                filename=None if filename is None else filename.decode("utf-8", errors="replace"),
+                body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
+            )
+        )
+
+
+def _too_large(size: int, max_bytes: int) -> str:
+    return f"the clip has {size:,} bytes; at most {max_bytes:,} are accepted here"

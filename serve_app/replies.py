@@ -1,0 +1,33 @@
+"""What every route needs: who calls, which service answers, and an answer as JSON."""
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi import Request
+from starlette.responses import Response
+
+from serve_app.auth import Caller, Keyring
+
+if TYPE_CHECKING:
+    from serve_app.service import DomainService
+
+
+def service_of(request: Request) -> "DomainService":
+    service: DomainService = request.app.state.service
+    return service
+
+
+def caller_of(request: Request, role: str = "anonymous") -> Caller:
+    """Raises Unauthorized or Forbidden unless the caller has at least `role`."""
+    keyring: Keyring = request.app.state.keyring
+    caller = keyring.caller(request.headers.get("authorization"))
+    caller.require(role)
+    return caller
+
+
+def request_id(request: Request) -> str:
+    return request.headers.get("x-request-id", "")
+
+
+def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status, headers, media_type="application/json")
