@@ -1,0 +1,119 @@
+"""The model a replica serves, and how it changes while requests flow.
+
+A swap loads, verifies, tests and warms the new model in a thread; then it is one assignment.
+Whatever goes wrong before that leaves the old model serving and is reported in `load_error`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data.domain import Domain
+from data.errors import BundleError, NotReady
+from data.home import Home
+from models.bundle import Bundle, cached, keep, load_bundle
+from models.runtime import OnnxModel
+from serve_app.pointer import PRETRAINED, SHIPPED, Pointer, read_pointer
+
+log = logging.getLogger("ray.serve")
+
+Fetch = Callable[[str], Awaitable[dict[str, bytes]]]
+
+
+@dataclass(frozen=True)
+class Served:
+    """One loaded version. `spec` tells whether a prepared clip fits this version's network."""
+
+    version: str
+    digest: str
+    domain: Domain
+    bundle: Bundle
+    model: OnnxModel
+    spec: str
+    exam_clips: frozenset[str]
+
+
+class Champion:
+    def __init__(self, name: str, home: Home) -> None:
+        self._name = name
+        self._home = home
+        self._swapping = asyncio.Lock()
+        self._served: Served | None = None
+        self.load_error: str | None = None
+        self.swaps = 0
+        self.last_swap_s: float | None = None
+
+    @property
+    def served(self) -> Served:
+        if self._served is None:
+            raise NotReady(
+                f"{self._name} has no model yet; upload labelled clips and start a retrain"
+            )
+        return self._served
+
+    @property
+    def loaded(self) -> bool:
+        return self._served is not None
+
+    async def start(self, pointer: Pointer | None, fetch: Fetch) -> None:
+        """The curator's pointer if it answered, else the last one on disk, else what is shipped."""
+        pointer = pointer or read_pointer(self._home, self._name)
+        if pointer is not None:
+            await self.follow(pointer, fetch)
+        shipped = PRETRAINED / self._name
+        if self._served is None and shipped.is_dir():
+            self._served = await asyncio.to_thread(load_served, shipped, SHIPPED)
+
+    async def follow(self, pointer: Pointer, fetch: Fetch) -> None:
+        """Makes `pointer` the served version; on any failure keeps the old one. Never raises."""
+        async with self._swapping:
+            if self._at(pointer):
+                self.load_error = None
+                return
+            started = time.perf_counter()
+            try:
+                folder = await self._folder(pointer.digest, fetch)
+                self._served = await asyncio.to_thread(load_served, folder, pointer.version)
+            except Exception as error:
+                self.load_error = f"version {pointer.version}: {_words(error)}"
+                log.exception("%s keeps its model: %s", self._name, self.load_error)
+                return
+            self.load_error = None
+            self.swaps += 1
+            self.last_swap_s = round(time.perf_counter() - started, 4)
+
+    def _at(self, pointer: Pointer) -> bool:
+        served = self._served
+        return served is not None and (served.version, served.digest) == (
+            pointer.version,
+            pointer.digest,
+        )
+
+    async def _folder(self, digest: str, fetch: Fetch) -> Path:
+        folder = await asyncio.to_thread(cached, self._home.bundles, digest)
+        if folder is not None:
+            return folder
+        return await asyncio.to_thread(keep, self._home.bundles, await fetch(digest))
+
+
+def load_served(folder: Path, version: str) -> Served:
+    """Raises BundleError if the bundle is damaged, fails its self-test or needs too much."""
+    bundle = load_bundle(folder)
+    model = OnnxModel(bundle)
+    model.self_test()
+    domain = bundle.domain
+    silence = np.zeros((1, domain.features.n_mels, domain.frames), np.float32)
+    for size in (1, domain.serving.max_batch_size):
+        model.predict([silence] * size)
+    spec = domain.input.model_dump_json() + domain.features.model_dump_json()
+    exam_clips = frozenset(bundle.exam().clip_ids)
+    return Served(version, bundle.digest, domain, bundle, model, spec, exam_clips)
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, BundleError) else f"cannot be loaded ({error!r})"

@@ -1,0 +1,239 @@
+"""What people tell the service: corrections with a receipt, and labelled clips."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from data.errors import ClipError, Conflict, InvalidParameter
+from data.prepare import prepare
+from serve_app.limits import ENVELOPE_BYTES, Part, file_part, parse_multipart, read_body
+from serve_app.replies import answer, caller_of, service_of
+from serve_app.schemas import Problem, Review, receipt
+
+if TYPE_CHECKING:
+    from data.clips import NewClip
+    from data.tables import ClipState
+    from serve_app.auth import Caller
+    from serve_app.service import Answer, DomainService
+
+MAX_UPLOAD_FILES = 1000
+OF_THE_EXAM = "this clip is part of the exam that models are judged by, so none may learn from it"
+WAITS = "sent without a contributor's key; waits until an admin accepts it"
+
+router = APIRouter(
+    tags=["correct"],
+    responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409, 413, 415, 422)},
+)
+
+
+@router.post("/feedback", status_code=201)
+@router.post("/save-for-retrain", status_code=201, include_in_schema=False)
+async def correct(request: Request) -> Response:
+    """A clip (`file`) and its right `label`: kept, and learnt from at the next retrain. A
+    correction without a contributor's key waits in quarantine until an admin accepts it."""
+    service, caller = service_of(request), caller_of(request)
+    raw, label = await _clip_and_label(request, service)
+    found = await service.predict(raw)
+    kept = await asyncio.to_thread(_keep_correction, service, raw, found, label, caller)
+    service.metrics.corrected(kept["state"])
+    return answer(kept, 201, {"X-Model-Version": found.served.version})
+
+
+async def _clip_and_label(request: Request, service: "DomainService") -> tuple[bytes, str]:
+    content_type = request.headers.get("content-type", "")
+    if not content_type.startswith("multipart/form-data"):
+        raise InvalidParameter("a correction is a form with the parts 'file' and 'label'")
+    limit = service.domain.limits.max_bytes
+    parts = parse_multipart(content_type, await read_body(request, limit + ENVELOPE_BYTES))
+    label = _text(parts, "label")
+    service.domain.label_index(label)
+    return file_part(parts, limit), label
+
+
+def _text(parts: list[Part], name: str) -> str:
+    for part in parts:
+        if part.name == name:
+            return part.text
+    raise InvalidParameter(f"the form has no part named {name!r}; add it as -F {name}=...")
+
+
+def _keep_correction(
+    service: "DomainService", raw: bytes, found: "Answer", label: str, caller: "Caller"
+) -> dict[str, Any]:
+    state, reason = _standing(service, raw, caller)
+    new = _new_clip(service, raw, found, label, state, reason)
+    try:
+        service.store.clips.add(new, who=caller.name)
+    except Conflict as conflict:
+        # The clip counts already, with another label: an admin's word changes it at once,
+        # anybody else's waits for an admin.
+        if caller.may("admin"):
+            service.store.clips.relabel(new.domain, _sha256(raw), label, who=caller.name)
+        else:
+            state, reason = "quarantined", str(conflict)
+    best = int(found.scores.probabilities.argmax())
+    kept = service.store.feedback.add(
+        domain=new.domain,
+        clip_sha256=_sha256(raw),
+        predicted=found.served.bundle.labels[best],
+        confidence=float(found.scores.probabilities[best]),
+        corrected=label,
+        version=found.served.version,
+        state=state,
+        reason=reason,
+        who=caller.name,
+    )
+    return receipt(kept)
+
+
+def _standing(service: "DomainService", raw: bytes, caller: "Caller") -> "tuple[ClipState, str]":
+    if _sha256(raw) in service.champion.served.exam_clips:
+        return "rejected", OF_THE_EXAM
+    return ("accepted", "") if caller.may("contributor") else ("quarantined", WAITS)
+
+
+def _new_clip(
+    service: "DomainService",
+    raw: bytes,
+    found: "Answer",
+    label: str,
+    state: "ClipState",
+    reason: str,
+) -> "NewClip":
+    from data.clips import NewClip
+
+    return NewClip(
+        raw,
+        domain=service.domain.name,
+        label=label,
+        group=None,
+        state=state,
+        source="feedback",
+        duration_s=found.prepared.duration_s,
+        sample_rate_hz=found.prepared.sample_rate_hz,
+        reason=reason,
+    )
+
+
+@router.get("/feedback")
+async def corrections(
+    request: Request,
+    state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
+    limit: int = Query(100, ge=1, le=1000),
+    offset: int = Query(0, ge=0),
+) -> Response:
+    """The review queue: corrections, oldest first."""
+    service = service_of(request)
+    caller_of(request, "admin")
+    found = await asyncio.to_thread(
+        lambda: service.store.feedback.find(
+            service.domain.name, state=state, limit=limit, offset=offset
+        )
+    )
+    return answer({"feedback": [receipt(row) for row in found]})
+
+
+@router.get("/feedback/{receipt_id}")
+async def life_line(request: Request, receipt_id: str) -> Response:
+    """What became of a correction: its state, the version that learnt it, before and after."""
+    service = service_of(request)
+    caller_of(request)
+    found = await asyncio.to_thread(lambda: service.store.feedback.get(receipt_id))
+    return answer(receipt(found))
+
+
+@router.post("/feedback/{receipt_id}/accept")
+async def accept(request: Request, receipt_id: str) -> Response:
+    service, caller = service_of(request), caller_of(request, "admin")
+    found = await asyncio.to_thread(
+        lambda: service.store.feedback.accept(receipt_id, who=caller.name)
+    )
+    return answer(receipt(found))
+
+
+@router.post("/feedback/{receipt_id}/reject")
+async def reject(request: Request, receipt_id: str, review: Review) -> Response:
+    service, caller = service_of(request), caller_of(request, "admin")
+    found = await asyncio.to_thread(
+        lambda: service.store.feedback.reject(receipt_id, who=caller.name, reason=review.reason)
+    )
+    return answer(receipt(found))
+
+
+@router.post("/upload")
+async def upload(request: Request) -> Response:
+    """Labelled clips: `files`, and either one `label` for all or `labels`, one a file in order.
+    Each file has its own outcome; the same bytes sent twice are one clip."""
+    service, caller = service_of(request), caller_of(request, "contributor")
+    async with request.form(max_files=MAX_UPLOAD_FILES, max_fields=MAX_UPLOAD_FILES + 10) as form:
+        files = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
+        labels = _labels(service, form.getlist("label"), form.getlist("labels"), len(files))
+        results = [
+            await _keep_upload(service, file, label, caller)
+            for file, label in zip(files, labels, strict=True)
+        ]
+    counts = Counter(row["outcome"] for row in results)
+    return answer({"domain": service.domain.name, "results": results, "counts": dict(counts)})
+
+
+def _labels(service: "DomainService", one: list[Any], each: list[Any], files: int) -> list[str]:
+    if not files:
+        raise InvalidParameter("the form has no part named 'files'; add clips as -F files=@a.wav")
+    labels = [str(label) for label in (one * files if len(one) == 1 else each)]
+    if len(labels) != files:
+        raise InvalidParameter(
+            f"{files} files came with {len(labels)} labels; send one 'label' for all, or one part "
+            "'labels' for each file, in the same order"
+        )
+    for label in labels:
+        service.domain.label_index(label)
+    return labels
+
+
+async def _keep_upload(
+    service: "DomainService", file: UploadFile, label: str, caller: "Caller"
+) -> dict[str, Any]:
+    raw = await file.read(service.domain.limits.max_bytes + 1)
+    try:
+        outcome, reason = await asyncio.to_thread(_store_upload, service, raw, label, caller)
+    except (ClipError, Conflict) as error:
+        outcome, reason = "refused", str(error)
+    return {
+        "file": file.filename,
+        "outcome": outcome,
+        "clip": _sha256(raw),
+        "label": label,
+        "reason": reason,
+    }
+
+
+def _store_upload(
+    service: "DomainService", raw: bytes, label: str, caller: "Caller"
+) -> tuple[str, str]:
+    """A clip that nobody could hear is refused now, not found out by the retrain."""
+    from data.clips import NewClip
+
+    if service.champion.loaded and _sha256(raw) in service.champion.served.exam_clips:
+        return "refused", OF_THE_EXAM
+    prepared = prepare(raw, service.domain)
+    new = NewClip(
+        raw,
+        domain=service.domain.name,
+        label=label,
+        group=None,
+        state="accepted",
+        source="upload",
+        duration_s=prepared.duration_s,
+        sample_rate_hz=prepared.sample_rate_hz,
+    )
+    _, created = service.store.clips.add(new, who=caller.name)
+    return ("stored", "") if created else ("duplicate", "")
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()

@@ -1,0 +1,39 @@
+"""Which version serves a domain: the curator's word, kept on disk for when it is away."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from data.home import Home
+
+PRETRAINED = Path(__file__).resolve().parent.parent / "models" / "pretrained"
+SHIPPED = "shipped"
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """`version` is the registry's number, or "shipped" before a registry has seen the bundle."""
+
+    domain: str
+    version: str
+    digest: str
+
+
+def write_pointer(home: Home, pointer: Pointer) -> None:
+    path = _path(home, pointer.domain)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps(asdict(pointer)), encoding="utf-8")
+    partial.replace(path)
+
+
+def read_pointer(home: Home, domain: str) -> Pointer | None:
+    try:
+        return Pointer(**json.loads(_path(home, domain).read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def _path(home: Home, domain: str) -> Path:
+    return home.root / "champions" / f"{domain}.json"

@@ -1,0 +1,205 @@
+"""Bodies that go over HTTP: the models the API page documents, and how they are filled."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from data.domain import Domain, Mode
+
+if TYPE_CHECKING:
+    from data.feedback import Feedback
+    from data.runs import Run
+    from models.registry import Version
+    from serve_app.service import Answer
+
+
+class Problem(BaseModel):
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+
+
+class ModelName(BaseModel):
+    version: str
+    digest: str
+
+
+class ClipFacts(BaseModel):
+    duration_s: float
+    sample_rate_hz: int
+    container: str
+    windows: int
+
+
+class Evidence(BaseModel):
+    """`scores[frame][label]`: how much each stretch of the clip speaks for each label."""
+
+    labels: list[str]
+    start_s: list[float]
+    step_s: float
+    scores: list[list[float]]
+
+
+class Prediction(BaseModel):
+    request_id: str
+    domain: str
+    label: str
+    confidence: float
+    unknown: bool
+    probabilities: dict[str, float]
+    model: ModelName
+    clip: ClipFacts
+    evidence: Evidence | None
+    timings_ms: dict[str, float]
+    disclaimer: str
+
+
+class RetrainOrder(BaseModel):
+    mode: Mode = "teach"
+    reason: str = Field("", max_length=500)
+
+
+class Review(BaseModel):
+    reason: str = Field("", max_length=500)
+
+
+def prediction(
+    answer: "Answer", request_id: str, *, top_k: int | None = None, evidence: bool = False
+) -> dict[str, Any]:
+    served, scores, prepared = answer.served, answer.scores, answer.prepared
+    labels = served.bundle.labels
+    order = np.argsort(-scores.probabilities)
+    best = int(order[0])
+    confidence = float(scores.probabilities[best])
+    total = answer.prepare_ms + answer.queue_ms + answer.network_ms
+    return {
+        "request_id": request_id,
+        "domain": served.domain.name,
+        "label": labels[best],
+        "confidence": round(confidence, 6),
+        "unknown": confidence < served.bundle.card.unknown_threshold,
+        "probabilities": {
+            labels[i]: round(float(scores.probabilities[i]), 6) for i in order[:top_k]
+        },
+        "model": {"version": served.version, "digest": served.digest},
+        "clip": {
+            "duration_s": round(prepared.duration_s, 4),
+            "sample_rate_hz": prepared.sample_rate_hz,
+            "container": prepared.container,
+            "windows": len(prepared.features),
+        },
+        "evidence": _evidence(answer) if evidence else None,
+        "timings_ms": {
+            "prepare": round(answer.prepare_ms, 2),
+            "queue": round(answer.queue_ms, 2),
+            "network": round(answer.network_ms, 2),
+            "total": round(total, 2),
+        },
+        "disclaimer": served.domain.disclaimer,
+    }
+
+
+def _evidence(answer: "Answer") -> dict[str, Any]:
+    """Frames of all windows on the clip's own clock. A short clip sits in the middle of its
+    window, padded with silence: those frames belong to nothing anybody sent."""
+    domain, prepared = answer.served.domain, answer.prepared
+    windows = len(prepared.features)
+    scores = answer.scores.evidence
+    per_window = len(scores) // windows
+    step_s = domain.input.window_s / per_window
+    last_s = max(0.0, prepared.duration_s - domain.input.window_s)
+    lead_s = min(0.0, prepared.duration_s - domain.input.window_s) / 2
+    starts = [
+        lead_s + min(w * domain.input.hop_s, last_s) + frame * step_s
+        for w in range(windows)
+        for frame in range(per_window)
+    ]
+    heard = [i for i, s in enumerate(starts) if -step_s < s < prepared.duration_s]
+    return {
+        "labels": list(answer.served.bundle.labels),
+        "start_s": [round(max(0.0, starts[i]), 4) for i in heard],
+        "step_s": round(step_s, 5),
+        "scores": np.round(scores[heard], 4).tolist(),
+    }
+
+
+def domain_facts(domain: Domain, prefix: str) -> dict[str, Any]:
+    return {
+        "name": domain.name,
+        "title": domain.title,
+        "description": domain.description,
+        "disclaimer": domain.disclaimer,
+        "labels": list(domain.labels),
+        "modality": domain.modality,
+        "task": domain.task,
+        "prefix": prefix,
+        "sample_rate_hz": domain.input.sample_rate_hz,
+        "window_s": domain.input.window_s,
+        "limits": domain.limits.model_dump(),
+    }
+
+
+def receipt(feedback: "Feedback") -> dict[str, Any]:
+    before = {
+        "label": feedback.predicted,
+        "confidence": feedback.confidence,
+        "version": feedback.version,
+    }
+    after = None
+    if feedback.after_label is not None:
+        after = {"label": feedback.after_label, "confidence": feedback.after_confidence}
+    return {
+        "receipt": feedback.receipt,
+        "state": feedback.state,
+        "reason": feedback.reason,
+        "domain": feedback.domain,
+        "clip": feedback.clip_sha256,
+        "label": feedback.corrected,
+        "predicted": feedback.predicted,
+        "confidence": feedback.confidence,
+        "who": feedback.who,
+        "created": _iso(feedback.created_at),
+        "before": before,
+        "snapshot": feedback.snapshot,
+        "version": feedback.learnt_version,
+        "after": after,
+    }
+
+
+def run_facts(run: "Run") -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "domain": run.domain,
+        "mode": run.mode,
+        "state": run.state,
+        "reason": run.reason,
+        "who": run.who,
+        "created": _iso(run.created_at),
+        "finished": _iso(run.finished_at),
+        "result": run.result,
+    }
+
+
+def version_facts(version: "Version") -> dict[str, Any]:
+    tags = version.tags
+    metrics = {name: float(tags[name]) for name in ("macro_f1", "accuracy") if name in tags}
+    return {
+        "version": version.number,
+        "digest": version.digest,
+        "aliases": list(version.aliases),
+        "created": _iso(version.created_at),
+        "mode": tags.get("mode", ""),
+        "parent": tags.get("parent") or None,
+        "snapshot": tags.get("snapshot") or None,
+        "metrics": metrics,
+        "verdict": tags.get("verdict", ""),
+        "reasons": version.reasons,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

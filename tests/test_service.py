@@ -1,0 +1,25 @@
+"""What a replica is made of: only what a prediction needs."""
+
+import subprocess
+import sys
+
+HEAVY = [
+    "torch",
+    "torchaudio",
+    "librosa",
+    "mlflow",
+    "gradio",
+    "sqlalchemy",
+    "matplotlib",
+    "scipy.signal",
+    "av",
+]
+
+
+def test_a_replica_loads_nothing_that_a_prediction_does_not_need() -> None:
+    code = (
+        "import sys, serve_app.service, serve_app.api, data.prepare, models.runtime\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
