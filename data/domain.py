@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from data.errors import InvalidDomain, UnknownName
 
+Mode = Literal["teach", "full"]  # how a retrain goes about it
+
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
@@ -189,7 +191,8 @@ def load_domains(folder: Path = CONFIGS, names: tuple[str, ...] = ()) -> dict[st
 
 
 def _explain(error: ValidationError) -> str:
-    return "; ".join(_explain_one(item["loc"], item["type"], item["msg"]) for item in error.errors())
+    mistakes = ((item["loc"], item["type"], item["msg"]) for item in error.errors())
+    return "; ".join(_explain_one(*mistake) for mistake in mistakes)
 
 
 def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:

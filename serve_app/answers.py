@@ -111,6 +111,7 @@ class RunResult(Answer):
     champion: dict[str, float | None] | None = None
     challenger: dict[str, float | None] | None = None
     seconds: dict[str, float] = {}
+    message: str = ""
 
 
 class Run(Answer):

@@ -1,0 +1,90 @@
+"""The command line: `python -m serve_app [serve | predict CLIP... | key NAME ROLE]`."""
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from data.domain import load_domains
+from data.errors import TelltaleError
+from serve_app.settings import settings_from_env
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m serve_app", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="start everything (the default)")
+    scoring = commands.add_parser("predict", help="score local files without a server")
+    scoring.add_argument("clips", nargs="+", type=Path)
+    scoring.add_argument("--domain", default="", help="default: the first domain")
+    key = commands.add_parser("key", help="make a key for somebody, shown once")
+    key.add_argument("name")
+    key.add_argument("role", choices=["viewer", "contributor", "admin"])
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "predict":
+            return predict(arguments.clips, arguments.domain)
+        if arguments.command == "key":
+            return make_key(arguments.name, arguments.role)
+        return serve_until_stopped()
+    except TelltaleError as error:
+        print(f"telltale: {error}", file=sys.stderr)
+        return 1
+
+
+def serve_until_stopped() -> int:
+    from serve_app.launch import running
+
+    settings = settings_from_env()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with running(settings, lambda text: print(f"  {text}", flush=True)):
+        print(
+            f"\nTelltale is up, serving {', '.join(settings.domains)}.\n"
+            f"  page  {settings.url}/ui?key={settings.admin_key}\n"
+            f"  API   {settings.url}/docs\n"
+            f"  try   curl -F file=@clip.wav {settings.url}/predict\n"
+            "  stop  Ctrl-C",
+            flush=True,
+        )
+        stop.wait()
+    print("Telltale has stopped.")
+    return 0
+
+
+def predict(clips: list[Path], name: str) -> int:
+    """One line a file: label, confidence, name. Exit code 1 if any could not be read."""
+    from data.prepare import prepare
+    from serve_app.champion import load_served
+    from serve_app.pointer import PRETRAINED, SHIPPED
+
+    settings = settings_from_env()
+    name = name or settings.domains[0]
+    load_domains(names=(name,))
+    served = load_served(PRETRAINED / name, SHIPPED)
+    failed = 0
+    for path in clips:
+        try:
+            prepared = prepare(path.read_bytes(), served.domain)
+        except (TelltaleError, OSError) as error:
+            print(f"{'-':20} {'':6} {path}: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        probabilities = served.model.predict([prepared.features])[0].probabilities
+        best = int(probabilities.argmax())
+        print(f"{served.bundle.labels[best]:20} {probabilities[best]:6.1%} {path}")
+    return 1 if failed else 0
+
+
+def make_key(name: str, role: str) -> int:
+    from serve_app.auth import add_key
+
+    key = add_key(settings_from_env().home.root / "keys.json", name, role)
+    print(f"{key}\nThis is {name}'s key ({role}); it is not shown again.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

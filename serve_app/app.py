@@ -1,0 +1,36 @@
+"""The composition root: builds the Serve applications that deploy/serve.yaml names.
+
+Replicas read the settings from their own environment: nothing secret is bound into a deployment,
+where Ray would keep and show it.
+"""
+
+from typing import Any
+
+from ray import serve
+from ray.serve import Application
+from ray.serve.config import BackpressureConfig
+
+
+def domain(args: dict[str, Any]) -> Application:
+    from serve_app.service import DomainService
+
+    deployment = serve.deployment(
+        DomainService,
+        name="DomainService",
+        backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
+    )
+    return deployment.bind(args["domain"])
+
+
+def curator(args: dict[str, Any]) -> Application:
+    from serve_app.curator import Curator
+
+    deployment = serve.deployment(
+        Curator,
+        name="Curator",
+        num_replicas=1,
+        max_ongoing_requests=100,
+        health_check_period_s=2,
+        ray_actor_options={"num_cpus": 0.1},
+    )
+    return deployment.bind()

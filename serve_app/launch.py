@@ -1,0 +1,164 @@
+"""Starts Ray and everything deploy/serve.yaml names, waits until it answers, stops it again.
+
+Ray's processes are children of this one: ending it ends them, and nothing else on the machine.
+"""
+
+import copy
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from data.errors import Conflict, NotReady
+from serve_app.settings import Settings
+
+SERVE_YAML = Path(__file__).resolve().parent.parent / "deploy" / "serve.yaml"
+PATIENCE_S = 180
+
+# Read by Ray when its processes start. Figures: ARCHITECTURE.md, decisions.
+RAY_ENVIRONMENT = {
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.3",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_metrics_report_interval_ms": "2000",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    # One thread a replica: two replicas with two threads each fight over two cores.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What Ray's processes must see; call before `import ray`."""
+    home = settings.home.root.resolve()
+    token = home / "ray-token"
+    if not token.exists():
+        token.parent.mkdir(parents=True, exist_ok=True)
+        token.touch(mode=0o600)
+        token.write_text(secrets.token_hex(32), encoding="utf-8")
+    haproxy = home / "haproxy"
+    port = _free_port(8265)
+    return {
+        **RAY_ENVIRONMENT,
+        "TELLTALE_HOME": str(home),
+        "TELLTALE_HOST": settings.host,
+        "TELLTALE_PORT": str(settings.port),
+        "TELLTALE_DOMAINS": ",".join(settings.domains),
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{port}",
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port(9101)),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port(8404)),
+    }
+
+
+@contextmanager
+def running(settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
+    """Ray and Serve up and answering inside the block; stopped behind it."""
+    _refuse_taken_port(settings)
+    os.environ.update(environment(settings))
+    import ray
+    from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
+
+    say("starting Ray")
+    ray.init(
+        address="local",
+        # Bookkeeping, not cores: replicas, the curator, the page and training ask for fractions.
+        num_cpus=max(8, 2 * (os.cpu_count() or 1)),
+        resources={"train": 2},
+        include_dashboard=True,
+        dashboard_host="127.0.0.1",
+        dashboard_port=int(os.environ["RAY_API_SERVER_ADDRESS"].rpartition(":")[2]),
+        object_store_memory=256 * 1024**2,
+        log_to_driver=False,
+        logging_level="warning",
+    )
+    try:
+        say(f"deploying {', '.join(settings.domains)}")
+        ServeSubmissionClient(os.environ["RAY_API_SERVER_ADDRESS"]).deploy_applications(
+            serve_config(settings)
+        )
+        wait_until_ready(settings, say)
+        yield
+    finally:
+        say("stopping")
+        ray.shutdown()
+
+
+def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:
+    """deploy/serve.yaml with the domains that are asked for; the first is served at `/`."""
+    config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["http_options"] = {"host": settings.host, "port": settings.port}
+    listed = {app["name"]: app for app in config["applications"]}
+    pattern = next(app for app in config["applications"] if "domain" in app.get("args", {}))
+    applications = [app for app in config["applications"] if "domain" not in app.get("args", {})]
+    for number, name in enumerate(settings.domains):
+        app = copy.deepcopy(listed.get(name, pattern))
+        prefix = "/" if number == 0 else f"/{name}"
+        applications.append({**app, "name": name, "route_prefix": prefix, "args": {"domain": name}})
+    return {**config, "applications": applications}
+
+
+def wait_until_ready(settings: Settings, say: Callable[[str], None]) -> None:
+    """Raises NotReady with Serve's own words when an application fails or time is up."""
+    from ray import serve
+
+    said: set[str] = set()
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        for name, app in serve.status().applications.items():
+            if app.status == "DEPLOY_FAILED":
+                raise NotReady(f"{name} could not be started: {app.message.strip()}")
+            if app.status == "RUNNING" and name not in said:
+                said.add(name)
+                say(f"{name} is up")
+        if _answers(f"{settings.url}/ready") and "ui" in said:
+            return
+        time.sleep(0.2)
+    raise NotReady(f"the service did not come up within {PATIENCE_S} s; see Ray's logs")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError:
+            raise Conflict(
+                f"port {settings.port} is taken; stop what uses it, or choose another "
+                "with TELLTALE_PORT"
+            ) from None
+
+
+def _free_port(wanted: int) -> int:
+    """`wanted`, or any free port where another service has it."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise Conflict("this machine has no free port left")

@@ -1,0 +1,111 @@
+"""Fixtures that tests share: a real service of its own, started once a session.
+
+Tests under `tests/cluster` talk to that service over HTTP, as everybody else does.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from data.sources import dataset_root
+
+PATIENCE_S = 240
+CLUSTER = Path(__file__).parent / "cluster"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running Telltale. `client()` gives an HTTP client with the admin's key, or none."""
+
+    url: str
+    home: Path
+    admin_key: str
+    environment: dict[str, str]
+
+    def client(self, key: str | None = None) -> httpx.Client:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Markers follow from where a test lives; the cluster's tests come last."""
+    for item in items:
+        if CLUSTER in item.path.parents:
+            item.add_marker("cluster")
+    items.sort(key=lambda item: CLUSTER in item.path.parents)
+
+
+@pytest.fixture(scope="session")
+def datasets() -> Path:
+    root = dataset_root()
+    if root is None:
+        pytest.skip("needs the data sets: set TELLTALE_DATASETS to the folder that holds them")
+    return root
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """`python -m serve_app` with a home of its own, stopped by Ctrl-C as a person would."""
+    home = tmp_path_factory.mktemp("home")
+    port = _free_port()
+    environment = os.environ | {
+        "TELLTALE_HOME": str(home),
+        "TELLTALE_PORT": str(port),
+        "TELLTALE_DOMAINS": "faults,keywords",
+    }
+    log = home / "console.log"
+    with log.open("w") as console:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serve_app"],
+            env=environment,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_up(process, log)
+        key = (home / "admin-key").read_text(encoding="utf-8").strip()
+        yield Service(f"http://127.0.0.1:{port}", home, key, environment)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+@pytest.fixture(scope="session")
+def admin(service: Service) -> Iterator[httpx.Client]:
+    with service.client(service.admin_key) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def anybody(service: Service) -> Iterator[httpx.Client]:
+    with service.client() as client:
+        yield client
+
+
+def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if "Telltale is up" in log.read_text(encoding="utf-8"):
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"the service did not start:\n{log.read_text(encoding='utf-8')}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

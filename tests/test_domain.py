@@ -1,0 +1,79 @@
+"""A domain file is read whole or refused with the key's name and what would be right."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from data.domain import CONFIGS, load_domain, load_domains
+from data.errors import InvalidDomain, UnknownName
+
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+
+
+def write(folder: Path, change: dict[str, Any], name: str = "faults") -> Path:
+    raw = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"))
+    for key, value in change.items():
+        *path, last = key.split(".")
+        target = raw
+        for part in path:
+            target = target[part]
+        if value is ...:
+            del target[last]
+        else:
+            target[last] = value
+    path_ = folder / "mine.yaml"
+    path_.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    return path_
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shipped_domain_is_valid(name: str) -> None:
+    domain = load_domain(CONFIGS / f"{name}.yaml")
+    assert domain.name == name
+    assert domain.frames > 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"colour": "red"}, ["unknown key 'colour'", "labels"]),
+        ({"input.windo_s": 5}, ["unknown key 'input.windo_s'", "window_s"]),
+        ({"features.n_mels": ...}, ["'features.n_mels' is missing"]),
+        ({"task": "dance"}, ["'task'", "'classify'"]),
+        ({"labels": ["one"]}, ["'labels'", "2 items"]),
+        ({"labels": ["a", "b", "a"]}, ["labels must be different"]),
+        ({"features.fmax_hz": 9000}, ["fmax_hz <= 8000", "half the sample rate"]),
+        ({"input.hop_s": 6}, ["hop_s (6.0) must not exceed window_s (5.0)"]),
+        ({"limits.max_duration_s": 1}, ["limits.max_duration_s"]),
+        ({"training.epochs": "many"}, ["'training.epochs'", "integer"]),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(
+    tmp_path: Path, change: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(InvalidDomain) as refused:
+        load_domain(write(tmp_path, change))
+    assert str(refused.value).startswith("mine.yaml: ")
+    for word in words:
+        assert word in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "- a list", "title: [unclosed"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidDomain, match=r"mine\.yaml"):
+        load_domain(path)
+
+
+def test_an_unknown_domain_lists_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match="faults, keywords"):
+        load_domains(names=("elephants",))
+
+
+def test_an_unknown_label_lists_the_known_ones() -> None:
+    domain = load_domain(CONFIGS / "faults.yaml")
+    with pytest.raises(UnknownName, match="electrical, fluid, mechanical, normal"):
+        domain.label_index("magical")
