@@ -1,0 +1,66 @@
+"""The page as a Ray Serve application of its own: `serve_app.ui.app:ui` in a Serve config.
+
+Exactly one replica: Gradio keeps its sessions in memory, and Serve does not send a visitor back
+to the replica that knows them. Gradio is loaded in that replica only, where it takes seconds.
+"""
+
+import os
+from functools import partial
+from pathlib import Path
+
+from fastapi import FastAPI, Response
+from ray import serve
+from ray.serve import Application
+
+from serve_app.client import Client
+
+DEFAULT_API = "http://127.0.0.1:8000"
+# Larger than any domain's own limit, which the service checks and words; this one is for the disk.
+MAX_UPLOAD = "256mb"
+
+
+class Ui:
+    """The page does all its work through HTTP; the replica itself adds nothing."""
+
+
+def ui(args: dict[str, str]) -> Application:
+    """`args`: api_url (where the service answers), examples (a folder with one of clips each)."""
+    examples = Path(args["examples"]) if args.get("examples") else None
+    page = partial(build_page, args.get("api_url", DEFAULT_API), examples)
+    deployment = serve.deployment(
+        name="Ui",
+        num_replicas=1,
+        max_ongoing_requests=200,
+        ray_actor_options={"num_cpus": 0.1},
+    )(serve.ingress(page)(Ui))
+    return deployment.bind()
+
+
+def build_page(api_url: str, examples: Path | None = None) -> FastAPI:
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    import gradio as gr
+
+    from serve_app.ui import page, theme
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    # Gradio would fetch any public address for a visitor and serve it from ours.
+    app.add_api_route("/gradio_api/file=http{rest:path}", _refuse, methods=["GET", "HEAD"])
+    gr.mount_gradio_app(
+        app,
+        page.build(Client(api_url), examples),
+        path="/",
+        theme=theme.theme(),
+        css_paths=[theme.CSS],
+        footer_links=["settings"],
+        run_history=False,  # it would keep clips and keys in the browser
+        enable_monitoring=False,
+        mcp_server=False,
+        ssr_mode=False,
+        show_error=False,
+        max_file_size=MAX_UPLOAD,
+    )
+    return app
+
+
+def _refuse(rest: str) -> Response:
+    return Response(status_code=404)

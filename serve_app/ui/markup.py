@@ -1,0 +1,74 @@
+"""Small pieces of HTML that every tab of the page uses. All text from outside is escaped here."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import Literal
+
+Tone = Literal["good", "calm", "warn", "bad"]
+
+
+def text(value: object) -> str:
+    return escape(str(value), quote=True)
+
+
+def note(message: str, tone: Tone = "calm") -> str:
+    """One sentence for a person; `bad` ones are announced by screen readers at once."""
+    role = "alert" if tone == "bad" else "status"
+    return f'<p class="tt-note tt-{tone}" role="{role}">{text(message)}</p>'
+
+
+def badge(word: str, tone: Tone = "calm") -> str:
+    return f'<span class="tt-badge tt-{tone}">{text(word)}</span>'
+
+
+def heading(words: str, hint: str = "") -> str:
+    more = f'<span class="tt-hint">{text(hint)}</span>' if hint else ""
+    return f'<h2 class="tt-h2">{text(words)}{more}</h2>'
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
+    """Cells are HTML already. On a narrow screen each row becomes a card of "header value"."""
+    if not rows:
+        return note(empty)
+    head = "".join(f'<th scope="col">{text(name)}</th>' for name in headers)
+    body = "".join(f"<tr>{_cells(headers, row)}</tr>" for row in rows)
+    return f'<table class="tt-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _cells(headers: Sequence[str], row: Sequence[str]) -> str:
+    pairs = zip(headers, row, strict=True)
+    return "".join(f'<td data-name="{text(name)}"><span>{cell}</span></td>' for name, cell in pairs)
+
+
+def bar(share: float, css: str = "") -> str:
+    return f'<span class="tt-bar {css}"><i style="width:{100 * share:.1f}%"></i></span>'
+
+
+def percent(share: float) -> str:
+    """Never a rounded 100 % or 0 %: a probability is neither."""
+    if share > 0.995:
+        return "over 99 %"
+    if 0 < share < 0.005:
+        return "under 1 %"
+    return f"{100 * share:.0f} %"
+
+
+def score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def ago(moment: datetime) -> str:
+    """A `<time>` that reads "5 min ago" and shows the exact moment on hover."""
+    seconds = max(0, round((datetime.now(UTC) - moment).total_seconds()))
+    words = "just now" if seconds < 5 else f"{moment.astimezone(UTC):%d %b %Y}"
+    for limit, unit_s, unit in ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h")):
+        if 5 <= seconds < limit:
+            words = f"{seconds // unit_s} {unit} ago"
+            break
+    exact = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f'<time datetime="{moment.isoformat()}" title="{exact}">{words}</time>'
+
+
+def short(digest: str) -> str:
+    return f'<code title="{text(digest)}">{text(digest[:8])}</code>'

@@ -1,0 +1,95 @@
+"""The page: a header with the choice of domain and the key, and the tabs, one file each."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from serve_app.answers import DomainInfo
+from serve_app.client import Client
+from serve_app.connection import ServiceError
+from serve_app.ui import predict, retrain
+from serve_app.ui.markup import note, text
+from serve_app.ui.shared import QUIET, Shared, html, words
+
+LOOK_AGAIN_S = 5.0
+# The key is taken from the address once and kept for this browser tab only, so that a reload
+# does not lose it and a shared address does not give it away.
+TAKE_KEY = """(typed) => {
+  const address = new URL(window.location.href);
+  const given = address.searchParams.get("key");
+  if (given) {
+    sessionStorage.setItem("telltale-key", given);
+    address.searchParams.delete("key");
+    history.replaceState(null, "", address);
+  }
+  return [given || sessionStorage.getItem("telltale-key") || typed || ""];
+}"""
+KEEP_KEY = """(key) => {
+  if (key) sessionStorage.setItem("telltale-key", key);
+  else sessionStorage.removeItem("telltale-key");
+  return [];
+}"""
+
+
+def build(client: Client, examples: Path | None = None) -> Any:
+    with gr.Blocks(
+        title="Telltale", analytics_enabled=False, delete_cache=(600, 3600), fill_width=False
+    ) as page:
+        banner = html(elem_id="banner")
+        with gr.Row(elem_classes="tt-top", equal_height=True):
+            header = html(_header((), None), elem_id="header")
+            domain = gr.Dropdown(
+                label="Domain", choices=[], elem_id="domain", elem_classes="tt-plain", min_width=220
+            )
+        with gr.Accordion("Key (not needed to try a clip)", open=False, elem_id="key-box"):
+            key = gr.Textbox(
+                label="Key",
+                type="password",
+                info="With a key your corrections count at once; an admin's key also retrains.",
+                elem_id="key",
+                elem_classes="tt-plain",
+            )
+        shared = Shared(client, gr.State(()), domain, key)
+        with gr.Tab("Predict", id="predict"):
+            predict.build(shared, examples)
+        with gr.Tab("Retrain", id="retrain") as retrain_tab:
+            retrain.build(shared, retrain_tab)
+        _wire(page, shared, banner, header)
+    page.queue(default_concurrency_limit=16)
+    return page
+
+
+def _wire(page: Any, shared: Shared, banner: Any, header: Any) -> None:
+    outputs = [banner, header, shared.domain, shared.domains]
+
+    def look(known: tuple[DomainInfo, ...], name: str | None) -> dict[Any, Any]:
+        """Asks for the domains until they are known; afterwards only whether anybody answers."""
+        try:
+            domains = shared.client.domains()
+        except ServiceError as error:
+            return {banner: note(f"{words(error)} This page keeps trying by itself.", "bad")}
+        if domains == known:
+            return {banner: ""}
+        names = [domain.name for domain in domains]
+        chosen = name if name in names else names[0]
+        choices = [(domain.title, domain.name) for domain in domains]
+        return {
+            banner: "",
+            shared.domains: domains,
+            shared.domain: gr.update(choices=choices, value=chosen),
+            header: _header(domains, chosen),
+        }
+
+    asked = [shared.domains, shared.domain]
+    page.load(look, asked, outputs, **QUIET)
+    page.load(None, shared.key, shared.key, js=TAKE_KEY, **QUIET)
+    gr.Timer(LOOK_AGAIN_S).tick(look, asked, outputs, **QUIET)
+    shared.domain.change(_header, [shared.domains, shared.domain], header, **QUIET)
+    shared.key.change(None, shared.key, None, js=KEEP_KEY, **QUIET)
+
+
+def _header(domains: tuple[DomainInfo, ...], name: str | None) -> str:
+    described = [domain.description for domain in domains if domain.name == name]
+    words = described[0] if described else "A clip goes in; a class and its evidence come out."
+    return f'<header class="tt-header"><h1>Telltale</h1><p>{text(words)}</p></header>'

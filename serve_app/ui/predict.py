@@ -1,0 +1,145 @@
+"""The Predict tab: a clip in, an answer with its evidence out; and a correction where it is wrong.
+
+The answer is shown as soon as the service gives it. The figure is computed here, from the same
+bytes, and follows a moment later.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from data.audio import decode
+from data.domain import LimitSpec
+from data.errors import ClipError, TelltaleError
+from serve_app.answers import DomainInfo, Prediction
+from serve_app.client import Client
+from serve_app.ui import predict_view as view
+from serve_app.ui.markup import note
+from serve_app.ui.plots import clip_figure
+from serve_app.ui.shared import QUIET, Shared, find, html, words
+
+AUDIO = {".wav", ".flac", ".ogg", ".mp3", ".m4a", ".webm", ".opus"}
+
+
+def build(shared: Shared, examples: Path | None = None) -> None:
+    with gr.Row(elem_classes="tt-columns"):
+        with gr.Column(scale=4, min_width=300):
+            clip = gr.Audio(
+                label="Clip",
+                sources=["upload", "microphone"],
+                type="filepath",
+                elem_id="clip",
+                editable=False,
+                buttons=[],
+            )
+            listen_button = gr.Button("Listen", variant="primary", elem_id="listen")
+            shown = _examples(shared, clip, examples)
+        with gr.Column(scale=7, min_width=300):
+            answer = html(view.EMPTY, elem_id="answer")
+            figure = html(elem_id="figure")
+            with gr.Row(elem_classes=["tt-actions", "tt-wrong"]):
+                right = gr.Dropdown(
+                    label="That's wrong: it is …",
+                    choices=[],
+                    elem_id="right",
+                    elem_classes="tt-plain",
+                )
+                send_button = gr.Button("Send correction", elem_id="send")
+            thanks = html()
+            receipt, check_button, life = _receipt_box()
+
+    def listen(
+        path: str | None, name: str | None, domains: tuple[DomainInfo, ...], key: str
+    ) -> Iterator[dict[Any, Any]]:
+        if not path:
+            yield {answer: view.failure("Choose or record a clip first."), figure: ""}
+            return
+        yield {answer: view.LISTENING, figure: "", thanks: ""}
+        raw = Path(path).read_bytes()
+        try:
+            # The clip may be here before the first answer to "which domains are there?" is.
+            domains = domains or shared.client.domains()
+            domain = find(domains, name or domains[0].name)
+            found = _ask(shared.client.with_key(key), domain.name, raw, path)
+        except TelltaleError as error:
+            yield {answer: view.failure(words(error))}
+            return
+        choices = [label for label in domain.labels if found.unknown or label != found.label]
+        yield {answer: view.answer(found), right: gr.update(choices=choices, value=None)}
+        yield {figure: _draw(raw, domain, found)}
+
+    def send(path: str | None, label: str | None, name: str, key: str) -> dict[Any, Any]:
+        if not path or not label:
+            return {thanks: note("Choose the label that is right first.", "warn")}
+        try:
+            taken = shared.client.with_key(key).correct(
+                name, Path(path).read_bytes(), label, name=Path(path).name
+            )
+        except TelltaleError as error:
+            return {thanks: note(words(error), "bad")}
+        return {thanks: view.thanks(taken), receipt: taken.receipt, life: ""}
+
+    def check(number: str, name: str) -> str:
+        if not number.strip():
+            return note("Enter the number of a receipt first.", "warn")
+        try:
+            return view.life_line(shared.client.receipt(name, number.strip()))
+        except TelltaleError as error:
+            return note(words(error), "bad")
+
+    def clear() -> dict[Any, Any]:
+        return {answer: view.EMPTY, figure: "", thanks: ""}
+
+    heard = [answer, figure, right, thanks]
+    asked = [clip, shared.domain, shared.domains, shared.key]
+    for moment in (clip.upload, clip.stop_recording, listen_button.click, *shown):
+        moment(listen, asked, heard, concurrency_limit=16, **QUIET)
+    for moment in (clip.clear, shared.domain.input):
+        moment(clear, None, heard, **QUIET)
+    send_button.click(
+        send, [clip, right, shared.domain, shared.key], [thanks, receipt, life], **QUIET
+    )
+    for moment in (check_button.click, receipt.submit):
+        moment(check, [receipt, shared.domain], life, **QUIET)
+
+
+def _receipt_box() -> tuple[Any, Any, Any]:
+    with gr.Accordion("Check a receipt", open=False, elem_id="receipts"):
+        receipt = gr.Textbox(
+            label="Receipt", placeholder="the number you were given", elem_classes="tt-plain"
+        )
+        button = gr.Button("Check my receipt", elem_id="check")
+        life = html()
+    return receipt, button, life
+
+
+def _examples(shared: Shared, clip: Any, folder: Path | None) -> list[Any]:
+    """Clips from `<folder>/<domain>/`; a click chooses the domain, too. Returns what to hook on."""
+    rows = [
+        [str(path), path.parent.name]
+        for path in sorted(folder.glob("*/*") if folder else ())
+        if path.suffix.lower() in AUDIO
+    ]
+    if not rows:
+        return []
+    labels = [Path(path).stem for path, _ in rows]
+    shown = gr.Examples(rows, [clip, shared.domain], example_labels=labels, label="Or try one")
+    return [shown.load_input_event.then]
+
+
+def _ask(client: Client, domain: str, raw: bytes, path: str) -> Prediction:
+    return client.predict(domain, raw, name=Path(path).name, evidence=True)
+
+
+def _draw(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
+    """No figure is no reason to spoil an answer the service has given."""
+    limits = LimitSpec(
+        max_bytes=domain.limits.max_bytes, max_duration_s=domain.limits.max_duration_s
+    )
+    try:
+        recording = decode(raw, sample_rate_hz=domain.sample_rate_hz, limits=limits)
+    except ClipError:
+        return ""
+    return clip_figure(recording.samples, recording.sample_rate_hz, found.evidence, found.label)

@@ -1,0 +1,61 @@
+"""What every tab needs from the page around it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from data.errors import UnknownName
+from serve_app.answers import DomainInfo
+from serve_app.client import Client
+from serve_app.connection import ServiceAway, ServiceError
+
+# Nothing here is meant to be called from outside: scripts have the service's own API.
+QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+def html(value: str = "", elem_id: str | None = None) -> Any:
+    """A place for our own HTML, without Gradio's styles for running text."""
+    return gr.HTML(value, elem_id=elem_id, apply_default_css=False)
+
+
+@dataclass(frozen=True)
+class Shared:
+    client: Client
+    domains: Any  # gr.State of tuple[DomainInfo, ...]
+    domain: Any  # gr.Dropdown: the chosen domain's name
+    key: Any  # gr.Textbox: the bearer key, empty for nobody
+
+
+def find(domains: tuple[DomainInfo, ...], name: str) -> DomainInfo:
+    for domain in domains:
+        if domain.name == name:
+            return domain
+    known = ", ".join(domain.name for domain in domains) or "none yet"
+    raise UnknownName(f"there is no domain {name!r}; the domains are {known}")
+
+
+def words(error: Exception) -> str:
+    """What a person is told, with the way out where there is one."""
+    if isinstance(error, ServiceAway):
+        return "The service does not answer right now. Try again in a moment."
+    if isinstance(error, ServiceError) and error.status in {401, 403}:
+        return f"{_sentence(error)} Enter a key under “Key” at the top of the page."
+    if isinstance(error, ServiceError) and error.request_id and error.status >= 500:
+        return f"{_sentence(error)} (request {error.request_id})"
+    return _sentence(error)
+
+
+def _sentence(error: Exception) -> str:
+    said = str(error).strip() or type(error).__name__
+    said = said[0].upper() + said[1:]
+    return said if said.endswith((".", "!", "?")) else said + "."
+
+
+def or_note(show: Callable[[], str], complain: Callable[[str], str]) -> str:
+    """`show()`, or the complaint in its place when the service refuses."""
+    try:
+        return show()
+    except ServiceError as error:
+        return complain(words(error))
