@@ -4,6 +4,7 @@ Ray's node agent gathers the series of every replica; `/metrics` hands them on, 
 replica answers for all of them.
 """
 
+import re
 import time
 from collections import Counter as Tally
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from models.runtime import Scores
 if TYPE_CHECKING:
     from serve_app.champion import Champion, Served
 
+NOISE = re.compile(r'(?:Component|SessionName|Version|otel_scope_\w+)="[^"]*",?')
 KEPT = ("ray_telltale_", "ray_serve_", "ray_haproxy_")
 CONFIDENCE = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99]
 SECONDS = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]
@@ -125,9 +127,10 @@ def as_json(text: str) -> dict[str, Any]:
 
 
 def _kept(page: str) -> str:
+    """Without what names this process of Ray's rather than anything one would ask for."""
     rows = []
     for line in page.splitlines():
         name = line.split(" ", 3)[2] if line.startswith("# ") else line
         if name.startswith(KEPT):
-            rows.append(line.replace("ray_telltale_", "telltale_"))
+            rows.append(NOISE.sub("", line.replace("ray_telltale_", "telltale_")))
     return "\n".join(rows)
