@@ -1,0 +1,65 @@
+"""Where everything lives that is produced at run time: one folder, `TELLTALE_HOME`.
+
+The service and the training jobs read the same environment, each when it starts:
+
+    TELLTALE_HOME           the folder; var/ in the repository by default
+    TELLTALE_DATABASE_URL   sqlite:///<home>/telltale.db
+    TELLTALE_STORAGE_URI    <home>/blobs
+    MLFLOW_TRACKING_URI     sqlite:///<home>/mlflow.db
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data.errors import InvalidParameter
+
+DEFAULT_HOME = Path(__file__).resolve().parent.parent / "var"
+
+
+@dataclass(frozen=True)
+class Home:
+    root: Path
+    # The URLs may carry passwords: they stay out of logs.
+    database_url: str = field(repr=False)
+    storage_uri: str = field(repr=False)
+    tracking_uri: str = field(repr=False)
+    artifact_root: str | None  # None: an MLflow server decides where its files go
+    bundles: Path
+    runs: Path
+
+
+def home_from_env(environ: Mapping[str, str] = os.environ) -> Home:
+    """Makes the folder where it is missing; raises InvalidParameter if nobody could write there."""
+    root = _usable(Path(environ.get("TELLTALE_HOME") or DEFAULT_HOME).expanduser().resolve())
+    tracking_uri = environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
+    return Home(
+        root=root,
+        database_url=environ.get("TELLTALE_DATABASE_URL") or f"sqlite:///{root}/telltale.db",
+        storage_uri=environ.get("TELLTALE_STORAGE_URI") or str(root / "blobs"),
+        tracking_uri=tracking_uri,
+        artifact_root=None if tracking_uri.startswith("http") else str(root / "artifacts"),
+        bundles=root / "bundles",
+        runs=root / "runs",
+    )
+
+
+def _usable(root: Path) -> Path:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidParameter(
+            f"TELLTALE_HOME must be a folder; {root} is a file, or lies under one"
+        ) from None
+    except OSError as error:
+        raise InvalidParameter(
+            f"TELLTALE_HOME ({root}) cannot be made: {os.strerror(error.errno or 0)}; "
+            "name a folder that this user may write to"
+        ) from error
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise InvalidParameter(
+            f"TELLTALE_HOME ({root}) cannot be written to by this user; "
+            "change its owner, or name another folder"
+        )
+    return root
