@@ -1,0 +1,195 @@
+"""Clips and their bytes, kept together.
+
+A row and its bytes appear together or not at all: bytes first, row second, so that a process
+killed in between leaves bytes that nobody sees, until `sweep` removes them. Bytes are deleted
+only by a writer that finds no row using them (see `data/database.py` on writers).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from typing import get_args
+
+from sqlalchemy import Connection, func, select
+
+from data.blobs import Blobs
+from data.clips import (
+    CLIP,
+    Clip,
+    NewClip,
+    claimed,
+    decide,
+    find_clip,
+    forget_clip,
+    insert_clip,
+    known_clip,
+)
+from data.database import Database
+from data.errors import Conflict, UndecodableClip, UnknownName
+from data.tables import ClipState, clips, now
+
+Added = tuple[Clip, bool]
+
+
+class ClipStore:
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    def add(self, new: NewClip, *, who: str) -> Added:
+        """The clip, and whether it is new; raises Conflict (see `data/clips.py`)."""
+        (outcome,) = self.add_many([new], who=who)
+        if isinstance(outcome, Conflict):
+            raise outcome
+        return outcome
+
+    def add_many(self, news: Sequence[NewClip], *, who: str) -> list[Added | Conflict]:
+        """All in one transaction, each with its own outcome; faster than one by one."""
+        hashed = [(hashlib.sha256(new.raw).hexdigest(), new) for new in news]
+        self._put(hashed)
+        with self._database.write() as connection:
+            # Again, because the same bytes may have been forgotten in another domain just now.
+            self._put(hashed)
+            return [_add(connection, sha256, new, who) for sha256, new in hashed]
+
+    def get(self, domain: str, sha256: str) -> Clip:
+        with self._database.read() as connection:
+            return known_clip(connection, domain, sha256)
+
+    def find(
+        self,
+        domain: str,
+        *,
+        state: ClipState | None = None,
+        label: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[Clip]:
+        """Newest first."""
+        query = CLIP.where(clips.c.domain == domain)
+        if state is not None:
+            query = query.where(clips.c.state == state)
+        if label is not None:
+            query = query.where(clips.c.label == label)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(clips.c.id.desc()).limit(limit).offset(offset))
+            return [Clip(**row) for row in rows.mappings()]
+
+    def counts(self, domain: str) -> dict[ClipState, int]:
+        query = select(clips.c.state, func.count()).where(clips.c.domain == domain)
+        with self._database.read() as connection:
+            found = dict(connection.execute(query.group_by(clips.c.state)).all())
+        return {state: found.get(state, 0) for state in get_args(ClipState)}
+
+    def count_new(self, domain: str, *, since: datetime | None = None) -> int:
+        """Accepted clips that no version has learnt, or not with the label they have now.
+
+        With `since`, only those that were added, accepted or relabelled after it.
+        """
+        unlearnt = clips.c.learnt_label.is_distinct_from(clips.c.label)
+        query = select(func.count()).where(
+            clips.c.domain == domain, clips.c.state == "accepted", unlearnt
+        )
+        if since is not None:
+            query = query.where(clips.c.changed_at > since)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
+
+    def read(self, sha256: str) -> bytes:
+        """The bytes somebody sent, checked against their hash."""
+        if not self._is_used(sha256):
+            raise UnknownName(f"there is no clip {sha256!r}")
+        raw = self._blobs.get(sha256)
+        if hashlib.sha256(raw).hexdigest() != sha256:
+            raise UndecodableClip(f"the stored bytes of clip {sha256!r} are damaged")
+        return raw
+
+    def set_state(
+        self, domain: str, sha256: str, state: ClipState, *, who: str, reason: str = ""
+    ) -> Clip:
+        """Waiting receipts of the clip are settled with it; raises Conflict without a label."""
+        with self._database.write() as connection:
+            before = known_clip(connection, domain, sha256)
+            if before.state == state:
+                return before
+            after = replace(before, state=state, reason=reason)
+            return decide(connection, before, after, kind=f"clip.{state}", who=who)
+
+    def relabel(self, domain: str, sha256: str, label: str, *, who: str) -> Clip:
+        """The state stays; a version that learnt the old label makes the clip new again."""
+        with self._database.write() as connection:
+            before = known_clip(connection, domain, sha256)
+            if before.label == label:
+                return before
+            after = replace(before, label=label)
+            return decide(connection, before, after, kind="clip.relabelled", who=who)
+
+    def forget(self, domain: str, sha256: str, *, who: str) -> list[str]:
+        """Delete the clip and its bytes; the versions that learnt from it, oldest first."""
+        with self._database.write() as connection:
+            clip = known_clip(connection, domain, sha256)
+            versions = forget_clip(connection, clip, who=who)
+        # Only now: were we killed before the commit, the row would stand without its bytes.
+        self._delete_unused(sha256)
+        return versions
+
+    def sweep(self, older_than_s: float = 3600) -> int:
+        """Remove what killed processes left behind; how many blobs had no row."""
+        self._blobs.discard_unfinished(older_than_s)
+        orphans = [sha for sha in self._blobs.older_than(older_than_s) if not self._is_used(sha)]
+        return sum(self._delete_unused(sha256) for sha256 in orphans)
+
+    def _put(self, hashed: Sequence[tuple[str, NewClip]]) -> None:
+        # Each waits for a disk or a network: together they wait once.
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda pair: self._blobs.put(pair[0], pair[1].raw), hashed))
+
+    def _is_used(self, sha256: str) -> bool:
+        with self._database.read() as connection:
+            return _has_row(connection, sha256)
+
+    def _delete_unused(self, sha256: str) -> bool:
+        with self._database.write() as connection:
+            unused = not _has_row(connection, sha256)
+            if unused:
+                self._blobs.delete(sha256)
+            return unused
+
+
+def _has_row(connection: Connection, sha256: str) -> bool:
+    query = select(clips.c.id).where(clips.c.sha256 == sha256).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _add(connection: Connection, sha256: str, new: NewClip, who: str) -> Added | Conflict:
+    stored = find_clip(connection, new.domain, sha256)
+    if stored is None:
+        clip = _first(sha256, new, who)
+        insert_clip(connection, clip)
+        return clip, True
+    try:
+        claim = claimed(stored, new, who)
+    except Conflict as conflict:
+        return conflict
+    if claim != stored:
+        decide(connection, stored, claim, kind="clip.claimed", who=who)
+    return claim, False
+
+
+def _first(sha256: str, new: NewClip, who: str) -> Clip:
+    return Clip(
+        domain=new.domain,
+        sha256=sha256,
+        label=new.label,
+        group=new.group,
+        state=new.state,
+        reason=new.reason,
+        who=who,
+        source=new.source,
+        size_bytes=len(new.raw),
+        duration_s=new.duration_s,
+        sample_rate_hz=new.sample_rate_hz,
+        created_at=now(),
+    )

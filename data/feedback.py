@@ -1,0 +1,152 @@
+"""Corrections and their receipts: what a person said, what became of it, what it changed."""
+
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from data.clips import decide, judge, known_clip
+from data.database import Database
+from data.errors import Conflict, UnknownName
+from data.events import record
+from data.tables import Detail, FeedbackState, feedback, fields_of, now
+
+
+@dataclass(frozen=True)
+class Feedback:
+    receipt: str
+    domain: str
+    clip_sha256: str
+    predicted: str
+    confidence: float
+    corrected: str
+    version: str  # the one that predicted
+    state: FeedbackState
+    reason: str
+    who: str
+    created_at: datetime
+    snapshot: str | None = None
+    learnt_version: str | None = None
+    after_label: str | None = None
+    after_confidence: float | None = None
+
+
+_SELECT = select(*fields_of(feedback, Feedback))
+
+
+class Corrections:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        *,
+        domain: str,
+        clip_sha256: str,
+        predicted: str,
+        confidence: float,
+        corrected: str,
+        version: str,
+        state: FeedbackState,
+        reason: str,
+        who: str,
+    ) -> Feedback:
+        """Raises UnknownName if the clip was not stored first.
+
+        A correction that says what the clip is accepted as is accepted too; one that says
+        otherwise waits for review, whatever `state` asks for.
+        """
+        with self._database.write() as connection:
+            clip = known_clip(connection, domain, clip_sha256)
+            agreed = clip.state == "accepted" and clip.label == corrected
+            if agreed and state == "quarantined":
+                state, reason = "accepted", ""
+            elif state == "accepted" and not agreed:
+                state, reason = "quarantined", f"the clip is {clip.state} as {clip.label!r}"
+            new = Feedback(
+                receipt=secrets.token_hex(12),
+                domain=domain,
+                clip_sha256=clip_sha256,
+                predicted=predicted,
+                confidence=confidence,
+                corrected=corrected,
+                version=version,
+                state=state,
+                reason=reason,
+                who=who,
+                created_at=now(),
+            )
+            connection.execute(insert(feedback).values(vars(new)))
+            said = {"clip": clip_sha256, "predicted": predicted, "corrected": corrected}
+            _record(connection, new, "feedback.added", {**said, "state": state, "reason": reason})
+        return new
+
+    def get(self, receipt: str) -> Feedback:
+        with self._database.read() as connection:
+            return _known(connection, receipt)
+
+    def find(
+        self, domain: str, *, state: FeedbackState | None = None, limit: int = 100, offset: int = 0
+    ) -> list[Feedback]:
+        """Oldest first, as a review works them off."""
+        query = _SELECT.where(feedback.c.domain == domain)
+        if state is not None:
+            query = query.where(feedback.c.state == state)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(feedback.c.id).limit(limit).offset(offset))
+            return [Feedback(**row) for row in rows.mappings()]
+
+    def accept(self, receipt: str, *, who: str) -> Feedback:
+        """The clip gets the corrected label and counts; other receipts of it are settled too."""
+        with self._database.write() as connection:
+            said = _waiting(connection, receipt, "accepted")
+            if said.state == "quarantined":
+                before = known_clip(connection, said.domain, said.clip_sha256)
+                after = replace(before, label=said.corrected, state="accepted", reason="")
+                decide(connection, before, after, kind="clip.accepted", who=who)
+            return _known(connection, receipt)
+
+    def reject(self, receipt: str, *, who: str, reason: str = "") -> Feedback:
+        """The clip is rejected with it, unless it is accepted already or others wait on it."""
+        with self._database.write() as connection:
+            said = _waiting(connection, receipt, "rejected")
+            if said.state == "quarantined":
+                judge(connection, receipt, said.domain, state="rejected", reason=reason, who=who)
+                before = known_clip(connection, said.domain, said.clip_sha256)
+                if before.state == "quarantined" and not _others_wait(connection, said):
+                    after = replace(before, state="rejected", reason=reason)
+                    decide(connection, before, after, kind="clip.rejected", who=who)
+            return _known(connection, receipt)
+
+
+def _known(connection: Connection, receipt: str) -> Feedback:
+    row = connection.execute(_SELECT.where(feedback.c.receipt == receipt)).mappings().one_or_none()
+    if row is None:
+        raise UnknownName(f"there is no receipt {receipt!r}")
+    return Feedback(**row)
+
+
+def _record(connection: Connection, new: Feedback, kind: str, detail: Detail) -> None:
+    subject = f"feedback:{new.receipt}"
+    record(connection, kind, subject=subject, who=new.who, domain=new.domain, detail=detail)
+
+
+def _waiting(connection: Connection, receipt: str, wanted: FeedbackState) -> Feedback:
+    """The correction, if it waits or has the wanted outcome already; else raises Conflict."""
+    said = _known(connection, receipt)
+    if said.state not in ("quarantined", wanted):
+        raise Conflict(
+            f"receipt {receipt!r} is already {said.state}; to change what the clip teaches, "
+            "relabel the clip or set its state"
+        )
+    return said
+
+
+def _others_wait(connection: Connection, said: Feedback) -> bool:
+    query = select(feedback.c.id).where(
+        feedback.c.domain == said.domain,
+        feedback.c.clip_sha256 == said.clip_sha256,
+        feedback.c.state == "quarantined",
+    )
+    return connection.execute(query.limit(1)).first() is not None

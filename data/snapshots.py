@@ -1,0 +1,185 @@
+"""Snapshots: the exact list of accepted clips that a version learns from.
+
+The id is a digest of the list, so the same list is the same snapshot. A forgotten clip leaves
+the snapshots too; `forgotten` says how many have left.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from data.clips import CLIP, Clip
+from data.database import Database
+from data.errors import UnknownName
+from data.events import record
+from data.tables import clips, feedback, learnt, now, snapshot_clips, snapshots
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    id: str
+    domain: str
+    created_at: datetime
+    clips: tuple[Clip, ...]  # in the order of their hashes, labelled as they were then
+    forgotten: int
+
+
+class Snapshots:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take(self, domain: str, *, who: str) -> Snapshot:
+        """All accepted clips of a domain, as they are now."""
+        query = CLIP.add_columns(clips.c.id).where(
+            clips.c.domain == domain, clips.c.state == "accepted", clips.c.label.is_not(None)
+        )
+        with self._database.write() as connection:
+            rows = connection.execute(query.order_by(clips.c.sha256)).mappings().all()
+            digest = _digest(domain, rows)
+            number = _number(connection, digest)
+            if number is None:
+                number = _create(connection, digest, domain, len(rows), who)
+            _hold(connection, number, rows)
+            _name_on_receipts(connection, number, digest)
+            return _read(connection, digest)
+
+    def get(self, snapshot_id: str) -> Snapshot:
+        with self._database.read() as connection:
+            return _read(connection, snapshot_id)
+
+    def mark_learnt(
+        self,
+        snapshot_id: str,
+        version: str,
+        after: Mapping[str, tuple[str, float]],
+        *,
+        who: str,
+    ) -> None:
+        """`version` has learnt these clips: they are no longer new.
+
+        `after` says, by the clip's hash, what the version now answers: label and confidence.
+        The receipts of those clips show it, each the first version that did. For a version
+        that the gate refused it is empty: it holds the clips, but answers nobody.
+        """
+        with self._database.write() as connection:
+            taken = _read(connection, snapshot_id)
+            number = _number(connection, snapshot_id)
+            row = {"snapshot_id": number, "version": version}
+            if connection.execute(select(learnt).filter_by(**row)).first() is None:
+                connection.execute(insert(learnt).values(at=now(), **row))
+            _no_longer_new(connection, number)
+            _answer_receipts(connection, taken, version, after)
+            record(
+                connection,
+                "model.learnt",
+                subject=f"model:{taken.domain}:{version}",
+                who=who,
+                domain=taken.domain,
+                detail={"snapshot": snapshot_id, "clips": len(taken.clips)},
+            )
+
+
+def _digest(domain: str, rows: Sequence[RowMapping]) -> str:
+    lines = [[row["sha256"], row["label"], row["group"]] for row in rows]
+    return hashlib.sha256(json.dumps([domain, lines]).encode()).hexdigest()
+
+
+def _number(connection: Connection, digest: str) -> int | None:
+    return connection.execute(select(snapshots.c.id).filter_by(digest=digest)).scalar()
+
+
+def _create(connection: Connection, digest: str, domain: str, size: int, who: str) -> int:
+    row = {"digest": digest, "domain": domain, "size": size, "created_at": now()}
+    subject, detail = f"snapshot:{digest}", {"clips": size}
+    record(connection, "snapshot.taken", subject=subject, who=who, domain=domain, detail=detail)
+    return connection.execute(insert(snapshots).values(row).returning(snapshots.c.id)).scalar_one()
+
+
+def _hold(connection: Connection, number: int, rows: Sequence[RowMapping]) -> None:
+    # The list may have been taken before; a clip that was forgotten since and came back is new.
+    query = select(snapshot_clips.c.clip_id).filter_by(snapshot_id=number)
+    held = set(connection.execute(query).scalars())
+    missing = [
+        {"snapshot_id": number, "clip_id": row["id"], "label": row["label"]}
+        for row in rows
+        if row["id"] not in held
+    ]
+    if missing:
+        connection.execute(insert(snapshot_clips), missing)
+
+
+def _name_on_receipts(connection: Connection, number: int, digest: str) -> None:
+    held = (
+        select(clips.c.id)
+        .join(snapshot_clips, snapshot_clips.c.clip_id == clips.c.id)
+        .where(
+            snapshot_clips.c.snapshot_id == number,
+            snapshot_clips.c.label == feedback.c.corrected,
+            clips.c.domain == feedback.c.domain,
+            clips.c.sha256 == feedback.c.clip_sha256,
+        )
+    )
+    waiting = (feedback.c.state == "accepted") & feedback.c.snapshot.is_(None)
+    connection.execute(update(feedback).where(waiting, held.exists()).values(snapshot=digest))
+
+
+def _read(connection: Connection, digest: str) -> Snapshot:
+    query = select(snapshots).filter_by(digest=digest)
+    snapshot = connection.execute(query).mappings().one_or_none()
+    if snapshot is None:
+        raise UnknownName(f"there is no snapshot {digest!r}")
+    held = (
+        CLIP.add_columns(snapshot_clips.c.label.label("label_then"))
+        .join(snapshot_clips, snapshot_clips.c.clip_id == clips.c.id)
+        .where(snapshot_clips.c.snapshot_id == snapshot["id"])
+        .order_by(clips.c.sha256)
+    )
+    listed = tuple(_clip_then(row) for row in connection.execute(held).mappings())
+    return Snapshot(
+        id=digest,
+        domain=snapshot["domain"],
+        created_at=snapshot["created_at"],
+        clips=listed,
+        forgotten=snapshot["size"] - len(listed),
+    )
+
+
+def _clip_then(row: RowMapping) -> Clip:
+    values = dict(row)
+    values["label"] = values.pop("label_then")
+    return Clip(**values)
+
+
+def _no_longer_new(connection: Connection, number: int | None) -> None:
+    held = snapshot_clips.c.snapshot_id == number
+    label = select(snapshot_clips.c.label).where(held, snapshot_clips.c.clip_id == clips.c.id)
+    ids = select(snapshot_clips.c.clip_id).where(held)
+    connection.execute(
+        update(clips).where(clips.c.id.in_(ids)).values(learnt_label=label.scalar_subquery())
+    )
+
+
+def _answer_receipts(
+    connection: Connection, taken: Snapshot, version: str, after: Mapping[str, tuple[str, float]]
+) -> None:
+    answers = [(clip, *after[clip.sha256]) for clip in taken.clips if clip.sha256 in after]
+    for clip, label, confidence in answers:
+        waiting = update(feedback).filter_by(
+            domain=clip.domain,
+            clip_sha256=clip.sha256,
+            corrected=clip.label,
+            state="accepted",
+            learnt_version=None,
+        )
+        connection.execute(
+            waiting.values(
+                snapshot=taken.id,
+                learnt_version=version,
+                after_label=label,
+                after_confidence=confidence,
+            )
+        )

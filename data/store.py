@@ -1,0 +1,36 @@
+"""Everything that is kept, behind one object.
+
+    store = Store.open("sqlite:////folder/telltale.db", "/folder/blobs")
+    clip, created = store.clips.add(NewClip(raw, domain="faults", ...), who="anna")
+
+All calls block. Any number of threads share one store; each process opens its own, on the
+same database and blobs.
+"""
+
+from data.blobs import Blobs, open_blobs
+from data.clip_store import ClipStore
+from data.database import Database
+from data.events import Events
+from data.feedback import Corrections
+from data.runs import Runs
+from data.snapshots import Snapshots
+
+
+class Store:
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self._database = database
+        self.clips = ClipStore(database, blobs)
+        self.feedback = Corrections(database)
+        self.snapshots = Snapshots(database)
+        self.runs = Runs(database)
+        self.events = Events(database)
+
+    @classmethod
+    def open(cls, database_url: str, storage_uri: str) -> "Store":
+        """Makes or updates the tables first; raises NotReady if the database is away."""
+        database = Database(database_url)
+        database.migrate()
+        return cls(database, open_blobs(storage_uri))
+
+    def close(self) -> None:
+        self._database.close()
