@@ -130,8 +130,9 @@ def train(world: World, run: dict[str, Any]) -> None:
     domain, steps = run["domain"], STEPS[run["mode"]]
     world.say(run, "queued")
     time.sleep(world.step_s)
-    run["state"] = "running"
-    world.say(run, "started")
+    if run["state"] == "queued":
+        run["state"] = "running"
+        world.say(run, "started")
     for number, step in enumerate(steps):
         if run["state"] == "cancelled":
             world.say(run, "finished", state="cancelled", result=None)

@@ -8,10 +8,10 @@ import uvicorn
 
 
 class Server:
-    """A uvicorn in a thread on a port of its own."""
+    """A uvicorn in a thread on a free port, or on the one given."""
 
-    def __init__(self, app: Any) -> None:
-        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning")
+    def __init__(self, app: Any, port: int = 0) -> None:
+        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 

@@ -111,22 +111,30 @@ def _receipt_box() -> tuple[Any, Any, Any]:
             label="Receipt", placeholder="the number you were given", elem_classes="tt-plain"
         )
         button = gr.Button("Check my receipt", elem_id="check")
-        life = html()
+        life = html(elem_id="life")
     return receipt, button, life
 
 
 def _examples(shared: Shared, clip: Any, folder: Path | None) -> list[Any]:
     """Clips from `<folder>/<domain>/`; a click chooses the domain, too. Returns what to hook on."""
-    rows = [
-        [str(path), path.parent.name]
+    paths = [
+        path
         for path in sorted(folder.glob("*/*") if folder else ())
         if path.suffix.lower() in AUDIO
     ]
-    if not rows:
+    if not paths:
         return []
-    labels = [Path(path).stem for path, _ in rows]
-    shown = gr.Examples(rows, [clip, shared.domain], example_labels=labels, label="Or try one")
-    return [shown.load_input_event.then]
+    shown = gr.Examples(
+        [str(path) for path in paths],
+        clip,
+        example_labels=[path.stem for path in paths],
+        label="Or try one",
+    )
+
+    def choose(example: tuple[int, Any]) -> Any:
+        return gr.update(value=paths[example[0]].parent.name)
+
+    return [shown.load_input_event.then(choose, shown.dataset, shared.domain, **QUIET).then]
 
 
 def _ask(client: Client, domain: str, raw: bytes, path: str) -> Prediction:

@@ -1,0 +1,266 @@
+"""The page in a real browser, against a service that keeps the contract."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+from fake_api import ADMIN, create
+from fake_world import World
+from fastapi import FastAPI
+from local_server import Server
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from serve_app.ui.app import build_page
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # A microphone for the test that records: Chromium's own beeps.
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
+
+expect.set_options(timeout=15_000)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not os.access(CHROMIUM, os.X_OK), reason=f"no browser at {CHROMIUM}"),
+]
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(step_s=0.1)
+
+
+@pytest.fixture(scope="module")
+def site(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page below /ui, as the proxy serves it. Yields its address."""
+    example = tmp_path_factory.mktemp("examples") / "faults" / "hum.wav"
+    example.parent.mkdir()
+    tone(example, 60)
+    with Server(create(world)) as api, Server(below_ui(build_page(api, example.parents[1]))) as at:
+        yield f"{at}/ui/"
+
+
+def below_ui(page: FastAPI) -> FastAPI:
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        async with page.router.lifespan_context(page):
+            yield
+
+    outer = FastAPI(lifespan=life)
+    outer.mount("/ui", page)
+    return outer
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return tone(tmp_path / "pump.wav", 65)
+
+
+def tone(path: Path, frequency_hz: float) -> Path:
+    time_s = np.arange(16_000 * 2) / 16_000
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * frequency_hz * time_s), 16_000)
+    return path
+
+
+def open_page(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.get_by_label("Domain")).to_have_value("Machine faults")
+
+
+def upload(page: Page, clip: Path) -> None:
+    page.set_input_files("#clip input[type=file]", str(clip))
+    expect(page.locator("#answer .tt-label")).to_be_visible()
+
+
+def correct(page: Page, label: str) -> None:
+    page.get_by_label("That's wrong: it is …").click()
+    page.get_by_role("option", name=label, exact=True).click()
+    page.click("#send")
+
+
+def test_an_uploaded_clip_is_answered_with_evidence_and_nothing_leaves_for_elsewhere(
+    page: Page, site: str, clip: Path
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_page(page, site)
+    upload(page, clip)
+    expect(page.locator("#answer .tt-label")).to_have_text("electrical")
+    expect(page.get_by_text("A hint for a technician")).to_be_visible()
+    expect(page.locator("#figure .tt-spectrum polyline").first).to_be_attached()
+    hosts = {urlsplit(url).netloc for url in asked if url.startswith(("http", "ws"))}
+    assert hosts == {urlsplit(site).netloc}
+
+
+def test_a_recording_from_the_microphone_is_answered_when_it_ends(page: Page, site: str) -> None:
+    open_page(page, site)
+    page.get_by_label("Record audio").click()
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator("#answer .tt-label")).to_be_visible()
+
+
+def test_an_example_is_answered_at_a_click(page: Page, site: str) -> None:
+    open_page(page, site)
+    page.get_by_role("button", name="hum").click()
+    expect(page.locator("#answer .tt-label")).to_have_text("electrical")
+
+
+def test_silence_is_called_unknown(page: Page, site: str, tmp_path: Path) -> None:
+    silence = tmp_path / "silence.wav"
+    soundfile.write(silence, np.zeros(16_000), 16_000)
+    open_page(page, site)
+    upload(page, silence)
+    expect(page.locator("#answer .tt-label")).to_have_text("Unknown")
+
+
+def test_a_file_that_is_no_recording_is_refused_in_the_services_words(
+    page: Page, site: str, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "notes.wav"
+    wrong.write_text("no sound at all")
+    open_page(page, site)
+    page.set_input_files("#clip input[type=file]", str(wrong))
+    expect(page.locator("#answer")).to_contain_text("This is not a recording")
+    expect(page.locator("#send")).to_be_hidden()
+
+
+def test_a_correction_gives_a_receipt_and_its_life_line_shows_what_was_learnt(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, f"{site}?key={ADMIN}")
+    assert "key=" not in page.url
+    upload(page, clip)
+    correct(page, "fluid")
+    expect(page.get_by_text("The next retrain learns from it.")).to_be_visible()
+    page.get_by_role("tab", name="Retrain").click()
+    page.click("#start")
+    expect(page.locator("#run .tt-verdict")).to_contain_text("Promoted")
+    page.get_by_role("tab", name="Predict").click()
+    page.get_by_text("Check a receipt").click()
+    page.click("#check")
+    expect(page.locator("#life")).to_contain_text("Learnt in version")
+    expect(page.locator("#life")).to_contain_text("fluid")
+
+
+def test_without_a_key_a_correction_waits_and_a_retrain_is_refused(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, site)
+    upload(page, clip)
+    correct(page, "mechanical")
+    expect(page.get_by_text("It waits until somebody with a key accepts it.")).to_be_visible()
+    page.get_by_role("tab", name="Retrain").click()
+    page.click("#start")
+    expect(page.locator("#run")).to_contain_text("role admin")
+
+
+def test_a_retrain_shows_its_steps_curves_and_verdict_and_can_be_rolled_back(
+    page: Page, site: str, world: World
+) -> None:
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_role("tab", name="Retrain").click()
+    expect(page.locator("#replicas")).to_contain_text("All 2 replicas serve version")
+    before = world.champion("faults")["version"]
+    page.get_by_text("Full: train").click()
+    page.click("#start")
+    expect(page.locator("#run .tt-busy")).to_be_visible()
+    expect(page.locator("#cancel")).to_be_visible()
+    expect(page.locator("#run .tt-curve").first).to_be_visible()
+    expect(page.locator("#run .tt-verdict")).to_contain_text("Promoted")
+    expect(page.locator("#cancel")).to_be_hidden()
+    page.click("#roll-back")
+    expect(page.locator("#said")).to_contain_text(f"Version {before} serves on every replica")
+    expect(page.locator("#versions tr", has_text="champion")).to_contain_text(before)
+
+
+def test_a_refused_challenger_is_explained(page: Page, site: str) -> None:
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_role("tab", name="Retrain").click()
+    page.get_by_label("Reason").fill("make it worse")
+    page.click("#start")
+    expect(page.locator("#run .tt-verdict")).to_contain_text("Refused")
+    expect(page.locator("#run .tt-verdict")).to_contain_text("macro-F1 fell")
+
+
+def test_a_run_is_found_again_after_a_reload_and_can_be_cancelled(
+    page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "step_s", 2.0)
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_role("tab", name="Retrain").click()
+    page.get_by_text("Full: train").click()
+    page.click("#start")
+    expect(page.locator("#run .tt-busy")).to_be_visible()
+    page.reload()
+    page.get_by_role("tab", name="Retrain").click()
+    expect(page.locator("#run .tt-busy")).to_be_visible()
+    page.click("#cancel")
+    expect(page.locator("#run")).to_contain_text("cancelled")
+
+
+def test_a_service_that_is_away_is_said_and_found_again_by_itself(page: Page, world: World) -> None:
+    with Server(create(world)) as api:
+        port = urlsplit(api).port
+    assert port is not None
+    with Server(below_ui(build_page(api))) as at:
+        page.goto(f"{at}/ui/")
+        expect(page.locator("#banner")).to_contain_text("does not answer")
+        with Server(create(world), port):
+            expect(page.locator("#banner")).to_be_empty()
+            expect(page.get_by_label("Domain")).to_have_value("Machine faults")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_never_scrolls_sideways(
+    browser: Browser, site: str, clip: Path, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 844})
+    page = context.new_page()
+    open_page(page, f"{site}?key={ADMIN}")
+    upload(page, clip)
+    expect(page.locator("#figure .tt-scope")).to_be_visible()
+    sideways = "document.documentElement.scrollWidth - window.innerWidth"
+    assert page.evaluate(sideways) <= 0
+    page.get_by_role("tab", name="Retrain").click()
+    expect(page.locator("#versions")).to_contain_text("champion")
+    assert page.evaluate(sideways) <= 0
+    context.close()
+
+
+@pytest.mark.parametrize("path", [__file__, "http://127.0.0.1/", "https://example.com/a.wav"])
+def test_no_file_of_this_machine_and_no_other_address_is_handed_out(site: str, path: str) -> None:
+    answer = httpx.get(f"{site}gradio_api/file={path}", trust_env=False)
+    assert answer.status_code in {403, 404}
