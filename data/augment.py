@@ -34,7 +34,7 @@ def change_speed(samples: Floats, most: float, rng: np.random.Generator) -> Floa
         return samples
     factor = 1 + float(rng.uniform(-most, most))
     places = np.arange(0, samples.size - 1, factor)
-    return np.interp(places, np.arange(samples.size), samples).astype(np.float32)
+    return np.asarray(np.interp(places, np.arange(samples.size), samples), np.float32)
 
 
 def shift(window: Floats, most: int, rng: np.random.Generator) -> Floats:

@@ -61,7 +61,7 @@ class DepthwiseCNN(nn.Module):
             blocks += [DepthwiseBlock(outputs, outputs, (1, 1))]
             inputs = outputs
         self.blocks = nn.Sequential(*blocks)
-        self.project = nn.Linear(inputs, spec.embedding)
+        self.project = nn.Linear(inputs * _bands(n_mels, len(spec.channels)), spec.embedding)
         self.dropout = nn.Dropout(spec.dropout)
         self.attention = nn.Linear(spec.embedding, 1)
 
@@ -69,11 +69,18 @@ class DepthwiseCNN(nn.Module):
         x = self.level(features).unsqueeze(1)
         x = torch.relu(self.stem_norm(self.stem(x)))
         x = self.blocks(x)
-        # The loudest band says that something is there, the mean says how much of it.
-        x = x.mean(dim=2) + x.amax(dim=2)
-        frames = torch.relu(self.project(self.dropout(x.transpose(1, 2))))
+        # Bands side by side and not their mean: high and low are different sounds.
+        x = x.permute(0, 3, 1, 2).flatten(2)
+        frames = torch.relu(self.project(self.dropout(x)))
         weights = torch.softmax(self.attention(frames), dim=1)
         return (weights * frames).sum(dim=1), frames
+
+
+def _bands(n_mels: int, halvings: int) -> int:
+    """Rows left of the spectrogram after the stem and the blocks, each of which rounds up."""
+    for _ in range(halvings):
+        n_mels = (n_mels + 1) // 2
+    return n_mels
 
 
 class Classifier(nn.Module):

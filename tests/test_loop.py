@@ -1,0 +1,102 @@
+"""training/loop.py: what a worker does with its assignment, run in this process."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from toy_dataset import toy_dataset, toy_domain
+
+from data.dataset import decode_all, from_example, validation_mask
+from data.domain import Domain, load_domains
+from data.sources import examples
+from models.cnn import build_classifier
+from training.fit import fit
+from training.learner import Learner
+from training.loop import Assignment, Trained
+
+
+@pytest.fixture(scope="module")
+def domain() -> Domain:
+    return toy_domain(load_domains(names=("faults",))["faults"], epochs=20)
+
+
+@pytest.fixture(scope="module")
+def assignment(domain: Domain, tmp_path_factory: pytest.TempPathFactory) -> Assignment:
+    root = tmp_path_factory.mktemp("loop")
+    rows = [row for row in examples(domain, toy_dataset(root, domain)) if row.split == "train"]
+    clips = [from_example(row) for row in rows]
+    labels = [clip.label for clip in clips]
+
+    def read(clip: Any) -> bytes:
+        return bytes(clip.path.read_bytes())
+
+    decode_all(clips, read, domain, root / "decoded")
+    indexes = np.array([domain.label_index(label) for label in labels], np.int64)
+    held = validation_mask(labels, [clip.group for clip in clips], 0.25, 1)
+    return Assignment(domain, root / "decoded", indexes, indexes, held, lambda figures: None)
+
+
+@pytest.fixture(scope="module")
+def epochs() -> list[dict[str, Any]]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def trained(
+    assignment: Assignment, epochs: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Trained:
+    told = Assignment(**{**vars(assignment), "on_epoch": epochs.append})
+    return fit(told, "toy", tmp_path_factory.mktemp("runs"), workers=0)
+
+
+def test_a_network_learns_tones(trained: Trained) -> None:
+    assert max(epoch["validation_macro_f1"] for epoch in trained.history) >= 0.9
+
+
+def test_each_epoch_is_told_with_its_figures(
+    trained: Trained, epochs: list[dict[str, Any]]
+) -> None:
+    assert [epoch["epoch"] for epoch in epochs] == list(range(1, len(trained.history) + 1))
+    wanted = {"epoch", "of", "train_loss", "validation_loss", "validation_macro_f1", "seconds"}
+    assert all(set(epoch) == wanted for epoch in epochs)
+
+
+def test_the_weights_returned_are_those_of_the_best_epoch(trained: Trained, domain: Domain) -> None:
+    classifier = build_classifier(domain)
+    classifier.load_state_dict(trained.weights)  # the whole classifier, and nothing besides
+    assert all(torch.isfinite(value).all() for value in trained.weights.values())
+
+
+def test_training_stops_when_it_has_stopped_getting_better(
+    assignment: Assignment, tmp_path: Path
+) -> None:
+    domain = assignment.domain
+    training = domain.training.model_copy(
+        update={"patience": 2, "epochs": 50, "learning_rate": 1e-9}
+    )
+    stuck = Assignment(
+        **{**vars(assignment), "domain": domain.model_copy(update={"training": training})}
+    )
+    assert len(fit(stuck, "stuck", tmp_path, workers=0).history) < 50
+
+
+def test_a_checkpoint_brings_back_everything_that_changes(domain: Domain, tmp_path: Path) -> None:
+    def learner() -> Learner:
+        return Learner(domain, 4, torch.ones(4), 10, torch.device("cpu"))
+
+    features = torch.randn(8, domain.features.n_mels, domain.frames)
+    targets = torch.eye(8)[:, :8].reshape(8, 8)
+    first = learner()
+    first.learn(features, targets)
+    first.history.append({"epoch": 1, "validation_loss": 0.5})
+    first.keep_as_best()
+    first.save(tmp_path / "state.pt")
+    second = learner()
+    second.restore(tmp_path / "state.pt")
+    assert second.history == first.history
+    torch.manual_seed(1)
+    again = first.learn(features, targets)
+    torch.manual_seed(1)
+    assert second.learn(features, targets) == pytest.approx(again)

@@ -1,0 +1,63 @@
+"""The version that serves now: what a challenger starts from and is compared with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from data.dataset import Floats
+from data.domain import Domain
+from data.errors import Conflict
+from models.bundle import Bundle, load_bundle
+from models.registry import Registry
+from models.runtime import OnnxModel
+from models.tensors import Embeddings
+
+
+@dataclass(frozen=True)
+class Champion:
+    """`name` is its version number, or "shipped" before anything was registered."""
+
+    bundle: Bundle
+    name: str
+
+    @cached_property
+    def model(self) -> OnnxModel:
+        return OnnxModel(self.bundle)
+
+    @cached_property
+    def exam(self) -> Embeddings:
+        return self.bundle.exam()
+
+    @cached_property
+    def memory(self) -> Embeddings:
+        return self.bundle.memory()
+
+    @cached_property
+    def remembered(self) -> Mapping[str, Floats]:
+        """Embeddings by clip: whoever is remembered need not be heard again."""
+        return dict(zip(self.memory.clip_ids, self.memory.values, strict=True))
+
+    def embed(self, features: Floats) -> Floats:
+        """One clip's windows [windows, mels, frames] -> its embedding [D]."""
+        return np.asarray(self.model.embed(features)[0].mean(axis=0))
+
+
+def find_champion(
+    domain: Domain, registry: Registry, cache_root: Path, shipped: Path
+) -> Champion | None:
+    """The registry's champion, else the bundle in `shipped`, else none."""
+    if version := registry.champion(domain.name):
+        return Champion(load_bundle(registry.fetch(version, cache_root)), version.number)
+    folder = shipped / domain.name
+    return Champion(load_bundle(folder), "shipped") if folder.is_dir() else None
+
+
+def must_share_labels(champion: Champion, domain: Domain) -> None:
+    if champion.bundle.labels != domain.labels:
+        raise Conflict(
+            f"{domain.name} now has the labels {', '.join(domain.labels)}; its champion knows "
+            f"{', '.join(champion.bundle.labels)}. Teaching cannot change labels: retrain in full"
+        )

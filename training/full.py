@@ -1,0 +1,64 @@
+"""The whole network, from scratch, on the data set and on what people uploaded."""
+
+import hashlib
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+
+from data.dataset import decode_all
+from training.fit import fit
+from training.loop import Assignment, Trained
+from training.pack import pack
+from training.plan import Plan, plan_full
+from training.progress import EpochReporter, epochs_on_terminal
+from training.provenance import Origin
+from training.run import Challenger, Material, Run
+
+
+def make_full(run: Run, material: Material, folder: Path) -> Challenger:
+    since = time.monotonic()
+    plan = plan_full(run.domain, run.dataset, material.uploads)
+    trained = train(run, plan)
+    run.progress.step("pack", "Exporting, remembering, calibrating, examining", 0.85)
+    origin = Origin(
+        mode="full",
+        snapshot=material.snapshot,
+        parent=material.parent,
+        seconds=time.monotonic() - since,
+        epochs=len(trained.history),
+        workers=max(1, run.workers),
+        from_dataset=sum(clip.path is not None for clip in plan.clips),
+    )
+    bundle = pack(run.domain, plan, trained.weights, run.read, origin, folder)
+    return Challenger(bundle, trained.history)
+
+
+def train(run: Run, plan: Plan) -> Trained:
+    """Decoded clips and checkpoints live as long as the run: whoever asks us to forget a clip
+    need not look for its waveform."""
+    domain, progress = run.domain, run.progress
+    listed = "".join(clip.sha256 + clip.label for clip in plan.clips)
+    name = f"{progress.run_id}-{hashlib.sha256(listed.encode()).hexdigest()[:8]}"
+    decoded = run.home.runs / f"{name}.clips"
+    progress.step("decode", f"Decoding {len(plan.clips)} clips", 0.1)
+    decode_all(plan.clips, run.read, domain, decoded)
+    sources = sorted({clip.source for clip in plan.clips})
+    assignment = Assignment(
+        domain=domain,
+        waveforms=decoded.resolve(),
+        labels=np.array([domain.label_index(clip.label) for clip in plan.clips], np.int64),
+        sources=np.array([sources.index(clip.source) for clip in plan.clips], np.int64),
+        held_out=plan.held_out,
+        on_epoch=EpochReporter(
+            run.home.database_url, run.home.storage_uri, progress.run_id, domain.name, progress.who
+        ),
+    )
+    place = f"{run.workers} worker(s)" if run.workers else "this process"
+    progress.step("train", f"Training on {np.sum(~plan.held_out)} clips in {place}", 0.15)
+    with epochs_on_terminal(progress):
+        trained = fit(assignment, name, run.home.runs, run.workers)
+    for left in (decoded, run.home.runs / name):
+        shutil.rmtree(left, ignore_errors=True)
+    return trained

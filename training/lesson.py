@@ -1,0 +1,110 @@
+"""One act of teaching: champion and corrections in, a new bundle out.
+
+The new memory is the old one without what people took back, and with what they now say: a
+relabelled clip takes the place of its old row. Backbone, exam and weights are taken over as they
+are, by their bytes, so teaching changes nothing but the head, the memory and the card.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.dataset import Floats
+from data.domain import Domain
+from data.errors import InvalidParameter
+from models.bundle import Bundle, write_bundle
+from models.card import HEAD, MEMORY
+from models.tensors import Embeddings, as_stored, head_bytes, memory_bytes
+from training.champion import Champion, must_share_labels
+from training.evaluate import examine
+from training.plan import Uploads
+from training.provenance import Origin
+from training.run import Challenger, Material, Run
+from training.teach import Lesson, fit_head
+
+
+def dataset_rows(champion: Champion) -> int:
+    """How many of the first remembered clips came with the data set; the others were uploaded."""
+    facts: Mapping[str, object] = champion.bundle.card.training.model_dump()
+    rows = facts.get("from_dataset", len(champion.memory.clip_ids))
+    assert isinstance(rows, int), f"from_dataset is {rows!r}"
+    return rows
+
+
+def without_uploads(champion: Champion, relearnt: Sequence[str]) -> Embeddings:
+    """The remembered clips of the data set, less those that people have labelled anew."""
+    memory, ours = champion.memory, dataset_rows(champion)
+    replaced = set(relearnt)
+    keep = [place for place in range(ours) if memory.clip_ids[place] not in replaced]
+    clips = tuple(memory.clip_ids[place] for place in keep)
+    return Embeddings(memory.values[keep], memory.labels[keep], clips)
+
+
+def make_taught(run: Run, material: Material, folder: Path) -> Challenger:
+    champion, uploads = material.champion, material.uploads
+    if champion is None:
+        raise InvalidParameter(
+            f"{run.domain.name} has no model to teach yet: train one with --mode full"
+        )
+    must_share_labels(champion, run.domain)
+    run.progress.step("teach", f"Fitting the head to {len(uploads.clips)} clips from people", 0.6)
+    return Challenger(teach(champion, uploads, run.domain, material.snapshot, folder), [])
+
+
+def teach(
+    champion: Champion, uploads: Uploads, domain: Domain, snapshot: str, folder: Path
+) -> Bundle:
+    """Uploads are all accepted clips, learnt before or not."""
+    since, old = time.monotonic(), champion.bundle
+    remembered = without_uploads(champion, [clip.sha256 for clip in uploads.clips])
+    labels = np.array([domain.label_index(clip.label) for clip in uploads.clips], np.int64)
+    values = as_stored(uploads.values.reshape(-1, champion.memory.values.shape[1]))
+    head = fit_head(
+        old.head(),
+        Lesson(remembered.values, remembered.labels),
+        Lesson(values, labels),
+        domain.teach,
+        domain.training.label_smoothing,
+    )
+    rows = len(remembered.labels)
+    origin = Origin(
+        mode="teach",
+        snapshot=snapshot,
+        parent=old.digest,
+        seconds=time.monotonic() - since,
+        epochs=0,
+        workers=1,
+        from_dataset=rows,
+    )
+    validation = min(old.card.split.validation, rows)
+    exam = examine(domain, head, old.card.temperature, champion.exam)
+    fields = {
+        **old.card.model_dump(exclude={"format", "files"}),
+        "domain": old.domain,
+        "metrics": {"exam": exam},
+        "split": {
+            "train": rows - validation + len(labels),
+            "validation": validation,
+            "exam": old.card.split.exam,
+        },
+        **origin.card_fields(domain),
+    }
+    memory = _joined(remembered, values, labels, [clip.sha256 for clip in uploads.clips])
+    files: dict[str, bytes | Path] = {
+        name: old.read(name) for name in old.card.files if name not in (HEAD, MEMORY)
+    }
+    files |= {HEAD: head_bytes(head), MEMORY: memory_bytes(memory)}
+    return write_bundle(folder, card_fields=fields, files=files)
+
+
+def _joined(
+    remembered: Embeddings, values: Floats, labels: NDArray[np.int64], clips: Sequence[str]
+) -> Embeddings:
+    return Embeddings(
+        np.concatenate([remembered.values, values]),
+        np.concatenate([remembered.labels, labels]),
+        (*remembered.clip_ids, *clips),
+    )

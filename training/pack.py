@@ -1,0 +1,87 @@
+"""A trained network -> a bundle: exported, embedded, calibrated, examined, written.
+
+The order matters. Memory and exam are embedded by the exported network, the one that will serve,
+through the same way from bytes to features. Temperature and threshold come from validation clips.
+The exam is scored last, once, and from embeddings as they are stored, so that whoever opens the
+bundle finds the figures of its card again.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.dataset import Floats, LabelledClip, Reader
+from data.domain import Domain
+from data.prepare import prepare
+from models.bundle import Bundle, write_bundle
+from models.calibration import fit_temperature, fit_unknown_threshold, softmax
+from models.card import BACKBONE, EXAM, HEAD, MEMORY, WEIGHTS
+from models.cnn import build_classifier, count_parameters
+from models.export import OnnxBackbone, export_backbone, weights_bytes
+from models.tensors import Embeddings, Head, Probe, as_stored, exam_bytes, head_bytes, memory_bytes
+from training.evaluate import examine
+from training.learner import State
+from training.plan import Plan
+from training.provenance import Origin
+
+
+def pack(
+    domain: Domain, plan: Plan, weights: State, read: Reader, origin: Origin, folder: Path
+) -> Bundle:
+    classifier = build_classifier(domain)
+    classifier.load_state_dict(weights)
+    model = export_backbone(classifier.backbone, domain)
+    backbone = OnnxBackbone(model)
+    # The data set's clips come first: teaching tells them from uploads by their number.
+    order = sorted(range(len(plan.clips)), key=lambda place: plan.clips[place].path is None)
+    memory = embed_clips([plan.clips[place] for place in order], backbone, read, domain)
+    exam = embed_clips(plan.exam, backbone, read, domain)
+    head = Head(
+        classifier.head.weight.detach().numpy().copy(), classifier.head.bias.detach().numpy().copy()
+    )
+    held = plan.held_out[order]
+    validation = head.logits(memory.values[held])
+    temperature = fit_temperature(validation, memory.labels[held])
+    threshold = fit_unknown_threshold(softmax(validation / np.float32(temperature)))
+    fields: dict[str, Any] = {
+        "domain": domain,
+        "labels": domain.labels,
+        "network": {
+            "kind": domain.network.kind,
+            "parameters": count_parameters(classifier),
+            "channels": domain.network.channels,
+            "embedding": domain.network.embedding,
+        },
+        "temperature": temperature,
+        "unknown_threshold": threshold,
+        "metrics": {"exam": examine(domain, head, temperature, exam)},
+        "split": {
+            "train": int(np.sum(~plan.held_out)),
+            "validation": int(np.sum(plan.held_out)),
+            "exam": len(plan.exam),
+        },
+        **origin.card_fields(domain),
+    }
+    files: dict[str, bytes | Path] = {
+        BACKBONE: model,
+        HEAD: head_bytes(head),
+        WEIGHTS: weights_bytes(classifier.backbone),
+        MEMORY: memory_bytes(memory),
+        EXAM: exam_bytes(exam, _probe(plan.exam[0], backbone, read, domain)),
+    }
+    return write_bundle(folder, card_fields=fields, files=files)
+
+
+def embed_clips(
+    clips: Sequence[LabelledClip], backbone: OnnxBackbone, read: Reader, domain: Domain
+) -> Embeddings:
+    values = [backbone(prepare(read(clip), domain).features)[0].mean(axis=0) for clip in clips]
+    labels = np.array([domain.label_index(clip.label) for clip in clips], np.int64)
+    return Embeddings(as_stored(np.stack(values)), labels, tuple(clip.sha256 for clip in clips))
+
+
+def _probe(clip: LabelledClip, backbone: OnnxBackbone, read: Reader, domain: Domain) -> Probe:
+    features: Floats = prepare(read(clip), domain).features[:1]
+    return Probe(features, backbone(features)[0][0])

@@ -1,0 +1,197 @@
+"""What a run will learn from: which clips, on which side of the split, and which not, and why.
+
+The exam is the data set's own test side and nothing else. Whatever people upload is compared with
+it first: a model must never be trained on a clip it is examined on.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.clips import Clip
+from data.dataset import Floats, LabelledClip, Reader, from_example, validation_mask
+from data.domain import Domain
+from data.errors import ClipError, InvalidParameter, UnknownName
+from data.prepare import prepare
+from data.sources import examples
+from data.store import Store
+from training.champion import Champion
+
+# The same recording saved in another format comes out above this; different recordings of the
+# same thing, in the shipped domains, below.
+COPY_COSINE = 0.9995
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class Refusal:
+    sha256: str
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """Accepted clips fit for training, the champion's embeddings of them [n, D] ([0, 0] without
+    a champion), and the others with the reason in words."""
+
+    clips: tuple[LabelledClip, ...]
+    values: Floats
+    refused: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`held_out` [clips] marks validation; teaching has no exam clips of its own."""
+
+    clips: tuple[LabelledClip, ...]
+    held_out: NDArray[np.bool_]
+    exam: tuple[LabelledClip, ...]
+    refused: tuple[Refusal, ...]
+
+
+def screen(
+    accepted: Sequence[Clip],
+    read: Reader,
+    domain: Domain,
+    exam_ids: Iterable[str],
+    champion: Champion | None,
+) -> Uploads:
+    """Takes what can be learnt from; the champion's ear tells copies of exam clips."""
+    forbidden = frozenset(exam_ids) | frozenset(champion.exam.clip_ids if champion else ())
+    kept: list[LabelledClip] = []
+    values: list[Floats] = []
+    refused: list[Refusal] = []
+    for clip in accepted:
+        try:
+            candidate = _candidate(clip, domain, forbidden)
+            value = _embedding(candidate, read, domain, champion)
+        except (InvalidParameter, UnknownName, ClipError) as error:
+            refused.append(Refusal(clip.sha256, clip.label or "", str(error)))
+            continue
+        kept.append(candidate)
+        values += [value] if value is not None else []
+    return Uploads(
+        tuple(kept), np.stack(values) if values else np.zeros((0, 0), np.float32), tuple(refused)
+    )
+
+
+def accepted_clips(store: Store, domain: str) -> list[Clip]:
+    """All of them: the store lists by pages."""
+    clips: list[Clip] = []
+    while page := store.clips.find(domain, state="accepted", limit=PAGE, offset=len(clips)):
+        clips += page
+    return clips
+
+
+def plan_full(domain: Domain, dataset: Path | None, uploads: Uploads) -> Plan:
+    """The data set's train side and the uploads, split by group; its test side as the exam."""
+    if dataset is None:
+        raise InvalidParameter(
+            "a full retrain needs the data set: name the folder that holds it in "
+            "TELLTALE_DATASETS (teaching needs none: --mode teach)"
+        )
+    rows = examples(domain, dataset)
+    exam = tuple(from_example(row) for row in rows if row.split == "test")
+    ours = [from_example(row) for row in rows if row.split == "train"]
+    corrected = {clip.sha256: clip for clip in uploads.clips}
+    known = {clip.sha256 for clip in ours}
+    exam_ids = {clip.sha256 for clip in exam}
+    clips = [_relabelled(clip, corrected) for clip in ours if clip.sha256 not in exam_ids]
+    clips += [clip for clip in uploads.clips if clip.sha256 not in known]
+    held_out = validation_mask(
+        [clip.label for clip in clips],
+        [clip.group for clip in clips],
+        domain.training.validation_fraction,
+        domain.training.seed,
+    )
+    return Plan(tuple(clips), held_out, exam, uploads.refused)
+
+
+def exam_ids(domain: Domain, dataset: Path | None) -> frozenset[str]:
+    """Digests of the test side, as far as the data set is here."""
+    if dataset is None:
+        return frozenset()
+    rows = [row for row in examples(domain, dataset) if row.split == "test"]
+    return frozenset(from_example(row).sha256 for row in rows)
+
+
+def describe(plan: Plan, domain: Domain) -> list[str]:
+    """Lines for people: counts per label and split, groups, and what was refused."""
+    sides = {
+        "train": [c for c, held in zip(plan.clips, plan.held_out, strict=True) if not held],
+        "validation": [c for c, held in zip(plan.clips, plan.held_out, strict=True) if held],
+        "exam": list(plan.exam),
+    }
+    counts = {side: Counter(clip.label for clip in clips) for side, clips in sides.items()}
+    width = max(len(label) for label in domain.labels) + 2
+    lines = [" " * width + "".join(f"{side:>12}" for side in sides)]
+    lines += [_row(label, counts, width) for label in domain.labels]
+    lines += ["clips".ljust(width) + "".join(f"{len(clips):>12}" for clips in sides.values())]
+    groups = [len({clip.group for clip in clips}) for clips in sides.values()]
+    lines += ["groups".ljust(width) + "".join(f"{number:>12}" for number in groups)]
+    uploaded = sum(clip.source.startswith("upload:") for clip in plan.clips)
+    return [*lines, f"{uploaded} of the clips came from people", *_refusals(plan.refused)]
+
+
+def describe_teaching(uploads: Uploads, domain: Domain) -> list[str]:
+    counts = Counter(clip.label for clip in uploads.clips)
+    width = max(len(label) for label in domain.labels) + 2
+    lines = [" " * width + f"{'from people':>12}"]
+    lines += [label.ljust(width) + f"{counts[label]:>12}" for label in domain.labels]
+    return [*lines, *_refusals(uploads.refused)]
+
+
+def _refusals(refused: Sequence[Refusal]) -> list[str]:
+    lines = [f"{len(refused)} clips from people are refused"]
+    return lines + [f"  {item.sha256[:12]} ({item.label}): {item.reason}" for item in refused]
+
+
+def _row(label: str, counts: Mapping[str, Counter[str]], width: int) -> str:
+    return label.ljust(width) + "".join(f"{side[label]:>12}" for side in counts.values())
+
+
+def _candidate(clip: Clip, domain: Domain, forbidden: frozenset[str]) -> LabelledClip:
+    if clip.label is None:
+        raise InvalidParameter("nobody has said yet what it is")
+    domain.label_index(clip.label)
+    if clip.sha256 in forbidden:
+        raise InvalidParameter("it is a clip of the exam, which must stay unseen")
+    group = clip.group or clip.sha256
+    return LabelledClip(clip.sha256, clip.label, group, f"upload:{clip.label}", None)
+
+
+def _embedding(
+    clip: LabelledClip, read: Reader, domain: Domain, champion: Champion | None
+) -> Floats | None:
+    if champion is None:
+        prepare(read(clip), domain)  # a clip that cannot be decoded is refused here
+        return None
+    if clip.sha256 in champion.remembered:
+        return champion.remembered[clip.sha256]
+    value = champion.embed(prepare(read(clip), champion.bundle.domain).features)
+    closest = likeness(value, champion.exam.values)
+    if closest > COPY_COSINE:
+        raise InvalidParameter(
+            "it sounds the same as a clip of the exam, which must stay unseen "
+            f"(likeness {closest:.5f})"
+        )
+    return value
+
+
+def likeness(value: Floats, others: Floats) -> float:
+    """The largest cosine between an embedding [D] and others [n, D]; 0 without others."""
+    norms = np.linalg.norm(others, axis=1) * np.linalg.norm(value)
+    return float(np.max(others @ value / np.maximum(norms, 1e-12), initial=0.0))
+
+
+def _relabelled(clip: LabelledClip, corrected: Mapping[str, LabelledClip]) -> LabelledClip:
+    """People know better than the data set; the group stays, so that no copy crosses the split."""
+    better = corrected.get(clip.sha256)
+    if better is None:
+        return clip
+    return LabelledClip(clip.sha256, better.label, clip.group, better.source, clip.path)

@@ -1,0 +1,57 @@
+"""What one run works with, wired together by `training/retrain.py`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.dataset import LabelledClip
+from data.domain import Domain
+from data.home import Home
+from data.store import Store
+from models.bundle import Bundle
+from models.registry import Registry
+from training.champion import Champion
+from training.plan import Uploads
+from training.progress import Progress
+
+History = Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """`dataset` is the folder of data sets, if there is one; `shipped` that of the bundles that
+    come with Telltale; with `workers` 0 the training is done in this process."""
+
+    domain: Domain
+    home: Home
+    store: Store
+    registry: Registry
+    progress: Progress
+    dataset: Path | None
+    shipped: Path
+    workers: int
+
+    def read(self, clip: LabelledClip) -> bytes:
+        return clip.path.read_bytes() if clip.path else self.store.clips.read(clip.sha256)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What people sent, screened, and the model to start from and to beat, if there is one."""
+
+    snapshot: str
+    uploads: Uploads
+    champion: Champion | None
+
+    @property
+    def parent(self) -> str | None:
+        return self.champion.bundle.digest if self.champion else None
+
+
+@dataclass(frozen=True)
+class Challenger:
+    """`history` has the figures of each epoch; teaching has none."""
+
+    bundle: Bundle
+    history: History

@@ -1,0 +1,98 @@
+"""Teaching: a new head from remembered embeddings and people's corrections, in seconds.
+
+The backbone stays as it is, so no training data is needed beyond what the champion's bundle
+carries. The head W minimises, by L-BFGS,
+
+      memory       sum_i w_i CE(champion's own answer to i, W)   each label weighs the same
+    + corrections  sum_j c   CE(right label of j, W)             c = teach.correction_weight
+    + prior        N * teach.prior_strength * |W - W_champion|^2
+
+divided by N, the number of remembered clips. Memory is asked to be answered as the champion
+answers it (Li & Hoiem 2016, learning without forgetting) and not by its labels: without
+corrections the champion is then exactly the best head, and remembered clips, which the network
+was fitted to, do not drive it to ever larger weights. For that reason the temperature is kept:
+the scale of the logits has not changed, and there is no unseen data to refit it on.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+
+from data.domain import TeachSpec
+from models.tensors import Head
+
+Doubles = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Embeddings [n, D] and labels [n] of what is remembered or corrected."""
+
+    values: NDArray[np.floating]
+    labels: Integers
+
+
+def fit_head(
+    champion: Head,
+    memory: Lesson,
+    corrections: Lesson,
+    spec: TeachSpec,
+    label_smoothing: float,
+) -> Head:
+    classes = len(champion.bias)
+    values = np.vstack([memory.values, corrections.values]).astype(np.float64)
+    inputs = np.hstack([values, np.ones((len(values), 1))])
+    targets = np.vstack(
+        [
+            softmax(champion.logits(memory.values), axis=1),
+            _smoothed(corrections.labels, classes, label_smoothing),
+        ]
+    )
+    weights = np.concatenate(
+        [
+            balanced_weights(memory.labels, classes),
+            np.full(len(corrections.labels), _correction_weight(memory, corrections, spec)),
+        ]
+    )
+    return _minimise(champion, inputs, targets, weights / max(1, len(memory.labels)), spec)
+
+
+def balanced_weights(labels: Integers, classes: int) -> Doubles:
+    """Mean 1 over the clips, the same sum for every label that occurs."""
+    counts = np.bincount(labels, minlength=classes)
+    present = np.count_nonzero(counts)
+    return np.asarray(len(labels) / (max(1, present) * np.maximum(counts, 1)))[labels]
+
+
+def _correction_weight(memory: Lesson, corrections: Lesson, spec: TeachSpec) -> float:
+    """All corrections together never outweigh all that is remembered."""
+    share = len(memory.labels) / max(1, len(corrections.labels))
+    return min(spec.correction_weight, max(1.0, share))
+
+
+def _smoothed(labels: Integers, classes: int, smoothing: float) -> Doubles:
+    """Smoothing keeps the best weights finite: a label is never worth an infinite logit."""
+    return np.asarray(np.eye(classes)[labels] * (1 - smoothing) + smoothing / classes)
+
+
+def _minimise(
+    champion: Head, inputs: Doubles, targets: Doubles, weights: Doubles, spec: TeachSpec
+) -> Head:
+    start = np.hstack([champion.weight, champion.bias[:, None]]).astype(np.float64)
+
+    def loss(flat: Doubles) -> tuple[float, Doubles]:
+        moved = flat.reshape(start.shape) - start
+        logits = inputs @ flat.reshape(start.shape).T
+        log_p = log_softmax(logits, axis=1)
+        fit = -np.sum(weights[:, None] * targets * log_p)
+        slope = (weights[:, None] * (np.exp(log_p) - targets)).T @ inputs
+        prior = spec.prior_strength * np.sum(np.square(moved))
+        return float(fit + prior), np.ravel(slope + 2 * spec.prior_strength * moved)
+
+    best = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    found = best.x.reshape(start.shape)
+    return Head(found[:, :-1].astype(np.float32), found[:, -1].astype(np.float32))
