@@ -1,0 +1,112 @@
+"""A full retrain survives the death of its worker and of its driver.
+
+The command is run as a person runs it, with a Ray of its own, on a toy data set.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+from toy_dataset import toy_dataset
+
+from data.domain import load_domains
+from data.home import home_from_env
+from data.store import Store
+
+EPOCHS = 12
+PATIENCE_S = 300
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    domain = load_domains(names=("keywords",))["keywords"]
+    root = toy_dataset(tmp_path_factory.mktemp("datasets"), domain)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_ADDRESS")}
+    home = str(tmp_path_factory.mktemp("home"))
+    return own | {"TELLTALE_DATASETS": str(root), "TELLTALE_HOME": home}
+
+
+@pytest.fixture
+def store(environment: dict[str, str]) -> Iterator[Store]:
+    home = home_from_env(environment)
+    opened = Store.open(home.database_url, home.storage_uri)
+    yield opened
+    opened.close()
+
+
+def start(environment: dict[str, str], store: Store, run_id: str) -> "subprocess.Popen[str]":
+    if run_id not in {run.id for run in store.runs.find()}:
+        store.runs.start(run_id, domain="keywords", mode="full", reason="test", who="anna")
+    command = ["training.retrain", "keywords", "--epochs", str(EPOCHS), "--run", run_id]
+    return subprocess.Popen(
+        [sys.executable, "-m", *command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def epochs(store: Store, run_id: str) -> list[int]:
+    events = store.events.find(subject=f"run:{run_id}", limit=1000)
+    return [int(str(event.detail["epoch"])) for event in events if event.kind == "epoch"]
+
+
+def wait_for_epoch(
+    store: Store, run_id: str, number: int, process: "subprocess.Popen[str]"
+) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while number not in epochs(store, run_id):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "training did not get that far"
+        time.sleep(0.2)
+
+
+def workers_of(process: "subprocess.Popen[str]") -> list[int]:
+    """Training workers among the descendants of the command."""
+    listed = subprocess.run(
+        ["ps", "-eo", "pid,sid,args"], capture_output=True, text=True, check=True
+    ).stdout
+    found = re.findall(r"^\s*(\d+)\s+(\d+)\s+(ray::.*RayTrainWorker.*)$", listed, re.MULTILINE)
+    return [int(pid) for pid, session, _ in found if int(session) == process.pid]
+
+
+def test_a_killed_worker_costs_an_epoch_and_not_the_run(
+    environment: dict[str, str], store: Store
+) -> None:
+    process = start(environment, store, "worker-dies")
+    wait_for_epoch(store, "worker-dies", 3, process)
+    (worker,) = workers_of(process)
+    os.kill(worker, signal.SIGKILL)
+    output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, output
+    seen = epochs(store, "worker-dies")
+    assert seen[-1] == EPOCHS
+    assert seen.count(1) == 1, f"it began again from nothing: {seen}"
+    assert store.runs.get("worker-dies").state == "succeeded"
+
+
+def test_a_killed_driver_goes_on_when_the_run_is_started_again(
+    environment: dict[str, str], store: Store
+) -> None:
+    process = start(environment, store, "driver-dies")
+    wait_for_epoch(store, "driver-dies", 3, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert store.runs.get("driver-dies").state == "running"
+    again = start(environment, store, "driver-dies")
+    output, _ = again.communicate(timeout=PATIENCE_S)
+    assert again.returncode == 0, output
+    seen = epochs(store, "driver-dies")
+    assert seen[-1] == EPOCHS
+    assert seen.count(1) == 1, f"it began again from nothing: {seen}"
+    ended = store.runs.get("driver-dies")
+    assert ended.state == "succeeded"
+    assert ended.result is not None
+    assert ended.result["version"]
