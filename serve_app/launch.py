@@ -7,6 +7,7 @@ import copy
 import os
 import secrets
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ RAY_ENVIRONMENT = {
 }
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings, scratch: str) -> dict[str, str]:
     """What Ray's processes must see; call before `import ray`."""
     home = settings.home.root.resolve()
     token = home / "ray-token"
@@ -48,7 +49,6 @@ def environment(settings: Settings) -> dict[str, str]:
         token.parent.mkdir(parents=True, exist_ok=True)
         token.touch(mode=0o600)
         token.write_text(secrets.token_hex(32), encoding="utf-8")
-    haproxy = home / "haproxy"
     port = _free_port(8265)
     return {
         **RAY_ENVIRONMENT,
@@ -58,10 +58,10 @@ def environment(settings: Settings) -> dict[str, str]:
         "TELLTALE_DOMAINS": ",".join(settings.domains),
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{port}",
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{scratch}/haproxy.cfg",
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{scratch}/admin.sock",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": scratch,
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{scratch}/server-state",
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port(9101)),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port(8404)),
     }
@@ -71,7 +71,16 @@ def environment(settings: Settings) -> dict[str, str]:
 def running(settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
     """Ray and Serve up and answering inside the block; stopped behind it."""
     _refuse_taken_port(settings)
-    os.environ.update(environment(settings))
+    # HAProxy's control socket goes below it, and a socket's path has at most 97 characters.
+    with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
+        os.environ.update(environment(settings, scratch))
+        with _ray(settings, say):
+            wait_until_ready(settings, say)
+            yield
+
+
+@contextmanager
+def _ray(settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
     import ray
     from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
@@ -93,7 +102,6 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
         ServeSubmissionClient(os.environ["RAY_API_SERVER_ADDRESS"]).deploy_applications(
             serve_config(settings)
         )
-        wait_until_ready(settings, say)
         yield
     finally:
         say("stopping")
