@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ray import serve
 
 from data.domain import Domain, Mode, load_domains
-from data.errors import UnknownName
+from data.errors import TelltaleError, UnknownName
 from data.store import Store
 from models.bundle import cached, file_bytes, load_bundle
 from serve_app.jobs import Jobs
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("ray.serve")
 
 BEAT_S = 1.0
+SWEEP_EVERY_S = 3600.0  # for what killed uploads left behind
 SWAP_PATIENCE_S = 30.0
 REPLICA_PATIENCE_S = 5.0
 SHIPPED_TAGS = {"verdict": "shipped", "reasons": '["shipped with this release"]'}
@@ -47,6 +48,7 @@ class Curator:
         self._replicas: dict[str, list[dict[str, Any]]] = {name: [] for name in self._domains}
         self._champions: dict[str, Version] = {}
         self._errors: dict[str, str] = {}
+        self._swept = -SWEEP_EVERY_S
         self._store = await asyncio.to_thread(
             Store.open, self._home.database_url, self._home.storage_uri
         )
@@ -161,15 +163,28 @@ class Curator:
 
     async def _beat(self) -> None:
         while True:
-            for name, domain in self._domains.items():
-                try:
-                    await self._reconcile(name)
-                    await self._runs.look_after(domain)
-                    self._errors.pop(name, None)
-                except Exception as error:
-                    self._errors[name] = f"{type(error).__name__}: {error}"
-                    log.exception("the curator could not look after %s", name)
+            for domain in self._domains.values():
+                await self._look_after(domain)
             await asyncio.sleep(BEAT_S)
+
+    async def _look_after(self, domain: Domain) -> None:
+        """Never raises: what is wrong shows in /status, and is tried again at the next beat."""
+        try:
+            await self._reconcile(domain.name)
+            await self._runs.look_after(domain)
+            await self._sweep()
+        except Exception as error:
+            words = str(error) if isinstance(error, TelltaleError) else repr(error)
+            if self._errors.get(domain.name) != words:
+                log.exception("the curator could not look after %s", domain.name)
+            self._errors[domain.name] = words
+        else:
+            self._errors.pop(domain.name, None)
+
+    async def _sweep(self) -> None:
+        if time.monotonic() - self._swept > SWEEP_EVERY_S:
+            self._swept = time.monotonic()
+            await asyncio.to_thread(self._store.clips.sweep)
 
     async def _reconcile(self, name: str) -> None:
         """Champion alias -> pointer on disk -> every replica."""
