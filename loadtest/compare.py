@@ -88,7 +88,7 @@ def rate(url: str, arguments: argparse.Namespace) -> float:
         hammer(url, request, arguments.connections, lambda: time.perf_counter() < end, tally)
     )
     assert not tally.failed(), (tally.broken[:3], tally.refused[:3])
-    return len(tally.replies) / arguments.seconds
+    return float(len(tally.replies) / arguments.seconds)
 
 
 def _wrk(url: str, request: bytes, connections: int, seconds: int) -> float:
