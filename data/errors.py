@@ -12,7 +12,6 @@
     │   ├── UnsupportedClip  not a recording (or image) at all
     │   └── UndecodableClip  the right kind of file, but empty, cut off or damaged
     ├── BundleError          a model folder that must not be served
-    ├── TooManyRequests      the caller goes faster than its share
     ├── DeadlineExceeded     the answer would come too late
     └── NotReady             the part that should answer is not up
 
@@ -66,10 +65,6 @@ class UndecodableClip(ClipError):
 
 
 class BundleError(TelltaleError):
-    pass
-
-
-class TooManyRequests(TelltaleError):
     pass
 
 

@@ -24,7 +24,6 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     errors.ClipTooLarge: (413, "Clip too large"),
     errors.UnsupportedClip: (415, "Not a supported clip"),
     errors.UndecodableClip: (422, "Clip cannot be decoded"),
-    errors.TooManyRequests: (429, "Too many requests"),
     errors.BundleError: (500, "Model cannot be served"),
     errors.NotReady: (503, "Not ready"),
     errors.DeadlineExceeded: (504, "Too late"),

@@ -37,9 +37,10 @@ def test_a_follower_of_many_writers_misses_no_event(store: Store) -> None:
         writer.start()
     followed: list[int] = []
     while len(followed) < 40:
+        over = not any(writer.is_alive() for writer in writers)  # before the look, not after
         after = followed[-1] if followed else 0
         new = [event.id for event in store.events.find(subject="run:1", after=after)]
         followed.extend(new)
-        if not new and not any(writer.is_alive() for writer in writers):
+        if over and not new:
             break
     assert len(followed) == 40

@@ -1,0 +1,68 @@
+"""What is deployed, as deploy/serve.yaml and the settings say."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray.serve.schema import ServeDeploySchema
+
+from data.errors import Conflict
+from serve_app.launch import SERVE_YAML, environment, running, serve_config
+from serve_app.settings import Settings, settings_from_env
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
+    return settings_from_env({"TELLTALE_DOMAINS": "keywords,faults", "TELLTALE_PORT": "8123"})
+
+
+def applications(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {app["name"]: app for app in config["applications"]}
+
+
+def test_the_first_domain_is_served_at_the_root(settings: Settings) -> None:
+    config = serve_config(settings)
+    found = applications(config)
+    assert found["keywords"]["route_prefix"] == "/"
+    assert found["faults"]["route_prefix"] == "/faults"
+    assert config["http_options"] == {"host": "127.0.0.1", "port": 8123}
+    assert found["ui"]["args"]["api_url"] == "http://127.0.0.1:8123"
+
+
+def test_a_domain_that_is_not_listed_gets_the_usual_deployment(settings: Settings) -> None:
+    found = applications(serve_config(replace(settings, domains=("faults", "elephants"))))
+    assert set(found) == {"curator", "ui", "faults", "elephants"}
+    assert found["elephants"]["route_prefix"] == "/elephants"
+    assert found["elephants"]["args"] == {"domain": "elephants"}
+    assert found["elephants"]["deployments"] == found["faults"]["deployments"]
+
+
+def test_the_shipped_file_is_one_that_ray_takes_as_it_is(settings: Settings) -> None:
+    import yaml
+
+    for config in (yaml.safe_load(SERVE_YAML.read_text("utf-8")), serve_config(settings)):
+        ServeDeploySchema.model_validate(config)
+
+
+def test_rays_token_is_made_once_for_its_owner_only(settings: Settings) -> None:
+    first, second = environment(settings, "s"), environment(settings, "s")
+    path = Path(first["RAY_AUTH_TOKEN_PATH"])
+    assert first["RAY_AUTH_TOKEN_PATH"] == second["RAY_AUTH_TOKEN_PATH"]
+    assert path.stat().st_mode & 0o077 == 0
+    assert path.read_text("utf-8") not in str(first)
+
+
+def test_a_taken_port_is_refused_before_anything_starts(settings: Settings) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(Conflict, match=f"port {port} is taken"),
+            running(replace(settings, port=port), lambda text: None),
+        ):
+            raise AssertionError("it started")
