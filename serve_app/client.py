@@ -54,6 +54,10 @@ class Client:
     ) -> None:
         self._link = Connection(url, key.strip(), timeout_s, tries, pool or new_pool())
 
+    @property
+    def key(self) -> str:
+        return self._link.key
+
     def __enter__(self) -> Self:
         return self
 

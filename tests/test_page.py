@@ -101,6 +101,7 @@ def open_page(page: Page, address: str) -> None:
 def upload(page: Page, clip: Path) -> None:
     page.set_input_files("#clip input[type=file]", str(clip))
     expect(page.locator("#answer .tt-label")).to_be_visible()
+    expect(page.locator("#figure .tt-scope")).to_be_visible()  # the last of the answer to arrive
 
 
 def correct(page: Page, label: str) -> None:
@@ -136,6 +137,15 @@ def test_an_example_is_answered_at_a_click(page: Page, site: str) -> None:
     open_page(page, site)
     page.get_by_role("button", name="hum").click()
     expect(page.locator("#answer .tt-label")).to_have_text("electrical")
+
+
+def test_another_domain_answers_with_its_own_labels(page: Page, site: str, clip: Path) -> None:
+    open_page(page, site)
+    page.get_by_label("Domain").click()
+    page.get_by_role("option", name="Spoken digits").click()
+    expect(page.get_by_text("Which digit was spoken?")).to_be_visible()
+    upload(page, clip)
+    expect(page.locator("#answer .tt-label")).to_have_text("zero")
 
 
 def test_silence_is_called_unknown(page: Page, site: str, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ to the replica that knows them. Gradio is loaded in that replica only, where it 
 """
 
 import os
-from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI, Response
@@ -26,7 +25,11 @@ class Ui:
 def ui(args: dict[str, str]) -> Application:
     """`args`: api_url (where the service answers), examples (a folder with one of clips each)."""
     examples = Path(args["examples"]) if args.get("examples") else None
-    page = partial(build_page, args.get("api_url", DEFAULT_API), examples)
+    api_url = args.get("api_url", DEFAULT_API)
+
+    def page() -> FastAPI:  # Serve takes only a plain function for a builder, nothing like partial
+        return build_page(api_url, examples)
+
     deployment = serve.deployment(
         name="Ui",
         num_replicas=1,

@@ -40,7 +40,12 @@ def build(client: Client, examples: Path | None = None) -> Any:
         with gr.Row(elem_classes="tt-top", equal_height=True):
             header = html(_header((), None), elem_id="header")
             domain = gr.Dropdown(
-                label="Domain", choices=[], elem_id="domain", elem_classes="tt-plain", min_width=220
+                label="Domain",
+                choices=[],
+                filterable=False,
+                elem_id="domain",
+                elem_classes="tt-plain",
+                min_width=220,
             )
         with gr.Accordion("Key (not needed to try a clip)", open=False, elem_id="key-box"):
             key = gr.Textbox(

@@ -33,7 +33,7 @@ def clip_figure(
 ) -> str:
     """Waveform, spectrogram with the label's evidence as a line over it, and lanes by label."""
     duration_s = len(waveform) / sample_rate_hz
-    track = None if evidence is None else even(evidence, duration_s)
+    track = even(evidence, duration_s) if evidence and evidence.start_s else None
     curve = "" if track is None else _curve(track, label)
     lanes = "" if track is None else _lanes(track, label)
     return (

@@ -10,14 +10,11 @@ from typing import Any
 
 import gradio as gr
 
-from data.audio import decode
-from data.domain import LimitSpec
-from data.errors import ClipError, TelltaleError
-from serve_app.answers import DomainInfo, Prediction
-from serve_app.client import Client
+from data.errors import TelltaleError
+from serve_app.answers import DomainInfo
 from serve_app.ui import predict_view as view
+from serve_app.ui.heard import drawn
 from serve_app.ui.markup import note
-from serve_app.ui.plots import clip_figure
 from serve_app.ui.shared import QUIET, Shared, find, html, words
 
 AUDIO = {".wav", ".flac", ".ogg", ".mp3", ".m4a", ".webm", ".opus"}
@@ -43,6 +40,7 @@ def build(shared: Shared, examples: Path | None = None) -> None:
                 right = gr.Dropdown(
                     label="That's wrong: it is …",
                     choices=[],
+                    filterable=False,
                     elem_id="right",
                     elem_classes="tt-plain",
                 )
@@ -62,13 +60,15 @@ def build(shared: Shared, examples: Path | None = None) -> None:
             # The clip may be here before the first answer to "which domains are there?" is.
             domains = domains or shared.client.domains()
             domain = find(domains, name or domains[0].name)
-            found = _ask(shared.client.with_key(key), domain.name, raw, path)
+            found = shared.client.with_key(key).predict(
+                domain.name, raw, name=Path(path).name, evidence=True
+            )
         except TelltaleError as error:
             yield {answer: view.failure(words(error))}
             return
         choices = [label for label in domain.labels if found.unknown or label != found.label]
         yield {answer: view.answer(found), right: gr.update(choices=choices, value=None)}
-        yield {figure: _draw(raw, domain, found)}
+        yield {figure: drawn(raw, domain, found)}
 
     def send(path: str | None, label: str | None, name: str, key: str) -> dict[Any, Any]:
         if not path or not label:
@@ -135,19 +135,3 @@ def _examples(shared: Shared, clip: Any, folder: Path | None) -> list[Any]:
         return gr.update(value=paths[example[0]].parent.name)
 
     return [shown.load_input_event.then(choose, shown.dataset, shared.domain, **QUIET).then]
-
-
-def _ask(client: Client, domain: str, raw: bytes, path: str) -> Prediction:
-    return client.predict(domain, raw, name=Path(path).name, evidence=True)
-
-
-def _draw(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
-    """No figure is no reason to spoil an answer the service has given."""
-    limits = LimitSpec(
-        max_bytes=domain.limits.max_bytes, max_duration_s=domain.limits.max_duration_s
-    )
-    try:
-        recording = decode(raw, sample_rate_hz=domain.sample_rate_hz, limits=limits)
-    except ClipError:
-        return ""
-    return clip_figure(recording.samples, recording.sample_rate_hz, found.evidence, found.label)

@@ -7,12 +7,11 @@ from typing import Any
 import gradio as gr
 
 from data.errors import TelltaleError
-from serve_app.answers import Move
 from serve_app.client import Client
+from serve_app.ui import following, run_view
 from serve_app.ui import retrain_view as view
+from serve_app.ui.following import Watch
 from serve_app.ui.markup import heading, note
-from serve_app.ui.run_view import MODES as MODE_NAMES
-from serve_app.ui.run_view import NOBODY, progress
 from serve_app.ui.shared import QUIET, Shared, html, or_note, words
 
 MODES = [
@@ -28,7 +27,7 @@ class Parts:
     reason: Any
     start: Any
     cancel: Any
-    run_id: Any  # gr.State: the run being followed, "" for none
+    watch: Any  # gr.State of Watch
     run: Any
     replicas: Any
     versions: Any
@@ -51,7 +50,7 @@ def build(shared: Shared, tab: Any) -> None:
             start = gr.Button("Start", variant="primary", elem_id="start")
             cancel = gr.Button("Cancel this run", elem_id="cancel")
         with gr.Column(scale=7, min_width=300):
-            run = html(NOBODY, elem_id="run")
+            run = html(run_view.NOBODY, elem_id="run")
     html(heading("Replicas", "what answers right now"))
     replicas = html(elem_id="replicas")
     html(heading("Versions", "a promotion reaches every replica without a pause"))
@@ -59,7 +58,12 @@ def build(shared: Shared, tab: Any) -> None:
     said = html(elem_id="said")
     with gr.Row(elem_classes="tt-actions", equal_height=True):
         version = gr.Dropdown(
-            label="Version", choices=[], elem_id="version", elem_classes="tt-plain", min_width=160
+            label="Version",
+            choices=[],
+            filterable=False,
+            elem_id="version",
+            elem_classes="tt-plain",
+            min_width=160,
         )
         promote = gr.Button("Promote", elem_id="promote", min_width=120)
         roll_back = gr.Button("Roll back to the previous", elem_id="roll-back", min_width=200)
@@ -67,11 +71,16 @@ def build(shared: Shared, tab: Any) -> None:
     runs = html(elem_id="runs")
     with gr.Row(elem_classes="tt-actions", equal_height=True):
         chosen_run = gr.Dropdown(
-            label="Run", choices=[], elem_id="chosen-run", elem_classes="tt-plain", min_width=160
+            label="Run",
+            choices=[],
+            filterable=False,
+            elem_id="chosen-run",
+            elem_classes="tt-plain",
+            min_width=160,
         )
         show = gr.Button("Show this run", elem_id="show", min_width=160)
     parts = Parts(
-        mode, reason, start, cancel, gr.State(""), run, replicas, versions, version, promote,
+        mode, reason, start, cancel, gr.State(Watch()), run, replicas, versions, version, promote,
         roll_back, said, runs, chosen_run, show,
     )  # fmt: skip
     _wire(shared, parts, tab)
@@ -79,37 +88,54 @@ def build(shared: Shared, tab: Any) -> None:
 
 def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
     who = [shared.domain, shared.key]
-    tables = [
-        parts.replicas, parts.versions, parts.version, parts.runs, parts.chosen_run, parts.run_id,
-    ]  # fmt: skip
+    tables = [parts.replicas, parts.versions, parts.version, parts.runs, parts.chosen_run]
+
+    def order(mode: Any, reason: str, domain: str, key: str, watch: Watch) -> str:
+        return following.order(shared.client.with_key(key), domain, mode, reason, watch)
+
+    def pick(run_id: str | None, watch: Watch) -> None:
+        watch.run_id = run_id or ""
+
+    def follow(domain: str, key: str, watch: Watch) -> Iterator[str]:
+        yield from following.follow(shared.client.with_key(key), domain, watch)
 
     def refresh(domain: str | None, key: str) -> dict[Any, Any]:
-        if not domain:
-            return {parts.run_id: ""}
-        if not key.strip():
-            locked = note("Enter an admin's key under “Key” to see and change this.")
-            shown = _replicas(shared.client, domain)
-            return {parts.versions: locked, parts.runs: locked, parts.replicas: shown}
-        return _tables(parts, shared.client.with_key(key), domain)
+        return _tables(parts, shared.client.with_key(key), domain) if domain else {}
 
-    def order(mode: Any, reason: str, domain: str, key: str) -> dict[Any, Any]:
+    def open_domain(domain: str | None, key: str, watch: Watch) -> str:
+        watch.turn += 1  # what is followed belongs to the domain before
+        watch.run_id = following.running(shared.client.with_key(key), domain)
+        return run_view.NOBODY
+
+    def open_tab(domain: str | None, key: str, watch: Watch) -> None:
+        watch.run_id = following.running(shared.client.with_key(key), domain) or watch.run_id
+
+    def cancel(domain: str, key: str, watch: Watch) -> None:
         try:
-            run = shared.client.with_key(key).retrain(domain, mode, reason)
-        except TelltaleError as error:
-            return {parts.run_id: "", parts.run: _card(note(words(error), "bad"))}
-        return {parts.run_id: run.id, parts.run: progress(run, [])}
-
-    def follow(run_id: str, domain: str, key: str) -> Iterator[str]:
-        if run_id:
-            yield from _follow(shared.client.with_key(key), domain, run_id)
-        else:
-            yield gr.skip()
-
-    def cancel(run_id: str, domain: str, key: str) -> None:
-        try:
-            shared.client.with_key(key).cancel(domain, run_id)
+            shared.client.with_key(key).cancel(domain, watch.run_id)
         except TelltaleError as error:
             gr.Warning(words(error))
+
+    def look(domain: str | None) -> Any:
+        return _replicas(shared.client, domain) if domain else gr.skip()
+
+    watching = [*who, parts.watch]
+    begun = [
+        parts.start.click(order, [parts.mode, parts.reason, *watching], parts.run, **QUIET),
+        parts.show.click(pick, [parts.chosen_run, parts.watch], None, **QUIET),
+        shared.domain.change(open_domain, watching, parts.run, **QUIET),
+        *(moment(open_tab, watching, None, **QUIET) for moment in (tab.select, shared.key.submit)),
+    ]
+    for moment in begun:
+        moment.then(refresh, who, tables, **QUIET)
+        moment.then(follow, watching, parts.run, **QUIET).then(refresh, who, tables, **QUIET)
+    parts.cancel.click(cancel, watching, None, **QUIET)
+    _wire_decisions(shared, parts, refresh, tables)
+    gr.Timer(LOOK_AGAIN_S).tick(look, shared.domain, parts.replicas, **QUIET)
+
+
+def _wire_decisions(shared: Shared, parts: Parts, refresh: Any, tables: list[Any]) -> None:
+    who = [shared.domain, shared.key]
 
     def promote(domain: str, key: str, version: str | None) -> str:
         if not version:
@@ -119,50 +145,31 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
     def roll_back(domain: str, key: str) -> str:
         return _move(lambda: shared.client.with_key(key).roll_back(domain))
 
-    def watch(domain: str | None) -> Any:
-        return _replicas(shared.client, domain) if domain else gr.skip()
-
-    watched = ([parts.run_id, *who], parts.run)
-    ordered = parts.start.click(
-        order, [parts.mode, parts.reason, *who], [parts.run_id, parts.run], **QUIET
-    )
-    picked = parts.show.click(lambda run: run or "", parts.chosen_run, parts.run_id, **QUIET)
-    opened = [
-        moment(refresh, who, tables, **QUIET)
-        for moment in (tab.select, shared.domain.change, shared.key.submit)
-    ]
-    followed = [moment.then(follow, *watched, **QUIET) for moment in (ordered, picked, *opened)]
-    for end in (ordered, *followed):
-        end.then(refresh, who, tables, **QUIET)
-    # Following one run ends the following of another, or both would write to the same place.
-    for button in (parts.start, parts.show):
-        button.click(None, cancels=followed, **QUIET)
-    parts.cancel.click(cancel, [parts.run_id, *who], None, **QUIET)
     for button, act, inputs in (
         (parts.promote, promote, [*who, parts.version]),
         (parts.roll_back, roll_back, who),
     ):
         button.click(act, inputs, parts.said, **QUIET).then(refresh, who, tables, **QUIET)
-    gr.Timer(LOOK_AGAIN_S).tick(watch, shared.domain, parts.replicas, **QUIET)
 
 
 def _tables(parts: Parts, client: Client, domain: str) -> dict[Any, Any]:
     replicas = {parts.replicas: _replicas(client, domain)}
+    if not client.key:
+        locked = note("Enter an admin's key under “Key” to see and change this.")
+        return replicas | {parts.versions: locked, parts.runs: locked}
     try:
         runs = client.runs(domain)
         versions = client.models(domain)
     except TelltaleError as error:
         refused = note(words(error), "warn")
-        return replicas | {parts.versions: refused, parts.runs: refused, parts.run_id: ""}
+        return replicas | {parts.versions: refused, parts.runs: refused}
     others = [row.version for row in versions if "champion" not in row.aliases]
-    named = [(f"{run.id}, {MODE_NAMES.get(run.mode, run.mode)}", run.id) for run in runs]
-    going = [run.id for run in runs if run.state in {"queued", "running"}]
+    named = view.choices(runs)
     return replicas | {
         parts.versions: view.versions(versions),
         parts.version: gr.update(choices=others, value=others[0] if others else None),
         parts.runs: view.runs(runs),
         parts.chosen_run: gr.update(choices=named, value=named[0][1] if named else None),
-        parts.run_id: going[0] if going else "",
     }
 
 
@@ -174,21 +181,5 @@ def _replicas(client: Client, domain: str) -> str:
     return or_note(show, lambda said: note(said, "bad"))
 
 
-def _follow(client: Client, domain: str, run_id: str) -> Iterator[str]:
-    events = []
-    try:
-        run = client.run(domain, run_id)
-        for event in client.follow(domain, run_id):
-            events.append(event)
-            yield progress(run, events)
-        yield progress(client.run(domain, run_id), events)
-    except TelltaleError as error:
-        yield _card(note(words(error), "bad"))
-
-
-def _card(inside: str) -> str:
-    return f'<section class="tt-card tt-run">{inside}</section>'
-
-
-def _move(act: Callable[[], Move]) -> str:
+def _move(act: Callable[[], Any]) -> str:
     return or_note(lambda: view.moved(act()), lambda said: note(said, "bad"))

@@ -26,6 +26,10 @@ def runs(found: Sequence[Run]) -> str:
     return table(headers, rows, "No retrain has been ordered yet.")
 
 
+def choices(found: Sequence[Run]) -> list[tuple[str, str]]:
+    return [(f"{run.id}, {MODES.get(run.mode, run.mode)}", run.id) for run in found]
+
+
 def _outcome(run: Run) -> str:
     if run.result is None:
         return "–"
