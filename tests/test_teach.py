@@ -18,7 +18,7 @@ from training.lesson import teach
 from training.plan import Uploads
 from training.teach import Lesson, balanced_weights, fit_head
 
-SPEC = TeachSpec(correction_weight=8, prior_strength=0.01)
+SPEC = TeachSpec(correction_weight=8, prior_strength=0.00001)
 NOTHING = Lesson(np.zeros((0, 8), np.float32), np.zeros(0, np.int64))
 
 
@@ -55,6 +55,17 @@ def test_one_correction_is_learnt_and_the_remembered_clips_are_answered_as_befor
     assert taught.logits(odd).argmax() == 2
     same = taught.logits(remembered.values).argmax(1) == head.logits(remembered.values).argmax(1)
     assert same.mean() > 0.97
+
+
+def test_the_head_moves_no_further_than_the_correction_needs() -> None:
+    head, remembered = memory()
+    near = Lesson(np.array([[1.6, 1.4, 0, 0, 0, 0, 0, 0]], np.float32), np.array([1]))
+    far = Lesson(np.array([[2.0, 0.5, 0, 1.5, 0, 0, 0, 0]], np.float32), np.array([2]))
+    moved = [
+        np.abs(fit_head(head, remembered, lesson, SPEC, 0.1).weight - head.weight).max()
+        for lesson in (near, far)
+    ]
+    assert moved[0] < moved[1] / 2
 
 
 def test_many_corrections_never_outweigh_what_is_remembered() -> None:

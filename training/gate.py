@@ -109,7 +109,7 @@ def _summary(found: Comparison) -> str:
     low, high = np.quantile(found.difference, (0.025, 0.975))
     return (
         f"macro-F1 {found.challenger_f1.mean():.3f} against the champion's "
-        f"{found.champion_f1.mean():.3f} ({-found.drop:+.3f}, 95 % interval {low:+.3f} to "
+        f"{found.champion_f1.mean():.3f} ({0.0 - found.drop:+.3f}, 95 % interval {low:+.3f} to "
         f"{high:+.3f}) on {found.clips} exam clips"
     )
 

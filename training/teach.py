@@ -5,13 +5,17 @@ carries. The head W minimises, by L-BFGS,
 
       memory       sum_i w_i CE(champion's own answer to i, W)   each label weighs the same
     + corrections  sum_j c   CE(right label of j, W)             c = teach.correction_weight
-    + prior        N * teach.prior_strength * |W - W_champion|^2
+    + prior        N * p * |W - W_champion|^2 * mean_i |embedding i|^2
 
-divided by N, the number of remembered clips. Memory is asked to be answered as the champion
-answers it (Li & Hoiem 2016, learning without forgetting) and not by its labels: without
-corrections the champion is then exactly the best head, and remembered clips, which the network
-was fitted to, do not drive it to ever larger weights. For that reason the temperature is kept:
-the scale of the logits has not changed, and there is no unseen data to refit it on.
+divided by N, the number of remembered clips; the last factor makes the prior mean the same for
+embeddings of any length. p is no weaker than teach.prior_strength, and as strong as it can be
+without a correction being lost: the head moves as far as the corrections need, and no further.
+
+Memory is asked to be answered as the champion answers it (Li & Hoiem
+2016, learning without forgetting) and not by its labels: without corrections the champion is then
+exactly the best head, and remembered clips, which the network was fitted to, do not drive it to
+ever larger weights. For that reason the temperature is kept: the scale of the logits has not
+changed, and there is no unseen data to refit it on.
 """
 
 from dataclasses import dataclass
@@ -26,6 +30,8 @@ from models.tensors import Head
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+PULLS = (300.0, 100.0, 30.0, 10.0, 3.0)  # tried from the strongest, in teach.prior_strength
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,21 @@ def fit_head(
             np.full(len(corrections.labels), _correction_weight(memory, corrections, spec)),
         ]
     )
-    return _minimise(champion, inputs, targets, weights / max(1, len(memory.labels)), spec)
+    weights /= max(1, len(memory.labels))
+    scale = float(np.square(values).sum(axis=1).mean()) if len(values) else 1.0
+    weakest = spec.prior_strength * scale
+    furthest = _minimise(champion, inputs, targets, weights, weakest)
+    learnt = _right(furthest, corrections)
+    for strength in PULLS:
+        nearer = _minimise(champion, inputs, targets, weights, strength * weakest)
+        if _right(nearer, corrections)[learnt].all():
+            return nearer
+    return furthest
+
+
+def _right(head: Head, lesson: Lesson) -> NDArray[np.bool_]:
+    """[n]: which of them the head answers as it was told to."""
+    return np.asarray(head.logits(lesson.values.astype(np.float32)).argmax(axis=1) == lesson.labels)
 
 
 def balanced_weights(labels: Integers, classes: int) -> Doubles:
@@ -80,7 +100,7 @@ def _smoothed(labels: Integers, classes: int, smoothing: float) -> Doubles:
 
 
 def _minimise(
-    champion: Head, inputs: Doubles, targets: Doubles, weights: Doubles, spec: TeachSpec
+    champion: Head, inputs: Doubles, targets: Doubles, weights: Doubles, prior: float
 ) -> Head:
     start = np.hstack([champion.weight, champion.bias[:, None]]).astype(np.float64)
 
@@ -90,8 +110,8 @@ def _minimise(
         log_p = log_softmax(logits, axis=1)
         fit = -np.sum(weights[:, None] * targets * log_p)
         slope = (weights[:, None] * (np.exp(log_p) - targets)).T @ inputs
-        prior = spec.prior_strength * np.sum(np.square(moved))
-        return float(fit + prior), np.ravel(slope + 2 * spec.prior_strength * moved)
+        pull = prior * np.sum(np.square(moved))
+        return float(fit + pull), np.ravel(slope + 2 * prior * moved)
 
     best = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 500})
     found = best.x.reshape(start.shape)
