@@ -8,6 +8,7 @@ the resource `train`, workers take one each, so that serving and training never 
 
 import logging
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,10 @@ def _connect() -> None:
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS") or "local"
         own: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
-        ray.init(address=address, log_to_driver=False, configure_logging=True, **own)
+        stop = signal.getsignal(signal.SIGTERM)
+        ray.init(address=address, log_to_driver=False, **own)
+        # Ray's own handler ends the process at once: nobody would learn that the run was stopped.
+        signal.signal(signal.SIGTERM, stop)
 
 
 def _scaling(workers: int) -> Any:

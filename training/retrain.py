@@ -18,7 +18,9 @@ import traceback
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from threading import Event
 from types import FrameType
 from typing import Any
 
@@ -40,6 +42,8 @@ from training.run import Challenger, Material, Run
 from training.tracking import tracked
 
 NICE = 10  # serving goes first
+STOPPED = Event()
+CANCELLED = "The run was cancelled; the champion stays."
 
 
 def retrain(run: Run, mode: str, output: Path | None, may_promote: bool) -> dict[str, Any]:
@@ -70,10 +74,8 @@ def gather(run: Run) -> Material:
     """The list of clips is fixed first, and stays: a run started again learns from the same."""
     known = run.progress.first_snapshot()
     snapshots = run.store.snapshots
-    if known:
-        snapshot = snapshots.get(known)
-    else:
-        snapshot = snapshots.take(run.domain.name, who=run.progress.who)
+    who = run.progress.who
+    snapshot = snapshots.get(known) if known else snapshots.take(run.domain.name, who=who)
     run.progress.fixed_snapshot(snapshot.id, len(snapshot.clips))
     champion = find_champion(run.domain, run.registry, run.home.bundles, run.shipped)
     run.progress.step("screen", f"Listening to {len(snapshot.clips)} accepted clips", 0.05)
@@ -160,9 +162,11 @@ def attempt(run: Run, options: argparse.Namespace) -> int:
         outcome = retrain(run, options.mode, options.output, not options.no_promote)
     except TelltaleError as error:
         return _end(run, "failed", f"The run failed: {error}")
-    except (KeyboardInterrupt, Stopped):
-        return _end(run, "cancelled", "The run was cancelled; the champion stays.")
+    except (KeyboardInterrupt, SystemExit):
+        return _end(run, "cancelled", CANCELLED)
     except Exception:
+        if STOPPED.is_set():  # Ray may turn the signal's exception into one of its own
+            return _end(run, "cancelled", CANCELLED)
         traceback.print_exc()
         return _end(run, "failed", "The run failed by a mistake of ours; its log says where.")
     run.progress.finished("succeeded", outcome)
@@ -183,7 +187,7 @@ def wire(options: argparse.Namespace) -> Run:
         store.runs.start(
             run_id, domain=domain.name, mode=options.mode, reason=options.reason, who=who
         )
-    progress = Progress(store, run_id, domain.name, who, _say)
+    progress = Progress(store, run_id, domain.name, who, partial(print, flush=True))
     registry = Registry(home.tracking_uri, home.artifact_root)
     return Run(domain, home, store, registry, progress, dataset_root(), PRETRAINED, options.workers)
 
@@ -218,22 +222,16 @@ def copy_bundle(bundle: Bundle, folder: Path) -> None:
     )
 
 
-class Stopped(BaseException):
-    """The service stops a job by SIGTERM; like KeyboardInterrupt, no ordinary error."""
-
-
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise Stopped
+    """The service stops a job by SIGTERM, as everybody does."""
+    STOPPED.set()
+    raise SystemExit
 
 
 def _end(run: Run, state: RunState, message: str) -> int:
     with suppress(Conflict):  # the service may have closed a cancelled run already
         run.progress.finished(state, {"message": message})
     return 1
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 def _make_full(run: Run, material: Material, folder: Path) -> Challenger:

@@ -110,3 +110,14 @@ def test_a_killed_driver_goes_on_when_the_run_is_started_again(
     assert ended.state == "succeeded"
     assert ended.result is not None
     assert ended.result["version"]
+
+
+def test_a_stopped_run_is_cancelled_and_says_so(environment: dict[str, str], store: Store) -> None:
+    """The service stops a job as everybody does: by SIGTERM."""
+    process = start(environment, store, "stopped")
+    wait_for_epoch(store, "stopped", 1, process)
+    process.terminate()
+    output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1, output
+    assert output.strip().endswith("The run was cancelled; the champion stays.")
+    assert store.runs.get("stopped").state == "cancelled"
