@@ -13,8 +13,8 @@ from data.domain import Domain, load_domains
 from data.sources import examples
 from models.cnn import build_classifier
 from training.fit import fit
-from training.learner import Learner
-from training.loop import Assignment, Trained
+from training.learner import Learner, label_loss
+from training.loop import HEAVIEST, Assignment, Trained, class_weights
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +100,31 @@ def test_a_checkpoint_brings_back_everything_that_changes(domain: Domain, tmp_pa
     again = first.learn(features, targets)
     torch.manual_seed(1)
     assert second.learn(features, targets) == pytest.approx(again)
+
+
+def best_answer(counts: list[int], label: int) -> torch.Tensor:
+    """The probabilities with the lowest loss for a clip of `label`, where nothing else counts."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    weights = torch.from_numpy(class_weights(labels, len(counts)))
+    logits = torch.zeros(1, len(counts), requires_grad=True)
+    descent = torch.optim.Adam([logits], lr=0.1)
+    for _ in range(500):
+        descent.zero_grad()
+        label_loss(logits, torch.eye(len(counts))[[label]], weights, 0.1).backward()
+        descent.step()
+    return torch.softmax(logits.detach(), dim=1)[0]
+
+
+@pytest.mark.parametrize("counts", [[300, 300, 300, 1], [300, 300, 300, 0]])
+def test_a_rare_or_missing_label_is_not_taught_for_the_clips_of_others(counts: list[int]) -> None:
+    answer = best_answer(counts, label=0)
+    assert answer[0] == pytest.approx(0.925, abs=0.01)
+    assert answer[3] == pytest.approx(0.025, abs=0.01)
+
+
+def test_rare_labels_have_an_equal_say_but_one_clip_does_not_pull_like_a_hundred() -> None:
+    labels = np.repeat(np.arange(4), [30, 15, 200, 1])
+    weights = class_weights(labels, 5)
+    assert 30 * weights[0] == pytest.approx(15 * weights[1])
+    assert weights[3] == HEAVIEST
+    assert weights[4] == 0

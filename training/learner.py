@@ -65,12 +65,7 @@ class Learner:
         self.network.train()
         targets = targets.to(self.device)
         logits, source_logits = self.network(features.to(self.device))
-        loss = functional.cross_entropy(
-            logits,
-            targets[:, : self.labels],
-            weight=self.class_weights,
-            label_smoothing=self.smoothing,
-        )
+        loss = label_loss(logits, targets[:, : self.labels], self.class_weights, self.smoothing)
         loss = loss + SOURCE_WEIGHT * functional.cross_entropy(
             source_logits, targets[:, self.labels :], label_smoothing=self.smoothing
         )
@@ -118,6 +113,16 @@ class Learner:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.history, self.best = state["history"], state["best"]
+
+
+def label_loss(logits: Tensor, targets: Tensor, class_weights: Tensor, smoothing: float) -> Tensor:
+    """A clip weighs what its label weighs; targets [n, labels] are mixtures of labels.
+
+    PyTorch's own class weights would multiply the smoothed targets as well: a rare label's share of
+    the smoothing would then outweigh the right label of every clip.
+    """
+    losses = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
+    return (losses * (targets @ class_weights)).mean()
 
 
 def _schedule(

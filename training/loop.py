@@ -31,6 +31,7 @@ from training.learner import Learner, State
 NICE = 10
 STATE_FILE = "state.pt"
 VALIDATION_BATCH = 64
+HEAVIEST = 10.0  # times a clip of a label of mean frequency
 
 
 @dataclass(frozen=True)
@@ -161,10 +162,16 @@ def _learner(assignment: Assignment, steps: int, world: int) -> Learner:
 
 
 def _class_weights(assignment: Assignment) -> Floats:
-    """Rare labels weigh more, so that each label has the same say."""
     labels = assignment.labels[~assignment.held_out]
-    counts = np.maximum(np.bincount(labels, minlength=len(assignment.domain.labels)), 1)
-    return (len(labels) / (len(counts) * counts)).astype(np.float32)
+    return class_weights(labels, len(assignment.domain.labels))
+
+
+def class_weights(labels: Integers, classes: int) -> Floats:
+    """[classes]: rare labels weigh more, so that each has the same say, up to HEAVIEST: a single
+    clip must not pull like a hundred. A label without clips weighs nothing."""
+    counts = np.bincount(labels, minlength=classes)
+    equal = len(labels) / (max(1, np.count_nonzero(counts)) * np.maximum(counts, 1))
+    return np.where(counts > 0, np.minimum(equal, HEAVIEST), 0).astype(np.float32)
 
 
 def _hold(assignment: Assignment, waveforms: Waveforms) -> Held:
