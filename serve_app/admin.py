@@ -31,8 +31,8 @@ router = APIRouter(
 async def retrain(request: Request, order: RetrainOrder) -> Response:
     """Starts a retrain as a Ray job: `teach` refits the head in seconds, `full` trains anew."""
     service, caller = service_of(request), caller_of(request, "admin")
-    run = await service.curator.start_run.remote(
-        service.domain.name, order.mode, order.reason, caller.name
+    run = await service.ask_curator(
+        "start_run", service.domain.name, order.mode, order.reason, caller.name
     )
     return answer(run, 202)
 
@@ -63,7 +63,7 @@ async def follow(request: Request, run_id: str) -> Response:
     caller_of(request, "admin")
     await asyncio.to_thread(_run, service, run_id)
     last = request.headers.get("last-event-id", "0")
-    after = int(last) if last.isdigit() else 0
+    after = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else 0
     return StreamingResponse(
         _progress(service, run_id, after),
         media_type="text/event-stream",
@@ -93,7 +93,7 @@ async def _progress(service: "DomainService", run_id: str, after: int) -> AsyncI
 async def cancel(request: Request, run_id: str) -> Response:
     service, caller = service_of(request), caller_of(request, "admin")
     await asyncio.to_thread(_run, service, run_id)
-    return answer(await service.curator.cancel_run.remote(run_id, caller.name))
+    return answer(await service.ask_curator("cancel_run", run_id, caller.name))
 
 
 @router.get("/models")
@@ -101,7 +101,7 @@ async def models(request: Request) -> Response:
     """Every version with its figures, its gate's verdict and the aliases it holds."""
     service = service_of(request)
     caller_of(request, "viewer")
-    versions = await service.curator.versions.remote(service.domain.name)
+    versions = await service.ask_curator("versions", service.domain.name)
     return answer({"domain": service.domain.name, "versions": versions})
 
 
@@ -109,14 +109,14 @@ async def models(request: Request) -> Response:
 async def rollback(request: Request) -> Response:
     """Back to the version that served before; answers when every replica serves it."""
     service, caller = service_of(request), caller_of(request, "admin")
-    return answer(await service.curator.rollback.remote(service.domain.name, caller.name))
+    return answer(await service.ask_curator("rollback", service.domain.name, caller.name))
 
 
 @router.post("/models/{version}/promote")
 async def promote(request: Request, version: str) -> Response:
     """Makes a version the champion; answers when every replica serves it."""
     service, caller = service_of(request), caller_of(request, "admin")
-    return answer(await service.curator.promote.remote(service.domain.name, version, caller.name))
+    return answer(await service.ask_curator("promote", service.domain.name, version, caller.name))
 
 
 def _run(service: "DomainService", run_id: str) -> "Run":

@@ -1,50 +1,26 @@
-"""The routes anybody may call: what is served, and a clip's way to a prediction."""
+"""The routes of the service itself: is it up, what does it serve, how does it fare."""
 
 import asyncio
-import csv
-import io
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, FastAPI, Query, Request
-from starlette.datastructures import UploadFile
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from data.domain import load_domains
-from data.errors import InvalidParameter, TelltaleError
-from serve_app import admin, clips, errors, metrics
-from serve_app.auth import Keyring
-from serve_app.limits import read_clip
+from serve_app import admin, clips, errors, metrics, predict
+from serve_app.auth import Caller, Keyring
+from serve_app.door import Door
 from serve_app.replies import answer, caller_of, request_id, service_of
-from serve_app.schemas import Prediction, Problem, domain_facts, prediction
+from serve_app.schemas import Problem, domain_facts
 
 if TYPE_CHECKING:
-    from serve_app.service import Answer, DomainService
+    from serve_app.service import DomainService
 
-MAX_BATCH_FILES = 200
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem} for status in (400, 401, 413, 415, 422, 429, 503)
-}
-CLIP_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                }
-            },
-            "audio/*": {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
-}
+PATIENCE_S = 2.0
 
 
-def build_api(service: "DomainService") -> FastAPI:
+def build_api(service: "DomainService") -> Door:
     domain = service.domain
     app = FastAPI(title=f"Telltale: {domain.title}", description=domain.description)
     errors.install(app)
@@ -52,25 +28,10 @@ def build_api(service: "DomainService") -> FastAPI:
     app.state.keyring = Keyring(
         service.settings.admin_key, service.settings.home.root / "keys.json"
     )
-    for router in (public, clips.router, admin.router):
+    for router in (public, predict.router, clips.router, admin.router):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
-    app.add_middleware(OwnPrefix, name=domain.name)
-    return app
-
-
-class OwnPrefix:
-    """The first domain is served at `/`, and at `/<its name>` as every domain is."""
-
-    def __init__(self, app: ASGIApp, name: str) -> None:
-        self._app = app
-        self._prefix = f"/{name}"
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        if path.startswith(self._prefix + "/") and not scope.get("root_path"):
-            scope = dict(scope, root_path=self._prefix)
-        await self._app(scope, receive, send)
+    return Door(app, domain.name, predict.predict)
 
 
 public = APIRouter()
@@ -82,6 +43,7 @@ async def home() -> Response:
 
 
 @public.get("/health", tags=["service"])
+@public.head("/health", include_in_schema=False)
 @public.get("/ping", include_in_schema=False)
 async def health(request: Request) -> Response:
     """This replica's process is up: uptime, counts and mean time of an answer."""
@@ -91,37 +53,60 @@ async def health(request: Request) -> Response:
 
 
 @public.get("/ready", tags=["service"], responses={503: {"model": Problem}})
+@public.head("/ready", include_in_schema=False)
 async def ready(request: Request) -> Response:
-    """200 only when every served domain has a warm replica."""
+    """200 only when every served domain has a warm replica; the curator is not asked."""
     service = service_of(request)
-    status = await cluster_status(service)
-    missing = [name for name in service.settings.domains if not _is_warm(status, name)]
-    if missing:
-        detail = f"no warm replica yet for {', '.join(missing)}"
-        return answer(errors.problem(503, "Not ready", detail, request_id(request)), 503)
-    return answer({"status": "ready", "domains": list(service.settings.domains)})
+    names = service.settings.domains
+    states = await asyncio.gather(*(_readiness(service, name) for name in names))
+    found = dict(zip(names, states, strict=True))
+    if set(states) == {"warm"}:
+        return answer({"status": "ready", "domains": found})
+    missing = ", ".join(f"{name}: {state}" for name, state in found.items() if state != "warm")
+    body = errors.problem(503, "Not ready", missing, request_id(request))
+    return answer(body | {"domains": found}, 503)
 
 
-def _is_warm(status: dict[str, Any], name: str) -> bool:
-    replicas = status["domains"].get(name, {}).get("replicas", [])
-    return any(replica["version"] is not None for replica in replicas)
+async def _readiness(service: "DomainService", name: str) -> str:
+    if name == service.domain.name:
+        return "warm" if service.champion.loaded else "no model yet"
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            found: dict[str, Any] = await service.peer(name).describe.remote()
+    except Exception:  # whatever keeps a replica from answering
+        return "no replica"
+    return "warm" if found["version"] is not None else "no model yet"
 
 
 @public.get("/status", tags=["service"])
 async def status(request: Request) -> Response:
     """Champions, replicas and whether they agree, uploads since the last retrain, jobs."""
-    return answer(await cluster_status(service_of(request)))
+    service, caller = service_of(request), caller_of(request)
+    found = await _cluster_status(service)
+    uptime_s = round(time.time() - service.started, 1)
+    return answer({**_open_to(caller, found), "uptime_s": uptime_s})
 
 
-async def cluster_status(service: "DomainService") -> dict[str, Any]:
+async def _cluster_status(service: "DomainService") -> dict[str, Any]:
     """The curator's view of all domains; this replica's own where the curator is away."""
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             found: dict[str, Any] = await service.curator.status.remote()
             return {**found, "curator": "ok"}
-    except Exception:
-        own = {"title": service.domain.title, "replicas": [service.describe()]}
+    except Exception:  # whatever keeps the curator from answering
+        row = service.describe()
+        own = {"title": service.domain.title, "replicas": [row], "agree": True}
         return {"domains": {service.domain.name: own}, "curator": "away"}
+
+
+def _open_to(caller: Caller, found: dict[str, Any]) -> dict[str, Any]:
+    """Who ordered a retrain and why is not for everybody."""
+    if not caller.may("viewer"):
+        for domain in found["domains"].values():
+            domain["running"] = [
+                run | {"who": "", "reason": ""} for run in domain.get("running", [])
+            ]
+    return found
 
 
 @public.get("/domains", tags=["service"])
@@ -143,93 +128,6 @@ async def model_info(request: Request) -> Response:
             "card": served.bundle.card.model_dump(mode="json"),
         }
     )
-
-
-@public.post(
-    "/predict",
-    tags=["predict"],
-    openapi_extra=CLIP_BODY,
-    responses={200: {"model": Prediction}, **PROBLEMS},
-)
-async def predict(
-    request: Request,
-    top_k: int | None = Query(None, ge=1, description="only the k likeliest labels"),
-    evidence: bool = Query(False, description="where in the clip the answer comes from"),
-) -> Response:
-    """One clip in; its class, a calibrated confidence and, if asked, the evidence out."""
-    service = service_of(request)
-    caller_of(request)
-    deadline = _deadline(request)
-    raw = await read_clip(request, service.domain.limits.max_bytes)
-    found = await service.predict(raw, deadline)
-    body = prediction(found, request_id(request), top_k=top_k, evidence=evidence)
-    return answer(body, headers={"X-Model-Version": found.served.version})
-
-
-def _deadline(request: Request) -> float:
-    """`X-Request-Timeout-Seconds` as a moment on the monotonic clock."""
-    text = request.headers.get("x-request-timeout-seconds")
-    if text is None:
-        return float("inf")
-    try:
-        return time.monotonic() + float(text)
-    except ValueError:
-        raise InvalidParameter(
-            f"X-Request-Timeout-Seconds must be a number of seconds, got {text!r}"
-        ) from None
-
-
-@public.post("/batch-predict", tags=["predict"], responses=PROBLEMS)
-async def batch_predict(request: Request) -> Response:
-    """Many clips (`files`): a result or an error for each, in order; CSV with Accept: text/csv."""
-    service = service_of(request)
-    caller_of(request)
-    async with request.form(max_files=MAX_BATCH_FILES) as form:
-        files = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
-        if not files:
-            raise InvalidParameter(
-                "the form has no part named 'files'; add clips as -F files=@a.wav"
-            )
-        results = await asyncio.gather(*(_one_of_many(service, file) for file in files))
-    labels = Counter(row["label"] for row in results if "label" in row)
-    confidences = [row["confidence"] for row in results if "label" in row]
-    body = {
-        "domain": service.domain.name,
-        "results": results,
-        "aggregate": {
-            "clips": len(results),
-            "failed": len(results) - len(confidences),
-            "labels": dict(labels.most_common()),
-            "mean_confidence": sum(confidences) / len(confidences) if confidences else None,
-        },
-    }
-    if "text/csv" in request.headers.get("accept", ""):
-        return Response(_as_csv(results), media_type="text/csv")
-    return answer(body)
-
-
-async def _one_of_many(service: "DomainService", file: UploadFile) -> dict[str, Any]:
-    try:
-        raw = await file.read(service.domain.limits.max_bytes + 1)
-        found: Answer = await service.predict(raw)
-    except TelltaleError as error:
-        return {"file": file.filename, "error": errors.problem(*errors.explain(error), "")}
-    return {"file": file.filename, **prediction(found, "")}
-
-
-def _as_csv(results: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow(["file", "label", "confidence", "unknown", "version", "error"])
-    for row in results:
-        if "error" in row:
-            rows.writerow([row["file"], "", "", "", "", row["error"]["detail"]])
-        else:
-            version = row["model"]["version"]
-            rows.writerow(
-                [row["file"], row["label"], row["confidence"], row["unknown"], version, ""]
-            )
-    return out.getvalue()
 
 
 @public.get("/metrics", tags=["service"])

@@ -9,14 +9,15 @@ from fastapi import APIRouter, Query, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from data.errors import ClipError, Conflict, InvalidParameter
+from data.errors import ClipError, Conflict, InvalidParameter, UnknownName
 from data.prepare import prepare
-from serve_app.limits import ENVELOPE_BYTES, Part, file_part, parse_multipart, read_body
+from serve_app.limits import MAX_FORM_BYTES, Part, file_part, is_form, read_form
 from serve_app.replies import answer, caller_of, service_of
 from serve_app.schemas import Problem, Review, receipt
 
 if TYPE_CHECKING:
     from data.clips import NewClip
+    from data.feedback import Feedback
     from data.tables import ClipState
     from serve_app.auth import Caller
     from serve_app.service import Answer, DomainService
@@ -46,10 +47,10 @@ async def correct(request: Request) -> Response:
 
 async def _clip_and_label(request: Request, service: "DomainService") -> tuple[bytes, str]:
     content_type = request.headers.get("content-type", "")
-    if not content_type.startswith("multipart/form-data"):
+    if not is_form(content_type):
         raise InvalidParameter("a correction is a form with the parts 'file' and 'label'")
     limit = service.domain.limits.max_bytes
-    parts = parse_multipart(content_type, await read_body(request, limit + ENVELOPE_BYTES))
+    parts = await read_form(request, limit)
     label = _text(parts, "label")
     service.domain.label_index(label)
     return file_part(parts, limit), label
@@ -125,7 +126,7 @@ async def corrections(
     request: Request,
     state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
     limit: int = Query(100, ge=1, le=1000),
-    offset: int = Query(0, ge=0),
+    offset: int = Query(0, ge=0, le=10**9),
 ) -> Response:
     """The review queue: corrections, oldest first."""
     service = service_of(request)
@@ -143,13 +144,14 @@ async def life_line(request: Request, receipt_id: str) -> Response:
     """What became of a correction: its state, the version that learnt it, before and after."""
     service = service_of(request)
     caller_of(request)
-    found = await asyncio.to_thread(lambda: service.store.feedback.get(receipt_id))
+    found = await asyncio.to_thread(_of_domain, service, receipt_id)
     return answer(receipt(found))
 
 
 @router.post("/feedback/{receipt_id}/accept")
 async def accept(request: Request, receipt_id: str) -> Response:
     service, caller = service_of(request), caller_of(request, "admin")
+    await asyncio.to_thread(_of_domain, service, receipt_id)
     found = await asyncio.to_thread(
         lambda: service.store.feedback.accept(receipt_id, who=caller.name)
     )
@@ -159,13 +161,21 @@ async def accept(request: Request, receipt_id: str) -> Response:
 @router.post("/feedback/{receipt_id}/reject")
 async def reject(request: Request, receipt_id: str, review: Review) -> Response:
     service, caller = service_of(request), caller_of(request, "admin")
+    await asyncio.to_thread(_of_domain, service, receipt_id)
     found = await asyncio.to_thread(
         lambda: service.store.feedback.reject(receipt_id, who=caller.name, reason=review.reason)
     )
     return answer(receipt(found))
 
 
-@router.post("/upload")
+def _of_domain(service: "DomainService", receipt_id: str) -> "Feedback":
+    found = service.store.feedback.get(receipt_id)
+    if found.domain != service.domain.name:
+        raise UnknownName(f"{service.domain.name} has no receipt {receipt_id!r}")
+    return found
+
+
+@router.post("/upload", max_body_size=MAX_FORM_BYTES)
 async def upload(request: Request) -> Response:
     """Labelled clips: `files`, and either one `label` for all or `labels`, one a file in order.
     Each file has its own outcome; the same bytes sent twice are one clip."""
@@ -183,7 +193,7 @@ async def upload(request: Request) -> Response:
 
 def _labels(service: "DomainService", one: list[Any], each: list[Any], files: int) -> list[str]:
     if not files:
-        raise InvalidParameter("the form has no part named 'files'; add clips as -F files=@a.wav")
+        raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
     labels = [str(label) for label in (one * files if len(one) == 1 else each)]
     if len(labels) != files:
         raise InvalidParameter(

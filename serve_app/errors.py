@@ -24,7 +24,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     errors.ClipTooLarge: (413, "Clip too large"),
     errors.UnsupportedClip: (415, "Not a supported clip"),
     errors.UndecodableClip: (422, "Clip cannot be decoded"),
-    errors.BundleError: (500, "Model cannot be served"),
+    errors.BundleError: (409, "Model cannot be served"),
     errors.NotReady: (503, "Not ready"),
     errors.DeadlineExceeded: (504, "Too late"),
 }
@@ -57,10 +57,7 @@ def explain(error: Exception) -> tuple[int, str, str]:
 
 def install(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
-        status, title, detail = explain(error)
-        if status >= 500:
-            log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return _response(request, status, title, detail)
+        return response(request, error)
 
     async def answer_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError), error
@@ -75,6 +72,18 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, answer)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(Exception, answer)
+
+
+def response(request: Request, error: Exception) -> Response:
+    status, title, detail = explain(error)
+    if status >= 500:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _response(request, status, title, detail)
+
+
+def in_words(error: Exception) -> str:
+    """For places that anybody may read: ours as it is, anything else without its text."""
+    return explain(error)[2] if explain(error)[0] != 500 else f"an error ({type(error).__name__})"
 
 
 def _response(request: Request, status: int, title: str, detail: str) -> Response:

@@ -4,6 +4,7 @@ A multipart body is parsed in place: the file is one slice of the bytes that arr
 form parsing through a spooled temporary file would copy it three times.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 ENVELOPE_BYTES = 64 * 1024
+MAX_FORM_BYTES = 512 * 1024**2  # of a form with many files, which is spooled to disk
+RAW_TYPES = ("audio/", "image/", "video/", "application/octet-stream")
+MAX_PARTS = 20  # of a form with one clip
+IN_PLACE_BYTES = 1024**2  # parsed on the event loop; a longer form in a thread
 
 
 @dataclass(frozen=True)
@@ -51,17 +56,32 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 async def read_clip(request: Request, max_bytes: int) -> bytes:
     """The clip of a multipart form (`file`), or the raw body of an audio/* or image/* request."""
     content_type = request.headers.get("content-type", "")
-    if content_type.startswith("multipart/form-data"):
-        parts = parse_multipart(content_type, await read_body(request, max_bytes + ENVELOPE_BYTES))
-        return file_part(parts, max_bytes)
-    if content_type.split("/")[0] in {"audio", "image", "video", ""} or content_type.startswith(
-        "application/octet-stream"
-    ):
+    if is_form(content_type):
+        return file_part(await read_form(request, max_bytes), max_bytes)
+    if content_type.split("/")[0].lower() in {
+        "audio",
+        "image",
+        "video",
+        "",
+    } or content_type.startswith("application/octet-stream"):
         return await read_body(request, max_bytes)
     raise UnsupportedClip(
         f"a clip comes as multipart/form-data with a part named 'file', or as a raw body of type "
         f"audio/*; this request says {content_type!r}"
     )
+
+
+def is_form(content_type: str) -> bool:
+    return content_type.lower().startswith("multipart/form-data")
+
+
+async def read_form(request: Request, max_bytes: int) -> list[Part]:
+    """The parts of a form with one clip."""
+    content_type = request.headers.get("content-type", "")
+    body = await read_body(request, max_bytes + ENVELOPE_BYTES)
+    if len(body) <= IN_PLACE_BYTES:
+        return parse_multipart(content_type, body)
+    return await asyncio.to_thread(parse_multipart, content_type, body)
 
 
 def file_part(parts: list[Part], max_bytes: int) -> bytes:
@@ -97,6 +117,8 @@ class _Collector:
         self._start()
 
     def _start(self) -> None:
+        if len(self.parts) >= MAX_PARTS:
+            raise InvalidParameter(f"the form has more than {MAX_PARTS} parts; one clip needs few")
         self._field = b""
         self._value = b""
         self._disposition = b""

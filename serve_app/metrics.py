@@ -17,7 +17,7 @@ from data.errors import NotReady
 from models.runtime import Scores
 
 if TYPE_CHECKING:
-    from serve_app.champion import Champion, Served
+    from serve_app.champion import Served
 
 NOISE = re.compile(r'(?:Component|SessionName|Version|otel_scope_\w+)="[^"]*",?')
 KEPT = ("ray_telltale_", "ray_serve_", "ray_haproxy_")
@@ -30,6 +30,7 @@ class Metrics:
         self._domain = domain
         self.tally: Tally[str] = Tally()
         self._busy_s = 0.0
+        self._answered: Tally[tuple[str, str]] = Tally()
         self._announced: tuple[str, str] | None = None
         self._predictions = Counter(
             "telltale_predictions_total", "Clips answered", ("domain", "label", "version")
@@ -56,13 +57,19 @@ class Metrics:
         best = int(scores.probabilities.argmax())
         label = served.bundle.labels[best]
         confidence = float(scores.probabilities[best])
-        tags = {"domain": self._domain, "label": label, "version": served.version}
-        self._predictions.inc(tags=tags)
+        self._answered[label, served.version] += 1
         self._confidence.observe(confidence, tags={"domain": self._domain})
         if confidence < served.bundle.card.unknown_threshold:
             self._unknown.inc(tags={"domain": self._domain})
         self.tally["predictions"] += 1
         self._busy_s += seconds
+
+    def flush(self) -> None:
+        """Hands on what was counted since: a call into Ray for each answer would be felt."""
+        for (label, version), number in self._answered.items():
+            tags = {"domain": self._domain, "label": label, "version": version}
+            self._predictions.inc(number, tags=tags)
+        self._answered.clear()
 
     def rejected(self, reason: str) -> None:
         self._rejected.inc(tags={"domain": self._domain, "reason": reason})
@@ -79,11 +86,11 @@ class Metrics:
         self._mark(*now, value=1)
         self._announced = now
 
-    def swapped(self, champion: "Champion", *, changed: bool) -> None:
-        if champion.load_error is not None:
-            self._swap_failures.inc(tags={"domain": self._domain})
-        elif changed and champion.last_swap_s is not None:
-            self._swap_s.observe(champion.last_swap_s, tags={"domain": self._domain})
+    def swapped(self, seconds: float) -> None:
+        self._swap_s.observe(seconds, tags={"domain": self._domain})
+
+    def swap_failed(self) -> None:
+        self._swap_failures.inc(tags={"domain": self._domain})
 
     def summary(self) -> dict[str, Any]:
         answered = self.tally["predictions"]
@@ -106,7 +113,7 @@ def scrape() -> str:
         if node["Alive"]:
             address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
             try:
-                pages.append(httpx.get(address, timeout=2).raise_for_status().text)
+                pages.append(httpx.get(address, timeout=2, trust_env=False).raise_for_status().text)
             except httpx.HTTPError as error:
                 raise NotReady(
                     f"a node's metrics cannot be read: {type(error).__name__}"

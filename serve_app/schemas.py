@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from data.domain import Domain, Mode
 
@@ -59,11 +59,15 @@ class Prediction(BaseModel):
 
 
 class RetrainOrder(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     mode: Mode = "teach"
     reason: str = Field("", max_length=500)
 
 
 class Review(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     reason: str = Field("", max_length=500)
 
 

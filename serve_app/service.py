@@ -13,9 +13,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ray import serve
+from ray.serve.handle import DeploymentHandle
 
 from data.domain import Domain, load_domains
-from data.errors import DeadlineExceeded, TelltaleError
+from data.errors import DeadlineExceeded, NotReady
 from data.prepare import Prepared, prepare
 from models.runtime import Scores
 from serve_app.champion import Champion, Served
@@ -24,11 +25,12 @@ from serve_app.pointer import Pointer
 from serve_app.settings import settings_from_env
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from data.store import Store
+    from serve_app.door import Door
 
-CURATOR_PATIENCE_S = 0.5
+CURATOR_PATIENCE_S = 0.5  # of a replica that starts; there is a pointer on disk, too
+CURATOR_TIMEOUT_S = 40.0  # a promotion waits until every replica has swapped
+TOO_LATE = "the deadline passed before the clip's turn came"
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,11 @@ class DomainService:
         self._running = ThreadPoolExecutor(1, thread_name_prefix="network")
         self._forward.set_max_batch_size(self.domain.serving.max_batch_size)
         self._forward.set_batch_wait_timeout_s(self.domain.serving.batch_wait_s)
+        self._peers: dict[str, DeploymentHandle] = {}
         await self.champion.start(await self._ask_pointer(), self._fetch)
         self._announce()
 
-    def __serve_build_asgi_app__(self) -> "FastAPI":
+    def __serve_build_asgi_app__(self) -> "Door":
         from serve_app.api import build_api
 
         return build_api(self)
@@ -81,20 +84,31 @@ class DomainService:
 
         return Store.open(self.settings.home.database_url, self.settings.home.storage_uri)
 
+    def peer(self, domain: str) -> DeploymentHandle:
+        """Another domain's replicas; a handle is made once, since each keeps a router."""
+        if domain not in self._peers:
+            self._peers[domain] = serve.get_deployment_handle("DomainService", app_name=domain)
+        return self._peers[domain]
+
+    async def ask_curator(self, method: str, *arguments: Any) -> Any:
+        """Raises NotReady where the curator is away; what it refuses comes through as it is."""
+        try:
+            async with asyncio.timeout(CURATOR_TIMEOUT_S):
+                return await getattr(self.curator, method).remote(*arguments)
+        except TimeoutError:
+            raise NotReady("the curator does not answer; try again in a few seconds") from None
+
     async def predict(self, raw: bytes, deadline: float = float("inf")) -> Answer:
         """Raises ClipError for a clip nobody could hear, DeadlineExceeded when it is too late."""
         started = time.perf_counter()
         served = self.champion.served
         loop = asyncio.get_running_loop()
-        try:
-            prepared = await loop.run_in_executor(self._preparing, prepare, raw, served.domain)
-            queued = time.perf_counter()
-            outcome = await self._forward(Item(prepared, served, queued, deadline))
-        except TelltaleError as error:
-            self.metrics.rejected(type(error).__name__)
-            raise
+        prepared = await loop.run_in_executor(
+            self._preparing, prepare_in_time, raw, served.domain, deadline
+        )
+        queued = time.perf_counter()
+        outcome = await self._forward(Item(prepared, served, queued, deadline))
         if isinstance(outcome, Exception):
-            self.metrics.rejected(type(outcome).__name__)
             raise outcome
         served, scores, begun, ended = outcome
         self.metrics.predicted(served, scores, ended - started)
@@ -114,11 +128,15 @@ class DomainService:
         return await loop.run_in_executor(self._running, run_batch, served, items)
 
     async def follow(self, pointer: Pointer) -> dict[str, Any]:
-        """Called on every replica by the curator when the champion changes."""
-        swaps = self.champion.swaps
+        """Called on every replica once a second: the champion, which changes now and then."""
+        swaps, failures = self.champion.swaps, self.champion.failures
         await self.champion.follow(pointer, self._fetch)
-        self.metrics.swapped(self.champion, changed=self.champion.swaps != swaps)
+        if self.champion.swaps != swaps and self.champion.last_swap_s is not None:
+            self.metrics.swapped(self.champion.last_swap_s)
+        if self.champion.failures != failures:
+            self.metrics.swap_failed()
         self._announce()
+        self.metrics.flush()
         return self.describe()
 
     def describe(self) -> dict[str, Any]:
@@ -148,11 +166,18 @@ class DomainService:
             return None
 
     async def _fetch(self, digest: str) -> dict[str, bytes]:
-        files: dict[str, bytes] = await self.curator.fetch.remote(self.domain.name, digest)
+        files: dict[str, bytes] = await self.ask_curator("fetch", self.domain.name, digest)
         return files
 
 
 Outcome = tuple[Served, Scores, float, float] | Exception
+
+
+def prepare_in_time(raw: bytes, domain: Domain, deadline: float) -> Prepared:
+    """Raises DeadlineExceeded for a clip whose turn comes too late, before any work on it."""
+    if deadline < time.monotonic():
+        raise DeadlineExceeded(TOO_LATE)
+    return prepare(raw, domain)
 
 
 def run_batch(served: Served, items: list[Item]) -> list[Outcome]:
@@ -163,7 +188,7 @@ def run_batch(served: Served, items: list[Item]) -> list[Outcome]:
     together: list[int] = []
     for i, item in enumerate(items):
         if item.deadline < time.monotonic():
-            outcomes[i] = DeadlineExceeded("the deadline passed before the clip's turn came")
+            outcomes[i] = DeadlineExceeded(TOO_LATE)
         elif item.served.spec == served.spec:
             together.append(i)
         else:

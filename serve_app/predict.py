@@ -1,0 +1,156 @@
+"""A clip's way, or that of many, to a prediction."""
+
+import asyncio
+import csv
+import io
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from data.errors import InvalidParameter, TelltaleError
+from serve_app import errors
+from serve_app.limits import MAX_FORM_BYTES, read_clip
+from serve_app.replies import answer, caller_of, request_id, service_of
+from serve_app.schemas import Prediction, Problem, prediction
+
+if TYPE_CHECKING:
+    from serve_app.service import DomainService
+
+MAX_BATCH_FILES = 200
+AT_ONCE = 8
+DEADLINE = "x-deadline-seconds"
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem} for status in (400, 401, 413, 415, 422, 503, 504)
+}
+CLIP = {"type": "string", "format": "binary"}
+FORM = {"type": "object", "required": ["file"], "properties": {"file": CLIP}}
+DOCUMENTED = {
+    "requestBody": {
+        "required": True,
+        "content": {"multipart/form-data": {"schema": FORM}, "audio/*": {"schema": CLIP}},
+    },
+    "parameters": [
+        {
+            "name": "top_k",
+            "in": "query",
+            "description": "only the k likeliest labels",
+            "schema": {"type": "integer", "minimum": 1},
+        },
+        {
+            "name": "evidence",
+            "in": "query",
+            "description": "where in the clip the answer comes from",
+            "schema": {"type": "boolean", "default": False},
+        },
+        {
+            "name": DEADLINE,
+            "in": "header",
+            "description": "seconds from now after which the answer is of no use",
+            "schema": {"type": "number"},
+        },
+    ],
+}
+
+router = APIRouter(tags=["predict"])
+
+
+@router.post(
+    "/predict", openapi_extra=DOCUMENTED, responses={200: {"model": Prediction}, **PROBLEMS}
+)
+async def predict(request: Request) -> Response:
+    """One clip in; its class, a calibrated confidence and, if asked, the evidence out."""
+    service = service_of(request)
+    caller_of(request)
+    top_k, evidence = _options(request.query_params)
+    deadline = _deadline(request)
+    try:
+        raw = await read_clip(request, service.domain.limits.max_bytes)
+        found = await service.predict(raw, deadline)
+    except TelltaleError as error:
+        service.metrics.rejected(type(error).__name__)
+        raise
+    body = prediction(found, request_id(request), top_k=top_k, evidence=evidence)
+    return answer(body, headers={"X-Model-Version": found.served.version})
+
+
+def _options(query: Mapping[str, str]) -> tuple[int | None, bool]:
+    """Raises InvalidParameter; a parameter that is not known would be ignored without a word."""
+    for name in query:
+        if name not in {"top_k", "evidence"}:
+            raise InvalidParameter(f"there is no parameter {name!r}; there are top_k and evidence")
+    top_k, evidence = query.get("top_k"), query.get("evidence", "false").lower()
+    if top_k is not None and not (top_k.isdecimal() and 0 < int(top_k) < 1000):
+        raise InvalidParameter(f"top_k must be a whole number from 1, got {top_k!r}")
+    if evidence not in {"true", "false", "1", "0"}:
+        raise InvalidParameter(f"evidence must be true or false, got {evidence!r}")
+    return (None if top_k is None else int(top_k)), evidence in {"true", "1"}
+
+
+def _deadline(request: Request) -> float:
+    """The moment on the monotonic clock after which nobody waits for the answer any more."""
+    text = request.headers.get(DEADLINE)
+    if text is None:
+        return float("inf")
+    try:
+        return time.monotonic() + float(text)
+    except ValueError:
+        raise InvalidParameter(f"{DEADLINE} must be a number of seconds, got {text!r}") from None
+
+
+@router.post("/batch-predict", responses=PROBLEMS, max_body_size=MAX_FORM_BYTES)
+async def batch_predict(request: Request) -> Response:
+    """Many clips (`files`): a result or an error for each, in order; CSV with Accept: text/csv."""
+    service = service_of(request)
+    caller_of(request)
+    turns = asyncio.Semaphore(AT_ONCE)
+    async with request.form(max_files=MAX_BATCH_FILES) as form:
+        files = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
+        if not files:
+            raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
+        results = await asyncio.gather(*(_one_of_many(service, file, turns) for file in files))
+    if "text/csv" in request.headers.get("accept", ""):
+        return Response(_as_csv(results), media_type="text/csv")
+    labels = Counter(row["label"] for row in results if "label" in row)
+    confidences = [row["confidence"] for row in results if "label" in row]
+    aggregate = {
+        "clips": len(results),
+        "failed": len(results) - len(confidences),
+        "labels": dict(labels.most_common()),
+        "mean_confidence": sum(confidences) / len(confidences) if confidences else None,
+    }
+    return answer({"domain": service.domain.name, "results": results, "aggregate": aggregate})
+
+
+async def _one_of_many(
+    service: "DomainService", file: UploadFile, turns: asyncio.Semaphore
+) -> dict[str, Any]:
+    """A few at once: two hundred clips together must not lie in memory together."""
+    async with turns:
+        try:
+            raw = await file.read(service.domain.limits.max_bytes + 1)
+            found = await service.predict(raw)
+        except TelltaleError as error:
+            service.metrics.rejected(type(error).__name__)
+            return {"file": file.filename, "error": errors.problem(*errors.explain(error), "")}
+    return {"file": file.filename, **prediction(found, "")}
+
+
+def _as_csv(results: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["file", "label", "confidence", "unknown", "version", "error"])
+    for row in results:
+        # A name such as =cmd() would be run by the spreadsheet that opens the table.
+        name = row["file"] or ""
+        name = f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
+        if "error" in row:
+            rows.writerow([name, "", "", "", "", row["error"]["detail"]])
+        else:
+            version = row["model"]["version"]
+            rows.writerow([name, row["label"], row["confidence"], row["unknown"], version, ""])
+    return out.getvalue()
