@@ -14,11 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from data.domain import Domain
-from data.errors import BundleError, NotReady
+from data.errors import NotReady
 from data.home import Home
 from models.bundle import Bundle, cached, keep, load_bundle
 from models.runtime import OnnxModel
+from serve_app.errors import in_words
 from serve_app.pointer import PRETRAINED, SHIPPED, Pointer, read_pointer
+
+RETRY_S = 60.0  # loading costs a core, and a damaged version stays damaged
 
 log = logging.getLogger("ray.serve")
 
@@ -44,7 +47,10 @@ class Champion:
         self._home = home
         self._swapping = asyncio.Lock()
         self._served: Served | None = None
+        self._failed: Pointer | None = None
+        self._retry_at = 0.0
         self.load_error: str | None = None
+        self.failures = 0
         self.swaps = 0
         self.last_swap_s: float | None = None
 
@@ -75,12 +81,16 @@ class Champion:
             if self._at(pointer):
                 self.load_error = None
                 return
+            if self._failed == pointer and time.monotonic() < self._retry_at:
+                return
             started = time.perf_counter()
             try:
                 folder = await self._folder(pointer.digest, fetch)
                 self._served = await asyncio.to_thread(load_served, folder, pointer.version)
             except Exception as error:
-                self.load_error = f"version {pointer.version}: {_words(error)}"
+                self._failed, self._retry_at = pointer, time.monotonic() + RETRY_S
+                self.load_error = f"version {pointer.version}: {in_words(error)}"
+                self.failures += 1
                 log.exception("%s keeps its model: %s", self._name, self.load_error)
                 return
             self.load_error = None
@@ -113,7 +123,3 @@ def load_served(folder: Path, version: str) -> Served:
     spec = domain.input.model_dump_json() + domain.features.model_dump_json()
     exam_clips = frozenset(bundle.exam().clip_ids)
     return Served(version, bundle.digest, domain, bundle, model, spec, exam_clips)
-
-
-def _words(error: Exception) -> str:
-    return str(error) if isinstance(error, BundleError) else f"cannot be loaded ({error!r})"

@@ -1,4 +1,4 @@
-"""The control plane: one replica that knows the champion, runs the jobs and tells the replicas.
+"""The control plane: one replica that knows the champions, runs the jobs and tells the replicas.
 
 Level-triggered: every second it compares what is (the registry's alias, what each replica
 serves, how the jobs stand) with what should be, and mends the difference. A missed message, a
@@ -9,120 +9,86 @@ plane never waits for it.
 import asyncio
 import logging
 import os
-import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable
+from typing import Any
 
 from ray import serve
 
 from data.domain import Domain, Mode, load_domains
-from data.errors import TelltaleError, UnknownName
+from data.errors import TelltaleError
 from data.store import Store
-from models.bundle import cached, file_bytes, load_bundle
+from models.bundle import load_bundle
+from models.registry import Registry
+from serve_app.errors import in_words
 from serve_app.jobs import Jobs
-from serve_app.pointer import PRETRAINED, Pointer, read_pointer, write_pointer
+from serve_app.pointer import PRETRAINED, Pointer
 from serve_app.runs import Runs
 from serve_app.schemas import run_facts, version_facts
-from serve_app.settings import settings_from_env
-
-if TYPE_CHECKING:
-    from models.registry import Registry, Version
+from serve_app.settings import Settings, settings_from_env
+from serve_app.succession import Succession
 
 log = logging.getLogger("ray.serve")
 
 BEAT_S = 1.0
 SWEEP_EVERY_S = 3600.0  # for what killed uploads left behind
-SWAP_PATIENCE_S = 30.0
-REPLICA_PATIENCE_S = 5.0
 SHIPPED_TAGS = {"verdict": "shipped", "reasons": '["shipped with this release"]'}
 
 
 class Curator:
     async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits it
         settings = settings_from_env()
-        self._home = settings.home
         self._domains: dict[str, Domain] = load_domains(names=settings.domains)
-        self._handles = {
-            name: serve.get_deployment_handle("DomainService", app_name=name)
+        self._store, jobs, registry = await asyncio.gather(
+            asyncio.to_thread(Store.open, settings.home.database_url, settings.home.storage_uri),
+            asyncio.to_thread(Jobs),
+            asyncio.to_thread(open_registry, settings),
+        )
+        self._runs = Runs(self._store, jobs)
+        self._successions = {
+            name: Succession(
+                name,
+                settings.home,
+                registry,
+                serve.get_deployment_handle("DomainService", app_name=name),
+            )
             for name in self._domains
         }
-        self._replicas: dict[str, list[dict[str, Any]]] = {name: [] for name in self._domains}
-        self._champions: dict[str, Version] = {}
-        self._errors: dict[str, str] = {}
-        self._swept = -SWEEP_EVERY_S
-        self._store = await asyncio.to_thread(
-            Store.open, self._home.database_url, self._home.storage_uri
-        )
-        self._registry: Registry = await asyncio.to_thread(self._open_registry)
-        self._runs = Runs(self._store, Jobs())
-        self._beats = asyncio.create_task(self._beat())
-
-    def _open_registry(self) -> "Registry":
-        """Opens the registry; a domain nobody has registered yet starts with what is shipped."""
-        from models.registry import Registry
-
-        registry = Registry(self._home.tracking_uri, self._home.artifact_root)
-        for name in self._domains:
-            shipped = PRETRAINED / name
-            if registry.champion(name) is None and shipped.is_dir():
-                version = registry.register(load_bundle(shipped), run_id=None, tags=SHIPPED_TAGS)
-                registry.promote(name, version.number)
-        return registry
+        self._errors: dict[str, dict[str, str]] = {name: {} for name in self._domains}
+        self._tasks = [asyncio.create_task(self._beat(d)) for d in self._domains.values()]
+        self._tasks.append(asyncio.create_task(self._sweep()))
 
     # -- what replicas ask -------------------------------------------------------------------
 
     def pointer(self, domain: str) -> Pointer | None:
-        version = self._champions.get(domain)
-        if version is None:
-            return read_pointer(self._home, domain)
-        return Pointer(domain, version.number, version.digest)
+        return self._successions[domain].pointer()
 
     async def fetch(self, domain: str, digest: str) -> dict[str, bytes]:
-        """A bundle's files, for a replica whose node has not got them."""
-        version = self._champions.get(domain)
-        if version is None or version.digest != digest:
-            raise UnknownName(f"{digest[:12]} is not the champion of {domain}")
-        folder = await asyncio.to_thread(self._registry.fetch, version, self._home.bundles)
-        return await asyncio.to_thread(lambda: file_bytes(load_bundle(folder)))
+        return await self._successions[domain].fetch(digest)
 
     # -- what the admin asks -----------------------------------------------------------------
 
     async def versions(self, domain: str) -> list[dict[str, Any]]:
-        found = await asyncio.to_thread(self._registry.versions, domain)
+        found = await asyncio.to_thread(self._successions[domain].registry.versions, domain)
         return [version_facts(version) for version in found]
 
     async def promote(self, domain: str, number: str, who: str) -> dict[str, Any]:
-        return await self._move(domain, "promoted", who, lambda: self._promotable(domain, number))
+        moved = await self._successions[domain].promote(number)
+        return await self._recorded("promoted", moved, who)
 
     async def rollback(self, domain: str, who: str) -> dict[str, Any]:
-        return await self._move(domain, "rolled_back", who, lambda: self._registry.rollback(domain))
+        moved = await self._successions[domain].rollback()
+        return await self._recorded("rolled_back", moved, who)
 
-    def _promotable(self, domain: str, number: str) -> "Version":
-        """A version is fetched and verified before the alias moves, not after."""
-        version = self._registry.version(domain, number)
-        self._registry.fetch(version, self._home.bundles)
-        self._registry.promote(domain, number)
-        return version
-
-    async def _move(self, domain: str, kind: str, who: str, change: Any) -> dict[str, Any]:
-        started = time.perf_counter()
-        version = await asyncio.to_thread(change)
+    async def _recorded(self, kind: str, moved: dict[str, Any], who: str) -> dict[str, Any]:
         await asyncio.to_thread(
             self._store.events.add,
             kind,
-            subject=f"model:{domain}:{version.number}",
+            subject=f"model:{moved['domain']}:{moved['version']}",
             who=who,
-            domain=domain,
-            detail={"digest": version.digest},
+            domain=moved["domain"],
+            detail={"digest": moved["digest"]},
         )
-        await self._reconcile(domain)
-        return {
-            "domain": domain,
-            "version": version.number,
-            "digest": version.digest,
-            "replicas": len(self._replicas[domain]),
-            "agree": self._agree(domain),
-            "seconds": round(time.perf_counter() - started, 3),
-        }
+        return moved
 
     async def start_run(self, domain: str, mode: Mode, reason: str, who: str) -> dict[str, Any]:
         return await self._runs.start(domain, mode, reason, who)
@@ -131,82 +97,71 @@ class Curator:
         return await self._runs.cancel(run_id, who)
 
     async def status(self) -> dict[str, Any]:
+        """What is known at once, also while the database or the registry is away."""
         rows = await asyncio.gather(*(self._domain_status(name) for name in self._domains))
         return {"domains": dict(zip(self._domains, rows, strict=True)), "curator_pid": os.getpid()}
 
     async def _domain_status(self, name: str) -> dict[str, Any]:
-        champion = self._champions.get(name)
-        runs = await self._runs.open(name)
+        succession = self._successions[name]
+        champion = succession.champion
+        errors = dict(self._errors[name])
+        try:
+            kept = await asyncio.to_thread(self._kept, name)
+        except TelltaleError as error:
+            kept = {"clips": {}, "running": []}
+            errors["store"] = in_words(error)
         return {
             "title": self._domains[name].title,
             "champion": None if champion is None else version_facts(champion),
-            "error": self._errors.get(name),
-            "replicas": self._replicas[name],
-            "agree": self._agree(name),
-            "clips": await asyncio.to_thread(self._clips, name),
-            "running": [run_facts(run) for run in runs],
+            "error": "; ".join(errors.values()) or None,
+            "replicas": succession.replicas,
+            "agree": succession.agree,
+            **kept,
         }
 
-    def _clips(self, name: str) -> dict[str, int]:
+    def _kept(self, name: str) -> dict[str, Any]:
         clips = self._store.clips
         counts = {str(state): number for state, number in clips.counts(name).items()}
-        return counts | {"new": clips.count_new(name)}
-
-    def _agree(self, name: str) -> bool:
-        champion = self._champions.get(name)
-        replicas = self._replicas[name]
-        return bool(replicas) and all(
-            champion is not None and r["digest"] == champion.digest for r in replicas
-        )
+        running = self._store.runs.unfinished(name)
+        return {
+            "clips": counts | {"new": clips.count_new(name)},
+            "running": [run_facts(run) for run in running],
+        }
 
     # -- the beat ----------------------------------------------------------------------------
 
-    async def _beat(self) -> None:
+    async def _beat(self, domain: Domain) -> None:
+        """One for each domain: one that is stuck does not hold up the others."""
         while True:
-            for domain in self._domains.values():
-                await self._look_after(domain)
+            await self._attempt(domain.name, "champion", self._successions[domain.name].reconcile())
+            await self._attempt(domain.name, "runs", self._runs.look_after(domain))
             await asyncio.sleep(BEAT_S)
 
-    async def _look_after(self, domain: Domain) -> None:
+    async def _sweep(self) -> None:
+        while True:
+            first = next(iter(self._domains))
+            await self._attempt(first, "sweep", asyncio.to_thread(self._store.clips.sweep))
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def _attempt(self, name: str, what: str, work: Awaitable[object]) -> None:
         """Never raises: what is wrong shows in /status, and is tried again at the next beat."""
         try:
-            await self._reconcile(domain.name)
-            await self._runs.look_after(domain)
-            await self._sweep()
+            await work
         except Exception as error:
-            words = str(error) if isinstance(error, TelltaleError) else repr(error)
-            if self._errors.get(domain.name) != words:
-                log.exception("the curator could not look after %s", domain.name)
-            self._errors[domain.name] = words
+            words = in_words(error)
+            if self._errors[name].get(what) != words:
+                log.exception("the curator could not look after the %s of %s", what, name)
+            self._errors[name][what] = words
         else:
-            self._errors.pop(domain.name, None)
+            self._errors[name].pop(what, None)
 
-    async def _sweep(self) -> None:
-        if time.monotonic() - self._swept > SWEEP_EVERY_S:
-            self._swept = time.monotonic()
-            await asyncio.to_thread(self._store.clips.sweep)
 
-    async def _reconcile(self, name: str) -> None:
-        """Champion alias -> pointer on disk -> every replica."""
-        version = await asyncio.to_thread(self._registry.champion, name)
-        if version is None:
-            self._replicas[name] = await self._broadcast(name, REPLICA_PATIENCE_S, "describe")
-            return
-        if await asyncio.to_thread(cached, self._home.bundles, version.digest) is None:
-            await asyncio.to_thread(self._registry.fetch, version, self._home.bundles)
-        pointer = Pointer(name, version.number, version.digest)
-        self._champions[name] = version
-        if await asyncio.to_thread(read_pointer, self._home, name) != pointer:
-            await asyncio.to_thread(write_pointer, self._home, pointer)
-        self._replicas[name] = await self._broadcast(name, SWAP_PATIENCE_S, "follow", pointer)
-
-    async def _broadcast(
-        self, name: str, patience_s: float, method: str, *args: Any
-    ) -> list[dict[str, Any]]:
-        try:
-            response = self._handles[name].broadcast(method, *args)
-            found = await asyncio.wait_for(response.results_async(), patience_s)
-        except Exception as error:
-            log.warning("replicas of %s did not answer %s: %r", name, method, error)
-            return []
-        return [row for row in found if isinstance(row, dict)]
+def open_registry(settings: Settings) -> Registry:
+    """A domain that nobody has registered yet starts with what is shipped."""
+    registry = Registry(settings.home.tracking_uri, settings.home.artifact_root)
+    for name in settings.domains:
+        shipped = PRETRAINED / name
+        if registry.champion(name) is None and shipped.is_dir():
+            version = registry.register(load_bundle(shipped), run_id=None, tags=SHIPPED_TAGS)
+            registry.promote(name, version.number)
+    return registry

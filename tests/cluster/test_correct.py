@@ -80,7 +80,7 @@ def test_a_correction_is_learnt_and_served_by_every_replica(admin: httpx.Client)
     answer = admin.post("/keywords/predict", files={"file": clip}).json()
     life = admin.get(f"/keywords/feedback/{receipt['receipt']}").json()
     assert answer["label"] == "nine"
-    assert answer["model"] != before["digest"]
+    assert answer["model"]["digest"] != before["digest"]
     assert life["version"] == result["version"] == answer["model"]["version"]
     assert life["after"]["label"] == "nine"
     assert life["before"]["version"] == before["version"]
@@ -228,6 +228,21 @@ def test_the_admins_routes_are_closed_to_others(
 ) -> None:
     body = {} if method == "POST" else None
     assert anybody.request(method, path, json=body).status_code == 401
+
+
+def test_who_ordered_a_retrain_is_not_for_everybody(
+    admin: httpx.Client, anybody: httpx.Client
+) -> None:
+    run = admin.post("/keywords/retrain", json={"mode": "teach", "reason": "between us"}).json()
+    for client, known in ((admin, True), (anybody, False)):
+        assert ("between us" in client.get("/status").text) is known
+    finished(admin, run["id"])
+
+
+def test_a_receipt_belongs_to_its_domain(admin: httpx.Client) -> None:
+    receipt = correct(admin, tone(hz=615, seed=21))["receipt"]
+    assert admin.get(f"/faults/feedback/{receipt}").status_code == 404
+    assert admin.post(f"/faults/feedback/{receipt}/accept").status_code == 404
 
 
 def test_unknown_versions_runs_and_modes_are_refused_in_words(admin: httpx.Client) -> None:

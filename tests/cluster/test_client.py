@@ -1,0 +1,33 @@
+"""The typed client and the real service mean the same by every answer."""
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import Service
+from sounds import tone
+
+from serve_app.client import Client
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[Client]:
+    with Client(service.url, service.admin_key) as client:
+        yield client
+
+
+def test_the_client_reads_what_the_service_says(client: Client) -> None:
+    assert {"faults", "keywords"} <= {row.name for row in client.domains()}
+    assert client.status().domains["faults"].agree
+    answer = client.predict("faults", tone(seconds=5), name="a.wav", evidence=True)
+    assert answer.label in answer.probabilities
+    assert answer.evidence is not None
+    assert client.models("faults")
+
+
+def test_the_client_follows_a_correction_to_the_end(client: Client) -> None:
+    receipt = client.correct("keywords", tone(hz=900, seed=31), "four", name="a.wav")
+    run = client.retrain("keywords", "teach", "a test of the client")
+    kinds = [event.kind for event in client.follow("keywords", run.id)]
+    assert kinds[-1] == "finished"
+    assert client.run("keywords", run.id).state == "succeeded"
+    assert client.receipt("keywords", receipt.receipt).state == "accepted"
