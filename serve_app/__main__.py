@@ -1,20 +1,32 @@
-"""The command line: `python -m serve_app [serve | predict CLIP... | key NAME ROLE]`."""
+"""The command line: `python -m serve_app [serve | predict CLIP... | key NAME ROLE]`.
+
+Ray reads its environment when it is imported, so nothing here imports it before the launcher has
+set that.
+"""
 
 import argparse
 import signal
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data.domain import load_domains
-from data.errors import TelltaleError
+from data.errors import NotReady, TelltaleError
+from data.home import Home
+from serve_app.launch import SERVE_YAML, running
+from serve_app.pointer import PRETRAINED, SHIPPED, read_pointer
 from serve_app.settings import settings_from_env
+
+if TYPE_CHECKING:
+    from serve_app.champion import Served
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m serve_app", description=__doc__)
     commands = parser.add_subparsers(dest="command")
-    commands.add_parser("serve", help="start everything (the default)")
+    serving = commands.add_parser("serve", help="start everything (the default)")
+    serving.add_argument("--config", type=Path, default=SERVE_YAML, help="how much of it runs")
     scoring = commands.add_parser("predict", help="score local files without a server")
     scoring.add_argument("clips", nargs="+", type=Path)
     scoring.add_argument("--domain", default="", help="default: the first domain")
@@ -27,29 +39,28 @@ def main() -> int:
             return predict(arguments.clips, arguments.domain)
         if arguments.command == "key":
             return make_key(arguments.name, arguments.role)
-        return serve_until_stopped()
+        return serve_until_stopped(getattr(arguments, "config", SERVE_YAML))
     except TelltaleError as error:
         print(f"telltale: {error}", file=sys.stderr)
         return 1
 
 
-def serve_until_stopped() -> int:
-    from serve_app.launch import running
-
+def serve_until_stopped(config: Path) -> int:
     settings = settings_from_env()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with running(settings, lambda text: print(f"  {text}", flush=True)):
-        print(
-            f"\nTelltale is up, serving {', '.join(settings.domains)}.\n"
-            f"  page  {settings.url}/ui?key={settings.admin_key}\n"
-            f"  API   {settings.url}/docs\n"
-            f"  try   curl -F file=@clip.wav {settings.url}/predict\n"
-            "  stop  Ctrl-C",
-            flush=True,
-        )
-        stop.wait()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with running(settings, lambda text: print(f"  {text}", flush=True), config):
+            print(
+                f"\nTelltale is up, serving {', '.join(settings.domains)}.\n"
+                f"  page  {settings.url}/ui?key={settings.admin_key}\n"
+                f"  API   {settings.url}/docs\n"
+                f"  try   curl -F file=@clip.wav {settings.url}/predict\n"
+                "  stop  Ctrl-C",
+                flush=True,
+            )
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
     print("Telltale has stopped.")
     return 0
 
@@ -57,13 +68,9 @@ def serve_until_stopped() -> int:
 def predict(clips: list[Path], name: str) -> int:
     """One line a file: label, confidence, name. Exit code 1 if any could not be read."""
     from data.prepare import prepare
-    from serve_app.champion import load_served
-    from serve_app.pointer import PRETRAINED, SHIPPED
 
     settings = settings_from_env()
-    name = name or settings.domains[0]
-    load_domains(names=(name,))
-    served = load_served(PRETRAINED / name, SHIPPED)
+    served = current_version(settings.home, name or settings.domains[0])
     failed = 0
     for path in clips:
         try:
@@ -75,7 +82,23 @@ def predict(clips: list[Path], name: str) -> int:
         probabilities = served.model.predict([prepared.features])[0].probabilities
         best = int(probabilities.argmax())
         print(f"{served.bundle.labels[best]:20} {probabilities[best]:6.1%} {path}")
+    print(f"{served.domain.title}, version {served.version}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def current_version(home: Home, name: str) -> "Served":
+    """What the service of this home serves, else what is shipped."""
+    from models.bundle import cached
+    from serve_app.champion import load_served
+
+    load_domains(names=(name,))
+    pointer = read_pointer(home, name)
+    folder = cached(home.bundles, pointer.digest) if pointer else None
+    if pointer and folder:
+        return load_served(folder, pointer.version)
+    if not (PRETRAINED / name).is_dir():
+        raise NotReady(f"{name} has no model yet; train it: python -m training.retrain {name}")
+    return load_served(PRETRAINED / name, SHIPPED)
 
 
 def make_key(name: str, role: str) -> int:

@@ -18,7 +18,7 @@ import httpx
 import yaml
 
 from data.errors import Conflict, NotReady
-from serve_app.settings import Settings
+from serve_app.settings import Settings, kept_secret
 
 SERVE_YAML = Path(__file__).resolve().parent.parent / "deploy" / "serve.yaml"
 PATIENCE_S = 180
@@ -31,9 +31,12 @@ RAY_ENVIRONMENT = {
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.3",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # Ray would run replicas at nice 15, behind everything else on the machine, training included.
+    "RAY_worker_niceness": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_metrics_report_interval_ms": "2000",
+    "RAY_metrics_report_interval_ms": "5000",
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
     "GRADIO_ANALYTICS_ENABLED": "False",
     # One thread a replica: two replicas with two threads each fight over two cores.
     "OMP_NUM_THREADS": "1",
@@ -45,13 +48,12 @@ def environment(settings: Settings, scratch: str) -> dict[str, str]:
     """What Ray's processes must see; call before `import ray`."""
     home = settings.home.root.resolve()
     token = home / "ray-token"
-    if not token.exists():
-        token.parent.mkdir(parents=True, exist_ok=True)
-        token.touch(mode=0o600)
-        token.write_text(secrets.token_hex(32), encoding="utf-8")
+    kept_secret(token, secrets.token_hex(32))
     port = _free_port(8265)
     return {
         **RAY_ENVIRONMENT,
+        # Proxies are for the world outside; Ray's own clients would send it what is for here.
+        "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"])),
         "TELLTALE_HOME": str(home),
         "TELLTALE_HOST": settings.host,
         "TELLTALE_PORT": str(settings.port),
@@ -68,19 +70,21 @@ def environment(settings: Settings, scratch: str) -> dict[str, str]:
 
 
 @contextmanager
-def running(settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
+def running(
+    settings: Settings, say: Callable[[str], None], config: Path = SERVE_YAML
+) -> Iterator[None]:
     """Ray and Serve up and answering inside the block; stopped behind it."""
     _refuse_taken_port(settings)
     # HAProxy's control socket goes below it, and a socket's path has at most 97 characters.
     with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
         os.environ.update(environment(settings, scratch))
-        with _ray(settings, say):
+        with _ray(settings, say, config):
             wait_until_ready(settings, say)
             yield
 
 
 @contextmanager
-def _ray(settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
+def _ray(settings: Settings, say: Callable[[str], None], config: Path) -> Iterator[None]:
     import ray
     from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
@@ -100,7 +104,7 @@ def _ray(settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
     try:
         say(f"deploying {', '.join(settings.domains)}")
         ServeSubmissionClient(os.environ["RAY_API_SERVER_ADDRESS"]).deploy_applications(
-            serve_config(settings)
+            serve_config(settings, config)
         )
         yield
     finally:
@@ -136,17 +140,24 @@ def wait_until_ready(settings: Settings, say: Callable[[str], None]) -> None:
             if app.status == "RUNNING" and name not in said:
                 said.add(name)
                 say(f"{name} is up")
-        if _answers(f"{settings.url}/ready") and "ui" in said:
+        states = _readiness(settings)
+        if "ui" in said and states and "no replica" not in states.values():
+            for name, state in states.items():
+                if state != "warm":
+                    say(f"{name}: {state}; upload labelled clips or train it")
             return
         time.sleep(0.2)
     raise NotReady(f"the service did not come up within {PATIENCE_S} s; see Ray's logs")
 
 
-def _answers(url: str) -> bool:
+def _readiness(settings: Settings) -> dict[str, str]:
+    """Domain -> warm, or why not; empty while nothing answers."""
     try:
-        return httpx.get(url, timeout=2).status_code == 200
-    except httpx.HTTPError:
-        return False
+        body = httpx.get(f"{settings.url}/ready", timeout=5, trust_env=False).json()
+        found: dict[str, str] = body["domains"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return {}
+    return found
 
 
 def _refuse_taken_port(settings: Settings) -> None:

@@ -1,8 +1,10 @@
 """Addresses and secrets from the environment (`TELLTALE_*`), read once and checked."""
 
+import contextlib
 import ipaddress
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +44,7 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
         host=host,
         port=_port(environment.get("TELLTALE_PORT", "8000")),
         domains=tuple(load_domains(CONFIGS, names)),
-        admin_key=chosen_key or _kept_key(home.root / "admin-key"),
+        admin_key=chosen_key or kept_secret(home.root / "admin-key", secrets.token_urlsafe(24)),
     )
 
 
@@ -63,14 +65,16 @@ def _is_loopback(host: str) -> bool:
         ) from None
 
 
-def _kept_key(path: Path) -> str:
-    """The admin key of this installation: made at the first start, readable by its owner only."""
+def kept_secret(path: Path, fresh: str) -> str:
+    """The secret in `path`; `fresh` if there is none yet. Whole or absent, also when two start at
+    once or one is killed, and readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="utf-8").strip()
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        key = secrets.token_urlsafe(24)
-        file.write(key + "\n")
-    return key
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(fresh + "\n")
+        with contextlib.suppress(FileExistsError):
+            os.link(partial, path)
+    finally:
+        os.unlink(partial)
+    return path.read_text(encoding="utf-8").strip()

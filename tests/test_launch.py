@@ -1,5 +1,7 @@
 """What is deployed, as deploy/serve.yaml and the settings say."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,12 @@ def test_rays_token_is_made_once_for_its_owner_only(settings: Settings) -> None:
     assert first["RAY_AUTH_TOKEN_PATH"] == second["RAY_AUTH_TOKEN_PATH"]
     assert path.stat().st_mode & 0o077 == 0
     assert path.read_text("utf-8") not in str(first)
+
+
+def test_ray_is_not_imported_before_its_environment_is_set() -> None:
+    code = "import sys, serve_app.__main__, serve_app.launch; print('ray' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
 
 
 def test_a_taken_port_is_refused_before_anything_starts(settings: Settings) -> None:
