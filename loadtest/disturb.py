@@ -79,20 +79,23 @@ async def swap(client: httpx.AsyncClient, arguments: argparse.Namespace) -> None
 
 async def kill_replica(client: httpx.AsyncClient, arguments: argparse.Namespace) -> None:
     before = await _replicas(client)
+    if len(before) < 2:
+        raise SystemExit("with one replica everybody waits for the next; run at least two")
     victim = before[0]["pid"]
     os.kill(victim, signal.SIGKILL)
-    while len(await _replicas(client)) < len(before) or victim in {
-        row["pid"] for row in await _replicas(client)
-    }:
+    while True:
         await asyncio.sleep(0.2)
+        now = {row["pid"] for row in await _replicas(client)}
+        if len(now) >= len(before) and victim not in now:
+            return
 
 
 async def kill_curator(client: httpx.AsyncClient, arguments: argparse.Namespace) -> None:
-    before = (await client.get("/status")).json()
+    before = await _asked(client, "/status")
     os.kill(before["curator_pid"], signal.SIGKILL)
     while True:
         await asyncio.sleep(0.5)
-        now = (await client.get("/status")).json()
+        now = await _asked(client, "/status")
         if now.get("curator_pid") not in {None, before["curator_pid"]}:
             return
 
@@ -110,10 +113,19 @@ async def _digests(client: httpx.AsyncClient) -> dict[str, str]:
 
 
 async def _replicas(client: httpx.AsyncClient) -> list[dict[str, Any]]:
-    info = (await client.get("/model-info")).raise_for_status().json()
-    status = (await client.get("/status")).raise_for_status().json()
-    rows: list[dict[str, Any]] = status["domains"][info["domain"]]["replicas"]
+    domain = (await _asked(client, "/model-info"))["domain"]
+    rows: list[dict[str, Any]] = (await _asked(client, "/status"))["domains"][domain]["replicas"]
     return rows
+
+
+async def _asked(client: httpx.AsyncClient, path: str) -> dict[str, Any]:
+    """Our own question may have been with the replica that was killed: it is asked again."""
+    while True:
+        try:
+            found: dict[str, Any] = (await client.get(path)).raise_for_status().json()
+            return found
+        except httpx.HTTPError:
+            await asyncio.sleep(0.1)
 
 
 def _causes(tally: Tally) -> str:
