@@ -115,17 +115,28 @@ def decide(connection: Connection, before: Clip, after: Clip, *, kind: str, who:
     if after.state == "accepted":
         settle(connection, after, after.label, why=f"the clip is {after.label!r}", who=who)
     elif after.state == "rejected":
-        settle(connection, after, None, why=after.reason, who=who)
+        # Its accepted receipts will not be learnt either: they must say so.
+        open_ = _WAITING | ((feedback.c.state == "accepted") & feedback.c.learnt_version.is_(None))
+        settle(connection, after, None, why=after.reason, who=who, which=open_)
     return after
 
 
-def settle(connection: Connection, clip: Clip, right: str | None, *, why: str, who: str) -> None:
+_WAITING = feedback.c.state == "quarantined"
+
+
+def settle(
+    connection: Connection,
+    clip: Clip,
+    right: str | None,
+    *,
+    why: str,
+    who: str,
+    which: ColumnElement[bool] = _WAITING,
+) -> None:
     """Accept the waiting receipts that say the `right` label, reject the others for `why`."""
     waiting = connection.execute(
         select(feedback.c.receipt, feedback.c.corrected).where(
-            feedback.c.domain == clip.domain,
-            feedback.c.clip_sha256 == clip.sha256,
-            feedback.c.state == "quarantined",
+            feedback.c.domain == clip.domain, feedback.c.clip_sha256 == clip.sha256, which
         )
     )
     for receipt, corrected in waiting.all():

@@ -6,7 +6,7 @@ the snapshots too; `forgotten` says how many have left.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,8 +58,9 @@ class Snapshots:
         after: Mapping[str, tuple[str, float]],
         *,
         who: str,
+        left_out: Collection[str] = (),
     ) -> None:
-        """`version` has learnt these clips: they are no longer new.
+        """`version` has learnt these clips, less those `left_out`: they are no longer new.
 
         `after` says, by the clip's hash, what the version now answers: label and confidence.
         The receipts of those clips show it, each the first version that did. For a version
@@ -71,7 +72,8 @@ class Snapshots:
             row = {"snapshot_id": number, "version": version}
             if connection.execute(select(learnt).filter_by(**row)).first() is None:
                 connection.execute(insert(learnt).values(at=now(), **row))
-            _no_longer_new(connection, number)
+            learnt_clips = [clip for clip in taken.clips if clip.sha256 not in left_out]
+            _no_longer_new(connection, number, left_out)
             _answer_receipts(connection, taken, version, after)
             record(
                 connection,
@@ -79,7 +81,7 @@ class Snapshots:
                 subject=f"model:{taken.domain}:{version}",
                 who=who,
                 domain=taken.domain,
-                detail={"snapshot": snapshot_id, "clips": len(taken.clips)},
+                detail={"snapshot": snapshot_id, "clips": len(learnt_clips)},
             )
 
 
@@ -154,13 +156,12 @@ def _clip_then(row: RowMapping) -> Clip:
     return Clip(**values)
 
 
-def _no_longer_new(connection: Connection, number: int | None) -> None:
+def _no_longer_new(connection: Connection, number: int | None, left_out: Collection[str]) -> None:
     held = snapshot_clips.c.snapshot_id == number
     label = select(snapshot_clips.c.label).where(held, snapshot_clips.c.clip_id == clips.c.id)
     ids = select(snapshot_clips.c.clip_id).where(held)
-    connection.execute(
-        update(clips).where(clips.c.id.in_(ids)).values(learnt_label=label.scalar_subquery())
-    )
+    listed = clips.c.id.in_(ids) & clips.c.sha256.not_in(sorted(left_out))
+    connection.execute(update(clips).where(listed).values(learnt_label=label.scalar_subquery()))
 
 
 def _answer_receipts(

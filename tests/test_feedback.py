@@ -92,6 +92,22 @@ def test_a_decision_on_the_clip_itself_settles_them_too(store: Store) -> None:
     assert store.feedback.get(said.receipt).state == "rejected"
 
 
+def test_a_clip_rejected_before_it_was_learnt_tells_its_accepted_receipts_why(store: Store) -> None:
+    said = correct(store, "fluid", state="accepted", who="contributor")
+    clip = said.clip_sha256
+    store.clips.set_state("faults", clip, "rejected", who="job", reason="a clip of the exam")
+    told = store.feedback.get(said.receipt)
+    assert (told.state, told.reason) == ("rejected", "a clip of the exam")
+
+
+def test_a_receipt_that_was_learnt_stays_as_it_is(store: Store) -> None:
+    said = correct(store, "fluid", state="accepted", who="contributor")
+    taken = store.snapshots.take("faults", who="job")
+    store.snapshots.mark_learnt(taken.id, "2", {said.clip_sha256: ("fluid", 0.9)}, who="job")
+    store.clips.set_state("faults", said.clip_sha256, "rejected", who="admin", reason="speech")
+    assert store.feedback.get(said.receipt).state == "accepted"
+
+
 def test_rejecting_the_last_claim_rejects_the_clip(store: Store) -> None:
     first, second = correct(store, "fluid"), correct(store, "normal")
     store.feedback.reject(first.receipt, who="admin", reason="no")

@@ -139,3 +139,14 @@ def test_learning_is_an_event_of_the_model(store: Store) -> None:
     store.snapshots.mark_learnt(taken.id, "2", {}, who="job")
     (event,) = store.events.find(subject="model:faults:2")
     assert (event.kind, event.who, event.domain) == ("model.learnt", "job", "faults")
+
+
+def test_a_clip_that_was_left_out_was_not_learnt(store: Store) -> None:
+    kept, refused = add(store, b"1"), add(store, b"2")
+    taken = store.snapshots.take("faults", who="curator")
+    store.snapshots.mark_learnt(taken.id, "2", {}, who="job", left_out=[refused.sha256])
+    assert store.clips.count_new("faults") == 1
+    (event,) = store.events.find(subject="model:faults:2")
+    assert event.detail["clips"] == 1
+    store.clips.set_state("faults", kept.sha256, "rejected", who="admin")
+    assert store.clips.count_new("faults") == 1
