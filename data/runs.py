@@ -6,9 +6,10 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, insert, select, update
 
 from data.database import Database
+from data.domain import Mode
 from data.errors import Conflict, UnknownName
 from data.events import record
-from data.tables import Detail, Mode, RunState, fields_of, now, runs
+from data.tables import Detail, RunState, fields_of, now, runs
 
 # A run only moves down this list, to one of the last three.
 _ORDER: dict[RunState, int] = {

@@ -27,13 +27,14 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from data.domain import Mode as Mode
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 ClipState = Literal["accepted", "quarantined", "rejected"]
 FeedbackState = ClipState
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-Mode = Literal["teach", "full"]
 Detail = dict[str, object]
 
 VERSION_TABLE = "telltale_schema"

@@ -34,6 +34,7 @@ from models.card import (
 )
 from models.tensors import Embeddings, Head, Probe, read_exam, read_head, read_memory
 
+PRETRAINED = Path(__file__).resolve().parent / "pretrained"  # the shipped ones, by domain
 ABANDONED_S = 3600  # a writer's folder this old belongs to nobody any more
 
 

@@ -7,8 +7,8 @@ from tiny import tiny_bundle
 
 from data.domain import load_domains
 from data.errors import BundleError
-from models.bundle import load_bundle
-from training.evaluate import PRETRAINED, from_clips, from_embeddings, main, paper
+from models.bundle import PRETRAINED, load_bundle
+from training.evaluate import from_clips, from_embeddings, main, paper
 
 SHIPPED = sorted(load_domains())
 BARS = {"keywords": 0.97, "faults": 0.70}  # accuracy, macro-F1

@@ -18,14 +18,12 @@ from data.domain import Domain, load_domains
 from data.errors import TelltaleError
 from data.prepare import prepare
 from data.sources import dataset_root, examples
-from models.bundle import Bundle, load_bundle
+from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.calibration import softmax
 from models.runtime import OnnxModel
 from models.tasks import TASKS, Metrics
 from models.tensors import Embeddings, Head
 from training.gate import ExamPaper
-
-PRETRAINED = Path(__file__).resolve().parent.parent / "models" / "pretrained"
 
 
 def examine(domain: Domain, head: Head, temperature: float, exam: Embeddings) -> Metrics:
