@@ -80,3 +80,8 @@ def test_a_verdict_on_an_exam_of_hundreds_takes_a_fraction_of_a_second() -> None
     started = time.perf_counter()
     judge(exam(600, 60), exam(600, 50), NAMES, SPEC)
     assert time.perf_counter() - started < 2
+
+
+def test_a_label_without_exam_clips_does_not_count_as_a_failure() -> None:
+    verdict = judge(exam(90, 9), exam(90, 18), (*NAMES, "squeak"), SPEC)
+    assert verdict.reasons[0].startswith("macro-F1 0.900 against the champion's 0.800 (+0.100, ")

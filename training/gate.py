@@ -46,11 +46,13 @@ class Comparison:
     clips: int
     challenger_f1: Doubles
     champion_f1: Doubles
+    challenger_macro: float
+    champion_macro: float
     difference: Doubles
 
     @property
     def drop(self) -> float:
-        return float(self.champion_f1.mean() - self.challenger_f1.mean())
+        return self.champion_macro - self.challenger_macro
 
 
 def judge(
@@ -79,10 +81,14 @@ def compare(
     """Two papers on the same clips; the bootstrap draws clips with return, for both alike."""
     size = len(challenger.labels)
     draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), samples)
+    new = confusion(challenger.labels, challenger.answers, classes)
+    old = confusion(champion.labels, champion.answers, classes)
     return Comparison(
         clips=size,
-        challenger_f1=figures(confusion(challenger.labels, challenger.answers, classes))[2],
-        champion_f1=figures(confusion(champion.labels, champion.answers, classes))[2],
+        challenger_f1=figures(new)[2],
+        champion_f1=figures(old)[2],
+        challenger_macro=macro_f1(new),
+        champion_macro=macro_f1(old),
         difference=_macro_f1s(challenger, classes, draws) - _macro_f1s(champion, classes, draws),
     )
 
@@ -108,8 +114,8 @@ def _first(challenger: ExamPaper, names: tuple[str, ...]) -> Verdict:
 def _summary(found: Comparison) -> str:
     low, high = np.quantile(found.difference, (0.025, 0.975))
     return (
-        f"macro-F1 {found.challenger_f1.mean():.3f} against the champion's "
-        f"{found.champion_f1.mean():.3f} ({0.0 - found.drop:+.3f}, 95 % interval {low:+.3f} to "
+        f"macro-F1 {found.challenger_macro:.3f} against the champion's "
+        f"{found.champion_macro:.3f} ({0.0 - found.drop:+.3f}, 95 % interval {low:+.3f} to "
         f"{high:+.3f}) on {found.clips} exam clips"
     )
 
