@@ -23,7 +23,9 @@ Float32 = NDArray[np.float32]
 MAX_CHANNELS = 8
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 384_000
 MAX_VALUES_HZ = 192_000  # samples a second of all channels, over the longest duration
-MAX_PEAK = 1e6  # times full scale; beyond it the squares of a spectrum leave float32
+# Times full scale. 32-bit integers scaled wrongly come out near 32,768; training keeps waveforms
+# in half precision, which ends at 65,504.
+MAX_PEAK = 60_000.0
 
 
 @dataclass(frozen=True)

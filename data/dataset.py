@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from data.audio import decode
 from data.augment import WaveformAugment, mask, mix_up
 from data.domain import Domain
+from data.errors import ClipError, InvalidParameter
 from data.features import log_mel_for
 from data.sources import Example
 
@@ -34,6 +35,11 @@ class LabelledClip:
     source: str
     path: Path | None
 
+    @property
+    def name(self) -> str:
+        """As people know it: never with the folders of this machine."""
+        return f"{self.path.parent.name}/{self.path.name}" if self.path else self.sha256[:12]
+
 
 Reader = Callable[[LabelledClip], bytes]
 
@@ -48,8 +54,9 @@ def validation_mask(
 ) -> NDArray[np.bool_]:
     """True for validation. Whole groups only, each label in about its own proportion.
 
-    Groups are taken in the order of a hash while every label in them still lacks clips; a label
-    of at least two groups has one on each side. By a hash and not by lot, because clips that come
+    Groups are taken in the order of a hash while every label in them still lacks clips; where
+    groups are so large that a label got none, its smallest one is taken after all, as long as
+    every label keeps one to learn from. By a hash and not by lot, because clips that come
     in later then hardly change who is held out: a network may go on training.
     """
     names = sorted(set(labels))
@@ -64,10 +71,26 @@ def validation_mask(
     for group in order:
         after = held + counts[group]
         touched = counts[group] > 0
-        if np.all(after[touched] <= wanted[touched]) and np.all(after[touched] < total[touched]):
+        if np.all(after[touched] <= wanted[touched]) and _leaves_some(counts[group], held, total):
             taken.add(group)
             held = after
+    for place in np.flatnonzero(held == 0):
+        mine = [g for g in order if counts[g][place] and _leaves_some(counts[g], held, total)]
+        if held[place] == 0 and mine:
+            smallest = min(mine, key=lambda group: int(counts[group].sum()))
+            taken.add(smallest)
+            held = held + counts[smallest]
+    if not taken:
+        raise InvalidParameter(
+            f"nothing can be held out for validation: {len(labels)} clips in {len(counts)} groups; "
+            "some label needs clips of two groups (recordings, speakers) or more"
+        )
     return np.array([group in taken for group in groups])
+
+
+def _leaves_some(group: Integers, held: Integers, total: Integers) -> bool:
+    touched = group > 0
+    return bool(np.all((held + group)[touched] < total[touched]))
 
 
 @dataclass(frozen=True)
@@ -91,17 +114,21 @@ def decode_all(
 ) -> Waveforms:
     """Decodes into `folder`, or finds it done already: a resumed run does not decode again."""
     if not folder.is_dir():
-        rate_hz = domain.input.sample_rate_hz
-        parts = [
-            decode(read(clip), sample_rate_hz=rate_hz, limits=domain.limits).samples
-            for clip in clips
-        ]
+        parts = [_decoded(clip, read, domain) for clip in clips]
         partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}")
         partial.mkdir(parents=True)
         np.save(partial / "samples.npy", np.concatenate(parts).astype(np.float16))
         np.save(partial / "ends.npy", np.cumsum([part.size for part in parts]))
         os.rename(partial, folder)
     return open_waveforms(folder)
+
+
+def _decoded(clip: LabelledClip, read: Reader, domain: Domain) -> Floats:
+    rate_hz = domain.input.sample_rate_hz
+    try:
+        return decode(read(clip), sample_rate_hz=rate_hz, limits=domain.limits).samples
+    except ClipError as error:
+        raise InvalidParameter(f"{clip.name}: {error}") from error
 
 
 def open_waveforms(folder: Path) -> Waveforms:

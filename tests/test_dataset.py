@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from data.audio import MAX_PEAK
 from data.dataset import Batches, LabelledClip, decode_all, one_hot, validation_mask
 from data.domain import Domain, load_domains
-from data.errors import TelltaleError
+from data.errors import InvalidParameter, TelltaleError
 
 
 @pytest.fixture
@@ -53,6 +54,41 @@ def test_a_label_of_two_groups_has_one_on_each_side_and_of_one_group_stays_in_tr
     held = validation_mask(labels, groups, 0.1, 3)
     assert held[:2].sum() == 1
     assert not held[2]
+
+
+def test_few_large_groups_are_held_out_all_the_same() -> None:
+    """Six speakers who say each word fifty times: one of them, though that is more than a tenth."""
+    labels = [label for label in "abc" for _ in range(6 * 50)]
+    groups = [f"speaker {n}" for _ in "abc" for n in range(6) for _ in range(50)]
+    held = validation_mask(labels, groups, 0.1, 7)
+    assert held.sum() == 150
+    assert len({group for group, is_held in zip(groups, held, strict=True) if is_held}) == 1
+
+
+def test_nothing_to_hold_out_is_said_in_words() -> None:
+    with pytest.raises(InvalidParameter, match="nothing can be held out for validation"):
+        validation_mask(["a", "b"], ["one", "two"], 0.1, 7)
+
+
+def test_the_loudest_clip_that_is_accepted_survives_decoding(
+    domain: Domain, tmp_path: Path
+) -> None:
+    def loud(peak: float) -> bytes:
+        out = io.BytesIO()
+        soundfile.write(out, np.full(4000, float(peak)), 8000, format="WAV", subtype="FLOAT")
+        return out.getvalue()
+
+    waveforms = decode_all([clip(1)], lambda one: loud(MAX_PEAK * 0.99), domain, tmp_path / "d")
+    assert np.isfinite(waveforms[0]).all()
+    with pytest.raises(InvalidParameter, match="samples that are no sound"):
+        decode_all([clip(1)], lambda one: loud(65_600), domain, tmp_path / "e")
+
+
+def test_a_damaged_clip_of_a_data_set_is_named(domain: Domain, tmp_path: Path) -> None:
+    listed = LabelledClip("0" * 64, "one", "g", "", tmp_path / "one" / "a.flac")
+    with pytest.raises(InvalidParameter, match=r"^one/a\.flac: ") as refused:
+        decode_all([listed], lambda one: b"no recording", domain, tmp_path / "d")
+    assert str(tmp_path) not in str(refused.value)
 
 
 def test_new_clips_do_not_reshuffle_the_old_ones() -> None:
