@@ -53,7 +53,7 @@ class Registry:
         from mlflow import MlflowClient
 
         self._uri, self._artifact_root = tracking_uri, artifact_root
-        with opening(tracking_uri), _in_words():
+        with opening(tracking_uri), in_words():
             self.client = MlflowClient(tracking_uri, tracking_uri)
             self.client.search_registered_models(max_results=1)  # only now is the store there
 
@@ -66,10 +66,10 @@ class Registry:
         for known in self.versions(domain):
             if known.digest == bundle.digest:
                 return self._tag(known, tags)
-        with suppress(Conflict), _in_words():
+        with suppress(Conflict), in_words():
             self.client.create_registered_model(name)
         run, source = self._upload(bundle, run_id)
-        with _in_words():
+        with in_words():
             made = self.client.create_model_version(
                 name, source, run, tags={**_card_tags(bundle), **tags}, await_creation_for=0
             )
@@ -80,7 +80,7 @@ class Registry:
         """Newest first."""
         name = model_name(domain)
         try:
-            with _in_words():
+            with in_words():
                 # A search does not tell the aliases.
                 places = self.client.get_registered_model(name).aliases
                 found = self.client.search_model_versions(f"name='{name}'")
@@ -113,7 +113,7 @@ class Registry:
                 self._move(PREVIOUS, champion)
             self._move(CHAMPION, version)
         if CHALLENGER in version.aliases:
-            with _in_words():
+            with in_words():
                 self.client.delete_registered_model_alias(model_name(domain), CHALLENGER)
         return self.version(domain, number)
 
@@ -147,10 +147,10 @@ class Registry:
         """The id of the domain's MLflow experiment, made if need be."""
         name, root = model_name(domain), self._artifact_root
         place = None if root is None else f"{root.rstrip('/')}/{domain}"
-        with suppress(Conflict), _in_words():  # somebody else may be faster
+        with suppress(Conflict), in_words():  # somebody else may be faster
             if self.client.get_experiment_by_name(name) is None:
                 self.client.create_experiment(name, artifact_location=place)
-        with _in_words():
+        with in_words():
             found = self.client.get_experiment_by_name(name)
             if found.lifecycle_stage == "deleted":
                 self.client.restore_experiment(found.experiment_id)
@@ -158,21 +158,21 @@ class Registry:
 
     def _tag(self, version: Version, tags: Mapping[str, str]) -> Version:
         name = model_name(version.domain)
-        with _in_words():
+        with in_words():
             for key, value in tags.items():
                 self.client.set_model_version_tag(name, version.number, key, value)
         return self.version(version.domain, version.number)
 
     def _at(self, domain: str, alias: str) -> Version | None:
         try:
-            with _in_words():
+            with in_words():
                 found = self.client.get_model_version_by_alias(model_name(domain), alias)
         except UnknownName:
             return None
         return _version(found, found.aliases)
 
     def _move(self, alias: str, version: Version) -> None:
-        with _in_words():
+        with in_words():
             self.client.set_registered_model_alias(
                 model_name(version.domain), alias, version.number
             )
@@ -181,7 +181,7 @@ class Registry:
         """Below a run's artefacts: the one place that a local store and a server both accept."""
         experiment = self.experiment(bundle.domain.name)
         place = f"bundle-{bundle.digest[:12]}"
-        with _in_words():
+        with in_words():
             run = run_id or self.client.create_run(experiment, run_name=place).info.run_id
             self.client.log_artifacts(run, str(bundle.path), place)
             if run_id is None:
@@ -193,7 +193,7 @@ class Registry:
 
         name = model_name(version.domain)
         try:
-            with _in_words():
+            with in_words():
                 source = self.client.get_model_version_download_uri(name, version.number)
                 return Path(
                     download_artifacts(artifact_uri=source, dst_path=folder, tracking_uri=self._uri)
@@ -233,7 +233,7 @@ def _card_tags(bundle: Bundle) -> dict[str, str]:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def in_words() -> Iterator[None]:
     """MLflow's errors as ours; their own texts hold addresses and paths."""
     from mlflow.exceptions import MlflowException
 
@@ -247,3 +247,5 @@ def _in_words() -> Iterator[None]:
         if code == "RESOURCE_ALREADY_EXISTS":
             raise Conflict("the model registry (MLflow) has that already") from error
         raise NotReady(f"the model registry (MLflow) does not answer ({code})") from error
+    except OSError as error:
+        raise NotReady("the files of the model registry (MLflow) are out of reach") from error

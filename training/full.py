@@ -1,7 +1,6 @@
 """The whole network, from scratch, on the data set and on what people uploaded."""
 
 import hashlib
-import shutil
 import time
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from data.dataset import decode_all
 from training.fit import fit
+from training.leftovers import folder_name
 from training.loop import Assignment, Trained
 from training.pack import pack
 from training.plan import Plan, plan_full
@@ -36,11 +36,10 @@ def make_full(run: Run, material: Material, folder: Path) -> Challenger:
 
 
 def train(run: Run, plan: Plan) -> Trained:
-    """Decoded clips and checkpoints live as long as the run: whoever asks us to forget a clip
-    need not look for its waveform."""
+    """Decoded clips and checkpoints stay until the run has ended: see `leftovers.py`."""
     domain, progress = run.domain, run.progress
     listed = "".join(clip.sha256 + clip.label for clip in plan.clips)
-    name = f"{progress.run_id}-{hashlib.sha256(listed.encode()).hexdigest()[:8]}"
+    name = folder_name(progress.run_id, hashlib.sha256(listed.encode()).hexdigest())
     decoded = run.home.runs / f"{name}.clips"
     progress.step("decode", f"Decoding {len(plan.clips)} clips", 0.1)
     decode_all(plan.clips, run.read, domain, decoded)
@@ -58,7 +57,4 @@ def train(run: Run, plan: Plan) -> Trained:
     place = f"{run.workers} worker(s)" if run.workers else "this process"
     progress.step("train", f"Training on {np.sum(~plan.held_out)} clips in {place}", 0.15)
     with epochs_on_terminal(progress):
-        trained = fit(assignment, name, run.home.runs, run.workers)
-    for left in (decoded, run.home.runs / name):
-        shutil.rmtree(left, ignore_errors=True)
-    return trained
+        return fit(assignment, name, run.home.runs, run.workers)

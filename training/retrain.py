@@ -11,79 +11,86 @@ are imported only where the whole network is trained: teaching is done before th
 import argparse
 import getpass
 import os
-import signal
 import sys
 import tempfile
-import traceback
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Event
-from types import FrameType
 from typing import Any
 
-from data.domain import load_domains
-from data.errors import Conflict, TelltaleError
-from data.home import home_from_env
+from data.domain import Domain, Mode, load_domains
+from data.errors import TelltaleError
+from data.home import Home, home_from_env
 from data.sources import dataset_root
 from data.store import Store
-from data.tables import RunState
-from models.bundle import Bundle, write_bundle
-from models.registry import Registry
-from training.champion import find_champion
-from training.evaluate import PRETRAINED, answers, paper
+from models.bundle import PRETRAINED, Bundle, write_bundle
+from models.registry import Registry, Version
+from training.champion import Champion
+from training.ending import attempt, heed_stops, note_stops
+from training.evaluate import answers, paper
 from training.gate import Verdict, judge
+from training.gather import dry_run, gather, is_known_already, serving
+from training.leftovers import sweep
 from training.lesson import make_taught
-from training.plan import accepted_clips, describe, describe_teaching, exam_ids, plan_full, screen
+from training.options import parse
 from training.progress import Progress
 from training.run import Challenger, Material, Run
-from training.tracking import tracked
+from training.tracking import Tracker, tracked
 
 NICE = 10  # serving goes first
-STOPPED = Event()
-CANCELLED = "The run was cancelled; the champion stays."
 
 
-def retrain(run: Run, mode: str, output: Path | None, may_promote: bool) -> dict[str, Any]:
+def retrain(run: Run, mode: Mode, output: Path | None, may_promote: bool) -> dict[str, Any]:
     """Returns the result that the run's row, its last event and the service show."""
     domain, progress = run.domain, run.progress
-    material = gather(run)
+    material = gather(run, mode)
+    if mode == "teach" and material.champion and is_known_already(material, material.champion):
+        return nothing_new(run, material, material.champion)
     with (
         tracked(run.registry, domain.name, progress.run_id, mode) as tracker,
         tempfile.TemporaryDirectory() as folder,
     ):
         challenger = MODES[mode](run, material, Path(folder) / domain.name)
-        progress.step("gate", "Comparing with the champion on the same exam", 0.92)
-        verdict = compare(challenger.bundle, material)
-        progress.verdict(verdict.promoted, verdict.reasons)
-        progress.step("register", "Registering the version", 0.95)
-        version = tracker.register(challenger, verdict)
+        if output:
+            copy_bundle(challenger.bundle, output)
+        tracker.record(challenger)
+        version, verdict, material = admit(run, material, challenger, tracker)
         promoted = verdict.promoted and may_promote
         if promoted:
             run.registry.promote(domain.name, version.number)
         tell_receipts(run, material, challenger.bundle, version.number, promoted)
-        if output:
-            copy_bundle(challenger.bundle, output)
         progress.end_step()
         return result(run, material, challenger, version.number, verdict, promoted)
 
 
-def gather(run: Run) -> Material:
-    """The list of clips is fixed first, and stays: a run started again learns from the same."""
-    known = run.progress.first_snapshot()
-    snapshots = run.store.snapshots
-    who = run.progress.who
-    snapshot = snapshots.get(known) if known else snapshots.take(run.domain.name, who=who)
-    run.progress.fixed_snapshot(snapshot.id, len(snapshot.clips))
-    champion = find_champion(run.domain, run.registry, run.home.bundles, run.shipped)
-    run.progress.step("screen", f"Listening to {len(snapshot.clips)} accepted clips", 0.05)
-    unseen = exam_ids(run.domain, run.dataset)
-    uploads = screen(snapshot.clips, run.read, run.domain, unseen, champion)
-    for refusal in uploads.refused:
-        run.progress.say(f"       left out {refusal.sha256[:12]}: {refusal.reason}")
-    return Material(snapshot.id, uploads, champion)
+def nothing_new(run: Run, material: Material, champion: Champion) -> dict[str, Any]:
+    """Nothing is registered; receipts that waited learn what the champion says already."""
+    tell_receipts(run, material, champion.bundle, champion.name, promoted=True)
+    run.progress.end_step()
+    message = f"{run.domain.title}: there is nothing new to learn; the champion stays."
+    return {"reasons": ["there is nothing new to learn"], "message": message}
+
+
+def admit(
+    run: Run, material: Material, challenger: Challenger, tracker: Tracker
+) -> tuple[Version, Verdict, Material]:
+    """Compares and registers; again if there is another champion by then than was compared with."""
+    while True:
+        run.progress.step("gate", "Comparing with the champion on the same exam", 0.92)
+        verdict = compare(challenger.bundle, material)
+        run.progress.verdict(verdict.promoted, verdict.reasons)
+        run.progress.step("register", "Registering the version", 0.95)
+        version = tracker.register(challenger.bundle, verdict)
+        champion = serving(run)
+        if _digest(champion) == material.parent:
+            return version, verdict, material
+        material = replace(material, champion=champion)
+
+
+def _digest(champion: Champion | None) -> str | None:
+    return champion.bundle.digest if champion else None
 
 
 def tell_receipts(
@@ -93,7 +100,11 @@ def tell_receipts(
     not serve answers nobody."""
     clips = {clip.sha256 for clip in material.uploads.clips} if promoted else set()
     run.store.snapshots.mark_learnt(
-        material.snapshot, number, answers(bundle, clips), who=run.progress.who
+        material.snapshot,
+        number,
+        answers(bundle, clips),
+        who=run.progress.who,
+        left_out=[refusal.sha256 for refusal in material.uploads.refused],
     )
 
 
@@ -103,20 +114,6 @@ def compare(challenger: Bundle, material: Material) -> Verdict:
         champion = None  # another question cannot be compared with
     before = paper(champion) if champion else None
     return judge(paper(challenger), before, challenger.labels, challenger.domain.gate)
-
-
-def dry_run(run: Run, mode: str) -> list[str]:
-    """What a run would learn from; nothing is fixed, trained or written."""
-    domain = run.domain
-    champion = find_champion(domain, run.registry, run.home.bundles, run.shipped)
-    accepted = accepted_clips(run.store, domain.name)
-    uploads = screen(accepted, run.read, domain, exam_ids(domain, run.dataset), champion)
-    if mode == "full":
-        lines = describe(plan_full(domain, run.dataset, uploads), domain)
-    else:
-        lines = describe_teaching(uploads, domain)
-    name = f"version {champion.name} ({champion.bundle.digest[:12]})" if champion else "none yet"
-    return [*lines, f"champion: {name}", f"Nothing was changed: this was a dry run of {mode}."]
 
 
 def result(
@@ -141,77 +138,62 @@ def result(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = parse(arguments)
-    signal.signal(signal.SIGTERM, _stop)
+    options = parse(arguments, __doc__)
+    note_stops()
     os.nice(max(0, NICE - os.nice(0)))
     try:
-        run = wire(options)
+        domain, home = chosen(options), home_from_env()
+        store = Store.open(home.database_url, home.storage_uri)
+        wired = partial(wire, domain, home, workers=options.workers)
         if options.dry_run:
-            print("\n".join(dry_run(run, options.mode)))
+            print("\n".join(dry_run(wired(listed(store, domain, options)), options.mode)))
             return 0
-        run.progress.started(options.mode)
+        progress = listed(store, domain, options)
     except TelltaleError as error:
         print(f"The run cannot start: {error}", file=sys.stderr)
         return 1
-    return attempt(run, options)
+
+    def work() -> dict[str, Any]:
+        heed_stops()
+        progress.started(options.mode)
+        sweep(home.runs, store)
+        run = wired(progress)
+        return retrain(run, options.mode, options.output, not options.no_promote)
+
+    return attempt(progress, home.runs, work)
 
 
-def attempt(run: Run, options: argparse.Namespace) -> int:
-    """However it ends, the run's row says so, in words for people."""
-    try:
-        outcome = retrain(run, options.mode, options.output, not options.no_promote)
-    except TelltaleError as error:
-        return _end(run, "failed", f"The run failed: {error}")
-    except (KeyboardInterrupt, SystemExit):
-        return _end(run, "cancelled", CANCELLED)
-    except Exception:
-        if STOPPED.is_set():  # Ray may turn the signal's exception into one of its own
-            return _end(run, "cancelled", CANCELLED)
-        traceback.print_exc()
-        return _end(run, "failed", "The run failed by a mistake of ours; its log says where.")
-    run.progress.finished("succeeded", outcome)
-    return 0
-
-
-def wire(options: argparse.Namespace) -> Run:
+def chosen(options: argparse.Namespace) -> Domain:
     domain = load_domains(names=(options.domain,))[options.domain]
-    if options.epochs:
-        training = domain.training.model_copy(update={"epochs": options.epochs})
-        domain = domain.model_copy(update={"training": training})
-    home = home_from_env()
-    store = Store.open(home.database_url, home.storage_uri)
-    who, run_id = getpass.getuser(), options.run or uuid.uuid4().hex[:12]
-    if options.run:
-        who = store.runs.get(options.run).who
-    elif not options.dry_run:
+    if options.epochs is None:
+        return domain
+    training = domain.training.model_copy(update={"epochs": options.epochs})
+    return domain.model_copy(update={"training": training})
+
+
+def listed(store: Store, domain: Domain, options: argparse.Namespace) -> Progress:
+    """The run's row: the one that was queued, or one made now; a dry run has none."""
+    run_id = options.run or uuid.uuid4().hex[:12]
+    who = store.runs.get(run_id).who if options.run else somebody()
+    if not options.run and not options.dry_run:
         store.runs.start(
             run_id, domain=domain.name, mode=options.mode, reason=options.reason, who=who
         )
-    progress = Progress(store, run_id, domain.name, who, partial(print, flush=True))
+    return Progress(store, run_id, domain.name, who, partial(print, flush=True))
+
+
+def wire(domain: Domain, home: Home, progress: Progress, *, workers: int) -> Run:
     registry = Registry(home.tracking_uri, home.artifact_root)
-    return Run(domain, home, store, registry, progress, dataset_root(), PRETRAINED, options.workers)
+    return Run(
+        domain, home, progress.store, registry, progress, dataset_root(), PRETRAINED, workers
+    )
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.retrain",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("domain")
-    parser.add_argument("--mode", choices=sorted(MODES), default="full")
-    parser.add_argument(
-        "--workers", type=int, default=1, help="training processes; 0: in this one, without Ray"
-    )
-    parser.add_argument("--epochs", type=int, help="other than the domain's")
-    parser.add_argument("--run", help="id of a queued run; without it, one is made")
-    parser.add_argument("--reason", default="started by hand")
-    parser.add_argument("--output", type=Path, help="put a copy of the bundle into this folder")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be learnt from")
-    parser.add_argument(
-        "--no-promote", action="store_true", help="register, whatever the gate says"
-    )
-    return parser.parse_args(arguments)
+def somebody() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        return f"user {os.getuid()}"
 
 
 def copy_bundle(bundle: Bundle, folder: Path) -> None:
@@ -220,18 +202,6 @@ def copy_bundle(bundle: Bundle, folder: Path) -> None:
         card_fields=bundle.card.model_dump(exclude={"format", "files"}),
         files={name: bundle.read(name) for name in bundle.card.files},
     )
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    """The service stops a job by SIGTERM, as everybody does."""
-    STOPPED.set()
-    raise SystemExit
-
-
-def _end(run: Run, state: RunState, message: str) -> int:
-    with suppress(Conflict):  # the service may have closed a cancelled run already
-        run.progress.finished(state, {"message": message})
-    return 1
 
 
 def _make_full(run: Run, material: Material, folder: Path) -> Challenger:

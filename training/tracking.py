@@ -5,6 +5,7 @@ MLflow itself is imported late: only a `Registry` knows how to quieten it first.
 """
 
 import json
+import logging
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -13,14 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data.errors import TelltaleError
 from models.bundle import Bundle
-from models.registry import Registry, Version
+from models.registry import Registry, Version, in_words
 from training.gate import Verdict
 from training.run import Challenger, History
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Param
     from mlflow.entities import Run as MlflowRun
+
+log = logging.getLogger(__name__)
 
 RUN_TAG = "telltale.run"
 CURVES = ("train_loss", "validation_loss", "validation_macro_f1")
@@ -30,18 +34,18 @@ BATCH = 900  # MLflow takes 1,000 metrics at once
 @contextmanager
 def tracked(registry: Registry, domain: str, run_id: str, mode: str) -> Iterator["Tracker"]:
     """Opens the MLflow run and closes it as finished or failed."""
-    client = registry.client
-    run = _find(registry, domain, run_id) or client.create_run(
-        registry.experiment(domain),
-        run_name=f"{mode} {run_id}",
-        tags={RUN_TAG: run_id, "mode": mode},
-    )
+    run = _find(registry, domain, run_id) or _create(registry, domain, run_id, mode)
     state = "FAILED"
     try:
         yield Tracker(registry, run.info.run_id, run_id)
         state = "FINISHED"
     finally:
-        client.set_terminated(run.info.run_id, state)
+        try:
+            with in_words():
+                registry.client.set_terminated(run.info.run_id, state)
+        except TelltaleError as error:
+            # The run's own end counts; an error here must not take its place.
+            log.warning("MLflow was not told that run %s is %s: %s", run_id, state, error)
 
 
 @dataclass(frozen=True)
@@ -50,19 +54,23 @@ class Tracker:
     mlflow_run: str
     run_id: str
 
-    def register(self, challenger: Challenger, verdict: Verdict) -> Version:
-        """Figures and pictures into the run, the bundle into the registry with its verdict."""
+    def record(self, challenger: Challenger) -> None:
+        """Figures, parameters and pictures."""
         bundle, history = challenger.bundle, challenger.history
         client = self.registry.client
         metrics = _metrics(bundle, history)
-        for start in range(0, len(metrics), BATCH):
-            client.log_batch(self.mlflow_run, metrics=metrics[start : start + BATCH])
-        # MLflow forbids to change a parameter, and a run started again has written some already.
-        written = client.get_run(self.mlflow_run).data.params
-        parameters = [each for each in _parameters(bundle) if each.key not in written]
-        client.log_batch(self.mlflow_run, params=parameters)
+        with in_words():
+            for start in range(0, len(metrics), BATCH):
+                client.log_batch(self.mlflow_run, metrics=metrics[start : start + BATCH])
+            # MLflow forbids to change a parameter; a run started again has written some already.
+            written = client.get_run(self.mlflow_run).data.params
+            parameters = [each for each in _parameters(bundle) if each.key not in written]
+            client.log_batch(self.mlflow_run, params=parameters)
         if history:
             self._draw(bundle, history)
+
+    def register(self, bundle: Bundle, verdict: Verdict) -> Version:
+        """The bundle into the registry with its verdict; once more only changes the verdict."""
         tags = {
             "verdict": "promoted" if verdict.promoted else "refused",
             "reasons": json.dumps(verdict.reasons),
@@ -76,14 +84,25 @@ class Tracker:
         with tempfile.TemporaryDirectory() as folder:
             draw_confusion(bundle, Path(folder) / "confusion.png")
             draw_curves(history, Path(folder) / "curves.png")
-            self.registry.client.log_artifacts(self.mlflow_run, folder, "pictures")
+            with in_words():
+                self.registry.client.log_artifacts(self.mlflow_run, folder, "pictures")
 
 
 def _find(registry: Registry, domain: str, run_id: str) -> "MlflowRun | None":
     """A run that was killed and started anew goes on in the MLflow run it had."""
     wanted = f"tags.`{RUN_TAG}` = '{run_id}'"
-    found = registry.client.search_runs([registry.experiment(domain)], wanted, max_results=1)
+    experiment = registry.experiment(domain)
+    with in_words():
+        found = registry.client.search_runs([experiment], wanted, max_results=1)
     return found[0] if found else None
+
+
+def _create(registry: Registry, domain: str, run_id: str, mode: str) -> "MlflowRun":
+    experiment = registry.experiment(domain)
+    with in_words():
+        return registry.client.create_run(
+            experiment, run_name=f"{mode} {run_id}", tags={RUN_TAG: run_id, "mode": mode}
+        )
 
 
 def _metrics(bundle: Bundle, history: History) -> "list[Metric]":
