@@ -1,0 +1,129 @@
+"""Retrain runs as the curator looks after them: none lost, none buried alive."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.domain import load_domains
+from data.errors import Conflict, NotReady
+from data.store import Store
+from serve_app import runs as module
+from serve_app.jobs import JobState
+from serve_app.runs import Runs
+
+KEYWORDS = load_domains(names=("keywords",))["keywords"]
+
+
+class Jobs:
+    """Ray's job list as a dictionary; submitting takes `slow` seconds."""
+
+    def __init__(self, slow: float = 0.0) -> None:
+        self.slow = slow
+        self.jobs: dict[str, tuple[int, JobState]] = {}
+
+    def submit(self, run_id: str, domain: str, mode: str, attempt: int = 1) -> None:
+        time.sleep(self.slow)
+        self.jobs[run_id] = (attempt, "alive")
+
+    def stop(self, run_id: str) -> None:
+        self.jobs[run_id] = (self.state(run_id)[0], "ended")
+
+    def state(self, run_id: str) -> tuple[int, JobState]:
+        return self.jobs.get(run_id, (0, "unknown"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store.open(f"sqlite:///{tmp_path / 'telltale.db'}", str(tmp_path / "blobs"))
+    yield store
+    store.close()
+
+
+def run(store: Store, jobs: Jobs, steps: Callable[[Runs], Awaitable[Any]]) -> Any:
+    async def go() -> Any:
+        return await steps(Runs(store, jobs))  # type: ignore[arg-type]
+
+    return asyncio.run(go())
+
+
+def test_a_run_is_not_buried_between_its_row_and_its_job(store: Store) -> None:
+    async def steps(runs: Runs) -> dict[str, Any]:
+        order = asyncio.create_task(runs.start("keywords", "teach", "", "ann"))
+        for _ in range(20):
+            await runs.look_after(KEYWORDS)
+            await asyncio.sleep(0.01)
+        return await order
+
+    ordered = run(store, Jobs(slow=0.1), steps)
+    assert store.runs.get(ordered["id"]).state == "queued"
+
+
+def test_a_second_order_waits_for_the_first_to_end(store: Store) -> None:
+    async def steps(runs: Runs) -> None:
+        first = await runs.start("keywords", "teach", "", "ann")
+        with pytest.raises(Conflict, match=first["id"]):
+            await runs.start("keywords", "full", "", "bob")
+
+    run(store, Jobs(), steps)
+
+
+def test_a_job_that_cannot_be_submitted_leaves_no_open_run(store: Store) -> None:
+    class Away(Jobs):
+        def submit(self, run_id: str, domain: str, mode: str, attempt: int = 1) -> None:
+            raise NotReady("Ray takes no jobs")
+
+    async def steps(runs: Runs) -> None:
+        with pytest.raises(NotReady):
+            await runs.start("keywords", "teach", "", "ann")
+
+    run(store, Away(), steps)
+    assert [found.state for found in store.runs.find("keywords")] == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "states"), [("full", ["queued", "failed"]), ("teach", ["failed", "failed"])]
+)
+def test_a_full_retrain_whose_driver_died_gets_one_more_attempt(
+    store: Store, mode: Any, states: list[str]
+) -> None:
+    jobs = Jobs()
+
+    async def steps(runs: Runs) -> list[str]:
+        run_id = (await runs.start("keywords", mode, "", "ann"))["id"]
+        seen = []
+        for attempt in (1, 2):
+            jobs.jobs[run_id] = (attempt, "failed")
+            await runs.look_after(KEYWORDS)
+            seen.append(store.runs.get(run_id).state)
+        return seen
+
+    assert run(store, jobs, steps) == states
+
+
+def test_a_run_started_by_hand_is_left_alone_while_it_shows_life(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.runs.start("by-hand", domain="keywords", mode="full", reason="", who="ann")
+    run(store, Jobs(), lambda runs: runs.look_after(KEYWORDS))
+    assert store.runs.get("by-hand").state == "queued"
+    monkeypatch.setattr(module, "GIVEN_UP", -module.GIVEN_UP)
+    run(store, Jobs(), lambda runs: runs.look_after(KEYWORDS))
+    assert store.runs.get("by-hand").state == "failed"
+
+
+def test_a_hiccup_of_the_job_list_closes_nothing(store: Store) -> None:
+    class Hiccup(Jobs):
+        def state(self, run_id: str) -> tuple[int, JobState]:
+            raise NotReady("Ray's job list cannot be read")
+
+    async def steps(runs: Runs) -> None:
+        await runs.start("keywords", "teach", "", "ann")
+        with pytest.raises(NotReady):
+            await runs.look_after(KEYWORDS)
+
+    run(store, Hiccup(), steps)
+    assert [found.state for found in store.runs.find("keywords")] == ["queued"]
