@@ -10,10 +10,10 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from data.domain import Domain
-from data.errors import InvalidParameter
+from data.errors import InvalidParameter, UnknownName
 
 Split = Literal["train", "test"]
 
@@ -43,8 +43,27 @@ def dataset_root(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def examples(domain: Domain, root: Path) -> list[Example]:
-    """All examples of a domain's data set, in the order of its list."""
-    return LAYOUTS[domain.source.layout](root / domain.source.dataset, domain)
+    """All examples of a domain's data set, in the order of its list, fit to train on."""
+    found = LAYOUTS[domain.source.layout](root / domain.source.dataset, domain)
+    _must_be_trainable(found, domain)
+    return found
+
+
+def _must_be_trainable(found: list[Example], domain: Domain) -> None:
+    sides = {side: [row for row in found if row.split == side] for side in get_args(Split)}
+    for side, rows in sides.items():
+        if not rows:
+            raise InvalidParameter(f"the data set of {domain.name} has no clip of the {side} split")
+    both = {row.group for row in sides["train"]} & {row.group for row in sides["test"]}
+    if both:
+        raise InvalidParameter(
+            f"group {min(both)!r} of the data set of {domain.name} is in both train and test; "
+            "the exam would ask about what was learnt"
+        )
+    if missing := set(domain.labels) - {row.label for row in sides["train"]}:
+        raise InvalidParameter(
+            f"the data set of {domain.name} has no training clip of {', '.join(sorted(missing))}"
+        )
 
 
 def _manifest(folder: Path, domain: Domain) -> list[Example]:
@@ -55,7 +74,8 @@ def _manifest(folder: Path, domain: Domain) -> list[Example]:
             f"the data set {domain.source.dataset!r} of {domain.name} was not found: expected "
             f"manifest.csv in a folder {folder.name!r} under TELLTALE_DATASETS"
         )
-    with file.open(newline="", encoding="utf-8") as lines:
+    # Excel begins its CSV with a byte order mark.
+    with file.open(newline="", encoding="utf-8-sig") as lines:
         return [
             _row(row, folder, domain, line) for line, row in enumerate(csv.DictReader(lines), 2)
         ]
@@ -69,7 +89,12 @@ def _row(row: dict[str, str], folder: Path, domain: Domain, line: int) -> Exampl
         raise InvalidParameter(
             f"manifest.csv, line {line}: split is {row['split']!r}, expected train or test"
         )
-    domain.label_index(row["label"])
+    try:
+        domain.label_index(row["label"])
+    except UnknownName as error:
+        raise InvalidParameter(f"manifest.csv, line {line}: {error}") from error
+    if not (folder / row["path"]).is_file():
+        raise InvalidParameter(f"manifest.csv, line {line}: there is no file {row['path']}")
     split: Split = "train" if row["split"] == "train" else "test"
     return Example(folder / row["path"], row["label"], row["group"], split, row.get("source") or "")
 

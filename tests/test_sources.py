@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data.domain import Domain, load_domains
-from data.errors import InvalidParameter, UnknownName
+from data.errors import InvalidParameter
 from data.sources import LAYOUTS, dataset_root, examples
 
 HEADER = "path,label,group,split,source\n"
@@ -16,16 +16,26 @@ def domain() -> Domain:
     return load_domains(names=("faults",))["faults"]
 
 
-def dataset(root: Path, lines: str) -> Path:
+FILLER = """a.flac,electrical,e,train,
+a.flac,mechanical,m,train,
+a.flac,normal,n,train,
+a.flac,fluid,f,train,
+a.flac,fluid,t,test,
+"""
+
+
+def dataset(root: Path, lines: str, rest: str = FILLER) -> Path:
     folder = root / "faults"
-    folder.mkdir()
-    (folder / "manifest.csv").write_text(HEADER + lines, encoding="utf-8")
+    (folder / "fluid").mkdir(parents=True)
+    for name in ("a.flac", "fluid/a.flac", "fluid/b.flac"):
+        (folder / name).touch()
+    (folder / "manifest.csv").write_text(HEADER + lines + rest, encoding="utf-8")
     return root
 
 
 def test_each_line_is_one_example(domain: Domain, tmp_path: Path) -> None:
     root = dataset(tmp_path, "fluid/a.flac,fluid,tap,train,rain\nfluid/b.flac,fluid,tub,test,\n")
-    first, second = examples(domain, root)
+    first, second = examples(domain, root)[:2]
     assert first.path == tmp_path / "faults" / "fluid" / "a.flac"
     assert (first.label, first.group, first.split, first.source) == (
         "fluid",
@@ -36,10 +46,18 @@ def test_each_line_is_one_example(domain: Domain, tmp_path: Path) -> None:
     assert (second.split, second.source) == ("test", "")
 
 
+def test_a_list_saved_by_excel_can_be_read(domain: Domain, tmp_path: Path) -> None:
+    root = dataset(tmp_path, "")
+    file = root / "faults" / "manifest.csv"
+    file.write_text(file.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert len(examples(domain, root)) == 5
+
+
 def test_a_label_the_domain_does_not_have_is_refused_with_those_it_has(
     domain: Domain, tmp_path: Path
 ) -> None:
-    with pytest.raises(UnknownName, match="electrical, fluid, mechanical, normal"):
+    words = "line 2: .*'Fluid'.*electrical, fluid, mechanical, normal"
+    with pytest.raises(InvalidParameter, match=words):
         examples(domain, dataset(tmp_path, "a.flac,Fluid,tap,train,\n"))
 
 
@@ -48,11 +66,33 @@ def test_a_label_the_domain_does_not_have_is_refused_with_those_it_has(
     [
         ("a.flac,fluid,tap,dev,\n", "line 2: split is 'dev'"),
         ("a.flac,fluid,,train,\n", "line 2: nothing in group"),
+        ("gone/a.flac,fluid,tap,train,\n", "line 2: there is no file gone/a.flac"),
+        ("a.flac,fluid,t,train,\n", "group 't' .* is in both train and test"),
     ],
 )
 def test_a_bad_line_is_named(domain: Domain, tmp_path: Path, line: str, message: str) -> None:
     with pytest.raises(InvalidParameter, match=message):
         examples(domain, dataset(tmp_path, line))
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        ("a.flac,fluid,f,train,\n", "no clip of the test split"),
+        ("a.flac,fluid,f,test,\n", "no clip of the train split"),
+        (FILLER.replace("normal", "fluid"), "no training clip of normal"),
+    ],
+)
+def test_a_data_set_nothing_can_be_learnt_from_is_refused(
+    domain: Domain, tmp_path: Path, rest: str, message: str
+) -> None:
+    with pytest.raises(InvalidParameter, match=message):
+        examples(domain, dataset(tmp_path, "", rest))
+
+
+@pytest.mark.parametrize("name", sorted(load_domains()))
+def test_the_data_set_of_every_domain_can_be_trained_on(name: str, datasets: Path) -> None:
+    assert examples(load_domains(names=(name,))[name], datasets)
 
 
 def test_a_missing_data_set_says_where_it_is_looked_for(domain: Domain, tmp_path: Path) -> None:
