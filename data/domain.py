@@ -5,7 +5,7 @@ code asks the `Domain` object and never compares its name.
 """
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from data.errors import InvalidDomain, UnknownName
 
 Mode = Literal["teach", "full"]  # how a retrain goes about it
+
+# Labels become names of files, of columns and of MLflow's figures.
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,59}$")]
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -33,6 +36,8 @@ class AudioInput(Section):
                 f"hop_s ({self.hop_s}) must not exceed window_s ({self.window_s}), "
                 "or parts of a recording would never be heard"
             )
+        if self.hop_samples < 1:
+            raise ValueError(f"hop_s ({self.hop_s}) must be at least one sample long")
         return self
 
     @property
@@ -51,10 +56,16 @@ class LogMelSpec(Section):
     fmin_hz: float = Field(ge=0)
     fmax_hz: float = Field(gt=0)
 
+    @model_validator(mode="after")
+    def frames_leave_no_gap(self) -> Self:
+        if self.hop_length > self.n_fft:
+            raise ValueError(f"hop_length ({self.hop_length}) must not exceed n_fft ({self.n_fft})")
+        return self
+
 
 class NetworkSpec(Section):
     kind: Literal["cnn"]
-    channels: tuple[int, ...] = Field(min_length=2)
+    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2)
     embedding: int = Field(ge=16, le=1024)
     dropout: float = Field(ge=0, lt=1)
 
@@ -78,7 +89,7 @@ class TrainingSpec(Section):
     patience: int = Field(ge=1)
     label_smoothing: float = Field(ge=0, lt=1)
     validation_fraction: float = Field(gt=0, lt=0.5)
-    seed: int
+    seed: int = Field(ge=0)
     augment: AugmentSpec
 
 
@@ -121,7 +132,7 @@ class Domain(Section):
     disclaimer: str = ""
     modality: Literal["audio"]
     task: Literal["classify"]
-    labels: tuple[str, ...] = Field(min_length=2)
+    labels: tuple[Label, ...] = Field(min_length=2)
     input: AudioInput
     features: LogMelSpec
     network: NetworkSpec

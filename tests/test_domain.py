@@ -47,6 +47,12 @@ def test_every_shipped_domain_is_valid(name: str) -> None:
         ({"features.fmax_hz": 9000}, ["fmax_hz <= 8000", "half the sample rate"]),
         ({"input.hop_s": 6}, ["hop_s (6.0) must not exceed window_s (5.0)"]),
         ({"limits.max_duration_s": 1}, ["limits.max_duration_s"]),
+        ({"labels": ["one", "two/three"]}, ["'labels.1'", "match"]),
+        ({"labels": ["one", ""]}, ["'labels.1'", "match"]),
+        ({"input.hop_s": 0.00001}, ["hop_s", "at least one sample"]),
+        ({"network.channels": [24, 0]}, ["'network.channels.1'", "greater than or equal to 1"]),
+        ({"training.seed": -1}, ["'training.seed'", "greater than or equal to 0"]),
+        ({"features.hop_length": 2000}, ["hop_length (2000) must not exceed n_fft (1024)"]),
         ({"training.epochs": "many"}, ["'training.epochs'", "integer"]),
     ],
 )
