@@ -16,7 +16,7 @@ from training.champion import Champion, must_share_labels
 from training.evaluate import answers, from_embeddings
 from training.lesson import teach
 from training.plan import Uploads
-from training.teach import Lesson, balanced_weights, fit_head
+from training.teach import Lesson, balanced_weights, correction_weight, fit_head
 
 SPEC = TeachSpec(correction_weight=8, prior_strength=0.00001)
 NOTHING = Lesson(np.zeros((0, 8), np.float32), np.zeros(0, np.int64))
@@ -75,6 +75,8 @@ def test_many_corrections_never_outweigh_what_is_remembered() -> None:
     taught = fit_head(head, remembered, wrong, SPEC, 0.1)
     right = taught.logits(remembered.values).argmax(1) == remembered.labels
     assert right.mean() > 0.9
+    weight = correction_weight(remembered, wrong, SPEC)
+    assert weight * len(wrong.labels) == pytest.approx(len(remembered.labels))
 
 
 def test_every_label_weighs_the_same_whatever_its_number_of_clips() -> None:

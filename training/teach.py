@@ -4,7 +4,8 @@ The backbone stays as it is, so no training data is needed beyond what the champ
 carries. The head W minimises, by L-BFGS,
 
       memory       sum_i w_i CE(champion's own answer to i, W)   each label weighs the same
-    + corrections  sum_j c   CE(right label of j, W)             c = teach.correction_weight
+    + corrections  sum_j c_j CE(right label of j, W)             teach.correction_weight in the
+                                                                 mean, each label the same
     + prior        N * p * |W - W_champion|^2 * mean_i |embedding i|^2
 
 divided by N, the number of remembered clips; the last factor makes the prior mean the same for
@@ -61,7 +62,8 @@ def fit_head(
     weights = np.concatenate(
         [
             balanced_weights(memory.labels, classes),
-            np.full(len(corrections.labels), _correction_weight(memory, corrections, spec)),
+            balanced_weights(corrections.labels, classes)
+            * correction_weight(memory, corrections, spec),
         ]
     )
     weights /= max(1, len(memory.labels))
@@ -88,10 +90,11 @@ def balanced_weights(labels: Integers, classes: int) -> Doubles:
     return np.asarray(len(labels) / (max(1, present) * np.maximum(counts, 1)))[labels]
 
 
-def _correction_weight(memory: Lesson, corrections: Lesson, spec: TeachSpec) -> float:
+def correction_weight(memory: Lesson, corrections: Lesson, spec: TeachSpec) -> float:
     """All corrections together never outweigh all that is remembered."""
-    share = len(memory.labels) / max(1, len(corrections.labels))
-    return min(spec.correction_weight, max(1.0, share))
+    if not len(memory.labels):
+        return spec.correction_weight
+    return min(spec.correction_weight, len(memory.labels) / max(1, len(corrections.labels)))
 
 
 def _smoothed(labels: Integers, classes: int, smoothing: float) -> Doubles:
