@@ -1,5 +1,6 @@
 """training/loop.py: what a worker does with its assignment, run in this process."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from toy_dataset import toy_dataset, toy_domain
 
 from data.dataset import decode_all, from_example, validation_mask
 from data.domain import Domain, load_domains
+from data.errors import InvalidParameter
 from data.sources import examples
 from models.cnn import build_classifier
 from training.fit import fit
 from training.learner import Learner, label_loss
 from training.loop import HEAVIEST, Assignment, Trained, class_weights
+from training.progress import EpochReporter
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +103,25 @@ def test_a_checkpoint_brings_back_everything_that_changes(domain: Domain, tmp_pa
     again = first.learn(features, targets)
     torch.manual_seed(1)
     assert second.learn(features, targets) == pytest.approx(again)
+
+
+def test_training_that_diverges_is_said_in_words(
+    assignment: Assignment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(*_: object) -> dict[str, float]:
+        return {"validation_loss": float("nan"), "validation_macro_f1": 0.0}
+
+    monkeypatch.setattr("training.loop.validate", nothing)
+    with pytest.raises(
+        InvalidParameter, match=r"training diverged at training\.learning_rate 0\.01"
+    ):
+        fit(assignment, "diverged", tmp_path, workers=0)
+
+
+def test_what_ray_train_writes_down_of_a_run_holds_no_password(assignment: Assignment) -> None:
+    secret = "postgresql://anna:secret@host/telltale"
+    reporter = EpochReporter(secret, secret, "run", "faults", "anna")
+    assert "secret" not in repr(replace(assignment, on_epoch=reporter))
 
 
 def best_answer(counts: list[int], label: int) -> torch.Tensor:

@@ -12,6 +12,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from data.errors import InvalidParameter
 from training.loop import Assignment, Trained, train_worker
 
 MAX_FAILURES = 3
@@ -44,6 +45,11 @@ def fit(assignment: Assignment, name: str, runs: Path, workers: int) -> Trained:
     )
     result = trainer.fit()
     trained: Trained = result.return_value
+    if not trained.weights:
+        rate = assignment.domain.training.learning_rate
+        raise InvalidParameter(
+            f"training diverged at training.learning_rate {rate:g}; lower it in the domain's file"
+        )
     return trained
 
 

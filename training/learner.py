@@ -107,7 +107,8 @@ class Learner:
         )
 
     def restore(self, file: Path) -> None:
-        state = torch.load(file, map_location=self.device, weights_only=True)
+        # Loading moves each part to where it belongs; the best weights stay off the GPU.
+        state = torch.load(file, map_location="cpu", weights_only=True)
         self.plain.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

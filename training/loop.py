@@ -49,6 +49,8 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Trained:
+    """`weights` are empty when training diverged before there was a best epoch."""
+
     weights: State
     history: tuple[dict[str, Any], ...]
 
@@ -85,6 +87,8 @@ def train_worker(config: dict[str, Assignment]) -> Trained:
         ]
         figures = validate(learner.classifier, held, learner.device) if held else {}
         figures = broadcast_from_rank_zero(figures)
+        if not np.isfinite(figures["validation_loss"]):
+            break  # weights that are no numbers stay so; the best epoch until now counts
         figures |= {"epoch": number, "of": spec.epochs, "train_loss": float(np.mean(losses))}
         figures |= {"seconds": round(time.monotonic() - started, 2)}
         _finish_epoch(learner, figures, rank, assignment.on_epoch)

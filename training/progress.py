@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from data.events import Event
@@ -80,8 +80,9 @@ class Progress:
 class EpochReporter:
     """Writes epochs from wherever the worker runs: it travels, an open store cannot."""
 
-    database_url: str
-    storage_uri: str
+    # May carry passwords, and Ray Train writes down what it was given.
+    database_url: str = field(repr=False)
+    storage_uri: str = field(repr=False)
     run_id: str
     domain: str
     who: str
