@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-PREFIX = "telltale."
-LISTED = 20
+PREFIX, LISTED = "telltale.", 20
 
 
 @dataclass(frozen=True)

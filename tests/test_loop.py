@@ -132,7 +132,7 @@ def best_answer(counts: list[int], label: int) -> torch.Tensor:
     descent = torch.optim.Adam([logits], lr=0.1)
     for _ in range(500):
         descent.zero_grad()
-        label_loss(logits, torch.eye(len(counts))[[label]], weights, 0.1).backward()
+        label_loss(logits, torch.eye(len(counts))[[label]], weights, 0.1).backward()  # type: ignore[no-untyped-call]
         descent.step()
     return torch.softmax(logits.detach(), dim=1)[0]
 

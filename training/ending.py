@@ -55,6 +55,7 @@ def _note_stop(_signal: int, _frame: FrameType | None) -> None:
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
     STOPPED.set()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not stop the tidying up
     raise SystemExit(1)
 
 

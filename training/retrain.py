@@ -139,7 +139,8 @@ def result(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments, __doc__)
-    note_stops()
+    if not options.dry_run:
+        note_stops()
     os.nice(max(0, NICE - os.nice(0)))
     try:
         domain, home = chosen(options), home_from_env()
