@@ -90,7 +90,17 @@ async def _reply(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
         for name, _, value in (line.partition(":") for line in lines[1:] if line)
     }
     status = int(lines[0].split(" ")[1])
-    if "content-length" not in headers:
-        raise ValueError("the reply has no Content-Length")
-    body = await reader.readexactly(int(headers["content-length"]))
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        body = await _chunks(reader)
+    else:
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
     return status, body, headers.get("connection", "").lower() != "close"
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while True:
+        size = int(await reader.readuntil(b"\r\n"), 16)
+        body += (await reader.readexactly(size + 2))[:-2]
+        if size == 0:
+            return body
