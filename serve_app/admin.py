@@ -10,12 +10,13 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from data.errors import UnknownName
+from serve_app.answers import Move, Run, Runs, Versions
 from serve_app.replies import answer, caller_of, service_of
 from serve_app.schemas import Problem, RetrainOrder, run_facts
 
 if TYPE_CHECKING:
     from data.events import Event
-    from data.runs import Run
+    from data.runs import Run as Kept
     from serve_app.service import DomainService
 
 POLL_S = 0.3
@@ -27,7 +28,7 @@ router = APIRouter(
 )
 
 
-@router.post("/retrain", status_code=202)
+@router.post("/retrain", status_code=202, responses={202: {"model": Run}})
 async def retrain(request: Request, order: RetrainOrder) -> Response:
     """Starts a retrain as a Ray job: `teach` refits the head in seconds, `full` trains anew."""
     service, caller = service_of(request), caller_of(request, "admin")
@@ -37,7 +38,7 @@ async def retrain(request: Request, order: RetrainOrder) -> Response:
     return answer(run, 202)
 
 
-@router.get("/retrain")
+@router.get("/retrain", responses={200: {"model": Runs}})
 async def runs(request: Request, limit: int = Query(50, ge=1, le=500)) -> Response:
     service = service_of(request)
     caller_of(request, "admin")
@@ -47,7 +48,7 @@ async def runs(request: Request, limit: int = Query(50, ge=1, le=500)) -> Respon
     return answer({"runs": [run_facts(run) for run in found]})
 
 
-@router.get("/retrain/{run_id}")
+@router.get("/retrain/{run_id}", responses={200: {"model": Run}})
 async def run(request: Request, run_id: str) -> Response:
     service = service_of(request)
     caller_of(request, "admin")
@@ -96,7 +97,7 @@ async def cancel(request: Request, run_id: str) -> Response:
     return answer(await service.ask_curator("cancel_run", run_id, caller.name))
 
 
-@router.get("/models")
+@router.get("/models", responses={200: {"model": Versions}})
 async def models(request: Request) -> Response:
     """Every version with its figures, its gate's verdict and the aliases it holds."""
     service = service_of(request)
@@ -105,21 +106,21 @@ async def models(request: Request) -> Response:
     return answer({"domain": service.domain.name, "versions": versions})
 
 
-@router.post("/models/rollback")
+@router.post("/models/rollback", responses={200: {"model": Move}})
 async def rollback(request: Request) -> Response:
     """Back to the version that served before; answers when every replica serves it."""
     service, caller = service_of(request), caller_of(request, "admin")
     return answer(await service.ask_curator("rollback", service.domain.name, caller.name))
 
 
-@router.post("/models/{version}/promote")
+@router.post("/models/{version}/promote", responses={200: {"model": Move}})
 async def promote(request: Request, version: str) -> Response:
     """Makes a version the champion; answers when every replica serves it."""
     service, caller = service_of(request), caller_of(request, "admin")
     return answer(await service.ask_curator("promote", service.domain.name, version, caller.name))
 
 
-def _run(service: "DomainService", run_id: str) -> "Run":
+def _run(service: "DomainService", run_id: str) -> "Kept":
     found = service.store.runs.get(run_id)
     if found.domain != service.domain.name:
         raise UnknownName(f"run {run_id} is one of {found.domain}, not of {service.domain.name}")

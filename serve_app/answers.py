@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Mode = Literal["teach", "full"]
+from data.domain import Mode
+
 State = Literal["accepted", "quarantined", "rejected"]
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from data.domain import load_domains
 from serve_app import admin, clips, errors, metrics, predict
+from serve_app.answers import Domains, Status
 from serve_app.auth import Caller, Keyring
 from serve_app.door import Door
 from serve_app.replies import answer, caller_of, request_id, service_of
@@ -78,7 +79,7 @@ async def _readiness(service: "DomainService", name: str) -> str:
     return "warm" if found["version"] is not None else "no model yet"
 
 
-@public.get("/status", tags=["service"])
+@public.get("/status", tags=["service"], responses={200: {"model": Status}})
 async def status(request: Request) -> Response:
     """Champions, replicas and whether they agree, uploads since the last retrain, jobs."""
     service, caller = service_of(request), caller_of(request)
@@ -109,7 +110,7 @@ def _open_to(caller: Caller, found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@public.get("/domains", tags=["service"])
+@public.get("/domains", tags=["service"], responses={200: {"model": Domains}})
 async def domains(request: Request) -> Response:
     names = service_of(request).settings.domains
     found = await asyncio.to_thread(load_domains, names=names)

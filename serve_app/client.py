@@ -16,11 +16,11 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from data.domain import Mode
 from serve_app.answers import (
     DomainInfo,
     Domains,
     LifeLine,
-    Mode,
     ModelVersion,
     Move,
     Prediction,

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from data.errors import ClipError, Conflict, InvalidParameter, UnknownName
 from data.prepare import prepare
+from serve_app.answers import LifeLine, Receipt
 from serve_app.limits import MAX_FORM_BYTES, Part, file_part, is_form, read_form
 from serve_app.replies import answer, caller_of, service_of
 from serve_app.schemas import Problem, Review, receipt
@@ -32,7 +33,7 @@ router = APIRouter(
 )
 
 
-@router.post("/feedback", status_code=201)
+@router.post("/feedback", status_code=201, responses={201: {"model": Receipt}})
 @router.post("/save-for-retrain", status_code=201, include_in_schema=False)
 async def correct(request: Request) -> Response:
     """A clip (`file`) and its right `label`: kept, and learnt from at the next retrain. A
@@ -139,7 +140,7 @@ async def corrections(
     return answer({"feedback": [receipt(row) for row in found]})
 
 
-@router.get("/feedback/{receipt_id}")
+@router.get("/feedback/{receipt_id}", responses={200: {"model": LifeLine}})
 async def life_line(request: Request, receipt_id: str) -> Response:
     """What became of a correction: its state, the version that learnt it, before and after."""
     service = service_of(request)

@@ -14,9 +14,10 @@ from starlette.responses import Response
 
 from data.errors import InvalidParameter, TelltaleError
 from serve_app import errors
+from serve_app.answers import Prediction
 from serve_app.limits import MAX_FORM_BYTES, read_clip
 from serve_app.replies import answer, caller_of, request_id, service_of
-from serve_app.schemas import Prediction, Problem, prediction
+from serve_app.schemas import Problem, prediction
 
 if TYPE_CHECKING:
     from serve_app.service import DomainService

@@ -1,4 +1,7 @@
-"""Bodies that go over HTTP: the models the API page documents, and how they are filled."""
+"""Bodies that go over HTTP: what a caller may send, and how the answers are filled.
+
+The answers' own models, which the API page documents and the client reads, are in `answers.py`.
+"""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,41 +24,6 @@ class Problem(BaseModel):
     status: int
     detail: str
     request_id: str
-
-
-class ModelName(BaseModel):
-    version: str
-    digest: str
-
-
-class ClipFacts(BaseModel):
-    duration_s: float
-    sample_rate_hz: int
-    container: str
-    windows: int
-
-
-class Evidence(BaseModel):
-    """`scores[frame][label]`: how much each stretch of the clip speaks for each label."""
-
-    labels: list[str]
-    start_s: list[float]
-    step_s: float
-    scores: list[list[float]]
-
-
-class Prediction(BaseModel):
-    request_id: str
-    domain: str
-    label: str
-    confidence: float
-    unknown: bool
-    probabilities: dict[str, float]
-    model: ModelName
-    clip: ClipFacts
-    evidence: Evidence | None
-    timings_ms: dict[str, float]
-    disclaimer: str
 
 
 class RetrainOrder(BaseModel):

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from data.domain import Mode
 from data.errors import TelltaleError
-from serve_app.answers import Mode
 from serve_app.client import ENDED, Client
 from serve_app.ui.markup import note
 from serve_app.ui.run_view import progress
