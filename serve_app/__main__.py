@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from data.domain import load_domains
 from data.errors import NotReady, TelltaleError
 from data.home import Home
+from models.bundle import PRETRAINED, cached
 from serve_app.launch import SERVE_YAML, running
-from serve_app.pointer import PRETRAINED, SHIPPED, read_pointer
+from serve_app.pointer import SHIPPED, read_pointer
 from serve_app.settings import settings_from_env
 
 if TYPE_CHECKING:
@@ -88,7 +89,6 @@ def predict(clips: list[Path], name: str) -> int:
 
 def current_version(home: Home, name: str) -> "Served":
     """What the service of this home serves, else what is shipped."""
-    from models.bundle import cached
     from serve_app.champion import load_served
 
     load_domains(names=(name,))

@@ -17,11 +17,11 @@ from ray import serve
 from data.domain import Domain, Mode, load_domains
 from data.errors import TelltaleError
 from data.store import Store
-from models.bundle import load_bundle
+from models.bundle import PRETRAINED, load_bundle
 from models.registry import Registry
 from serve_app.errors import in_words
 from serve_app.jobs import Jobs
-from serve_app.pointer import PRETRAINED, Pointer
+from serve_app.pointer import Pointer
 from serve_app.runs import Runs
 from serve_app.schemas import run_facts, version_facts
 from serve_app.settings import Settings, settings_from_env

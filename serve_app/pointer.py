@@ -7,7 +7,6 @@ from pathlib import Path
 
 from data.home import Home
 
-PRETRAINED = Path(__file__).resolve().parent.parent / "models" / "pretrained"
 SHIPPED = "shipped"
 
 
