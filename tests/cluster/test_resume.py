@@ -1,4 +1,4 @@
-"""A full retrain survives the death of its worker and of its driver.
+"""A full retrain survives the death of its worker and of its driver, alone or with two workers.
 
 The command is run as a person runs it, with a Ray of its own, on a toy data set.
 """
@@ -17,6 +17,9 @@ from toy_dataset import toy_dataset
 from data.domain import load_domains
 from data.home import home_from_env
 from data.store import Store
+from models.bundle import load_bundle
+from models.registry import Registry
+from models.runtime import OnnxModel
 
 EPOCHS = 12
 PATIENCE_S = 300
@@ -39,10 +42,12 @@ def store(environment: dict[str, str]) -> Iterator[Store]:
     opened.close()
 
 
-def start(environment: dict[str, str], store: Store, run_id: str) -> "subprocess.Popen[str]":
+def start(
+    environment: dict[str, str], store: Store, run_id: str, *more: str
+) -> "subprocess.Popen[str]":
     if run_id not in {run.id for run in store.runs.find()}:
         store.runs.start(run_id, domain="keywords", mode="full", reason="test", who="anna")
-    command = ["training.retrain", "keywords", "--epochs", str(EPOCHS), "--run", run_id]
+    command = ["training.retrain", "keywords", "--epochs", str(EPOCHS), "--run", run_id, *more]
     return subprocess.Popen(
         [sys.executable, "-m", *command],
         env=environment,
@@ -99,6 +104,8 @@ def test_a_killed_driver_goes_on_when_the_run_is_started_again(
     wait_for_epoch(store, "driver-dies", 3, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    assert process.stdout is not None
+    process.stdout.close()  # not read to its end: Ray's own processes may still hold it
     assert store.runs.get("driver-dies").state == "running"
     again = start(environment, store, "driver-dies")
     output, _ = again.communicate(timeout=PATIENCE_S)
@@ -121,3 +128,16 @@ def test_a_stopped_run_is_cancelled_and_says_so(environment: dict[str, str], sto
     assert process.returncode == 1, output
     assert output.strip().endswith("The run was cancelled; the champion stays.")
     assert store.runs.get("stopped").state == "cancelled"
+    assert not list(home_from_env(environment).runs.glob("stopped-*"))
+
+
+def test_two_workers_train_one_network(environment: dict[str, str], store: Store) -> None:
+    process = start(environment, store, "two", "--workers", "2", "--epochs", "2", "--no-promote")
+    output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, output
+    assert epochs(store, "two") == [1, 2]
+    home = home_from_env(environment)
+    registry = Registry(home.tracking_uri, home.artifact_root)
+    bundle = load_bundle(registry.fetch(registry.versions("keywords")[0], home.bundles))
+    assert bundle.card.training.workers == 2
+    OnnxModel(bundle).self_test()
