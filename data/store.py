@@ -29,8 +29,12 @@ class Store:
     def open(cls, database_url: str, storage_uri: str) -> "Store":
         """Makes or updates the tables first; raises NotReady if the database is away."""
         database = Database(database_url)
-        database.migrate()
-        return cls(database, open_blobs(storage_uri))
+        try:
+            database.migrate()
+            return cls(database, open_blobs(storage_uri))
+        except BaseException:
+            database.close()
+            raise
 
     def close(self) -> None:
         self._database.close()
