@@ -48,7 +48,9 @@ def main() -> int:
 
 def serve_until_stopped(config: Path) -> int:
     settings = settings_from_env()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Both by hand: what a script starts in the background inherits SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with running(settings, lambda text: print(f"  {text}", flush=True), config):
             print(
