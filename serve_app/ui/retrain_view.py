@@ -35,9 +35,10 @@ def _outcome(run: Run) -> str:
         return "–"
     if run.state != "succeeded":
         return text(run.result.message or "–")
+    if run.result.version is None:
+        return text(run.result.message or "nothing to learn")
     verdict = "promoted" if run.result.promoted else "refused"
-    number = f"version {text(run.result.version)} " if run.result.version else ""
-    return f"{number}{verdict}"
+    return f"version {text(run.result.version)} {verdict}"
 
 
 def versions(found: Sequence[ModelVersion]) -> str:

@@ -111,6 +111,8 @@ def outcome(state: str, result: RunResult) -> str:
     if state != "succeeded":
         tone: Tone = "warn" if state == "cancelled" else "bad"
         return note(f"{result.message or f'The run {state}'}. The champion stays.", tone)
+    if not result.promoted and result.version is None:
+        return note(result.message or "There was nothing to learn. The champion stays.", "warn")
     tone = "good" if result.promoted else "warn"
     number = f"version {result.version}" if result.version else "the challenger"
     title = f"Promoted: {number} serves." if result.promoted else f"Refused: {number} stays out."
