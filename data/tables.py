@@ -27,8 +27,6 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from data.domain import Mode as Mode
-
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 

@@ -7,11 +7,11 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from data.domain import Domain
+from data.domain import Domain, Mode
 from data.errors import Conflict
 from data.runs import Run
 from data.store import Store
-from data.tables import Mode, RunState
+from data.tables import RunState
 from serve_app.jobs import ATTEMPTS, Jobs, new_run_id
 from serve_app.schemas import run_facts
 from serve_app.triggers import due
