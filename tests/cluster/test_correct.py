@@ -87,6 +87,7 @@ def test_a_correction_is_learnt_and_served_by_every_replica(admin: httpx.Client)
 
 
 def test_progress_is_told_live_and_ends_with_the_run(admin: httpx.Client) -> None:
+    correct(admin, tone(hz=840, seed=41), "two")
     run = admin.post("/keywords/retrain", json={"mode": "teach"}).json()
     kinds = []
     with admin.stream("GET", f"/keywords/retrain/{run['id']}/events", timeout=PATIENCE_S) as events:
@@ -99,6 +100,17 @@ def test_progress_is_told_live_and_ends_with_the_run(admin: httpx.Client) -> Non
     assert kinds[0] in {"queued", "started"}
     assert "verdict" in kinds
     assert kinds[-1] == "finished"
+
+
+def test_a_retrain_with_nothing_new_says_so_and_makes_no_version(admin: httpx.Client) -> None:
+    before = admin.get("/faults/models").json()["versions"]
+    run = admin.post("/faults/retrain", json={"mode": "teach"}).json()
+    with admin.stream("GET", f"/faults/retrain/{run['id']}/events", timeout=PATIENCE_S) as events:
+        for _ in events.iter_lines():
+            pass
+    result = admin.get(f"/faults/retrain/{run['id']}").json()["result"]
+    assert result["reasons"] == ["there is nothing new to learn"]
+    assert admin.get("/faults/models").json()["versions"] == before
 
 
 def test_only_one_retrain_of_a_domain_runs_and_it_can_be_cancelled(admin: httpx.Client) -> None:
