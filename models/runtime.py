@@ -35,6 +35,15 @@ class Scores:
     embedding: Floats  # [D]
     evidence: Floats  # [T, C]
 
+    @property
+    def best(self) -> int:
+        """The index of the label that is answered."""
+        return int(self.probabilities.argmax())
+
+    @property
+    def confidence(self) -> float:
+        return float(self.probabilities[self.best])
+
 
 class Model(ABC):
     def __init__(self, bundle: Bundle) -> None:

@@ -82,9 +82,8 @@ def predict(clips: list[Path], name: str) -> int:
             print(f"{'-':20} {'':6} {path}: {error}", file=sys.stderr)
             failed += 1
             continue
-        probabilities = served.model.predict([prepared.features])[0].probabilities
-        best = int(probabilities.argmax())
-        print(f"{served.bundle.labels[best]:20} {probabilities[best]:6.1%} {path}")
+        scores = served.model.predict([prepared.features])[0]
+        print(f"{served.bundle.labels[scores.best]:20} {scores.confidence:6.1%} {path}")
     print(f"{served.domain.title}, version {served.version}", file=sys.stderr)
     return 1 if failed else 0
 

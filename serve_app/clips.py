@@ -78,12 +78,11 @@ def _keep_correction(
             service.store.clips.relabel(new.domain, _sha256(raw), label, who=caller.name)
         else:
             state, reason = "quarantined", str(conflict)
-    best = int(found.scores.probabilities.argmax())
     kept = service.store.feedback.add(
         domain=new.domain,
         clip_sha256=_sha256(raw),
-        predicted=found.served.bundle.labels[best],
-        confidence=float(found.scores.probabilities[best]),
+        predicted=found.served.bundle.labels[found.scores.best],
+        confidence=found.scores.confidence,
         corrected=label,
         version=found.served.version,
         state=state,

@@ -54,9 +54,8 @@ class Metrics:
         )
 
     def predicted(self, served: "Served", scores: Scores, seconds: float) -> None:
-        best = int(scores.probabilities.argmax())
-        label = served.bundle.labels[best]
-        confidence = float(scores.probabilities[best])
+        label = served.bundle.labels[scores.best]
+        confidence = scores.confidence
         self._answered[label, served.version] += 1
         self._confidence.observe(confidence, tags={"domain": self._domain})
         if confidence < served.bundle.card.unknown_threshold:

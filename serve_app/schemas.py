@@ -44,14 +44,13 @@ def prediction(
 ) -> dict[str, Any]:
     served, scores, prepared = answer.served, answer.scores, answer.prepared
     labels = served.bundle.labels
-    order = np.argsort(-scores.probabilities)
-    best = int(order[0])
-    confidence = float(scores.probabilities[best])
+    order = np.argsort(-scores.probabilities, kind="stable")  # of equals, the one answered first
+    confidence = scores.confidence
     total = answer.prepare_ms + answer.queue_ms + answer.network_ms
     return {
         "request_id": request_id,
         "domain": served.domain.name,
-        "label": labels[best],
+        "label": labels[scores.best],
         "confidence": round(confidence, 6),
         "unknown": confidence < served.bundle.card.unknown_threshold,
         "probabilities": {
