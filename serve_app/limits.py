@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ENVELOPE_BYTES = 64 * 1024
 MAX_FORM_BYTES = 512 * 1024**2  # of a form with many files, which is spooled to disk
-RAW_TYPES = ("audio/", "image/", "video/", "application/octet-stream")
+RAW_KINDS = {"audio", "image", "video", ""}
 MAX_PARTS = 20  # of a form with one clip
 IN_PLACE_BYTES = 1024**2  # parsed on the event loop; a longer form in a thread
 
@@ -58,12 +58,8 @@ async def read_clip(request: Request, max_bytes: int) -> bytes:
     content_type = request.headers.get("content-type", "")
     if is_form(content_type):
         return file_part(await read_form(request, max_bytes), max_bytes)
-    if content_type.split("/")[0].lower() in {
-        "audio",
-        "image",
-        "video",
-        "",
-    } or content_type.startswith("application/octet-stream"):
+    kind = content_type.lower()
+    if kind.split("/")[0] in RAW_KINDS or kind.startswith("application/octet-stream"):
         return await read_body(request, max_bytes)
     raise UnsupportedClip(
         f"a clip comes as multipart/form-data with a part named 'file', or as a raw body of type "
