@@ -13,6 +13,7 @@
     │   └── UndecodableClip  the right kind of file, but empty, cut off or damaged
     ├── BundleError          a model folder that must not be served
     ├── DeadlineExceeded     the answer would come too late
+    ├── Overloaded           more clips than can be answered in time
     └── NotReady             the part that should answer is not up
 
 Lower layers raise them; `serve_app/errors.py` alone turns them into HTTP statuses.
@@ -70,6 +71,12 @@ class BundleError(TelltaleError):
 
 class DeadlineExceeded(TelltaleError):
     pass
+
+
+class Overloaded(TelltaleError):
+    def __init__(self, words: str, retry_after_s: int = 1) -> None:
+        super().__init__(words)
+        self.retry_after_s = retry_after_s
 
 
 class NotReady(TelltaleError):

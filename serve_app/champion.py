@@ -30,14 +30,13 @@ Fetch = Callable[[str], Awaitable[dict[str, bytes]]]
 
 @dataclass(frozen=True)
 class Served:
-    """One loaded version. `spec` tells whether a prepared clip fits this version's network."""
+    """One loaded version."""
 
     version: str
     digest: str
     domain: Domain
     bundle: Bundle
     model: OnnxModel
-    spec: str
     exam_clips: frozenset[str]
 
 
@@ -120,6 +119,5 @@ def load_served(folder: Path, version: str) -> Served:
     silence = np.zeros((1, domain.features.n_mels, domain.frames), np.float32)
     for size in (1, domain.serving.max_batch_size):
         model.predict([silence] * size)
-    spec = domain.input.model_dump_json() + domain.features.model_dump_json()
     exam_clips = frozenset(bundle.exam().clip_ids)
-    return Served(version, bundle.digest, domain, bundle, model, spec, exam_clips)
+    return Served(version, bundle.digest, domain, bundle, model, exam_clips)

@@ -13,7 +13,7 @@ from data.errors import ClipError, Conflict, InvalidParameter, UnknownName
 from data.prepare import prepare
 from serve_app.answers import LifeLine, Receipt
 from serve_app.limits import MAX_FORM_BYTES, Part, file_part, is_form, read_form
-from serve_app.replies import answer, caller_of, service_of
+from serve_app.replies import answer, caller_of, queue_of, service_of
 from serve_app.schemas import Problem, Review, receipt
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def correct(request: Request) -> Response:
     correction without a contributor's key waits in quarantine until an admin accepts it."""
     service, caller = service_of(request), caller_of(request)
     raw, label = await _clip_and_label(request, service)
-    found = await service.predict(raw)
+    found = await service.predict(raw, queue_of(request))
     kept = await asyncio.to_thread(_keep_correction, service, raw, found, label, caller)
     service.metrics.corrected(kept["state"])
     return answer(kept, 201, {"X-Model-Version": found.served.version})

@@ -25,6 +25,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     errors.UnsupportedClip: (415, "Not a supported clip"),
     errors.UndecodableClip: (422, "Clip cannot be decoded"),
     errors.BundleError: (409, "Model cannot be served"),
+    errors.Overloaded: (429, "Overloaded"),
     errors.NotReady: (503, "Not ready"),
     errors.DeadlineExceeded: (504, "Too late"),
 }
@@ -78,7 +79,7 @@ def response(request: Request, error: Exception) -> Response:
     status, title, detail = explain(error)
     if status >= 500:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _response(request, status, title, detail)
+    return _response(request, status, title, detail, getattr(error, "retry_after_s", 1))
 
 
 def in_words(error: Exception) -> str:
@@ -86,10 +87,12 @@ def in_words(error: Exception) -> str:
     return explain(error)[2] if explain(error)[0] != 500 else f"an error ({type(error).__name__})"
 
 
-def _response(request: Request, status: int, title: str, detail: str) -> Response:
+def _response(
+    request: Request, status: int, title: str, detail: str, retry_after_s: int = 1
+) -> Response:
     headers = {}
     if status in {429, 503}:
-        headers["Retry-After"] = "1"
+        headers["Retry-After"] = str(retry_after_s)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     request_id = request.headers.get("x-request-id", "")

@@ -12,21 +12,22 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from data.errors import InvalidParameter, TelltaleError
+from data.errors import InvalidParameter, Overloaded, TelltaleError
 from serve_app import errors
 from serve_app.answers import Prediction
 from serve_app.limits import MAX_FORM_BYTES, read_clip
-from serve_app.replies import answer, caller_of, request_id, service_of
+from serve_app.replies import answer, queue_of, request_id, service_of
 from serve_app.schemas import Problem, prediction
 
 if TYPE_CHECKING:
-    from serve_app.service import DomainService
+    from serve_app.service import Answer, DomainService
 
 MAX_BATCH_FILES = 200
 AT_ONCE = 8
+PAUSE_S = 0.1
 DEADLINE = "x-deadline-seconds"
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem} for status in (400, 401, 413, 415, 422, 503, 504)
+    status: {"model": Problem} for status in (400, 401, 413, 415, 422, 429, 503, 504)
 }
 CLIP = {"type": "string", "format": "binary"}
 FORM = {"type": "object", "required": ["file"], "properties": {"file": CLIP}}
@@ -65,13 +66,13 @@ router = APIRouter(tags=["predict"])
 )
 async def predict(request: Request) -> Response:
     """One clip in; its class, a calibrated confidence and, if asked, the evidence out."""
-    service = service_of(request)
-    caller_of(request)
+    service, who = service_of(request), queue_of(request)
     top_k, evidence = _options(request.query_params)
     deadline = _deadline(request)
     try:
+        service.admission.check(who)  # before the clip is read: a refusal must be cheap
         raw = await read_clip(request, service.domain.limits.max_bytes)
-        found = await service.predict(raw, deadline)
+        found = await service.predict(raw, who, deadline)
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
         raise
@@ -106,14 +107,14 @@ def _deadline(request: Request) -> float:
 @router.post("/batch-predict", responses=PROBLEMS, max_body_size=MAX_FORM_BYTES)
 async def batch_predict(request: Request) -> Response:
     """Many clips (`files`): a result or an error for each, in order; CSV with Accept: text/csv."""
-    service = service_of(request)
-    caller_of(request)
+    service, who = service_of(request), queue_of(request)
+    service.admission.check(who)
     turns = asyncio.Semaphore(AT_ONCE)
     async with request.form(max_files=MAX_BATCH_FILES) as form:
         files = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
         if not files:
             raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
-        results = await asyncio.gather(*(_one_of_many(service, file, turns) for file in files))
+        results = await asyncio.gather(*(_one_of_many(service, file, who, turns) for file in files))
     if "text/csv" in request.headers.get("accept", ""):
         return Response(_as_csv(results), media_type="text/csv")
     labels = Counter(row["label"] for row in results if "label" in row)
@@ -128,17 +129,26 @@ async def batch_predict(request: Request) -> Response:
 
 
 async def _one_of_many(
-    service: "DomainService", file: UploadFile, turns: asyncio.Semaphore
+    service: "DomainService", file: UploadFile, who: str, turns: asyncio.Semaphore
 ) -> dict[str, Any]:
     """A few at once: two hundred clips together must not lie in memory together."""
     async with turns:
         try:
             raw = await file.read(service.domain.limits.max_bytes + 1)
-            found = await service.predict(raw)
+            found = await _patiently(service, raw, who)
         except TelltaleError as error:
             service.metrics.rejected(type(error).__name__)
             return {"file": file.filename, "error": errors.problem(*errors.explain(error), "")}
     return {"file": file.filename, **prediction(found, "")}
+
+
+async def _patiently(service: "DomainService", raw: bytes, who: str) -> "Answer":
+    """Clips of a form that was let in wait for a place instead of being refused one by one."""
+    while True:
+        try:
+            return await service.predict(raw, who)
+        except Overloaded:
+            await asyncio.sleep(PAUSE_S)
 
 
 def _as_csv(results: list[dict[str, Any]]) -> str:

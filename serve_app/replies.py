@@ -25,6 +25,14 @@ def caller_of(request: Request, role: str = "anonymous") -> Caller:
     return caller
 
 
+def queue_of(request: Request) -> str:
+    """Whose turn a clip takes in the queue: the key's name, or the address of whoever has none."""
+    caller = caller_of(request)
+    if caller.role != "anonymous":
+        return caller.name
+    return request.client.host if request.client else "anonymous"
+
+
 def request_id(request: Request) -> str:
     return request.headers.get("x-request-id", "")
 

@@ -1,15 +1,16 @@
 """`DomainService`, the replica: FastAPI ingress and batched inference in one process.
 
-A clip is decoded and turned into features as it arrives, in a thread, so that a bad clip fails
-alone; the batch takes whatever is waiting and runs it through one version of the network.
+The event loop reads requests and writes answers; one thread beside it turns whatever waits from
+bytes into scores, each batch on one version. A clip that cannot be decoded fails alone.
 """
 
 import asyncio
 import os
+import resource
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import serve
@@ -19,6 +20,8 @@ from data.domain import Domain, load_domains
 from data.errors import DeadlineExceeded, NotReady
 from data.prepare import Prepared, prepare
 from models.runtime import Scores
+from serve_app.admission import Admission
+from serve_app.batcher import Batcher
 from serve_app.champion import Champion, Served
 from serve_app.metrics import Metrics
 from serve_app.pointer import Pointer
@@ -30,27 +33,33 @@ if TYPE_CHECKING:
 
 CURATOR_PATIENCE_S = 0.5  # of a replica that starts; there is a pointer on disk, too
 CURATOR_TIMEOUT_S = 40.0  # a promotion waits until every replica has swapped
+MAX_WAIT_S = 0.5  # in a replica's queue, before a clip is told to come back
 TOO_LATE = "the deadline passed before the clip's turn came"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
-    """A prepared clip on its way to the network; `deadline` on the monotonic clock."""
+    """A clip as it came; `deadline` on the monotonic clock, `queued` on the performance clock."""
 
-    prepared: Prepared
-    served: Served
+    raw: bytes
     queued: float
     deadline: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
+    """`total_ms` runs from the queue to the scores of the whole batch."""
+
     served: Served
     scores: Scores
     prepared: Prepared
-    prepare_ms: float
     queue_ms: float
+    prepare_ms: float
     network_ms: float
+    total_ms: float
+
+
+Outcome = Answer | Exception
 
 
 @serve.ingress()
@@ -64,10 +73,11 @@ class DomainService:
         self.metrics = Metrics(name)
         self.champion = Champion(name, self.settings.home)
         self.curator = serve.get_deployment_handle("Curator", app_name="curator")
-        self._preparing = ThreadPoolExecutor(1, thread_name_prefix="prepare")
-        self._running = ThreadPoolExecutor(1, thread_name_prefix="network")
-        self._forward.set_max_batch_size(self.domain.serving.max_batch_size)
-        self._forward.set_batch_wait_timeout_s(self.domain.serving.batch_wait_s)
+        serving = self.domain.serving
+        self.admission = Admission(MAX_WAIT_S)
+        self._batcher: Batcher[Item, Answer] = Batcher(
+            self.answer_batch, serving.max_batch_size, serving.batch_wait_s
+        )
         self._peers: dict[str, DeploymentHandle] = {}
         await self.champion.start(await self._ask_pointer(), self._fetch)
         self._announce()
@@ -98,34 +108,19 @@ class DomainService:
         except TimeoutError:
             raise NotReady("the curator does not answer; try again in a few seconds") from None
 
-    async def predict(self, raw: bytes, deadline: float = float("inf")) -> Answer:
-        """Raises ClipError for a clip nobody could hear, DeadlineExceeded when it is too late."""
-        started = time.perf_counter()
-        served = self.champion.served
-        loop = asyncio.get_running_loop()
-        prepared = await loop.run_in_executor(
-            self._preparing, prepare_in_time, raw, served.domain, deadline
-        )
-        queued = time.perf_counter()
-        outcome = await self._forward(Item(prepared, served, queued, deadline))
-        if isinstance(outcome, Exception):
-            raise outcome
-        served, scores, begun, ended = outcome
-        self.metrics.predicted(served, scores, ended - started)
-        return Answer(
-            served=served,
-            scores=scores,
-            prepared=prepared,
-            prepare_ms=(queued - started) * 1e3,
-            queue_ms=(begun - queued) * 1e3,
-            network_ms=(ended - begun) * 1e3,
-        )
+    async def predict(self, raw: bytes, caller: str = "", deadline: float = float("inf")) -> Answer:
+        """Raises ClipError for a clip nobody could hear, Overloaded when too many wait already,
+        DeadlineExceeded when it is too late."""
+        with self.admission.place(caller):
+            found = await self._batcher.ask(caller, Item(raw, time.perf_counter(), deadline))
+        self.admission.measured(self._batcher.job_s)
+        self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
+        return found
 
-    @serve.batch(max_batch_size=8, batch_wait_timeout_s=0)
-    async def _forward(self, items: list[Item]) -> list["Outcome"]:
-        served = self.champion.served
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._running, run_batch, served, items)
+    def answer_batch(self, items: list[Item]) -> list[Outcome]:
+        """Bytes to scores, in the batcher's thread; `served` is read once, so that a batch runs
+        on one version."""
+        return answer_batch(self.champion.served, items)
 
     async def follow(self, pointer: Pointer) -> dict[str, Any]:
         """Called on every replica once a second: the champion, which changes now and then."""
@@ -151,6 +146,19 @@ class DomainService:
             "swaps": champion.swaps,
             "last_swap_s": champion.last_swap_s,
             "uptime_s": round(time.time() - self.started, 1),
+            **self._load(),
+        }
+
+    def _load(self) -> dict[str, Any]:
+        """What this replica is busy with; all but `queued` grows for as long as it lives."""
+        counts, used = self._batcher.counts, resource.getrusage(resource.RUSAGE_SELF)
+        return {
+            "queued": self._batcher.waiting,
+            "answered": counts.answered,
+            "batches": counts.batches,
+            "busy_s": round(counts.busy_s, 3),
+            "cpu_s": round(used.ru_utime + used.ru_stime, 2),
+            "rss_mb": resident_mb(),
         }
 
     def _announce(self) -> None:
@@ -170,32 +178,42 @@ class DomainService:
         return files
 
 
-Outcome = tuple[Served, Scores, float, float] | Exception
-
-
-def prepare_in_time(raw: bytes, domain: Domain, deadline: float) -> Prepared:
-    """Raises DeadlineExceeded for a clip whose turn comes too late, before any work on it."""
-    if deadline < time.monotonic():
-        raise DeadlineExceeded(TOO_LATE)
-    return prepare(raw, domain)
-
-
-def run_batch(served: Served, items: list[Item]) -> list[Outcome]:
-    """One pass on one version. A clip prepared for a version with other features (it arrived
-    just before a swap) is answered by the version it was prepared for."""
+def answer_batch(served: Served, items: list[Item]) -> list[Outcome]:
+    """An answer for each clip, or what is wrong with it. One pass of the network for all."""
     begun = time.perf_counter()
-    outcomes: list[Outcome | None] = [None] * len(items)
-    together: list[int] = []
-    for i, item in enumerate(items):
-        if item.deadline < time.monotonic():
-            outcomes[i] = DeadlineExceeded(TOO_LATE)
-        elif item.served.spec == served.spec:
-            together.append(i)
-        else:
-            scores = item.served.model.predict([item.prepared.features])[0]
-            outcomes[i] = (item.served, scores, begun, time.perf_counter())
-    batch = served.model.predict([items[i].prepared.features for i in together]) if together else []
+    heard = [attempt(item, served.domain) for item in items]
+    network = time.perf_counter()
+    features = [found.features for found, _ in heard if isinstance(found, Prepared)]
+    scores = iter(served.model.predict(features) if features else ())
     ended = time.perf_counter()
-    for i, scores in zip(together, batch, strict=True):
-        outcomes[i] = (served, scores, begun, ended)
-    return [outcome for outcome in outcomes if outcome is not None]
+    return [
+        found
+        if isinstance(found, Exception)
+        else Answer(
+            served=served,
+            scores=next(scores),
+            prepared=found,
+            queue_ms=(begun - item.queued) * 1e3,
+            prepare_ms=seconds * 1e3,
+            network_ms=(ended - network) * 1e3,
+            total_ms=(ended - item.queued) * 1e3,
+        )
+        for item, (found, seconds) in zip(items, heard, strict=True)
+    ]
+
+
+def attempt(item: Item, domain: Domain) -> tuple[Prepared | Exception, float]:
+    """The clip's features, or why there are none, and the seconds it took. A clip whose turn
+    comes after its deadline is not worked on."""
+    started = time.perf_counter()
+    if item.deadline < time.monotonic():
+        return DeadlineExceeded(TOO_LATE), 0.0
+    try:
+        return prepare(item.raw, domain), time.perf_counter() - started
+    except Exception as error:
+        return error, time.perf_counter() - started
+
+
+def resident_mb() -> int:
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * resource.getpagesize() // 1024**2

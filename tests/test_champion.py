@@ -8,14 +8,13 @@ from sounds import tone
 from tiny import tiny_bundle
 
 from data.domain import load_domains
-from data.errors import NotReady
+from data.errors import DeadlineExceeded, NotReady, UnsupportedClip
 from data.home import Home, home_from_env
-from data.prepare import prepare
 from models.bundle import file_bytes, keep
 from serve_app import champion as module
 from serve_app.champion import Champion, load_served
 from serve_app.pointer import Pointer, write_pointer
-from serve_app.service import Item, run_batch
+from serve_app.service import Answer, Item, answer_batch
 
 KEYWORDS = load_domains(names=("keywords",))["keywords"]
 
@@ -108,23 +107,18 @@ def test_what_went_wrong_is_told_without_paths_or_traces(home: Home) -> None:
     assert "secret" not in champion.load_error
 
 
-def test_a_clip_prepared_for_other_features_is_answered_by_the_version_it_was_prepared_for(
-    tmp_path: Path,
-) -> None:
-    features = KEYWORDS.features.model_copy(update={"n_mels": 32})
-    other = KEYWORDS.model_copy(update={"features": features})
-    old = load_served(tiny_bundle(tmp_path / "old", KEYWORDS).path, "1")
-    new = load_served(tiny_bundle(tmp_path / "new", other).path, "2")
-    clip = tone(seconds=1, rate_hz=8000)
-    items = [Item(prepare(clip, s.domain), s, 0.0, float("inf")) for s in (old, new, old)]
-    outcomes = run_batch(new, items)
-    versions = [o[0].version for o in outcomes if not isinstance(o, Exception)]
-    assert versions == ["1", "2", "1"]
+def clip(deadline: float = float("inf"), raw: bytes = b"") -> Item:
+    return Item(raw or tone(seconds=1, rate_hz=8000), 0.0, deadline)
+
+
+def test_a_batch_is_answered_by_one_version_each_clip_for_itself(tmp_path: Path) -> None:
+    served = load_served(tiny_bundle(tmp_path / "b", KEYWORDS).path, "1")
+    outcomes = answer_batch(served, [clip(), clip(raw=b"no sound"), clip()])
+    assert [type(outcome) for outcome in outcomes] == [Answer, UnsupportedClip, Answer]
+    assert {o.served.version for o in outcomes if isinstance(o, Answer)} == {"1"}
 
 
 def test_a_clip_whose_deadline_has_passed_is_not_computed(tmp_path: Path) -> None:
     served = load_served(tiny_bundle(tmp_path / "b", KEYWORDS).path, "1")
-    prepared = prepare(tone(seconds=1, rate_hz=8000), served.domain)
-    late, early = (Item(prepared, served, 0.0, deadline) for deadline in (0.0, float("inf")))
-    outcomes = run_batch(served, [late, early])
-    assert [isinstance(outcome, Exception) for outcome in outcomes] == [True, False]
+    outcomes = answer_batch(served, [clip(deadline=0.0), clip()])
+    assert [type(outcome) for outcome in outcomes] == [DeadlineExceeded, Answer]

@@ -1,0 +1,62 @@
+"""Who is let in when a replica is busy, and what the others are told."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from data.errors import Overloaded
+from serve_app.admission import FEWEST, Admission
+
+
+def busy(clip_s: float, max_wait_s: float = 1.0) -> Admission:
+    admission = Admission(max_wait_s)
+    for _ in range(500):
+        admission.measured(clip_s)
+    return admission
+
+
+def fill(admission: Admission, callers: list[str], stack: ExitStack) -> list[str]:
+    """Lets callers in one after the other; who was refused."""
+    refused = []
+    for caller in callers:
+        try:
+            stack.enter_context(admission.place(caller))
+        except Overloaded:
+            refused.append(caller)
+    return refused
+
+
+@pytest.mark.parametrize(("clip_s", "places"), [(0.01, 100), (0.002, 500), (10.0, FEWEST)])
+def test_the_queue_is_as_long_as_its_clips_are_short(clip_s: float, places: int) -> None:
+    assert busy(clip_s).places == pytest.approx(places, abs=1)
+
+
+def test_a_full_queue_says_when_to_come_back() -> None:
+    admission = busy(clip_s=0.1)
+    with ExitStack() as stack:
+        fill(admission, [f"caller {i}" for i in range(20)], stack)
+        with pytest.raises(Overloaded, match="try again in 1 s") as refusal:
+            admission.check("late")
+    assert refusal.value.retry_after_s == 1
+
+
+def test_a_place_is_free_again_afterwards_also_when_the_clip_failed() -> None:
+    admission = busy(clip_s=0.1)
+    for _ in range(100):
+        with pytest.raises(ValueError, match="bad clip"), admission.place("a"):
+            raise ValueError("bad clip")
+    admission.check("a")
+
+
+def test_one_who_floods_does_not_lock_the_others_out() -> None:
+    admission = busy(clip_s=0.01)
+    with ExitStack() as stack:
+        assert "greedy" in fill(admission, ["greedy"] * 200, stack)
+        assert fill(admission, ["modest"] * 10, stack) == []
+
+
+def test_many_callers_with_little_each_fill_the_whole_queue() -> None:
+    admission = busy(clip_s=0.01)
+    with ExitStack() as stack:
+        refused = fill(admission, [f"caller {i}" for i in range(150)], stack)
+    assert len(refused) == pytest.approx(50, abs=1)
