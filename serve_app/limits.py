@@ -1,10 +1,12 @@
 """Reads a request's body within its limits, and finds the clip in it.
 
 A multipart body is parsed in place: the file is one slice of the bytes that arrived, where
-form parsing through a spooled temporary file would copy it three times.
+form parsing through a spooled temporary file would copy it three times. A form with nothing but
+the file, as curl and nearly every client send it, takes two searches and that slice.
 """
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,13 @@ MAX_FORM_BYTES = 512 * 1024**2  # of a form with many files, which is spooled to
 RAW_KINDS = {"audio", "image", "video", ""}
 MAX_PARTS = 20  # of a form with one clip
 IN_PLACE_BYTES = 1024**2  # parsed on the event loop; a longer form in a thread
+PLAIN_BOUNDARY = re.compile(r'boundary="?([0-9A-Za-z_.-]{1,70})"?\s*$')
+FILE_PART = re.compile(
+    rb'Content-Disposition: form-data; name="file"(?:; filename="[^"\r\n]*")?\r\n'
+    rb"(?:Content-Type: [^\r\n]*\r\n)?\r\n",
+    re.IGNORECASE,
+)
+ENDINGS = (b"--\r\n", b"--")
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,11 @@ async def read_clip(request: Request, max_bytes: int) -> bytes:
     """The clip of a multipart form (`file`), or the raw body of an audio/* or image/* request."""
     content_type = request.headers.get("content-type", "")
     if is_form(content_type):
-        return file_part(await read_form(request, max_bytes), max_bytes)
+        body = await read_body(request, max_bytes + ENVELOPE_BYTES)
+        clip = lone_file(content_type, body)
+        if clip is None:
+            return file_part(await _parts(content_type, body), max_bytes)
+        return _within(clip, max_bytes)
     kind = content_type.lower()
     if kind.split("/")[0] in RAW_KINDS or kind.startswith("application/octet-stream"):
         return await read_body(request, max_bytes)
@@ -73,19 +86,34 @@ def is_form(content_type: str) -> bool:
 
 async def read_form(request: Request, max_bytes: int) -> list[Part]:
     """The parts of a form with one clip."""
-    content_type = request.headers.get("content-type", "")
     body = await read_body(request, max_bytes + ENVELOPE_BYTES)
+    return await _parts(request.headers.get("content-type", ""), body)
+
+
+async def _parts(content_type: str, body: bytes) -> list[Part]:
     if len(body) <= IN_PLACE_BYTES:
         return parse_multipart(content_type, body)
     return await asyncio.to_thread(parse_multipart, content_type, body)
 
 
+def lone_file(content_type: str, body: bytes) -> bytes | None:
+    """The file of a form that has no other part; None for any form that needs a closer look."""
+    boundary = PLAIN_BOUNDARY.search(content_type)
+    if boundary is None:
+        return None
+    opening = b"--" + boundary[1].encode("latin-1") + b"\r\n"
+    start = body.find(b"\r\n\r\n", len(opening)) + 4
+    if not body.startswith(opening) or start < 4 or not FILE_PART.match(body, len(opening), start):
+        return None
+    end = body.find(b"\r\n" + opening[:-2], start)
+    # Only the end of the form may come behind it: otherwise this part is not alone.
+    return body[start:end] if body[end + len(opening) :] in ENDINGS and end >= 0 else None
+
+
 def file_part(parts: list[Part], max_bytes: int) -> bytes:
     for part in parts:
         if part.name == "file":
-            if len(part.body) > max_bytes:
-                raise ClipTooLarge(_too_large(len(part.body), max_bytes))
-            return part.body
+            return _within(part.body, max_bytes)
     raise InvalidParameter("the form has no part named 'file'; add the clip as -F file=@clip.wav")
 
 
@@ -151,6 +179,12 @@ class _Collector:
                 body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
             )
         )
+
+
+def _within(clip: bytes, max_bytes: int) -> bytes:
+    if len(clip) > max_bytes:
+        raise ClipTooLarge(_too_large(len(clip), max_bytes))
+    return clip
 
 
 def _too_large(size: int, max_bytes: int) -> str:

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
 from serve_app import errors
-from serve_app.limits import parse_multipart, read_clip
+from serve_app.limits import lone_file, parse_multipart, read_clip
 from serve_app.replies import answer
 
 LIMIT = 10_000
@@ -107,6 +107,43 @@ def test_names_of_parts_and_files_survive() -> None:
     parts = parse_multipart(request.headers["content-type"], request.read())
     assert {part.name: part.filename for part in parts} == {"label": None, "file": "Blå fisk.wav"}
     assert [part.text for part in parts if part.name == "label"] == ["fluid"]
+
+
+PART = b'Content-Disposition: form-data; name="file"; filename="a.wav"'
+
+
+@pytest.mark.parametrize(
+    ("form", "clip"),
+    [
+        (b"--b\r\n%s\r\n\r\nclip\r\n--b--\r\n", b"clip"),
+        (b"--b\r\n%s\r\nContent-Type: audio/wav\r\n\r\nclip\r\n--b--", b"clip"),
+        (b"--b\r\n%s\r\n\r\n\r\n--b--\r\n", b""),
+        (b"--b\r\n%s\r\n\r\n--b\r\n\r\n\r\n\r\n--b--\r\n", b"--b\r\n\r\n\r\n"),
+    ],
+)
+def test_a_form_with_nothing_but_the_file_takes_the_short_way(form: bytes, clip: bytes) -> None:
+    body = form % PART
+    assert lone_file("multipart/form-data; boundary=b", body) == clip
+    assert [part.body for part in parse_multipart("multipart/form-data; boundary=b", body)] == [
+        clip
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"--b\r\n%s\r\n\r\nclip\r\n--b\r\n%s\r\n\r\nsecond\r\n--b--\r\n" % (PART, PART),
+        b"--b\r\n%s\r\nContent-Transfer-Encoding: base64\r\n\r\nclip\r\n--b--\r\n" % PART,
+        b'--b\r\nContent-Disposition: form-data; name="files"\r\n\r\nclip\r\n--b--\r\n',
+        b"--b\r\n%s\r\n\r\nclip" % PART,
+        b"--b\r\n%s" % PART,
+        b"--bb\r\n%s\r\n\r\nclip\r\n--bb--\r\n" % PART,
+        b"preamble\r\n--b\r\n%s\r\n\r\nclip\r\n--b--\r\n" % PART,
+        b"",
+    ],
+)
+def test_any_other_form_is_left_to_the_parser(body: bytes) -> None:
+    assert lone_file("multipart/form-data; boundary=b", body) is None
 
 
 def _run(coroutine: object) -> None:
