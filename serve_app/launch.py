@@ -18,6 +18,7 @@ import httpx
 import yaml
 
 from data.errors import Conflict, NotReady
+from serve_app import haproxy
 from serve_app.settings import Settings, kept_secret
 
 SERVE_YAML = Path(__file__).resolve().parent.parent / "deploy" / "serve.yaml"
@@ -28,6 +29,8 @@ RAY_ENVIRONMENT = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+    "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+    **haproxy.ENVIRONMENT,
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.3",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
@@ -60,6 +63,7 @@ def environment(settings: Settings, scratch: str) -> dict[str, str]:
         "TELLTALE_DOMAINS": ",".join(settings.domains),
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{port}",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": f"{scratch}/{haproxy.LAUNCHER}",
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{scratch}/haproxy.cfg",
         "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{scratch}/admin.sock",
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": scratch,
@@ -78,6 +82,7 @@ def running(
     # HAProxy's control socket goes below it, and a socket's path has at most 97 characters.
     with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
         os.environ.update(environment(settings, scratch))
+        haproxy.write_launcher(Path(scratch))
         with _ray(settings, say, config):
             wait_until_ready(settings, say)
             yield

