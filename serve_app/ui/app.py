@@ -16,6 +16,7 @@ from serve_app.client import Client
 DEFAULT_API = "http://127.0.0.1:8000"
 # Larger than any domain's own limit, which the service checks and words; this one is for the disk.
 MAX_UPLOAD = "256mb"
+LOOK_EVERY_S = 0.03
 
 
 class Ui:
@@ -45,12 +46,16 @@ def build_page(api_url: str, examples: Path | None = None) -> FastAPI:
 
     from serve_app.ui import page, theme
 
+    blocks = page.build(Client(api_url), examples)
+    # Gradio looks a thousand times a second whether somebody has pressed a button, which takes
+    # 4 % of a core from the predictions.
+    blocks._queue.sleep_when_free = blocks._queue.progress_update_sleep_when_free = LOOK_EVERY_S
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     # Gradio would fetch any public address for a visitor and serve it from ours.
     app.add_api_route("/gradio_api/file=http{rest:path}", _refuse, methods=["GET", "HEAD"])
     gr.mount_gradio_app(
         app,
-        page.build(Client(api_url), examples),
+        blocks,
         path="/",
         theme=theme.theme(),
         css_paths=[theme.CSS],
