@@ -174,12 +174,19 @@ class ReplicaInfo(Answer):
     pid: int
     swaps: int = 0
     last_swap_s: float | None = None
+    queued: int = 0
+    answered: int = 0
+    batches: int = 0
+    busy_s: float = 0.0
+    cpu_s: float = 0.0
+    rss_mb: int = 0
 
 
 class DomainStatus(Answer):
     title: str
     champion: Champion | None = None
     replicas: tuple[ReplicaInfo, ...] = ()
+    states: dict[str, int] = {}
     agree: bool
     clips: dict[str, int] = {}
     running: tuple[Run, ...] = ()

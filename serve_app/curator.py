@@ -30,6 +30,7 @@ from serve_app.succession import Succession
 log = logging.getLogger("ray.serve")
 
 BEAT_S = 1.0
+STATES_PATIENCE_S = 1.0
 SWEEP_EVERY_S = 3600.0  # for what killed uploads left behind
 SHIPPED_TAGS = {"verdict": "shipped", "reasons": '["shipped with this release"]'}
 
@@ -99,7 +100,18 @@ class Curator:
     async def status(self) -> dict[str, Any]:
         """What is known at once, also while the database or the registry is away."""
         rows = await asyncio.gather(*(self._domain_status(name) for name in self._domains))
+        states = await self._states()
+        for name, row in zip(self._domains, rows, strict=True):
+            row["states"] = states.get(name, {})
         return {"domains": dict(zip(self._domains, rows, strict=True)), "curator_pid": os.getpid()}
+
+    async def _states(self) -> dict[str, dict[str, int]]:
+        """Nothing while Serve's controller is away; the rest of the status is known here."""
+        try:
+            async with asyncio.timeout(STATES_PATIENCE_S):
+                return await asyncio.to_thread(replica_states)
+        except Exception:
+            return {}
 
     async def _domain_status(self, name: str) -> dict[str, Any]:
         succession = self._successions[name]
@@ -154,6 +166,15 @@ class Curator:
             self._errors[name][what] = words
         else:
             self._errors[name].pop(what, None)
+
+
+def replica_states() -> dict[str, dict[str, int]]:
+    """Domain -> how many replicas are starting, running or stopping, in Serve's own words."""
+    return {
+        name: {s.value: n for s, n in app.deployments["DomainService"].replica_states.items()}
+        for name, app in serve.status().applications.items()
+        if "DomainService" in app.deployments
+    }
 
 
 def open_registry(settings: Settings) -> Registry:

@@ -159,6 +159,7 @@ def test_status_names_champions_and_replicas_that_agree(anybody: httpx.Client) -
         domain = status["domains"][name]
         assert domain["agree"]
         assert {row["digest"] for row in domain["replicas"]} == {domain["champion"]["digest"]}
+        assert domain["states"]["RUNNING"] == len(domain["replicas"])
 
 
 def test_predictions_are_counted_for_prometheus_and_as_json(anybody: httpx.Client) -> None:
