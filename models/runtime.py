@@ -61,7 +61,12 @@ class Model(ABC):
     def predict(self, batch: Sequence[Floats]) -> list[Scores]:
         """One pass over all clips, each [windows, mels, frames]; a clip is the mean of its
         windows."""
-        embeddings, frames = self.embed(batch[0] if len(batch) == 1 else np.concatenate(batch))
+        return self.score(
+            batch, *self.embed(batch[0] if len(batch) == 1 else np.concatenate(batch))
+        )
+
+    def score(self, batch: Sequence[Floats], embeddings: Floats, frames: Floats) -> list[Scores]:
+        """What `embed` found in the windows of all clips together, clip by clip."""
         evidence = softmax(self._head.logits(frames) / np.float32(self.card.temperature))
         ends = np.cumsum([len(features) for features in batch])
         return [
