@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from data.domain import Domain, NetworkSpec
 
@@ -61,7 +62,8 @@ class DepthwiseCNN(nn.Module):
             blocks += [DepthwiseBlock(outputs, outputs, (1, 1))]
             inputs = outputs
         self.blocks = nn.Sequential(*blocks)
-        self.project = nn.Linear(inputs * _bands(n_mels, len(spec.channels)), spec.embedding)
+        self.bands = _bands(n_mels, len(spec.channels))
+        self.project = nn.Linear(inputs * self.bands, spec.embedding)
         self.dropout = nn.Dropout(spec.dropout)
         self.attention = nn.Linear(spec.embedding, 1)
 
@@ -69,11 +71,13 @@ class DepthwiseCNN(nn.Module):
         x = self.level(features).unsqueeze(1)
         x = torch.relu(self.stem_norm(self.stem(x)))
         x = self.blocks(x)
-        # Bands side by side and not their mean: high and low are different sounds.
-        x = x.permute(0, 3, 1, 2).flatten(2)
-        frames = torch.relu(self.project(self.dropout(x)))
-        weights = torch.softmax(self.attention(frames), dim=1)
-        return (weights * frames).sum(dim=1), frames
+        # Bands side by side and not their mean: high and low are different sounds. A linear layer
+        # over them is a convolution as high as there are bands, which needs no other layout.
+        weight = self.project.weight.view(self.project.out_features, -1, self.bands, 1)
+        x = torch.relu(functional.conv2d(self.dropout(x), weight, self.project.bias))
+        frames = x.permute(0, 2, 3, 1).squeeze(1)
+        weights = torch.softmax(self.attention(frames).transpose(1, 2), dim=2)
+        return (weights @ frames).squeeze(1), frames
 
 
 def _bands(n_mels: int, halvings: int) -> int:
