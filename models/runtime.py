@@ -8,6 +8,7 @@ after it was made: any number of threads may call it, and a swap is one assignme
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import onnxruntime
@@ -24,16 +25,13 @@ WINDOWS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Scores:
-    """One clip's answer, float32. Evidence is per frame, its windows laid end to end.
-
-    Attention pooling makes a window's logits the weighted mean of its frames' logits, so the
-    frames are read by the same head at the same temperature.
-    """
+    """One clip's answer, float32, and what is needed to say where in the clip it comes from."""
 
     logits: Floats  # [C]
     probabilities: Floats  # [C]
     embedding: Floats  # [D]
-    evidence: Floats  # [T, C]
+    frames: Floats  # [windows, T, D], a part of the batch's array
+    model: "Model"
 
     @property
     def best(self) -> int:
@@ -44,13 +42,26 @@ class Scores:
     def confidence(self) -> float:
         return float(self.probabilities[self.best])
 
+    @property
+    def evidence(self) -> Floats:
+        """Probabilities per frame, [windows * T, C], windows end to end; worked out when asked
+        for, which few do.
+
+        Attention pooling makes a window's logits the weighted mean of its frames' logits, so the
+        frames are read by the same head at the same temperature.
+        """
+        return self.model.probabilities(
+            self.model.head.logits(self.frames.reshape(-1, self.frames.shape[2]))
+        )
+
 
 class Model(ABC):
     def __init__(self, bundle: Bundle) -> None:
         self.card = bundle.card
         self.digest = bundle.digest
         self.labels = bundle.labels
-        self._head = bundle.head()
+        self._temperature = np.float32(bundle.card.temperature)
+        self.head = bundle.head()
         self._probe = bundle.probe()
         self._exam = bundle.exam()
 
@@ -67,12 +78,20 @@ class Model(ABC):
 
     def score(self, batch: Sequence[Floats], embeddings: Floats, frames: Floats) -> list[Scores]:
         """What `embed` found in the windows of all clips together, clip by clip."""
-        evidence = softmax(self._head.logits(frames) / np.float32(self.card.temperature))
-        ends = np.cumsum([len(features) for features in batch])
+        ends = list(accumulate(len(features) for features in batch))
+        parts = [slice(end - len(clip), end) for clip, end in zip(batch, ends, strict=True)]
+        if len(parts) < len(embeddings):
+            embeddings = np.stack([embeddings[part].mean(axis=0) for part in parts])
+        logits = self.head.logits(embeddings)
+        probabilities = self.probabilities(logits)
         return [
-            self._scores(embeddings[end - len(features) : end], evidence[end - len(features) : end])
-            for features, end in zip(batch, ends, strict=True)
+            Scores(logits[i], probabilities[i], embeddings[i], frames[part], self)
+            for i, part in enumerate(parts)
         ]
+
+    def probabilities(self, logits: Floats) -> Floats:
+        """Calibrated, over the last axis."""
+        return softmax(logits / self._temperature)
 
     def self_test(self) -> None:
         """Raises BundleError unless the network and the head do what they did when trained."""
@@ -89,7 +108,7 @@ class Model(ABC):
         self._sit_exam()
 
     def _sit_exam(self) -> None:
-        right = self._head.logits(self._exam.values).argmax(axis=1) == self._exam.labels
+        right = self.head.logits(self._exam.values).argmax(axis=1) == self._exam.labels
         promised = self.card.metrics.exam.accuracy
         # Embeddings are kept in half precision: a clip in a hundred may lie on the fence.
         slack = max(1.0, 0.01 * len(right))
@@ -97,12 +116,6 @@ class Model(ABC):
             raise BundleError(
                 f"the head gets {right.mean():.3f} of the exam right, the card says {promised:.3f}"
             )
-
-    def _scores(self, embeddings: Floats, evidence: Floats) -> Scores:
-        embedding = embeddings.mean(axis=0)
-        logits = self._head.logits(embedding)
-        probabilities = softmax(logits / np.float32(self.card.temperature))
-        return Scores(logits, probabilities, embedding, evidence.reshape(-1, len(self.labels)))
 
 
 class OnnxModel(Model):
