@@ -5,7 +5,7 @@ It costs a tenth of a general client, so that what is measured is the server.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -31,7 +31,9 @@ class Tally:
         return len(self.broken) + len(self.refused)
 
 
-def multipart_request(url: str, clip: bytes, name: str = "clip.wav") -> bytes:
+def multipart_request(
+    url: str, clip: bytes, name: str = "clip.wav", headers: Mapping[str, str] | None = None
+) -> bytes:
     """The bytes of a POST with the clip as form part `file`."""
     boundary = "telltale-loadtest-boundary"
     body = (
@@ -41,11 +43,13 @@ def multipart_request(url: str, clip: bytes, name: str = "clip.wav") -> bytes:
     ).encode()
     body += clip + f"\r\n--{boundary}--\r\n".encode()
     parts = urlsplit(url)
+    extra = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     head = (
         f"POST {parts.path or '/'} HTTP/1.1\r\n"
         f"Host: {parts.netloc}\r\n"
         f"Content-Type: multipart/form-data; boundary={boundary}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        f"{extra}\r\n"
     )
     return head.encode() + body
 

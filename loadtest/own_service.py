@@ -1,0 +1,95 @@
+"""A service of one's own for a measurement: a fixed number of replicas of one domain, a fresh home.
+
+It is started as a person would start it, and stopped by Ctrl-C.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from data.errors import NotReady
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE_S = 240.0
+STOP_S = 60.0
+
+
+@dataclass(frozen=True)
+class OwnService:
+    url: str
+    key: str  # the admin's
+    pid: int
+
+
+@contextmanager
+def own_service(replicas: int, port: int, domain: str = "faults") -> Iterator[OwnService]:
+    """Raises NotReady with the service's own last words when it does not come up."""
+    with tempfile.TemporaryDirectory(prefix="telltale-load-", dir="/tmp") as folder:
+        home = Path(folder) / "home"
+        home.mkdir()
+        config = Path(folder) / "serve.yaml"
+        config.write_text(fixed_replicas(replicas), encoding="utf-8")
+        log = Path(folder) / "console.log"
+        with log.open("w", encoding="utf-8") as console:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "serve_app", "serve", "--config", str(config)],
+                env=_environment(home, port, domain),
+                cwd=ROOT,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        try:
+            _wait_until_up(process, log)
+            key = (home / "admin-key").read_text(encoding="utf-8").strip()
+            yield OwnService(f"http://127.0.0.1:{port}", key, process.pid)
+        finally:
+            _stop(process)
+
+
+def fixed_replicas(replicas: int) -> str:
+    """deploy/serve.yaml with the autoscaler held at one number of replicas."""
+    config = yaml.safe_load((ROOT / "deploy" / "serve.yaml").read_text(encoding="utf-8"))
+    bounds = dict.fromkeys(("min_replicas", "initial_replicas", "max_replicas"), replicas)
+    for application in config["applications"]:
+        for deployment in application.get("deployments", []):
+            if "autoscaling_config" in deployment:
+                deployment["autoscaling_config"] = deployment["autoscaling_config"] | bounds
+    text: str = yaml.safe_dump(config)
+    return text
+
+
+def _environment(home: Path, port: int, domain: str) -> dict[str, str]:
+    return os.environ | {
+        "TELLTALE_HOME": str(home),
+        "TELLTALE_PORT": str(port),
+        "TELLTALE_DOMAINS": domain,
+    }
+
+
+def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if "Telltale is up" in log.read_text(encoding="utf-8"):
+            return
+        time.sleep(0.2)
+    said = log.read_text(encoding="utf-8").strip()[-2000:]
+    raise NotReady(f"the service did not start; its last words:\n{said}")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
