@@ -67,10 +67,10 @@ def role_of(pid: int) -> str:
     return next(role for role, pattern in ROLES if re.search(pattern, command or "?"))
 
 
-def replicas(url: str) -> list[int]:
-    """Process ids of the first domain's replicas; raises ValueError where they run elsewhere."""
+def replicas(url: str) -> tuple[str, list[int]]:
+    """The first domain, its replicas' process ids; raises ValueError where they run elsewhere."""
     with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-        domain = client.get("/model-info").raise_for_status().json()["domain"]
+        domain: str = client.get("/model-info").raise_for_status().json()["domain"]
         rows = client.get("/status").raise_for_status().json()["domains"][domain]["replicas"]
     found = [int(row["pid"]) for row in rows]
     for pid in found:
@@ -79,7 +79,7 @@ def replicas(url: str) -> list[int]:
                 f"the replicas of {url} do not run on this machine; measure where they run, "
                 "or bring their times with --times FILE"
             )
-    return found
+    return domain, found
 
 
 def cores() -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data.domain import load_domains
 from loadtest import service_cpu
 from loadtest.open_loop import Offered, offer
 from loadtest.own_service import own_service
@@ -68,22 +69,21 @@ def main() -> int:
     parser.add_argument("--url", help="a service with one replica; default: start one")
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each run")
-    parser.add_argument("--max-batch", type=int, default=4, help="the domain's max_batch_size")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     if arguments.url:
-        times = measure(arguments.url, arguments.clip, arguments.seconds, arguments.max_batch)
+        times = measure(arguments.url, arguments.clip, arguments.seconds)
     else:
         with own_service(1, arguments.port) as service:
-            times = measure(service.url, arguments.clip, arguments.seconds, arguments.max_batch)
+            times = measure(service.url, arguments.clip, arguments.seconds)
     write(times, arguments.out)
     print(in_words(times))
     return 0
 
 
-def measure(url: str, clip: Path, seconds: float, max_batch: int) -> Times:
+def measure(url: str, clip: Path, seconds: float) -> Times:
     """Raises ValueError where the service is not on this machine or has not one replica."""
-    root, replica = find(url)
+    root, replica, max_batch = find(url)
     offer(url, clip, 2.0, clients=8)  # connections, caches
     before = service_cpu.use(root)
     time.sleep(IDLE_S)
@@ -107,12 +107,13 @@ def measure(url: str, clip: Path, seconds: float, max_batch: int) -> Times:
     return fitted(times, light.offered)
 
 
-def find(url: str) -> tuple[int, int]:
-    """The process that everything descends from, and the one replica."""
-    replicas = service_cpu.replicas(url)
+def find(url: str) -> tuple[int, int, int]:
+    """The process that everything descends from, the one replica, and its largest batch."""
+    domain, replicas = service_cpu.replicas(url)
     if len(replicas) != 1:
         raise ValueError(f"service times are measured on one replica; {url} has {len(replicas)}")
-    return service_cpu.service_root(replicas[0]), replicas[0]
+    root = service_cpu.service_root(replicas[0])
+    return root, replicas[0], load_domains(names=(domain,))[domain].serving.max_batch_size
 
 
 def spend(
