@@ -28,6 +28,7 @@ class OwnService:
     url: str
     key: str  # the admin's
     pid: int
+    home: Path
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def own_service(replicas: int, port: int, domain: str = "faults") -> Iterator[Ow
         try:
             _wait_until_up(process, log)
             key = (home / "admin-key").read_text(encoding="utf-8").strip()
-            yield OwnService(f"http://127.0.0.1:{port}", key, process.pid)
+            yield OwnService(f"http://127.0.0.1:{port}", key, process.pid, home)
         finally:
             _stop(process)
 

@@ -24,7 +24,7 @@ SHARES = (0.3, 0.5, 0.7, 0.85)
 REPLICAS = (1, 2)
 BUSY = 0.1  # of the machine before the start; more, and nothing is published
 STRANGERS = 0.1  # cores, during a point; more, and it is measured again
-TRIES = 3
+TRIES = 2
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -200,7 +200,8 @@ def _plot(path: Path, times: Times, capacities: list[Capacity], points: list[Poi
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")
-    for axes, capacity in zip(figure.subplots(1, len(capacities)), capacities, strict=True):
+    panels = figure.subplots(1, len(capacities), squeeze=False)
+    for axes, capacity in zip(panels[0], capacities, strict=True):
         _draw(axes, times, capacity, [one for one in points if one.replicas == capacity.replicas])
     figure.savefig(path, dpi=110)
 

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 IN_SHARE = 0.6  # of a thread's work on a request: the clip comes in, a little JSON goes out
 DRAWS = 4096
 WARM_UP = 0.05  # a run starts from an empty node; its first part is left out
-CLIENT_OUT, PROXY_IN, LOOP_IN, WORKER, LOOP_OUT, PROXY_OUT, CLIENT_IN, DONE = range(8)
+CLIENT_OUT, PROXY_IN, LOOP_IN, WORKER, LOOP_OUT, PROXY_OUT, CLIENT_IN, DONE, BESIDE = range(9)
 
 
 @dataclass(frozen=True)
@@ -79,27 +79,23 @@ class Outcome:
 
 def simulate(due_s: Floats, node: Node, costs: Costs, seed: int = 1) -> Outcome:
     """Requests that arrive at `due_s` (sorted, seconds), whatever became of those before."""
-    length = float(due_s[-1] - due_s[0])
-    running = _Running(node, costs, due_s.size / max(length, 1e-9), seed)
+    running = _Running(node, costs, seed)
     for moment in due_s.tolist():
         running.until(moment)
         running.arrive()
     running.until(NEVER)
-    return running.outcome(float(due_s[0]) + WARM_UP * length, float(due_s[-1]))
+    first, last = float(due_s[0]), float(due_s[-1])
+    return running.outcome(first + WARM_UP * (last - first), last)
 
 
 def saturate(node: Node, costs: Costs, clients: int, seconds: float = 10.0) -> Outcome:
     """`clients` closed loops, each asking again as soon as it is answered: the capacity."""
-    rate = 0.0
-    for _ in range(3):  # what is spent beside the requests depends on their rate, so it is iterated
-        running = _Running(node, costs, rate, seed=1)
-        running.again_until = seconds
-        for _ in range(clients):
-            running.arrive()
-        running.until(seconds)
-        found = running.outcome(WARM_UP * seconds, seconds)
-        rate = found.answered_per_s
-    return found
+    running = _Running(node, costs, seed=1)
+    running.again_until = seconds
+    for _ in range(clients):
+        running.arrive()
+    running.until(seconds)
+    return running.outcome(WARM_UP * seconds, seconds)
 
 
 class _Request:
@@ -125,11 +121,10 @@ class _Server:
 
 
 class _Running:
-    def __init__(self, node: Node, costs: Costs, rate: float, seed: int) -> None:
+    def __init__(self, node: Node, costs: Costs, seed: int) -> None:
+        assert node.cores > node.idle_cores, f"no core is left of {node}"
         self.node, self.costs = node, costs
-        self.beside = node.idle_cores + rate * costs.other_ms / 1e3
-        # Never none at all: an overload's own side costs would otherwise stop the clock.
-        self.cores = Cores(max(0.05 * node.cores, node.cores - self.beside), costs.overlap)
+        self.cores = Cores(node.cores - node.idle_cores, costs.overlap)
         self.again_until = -1.0
         self.finished: list[tuple[float, float]] = []  # arrived, ended
         self.refused = self.batches = self.batched = self.turn = self.drawn = 0
@@ -138,6 +133,7 @@ class _Running:
         self.servers: list[_Server] = []
         self.client, self.proxy = self._server(costs.client), self._server(costs.proxy)
         self.loops = [self._server(costs.loop) for _ in self.inside]
+        self.beside = [self._server(Cost(costs.other_ms, costs.other_ms)) for _ in self.inside]
         self.workers = [self._server(costs.worker, node.max_batch) for _ in self.inside]
         for loop, worker in zip(self.loops, self.workers, strict=True):
             loop.thread.partner, worker.thread.partner = worker.thread, loop.thread
@@ -157,7 +153,8 @@ class _Running:
             if server.queue:
                 self._start(server)
             for request in done:
-                self._step(request)
+                if request.stage != BESIDE:
+                    self._step(request)
         if moment != NEVER:
             self.cores.advance(moment)
 
@@ -170,7 +167,7 @@ class _Running:
             latency_ms=(kept[:, 1] - kept[:, 0]) * 1e3 + self.costs.delay_ms,
             refused=self.refused,
             seconds=max(1e-9, to - since),
-            used_cores=self.cores.used / max(1e-9, self.cores.now) + self.beside,
+            used_cores=self.cores.used / max(1e-9, self.cores.now) + self.node.idle_cores,
             batch=self.batched / max(1, self.batches),
         )
 
@@ -179,6 +176,7 @@ class _Running:
         request.stage += 1
         if request.stage == LOOP_IN:
             self._route(request)
+            self._beside(request)
         elif request.stage == WORKER and request.refused:
             request.stage = LOOP_OUT
         elif request.stage == CLIENT_IN and not request.refused:
@@ -189,10 +187,21 @@ class _Running:
         server = self._at(request)
         if server.free:
             self._step(request)
-            return
+        else:
+            self._queue(server, request)
+
+    def _queue(self, server: _Server, request: _Request) -> None:
         server.queue.append(request)
         if not server.taken:
             self._start(server)
+
+    def _beside(self, request: _Request) -> None:
+        """What the request makes others do takes their time and cores, and not its own time."""
+        server = self.beside[request.replica]
+        if not server.free:
+            shadow = _Request(request.arrived)
+            shadow.stage = BESIDE
+            self._queue(server, shadow)
 
     def _at(self, request: _Request) -> _Server:
         if request.stage == WORKER:
@@ -219,7 +228,7 @@ class _Running:
             self.batches += 1
             self.batched += count
             work_s *= (1 + self.costs.each * (count - 1)) * self._draw(count)
-        else:
+        elif stage != BESIDE:
             work_s *= IN_SHARE if stage <= LOOP_IN else 1 - IN_SHARE
         self.cores.start(server.thread, work_s)
 
@@ -241,5 +250,5 @@ class _Running:
 
 def _draws(spread: tuple[float, ...], seed: int) -> list[float]:
     chosen = np.random.default_rng(seed).choice(np.array(spread), DRAWS)
-    found: list[float] = (chosen / np.mean(spread)).tolist()
+    found: list[float] = (chosen / chosen.mean()).tolist()
     return found

@@ -211,7 +211,7 @@ def read(path: Path) -> Times:
             costs[name] = Cost(**costs[name])
         costs["spread"] = tuple(costs["spread"])
         return Times(costs=Costs(**costs), **rows)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path} holds no service times ({error}); write it with "
             "python -m loadtest.service_times"

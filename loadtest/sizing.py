@@ -46,17 +46,23 @@ def size(wish: Wish, costs: Costs, node: Node) -> Plan:
     _refuse_impossible(wish, costs, node)
     for nodes in _counts(wish, costs, node):
         share = (1 + wish.spare) * wish.rps / nodes
-        found = _fewest_replicas(share, wish, costs, node)
-        if found is not None:
-            node = replace(node, replicas=found)
-            due = poisson(wish.rps / nodes, wish.seconds, seed=11, burst=wish.burst)
-            outcome = simulate(due, node, costs)
-            carries = nodes * _carries(share, wish, costs, node)
-            proxy_cores = wish.rps / nodes * costs.proxy.warm_ms / 1e3
-            return Plan(
-                nodes, found, outcome, carries, proxy_cores, staffing(wish.rps, costs, node)
-            )
+        theirs = replace(wish, burst=1 + (wish.burst - 1) / nodes)  # a burst is spread as well
+        replicas = _fewest_replicas(share, theirs, costs, node)
+        if replicas is not None:
+            return _plan(nodes, share, theirs, costs, replace(node, replicas=replicas))
     raise ValueError(f"more than {MAX_NODES} nodes would be needed")
+
+
+def _plan(nodes: int, share: float, wish: Wish, costs: Costs, node: Node) -> Plan:
+    due = poisson(wish.rps / nodes, wish.seconds, seed=11, burst=wish.burst)
+    return Plan(
+        nodes=nodes,
+        replicas=node.replicas,
+        outcome=simulate(due, node, costs),
+        carries_rps=nodes * _carries(share, wish, costs, node),
+        proxy_cores=wish.rps / nodes * costs.proxy.warm_ms / 1e3,
+        staffing=staffing(wish.rps, costs, node),
+    )
 
 
 def keeps(rate: float, wish: Wish, costs: Costs, node: Node) -> bool:

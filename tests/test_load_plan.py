@@ -1,0 +1,164 @@
+"""loadtest/plan.py, plan_check.py and service_times.py: what is measured, kept and said."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.domain import load_domains
+from data.prepare import prepare
+from loadtest import plan, plan_check, service_cpu, service_times
+from loadtest.open_loop import Offered, poisson
+from loadtest.own_service import fixed_replicas
+from loadtest.plan_check import Capacity, Point
+from loadtest.queueing import Cost, Costs, Node, saturate, simulate
+from loadtest.service_times import CLIENTS, Spent, Times, fitted
+
+COSTS = Costs(
+    Cost(2.0, 2.5), each=0.9, loop=Cost(0.8, 1.0), proxy=Cost(0.2, 0.4), client=Cost(0.1, 0.2)
+)
+TIMES = Times(
+    costs=COSTS,
+    cores=2,
+    max_batch=4,
+    idle_cores=0.2,
+    capacity_rps=300.0,
+    lone_p50_ms=3.3,
+    light_p50_ms=4.4,
+    strangers=0.0,
+    idle_by_role={"ray": 0.2},
+    busy_ms_by_role={"replica": 2.8},
+)
+
+
+def offered(latency_ms: float, due_s: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> Offered:
+    count = due_s.size
+    return Offered(
+        due_s=due_s,
+        sent_s=due_s,
+        ended_s=due_s + latency_ms / 1e3,
+        status=np.full(count, 200),
+        retry_after=np.zeros(count, dtype=bool),
+        worked_ms=np.linspace(1.0, 3.0, count),
+        client_cpu_s=0.0001 * count,
+    )
+
+
+def spent(worker_ms: float, rate: float) -> Spent:
+    roles = {"replica": worker_ms + 1, "haproxy": 0.2, "controller": 0.1}
+    return Spent(offered(5.0, poisson(rate, 10, seed=1)), roles, worker_ms, 1.0, 0.0)
+
+
+def test_a_batch_of_many_is_told_from_that_of_one() -> None:
+    """A batch of 4 costs 2 * (1 + 0.8 * 3) = 6.8 ms, 1.7 ms a clip."""
+    found = service_times._costs(spent(2.0, 300), spent(3.0, 30), spent(1.7, 400), max_batch=4)
+    assert found.worker.warm_ms == 2.0
+    assert found.each == pytest.approx(0.8)
+    assert found.worker.cold_ms > 3.0
+    assert found.loop.cold_ms == found.loop.warm_ms == 1.0
+    assert found.other_ms == pytest.approx(0.1)
+    assert np.mean(found.spread) == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_no_counter_shows_is_found_from_capacity_and_median() -> None:
+    hidden = replace(COSTS, overlap=1.3, delay_ms=0.7)
+    capacity = saturate(TIMES.node(1), hidden, CLIENTS, seconds=5.0).answered_per_s
+    due = poisson(30, 20, seed=2)
+    median = simulate(due, TIMES.node(1), hidden).quantile(0.5)
+    times = replace(TIMES, capacity_rps=capacity, light_p50_ms=median)
+    found = fitted(times, offered(1.0, due)).costs
+    assert found.overlap == pytest.approx(1.3, abs=0.02)
+    assert found.delay_ms == pytest.approx(0.7, abs=0.05)
+
+
+def test_service_times_come_back_as_they_were_written(tmp_path: Path) -> None:
+    service_times.write(TIMES, tmp_path / "new" / "times.json")
+    assert service_times.read(tmp_path / "new" / "times.json") == TIMES
+
+
+@pytest.mark.parametrize("text", ["{}", '{"costs": 3}', "[]", "no json"])
+def test_a_file_that_holds_no_times_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "times.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"times\.json holds no service times"):
+        service_times.read(path)
+
+
+def test_the_plan_says_what_it_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service_times.write(TIMES, tmp_path / "times.json")
+    words = ["--rps", "500", "--p95-ms", "50", "--cores-per-node", "4"]
+    monkeypatch.setattr(sys, "argv", ["plan", *words, "--times", str(tmp_path / "times.json")])
+    assert plan.main() == 0
+    said = capsys.readouterr().out
+    assert "nodes of 4 cores" in said
+    assert "square-root rule" in said
+    monkeypatch.setattr(sys, "argv", ["plan", "--rps", "500", "--times", str(tmp_path / "none")])
+    assert plan.main() == 1
+
+
+@pytest.mark.parametrize("words", [[], ["--rps", "0"], ["--rps", "9", "--burst", "0.5"]])
+def test_a_wish_that_makes_no_sense_is_refused(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        plan.parsed(words)
+    assert "--rps" in capsys.readouterr().err
+
+
+def test_the_synthesised_clip_can_be_heard(tmp_path: Path) -> None:
+    raw = plan._synthesised(tmp_path / "clip.wav").read_bytes()
+    assert prepare(raw, load_domains(names=("faults",))["faults"]).duration_s == 5.0
+
+
+def test_predicted_stands_beside_measured(tmp_path: Path) -> None:
+    measured, predicted = {"p50": 10.0, "p95": 20.0, "p99": 40.0}, {"p50": 9, "p95": 25, "p99": 40}
+    points = [Point(1, 0.5, 150.0, measured, predicted, 0.02, 0.1, 0.03, 0)]
+    plan_check.publish(tmp_path, TIMES, [Capacity(1, 300.0, 330.0)], points, busy=0.5)
+    text = (tmp_path / "check.md").read_text()
+    assert "| 1 | 300 | 330 | +10% |" in text
+    assert "| 10.0 / 9.0 | -10% | 20.0 / 25.0 | +25% |" in text
+    assert "Disturbed" in text
+    assert json.loads((tmp_path / "check.json").read_text())["points"][0]["rps"] == 150.0
+    assert (tmp_path / "check.png").stat().st_size > 10_000
+
+
+def test_nothing_is_measured_on_a_busy_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_cpu, "busy_share", lambda: 0.4)
+    with pytest.raises(ValueError, match="40% busy before anything has started"):
+        plan_check.check(tmp_path / "clip.wav", tmp_path, 1, 1.0, anyway=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_childs_cpu_is_counted_by_thread() -> None:
+    spin = "import time\nend = time.thread_time() + 0.2\nwhile time.thread_time() < end: pass\n"
+    child = subprocess.Popen([sys.executable, "-c", spin + "input()"], stdin=subprocess.PIPE)
+    try:
+        before = service_cpu.use(os.getpid())
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            after = service_cpu.use(os.getpid())
+            if service_cpu.by_thread(before, after, child.pid)[:1] > [0.19]:
+                break
+            time.sleep(0.05)
+        assert service_cpu.by_thread(before, after, child.pid)[0] >= 0.19
+        assert child.pid in service_cpu.tree(os.getpid())
+        assert service_cpu.parent_of(child.pid) == os.getpid()
+        assert sum(service_cpu.memory_mb(child.pid).values()) > 1
+    finally:
+        child.communicate(b"\n")
+
+
+def test_a_fixed_service_holds_the_autoscaler_at_one_number() -> None:
+    text = fixed_replicas(3)
+    assert text.count("min_replicas: 3") == text.count("max_replicas: 3") >= 1
+    assert Node(3, 2) == Node(replicas=3, cores=2)
