@@ -19,9 +19,10 @@ import numpy as np
 
 from data.domain import load_domains
 from loadtest import service_cpu
+from loadtest.costs import Cost, Costs, Node
 from loadtest.open_loop import Offered, offer
 from loadtest.own_service import own_service
-from loadtest.queueing import Cost, Costs, Node, saturate, simulate
+from loadtest.queueing import saturate, simulate
 
 IDLE_S = 4.0
 CLIENTS = 24  # of the closed loops that saturate a replica; no more than it admits

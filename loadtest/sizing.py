@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
+from loadtest.costs import Cost, Costs, Node
 from loadtest.open_loop import poisson
-from loadtest.queueing import Cost, Costs, Node, Outcome, simulate
+from loadtest.queueing import Outcome, simulate
 
 MAX_NODES = 100_000
 REQUESTS = 12_000  # simulated for each candidate; a p95 then stands to a few percent

@@ -14,10 +14,11 @@ import pytest
 from data.domain import load_domains
 from data.prepare import prepare
 from loadtest import plan, plan_check, service_cpu, service_times
+from loadtest.costs import Cost, Costs, Node
 from loadtest.open_loop import Offered, poisson
 from loadtest.own_service import fixed_replicas
 from loadtest.plan_check import Capacity, Point
-from loadtest.queueing import Cost, Costs, Node, saturate, simulate
+from loadtest.queueing import saturate, simulate
 from loadtest.service_times import CLIENTS, Spent, Times, fitted
 
 COSTS = Costs(

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from loadtest.costs import Cost, Costs, Node
 from loadtest.open_loop import poisson
-from loadtest.queueing import Cost, Costs, Node, Outcome, saturate, simulate
+from loadtest.queueing import Outcome, saturate, simulate
 
 TEN_MS = Cost(10.0, 10.0)
 EXPONENTIAL = tuple(np.random.default_rng(0).exponential(1.0, 50_000).tolist())

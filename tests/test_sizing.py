@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from loadtest import sizing
-from loadtest.queueing import Cost, Costs, Node
+from loadtest.costs import Cost, Costs, Node
 from loadtest.sizing import Plan, Wish, size, staffing
 
 COSTS = Costs(
