@@ -142,10 +142,13 @@ def _plot(path: Path, run: Loaded) -> None:
         counts, _ = np.histogram(offered.due_s[offered.status == status], edges)
         rates.plot(edges[:-1], counts, label=label, color=colour)
     rates.axhline(run.capacity_rps, color="#777777", linestyle="--", label="capacity")
-    rates.set(ylabel="requests a second", title=f"{run.factor:g} times the capacity")
+    rates.set(
+        ylabel="requests a second", title=f"{run.factor:g} times the capacity", ylim=(0, None)
+    )
     waits.plot(edges[:-1], _binned(offered, 200, edges), label="accepted, p99", color="#2a78b5")
     waits.plot(edges[:-1], _binned(offered, REFUSED, edges), label="refused, p99", color="#c8553d")
     waits.set(ylabel="ms", yscale="log")
+    waits.yaxis.set_major_formatter("{x:g}")
     for role in run.samples[0].memory_mb:
         levels = [sample.memory_mb.get(role, 0.0) for sample in run.samples]
         sizes.plot([sample.at for sample in run.samples], levels, marker=".", label=role)

@@ -224,5 +224,7 @@ def _draw(axes: Any, times: Times, capacity: Capacity, points: list[Point]) -> N
     axes.axvline(capacity.measured_rps, color="#777777", linestyle="--", label="capacity measured")
     axes.set_title(f"{capacity.replicas} replica{'s' * (capacity.replicas > 1)}")
     axes.set(xlabel="requests a second, Poisson", ylabel="latency, ms", yscale="log")
+    for write in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        write("{x:.0f}")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)

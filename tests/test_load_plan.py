@@ -13,7 +13,7 @@ import pytest
 
 from data.domain import load_domains
 from data.prepare import prepare
-from loadtest import plan, plan_check, service_cpu, service_times
+from loadtest import plan, plan_check, service_cpu, service_times, sizing
 from loadtest.costs import Cost, Costs, Node
 from loadtest.open_loop import Offered, poisson
 from loadtest.own_service import fixed_replicas
@@ -94,6 +94,7 @@ def test_a_file_that_holds_no_times_is_refused(text: str, tmp_path: Path) -> Non
 def test_the_plan_says_what_it_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sizing, "REQUESTS", 800)
     service_times.write(TIMES, tmp_path / "times.json")
     words = ["--rps", "500", "--p95-ms", "50", "--cores-per-node", "4"]
     monkeypatch.setattr(sys, "argv", ["plan", *words, "--times", str(tmp_path / "times.json")])

@@ -16,11 +16,11 @@ NODE = Node(1, 2, max_batch=4, idle_cores=0.2)
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sizing, "REQUESTS", 1500)
+    monkeypatch.setattr(sizing, "REQUESTS", 800)
 
 
 def sized(rps: float, p95_ms: float = 30.0, **others: float) -> Plan:
-    wish = Wish(rps, p95_ms, cores_per_node=8, seconds=1.0)
+    wish = Wish(rps, p95_ms, cores_per_node=8, seconds=0.5)
     return size(replace(wish, **others), COSTS, NODE)  # type: ignore[arg-type]
 
 
