@@ -128,7 +128,8 @@ def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:
     for number, name in enumerate(settings.domains):
         app = copy.deepcopy(listed.get(name, pattern))
         prefix = "/" if number == 0 else f"/{name}"
-        applications.append({**app, "name": name, "route_prefix": prefix, "args": {"domain": name}})
+        args = {**app.get("args", {}), "domain": name}
+        applications.append({**app, "name": name, "route_prefix": prefix, "args": args})
     return {**config, "applications": applications}
 
 
