@@ -1,0 +1,57 @@
+"""A small recorded run, one replica to three and back: what the load test's tests are told."""
+
+from loadtest.record import Begun, Record, Second
+from loadtest.runs import Run
+from loadtest.sampler import ReplicaSeen, Sample
+
+START = 1_000.0  # seconds since the epoch
+
+
+def states_at(second: float) -> dict[str, int]:
+    """Steps come at 10 s (2 -> 24 users) and at 30 s (24 -> 2)."""
+    if second < 11:
+        return {"RUNNING": 1}
+    if second < 13:
+        return {"RUNNING": 1, "STARTING": 2}
+    if second < 14:
+        return {"RUNNING": 2, "STARTING": 1}
+    if second < 36:
+        return {"RUNNING": 3}
+    if second < 39:
+        return {"RUNNING": 1, "STOPPING": 2}
+    return {"RUNNING": 1}
+
+
+def sample_at(second: float) -> Sample:
+    names = ["a", "b", "c"] if 11 <= second < 39 else ["a"]
+    ran = {"a": 0.0, "b": 13.0, "c": 14.0}
+    replicas = tuple(
+        ReplicaSeen(
+            name=name,
+            state="RUNNING" if second >= ran[name] else "STARTING",
+            version="3",
+            queued=2 if second >= ran[name] else None,
+            answered=max(0, int(second - ran[name]) * 32) if second >= ran[name] else None,
+            batches=max(0, int(second - ran[name]) * 4) if second >= ran[name] else None,
+            started_at=START + 10.5 if name != "a" else START - 20,
+        )
+        for name in names
+    )
+    return Sample(START + second, states_at(second), replicas, {"replicas": second / 2})
+
+
+def run() -> Run:
+    seconds = tuple(
+        Second(
+            at=START + second,
+            lasted_s=1.0,
+            users=24 if 10 <= second < 30 else 2,
+            latencies_ms=(20.0, 30.0, 260.0),
+            refused=1 if second == 12 else 0,
+            failed=1 if second == 20 else 0,
+            causes={"503": 1} if second == 20 else {},
+        )
+        for second in range(45)
+    )
+    steps = (Begun(START, 2), Begun(START + 10, 24), Begun(START + 30, 2))
+    return Run(Record(seconds, steps), tuple(sample_at(n / 2) for n in range(90)))
