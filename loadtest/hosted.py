@@ -1,0 +1,141 @@
+"""A service of the load test's own: a home and a port of its own, gone when it is over."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from data.errors import NotReady
+from data.home import home_from_env
+from loadtest.processes import environment_of
+from loadtest.sampler import Target, domain_status, serve_replicas
+from serve_app.launch import SERVE_YAML, serve_config
+from serve_app.settings import Settings
+
+START_PATIENCE_S = 240
+RESIZE_PATIENCE_S = 120
+WAIT_S = 0.25  # before a batch, of the synthetic profile
+
+
+@dataclass(frozen=True)
+class Hosted:
+    target: Target
+    settings: Settings
+    config: Path
+
+    def resize(self, replicas: int) -> None:
+        """Fixes their number; returns when so many run and no other does."""
+        deployed = serve_config(self.settings, self.config)
+        for app in deployed["applications"]:
+            for deployment in app.get("deployments", []):
+                sizes = dict.fromkeys(
+                    ("min_replicas", "initial_replicas", "max_replicas"), replicas
+                )
+                deployment["autoscaling_config"] |= sizes
+        with self.target.serve_client() as client:
+            client.put("/api/serve/applications/", json=deployed).raise_for_status()
+            deadline = time.monotonic() + RESIZE_PATIENCE_S
+            while time.monotonic() < deadline:
+                states = [row["state"] for row in serve_replicas(client, self.target)]
+                if states == ["RUNNING"] * replicas:
+                    return
+                time.sleep(0.3)
+        raise NotReady(f"{replicas} replicas did not run within {RESIZE_PATIENCE_S} s: {states}")
+
+
+@contextmanager
+def own_service(out: Path, domain: str, synthetic: bool) -> Iterator[Hosted]:
+    """Its console goes to `out`/console.log. Raises NotReady with its last words."""
+    home = Path(tempfile.mkdtemp(prefix="telltale-scaling-"))
+    config = home / "serve.yaml"
+    config.write_text(yaml.safe_dump(configuration(domain, synthetic)), encoding="utf-8")
+    port = _free_port()
+    log = out / "console.log"
+    with log.open("w", encoding="utf-8") as console:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serve_app", "serve", "--config", str(config)],
+            env=_environment(home, port, domain),
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_up(process, log)
+        key = (home / "admin-key").read_text(encoding="utf-8").strip()
+        target = Target(f"http://127.0.0.1:{port}", domain, key, synthetic=synthetic)
+        place = home_from_env({"TELLTALE_HOME": str(home)})
+        settings = Settings(place, "127.0.0.1", port, (domain,), key)
+        yield Hosted(_with_serve(target, home), settings, config)
+    finally:
+        _stop(process)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def configuration(domain: str, synthetic: bool) -> dict[str, Any]:
+    """deploy/serve.yaml with this one domain, on waiting replicas where it is synthetic."""
+    config: dict[str, Any] = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
+    others = [app for app in config["applications"] if "domain" not in app.get("args", {})]
+    domains = [app for app in config["applications"] if "domain" in app.get("args", {})]
+    app = next((app for app in domains if app["name"] == domain), domains[0])
+    app["name"], app["args"] = domain, {"domain": domain}
+    if synthetic:
+        app["import_path"] = "loadtest.synthetic:domain"
+        app["args"]["wait_s"] = WAIT_S
+    return {**config, "applications": [*others, app]}
+
+
+def _environment(home: Path, port: int, domain: str) -> dict[str, str]:
+    """Nothing of a service that runs beside it: a store or a registry would be shared."""
+    shared = ("TELLTALE_", "MLFLOW_", "RAY_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(shared)}
+    return kept | {
+        "TELLTALE_HOME": str(home),
+        "TELLTALE_PORT": str(port),
+        "TELLTALE_DOMAINS": domain,
+    }
+
+
+def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if "Telltale is up" in log.read_text(encoding="utf-8"):
+            return
+        time.sleep(0.2)
+    raise NotReady(f"the service did not start: {log.read_text(encoding='utf-8')[-2000:].strip()}")
+
+
+def _with_serve(target: Target, home: Path) -> Target:
+    """The launcher took a free port for Ray's dashboard; its replicas know which."""
+    with target.client() as client:
+        pid = int(domain_status(client, target.domain)["replicas"][0]["pid"])
+    address = environment_of(pid, "RAY_API_SERVER_ADDRESS") or ""
+    token = (home / "ray-token").read_text(encoding="utf-8").strip()
+    return replace(target, serve_url=address, serve_token=token)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

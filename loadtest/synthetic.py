@@ -1,0 +1,36 @@
+"""A replica whose network waits: what an accelerator somewhere else would look like from here.
+
+Two cores cannot show that three replicas answer three times as much as one while each of them
+needs a core. Here they wait, so they can. All else is the real thing: ingress, preparation,
+batching, admission, and the network itself after the wait. Whatever comes out is labelled
+synthetic. `loadtest.scaling --synthetic` deploys it, through a Serve configuration of its own.
+"""
+
+import time
+from typing import Any
+
+from ray import serve
+from ray.serve import Application
+from ray.serve.config import BackpressureConfig
+
+from serve_app.service import DomainService, Item, Outcome
+
+
+class WaitingService(DomainService):
+    async def __init__(self, name: str, wait_s: float) -> None:  # type: ignore[misc]  # Serve awaits it
+        self._wait_s = wait_s
+        await super().__init__(name)
+
+    def answer_batch(self, items: list[Item]) -> list[Outcome]:
+        time.sleep(self._wait_s)
+        return super().answer_batch(items)
+
+
+def domain(args: dict[str, Any]) -> Application:
+    """`wait_s` seconds before each batch; the rest as serve_app/app.py builds it."""
+    deployment = serve.deployment(
+        WaitingService,
+        name="DomainService",
+        backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
+    )
+    return deployment.bind(args["domain"], float(args["wait_s"]))
