@@ -125,8 +125,10 @@ def _figure(
 
 def _grid(axes: Axes) -> str:
     parts = []
-    for part in range(5):
-        value = axes.top * part / 4
+    # 2 is cut in four, 1, 2.5, 5 and 10 in five: round numbers on the axis.
+    cuts = 4 if f"{axes.top:e}".startswith("2.0") else 5
+    for part in range(cuts + 1):
+        value = axes.top * part / cuts
         y = axes.y(value)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
         parts.append(f'<text class="tick end" x="{LEFT - 6}" y="{y + 4}">{value:g}</text>')

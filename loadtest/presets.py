@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from data.errors import InvalidParameter
 
 STEP = re.compile(r"(\d+)x(\d+)(?:@(\d+))?")
-SYNTAX = "steps read USERSxSECONDS[@USERS_PER_SECOND],..., for example 2x10,24x30,2x60"
+SYNTAX = "steps read USERSxSECONDS[@USERS_PER_SECOND],..., for example 2x10,20x25,2x45"
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class Preset:
     think_s: tuple[float, float] = (0.5, 2)
     refused_fail: bool = False
     claims: tuple[Claim, ...] = ()
-    source: str = "no published figure known"
+    source: str = ""
     limits: dict[str, float] = field(default_factory=dict)
 
 
 PRESETS = {
     "step": Preset(
         "few users, then many, then few: one replica, three, one",
-        steps="2x10,24x30,2x60",
+        steps="2x10,20x25,2x45",
         user="PowerUser",
         limits={"max_failed": 0, "max_scale_up_s": 6},
     ),

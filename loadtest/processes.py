@@ -4,7 +4,6 @@ Everything Telltale runs is below one process; from any replica it is found by g
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -16,6 +15,7 @@ GROUPS = (
     ("ServeReplica", "replicas"),
     ("haproxy", "HAProxy"),
     ("locust", "load client"),
+    ("loadtest.scaling", "load client"),
 )
 REST = "Ray"
 
@@ -61,7 +61,7 @@ def environment_of(pid: int, name: str) -> str | None:
     return next((pair.partition("=")[2] for pair in pairs if pair.startswith(f"{name}=")), None)
 
 
-def _below(roots: list[int]) -> Iterator[int]:
+def _below(roots: list[int]) -> set[int]:
     children: dict[int, list[int]] = {}
     for entry in PROC.iterdir():
         if entry.name.isdigit():
@@ -70,10 +70,13 @@ def _below(roots: list[int]) -> Iterator[int]:
             except OSError:
                 continue
     waiting = list(roots)
+    met: set[int] = set()
     while waiting:
         pid = waiting.pop()
-        yield pid
-        waiting.extend(children.get(pid, []))
+        if pid not in met:
+            met.add(pid)
+            waiting.extend(children.get(pid, []))
+    return met
 
 
 def _fields(pid: int) -> list[str]:

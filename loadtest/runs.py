@@ -41,15 +41,13 @@ def run(target: Target, load: Load, out: Path, name: str) -> Run:
     """Leaves `name`.jsonl and `name`.log in `out`. Raises NotReady if Locust could not do it."""
     record, log = out / f"{name}.jsonl", out / f"{name}.log"
     record.unlink(missing_ok=True)
-    pids: list[int] = []
-    with log.open("w", encoding="utf-8") as console, Sampler(target, lambda: pids) as sampler:
+    with log.open("w", encoding="utf-8") as console, Sampler(target) as sampler:
         process = subprocess.Popen(
             _command(target, load, record),
             env=_environment(target, load),
             stdout=console,
             stderr=subprocess.STDOUT,
         )
-        pids.append(process.pid)
         try:
             process.wait(load.seconds + GRACE_S)
         except subprocess.TimeoutExpired:

@@ -4,10 +4,10 @@ It asks GET /status, which is enough for any service; where the service was star
 Serve's own view comes on top, for it answers also when every replica is busy.
 """
 
+import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,12 +66,12 @@ class Target:
 
 
 class Sampler:
-    """Samples from the `with` block's begin to its end; `also` are processes to count as well."""
+    """Samples from the `with` block's begin to its end. This process, and so the users it runs,
+    is counted with the service."""
 
-    def __init__(self, target: Target, also: Callable[[], list[int]] = list) -> None:
+    def __init__(self, target: Target) -> None:
         self.samples: list[Sample] = []
         self._target = target
-        self._also = also
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="sampler", daemon=True)
 
@@ -92,8 +92,8 @@ class Sampler:
                 status = domain_status(client, self._target.domain)
                 rows = serve_replicas(serve, self._target) if self._target.serve_url else []
                 root = root or _local_root(status)
-                roots = [*([root] if root else []), *self._also()]
-                self.samples.append(sample(time.time(), status, rows, cpu_seconds(roots)))
+                cpu_s = cpu_seconds([os.getpid(), root] if root else [])
+                self.samples.append(sample(time.time(), status, rows, cpu_s))
                 over = self._over.wait(max(0.0, EVERY_S - (time.monotonic() - begun)))
 
 

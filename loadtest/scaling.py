@@ -1,7 +1,7 @@
 """Replicas as they follow the load: Locust's users in steps, and what the service makes of them.
 
     python -m loadtest.scaling --preset step --synthetic          a service of its own
-    python -m loadtest.scaling --steps 2x10,24x30,2x60 --url http://127.0.0.1:8000 --key KEY
+    python -m loadtest.scaling --steps 2x10,20x25,2x45 --url http://127.0.0.1:8000 --key KEY
     python -m loadtest.scaling --synthetic --replicas 1,2,3,5     fixed sizes as well
 
 Locust runs in a process of its own (its monkey patching must not reach the sampler); a thread
@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--steps", help="USERSxSECONDS[@USERS_PER_SECOND],...")
     parser.add_argument("--user", choices=USERS, help="the kind of user; a preset has its own")
     parser.add_argument("--url", help="a running service; without it, one is started")
-    parser.add_argument("--key", default="", help="a key for the running service")
+    parser.add_argument(
+        "--key", default=os.environ.get("TELLTALE_KEY", ""), help="for it; or set TELLTALE_KEY"
+    )
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--synthetic", action="store_true", help="replicas that wait, not compute")
     parser.add_argument("--replicas", default="", help="fixed sizes as well, such as 1,2,3,5")

@@ -108,7 +108,7 @@ def _fixed(outcome: Outcome) -> Table:
 
 
 def _claims(outcome: Outcome, preset: Preset | None) -> Table:
-    if preset is None:
+    if preset is None or not preset.claims:
         return Table("", (), ())
     ours = [
         ("here", number(stage.users), "as they followed", *_brief(stage.summary))
@@ -116,7 +116,7 @@ def _claims(outcome: Outcome, preset: Preset | None) -> Table:
     ]
     theirs = [_published(claim) for claim in preset.claims]
     head = ("", "users", "replicas", "req/s", "p95 ms", "failed %")
-    note = f"published: {preset.source}" if preset.claims else preset.source
+    note = f"published by {preset.source}; other machines, other models"
     return Table("Beside what is published about this scenario", head, [*ours, *theirs], note)
 
 

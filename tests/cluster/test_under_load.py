@@ -1,0 +1,29 @@
+"""The load test against the session's service, as a person would run it."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import Service
+
+
+def test_a_running_service_is_loaded_sampled_and_reported(service: Service, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loadtest.scaling", "--preset", "smoke"]
+    done = subprocess.run(
+        [*command, "--url", service.url, "--out", str(tmp_path)],
+        env=service.environment | {"TELLTALE_KEY": service.admin_key},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "requests failed" in done.stdout
+    with (tmp_path / "scaling.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {"1", "4"} <= {row["users"] for row in rows}
+    assert any(float(row["req_s"]) > 0 and row["p95_ms"] for row in rows)
+    assert any(row["versions"] for row in rows)
+    assert max(float(row["cores_replicas"] or 0) for row in rows) > 0
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<b>Latency</b>" in report
+    assert service.admin_key not in report
