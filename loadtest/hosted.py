@@ -96,6 +96,18 @@ def configuration(domain: str, synthetic: bool) -> dict[str, Any]:
     return {**config, "applications": [*others, app]}
 
 
+def autoscaling_in_words(domain: str) -> str:
+    """What deploy/serve.yaml says of the domain's replicas."""
+    app = configuration(domain, synthetic=False)["applications"][-1]
+    rules = app["deployments"][0]["autoscaling_config"]
+    return (
+        f"{rules['min_replicas']} to {rules['max_replicas']} replicas, one for "
+        f"{rules['target_ongoing_requests']} requests under way, counted over "
+        f"{rules['look_back_period_s']:g} s; up after {rules['upscale_delay_s']:g} s, down after "
+        f"{rules['downscale_delay_s']:g} s"
+    )
+
+
 def _environment(home: Path, port: int, domain: str) -> dict[str, str]:
     """Nothing of a service that runs beside it: a store or a registry would be shared."""
     shared = ("TELLTALE_", "MLFLOW_", "RAY_")

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.errors import InvalidParameter, TelltaleError
-from loadtest.hosted import WAIT_S, Hosted, own_service
+from loadtest.hosted import WAIT_S, Hosted, autoscaling_in_words, own_service
 from loadtest.outcome import Fixed, Outcome, fixed_of, outcome_of
 from loadtest.presets import PRESETS, Preset, parse_steps
 from loadtest.report import About, write_csv, write_html
@@ -138,10 +138,13 @@ def _about(arguments: argparse.Namespace, load: Load, chosen: Preset | None) -> 
     what = chosen.title if chosen else f"steps {load}"
     machine = f"{os.cpu_count()} cores, load average before {os.getloadavg()[0]:.2f}"
     when = time.strftime("%Y-%m-%d %H:%M")
-    service = arguments.url or "a service started for it from deploy/serve.yaml"
+    service = arguments.url or f"its own service: {autoscaling_in_words(arguments.domain)}"
     return About(
         title=f"Telltale under load{' (synthetic)' if arguments.synthetic else ''}",
-        facts=(f"{what[0].upper()}{what[1:]}.", f"{when}, {machine}; {service}; {load.user}."),
+        facts=(
+            f"{what[0].upper()}{what[1:]}: {load.user}, {load}.",
+            f"{when}, {machine}; {service}.",
+        ),
         synthetic=SYNTHETIC if arguments.synthetic else "",
         command=" ".join(["python -m loadtest.scaling", *without_key(sys.argv[1:])]),
         preset=chosen,
