@@ -130,11 +130,14 @@ def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 def _with_serve(target: Target, home: Path) -> Target:
     """The launcher took a free port for Ray's dashboard; its replicas know which."""
-    with target.client() as client:
-        pid = int(domain_status(client, target.domain)["replicas"][0]["pid"])
-    address = environment_of(pid, "RAY_API_SERVER_ADDRESS") or ""
     token = (home / "ray-token").read_text(encoding="utf-8").strip()
-    return replace(target, serve_url=address, serve_token=token)
+    with target.client() as client:
+        for _ in range(100):  # the curator asks the replicas once a second
+            for row in domain_status(client, target.domain).get("replicas", []):
+                address = environment_of(int(row["pid"]), "RAY_API_SERVER_ADDRESS") or ""
+                return replace(target, serve_url=address, serve_token=token)
+            time.sleep(0.2)
+    raise NotReady("the service is up, but /status does not name its replicas")
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -45,7 +45,7 @@ def main() -> int:
         arguments.out.mkdir(parents=True, exist_ok=True)
         with _service(arguments) as (target, hosted):
             outcome = _followed(arguments, load, chosen, target)
-            outcome = replace(outcome, fixed=tuple(_fixed(arguments, load, hosted)))
+            outcome = replace(outcome, fixed=tuple(_fixed(arguments, hosted)))
     except TelltaleError as error:
         print(f"telltale: {error}", file=sys.stderr)
         return 1
@@ -92,6 +92,7 @@ def _load(arguments: argparse.Namespace, chosen: Preset | None) -> Load:
         )
     if not all(part.isdecimal() and int(part) for part in _sizes(arguments)):
         raise InvalidParameter(f"--replicas reads 1,2,3,5; got {arguments.replicas!r}")
+    parse_steps(arguments.fixed)
     steps = parse_steps(arguments.steps or (chosen.steps if chosen else ""))
     user = arguments.user or (chosen.user if chosen else "PowerUser")
     return Load(steps, user, chosen.think_s if chosen else (0.5, 2))
@@ -125,13 +126,14 @@ def _followed(
     return outcome_of(found, limits, chosen.refused_fail if chosen else False)
 
 
-def _fixed(arguments: argparse.Namespace, load: Load, hosted: Hosted | None) -> Iterator[Fixed]:
+def _fixed(arguments: argparse.Namespace, hosted: Hosted | None) -> Iterator[Fixed]:
+    """Users without pauses, whatever the steps were made of: the question is what is reached."""
+    full = Load(parse_steps(arguments.fixed), "PowerUser", think_s=(0, 0))
     for size in map(int, _sizes(arguments)):
         if hosted:
             print(f"{size} replicas: {arguments.fixed}", flush=True)
             hosted.resize(size)
-            same = replace(load, steps=parse_steps(arguments.fixed))
-            yield fixed_of(run(hosted.target, same, arguments.out, f"fixed-{size}"), size)
+            yield fixed_of(run(hosted.target, full, arguments.out, f"fixed-{size}"), size)
 
 
 def _about(arguments: argparse.Namespace, load: Load, chosen: Preset | None) -> About:

@@ -103,8 +103,9 @@ def _fixed(outcome: Outcome) -> Table:
         )
         for row in outcome.fixed
     ]
-    head = ("replicas", "users", *GOT, *(f"{group}, cores" for group in groups))
-    return Table("A fixed number of replicas", head, rows)
+    head = ("replicas", "users", *GOT, *groups)
+    note = "users without pauses; on the right cores in use, by process"
+    return Table("A fixed number of replicas", head, rows, note)
 
 
 def _claims(outcome: Outcome, preset: Preset | None) -> Table:
