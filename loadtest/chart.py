@@ -71,7 +71,7 @@ def areas_chart(
 
 
 def _axes(times: Sequence[float], values: Sequence[float]) -> Axes:
-    return Axes(max([*times, 1.0]) + 1, _ceiling(max([*values, 0.0])))
+    return Axes(max([*times, 1.0]) + 1, _ceiling(1.03 * max([*values, 0.0])))
 
 
 def _ceiling(value: float) -> float:
