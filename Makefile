@@ -30,3 +30,11 @@ fix: .venv/dev
 .venv/dev: .venv/serve
 	$(PIP) --quiet --editable ".[dev]"
 	@touch $@
+
+# The servers that loadtest.bench compares with; what cannot share an environment is left unpinned.
+.venv-bench: pyproject.toml deploy/constraints.txt
+	$(PYTHON) -m venv $@
+	grep -vE '^(certifi|opentelemetry)' deploy/constraints.txt >$@/constraints.txt
+	$@/bin/python -m pip --disable-pip-version-check install --quiet torch
+	$@/bin/python -m pip --disable-pip-version-check install --quiet --constraint $@/constraints.txt --editable ".[bench]"
+	@touch $@

@@ -1,0 +1,105 @@
+"""A server and everything it started: found, put to sleep, woken, ended.
+
+The trick that makes a fair comparison of servers that run side by side: who is not being measured
+is stopped (SIGSTOP) and uses nothing, however busy it is when idle. Parents sleep before their
+children and wake after them, so that none sees a child that does not answer.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Process:
+    pid: int
+    parent: int
+    session: int
+    ticks: int  # of CPU used so far, in user and in kernel mode
+    born: int  # ticks after the machine; with the pid, a name nobody else ever has
+
+
+def processes() -> dict[int, Process]:
+    """Every process of the machine."""
+    found = (_process(int(entry)) for entry in os.listdir(PROC) if entry.isdigit())
+    return {process.pid: process for process in found if process}
+
+
+def _process(pid: int) -> Process | None:
+    try:
+        text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # The name stands in brackets and may hold anything; fields are counted from behind it.
+    fields = text.rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return Process(pid, int(fields[1]), int(fields[3]), ticks, int(fields[19]))
+
+
+def family(root: int) -> list[Process]:
+    """`root`, its descendants and its session, parents before children; nobody for 0."""
+    if not root:
+        return []
+    everybody = processes()
+    children: dict[int, list[Process]] = {}
+    for process in everybody.values():
+        children.setdefault(process.parent, []).append(process)
+    found = {root: everybody[root]} if root in everybody else {}
+    found |= {pid: process for pid, process in everybody.items() if process.session == root}
+    waiting = list(found.values())
+    while waiting:
+        for child in children.get(waiting.pop().pid, []):
+            if child.pid not in found:
+                found[child.pid] = child
+                waiting.append(child)
+    return sorted(found.values(), key=lambda process: (_depth(process, found), process.pid))
+
+
+def _depth(process: Process, within: dict[int, Process]) -> int:
+    depth = 0
+    while process.parent in within:
+        process, depth = within[process.parent], depth + 1
+    return depth
+
+
+def freeze(root: int) -> None:
+    """Returns when everybody sleeps; somebody may have been born meanwhile."""
+    asleep: set[int] = set()
+    while fresh := [process.pid for process in family(root) if process.pid not in asleep]:
+        _signal(fresh, signal.SIGSTOP)
+        asleep.update(fresh)
+
+
+def thaw(root: int) -> None:
+    members = [process.pid for process in family(root)]
+    _signal(reversed(members), signal.SIGCONT)
+
+
+def end(root: int, patience_s: float = 60) -> None:
+    """Asks `root` to stop and lets it; whoever is left then is killed."""
+    members = {process.pid: process.born for process in family(root)}
+    thaw(root)
+    _signal([root], signal.SIGTERM)
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline and _alive(members):
+        with suppress(ChildProcessError):
+            os.waitpid(root, os.WNOHANG)
+        time.sleep(0.1)
+    _signal(_alive(members), signal.SIGKILL)
+
+
+def _alive(members: dict[int, int]) -> list[int]:
+    found = {pid: _process(pid) for pid in members}
+    return [pid for pid, process in found.items() if process and process.born == members[pid]]
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)

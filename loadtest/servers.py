@@ -1,0 +1,128 @@
+"""A server that is measured: started in a session of its own, awake only while it is its turn."""
+
+import http.client
+import os
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loadtest.cpu import Roles, role, spent
+from loadtest.driver import Request
+from loadtest.family import end, family, freeze, thaw
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE_S = 180
+CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class Server:
+    title: str
+    command: tuple[str, ...]
+    port: int
+    path: str = "/predict"
+    raw_path: str = ""  # for a clip that is the whole body; empty where there is no such route
+    roles: Roles = field(default_factory=dict)
+    waits_for: Mapping[str, int] = field(default_factory=dict)  # processes of a role
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Running:
+    server: Server
+    pid: int  # 0: a service that somebody else started; it is never put to sleep
+    url: str
+    start_up_s: float
+
+
+@contextmanager
+def running(server: Server, request: Request, log: Path) -> Iterator[Running]:
+    """Raises RuntimeError with the server's last words if it does not come up."""
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT), **server.environment}
+    with log.open("wb") as console:
+        started = time.monotonic()
+        process = subprocess.Popen(
+            server.command,
+            env=environment,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _until(lambda: answers(server, request), process, log)
+        up = Running(
+            server, process.pid, f"http://127.0.0.1:{server.port}", time.monotonic() - started
+        )
+        _until(lambda: _complete(up), process, log)
+        calm(up)
+        yield up
+    finally:
+        end(process.pid)
+
+
+def _until(reached: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if reached():
+            return
+        time.sleep(0.05)
+    words = log.read_text(encoding="utf-8", errors="replace").strip()[-1500:]
+    raise RuntimeError(f"{process.args!r} did not come up; its last words:\n{words}")
+
+
+def answers(server: Server, request: Request) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    try:
+        headers = {"Content-Type": request.content_type}
+        connection.request("POST", server.path, request.body, headers)
+        response = connection.getresponse()
+        return response.status == 200 and b"label" in response.read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _complete(up: Running) -> bool:
+    roles = Counter(role(process.pid, up.server.roles) for process in family(up.pid))
+    return all(roles[name] >= number for name, number in up.server.waits_for.items())
+
+
+@contextmanager
+def asleep(up: Running) -> Iterator[None]:
+    freeze(up.pid)
+    try:
+        yield
+    finally:
+        thaw(up.pid)
+
+
+@contextmanager
+def awake(up: Running) -> Iterator[None]:
+    if not up.pid:
+        yield
+        return
+    thaw(up.pid)
+    calm(up)
+    try:
+        yield
+    finally:
+        calm(up)
+        freeze(up.pid)
+
+
+def calm(up: Running, patience_s: float = 20.0, look_s: float = 0.3) -> None:
+    """Waits until what was left to do is done: after a start, a sleep, or a client that left."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        before = family(up.pid)
+        time.sleep(look_s)
+        if sum(spent(before, family(up.pid)).values()) < CALM * look_s:
+            return
