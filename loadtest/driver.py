@@ -11,11 +11,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.wire import multipart_request
 
+# url, file with the body, content type, connections, seconds -> the command to run
+Client = Callable[[str, Path, str, int, int], list[str]]
 TIMEOUT_S = 60
 KINDS = ("status", "connect", "read", "write", "timeout")
 SCRIPT = """
@@ -72,9 +75,11 @@ def client_name() -> str:
     return "wrk" if shutil.which("wrk") else "asyncio"
 
 
-def drive(url: str, request: Request, connections: int, seconds: int) -> Load:
+def drive(
+    url: str, request: Request, connections: int, seconds: int, client: Client | None = None
+) -> Load:
     """Raises RuntimeError with the client's own words if it could not run."""
-    client = _wrk if shutil.which("wrk") else _asyncio
+    client = client or (wrk_client if shutil.which("wrk") else asyncio_client)
     with tempfile.TemporaryDirectory() as folder:
         body = Path(folder) / "body"
         body.write_bytes(request.body)
@@ -86,14 +91,18 @@ def drive(url: str, request: Request, connections: int, seconds: int) -> Load:
     return parsed(done.stdout, _children_cpu_s() - before)
 
 
-def _wrk(url: str, body: Path, content_type: str, connections: int, seconds: int) -> list[str]:
+def wrk_client(
+    url: str, body: Path, content_type: str, connections: int, seconds: int
+) -> list[str]:
     script = body.with_name("post.lua")
     script.write_text(SCRIPT.format(body=body, content_type=content_type), encoding="utf-8")
     options = [f"-c{connections}", f"-d{seconds}s", f"--timeout={TIMEOUT_S}s", "-s", str(script)]
     return ["wrk", "-t1", *options, url]
 
 
-def _asyncio(url: str, body: Path, content_type: str, connections: int, seconds: int) -> list[str]:
+def asyncio_client(
+    url: str, body: Path, content_type: str, connections: int, seconds: int
+) -> list[str]:
     options = ["--connections", str(connections), "--seconds", str(seconds)]
     options += ["--content-type", content_type]
     return [sys.executable, "-m", "loadtest.fallback", url, str(body), *options]

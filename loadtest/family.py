@@ -26,7 +26,7 @@ class Process:
 
 
 def processes() -> dict[int, Process]:
-    """Every process of the machine."""
+    """Every process of the machine that has not ended; who is not yet reaped has."""
     found = (_process(int(entry)) for entry in os.listdir(PROC) if entry.isdigit())
     return {process.pid: process for process in found if process}
 
@@ -38,6 +38,8 @@ def _process(pid: int) -> Process | None:
         return None
     # The name stands in brackets and may hold anything; fields are counted from behind it.
     fields = text.rpartition(")")[2].split()
+    if fields[0] == "Z":
+        return None
     ticks = int(fields[11]) + int(fields[12])
     return Process(pid, int(fields[1]), int(fields[3]), ticks, int(fields[19]))
 
@@ -88,8 +90,6 @@ def end(root: int, patience_s: float = 60) -> None:
     _signal([root], signal.SIGTERM)
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline and _alive(members):
-        with suppress(ChildProcessError):
-            os.waitpid(root, os.WNOHANG)
         time.sleep(0.1)
     _signal(_alive(members), signal.SIGKILL)
 

@@ -18,7 +18,7 @@ import yaml
 from loadtest.cpu import Roles
 from loadtest.driver import form
 from loadtest.peers.kernel import BUNDLE
-from loadtest.servers import ROOT, Running, Server, asleep, running
+from loadtest.servers import ROOT, Running, Server, asleep, label_from, running
 
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
 HOW = "make .venv-bench, or pip install '.[bench]' in an environment of its own"
@@ -65,13 +65,22 @@ def standing(
         for name, server in servers.items():
             if name == "telltale" and url:
                 there = dataclasses.replace(server, title=f"Telltale at {url}")
-                up[name] = Running(there, 0, url.rstrip("/"), 0.0)
+                base = url.rstrip("/")
+                label = label_from(base + server.path, form(clip))
+                up[name] = Running(there, 0, base, 0.0, label)
                 continue
             log = Path(folder) / f"{name}.log"
             up[name] = stack.enter_context(running(server, form(clip), log))
             stack.enter_context(asleep(up[name]))
             print(f"{server.title}: ready after {up[name].start_up_s:.1f} s", flush=True)
+        refuse_disagreement(up)
         yield up
+
+
+def refuse_disagreement(up: dict[str, Running]) -> None:
+    labels = {name: one.label for name, one in up.items() if name != "noop"}
+    if len(set(labels.values())) > 1:
+        raise RuntimeError(f"the servers do not serve the same model; their answers: {labels}")
 
 
 def lineup(names: tuple[str, ...], port: int, folder: Path) -> tuple[dict[str, Server], list[str]]:

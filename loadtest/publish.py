@@ -4,9 +4,13 @@ import csv
 import dataclasses
 import json
 import math
+import os
+import platform
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from loadtest.driver import client_name
 from loadtest.measure import Sample
 from loadtest.results import Row, rows
 from loadtest.table import page
@@ -16,6 +20,26 @@ HEAD = (
     "p50_ms", "p95_ms", "p99_ms", "errors", "cpu_ms_per_req", "client_cpu_ms_per_req",
     "pss_mib", "ready_after_s", "elsewhere_cores",
 )  # fmt: skip
+
+
+def conditions(trouble: str, clip_bytes: int, rounds: int, seconds: int) -> dict[str, object]:
+    """Under which the figures were measured; `trouble` is empty, or what disturbed them."""
+    return {
+        "when": time.strftime("%Y-%m-%d %H:%M %Z"),
+        "disturbed": trouble,
+        "machine": f"{_cpu_model()}, {os.cpu_count()} cores, {platform.system()} "
+        f"{platform.release()}, Python {platform.python_version()}",
+        "client": client_name(),
+        "clip_bytes": clip_bytes,
+        "rounds": rounds,
+        "seconds": seconds,
+    }
+
+
+def _cpu_model() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
 
 
 def publish(
@@ -74,7 +98,8 @@ def plot(path: Path, found: Sequence[Row], titles: Mapping[str, str]) -> None:
     from matplotlib.figure import Figure
 
     first = found[0].case
-    mine = [row for row in found if (row.case.clip, row.case.body) == (first.clip, first.body)]
+    shown = [row for row in found if row.rate > 0]  # who answered nothing has no place in it
+    mine = [row for row in shown if (row.case.clip, row.case.body) == (first.clip, first.body)]
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     rates, waits = figure.subplots(1, 2)
     for server in dict.fromkeys(row.server for row in mine):

@@ -1,6 +1,7 @@
 """A server that is measured: started in a session of its own, awake only while it is its turn."""
 
 import http.client
+import json
 import os
 import subprocess
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from loadtest.cpu import Roles, role, spent
 from loadtest.driver import Request
@@ -38,6 +40,7 @@ class Running:
     pid: int  # 0: a service that somebody else started; it is never put to sleep
     url: str
     start_up_s: float
+    label: str  # what it takes the clip for; all must agree
 
 
 @contextmanager
@@ -56,15 +59,16 @@ def running(server: Server, request: Request, log: Path) -> Iterator[Running]:
             start_new_session=True,
         )
     try:
-        _until(lambda: answers(server, request), process, log)
-        up = Running(
-            server, process.pid, f"http://127.0.0.1:{server.port}", time.monotonic() - started
-        )
+        url = f"http://127.0.0.1:{server.port}"
+        _until(lambda: label_from(url + server.path, request) != "", process, log)
+        took = time.monotonic() - started
+        up = Running(server, process.pid, url, took, label_from(url + server.path, request))
         _until(lambda: _complete(up), process, log)
         calm(up)
         yield up
     finally:
         end(process.pid)
+        process.wait()
 
 
 def _until(reached: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -77,17 +81,22 @@ def _until(reached: Callable[[], bool], process: "subprocess.Popen[bytes]", log:
     raise RuntimeError(f"{process.args!r} did not come up; its last words:\n{words}")
 
 
-def answers(server: Server, request: Request) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+def label_from(url: str, request: Request) -> str:
+    """The answered label; empty while there is no answer."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     try:
         headers = {"Content-Type": request.content_type}
-        connection.request("POST", server.path, request.body, headers)
+        connection.request("POST", parts.path, request.body, headers)
         response = connection.getresponse()
-        return response.status == 200 and b"label" in response.read()
-    except (OSError, http.client.HTTPException):
-        return False
+        found = json.loads(response.read()) if response.status == 200 else {}
+    except (OSError, http.client.HTTPException, ValueError):
+        return ""
     finally:
         connection.close()
+    # BentoML's batching answers a list for each request.
+    found = found[0] if isinstance(found, list) else found
+    return str(found.get("label", ""))
 
 
 def _complete(up: Running) -> bool:

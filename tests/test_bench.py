@@ -1,0 +1,76 @@
+"""The command of the comparison: what is measured, in which order, and one small run of it."""
+
+import argparse
+import dataclasses
+import socket
+from pathlib import Path
+
+import pytest
+
+from loadtest import bench
+from loadtest.clips import MAIN, made
+from loadtest.lineup import NAMES, TITLES, lineup, refuse_disagreement, standing
+from loadtest.measure import Case
+from loadtest.rounds import cases, rounds
+from loadtest.servers import Running
+from models.bundle import PRETRAINED
+
+NAMED = tuple(made())
+BUNDLE = PRETRAINED / "faults"
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_quick_is_the_headline_and_everything_else_adds_clips_and_bodies() -> None:
+    assert cases((1, 32), NAMED, quick=True) == [
+        Case(MAIN, "form", 1),
+        Case(MAIN, "form", 32),
+    ]
+    full = cases(bench.CONNECTIONS, NAMED, quick=False)
+    assert len(set(full)) == len(full) == 4 + 4 + 1
+    assert Case(MAIN, "raw", 32) in full
+
+
+def test_an_unknown_server_is_refused_with_the_known_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        bench.options_from(["--only", "raw,nginx"])
+    assert "['nginx'] unknown; there are loop, noop, raw" in capsys.readouterr().err
+
+
+def test_every_server_has_a_port_and_a_title_of_its_own(tmp_path: Path) -> None:
+    servers, missing = lineup(NAMES, 8140, tmp_path)
+    titles = {server.title for server in servers.values()} | set(TITLES.values())
+    assert len(titles) == len(servers) + len(TITLES)
+    assert len({server.port for server in servers.values()}) == len(servers)
+    assert {*servers, *TITLES} | {words.split()[0] for words in missing} == set(NAMES)
+
+
+def test_servers_that_answer_differently_are_not_compared(tmp_path: Path) -> None:
+    servers, _ = lineup(("noop", "raw", "telltale"), 8140, tmp_path)
+    labels = {"noop": "none", "raw": "fluid", "telltale": "fluid"}
+    up = {name: Running(servers[name], 0, "", 0.0, label) for name, label in labels.items()}
+    refuse_disagreement(up)
+    up["telltale"] = dataclasses.replace(up["telltale"], label="normal")
+    with pytest.raises(RuntimeError, match="not serve the same model.*'telltale': 'normal'"):
+        refuse_disagreement(up)
+
+
+def test_one_small_run_from_start_to_figures(tmp_path: Path, free_port: int) -> None:
+    options = argparse.Namespace(
+        only=("loop", "noop"), connections=(2,), rounds=1, seconds=1, quick=True, bundle=BUNDLE
+    )
+    with standing(options.only, free_port, BUNDLE, "", made()[MAIN]) as up:
+        loop, noop = rounds(up, made(), options)
+    assert loop.load.answered > 10
+    assert noop.load.rate > loop.load.rate
+    assert noop.load.errors == {}
+    assert noop.replaced == 0
+    assert sum(noop.cpu_ms.values()) > 0
+    assert up["noop"].start_up_s > 0
