@@ -96,6 +96,7 @@ def _line(row: Row, start_up_s: Mapping[str, float]) -> list[object]:
 def plot(path: Path, found: Sequence[Row], titles: Mapping[str, str]) -> None:
     """Requests a second and median latency by connections, a line for each server."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter
 
     first = found[0].case
     shown = [row for row in found if row.rate > 0]  # who answered nothing has no place in it
@@ -113,6 +114,10 @@ def plot(path: Path, found: Sequence[Row], titles: Mapping[str, str]) -> None:
             waits.plot([], [])  # keeps the colours of both plots together
     for axis, words in ((rates, "requests a second"), (waits, "median latency, ms")):
         axis.set(xscale="log", yscale="log", xlabel="connections", ylabel=words)
+        at = sorted({row.case.connections for row in mine})
+        axis.set_xticks(at, map(str, at), minor=False)
+        axis.yaxis.set_major_formatter(LogFormatter())
+        axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
         axis.grid(visible=True, which="both", alpha=0.25)
     figure.legend(*rates.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.savefig(path, dpi=130)

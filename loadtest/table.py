@@ -32,7 +32,7 @@ def page(
         mine = [row for row in found if row.case == case]
         parts += [f"## {_plural(case.connections)}", _main_table(mine, samples, titles, start_up_s)]
     parts += ["## Targets", _targets(samples, main, titles)] if _has(found, US) else []
-    parts += ["## CPU of one request, ms", _cpu_table(found, main, titles)]
+    parts += ["## CPU of one request by process, ms", _cpu_table(found, main, titles)]
     others = [case for case in cases if case not in main]
     if others:
         parts += ["## Other clips and bodies, req/s", _clip_table(found, others, samples, titles)]
@@ -135,8 +135,11 @@ def _cpu_table(found: Sequence[Row], cases: Sequence[Case], titles: Mapping[str,
                 f"{by_case[case].cpu_ms.get(role, 0):.2f}" if case in by_case else "-"
                 for case in cases
             ]
+            memory = next(iter(by_case.values())).memory_mib.get(role)
+            cells.append("-" if memory is None else f"{memory:.0f}")
             lines.append([titles[server], "all" if role == "other" else role, *cells])
-    return _markdown(["server", "process", *(f"c={case.connections}" for case in cases)], lines)
+    head = ["server", "process", *(f"c={case.connections}" for case in cases), "PSS MiB"]
+    return _markdown(head, lines)
 
 
 def _clip_table(
