@@ -10,6 +10,7 @@ A machine that is busy before the start gives no figures; --anyway measures and 
 """
 
 import argparse
+import signal
 import statistics
 import sys
 from collections.abc import Sequence
@@ -22,10 +23,14 @@ from loadtest.rounds import rounds
 
 CONNECTIONS = (1, 8, 32, 128)
 QUICK = (1, 32)
+SHIPPED = Path(__file__).resolve().parent.parent / "models" / "pretrained" / "faults"
 
 
 def main(words: Sequence[str] | None = None) -> int:
     options = options_from(words)
+    # By hand: a script's background ignores SIGINT, and a SIGTERM would leave servers asleep.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     if trouble := quiet.disturbance():
         print(f"bench: {trouble}", file=sys.stderr)
         if not options.anyway:
@@ -41,8 +46,8 @@ def main(words: Sequence[str] | None = None) -> int:
             samples = rounds(up, sounds, options)
             started = {name: one.start_up_s for name, one in up.items() if one.pid}
             titles = {**TITLES, **{name: one.server.title for name, one in up.items()}}
-    except RuntimeError as error:
-        print(f"bench: {error}", file=sys.stderr)
+    except (RuntimeError, KeyboardInterrupt) as error:
+        print(f"bench: {str(error) or 'stopped'}", file=sys.stderr)
         return 1
     trouble = trouble or quiet.meanwhile(statistics.median(one.elsewhere for one in samples))
     about = conditions(trouble, len(sounds[clips.MAIN]), options.rounds, options.seconds)
@@ -62,13 +67,15 @@ def options_from(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--connections", type=_numbers, default=())
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4, help="a turn's length")
-    parser.add_argument("--clip", type=Path, help="a clip of your own for the main table")
-    parser.add_argument("--bundle", type=Path, default=Path("models/pretrained/faults"))
+    parser.add_argument("--clip", type=_existing, help="a clip of your own for the main table")
     parser.add_argument("--url", default="", help="a Telltale that runs already; it never sleeps")
+    parser.add_argument("--bundle", type=_existing, default=SHIPPED, help="what --url serves")
     parser.add_argument("--port", type=int, default=8140, help="the first of ten that are used")
     parser.add_argument("--out", type=Path, default=Path("var/bench"))
     parser.add_argument("--anyway", action="store_true", help="measure on a busy machine, too")
     options = parser.parse_args(words)
+    if options.bundle != SHIPPED and not options.url:
+        parser.error("a Telltale that is started here serves the shipped bundle; give its --url")
     options.connections = options.connections or (QUICK if options.quick else CONNECTIONS)
     return options
 
@@ -78,6 +85,12 @@ def _names(text: str) -> tuple[str, ...]:
     if unknown := set(names) - set(NAMES):
         raise argparse.ArgumentTypeError(f"{sorted(unknown)} unknown; there are {', '.join(NAMES)}")
     return names
+
+
+def _existing(text: str) -> Path:
+    if not Path(text).exists():
+        raise argparse.ArgumentTypeError(f"there is no {text}")
+    return Path(text)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -83,13 +83,15 @@ def thaw(root: int) -> None:
     _signal(reversed(members), signal.SIGCONT)
 
 
-def end(root: int, patience_s: float = 60) -> None:
-    """Asks `root` to stop and lets it; whoever is left then is killed."""
+def end(root: int, patience_s: float = 60, orphans_s: float = 3) -> None:
+    """Asks `root` to stop and lets it; who is left a moment after it, or then, is killed."""
     members = {process.pid: process.born for process in family(root)}
     thaw(root)
     _signal([root], signal.SIGTERM)
     deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline and _alive(members):
+    while time.monotonic() < deadline and (alive := _alive(members)):
+        if root not in alive:
+            deadline = min(deadline, time.monotonic() + orphans_s)
         time.sleep(0.1)
     _signal(_alive(members), signal.SIGKILL)
 

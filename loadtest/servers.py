@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -46,6 +47,7 @@ class Running:
 @contextmanager
 def running(server: Server, request: Request, log: Path) -> Iterator[Running]:
     """Raises RuntimeError with the server's last words if it does not come up."""
+    _refuse_taken(server.port)
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT), **server.environment}
     with log.open("wb") as console:
         started = time.monotonic()
@@ -69,6 +71,15 @@ def running(server: Server, request: Request, log: Path) -> Iterator[Running]:
     finally:
         end(process.pid)
         process.wait()
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise RuntimeError(f"port {port} is taken; choose others with --port") from None
 
 
 def _until(reached: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -21,9 +21,10 @@ BUNDLE = PRETRAINED / "faults"
 
 @pytest.fixture
 def free_port() -> int:
+    """The first of ten, of which the second, the no-op server's, is known to be free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        return int(probe.getsockname()[1]) - 1
 
 
 def test_quick_is_the_headline_and_everything_else_adds_clips_and_bodies() -> None:
@@ -42,6 +43,31 @@ def test_an_unknown_server_is_refused_with_the_known_ones(
     with pytest.raises(SystemExit):
         bench.options_from(["--only", "raw,nginx"])
     assert "['nginx'] unknown; there are loop, noop, raw" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "mistake"),
+    [
+        (["--clip", "no/such.wav"], "there is no no/such.wav"),
+        (["--bundle", "models/pretrained/keywords"], "serves the shipped bundle; give its --url"),
+    ],
+)
+def test_a_mistake_is_said_before_anything_starts(
+    words: list[str], mistake: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        bench.options_from(words)
+    assert mistake in capsys.readouterr().err
+
+
+def test_a_taken_port_is_refused(free_port: int) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", free_port + NAMES.index("noop")))
+        with (
+            pytest.raises(RuntimeError, match="is taken; choose others with --port"),
+            standing(("noop",), free_port, BUNDLE, "", made()[MAIN]),
+        ):
+            pass
 
 
 def test_every_server_has_a_port_and_a_title_of_its_own(tmp_path: Path) -> None:
