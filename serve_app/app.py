@@ -33,4 +33,4 @@ def curator(args: dict[str, Any]) -> Application:
         health_check_period_s=2,
         ray_actor_options={"num_cpus": 0.1},
     )
-    return deployment.bind()
+    return deployment.bind(spares=args.get("spares", 0))

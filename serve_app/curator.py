@@ -25,6 +25,7 @@ from serve_app.pointer import Pointer
 from serve_app.runs import Runs
 from serve_app.schemas import run_facts, version_facts
 from serve_app.settings import Settings, settings_from_env
+from serve_app.spares import keep
 from serve_app.succession import Succession
 
 log = logging.getLogger("ray.serve")
@@ -36,7 +37,7 @@ SHIPPED_TAGS = {"verdict": "shipped", "reasons": '["shipped with this release"]'
 
 
 class Curator:
-    async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits it
+    async def __init__(self, spares: int = 0) -> None:  # type: ignore[misc]  # Serve awaits it
         settings = settings_from_env()
         self._domains: dict[str, Domain] = load_domains(names=settings.domains)
         self._store, jobs, registry = await asyncio.gather(
@@ -57,6 +58,7 @@ class Curator:
         self._errors: dict[str, dict[str, str]] = {name: {} for name in self._domains}
         self._tasks = [asyncio.create_task(self._beat(d)) for d in self._domains.values()]
         self._tasks.append(asyncio.create_task(self._sweep()))
+        self._tasks.append(asyncio.create_task(keep(spares)))
 
     # -- what replicas ask -------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from serve_app.spares import NEEDED
+
 HEAVY = [
     "torch",
     "torchaudio",
@@ -18,7 +20,7 @@ HEAVY = [
 
 def test_a_replica_loads_nothing_that_a_prediction_does_not_need() -> None:
     code = (
-        "import sys, serve_app.service, serve_app.api, data.prepare, models.runtime\n"
+        f"import sys, {', '.join(NEEDED)}, data.prepare, models.runtime\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,8 @@
+"""Every Ray worker imports this when it starts (`RAY_preload_python_modules`): see spares.py.
+
+The one module of ours whose import has an effect; nothing else may import it.
+"""
+
+from serve_app.spares import warm_if_called_for
+
+warm_if_called_for()
