@@ -1,0 +1,185 @@
+"""How long replicas take from being asked for to their first answer, when 1 becomes 3.
+
+    python -m loadtest.coldstart clip.wav
+    python -m loadtest.coldstart clip.wav --spares 0        without processes that stand by
+
+It starts a service of its own (TELLTALE_HOME, TELLTALE_PORT). At `rest` and under `load` (wrk, 32
+connections) Serve's REST interface is told the number; in `step` the load falls upon one replica
+and the autoscaler decides. A replica has its process when Ray names one after it; HAProxy's own
+counts tell when it knows the replica (routed) and when it had an answer from it (answered).
+"""
+
+import argparse
+import contextlib
+import csv
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import yaml
+
+from loadtest.wire import multipart_request
+from serve_app.launch import SERVE_YAML, running, serve_config
+from serve_app.settings import Settings, settings_from_env
+
+PATIENCE_S = 60.0
+STAGES = ("process", "routed", "answered")
+
+Times = dict[str, float]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--conditions", nargs="+", default=["rest", "load", "step"])
+    parser.add_argument("--replicas", type=int, default=3, help="from 1 to how many")
+    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--spares", type=int, help="default: what deploy/serve.yaml says")
+    parser.add_argument("--pause-s", type=float, default=15, help="for the next spares to start")
+    arguments = parser.parse_args()
+    settings = settings_from_env()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config, command = (
+            configuration(folder, arguments.spares),
+            wrk(settings, arguments.clip, folder),
+        )
+        with running(settings, lambda text: print(f"  {text}", flush=True), config):
+            for condition in arguments.conditions:
+                rounds = [
+                    one_round(condition, settings, config, command, arguments)
+                    for _ in range(arguments.times)
+                ]
+                middle = {s: statistics.median(times[s] for times in rounds) for s in STAGES}
+                say(f"{condition}, median of {len(rounds)}", middle)
+    return 0
+
+
+def one_round(
+    condition: str, settings: Settings, config: Path, load: list[str], arguments: argparse.Namespace
+) -> Times:
+    """Seconds from asking until the last of the new replicas reached each stage."""
+    domain, many = settings.domains[0], arguments.replicas
+    scale(settings, config, 1, many if condition == "step" else 1)
+    until(lambda: len(replicas(domain)) == 1)
+    with contextlib.ExitStack() as stack:
+        if condition == "load":
+            stack.enter_context(driving(load))
+        time.sleep(arguments.pause_s)
+        before, known = replicas(domain), set(servers(domain))
+        asked = time.monotonic()
+        if condition == "step":
+            stack.enter_context(driving(load))
+        else:
+            scale(settings, config, many, many)
+        times = watch(settings, before, known, many - 1, asked)
+    say(condition, times)
+    return times
+
+
+def watch(settings: Settings, before: set[int], known: set[str], more: int, asked: float) -> Times:
+    times: Times = {}
+    with httpx.Client(base_url=settings.url, trust_env=False) as client:
+        while "answered" not in times and time.monotonic() - asked < PATIENCE_S:
+            client.get("/model-info")  # at rest somebody must ask
+            answers = {
+                n: count for n, count in servers(settings.domains[0]).items() if n not in known
+            }
+            counts = {
+                "process": len(replicas(settings.domains[0]) - before),
+                "routed": len(answers),
+                "answered": sum(count > 0 for count in answers.values()),
+            }
+            for stage in STAGES:
+                if counts[stage] >= more:
+                    times.setdefault(stage, time.monotonic() - asked)
+            time.sleep(0.02)
+    return {stage: times.get(stage, float("inf")) for stage in STAGES}
+
+
+def replicas(domain: str) -> set[int]:
+    """Pids on this machine that Ray has named after a replica of the domain."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            title = (folder / "cmdline").read_bytes()[:200].decode(errors="replace")
+            if title.startswith(f"ray::ServeReplica:{domain}:"):
+                found.add(int(folder.name))
+    return found
+
+
+def servers(domain: str) -> dict[str, int]:
+    """HAProxy's servers for the domain -> how often each has answered 2xx."""
+    url = f"http://127.0.0.1:{os.environ['RAY_SERVE_HAPROXY_STATS_PORT']}/stats;csv"
+    lines = httpx.get(url, trust_env=False).text.lstrip("# ").splitlines()
+    return {
+        row["svname"]: int(row["hrsp_2xx"] or 0)
+        for row in csv.DictReader(lines)
+        if domain in row["pxname"] and row["type"] == "2" and row["bck"] == "0"
+    }
+
+
+def scale(settings: Settings, config: Path, least: int, most: int) -> None:
+    from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
+
+    wanted = serve_config(settings, config)
+    app = next(app for app in wanted["applications"] if app["name"] == settings.domains[0])
+    limits = {"min_replicas": least, "initial_replicas": least, "max_replicas": most}
+    app["deployments"][0]["autoscaling_config"].update(limits)
+    ServeSubmissionClient(os.environ["RAY_API_SERVER_ADDRESS"]).deploy_applications(wanted)
+
+
+def configuration(folder: Path, spares: int | None) -> Path:
+    config = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
+    curator = next(app for app in config["applications"] if app["name"] == "curator")
+    if spares is not None:
+        curator["args"] = {"spares": spares}
+    path = folder / "serve.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+def wrk(settings: Settings, clip: Path, folder: Path) -> list[str]:
+    head, _, body = multipart_request("", clip.read_bytes()).partition(b"\r\n\r\n")
+    kind = head.decode().partition("Content-Type: ")[2].partition("\r\n")[0]
+    (folder / "body").write_bytes(body)
+    (folder / "post.lua").write_text(
+        f'wrk.method = "POST"\nwrk.body = io.open("{folder}/body", "rb"):read("*a")\n'
+        f'wrk.headers["Content-Type"] = "{kind}"\n'
+    )
+    command = ["wrk", "-t1", "-c32", "-d600s", "-s", f"{folder}/post.lua"]
+    return [*command, f"{settings.url}/predict"]
+
+
+@contextlib.contextmanager
+def driving(command: list[str]) -> Iterator[None]:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        out = process.communicate()[0]
+        bad = [line.strip() for line in out.splitlines() if "Non-2xx" in line or "errors" in line]
+        print(f"  {out.split('Requests/sec:')[-1].split()[0]} req/s {' '.join(bad)}", flush=True)
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def say(name: str, times: Times) -> None:
+    row = "   ".join(f"{stage} {times[stage]:5.2f} s" for stage in STAGES)
+    print(f"{name}: {row}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
