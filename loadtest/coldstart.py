@@ -67,8 +67,10 @@ def one_round(
 ) -> Times:
     """Seconds from asking until the last of the new replicas reached each stage."""
     domain, many = settings.domains[0], arguments.replicas
-    scale(settings, config, 1, many if condition == "step" else 1)
+    scale(settings, config, 1, 1)
     until(lambda: len(replicas(domain)) == 1)
+    if condition == "step":
+        scale(settings, config, 1, many)
     with contextlib.ExitStack() as stack:
         if condition == "load":
             stack.enter_context(driving(load))
@@ -116,12 +118,15 @@ def replicas(domain: str) -> set[int]:
 
 
 def servers(domain: str) -> dict[str, int]:
-    """HAProxy's servers for the domain -> how often each has answered 2xx."""
     url = f"http://127.0.0.1:{os.environ['RAY_SERVE_HAPROXY_STATS_PORT']}/stats;csv"
-    lines = httpx.get(url, trust_env=False).text.lstrip("# ").splitlines()
+    return answered(httpx.get(url, trust_env=False).text, domain)
+
+
+def answered(statistics: str, domain: str) -> dict[str, int]:
+    """HAProxy's servers for the domain -> how often each has answered 2xx; backups left out."""
     return {
         row["svname"]: int(row["hrsp_2xx"] or 0)
-        for row in csv.DictReader(lines)
+        for row in csv.DictReader(statistics.lstrip("# ").splitlines())
         if domain in row["pxname"] and row["type"] == "2" and row["bck"] == "0"
     }
 
