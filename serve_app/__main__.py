@@ -1,4 +1,4 @@
-"""The command line: `python -m serve_app [serve | predict CLIP... | key NAME ROLE]`.
+"""The command line: `python -m serve_app [serve | join | predict CLIP... | key NAME ROLE]`.
 
 Ray reads its environment when it is imported, so nothing here imports it before the launcher has
 set that.
@@ -8,6 +8,7 @@ import argparse
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,10 @@ from data.domain import load_domains
 from data.errors import NotReady, TelltaleError
 from data.home import Home
 from models.bundle import PRETRAINED, cached
+from serve_app.cluster import read_cluster
 from serve_app.launch import SERVE_YAML, running
 from serve_app.pointer import SHIPPED, read_pointer
-from serve_app.settings import settings_from_env
+from serve_app.settings import is_loopback, settings_from_env
 
 if TYPE_CHECKING:
     from serve_app.champion import Served
@@ -28,6 +30,8 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command")
     serving = commands.add_parser("serve", help="start everything (the default)")
     serving.add_argument("--config", type=Path, default=SERVE_YAML, help="how much of it runs")
+    joining = commands.add_parser("join", help="add this machine to a running Telltale")
+    joining.add_argument("address", nargs="?", default="", help="default: what the head announced")
     scoring = commands.add_parser("predict", help="score local files without a server")
     scoring.add_argument("clips", nargs="+", type=Path)
     scoring.add_argument("--domain", default="", help="default: the first domain")
@@ -40,6 +44,8 @@ def main() -> int:
             return predict(arguments.clips, arguments.domain)
         if arguments.command == "key":
             return make_key(arguments.name, arguments.role)
+        if arguments.command == "join":
+            return stay_until_stopped(arguments.address)
         return serve_until_stopped(getattr(arguments, "config", SERVE_YAML))
     except TelltaleError as error:
         print(f"telltale: {error}", file=sys.stderr)
@@ -48,11 +54,9 @@ def main() -> int:
 
 def serve_until_stopped(config: Path) -> int:
     settings = settings_from_env()
-    # Both by hand: what a script starts in the background inherits SIGINT ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    stop_when_asked()
     try:
-        with running(settings, lambda text: print(f"  {text}", flush=True), config):
+        with running(settings, say, config):
             print(
                 f"\nTelltale is up, serving {', '.join(settings.domains)}.\n"
                 f"  page  {settings.url}/ui?key={settings.admin_key}\n"
@@ -61,11 +65,40 @@ def serve_until_stopped(config: Path) -> int:
                 "  stop  Ctrl-C",
                 flush=True,
             )
+            if not is_loopback(settings.host):
+                there = read_cluster(settings.home).address
+                print(f"  join  python -m serve_app join {there} (deploy/cluster.md)", flush=True)
             threading.Event().wait()
     except KeyboardInterrupt:
         pass
     print("Telltale has stopped.")
     return 0
+
+
+def stay_until_stopped(address: str) -> int:
+    """The other machine's half: a node of the Telltale that runs in this TELLTALE_HOME."""
+    from serve_app.join import joined, wait_while_joined
+
+    stop_when_asked()
+    try:
+        with joined(settings_from_env(), address, say) as node:
+            print("\nThis machine has joined.\n  leave  Ctrl-C", flush=True)
+            with suppress(KeyboardInterrupt):
+                wait_while_joined(node)
+    except KeyboardInterrupt:
+        pass
+    print("This machine has left.")
+    return 0
+
+
+def stop_when_asked() -> None:
+    """Both by hand: what a script starts in the background inherits SIGINT ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
+def say(text: str) -> None:
+    print(f"  {text}", flush=True)
 
 
 def predict(clips: list[Path], name: str) -> int:

@@ -168,6 +168,7 @@ class Champion(Answer):
 
 class ReplicaInfo(Answer):
     replica: str
+    node: str = ""
     version: str | None = None
     digest: str | None = None
     load_error: str | None = None

@@ -47,10 +47,11 @@ async def home() -> Response:
 @public.head("/health", include_in_schema=False)
 @public.get("/ping", include_in_schema=False)
 async def health(request: Request) -> Response:
-    """This replica's process is up: uptime, counts and mean time of an answer."""
+    """This replica's process is up: its machine, uptime, counts and mean time of an answer."""
     service = service_of(request)
     uptime_s = round(time.time() - service.started, 1)
-    return answer({"status": "ok", "uptime_s": uptime_s, **service.metrics.summary()})
+    where = {"node": service.node, "uptime_s": uptime_s}
+    return answer({"status": "ok", **where, **service.metrics.summary()})
 
 
 @public.get("/ready", tags=["service"], responses={503: {"model": Problem}})

@@ -10,6 +10,9 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.config import BackpressureConfig
 
+# Where the registry, the Jobs API and the proxy are. Ray gives every head this resource, of 1.
+ON_HEAD = {"node:__internal_head__": 0.001}
+
 
 def domain(args: dict[str, Any]) -> Application:
     from serve_app.service import DomainService
@@ -31,6 +34,6 @@ def curator(args: dict[str, Any]) -> Application:
         num_replicas=1,
         max_ongoing_requests=100,
         health_check_period_s=2,
-        ray_actor_options={"num_cpus": 0.1},
+        ray_actor_options={"num_cpus": 0.1, "resources": ON_HEAD},
     )
     return deployment.bind(spares=args.get("spares", 0))

@@ -19,10 +19,12 @@ import yaml
 
 from data.errors import Conflict, NotReady
 from serve_app import haproxy
-from serve_app.settings import Settings, kept_secret
+from serve_app.cluster import announced
+from serve_app.settings import Settings, is_loopback, kept_secret
 
 SERVE_YAML = Path(__file__).resolve().parent.parent / "deploy" / "serve.yaml"
 PATIENCE_S = 180
+OBJECT_STORE_BYTES = 256 * 1024**2
 
 # Read by Ray when its processes start. Figures: ARCHITECTURE.md, decisions.
 RAY_ENVIRONMENT = {
@@ -74,6 +76,8 @@ def environment(settings: Settings, scratch: str) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{scratch}/server-state",
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port(9101)),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port(8404)),
+        # Where other machines may join, at a port that a firewall can name; else at any.
+        "RAY_GCS_SERVER_PORT": "0" if is_loopback(settings.host) else str(_free_port(6379)),
     }
 
 
@@ -100,13 +104,12 @@ def _ray(settings: Settings, say: Callable[[str], None], config: Path) -> Iterat
     say("starting Ray")
     ray.init(
         address="local",
-        # Bookkeeping, not cores: replicas, the curator, the page and training ask for fractions.
-        num_cpus=max(8, 2 * (os.cpu_count() or 1)),
+        num_cpus=logical_cpus(),
         resources={"train": 2},
         include_dashboard=True,
         dashboard_host="127.0.0.1",
         dashboard_port=int(os.environ["RAY_API_SERVER_ADDRESS"].rpartition(":")[2]),
-        object_store_memory=256 * 1024**2,
+        object_store_memory=OBJECT_STORE_BYTES,
         log_to_driver=False,
         logging_level="warning",
     )
@@ -115,10 +118,16 @@ def _ray(settings: Settings, say: Callable[[str], None], config: Path) -> Iterat
         ServeSubmissionClient(os.environ["RAY_API_SERVER_ADDRESS"]).deploy_applications(
             serve_config(settings, config)
         )
-        yield
+        with announced(settings, ray.get_runtime_context().gcs_address):
+            yield
     finally:
         say("stopping")
         ray.shutdown()
+
+
+def logical_cpus() -> int:
+    """Bookkeeping, not cores: replicas, the curator, the page and training ask for fractions."""
+    return max(8, 2 * (os.cpu_count() or 1))
 
 
 def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:

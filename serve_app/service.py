@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ray
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
@@ -70,6 +71,7 @@ class DomainService:
         self.domain: Domain = load_domains(names=(name,))[name]
         self.settings = settings_from_env()
         self.started = time.time()
+        self.node = ray.get_runtime_context().get_node_id()[:8]
         self.metrics = Metrics(name)
         self.champion = Champion(name, self.settings.home)
         self.curator = serve.get_deployment_handle("Curator", app_name="curator")
@@ -139,6 +141,7 @@ class DomainService:
         served = champion.served if champion.loaded else None
         return {
             "replica": serve.get_replica_context().replica_tag,
+            "node": self.node,
             "version": served.version if served else None,
             "digest": served.digest if served else None,
             "load_error": champion.load_error,

@@ -33,7 +33,7 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
     home = home_from_env()
     host = environment.get("TELLTALE_HOST", "127.0.0.1")
     chosen_key = environment.get("TELLTALE_ADMIN_KEY", "")
-    if not _is_loopback(host) and len(chosen_key) < 16:
+    if not is_loopback(host) and len(chosen_key) < 16:
         raise InvalidParameter(
             f"TELLTALE_HOST={host} opens the service to other machines; set TELLTALE_ADMIN_KEY "
             "to a secret of at least 16 characters first, or leave TELLTALE_HOST at 127.0.0.1"
@@ -54,7 +54,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Response
 from ray import serve
 from ray.serve import Application
 
+from serve_app.app import ON_HEAD
 from serve_app.client import Client
 
 DEFAULT_API = "http://127.0.0.1:8000"
@@ -35,7 +36,7 @@ def ui(args: dict[str, str]) -> Application:
         name="Ui",
         num_replicas=1,
         max_ongoing_requests=200,
-        ray_actor_options={"num_cpus": 0.1},
+        ray_actor_options={"num_cpus": 0.1, "resources": ON_HEAD},
     )(serve.ingress(page)(Ui))
     return deployment.bind()
 
