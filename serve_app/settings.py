@@ -1,7 +1,6 @@
 """Addresses and secrets from the environment (`TELLTALE_*`), read once and checked."""
 
 import contextlib
-import ipaddress
 import os
 import secrets
 import tempfile
@@ -12,6 +11,8 @@ from pathlib import Path
 from data.domain import CONFIGS, load_domains
 from data.errors import InvalidParameter
 from data.home import Home, home_from_env
+
+HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False, "::": False}  # loopback or not
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,14 @@ def _port(text: str) -> int:
 
 
 def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
+    """Raises InvalidParameter for one address among several: Serve's proxy reaches the replicas
+    of its own machine by 127.0.0.1, which is then not theirs."""
+    if host not in HOSTS:
         raise InvalidParameter(
-            f"TELLTALE_HOST must be an address such as 127.0.0.1 or 0.0.0.0, got {host!r}"
-        ) from None
+            f"TELLTALE_HOST must be {' or '.join(HOSTS)}, got {host!r}; to keep other networks "
+            "out, use 0.0.0.0 and a firewall"
+        )
+    return HOSTS[host]
 
 
 def kept_secret(path: Path, fresh: str) -> str:

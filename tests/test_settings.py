@@ -40,6 +40,12 @@ def test_a_wide_bind_with_a_key_is_allowed() -> None:
     assert settings.url == "http://127.0.0.1:8000"
 
 
+@pytest.mark.parametrize("host", ["10.0.0.5", "127.0.0.2", "everywhere", ""])
+def test_a_host_that_the_proxy_could_not_serve_is_refused(host: str) -> None:
+    with pytest.raises(InvalidParameter, match=r"0\.0\.0\.0"):
+        settings_from_env({"TELLTALE_HOST": host, "TELLTALE_ADMIN_KEY": "k" * 16})
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", ""])
 def test_a_port_that_is_none_is_refused(port: str) -> None:
     with pytest.raises(InvalidParameter, match="TELLTALE_PORT"):
