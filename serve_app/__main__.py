@@ -82,7 +82,8 @@ def stay_until_stopped(address: str) -> int:
     stop_when_asked()
     try:
         with joined(settings_from_env(), address, say) as node:
-            print("\nThis machine has joined.\n  leave  Ctrl-C", flush=True)
+            name = node.node_id[:8]
+            print(f"\nThis machine has joined as node {name}.\n  leave  Ctrl-C", flush=True)
             with suppress(KeyboardInterrupt):
                 wait_while_joined(node)
     except KeyboardInterrupt:

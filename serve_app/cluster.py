@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from data.errors import Conflict, NotReady
+from data.errors import Conflict, InvalidParameter, NotReady
 from data.home import Home
 from serve_app.settings import Settings, is_loopback
 
@@ -107,6 +107,11 @@ def read_cluster(home: Home) -> Cluster:
 def ip_towards(cluster: Cluster) -> str:
     """This machine's address as the head sees it. Raises NotReady where nothing answers there."""
     host, _, port = cluster.address.rpartition(":")
+    if not host or not port.isdigit():
+        raise InvalidParameter(
+            f"the head's address must read host:port, for example 10.0.0.5:6379; got "
+            f"{cluster.address!r}"
+        )
     try:
         with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
             return str(connection.getsockname()[0])

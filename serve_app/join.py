@@ -40,7 +40,7 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
         del os.environ["RAY_API_SERVER_ADDRESS"]  # the head's curator alone submits jobs
         _refuse_wrong_token(cluster)
         say(f"joining {cluster.address} as {ip}")
-        node = _start(cluster, ip)
+        node = _start(cluster, ip, scratch)
         try:
             yield node
             say("leaving; replicas move away first (Ctrl-C again to stop at once)")
@@ -70,7 +70,7 @@ def _refuse_wrong_token(cluster: Cluster) -> None:
         ) from None
 
 
-def _start(cluster: Cluster, ip: str) -> "Node":
+def _start(cluster: Cluster, ip: str, scratch: str) -> "Node":
     from ray._private.node import Node
     from ray._private.parameter import RayParams
 
@@ -81,8 +81,12 @@ def _start(cluster: Cluster, ip: str) -> "Node":
         object_store_memory=OBJECT_STORE_BYTES,
         dashboard_agent_listen_port=None,  # any: several nodes may share an address
         include_log_monitor=False,
+        temp_dir=scratch,  # nodes that start together in one folder take each other's sockets
     )
-    return Node(parameters, head=False, shutdown_at_exit=False, spawn_reaper=True)
+    try:
+        return Node(parameters, head=False, shutdown_at_exit=False, spawn_reaper=True)
+    except Exception as error:
+        raise NotReady(f"Ray could not start a node here: {error}") from error
 
 
 def _drain(node: "Node") -> None:
