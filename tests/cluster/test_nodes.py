@@ -1,0 +1,197 @@
+"""One Telltale on three machines: replicas on each, one champion, and a loss nobody notices.
+
+The machines are network namespaces where this user may make them, else Ray nodes that share
+this machine's address. The head's domain is autoscaled, with one replica a machine.
+"""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from machines import Machine, machines
+from sounds import tone
+from tiny import fresh_registry, tiny_bundle
+
+from data.domain import load_domains
+from serve_app.answers import ReplicaInfo
+from serve_app.client import Client
+from serve_app.connection import ServiceError
+from serve_app.launch import SERVE_YAML
+
+ADMIN_KEY = "a key for this test only"
+CLIENTS = 3
+PATIENCE_S = 60
+
+
+@dataclass
+class Load:
+    """What clients that retry, as ours does, saw while they asked without a pause."""
+
+    labels: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Site:
+    url: str
+    client: Client
+    joined: dict[str, Machine]  # by the name of its node
+
+    @property
+    def replicas(self) -> tuple[ReplicaInfo, ...]:
+        return self.client.status().domains["keywords"].replicas
+
+    @property
+    def nodes(self) -> set[str]:
+        return {row.node for row in self.replicas}
+
+    @contextmanager
+    def load(self) -> Iterator[Load]:
+        seen, going = Load(), threading.Event()
+        going.set()
+
+        def ask() -> None:
+            while going.is_set():
+                try:
+                    seen.labels.append(self.client.predict("keywords", tone()).label)
+                except ServiceError as error:
+                    seen.failed.append(str(error))
+
+        threads = [threading.Thread(target=ask) for _ in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield seen
+        finally:
+            going.clear()
+            for thread in threads:
+                thread.join(PATIENCE_S)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    home = tmp_path_factory.mktemp("nodes")
+    register_two_versions(home)
+    with machines(3) as (head, *others):
+        environment = environment_of(head, home)
+        head.run(["serve", "--config", str(config(home))], environment, home / "head.log")
+        said(home / "head.log", "Telltale is up")
+        logs = [home / f"node{place}.log" for place, _ in enumerate(others)]
+        for machine, log in zip(others, logs, strict=True):
+            machine.run(["join"], environment, log)
+        names = [said(log, "joined as node ").split()[0].rstrip(".") for log in logs]
+        url = f"http://{head.ip or '127.0.0.1'}:{environment['TELLTALE_PORT']}"
+        with Client(url, ADMIN_KEY) as client:
+            yield Site(url, client, dict(zip(names, others, strict=True)))
+        head.processes[0].send_signal(signal.SIGINT)
+        head.processes[0].wait(PATIENCE_S)
+
+
+def register_two_versions(home: Path) -> None:
+    """The champion says `one` to everything, the version after it `two`."""
+    domain = load_domains(names=("keywords",))["keywords"]
+    registry = fresh_registry(home)
+    for label in ("one", "two"):
+        bundle = tiny_bundle(home / label, domain, always=label)
+        version = registry.register(bundle, run_id=None, tags={})
+        if label == "one":
+            registry.promote("keywords", version.number)
+
+
+def environment_of(head: Machine, home: Path) -> dict[str, str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return os.environ | {
+        "TELLTALE_HOME": str(home),
+        "TELLTALE_PORT": str(port),
+        "TELLTALE_HOST": "0.0.0.0" if head.ip else "127.0.0.1",
+        "TELLTALE_ADMIN_KEY": ADMIN_KEY,
+        "TELLTALE_DOMAINS": "keywords",
+    }
+
+
+def config(home: Path) -> Path:
+    found = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
+    deployment = next(app for app in found["applications"] if app["name"] == "keywords")
+    settings = deployment["deployments"][0]
+    settings["max_replicas_per_node"] = 1
+    settings["autoscaling_config"] |= {
+        "max_replicas": 2,
+        "target_ongoing_requests": 1,
+        "upscale_delay_s": 0.5,
+        "downscale_delay_s": 3,
+    }
+    path = home / "serve.yaml"
+    path.write_text(yaml.safe_dump(found), encoding="utf-8")
+    return path
+
+
+def said(log: Path, words: str) -> str:
+    """What follows `words` in the log, as soon as they are there."""
+    until(lambda: words in log.read_text("utf-8"), lambda: log.read_text("utf-8"))
+    return log.read_text("utf-8").partition(words)[2]
+
+
+def answering(site: Site) -> set[str]:
+    """The machines whose replicas have answered clips, by asking often enough to meet them all."""
+    bodies = [httpx.get(f"{site.url}/health", trust_env=False).json() for _ in range(6)]
+    return {body["node"] for body in bodies if body["predictions"]}
+
+
+def until(true: Callable[[], bool], why: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, why()
+        time.sleep(0.2)
+
+
+def test_load_brings_a_replica_on_another_machine_and_both_answer(site: Site) -> None:
+    assert len(site.nodes) == 1
+    with site.load() as load:
+        until(lambda: len(site.nodes) == 2, lambda: site.replicas)
+        assert site.nodes & set(site.joined)
+        until(lambda: answering(site) == site.nodes, lambda: answering(site))
+    assert not load.failed
+
+
+def test_a_swap_reaches_the_replicas_on_all_machines(site: Site) -> None:
+    with site.load() as load:
+        until(lambda: len(site.nodes) == 2, lambda: site.replicas)
+        moved = site.client.promote("keywords", "2")
+        assert moved.agree
+        assert moved.replicas == 2
+        until(lambda: load.labels[-1] == "two", lambda: load.labels[-20:])
+        before = len(load.labels)
+        until(lambda: len(load.labels) > before + 50, lambda: load.failed)
+    assert not load.failed
+    assert set(load.labels[before:]) == {"two"}
+
+
+def test_a_lost_machine_costs_no_prediction_and_another_takes_its_place(site: Site) -> None:
+    with site.load() as load:
+        until(lambda: len(site.nodes) == 2, lambda: site.replicas)
+        (lost,) = site.nodes & set(site.joined)
+        site.joined.pop(lost).unplug()
+        until(lambda: len(site.nodes - {lost}) == 2, lambda: site.replicas)
+    assert not load.failed
+    assert set(load.labels) == {"two"}
+
+
+def test_a_machine_leaves_when_it_is_asked_to(site: Site) -> None:
+    until(lambda: len(site.replicas) == 1, lambda: site.replicas)
+    ((node, machine),) = site.joined.items()
+    process = machine.processes[0]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE_S) == 0
+    assert node not in site.nodes
+    assert site.client.predict("keywords", tone()).label == "two"
