@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import NotReady, Unauthorized
+from serve_app import haproxy
 from serve_app.cluster import Cluster, ip_towards, read_cluster, refuse_unfit
 from serve_app.launch import OBJECT_STORE_BYTES, environment, logical_cpus
 from serve_app.settings import Settings
@@ -37,6 +39,7 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
     as_there = replace(settings, host=cluster.host, port=cluster.port, domains=cluster.domains)
     with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
         os.environ.update(environment(as_there, scratch))
+        haproxy.write_launcher(Path(scratch))
         del os.environ["RAY_API_SERVER_ADDRESS"]  # the head's curator alone submits jobs
         _refuse_wrong_token(cluster)
         say(f"joining {cluster.address} as {ip}")
