@@ -38,8 +38,8 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
     refuse_unfit(settings, cluster, ip)
     as_there = replace(settings, host=cluster.host, port=cluster.port, domains=cluster.domains)
     with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
-        os.environ.update(environment(as_there, scratch))
         haproxy.write_launcher(Path(scratch))
+        os.environ.update(environment(as_there, scratch))
         del os.environ["RAY_API_SERVER_ADDRESS"]  # the head's curator alone submits jobs
         _refuse_wrong_token(cluster)
         say(f"joining {cluster.address} as {ip}")
