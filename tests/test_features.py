@@ -52,6 +52,15 @@ def test_log_mel_equals_torchaudio_for_any_frame_length(n_fft: int, hop_length: 
     np.testing.assert_allclose(LogMel(spec, 16000)(waveform), theirs, rtol=0, atol=1e-4)
 
 
+def test_a_filter_between_two_bins_hears_nothing() -> None:
+    spec = LogMelSpec(n_fft=64, hop_length=16, n_mels=256, fmin_hz=0, fmax_hz=8000)
+    log_mel = LogMel(spec, 16000)(noise(9001))
+    deaf = (log_mel == np.log(np.float32(1e-6))).all(axis=1)
+    assert deaf[:16].all()
+    assert not deaf[-16:].all()
+    assert np.isfinite(log_mel).all()
+
+
 @pytest.mark.parametrize("domain", DOMAINS, ids=lambda domain: domain.name)
 def test_a_window_has_as_many_frames_as_its_domain_says(domain: Domain) -> None:
     shape = log_mel_for(domain)(noise(domain.input.window_samples)).shape
