@@ -8,6 +8,7 @@ full size but the result, so that a small file cannot become a big waveform.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import soxr
@@ -20,6 +21,7 @@ from data.sniff import sniff
 
 Float32 = NDArray[np.float32]
 
+EMPTY: Float32 = np.zeros(0, np.float32)
 MAX_CHANNELS = 8
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 384_000
 MAX_VALUES_HZ = 192_000  # samples a second of all channels, over the longest duration
@@ -123,14 +125,17 @@ def _resample(blocks: Iterator[Float32], rate_hz: int, wanted_hz: int) -> tuple[
     if rate_hz == wanted_hz:
         samples = _join(list(blocks))
         return samples, len(samples)
+    first, second = next(blocks, EMPTY), next(blocks, None)
+    if second is None:  # most WAV files; a stream would give the same numbers more slowly
+        return soxr.resample(first, rate_hz, wanted_hz), len(first)
     stream = soxr.ResampleStream(rate_hz, wanted_hz, 1, dtype="float32")
     frames, out = 0, []
-    for block in blocks:
+    for block in chain((first, second), blocks):
         frames += len(block)
         out.append(stream.resample_chunk(block))
-    out.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
+    out.append(stream.resample_chunk(EMPTY, last=True))
     return _join(out), frames
 
 
 def _join(blocks: list[Float32]) -> Float32:
-    return blocks[0] if len(blocks) == 1 else np.concatenate([np.zeros(0, np.float32), *blocks])
+    return blocks[0] if len(blocks) == 1 else np.concatenate([EMPTY, *blocks])
