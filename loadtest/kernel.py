@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 
 def stages(raw: bytes, domain: Domain, model: Model, seconds: float = 5.0) -> dict[str, float]:
-    """Median milliseconds of each stage for one clip; "all" is their sum. Raises a ClipError."""
+    """Median milliseconds of each stage for one clip, and of "all". Raises a ClipError."""
     return {name: float(np.median(spent)) for name, spent in measure(raw, domain, model, seconds)}
 
 
