@@ -76,7 +76,7 @@ class LogMel:
         for start in range(0, len(frames), self._block):
             block = frames[start : start + self._block]
             power = scratch[: len(block)]
-            power[:] = block  # and then multiplied: both at once is slower, frames overlap
+            power[:] = block  # and then multiplied: numpy takes longer to do both at once
             power *= self._hann
             power = scipy.fftpack.rfft(power, axis=-1, overwrite_x=True)
             np.square(power, out=power)

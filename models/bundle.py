@@ -74,10 +74,10 @@ class Bundle:
         return read_memory(self.read(MEMORY))
 
     def exam(self) -> Embeddings:
-        return read_exam(self.read(EXAM))[0]
+        return self.exam_and_probe()[0]
 
-    def probe(self) -> Probe:
-        return read_exam(self.read(EXAM))[1]
+    def exam_and_probe(self) -> tuple[Embeddings, Probe]:
+        return read_exam(self.read(EXAM))
 
 
 def load_bundle(path: Path) -> Bundle:
@@ -178,12 +178,11 @@ def _check_shapes(bundle: Bundle) -> None:
     head = bundle.head()
     _expect(f"{HEAD}: weight", head.weight.shape, (classes, size))
     _expect(f"{HEAD}: bias", head.bias.shape, (classes,))
-    probe = bundle.probe()
+    exam, probe = bundle.exam_and_probe()
     window = (1, domain.features.n_mels, domain.frames)
     _expect(f"{EXAM}: probe_features", probe.features.shape, window)
     _expect(f"{EXAM}: probe_embedding", probe.embedding.shape, (size,))
     _check_rows(MEMORY, bundle.memory(), classes, size)
-    exam = bundle.exam()
     _expect(f"{EXAM}: embeddings", exam.values.shape, (bundle.card.split.exam, size))
     _check_rows(EXAM, exam, classes, size)
 

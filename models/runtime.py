@@ -62,8 +62,7 @@ class Model(ABC):
         self.labels = bundle.labels
         self._temperature = np.float32(bundle.card.temperature)
         self.head = bundle.head()
-        self._probe = bundle.probe()
-        self._exam = bundle.exam()
+        self._exam, self._probe = bundle.exam_and_probe()
 
     @abstractmethod
     def embed(self, features: Floats) -> tuple[Floats, Floats]:
