@@ -26,6 +26,7 @@ from loadtest import service_cpu
 from loadtest.open_loop import Offered, offer
 from loadtest.overload_report import Bounds, Loaded, Sample, publish
 from loadtest.own_service import own_service
+from loadtest.processes import service_root
 from serve_app.auth import add_key
 
 CLIENTS = 8  # closed loops a replica, for its capacity
@@ -94,7 +95,8 @@ def measure(target: Target, arguments: argparse.Namespace) -> list[Loaded]:
     offer(target.url, clip, 3.0, clients=clients, key=key)
     capacity = _rate(offer(target.url, clip, 8.0, clients=clients, key=key))
     print(f"{len(replicas)} replicas answer {capacity:.0f} requests/s at {clients} closed loops")
-    root = service_cpu.service_root(replicas[0])
+    root = service_root(replicas[0])
+    assert root is not None, f"process {replicas[0]} was a replica a moment ago"
     runs: list[Loaded] = []
     for factor, lasting in ((REFERENCE, max(5.0, seconds / 3)), (arguments.factor, seconds)):
         print(f"{factor:g} times that for {lasting:.0f} s", flush=True)

@@ -70,7 +70,10 @@ def fixed_replicas(replicas: int) -> str:
 
 
 def _environment(home: Path, port: int, domain: str) -> dict[str, str]:
-    return os.environ | {
+    """Nothing of a service that runs beside it: a store or a registry would be shared."""
+    shared = ("TELLTALE_", "MLFLOW_", "RAY_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(shared)}
+    return kept | {
         "TELLTALE_HOME": str(home),
         "TELLTALE_PORT": str(port),
         "TELLTALE_DOMAINS": domain,

@@ -10,29 +10,26 @@ holds (`sizing.py`). A node's cores are taken to be like this machine's.
 """
 
 import argparse
-import io
 import sys
 import tempfile
-import wave
 from pathlib import Path
-
-import numpy as np
 
 from data.errors import TelltaleError
 from loadtest import service_times
+from loadtest.clip import tone_in_noise
 from loadtest.own_service import own_service
 from loadtest.plan_check import check
 from loadtest.service_times import Times
 from loadtest.sizing import Plan, Wish, cpu_ms, size
-
-RATE_HZ = 16_000
 
 
 def main() -> int:
     arguments = parsed()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            clip = arguments.clip or _synthesised(Path(folder) / "clip.wav")
+            clip = arguments.clip or Path(folder) / "clip.wav"
+            if not arguments.clip:
+                clip.write_bytes(tone_in_noise())
             if arguments.check:
                 return check(
                     clip, arguments.out, arguments.port, arguments.seconds, arguments.anyway
@@ -111,21 +108,6 @@ def _times(arguments: argparse.Namespace, clip: Path) -> Times:
         return service_times.measure(arguments.url, clip, arguments.seconds)
     with own_service(1, arguments.port) as service:
         return service_times.measure(service.url, clip, arguments.seconds)
-
-
-def _synthesised(path: Path, seconds: float = 5.0) -> Path:
-    """A tone in noise as PCM16, mono: a request's size and work, if not its meaning."""
-    time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-    noise = np.random.default_rng(0).normal(0, 0.02, time_s.size)
-    wave_in = (0.3 * np.sin(2 * np.pi * 440 * time_s) + noise) * 32767
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        file.writeframes(wave_in.clip(-32768, 32767).astype("<i2").tobytes())
-    path.write_bytes(out.getvalue())
-    return path
 
 
 def _positive(text: str) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from loadtest import service_cpu
+from loadtest import quiet, service_cpu
 from loadtest.open_loop import Floats, offer, poisson
 from loadtest.own_service import own_service
 from loadtest.queueing import saturate, simulate
@@ -22,7 +22,6 @@ from loadtest.service_times import CLIENTS, Times, in_words, measure
 
 SHARES = (0.3, 0.5, 0.7, 0.85)
 REPLICAS = (1, 2)
-BUSY = 0.1  # of the machine before the start; more, and nothing is published
 STRANGERS = 0.1  # cores, during a point; more, and it is measured again
 TRIES = 2
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -56,12 +55,9 @@ class Capacity:
 
 
 def check(clip: Path, out: Path, port: int, seconds: float, anyway: bool) -> int:
-    busy = service_cpu.busy_share()
-    if busy > BUSY and not anyway:
-        raise ValueError(
-            f"the machine is {busy:.0%} busy before anything has started; wait until it is quiet "
-            f"(below {BUSY:.0%}), or say --anyway and do not trust the result"
-        )
+    disturbed = quiet.disturbance()
+    if disturbed and not anyway:
+        raise ValueError(f"{disturbed}, or say --anyway and do not trust the result")
     points: list[Point] = []
     capacities: list[Capacity] = []
     times: Times | None = None
@@ -79,7 +75,7 @@ def check(clip: Path, out: Path, port: int, seconds: float, anyway: bool) -> int
                 )
                 print(_row(points[-1]), flush=True)
     assert times is not None
-    publish(out, times, capacities, points, busy)
+    publish(out, times, capacities, points, disturbed)
     return 0
 
 
@@ -129,25 +125,25 @@ def _quantiles(waits_ms: Floats) -> dict[str, float]:
 
 
 def publish(
-    out: Path, times: Times, capacities: list[Capacity], points: list[Point], busy: float
+    out: Path, times: Times, capacities: list[Capacity], points: list[Point], disturbed: str
 ) -> None:
     """check.json, check.md and check.png in `out`."""
     out.mkdir(parents=True, exist_ok=True)
     found: dict[str, Any] = {
-        "busy_before": round(busy, 3),
+        "disturbed": disturbed,
         "times": asdict(times),
         "capacities": [asdict(one) for one in capacities],
         "points": [asdict(one) for one in points],
     }
     (out / "check.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    text = markdown(times, capacities, points, busy)
+    text = markdown(times, capacities, points, disturbed)
     (out / "check.md").write_text(text, encoding="utf-8")
     _plot(out / "check.png", times, capacities, points)
     print(f"\n{text}\nwritten to {out}/check.json, check.md, check.png", file=sys.stdout)
 
 
-def markdown(times: Times, capacities: list[Capacity], points: list[Point], busy: float) -> str:
-    warning = "" if busy <= BUSY else f"**Disturbed: the machine was {busy:.0%} busy before.**\n\n"
+def markdown(times: Times, capacities: list[Capacity], points: list[Point], disturbed: str) -> str:
+    warning = f"**Disturbed before the start: {disturbed}.**\n\n" if disturbed else ""
     lines = [
         f"{warning}Times measured on one replica, {times.cores} cores:\n",
         "```",

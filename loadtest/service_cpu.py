@@ -55,11 +55,6 @@ def parent_of(pid: int) -> int:
     return int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
 
 
-def service_root(replica: int) -> int:
-    """The process that started Ray: a replica's parent is the raylet, whose parent it is."""
-    return parent_of(parent_of(replica))
-
-
 def role_of(pid: int) -> str:
     """Raises OSError where the process has ended."""
     command = (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
@@ -142,14 +137,6 @@ def memory_mb(root: int) -> dict[str, float]:
         except (OSError, IndexError):
             continue
     return dict(found)
-
-
-def busy_share(seconds: float = 2.0) -> float:
-    """The share of the machine's CPU time that was used while we looked, 0 to 1."""
-    before = _cpu_times()
-    time.sleep(seconds)
-    spent = [after - earlier for after, earlier in zip(_cpu_times(), before, strict=True)]
-    return 1 - (spent[3] + spent[4]) / max(1, sum(spent))
 
 
 def _cpu_times() -> list[int]:

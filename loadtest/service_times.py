@@ -22,6 +22,7 @@ from loadtest import service_cpu
 from loadtest.costs import Cost, Costs, Node
 from loadtest.open_loop import Offered, offer
 from loadtest.own_service import own_service
+from loadtest.processes import service_root
 from loadtest.queueing import saturate, simulate
 
 IDLE_S = 4.0
@@ -113,7 +114,8 @@ def find(url: str) -> tuple[int, int, int]:
     domain, replicas = service_cpu.replicas(url)
     if len(replicas) != 1:
         raise ValueError(f"service times are measured on one replica; {url} has {len(replicas)}")
-    root = service_cpu.service_root(replicas[0])
+    root = service_root(replicas[0])
+    assert root is not None, f"process {replicas[0]} was a replica a moment ago"
     return root, replicas[0], load_domains(names=(domain,))[domain].serving.max_batch_size
 
 

@@ -11,9 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.domain import load_domains
-from data.prepare import prepare
-from loadtest import plan, plan_check, service_cpu, service_times, sizing
+from loadtest import plan, plan_check, quiet, service_cpu, service_times, sizing
 from loadtest.costs import Cost, Costs, Node
 from loadtest.open_loop import Offered, poisson
 from loadtest.own_service import fixed_replicas
@@ -115,19 +113,14 @@ def test_a_wish_that_makes_no_sense_is_refused(
     assert "--rps" in capsys.readouterr().err
 
 
-def test_the_synthesised_clip_can_be_heard(tmp_path: Path) -> None:
-    raw = plan._synthesised(tmp_path / "clip.wav").read_bytes()
-    assert prepare(raw, load_domains(names=("faults",))["faults"]).duration_s == 5.0
-
-
 def test_predicted_stands_beside_measured(tmp_path: Path) -> None:
     measured, predicted = {"p50": 10.0, "p95": 20.0, "p99": 40.0}, {"p50": 9, "p95": 25, "p99": 40}
     points = [Point(1, 0.5, 150.0, measured, predicted, 0.02, 0.1, 0.03, 0)]
-    plan_check.publish(tmp_path, TIMES, [Capacity(1, 300.0, 330.0)], points, busy=0.5)
+    plan_check.publish(tmp_path, TIMES, [Capacity(1, 300.0, 330.0)], points, "a game is on")
     text = (tmp_path / "check.md").read_text()
     assert "| 1 | 300 | 330 | +10% |" in text
     assert "| 10.0 / 9.0 | -10% | 20.0 / 25.0 | +25% |" in text
-    assert "Disturbed" in text
+    assert "Disturbed before the start: a game is on." in text
     assert json.loads((tmp_path / "check.json").read_text())["points"][0]["rps"] == 150.0
     assert (tmp_path / "check.png").stat().st_size > 10_000
 
@@ -135,8 +128,8 @@ def test_predicted_stands_beside_measured(tmp_path: Path) -> None:
 def test_nothing_is_measured_on_a_busy_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_cpu, "busy_share", lambda: 0.4)
-    with pytest.raises(ValueError, match="40% busy before anything has started"):
+    monkeypatch.setattr(quiet, "disturbance", lambda: "a game is on")
+    with pytest.raises(ValueError, match="a game is on, or say --anyway"):
         plan_check.check(tmp_path / "clip.wav", tmp_path, 1, 1.0, anyway=False)
     assert not list(tmp_path.iterdir())
 
