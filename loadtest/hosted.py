@@ -26,7 +26,6 @@ from serve_app.settings import Settings
 
 START_PATIENCE_S = 240
 RESIZE_PATIENCE_S = 120
-WAIT_S = 0.25  # before a batch, of the synthetic profile
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,12 @@ class Hosted:
 
 
 @contextmanager
-def own_service(out: Path, domain: str, synthetic: bool) -> Iterator[Hosted]:
-    """Its console goes to `out`/console.log. Raises NotReady with its last words."""
+def own_service(out: Path, domain: str, wait_s: float) -> Iterator[Hosted]:
+    """`wait_s` as in `configuration`; its console goes to `out`/console.log. Raises NotReady with
+    its last words."""
     home = Path(tempfile.mkdtemp(prefix="telltale-scaling-"))
     config = home / "serve.yaml"
-    config.write_text(yaml.safe_dump(configuration(domain, synthetic)), encoding="utf-8")
+    config.write_text(yaml.safe_dump(configuration(domain, wait_s)), encoding="utf-8")
     port = _free_port()
     log = out / "console.log"
     with log.open("w", encoding="utf-8") as console:
@@ -74,7 +74,7 @@ def own_service(out: Path, domain: str, synthetic: bool) -> Iterator[Hosted]:
     try:
         _wait_until_up(process, log)
         key = (home / "admin-key").read_text(encoding="utf-8").strip()
-        target = Target(f"http://127.0.0.1:{port}", domain, key, synthetic=synthetic)
+        target = Target(f"http://127.0.0.1:{port}", domain, key)
         place = home_from_env({"TELLTALE_HOME": str(home)})
         settings = Settings(place, "127.0.0.1", port, (domain,), key)
         yield Hosted(_with_serve(target, home), settings, config)
@@ -83,22 +83,22 @@ def own_service(out: Path, domain: str, synthetic: bool) -> Iterator[Hosted]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def configuration(domain: str, synthetic: bool) -> dict[str, Any]:
-    """deploy/serve.yaml with this one domain, on waiting replicas where it is synthetic."""
+def configuration(domain: str, wait_s: float = 0.0) -> dict[str, Any]:
+    """deploy/serve.yaml with this one domain; above 0, on replicas that wait before a batch."""
     config: dict[str, Any] = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
     others = [app for app in config["applications"] if "domain" not in app.get("args", {})]
     domains = [app for app in config["applications"] if "domain" in app.get("args", {})]
     app = next((app for app in domains if app["name"] == domain), domains[0])
     app["name"], app["args"] = domain, {"domain": domain}
-    if synthetic:
+    if wait_s > 0:
         app["import_path"] = "loadtest.synthetic:domain"
-        app["args"]["wait_s"] = WAIT_S
+        app["args"]["wait_s"] = wait_s
     return {**config, "applications": [*others, app]}
 
 
 def autoscaling_in_words(domain: str) -> str:
     """What deploy/serve.yaml says of the domain's replicas."""
-    app = configuration(domain, synthetic=False)["applications"][-1]
+    app = configuration(domain)["applications"][-1]
     rules = app["deployments"][0]["autoscaling_config"]
     return (
         f"{rules['min_replicas']} to {rules['max_replicas']} replicas, one for "

@@ -52,7 +52,6 @@ class Target:
     key: str = ""
     serve_url: str = ""
     serve_token: str = ""
-    synthetic: bool = False
 
     def client(self) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}

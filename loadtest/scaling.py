@@ -2,7 +2,7 @@
 
     python -m loadtest.scaling --preset step --synthetic          a service of its own
     python -m loadtest.scaling --steps 2x10,20x25,2x45 --url http://127.0.0.1:8000 --key KEY
-    python -m loadtest.scaling --synthetic --replicas 1,2,3,5     fixed sizes as well
+    python -m loadtest.scaling --synthetic 0.2 --replicas 1,2,3,5 fixed sizes as well
 
 Locust runs in a process of its own (its monkey patching must not reach the sampler); a thread
 here watches replicas, queues and CPU. report.html, scaling.csv and the raw record are left in
@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.errors import InvalidParameter, TelltaleError
-from loadtest.hosted import WAIT_S, Hosted, autoscaling_in_words, own_service
+from loadtest.hosted import Hosted, autoscaling_in_words, own_service
 from loadtest.outcome import Fixed, Outcome, fixed_of, outcome_of
 from loadtest.presets import PRESETS, Preset, parse_steps
 from loadtest.report import About, write_csv, write_html
@@ -30,9 +30,10 @@ from loadtest.tables import tables
 
 USERS = ("NormalUser", "PowerUser", "StressUser")
 LIMITS = ("max_failed", "max_p95_ms", "max_scale_up_s")
+WAIT_S = 0.1
 SYNTHETIC = (
-    f"Before each batch of at most eight clips a replica waits {WAIT_S:g} s, as it would for an "
-    "accelerator elsewhere. The figures show how the service scales, not how fast it classifies."
+    "Before each batch a replica waits {:g} s, as it would for an accelerator elsewhere. The "
+    "figures show how the service scales, not how fast it classifies."
 )
 
 
@@ -52,7 +53,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("telltale: stopped before the end; nothing is reported", file=sys.stderr)
         return 1
-    write_csv(arguments.out / "scaling.csv", outcome, arguments.synthetic)
+    write_csv(arguments.out / "scaling.csv", outcome, arguments.synthetic > 0)
     write_html(arguments.out / "report.html", outcome, about)
     print("\n".join(["", *(f"{table.as_text()}\n" for table in tables(outcome, chosen))]))
     verdict = "passed" if outcome.passed else "FAILED"
@@ -73,7 +74,15 @@ def _parser() -> argparse.ArgumentParser:
         "--key", default=os.environ.get("TELLTALE_KEY", ""), help="for it; or set TELLTALE_KEY"
     )
     parser.add_argument("--domain", default="faults")
-    parser.add_argument("--synthetic", action="store_true", help="replicas that wait, not compute")
+    parser.add_argument(
+        "--synthetic",
+        type=float,
+        nargs="?",
+        const=WAIT_S,
+        default=0.0,
+        metavar="SECONDS",
+        help=f"replicas that wait so long before each batch, {WAIT_S:g} by default",
+    )
     parser.add_argument("--replicas", default="", help="fixed sizes as well, such as 1,2,3,5")
     parser.add_argument("--fixed", default="64x12", help="the load on those, 64x12 by default")
     parser.add_argument("--max-failed", type=float, help="requests")
@@ -147,7 +156,7 @@ def _about(arguments: argparse.Namespace, load: Load, chosen: Preset | None) -> 
             f"{what[0].upper()}{what[1:]}: {load.user}, {load}.",
             f"{when}, {machine}; {service}.",
         ),
-        synthetic=SYNTHETIC if arguments.synthetic else "",
+        synthetic=SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
         command=" ".join(["python -m loadtest.scaling", *without_key(sys.argv[1:])]),
         preset=chosen,
     )

@@ -7,7 +7,7 @@ import pytest
 from ray.serve.schema import ServeDeploySchema
 
 from loadtest import scaling
-from loadtest.hosted import WAIT_S, configuration
+from loadtest.hosted import configuration
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_report_does_not_give_the_key_away() -> None:
 
 @pytest.mark.parametrize("domain", ["faults", "keywords", "elephants"])
 def test_a_service_of_its_own_serves_the_one_domain_as_shipped(domain: str) -> None:
-    config = configuration(domain, synthetic=False)
+    config = configuration(domain)
     ServeDeploySchema.model_validate(config)
     (app,) = [app for app in config["applications"] if "domain" in app.get("args", {})]
     assert (app["name"], app["args"]) == (domain, {"domain": domain})
@@ -49,10 +49,10 @@ def test_a_service_of_its_own_serves_the_one_domain_as_shipped(domain: str) -> N
 
 
 def test_the_synthetic_profile_differs_in_the_replica_alone() -> None:
-    real, synthetic = (configuration("faults", synthetic=waits) for waits in (False, True))
+    real, synthetic = (configuration("faults", wait_s) for wait_s in (0.0, 0.2))
     ServeDeploySchema.model_validate(synthetic)
     app = synthetic["applications"][-1]
     assert app.pop("import_path") == "loadtest.synthetic:domain"
-    assert app["args"].pop("wait_s") == WAIT_S
+    assert app["args"].pop("wait_s") == 0.2
     del real["applications"][-1]["import_path"]
     assert synthetic == real
