@@ -64,7 +64,8 @@ def run(target: Target, load: Load, out: Path, name: str) -> Run:
 def _command(target: Target, load: Load, record: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"),
-        *("--host", target.url, "--steps", str(load), "--record", str(record)),
+        # Each domain answers at its name, the first one at the root as well.
+        *("--host", f"{target.url}/{target.domain}", "--steps", str(load), "--record", str(record)),
         # Those who leave wait for their last answer: what is cut off would count as nothing.
         *("--stop-timeout", "30", "--exit-code-on-error", "0"),
         *("--only-summary", "--loglevel", "WARNING", load.user),

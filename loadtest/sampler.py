@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from data.errors import InvalidParameter, NotReady
 from loadtest.processes import cpu_seconds, service_root
 
 EVERY_S = 1 / 3
@@ -94,6 +95,22 @@ class Sampler:
                 cpu_s = cpu_seconds([os.getpid(), root] if root else [])
                 self.samples.append(sample(time.time(), status, rows, cpu_s))
                 over = self._over.wait(max(0.0, EVERY_S - (time.monotonic() - begun)))
+
+
+def check_served(target: Target) -> None:
+    """Raises NotReady if nothing answers there, InvalidParameter if it serves other domains."""
+    try:
+        with target.client() as client:
+            found = client.get("/status").raise_for_status().json()["domains"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise NotReady(
+            f"no Telltale answers at {target.url} ({type(error).__name__}: {error}); start it, "
+            "or leave --url away for a service of this command's own"
+        ) from error
+    if target.domain not in found:
+        raise InvalidParameter(
+            f"{target.url} does not serve {target.domain!r}; it serves {', '.join(found)}"
+        )
 
 
 def domain_status(client: httpx.Client, domain: str) -> dict[str, Any]:

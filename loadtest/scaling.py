@@ -25,7 +25,7 @@ from loadtest.outcome import Fixed, Outcome, fixed_of, outcome_of
 from loadtest.presets import PRESETS, Preset, parse_steps
 from loadtest.report import About, write_csv, write_html
 from loadtest.runs import Load, run
-from loadtest.sampler import Target
+from loadtest.sampler import Target, check_served
 from loadtest.tables import tables
 
 USERS = ("NormalUser", "PowerUser", "StressUser")
@@ -114,7 +114,9 @@ def _sizes(arguments: argparse.Namespace) -> list[str]:
 @contextmanager
 def _service(arguments: argparse.Namespace) -> Iterator[tuple[Target, Hosted | None]]:
     if arguments.url:
-        yield Target(arguments.url, arguments.domain, arguments.key), None
+        target = Target(arguments.url.rstrip("/"), arguments.domain, arguments.key)
+        check_served(target)
+        yield target, None
         return
     # Both by hand, so that the service ends with this: a script's children ignore SIGINT.
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -6,11 +6,13 @@ import sys
 import threading
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from local_server import Server
 
+from data.errors import InvalidParameter, NotReady
 from loadtest.processes import cpu_seconds, environment_of, service_root
-from loadtest.sampler import Sampler, Target, sample
+from loadtest.sampler import Sampler, Target, check_served, sample
 
 OWN = {"replica": "ab1", "version": "3", "queued": 4, "answered": 80, "batches": 10}
 SERVE = [
@@ -59,6 +61,17 @@ def test_a_service_is_watched_while_the_block_lasts_and_may_be_away() -> None:
     with Sampler(Target("http://127.0.0.1:9", "faults")) as sampler:
         pass
     assert [found.states for found in sampler.samples] == [{}]
+
+
+def test_a_service_that_is_away_or_serves_others_is_named_before_any_load() -> None:
+    app = FastAPI()
+    app.add_api_route("/status", lambda: {"domains": {"faults": {}, "keywords": {}}})
+    with Server(app) as url:
+        check_served(Target(url, "keywords"))
+        with pytest.raises(InvalidParameter, match="'hearts'; it serves faults, keywords"):
+            check_served(Target(url, "hearts"))
+    with pytest.raises(NotReady, match="no Telltale answers at http://127.0.0.1:9 "):
+        check_served(Target("http://127.0.0.1:9", "faults"))
 
 
 def test_cpu_is_counted_for_a_process_and_all_below_it() -> None:

@@ -1,6 +1,7 @@
 """The command: what it refuses before anything starts, and what it would deploy."""
 
 import sys
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,12 @@ def test_the_synthetic_profile_differs_in_the_replica_alone() -> None:
     assert app["args"].pop("wait_s") == 0.2
     del real["applications"][-1]["import_path"]
     assert synthetic == real
+
+
+def test_the_waiting_replica_takes_the_place_of_the_real_one_in_the_batcher() -> None:
+    from loadtest.synthetic import WaitingService, domain
+    from serve_app.service import DomainService
+
+    real, waiting = (signature(kind.answer_batch) for kind in (DomainService, WaitingService))
+    assert waiting == real
+    assert domain({"domain": "faults", "wait_s": 0.2})
