@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from data.errors import InvalidParameter
 
 STEP = re.compile(r"(\d+)x(\d+)(?:@(\d+))?")
-SYNTAX = "steps read USERSxSECONDS[@USERS_PER_SECOND],..., for example 2x10,20x25,2x45"
+SYNTAX = "steps read USERSxSECONDS[@USERS_PER_SECOND],..., for example 6x10,20x25,6x45"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Preset:
 PRESETS = {
     "step": Preset(
         "few users, then many, then few: one replica, three, one",
-        steps="2x10,20x25,2x45",
+        steps="6x10,20x25,6x45",
         user="PowerUser",
         limits={"max_failed": 0, "max_scale_up_s": 6},
     ),

@@ -1,7 +1,7 @@
 """Replicas as they follow the load: Locust's users in steps, and what the service makes of them.
 
     python -m loadtest.scaling --preset step --synthetic          a service of its own
-    python -m loadtest.scaling --steps 2x10,20x25,2x45 --url http://127.0.0.1:8000 --key KEY
+    python -m loadtest.scaling --steps 6x10,20x25,6x45 --url http://127.0.0.1:8000 --key KEY
     python -m loadtest.scaling --synthetic 0.2 --replicas 1,2,3,5 fixed sizes as well
 
 Locust runs in a process of its own (its monkey patching must not reach the sampler); a thread
@@ -30,7 +30,7 @@ from loadtest.tables import tables
 
 USERS = ("NormalUser", "PowerUser", "StressUser")
 LIMITS = ("max_failed", "max_p95_ms", "max_scale_up_s")
-WAIT_S = 0.1
+WAIT_S = 0.05
 SYNTHETIC = (
     "Before each batch a replica waits {:g} s, as it would for an accelerator elsewhere. The "
     "figures show how the service scales, not how fast it classifies."

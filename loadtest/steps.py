@@ -1,7 +1,7 @@
 """Locust with steps in the load and a record of every answer; `loadtest.scaling` runs it.
 
     locust -f loadtest/steps.py --headless --host http://127.0.0.1:8000 \
-        --steps 2x10,20x25,2x45 --record record.jsonl PowerUser
+        --steps 6x10,20x25,6x45 --record record.jsonl PowerUser
 
 A file of its own beside locustfile.py, because a shape in a locustfile takes -u and -t away from
 everybody who uses it.
