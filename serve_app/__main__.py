@@ -79,13 +79,14 @@ def stay_until_stopped(address: str) -> int:
     """The other machine's half: a node of the Telltale that runs in this TELLTALE_HOME."""
     from serve_app.join import joined, wait_while_joined
 
+    settings = settings_from_env()
     stop_when_asked()
     try:
-        with joined(settings_from_env(), address, say) as node:
+        with joined(settings, address, say) as node:
             name = node.node_id[:8]
             print(f"\nThis machine has joined as node {name}.\n  leave  Ctrl-C", flush=True)
             with suppress(KeyboardInterrupt):
-                wait_while_joined(node)
+                wait_while_joined(node, settings.home)
     except KeyboardInterrupt:
         pass
     print("This machine has left.")

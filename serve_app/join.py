@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import NotReady, Unauthorized
+from data.home import Home
 from serve_app import haproxy
 from serve_app.cluster import Cluster, ip_towards, read_cluster, refuse_unfit
 from serve_app.launch import OBJECT_STORE_BYTES, environment, logical_cpus
@@ -52,10 +53,13 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
             node.kill_all_processes(check_alive=False, allow_graceful=True, wait=True)
 
 
-def wait_while_joined(node: "Node") -> None:
-    """Returns when interrupted only; raises NotReady when the head is gone."""
-    while not node.dead_processes():
-        time.sleep(1)
+def wait_while_joined(node: "Node", home: Home) -> None:
+    """Returns when interrupted only; raises NotReady when the head is gone. One that stops says so
+    in `home`; of one that was killed Ray finds out after a minute."""
+    with suppress(NotReady):
+        announced = read_cluster(home)
+        while not node.dead_processes() and read_cluster(home) == announced:
+            time.sleep(1)
     raise NotReady("the head has stopped, or has given this machine up; join again when it is back")
 
 

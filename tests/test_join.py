@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from data.errors import Conflict, NotReady, TelltaleError
 from serve_app.cluster import announced, described, ip_towards, read_cluster, refuse_unfit
-from serve_app.join import joined
+from serve_app.join import joined, wait_while_joined
 from serve_app.settings import Settings, settings_from_env
 
 HEAD = "10.0.0.5"
@@ -84,6 +85,23 @@ def test_the_head_announces_itself_to_its_owner_while_it_runs(settings: Settings
 def test_a_home_without_a_head_is_refused(settings: Settings) -> None:
     with pytest.raises(NotReady, match="TELLTALE_HOME"), joined(settings, "", lambda text: None):
         raise AssertionError("it joined")
+
+
+def test_a_machine_gives_up_when_the_head_takes_its_word_back(settings: Settings) -> None:
+    class Healthy:
+        looked = 0
+
+        def dead_processes(self) -> list[str]:
+            self.looked += 1
+            if self.looked == 1:
+                head.close()
+            return []
+
+    node, head = Healthy(), ExitStack()
+    head.enter_context(announced(settings, f"{HEAD}:6379"))
+    with pytest.raises(NotReady, match="the head has stopped"):
+        wait_while_joined(node, settings.home)
+    assert node.looked == 1
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", '{"domains": []}'])

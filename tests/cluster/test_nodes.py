@@ -164,6 +164,15 @@ def test_load_brings_a_replica_on_another_machine_and_both_answer(site: Site) ->
     assert not load.failed
 
 
+def test_corrections_land_in_one_store_whichever_machine_takes_them(site: Site) -> None:
+    with site.load() as load:
+        until(lambda: len(site.nodes) == 2, lambda: site.replicas)
+        receipts = [site.client.correct("keywords", tone(seed=i), "two").receipt for i in range(6)]
+        kept = [site.client.receipt("keywords", receipt).label for receipt in receipts]
+    assert kept == ["two"] * 6
+    assert not load.failed
+
+
 def test_a_swap_reaches_the_replicas_on_all_machines(site: Site) -> None:
     with site.load() as load:
         until(lambda: len(site.nodes) == 2, lambda: site.replicas)
