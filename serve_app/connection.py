@@ -111,7 +111,10 @@ def _never_sent(error: httpx.TransportError) -> bool:
 
 
 def _may_repeat(response: httpx.Response, repeatable: bool) -> bool:
-    return response.status_code == 429 or (repeatable and response.status_code in {502, 503})
+    """Serve's HAProxy words its own 502, 503 and 504 as a 500; the service words its 500s."""
+    status = response.status_code
+    lost = status in {502, 503} or (status == 500 and not _problem(response))
+    return status == 429 or (repeatable and lost)
 
 
 def _asked_wait_s(response: httpx.Response, attempt: int) -> float:

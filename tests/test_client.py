@@ -10,6 +10,8 @@ import soundfile
 from fake_api import ADMIN, create
 from fake_world import World
 from local_server import Server
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from serve_app.client import Client
 from serve_app.connection import ServiceAway, ServiceError
@@ -63,6 +65,24 @@ def test_a_prediction_is_tried_again_while_no_replica_is_ready(
 ) -> None:
     world.hiccups = 2
     assert client.predict("faults", tone(60)).label == "electrical"
+
+
+@pytest.mark.parametrize(
+    ("body", "repeated"), [(b"Internal Server Error", 1), (b"{}", 1), (b'{"detail": "a bug"}', 0)]
+)
+def test_a_500_is_tried_again_when_it_is_the_proxys_and_not_the_services(
+    body: bytes, repeated: int
+) -> None:
+    asked: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            asked.append(scope["path"])
+            await Response(body, 500)(scope, receive, send)
+
+    with Server(app) as url, Client(url, tries=2) as client, pytest.raises(ServiceError):
+        client.status()
+    assert len(asked) == 1 + repeated
 
 
 def test_nobody_at_the_address_is_said_in_words() -> None:
