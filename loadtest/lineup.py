@@ -66,7 +66,8 @@ def standing(
             if name == "telltale" and url:
                 there = dataclasses.replace(server, title=f"Telltale at {url}")
                 base = url.rstrip("/")
-                label = label_from(base + server.path, form(clip))
+                if not (label := label_from(base + server.path, form(clip))):
+                    raise RuntimeError(f"nobody answers a clip at {base}{server.path}")
                 up[name] = Running(there, 0, base, 0.0, label)
                 continue
             log = Path(folder) / f"{name}.log"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from loadtest.cpu import Machine, by_role, machine, pss_mib, spent
 from loadtest.driver import Load, Request, drive, form, raw
-from loadtest.family import Process, family
+from loadtest.family import family
 from loadtest.peers.kernel import BUNDLE
 from loadtest.quiet import meanwhile
 from loadtest.servers import ONE_THREAD, ROOT, Running, awake
@@ -44,7 +44,7 @@ class Sample:
     cpu_ms: dict[str, float]  # of one request, by role
     memory_mib: dict[str, float]  # PSS, by role
     elsewhere: float  # cores that neither the server nor the client used, but somebody did
-    replaced: int  # processes that were there before and are gone
+    replaced: int  # processes that served when it came up and are gone
 
     @property
     def client_cpu_ms(self) -> float:
@@ -77,6 +77,7 @@ def _turn(
     each = {pid: seconds_ * 1e3 / answered for pid, seconds_ in used.items()}
     memory = pss_mib(process.pid for process in after)
     ours = sum(used.values()) + load.client_cpu_s
+    others = elsewhere(then, now, ours) if up.pid else 0.0  # unknown, of a service not our own
     return Sample(
         round_,
         name,
@@ -84,19 +85,14 @@ def _turn(
         load,
         by_role(each, up.server.roles),
         by_role(memory, up.server.roles),
-        elsewhere(then, now, ours),
-        gone(before, after),
+        others,
+        len(up.members - {(process.pid, process.born) for process in after}),
     )
 
 
 def elsewhere(then: Machine, now: Machine, ours_s: float) -> float:
     """Cores used by others; ticks are coarse, so a little below nothing is nothing."""
     return max(0.0, (now.busy_s - then.busy_s - ours_s) / (now.at - then.at))
-
-
-def gone(before: list[Process], after: list[Process]) -> int:
-    left = {(process.pid, process.born) for process in after}
-    return sum((process.pid, process.born) not in left for process in before)
 
 
 def looped(round_: int, case: Case, clip: bytes, bundle: Path, seconds: int) -> Sample:

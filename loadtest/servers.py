@@ -20,6 +20,7 @@ from loadtest.family import end, family, freeze, thaw
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 180
 CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
+Name = tuple[int, int]  # pid, and ticks at its birth
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -42,6 +43,7 @@ class Running:
     url: str
     start_up_s: float
     label: str  # what it takes the clip for; all must agree
+    members: frozenset[Name] = frozenset()  # those who serve, when it came up
 
 
 @contextmanager
@@ -64,8 +66,9 @@ def running(server: Server, request: Request, log: Path) -> Iterator[Running]:
         url = f"http://127.0.0.1:{server.port}"
         _until(lambda: label_from(url + server.path, request) != "", process, log)
         took = time.monotonic() - started
-        up = Running(server, process.pid, url, took, label_from(url + server.path, request))
-        _until(lambda: _complete(up), process, log)
+        _until(lambda: _complete(server, process.pid), process, log)
+        label = label_from(url + server.path, request)
+        up = Running(server, process.pid, url, took, label, serving(server, process.pid))
         calm(up)
         yield up
     finally:
@@ -110,9 +113,18 @@ def label_from(url: str, request: Request) -> str:
     return str(found.get("label", ""))
 
 
-def _complete(up: Running) -> bool:
-    roles = Counter(role(process.pid, up.server.roles) for process in family(up.pid))
-    return all(roles[name] >= number for name, number in up.server.waits_for.items())
+def _complete(server: Server, root: int) -> bool:
+    roles = Counter(role(process.pid, server.roles) for process in family(root))
+    return all(roles[name] >= number for name, number in server.waits_for.items())
+
+
+def serving(server: Server, root: int) -> frozenset[Name]:
+    """Whose end would be a failure: those waited for, where such are named, else everybody."""
+    return frozenset(
+        (process.pid, process.born)
+        for process in family(root)
+        if not server.waits_for or role(process.pid, server.roles) in server.waits_for
+    )
 
 
 @contextmanager

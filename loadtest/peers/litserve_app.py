@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--api-servers", type=int, default=2)
     parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--wait-s", type=float, default=0.0)
+    parser.add_argument("--wait-s", type=float, default=0.001)
     parser.add_argument("--fast-queue", action="store_true")
     options = parser.parse_args()
     api = Predict(max_batch_size=options.batch, batch_timeout=options.wait_s)
