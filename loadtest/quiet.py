@@ -24,13 +24,11 @@ def disturbance(window_s: float = 3.0) -> str:
 
 def judged(busy: float, stolen: float, load: float, cores: int) -> str:
     if busy > MAX_BUSY:
-        return f"other programs use {busy:.2f} of a core; at most {MAX_BUSY} lets figures stand"
+        return f"other programs use {busy:.2f} of a core; {MAX_BUSY} is quiet"
     if stolen > MAX_STOLEN * cores:
-        return (
-            f"the host takes {stolen:.2f} of a core away; at most {MAX_STOLEN * cores:.2f} is fair"
-        )
+        return f"the host takes {stolen:.2f} of a core away; {MAX_STOLEN * cores:.2f} is quiet"
     if load > MAX_LOAD * cores:
-        return f"the load average is {load:.2f}; wait until it is below {MAX_LOAD * cores:.2f}"
+        return f"the load average is {load:.2f}; {MAX_LOAD * cores:.2f} is quiet, so wait a minute"
     return ""
 
 

@@ -9,7 +9,6 @@ import io
 
 import librosa
 import numpy as np
-import torch
 from fastapi import FastAPI, Response, UploadFile
 
 from data.features import windows
@@ -19,7 +18,6 @@ from models.tensors import Floats
 
 
 def app() -> FastAPI:
-    torch.set_num_threads(1)  # as every other server here: one thread a clip
     bundle = bundle_from_env()
     model = TorchModel(bundle, device="cpu")
     spec, heard = bundle.domain.features, bundle.domain.input
