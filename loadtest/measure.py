@@ -22,7 +22,7 @@ from loadtest.servers import ONE_THREAD, ROOT, Running, awake
 
 TURNS = 5  # answers a connection must get at least
 LONGER = 4
-TRIES = 3
+TRIES = 5
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from loadtest.family import Process, family, processes
 BURN = """
 import time
 input()
-while time.process_time() < 0.6: pass
+while time.process_time() < 0.3: pass
 print("done", flush=True)
 input()
 """
@@ -29,8 +29,8 @@ def test_a_child_is_charged_with_what_it_used() -> None:
         child.stdin.flush()
         assert child.stdout.readline() == b"done\n"
         used, now = spent(before, family(child.pid)), machine()
-        assert used == {child.pid: pytest.approx(0.6, abs=0.15)}
-        assert now.busy_s - then.busy_s > 0.4
+        assert used == {child.pid: pytest.approx(0.3, abs=0.1)}
+        assert now.busy_s - then.busy_s > 0.2
         memory = pss_mib(used)
         assert 1 < memory[child.pid] < 100
         child.communicate(b"\n")

@@ -1,13 +1,15 @@
 """Whatever the client, every request is counted, and only a 2xx counts as answered."""
 
+import json
 import shutil
 
 import pytest
 from local_server import Server
 from starlette.types import Receive, Scope, Send
 
-from loadtest import driver
-from loadtest.peers.asgi import clip_in, nothing
+from loadtest import driver, fallback
+from loadtest.peers.asgi import clip_in
+from loadtest.wire import Reply, Tally
 
 WRK = """Running 2s test @ http://127.0.0.1:8141/predict
   1 threads and 8 connections
@@ -67,9 +69,11 @@ def test_refused_requests_are_counted_and_do_not_count_as_answered(client: drive
     assert load.client_cpu_s > 0
 
 
-def test_where_nobody_listens_all_is_errors() -> None:
-    with Server(nothing()) as url:
-        pass
-    load = driver.drive(f"{url}/predict", driver.raw(b"clip"), 2, 1, driver.asyncio_client)
-    assert load.answered == 0
-    assert load.errors["connect"] > 0
+def test_broken_connections_are_told_from_those_never_made() -> None:
+    replies = [Reply(200, b"", 0.0, 0.01), Reply(429, b"", 0.0, 0.01)]
+    broken = [(0.0, "ConnectionRefusedError(111, '')"), (0.0, "IncompleteReadError('')")]
+    out = json.dumps(fallback.summary(Tally(replies, broken), seconds=2.0))
+    load = driver.parsed(out, client_cpu_s=0.0)
+    assert load.answered == 1
+    assert load.errors == {"status": 1, "connect": 1, "read": 1}
+    assert load.p50_ms == pytest.approx(10)
