@@ -28,31 +28,38 @@ ENVIRONMENT = {
     "RAY_SERVE_HAPROXY_RETRIES": "3",
 }
 
-OVERLOADED = json.dumps(
-    {
-        "type": "about:blank",
-        "title": "Overloaded",
-        "status": 429,
-        "detail": "more clips arrive than can be answered in time; try again in 1 s",
-        "request_id": "",
-    },
-    separators=(",", ":"),
-)
-
 SCRIPT = """#!/bin/sh
 if ! grep -q telltale_predict "$3"; then
-  sed -e '/^frontend http_frontend/,/bind /{{/bind /r {lines}' -e '}}' "$3" > "$3.new"
+  sed -e '/^ *errorfile 50[234] /d' -e '/^defaults/r {defaults}' \\
+    -e '/^frontend http_frontend/,/bind /{{/bind /r {frontend}' -e '}}' "$3" > "$3.new"
   mv "$3.new" "$3"
 fi
 exec {binary} "$@"
 """
 
 
+def reply(status: int, title: str, detail: str) -> str:
+    """A problem document of HAProxy's own, worded as the service words its own."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    text = json.dumps(body | {"request_id": ""}, separators=(",", ":"))
+    return (
+        f"status {status} content-type application/problem+json hdr Retry-After 1 string '{text}'"
+    )
+
+
+def defaults_lines() -> list[str]:
+    """Serve would answer a plain 500 where no replica could be reached."""
+    away = "the part that answers is restarting; try again in a few seconds"
+    return [f"http-error {reply(status, 'Not ready', away)}" for status in (502, 503, 504)]
+
+
 def frontend_lines() -> list[str]:
     """What is added to the frontend that clients connect to."""
+    overloaded = reply(
+        429, "Overloaded", "more clips arrive than can be answered in time; try again in 1 s"
+    )
     refusals = [
-        "http-request return status 429 content-type application/problem+json hdr Retry-After 1 "
-        f"string '{OVERLOADED}' if telltale_predict "
+        f"http-request return {overloaded} if telltale_predict "
         f"{{ sc_gpc0_rate(0) gt {refused} }} {{ rand(100) lt {percent} }}"
         for refused, percent in REFUSED_HERE
     ]
@@ -77,9 +84,11 @@ def write_launcher(folder: Path) -> Path:
 
     It edits that file rather than a copy, because Serve knows its own HAProxy processes by the
     name of the file on their command line."""
-    lines = folder / "frontend.cfg"
-    lines.write_text("".join(f"    {line}\n" for line in frontend_lines()), encoding="utf-8")
+    files = {}
+    for section, lines in (("defaults", defaults_lines()), ("frontend", frontend_lines())):
+        files[section] = folder / f"{section}.cfg"
+        files[section].write_text("".join(f"    {line}\n" for line in lines), encoding="utf-8")
     launcher = folder / LAUNCHER
-    launcher.write_text(SCRIPT.format(lines=lines, binary=get_haproxy_binary()), encoding="utf-8")
+    launcher.write_text(SCRIPT.format(binary=get_haproxy_binary(), **files), encoding="utf-8")
     launcher.chmod(0o700)
     return launcher

@@ -77,7 +77,7 @@ def proxied(folder: Path, *behaviours: Behaviour) -> Iterator[tuple[str, list[To
         config.write_text(
             f"global\n    tune.bufsize {BUFFER_BYTES}\n    nbthread 1\n"
             "defaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n"
-            "    timeout server 60s\n    option redispatch 1\n"
+            "    timeout server 60s\n    option redispatch 1\n    errorfile 503 /nowhere\n"
             f"    retry-on {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRY_ON']}\n"
             f"    retries {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRIES']}\n    balance roundrobin\n"
             f"frontend http_frontend\n    bind 127.0.0.1:{port}\n    default_backend all\n"
@@ -147,6 +147,14 @@ def test_one_who_is_refused_often_is_refused_at_the_door_and_others_are_not(
             client.post(f"{url}/predict", headers={"Authorization": "Bearer modest"})
             client.get(f"{url}/status", headers=greedy)
         assert len(toys[0].requests) == before + 20
+
+
+def test_where_no_replica_can_be_reached_it_says_so_in_words(tmp_path: Path) -> None:
+    with proxied(tmp_path, die) as (url, _):
+        found = httpx.get(f"{url}/status")
+        assert found.status_code == found.json()["status"] == 502
+        assert found.headers["content-type"] == "application/problem+json"
+        assert found.headers["retry-after"] == "1"
 
 
 def test_the_replica_learns_who_asks(tmp_path: Path) -> None:
