@@ -94,6 +94,8 @@ def end(root: int, patience_s: float = 60, orphans_s: float = 3) -> None:
             deadline = min(deadline, time.monotonic() + orphans_s)
         time.sleep(0.1)
     _signal(_alive(members), signal.SIGKILL)
+    while _alive(members):  # its port is free only then
+        time.sleep(0.02)
 
 
 def _alive(members: dict[int, int]) -> list[int]:

@@ -34,26 +34,14 @@ class Predict(litserve.LitAPI):  # type: ignore[misc]  # the library is untyped
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--api-servers", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--wait-s", type=float, default=0.001)
-    parser.add_argument("--fast-queue", action="store_true")
-    options = parser.parse_args()
-    api = Predict(max_batch_size=options.batch, batch_timeout=options.wait_s)
-    server = litserve.LitServer(
-        api,
-        accelerator="cpu",
-        workers_per_device=options.workers,
-        timeout=False,
-        fast_queue=options.fast_queue,
-    )
+    api = Predict(max_batch_size=4, batch_timeout=0.001)
+    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=2, timeout=False)
     server.run(
         host="127.0.0.1",
-        port=options.port,
-        num_api_servers=options.api_servers,
+        port=parser.parse_args().port,
+        num_api_servers=2,
         log_level="warning",
         generate_client_file=False,
         access_log=False,
