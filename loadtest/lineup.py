@@ -132,8 +132,8 @@ def _telltale(port: int, folder: Path) -> Server:
     config = yaml.safe_load((ROOT / "deploy" / "serve.yaml").read_text(encoding="utf-8"))
     for app in config["applications"]:
         for deployment in app.get("deployments", []):
-            fixed = dict.fromkeys(("min_replicas", "initial_replicas", "max_replicas"), 2)
-            deployment["autoscaling_config"] = {**deployment["autoscaling_config"], **fixed}
+            if scaling := deployment.get("autoscaling_config"):
+                scaling |= dict.fromkeys(("min_replicas", "initial_replicas", "max_replicas"), 2)
     path = folder / "serve.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return Server(
