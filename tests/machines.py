@@ -98,6 +98,7 @@ def _namespace(place: int) -> Machine:
 def _may_make_namespaces() -> bool:
     try:
         _ip(f"netns add {NAME}-probe", f"netns del {NAME}-probe")
+        _ip(f"link add {NAME} type bridge", f"link del {NAME}")
     except (OSError, subprocess.CalledProcessError):
         return False
     return True
