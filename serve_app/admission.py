@@ -14,7 +14,7 @@ from data.errors import Overloaded
 
 FIRST_GUESS_S = 0.01  # a clip, before any was measured
 MEMORY = 0.05  # weight of the newest batch in the mean
-FEWEST = 8  # clips that may wait however long they take
+FEWEST = 16  # clips that may wait however long they take; twice what more replicas are asked for at
 CONTESTED = 0.75  # of the places; the rest is for those below their share
 
 

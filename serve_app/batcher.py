@@ -45,7 +45,9 @@ class Batcher(Generic[Job, Found]):
         self._queue: Turns[Ticket[Job, Found]] = Turns()
         self._loop = asyncio.get_running_loop()
         self.counts = Counts()
-        self.job_s = 0.0  # a job's part of the newest batch
+        # A job's part of the newest full batch: what each takes when many wait. A batch of one
+        # may take as long as a full one, and would make the queue look slower than it is.
+        self.job_s: float | None = None
         threading.Thread(target=self._run, name="batcher", daemon=True).start()
 
     @property
@@ -68,7 +70,8 @@ class Batcher(Generic[Job, Found]):
             started = time.perf_counter()
             found = self._attempt([ticket.job for ticket in tickets])
             seconds = time.perf_counter() - started
-            self.job_s = seconds / len(tickets)
+            if len(tickets) == self._max_size:
+                self.job_s = seconds / len(tickets)
             self.counts.busy_s += seconds
             self.counts.answered += len(tickets)
             self.counts.batches += 1

@@ -115,7 +115,8 @@ class DomainService:
         DeadlineExceeded when it is too late."""
         with self.admission.place(caller):
             found = await self._batcher.ask(caller, Item(raw, time.perf_counter(), deadline))
-        self.admission.measured(self._batcher.job_s)
+        if self._batcher.job_s is not None:
+            self.admission.measured(self._batcher.job_s)
         self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
         return found
 

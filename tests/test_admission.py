@@ -32,9 +32,9 @@ def test_the_queue_is_as_long_as_its_clips_are_short(clip_s: float, places: int)
 
 
 def test_a_full_queue_says_when_to_come_back() -> None:
-    admission = busy(clip_s=0.1)
+    admission = busy(clip_s=0.03, max_wait_s=0.9)
     with ExitStack() as stack:
-        fill(admission, [f"caller {i}" for i in range(20)], stack)
+        fill(admission, [f"caller {i}" for i in range(40)], stack)
         with pytest.raises(Overloaded, match="try again in 1 s") as refusal:
             admission.check("late")
     assert refusal.value.retry_after_s == 1

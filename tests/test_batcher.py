@@ -64,6 +64,23 @@ def test_what_waits_is_taken_together_but_never_more_than_the_batch() -> None:
     with_batcher(gate, use)
 
 
+def test_what_a_job_takes_is_told_by_full_batches_only() -> None:
+    gate = Gate()
+
+    async def use(batcher: Batcher[int, int]) -> None:
+        first = asyncio.create_task(batcher.ask("a", 0))
+        await started(gate)
+        others = [asyncio.create_task(batcher.ask("a", i)) for i in range(1, 5)]
+        await asyncio.sleep(0)
+        assert batcher.job_s is None
+        gate.open.set()
+        await first
+        await asyncio.gather(*others)
+        assert batcher.job_s is not None
+
+    with_batcher(gate, use)
+
+
 def test_a_job_that_fails_fails_alone() -> None:
     async def use(batcher: Batcher[int, int]) -> None:
         found = await asyncio.gather(
