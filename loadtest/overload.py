@@ -67,7 +67,7 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--greedy", action="store_true", help="one key floods, another asks")
     parser.add_argument("--p99-ms", type=float, default=1000.0, help="of the accepted, at most")
     parser.add_argument("--memory-mb", type=float, default=64.0, help="growth of a role, at most")
-    parser.add_argument("--out", type=Path, default=Path("overload"))
+    parser.add_argument("--out", type=Path, default=Path("var/overload"))
     arguments = parser.parse_args(words)
     if arguments.greedy and arguments.url and not (arguments.key and arguments.modest_key):
         parser.error("--greedy needs two keys of a running service: --key and --modest-key")

@@ -57,7 +57,7 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
     parser.add_argument("--check", action="store_true", help="predicted against measured, here")
     parser.add_argument("--seconds", type=_positive, default=10.0, help="of each measurement")
-    parser.add_argument("--out", type=Path, default=Path("plan-check"), help="for --check")
+    parser.add_argument("--out", type=Path, default=Path("var/plan"), help="for --check")
     parser.add_argument("--anyway", action="store_true", help="check on a busy machine, and say so")
     arguments = parser.parse_args(words)
     if not arguments.check and arguments.rps is None:
