@@ -113,6 +113,7 @@ class Curator:
             async with asyncio.timeout(STATES_PATIENCE_S):
                 return await asyncio.to_thread(replica_states)
         except Exception:
+            log.warning("Serve does not say how its replicas stand", exc_info=True)
             return {}
 
     async def _domain_status(self, name: str) -> dict[str, Any]:
@@ -173,7 +174,7 @@ class Curator:
 def replica_states() -> dict[str, dict[str, int]]:
     """Domain -> how many replicas are starting, running or stopping, in Serve's own words."""
     return {
-        name: {s.value: n for s, n in app.deployments["DomainService"].replica_states.items()}
+        name: dict(app.deployments["DomainService"].replica_states)
         for name, app in serve.status().applications.items()
         if "DomainService" in app.deployments
     }

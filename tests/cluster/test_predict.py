@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -106,14 +105,15 @@ def test_many_clips_come_back_as_a_table_when_asked_for(anybody: httpx.Client) -
 def test_concurrent_clips_get_their_own_answers(anybody: httpx.Client) -> None:
     clips = [tone(hz=200 + 150 * i, seconds=0.5 + 0.1 * i) for i in range(8)]
 
-    def ask(clip: bytes) -> str:
+    def ask(clip: bytes) -> dict[str, float]:
         body = anybody.post("/predict", files={"file": clip}).json()
-        return json.dumps([body["probabilities"], body["clip"]["duration_s"]])
+        return {**body["probabilities"], "duration_s": body["clip"]["duration_s"]}
 
     alone = [ask(clip) for clip in clips]
     with ThreadPoolExecutor(16) as pool:
         together = list(pool.map(ask, clips * 5))
-    assert together == alone * 5
+    # A batch of another size may move the last of the six digits that are answered.
+    assert together == [pytest.approx(answer, abs=2e-6) for answer in alone * 5]
 
 
 def test_a_passed_deadline_is_not_computed(anybody: httpx.Client) -> None:
