@@ -15,6 +15,7 @@ from data.errors import Overloaded
 FIRST_GUESS_S = 0.01  # a clip, before any was measured
 MEMORY = 0.05  # weight of the newest batch in the mean
 FEWEST = 16  # clips that may wait however long they take; twice what more replicas are asked for at
+MOST = 400  # clips that may wait however short: each lies in memory
 CONTESTED = 0.75  # of the places; the rest is for those below their share
 
 
@@ -29,7 +30,7 @@ class Admission:
 
     @property
     def places(self) -> int:
-        return max(FEWEST, int(self._max_wait_s / self._clip_s))
+        return min(MOST, max(FEWEST, int(self._max_wait_s / self._clip_s)))
 
     def measured(self, clip_s: float) -> None:
         """What one clip of the newest batch took, its part of the batch."""

@@ -32,6 +32,7 @@ class Counts:
 
     answered: int = 0
     batches: int = 0
+    full: int = 0
     busy_s: float = 0.0
 
 
@@ -72,6 +73,7 @@ class Batcher(Generic[Job, Found]):
             seconds = time.perf_counter() - started
             if len(tickets) == self._max_size:
                 self.job_s = seconds / len(tickets)
+                self.counts.full += 1
             self.counts.busy_s += seconds
             self.counts.answered += len(tickets)
             self.counts.batches += 1

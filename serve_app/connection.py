@@ -111,7 +111,7 @@ def _never_sent(error: httpx.TransportError) -> bool:
 
 
 def _may_repeat(response: httpx.Response, repeatable: bool) -> bool:
-    """Serve's HAProxy words its own 502, 503 and 504 as a 500; the service words its 500s."""
+    """A 500 without a body of ours is from Serve's HAProxy; the service words its own."""
     status = response.status_code
     lost = status in {502, 503} or (status == 500 and not _problem(response))
     return status == 429 or (repeatable and lost)

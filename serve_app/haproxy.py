@@ -31,10 +31,10 @@ ENVIRONMENT = {
 SCRIPT = """#!/bin/sh
 if ! grep -q telltale_predict "$3"; then
   sed -e '/^ *errorfile 50[234] /d' -e '/^defaults/r {defaults}' \\
-    -e '/^frontend http_frontend/,/bind /{{/bind /r {frontend}' -e '}}' "$3" > "$3.new"
-  mv "$3.new" "$3"
+    -e '/^frontend http_frontend/,/bind /{{/bind /r {frontend}' -e '}}' "$3" > "$3.new" \\
+    && mv "$3.new" "$3"
 fi
-exec {binary} "$@"
+exec "{binary}" "$@"
 """
 
 

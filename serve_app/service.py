@@ -65,7 +65,7 @@ Outcome = Answer | Exception
 
 @serve.ingress()
 class DomainService:
-    """One domain's routes and network. Also answers handle calls: predict, follow, describe."""
+    """One domain's routes and network. Also answers handle calls: follow, describe."""
 
     async def __init__(self, name: str) -> None:  # type: ignore[misc]  # Serve awaits it
         self.domain: Domain = load_domains(names=(name,))[name]
@@ -80,6 +80,7 @@ class DomainService:
         self._batcher: Batcher[Item, Answer] = Batcher(
             self.answer_batch, serving.max_batch_size, serving.batch_wait_s
         )
+        self._learnt = 0
         self._peers: dict[str, DeploymentHandle] = {}
         await self.champion.start(await self._ask_pointer(), self._fetch)
         self._announce()
@@ -115,7 +116,9 @@ class DomainService:
         DeadlineExceeded when it is too late."""
         with self.admission.place(caller):
             found = await self._batcher.ask(caller, Item(raw, time.perf_counter(), deadline))
-        if self._batcher.job_s is not None:
+        full = self._batcher.counts.full
+        if self._batcher.job_s is not None and full != self._learnt:  # once a batch
+            self._learnt = full
             self.admission.measured(self._batcher.job_s)
         self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
         return found

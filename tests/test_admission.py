@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from data.errors import Overloaded
-from serve_app.admission import FEWEST, Admission
+from serve_app.admission import FEWEST, MOST, Admission
 
 
 def busy(clip_s: float, max_wait_s: float = 1.0) -> Admission:
@@ -26,7 +26,9 @@ def fill(admission: Admission, callers: list[str], stack: ExitStack) -> list[str
     return refused
 
 
-@pytest.mark.parametrize(("clip_s", "places"), [(0.01, 100), (0.002, 500), (10.0, FEWEST)])
+@pytest.mark.parametrize(
+    ("clip_s", "places"), [(0.01, 100), (0.005, 200), (1e-6, MOST), (10.0, FEWEST)]
+)
 def test_the_queue_is_as_long_as_its_clips_are_short(clip_s: float, places: int) -> None:
     assert busy(clip_s).places == pytest.approx(places, abs=1)
 
