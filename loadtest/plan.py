@@ -95,7 +95,7 @@ def in_words(found: Plan, wish: Wish, times: Times) -> str:
             f"  its HAProxy, one thread, uses {found.proxy_cores:.2f} of its core",
             f"  carries {found.carries_rps:.0f} requests/s before the p95 breaks: "
             f"{found.carries_rps / wish.rps - 1:.0%} headroom",
-            f"  cross-check, square-root rule: {found.staffing} workers for "
+            f"  cross-check, square-root rule: {found.staffing} replicas for "
             f"{wish.rps * cpu_ms(times.costs, times.node(1)) / 1e3:.0f} cores of work in all",
         ]
     )

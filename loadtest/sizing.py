@@ -36,7 +36,7 @@ class Plan:
     outcome: Outcome  # a node's, at its share of the rate
     carries_rps: float  # all nodes, before the p95 breaks the bound
     proxy_cores: float  # a node's HAProxy, one thread
-    staffing: int  # threads in all by the square-root rule
+    staffing: int  # replicas in all by the square-root rule
 
 
 def size(wish: Wish, costs: Costs, node: Node) -> Plan:
@@ -85,9 +85,17 @@ def worker_ms(costs: Costs, node: Node) -> float:
     return costs.worker.warm_ms * (1 + costs.each * (node.max_batch - 1)) / node.max_batch
 
 
+def replica_ms(costs: Costs, node: Node) -> float:
+    """Of a saturated replica's time, one request's part: its worker's and, as far as the two
+    cannot run together, its loop's."""
+    worker = min(worker_ms(costs, node), costs.worker.warm_ms)
+    longer, shorter = max(worker, costs.loop.warm_ms), min(worker, costs.loop.warm_ms)
+    return longer - shorter + 2 * shorter / costs.overlap
+
+
 def staffing(rps: float, costs: Costs, node: Node, waiting: float = 0.05) -> int:
-    """Workers so that a share `waiting` of the requests finds all busy: load + beta * its root."""
-    load = rps * min(worker_ms(costs, node), costs.worker.warm_ms) / 1e3
+    """Replicas so that a share `waiting` of the requests finds all busy: load + beta * its root."""
+    load = rps * replica_ms(costs, node) / 1e3
     return math.ceil(load + _beta(waiting) * math.sqrt(load))
 
 

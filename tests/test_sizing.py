@@ -59,6 +59,12 @@ def test_a_bound_below_a_lone_requests_time_is_refused_with_what_can_be_had() ->
 
 def test_the_square_root_rule_adds_a_margin_that_shrinks_with_size() -> None:
     small, large = staffing(1000, COSTS, NODE), staffing(100_000, COSTS, NODE)
-    per_clip_s = sizing.worker_ms(COSTS, NODE) / 1e3
+    per_clip_s = sizing.replica_ms(COSTS, NODE) / 1e3
     assert small > 1000 * per_clip_s
     assert small / (1000 * per_clip_s) > large / (100_000 * per_clip_s)
+
+
+def test_a_replicas_time_is_that_of_both_threads_where_they_take_turns() -> None:
+    alone = Costs(Cost(2.0, 2.0), loop=Cost(0.5, 0.5), overlap=1.0)
+    assert sizing.replica_ms(alone, NODE) == pytest.approx(2.5)
+    assert sizing.replica_ms(replace(alone, overlap=2.0), NODE) == pytest.approx(2.0)
