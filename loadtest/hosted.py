@@ -1,12 +1,7 @@
 """A service of the load test's own: a home and a port of its own, gone when it is over."""
 
-import contextlib
-import os
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,12 +14,12 @@ import yaml
 
 from data.errors import NotReady
 from data.home import home_from_env
+from loadtest.own_service import admin_key, running
 from loadtest.processes import environment_of
 from loadtest.sampler import Target, domain_status, serve_replicas
 from serve_app.launch import SERVE_YAML, serve_config
 from serve_app.settings import Settings
 
-START_PATIENCE_S = 240
 RESIZE_PATIENCE_S = 120
 
 
@@ -62,24 +57,14 @@ def own_service(out: Path, domain: str, wait_s: float) -> Iterator[Hosted]:
     config = home / "serve.yaml"
     config.write_text(yaml.safe_dump(configuration(domain, wait_s)), encoding="utf-8")
     port = _free_port()
-    log = out / "console.log"
-    with log.open("w", encoding="utf-8") as console:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "serve_app", "serve", "--config", str(config)],
-            env=_environment(home, port, domain),
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
     try:
-        _wait_until_up(process, log)
-        key = (home / "admin-key").read_text(encoding="utf-8").strip()
-        target = Target(f"http://127.0.0.1:{port}", domain, key)
-        place = home_from_env({"TELLTALE_HOME": str(home)})
-        settings = Settings(place, "127.0.0.1", port, (domain,), key)
-        yield Hosted(_with_serve(target, home), settings, config)
+        with running(home, config.resolve(), port, domain, out / "console.log"):
+            key = admin_key(home)
+            target = Target(f"http://127.0.0.1:{port}", domain, key)
+            place = home_from_env({"TELLTALE_HOME": str(home)})
+            settings = Settings(place, "127.0.0.1", port, (domain,), key)
+            yield Hosted(_with_serve(target, home), settings, config)
     finally:
-        _stop(process)
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -108,26 +93,6 @@ def autoscaling_in_words(domain: str) -> str:
     )
 
 
-def _environment(home: Path, port: int, domain: str) -> dict[str, str]:
-    """Nothing of a service that runs beside it: a store or a registry would be shared."""
-    shared = ("TELLTALE_", "MLFLOW_", "RAY_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(shared)}
-    return kept | {
-        "TELLTALE_HOME": str(home),
-        "TELLTALE_PORT": str(port),
-        "TELLTALE_DOMAINS": domain,
-    }
-
-
-def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + START_PATIENCE_S
-    while time.monotonic() < deadline and process.poll() is None:
-        if "Telltale is up" in log.read_text(encoding="utf-8"):
-            return
-        time.sleep(0.2)
-    raise NotReady(f"the service did not start: {log.read_text(encoding='utf-8')[-2000:].strip()}")
-
-
 def _with_serve(target: Target, home: Path) -> Target:
     """The launcher took a free port for Ray's dashboard; its replicas know which."""
     token = (home / "ray-token").read_text(encoding="utf-8").strip()
@@ -138,16 +103,6 @@ def _with_serve(target: Target, home: Path) -> Target:
                 return replace(target, serve_url=address, serve_token=token)
             time.sleep(0.2)
     raise NotReady("the service is up, but /status does not name its replicas")
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGINT)
-    try:
-        process.wait(60)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _free_port() -> int:

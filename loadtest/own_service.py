@@ -39,22 +39,33 @@ def own_service(replicas: int, port: int, domain: str = "faults") -> Iterator[Ow
         home.mkdir()
         config = Path(folder) / "serve.yaml"
         config.write_text(fixed_replicas(replicas), encoding="utf-8")
-        log = Path(folder) / "console.log"
-        with log.open("w", encoding="utf-8") as console:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "serve_app", "serve", "--config", str(config)],
-                env=_environment(home, port, domain),
-                cwd=ROOT,
-                stdout=console,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-            )
-        try:
-            _wait_until_up(process, log)
-            key = (home / "admin-key").read_text(encoding="utf-8").strip()
-            yield OwnService(f"http://127.0.0.1:{port}", key, process.pid, home)
-        finally:
-            _stop(process)
+        with running(home, config, port, domain, Path(folder) / "console.log") as process:
+            yield OwnService(f"http://127.0.0.1:{port}", admin_key(home), process.pid, home)
+
+
+@contextmanager
+def running(
+    home: Path, config: Path, port: int, domain: str, log: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """The service up and answering inside the block, its console in `log`; stopped behind it."""
+    with log.open("w", encoding="utf-8") as console:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serve_app", "serve", "--config", str(config)],
+            env=_environment(home, port, domain),
+            cwd=ROOT,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+    try:
+        _wait_until_up(process, log)
+        yield process
+    finally:
+        _stop(process)
+
+
+def admin_key(home: Path) -> str:
+    return (home / "admin-key").read_text(encoding="utf-8").strip()
 
 
 def fixed_replicas(replicas: int) -> str:
@@ -91,7 +102,7 @@ def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)  # does nothing to one that has ended
     try:
         process.wait(STOP_S)
     except subprocess.TimeoutExpired:
