@@ -80,9 +80,14 @@ def add_key(path: Path, name: str, role: str) -> str:
     callers = _read(path)
     if any(caller.name == name for caller in callers.values()):
         raise Conflict(f"there is a key for {name!r} already; choose another name")
-    key = secrets.token_urlsafe(24)
+    key = new_key()
     _write(path, callers | {_digest(key): Caller(name, role)})
     return key
+
+
+def new_key() -> str:
+    """A secret that says whose it is, and that no command line takes for an option."""
+    return f"tt_{secrets.token_urlsafe(24)}"
 
 
 def _digest(key: str) -> str:

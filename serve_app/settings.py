@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +10,9 @@ from pathlib import Path
 from data.domain import CONFIGS, load_domains
 from data.errors import InvalidParameter
 from data.home import Home, home_from_env
+from serve_app.auth import new_key
 
-HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False, "::": False}  # loopback or not
+HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False}  # loopback or not
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Settings:
 
     @property
     def url(self) -> str:
-        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host
+        host = "127.0.0.1" if self.host == "0.0.0.0" else self.host
         return f"http://{host}:{self.port}"
 
 
@@ -45,7 +45,7 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
         host=host,
         port=_port(environment.get("TELLTALE_PORT", "8000")),
         domains=tuple(load_domains(CONFIGS, names)),
-        admin_key=chosen_key or kept_secret(home.root / "admin-key", secrets.token_urlsafe(24)),
+        admin_key=chosen_key or kept_secret(home.root / "admin-key", new_key()),
     )
 
 

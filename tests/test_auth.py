@@ -37,6 +37,7 @@ def test_a_wrong_key_is_refused_even_where_none_is_needed(keyring: Keyring, head
 
 def test_a_key_made_while_the_service_runs_works_at_once(keyring: Keyring, tmp_path: Path) -> None:
     key = add_key(tmp_path / "keys.json", "ann", "contributor")
+    assert key.startswith("tt_")  # never "-", which a command line takes for an option
     caller = keyring.caller(f"Bearer {key}")
     assert (caller.name, caller.role) == ("ann", "contributor")
     with pytest.raises(Forbidden, match="ann"):
