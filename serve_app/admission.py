@@ -2,7 +2,8 @@
 
 A queue without a bound only turns overload into late answers. The bound is one of time, not of
 number: the replica knows how long its clips take. Its last quarter is kept for callers who hold
-less than their share, so that one who floods the replica cannot lock the others out.
+less than their share, so that one who floods the replica cannot lock the others out. What the
+bodies take in memory is bounded apart, from before they are read.
 """
 
 import math
@@ -16,6 +17,7 @@ FIRST_GUESS_S = 0.01  # a clip, before any was measured
 MEMORY = 0.05  # weight of the newest batch in the mean
 FEWEST = 16  # clips that may wait however long they take; twice what more replicas are asked for at
 MOST = 400  # clips that may wait however short: each lies in memory
+MAX_BYTES = 256 * 1024**2  # of bodies that are being read or wait
 CONTESTED = 0.75  # of the places; the rest is for those below their share
 
 
@@ -27,6 +29,7 @@ class Admission:
         self._clip_s = FIRST_GUESS_S
         self._held: Counter[str] = Counter()
         self._total = 0
+        self._bytes = 0
 
     @property
     def places(self) -> int:
@@ -35,6 +38,22 @@ class Admission:
     def measured(self, clip_s: float) -> None:
         """What one clip of the newest batch took, its part of the batch."""
         self._clip_s += MEMORY * (clip_s - self._clip_s)
+
+    @contextmanager
+    def room(self, caller: str, size: int) -> Iterator[None]:
+        """For a body of `size` bytes from before it is read until it is answered: a refusal must
+        be cheap. Raises Overloaded."""
+        self.check(caller)
+        if self._bytes and self._bytes + size > MAX_BYTES:
+            raise Overloaded(
+                f"{self._bytes:,} bytes of clips lie here already; try again in 1 s",
+                retry_after_s=1,
+            )
+        self._bytes += size
+        try:
+            yield
+        finally:
+            self._bytes -= size
 
     def check(self, caller: str) -> None:
         """Raises Overloaded where a clip of this caller would not be let in now."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from data.errors import ClipError, Conflict, InvalidParameter, UnknownName
 from data.prepare import prepare
 from serve_app.answers import LifeLine, Receipt
-from serve_app.limits import MAX_FORM_BYTES, Part, file_part, is_form, read_form
+from serve_app.limits import MAX_FORM_BYTES, Part, body_bytes, file_part, is_form, read_form
 from serve_app.replies import answer, caller_of, queue_of, service_of
 from serve_app.schemas import Problem, Review, receipt
 
@@ -39,8 +39,10 @@ async def correct(request: Request) -> Response:
     """A clip (`file`) and its right `label`: kept, and learnt from at the next retrain. A
     correction without a contributor's key waits in quarantine until an admin accepts it."""
     service, caller = service_of(request), caller_of(request)
-    raw, label = await _clip_and_label(request, service)
-    found = await service.predict(raw, queue_of(request))
+    who, size = queue_of(request), body_bytes(request, service.domain.limits.max_bytes)
+    with service.admission.room(who, size):
+        raw, label = await _clip_and_label(request, service)
+        found = await service.predict(raw, who)
     kept = await asyncio.to_thread(_keep_correction, service, raw, found, label, caller)
     service.metrics.corrected(kept["state"])
     return answer(kept, 201, {"X-Model-Version": found.served.version})

