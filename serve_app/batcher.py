@@ -32,23 +32,31 @@ class Counts:
 
     answered: int = 0
     batches: int = 0
-    full: int = 0
     busy_s: float = 0.0
 
 
 class Batcher(Generic[Job, Found]):
-    """`work` gets up to `max_size` jobs and gives a result, or an exception, for each."""
+    """`work` gets up to `max_size` jobs and gives a result, or an exception, for each.
 
-    def __init__(self, work: Work[Job, Found], max_size: int, wait_s: float = 0.0) -> None:
+    `measured` is told, on the event loop, a job's part of the seconds of each full batch: what
+    each takes when many wait. A batch of one may take as long as a full one, and one in which
+    jobs failed as good as nothing.
+    """
+
+    def __init__(
+        self,
+        work: Work[Job, Found],
+        max_size: int,
+        wait_s: float = 0.0,
+        measured: Callable[[float], None] = lambda job_s: None,
+    ) -> None:
         self._work = work
+        self._measured = measured
         self._max_size = max_size
         self._wait_s = wait_s
         self._queue: Turns[Ticket[Job, Found]] = Turns()
         self._loop = asyncio.get_running_loop()
         self.counts = Counts()
-        # A job's part of the newest full batch: what each takes when many wait. A batch of one
-        # may take as long as a full one, and would make the queue look slower than it is.
-        self.job_s: float | None = None
         threading.Thread(target=self._run, name="batcher", daemon=True).start()
 
     @property
@@ -56,7 +64,7 @@ class Batcher(Generic[Job, Found]):
         return self._queue.size
 
     async def ask(self, caller: str, job: Job) -> Found:
-        """Raises what `work` found wrong with this job. A job nobody awaits any more is left
+        """Raises what `work` found wrong with this job. A job whose task was cancelled is left
         out."""
         answer: asyncio.Future[Found] = self._loop.create_future()
         self._queue.put(caller, Ticket(job, answer))
@@ -71,14 +79,11 @@ class Batcher(Generic[Job, Found]):
             started = time.perf_counter()
             found = self._attempt([ticket.job for ticket in tickets])
             seconds = time.perf_counter() - started
-            if len(tickets) == self._max_size:
-                self.job_s = seconds / len(tickets)
-                self.counts.full += 1
             self.counts.busy_s += seconds
             self.counts.answered += len(tickets)
             self.counts.batches += 1
             try:
-                self._loop.call_soon_threadsafe(_deliver, tickets, found)
+                self._loop.call_soon_threadsafe(self._deliver, tickets, found, seconds)
             except RuntimeError:  # the loop has closed: the replica has stopped
                 return
 
@@ -88,15 +93,22 @@ class Batcher(Generic[Job, Found]):
         except Exception as error:
             return [error] * len(jobs)
 
-
-def _deliver(tickets: Sequence[Ticket[Job, Found]], found: Sequence[Found | Exception]) -> None:
-    for ticket, result in zip(tickets, found, strict=True):
-        if ticket.answer.done():
-            continue
-        if isinstance(result, Exception):
-            ticket.answer.set_exception(result)
-        else:
-            ticket.answer.set_result(result)
+    def _deliver(
+        self,
+        tickets: Sequence[Ticket[Job, Found]],
+        found: Sequence[Found | Exception],
+        seconds: float,
+    ) -> None:
+        failed = 0
+        for ticket, result in zip(tickets, found, strict=True):
+            if isinstance(result, Exception):
+                failed += 1
+                if not ticket.answer.done():
+                    ticket.answer.set_exception(result)
+            elif not ticket.answer.done():
+                ticket.answer.set_result(result)
+        if len(tickets) == self._max_size and not failed:
+            self._measured(seconds / len(tickets))
 
 
 @dataclass

@@ -80,9 +80,11 @@ class DomainService:
         serving = self.domain.serving
         self.admission = Admission(MAX_WAIT_S)
         self._batcher: Batcher[Item, Answer] = Batcher(
-            self.answer_batch, serving.max_batch_size, serving.batch_wait_s
+            self.answer_batch,
+            serving.max_batch_size,
+            serving.batch_wait_s,
+            self.admission.measured,
         )
-        self._learnt = 0
         self._peers: dict[str, DeploymentHandle] = {}
         await self.champion.start(await self._ask_pointer(), self._fetch)
         self._announce()
@@ -118,10 +120,6 @@ class DomainService:
         DeadlineExceeded when it is too late."""
         with self.admission.place(caller):
             found = await self._batcher.ask(caller, Item(raw, time.perf_counter(), deadline))
-        full = self._batcher.counts.full
-        if self._batcher.job_s is not None and full != self._learnt:  # once a batch
-            self._learnt = full
-            self.admission.measured(self._batcher.job_s)
         self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
         return found
 

@@ -13,9 +13,10 @@ def with_batcher(
     work: Callable[[list[int]], list[int | Exception]],
     use: Callable[[Batcher[int, int]], Awaitable[None]],
     max_size: int = 4,
+    measured: Callable[[float], None] = lambda job_s: None,
 ) -> None:
     async def run() -> None:
-        await use(Batcher(work, max_size))
+        await use(Batcher(work, max_size, measured=measured))
 
     asyncio.run(asyncio.wait_for(run(), 20))
 
@@ -66,19 +67,29 @@ def test_what_waits_is_taken_together_but_never_more_than_the_batch() -> None:
 
 def test_what_a_job_takes_is_told_by_full_batches_only() -> None:
     gate = Gate()
+    told: list[float] = []
 
     async def use(batcher: Batcher[int, int]) -> None:
         first = asyncio.create_task(batcher.ask("a", 0))
         await started(gate)
         others = [asyncio.create_task(batcher.ask("a", i)) for i in range(1, 5)]
-        await asyncio.sleep(0)
-        assert batcher.job_s is None
         gate.open.set()
-        await first
-        await asyncio.gather(*others)
-        assert batcher.job_s is not None
+        await asyncio.gather(first, *others)
+        assert [len(batch) for batch in gate.batches] == [1, 4]
+        assert len(told) == 1
 
-    with_batcher(gate, use)
+    with_batcher(gate, use, measured=told.append)
+
+
+def test_a_batch_in_which_jobs_failed_tells_nothing_about_time() -> None:
+    told: list[float] = []
+
+    async def use(batcher: Batcher[int, int]) -> None:
+        with pytest.raises(ValueError, match="damaged"):
+            await batcher.ask("a", 1)
+
+    with_batcher(lambda jobs: [ValueError("damaged")], use, max_size=1, measured=told.append)
+    assert told == []
 
 
 def test_a_job_that_fails_fails_alone() -> None:
