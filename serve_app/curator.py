@@ -9,7 +9,9 @@ plane never waits for it.
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ray import serve
@@ -32,6 +34,7 @@ log = logging.getLogger("ray.serve")
 
 BEAT_S = 1.0
 STATES_PATIENCE_S = 1.0
+STATES_FRESH_S = 0.5  # each look costs Serve's controller 10 ms or more
 SWEEP_EVERY_S = 3600.0  # for what killed uploads left behind
 SHIPPED_TAGS = {"verdict": "shipped", "reasons": '["shipped with this release"]'}
 
@@ -56,6 +59,9 @@ class Curator:
             for name in self._domains
         }
         self._errors: dict[str, dict[str, str]] = {name: {} for name in self._domains}
+        self._states: dict[str, dict[str, int]] = {}
+        self._states_until = 0.0
+        self._one_look = ThreadPoolExecutor(1, "states")  # a controller that hangs holds up no more
         self._tasks = [asyncio.create_task(self._beat(d)) for d in self._domains.values()]
         self._tasks.append(asyncio.create_task(self._sweep()))
         self._tasks.append(asyncio.create_task(keep(spares)))
@@ -102,19 +108,22 @@ class Curator:
     async def status(self) -> dict[str, Any]:
         """What is known at once, also while the database or the registry is away."""
         rows = await asyncio.gather(*(self._domain_status(name) for name in self._domains))
-        states = await self._states()
+        states = await self._fresh_states()
         for name, row in zip(self._domains, rows, strict=True):
             row["states"] = states.get(name, {})
         return {"domains": dict(zip(self._domains, rows, strict=True)), "curator_pid": os.getpid()}
 
-    async def _states(self) -> dict[str, dict[str, int]]:
+    async def _fresh_states(self) -> dict[str, dict[str, int]]:
         """Nothing while Serve's controller is away; the rest of the status is known here."""
-        try:
-            async with asyncio.timeout(STATES_PATIENCE_S):
-                return await asyncio.to_thread(replica_states)
-        except Exception:
-            log.warning("Serve does not say how its replicas stand", exc_info=True)
-            return {}
+        if time.monotonic() >= self._states_until:
+            self._states_until = time.monotonic() + STATES_FRESH_S
+            look = asyncio.get_running_loop().run_in_executor(self._one_look, replica_states)
+            try:
+                self._states = await asyncio.wait_for(look, STATES_PATIENCE_S)
+            except Exception:
+                log.warning("Serve does not say how its replicas stand", exc_info=True)
+                self._states = {}
+        return self._states
 
     async def _domain_status(self, name: str) -> dict[str, Any]:
         succession = self._successions[name]
