@@ -42,6 +42,8 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
         haproxy.write_launcher(Path(scratch))
         os.environ.update(environment(as_there, scratch))
         del os.environ["RAY_API_SERVER_ADDRESS"]  # the head's curator alone submits jobs
+        # Requests come from the head's HAProxy, which says for whom.
+        os.environ["FORWARDED_ALLOW_IPS"] = f"127.0.0.1,{cluster.ip}"
         _refuse_wrong_token(cluster)
         say(f"joining {cluster.address} as {ip}")
         node = _start(cluster, ip, scratch)
@@ -58,7 +60,10 @@ def wait_while_joined(node: "Node", home: Home) -> None:
     in `home`; of one that was killed Ray finds out after a minute."""
     with suppress(NotReady):
         announced = read_cluster(home)
-        while not node.dead_processes() and read_cluster(home) == announced:
+        while not node.dead_processes():
+            with suppress(OSError):  # a shared folder that is away is not a head that is gone
+                if read_cluster(home) != announced:
+                    break
             time.sleep(1)
     raise NotReady("the head has stopped, or has given this machine up; join again when it is back")
 

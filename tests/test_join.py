@@ -1,5 +1,6 @@
 """A machine that would not answer as the head does is refused before anything starts."""
 
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from data.errors import Conflict, NotReady, TelltaleError
-from serve_app.cluster import announced, described, ip_towards, read_cluster, refuse_unfit
+from data.home import Home
+from serve_app.cluster import (
+    Cluster,
+    announced,
+    described,
+    ip_towards,
+    read_cluster,
+    refuse_unfit,
+)
 from serve_app.join import joined, wait_while_joined
 from serve_app.settings import Settings, settings_from_env
 
@@ -102,6 +111,32 @@ def test_a_machine_gives_up_when_the_head_takes_its_word_back(settings: Settings
     with pytest.raises(NotReady, match="the head has stopped"):
         wait_while_joined(node, settings.home)
     assert node.looked == 1
+
+
+def test_a_shared_folder_that_is_away_for_a_moment_is_no_reason_to_leave(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Healthy:
+        looked = 0
+
+        def dead_processes(self) -> list[str]:
+            self.looked += 1
+            if self.looked == 3:
+                head.close()
+            return []
+
+    def read(home: Home) -> Cluster:
+        if node.looked == 2:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return read_cluster(home)
+
+    node, head = Healthy(), ExitStack()
+    head.enter_context(announced(settings, f"{HEAD}:6379"))
+    monkeypatch.setattr("serve_app.join.read_cluster", read)
+    monkeypatch.setattr("serve_app.join.time.sleep", lambda seconds: None)
+    with pytest.raises(NotReady, match="the head has stopped"):
+        wait_while_joined(node, settings.home)
+    assert node.looked == 3
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", '{"domains": []}'])
