@@ -4,6 +4,7 @@ Ray's node agent gathers the series of every replica; `/metrics` hands them on, 
 replica answers for all of them.
 """
 
+import logging
 import re
 import time
 from collections import Counter as Tally
@@ -18,6 +19,8 @@ from models.runtime import Scores
 
 if TYPE_CHECKING:
     from serve_app.champion import Served
+
+log = logging.getLogger("ray.serve")
 
 NOISE = re.compile(r'(?:Component|SessionName|Version|otel_scope_\w+)="[^"]*",?')
 KEPT = ("ray_telltale_", "ray_serve_", "ray_haproxy_")
@@ -106,17 +109,19 @@ class Metrics:
 
 
 def scrape() -> str:
-    """Prometheus text of Telltale's and Serve's series over all nodes. Blocking."""
-    pages = []
+    """Prometheus text of Telltale's and Serve's series over all nodes that answer. Blocking.
+    Raises NotReady where none does."""
+    pages, silent = [], ""
     for node in ray.nodes():
         if node["Alive"]:
             address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
             try:
                 pages.append(httpx.get(address, timeout=2, trust_env=False).raise_for_status().text)
             except httpx.HTTPError as error:
-                raise NotReady(
-                    f"a node's metrics cannot be read: {type(error).__name__}"
-                ) from error
+                silent = type(error).__name__
+                log.warning("the metrics at %s cannot be read: %s", address, silent)
+    if not pages:
+        raise NotReady(f"no node's metrics can be read: {silent}")
     return "\n".join(_kept(page) for page in pages) + "\n"
 
 
