@@ -31,7 +31,9 @@ REFUSED_HERE = ((400, 95), (200, 90), (100, 75), (50, 50), (20, 25))
 ENVIRONMENT = {
     "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(BUFFER_BYTES),
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
-    "RAY_SERVE_HAPROXY_RETRIES": "3",
+    # One is for a dead server that HAProxy has not noticed yet. More would let a clip that kills
+    # replicas kill more of them.
+    "RAY_SERVE_HAPROXY_RETRIES": "2",
 }
 
 SCRIPT = """#!/bin/sh
@@ -39,6 +41,7 @@ if ! grep -q telltale_predict "$3"; then
   sed -e '/^ *errorfile 50[234] /d' -e '/^defaults/r {defaults}' -e '/^backend /r {backend}' \\
     -e '/^frontend http_frontend/,/bind /{{/bind /r {frontend}' -e '}}' "$3" > "$3.new" \\
     && mv "$3.new" "$3"
+  grep -q telltale_predict "$3" || echo "HAProxy runs without Telltale's lines: $3" >&2
 fi
 exec "{binary}" "$@"
 """

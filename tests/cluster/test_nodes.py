@@ -180,7 +180,7 @@ def test_a_swap_reaches_the_replicas_on_all_machines(site: Site) -> None:
         moved = site.client.promote("keywords", "2")
         assert moved.agree
         assert moved.replicas == 2
-        until(lambda: load.labels[-1] == "two", lambda: load.labels[-20:])
+        until(lambda: load.labels[-1:] == ["two"], lambda: load.labels[-20:])
         before = len(load.labels)
         until(lambda: len(load.labels) > before + 50, lambda: load.failed)
     assert not load.failed
