@@ -76,6 +76,7 @@ def frontend_lines() -> list[str]:
     ]
     wait_for_clip = f"http-request wait-for-body time {BODY_PATIENCE} if telltale_predict METH_POST"
     return [
+        "no log",  # a line for each request, to a syslog that hardly anybody has
         "acl telltale_predict path_end /predict",
         f"acl telltale_crowded fe_conn gt {CROWDED}",
         "http-request set-header x-forwarded-for %[src]",
