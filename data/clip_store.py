@@ -54,6 +54,14 @@ class ClipStore:
             self._put(hashed)
             return [_add(connection, sha256, new, who) for sha256, new in hashed]
 
+    def rehearse(self, new: NewClip, *, who: str) -> bool:
+        """Whether `add` would make a new clip; raises Conflict where it would. Writes nothing."""
+        with self._database.read() as connection:
+            stored = find_clip(connection, new.domain, hashlib.sha256(new.raw).hexdigest())
+        if stored is not None:
+            claimed(stored, new, who)
+        return stored is None
+
     def get(self, domain: str, sha256: str) -> Clip:
         with self._database.read() as connection:
             return known_clip(connection, domain, sha256)
@@ -192,4 +200,5 @@ def _first(sha256: str, new: NewClip, who: str) -> Clip:
         duration_s=new.duration_s,
         sample_rate_hz=new.sample_rate_hz,
         created_at=now(),
+        split=new.split,
     )

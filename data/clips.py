@@ -26,6 +26,7 @@ from data.tables import (
     ClipState,
     Detail,
     FeedbackState,
+    HeldFor,
     clips,
     feedback,
     fields_of,
@@ -49,6 +50,7 @@ class Clip:
     duration_s: float
     sample_rate_hz: int
     created_at: datetime
+    split: HeldFor | None = None  # what whoever imported it wanted it for
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class NewClip:
     duration_s: float
     sample_rate_hz: int
     reason: str = ""
+    split: HeldFor | None = None
 
 
 CLIP = select(*fields_of(clips, Clip))

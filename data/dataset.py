@@ -7,9 +7,10 @@ that the same recording is found again wherever it turns up.
 import hashlib
 import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from data.domain import Domain
 from data.errors import ClipError, InvalidParameter
 from data.features import log_mel_for
 from data.sources import Example
+from data.tables import HeldFor
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -34,6 +36,7 @@ class LabelledClip:
     group: str
     source: str
     path: Path | None
+    split: HeldFor | None = None  # what its importer wanted it for
 
     @property
     def name(self) -> str:
@@ -42,6 +45,7 @@ class LabelledClip:
 
 
 Reader = Callable[[LabelledClip], bytes]
+NOBODY: Mapping[str, bool] = MappingProxyType({})
 
 
 def from_example(example: Example) -> LabelledClip:
@@ -50,9 +54,14 @@ def from_example(example: Example) -> LabelledClip:
 
 
 def validation_mask(
-    labels: Sequence[str], groups: Sequence[str], fraction: float, seed: int
+    labels: Sequence[str],
+    groups: Sequence[str],
+    fraction: float,
+    seed: int,
+    pinned: Mapping[str, bool] = NOBODY,
 ) -> NDArray[np.bool_]:
-    """True for validation. Whole groups only, each label in about its own proportion.
+    """True for validation. Whole groups only, each label in about its own proportion; a group
+    that is `pinned` is on the side that was said, and the others fill up what is lacking.
 
     Groups are taken in the order of a hash while every label in them still lacks clips; where
     groups are so large that a label got none, its smallest one is taken after all, as long as
@@ -65,9 +74,10 @@ def validation_mask(
         counts[group][names.index(label)] += 1
     total = np.sum(list(counts.values()), axis=0)
     wanted = np.maximum(1, np.round(total * fraction))
-    order = sorted(counts, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
-    taken: set[str] = set()
-    held = np.zeros(len(names), np.int64)
+    free = counts.keys() - pinned.keys()
+    order = sorted(free, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
+    taken = {group for group, is_held in pinned.items() if is_held}
+    held = sum((counts[group] for group in taken), np.zeros(len(names), np.int64))
     for group in order:
         after = held + counts[group]
         touched = counts[group] > 0
@@ -86,6 +96,17 @@ def validation_mask(
             "some label needs clips of two groups (recordings, speakers) or more"
         )
     return np.array([group in taken for group in groups])
+
+
+def pinned_groups(clips: Sequence[LabelledClip]) -> dict[str, bool]:
+    """The groups whose side was said when they were imported: True for validation. Training wins
+    where both were said, or a model would be stopped by what it has learnt."""
+    pinned: dict[str, bool] = {}
+    for clip in clips:
+        if clip.split is not None:
+            held = clip.split == "validation"
+            pinned[clip.group] = pinned.get(clip.group, True) and held
+    return pinned
 
 
 def _leaves_some(group: Integers, held: Integers, total: Integers) -> bool:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ClipState = Literal["accepted", "quarantined", "rejected"]
 FeedbackState = ClipState
+HeldFor = Literal["train", "validation"]  # the exam takes no clips from people
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Detail = dict[str, object]
 
@@ -81,6 +82,17 @@ class ClipColumns(TypedColumns):
     changed_at: Named[datetime] = Column(Moment)
     # The label under which a version last learnt the clip: differs from `label` while it is new.
     learnt_label: Named[str | None] = Column(Text)
+    split: Named[str | None] = Column(String(16))
+
+
+class FlagColumns(TypedColumns):
+    clip_id: Named[int] = Column(ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True)
+    kind: Named[str] = Column(String(32), primary_key=True)
+    reason: Named[str] = Column(Text)
+    score: Named[float] = Column()
+    at: Named[datetime] = Column(Moment)
+    # Kept once somebody has looked, so that the next check does not ask the same again.
+    dismissed: Named[bool] = Column()
 
 
 class FeedbackColumns(TypedColumns):
@@ -160,6 +172,7 @@ clips = Table(
     Index("clips_by_label", "domain", "label", "id"),
     Index("clips_by_bytes", "sha256"),
 )
+clip_flags = Table("clip_flags", metadata, FlagColumns)
 feedback = Table(
     "feedback",
     metadata,

@@ -8,9 +8,17 @@ import pytest
 import soundfile
 
 from data.audio import MAX_PEAK
-from data.dataset import Batches, LabelledClip, decode_all, one_hot, validation_mask
+from data.dataset import (
+    Batches,
+    LabelledClip,
+    decode_all,
+    one_hot,
+    pinned_groups,
+    validation_mask,
+)
 from data.domain import Domain, load_domains
 from data.errors import InvalidParameter, TelltaleError
+from data.tables import HeldFor
 
 
 @pytest.fixture
@@ -63,6 +71,25 @@ def test_few_large_groups_are_held_out_all_the_same() -> None:
     held = validation_mask(labels, groups, 0.1, 7)
     assert held.sum() == 150
     assert len({group for group, is_held in zip(groups, held, strict=True) if is_held}) == 1
+
+
+def test_a_group_whose_side_was_said_stays_there_and_the_rest_fills_up() -> None:
+    labels = ["a"] * 40
+    groups = [f"g{n // 2}" for n in range(40)]
+    pinned = {"g3": True, "g0": False, "g1": False}
+    held = validation_mask(labels, groups, 0.2, 7, pinned)
+    theirs = {group for group, is_held in zip(groups, held, strict=True) if is_held}
+    assert "g3" in theirs
+    assert not theirs & {"g0", "g1"}
+    assert held.sum() == 8
+
+
+def test_a_group_that_was_imported_for_both_sides_is_trained_on() -> None:
+    def imported(group: str, split: HeldFor | None) -> LabelledClip:
+        return LabelledClip("0" * 64, "one", group, "", None, split)
+
+    clips = [imported("x", "validation"), imported("x", "train"), imported("y", "validation")]
+    assert pinned_groups([*clips, imported("z", None)]) == {"x": False, "y": True}
 
 
 def test_nothing_to_hold_out_is_said_in_words() -> None:

@@ -8,14 +8,21 @@ lossy codec, at another level or cut shorter may pass.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.clips import Clip
-from data.dataset import Floats, LabelledClip, Reader, from_example, validation_mask
+from data.dataset import (
+    Floats,
+    LabelledClip,
+    Reader,
+    from_example,
+    pinned_groups,
+    validation_mask,
+)
 from data.domain import Domain, Mode
 from data.errors import ClipError, InvalidParameter, UnknownName
 from data.prepare import prepare
@@ -111,6 +118,7 @@ def plan_full(domain: Domain, dataset: Path | None, uploads: Uploads) -> Plan:
         [clip.group for clip in clips],
         domain.training.validation_fraction,
         domain.training.seed,
+        pinned_groups(clips),
     )
     return Plan(tuple(clips), held_out, exam, uploads.refused)
 
@@ -175,7 +183,7 @@ def _candidate(clip: Clip, domain: Domain, forbidden: frozenset[str]) -> Labelle
     if clip.sha256 in forbidden:
         raise InvalidParameter("it is a clip of the exam, which must stay unseen")
     group = clip.group or clip.sha256
-    return LabelledClip(clip.sha256, clip.label, group, f"upload:{clip.label}", None)
+    return LabelledClip(clip.sha256, clip.label, group, f"upload:{clip.label}", None, clip.split)
 
 
 def _embedding(
@@ -207,4 +215,4 @@ def _relabelled(clip: LabelledClip, corrected: Mapping[str, LabelledClip]) -> La
     better = corrected.get(clip.sha256)
     if better is None:
         return clip
-    return LabelledClip(clip.sha256, better.label, clip.group, better.source, clip.path)
+    return replace(clip, label=better.label, source=better.source, split=better.split)
