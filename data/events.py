@@ -5,6 +5,8 @@ A subject says what it was done to: run:<id>, clip:<sha256>, feedback:<receipt>,
 snapshot:<id>, model:<domain>:<version>.
 """
 
+import getpass
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,6 +63,14 @@ class Events:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(events.c.id).limit(limit))
             return [Event(**row) for row in rows.mappings()]
+
+
+def somebody() -> str:
+    """Who runs a command: the name for the audit trail."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        return f"user {os.getuid()}"
 
 
 def record(

@@ -32,7 +32,19 @@ class Home:
 
 def home_from_env(environ: Mapping[str, str] = os.environ) -> Home:
     """Makes the folder where it is missing; raises InvalidParameter if nobody could write there."""
-    root = _usable(Path(environ.get("TELLTALE_HOME") or DEFAULT_HOME).expanduser().resolve())
+    return _home(_usable(_root(environ)), environ)
+
+
+def planned_home(environ: Mapping[str, str] = os.environ) -> Home:
+    """The same, but nothing is made or checked: for commands that only look."""
+    return _home(_root(environ), environ)
+
+
+def _root(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("TELLTALE_HOME") or DEFAULT_HOME).expanduser().resolve()
+
+
+def _home(root: Path, environ: Mapping[str, str]) -> Home:
     tracking_uri = environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
     return Home(
         root=root,

@@ -2,6 +2,9 @@
 
 import threading
 
+import pytest
+
+from data.events import somebody
 from data.store import Store
 
 pytest_plugins = ["databases"]
@@ -44,3 +47,11 @@ def test_a_follower_of_many_writers_misses_no_event(store: Store) -> None:
         if over and not new:
             break
     assert len(followed) == 40
+
+
+def test_a_user_without_a_name_is_known_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert somebody().startswith("user ")

@@ -24,7 +24,7 @@ from training.gate import Verdict
 from training.gather import dry_run
 from training.leftovers import sweep
 from training.progress import Progress
-from training.retrain import main, retrain, somebody
+from training.retrain import main, retrain
 from training.run import Run
 from training.tracking import Tracker
 
@@ -337,14 +337,6 @@ def test_a_registry_that_is_away_ends_the_run_in_words(
     (ended,) = store.runs.find()
     assert ended.state == "failed"
     store.close()
-
-
-def test_a_user_without_a_name_may_start_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nameless() -> str:
-        raise KeyError("getpwuid(): uid not found: 4711")
-
-    monkeypatch.setattr("getpass.getuser", nameless)
-    assert somebody().startswith("user ")
 
 
 @pytest.mark.parametrize("option", [["--epochs", "-1"], ["--epochs", "0"], ["--workers", "-2"]])

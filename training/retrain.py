@@ -9,7 +9,6 @@ are imported only where the whole network is trained: teaching is done before th
 """
 
 import argparse
-import getpass
 import os
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import Any
 
 from data.domain import Domain, Mode, load_domains
 from data.errors import TelltaleError
+from data.events import somebody
 from data.home import Home, home_from_env
 from data.sources import dataset_root
 from data.store import Store
@@ -188,13 +188,6 @@ def wire(domain: Domain, home: Home, progress: Progress, *, workers: int) -> Run
     return Run(
         domain, home, progress.store, registry, progress, dataset_root(), PRETRAINED, workers
     )
-
-
-def somebody() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a user without a name
-        return f"user {os.getuid()}"
 
 
 def copy_bundle(bundle: Bundle, folder: Path) -> None:

@@ -1,0 +1,150 @@
+"""Labelled clips from disk into the store: each file with its own outcome.
+
+The same rules as for uploads: what cannot be heard, has no label of the domain or is a clip of the
+exam is refused alone, and the same bytes twice are one clip, so an import may be run again. Clips
+are stored by the batch; one that is interrupted has stored whole clips only.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Literal
+
+from data.clips import NewClip
+from data.dataset import validation_mask
+from data.domain import Domain
+from data.errors import Conflict, TelltaleError, UndecodableClip
+from data.exam import Exam
+from data.listing import Listed
+from data.prepare import prepare
+from data.store import Store
+from data.tables import HeldFor
+
+BATCH = 50  # clips a transaction; the clips of a batch are in memory together
+
+Done = Literal["accepted", "duplicate", "left out", "refused"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    name: str
+    label: str
+    done: Done
+    reason: str = ""
+
+
+Keep = Callable[[Sequence[NewClip]], list[bool | Conflict]]
+
+
+def import_clips(
+    listed: Sequence[Listed], domain: Domain, exam: Exam, keep: Keep
+) -> Iterator[Outcome]:
+    """One outcome a file, in order; `keep` says of each clip whether it is new."""
+    seen: dict[str, Listed] = {}
+    tested = {row.group for row in listed if row.group and row.split == "test"}
+    exam = replace(exam, groups=exam.groups | tested)
+    checked = (_check(row, domain, exam, seen) for row in listed)
+    while batch := list(islice(checked, BATCH)):
+        news = [found for _, found in batch if isinstance(found, NewClip)]
+        kept = iter(keep(news))
+        for row, found in batch:
+            yield found if isinstance(found, Outcome) else _stored(row, next(kept))
+
+
+def with_validation(listed: Sequence[Listed], domain: Domain, fraction: float) -> list[Listed]:
+    """A share of what is to be learnt held out, whole groups only, beside what the list holds out
+    itself; raises InvalidParameter where nothing can be."""
+    open_ = [row for row in listed if row.label in domain.labels and row.split != "test"]
+    groups = [row.group or row.name for row in open_]
+    said = {
+        group: True for group, row in zip(groups, open_, strict=True) if row.split == "validation"
+    }
+    labels = [row.label for row in open_]
+    held = validation_mask(labels, groups, fraction, domain.training.seed, said)
+    sides: dict[str, HeldFor] = {
+        row.name: "validation" if is_held else "train"
+        for row, is_held in zip(open_, held, strict=True)
+    }
+    return [replace(row, split=sides.get(row.name, row.split)) for row in listed]
+
+
+def keep_in(store: Store, who: str) -> Keep:
+    def keep(news: Sequence[NewClip]) -> list[bool | Conflict]:
+        added = store.clips.add_many(news, who=who)
+        return [one if isinstance(one, Conflict) else one[1] for one in added]
+
+    return keep
+
+
+def rehearse_in(store: Store | None, who: str) -> Keep:
+    """Nothing is written; without a store, every clip is new."""
+
+    def keep(news: Sequence[NewClip]) -> list[bool | Conflict]:
+        return [True if store is None else _rehearsed(store, new, who) for new in news]
+
+    return keep
+
+
+def _rehearsed(store: Store, new: NewClip, who: str) -> bool | Conflict:
+    try:
+        return store.clips.rehearse(new, who=who)
+    except Conflict as conflict:
+        return conflict
+
+
+def _check(
+    row: Listed, domain: Domain, exam: Exam, seen: dict[str, Listed]
+) -> tuple[Listed, NewClip | Outcome]:
+    if row.split == "test":
+        return row, Outcome(row.name, row.label, "left out", "its split is test: not to be learnt")
+    try:
+        domain.label_index(row.label)
+        raw = _read(row, domain.limits.max_bytes)
+        sha256 = hashlib.sha256(raw).hexdigest()
+        if sha256 in exam.clips:
+            raise Conflict("it is a clip of the exam that models are judged by")
+        if row.group in exam.groups:
+            raise Conflict(f"clips of its group {row.group!r} are in the exam or a test split")
+        first = seen.setdefault(sha256, row)
+        if first is not row:
+            return row, _again(row, first)
+        return row, _new_clip(raw, row, domain)
+    except TelltaleError as error:
+        return row, Outcome(row.name, row.label, "refused", str(error))
+
+
+def _read(row: Listed, max_bytes: int) -> bytes:
+    try:
+        with row.path.open("rb") as file:
+            return file.read(max_bytes + 1)
+    except OSError as error:
+        raise UndecodableClip(f"the file cannot be read: {error.strerror}") from error
+
+
+def _again(row: Listed, first: Listed) -> Outcome:
+    if row.label == first.label:
+        return Outcome(row.name, row.label, "duplicate", f"the same bytes as {first.name}")
+    said = f"the same bytes as {first.name}, which is labelled {first.label!r}"
+    return Outcome(row.name, row.label, "refused", said)
+
+
+def _new_clip(raw: bytes, row: Listed, domain: Domain) -> NewClip:
+    prepared = prepare(raw, domain)
+    return NewClip(
+        raw,
+        domain=domain.name,
+        label=row.label,
+        group=row.group,
+        state="accepted",
+        source="import",
+        duration_s=prepared.duration_s,
+        sample_rate_hz=prepared.sample_rate_hz,
+        split=row.split if row.split != "test" else None,
+    )
+
+
+def _stored(row: Listed, new: bool | Conflict) -> Outcome:
+    if isinstance(new, Conflict):
+        return Outcome(row.name, row.label, "refused", str(new))
+    return Outcome(row.name, row.label, "accepted" if new else "duplicate")
