@@ -1,29 +1,19 @@
-"""The data tools: `python -m data import`.
+"""The data tools: what is learnt from, brought in, listed, compared, and put back.
 
 python -m data import clips/ --domain faults --dry-run     labelled clips into the store
+python -m data snapshot faults                             fix the list of accepted clips
+python -m data diff 3fa9c1 [77e0d2]                        what changed since, or between two
+python -m data restore 3fa9c1 --dry-run                    labels and states as they were
 """
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from sqlalchemy import make_url
-
-from data.domain import Domain, load_domains
+from data.commands import adding, versions
 from data.errors import TelltaleError
-from data.events import somebody
-from data.exam import find_exam
-from data.home import Home, home_from_env, planned_home
-from data.importer import Outcome, import_clips, keep_in, rehearse_in, with_validation
-from data.listing import read_listing
-from data.progress import progress
-from data.sources import dataset_root
-from data.store import Store
 
-NAMES_SHOWN = 3  # of files that were refused for the same reason
-REASONS_SHOWN = 10
+COMMANDS = (adding, versions)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,74 +36,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    adding = commands.add_parser("import", help="labelled clips into the store")
-    adding.add_argument("listing", type=Path, help="a folder of labelled clips, or a CSV or JSON")
-    adding.add_argument("--domain", required=True, metavar="NAME")
-    adding.add_argument("--dry-run", action="store_true", help="say what would be done")
-    adding.add_argument(
-        "--validation-split", type=fraction, metavar="0.2", help="hold out a share of the groups"
-    )
-    adding.add_argument(
-        "--group-column", metavar="NAME", default="group", help="of the list; default: group"
-    )
-    adding.set_defaults(run=add)
+    for command in COMMANDS:
+        command.offer(commands)
     return parser.parse_args(arguments)
-
-
-def fraction(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, got {text}")
-    return value
-
-
-def add(options: argparse.Namespace) -> int:
-    domain = load_domains(names=(options.domain,))[options.domain]
-    listed = read_listing(options.listing, options.group_column)
-    if options.validation_split:
-        listed = with_validation(listed, domain, options.validation_split)
-    home = planned_home() if options.dry_run else home_from_env()
-    store = kept(home) if options.dry_run else Store.open(home.database_url, home.storage_uri)
-    keep = rehearse_in(store, somebody())
-    if store and not options.dry_run:
-        keep = keep_in(store, somebody())
-    exam = find_exam(domain, dataset_root(), home)
-    outcomes = []
-    with progress("listening", len(listed)) as advance:
-        for outcome in import_clips(listed, domain, exam, keep):
-            outcomes.append(outcome)
-            advance(1)
-    print("\n".join(summary(outcomes, domain)))
-    if options.dry_run:
-        print("Nothing was stored: this was a dry run.")
-    return int(any(outcome.done == "refused" for outcome in outcomes))
-
-
-def kept(home: Home) -> Store | None:
-    """The store if there is one: to look must not make it."""
-    url = make_url(home.database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        return None
-    return Store.open(home.database_url, home.storage_uri)
-
-
-def summary(outcomes: Sequence[Outcome], domain: Domain) -> list[str]:
-    counts = Counter(outcome.done for outcome in outcomes)
-    labels = Counter(outcome.label for outcome in outcomes if outcome.done == "accepted")
-    lines = [f"  {label:20} {labels[label]:6}" for label in domain.labels if labels[label]]
-    reasons: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        if outcome.done in ("left out", "refused"):
-            reasons.setdefault(f"{outcome.done}: {outcome.reason}", []).append(outcome.name)
-    for reason, names in list(reasons.items())[:REASONS_SHOWN]:
-        more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-        lines.append(f"  {reason}\n      {', '.join(names[:NAMES_SHOWN])}{more}")
-    if len(reasons) > REASONS_SHOWN:
-        lines.append(f"  and {len(reasons) - REASONS_SHOWN} more reasons")
-    said = [f"{counts['accepted']} accepted", f"{counts['duplicate']} known already"]
-    said += [f"{counts['left out']} left out"] * bool(counts["left out"])
-    said += [f"{counts['refused']} refused"]
-    return [*lines, f"{domain.title}: {', '.join(said)}, of {len(outcomes)} files."]
 
 
 if __name__ == "__main__":

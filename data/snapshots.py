@@ -14,8 +14,10 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from data.clips import CLIP, Clip
 from data.database import Database
+from data.difference import Difference, difference
 from data.errors import UnknownName
 from data.events import record
+from data.restore import put_back
 from data.tables import clips, feedback, learnt, now, snapshot_clips, snapshots
 
 
@@ -28,17 +30,22 @@ class Snapshot:
     forgotten: int
 
 
+@dataclass(frozen=True)
+class Summary:
+    id: str
+    created_at: datetime
+    size: int
+    versions: tuple[str, ...]  # of the model, that learnt from it, oldest first
+
+
 class Snapshots:
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def take(self, domain: str, *, who: str) -> Snapshot:
         """All accepted clips of a domain, as they are now."""
-        query = CLIP.add_columns(clips.c.id).where(
-            clips.c.domain == domain, clips.c.state == "accepted", clips.c.label.is_not(None)
-        )
         with self._database.write() as connection:
-            rows = connection.execute(query.order_by(clips.c.sha256)).mappings().all()
+            rows = _accepted(connection, domain)
             digest = _digest(domain, rows)
             number = _number(connection, digest)
             if number is None:
@@ -50,6 +57,58 @@ class Snapshots:
     def get(self, snapshot_id: str) -> Snapshot:
         with self._database.read() as connection:
             return _read(connection, snapshot_id)
+
+    def named(self, start: str) -> Snapshot:
+        """By the first letters of its id, as many as no other begins with."""
+        query = select(snapshots.c.digest).where(
+            snapshots.c.digest.startswith(start, autoescape=True)
+        )
+        with self._database.read() as connection:
+            found = connection.execute(query.limit(2)).scalars().all()
+            if len(found) > 1:
+                raise UnknownName(f"several snapshots begin with {start!r}; name more letters")
+            return _read(connection, found[0] if found else start)
+
+    def find(self, domain: str) -> list[Summary]:
+        """Newest first."""
+        query = select(snapshots).filter_by(domain=domain).order_by(snapshots.c.id.desc())
+        versions = select(learnt).order_by(learnt.c.at)
+        with self._database.read() as connection:
+            by_snapshot: dict[int, list[str]] = {}
+            for row in connection.execute(versions).mappings():
+                by_snapshot.setdefault(row["snapshot_id"], []).append(row["version"])
+            return [
+                Summary(
+                    row["digest"],
+                    row["created_at"],
+                    row["size"],
+                    tuple(by_snapshot.get(row["id"], ())),
+                )
+                for row in connection.execute(query).mappings()
+            ]
+
+    def since(self, snapshot_id: str) -> Difference:
+        """What was added, removed and relabelled since the snapshot."""
+        with self._database.read() as connection:
+            then = _read(connection, snapshot_id)
+            return difference(then.clips, _clips(_accepted(connection, then.domain)))
+
+    def restore(self, snapshot_id: str, *, who: str) -> Difference:
+        """All clips as they were: the difference that was made. Clips that were accepted since go
+        back to quarantine, where nothing is lost; forgotten ones stay forgotten."""
+        with self._database.write() as connection:
+            then = _read(connection, snapshot_id)
+            made = difference(_clips(_accepted(connection, then.domain)), then.clips)
+            put_back(connection, made, f"not in snapshot {snapshot_id[:12]}, restored", who)
+            record(
+                connection,
+                "snapshot.restored",
+                subject=f"snapshot:{snapshot_id}",
+                who=who,
+                domain=then.domain,
+                detail={**made.counts, "forgotten": then.forgotten},
+            )
+            return made
 
     def mark_learnt(
         self,
@@ -85,8 +144,22 @@ class Snapshots:
             )
 
 
+def _accepted(connection: Connection, domain: str) -> Sequence[RowMapping]:
+    query = CLIP.add_columns(clips.c.id).where(
+        clips.c.domain == domain, clips.c.state == "accepted", clips.c.label.is_not(None)
+    )
+    return connection.execute(query.order_by(clips.c.sha256)).mappings().all()
+
+
+def _clips(rows: Sequence[RowMapping]) -> list[Clip]:
+    return [Clip(**{key: row[key] for key in row if key != "id"}) for row in rows]
+
+
 def _digest(domain: str, rows: Sequence[RowMapping]) -> str:
-    lines = [[row["sha256"], row["label"], row["group"]] for row in rows]
+    # A side of the split was not always noted: lists without one keep the ids they had.
+    lines = [
+        [row["sha256"], row["label"], row["group"], *filter(None, [row["split"]])] for row in rows
+    ]
     return hashlib.sha256(json.dumps([domain, lines]).encode()).hexdigest()
 
 

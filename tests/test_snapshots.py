@@ -150,3 +150,66 @@ def test_a_clip_that_was_left_out_was_not_learnt(store: Store) -> None:
     assert event.detail["clips"] == 1
     store.clips.set_state("faults", kept.sha256, "rejected", who="admin")
     assert store.clips.count_new("faults") == 1
+
+
+def test_a_snapshot_is_named_by_its_first_letters(store: Store) -> None:
+    add(store, b"1")
+    first = store.snapshots.take("faults", who="curator")
+    other = store.snapshots.take("keywords", who="curator")
+    assert store.snapshots.named(first.id[:8]) == first
+    with pytest.raises(UnknownName, match="several snapshots begin with ''"):
+        store.snapshots.named("")
+    with pytest.raises(UnknownName, match="no snapshot '%'"):
+        store.snapshots.named("%")
+    store.snapshots.mark_learnt(first.id, "2", {}, who="job")
+    (row,) = store.snapshots.find("faults")
+    assert (row.id, row.size, row.versions) == (first.id, 1, ("2",))
+    assert [row.id for row in store.snapshots.find("keywords")] == [other.id]
+
+
+def test_what_changed_since_a_snapshot_is_told(store: Store) -> None:
+    relabelled, rejected = add(store, b"1"), add(store, b"2")
+    taken = store.snapshots.take("faults", who="curator")
+    store.clips.relabel("faults", relabelled.sha256, "fluid", who="admin")
+    store.clips.set_state("faults", rejected.sha256, "rejected", who="admin")
+    came = add(store, b"3")
+    found = store.snapshots.since(taken.id)
+    assert [clip.sha256 for clip in found.added] == [came.sha256]
+    assert [clip.sha256 for clip in found.removed] == [rejected.sha256]
+    assert [(before.label, after.label) for before, after in found.relabelled] == [
+        ("normal", "fluid")
+    ]
+
+
+def test_restoring_makes_the_same_snapshot_again(store: Store) -> None:
+    relabelled, rejected = add(store, b"1"), add(store, b"2")
+    add(store, b"4", "electrical")
+    taken = store.snapshots.take("faults", who="curator")
+    store.clips.relabel("faults", relabelled.sha256, "fluid", who="admin")
+    store.clips.set_state("faults", rejected.sha256, "rejected", who="admin")
+    came = add(store, b"3")
+    planned = store.snapshots.since(taken.id).turned_round.counts
+    made = store.snapshots.restore(taken.id, who="admin")
+    assert made.counts == planned == {"added": 1, "removed": 1, "relabelled": 1}
+    assert store.snapshots.take("faults", who="curator").id == taken.id
+    waits = store.clips.get("faults", came.sha256)
+    assert (waits.state, waits.label) == ("quarantined", "normal")
+    assert taken.id[:12] in waits.reason
+    assert store.snapshots.restore(taken.id, who="admin").counts == dict.fromkeys(planned, 0)
+
+
+def test_restoring_is_in_the_audit_trail(store: Store) -> None:
+    clip = add(store, b"1")
+    gone = add(store, b"2")
+    taken = store.snapshots.take("faults", who="curator")
+    store.clips.relabel("faults", clip.sha256, "fluid", who="admin")
+    store.clips.forget("faults", gone.sha256, who="admin")
+    store.snapshots.restore(taken.id, who="ben")
+    event = store.events.find(subject=f"snapshot:{taken.id}")[-1]
+    assert (event.kind, event.who) == ("snapshot.restored", "ben")
+    assert event.detail == {"added": 0, "removed": 0, "relabelled": 1, "forgotten": 1}
+    last = store.events.find(subject=f"clip:{clip.sha256}")[-1]
+    assert (last.kind, last.detail["before"]) == (
+        "clip.restored",
+        {"label": "fluid", "state": "accepted"},
+    )
