@@ -11,6 +11,7 @@
     │   ├── ClipTooLarge     more bytes, seconds, channels or hertz than allowed
     │   ├── UnsupportedClip  not a recording (or image) at all
     │   └── UndecodableClip  the right kind of file, but empty, cut off or damaged
+    ├── DownloadError        a data set that could not be fetched whole
     ├── BundleError          a model folder that must not be served
     ├── DeadlineExceeded     the answer would come too late
     ├── Overloaded           more clips than can be answered in time
@@ -62,6 +63,10 @@ class UnsupportedClip(ClipError):
 
 
 class UndecodableClip(ClipError):
+    pass
+
+
+class DownloadError(TelltaleError):
     pass
 
 
