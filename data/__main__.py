@@ -10,10 +10,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from data.commands import adding, fetching, versions
+from data.commands import adding, checking, fetching, versions
 from data.errors import TelltaleError
 
-COMMANDS = (fetching, adding, versions)
+COMMANDS = (fetching, adding, checking, versions)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

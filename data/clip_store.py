@@ -72,10 +72,10 @@ class ClipStore:
         *,
         state: ClipState | None = None,
         label: str | None = None,
-        limit: int = 100,
+        limit: int | None = 100,
         offset: int = 0,
     ) -> list[Clip]:
-        """Newest first."""
+        """Newest first; all of them without a limit."""
         query = CLIP.where(clips.c.domain == domain)
         if state is not None:
             query = query.where(clips.c.state == state)

@@ -27,6 +27,7 @@ from data.tables import (
     Detail,
     FeedbackState,
     HeldFor,
+    clip_flags,
     clips,
     feedback,
     fields_of,
@@ -113,6 +114,10 @@ def decide(connection: Connection, before: Clip, after: Clip, *, kind: str, who:
     changes = {"label": after.label, "state": after.state, "reason": after.reason}
     row = {**changes, "who": after.who, "changed_at": now()}
     connection.execute(update(clips).where(_is(after)).values(row))
+    if after.label != before.label:
+        # What was said of it, was said of the old label.
+        ids = select(clips.c.id).where(_is(after))
+        connection.execute(delete(clip_flags).where(clip_flags.c.clip_id.in_(ids)))
     was = {"label": before.label, "state": before.state}
     _record(connection, after, kind, who, {**changes, "before": was})
     if after.state == "accepted":

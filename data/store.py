@@ -12,6 +12,7 @@ from data.clip_store import ClipStore
 from data.database import Database
 from data.events import Events
 from data.feedback import Corrections
+from data.flags import Flags
 from data.runs import Runs
 from data.snapshots import Snapshots
 
@@ -22,6 +23,7 @@ class Store:
         self.clips = ClipStore(database, blobs)
         self.feedback = Corrections(database)
         self.snapshots = Snapshots(database)
+        self.flags = Flags(database)
         self.runs = Runs(database)
         self.events = Events(database)
 

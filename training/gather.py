@@ -8,7 +8,6 @@ from training.champion import Champion, find_champion
 from training.lesson import dataset_rows
 from training.plan import (
     Uploads,
-    accepted_clips,
     describe,
     describe_teaching,
     exam_ids,
@@ -64,7 +63,8 @@ def dry_run(run: Run, mode: Mode) -> list[str]:
     domain = run.domain
     champion = serving(run)
     unseen = exam_ids(domain, run.dataset, mode)
-    uploads = screen(accepted_clips(run.store, domain.name), run.read, domain, unseen, champion)
+    accepted = run.store.clips.find(domain.name, state="accepted", limit=None)
+    uploads = screen(accepted, run.read, domain, unseen, champion)
     if mode == "full":
         lines = describe(plan_full(domain, run.dataset, uploads), domain)
     else:

@@ -27,14 +27,12 @@ from data.domain import Domain, Mode
 from data.errors import ClipError, InvalidParameter, UnknownName
 from data.prepare import prepare
 from data.sources import Example, examples
-from data.store import Store
 from training.champion import Champion
 
 # Lossless copies come out above this, different recordings of the same thing below. No lower bound
 # would do: two utterances of one digit by one speaker are as alike as a recording and its MP3, to
 # embeddings and to correlated spectrograms (0.99 against 0.94 to 1.00) alike.
 COPY_COSINE = 0.9995
-PAGE = 500
 
 
 @dataclass(frozen=True)
@@ -93,14 +91,6 @@ def screen(
     return Uploads(
         tuple(kept), np.stack(values) if values else np.zeros((0, 0), np.float32), tuple(refused)
     )
-
-
-def accepted_clips(store: Store, domain: str) -> list[Clip]:
-    """All of them: the store lists by pages."""
-    clips: list[Clip] = []
-    while page := store.clips.find(domain, state="accepted", limit=PAGE, offset=len(clips)):
-        clips += page
-    return clips
 
 
 def plan_full(domain: Domain, dataset: Path | None, uploads: Uploads) -> Plan:

@@ -1,0 +1,99 @@
+"""python -m data check: what is wrong with the clips of a domain, told and flagged."""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from data.checks import KINDS, Finding, check
+from data.commands.stores import existing_store
+from data.dataset import LabelledClip, from_example
+from data.domain import Domain, load_domains
+from data.errors import NotReady
+from data.events import somebody
+from data.exam import find_exam
+from data.home import planned_home
+from data.progress import progress
+from data.sources import dataset_root, examples
+from data.store import Store
+from data.tables import ClipState
+
+SHOWN = 20  # of each kind
+
+
+def offer(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    checking = commands.add_parser(
+        "check", help="copies, silence, clipping, rates: told and flagged"
+    )
+    checking.add_argument("domain")
+    checking.add_argument("--dry-run", action="store_true", help="tell, but put no flags")
+    checking.add_argument("--all", action="store_true", help=f"not only {SHOWN} of each kind")
+    checking.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 also where something was found: the data is there to be looked at, not broken."""
+    domain = load_domains(names=(options.domain,))[options.domain]
+    home, dataset = planned_home(), dataset_root()
+    store = existing_store(home)
+    clips = together(of_dataset(domain, dataset), of_store(store, domain.name) if store else [])
+    if not clips:
+        raise NotReady(f"there are no clips of {domain.name}: no data set, and nothing kept yet")
+    exam = find_exam(domain, dataset, home).clips
+    with progress("listening", len(clips)) as advance:
+        found = check(clips, exam, lambda clip: read(clip, store), domain, advance)
+    print("\n".join(report(found, None if options.all else SHOWN)))
+    print(f"{domain.title}: {len(found)} remarks on {len(clips)} clips.")
+    if store and not options.dry_run:
+        said = [
+            (one.clip.sha256, one.remark.kind, one.remark.reason, one.remark.score) for one in found
+        ]
+        count = store.flags.put(domain.name, KINDS, said, who=somebody())
+        print(f"{count} flags on kept clips wait in the review queue.")
+    return 0
+
+
+def of_dataset(domain: Domain, root: Path | None) -> list[LabelledClip]:
+    if root is None or not (root / domain.source.dataset).is_dir():
+        return []
+    return [from_example(row) for row in examples(domain, root)]
+
+
+def of_store(store: Store, domain: str) -> list[LabelledClip]:
+    """Those that count or may yet count, oldest first."""
+    states: tuple[ClipState, ...] = ("accepted", "quarantined")
+    kept = [clip for state in states for clip in store.clips.find(domain, state=state, limit=None)]
+    return [
+        LabelledClip(clip.sha256, clip.label or "", clip.group or clip.sha256, clip.source, None)
+        for clip in sorted(kept, key=lambda clip: clip.created_at)
+    ]
+
+
+def together(ours: list[LabelledClip], kept: list[LabelledClip]) -> list[LabelledClip]:
+    """A clip that is in both has the label that people gave it."""
+    said = {clip.sha256: clip.label for clip in kept}
+    known = {clip.sha256 for clip in ours}
+    ours = [replace(clip, label=said.get(clip.sha256, clip.label)) for clip in ours]
+    return ours + [clip for clip in kept if clip.sha256 not in known]
+
+
+def read(clip: LabelledClip, store: Store | None) -> bytes:
+    if clip.path is not None:
+        return clip.path.read_bytes()
+    assert store is not None, f"{clip.sha256} is kept nowhere"
+    return store.clips.read(clip.sha256)
+
+
+def report(found: Sequence[Finding], shown: int | None) -> list[str]:
+    lines = []
+    counts = Counter(one.remark.kind for one in found)
+    for kind in KINDS:
+        mine = [one for one in found if one.remark.kind == kind]
+        lines += [f"{kind} ({counts[kind]})"] * bool(mine)
+        lines += [
+            f"  {one.clip.name} ({one.clip.label}): {one.remark.reason}" for one in mine[:shown]
+        ]
+        if shown is not None and len(mine) > shown:
+            lines.append(f"  and {len(mine) - shown} more: --all")
+    return lines
