@@ -16,6 +16,8 @@ from data.database import Database
 from data.events import record
 from data.tables import FlagKind, clip_flags, clips, now
 
+Found = tuple[str, FlagKind, str, float]  # sha256, kind, reason and score
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -34,12 +36,12 @@ class Flags:
         self,
         domain: str,
         kinds: Iterable[FlagKind],
-        found: Sequence[tuple[str, FlagKind, str, float]],
+        found: Sequence[Found],
         *,
         who: str,
     ) -> int:
-        """In place of all open flags of these kinds; how many stand. `found` says sha256, kind,
-        reason and score; clips that are not kept, or whose flag was dismissed, are passed over."""
+        """In place of all open flags of these kinds; how many stand. Clips that are not kept, or
+        whose flag was dismissed, are passed over."""
         with self._database.write() as connection:
             ids = _ids(connection, domain)
             dismissed = _dismissed(connection, domain)

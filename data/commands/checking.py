@@ -3,21 +3,17 @@
 import argparse
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
 from data.checks import KINDS, Finding, check
 from data.commands.stores import existing_store
-from data.dataset import LabelledClip, from_example
-from data.domain import Domain, load_domains
+from data.domain import load_domains
 from data.errors import NotReady
 from data.events import somebody
 from data.exam import find_exam
 from data.home import planned_home
+from data.known import of_dataset, of_store, read, together
 from data.progress import progress
-from data.sources import dataset_root, examples
-from data.store import Store
-from data.tables import ClipState
+from data.sources import dataset_root
 
 SHOWN = 20  # of each kind
 
@@ -52,37 +48,6 @@ def run(options: argparse.Namespace) -> int:
         count = store.flags.put(domain.name, KINDS, said, who=somebody())
         print(f"{count} flags on kept clips wait in the review queue.")
     return 0
-
-
-def of_dataset(domain: Domain, root: Path | None) -> list[LabelledClip]:
-    if root is None or not (root / domain.source.dataset).is_dir():
-        return []
-    return [from_example(row) for row in examples(domain, root)]
-
-
-def of_store(store: Store, domain: str) -> list[LabelledClip]:
-    """Those that count or may yet count, oldest first."""
-    states: tuple[ClipState, ...] = ("accepted", "quarantined")
-    kept = [clip for state in states for clip in store.clips.find(domain, state=state, limit=None)]
-    return [
-        LabelledClip(clip.sha256, clip.label or "", clip.group or clip.sha256, clip.source, None)
-        for clip in sorted(kept, key=lambda clip: clip.created_at)
-    ]
-
-
-def together(ours: list[LabelledClip], kept: list[LabelledClip]) -> list[LabelledClip]:
-    """A clip that is in both has the label that people gave it."""
-    said = {clip.sha256: clip.label for clip in kept}
-    known = {clip.sha256 for clip in ours}
-    ours = [replace(clip, label=said.get(clip.sha256, clip.label)) for clip in ours]
-    return ours + [clip for clip in kept if clip.sha256 not in known]
-
-
-def read(clip: LabelledClip, store: Store | None) -> bytes:
-    if clip.path is not None:
-        return clip.path.read_bytes()
-    assert store is not None, f"{clip.sha256} is kept nowhere"
-    return store.clips.read(clip.sha256)
 
 
 def report(found: Sequence[Finding], shown: int | None) -> list[str]:

@@ -1,0 +1,65 @@
+"""python -m training.qa: doubtful labels are told, and flagged where the clip is kept."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sounds import tone
+
+from data.clips import NewClip
+from data.home import home_from_env
+from data.store import Store
+from training.qa import main
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TELLTALE_DATASETS", str(tmp_path / "none"))
+    where = home_from_env()
+    store = Store.open(where.database_url, where.storage_uri)
+    yield store
+    store.close()
+
+
+def keep(store: Store, raw: bytes, label: str) -> str:
+    new = NewClip(
+        raw,
+        domain="keywords",
+        label=label,
+        group=None,
+        state="accepted",
+        source="upload",
+        duration_s=1.0,
+        sample_rate_hz=8_000,
+    )
+    return store.clips.add(new, who="anna")[0].sha256
+
+
+def test_a_wrong_label_is_flagged_and_goes_when_it_is_put_right(
+    store: Store, datasets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = sorted((datasets / "keywords" / "three").glob("3_*_1.flac"))[0]
+    wrong = keep(store, clip.read_bytes(), "seven")
+    keep(store, b"no sound", "seven")
+    assert main(["keywords", "--dry-run"]) == 0
+    assert store.flags.find("keywords") == []
+    assert main(["keywords"]) == 0
+    said = capsys.readouterr().out
+    assert f"{wrong[:12]} (seven): more likely 'three'" in said
+    (flag,) = store.flags.find("keywords")
+    assert (flag.sha256, flag.kind) == (wrong, "label")
+    store.clips.relabel("keywords", wrong, "three", who="admin")
+    assert main(["keywords"]) == 0
+    assert store.flags.find("keywords") == []
+
+
+def test_an_unknown_domain_is_told_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["whales"]) == 1
+    assert "there is no domain 'whales'; the domains are" in capsys.readouterr().err
+
+
+def test_a_clip_that_nobody_can_hear_does_not_stop_the_others(store: Store) -> None:
+    keep(store, b"no sound", "seven")
+    keep(store, tone(rate_hz=8_000), "seven")
+    assert main(["keywords"]) == 0

@@ -1,0 +1,139 @@
+"""Labels that are likely wrong, told worst first and flagged for review.
+
+    python -m training.qa faults [--dry-run]
+
+The clips are those that the champion remembers and is examined by, and those that people sent; its
+backbone has heard them all, or does now. No network is trained and no label is changed.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from data.commands.stores import existing_store
+from data.dataset import Floats, LabelledClip
+from data.domain import Domain, load_domains
+from data.errors import ClipError, NotReady, TelltaleError, UnknownName
+from data.events import somebody
+from data.flags import Found
+from data.home import home_from_env
+from data.known import of_dataset, of_store, read
+from data.prepare import prepare
+from data.progress import progress
+from data.sources import dataset_root
+from data.store import Store
+from models.bundle import PRETRAINED
+from models.registry import Registry
+from training.champion import Champion, find_champion, must_share_labels
+from training.confident import Suspect, out_of_sample, suspects
+
+SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Clips and the champion's embeddings of them, values [n, D]."""
+
+    clips: tuple[LabelledClip, ...]
+    values: Floats
+
+
+def examine_labels(domain: Domain, labelled: Labelled) -> list[Suspect]:
+    labels = np.array([domain.label_index(clip.label) for clip in labelled.clips], np.int64)
+    groups = [clip.group for clip in labelled.clips]
+    seed = domain.training.seed
+    found = out_of_sample(labelled.values, labels, groups, len(domain.labels), seed)
+    return suspects(found, labels)
+
+
+def gather(champion: Champion, domain: Domain, store: Store | None) -> Labelled:
+    """What the champion was taught, with the names and groups of the data set where it is here,
+    and the labels that people have given since."""
+    known = _remembered(champion)
+    for clip in of_dataset(domain, dataset_root()):
+        if found := known.get(clip.sha256):
+            known[clip.sha256] = (replace(clip, label=found[0].label), found[1])
+    kept = of_store(store, domain.name) if store else []
+    with progress("listening", len(kept)) as advance:
+        for clip in kept:
+            advance(1)
+            if clip.label not in domain.labels:
+                continue
+            if found := known.get(clip.sha256):
+                known[clip.sha256] = (replace(found[0], label=clip.label), found[1])
+            elif (value := _heard(clip, champion, store)) is not None:
+                known[clip.sha256] = (clip, value)
+    clips, values = zip(*known.values(), strict=True)
+    return Labelled(clips, np.stack(values))
+
+
+def _remembered(champion: Champion) -> dict[str, tuple[LabelledClip, Floats]]:
+    known = {}
+    for part in (champion.exam, champion.memory):
+        for sha256, label, value in zip(part.clip_ids, part.labels, part.values, strict=True):
+            name = champion.bundle.labels[label]
+            known[sha256] = (LabelledClip(sha256, name, sha256, "", None), value)
+    return known
+
+
+def _heard(clip: LabelledClip, champion: Champion, store: Store | None) -> Floats | None:
+    try:
+        return champion.embed(prepare(read(clip, store), champion.bundle.domain).features)
+    except (ClipError, UnknownName):
+        return None  # `python -m data check` tells of it
+
+
+def reason(suspect: Suspect, domain: Domain) -> str:
+    better = domain.labels[suspect.label]
+    return f"more likely {better!r} ({suspect.suggested:.0%} against {suspect.given:.0%})"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.qa",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("domain")
+    parser.add_argument("--dry-run", action="store_true", help="tell, but put no flags")
+    options = parser.parse_args(arguments)
+    try:
+        domain = load_domains(names=(options.domain,))[options.domain]
+        tell(domain, options.dry_run)
+    except TelltaleError as error:
+        sys.stderr.write(f"telltale: {error}\n")
+        return 1
+    return 0
+
+
+def tell(domain: Domain, dry_run: bool) -> None:
+    home = home_from_env()
+    registry = Registry(home.tracking_uri, home.artifact_root)
+    champion = find_champion(domain, registry, home.bundles, PRETRAINED)
+    if champion is None:
+        raise NotReady(f"{domain.name} has no model yet, whose embeddings could be looked at")
+    must_share_labels(champion, domain)
+    store = existing_store(home)
+    labelled = gather(champion, domain, store)
+    found = [(labelled.clips[one.place], one) for one in examine_labels(domain, labelled)]
+    for clip, one in found[:SHOWN]:
+        sys.stdout.write(f"  {clip.name} ({clip.label}): {reason(one, domain)}\n")
+    if len(found) > SHOWN:
+        sys.stdout.write(f"  and {len(found) - SHOWN} more\n")
+    sys.stdout.write(
+        f"{domain.title}: {len(found)} of {len(labelled.clips)} labels are doubtful.\n"
+    )
+    if store and not dry_run:
+        flags: list[Found] = [
+            (clip.sha256, "label", reason(one, domain), one.suggested - one.given)
+            for clip, one in found
+        ]
+        count = store.flags.put(domain.name, ["label"], flags, who=somebody())
+        sys.stdout.write(f"{count} flags on kept clips wait in the review queue.\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
