@@ -28,9 +28,16 @@ from data.clips import (
 )
 from data.database import Database
 from data.errors import Conflict, UndecodableClip, UnknownName
-from data.tables import ClipState, clips, now
+from data.tables import ClipState, clip_flags, clips, now
 
 Added = tuple[Clip, bool]
+
+WORST = (
+    select(clip_flags.c.clip_id, func.max(clip_flags.c.score).label("score"))
+    .where(~clip_flags.c.dismissed)
+    .group_by(clip_flags.c.clip_id)
+    .subquery()
+)
 
 
 class ClipStore:
@@ -72,17 +79,22 @@ class ClipStore:
         *,
         state: ClipState | None = None,
         label: str | None = None,
+        flagged: bool = False,
         limit: int | None = 100,
         offset: int = 0,
     ) -> list[Clip]:
-        """Newest first; all of them without a limit."""
+        """Newest first, or where `flagged` those with open flags, the worst first; all of them
+        without a limit."""
         query = CLIP.where(clips.c.domain == domain)
         if state is not None:
             query = query.where(clips.c.state == state)
         if label is not None:
             query = query.where(clips.c.label == label)
+        if flagged:
+            query = query.join(WORST, WORST.c.clip_id == clips.c.id).order_by(WORST.c.score.desc())
+        query = query.order_by(clips.c.id.desc()).limit(limit).offset(offset)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(clips.c.id.desc()).limit(limit).offset(offset))
+            rows = connection.execute(query)
             return [Clip(**row) for row in rows.mappings()]
 
     def counts(self, domain: str) -> dict[ClipState, int]:

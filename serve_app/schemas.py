@@ -12,7 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from data.domain import Domain, Mode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from data.clips import Clip
     from data.feedback import Feedback
+    from data.flags import Flag
     from data.runs import Run
     from models.registry import Version
     from serve_app.service import Answer
@@ -37,6 +41,12 @@ class Review(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field("", max_length=500)
+
+
+class Label(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    label: str
 
 
 def prediction(
@@ -138,6 +148,26 @@ def receipt(feedback: "Feedback") -> dict[str, Any]:
         "snapshot": feedback.snapshot,
         "version": feedback.learnt_version,
         "after": after,
+    }
+
+
+def clip_facts(clip: "Clip", flags: "Sequence[Flag]") -> dict[str, Any]:
+    return {
+        "clip": clip.sha256,
+        "label": clip.label,
+        "group": clip.group,
+        "split": clip.split,
+        "state": clip.state,
+        "reason": clip.reason,
+        "who": clip.who,
+        "source": clip.source,
+        "duration_s": clip.duration_s,
+        "sample_rate_hz": clip.sample_rate_hz,
+        "created": _iso(clip.created_at),
+        "flags": [
+            {"kind": flag.kind, "reason": flag.reason, "score": round(flag.score, 4)}
+            for flag in flags
+        ],
     }
 
 

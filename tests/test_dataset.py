@@ -86,7 +86,7 @@ def test_a_group_whose_side_was_said_stays_there_and_the_rest_fills_up() -> None
 
 def test_a_group_that_was_imported_for_both_sides_is_trained_on() -> None:
     def imported(group: str, split: HeldFor | None) -> LabelledClip:
-        return LabelledClip("0" * 64, "one", group, "", None, split)
+        return LabelledClip("0" * 64, "one", group, "", None, split=split)
 
     clips = [imported("x", "validation"), imported("x", "train"), imported("y", "validation")]
     assert pinned_groups([*clips, imported("z", None)]) == {"x": False, "y": True}

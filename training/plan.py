@@ -173,7 +173,8 @@ def _candidate(clip: Clip, domain: Domain, forbidden: frozenset[str]) -> Labelle
     if clip.sha256 in forbidden:
         raise InvalidParameter("it is a clip of the exam, which must stay unseen")
     group = clip.group or clip.sha256
-    return LabelledClip(clip.sha256, clip.label, group, f"upload:{clip.label}", None, clip.split)
+    source = f"upload:{clip.label}"
+    return LabelledClip(clip.sha256, clip.label, group, source, None, split=clip.split)
 
 
 def _embedding(

@@ -1,0 +1,123 @@
+"""Kept clips as an admin reviews them: listed with what checks say of them, heard, decided."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from serve_app.replies import answer, caller_of, service_of
+from serve_app.schemas import Label, Problem, Review, clip_facts
+
+if TYPE_CHECKING:
+    from data.clips import Clip
+    from serve_app.service import DomainService
+
+router = APIRouter(
+    tags=["review"],
+    responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409)},
+)
+
+
+@router.get("/clips")
+async def clips(
+    request: Request,
+    state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
+    label: str | None = Query(None),
+    flagged: bool = Query(False),
+    limit: int = Query(100, ge=1, le=1000),
+    offset: int = Query(0, ge=0, le=10**9),
+) -> Response:
+    """Newest first; `flagged=true` only those that a check has something to say of, the worst
+    first."""
+    service = service_of(request)
+    caller_of(request, "admin")
+    store, name = service.store, service.domain.name
+
+    def found() -> list[dict[str, Any]]:
+        listed = store.clips.find(
+            name, state=state, label=label, flagged=flagged, limit=limit, offset=offset
+        )
+        flags = store.flags.find(name)
+        return [clip_facts(clip, [f for f in flags if f.sha256 == clip.sha256]) for clip in listed]
+
+    return answer({"domain": name, "clips": await asyncio.to_thread(found)})
+
+
+@router.get("/clips/{sha256}")
+async def clip(request: Request, sha256: str) -> Response:
+    service = service_of(request)
+    caller_of(request, "admin")
+    return answer(await asyncio.to_thread(_facts, service, sha256))
+
+
+@router.get("/clips/{sha256}/content")
+async def content(request: Request, sha256: str) -> Response:
+    """The bytes as they were sent, to be heard."""
+    service = service_of(request)
+    caller_of(request, "admin")
+
+    def read() -> bytes:
+        return service.store.clips.read(service.store.clips.get(service.domain.name, sha256).sha256)
+
+    # Whoever sent the bytes chose them: a browser must not take them for a page.
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
+    raw = await asyncio.to_thread(read)
+    return Response(raw, headers=headers, media_type="application/octet-stream")
+
+
+@router.post("/clips/{sha256}/accept")
+async def accept(request: Request, sha256: str) -> Response:
+    """The clip is right as it is: it counts, and its flags are dismissed."""
+    service, caller = service_of(request), caller_of(request, "admin")
+
+    def decide() -> dict[str, Any]:
+        name = service.domain.name
+        service.store.clips.set_state(name, sha256, "accepted", who=caller.name)
+        service.store.flags.dismiss(name, sha256, who=caller.name)
+        return _facts(service, sha256)
+
+    return answer(await asyncio.to_thread(decide))
+
+
+@router.post("/clips/{sha256}/reject")
+async def reject(request: Request, sha256: str, review: Review) -> Response:
+    """The clip is not learnt from; a version that has learnt it forgets it at the next retrain."""
+    service, caller = service_of(request), caller_of(request, "admin")
+
+    def decide() -> dict[str, Any]:
+        service.store.clips.set_state(
+            service.domain.name, sha256, "rejected", who=caller.name, reason=review.reason
+        )
+        service.store.flags.dismiss(service.domain.name, sha256, who=caller.name)
+        return _facts(service, sha256)
+
+    return answer(await asyncio.to_thread(decide))
+
+
+@router.post("/clips/{sha256}/relabel")
+async def relabel(request: Request, sha256: str, right: Label) -> Response:
+    service, caller = service_of(request), caller_of(request, "admin")
+    service.domain.label_index(right.label)
+
+    def decide() -> dict[str, Any]:
+        service.store.clips.relabel(service.domain.name, sha256, right.label, who=caller.name)
+        return _facts(service, sha256)
+
+    return answer(await asyncio.to_thread(decide))
+
+
+@router.delete("/clips/{sha256}")
+async def forget(request: Request, sha256: str) -> Response:
+    """Row and bytes are deleted; the answer names the versions that have learnt the clip."""
+    service, caller = service_of(request), caller_of(request, "admin")
+    versions = await asyncio.to_thread(
+        lambda: service.store.clips.forget(service.domain.name, sha256, who=caller.name)
+    )
+    return answer({"clip": sha256, "versions": versions})
+
+
+def _facts(service: "DomainService", sha256: str) -> dict[str, Any]:
+    found: Clip = service.store.clips.get(service.domain.name, sha256)
+    flags = service.store.flags.find(service.domain.name)
+    return clip_facts(found, [flag for flag in flags if flag.sha256 == sha256])
