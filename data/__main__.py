@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TelltaleError as error:
         print(f"telltale: {error}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("telltale: stopped; what was done so far is whole", file=sys.stderr)
+        print("telltale: stopped; run it again to go on", file=sys.stderr)
     return 1
 
 

@@ -26,6 +26,5 @@ def progress(
         mininterval=0.2 if watched else 10,
         leave=not watched,
         file=sys.stderr,
-        dynamic_ncols=True,
     ) as bar:
         yield bar.update
