@@ -6,11 +6,13 @@ FFT), but only where their signatures are close: the power of each band's change
 which no shift alters. So n clips need n^2 products of short vectors, and n x NEAREST comparisons.
 
 COPY was chosen on real recordings. 462 of 463 environmental sounds are found beside their Vorbis
-copies; among 1,906 of them four pairs of different sources reach it, each of one class and by
-their sound the same. Of copies made by MP3, Vorbis, Opus, 12 dB of gain into clipping, or noise 30
-dB below, it finds 67 % (MP3 at its lowest quality) to 100 %. Spoken digits are the hardest: of 3.7
-million pairs of different recordings four reach it, each of one speaker and digit; a third of a
-second cut short by 105 ms is found in 44 % only. Lower, and one speaker's digits become copies.
+copies; among 1,906 of them four pairs of different sources reach it, each of one class (nobody has
+listened to them). Of copies made by MP3, Vorbis, Opus, 12 dB of gain into clipping, or noise 30 dB
+below, it finds 67 % (MP3 at its lowest quality) to 100 %. Spoken digits are the hardest: of 3.7
+million pairs of different recordings four reach it, each of one speaker and digit; digits cut
+short by 105 ms are found in 44 % only. Lower, and one speaker's digits become copies. Of 885 heart
+sounds, which lie below most bands, no two of different groups reach it and 82 to 97 % of coded
+copies do, but few with added noise or clipping (2 to 6 %).
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +36,7 @@ CHANGE_FRAMES = 4
 LONGEST_S = 30  # of a recording; the beginning tells
 SPEEDS_HZ = np.geomspace(0.5, 50, 17)
 NEAREST = 20
-LIKELY = 0.2  # cosine of signatures: 99 % of the copies are above
+LIKELY = 0.2  # cosine of signatures; nearly all copies are above
 BLOCK = 512  # signatures compared at once
 
 
