@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from data.domain import GateSpec
+from data.sections import GateSpec
 from training.gate import ExamPaper, judge
 
 NAMES = ("normal", "fluid", "mechanical")
