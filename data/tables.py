@@ -81,6 +81,8 @@ class ClipColumns(TypedColumns):
     changed_at: Named[datetime] = Column(Moment)
     # The label under which a version last learnt the clip: differs from `label` while it is new.
     learnt_label: Named[str | None] = Column(Text)
+    # The sha256 of a picture of what the label is true of, where that is only a part.
+    mask: Named[str | None] = Column(String(64))
 
 
 class FeedbackColumns(TypedColumns):
@@ -101,6 +103,7 @@ class FeedbackColumns(TypedColumns):
     learnt_version: Named[str | None] = Column(Text)
     after_label: Named[str | None] = Column(Text)
     after_confidence: Named[float | None] = Column()
+    mask: Named[str | None] = Column(String(64))
 
 
 class SnapshotColumns(TypedColumns):
@@ -117,6 +120,7 @@ class SnapshotClipColumns(TypedColumns):
         ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True, index=True
     )
     label: Named[str] = Column(Text)
+    mask: Named[str | None] = Column(String(64))
 
 
 class LearntColumns(TypedColumns):
@@ -159,6 +163,7 @@ clips = Table(
     Index("clips_by_state", "domain", "state", "id"),
     Index("clips_by_label", "domain", "label", "id"),
     Index("clips_by_bytes", "sha256"),
+    Index("clips_by_mask", "mask"),
 )
 feedback = Table(
     "feedback",
@@ -166,6 +171,7 @@ feedback = Table(
     FeedbackColumns,
     Index("feedback_by_state", "domain", "state", "id"),
     Index("feedback_by_clip", "domain", "clip_sha256"),
+    Index("feedback_by_mask", "mask"),
 )
 snapshots = Table("snapshots", metadata, SnapshotColumns)
 snapshot_clips = Table("snapshot_clips", metadata, SnapshotClipColumns)
