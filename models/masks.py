@@ -64,23 +64,25 @@ def measure(mask: Mask, width_px: int, height_px: int) -> Measure:
 
 
 def skeleton(mask: Mask) -> Mask:
-    """The middle line, one pixel wide. Only pixels of the mask are looked at, not the picture."""
+    """The middle line, one pixel wide. Only the edge is looked at, as it moves inwards."""
     padded = np.pad(mask, 1).astype(np.uint8)
     flat, width = padded.ravel(), padded.shape[1]
     around = np.array([-width, 1 - width, 1, 1 + width, width, width - 1, -1, -width - 1])
-    left = np.flatnonzero(flat)
-    before = -1
+    inside = np.flatnonzero(flat)
+    edge = inside[~flat[inside[:, np.newaxis] + around].all(axis=1)]
 
-    def take_off(removable: NDArray[np.bool_]) -> None:
-        nonlocal left
-        gone = removable[flat[left[:, np.newaxis] + around] @ BITS]
-        flat[left[gone]] = 0
-        left = left[~gone]
+    def take_off(removable: NDArray[np.bool_]) -> bool:
+        """Of the edge what may go; what was behind it is edge then."""
+        nonlocal edge
+        gone = removable[flat[edge[:, np.newaxis] + around] @ BITS]
+        flat[edge[gone]] = 0
+        behind = (edge[gone][:, np.newaxis] + around).ravel()
+        edge = np.unique(np.concatenate([edge[~gone], behind[flat[behind] > 0]]))
+        return bool(gone.any())
 
-    while len(left) != before:
-        before = len(left)
-        for removable in REMOVABLE:
-            take_off(removable)
+    odd, even = REMOVABLE
+    while take_off(odd) | take_off(even):
+        pass
     for corner in CORNERS:  # stairs, where a slope would be shorter
         take_off(corner)
     return padded[1:-1, 1:-1].astype(bool)

@@ -1,5 +1,7 @@
 """models/masks.py: what a mask says of a crack, and what is remembered of a photograph."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -52,6 +54,12 @@ def test_a_skeleton_is_thin_and_lies_within_the_mask(mask: Mask) -> None:
     assert not (thin & ~mask).any()
     squares = thin[:-1, :-1] & thin[1:, :-1] & thin[:-1, 1:] & thin[1:, 1:]
     assert not squares.any() or thin.sum() == 4  # two by two is as thin as it gets
+
+
+def test_a_photograph_that_is_marked_all_over_is_measured_in_a_moment() -> None:
+    started = time.process_time()
+    measure(np.ones((576, 768), bool), 768, 576)
+    assert time.process_time() - started < 1.0
 
 
 def test_run_lengths_tell_the_mask_column_by_column() -> None:
