@@ -22,7 +22,7 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 MIN_SIDE_PX = 32
-ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
+ORIENTATION = 0x0112  # the EXIF tag
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -32,6 +32,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+SIDEWAYS = (5, 6, 7, 8)
 ANIMATED = ("PNG", "WEBP")  # more than one frame of a JPEG or HEIC is a preview or a depth map
 
 
@@ -57,13 +58,11 @@ def decode(raw: bytes, max_side_px: int, multiple_px: int, limits: PhotoLimitSpe
             )
         width, height = image.size
         size = fitted(width, height, max_side_px, multiple_px)
-        turn = int(image.getexif().get(ORIENTATION, 1))
+        turn = image.getexif().get(ORIENTATION)
         image.draft(None, size)  # JPEG is decoded no larger than it has to be for this
-        pixels = _rgb(image)
-        if pixels.size != size:
-            pixels = pixels.resize(size, Image.Resampling.LANCZOS)
+        pixels = _rgb(image, size)
         pixels = pixels.transpose(TURNS[turn]) if turn in TURNS else pixels
-        if turn >= 5:
+        if turn in SIDEWAYS:
             width, height = height, width
         return Photograph(np.asarray(pixels), width, height, container)
 
@@ -76,7 +75,7 @@ def features(pixels: Pixels) -> NDArray[np.float32]:
 def decode_mask(raw: bytes, limits: PhotoLimitSpec) -> Mask:
     """What is light in a picture of the photograph's size: bool [H, W]. 0 and 1 will do, too."""
     with _opened(raw, limits) as (image, _):
-        grey = np.asarray(_rgb(image).convert("L"))
+        grey = np.asarray(_rgb(image, image.size).convert("L"))
     return grey > (127 if grey.max(initial=0) > 1 else 0)
 
 
@@ -157,17 +156,17 @@ def fitted(width: int, height: int, max_side_px: int, multiple_px: int) -> tuple
     return side(width), side(height)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _rgb(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Transparent parts as if on white paper, 16 bits as 8, print colours as light."""
     if image.mode.startswith("I"):
-        image = Image.fromarray(
-            (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        )
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        paper = Image.new("RGBA", layer.size, "white")
-        image = Image.alpha_composite(paper, layer)
-    return image.convert("RGB")
+        image = Image.fromarray((np.asarray(image) // 256).clip(0, 255).astype(np.uint8))
+    clear = image.has_transparency_data
+    image = image.convert("RGBA" if clear else "RGB")
+    if image.size != size:  # before it is laid on paper, which takes its size three times
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    if clear:
+        image = Image.alpha_composite(Image.new("RGBA", size, "white"), image).convert("RGB")
+    return image
 
 
 def _learn_heif() -> None:
