@@ -14,9 +14,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from data.domain import LimitSpec
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
 from data.readers import Source, open_source
+from data.sections import LimitSpec
 from data.sniff import sniff
 
 Float32 = NDArray[np.float32]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data.domain import AugmentSpec
+from data.sections import AugmentSpec
 
 Floats = NDArray[np.float32]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from data.dataset import LabelledClip, Reader
-from data.domain import Domain
+from data.domain import AudioDomain
 from data.errors import ClipError, UnknownName
 from data.fingerprint import Alike, find_alike
 from data.quality import Heard, Remark, listen
@@ -35,7 +35,7 @@ def check(
     clips: Sequence[LabelledClip],
     exam: Iterable[str],
     read: Reader,
-    domain: Domain,
+    domain: AudioDomain,
     advance: Callable[[int], object],
 ) -> list[Finding]:
     """The order of `clips` says who was there first: of two copies, the later one is named."""

@@ -28,7 +28,7 @@ from data.clips import (
 )
 from data.database import Database
 from data.errors import Conflict, UndecodableClip, UnknownName
-from data.tables import ClipState, clip_flags, clips, now
+from data.tables import ClipState, clip_flags, clips, feedback, now
 
 Added = tuple[Clip, bool]
 
@@ -137,22 +137,27 @@ class ClipStore:
             after = replace(before, state=state, reason=reason)
             return decide(connection, before, after, kind=f"clip.{state}", who=who)
 
-    def relabel(self, domain: str, sha256: str, label: str, *, who: str) -> Clip:
-        """The state stays; a version that learnt the old label makes the clip new again."""
+    def relabel(
+        self, domain: str, sha256: str, label: str, *, who: str, mask: str | None = None
+    ) -> Clip:
+        """The state stays; a version that learnt the old label makes the clip new again. `mask`
+        is the digest of one that was stored before."""
         with self._database.write() as connection:
             before = known_clip(connection, domain, sha256)
-            if before.label == label:
+            if (before.label, before.mask) == (label, mask):
                 return before
-            after = replace(before, label=label)
+            after = replace(before, label=label, mask=mask)
             return decide(connection, before, after, kind="clip.relabelled", who=who)
 
     def forget(self, domain: str, sha256: str, *, who: str) -> list[str]:
         """Delete the clip and its bytes; the versions that learnt from it, oldest first."""
         with self._database.write() as connection:
             clip = known_clip(connection, domain, sha256)
+            masks = _masks_of(connection, clip)
             versions = forget_clip(connection, clip, who=who)
         # Only now: were we killed before the commit, the row would stand without its bytes.
-        self._delete_unused(sha256)
+        for blob in (sha256, *masks):
+            self._delete_unused(blob)
         return versions
 
     def sweep(self, older_than_s: float = 3600) -> int:
@@ -162,9 +167,11 @@ class ClipStore:
         return sum(self._delete_unused(sha256) for sha256 in orphans)
 
     def _put(self, hashed: Sequence[tuple[str, NewClip]]) -> None:
+        blobs = [(sha256, new.raw) for sha256, new in hashed]
+        blobs += [(new.mask_sha256 or "", new.mask) for _, new in hashed if new.mask is not None]
         # Each waits for a disk or a network: together they wait once.
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda pair: self._blobs.put(pair[0], pair[1].raw), hashed))
+            list(pool.map(lambda blob: self._blobs.put(*blob), blobs))
 
     def _is_used(self, sha256: str) -> bool:
         with self._database.read() as connection:
@@ -179,8 +186,19 @@ class ClipStore:
 
 
 def _has_row(connection: Connection, sha256: str) -> bool:
-    query = select(clips.c.id).where(clips.c.sha256 == sha256).limit(1)
-    return connection.execute(query).first() is not None
+    """Of a clip, or of a mask that a clip or a correction has."""
+    uses = (
+        select(clips.c.id).where(clips.c.sha256 == sha256),
+        select(clips.c.id).where(clips.c.mask == sha256),
+        select(feedback.c.id).where(feedback.c.mask == sha256),
+    )
+    return any(connection.execute(query.limit(1)).first() is not None for query in uses)
+
+
+def _masks_of(connection: Connection, clip: Clip) -> set[str]:
+    said_of_it = (feedback.c.domain == clip.domain) & (feedback.c.clip_sha256 == clip.sha256)
+    said = connection.execute(select(feedback.c.mask).where(said_of_it)).scalars()
+    return {mask for mask in (clip.mask, *said) if mask is not None}
 
 
 def _add(connection: Connection, sha256: str, new: NewClip, who: str) -> Added | Conflict:
@@ -213,4 +231,5 @@ def _first(sha256: str, new: NewClip, who: str) -> Clip:
         sample_rate_hz=new.sample_rate_hz,
         created_at=now(),
         split=new.split,
+        mask=new.mask_sha256,
     )

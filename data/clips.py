@@ -1,7 +1,7 @@
 """Clips, and what becomes of one whose bytes are sent a second time.
 
 The same bytes are one clip in a domain, so a second sender makes a claim about the first one's
-clip. `claimed` says what then stands in the row:
+clip. `claimed` says what then stands in the row ("label" is the label with its mask, if any):
 
     stored         claim                          the row then says
     any            no label, or rejected          what it said
@@ -15,6 +15,7 @@ clip. `claimed` says what then stands in the row:
                                                   this clip before and should look again
 """
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -52,6 +53,7 @@ class Clip:
     sample_rate_hz: int
     created_at: datetime
     split: HeldFor | None = None  # what whoever imported it wanted it for
+    mask: str | None = None  # the sha256 of a picture of what the label is true of
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class NewClip:
     sample_rate_hz: int
     reason: str = ""
     split: HeldFor | None = None
+    mask: bytes | None = field(default=None, repr=False)
+
+    @property
+    def mask_sha256(self) -> str | None:
+        return hashlib.sha256(self.mask).hexdigest() if self.mask is not None else None
 
 
 CLIP = select(*fields_of(clips, Clip))
@@ -88,8 +95,15 @@ def claimed(stored: Clip, new: NewClip, who: str) -> Clip:
     """What the row says after a second sender's claim; raises Conflict. See the table above."""
     if new.label is None or new.state == "rejected":
         return stored
-    claim = replace(stored, label=new.label, state=new.state, reason=new.reason, who=who)
-    if new.label == stored.label:
+    claim = replace(
+        stored,
+        label=new.label,
+        mask=new.mask_sha256,
+        state=new.state,
+        reason=new.reason,
+        who=who,
+    )
+    if (claim.label, claim.mask) == (stored.label, stored.mask):
         return claim if (stored.state, new.state) == ("quarantined", "accepted") else stored
     if stored.state == "rejected":
         return replace(claim, state="quarantined", reason=f"was rejected as {stored.label!r}")
@@ -112,7 +126,9 @@ def decide(connection: Connection, before: Clip, after: Clip, *, kind: str, who:
     if after.state == "accepted" and after.label is None:
         raise Conflict(f"clip {after.sha256[:12]} has no label yet; relabel it, then accept it")
     changes = {"label": after.label, "state": after.state, "reason": after.reason}
-    row = {**changes, "who": after.who, "changed_at": now()}
+    row: dict[str, object] = {**changes, "who": after.who, "changed_at": now()}
+    if after.mask != before.mask:
+        row |= {"mask": after.mask, "learnt_label": None}  # new, though its label is the same
     connection.execute(update(clips).where(_is(after)).values(row))
     if after.label != before.label:
         # What was said of it, was said of the old label.
@@ -141,14 +157,16 @@ def settle(
     who: str,
     which: ColumnElement[bool] = _WAITING,
 ) -> None:
-    """Accept the waiting receipts that say the `right` label, reject the others for `why`."""
+    """Accept the waiting receipts that say the `right` label (and the clip's mask), reject the
+    others for `why`."""
     waiting = connection.execute(
-        select(feedback.c.receipt, feedback.c.corrected).where(
+        select(feedback.c.receipt, feedback.c.corrected, feedback.c.mask).where(
             feedback.c.domain == clip.domain, feedback.c.clip_sha256 == clip.sha256, which
         )
     )
-    for receipt, corrected in waiting.all():
-        state: FeedbackState = "accepted" if corrected == right else "rejected"
+    for receipt, corrected, mask in waiting.all():
+        agreed = (corrected, mask) == (right, clip.mask)
+        state: FeedbackState = "accepted" if agreed else "rejected"
         reason = why if state == "rejected" else ""
         judge(connection, receipt, clip.domain, state=state, reason=reason, who=who)
 
@@ -179,6 +197,8 @@ def forget_clip(connection: Connection, clip: Clip, *, who: str) -> list[str]:
     """Delete the row, and with it the clip's place in snapshots: the versions that learnt it."""
     versions = _versions_that_learnt(connection, clip)
     settle(connection, clip, None, why="the clip was forgotten", who=who)
+    said_of_it = (feedback.c.domain == clip.domain) & (feedback.c.clip_sha256 == clip.sha256)
+    connection.execute(update(feedback).where(said_of_it).values(mask=None))
     connection.execute(delete(clips).where(_is(clip)))
     _record(connection, clip, "clip.forgotten", who, {"label": clip.label, "versions": versions})
     return versions

@@ -8,16 +8,18 @@ import hashlib
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.audio import decode
 from data.augment import WaveformAugment, mask, mix_up
-from data.domain import Domain
+from data.domain import AudioDomain
 from data.errors import ClipError, InvalidParameter
 from data.features import log_mel_for
 from data.sources import Example
@@ -27,15 +29,35 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 
+class Kept(Protocol):
+    """Bytes that can be read: from a data set's file, or by digest from what people sent."""
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def path(self) -> Path | None: ...
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """What of a photograph is which label; see `Kept`."""
+
+    sha256: str
+    path: Path | None
+
+
 @dataclass(frozen=True)
 class LabelledClip:
-    """`source` is finer than the label; `path` is None for a clip that people uploaded."""
+    """`source` is finer than the label; `path` is None for a clip that people uploaded. A
+    photograph without a mask shows nothing of what is sought."""
 
     sha256: str
     label: str
     group: str
     source: str
     path: Path | None
+    mask: MaskFile | None = None
     split: HeldFor | None = None  # what its importer wanted it for
 
     @property
@@ -44,13 +66,19 @@ class LabelledClip:
         return f"{self.path.parent.name}/{self.path.name}" if self.path else self.sha256[:12]
 
 
-Reader = Callable[[LabelledClip], bytes]
+Reader = Callable[[Kept], bytes]
 NOBODY: Mapping[str, bool] = MappingProxyType({})
 
 
 def from_example(example: Example) -> LabelledClip:
-    digest = hashlib.sha256(example.path.read_bytes()).hexdigest()
-    return LabelledClip(digest, example.label, example.group, example.source, example.path)
+    mask = MaskFile(_digest(example.mask), example.mask) if example.mask else None
+    return LabelledClip(
+        _digest(example.path), example.label, example.group, example.source, example.path, mask
+    )
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def validation_mask(
@@ -131,25 +159,44 @@ class Waveforms:
 
 
 def decode_all(
-    clips: Sequence[LabelledClip], read: Reader, domain: Domain, folder: Path
+    clips: Sequence[LabelledClip], read: Reader, domain: AudioDomain, folder: Path
 ) -> Waveforms:
     """Decodes into `folder`, or finds it done already: a resumed run does not decode again."""
-    if not folder.is_dir():
+
+    def decoded() -> dict[str, NDArray[np.generic]]:
         parts = [_decoded(clip, read, domain) for clip in clips]
-        partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}")
-        partial.mkdir(parents=True)
-        np.save(partial / "samples.npy", np.concatenate(parts).astype(np.float16))
-        np.save(partial / "ends.npy", np.cumsum([part.size for part in parts]))
-        os.rename(partial, folder)
+        samples = np.concatenate(parts).astype(np.float16)
+        return {"samples": samples, "ends": np.cumsum([part.size for part in parts])}
+
+    write_once(folder, decoded)
     return open_waveforms(folder)
 
 
-def _decoded(clip: LabelledClip, read: Reader, domain: Domain) -> Floats:
-    rate_hz = domain.input.sample_rate_hz
+def write_once(folder: Path, make: Callable[[], Mapping[str, NDArray[np.generic]]]) -> None:
+    """Arrays by name into `folder`, whole or not at all, unless they are there already."""
+    if folder.is_dir():
+        return
+    arrays = make()
+    partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}")
+    partial.mkdir(parents=True)
+    for name, array in arrays.items():
+        np.save(partial / f"{name}.npy", array)
+    os.rename(partial, folder)
+
+
+@contextmanager
+def naming(clip: LabelledClip) -> Iterator[None]:
+    """What is wrong with a clip of a data set is told with its name."""
     try:
-        return decode(read(clip), sample_rate_hz=rate_hz, limits=domain.limits).samples
+        yield
     except ClipError as error:
         raise InvalidParameter(f"{clip.name}: {error}") from error
+
+
+def _decoded(clip: LabelledClip, read: Reader, domain: AudioDomain) -> Floats:
+    rate_hz = domain.input.sample_rate_hz
+    with naming(clip):
+        return decode(read(clip), sample_rate_hz=rate_hz, limits=domain.limits).samples
 
 
 def open_waveforms(folder: Path) -> Waveforms:
@@ -165,23 +212,20 @@ def one_hot(labels: Integers, classes: int) -> Floats:
 class Batches:
     """Augmented log-mels of one epoch; each of `world` workers gets its share of every batch."""
 
-    domain: Domain
+    domain: AudioDomain
     waveforms: Waveforms
     targets: Floats
     members: Integers
     batch_size: int
 
     def __len__(self) -> int:
-        return max(1, len(self.members) // self.batch_size)
+        return batches_of(self.members, self.batch_size)
 
     def epoch(self, number: int, rank: int = 0, world: int = 1) -> Iterator[tuple[Floats, Floats]]:
         """features [n, mels, frames] and targets [n, outputs], the same for the same number."""
-        spec = self.domain.training
-        everyone = np.random.default_rng((spec.seed, number))
-        order = everyone.permutation(self.members)
-        rng = np.random.default_rng((spec.seed, number, rank))
-        for batch in np.array_split(order, len(self)):
-            yield self._batch(batch[rank::world], rng)
+        seed = self.domain.training.seed
+        for batch, rng in deal(self.members, len(self), (seed, number), rank, world):
+            yield self._batch(batch, rng)
 
     def _batch(self, members: Integers, rng: np.random.Generator) -> tuple[Floats, Floats]:
         spec = self.domain.training.augment
@@ -190,3 +234,18 @@ class Batches:
         windows = np.stack([change(self.waveforms[member], rng) for member in members])
         mixed, targets = mix_up(windows, self.targets[members], spec.mixup_alpha, rng)
         return mask(log_mel_for(self.domain)(mixed), spec, rng), targets
+
+
+def batches_of(members: Integers, batch_size: int) -> int:
+    """How many batches: none of them is smaller than the others by more than one clip."""
+    return max(1, len(members) // batch_size)
+
+
+def deal(
+    members: Integers, batches: int, seed: tuple[int, int], rank: int, world: int
+) -> Iterator[tuple[Integers, np.random.Generator]]:
+    """One worker's share of each batch of an epoch, and the chance that changes its clips."""
+    order = np.random.default_rng(seed).permutation(members)
+    rng = np.random.default_rng((*seed, rank))
+    for batch in np.array_split(order, batches):
+        yield batch[rank::world], rng

@@ -8,9 +8,28 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
-from data.errors import InvalidDomain, UnknownName
+from data.errors import InvalidDomain, InvalidParameter, UnknownName
+from data.sections import (
+    AudioInput,
+    AudioTrainingSpec,
+    ByteLimitSpec,
+    GateSpec,
+    ImageInput,
+    ImageTrainingSpec,
+    LimitSpec,
+    LogMelSpec,
+    NetworkSpec,
+    PhotoLimitSpec,
+    Section,
+    ServingSpec,
+    SourceSpec,
+    TeachSpec,
+    TrainingSpec,
+    TriggerSpec,
+    UNetSpec,
+)
 
 Mode = Literal["teach", "full"]  # how a retrain goes about it
 
@@ -20,134 +39,56 @@ Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,59}$")]
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AudioInput(Section):
-    sample_rate_hz: int = Field(ge=4_000, le=96_000)
-    window_s: float = Field(gt=0.1, le=60)
-    hop_s: float = Field(gt=0.0)
-
-    @model_validator(mode="after")
-    def hop_covers_the_recording(self) -> Self:
-        if self.hop_s > self.window_s:
-            raise ValueError(
-                f"hop_s ({self.hop_s}) must not exceed window_s ({self.window_s}), "
-                "or parts of a recording would never be heard"
-            )
-        if self.hop_samples < 1:
-            raise ValueError(f"hop_s ({self.hop_s}) must be at least one sample long")
-        return self
-
-    @property
-    def window_samples(self) -> int:
-        return round(self.window_s * self.sample_rate_hz)
-
-    @property
-    def hop_samples(self) -> int:
-        return round(self.hop_s * self.sample_rate_hz)
-
-
-class LogMelSpec(Section):
-    n_fft: int = Field(ge=64, le=8192)
-    hop_length: int = Field(ge=16)
-    n_mels: int = Field(ge=8, le=256)
-    fmin_hz: float = Field(ge=0)
-    fmax_hz: float = Field(gt=0)
-
-    @model_validator(mode="after")
-    def frames_leave_no_gap(self) -> Self:
-        if self.hop_length > self.n_fft:
-            raise ValueError(f"hop_length ({self.hop_length}) must not exceed n_fft ({self.n_fft})")
-        return self
-
-
-class NetworkSpec(Section):
-    kind: Literal["cnn"]
-    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2)
-    embedding: int = Field(ge=16, le=1024)
-    dropout: float = Field(ge=0, lt=1)
-
-
-class AugmentSpec(Section):
-    time_shift_s: float = Field(ge=0)
-    gain_db: float = Field(ge=0)
-    noise_snr_db: float | None
-    speed: float = Field(ge=0, lt=0.5)
-    freq_masks: int = Field(ge=0)
-    time_masks: int = Field(ge=0)
-    mixup_alpha: float = Field(ge=0)
-
-
-class TrainingSpec(Section):
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    schedule: Literal["onecycle", "plateau"]
-    patience: int = Field(ge=1)
-    label_smoothing: float = Field(ge=0, lt=1)
-    validation_fraction: float = Field(gt=0, lt=0.5)
-    seed: int = Field(ge=0)
-    augment: AugmentSpec
-
-
-class TeachSpec(Section):
-    correction_weight: float = Field(gt=0)
-    prior_strength: float = Field(ge=0)
-
-
-class ServingSpec(Section):
-    max_batch_size: int = Field(ge=1, le=256)
-    batch_wait_s: float = Field(ge=0, le=1)
-
-
-class GateSpec(Section):
-    bootstrap_samples: int = Field(ge=100)
-    max_macro_f1_drop: float = Field(ge=0, le=1)
-    max_class_f1_drop: float = Field(ge=0, le=1)
-
-
-class TriggerSpec(Section):
-    new_clips: int | None = Field(ge=1)
-    every_h: float | None = Field(gt=0)
-
-
-class LimitSpec(Section):
-    max_bytes: int = Field(ge=1_000)
-    max_duration_s: float = Field(gt=0)
-
-
-class SourceSpec(Section):
-    dataset: str
-    layout: Literal["manifest"]
-    licence: str
-
-
 class Domain(Section):
+    """What all domains have. Its modality decides which of the two kinds below a file is."""
+
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,30}$")
     title: str
     description: str
     disclaimer: str = ""
-    modality: Literal["audio"]
-    task: Literal["classify"]
+    modality: Literal["audio", "image"]
+    task: Literal["classify", "segment"]
     labels: tuple[Label, ...] = Field(min_length=2)
-    input: AudioInput
-    features: LogMelSpec
-    network: NetworkSpec
+    network: NetworkSpec | UNetSpec
+    input: Section
     training: TrainingSpec
     teach: TeachSpec
     serving: ServingSpec
     gate: GateSpec
     triggers: TriggerSpec
-    limits: LimitSpec
+    limits: ByteLimitSpec
     source: SourceSpec
 
     @model_validator(mode="after")
-    def parts_fit_together(self) -> Self:
+    def labels_differ(self) -> Self:
         if len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels must be different from each other, got {list(self.labels)}")
+        return self
+
+    @property
+    def window(self) -> tuple[int, ...]:
+        """The shape of one piece of network input, as it is trained and tested on."""
+        raise NotImplementedError
+
+    def label_index(self, label: str) -> int:
+        if label not in self.labels:
+            raise UnknownName(
+                f"{self.name} has no label {label!r}; its labels are {', '.join(self.labels)}"
+            )
+        return self.labels.index(label)
+
+
+class AudioDomain(Domain):
+    modality: Literal["audio"]
+    task: Literal["classify"]
+    input: AudioInput
+    features: LogMelSpec
+    network: NetworkSpec
+    training: AudioTrainingSpec
+    limits: LimitSpec
+
+    @model_validator(mode="after")
+    def parts_fit_together(self) -> Self:
         nyquist_hz = self.input.sample_rate_hz / 2
         if not self.features.fmin_hz < self.features.fmax_hz <= nyquist_hz:
             raise ValueError(
@@ -168,12 +109,55 @@ class Domain(Section):
         """Log-mel frames in one window."""
         return self.input.window_samples // self.features.hop_length + 1
 
-    def label_index(self, label: str) -> int:
-        if label not in self.labels:
-            raise UnknownName(
-                f"{self.name} has no label {label!r}; its labels are {', '.join(self.labels)}"
+    @property
+    def window(self) -> tuple[int, ...]:
+        """mels, frames"""
+        return self.features.n_mels, self.frames
+
+
+class ImageDomain(Domain):
+    """Its labels are what a pixel may be: first what is of no interest, then what is sought."""
+
+    modality: Literal["image"]
+    task: Literal["segment"]
+    labels: tuple[Label, Label]
+    input: ImageInput
+    network: UNetSpec
+    training: ImageTrainingSpec
+    limits: PhotoLimitSpec
+
+    @model_validator(mode="after")
+    def parts_fit_together(self) -> Self:
+        stride = self.network.stride_px
+        for key in ("window_px", "max_side_px"):
+            if getattr(self.input, key) % stride:
+                raise ValueError(
+                    f"input.{key} ({getattr(self.input, key)}) must be a multiple of {stride}: "
+                    f"network.channels halve a picture {len(self.network.channels) - 1} times"
+                )
+        if self.input.window_px > self.input.max_side_px:
+            raise ValueError(
+                f"input.window_px ({self.input.window_px}) must not exceed "
+                f"max_side_px ({self.input.max_side_px})"
             )
-        return self.labels.index(label)
+        return self
+
+    @property
+    def window(self) -> tuple[int, ...]:
+        """red, green, blue; height, width"""
+        return 3, self.input.window_px, self.input.window_px
+
+
+MODALITIES: dict[str, type[Domain]] = {"audio": AudioDomain, "image": ImageDomain}
+AnyDomain = Annotated[AudioDomain | ImageDomain, Field(discriminator="modality")]
+_ANY: TypeAdapter[AudioDomain | ImageDomain] = TypeAdapter(AnyDomain)
+
+
+def of_sounds(domain: Domain) -> AudioDomain:
+    """For what only recordings have: raises InvalidParameter for a domain of photographs."""
+    if isinstance(domain, AudioDomain):
+        return domain
+    raise InvalidParameter(f"this is for recordings, and {domain.name} is about photographs")
 
 
 def load_domain(path: Path) -> Domain:
@@ -187,18 +171,20 @@ def load_domain(path: Path) -> Domain:
     if not isinstance(raw, dict):
         raise InvalidDomain(f"{path.name} must be a mapping of keys, got {type(raw).__name__}")
     try:
-        return Domain.model_validate({**raw, "name": path.stem})
+        return _ANY.validate_python({**raw, "name": path.stem})
     except ValidationError as error:
         raise InvalidDomain(f"{path.name}: {_explain(error)}") from error
 
 
 def load_domains(folder: Path = CONFIGS, names: tuple[str, ...] = ()) -> dict[str, Domain]:
-    """All domains of a folder by name, or those of `names`, in that order."""
+    """All domains of a folder by name, recordings before photographs, or those of `names`, in
+    that order."""
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     for name in names:
         if name not in known:
             raise UnknownName(f"there is no domain {name!r}; the domains are {', '.join(known)}")
-    return {name: load_domain(folder / f"{name}.yaml") for name in names or known}
+    found = {name: load_domain(folder / f"{name}.yaml") for name in names or known}
+    return found if names else dict(sorted(found.items(), key=lambda each: each[1].modality))
 
 
 def _explain(error: ValidationError) -> str:
@@ -207,18 +193,21 @@ def _explain(error: ValidationError) -> str:
 
 
 def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
-    key = ".".join(str(part) for part in loc)
+    if kind.startswith("union_tag"):
+        return f"key 'modality' must be one of {', '.join(MODALITIES)}"
+    modality, *path = loc
+    key = ".".join(map(str, path))
     if kind == "extra_forbidden":
-        return f"unknown key {key!r}; accepted here: {', '.join(_accepted(loc))}"
+        known = _accepted(MODALITIES[str(modality)], path)
+        return f"unknown key {key!r}; accepted here: {', '.join(known)}"
     if kind == "missing":
         return f"key {key!r} is missing"
     text = message.removeprefix("Value error, ")
     return f"key {key!r}: {text}" if key else text
 
 
-def _accepted(loc: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Domain
-    for part in loc[:-1]:
+def _accepted(model: type[BaseModel], path: list[int | str]) -> list[str]:
+    for part in path[:-1]:
         annotation = model.model_fields[str(part)].annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             model = annotation

@@ -14,7 +14,8 @@ import scipy.fftpack
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from data.domain import AudioInput, Domain, LogMelSpec
+from data.domain import AudioDomain
+from data.sections import AudioInput, LogMelSpec
 
 Float32 = NDArray[np.float32]
 
@@ -86,7 +87,7 @@ class LogMel:
 
 
 @lru_cache(maxsize=32)
-def log_mel_for(domain: Domain) -> LogMel:
+def log_mel_for(domain: AudioDomain) -> LogMel:
     return LogMel(domain.features, domain.input.sample_rate_hz)
 
 

@@ -30,6 +30,7 @@ class Feedback:
     learnt_version: str | None = None
     after_label: str | None = None
     after_confidence: float | None = None
+    mask: str | None = None  # the sha256 of where in the clip it is true
 
 
 _SELECT = select(*fields_of(feedback, Feedback))
@@ -51,6 +52,7 @@ class Corrections:
         state: FeedbackState,
         reason: str,
         who: str,
+        mask: str | None = None,
     ) -> Feedback:
         """Raises UnknownName if the clip was not stored first.
 
@@ -59,7 +61,7 @@ class Corrections:
         """
         with self._database.write() as connection:
             clip = known_clip(connection, domain, clip_sha256)
-            agreed = clip.state == "accepted" and clip.label == corrected
+            agreed = clip.state == "accepted" and (clip.label, clip.mask) == (corrected, mask)
             if agreed and state == "quarantined":
                 state, reason = "accepted", ""
             elif state == "accepted" and not agreed:
@@ -76,6 +78,7 @@ class Corrections:
                 reason=reason,
                 who=who,
                 created_at=now(),
+                mask=mask,
             )
             connection.execute(insert(feedback).values(vars(new)))
             said = {"clip": clip_sha256, "predicted": predicted, "corrected": corrected}
@@ -103,7 +106,9 @@ class Corrections:
             said = _waiting(connection, receipt, "accepted")
             if said.state == "quarantined":
                 before = known_clip(connection, said.domain, said.clip_sha256)
-                after = replace(before, label=said.corrected, state="accepted", reason="")
+                after = replace(
+                    before, label=said.corrected, mask=said.mask, state="accepted", reason=""
+                )
                 decide(connection, before, after, kind="clip.accepted", who=who)
             return _known(connection, receipt)
 

@@ -23,8 +23,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from data.domain import LogMelSpec
 from data.features import LogMel
+from data.sections import LogMelSpec
 
 Floats = NDArray[np.float32]
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from data.dataset import LabelledClip, from_example
+from data.dataset import Kept, LabelledClip, from_example
 from data.domain import Domain
 from data.sources import examples
 from data.store import Store
@@ -34,7 +34,7 @@ def together(ours: list[LabelledClip], kept: list[LabelledClip]) -> list[Labelle
     return ours + [clip for clip in kept if clip.sha256 not in known]
 
 
-def read(clip: LabelledClip, store: Store | None) -> bytes:
+def read(clip: Kept, store: Store | None) -> bytes:
     if clip.path is not None:
         return clip.path.read_bytes()
     assert store is not None, f"{clip.sha256} is kept nowhere"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.audio import decode
-from data.domain import Domain
+from data.domain import AudioDomain
 from data.fingerprint import RATE_HZ, contour
 from data.tables import FlagKind
 
@@ -36,7 +36,7 @@ class Heard:
     contour: Floats
 
 
-def listen(raw: bytes, domain: Domain) -> Heard:
+def listen(raw: bytes, domain: AudioDomain) -> Heard:
     """Raises a ClipError where there is nothing to be heard."""
     slow = decode(raw, sample_rate_hz=RATE_HZ, limits=domain.limits)
     rate_hz = slow.source_rate_hz
@@ -46,7 +46,7 @@ def listen(raw: bytes, domain: Domain) -> Heard:
     return Heard(tuple(remark for remark in found if remark), contour(slow.samples))
 
 
-def silence(samples: Floats, rate_hz: int, domain: Domain) -> Remark | None:
+def silence(samples: Floats, rate_hz: int, domain: AudioDomain) -> Remark | None:
     """The loudest moment counts: a short call in a long silence is no silent clip."""
     frame = max(1, round(FRAME_S * rate_hz))
     padded = np.pad(samples, (0, -len(samples) % frame)).reshape(-1, frame)
@@ -57,7 +57,7 @@ def silence(samples: Floats, rate_hz: int, domain: Domain) -> Remark | None:
     return Remark("silent", f"its loudest moment is at {level_dbfs:.0f} dBFS", 1.0)
 
 
-def clipping(samples: Floats, rate_hz: int, domain: Domain) -> Remark | None:
+def clipping(samples: Floats, rate_hz: int, domain: AudioDomain) -> Remark | None:
     size = np.abs(samples)
     peak = float(size.max())
     if peak < 0.1 or len(size) < 3:  # steps of quantisation look flat as well
@@ -69,7 +69,7 @@ def clipping(samples: Floats, rate_hz: int, domain: Domain) -> Remark | None:
     return Remark("clipped", f"{share:.1%} of it is cut off at the peak", min(1.0, 20 * share))
 
 
-def low_rate(samples: Floats, rate_hz: int, domain: Domain) -> Remark | None:
+def low_rate(samples: Floats, rate_hz: int, domain: AudioDomain) -> Remark | None:
     wanted_hz = domain.input.sample_rate_hz
     if rate_hz >= wanted_hz:
         return None
@@ -80,4 +80,8 @@ def low_rate(samples: Floats, rate_hz: int, domain: Domain) -> Remark | None:
     return Remark("low_rate", reason, 1 - rate_hz / wanted_hz)
 
 
-CHECKS: tuple[Callable[[Floats, int, Domain], Remark | None], ...] = (silence, clipping, low_rate)
+CHECKS: tuple[Callable[[Floats, int, AudioDomain], Remark | None], ...] = (
+    silence,
+    clipping,
+    low_rate,
+)

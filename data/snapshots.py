@@ -156,9 +156,10 @@ def _clips(rows: Sequence[RowMapping]) -> list[Clip]:
 
 
 def _digest(domain: str, rows: Sequence[RowMapping]) -> str:
-    # A side of the split was not always noted: lists without one keep the ids they had.
+    # A mask and a side of the split were not always noted: lists without keep the ids they had.
     lines = [
-        [row["sha256"], row["label"], row["group"], *filter(None, [row["split"]])] for row in rows
+        [row["sha256"], row["label"], row["group"], *filter(None, [row["split"], row["mask"]])]
+        for row in rows
     ]
     return hashlib.sha256(json.dumps([domain, lines]).encode()).hexdigest()
 
@@ -179,7 +180,12 @@ def _hold(connection: Connection, number: int, rows: Sequence[RowMapping]) -> No
     query = select(snapshot_clips.c.clip_id).filter_by(snapshot_id=number)
     held = set(connection.execute(query).scalars())
     missing = [
-        {"snapshot_id": number, "clip_id": row["id"], "label": row["label"]}
+        {
+            "snapshot_id": number,
+            "clip_id": row["id"],
+            "label": row["label"],
+            "mask": row["mask"],
+        }
         for row in rows
         if row["id"] not in held
     ]
@@ -194,6 +200,7 @@ def _name_on_receipts(connection: Connection, number: int, digest: str) -> None:
         .where(
             snapshot_clips.c.snapshot_id == number,
             snapshot_clips.c.label == feedback.c.corrected,
+            snapshot_clips.c.mask.is_not_distinct_from(feedback.c.mask),
             clips.c.domain == feedback.c.domain,
             clips.c.sha256 == feedback.c.clip_sha256,
         )
@@ -208,7 +215,9 @@ def _read(connection: Connection, digest: str) -> Snapshot:
     if snapshot is None:
         raise UnknownName(f"there is no snapshot {digest!r}")
     held = (
-        CLIP.add_columns(snapshot_clips.c.label.label("label_then"))
+        CLIP.add_columns(
+            snapshot_clips.c.label.label("label_then"), snapshot_clips.c.mask.label("mask_then")
+        )
         .join(snapshot_clips, snapshot_clips.c.clip_id == clips.c.id)
         .where(snapshot_clips.c.snapshot_id == snapshot["id"])
         .order_by(clips.c.sha256)
@@ -225,14 +234,16 @@ def _read(connection: Connection, digest: str) -> Snapshot:
 
 def _clip_then(row: RowMapping) -> Clip:
     values = dict(row)
-    values["label"] = values.pop("label_then")
+    values["label"], values["mask"] = values.pop("label_then"), values.pop("mask_then")
     return Clip(**values)
 
 
 def _no_longer_new(connection: Connection, number: int | None, left_out: Collection[str]) -> None:
     held = snapshot_clips.c.snapshot_id == number
     label = select(snapshot_clips.c.label).where(held, snapshot_clips.c.clip_id == clips.c.id)
-    ids = select(snapshot_clips.c.clip_id).where(held)
+    # A mask that was drawn anew since then is still to be learnt.
+    as_learnt = snapshot_clips.c.mask.is_not_distinct_from(clips.c.mask)
+    ids = select(snapshot_clips.c.clip_id).where(held, as_learnt)
     listed = clips.c.id.in_(ids) & clips.c.sha256.not_in(sorted(left_out))
     connection.execute(update(clips).where(listed).values(learnt_label=label.scalar_subquery()))
 
@@ -246,6 +257,7 @@ def _answer_receipts(
             domain=clip.domain,
             clip_sha256=clip.sha256,
             corrected=clip.label,
+            mask=clip.mask,
             state="accepted",
             learnt_version=None,
         )

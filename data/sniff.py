@@ -1,7 +1,7 @@
 """What a clip is, told by its bytes alone: file names and declared types are never trusted.
 
-A sound file is known by its first bytes. What is not one is named in words ("a PDF document"),
-since most refused clips are honest mistakes.
+A sound file or a photograph is known by its first bytes. What is neither is named in words ("a PDF
+document"), since most refused clips are honest mistakes.
 """
 
 from data.errors import UndecodableClip, UnsupportedClip
@@ -24,7 +24,13 @@ BRANDS = (  # what follows "ftyp" in the family of MP4; any other brand is taken
     (b"M4B", "M4A"),
     (b"3g", "3GP"),
 )
-IMAGE_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
+IMAGE_BRANDS = (*HEIF_BRANDS, b"avif")
+ACCEPTED_IMAGES = "JPEG, PNG, WebP or HEIC"
+IMAGES = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+)
 OTHER = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or an office document"),
@@ -63,6 +69,22 @@ def sniff(raw: bytes) -> str:
     if len(raw) < 12 and raw[:4] in (b"RIFF", b"RF64", b"FORM"):
         raise UndecodableClip(f"the clip is cut off after {len(raw)} bytes, within its header")
     raise UnsupportedClip(f"the clip is {_other(raw)}, not a sound file; send {ACCEPTED}")
+
+
+def sniff_image(raw: bytes) -> str:
+    """The format of a photograph, by Pillow's name, or the errors of `sniff`."""
+    if not raw:
+        raise UndecodableClip("the photograph is empty (0 bytes); send the whole file")
+    for magic, name in IMAGES:
+        if raw.startswith(magic):
+            return name
+    if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
+        return "WEBP"
+    if raw[4:8] == b"ftyp" and raw[8:12] in HEIF_BRANDS:
+        return "HEIF"
+    sound = _sound(raw)
+    seen = f"a {sound} recording" if sound else _other(raw)
+    raise UnsupportedClip(f"the clip is {seen}, not a photograph; send {ACCEPTED_IMAGES}")
 
 
 def _sound(raw: bytes) -> str | None:

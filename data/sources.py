@@ -8,7 +8,7 @@ that holds them, else `datasets/` here or `shared/datasets/` beside the reposito
 import csv
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -23,13 +23,15 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 @dataclass(frozen=True)
 class Example:
     """One labelled clip. `group` is what must never be on both sides of a split (a recording,
-    a speaker, a patient); `source` says finer than the label where it comes from."""
+    a speaker, a patient); `source` says finer than the label where it comes from. Where a
+    photograph has a mask, it shows both labels: `label` is then the one that is sought."""
 
     path: Path
     label: str
     group: str
     split: Split
     source: str
+    mask: Path | None = None
 
 
 def dataset_root(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -60,7 +62,9 @@ def _must_be_trainable(found: list[Example], domain: Domain) -> None:
             f"group {min(both)!r} of the data set of {domain.name} is in both train and test; "
             "the exam would ask about what was learnt"
         )
-    if missing := set(domain.labels) - {row.label for row in sides["train"]}:
+    masked = any(row.mask for row in sides["train"])
+    shown = domain.labels if masked else {row.label for row in sides["train"]}
+    if missing := set(domain.labels) - set(shown):
         raise InvalidParameter(
             f"the data set of {domain.name} has no training clip of {', '.join(sorted(missing))}"
         )
@@ -68,6 +72,23 @@ def _must_be_trainable(found: list[Example], domain: Domain) -> None:
 
 def _manifest(folder: Path, domain: Domain) -> list[Example]:
     """`manifest.csv` with the columns path, label, group, split (train or test) and source."""
+    return [_example(row, folder, domain, line) for line, row in _lines(folder, domain)]
+
+
+def _masks(folder: Path, domain: Domain) -> list[Example]:
+    """`manifest.csv` with the column mask in place of label: a picture of the same size, light
+    where the second label is; nothing stands there for a photograph without any of it."""
+    ground, sought = domain.labels
+    found = []
+    for line, row in _lines(folder, domain):
+        mask = row.get("mask")
+        row["label"] = sought if mask else ground
+        example = _example(row, folder, domain, line)
+        found.append(replace(example, mask=_file(mask, folder, line) if mask else None))
+    return found
+
+
+def _lines(folder: Path, domain: Domain) -> list[tuple[int, dict[str, str]]]:
     file = folder / "manifest.csv"
     if not file.is_file():
         raise InvalidParameter(
@@ -76,12 +97,10 @@ def _manifest(folder: Path, domain: Domain) -> list[Example]:
         )
     # Excel begins its CSV with a byte order mark.
     with file.open(newline="", encoding="utf-8-sig") as lines:
-        return [
-            _row(row, folder, domain, line) for line, row in enumerate(csv.DictReader(lines), 2)
-        ]
+        return list(enumerate(csv.DictReader(lines), 2))
 
 
-def _row(row: dict[str, str], folder: Path, domain: Domain, line: int) -> Example:
+def _example(row: dict[str, str], folder: Path, domain: Domain, line: int) -> Example:
     missing = [name for name in ("path", "label", "group", "split") if not row.get(name)]
     if missing:
         raise InvalidParameter(f"manifest.csv, line {line}: nothing in {', '.join(missing)}")
@@ -93,10 +112,18 @@ def _row(row: dict[str, str], folder: Path, domain: Domain, line: int) -> Exampl
         domain.label_index(row["label"])
     except UnknownName as error:
         raise InvalidParameter(f"manifest.csv, line {line}: {error}") from error
-    if not (folder / row["path"]).is_file():
-        raise InvalidParameter(f"manifest.csv, line {line}: there is no file {row['path']}")
     split: Split = "train" if row["split"] == "train" else "test"
-    return Example(folder / row["path"], row["label"], row["group"], split, row.get("source") or "")
+    path = _file(row["path"], folder, line)
+    return Example(path, row["label"], row["group"], split, row.get("source") or "")
 
 
-LAYOUTS: dict[str, Callable[[Path, Domain], list[Example]]] = {"manifest": _manifest}
+def _file(name: str, folder: Path, line: int) -> Path:
+    if not (folder / name).is_file():
+        raise InvalidParameter(f"manifest.csv, line {line}: there is no file {name}")
+    return folder / name
+
+
+LAYOUTS: dict[str, Callable[[Path, Domain], list[Example]]] = {
+    "manifest": _manifest,
+    "masks": _masks,
+}

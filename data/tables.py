@@ -86,6 +86,8 @@ class ClipColumns(TypedColumns):
     # The label under which a version last learnt the clip: differs from `label` while it is new.
     learnt_label: Named[str | None] = Column(Text)
     split: Named[str | None] = Column(String(16))
+    # The sha256 of a picture of what the label is true of, where that is only a part.
+    mask: Named[str | None] = Column(String(64))
 
 
 class FlagColumns(TypedColumns):
@@ -116,6 +118,7 @@ class FeedbackColumns(TypedColumns):
     learnt_version: Named[str | None] = Column(Text)
     after_label: Named[str | None] = Column(Text)
     after_confidence: Named[float | None] = Column()
+    mask: Named[str | None] = Column(String(64))
 
 
 class SnapshotColumns(TypedColumns):
@@ -132,6 +135,7 @@ class SnapshotClipColumns(TypedColumns):
         ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True, index=True
     )
     label: Named[str] = Column(Text)
+    mask: Named[str | None] = Column(String(64))
 
 
 class LearntColumns(TypedColumns):
@@ -174,6 +178,7 @@ clips = Table(
     Index("clips_by_state", "domain", "state", "id"),
     Index("clips_by_label", "domain", "label", "id"),
     Index("clips_by_bytes", "sha256"),
+    Index("clips_by_mask", "mask"),
 )
 clip_flags = Table("clip_flags", metadata, FlagColumns)
 feedback = Table(
@@ -182,6 +187,7 @@ feedback = Table(
     FeedbackColumns,
     Index("feedback_by_state", "domain", "state", "id"),
     Index("feedback_by_clip", "domain", "clip_sha256"),
+    Index("feedback_by_mask", "mask"),
 )
 snapshots = Table("snapshots", metadata, SnapshotColumns)
 snapshot_clips = Table("snapshot_clips", metadata, SnapshotClipColumns)

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from data.audio import decode
-from data.domain import Domain
+from data.domain import AudioDomain, of_sounds
 from data.errors import TelltaleError
 from data.features import log_mel_for, windows
 from data.prepare import prepare
@@ -30,13 +30,13 @@ LEAST = 20  # clips that are measured, however short the time
 Result = TypeVar("Result")
 
 
-def stages(raw: bytes, domain: Domain, model: Model, seconds: float = 5.0) -> dict[str, float]:
+def stages(raw: bytes, domain: AudioDomain, model: Model, seconds: float = 5.0) -> dict[str, float]:
     """Median milliseconds of each stage for one clip, and of "all". Raises a ClipError."""
     return {name: float(np.median(spent)) for name, spent in measure(raw, domain, model, seconds)}
 
 
 def measure(
-    raw: bytes, domain: Domain, model: Model, seconds: float
+    raw: bytes, domain: AudioDomain, model: Model, seconds: float
 ) -> Iterator[tuple[str, list[float]]]:
     """Milliseconds of each stage, one for each of the clips that fit in `seconds`."""
     prepare(raw, domain)  # refused here if at all, not in the middle of a measurement
@@ -50,7 +50,7 @@ def measure(
         yield name, [spent[name] for spent in rounds]
 
 
-def one_clip(raw: bytes, domain: Domain, model: Model) -> dict[str, float]:
+def one_clip(raw: bytes, domain: AudioDomain, model: Model) -> dict[str, float]:
     """The way of `data.prepare` and `Model.predict`, with a look at the clock between steps."""
     spent: dict[str, float] = {}
 
@@ -82,7 +82,8 @@ def main() -> int:
         bundle = load_bundle(arguments.bundle or PRETRAINED / arguments.domain)
         raw = arguments.clip.read_bytes()
         print(f"{'ms':10}{'median':>8}{'least':>8}")
-        for name, spent in measure(raw, bundle.domain, OnnxModel(bundle), arguments.seconds):
+        domain = of_sounds(bundle.domain)
+        for name, spent in measure(raw, domain, OnnxModel(bundle), arguments.seconds):
             print(f"{name:10}{np.median(spent):8.3f}{min(spent):8.3f}")
     except (TelltaleError, OSError) as error:
         print(error, file=sys.stderr)

@@ -13,8 +13,10 @@ from onnx import helper, shape_inference
 from torch import nn
 
 from data.domain import Domain
-from models.cnn import build_network
+from models.networks import build_network
 
+# A U-Net lays channels side by side, where silent ones would come in between.
+WIDENED = ("cnn",)
 BLOCK = 16  # float32 values of an AVX-512 register; half of it, AVX2's, divides it
 
 
@@ -23,6 +25,8 @@ def whole_blocks(backbone: nn.Module, domain: Domain) -> nn.Module:
 
     A new channel has no weight in or out and no scale in its norm: it is 0 for every input.
     """
+    if domain.network.kind not in WIDENED:
+        return backbone
     spec = domain.network.model_copy(update={"channels": _rounded(domain.network.channels)})
     wide = build_network(domain.model_copy(update={"network": spec}))
     own = backbone.state_dict()

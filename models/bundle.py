@@ -32,6 +32,7 @@ from models.card import (
     read_card,
     write_card,
 )
+from models.masks import ROWS
 from models.tensors import Embeddings, Head, Probe, read_exam, read_head, read_memory
 
 PRETRAINED = Path(__file__).resolve().parent / "pretrained"  # the shipped ones, by domain
@@ -179,11 +180,11 @@ def _check_shapes(bundle: Bundle) -> None:
     _expect(f"{HEAD}: weight", head.weight.shape, (classes, size))
     _expect(f"{HEAD}: bias", head.bias.shape, (classes,))
     exam, probe = bundle.exam_and_probe()
-    window = (1, domain.features.n_mels, domain.frames)
-    _expect(f"{EXAM}: probe_features", probe.features.shape, window)
+    _expect(f"{EXAM}: probe_features", probe.features.shape, (1, *domain.window))
     _expect(f"{EXAM}: probe_embedding", probe.embedding.shape, (size,))
     _check_rows(MEMORY, bundle.memory(), classes, size)
-    _expect(f"{EXAM}: embeddings", exam.values.shape, (bundle.card.split.exam, size))
+    rows = bundle.card.split.exam * ROWS[domain.task]
+    _expect(f"{EXAM}: embeddings", exam.values.shape, (rows, size))
     _check_rows(EXAM, exam, classes, size)
 
 

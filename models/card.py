@@ -10,9 +10,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from data.domain import Domain
+from data.domain import MODALITIES, AnyDomain
 from data.errors import BundleError
-from models.tasks import Metrics
+from models.tasks import Metrics, Segmentation
 
 FORMAT: Literal[1] = 1
 CARD = "card.json"
@@ -56,12 +56,15 @@ class Split(Part):
 
 
 class Figures(Part):
+    """`masks` where the task is to segment: `exam` then tells of the remembered pixels only."""
+
     exam: Metrics
+    masks: Segmentation | None = None
 
 
 class Card(Part):
     format: Literal[1] = FORMAT
-    domain: Domain
+    domain: AnyDomain
     labels: tuple[str, ...]
     network: NetworkFacts
     temperature: float = Field(gt=0)
@@ -116,8 +119,10 @@ def read_card(raw: bytes) -> Card:
 
 
 def card_mistakes(error: ValidationError) -> str:
-    lines = [
-        f"{'.'.join(map(str, item['loc']))} {item['msg'].removeprefix('Value error, ')}".strip()
-        for item in error.errors()
-    ]
-    return "; ".join(lines)
+    return "; ".join(_mistake(item["loc"], item["msg"]) for item in error.errors())
+
+
+def _mistake(loc: tuple[int | str, ...], message: str) -> str:
+    # Pydantic also names the kind of domain it took this one for; the file has no such key.
+    key = ".".join(str(part) for part in loc if part not in MODALITIES)
+    return f"{key} {message.removeprefix('Value error, ')}".strip()

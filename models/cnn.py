@@ -10,13 +10,11 @@ core; batch normalisation over the mel bins at the input because it learns the l
 by itself, and no file of feature statistics has to travel with the model.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.domain import Domain, NetworkSpec
+from data.sections import NetworkSpec
 
 
 class DepthwiseBlock(nn.Module):
@@ -85,38 +83,3 @@ def _bands(n_mels: int, halvings: int) -> int:
     for _ in range(halvings):
         n_mels = (n_mels + 1) // 2
     return n_mels
-
-
-class Classifier(nn.Module):
-    """Backbone and head as they are trained together; apart from each other in a bundle."""
-
-    def __init__(self, backbone: nn.Module, embedding: int, labels: int, dropout: float) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(embedding, labels)
-
-    def forward(self, features: Tensor) -> Tensor:
-        embedding, _ = self.backbone(features)
-        logits: Tensor = self.head(self.dropout(embedding))
-        return logits
-
-
-def _cnn(domain: Domain) -> nn.Module:
-    return DepthwiseCNN(domain.network, domain.features.n_mels)
-
-
-NETWORKS: dict[str, Callable[[Domain], nn.Module]] = {"cnn": _cnn}
-
-
-def build_network(domain: Domain) -> nn.Module:
-    return NETWORKS[domain.network.kind](domain)
-
-
-def build_classifier(domain: Domain) -> Classifier:
-    spec = domain.network
-    return Classifier(build_network(domain), spec.embedding, len(domain.labels), spec.dropout)
-
-
-def count_parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())

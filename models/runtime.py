@@ -6,7 +6,7 @@ after it was made: any number of threads may call it, and a swap is one assignme
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -17,6 +17,7 @@ from data.errors import BundleError
 from models.bundle import Bundle
 from models.calibration import softmax
 from models.card import BACKBONE, WEIGHTS
+from models.masks import Mask, outline, strongest
 from models.tensors import Floats
 
 PROBE_TOLERANCE = 1e-3  # relative; another CPU or ONNX Runtime moves the last digits only
@@ -30,8 +31,9 @@ class Scores:
     logits: Floats  # [C]
     probabilities: Floats  # [C]
     embedding: Floats  # [D]
-    frames: Floats  # [windows, T, D], a part of the batch's array
+    frames: Floats  # [windows, T, D], a part of the batch's array; T pixels of a photograph
     model: "Model"
+    mask: Mask | None = None  # [H, W], where in a photograph that is which its answer says
 
     @property
     def best(self) -> int:
@@ -64,16 +66,16 @@ class Model(ABC):
         self.head = bundle.head()
         self._exam, self._probe = bundle.exam_and_probe()
 
+        self._predict = PREDICT[bundle.domain.task]
+
     @abstractmethod
     def embed(self, features: Floats) -> tuple[Floats, Floats]:
-        """features [N, mels, frames] -> embeddings [N, D] and frame embeddings [N, T, D]."""
+        """features [N, mels, frames] or [N, 3, H, W] -> embeddings [N, D] and those of frames or
+        pixels [N, T, D]."""
 
     def predict(self, batch: Sequence[Floats]) -> list[Scores]:
-        """One pass over all clips, each [windows, mels, frames]; a clip is the mean of its
-        windows."""
-        return self.score(
-            batch, *self.embed(batch[0] if len(batch) == 1 else np.concatenate(batch))
-        )
+        """An answer for each clip, [windows, mels, frames] or [1, 3, H, W]."""
+        return self._predict(self, batch)
 
     def score(self, batch: Sequence[Floats], embeddings: Floats, frames: Floats) -> list[Scores]:
         """What `embed` found in the windows of all clips together, clip by clip."""
@@ -115,6 +117,32 @@ class Model(ABC):
             raise BundleError(
                 f"the head gets {right.mean():.3f} of the exam right, the card says {promised:.3f}"
             )
+
+
+def _classify(model: Model, batch: Sequence[Floats]) -> list[Scores]:
+    """One pass over all clips; a clip is the mean of its windows."""
+    features = batch[0] if len(batch) == 1 else np.concatenate(batch)
+    return model.score(batch, *model.embed(features))
+
+
+def _segment(model: Model, batch: Sequence[Floats]) -> list[Scores]:
+    """A pass for each photograph, since they differ in size. A photograph is the mean of those
+    of its pixels that look most like what is sought: few of them make a crack."""
+    found = []
+    for features in batch:
+        _, pixels = model.embed(features)
+        everywhere = model.head.logits(pixels[0])
+        embedding = pixels[0, strongest(everywhere)].mean(axis=0)
+        logits = model.head.logits(embedding)
+        mask = outline(everywhere, *features.shape[2:])
+        found.append(Scores(logits, model.probabilities(logits), embedding, pixels, model, mask))
+    return found
+
+
+PREDICT: dict[str, Callable[[Model, Sequence[Floats]], list[Scores]]] = {
+    "classify": _classify,
+    "segment": _segment,
+}
 
 
 class OnnxModel(Model):
@@ -165,7 +193,7 @@ class TorchModel(Model):
         import torch
         from safetensors.torch import load
 
-        from models.cnn import build_network
+        from models.networks import build_network
 
         super().__init__(bundle)
         network = build_network(bundle.domain)

@@ -1,7 +1,8 @@
 """How good the answers were: the figures of each task, in plain numpy.
 
 `TASKS` maps a domain's task to the function that measures it, so that nothing else has to
-know which task it is looking at.
+know which task it is looking at. A task's items are clips, or the pixels of its photographs: the
+F1 of a label over pixels is the Dice coefficient.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 Doubles = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
+BOOTSTRAP = 2000
 ECE_BINS = 15  # as in Guo et al. 2017, "On calibration of modern neural networks"
 
 
@@ -54,7 +56,57 @@ def classification(
 
 TASKS: dict[str, Callable[[NDArray[np.floating], Counts, Sequence[str]], Metrics]] = {
     "classify": classification,
+    "segment": classification,
 }
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % interval, by bootstrap over groups."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """How well masks agree over all pixels of the exam's photographs, and how many photographs
+    with a crack were found to have one."""
+
+    dice: Interval
+    iou: Interval
+    found: float
+    photographs: int
+    groups: int
+
+
+def segmentation(overlaps: Counts, groups: Sequence[str], found: float) -> Segmentation:
+    """overlaps [photographs, 3]: pixels in both masks, in the answer, in the right one.
+
+    Groups (parent photographs) are drawn with return and not crops: those of one wall are alike.
+    """
+    names, place = np.unique(np.asarray(groups), return_inverse=True)
+    by_group = np.zeros((len(names), 3), np.int64)
+    np.add.at(by_group, place, overlaps)
+    draws = np.random.default_rng(0).multinomial(
+        len(names), np.full(len(names), 1 / len(names)), BOOTSTRAP
+    )
+    dice, iou = map(_interval, _agreement(overlaps.sum(axis=0)), _agreement(draws @ by_group))
+    return Segmentation(dice, iou, found, len(groups), len(names))
+
+
+def _agreement(sums: NDArray[np.integer]) -> tuple[Doubles, Doubles]:
+    """Dice and IoU of sums [..., 3]; 1 where neither mask has a pixel."""
+    both, answered, right = (sums[..., i].astype(np.float64) for i in range(3))
+    either = answered + right
+    dice = np.where(either > 0, 2 * both / np.maximum(either, 1), 1.0)
+    return dice, dice / (2 - dice)
+
+
+def _interval(value: Doubles, samples: Doubles) -> Interval:
+    low, high = np.quantile(samples, (0.025, 0.975))
+    return Interval(float(value), float(low), float(high))
 
 
 def confusion(labels: Counts, answers: Counts, classes: int) -> Counts:

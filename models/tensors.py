@@ -31,16 +31,31 @@ class Head:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """values [N, D] float32 (kept as float16), label ids [N] and the sha256 of each clip."""
+    """values [N, D] float32 (kept as float16), label ids [N] and the sha256 of each clip.
+
+    Of a clip that is classified there is one row; of a photograph that is segmented there are as
+    many as pixels are remembered, one after the other: N is a multiple of the number of clips.
+    """
 
     values: Floats
     labels: NDArray[np.int64]
     clip_ids: tuple[str, ...]
 
+    @property
+    def by_clip(self) -> Floats:
+        """[clips, rows, D]"""
+        clips, size = len(self.clip_ids), self.values.shape[1]
+        return self.values.reshape(clips, len(self.values) // max(1, clips), size)
+
+    @property
+    def labels_by_clip(self) -> NDArray[np.int64]:
+        """[clips, rows]"""
+        return self.labels.reshape(self.by_clip.shape[:2])
+
 
 @dataclass(frozen=True)
 class Probe:
-    """One window's features [1, mels, frames] and the embedding [D] they must give."""
+    """One window's features [1, ...] and the embedding [D] they must give."""
 
     features: Floats
     embedding: Floats
@@ -101,13 +116,12 @@ def _rows(kept: Embeddings) -> dict[str, NDArray[np.generic]]:
 
 def _embeddings(tensors: Mapping[str, NDArray[Any]], name: str) -> Embeddings:
     values, labels, ids = (tensors[key] for key in ROWS)
-    if not (values.ndim == 2 and labels.shape == values.shape[:1]) or ids.shape != (
-        len(values),
-        ID_BYTES,
-    ):
+    alike = values.ndim == 2 and labels.shape == values.shape[:1]
+    whole = ids.shape[1:] == (ID_BYTES,) and bool(len(ids)) >= bool(len(values))
+    if not (alike and whole) or len(values) % max(1, len(ids)):
         raise BundleError(
             f"{name}: embeddings {values.shape}, labels {labels.shape} and clip_ids {ids.shape} "
-            f"do not describe the same clips; right are (N, D), (N,) and (N, {ID_BYTES})"
+            f"do not describe the same clips; right are (N, D), (N,) and (clips, {ID_BYTES})"
         )
     return Embeddings(
         values.astype(np.float32),

@@ -21,7 +21,8 @@ class Answer(BaseModel):
 
 class Limits(Answer):
     max_bytes: int
-    max_duration_s: float
+    max_duration_s: float = 0.0
+    max_pixels: int = 0
 
 
 class DomainInfo(Answer):
@@ -30,9 +31,10 @@ class DomainInfo(Answer):
     description: str
     disclaimer: str = ""
     labels: tuple[str, ...]
+    modality: Literal["audio", "image"] = "audio"
     limits: Limits
-    sample_rate_hz: int
-    window_s: float
+    sample_rate_hz: int = 0
+    window_s: float = 0.0
 
 
 class ModelRef(Answer):
@@ -41,10 +43,36 @@ class ModelRef(Answer):
 
 
 class ClipInfo(Answer):
-    duration_s: float
-    sample_rate_hz: int
+    """Of a recording its duration and rate, of a photograph its sides; upright, and as sent."""
+
     container: str
-    windows: int
+    duration_s: float = 0.0
+    sample_rate_hz: int = 0
+    windows: int = 1
+    width_px: int = 0
+    height_px: int = 0
+
+
+class Measure(Answer):
+    """What was found in a photograph, in its own pixels; the width is area over length."""
+
+    area_percent: float
+    length_px: float
+    mean_width_px: float
+
+
+class RunLengths(Answer):
+    """A mask as COCO counts it: pixels outside, inside, outside, ... column by column."""
+
+    size: tuple[int, int]  # height, width
+    counts: tuple[int, ...]
+
+
+class MaskEvidence(Answer):
+    """Where in a photograph it is: white in `mask_png` (base64), which is of the same size."""
+
+    mask_png: str
+    mask_rle: RunLengths
 
 
 class Evidence(Answer):
@@ -65,7 +93,8 @@ class Prediction(Answer):
     probabilities: dict[str, float]
     model: ModelRef
     clip: ClipInfo
-    evidence: Evidence | None = None
+    evidence: Evidence | MaskEvidence | None = None
+    measure: Measure | None = None
     timings_ms: dict[str, float]
     disclaimer: str = ""
 
@@ -77,6 +106,7 @@ class Receipt(Answer):
     domain: str
     clip: str
     label: str
+    mask: str | None = None
     predicted: str
     confidence: float
     version: str | None = None

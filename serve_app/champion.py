@@ -116,7 +116,7 @@ def load_served(folder: Path, version: str) -> Served:
     model = OnnxModel(bundle)
     model.self_test()
     domain = bundle.domain
-    silence = np.zeros((1, domain.features.n_mels, domain.frames), np.float32)
+    silence = np.zeros((1, *domain.window), np.float32)
     for size in (1, domain.serving.max_batch_size):
         model.predict([silence] * size)
     exam_clips = frozenset(bundle.exam().clip_ids)

@@ -90,10 +90,16 @@ class Client:
         )
         return _parse(self._link.send(request, repeatable=True), Prediction)
 
-    def correct(self, domain: str, clip: bytes, label: str, *, name: str = "clip") -> Receipt:
-        """Says which label is right; whether that counts already is in the receipt's state."""
+    def correct(
+        self, domain: str, clip: bytes, label: str, *, name: str = "clip", mask: bytes | None = None
+    ) -> Receipt:
+        """Says which label is right, or with a mask (a PNG) where in a photograph it is; whether
+        that counts already is in the receipt's state."""
+        files = {"file": (name, clip)}
+        if mask is not None:
+            files["mask"] = ("mask.png", mask)
         request = self._link.request(
-            "POST", f"/{domain}/feedback", files={"file": (name, clip)}, data={"label": label}
+            "POST", f"/{domain}/feedback", files=files, data={"label": label} if label else {}
         )
         return _parse(self._link.send(request), Receipt)
 

@@ -12,8 +12,9 @@ from starlette.responses import Response
 from data.errors import ClipError, Conflict, InvalidParameter, UnknownName
 from data.prepare import prepare
 from serve_app.answers import LifeLine, Receipt
-from serve_app.limits import MAX_FORM_BYTES, Part, body_bytes, file_part, is_form, read_form
+from serve_app.limits import MAX_FORM_BYTES, body_bytes, file_part, is_form, read_form
 from serve_app.replies import answer, caller_of, queue_of, service_of
+from serve_app.said import Said, must_need_no_mask, said
 from serve_app.schemas import Problem, Review, receipt
 
 if TYPE_CHECKING:
@@ -36,48 +37,38 @@ router = APIRouter(
 @router.post("/feedback", status_code=201, responses={201: {"model": Receipt}})
 @router.post("/save-for-retrain", status_code=201, include_in_schema=False)
 async def correct(request: Request) -> Response:
-    """A clip (`file`) and its right `label`: kept, and learnt from at the next retrain. A
-    correction without a contributor's key waits in quarantine until an admin accepts it."""
+    """A clip (`file`) and its right `label`; of a photograph a `mask` of what is sought in it, or
+    the label for nothing. It is kept, and learnt from at the next retrain. A correction without a
+    contributor's key waits in quarantine until an admin accepts it."""
     service, caller = service_of(request), caller_of(request)
-    who, size = queue_of(request), body_bytes(request, service.domain.limits.max_bytes)
-    with service.admission.room(who, size):
-        raw, label = await _clip_and_label(request, service)
+    if not is_form(request.headers.get("content-type", "")):
+        raise InvalidParameter("a correction is a form with the parts 'file' and 'label'")
+    who, limit = queue_of(request), service.domain.limits.max_bytes
+    with service.admission.room(who, body_bytes(request, limit)):
+        parts = await read_form(request, limit)
+        raw = file_part(parts, limit)
+        right = await asyncio.to_thread(said, parts, service.domain)
         found = await service.predict(raw, who)
-    kept = await asyncio.to_thread(_keep_correction, service, raw, found, label, caller)
+    right.must_fit(found.prepared)
+    kept = await asyncio.to_thread(_keep_correction, service, raw, found, right, caller)
     service.metrics.corrected(kept["state"])
     return answer(kept, 201, {"X-Model-Version": found.served.version})
 
 
-async def _clip_and_label(request: Request, service: "DomainService") -> tuple[bytes, str]:
-    content_type = request.headers.get("content-type", "")
-    if not is_form(content_type):
-        raise InvalidParameter("a correction is a form with the parts 'file' and 'label'")
-    limit = service.domain.limits.max_bytes
-    parts = await read_form(request, limit)
-    label = _text(parts, "label")
-    service.domain.label_index(label)
-    return file_part(parts, limit), label
-
-
-def _text(parts: list[Part], name: str) -> str:
-    for part in parts:
-        if part.name == name:
-            return part.text
-    raise InvalidParameter(f"the form has no part named {name!r}; add it as -F {name}=...")
-
-
 def _keep_correction(
-    service: "DomainService", raw: bytes, found: "Answer", label: str, caller: "Caller"
+    service: "DomainService", raw: bytes, found: "Answer", right: Said, caller: "Caller"
 ) -> dict[str, Any]:
     state, reason = _standing(service, raw, caller)
-    new = _new_clip(service, raw, found, label, state, reason)
+    new = _new_clip(service, raw, found, right, state, reason)
     try:
         service.store.clips.add(new, who=caller.name)
     except Conflict as conflict:
         # The clip counts already, with another label: an admin's word changes it at once,
         # anybody else's waits for an admin.
         if caller.may("admin"):
-            service.store.clips.relabel(new.domain, _sha256(raw), label, who=caller.name)
+            service.store.clips.relabel(
+                new.domain, _sha256(raw), right.label, who=caller.name, mask=new.mask_sha256
+            )
         else:
             state, reason = "quarantined", str(conflict)
     kept = service.store.feedback.add(
@@ -85,11 +76,12 @@ def _keep_correction(
         clip_sha256=_sha256(raw),
         predicted=found.served.bundle.labels[found.scores.best],
         confidence=found.scores.confidence,
-        corrected=label,
+        corrected=right.label,
         version=found.served.version,
         state=state,
         reason=reason,
         who=caller.name,
+        mask=new.mask_sha256,
     )
     return receipt(kept)
 
@@ -104,7 +96,7 @@ def _new_clip(
     service: "DomainService",
     raw: bytes,
     found: "Answer",
-    label: str,
+    right: Said,
     state: "ClipState",
     reason: str,
 ) -> "NewClip":
@@ -113,13 +105,14 @@ def _new_clip(
     return NewClip(
         raw,
         domain=service.domain.name,
-        label=label,
+        label=right.label,
         group=None,
         state=state,
         source="feedback",
         duration_s=found.prepared.duration_s,
         sample_rate_hz=found.prepared.sample_rate_hz,
         reason=reason,
+        mask=right.mask,
     )
 
 
@@ -202,8 +195,8 @@ def _labels(service: "DomainService", one: list[Any], each: list[Any], files: in
             f"{files} files came with {len(labels)} labels; send one 'label' for all, or one part "
             "'labels' for each file, in the same order"
         )
-    for label in labels:
-        service.domain.label_index(label)
+    for label in set(labels):
+        must_need_no_mask(label, service.domain)
     return labels
 
 

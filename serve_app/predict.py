@@ -34,7 +34,11 @@ FORM = {"type": "object", "required": ["file"], "properties": {"file": CLIP}}
 DOCUMENTED = {
     "requestBody": {
         "required": True,
-        "content": {"multipart/form-data": {"schema": FORM}, "audio/*": {"schema": CLIP}},
+        "content": {
+            "multipart/form-data": {"schema": FORM},
+            "audio/*": {"schema": CLIP},
+            "image/*": {"schema": CLIP},
+        },
     },
     "parameters": [
         {
@@ -76,7 +80,12 @@ async def predict(request: Request) -> Response:
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
         raise
-    body = prediction(found, request_id(request), top_k=top_k, evidence=evidence)
+    if evidence:  # the mask of a large photograph takes its time: others need not wait for it
+        body = await asyncio.to_thread(
+            prediction, found, request_id(request), top_k=top_k, evidence=True
+        )
+    else:
+        body = prediction(found, request_id(request), top_k=top_k)
     return answer(body, headers={"X-Model-Version": found.served.version})
 
 

@@ -3,13 +3,14 @@
 The answers' own models, which the API page documents and the client reads, are in `answers.py`.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.domain import Domain, Mode
+from data.domain import Domain, Mode, of_sounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +53,8 @@ class Label(BaseModel):
 def prediction(
     answer: "Answer", request_id: str, *, top_k: int | None = None, evidence: bool = False
 ) -> dict[str, Any]:
-    served, scores, prepared = answer.served, answer.scores, answer.prepared
-    labels = served.bundle.labels
+    served, scores = answer.served, answer.scores
+    labels, modality = served.bundle.labels, served.domain.modality
     order = np.argsort(-scores.probabilities, kind="stable")  # of equals, the one answered first
     confidence = scores.confidence
     total = answer.prepare_ms + answer.queue_ms + answer.network_ms
@@ -67,13 +68,7 @@ def prediction(
             labels[i]: round(float(scores.probabilities[i]), 6) for i in order[:top_k]
         },
         "model": {"version": served.version, "digest": served.digest},
-        "clip": {
-            "duration_s": round(prepared.duration_s, 4),
-            "sample_rate_hz": prepared.sample_rate_hz,
-            "container": prepared.container,
-            "windows": len(prepared.features),
-        },
-        "evidence": _evidence(answer) if evidence else None,
+        **SEEN[modality](answer, evidence),
         "timings_ms": {
             "prepare": round(answer.prepare_ms, 2),
             "queue": round(answer.queue_ms, 2),
@@ -84,10 +79,23 @@ def prediction(
     }
 
 
-def _evidence(answer: "Answer") -> dict[str, Any]:
+def _heard(answer: "Answer", evidence: bool) -> dict[str, Any]:
+    prepared = answer.prepared
+    return {
+        "clip": {
+            "duration_s": round(prepared.duration_s, 4),
+            "sample_rate_hz": prepared.sample_rate_hz,
+            "container": prepared.container,
+            "windows": len(prepared.features),
+        },
+        "evidence": _frames(answer) if evidence else None,
+    }
+
+
+def _frames(answer: "Answer") -> dict[str, Any]:
     """Frames of all windows on the clip's own clock. A short clip sits in the middle of its
     window, padded with silence: those frames belong to nothing anybody sent."""
-    domain, prepared = answer.served.domain, answer.prepared
+    domain, prepared = of_sounds(answer.served.domain), answer.prepared
     windows = len(prepared.features)
     scores = answer.scores.evidence
     per_window = len(scores) // windows
@@ -108,6 +116,15 @@ def _evidence(answer: "Answer") -> dict[str, Any]:
     }
 
 
+def _seen(answer: "Answer", evidence: bool) -> dict[str, Any]:
+    from serve_app.masks import seen  # Pillow, which a replica that hears does without
+
+    return seen(answer.prepared, answer.scores.mask, evidence)
+
+
+SEEN: dict[str, Callable[["Answer", bool], dict[str, Any]]] = {"audio": _heard, "image": _seen}
+
+
 def domain_facts(domain: Domain, prefix: str) -> dict[str, Any]:
     return {
         "name": domain.name,
@@ -118,8 +135,7 @@ def domain_facts(domain: Domain, prefix: str) -> dict[str, Any]:
         "modality": domain.modality,
         "task": domain.task,
         "prefix": prefix,
-        "sample_rate_hz": domain.input.sample_rate_hz,
-        "window_s": domain.input.window_s,
+        **domain.input.model_dump(include={"sample_rate_hz", "window_s"}),
         "limits": domain.limits.model_dump(),
     }
 
@@ -142,6 +158,7 @@ def receipt(feedback: "Feedback") -> dict[str, Any]:
         "label": feedback.corrected,
         "predicted": feedback.predicted,
         "confidence": feedback.confidence,
+        "mask": feedback.mask,
         "who": feedback.who,
         "created": _iso(feedback.created_at),
         "before": before,

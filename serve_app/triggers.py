@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from data.domain import Mode, TriggerSpec
+from data.domain import Mode
+from data.sections import TriggerSpec
 
 
 def due(

@@ -15,13 +15,13 @@ from typing import Any
 from fake_world import (
     DESCRIPTIONS,
     LABELS,
+    MODALITIES,
     TITLES,
     Problem,
     World,
     domain_status,
-    evidence,
-    hear,
     now,
+    perceive,
     train,
 )
 from fastapi import FastAPI, Form, Request, UploadFile
@@ -69,10 +69,14 @@ def create(world: World) -> FastAPI:
                     if name == "faults"
                     else "",
                     "labels": labels,
-                    "modality": "audio",
-                    "task": "classify",
+                    "modality": MODALITIES[name],
+                    "task": "segment" if MODALITIES[name] == "image" else "classify",
                     "prefix": f"/{name}",
-                    "limits": {"max_bytes": 20_000_000, "max_duration_s": 300},
+                    "limits": {
+                        "max_bytes": 20_000_000,
+                        "max_duration_s": 300,
+                        "max_pixels": 50_000_000,
+                    },
                     "sample_rate_hz": 16_000 if name == "faults" else 8_000,
                     "window_s": 5.0 if name == "faults" else 1.0,
                 }
@@ -94,7 +98,7 @@ def create(world: World) -> FastAPI:
         if world.hiccups:
             world.hiccups -= 1
             raise Problem(503, "Not ready", "no replica is ready; try again in a moment")
-        heard = hear(domain, file.file.read())
+        heard = perceive(domain, file.file.read())
         pairs = zip(LABELS[domain], heard["probabilities"].tolist(), strict=True)
         champion = world.champion(domain)
         return {
@@ -105,28 +109,29 @@ def create(world: World) -> FastAPI:
             "unknown": heard["unknown"],
             "probabilities": dict(sorted(pairs, key=lambda pair: -pair[1])),
             "model": {"version": champion["version"], "digest": champion["digest"]},
-            "clip": {
-                "duration_s": heard["duration_s"],
-                "sample_rate_hz": heard["rate"],
-                "container": "WAV",
-                "windows": 1,
-            },
-            "evidence": evidence(domain, heard)
+            "clip": heard["clip"],
+            "evidence": heard["evidence"]
             if request.query_params.get("evidence") == "true"
             else None,
+            "measure": heard["measure"],
             "timings_ms": {"prepare": 3.1, "queue": 0.1, "network": 6.4, "total": 9.8},
             "disclaimer": "A hint for a technician, not a diagnosis." if domain == "faults" else "",
         }
 
     @app.post("/{domain}/feedback", status_code=201)
     def feedback(
-        domain: str, request: Request, file: UploadFile, label: str = Form()
+        domain: str,
+        request: Request,
+        file: UploadFile,
+        label: str = Form(""),
+        mask: UploadFile | None = None,
     ) -> dict[str, Any]:
         known(domain)
+        label = "crack" if mask and not label else label
         if label not in LABELS[domain]:
             raise Problem(404, "Unknown name", f"{domain} has no label {label!r}")
         raw = file.file.read()
-        heard = hear(domain, raw)
+        heard = perceive(domain, raw)
         counts = request.headers.get("authorization") == f"Bearer {ADMIN}"
         receipt = uuid.uuid4().hex[:12]
         row: dict[str, Any] = {

@@ -1,8 +1,9 @@
 """What the fake service knows: corrections, runs that go on in a thread, versions, a champion.
 
-It hears pitch instead of faults: each label owns an octave or so.
+It hears pitch instead of faults: each label owns an octave or so. A crack is what is dark.
 """
 
+import base64
 import hashlib
 import io
 import time
@@ -12,15 +13,19 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from PIL import Image
 
 LABELS = {
     "faults": ["electrical", "fluid", "mechanical", "normal"],
     "keywords": ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"],
+    "cracks": ["no crack", "crack"],
 }
-TITLES = {"faults": "Machine faults", "keywords": "Spoken digits"}
+MODALITIES = {"faults": "audio", "keywords": "audio", "cracks": "image"}
+TITLES = {"faults": "Machine faults", "keywords": "Spoken digits", "cracks": "Cracks"}
 DESCRIPTIONS = {
     "faults": "Which kind of trouble does a machine's sound point to?",
     "keywords": "Which digit was spoken?",
+    "cracks": "Is there a crack?",
 }
 STEPS = {
     "teach": ["collect clips", "embed corrections", "fit the head", "sit the exam", "promote"],
@@ -108,6 +113,47 @@ def hear(domain: str, raw: bytes) -> dict[str, Any]:
         "unknown": bool(np.abs(mono).max() < 0.01),
         "duration_s": len(mono) / rate,
         "rate": rate,
+    }
+
+
+def see(domain: str, raw: bytes) -> dict[str, Any]:
+    try:
+        pixels = np.asarray(Image.open(io.BytesIO(raw)).convert("L"))
+    except OSError:
+        raise Problem(415, "Unsupported clip", "this is not a photograph") from None
+    mask = pixels < 90
+    chance = 0.9 if mask.any() else 0.1
+    out = io.BytesIO()
+    Image.fromarray(mask).save(out, "PNG")
+    return {
+        "probabilities": np.array([1 - chance, chance]),
+        "label": LABELS[domain][int(mask.any())],
+        "confidence": 0.9,
+        "unknown": False,
+        "clip": {"width_px": mask.shape[1], "height_px": mask.shape[0], "container": "PNG"},
+        "evidence": {
+            "mask_png": base64.b64encode(out.getvalue()).decode(),
+            "mask_rle": {"size": list(mask.shape), "counts": [mask.size]},
+        },
+        "measure": {
+            "area_percent": 100 * float(mask.mean()),
+            "length_px": 96.0,
+            "mean_width_px": 4.0,
+        },
+    }
+
+
+def perceive(domain: str, raw: bytes) -> dict[str, Any]:
+    """What `predict` answers of a clip, less what is the same for all."""
+    if MODALITIES[domain] == "image":
+        return see(domain, raw)
+    heard = hear(domain, raw)
+    clip = {"duration_s": heard["duration_s"], "sample_rate_hz": heard["rate"]}
+    return {
+        **heard,
+        "clip": {**clip, "container": "WAV", "windows": 1},
+        "evidence": evidence(domain, heard),
+        "measure": None,
     }
 
 

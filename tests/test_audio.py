@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from recordings import CLIPS, TONE_HZ, Maker, by_ffmpeg, by_sndfile, tone
 
 from data.audio import Recording, decode
-from data.domain import LimitSpec
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
+from data.sections import LimitSpec
 
 LIMITS = LimitSpec(max_bytes=10_000_000, max_duration_s=30)
 

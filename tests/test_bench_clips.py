@@ -3,7 +3,7 @@
 import pytest
 
 from data.audio import decode
-from data.domain import LimitSpec
+from data.sections import LimitSpec
 from loadtest.clips import MAIN, made
 
 LIMITS = LimitSpec(max_bytes=10_000_000, max_duration_s=30)

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from data.domain import Domain, load_domains
-from models.cnn import build_classifier, build_network, count_parameters
+from models.networks import build_classifier, build_network, count_parameters
 
-DOMAINS = list(load_domains().values())
+DOMAINS = [domain for domain in load_domains().values() if domain.modality == "audio"]
 
 
 @pytest.fixture(params=DOMAINS, ids=lambda domain: domain.name)

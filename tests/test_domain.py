@@ -32,7 +32,7 @@ def write(folder: Path, change: dict[str, Any], name: str = "faults") -> Path:
 def test_every_shipped_domain_is_valid(name: str) -> None:
     domain = load_domain(CONFIGS / f"{name}.yaml")
     assert domain.name == name
-    assert domain.frames > 1
+    assert min(domain.window) > 1
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,34 @@ def test_a_wrong_key_or_value_is_named(
     assert str(refused.value).startswith("mine.yaml: ")
     for word in words:
         assert word in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"modality": "smell"}, ["'modality'", "audio, image"]),
+        ({"task": "classify"}, ["'task'", "'segment'"]),
+        ({"labels": ["crack"]}, ["'labels.1' is missing"]),
+        ({"input.window_px": 100}, ["input.window_px (100) must be a multiple of 8", "3 times"]),
+        ({"input.max_side_px": 128}, ["window_px (192) must not exceed max_side_px (128)"]),
+        ({"input.sample_rate_hz": 8000}, ["unknown key 'input.sample_rate_hz'", "max_side_px"]),
+        ({"network.kind": "cnn"}, ["'network.kind'", "'unet'"]),
+        ({"limits.max_pixels": 10**9}, ["'limits.max_pixels'", "80000000"]),
+        ({"features": {"n_mels": 64}}, ["unknown key 'features'", "network"]),
+    ],
+)
+def test_a_wrong_key_or_value_of_photographs_is_named(
+    tmp_path: Path, change: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(InvalidDomain) as refused:
+        load_domain(write(tmp_path, change, "cracks"))
+    for word in words:
+        assert word in str(refused.value)
+
+
+def test_recordings_come_before_photographs() -> None:
+    modalities = [domain.modality for domain in load_domains().values()]
+    assert modalities == sorted(modalities)
 
 
 @pytest.mark.parametrize("text", ["", "- a list", "title: [unclosed"])

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data.domain import AudioInput, Domain, LogMelSpec, load_domains
+from data.domain import Domain, load_domains
 from data.features import LogMel, log_mel_for, windows
+from data.sections import AudioInput, LogMelSpec
 
 DOMAINS = [domain for domain in load_domains().values() if domain.modality == "audio"]
 SPEC = AudioInput(sample_rate_hz=8000, window_s=1.0, hop_s=0.5)

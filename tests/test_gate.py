@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from data.domain import GateSpec
+from data.sections import GateSpec
 from training.gate import ExamPaper, judge
 
 NAMES = ("normal", "fluid", "mechanical")
@@ -85,3 +85,14 @@ def test_a_verdict_on_an_exam_of_hundreds_takes_a_fraction_of_a_second() -> None
 def test_a_label_without_exam_clips_does_not_count_as_a_failure() -> None:
     verdict = judge(exam(90, 9), exam(90, 18), (*NAMES, "squeak"), SPEC)
     assert verdict.reasons[0].startswith("macro-F1 0.900 against the champion's 0.800 (+0.100, ")
+
+
+def test_clips_are_drawn_and_not_the_places_asked_about_in_them() -> None:
+    """The pixels of one photograph err together: a hundred of them are not a hundred clips."""
+    few, many = exam(90, 12), exam(90, 9)
+
+    def repeated(paper: ExamPaper) -> ExamPaper:
+        labels, answers = (np.repeat(ids[:, None], 50, 1) for ids in (paper.labels, paper.answers))
+        return ExamPaper(paper.clip_ids, labels, answers)
+
+    assert judge(repeated(few), repeated(many), NAMES, SPEC) == judge(few, many, NAMES, SPEC)

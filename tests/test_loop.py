@@ -13,10 +13,12 @@ from data.dataset import decode_all, from_example, validation_mask
 from data.domain import Domain, load_domains
 from data.errors import InvalidParameter
 from data.sources import examples
-from models.cnn import build_classifier
+from models.networks import build_classifier
+from training.assignment import Assignment
+from training.classify import HEAVIEST, ClassifyingNetwork, class_weights, label_loss
 from training.fit import fit
-from training.learner import Learner, label_loss
-from training.loop import HEAVIEST, Assignment, Trained, class_weights
+from training.learner import Learner
+from training.loop import Trained
 from training.progress import EpochReporter
 
 
@@ -87,7 +89,8 @@ def test_training_stops_when_it_has_stopped_getting_better(
 
 def test_a_checkpoint_brings_back_everything_that_changes(domain: Domain, tmp_path: Path) -> None:
     def learner() -> Learner:
-        return Learner(domain, 4, torch.ones(4), 10, torch.device("cpu"))
+        network = ClassifyingNetwork(domain, 4, torch.ones(4))
+        return Learner(network, domain.training, 10, torch.device("cpu"))
 
     features = torch.randn(8, domain.features.n_mels, domain.frames)
     targets = torch.eye(8)[:, :8].reshape(8, 8)
@@ -111,7 +114,7 @@ def test_training_that_diverges_is_said_in_words(
     def nothing(*_: object) -> dict[str, float]:
         return {"validation_loss": float("nan"), "validation_macro_f1": 0.0}
 
-    monkeypatch.setattr("training.loop.validate", nothing)
+    monkeypatch.setattr("training.classify.HeldRecordings.validate", nothing)
     with pytest.raises(
         InvalidParameter, match=r"training diverged at training\.learning_rate 0\.01"
     ):

@@ -14,6 +14,7 @@ from fake_api import ADMIN, create
 from fake_world import World
 from fastapi import FastAPI
 from local_server import Server
+from pictures import cracked
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from serve_app.ui.app import build_page
@@ -146,6 +147,53 @@ def test_another_domain_answers_with_its_own_labels(page: Page, site: str, clip:
     expect(page.get_by_text("Which digit was spoken?")).to_be_visible()
     upload(page, clip)
     expect(page.locator("#answer .tt-label")).to_have_text("zero")
+
+
+def open_cracks(page: Page, address: str, tmp_path: Path, crack: bool = True) -> Path:
+    """A photograph on the page of its domain; returns a mask for it."""
+    photograph, mask = tmp_path / "wall.png", tmp_path / "mask.png"
+    for path, raw in zip((photograph, mask), cracked(1, crack=crack), strict=True):
+        path.write_bytes(raw)
+    open_page(page, address)
+    page.get_by_label("Domain").click()
+    page.get_by_role("option", name="Cracks").click()
+    expect(page.locator("#clip")).to_be_hidden()
+    page.set_input_files("#photo input[type=file]", str(photograph))
+    return mask
+
+
+def test_a_photograph_is_answered_with_its_mask_laid_over_it(
+    page: Page, site: str, tmp_path: Path
+) -> None:
+    open_cracks(page, site, tmp_path)
+    expect(page.locator("#answer .tt-label")).to_have_text("crack")
+    expect(page.locator("#answer")).to_contain_text("96 px long")
+    expect(page.locator("#answer")).to_contain_text("96 × 96 px PNG")
+    photograph, mask = (page.locator(f"#figure .{css}") for css in ("tt-photo", "tt-mask"))
+    expect(photograph).to_be_visible()
+    assert photograph.bounding_box() == mask.bounding_box()
+
+
+def test_a_photograph_is_corrected_by_saying_that_there_is_nothing(
+    page: Page, site: str, tmp_path: Path
+) -> None:
+    open_cracks(page, f"{site}?key={ADMIN}", tmp_path)
+    expect(page.locator("#figure .tt-mask")).to_be_visible()
+    page.get_by_label("That's wrong: there is …").click()
+    page.get_by_role("option", name="no crack", exact=True).click()
+    page.click("#send")
+    expect(page.get_by_text("crack → no crack")).to_be_visible()
+
+
+def test_a_photograph_is_corrected_by_a_mask(page: Page, site: str, tmp_path: Path) -> None:
+    mask = open_cracks(page, f"{site}?key={ADMIN}", tmp_path, crack=False)
+    expect(page.locator("#answer .tt-label")).to_have_text("no crack")
+    expect(page.locator("#figure .tt-photo")).to_be_visible()
+    page.set_input_files("#mask input[type=file]", str(mask))
+    expect(page.locator("#mask")).to_contain_text("mask")
+    page.wait_for_timeout(500)
+    page.click("#send")
+    expect(page.get_by_text("no crack → crack")).to_be_visible()
 
 
 def test_silence_is_called_unknown(page: Page, site: str, tmp_path: Path) -> None:

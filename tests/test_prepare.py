@@ -66,11 +66,11 @@ def test_a_picture_is_refused() -> None:
         prepare(b"\x89PNG\r\n\x1a\n" + bytes(100), AUDIO[0])
 
 
-def test_preparing_a_clip_needs_neither_torch_nor_ffmpeg() -> None:
+def test_preparing_a_recording_needs_neither_torch_nor_ffmpeg_nor_pictures() -> None:
     script = (
         "import sys; from data.domain import load_domains; from data.prepare import prepare; "
         f"prepare({clip(0.01)!r}, next(iter(load_domains().values()))); "
-        "loaded = {'torch', 'torchaudio', 'av', 'librosa'} & set(sys.modules); "
+        "loaded = {'torch', 'torchaudio', 'av', 'librosa', 'PIL'} & set(sys.modules); "
         "assert not loaded, loaded"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -10,8 +10,8 @@ from tiny import tiny_bundle, tiny_clips, tiny_fields, tiny_files
 from data.domain import Domain, load_domains
 from models.bundle import Bundle, load_bundle, write_bundle
 from models.card import BACKBONE, EXAM, WEIGHTS
-from models.cnn import build_network
 from models.export import weights_bytes
+from models.networks import build_network
 from models.runtime import OnnxModel
 from models.tensors import Floats, Probe, exam_bytes
 from training.reexport import main, reexport

@@ -31,7 +31,40 @@ def test_a_replica_imports_nothing_heavy() -> None:
     assert (seen.stdout.strip(), seen.stderr) == ("[]", "")
 
 
-@pytest.mark.parametrize("domain", DOMAINS.values(), ids=list(DOMAINS))
+HEARD = {name: domain for name, domain in DOMAINS.items() if domain.task == "classify"}
+SEEN = {name: domain for name, domain in DOMAINS.items() if domain.task == "segment"}
+
+
+@pytest.mark.parametrize("domain", SEEN.values(), ids=list(SEEN))
+def test_photographs_of_any_size_get_an_answer_and_a_mask(tmp_path: Path, domain: Domain) -> None:
+    model = OnnxModel(tiny_bundle(tmp_path / "b", domain))
+    model.self_test()
+    rng = np.random.default_rng(0)
+    sizes = [(64, 96), (96, 64), (120, 200)]
+    batch = [rng.random((1, 3, *size)).astype(np.float32) for size in sizes]
+    for scores, size in zip(model.predict(batch), sizes, strict=True):
+        assert scores.probabilities.sum() == pytest.approx(1)
+        assert scores.mask is not None
+        assert scores.mask.shape == size
+        assert scores.mask.any() == (scores.best == 1)
+
+
+@pytest.mark.parametrize("domain", SEEN.values(), ids=list(SEEN))
+@pytest.mark.parametrize(("share", "label"), [(0.0002, 0), (0.01, 1)])
+def test_a_speck_is_no_crack(tmp_path: Path, domain: Domain, share: float, label: int) -> None:
+    """What is sought has to be as large as the smallest thing worth the name."""
+    model = OnnxModel(tiny_bundle(tmp_path / "b", domain))
+    ground, sought = (model.head.weight[place] for place in range(2))
+    pixels = np.tile(np.float32(ground), (1, 100 * 100, 1))
+    pixels[0, : round(share * 10_000)] = sought
+    model.embed = lambda features: (pixels.mean(axis=1), pixels)  # type: ignore[method-assign]
+    (scores,) = model.predict([np.zeros((1, 3, 100, 100), np.float32)])
+    assert scores.best == label
+    assert scores.mask is not None
+    assert scores.mask.sum() == (100 if label else 0)
+
+
+@pytest.mark.parametrize("domain", HEARD.values(), ids=list(HEARD))
 def test_a_clip_gets_a_probability_for_each_label_and_evidence_over_time(
     tmp_path: Path, domain: Domain
 ) -> None:
@@ -131,8 +164,8 @@ def test_a_backbone_with_other_outputs_is_refused(tmp_path: Path) -> None:
 def test_torch_and_onnx_give_the_same_answers(tmp_path: Path) -> None:
     import torch
 
-    from models.cnn import build_network
     from models.export import export_backbone, weights_bytes
+    from models.networks import build_network
 
     network = build_network(ONE).eval()
     with torch.inference_mode():

@@ -95,6 +95,22 @@ def test_the_data_set_of_every_domain_can_be_trained_on(name: str, datasets: Pat
     assert examples(load_domains(names=(name,))[name], datasets)
 
 
+def test_a_photograph_is_labelled_by_whether_it_has_a_mask(tmp_path: Path) -> None:
+    domain = load_domains(names=("cracks",))["cracks"]
+    folder = tmp_path / "cracks"
+    folder.mkdir()
+    for name in ("a.jpg", "a.png", "b.jpg"):
+        (folder / name).touch()
+    lines = ["path,mask,group,split,source", "a.jpg,a.png,a,train,", "b.jpg,,b,test,"]
+    (folder / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
+    cracked, bare = examples(domain, tmp_path)
+    assert (cracked.label, cracked.mask) == ("crack", folder / "a.png")
+    assert (bare.label, bare.mask) == ("no crack", None)
+    (folder / "a.png").unlink()
+    with pytest.raises(InvalidParameter, match=r"line 2: there is no file a\.png"):
+        examples(domain, tmp_path)
+
+
 def test_a_missing_data_set_says_where_it_is_looked_for(domain: Domain, tmp_path: Path) -> None:
     with pytest.raises(InvalidParameter, match="manifest.csv in a folder 'faults'"):
         examples(domain, tmp_path)

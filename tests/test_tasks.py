@@ -5,7 +5,14 @@ import pytest
 from numpy.typing import NDArray
 
 from data.domain import Domain
-from models.tasks import TASKS, calibration_error, classification, confusion, macro_f1
+from models.tasks import (
+    TASKS,
+    calibration_error,
+    classification,
+    confusion,
+    macro_f1,
+    segmentation,
+)
 
 
 def answers(*rows: tuple[str, str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -52,3 +59,25 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
 
 def test_full_confidence_falls_into_the_last_bin() -> None:
     assert calibration_error(np.eye(2), np.array([0, 1])) == 0
+
+
+def test_dice_and_iou_are_those_of_all_pixels_together() -> None:
+    overlaps = np.array([[30, 50, 40], [10, 10, 30]])  # in both, in the answer, in the right one
+    found = segmentation(overlaps, ["a", "b"], 1.0)
+    assert found.dice.value == pytest.approx(2 * 40 / (60 + 70))
+    assert found.iou.value == pytest.approx(40 / (60 + 70 - 40))
+    assert found.dice.low < found.dice.value < found.dice.high
+
+
+def test_an_interval_is_wider_where_photographs_are_crops_of_few() -> None:
+    rng = np.random.default_rng(0)
+    per_group = rng.integers(10, 90, 20).repeat(5)
+    overlaps = np.stack([per_group, np.full(100, 100), np.full(100, 100)], axis=1)
+    apart = segmentation(overlaps, [str(n) for n in range(100)], 1.0).dice
+    together = segmentation(overlaps, [str(n // 5) for n in range(100)], 1.0).dice
+    assert together.value == apart.value
+    assert together.high - together.low > 1.5 * (apart.high - apart.low)
+
+
+def test_masks_without_a_pixel_agree() -> None:
+    assert segmentation(np.zeros((3, 3), np.int64), ["a", "b", "c"], 1.0).dice.value == 1

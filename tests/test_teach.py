@@ -8,8 +8,9 @@ import pytest
 from tiny import tiny_bundle
 
 from data.dataset import LabelledClip
-from data.domain import Domain, TeachSpec, load_domains
+from data.domain import Domain, load_domains
 from data.errors import Conflict
+from data.sections import TeachSpec
 from models.card import BACKBONE, EXAM
 from models.tensors import Head
 from training.champion import Champion, must_share_labels
@@ -92,7 +93,14 @@ def upload(name: str, label: str) -> LabelledClip:
 
 
 def uploads(*pairs: tuple[LabelledClip, np.ndarray]) -> Uploads:
-    return Uploads(tuple(c for c, _ in pairs), np.stack([v for _, v in pairs]), ())
+    """As `screen` finds them: of a recording there is one row."""
+    labels = load_domains(names=("faults",))["faults"].label_index
+    return Uploads(
+        clips=tuple(clip for clip, _ in pairs),
+        values=np.stack([value for _, value in pairs]).reshape(len(pairs), 1, -1),
+        labels=np.array([[labels(clip.label)] for clip, _ in pairs]),
+        refused=(),
+    )
 
 
 def between(champion: Champion, first: int, second: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from data.domain import TriggerSpec
+from data.sections import TriggerSpec
 from serve_app.triggers import due
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

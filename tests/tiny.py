@@ -17,12 +17,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from data.domain import Domain, load_domains
 from models.bundle import Bundle, write_bundle
 from models.calibration import softmax
 from models.card import BACKBONE, EXAM, HEAD, MEMORY
+from models.masks import ROWS
 from models.registry import Registry
 from models.tasks import TASKS
 from models.tensors import (
@@ -38,6 +39,8 @@ from models.tensors import (
 
 CLIPS_PER_LABEL = 6
 FRAME = 4  # log-mel frames seen by one frame embedding
+PATCH = {"audio": (FRAME,), "image": (1, 1)}
+LEVELS = {"audio": (-6, 4), "image": (0.5, 0.3)}
 
 
 def tiny_bundle(
@@ -57,9 +60,9 @@ def tiny_bundle(
 def tiny_files(domain: Domain, *, seed: int = 0, always: str | None = None) -> dict[str, bytes]:
     rng = np.random.default_rng(seed)
     kernel = tiny_kernel(domain, seed)
-    features = rng.normal(-6, 4, (1, domain.features.n_mels, domain.frames)).astype(np.float32)
+    features = rng.normal(*LEVELS[domain.modality], (1, *domain.window)).astype(np.float32)
     return {
-        BACKBONE: _onnx(kernel),
+        BACKBONE: ONNX[domain.modality](kernel),
         HEAD: head_bytes(tiny_head(domain, seed=seed, always=always)),
         MEMORY: memory_bytes(tiny_clips(domain, "memory")),
         EXAM: exam_bytes(tiny_clips(domain, "exam"), Probe(features, tiny_embed(features, kernel))),
@@ -73,11 +76,11 @@ def tiny_fields(domain: Domain, *, seed: int = 0, always: str | None = None) -> 
     return {
         "domain": domain,
         "labels": domain.labels,
-        "network": {"kind": "cnn", "parameters": tiny_kernel(domain, seed).size},
+        "network": {"kind": domain.network.kind, "parameters": tiny_kernel(domain, seed).size},
         "temperature": 1.0,
         "unknown_threshold": 0.0,
         "metrics": {"exam": metrics},
-        "split": {"train": len(exam.labels), "validation": 0, "exam": len(exam.labels)},
+        "split": {"train": len(exam.clip_ids), "validation": 0, "exam": len(exam.clip_ids)},
         "snapshot": "0" * 64,
         "parent": None,
         "mode": "full",
@@ -101,9 +104,10 @@ def tiny_head(domain: Domain, *, seed: int = 0, always: str | None = None) -> He
 def tiny_clips(domain: Domain, name: str) -> Embeddings:
     """Embeddings around each label's centre, easy to tell apart; the same in every bundle."""
     rng = np.random.default_rng(len(name))
-    labels = np.repeat(np.arange(len(domain.labels)), CLIPS_PER_LABEL)
+    labels = np.repeat(np.arange(len(domain.labels)), CLIPS_PER_LABEL * ROWS[domain.task])
     values = _centres(domain)[labels] + rng.normal(0, 0.3, (len(labels), domain.network.embedding))
-    ids = (f"{domain.name}/{name}/{place}".encode() for place in range(len(labels)))
+    count = len(labels) // ROWS[domain.task]
+    ids = (f"{domain.name}/{name}/{place}".encode() for place in range(count))
     return Embeddings(
         as_stored(values.astype(np.float32)),
         labels.astype(np.int64),
@@ -112,13 +116,16 @@ def tiny_clips(domain: Domain, name: str) -> Embeddings:
 
 
 def tiny_kernel(domain: Domain, seed: int = 0) -> Floats:
-    """[D, mels, FRAME]"""
-    shape = (domain.network.embedding, domain.features.n_mels, FRAME)
+    """[D, mels, FRAME], or [D, 3, 1, 1] for pixels"""
+    shape = (domain.network.embedding, domain.window[0], *PATCH[domain.modality])
     return np.random.default_rng(seed + 1).normal(0, 0.01, shape).astype(np.float32)
 
 
 def tiny_embed(features: Floats, kernel: Floats) -> Floats:
-    """What the tiny network gives for features [1, mels, frames], in numpy: [D]."""
+    """What the tiny network gives for features [1, mels, frames] or [1, 3, H, W]: [D]."""
+    if features.ndim == 4:
+        pixels = np.tanh(np.einsum("chw,dc->hwd", features[0], kernel[:, :, 0, 0]))
+        return np.asarray(pixels.mean(axis=(0, 1)), np.float32)
     count = features.shape[2] // FRAME
     pieces = features[0, :, : count * FRAME].reshape(features.shape[1], count, FRAME)
     frames = np.tanh(np.einsum("mtf,dmf->td", pieces, kernel))
@@ -149,10 +156,25 @@ def _centres(domain: Domain) -> NDArray[np.float64]:
     return np.random.default_rng(99).choice([-0.5, 0.5], shape)
 
 
-def _onnx(kernel: Floats) -> bytes:
-    mels = kernel.shape[1]
+def _sounds(kernel: Floats) -> bytes:
+    conv = helper.make_node("Conv", ["features", "kernel"], ["mixed"], strides=[FRAME])
+    return _onnx(kernel, [conv], ["N", kernel.shape[1], "F"])
+
+
+def _pictures(kernel: Floats) -> bytes:
+    shape = numpy_helper.from_array(np.array([0, kernel.shape[0], -1], np.int64), "shape")
     nodes = [
-        helper.make_node("Conv", ["features", "kernel"], ["mixed"], strides=[FRAME]),
+        helper.make_node("Conv", ["features", "kernel"], ["pixels"]),
+        helper.make_node("Reshape", ["pixels", "shape"], ["mixed"]),
+    ]
+    return _onnx(kernel, nodes, ["N", 3, "H", "W"], shape)
+
+
+def _onnx(
+    kernel: Floats, first: list[NodeProto], takes: list[int | str], *more: TensorProto
+) -> bytes:
+    nodes = [
+        *first,
         helper.make_node("Tanh", ["mixed"], ["squashed"]),
         helper.make_node("Transpose", ["squashed"], ["frames"], perm=[0, 2, 1]),
         helper.make_node("ReduceMean", ["frames"], ["embedding"], axes=[1], keepdims=0),
@@ -161,12 +183,15 @@ def _onnx(kernel: Floats) -> bytes:
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", mels, "F"])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, takes)],
         [
             helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", size]),
             helper.make_tensor_value_info("frames", TensorProto.FLOAT, ["N", "T", size]),
         ],
-        [numpy_helper.from_array(kernel, "kernel")],
+        [numpy_helper.from_array(kernel, "kernel"), *more],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     return bytes(model.SerializeToString())
+
+
+ONNX = {"audio": _sounds, "image": _pictures}

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from data.dataset import Floats
 from data.domain import Domain
 from data.errors import Conflict
@@ -14,6 +12,7 @@ from models.bundle import Bundle, load_bundle
 from models.registry import Registry
 from models.runtime import OnnxModel
 from models.tensors import Embeddings
+from training.rows import rows_of
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,12 @@ class Champion:
 
     @cached_property
     def remembered(self) -> Mapping[str, Floats]:
-        """Embeddings by clip: whoever is remembered need not be heard again."""
-        return dict(zip(self.memory.clip_ids, self.memory.values, strict=True))
+        """Embeddings [rows, D] by clip: whoever is remembered need not be heard again."""
+        return dict(zip(self.memory.clip_ids, self.memory.by_clip, strict=True))
 
     def embed(self, features: Floats) -> Floats:
-        """One clip's windows [windows, mels, frames] -> its embedding [D]."""
-        return np.asarray(self.model.embed(features)[0].mean(axis=0))
+        """One clip's features -> its embeddings [rows, D]."""
+        return rows_of(features, self.model.embed(features), self.bundle.domain)
 
 
 def find_champion(

@@ -8,22 +8,24 @@ there. All three must agree: that is what makes a card worth reading.
 
 import argparse
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from data.dataset import Floats
+from data.dataset import Floats, Kept, LabelledClip, from_example
 from data.domain import Domain, load_domains
 from data.errors import TelltaleError
 from data.prepare import prepare
 from data.sources import dataset_root, examples
 from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.calibration import softmax
+from models.masks import strongest
 from models.runtime import OnnxModel
 from models.tasks import TASKS, Metrics
 from models.tensors import Embeddings, Head
 from training.gate import ExamPaper
+from training.rows import row_labels, rows_of
 
 
 def examine(domain: Domain, head: Head, temperature: float, exam: Embeddings) -> Metrics:
@@ -33,8 +35,8 @@ def examine(domain: Domain, head: Head, temperature: float, exam: Embeddings) ->
 
 def paper(bundle: Bundle) -> ExamPaper:
     exam = bundle.exam()
-    best = bundle.head().logits(exam.values).argmax(axis=1)
-    return ExamPaper(exam.clip_ids, exam.labels, best.astype(np.int64))
+    best = bundle.head().logits(exam.by_clip).argmax(axis=2)
+    return ExamPaper(exam.clip_ids, exam.labels_by_clip, best.astype(np.int64))
 
 
 def from_embeddings(bundle: Bundle) -> Metrics:
@@ -42,26 +44,47 @@ def from_embeddings(bundle: Bundle) -> Metrics:
 
 
 def from_clips(bundle: Bundle, dataset: Path) -> Metrics:
-    """Decodes, prepares and scores every exam clip as serving does."""
+    """Decodes, prepares and embeds every exam clip as serving does."""
     domain, model = bundle.domain, OnnxModel(bundle)
-    rows = [row for row in examples(domain, dataset) if row.split == "test"]
-    probabilities: list[Floats] = [
-        model.predict([prepare(row.path.read_bytes(), domain).features])[0].probabilities
-        for row in rows
-    ]
-    labels = np.array([domain.label_index(row.label) for row in rows], np.int64)
-    return TASKS[domain.task](np.stack(probabilities), labels, domain.labels)
+    values, labels = [], []
+    for clip in exam_clips(domain, dataset):
+        features = prepare(read_file(clip), domain).features
+        values.append(rows_of(features, model.embed(features), domain))
+        labels.append(row_labels(clip, read_file, domain))
+    probabilities = model.probabilities(model.head.logits(np.concatenate(values)))
+    return TASKS[domain.task](probabilities, np.concatenate(labels), domain.labels)
+
+
+def exam_clips(domain: Domain, dataset: Path) -> list[LabelledClip]:
+    return [from_example(row) for row in examples(domain, dataset) if row.split == "test"]
+
+
+def read_file(kept: Kept) -> bytes:
+    assert kept.path is not None, kept.sha256
+    return kept.path.read_bytes()
 
 
 def answers(bundle: Bundle, clips: Collection[str]) -> dict[str, tuple[str, float]]:
     """What a bundle says of clips it remembers: label and confidence by sha256."""
     memory = bundle.memory()
-    scaled = bundle.head().logits(memory.values) / np.float32(bundle.card.temperature)
+    scaled = bundle.head().logits(memory.by_clip) / np.float32(bundle.card.temperature)
+    pooled = (softmax(OF_CLIP[bundle.domain.task](rows)) for rows in scaled)
     return {
         clip: (bundle.labels[row.argmax()], float(row.max()))
-        for clip, row in zip(memory.clip_ids, softmax(scaled), strict=True)
+        for clip, row in zip(memory.clip_ids, pooled, strict=True)
         if clip in clips
     }
+
+
+def _strongest(rows: Floats) -> Floats:
+    return np.asarray(rows[strongest(rows)].mean(axis=0))
+
+
+# A clip's logits from those of its rows [rows, labels], as `models/runtime.py` has them from all.
+OF_CLIP: dict[str, Callable[[Floats], Floats]] = {
+    "classify": lambda rows: np.asarray(rows[0]),
+    "segment": _strongest,
+}
 
 
 def table(columns: dict[str, Metrics]) -> list[str]:
@@ -84,6 +107,29 @@ def table(columns: dict[str, Metrics]) -> list[str]:
     ]
 
 
+def mask_lines(bundle: Bundle, dataset: Path | None) -> list[str]:
+    """Dice and IoU over all pixels, with 95 % intervals; nothing where no masks are drawn."""
+    card = bundle.card.metrics.masks
+    if card is None:
+        return []
+    lines = [f"all pixels of {card.photographs} photographs in {card.groups} groups"]
+    columns = {"card": card}
+    if dataset:
+        from training.finish import mask_figures
+
+        clips = exam_clips(bundle.domain, dataset)
+        embed = OnnxModel(bundle).embed
+        found = mask_figures(bundle.head(), clips, embed, read_file, bundle.domain)
+        columns |= {"clips": found} if found else {}
+    for name, figures in columns.items():
+        dice, iou = figures.dice, figures.iou
+        lines.append(
+            f"{name:>8}: Dice {dice.value:.3f} ({dice.low:.3f} to {dice.high:.3f}), "
+            f"IoU {iou.value:.3f} ({iou.low:.3f} to {iou.high:.3f})"
+        )
+    return lines
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("domain")
@@ -95,10 +141,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         columns = {"card": bundle.card.metrics.exam, "embeddings": from_embeddings(bundle)}
         if dataset := dataset_root():
             columns["clips"] = from_clips(bundle, dataset)
+        lines = table(columns) + mask_lines(bundle, dataset)
     except TelltaleError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write("\n".join(table(columns)) + "\n")
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InvalidParameter
-from training.loop import Assignment, Trained, train_worker
+from training.assignment import Assignment
+from training.loop import Trained, train_worker
 
 MAX_FAILURES = 3
 # The controller takes one report a poll: at its own 2 s, a worker that died soon after an epoch

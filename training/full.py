@@ -2,14 +2,18 @@
 
 import hashlib
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from data.dataset import decode_all
+from data.dataset import LabelledClip, Reader, decode_all
+from data.photographs import decode_photographs
+from training.assignment import Assignment
 from training.fit import fit
 from training.leftovers import folder_name
-from training.loop import Assignment, Trained
+from training.loop import Trained
 from training.pack import pack
 from training.plan import Plan, plan_full
 from training.progress import EpochReporter, epochs_on_terminal
@@ -42,11 +46,11 @@ def train(run: Run, plan: Plan) -> Trained:
     name = folder_name(progress.run_id, hashlib.sha256(listed.encode()).hexdigest())
     decoded = run.home.runs / f"{name}.clips"
     progress.step("decode", f"Decoding {len(plan.clips)} clips", 0.1)
-    decode_all(plan.clips, run.read, domain, decoded)
+    DECODE[domain.modality](plan.clips, run.read, domain, decoded)
     sources = sorted({clip.source for clip in plan.clips})
     assignment = Assignment(
         domain=domain,
-        waveforms=decoded.resolve(),
+        decoded=decoded.resolve(),
         labels=np.array([domain.label_index(clip.label) for clip in plan.clips], np.int64),
         sources=np.array([sources.index(clip.source) for clip in plan.clips], np.int64),
         held_out=plan.held_out,
@@ -58,3 +62,10 @@ def train(run: Run, plan: Plan) -> Trained:
     progress.step("train", f"Training on {np.sum(~plan.held_out)} clips in {place}", 0.15)
     with epochs_on_terminal(progress):
         return fit(assignment, name, run.home.runs, run.workers)
+
+
+# Each is given the domains of its own modality only, which their type cannot say.
+DECODE: dict[str, Callable[[Sequence[LabelledClip], Reader, Any, Path], object]] = {
+    "audio": decode_all,
+    "image": decode_photographs,
+}

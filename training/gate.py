@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data.domain import GateSpec
+from data.sections import GateSpec
 from models.tasks import confusion, figures, macro_f1
 
 Integers = NDArray[np.int64]
@@ -26,7 +26,8 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ExamPaper:
-    """What one bundle answered: `labels` are the right answers, `answers` its own, by index."""
+    """What one bundle answered: `labels` are the right answers, `answers` its own, by index;
+    [clips], or [clips, rows] where a clip is asked about in several places."""
 
     clip_ids: tuple[str, ...]
     labels: Integers
@@ -81,8 +82,8 @@ def compare(
     """Two papers on the same clips; the bootstrap draws clips with return, for both alike."""
     size = len(challenger.labels)
     draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), samples)
-    new = confusion(challenger.labels, challenger.answers, classes)
-    old = confusion(champion.labels, champion.answers, classes)
+    new = confusion(challenger.labels.ravel(), challenger.answers.ravel(), classes)
+    old = confusion(champion.labels.ravel(), champion.answers.ravel(), classes)
     return Comparison(
         clips=size,
         challenger_f1=figures(new)[2],
@@ -96,14 +97,16 @@ def compare(
 def _macro_f1s(paper: ExamPaper, classes: int, draws: Integers) -> Doubles:
     """Macro-F1 [samples], where clip i counts `draws[sample, i]` times: all samples in two
     matrix products instead of a table each."""
-    asked, answered = np.eye(classes)[paper.labels], np.eye(classes)[paper.answers]
-    right, either = draws @ (asked * answered), draws @ (asked + answered)
+    each = (len(paper.clip_ids), -1, classes)
+    asked, answered = (np.eye(classes)[ids].reshape(each) for ids in (paper.labels, paper.answers))
+    right, either = (draws @ part.sum(axis=1) for part in (asked * answered, asked + answered))
     f1 = 2 * right / np.maximum(either, 1)
     return np.asarray(f1.sum(axis=1) / np.count_nonzero(either, axis=1))
 
 
 def _first(challenger: ExamPaper, names: tuple[str, ...]) -> Verdict:
-    score = macro_f1(confusion(challenger.labels, challenger.answers, len(names)))
+    counts = confusion(challenger.labels.ravel(), challenger.answers.ravel(), len(names))
+    score = macro_f1(counts)
     chance = 1 / len(names)
     text = f"macro-F1 {score:.3f} with no champion to compare against; chance is {chance:.3f}"
     if score > chance:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from data.domain import Mode
 from data.errors import UnknownName
 from training.champion import Champion, find_champion
-from training.lesson import dataset_rows
+from training.lesson import dataset_clips
 from training.plan import (
     Uploads,
     describe,
@@ -50,12 +50,12 @@ def _reject(run: Run, uploads: Uploads) -> None:
 
 def is_known_already(material: Material, champion: Champion) -> bool:
     """The champion remembers just these clips from people, with just these labels."""
-    memory = champion.memory
-    names = [champion.bundle.labels[label] for label in memory.labels]
-    remembered = dict(zip(memory.clip_ids, names, strict=True))
-    said = {clip.sha256: clip.label for clip in material.uploads.clips}
-    taken_back = set(memory.clip_ids[dataset_rows(champion) :]) - set(said)
-    return not taken_back and all(remembered.get(clip) == label for clip, label in said.items())
+    memory, uploads = champion.memory, material.uploads
+    remembered = dict(zip(memory.clip_ids, memory.labels_by_clip.tolist(), strict=True))
+    clips = (clip.sha256 for clip in uploads.clips)
+    said = dict(zip(clips, uploads.labels.tolist(), strict=True))
+    taken_back = set(memory.clip_ids[dataset_clips(champion) :]) - set(said)
+    return not taken_back and all(remembered.get(clip) == rows for clip, rows in said.items())
 
 
 def dry_run(run: Run, mode: Mode) -> list[str]:

@@ -26,21 +26,24 @@ from training.run import Challenger, Material, Run
 from training.teach import Lesson, fit_head
 
 
-def dataset_rows(champion: Champion) -> int:
+def dataset_clips(champion: Champion) -> int:
     """How many of the first remembered clips came with the data set; the others were uploaded."""
     facts: Mapping[str, object] = champion.bundle.card.training.model_dump()
-    rows = facts.get("from_dataset", len(champion.memory.clip_ids))
-    assert isinstance(rows, int), f"from_dataset is {rows!r}"
-    return rows
+    clips = facts.get("from_dataset", len(champion.memory.clip_ids))
+    assert isinstance(clips, int), f"from_dataset is {clips!r}"
+    return clips
 
 
 def without_uploads(champion: Champion, relearnt: Sequence[str]) -> Embeddings:
     """The remembered clips of the data set, less those that people have labelled anew."""
-    memory, ours = champion.memory, dataset_rows(champion)
+    memory, ours = champion.memory, dataset_clips(champion)
     replaced = set(relearnt)
     keep = [place for place in range(ours) if memory.clip_ids[place] not in replaced]
-    clips = tuple(memory.clip_ids[place] for place in keep)
-    return Embeddings(memory.values[keep], memory.labels[keep], clips)
+    return Embeddings(
+        memory.by_clip[keep].reshape(-1, memory.values.shape[1]),
+        memory.labels_by_clip[keep].ravel(),
+        tuple(memory.clip_ids[place] for place in keep),
+    )
 
 
 def make_taught(run: Run, material: Material, folder: Path) -> Challenger:
@@ -60,7 +63,7 @@ def teach(
     """Uploads are all accepted clips, learnt before or not."""
     since, old = time.monotonic(), champion.bundle
     remembered = without_uploads(champion, [clip.sha256 for clip in uploads.clips])
-    labels = np.array([domain.label_index(clip.label) for clip in uploads.clips], np.int64)
+    labels = uploads.labels.ravel()
     values = as_stored(uploads.values.reshape(-1, champion.memory.values.shape[1]))
     head = fit_head(
         old.head(),
@@ -69,7 +72,7 @@ def teach(
         domain.teach,
         domain.training.label_smoothing,
     )
-    rows = len(remembered.labels)
+    clips = len(remembered.clip_ids)
     origin = Origin(
         mode="teach",
         snapshot=snapshot,
@@ -77,16 +80,16 @@ def teach(
         seconds=time.monotonic() - since,
         epochs=0,
         workers=1,
-        from_dataset=rows,
+        from_dataset=clips,
     )
-    validation = min(old.card.split.validation, rows)
+    validation = min(old.card.split.validation, clips)
     exam = examine(domain, head, old.card.temperature, champion.exam)
     fields = {
         **old.card.model_dump(exclude={"format", "files"}),
         "domain": old.domain,
         "metrics": {"exam": exam},
         "split": {
-            "train": rows - validation + len(labels),
+            "train": clips - validation + len(uploads.clips),
             "validation": validation,
             "exam": old.card.split.exam,
         },

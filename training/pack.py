@@ -16,15 +16,18 @@ from data.dataset import Floats, LabelledClip, Reader
 from data.domain import Domain
 from data.prepare import prepare
 from models.bundle import Bundle, write_bundle
-from models.calibration import fit_temperature, fit_unknown_threshold, softmax
+from models.calibration import fit_temperature, softmax
 from models.card import BACKBONE, EXAM, HEAD, MEMORY, WEIGHTS
-from models.cnn import build_classifier, count_parameters
 from models.export import OnnxBackbone, export_backbone, weights_bytes
+from models.masks import ROWS
+from models.networks import build_classifier, count_parameters
 from models.tensors import Embeddings, Head, Probe, as_stored, exam_bytes, head_bytes, memory_bytes
 from training.evaluate import examine
+from training.finish import finished_head, mask_figures, unknown_threshold
 from training.learner import State
 from training.plan import Plan
 from training.provenance import Origin
+from training.rows import row_labels, rows_of
 
 
 def pack(
@@ -41,10 +44,12 @@ def pack(
     head = Head(
         classifier.head.weight.detach().numpy().copy(), classifier.head.bias.detach().numpy().copy()
     )
-    held = plan.held_out[order]
+    unlearnt = [clip for clip, held in zip(plan.clips, plan.held_out, strict=True) if held]
+    head = finished_head(head, unlearnt, backbone, read, domain)
+    held = np.repeat(plan.held_out[order], ROWS[domain.task])
     validation = head.logits(memory.values[held])
     temperature = fit_temperature(validation, memory.labels[held])
-    threshold = fit_unknown_threshold(softmax(validation / np.float32(temperature)))
+    threshold = unknown_threshold(softmax(validation / np.float32(temperature)), domain)
     fields: dict[str, Any] = {
         "domain": domain,
         "labels": domain.labels,
@@ -56,7 +61,10 @@ def pack(
         },
         "temperature": temperature,
         "unknown_threshold": threshold,
-        "metrics": {"exam": examine(domain, head, temperature, exam)},
+        "metrics": {
+            "exam": examine(domain, head, temperature, exam),
+            "masks": mask_figures(head, plan.exam, backbone, read, domain),
+        },
         "split": {
             "train": int(np.sum(~plan.held_out)),
             "validation": int(np.sum(plan.held_out)),
@@ -77,11 +85,19 @@ def pack(
 def embed_clips(
     clips: Sequence[LabelledClip], backbone: OnnxBackbone, read: Reader, domain: Domain
 ) -> Embeddings:
-    values = [backbone(prepare(read(clip), domain).features)[0].mean(axis=0) for clip in clips]
-    labels = np.array([domain.label_index(clip.label) for clip in clips], np.int64)
-    return Embeddings(as_stored(np.stack(values)), labels, tuple(clip.sha256 for clip in clips))
+    values, labels = [], []
+    for clip in clips:
+        features = prepare(read(clip), domain).features
+        values.append(rows_of(features, backbone(features), domain))
+        labels.append(row_labels(clip, read, domain))
+    ids = tuple(clip.sha256 for clip in clips)
+    return Embeddings(as_stored(np.concatenate(values)), np.concatenate(labels), ids)
 
 
 def _probe(clip: LabelledClip, backbone: OnnxBackbone, read: Reader, domain: Domain) -> Probe:
-    features: Floats = prepare(read(clip), domain).features[:1]
-    return Probe(features, backbone(features)[0][0])
+    """The first window of a clip, or one as large in the corner of a photograph."""
+    features: Floats = prepare(read(clip), domain).features
+    probe = np.zeros((1, *domain.window), np.float32)
+    part = tuple(map(slice, np.minimum(probe.shape, features.shape)))
+    probe[part] = features[part]
+    return Probe(probe, backbone(probe)[0][0])

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from data.clips import Clip
 from data.dataset import (
     Floats,
+    Integers,
     LabelledClip,
+    MaskFile,
     Reader,
     from_example,
     pinned_groups,
@@ -27,7 +29,9 @@ from data.domain import Domain, Mode
 from data.errors import ClipError, InvalidParameter, UnknownName
 from data.prepare import prepare
 from data.sources import Example, examples
+from models.masks import ROWS
 from training.champion import Champion
+from training.rows import row_labels
 
 # Lossless copies come out above this, different recordings of the same thing below. No lower bound
 # would do: two utterances of one digit by one speaker are as alike as a recording and its MP3, to
@@ -47,11 +51,13 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Uploads:
-    """Accepted clips fit for training, the champion's embeddings of them [n, D] ([0, 0] without
-    a champion), and the others with the reason in words."""
+    """Accepted clips fit for training, the champion's embeddings of them [n, rows, D] (empty
+    without a champion) with the right label of each row [n, rows], and the others with the reason
+    in words."""
 
     clips: tuple[LabelledClip, ...]
     values: Floats
+    labels: Integers
     refused: tuple[Refusal, ...]
 
 
@@ -76,20 +82,27 @@ def screen(
     forbidden = frozenset(exam_ids) | frozenset(champion.exam.clip_ids if champion else ())
     kept: list[LabelledClip] = []
     values: list[Floats] = []
+    labels: list[Integers] = []
     refused: list[Refusal] = []
     for clip in accepted:
         candidate = None
         try:
             candidate = _candidate(clip, domain, forbidden)
             value = _embedding(candidate, read, domain, champion)
+            right = row_labels(candidate, read, domain)
         except (InvalidParameter, UnknownName, ClipError) as error:
             lost = candidate is not None and isinstance(error, UnknownName)
             refused.append(Refusal(clip.sha256, clip.label or "", str(error), not lost))
             continue
         kept.append(candidate)
+        labels.append(right)
         values += [value] if value is not None else []
+    rows = ROWS[domain.task]
     return Uploads(
-        tuple(kept), np.stack(values) if values else np.zeros((0, 0), np.float32), tuple(refused)
+        tuple(kept),
+        np.stack(values) if values else np.zeros((0, rows, 0), np.float32),
+        np.array(labels, np.int64).reshape(-1, rows),
+        tuple(refused),
     )
 
 
@@ -173,8 +186,9 @@ def _candidate(clip: Clip, domain: Domain, forbidden: frozenset[str]) -> Labelle
     if clip.sha256 in forbidden:
         raise InvalidParameter("it is a clip of the exam, which must stay unseen")
     group = clip.group or clip.sha256
+    mask = MaskFile(clip.mask, None) if clip.mask else None
     source = f"upload:{clip.label}"
-    return LabelledClip(clip.sha256, clip.label, group, source, None, split=clip.split)
+    return LabelledClip(clip.sha256, clip.label, group, source, None, mask, clip.split)
 
 
 def _embedding(
@@ -186,10 +200,11 @@ def _embedding(
     if clip.sha256 in champion.remembered:
         return champion.remembered[clip.sha256]
     value = champion.embed(prepare(read(clip), champion.bundle.domain).features)
-    closest = likeness(value, champion.exam.values)
+    others = champion.exam.by_clip
+    closest = likeness(value.ravel(), others.reshape(len(others), -1))
     if closest > COPY_COSINE:
         raise InvalidParameter(
-            "it sounds the same as a clip of the exam, which must stay unseen "
+            "it cannot be told from a clip of the exam, which must stay unseen "
             f"(likeness {closest:.5f})"
         )
     return value
@@ -206,4 +221,4 @@ def _relabelled(clip: LabelledClip, corrected: Mapping[str, LabelledClip]) -> La
     better = corrected.get(clip.sha256)
     if better is None:
         return clip
-    return replace(clip, label=better.label, source=better.source, split=better.split)
+    return replace(better, group=clip.group, path=clip.path)

@@ -15,7 +15,7 @@ import numpy as np
 
 from data.commands.stores import existing_store
 from data.dataset import Floats, LabelledClip
-from data.domain import Domain, load_domains
+from data.domain import Domain, load_domains, of_sounds
 from data.errors import ClipError, NotReady, TelltaleError, UnknownName
 from data.events import somebody
 from data.flags import Found
@@ -81,7 +81,7 @@ def _remembered(champion: Champion) -> dict[str, tuple[LabelledClip, Floats]]:
 
 def _heard(clip: LabelledClip, champion: Champion, store: Store | None) -> Floats | None:
     try:
-        return champion.embed(prepare(read(clip, store), champion.bundle.domain).features)
+        return champion.embed(prepare(read(clip, store), champion.bundle.domain).features)[0]
     except (ClipError, UnknownName):
         return None  # `python -m data check` tells of it
 
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dry-run", action="store_true", help="tell, but put no flags")
     options = parser.parse_args(arguments)
     try:
-        domain = load_domains(names=(options.domain,))[options.domain]
+        domain = of_sounds(load_domains(names=(options.domain,))[options.domain])
         tell(domain, options.dry_run)
     except TelltaleError as error:
         sys.stderr.write(f"telltale: {error}\n")

@@ -17,8 +17,8 @@ from safetensors.torch import load
 from data.errors import BundleError, TelltaleError
 from models.bundle import PRETRAINED, Bundle, load_bundle, write_bundle
 from models.card import BACKBONE, WEIGHTS
-from models.cnn import build_network
 from models.export import export_backbone
+from models.networks import build_network
 from models.runtime import OnnxModel
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.dataset import LabelledClip
+from data.dataset import Kept
 from data.domain import Domain
 from data.home import Home
 from data.store import Store
@@ -32,8 +32,8 @@ class Run:
     shipped: Path
     workers: int
 
-    def read(self, clip: LabelledClip) -> bytes:
-        return clip.path.read_bytes() if clip.path else self.store.clips.read(clip.sha256)
+    def read(self, kept: Kept) -> bytes:
+        return kept.path.read_bytes() if kept.path else self.store.clips.read(kept.sha256)
 
 
 @dataclass(frozen=True)

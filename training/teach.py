@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from data.domain import TeachSpec
+from data.sections import TeachSpec
 from models.tensors import Head
 
 Doubles = NDArray[np.float64]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from data.checks import KINDS, Finding, check
 from data.commands.stores import existing_store
-from data.domain import load_domains
+from data.domain import load_domains, of_sounds
 from data.errors import NotReady
 from data.events import somebody
 from data.exam import find_exam
@@ -30,7 +30,7 @@ def offer(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(options: argparse.Namespace) -> int:
     """0 also where something was found: the data is there to be looked at, not broken."""
-    domain = load_domains(names=(options.domain,))[options.domain]
+    domain = of_sounds(load_domains(names=(options.domain,))[options.domain])
     home, dataset = planned_home(), dataset_root()
     store = existing_store(home)
     clips = together(of_dataset(domain, dataset), of_store(store, domain.name) if store else [])

@@ -11,6 +11,7 @@ import librosa
 import numpy as np
 from fastapi import FastAPI, Response, UploadFile
 
+from data.domain import of_sounds
 from data.features import windows
 from loadtest.peers.kernel import as_json, bundle_from_env
 from models.runtime import TorchModel
@@ -20,7 +21,8 @@ from models.tensors import Floats
 def app() -> FastAPI:
     bundle = bundle_from_env()
     model = TorchModel(bundle, device="cpu")
-    spec, heard = bundle.domain.features, bundle.domain.input
+    domain = of_sounds(bundle.domain)
+    spec, heard = domain.features, domain.input
     application = FastAPI()
 
     def log_mel(clip: bytes) -> Floats:

@@ -1,9 +1,9 @@
 """From a clip's bytes and the service's answer to the figure that shows them together."""
 
 from data.audio import decode
-from data.domain import LimitSpec
 from data.errors import ClipError
-from serve_app.answers import DomainInfo, Prediction
+from data.sections import LimitSpec
+from serve_app.answers import DomainInfo, Evidence, Prediction
 from serve_app.ui.plots import clip_figure
 
 
@@ -16,4 +16,5 @@ def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
         recording = decode(raw, sample_rate_hz=domain.sample_rate_hz, limits=limits)
     except ClipError:
         return ""
-    return clip_figure(recording.samples, recording.sample_rate_hz, found.evidence, found.label)
+    evidence = found.evidence if isinstance(found.evidence, Evidence) else None
+    return clip_figure(recording.samples, recording.sample_rate_hz, evidence, found.label)

@@ -10,8 +10,8 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from data.domain import LogMelSpec
 from data.features import LogMel
+from data.sections import LogMelSpec
 
 Float32 = NDArray[np.float32]
 

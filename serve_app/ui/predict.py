@@ -12,12 +12,14 @@ import gradio as gr
 
 from data.errors import TelltaleError
 from serve_app.answers import DomainInfo
+from serve_app.ui import heard, seen
 from serve_app.ui import predict_view as view
-from serve_app.ui.heard import drawn
 from serve_app.ui.markup import note
 from serve_app.ui.shared import QUIET, Shared, find, html, words
 
 AUDIO = {".wav", ".flac", ".ogg", ".mp3", ".m4a", ".webm", ".opus"}
+FIGURES = {"audio": heard.drawn, "image": seen.drawn}
+WRONG = {"audio": "That's wrong: it is …", "image": "That's wrong: there is …"}
 
 
 def build(shared: Shared, examples: Path | None = None) -> None:
@@ -31,6 +33,8 @@ def build(shared: Shared, examples: Path | None = None) -> None:
                 editable=False,
                 buttons=[],
             )
+            # A plain file: Gradio would open the picture itself, and knows fewer kinds.
+            photo = gr.File(label="Photograph", type="filepath", elem_id="photo", visible=False)
             listen_button = gr.Button("Listen", variant="primary", elem_id="listen")
             shown = _examples(shared, clip, examples)
         with gr.Column(scale=7, min_width=300):
@@ -44,13 +48,25 @@ def build(shared: Shared, examples: Path | None = None) -> None:
                     elem_id="right",
                     elem_classes="tt-plain",
                 )
+                mask = gr.File(
+                    label="or a mask: white where it is, as large as the photograph",
+                    type="filepath",
+                    elem_id="mask",
+                    visible=False,
+                    height=110,
+                )
                 send_button = gr.Button("Send correction", elem_id="send")
             thanks = html()
             receipt, check_button, life = _receipt_box()
 
     def listen(
-        path: str | None, name: str | None, domains: tuple[DomainInfo, ...], key: str
+        sound: str | None,
+        picture: str | None,
+        name: str | None,
+        domains: tuple[DomainInfo, ...],
+        key: str,
     ) -> Iterator[dict[Any, Any]]:
+        path = picture or sound  # the one that is not shown is empty
         if not path:
             yield {answer: view.failure("Choose or record a clip first."), figure: ""}
             return
@@ -66,16 +82,31 @@ def build(shared: Shared, examples: Path | None = None) -> None:
         except TelltaleError as error:
             yield {answer: view.failure(words(error))}
             return
-        choices = [label for label in domain.labels if found.unknown or label != found.label]
-        yield {answer: view.answer(found), right: gr.update(choices=choices, value=None)}
-        yield {figure: drawn(raw, domain, found)}
+        yield {
+            answer: view.answer(found),
+            right: gr.update(choices=view.choices(domain, found), value=None),
+            mask: None,
+        }
+        yield {figure: FIGURES[domain.modality](raw, domain, found)}
 
-    def send(path: str | None, label: str | None, name: str, key: str) -> dict[Any, Any]:
-        if not path or not label:
-            return {thanks: note("Choose the label that is right first.", "warn")}
+    def send(
+        sound: str | None,
+        picture: str | None,
+        label: str | None,
+        drawn: str | None,
+        name: str,
+        key: str,
+    ) -> dict[Any, Any]:
+        path = picture or sound
+        if not path or not (label or drawn):
+            return {thanks: note("Choose what is right first.", "warn")}
         try:
             taken = shared.client.with_key(key).correct(
-                name, Path(path).read_bytes(), label, name=Path(path).name
+                name,
+                Path(path).read_bytes(),
+                label or "",
+                name=Path(path).name,
+                mask=Path(drawn).read_bytes() if drawn else None,
             )
         except TelltaleError as error:
             return {thanks: note(words(error), "bad")}
@@ -92,14 +123,36 @@ def build(shared: Shared, examples: Path | None = None) -> None:
     def clear() -> dict[Any, Any]:
         return {answer: view.EMPTY, figure: "", thanks: ""}
 
-    heard = [answer, figure, right, thanks]
-    asked = [clip, shared.domain, shared.domains, shared.key]
-    for moment in (clip.upload, clip.stop_recording, listen_button.click, *shown):
-        moment(listen, asked, heard, concurrency_limit=16, **QUIET)
-    for moment in (clip.clear, shared.domain.input):
-        moment(clear, None, heard, **QUIET)
+    def turn_to(name: str | None, domains: tuple[DomainInfo, ...]) -> dict[Any, Any]:
+        """The way in for this domain's kind of clips; the other one is emptied."""
+        modality = find(domains, name).modality if name and domains else "audio"
+        hears = modality == "audio"
+        return {
+            clip: gr.update(visible=hears) if hears else gr.update(visible=False, value=None),
+            photo: gr.update(visible=False, value=None) if hears else gr.update(visible=True),
+            mask: gr.update(visible=not hears, value=None),
+            right: gr.update(label=WRONG[modality], choices=[], value=None),
+            listen_button: gr.update(value="Listen" if hears else "Look"),
+        }
+
+    told = [answer, figure, right, mask, thanks]
+    asked = [clip, photo, shared.domain, shared.domains, shared.key]
+    begun = (clip.upload, clip.stop_recording, photo.upload, listen_button.click, *shown)
+    for moment in begun:
+        moment(listen, asked, told, concurrency_limit=16, **QUIET)
+    for moment in (clip.clear, photo.clear, shared.domain.input):
+        moment(clear, None, told, **QUIET)
+    shared.domain.change(
+        turn_to,
+        [shared.domain, shared.domains],
+        [clip, photo, mask, right, listen_button],
+        **QUIET,
+    )
     send_button.click(
-        send, [clip, right, shared.domain, shared.key], [thanks, receipt, life], **QUIET
+        send,
+        [clip, photo, right, mask, shared.domain, shared.key],
+        [thanks, receipt, life],
+        **QUIET,
     )
     for moment in (check_button.click, receipt.submit):
         moment(check, [receipt, shared.domain], life, **QUIET)

@@ -1,6 +1,6 @@
 """What the Predict tab says: an answer, a receipt and a receipt's life line, as HTML."""
 
-from serve_app.answers import LifeLine, Prediction, Receipt, Seen
+from serve_app.answers import ClipInfo, DomainInfo, LifeLine, Prediction, Receipt, Seen
 from serve_app.ui.markup import Tone, ago, badge, bar, note, percent, short, text
 
 EMPTY = (
@@ -19,8 +19,14 @@ STATES: dict[str, tuple[str, Tone]] = {
 def answer(found: Prediction) -> str:
     return (
         f'<section class="tt-card tt-answer" role="status">{_verdict(found)}'
-        f"{_probabilities(found)}{_disclaimer(found)}{_facts(found)}</section>"
+        f"{_measure(found)}{_probabilities(found)}{_disclaimer(found)}{_facts(found)}</section>"
     )
+
+
+def choices(domain: DomainInfo, found: Prediction) -> list[str]:
+    """What a correction may say without drawing: of a photograph, that there is nothing in it."""
+    labels = domain.labels[:1] if domain.modality == "image" else domain.labels
+    return [label for label in labels if found.unknown or label != found.label]
 
 
 def failure(message: str) -> str:
@@ -51,6 +57,18 @@ def sureness(confidence: float) -> str:
     return "No more than a guess"
 
 
+def _measure(found: Prediction) -> str:
+    """Of what is marked in a photograph; nothing where nothing is."""
+    measure = found.measure
+    if measure is None or measure.area_percent == 0:
+        return ""
+    return (
+        f'<p class="tt-sentence">It covers <b>{measure.area_percent:.2f} %</b> of the photograph, '
+        f"is <b>{measure.length_px:.0f} px</b> long and "
+        f"<b>{measure.mean_width_px:.1f} px</b> wide in the mean.</p>"
+    )
+
+
 def _probabilities(found: Prediction) -> str:
     rows = "".join(
         f"<li><span>{text(label)}</span>{bar(share, 'tt-lead' if label == found.label else '')}"
@@ -65,15 +83,23 @@ def _disclaimer(found: Prediction) -> str:
 
 
 def _facts(found: Prediction) -> str:
-    clip, timings = found.clip, found.timings_ms
+    timings = found.timings_ms
     parts = [
-        f"{clip.duration_s:.1f} s {text(clip.container)}",
-        f"{clip.sample_rate_hz / 1000:g} kHz",
+        *_clip_facts(found.clip),
         f"version {text(found.model.version)} {short(found.model.digest)}",
         f"answered in {timings.get('total', 0):.0f} ms",
     ]
     detail = ", ".join(f"{name} {ms:.1f} ms" for name, ms in timings.items() if name != "total")
     return f'<p class="tt-small" title="{text(detail)}">{" · ".join(parts)}</p>'
+
+
+def _clip_facts(clip: ClipInfo) -> list[str]:
+    if clip.width_px:
+        return [f"{clip.width_px} × {clip.height_px} px {text(clip.container)}"]
+    return [
+        f"{clip.duration_s:.1f} s {text(clip.container)}",
+        f"{clip.sample_rate_hz / 1000:g} kHz",
+    ]
 
 
 def thanks(receipt: Receipt) -> str:

@@ -1,0 +1,154 @@
+"""The sections of a domain file, each with what it may say.
+
+Those of recordings and of photographs stand beside each other; `data/domain.py` puts them together.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AudioInput(Section):
+    sample_rate_hz: int = Field(ge=4_000, le=96_000)
+    window_s: float = Field(gt=0.1, le=60)
+    hop_s: float = Field(gt=0.0)
+
+    @model_validator(mode="after")
+    def hop_covers_the_recording(self) -> Self:
+        if self.hop_s > self.window_s:
+            raise ValueError(
+                f"hop_s ({self.hop_s}) must not exceed window_s ({self.window_s}), "
+                "or parts of a recording would never be heard"
+            )
+        if self.hop_samples < 1:
+            raise ValueError(f"hop_s ({self.hop_s}) must be at least one sample long")
+        return self
+
+    @property
+    def window_samples(self) -> int:
+        return round(self.window_s * self.sample_rate_hz)
+
+    @property
+    def hop_samples(self) -> int:
+        return round(self.hop_s * self.sample_rate_hz)
+
+
+class ImageInput(Section):
+    max_side_px: int = Field(ge=64, le=2048)  # a larger photograph is made smaller
+    window_px: int = Field(ge=32, le=1024)  # the squares that it is trained on
+
+
+class LogMelSpec(Section):
+    n_fft: int = Field(ge=64, le=8192)
+    hop_length: int = Field(ge=16)
+    n_mels: int = Field(ge=8, le=256)
+    fmin_hz: float = Field(ge=0)
+    fmax_hz: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def frames_leave_no_gap(self) -> Self:
+        if self.hop_length > self.n_fft:
+            raise ValueError(f"hop_length ({self.hop_length}) must not exceed n_fft ({self.n_fft})")
+        return self
+
+
+class NetworkSpec(Section):
+    kind: Literal["cnn"]
+    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2)
+    embedding: int = Field(ge=16, le=1024)
+    dropout: float = Field(ge=0, lt=1)
+
+
+class UNetSpec(Section):
+    """One number of channels for each halving of the picture, the first for its full size."""
+
+    kind: Literal["unet"]
+    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2, max_length=6)
+    embedding: int = Field(ge=4, le=64)
+    dropout: float = Field(ge=0, lt=1)
+
+    @property
+    def stride_px(self) -> int:
+        """What the sides of a picture have to be multiples of."""
+        return int(2 ** (len(self.channels) - 1))
+
+
+class AugmentSpec(Section):
+    time_shift_s: float = Field(ge=0)
+    gain_db: float = Field(ge=0)
+    noise_snr_db: float | None
+    speed: float = Field(ge=0, lt=0.5)
+    freq_masks: int = Field(ge=0)
+    time_masks: int = Field(ge=0)
+    mixup_alpha: float = Field(ge=0)
+
+
+class ImageAugmentSpec(Section):
+    scale: float = Field(ge=0, lt=1)
+    brightness: float = Field(ge=0, lt=1)
+    contrast: float = Field(ge=0, lt=1)
+    colour: float = Field(ge=0, lt=1)
+    noise: float = Field(ge=0, lt=1)
+
+
+class TrainingSpec(Section):
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    schedule: Literal["onecycle", "plateau"]
+    patience: int = Field(ge=1)
+    label_smoothing: float = Field(ge=0, lt=1)
+    validation_fraction: float = Field(gt=0, lt=0.5)
+    seed: int = Field(ge=0)
+
+
+class AudioTrainingSpec(TrainingSpec):
+    augment: AugmentSpec
+
+
+class ImageTrainingSpec(TrainingSpec):
+    augment: ImageAugmentSpec
+
+
+class TeachSpec(Section):
+    correction_weight: float = Field(gt=0)
+    prior_strength: float = Field(ge=0)
+
+
+class ServingSpec(Section):
+    max_batch_size: int = Field(ge=1, le=256)
+    batch_wait_s: float = Field(ge=0, le=1)
+
+
+class GateSpec(Section):
+    bootstrap_samples: int = Field(ge=100)
+    max_macro_f1_drop: float = Field(ge=0, le=1)
+    max_class_f1_drop: float = Field(ge=0, le=1)
+
+
+class TriggerSpec(Section):
+    new_clips: int | None = Field(ge=1)
+    every_h: float | None = Field(gt=0)
+
+
+class ByteLimitSpec(Section):
+    max_bytes: int = Field(ge=1_000)
+
+
+class LimitSpec(ByteLimitSpec):
+    max_duration_s: float = Field(gt=0)
+
+
+class PhotoLimitSpec(ByteLimitSpec):
+    max_pixels: int = Field(ge=10_000, le=80_000_000)  # Pillow itself warns of more
+
+
+class SourceSpec(Section):
+    dataset: str
+    layout: Literal["manifest", "masks"]
+    licence: str

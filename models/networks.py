@@ -1,0 +1,56 @@
+"""The networks by name, and each together with the head it is trained with."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from data.domain import AudioDomain, Domain, ImageDomain
+from models.cnn import DepthwiseCNN
+from models.unet import AttentionUNet
+
+
+class Classifier(nn.Module):
+    """Backbone and head as they are trained together; apart from each other in a bundle."""
+
+    def __init__(self, backbone: nn.Module, embedding: int, labels: int, dropout: float) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(embedding, labels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """features -> the clip's logits [n, labels]"""
+        embedding, _ = self.backbone(features)
+        logits: Tensor = self.head(self.dropout(embedding))
+        return logits
+
+    def everywhere(self, features: Tensor) -> Tensor:
+        """features -> logits of every frame or pixel [n, T, labels]"""
+        logits: Tensor = self.head(self.backbone(features)[1])
+        return logits
+
+
+def _cnn(domain: AudioDomain) -> nn.Module:
+    return DepthwiseCNN(domain.network, domain.features.n_mels)
+
+
+def _unet(domain: ImageDomain) -> nn.Module:
+    return AttentionUNet(domain.network)
+
+
+# A domain's kind of network fits its modality, which the type of a table cannot say.
+NETWORKS: dict[str, Callable[[Any], nn.Module]] = {"cnn": _cnn, "unet": _unet}
+
+
+def build_network(domain: Domain) -> nn.Module:
+    return NETWORKS[domain.network.kind](domain)
+
+
+def build_classifier(domain: Domain) -> Classifier:
+    spec = domain.network
+    return Classifier(build_network(domain), spec.embedding, len(domain.labels), spec.dropout)
+
+
+def count_parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
