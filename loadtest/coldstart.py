@@ -25,7 +25,7 @@ from pathlib import Path
 import httpx
 import yaml
 
-from loadtest.wire import multipart_request
+from loadtest.client.wire import multipart_request
 from serve_app.launch import SERVE_YAML, running, serve_config
 from serve_app.settings import Settings, settings_from_env
 

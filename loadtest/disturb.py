@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from loadtest.wire import Tally, hammer, multipart_request
+from loadtest.client.wire import Tally, hammer, multipart_request
 
 Disturbance = Callable[[httpx.AsyncClient, argparse.Namespace], Awaitable[None]]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import bench
-from loadtest.clips import MAIN, made
-from loadtest.lineup import NAMES, TITLES, lineup, refuse_disagreement, standing
-from loadtest.measure import Case
-from loadtest.rounds import cases, rounds
-from loadtest.servers import Running
+from loadtest.bench import __main__ as bench
+from loadtest.bench.clips import MAIN, made
+from loadtest.bench.lineup import NAMES, TITLES, lineup, refuse_disagreement, standing
+from loadtest.bench.measure import Case
+from loadtest.bench.rounds import cases, rounds
+from loadtest.bench.servers import Running
 from models.bundle import PRETRAINED
 
 NAMED = tuple(made())

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from loadtest.cpu import by_role, machine, pss_mib, role, spent
-from loadtest.family import Process, family, processes
+from loadtest.bench.family import Process, family, processes
+from loadtest.machine.cpu import by_role, machine, pss_mib, role, spent
 
 BURN = """
 import time

@@ -7,9 +7,9 @@ import pytest
 from local_server import Server
 from starlette.types import Receive, Scope, Send
 
-from loadtest import driver, fallback
-from loadtest.peers.asgi import clip_in
-from loadtest.wire import Reply, Tally
+from loadtest.bench import driver, fallback
+from loadtest.bench.peers.asgi import clip_in
+from loadtest.client.wire import Reply, Tally
 
 WRK = """Running 2s test @ http://127.0.0.1:8141/predict
   1 threads and 8 connections

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.family import end, family, freeze, processes, thaw
+from loadtest.bench.family import end, family, freeze, processes, thaw
 
 # A parent and a child that has left its session, as some servers' workers do.
 PROGRAM = """

@@ -1,4 +1,4 @@
-"""loadtest/plan.py, plan_check.py and service_times.py: what is measured, kept and said."""
+"""loadtest/plan/, its measurements and words: what is measured, kept and said."""
 
 import json
 import os
@@ -11,13 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest import plan, plan_check, quiet, service_cpu, service_times, sizing
-from loadtest.costs import Cost, Costs, Node
-from loadtest.open_loop import Offered, poisson
+from loadtest.machine import quiet, usage
+from loadtest.open_loop.offer import Offered, poisson
 from loadtest.own_service import fixed_replicas
-from loadtest.plan_check import Capacity, Point
-from loadtest.queueing import saturate, simulate
-from loadtest.service_times import CLIENTS, Spent, Times, fitted
+from loadtest.plan import __main__ as plan
+from loadtest.plan import check as plan_check
+from loadtest.plan import service_times, sizing
+from loadtest.plan.check import Capacity, Point
+from loadtest.plan.costs import Cost, Costs, Node
+from loadtest.plan.queueing import saturate, simulate
+from loadtest.plan.service_times import CLIENTS, Spent, Times, fitted
 
 COSTS = Costs(
     Cost(2.0, 2.5), each=0.9, loop=Cost(0.8, 1.0), proxy=Cost(0.2, 0.4), client=Cost(0.1, 0.2)
@@ -138,17 +141,17 @@ def test_a_childs_cpu_is_counted_by_thread() -> None:
     spin = "import time\nend = time.thread_time() + 0.2\nwhile time.thread_time() < end: pass\n"
     child = subprocess.Popen([sys.executable, "-c", spin + "input()"], stdin=subprocess.PIPE)
     try:
-        before = service_cpu.use(os.getpid())
+        before = usage.use(os.getpid())
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            after = service_cpu.use(os.getpid())
-            if service_cpu.by_thread(before, after, child.pid)[:1] > [0.19]:
+            after = usage.use(os.getpid())
+            if usage.by_thread(before, after, child.pid)[:1] > [0.19]:
                 break
             time.sleep(0.05)
-        assert service_cpu.by_thread(before, after, child.pid)[0] >= 0.19
-        assert child.pid in service_cpu.tree(os.getpid())
-        assert service_cpu.parent_of(child.pid) == os.getpid()
-        assert sum(service_cpu.memory_mb(child.pid).values()) > 1
+        assert usage.by_thread(before, after, child.pid)[0] >= 0.19
+        assert child.pid in usage.tree(os.getpid())
+        assert usage.parent_of(child.pid) == os.getpid()
+        assert sum(usage.memory_mb(child.pid).values()) > 1
     finally:
         child.communicate(b"\n")
 

@@ -1,4 +1,4 @@
-"""loadtest/open_loop.py and wire_load.py: load at a rate, and what is kept of it."""
+"""loadtest/open_loop/: load at a rate, and what is kept of it."""
 
 import asyncio
 from pathlib import Path
@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from loadtest.open_loop import Offered, offer, poisson
-from loadtest.wire_load import parsed
+from loadtest.open_loop.offer import Offered, offer, poisson
+from loadtest.open_loop.wire_load import parsed
 
 
 async def predict(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""loadtest/overload_report.py: what counts as a broken bound."""
+"""loadtest/overload/: what counts as a broken bound."""
 
 import json
 from dataclasses import replace
@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest.open_loop import Offered
-from loadtest.overload import parsed
-from loadtest.overload_report import Bounds, Loaded, Sample, broken, figures, publish
+from loadtest.open_loop.offer import Offered
+from loadtest.overload.__main__ import parsed
+from loadtest.overload.report import Bounds, Loaded, Sample, broken, figures, publish
 
 BOUNDS = Bounds(p99_ms=100, memory_mb=50)
 GOOD = Offered(

@@ -1,13 +1,13 @@
-"""loadtest/queueing.py and sharing.py against what queueing theory knows in closed form."""
+"""loadtest/plan/queueing.py and sharing.py against what queueing theory knows in closed form."""
 
 import math
 
 import numpy as np
 import pytest
 
-from loadtest.costs import Cost, Costs, Node
-from loadtest.open_loop import poisson
-from loadtest.queueing import Outcome, saturate, simulate
+from loadtest.open_loop.offer import poisson
+from loadtest.plan.costs import Cost, Costs, Node
+from loadtest.plan.queueing import Outcome, saturate, simulate
 
 TEN_MS = Cost(10.0, 10.0)
 EXPONENTIAL = tuple(np.random.default_rng(0).exponential(1.0, 50_000).tolist())
