@@ -128,6 +128,19 @@ def test_predicted_stands_beside_measured(tmp_path: Path) -> None:
     assert (tmp_path / "check.png").stat().st_size > 10_000
 
 
+def test_the_second_in_which_connections_open_is_left_out_of_a_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due = np.arange(0.0, 3.0, 0.1)
+    opening = np.where(due < 1, 0.5, 0.01)
+    found = replace(offered(0.0, due), ended_s=due + opening)
+    monkeypatch.setattr(plan_check, "offer", lambda *_, **__: found)
+    here = tmp_path / "clip.wav"
+    point = plan_check._point("http://any", here, 2.0, 1, 0.3, 10.0, TIMES, os.getpid())
+    assert point.measured_ms == pytest.approx({"p50": 10.0, "p95": 10.0, "p99": 10.0})
+    assert point.rps == 10.0
+
+
 def test_nothing_is_measured_on_a_busy_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ SHARES = (0.3, 0.5, 0.7, 0.85)
 REPLICAS = (1, 2)
 STRANGERS = 0.1  # cores, during a point; more, and it is measured again
 TRIES = 2
+CONNECTING_S = 1.0  # a client's first second opens its connections, and is left out on both sides
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -101,15 +102,20 @@ def _point(
     tries: list[Point] = []
     while len(tries) < TRIES and all(found.strangers > STRANGERS for found in tries):
         before = usage.use(root)
-        offered = offer(url, clip, seconds, rate=rate, seed=round(1000 * share) + len(tries))
+        lasting, seed = CONNECTING_S + seconds, round(1000 * share) + len(tries)
+        offered = offer(url, clip, lasting, rate=rate, seed=seed)
         strangers = usage.strangers(before, usage.use(root))
-        predicted = simulate(offered.due_s, times.node(replicas), times.costs).latency_ms
+        settled = offered.due_s >= CONNECTING_S
+        waits = (offered.ended_s - offered.due_s)[settled & (offered.status == 200)] * 1e3
+        predicted = simulate(
+            offered.due_s, times.node(replicas), times.costs, since_s=CONNECTING_S
+        ).latency_ms
         tries.append(
             Point(
                 replicas=replicas,
                 share=share,
-                rps=offered.due_s.size / seconds,
-                measured_ms=_quantiles(offered.latency_ms),
+                rps=int(settled.sum()) / seconds,
+                measured_ms=_quantiles(waits),
                 predicted_ms=_quantiles(predicted),
                 strangers=strangers,
                 late_p99_ms=float(np.quantile(offered.sent_s - offered.due_s, 0.99) * 1e3),

@@ -18,7 +18,7 @@ from loadtest.plan.sharing import NEVER, Cores, Thread
 Floats = NDArray[np.float64]
 IN_SHARE = 0.6  # of a thread's work on a request: the clip comes in, a little JSON goes out
 DRAWS = 4096
-WARM_UP = 0.05  # a run starts from an empty node; its first part is left out
+WARM_UP = 0.05  # of a run, which starts from an empty node; left out
 CLIENT_OUT, PROXY_IN, LOOP_IN, WORKER, LOOP_OUT, PROXY_OUT, CLIENT_IN, DONE, BESIDE = range(9)
 
 
@@ -39,15 +39,18 @@ class Outcome:
         return self.latency_ms.size / self.seconds
 
 
-def simulate(due_s: Floats, node: Node, costs: Costs, seed: int = 1) -> Outcome:
-    """Requests that arrive at `due_s` (sorted, seconds), whatever became of those before."""
+def simulate(
+    due_s: Floats, node: Node, costs: Costs, seed: int = 1, since_s: float | None = None
+) -> Outcome:
+    """Requests that arrive at `due_s` (sorted, seconds), whatever became of those before. The
+    outcome is of those due from `since_s` on."""
     running = _Running(node, costs, seed)
     for moment in due_s.tolist():
         running.until(moment)
         running.arrive()
     running.until(NEVER)
     first, last = float(due_s[0]), float(due_s[-1])
-    return running.outcome(first + WARM_UP * (last - first), last)
+    return running.outcome(first + WARM_UP * (last - first) if since_s is None else since_s, last)
 
 
 def saturate(node: Node, costs: Costs, clients: int, seconds: float = 10.0) -> Outcome:

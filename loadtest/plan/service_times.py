@@ -25,6 +25,7 @@ from loadtest.own_service import own_service
 from loadtest.plan.costs import Cost, Costs, Node
 from loadtest.plan.queueing import saturate, simulate
 
+SETTLE_S = 8.0  # a service that has just started still makes its spare processes ready
 IDLE_S = 4.0
 CLIENTS = 24  # of the closed loops that saturate a replica; no more than it admits
 LIGHT = 0.1  # of the capacity
@@ -87,6 +88,7 @@ def measure(url: str, clip: Path, seconds: float) -> Times:
     """Raises ValueError where the service is not on this machine or has not one replica."""
     root, replica, max_batch = find(url)
     offer(url, clip, 2.0, clients=8)  # connections, caches
+    time.sleep(SETTLE_S)
     before = usage.use(root)
     time.sleep(IDLE_S)
     idle = usage.cores_by_role(before, usage.use(root))
