@@ -26,6 +26,7 @@ import httpx
 import yaml
 
 from loadtest.client.wire import multipart_request
+from loadtest.machine.processes import command, processes
 from serve_app.launch import SERVE_YAML, running, serve_config
 from serve_app.settings import Settings, settings_from_env
 
@@ -108,13 +109,7 @@ def watch(settings: Settings, before: set[int], known: set[str], more: int, aske
 
 def replicas(domain: str) -> set[int]:
     """Pids on this machine that Ray has named after a replica of the domain."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            title = (folder / "cmdline").read_bytes()[:200].decode(errors="replace")
-            if title.startswith(f"ray::ServeReplica:{domain}:"):
-                found.add(int(folder.name))
-    return found
+    return {pid for pid in processes() if command(pid).startswith(f"ray::ServeReplica:{domain}:")}
 
 
 def servers(domain: str) -> dict[str, int]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from loadtest.machine import quiet, usage
+from loadtest.machine.processes import tree
 from loadtest.open_loop.offer import Offered, poisson
 from loadtest.own_service import fixed_replicas
 from loadtest.plan import __main__ as plan
@@ -162,8 +163,7 @@ def test_a_childs_cpu_is_counted_by_thread() -> None:
                 break
             time.sleep(0.05)
         assert usage.by_thread(before, after, child.pid)[0] >= 0.19
-        assert child.pid in usage.tree(os.getpid())
-        assert usage.parent_of(child.pid) == os.getpid()
+        assert tree([os.getpid()])[child.pid].parent == os.getpid()
         assert sum(usage.memory_mb(child.pid).values()) > 1
     finally:
         child.communicate(b"\n")

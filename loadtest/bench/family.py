@@ -8,40 +8,10 @@ children and wake after them, so that none sees a child that does not answer.
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
-PROC = Path("/proc")
-
-
-@dataclass(frozen=True)
-class Process:
-    pid: int
-    parent: int
-    session: int
-    ticks: int  # of CPU used so far, in user and in kernel mode
-    born: int  # ticks after the machine; with the pid, a name nobody else ever has
-
-
-def processes() -> dict[int, Process]:
-    """Every process of the machine that has not ended; who is not yet reaped has."""
-    found = (_process(int(entry)) for entry in os.listdir(PROC) if entry.isdigit())
-    return {process.pid: process for process in found if process}
-
-
-def _process(pid: int) -> Process | None:
-    try:
-        text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    # The name stands in brackets and may hold anything; fields are counted from behind it.
-    fields = text.rpartition(")")[2].split()
-    if fields[0] == "Z":
-        return None
-    ticks = int(fields[11]) + int(fields[12])
-    return Process(pid, int(fields[1]), int(fields[3]), ticks, int(fields[19]))
+from loadtest.machine.processes import Process, process, processes, tree
 
 
 def family(root: int) -> list[Process]:
@@ -49,21 +19,12 @@ def family(root: int) -> list[Process]:
     if not root:
         return []
     everybody = processes()
-    children: dict[int, list[Process]] = {}
-    for process in everybody.values():
-        children.setdefault(process.parent, []).append(process)
-    found = {root: everybody[root]} if root in everybody else {}
-    found |= {pid: process for pid, process in everybody.items() if process.session == root}
-    waiting = list(found.values())
-    while waiting:
-        for child in children.get(waiting.pop().pid, []):
-            if child.pid not in found:
-                found[child.pid] = child
-                waiting.append(child)
+    session = [pid for pid, process in everybody.items() if process.session == root]
+    found = tree([root, *session], everybody)
     return sorted(found.values(), key=lambda process: (_depth(process, found), process.pid))
 
 
-def _depth(process: Process, within: dict[int, Process]) -> int:
+def _depth(process: Process, within: Mapping[int, Process]) -> int:
     depth = 0
     while process.parent in within:
         process, depth = within[process.parent], depth + 1
@@ -99,8 +60,8 @@ def end(root: int, patience_s: float = 60, orphans_s: float = 3) -> None:
 
 
 def _alive(members: dict[int, int]) -> list[int]:
-    found = {pid: _process(pid) for pid in members}
-    return [pid for pid, process in found.items() if process and process.born == members[pid]]
+    found = {pid: process(pid) for pid in members}
+    return [pid for pid, one in found.items() if one and one.born == members[pid]]
 
 
 def _signal(pids: Iterable[int], number: signal.Signals) -> None:

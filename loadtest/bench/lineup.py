@@ -18,7 +18,7 @@ import yaml
 from loadtest.bench.driver import form
 from loadtest.bench.peers.kernel import BUNDLE
 from loadtest.bench.servers import ROOT, Running, Server, asleep, label_from, running
-from loadtest.machine.cpu import Roles
+from loadtest.machine.processes import Roles
 
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
 HOW = "make .venv-bench, or pip install '.[bench]' in an environment of its own"

@@ -17,7 +17,8 @@ from loadtest.bench.driver import Load, Request, drive, form, raw
 from loadtest.bench.family import family
 from loadtest.bench.peers.kernel import BUNDLE
 from loadtest.bench.servers import ONE_THREAD, ROOT, Running, awake
-from loadtest.machine.cpu import Machine, by_role, machine, pss_mib, spent
+from loadtest.machine.cpu import Machine, by_role, machine, spent
+from loadtest.machine.processes import pss_mib
 from loadtest.machine.quiet import meanwhile
 
 TURNS = 5  # answers a connection must get at least
@@ -76,6 +77,7 @@ def _turn(
     answered = max(1, load.answered)
     each = {pid: seconds_ * 1e3 / answered for pid, seconds_ in used.items()}
     memory = pss_mib(process.pid for process in after)
+    roles, idle = up.server.roles, dict.fromkeys(up.server.roles, 0.0)
     ours = sum(used.values()) + load.client_cpu_s
     others = elsewhere(then, now, ours) if up.pid else 0.0  # unknown, of a service not our own
     return Sample(
@@ -83,8 +85,8 @@ def _turn(
         name,
         case,
         load,
-        by_role(each, up.server.roles),
-        by_role(memory, up.server.roles),
+        idle | by_role(each, roles),
+        idle | by_role(memory, roles),
         others,
         len(up.members - {(process.pid, process.born) for process in after}),
     )

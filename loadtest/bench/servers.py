@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from loadtest.bench.driver import Request
 from loadtest.bench.family import end, family, freeze, thaw
-from loadtest.machine.cpu import Roles, role, spent
+from loadtest.machine.cpu import spent
+from loadtest.machine.processes import Roles, role
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 180

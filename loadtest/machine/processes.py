@@ -1,55 +1,75 @@
-"""CPU by process of a service on this machine, read from /proc.
-
-Everything Telltale runs is below one process; from any replica it is found by going up.
-"""
+"""The processes of this machine, as /proc shows them: who descends from whom, and what each is."""
 
 import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-# The first that is found in a command line names its group.
-GROUPS = (
-    ("ServeReplica:curator", "curator"),
-    ("ServeReplica:ui", "page"),
-    ("ServeReplica", "replicas"),
-    ("haproxy", "HAProxy"),
-    ("locust", "load client"),
-    ("loadtest.scaling", "load client"),
-)
-REST = "Ray"
+Roles = Mapping[str, tuple[str, ...]]  # name -> what a process's command line holds
+OTHER = "other"
 
 
-def cpu_seconds(roots: list[int]) -> dict[str, float]:
-    """Group -> CPU seconds that the processes below `roots`, and these, have used so far."""
-    spent: dict[str, float] = {}
-    for pid in _below(roots):
-        try:
-            command = (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            fields = _fields(pid)
-        except (OSError, UnicodeDecodeError):  # it has just ended
-            continue
-        group = next((name for part, name in GROUPS if part in command), REST)
-        ticks = int(fields[11]) + int(fields[12])
-        spent[group] = spent.get(group, 0.0) + ticks * TICK_S
-    return spent
+@dataclass(frozen=True)
+class Process:
+    pid: int
+    parent: int
+    session: int
+    ticks: int  # of CPU used so far, in user and in kernel mode
+    born: int  # ticks after the machine; with the pid, a name nobody else ever has
 
 
-def service_root(replica_pid: int) -> int | None:
-    """The process that started the service this replica belongs to; None on another machine."""
-    pid, found = replica_pid, None
-    while pid > 1:
-        try:
-            command = (PROC / str(pid) / "cmdline").read_bytes()
-            parent = int(_fields(pid)[1])
-        except OSError:
-            return found
-        if pid == replica_pid and b"ServeReplica" not in command:
-            return None
-        if b"raylet" in command or b"serve_app" in command:
-            found = pid
-        pid = parent
+def processes() -> dict[int, Process]:
+    """Every process of the machine that has not ended; who is not yet reaped has."""
+    found = (process(int(entry)) for entry in os.listdir(PROC) if entry.isdigit())
+    return {one.pid: one for one in found if one}
+
+
+def process(pid: int) -> Process | None:
+    try:
+        text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # The name stands in brackets and may hold anything; fields are counted from behind it.
+    fields = text.rpartition(")")[2].split()
+    if fields[0] == "Z":
+        return None
+    ticks = int(fields[11]) + int(fields[12])
+    return Process(pid, int(fields[1]), int(fields[3]), ticks, int(fields[19]))
+
+
+def tree(roots: Iterable[int], among: Mapping[int, Process] | None = None) -> dict[int, Process]:
+    """The roots and all that descend from them, where they still run; `among` is a look at all
+    processes that was taken before."""
+    everybody = processes() if among is None else among
+    children: dict[int, list[int]] = {}
+    for one in everybody.values():
+        children.setdefault(one.parent, []).append(one.pid)
+    waiting = [pid for pid in roots if pid in everybody]
+    found: dict[int, Process] = {}
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found[pid] = everybody[pid]
+            waiting += children.get(pid, [])
     return found
+
+
+def command(pid: int) -> str:
+    """The command line, or the name of a process that has none; empty where it has ended."""
+    with suppress(OSError):
+        words = (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ")
+        words = words.strip() or (PROC / str(pid) / "comm").read_bytes().strip()
+        return words.decode("utf-8", "replace")
+    return ""
+
+
+def role(pid: int, roles: Roles) -> str:
+    """The first whose words are in the command line; OTHER where none is, or it has ended."""
+    line = command(pid)
+    fits = (name for name, words in roles.items() if any(word in line for word in words))
+    return next(fits, OTHER) if line else OTHER
 
 
 def environment_of(pid: int, name: str) -> str | None:
@@ -61,25 +81,12 @@ def environment_of(pid: int, name: str) -> str | None:
     return next((pair.partition("=")[2] for pair in pairs if pair.startswith(f"{name}=")), None)
 
 
-def _below(roots: list[int]) -> set[int]:
-    children: dict[int, list[int]] = {}
-    for entry in PROC.iterdir():
-        if entry.name.isdigit():
-            try:
-                children.setdefault(int(_fields(int(entry.name))[1]), []).append(int(entry.name))
-            except OSError:
-                continue
-    waiting = list(roots)
-    met: set[int] = set()
-    while waiting:
-        pid = waiting.pop()
-        if pid not in met:
-            met.add(pid)
-            waiting.extend(children.get(pid, []))
-    return met
-
-
-def _fields(pid: int) -> list[str]:
-    """/proc/PID/stat from the state on: [1] is the parent, [11] and [12] user and system ticks."""
-    text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-    return text.rpartition(")")[2].split()
+def pss_mib(pids: Iterable[int]) -> dict[int, float]:
+    """Memory by process: a page that n processes share counts as 1/n in each, and a sum is true."""
+    found: dict[int, float] = {}
+    for pid in pids:
+        with suppress(OSError, StopIteration):  # a kernel thread has no such line
+            text = (PROC / str(pid) / "smaps_rollup").read_text(encoding="ascii")
+            line = next(line for line in text.splitlines() if line.startswith("Pss:"))
+            found[pid] = int(line.split()[1]) / 1024
+    return found

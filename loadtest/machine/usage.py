@@ -5,23 +5,25 @@ the processes that share it.
 """
 
 import os
-import re
-import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 
-PROC = Path("/proc")
-ROLES = (  # the first pattern found in a command line or a process's name gives its role
-    ("replica", r"ServeReplica:(?!curator|ui)"),
-    ("curator", r"ServeReplica:curator"),
-    ("ui", r"ServeReplica:ui"),
-    ("haproxy", r"^haproxy|/haproxy|telltale-.*haproxy\.cfg"),
-    ("controller", r"ServeController|Proxy"),
-    ("ray", r"."),
-)
+from loadtest.machine import cpu
+from loadtest.machine.cpu import machine
+from loadtest.machine.processes import OTHER, PROC, Roles, process, pss_mib, role, tree
+
+# What a process of Telltale is, by what stands in its command line; the first that fits.
+ROLES: Roles = {
+    "curator": ("ServeReplica:curator",),
+    "ui": ("ServeReplica:ui",),
+    "replica": ("ServeReplica:",),
+    "haproxy": ("haproxy -", "/haproxy"),
+    "controller": ("ServeController", "Proxy"),
+    "ray": ("",),
+}
 
 
 @dataclass(frozen=True)
@@ -31,35 +33,20 @@ class Use:
     at: float
     roles: dict[int, str]
     threads_s: dict[tuple[int, int], float]
-    machine_s: float  # seconds of CPU used by everybody since the machine started
+    machine_s: float  # of CPU that everybody used since the machine started, what was stolen too
     own_s: float  # by this process and its ended children
 
 
-def tree(root: int) -> list[int]:
-    """The process and all that descend from it, where it still runs."""
-    children: dict[int, list[int]] = defaultdict(list)
-    for path in PROC.glob("[0-9]*/stat"):
-        try:
-            children[parent_of(int(path.parent.name))].append(int(path.parent.name))
-        except (OSError, ValueError, IndexError):
-            continue  # ended while we looked
-    found, waiting = [], [root]
-    while waiting:
-        found.append(waiting.pop())
-        waiting += children[found[-1]]
+def service_root(replica_pid: int) -> int | None:
+    """The process that started the service this replica belongs to; None on another machine."""
+    pid, found = replica_pid, None
+    if role(replica_pid, {"replica": ("ServeReplica",)}) != "replica":
+        return None
+    while pid > 1 and (one := process(pid)):
+        if role(pid, {"starter": ("raylet", "serve_app")}) == "starter":
+            found = pid
+        pid = one.parent
     return found
-
-
-def parent_of(pid: int) -> int:
-    """The name in field two may hold spaces and brackets, so the fields count from its end."""
-    return int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
-
-
-def role_of(pid: int) -> str:
-    """Raises OSError where the process has ended."""
-    command = (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-    command = command or (PROC / str(pid) / "comm").read_text().strip()
-    return next(role for role, pattern in ROLES if re.search(pattern, command or "?"))
 
 
 def replicas(url: str) -> tuple[str, list[int]]:
@@ -69,7 +56,7 @@ def replicas(url: str) -> tuple[str, list[int]]:
         rows = client.get("/status").raise_for_status().json()["domains"][domain]["replicas"]
     found = [int(row["pid"]) for row in rows]
     for pid in found:
-        if not (PROC / str(pid)).exists() or role_of(pid) != "replica":
+        if role(pid, ROLES) != "replica":
             raise ValueError(
                 f"the replicas of {url} do not run on this machine; measure where they run, "
                 "or bring their times with --times FILE"
@@ -77,23 +64,19 @@ def replicas(url: str) -> tuple[str, list[int]]:
     return domain, found
 
 
-def cores() -> int:
-    return os.cpu_count() or 1
-
-
 def use(root: int) -> Use:
     roles: dict[int, str] = {}
     threads: dict[tuple[int, int], float] = {}
-    for pid in tree(root):
-        try:
-            roles[pid] = role_of(pid)
-            for path in (PROC / str(pid) / "task").glob("*/schedstat"):
-                threads[pid, int(path.parent.name)] = int(path.read_text().split()[0]) / 1e9
-        except OSError:
-            continue
-    spent = _cpu_times()
-    machine_s = (sum(spent) - spent[3] - spent[4]) / os.sysconf("SC_CLK_TCK")
-    return Use(time.perf_counter(), roles, threads, machine_s, sum(os.times()[:4]))
+    for pid in tree([root]):
+        roles[pid] = role(pid, ROLES)
+        with suppress(OSError):  # it has just ended
+            for thread in map(int, os.listdir(PROC / str(pid) / "task")):
+                with suppress(OSError):  # it alone has; the others still count
+                    text = (PROC / str(pid) / "task" / str(thread) / "schedstat").read_text()
+                    threads[pid, thread] = int(text.split()[0]) / 1e9
+    everybody = machine()
+    machine_s = everybody.busy_s + everybody.stolen_s
+    return Use(everybody.at, roles, threads, machine_s, sum(os.times()[:4]))
 
 
 def by_role(before: Use, after: Use) -> dict[str, float]:
@@ -106,7 +89,7 @@ def by_role(before: Use, after: Use) -> dict[str, float]:
 
 def cores_by_role(before: Use, after: Use) -> dict[str, float]:
     passed = after.at - before.at
-    return {role: seconds / passed for role, seconds in by_role(before, after).items()}
+    return {name: seconds / passed for name, seconds in by_role(before, after).items()}
 
 
 def strangers(before: Use, after: Use) -> float:
@@ -129,15 +112,6 @@ def by_thread(before: Use, after: Use, pid: int) -> list[float]:
 
 def memory_mb(root: int) -> dict[str, float]:
     """PSS by role; processes of one role together."""
-    found: dict[str, float] = defaultdict(float)
-    for pid in tree(root):
-        try:
-            text = (PROC / str(pid) / "smaps_rollup").read_text()
-            found[role_of(pid)] += int(re.findall(r"Pss:\s+(\d+) kB", text)[0]) / 1024
-        except (OSError, IndexError):
-            continue
-    return dict(found)
-
-
-def _cpu_times() -> list[int]:
-    return [int(field) for field in (PROC / "stat").read_text().split("\n", 1)[0].split()[1:9]]
+    found = cpu.by_role(pss_mib(tree([root])), ROLES)
+    found.pop(OTHER, None)
+    return found

@@ -23,7 +23,6 @@ import httpx
 
 from data.errors import TelltaleError
 from loadtest.machine import usage
-from loadtest.machine.processes import service_root
 from loadtest.open_loop.offer import Offered, offer
 from loadtest.overload.report import Bounds, Loaded, Sample, publish
 from loadtest.own_service import own_service
@@ -98,7 +97,7 @@ def measure(target: Target, arguments: argparse.Namespace) -> list[Loaded]:
     offer(target.url, clip, 3.0, clients=clients, key=key)
     capacity = _rate(offer(target.url, clip, 8.0, clients=clients, key=key))
     print(f"{len(replicas)} replicas answer {capacity:.0f} requests/s at {clients} closed loops")
-    root = service_root(replicas[0])
+    root = usage.service_root(replicas[0])
     assert root is not None, f"process {replicas[0]} was a replica a moment ago"
     runs: list[Loaded] = []
     for factor, lasting in ((REFERENCE, max(5.0, seconds / 3)), (arguments.factor, seconds)):

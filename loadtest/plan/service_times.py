@@ -10,6 +10,7 @@ less what the idle service takes. The two busiest threads of a replica are its w
 
 import argparse
 import json
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +20,6 @@ import numpy as np
 
 from data.domain import load_domains
 from loadtest.machine import usage
-from loadtest.machine.processes import service_root
 from loadtest.open_loop.offer import Offered, offer
 from loadtest.own_service import own_service
 from loadtest.plan.costs import Cost, Costs, Node
@@ -98,7 +98,7 @@ def measure(url: str, clip: Path, seconds: float) -> Times:
     light = spend(url, clip, root, replica, idle, seconds, rate=max(5.0, LIGHT * capacity))
     times = Times(
         costs=_costs(lone, light, full, max_batch),
-        cores=usage.cores(),
+        cores=os.cpu_count() or 1,
         max_batch=max_batch,
         idle_cores=sum(idle.values()),
         capacity_rps=capacity,
@@ -116,7 +116,7 @@ def find(url: str) -> tuple[int, int, int]:
     domain, replicas = usage.replicas(url)
     if len(replicas) != 1:
         raise ValueError(f"service times are measured on one replica; {url} has {len(replicas)}")
-    root = service_root(replicas[0])
+    root = usage.service_root(replicas[0])
     assert root is not None, f"process {replicas[0]} was a replica a moment ago"
     return root, replicas[0], load_domains(names=(domain,))[domain].serving.max_batch_size
 

@@ -14,10 +14,21 @@ from typing import Any
 import httpx
 
 from data.errors import InvalidParameter, NotReady
-from loadtest.machine.processes import cpu_seconds, service_root
+from loadtest.machine.cpu import TICK_S, by_role
+from loadtest.machine.processes import OTHER, Roles, tree
+from loadtest.machine.usage import service_root
 
 EVERY_S = 1 / 3
 PATIENCE_S = 5.0
+# Whose CPU it is, by what stands in a command line; the first that fits.
+GROUPS: Roles = {
+    "curator": ("ServeReplica:curator",),
+    "page": ("ServeReplica:ui",),
+    "replicas": ("ServeReplica",),
+    "HAProxy": ("haproxy",),
+    "load client": ("locust", "loadtest.scaling"),
+    "Ray": ("",),
+}
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,14 @@ class Sampler:
                 cpu_s = cpu_seconds([os.getpid(), root] if root else [])
                 self.samples.append(sample(time.time(), status, rows, cpu_s))
                 over = self._over.wait(max(0.0, EVERY_S - (time.monotonic() - begun)))
+
+
+def cpu_seconds(roots: list[int]) -> dict[str, float]:
+    """Group -> CPU seconds that the processes below `roots`, and these, have used so far."""
+    used = {pid: process.ticks * TICK_S for pid, process in tree(roots).items()}
+    found = by_role(used, GROUPS)
+    found.pop(OTHER, None)  # it has just ended
+    return found
 
 
 def check_served(target: Target) -> None:
