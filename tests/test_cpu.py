@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from loadtest.bench.family import family
 from loadtest.machine import usage
 from loadtest.machine.cpu import by_role, machine, spent
+from loadtest.machine.family import family
 from loadtest.machine.processes import Process, processes, pss_mib, role
 from loadtest.scaling.sampler import GROUPS
 

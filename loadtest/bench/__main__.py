@@ -10,7 +10,6 @@ A machine that is busy before the start gives no figures; --anyway measures and 
 """
 
 import argparse
-import signal
 import statistics
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from loadtest.bench.lineup import NAMES, TITLES, standing
 from loadtest.bench.publish import conditions, publish
 from loadtest.bench.rounds import rounds
 from loadtest.machine import quiet
+from loadtest.machine.interrupt import STOPPED, stop_on_signal
 from models.bundle import PRETRAINED
 
 CONNECTIONS = (1, 8, 32, 128)
@@ -30,9 +30,7 @@ SHIPPED = PRETRAINED / "faults"
 
 def main(words: Sequence[str] | None = None) -> int:
     options = options_from(words)
-    # By hand: a script's background ignores SIGINT, and a SIGTERM would leave servers asleep.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    stop_on_signal()  # servers would stay behind, asleep
     if trouble := quiet.disturbance():
         print(f"bench: {trouble}", file=sys.stderr)
         if not options.anyway:
@@ -48,9 +46,12 @@ def main(words: Sequence[str] | None = None) -> int:
             samples = rounds(up, sounds, options)
             started = {name: one.start_up_s for name, one in up.items() if one.pid}
             titles = {**TITLES, **{name: one.server.title for name, one in up.items()}}
-    except (RuntimeError, KeyboardInterrupt) as error:
-        print(f"bench: {str(error) or 'stopped'}", file=sys.stderr)
+    except RuntimeError as error:
+        print(f"bench: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("bench: stopped before the end; nothing is reported", file=sys.stderr)
+        return STOPPED
     trouble = trouble or quiet.meanwhile(statistics.median(one.elsewhere for one in samples))
     about = conditions(trouble, len(sounds[clips.MAIN]), options.rounds, options.seconds)
     text, files = publish(options.out, samples, titles, started, about)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.bench.driver import Load, Request, drive, form, raw
-from loadtest.bench.family import family
 from loadtest.bench.peers.kernel import BUNDLE
 from loadtest.bench.servers import ONE_THREAD, ROOT, Running, awake
 from loadtest.machine.cpu import Machine, by_role, machine, spent
+from loadtest.machine.family import family
 from loadtest.machine.processes import pss_mib
 from loadtest.machine.quiet import meanwhile
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from loadtest.bench.driver import Request
-from loadtest.bench.family import end, family, freeze, thaw
 from loadtest.machine.cpu import spent
+from loadtest.machine.family import end, family, freeze, thaw
 from loadtest.machine.processes import Roles, role
 
 ROOT = Path(__file__).resolve().parents[2]

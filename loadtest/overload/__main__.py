@@ -23,6 +23,7 @@ import httpx
 
 from data.errors import TelltaleError
 from loadtest.machine import usage
+from loadtest.machine.interrupt import STOPPED
 from loadtest.open_loop.offer import Offered, offer
 from loadtest.overload.report import Bounds, Loaded, Sample, publish
 from loadtest.own_service import own_service
@@ -51,6 +52,9 @@ def main() -> int:
     except (TelltaleError, ValueError, OSError, httpx.HTTPError) as error:
         print(f"overload: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("overload: stopped before the end; nothing is reported", file=sys.stderr)
+        return STOPPED
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from data.errors import TelltaleError
 from loadtest.client.clip import tone_in_noise
+from loadtest.machine.interrupt import STOPPED
 from loadtest.own_service import own_service
 from loadtest.plan import service_times
 from loadtest.plan.check import check
@@ -38,6 +39,9 @@ def main() -> int:
     except (TelltaleError, ValueError, OSError) as error:
         print(f"plan: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("plan: stopped before the end; nothing is reported", file=sys.stderr)
+        return STOPPED
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:

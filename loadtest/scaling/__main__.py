@@ -11,7 +11,6 @@ here watches replicas, queues and CPU. report.html, scaling.csv and the raw reco
 
 import argparse
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.errors import InvalidParameter, TelltaleError
+from loadtest.machine.interrupt import STOPPED
 from loadtest.scaling.hosted import Hosted, autoscaling_in_words, own_service
 from loadtest.scaling.outcome import Fixed, Outcome, fixed_of, outcome_of
 from loadtest.scaling.presets import PRESETS, Preset, parse_steps
@@ -48,11 +48,11 @@ def main() -> int:
             outcome = _followed(arguments, load, chosen, target)
             outcome = replace(outcome, fixed=tuple(_fixed(arguments, hosted)))
     except TelltaleError as error:
-        print(f"telltale: {error}", file=sys.stderr)
+        print(f"scaling: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("telltale: stopped before the end; nothing is reported", file=sys.stderr)
-        return 1
+        print("scaling: stopped before the end; nothing is reported", file=sys.stderr)
+        return STOPPED
     write_csv(arguments.out / "scaling.csv", outcome, arguments.synthetic > 0)
     write_html(arguments.out / "report.html", outcome, about)
     print("\n".join(["", *(f"{table.as_text()}\n" for table in tables(outcome, chosen))]))
@@ -118,9 +118,6 @@ def _service(arguments: argparse.Namespace) -> Iterator[tuple[Target, Hosted | N
         check_served(target)
         yield target, None
         return
-    # Both by hand, so that the service ends with this: a script's children ignore SIGINT.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
     print("starting a service", flush=True)
     with own_service(arguments.out, arguments.domain, arguments.synthetic) as hosted:
         yield hosted.target, hosted
