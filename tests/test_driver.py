@@ -71,9 +71,13 @@ def test_refused_requests_are_counted_and_do_not_count_as_answered(client: drive
 
 def test_broken_connections_are_told_from_those_never_made() -> None:
     replies = [Reply(200, b"", 0.0, 0.01), Reply(429, b"", 0.0, 0.01)]
-    broken = [(0.0, "ConnectionRefusedError(111, '')"), (0.0, "IncompleteReadError('')")]
+    broken = [(0.0, "ConnectionRefusedError(111, \"Connect call failed ('127.0.0.1', 9)\")")]
+    broken += [
+        (0.0, "ConnectionResetError(104, 'reset by peer')"),
+        (0.0, "IncompleteReadError('')"),
+    ]
     out = json.dumps(fallback.summary(Tally(replies, broken), seconds=2.0))
     load = driver.parsed(out, client_cpu_s=0.0)
     assert load.answered == 1
-    assert load.errors == {"status": 1, "connect": 1, "read": 1}
+    assert load.errors == {"status": 1, "connect": 1, "read": 2}
     assert load.p50_ms == pytest.approx(10)

@@ -69,6 +69,11 @@ def test_a_batch_of_many_is_told_from_that_of_one() -> None:
     assert np.mean(found.spread) == pytest.approx(1.0, abs=0.01)
 
 
+def test_where_batches_have_one_clip_no_more_is_asked_of_them() -> None:
+    found = service_times._costs(spent(2.0, 300), spent(3.0, 30), spent(2.1, 400), max_batch=1)
+    assert found.each == 1.0
+
+
 def test_what_no_counter_shows_is_found_from_capacity_and_median() -> None:
     hidden = replace(COSTS, overlap=1.3, delay_ms=0.7)
     capacity = saturate(TIMES.node(1), hidden, CLIENTS, seconds=5.0).answered_per_s
@@ -104,11 +109,20 @@ def test_the_plan_says_what_it_found(
     said = capsys.readouterr().out
     assert "nodes of 4 cores" in said
     assert "square-root rule" in said
-    monkeypatch.setattr(sys, "argv", ["plan", "--rps", "500", "--times", str(tmp_path / "none")])
+
+
+@pytest.mark.parametrize("words", [["--times", "no/such.json"], ["--url", "http://127.0.0.1:9"]])
+def test_what_the_times_cannot_come_from_is_said(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["plan", "--rps", "500", *words])
     assert plan.main() == 1
+    assert capsys.readouterr().err.startswith("plan: ")
 
 
-@pytest.mark.parametrize("words", [[], ["--rps", "0"], ["--rps", "9", "--burst", "0.5"]])
+@pytest.mark.parametrize(
+    "words", [[], ["--rps", "0"], ["--rps", "9", "--burst", "0.5"], ["--rps", "many"]]
+)
 def test_a_wish_that_makes_no_sense_is_refused(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,7 +80,19 @@ def test_the_exit_code_tells_whether_a_bound_was_broken(tmp_path: Path) -> None:
     assert (tmp_path / "overload.png").stat().st_size > 10_000
 
 
-def test_greed_needs_two_keys_of_a_running_service(capsys: pytest.CaptureFixture[str]) -> None:
+def test_greed_needs_two_keys_of_a_running_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = tmp_path / "clip.wav"
+    clip.touch()
     with pytest.raises(SystemExit):
-        parsed(["clip.wav", "--greedy", "--url", "http://127.0.0.1:8000", "--key", "a"])
+        parsed([str(clip), "--greedy", "--url", "http://127.0.0.1:8000", "--key", "a"])
     assert "--modest-key" in capsys.readouterr().err
+
+
+def test_a_missing_clip_is_said_before_a_service_is_started(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        parsed(["no/such.wav"])
+    assert "there is no no/such.wav" in capsys.readouterr().err

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from loadtest.arguments import counted, existing
 from loadtest.bench import clips
 from loadtest.bench.lineup import NAMES, TITLES, standing
 from loadtest.bench.publish import conditions, publish
@@ -68,11 +69,11 @@ def options_from(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="the headline only")
     parser.add_argument("--only", type=_names, default=NAMES, help=f"some of {','.join(NAMES)}")
     parser.add_argument("--connections", type=_numbers, default=())
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=4, help="a turn's length")
-    parser.add_argument("--clip", type=_existing, help="a clip of your own for the main table")
+    parser.add_argument("--rounds", type=counted, default=3)
+    parser.add_argument("--seconds", type=counted, default=4, help="a turn's length")
+    parser.add_argument("--clip", type=existing, help="a clip of your own for the main table")
     parser.add_argument("--url", default="", help="a Telltale that runs already; it never sleeps")
-    parser.add_argument("--bundle", type=_existing, default=SHIPPED, help="what --url serves")
+    parser.add_argument("--bundle", type=existing, default=SHIPPED, help="what --url serves")
     parser.add_argument("--port", type=int, default=8140, help="the first of ten that are used")
     parser.add_argument("--out", type=Path, default=Path("var/bench"))
     parser.add_argument("--anyway", action="store_true", help="measure on a busy machine, too")
@@ -90,14 +91,8 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def _existing(text: str) -> Path:
-    if not Path(text).exists():
-        raise argparse.ArgumentTypeError(f"there is no {text}")
-    return Path(text)
-
-
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in text.split(","))
+    return tuple(counted(number) for number in text.split(","))
 
 
 if __name__ == "__main__":

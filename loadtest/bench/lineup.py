@@ -61,6 +61,8 @@ def standing(
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as folder, ExitStack() as stack:
         servers, missing = lineup(names, port, Path(folder))
         print(*missing, sep="\n", end="\n" if missing else "")
+        if not servers and LOOP not in names:
+            raise RuntimeError("nobody is left to be measured")
         up = {}
         for name, server in servers.items():
             if name == "telltale" and url:

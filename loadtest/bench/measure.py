@@ -104,14 +104,17 @@ def looped(round_: int, case: Case, clip: bytes, bundle: Path, seconds: int) -> 
         file.write(clip)
         file.flush()
         command = [sys.executable, "-m", "loadtest.bench.peers.loop", file.name]
-        out = subprocess.run(
+        done = subprocess.run(
             [*command, "--processes", str(processes), "--seconds", str(seconds)],
             env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT), BUNDLE: str(bundle)},
             capture_output=True,
             text=True,
-            check=True,
-        ).stdout
-    found = json.loads(out)
+            check=False,
+        )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no words"])[-1]
+        raise RuntimeError(f"the bare loop ended with {done.returncode}: {last}")
+    found = json.loads(done.stdout)
     each_ms = processes * found["seconds"] * 1e3 / found["clips"]
     load = Load(found["clips"], found["seconds"], each_ms, each_ms, each_ms, {}, 0.0)
     return Sample(

@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import gc
 import json
+import os
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from loadtest.arguments import counted, existing, positive
 from loadtest.client.wire import multipart_request
 from loadtest.open_loop.offer import Offered, poisson
 from loadtest.open_loop.wire_load import Load
@@ -31,13 +33,17 @@ def main() -> int:
         prog="python -m loadtest.open_loop",
         description=__doc__.splitlines()[0] if __doc__ else None,
     )
-    parser.add_argument("clip", type=Path)
+    parser.add_argument("clip", type=existing)
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="the running service")
-    parser.add_argument("--rate", type=float, help="requests a second, Poisson")
-    parser.add_argument("--clients", type=int, default=1, help="closed loops, without --rate")
+    parser.add_argument("--rate", type=positive, help="requests a second, Poisson")
+    parser.add_argument("--clients", type=counted, default=1, help="closed loops, without --rate")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--key", default="", help="a bearer key")
+    parser.add_argument(
+        "--key",
+        default=os.environ.get("TELLTALE_KEY", ""),
+        help="a bearer key; or set TELLTALE_KEY",
+    )
     parser.add_argument("--save", type=Path, help="keep every request's row, as .npz")
     arguments = parser.parse_args()
     headers = {"Authorization": f"Bearer {arguments.key}"} if arguments.key else {}

@@ -1,5 +1,6 @@
 """A load as its caller sees it: offered by a process of its own, and what came of each request."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from data.errors import NotReady
+
 Floats = NDArray[np.float64]
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,19 @@ def offer(
     key: str = "",
     seed: int = 1,
 ) -> Offered:
-    """Open loop at `rate` requests a second, else `clients` closed loops; in its own process."""
+    """Open loop at `rate` requests a second, else `clients` closed loops; in its own process.
+    Raises NotReady with its last words where it could not."""
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / "load.npz"
         command = [sys.executable, "-m", "loadtest.open_loop", str(clip), "--url", url]
         command += ["--seconds", str(seconds), "--seed", str(seed), "--save", str(kept)]
         command += ["--clients", str(clients)] if rate is None else ["--rate", str(rate)]
-        command += ["--key", key] if key else []
-        subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        # The key goes through the environment: a command line can be read by everybody.
+        environment = os.environ | {"TELLTALE_KEY": key}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no words"])[-1]
+            raise NotReady(f"the client ended with {done.returncode}: {last}")
         return load(kept)
 
 

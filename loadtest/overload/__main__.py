@@ -11,9 +11,8 @@ for a minute, Poisson, from a process of its own. Exit code 1 where a bound is b
 
 import argparse
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from pathlib import Path
 import httpx
 
 from data.errors import TelltaleError
+from loadtest.arguments import counted, existing, positive
 from loadtest.machine import usage
 from loadtest.machine.interrupt import STOPPED
 from loadtest.open_loop.offer import Offered, offer
@@ -62,14 +62,16 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
         prog="python -m loadtest.overload",
         description=__doc__.splitlines()[0] if __doc__ else None,
     )
-    parser.add_argument("clip", type=Path)
+    parser.add_argument("clip", type=existing)
     parser.add_argument("--url", help="a service on this machine; default: start one")
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
-    parser.add_argument("--replicas", type=int, default=2, help="of the service that is started")
+    parser.add_argument(
+        "--replicas", type=counted, default=2, help="of the service that is started"
+    )
     parser.add_argument("--key", default="", help="a bearer key; with --greedy, the greedy one")
     parser.add_argument("--modest-key", default="", help="another's, for --greedy")
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--factor", type=float, default=4.0, help="of the capacity")
+    parser.add_argument("--seconds", type=positive, default=60.0)
+    parser.add_argument("--factor", type=positive, default=4.0, help="of the capacity")
     parser.add_argument("--greedy", action="store_true", help="one key floods, another asks")
     parser.add_argument("--p99-ms", type=float, default=1000.0, help="of the accepted, at most")
     parser.add_argument("--memory-mb", type=float, default=64.0, help="growth of a role, at most")
@@ -77,8 +79,6 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     arguments = parser.parse_args(words)
     if arguments.greedy and arguments.url and not (arguments.key and arguments.modest_key):
         parser.error("--greedy needs two keys of a running service: --key and --modest-key")
-    if min(arguments.seconds, arguments.factor, arguments.replicas) <= 0:
-        parser.error("--seconds, --factor and --replicas must be more than 0")
     return arguments
 
 
@@ -121,11 +121,10 @@ def watched(
 ) -> tuple[list[Offered], list[Sample]]:
     """All offers at once, with looks at memory and queues before, now and then, and after."""
     samples = [_sample(target, root, 0.0)]
-    over = threading.Event()
     with ThreadPoolExecutor(len(offers)) as pool:
         waiting = [pool.submit(one) for one in offers]
         for number in range(1, SAMPLES):
-            if over.wait(seconds / SAMPLES):
+            if not wait(waiting, seconds / SAMPLES).not_done:
                 break
             samples.append(_sample(target, root, number * seconds / SAMPLES))
         found = [one.result() for one in waiting]

@@ -14,10 +14,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import httpx
+
 from data.errors import TelltaleError
+from loadtest.arguments import existing, positive
 from loadtest.client.clip import tone_in_noise
 from loadtest.machine.interrupt import STOPPED
-from loadtest.own_service import own_service
 from loadtest.plan import service_times
 from loadtest.plan.check import check
 from loadtest.plan.service_times import Times
@@ -36,7 +38,7 @@ def main() -> int:
                     clip, arguments.out, arguments.port, arguments.seconds, arguments.anyway
                 )
             return plan(arguments, clip)
-    except (TelltaleError, ValueError, OSError) as error:
+    except (TelltaleError, ValueError, OSError, httpx.HTTPError) as error:
         print(f"plan: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -49,21 +51,19 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
         prog="python -m loadtest.plan",
         description=__doc__.splitlines()[0] if __doc__ else None,
     )
-    parser.add_argument("--rps", type=_positive, help="requests a second that are to be served")
-    parser.add_argument("--p95-ms", type=_positive, default=100.0)
+    parser.add_argument("--rps", type=positive, help="requests a second that are to be served")
+    parser.add_argument("--p95-ms", type=positive, default=100.0)
     parser.add_argument("--cores-per-node", type=int, default=16)
-    parser.add_argument(
-        "--burst", type=_positive, default=1.0, help="that come at once, on average"
-    )
+    parser.add_argument("--burst", type=positive, default=1.0, help="that come at once, on average")
     parser.add_argument("--headroom", type=float, default=0.2, help="carried on top of --rps")
-    parser.add_argument("--clip", type=Path, help="default: 5 s of synthesised sound")
+    parser.add_argument("--clip", type=existing, help="default: 5 s of synthesised sound")
     parser.add_argument("--times", type=Path, help="service times that were measured before")
     parser.add_argument(
         "--url", help="a service on this machine with one replica; default: start one"
     )
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
     parser.add_argument("--check", action="store_true", help="predicted against measured, here")
-    parser.add_argument("--seconds", type=_positive, default=10.0, help="of each measurement")
+    parser.add_argument("--seconds", type=positive, default=10.0, help="of each measurement")
     parser.add_argument("--out", type=Path, default=Path("var/plan"), help="for --check")
     parser.add_argument("--anyway", action="store_true", help="check on a busy machine, and say so")
     arguments = parser.parse_args(words)
@@ -111,17 +111,7 @@ def in_words(found: Plan, wish: Wish, times: Times) -> str:
 def _times(arguments: argparse.Namespace, clip: Path) -> Times:
     if arguments.times:
         return service_times.read(arguments.times)
-    if arguments.url:
-        return service_times.measure(arguments.url, clip, arguments.seconds)
-    with own_service(1, arguments.port) as service:
-        return service_times.measure(service.url, clip, arguments.seconds)
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be more than 0, got {text}")
-    return value
+    return service_times.measured(arguments.url, arguments.port, clip, arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,14 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import httpx
 import numpy as np
 
 from data.domain import load_domains
+from data.errors import TelltaleError
+from loadtest.arguments import existing
 from loadtest.machine import usage
+from loadtest.machine.interrupt import STOPPED
 from loadtest.open_loop.offer import Offered, offer
 from loadtest.own_service import own_service
 from loadtest.plan.costs import Cost, Costs, Node
@@ -68,20 +72,30 @@ class Times:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("clip", type=Path)
+    parser.add_argument("clip", type=existing)
     parser.add_argument("--url", help="a service with one replica; default: start one")
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each run")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    if arguments.url:
-        times = measure(arguments.url, arguments.clip, arguments.seconds)
-    else:
-        with own_service(1, arguments.port) as service:
-            times = measure(service.url, arguments.clip, arguments.seconds)
-    write(times, arguments.out)
+    try:
+        times = measured(arguments.url, arguments.port, arguments.clip, arguments.seconds)
+        write(times, arguments.out)
+    except (TelltaleError, ValueError, OSError, httpx.HTTPError) as error:
+        print(f"service_times: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return STOPPED
     print(in_words(times))
     return 0
+
+
+def measured(url: str | None, port: int, clip: Path, seconds: float) -> Times:
+    """At the service there, else at one that is started for it."""
+    if url:
+        return measure(url, clip, seconds)
+    with own_service(1, port) as service:
+        return measure(service.url, clip, seconds)
 
 
 def measure(url: str, clip: Path, seconds: float) -> Times:
@@ -155,7 +169,8 @@ def _costs(lone: Spent, light: Spent, full: Spent, max_batch: int) -> Costs:
     """Warm figures from the lone and the full run, cold ones from the light one."""
     gap_ms = 1e3 * light.offered.seconds / light.offered.due_s.size
     # Per clip, a full batch costs alone * (1 + each * (n - 1)) / n.
-    each = (full.worker_ms / lone.worker_ms * max_batch - 1) / (max_batch - 1)
+    beyond = full.worker_ms / lone.worker_ms * max_batch - 1
+    each = beyond / (max_batch - 1) if max_batch > 1 else 1.0
     other = sum(full.roles_ms.get(role, 0.0) for role in BESIDE)
     return Costs(
         worker=_cost(lone.worker_ms, light.worker_ms, gap_ms),
