@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import yaml
-
 from loadtest.bench.driver import form
 from loadtest.bench.peers.kernel import BUNDLE
-from loadtest.bench.servers import ROOT, Running, Server, asleep, label_from, running
+from loadtest.bench.servers import Running, Server, asleep, label_from, running
 from loadtest.machine.processes import Roles
+from loadtest.own_service import ROOT, fixed_replicas
 
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
 HOW = "make .venv-bench, or pip install '.[bench]' in an environment of its own"
@@ -144,13 +143,8 @@ def _bentoml(port: int) -> Server:
 
 def _telltale(port: int, folder: Path) -> Server:
     """Two replicas from the first second, `faults` alone, everything else as it is shipped."""
-    config = yaml.safe_load((ROOT / "deploy" / "serve.yaml").read_text(encoding="utf-8"))
-    for app in config["applications"]:
-        for deployment in app.get("deployments", []):
-            if scaling := deployment.get("autoscaling_config"):
-                scaling |= dict.fromkeys(("min_replicas", "initial_replicas", "max_replicas"), 2)
     path = folder / "serve.yaml"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    path.write_text(fixed_replicas(2), encoding="utf-8")
     return Server(
         "Telltale, 2 replicas",
         (sys.executable, "-m", "serve_app", "serve", "--config", str(path)),

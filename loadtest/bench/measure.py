@@ -15,11 +15,12 @@ from pathlib import Path
 
 from loadtest.bench.driver import Load, Request, drive, form, raw
 from loadtest.bench.peers.kernel import BUNDLE
-from loadtest.bench.servers import ONE_THREAD, ROOT, Running, awake
+from loadtest.bench.servers import ONE_THREAD, Running, awake
 from loadtest.machine.cpu import Machine, by_role, machine, spent
 from loadtest.machine.family import family
 from loadtest.machine.processes import pss_mib
 from loadtest.machine.quiet import meanwhile
+from loadtest.own_service import ROOT
 
 TURNS = 5  # answers a connection must get at least
 LONGER = 4

@@ -17,8 +17,8 @@ from loadtest.bench.driver import Request
 from loadtest.machine.cpu import spent
 from loadtest.machine.family import end, family, freeze, thaw
 from loadtest.machine.processes import Roles, role
+from loadtest.own_service import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 180
 CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
 Name = tuple[int, int]  # pid, and ticks at its birth
