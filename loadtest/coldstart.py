@@ -28,7 +28,7 @@ import yaml
 
 from data.errors import NotReady, TelltaleError
 from loadtest.arguments import counted, existing
-from loadtest.client.wire import multipart_request
+from loadtest.client.clip import FORM_TYPE, form
 from loadtest.machine.interrupt import STOPPED, stop_on_signal
 from loadtest.machine.processes import command, processes
 from serve_app.launch import SERVE_YAML, running, serve_config
@@ -165,12 +165,10 @@ def configuration(folder: Path, spares: int | None) -> Path:
 
 
 def wrk(settings: Settings, clip: Path, folder: Path) -> list[str]:
-    head, _, body = multipart_request("", clip.read_bytes()).partition(b"\r\n\r\n")
-    kind = head.decode().partition("Content-Type: ")[2].partition("\r\n")[0]
-    (folder / "body").write_bytes(body)
+    (folder / "body").write_bytes(form("file", [clip.read_bytes()]))
     (folder / "post.lua").write_text(
         f'wrk.method = "POST"\nwrk.body = io.open("{folder}/body", "rb"):read("*a")\n'
-        f'wrk.headers["Content-Type"] = "{kind}"\n'
+        f'wrk.headers["Content-Type"] = "{FORM_TYPE}"\n'
     )
     command = ["wrk", "-t1", "-c32", "-d600s", "-s", f"{folder}/post.lua"]
     return [*command, f"{settings.url}/predict"]

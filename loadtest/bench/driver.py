@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.client.wire import multipart_request
+from loadtest.client.clip import FORM_TYPE
+from loadtest.client.clip import form as multipart
 
 # url, file with the body, content type, connections, seconds -> the command to run
 Client = Callable[[str, Path, str, int, int], list[str]]
@@ -61,9 +62,7 @@ class Load:
 
 def form(clip: bytes) -> Request:
     """The clip as part `file` of a multipart form."""
-    head, _, body = multipart_request("http://any/", clip).partition(b"\r\n\r\n")
-    content_type = next(line for line in head.split(b"\r\n") if line.startswith(b"Content-Type"))
-    return Request(content_type.partition(b": ")[2].decode(), body)
+    return Request(FORM_TYPE, multipart("file", [clip]))
 
 
 def raw(clip: bytes) -> Request:

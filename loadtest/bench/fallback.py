@@ -10,9 +10,8 @@ import json
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from loadtest.client.wire import Tally, hammer
+from loadtest.client.wire import Tally, hammer, post
 
 NEVER_MADE = "Connect call failed"  # as asyncio says it; a ConnectionResetError came later
 
@@ -25,7 +24,7 @@ def main() -> int:
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     arguments = parser.parse_args()
-    request = on_the_wire(arguments.url, arguments.content_type, arguments.body.read_bytes())
+    request = post(arguments.url, arguments.content_type, arguments.body.read_bytes())
     tally, start = Tally(), time.perf_counter()
     end = start + arguments.seconds
     going = hammer(
@@ -38,15 +37,6 @@ def main() -> int:
     asyncio.run(going)
     print(json.dumps(summary(tally, time.perf_counter() - start)))
     return 0
-
-
-def on_the_wire(url: str, content_type: str, body: bytes) -> bytes:
-    parts = urlsplit(url)
-    head = (
-        f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-        f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
 
 
 def summary(tally: Tally, seconds: float) -> dict[str, float]:

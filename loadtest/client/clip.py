@@ -56,5 +56,5 @@ def _head(field: str, name: str) -> bytes:
     return (
         f"--{BOUNDARY}\r\n"
         f'Content-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
-        "Content-Type: audio/wav\r\n\r\n"
+        "Content-Type: application/octet-stream\r\n\r\n"
     ).encode()

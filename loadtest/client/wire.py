@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from loadtest.client.clip import FORM_TYPE, form
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -31,23 +33,20 @@ class Tally:
         return len(self.broken) + len(self.refused)
 
 
-def multipart_request(
-    url: str, clip: bytes, name: str = "clip.wav", headers: Mapping[str, str] | None = None
-) -> bytes:
+def multipart_request(url: str, clip: bytes, headers: Mapping[str, str] | None = None) -> bytes:
     """The bytes of a POST with the clip as form part `file`."""
-    boundary = "telltale-loadtest-boundary"
-    body = (
-        f"--{boundary}\r\n"
-        f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    ).encode()
-    body += clip + f"\r\n--{boundary}--\r\n".encode()
+    return post(url, FORM_TYPE, form("file", [clip]), headers)
+
+
+def post(
+    url: str, content_type: str, body: bytes, headers: Mapping[str, str] | None = None
+) -> bytes:
     parts = urlsplit(url)
     extra = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     head = (
         f"POST {parts.path or '/'} HTTP/1.1\r\n"
         f"Host: {parts.netloc}\r\n"
-        f"Content-Type: multipart/form-data; boundary={boundary}\r\n"
+        f"Content-Type: {content_type}\r\n"
         f"Content-Length: {len(body)}\r\n"
         f"{extra}\r\n"
     )
