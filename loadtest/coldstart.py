@@ -13,23 +13,29 @@ import argparse
 import contextlib
 import csv
 import os
+import shutil
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import yaml
 
-from loadtest.wire import multipart_request
+from data.errors import NotReady, TelltaleError
+from loadtest.arguments import counted, existing
+from loadtest.client.clip import FORM_TYPE, form
+from loadtest.machine.interrupt import STOPPED, stop_on_signal
+from loadtest.machine.processes import command, processes
 from serve_app.launch import SERVE_YAML, running, serve_config
 from serve_app.settings import Settings, settings_from_env
 
 PATIENCE_S = 60.0
+CONDITIONS = ("rest", "load", "step")
 STAGES = ("process", "routed", "answered")
 
 Times = dict[str, float]
@@ -37,13 +43,27 @@ Times = dict[str, float]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("clip", type=Path)
-    parser.add_argument("--conditions", nargs="+", default=["rest", "load", "step"])
+    parser.add_argument("clip", type=existing)
+    parser.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
     parser.add_argument("--replicas", type=int, default=3, help="from 1 to how many")
-    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--times", type=counted, default=5)
     parser.add_argument("--spares", type=int, help="default: what deploy/serve.yaml says")
     parser.add_argument("--pause-s", type=float, default=15, help="for the next spares to start")
     arguments = parser.parse_args()
+    if {*arguments.conditions} - {"rest"} and not shutil.which("wrk"):
+        parser.error("it loads the service by wrk, which is not installed")
+    stop_on_signal()
+    try:
+        measure(arguments)
+    except (TelltaleError, OSError, httpx.HTTPError) as error:
+        print(f"coldstart: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return STOPPED
+    return 0
+
+
+def measure(arguments: argparse.Namespace) -> None:
     settings = settings_from_env()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -59,7 +79,6 @@ def main() -> int:
                 ]
                 middle = {s: statistics.median(times[s] for times in rounds) for s in STAGES}
                 say(f"{condition}, median of {len(rounds)}", middle)
-    return 0
 
 
 def one_round(
@@ -68,7 +87,7 @@ def one_round(
     """Seconds from asking until the last of the new replicas reached each stage."""
     domain, many = settings.domains[0], arguments.replicas
     scale(settings, config, 1, 1)
-    until(lambda: len(replicas(domain)) == 1)
+    until_one(domain)
     if condition == "step":
         scale(settings, config, 1, many)
     with contextlib.ExitStack() as stack:
@@ -108,13 +127,7 @@ def watch(settings: Settings, before: set[int], known: set[str], more: int, aske
 
 def replicas(domain: str) -> set[int]:
     """Pids on this machine that Ray has named after a replica of the domain."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            title = (folder / "cmdline").read_bytes()[:200].decode(errors="replace")
-            if title.startswith(f"ray::ServeReplica:{domain}:"):
-                found.add(int(folder.name))
-    return found
+    return {pid for pid in processes() if command(pid).startswith(f"ray::ServeReplica:{domain}:")}
 
 
 def servers(domain: str) -> dict[str, int]:
@@ -152,12 +165,10 @@ def configuration(folder: Path, spares: int | None) -> Path:
 
 
 def wrk(settings: Settings, clip: Path, folder: Path) -> list[str]:
-    head, _, body = multipart_request("", clip.read_bytes()).partition(b"\r\n\r\n")
-    kind = head.decode().partition("Content-Type: ")[2].partition("\r\n")[0]
-    (folder / "body").write_bytes(body)
+    (folder / "body").write_bytes(form("file", [clip.read_bytes()]))
     (folder / "post.lua").write_text(
         f'wrk.method = "POST"\nwrk.body = io.open("{folder}/body", "rb"):read("*a")\n'
-        f'wrk.headers["Content-Type"] = "{kind}"\n'
+        f'wrk.headers["Content-Type"] = "{FORM_TYPE}"\n'
     )
     command = ["wrk", "-t1", "-c32", "-d600s", "-s", f"{folder}/post.lua"]
     return [*command, f"{settings.url}/predict"]
@@ -172,12 +183,15 @@ def driving(command: list[str]) -> Iterator[None]:
         process.send_signal(signal.SIGINT)
         out = process.communicate()[0]
         bad = [line.strip() for line in out.splitlines() if "Non-2xx" in line or "errors" in line]
-        print(f"  {out.split('Requests/sec:')[-1].split()[0]} req/s {' '.join(bad)}", flush=True)
+        rate = (out.partition("Requests/sec:")[2].split() or ["?"])[0]
+        print(f"  {rate} req/s {' '.join(bad)}", flush=True)
 
 
-def until(true: Callable[[], bool]) -> None:
+def until_one(domain: str) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while not true() and time.monotonic() < deadline:
+    while (number := len(replicas(domain))) != 1:
+        if time.monotonic() > deadline:
+            raise NotReady(f"{number} replicas run after {PATIENCE_S:g} s; one was asked for")
         time.sleep(0.2)
 
 

@@ -5,7 +5,8 @@
     python -m loadtest.disturb kill-curator --key KEY clip.wav
 
 It disturbs a running service and reports requests, failures, the longest gap between two
-answers, and answers whose version and digest do not belong together. Exit code 1 if any failed.
+answers, and answers whose version and digest do not belong together. Exit code 1 if
+any failed or disagree.
 """
 
 import argparse
@@ -16,12 +17,13 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from loadtest.wire import Tally, hammer, multipart_request
+from loadtest.arguments import existing
+from loadtest.client.wire import Tally, hammer, multipart_request
+from loadtest.machine.interrupt import STOPPED
 
 Disturbance = Callable[[httpx.AsyncClient, argparse.Namespace], Awaitable[None]]
 
@@ -29,18 +31,28 @@ Disturbance = Callable[[httpx.AsyncClient, argparse.Namespace], Awaitable[None]]
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("what", choices=sorted(DISTURBANCES))
-    parser.add_argument("clip", type=Path)
+    parser.add_argument("clip", type=existing)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--key", required=True, help="an admin key")
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--pause-s", type=float, default=1.0)
-    return asyncio.run(disturb(parser.parse_args()))
+    arguments = parser.parse_args()
+    arguments.url = arguments.url.rstrip("/")
+    try:
+        return asyncio.run(disturb(arguments))
+    except (httpx.HTTPError, OSError) as error:
+        print(f"disturb: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return STOPPED
 
 
 async def disturb(arguments: argparse.Namespace) -> int:
     headers = {"Authorization": f"Bearer {arguments.key}"}
-    async with httpx.AsyncClient(base_url=arguments.url, headers=headers, timeout=60) as client:
+    async with httpx.AsyncClient(
+        base_url=arguments.url, headers=headers, timeout=60, trust_env=False
+    ) as client:
         versions = await _digests(client)
         tally, busy = Tally(), True
         url = f"{arguments.url}/predict"
@@ -55,11 +67,12 @@ async def disturb(arguments: argparse.Namespace) -> int:
             await asyncio.sleep(arguments.pause_s)
         busy = False
         await load
-    report(tally, versions)
-    return 1 if tally.failed() else 0
+        versions |= await _digests(client)  # somebody may have trained one meanwhile
+    return report(tally, versions)
 
 
-def report(tally: Tally, versions: dict[str, str]) -> None:
+def report(tally: Tally, versions: dict[str, str]) -> int:
+    """The figures on the terminal; the exit code is theirs."""
     ends = sorted(reply.ended for reply in tally.replies if reply.status == 200)
     gaps = [after - before for before, after in zip(ends, ends[1:], strict=False)]
     waits = sorted(reply.ended - reply.started for reply in tally.replies)
@@ -71,6 +84,7 @@ def report(tally: Tally, versions: dict[str, str]) -> None:
     print(f"latency p50 / p99 / max  {_at(waits, 0.5)} / {_at(waits, 0.99)} / {_at(waits, 1)} ms")
     print(f"versions seen            {sorted({model['version'] for model in models})}")
     print(f"version and digest disagree  {wrong}")
+    return 1 if tally.failed() or wrong else 0
 
 
 async def swap(client: httpx.AsyncClient, arguments: argparse.Namespace) -> None:

@@ -1,10 +1,9 @@
 """A service of one's own for a measurement: a fixed number of replicas of one domain, a fresh home.
 
-It is started as a person would start it, and stopped by Ctrl-C.
+It is started as a person would start it, and stopped with the measurement, however that ends.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from pathlib import Path
 import yaml
 
 from data.errors import NotReady
+from loadtest.machine.family import end
+from loadtest.machine.interrupt import stop_on_signal
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 240.0
@@ -47,7 +48,9 @@ def own_service(replicas: int, port: int, domain: str = "faults") -> Iterator[Ow
 def running(
     home: Path, config: Path, port: int, domain: str, log: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """The service up and answering inside the block, its console in `log`; stopped behind it."""
+    """The service up and answering inside the block, its console in `log`; behind it nothing of it
+    is left, nor after Ctrl-C or SIGTERM."""
+    stop_on_signal()
     with log.open("w", encoding="utf-8") as console:
         process = subprocess.Popen(
             [sys.executable, "-m", "serve_app", "serve", "--config", str(config)],
@@ -55,13 +58,14 @@ def running(
             cwd=ROOT,
             stdout=console,
             stderr=subprocess.STDOUT,
-            process_group=0,
+            start_new_session=True,
         )
     try:
         _wait_until_up(process, log)
         yield process
     finally:
-        _stop(process)
+        end(process.pid, STOP_S)
+        process.wait()
 
 
 def admin_key(home: Path) -> str:
@@ -99,12 +103,3 @@ def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
         time.sleep(0.2)
     said = log.read_text(encoding="utf-8").strip()[-2000:]
     raise NotReady(f"the service did not start; its last words:\n{said}")
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(signal.SIGINT)  # does nothing to one that has ended
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

@@ -1,8 +1,8 @@
 """A small recorded run, one replica to three and back: what the load test's tests are told."""
 
-from loadtest.record import Begun, Record, Second
-from loadtest.runs import Run
-from loadtest.sampler import ReplicaSeen, Sample
+from loadtest.scaling.record import Begun, Record, Second
+from loadtest.scaling.runs import Run
+from loadtest.scaling.sampler import ReplicaSeen, Sample
 
 START = 1_000.0  # seconds since the epoch
 

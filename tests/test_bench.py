@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import bench
-from loadtest.clips import MAIN, made
-from loadtest.lineup import NAMES, TITLES, lineup, refuse_disagreement, standing
-from loadtest.measure import Case
-from loadtest.rounds import cases, rounds
-from loadtest.servers import Running
+from loadtest.bench import __main__ as bench
+from loadtest.bench.clips import MAIN, made
+from loadtest.bench.lineup import NAMES, TITLES, lineup, refuse_disagreement, standing
+from loadtest.bench.measure import Case, looped
+from loadtest.bench.rounds import cases, rounds
+from loadtest.bench.servers import Running
 from models.bundle import PRETRAINED
 
 NAMED = tuple(made())
@@ -49,6 +49,8 @@ def test_an_unknown_server_is_refused_with_the_known_ones(
     ("words", "mistake"),
     [
         (["--clip", "no/such.wav"], "there is no no/such.wav"),
+        (["--rounds", "0"], "must be a whole number above 0, got 0"),
+        (["--connections", "1,many"], "must be a whole number above 0, got many"),
         (["--bundle", "models/pretrained/keywords"], "serves the shipped bundle; give its --url"),
     ],
 )
@@ -68,6 +70,23 @@ def test_a_taken_port_is_refused(free_port: int) -> None:
             standing(("noop",), free_port, BUNDLE, "", made()[MAIN]),
         ):
             pass
+
+
+def test_where_nobody_is_left_there_is_nothing_to_measure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("loadtest.bench.lineup.peers_python", lambda module: "")
+    with (
+        pytest.raises(RuntimeError, match="nobody is left to be measured"),
+        standing(("litserve",), 8140, BUNDLE, "", b""),
+    ):
+        pass
+    assert "litserve is left out" in capsys.readouterr().out
+
+
+def test_a_bare_loop_that_fails_is_quoted() -> None:
+    with pytest.raises(RuntimeError, match="the bare loop ended with 1: .*a PDF document"):
+        looped(1, Case(MAIN, "form", 1), b"%PDF-1.7", BUNDLE, 1)
 
 
 def test_every_server_has_a_port_and_a_title_of_its_own(tmp_path: Path) -> None:

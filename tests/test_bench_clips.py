@@ -4,7 +4,7 @@ import pytest
 
 from data.audio import decode
 from data.sections import LimitSpec
-from loadtest.clips import MAIN, made
+from loadtest.bench.clips import MAIN, made
 
 LIMITS = LimitSpec(max_bytes=10_000_000, max_duration_s=30)
 RIGHT = {  # name -> container, rate as sent, seconds

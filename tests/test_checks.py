@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from followed import run
 
-from loadtest.lag import Change
-from loadtest.outcome import Outcome, outcome_of
-from loadtest.runs import Run
+from loadtest.scaling.lag import Change
+from loadtest.scaling.outcome import Outcome, outcome_of
+from loadtest.scaling.runs import Run
 
 UP = Change(2, 24, 1, 3, wanted_s=1.0, running_s=4.0, answering_s=5.0)
 

@@ -6,8 +6,11 @@ import sys
 
 import pytest
 
-from loadtest.cpu import by_role, machine, pss_mib, role, spent
-from loadtest.family import Process, family, processes
+from loadtest.machine import usage
+from loadtest.machine.cpu import by_role, machine, spent
+from loadtest.machine.family import family
+from loadtest.machine.processes import Process, processes, pss_mib, role
+from loadtest.scaling.sampler import GROUPS
 
 BURN = """
 import time
@@ -44,6 +47,29 @@ def test_a_process_born_meanwhile_is_charged_too() -> None:
     assert spent([], [this()])[os.getpid()] > 0
 
 
+@pytest.mark.parametrize(
+    ("command", "service", "group"),
+    [
+        ("ray::ServeReplica:faults:DomainService", "replica", "replicas"),
+        ("ray::ServeReplica:curator:Curator", "curator", "curator"),
+        ("ray::ServeReplica:ui:Page", "ui", "page"),
+        ("/opt/bin/haproxy -f /tmp/telltale-x/haproxy.cfg", "haproxy", "HAProxy"),
+        ("haproxy -f x.cfg", "haproxy", "HAProxy"),
+        ("ray::HAProxyManager", "controller", "Ray"),
+        ("ray::ServeController", "controller", "Ray"),
+        ("python -m locust -f steps.py", "ray", "load client"),
+        ("/ray/raylet --node", "ray", "Ray"),
+        ("", "other", "other"),
+    ],
+)
+def test_what_a_process_is_follows_from_its_command_line(
+    command: str, service: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtest.machine.processes.command", lambda pid: command)
+    assert role(1, usage.ROLES) == service
+    assert role(1, GROUPS) == group
+
+
 def test_values_are_summed_by_role_and_the_rest_is_other() -> None:
     roles = {"tests": ("pytest",), "nobody": ("no such program",)}
     me = os.getpid()
@@ -51,4 +77,4 @@ def test_values_are_summed_by_role_and_the_rest_is_other() -> None:
     with subprocess.Popen(["sleep", "30"]) as sleeper:
         found = by_role({me: 1.5, sleeper.pid: 2.0}, roles)
         sleeper.kill()
-    assert found == {"tests": 1.5, "nobody": 0.0, "other": 2.0}
+    assert found == {"tests": 1.5, "other": 2.0}

@@ -7,9 +7,9 @@ import pytest
 from local_server import Server
 from starlette.types import Receive, Scope, Send
 
-from loadtest import driver, fallback
-from loadtest.peers.asgi import clip_in
-from loadtest.wire import Reply, Tally
+from loadtest.bench import driver, fallback
+from loadtest.bench.peers.asgi import clip_in
+from loadtest.client.wire import Reply, Tally
 
 WRK = """Running 2s test @ http://127.0.0.1:8141/predict
   1 threads and 8 connections
@@ -71,9 +71,13 @@ def test_refused_requests_are_counted_and_do_not_count_as_answered(client: drive
 
 def test_broken_connections_are_told_from_those_never_made() -> None:
     replies = [Reply(200, b"", 0.0, 0.01), Reply(429, b"", 0.0, 0.01)]
-    broken = [(0.0, "ConnectionRefusedError(111, '')"), (0.0, "IncompleteReadError('')")]
+    broken = [(0.0, "ConnectionRefusedError(111, \"Connect call failed ('127.0.0.1', 9)\")")]
+    broken += [
+        (0.0, "ConnectionResetError(104, 'reset by peer')"),
+        (0.0, "IncompleteReadError('')"),
+    ]
     out = json.dumps(fallback.summary(Tally(replies, broken), seconds=2.0))
     load = driver.parsed(out, client_cpu_s=0.0)
     assert load.answered == 1
-    assert load.errors == {"status": 1, "connect": 1, "read": 1}
+    assert load.errors == {"status": 1, "connect": 1, "read": 2}
     assert load.p50_ms == pytest.approx(10)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.family import end, family, freeze, processes, thaw
+from loadtest.machine.family import end, family, freeze, thaw
+from loadtest.machine.processes import processes
 
 # A parent and a child that has left its session, as some servers' workers do.
 PROGRAM = """

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from followed import START, run
 
-from loadtest.lag import changes, starts
-from loadtest.sampler import Sample
+from loadtest.scaling.lag import changes, starts
+from loadtest.scaling.sampler import Sample
 
 
 def test_a_step_up_counts_until_decided_running_and_answering() -> None:

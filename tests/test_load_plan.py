@@ -1,4 +1,4 @@
-"""loadtest/plan.py, plan_check.py and service_times.py: what is measured, kept and said."""
+"""loadtest/plan/, its measurements and words: what is measured, kept and said."""
 
 import json
 import os
@@ -11,13 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest import plan, plan_check, quiet, service_cpu, service_times, sizing
-from loadtest.costs import Cost, Costs, Node
-from loadtest.open_loop import Offered, poisson
+from loadtest.machine import quiet, usage
+from loadtest.machine.processes import tree
+from loadtest.open_loop.offer import Offered, poisson
 from loadtest.own_service import fixed_replicas
-from loadtest.plan_check import Capacity, Point
-from loadtest.queueing import saturate, simulate
-from loadtest.service_times import CLIENTS, Spent, Times, fitted
+from loadtest.plan import __main__ as plan
+from loadtest.plan import check as plan_check
+from loadtest.plan import service_times, sizing
+from loadtest.plan.check import Capacity, Point
+from loadtest.plan.costs import Cost, Costs, Node
+from loadtest.plan.queueing import saturate, simulate
+from loadtest.plan.service_times import CLIENTS, Spent, Times, fitted
 
 COSTS = Costs(
     Cost(2.0, 2.5), each=0.9, loop=Cost(0.8, 1.0), proxy=Cost(0.2, 0.4), client=Cost(0.1, 0.2)
@@ -65,6 +69,11 @@ def test_a_batch_of_many_is_told_from_that_of_one() -> None:
     assert np.mean(found.spread) == pytest.approx(1.0, abs=0.01)
 
 
+def test_where_batches_have_one_clip_no_more_is_asked_of_them() -> None:
+    found = service_times._costs(spent(2.0, 300), spent(3.0, 30), spent(2.1, 400), max_batch=1)
+    assert found.each == 1.0
+
+
 def test_what_no_counter_shows_is_found_from_capacity_and_median() -> None:
     hidden = replace(COSTS, overlap=1.3, delay_ms=0.7)
     capacity = saturate(TIMES.node(1), hidden, CLIENTS, seconds=5.0).answered_per_s
@@ -100,11 +109,20 @@ def test_the_plan_says_what_it_found(
     said = capsys.readouterr().out
     assert "nodes of 4 cores" in said
     assert "square-root rule" in said
-    monkeypatch.setattr(sys, "argv", ["plan", "--rps", "500", "--times", str(tmp_path / "none")])
+
+
+@pytest.mark.parametrize("words", [["--times", "no/such.json"], ["--url", "http://127.0.0.1:9"]])
+def test_what_the_times_cannot_come_from_is_said(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["plan", "--rps", "500", *words])
     assert plan.main() == 1
+    assert capsys.readouterr().err.startswith("plan: ")
 
 
-@pytest.mark.parametrize("words", [[], ["--rps", "0"], ["--rps", "9", "--burst", "0.5"]])
+@pytest.mark.parametrize(
+    "words", [[], ["--rps", "0"], ["--rps", "9", "--burst", "0.5"], ["--rps", "many"]]
+)
 def test_a_wish_that_makes_no_sense_is_refused(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,6 +143,19 @@ def test_predicted_stands_beside_measured(tmp_path: Path) -> None:
     assert (tmp_path / "check.png").stat().st_size > 10_000
 
 
+def test_the_second_in_which_connections_open_is_left_out_of_a_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due = np.arange(0.0, 3.0, 0.1)
+    opening = np.where(due < 1, 0.5, 0.01)
+    found = replace(offered(0.0, due), ended_s=due + opening)
+    monkeypatch.setattr(plan_check, "offer", lambda *_, **__: found)
+    here = tmp_path / "clip.wav"
+    point = plan_check._point("http://any", here, 2.0, 1, 0.3, 10.0, TIMES, os.getpid())
+    assert point.measured_ms == pytest.approx({"p50": 10.0, "p95": 10.0, "p99": 10.0})
+    assert point.rps == 10.0
+
+
 def test_nothing_is_measured_on_a_busy_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,17 +169,16 @@ def test_a_childs_cpu_is_counted_by_thread() -> None:
     spin = "import time\nend = time.thread_time() + 0.2\nwhile time.thread_time() < end: pass\n"
     child = subprocess.Popen([sys.executable, "-c", spin + "input()"], stdin=subprocess.PIPE)
     try:
-        before = service_cpu.use(os.getpid())
+        before = usage.use(os.getpid())
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            after = service_cpu.use(os.getpid())
-            if service_cpu.by_thread(before, after, child.pid)[:1] > [0.19]:
+            after = usage.use(os.getpid())
+            if usage.by_thread(before, after, child.pid)[:1] > [0.19]:
                 break
             time.sleep(0.05)
-        assert service_cpu.by_thread(before, after, child.pid)[0] >= 0.19
-        assert child.pid in service_cpu.tree(os.getpid())
-        assert service_cpu.parent_of(child.pid) == os.getpid()
-        assert sum(service_cpu.memory_mb(child.pid).values()) > 1
+        assert usage.by_thread(before, after, child.pid)[0] >= 0.19
+        assert tree([os.getpid()])[child.pid].parent == os.getpid()
+        assert sum(usage.memory_mb(child.pid).values()) > 1
     finally:
         child.communicate(b"\n")
 

@@ -10,11 +10,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from local_server import Server
 
-from loadtest.clip import clip_from, form, tone_in_noise
-from loadtest.presets import parse_steps
-from loadtest.record import Record, summarise
-from loadtest.runs import Load, run
-from loadtest.sampler import Target
+from loadtest.client.clip import clip_from, form, tone_in_noise
+from loadtest.scaling.presets import parse_steps
+from loadtest.scaling.record import Record, summarise
+from loadtest.scaling.runs import Load, run
+from loadtest.scaling.sampler import Target
 
 LOADTEST = Path(__file__).resolve().parent.parent / "loadtest"
 

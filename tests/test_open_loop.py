@@ -1,7 +1,9 @@
-"""loadtest/open_loop.py and wire_load.py: load at a rate, and what is kept of it."""
+"""loadtest/open_loop/: load at a rate, and what is kept of it."""
 
 import asyncio
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,25 +13,27 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from loadtest.open_loop import Offered, offer, poisson
-from loadtest.wire_load import parsed
+from data.errors import NotReady
+from loadtest.open_loop.offer import Offered, offer, poisson
+from loadtest.open_loop.wire_load import parsed
 
 
 async def predict(request: Request) -> Response:
     """Refuses every second request, tells what the others took."""
     request.app.state.asked += 1
+    request.app.state.keys.add(request.headers.get("authorization"))
     if request.app.state.asked % 2:
         return Response(status_code=429, headers={"Retry-After": "1"})
     body = await request.body()
     await asyncio.sleep(0.005)
     timings = {"prepare": 1.5, "network": len(body) / 1000}
-    return JSONResponse({"timings_ms": timings, "key": request.headers.get("authorization")})
+    return JSONResponse({"timings_ms": timings})
 
 
 @pytest.fixture
 def app() -> Starlette:
     app = Starlette(routes=[Route("/predict", predict, methods=["POST"])])
-    app.state.asked = 0
+    app.state.asked, app.state.keys = 0, set()
     return app
 
 
@@ -69,6 +73,35 @@ def test_where_nobody_listens_every_request_is_kept_as_broken(clip: Path) -> Non
     found = offer("http://127.0.0.1:9", clip, 0.3, rate=30)
     assert found.statuses() == {0: found.due_s.size}
     assert not found.latency_ms.size
+
+
+def test_a_client_that_cannot_run_is_quoted(tmp_path: Path) -> None:
+    with pytest.raises(NotReady, match=r"ended with 2: .*there is no .*/none\.wav"):
+        offer("http://127.0.0.1:9", tmp_path / "none.wav", 0.3)
+
+
+def test_a_key_does_not_stand_in_the_command_line(
+    app: Starlette, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, commands = subprocess.run, []
+
+    def watched(command: list[str], **options: Any) -> Any:
+        commands.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", watched)
+    with Server(app) as url:
+        offer(url, clip, 0.2, key="a secret")
+    assert "a secret" not in commands[0]
+    assert "Bearer a secret" in app.state.keys
+
+
+def test_a_relative_clip_is_found_wherever_the_command_is_run(
+    app: Starlette, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clip.parent)
+    with Server(app) as url:
+        assert offer(url, Path(clip.name), 0.2).due_s.size
 
 
 @pytest.mark.parametrize("burst", [1.0, 8.0])

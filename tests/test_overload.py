@@ -1,4 +1,4 @@
-"""loadtest/overload_report.py: what counts as a broken bound."""
+"""loadtest/overload/: what counts as a broken bound."""
 
 import json
 from dataclasses import replace
@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest.open_loop import Offered
-from loadtest.overload import parsed
-from loadtest.overload_report import Bounds, Loaded, Sample, broken, figures, publish
+from loadtest.open_loop.offer import Offered
+from loadtest.overload.__main__ import parsed
+from loadtest.overload.report import Bounds, Loaded, Sample, broken, figures, publish
 
 BOUNDS = Bounds(p99_ms=100, memory_mb=50)
 GOOD = Offered(
@@ -80,7 +80,19 @@ def test_the_exit_code_tells_whether_a_bound_was_broken(tmp_path: Path) -> None:
     assert (tmp_path / "overload.png").stat().st_size > 10_000
 
 
-def test_greed_needs_two_keys_of_a_running_service(capsys: pytest.CaptureFixture[str]) -> None:
+def test_greed_needs_two_keys_of_a_running_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = tmp_path / "clip.wav"
+    clip.touch()
     with pytest.raises(SystemExit):
-        parsed(["clip.wav", "--greedy", "--url", "http://127.0.0.1:8000", "--key", "a"])
+        parsed([str(clip), "--greedy", "--url", "http://127.0.0.1:8000", "--key", "a"])
     assert "--modest-key" in capsys.readouterr().err
+
+
+def test_a_missing_clip_is_said_before_a_service_is_started(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        parsed(["no/such.wav"])
+    assert "there is no no/such.wav" in capsys.readouterr().err

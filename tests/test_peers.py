@@ -5,10 +5,10 @@ import pytest
 from local_server import Server
 from starlette.types import ASGIApp
 
-from loadtest import driver
-from loadtest.clips import MAIN, made
-from loadtest.peers import asgi, fastapi_app
-from loadtest.peers.kernel import BUNDLE, Kernel
+from loadtest.bench import driver
+from loadtest.bench.clips import MAIN, made
+from loadtest.bench.peers import asgi, fastapi_app
+from loadtest.bench.peers.kernel import BUNDLE, Kernel
 from models.bundle import PRETRAINED
 
 CLIP = made()[MAIN]
@@ -36,7 +36,7 @@ def test_raw_asgi_and_fastapi_answer_with_the_kernels_words(path: str) -> None:
 @pytest.mark.filterwarnings("ignore:'(aifc|audioop|sunau)' is deprecated:DeprecationWarning")
 def test_the_seed_style_hears_the_same_with_tools_of_its_own() -> None:
     pytest.importorskip("librosa")
-    from loadtest.peers import seed
+    from loadtest.bench.peers import seed
 
     found = posted(seed.app(), "/predict", driver.form(CLIP)).json()
     right = httpx.Response(200, content=Kernel()(CLIP)).json()

@@ -3,7 +3,7 @@
 import pytest
 
 from data.errors import InvalidParameter
-from loadtest.presets import PRESETS, Step, parse_steps
+from loadtest.scaling.presets import PRESETS, Step, parse_steps
 
 
 def test_steps_are_users_times_seconds() -> None:

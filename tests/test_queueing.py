@@ -1,13 +1,13 @@
-"""loadtest/queueing.py and sharing.py against what queueing theory knows in closed form."""
+"""loadtest/plan/queueing.py and sharing.py against what queueing theory knows in closed form."""
 
 import math
 
 import numpy as np
 import pytest
 
-from loadtest.costs import Cost, Costs, Node
-from loadtest.open_loop import poisson
-from loadtest.queueing import Outcome, saturate, simulate
+from loadtest.open_loop.offer import poisson
+from loadtest.plan.costs import Cost, Costs, Node
+from loadtest.plan.queueing import Outcome, saturate, simulate
 
 TEN_MS = Cost(10.0, 10.0)
 EXPONENTIAL = tuple(np.random.default_rng(0).exponential(1.0, 50_000).tolist())
@@ -103,3 +103,11 @@ def test_the_same_seed_gives_the_same_run() -> None:
     due = poisson(50, 20, seed=4)
     first, again = (simulate(due, Node(1, 2), costs, seed=9) for _ in range(2))
     assert (first.latency_ms == again.latency_ms).all()
+
+
+def test_what_comes_before_a_moment_is_left_out_of_the_outcome() -> None:
+    due = np.concatenate([np.zeros(50), np.arange(1.0, 11.0)])
+    all_of_them = simulate(due, Node(1, 2, max_batch=1), Costs(TEN_MS), since_s=0.0)
+    settled = simulate(due, Node(1, 2, max_batch=1), Costs(TEN_MS), since_s=0.9)
+    assert all_of_them.latency_ms.size == 60
+    assert settled.latency_ms.tolist() == pytest.approx([10.0] * 10)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadtest.quiet import judged, meanwhile
+from loadtest.machine.quiet import judged, meanwhile
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from loadtest.record import REFUSED, Begun, Tally, percentile, read_record, summarise
+from loadtest.scaling.record import REFUSED, Begun, Tally, percentile, read_record, summarise
 
 
 def test_a_refusal_is_no_failure_and_no_answer() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from followed import run
 
-from loadtest.chart import Line, Mark, lines_chart
-from loadtest.outcome import Outcome, fixed_of, outcome_of
-from loadtest.presets import PRESETS
-from loadtest.report import About, write_csv, write_html
-from loadtest.tables import tables
+from loadtest.scaling.chart import Line, Mark, lines_chart
+from loadtest.scaling.outcome import Outcome, fixed_of, outcome_of
+from loadtest.scaling.presets import PRESETS
+from loadtest.scaling.report import About, write_csv, write_html
+from loadtest.scaling.tables import tables
 
 ABOUT = About("Telltale under load", ("A <b> fact.",), "", "python -m loadtest.scaling", None)
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.driver import Load
-from loadtest.measure import Case, Sample
-from loadtest.publish import publish
-from loadtest.results import p50, ratio, rows
+from loadtest.bench.driver import Load
+from loadtest.bench.measure import Case, Sample
+from loadtest.bench.publish import publish
+from loadtest.bench.results import p50, ratio, rows
 
 CASE = Case("5s", "form", 32)
 ONE = Case("5s", "form", 1)

@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from local_server import Server
 
 from data.errors import InvalidParameter, NotReady
-from loadtest.processes import cpu_seconds, environment_of, service_root
-from loadtest.sampler import Sampler, Target, check_served, sample
+from loadtest.machine.processes import environment_of
+from loadtest.machine.usage import service_root
+from loadtest.scaling.sampler import Sampler, Target, check_served, cpu_seconds, sample
 
 OWN = {"replica": "ab1", "version": "3", "queued": 4, "answered": 80, "batches": 10}
 SERVE = [

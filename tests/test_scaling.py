@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from ray.serve.schema import ServeDeploySchema
 
-from loadtest import scaling
-from loadtest.hosted import configuration
+from loadtest.scaling import __main__ as scaling
+from loadtest.scaling.hosted import configuration
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_the_synthetic_profile_differs_in_the_replica_alone() -> None:
     real, synthetic = (configuration("faults", wait_s) for wait_s in (0.0, 0.2))
     ServeDeploySchema.model_validate(synthetic)
     app = synthetic["applications"][-1]
-    assert app.pop("import_path") == "loadtest.synthetic:domain"
+    assert app.pop("import_path") == "loadtest.scaling.synthetic:domain"
     assert app["args"].pop("wait_s") == 0.2
     del real["applications"][-1]["import_path"]
     assert synthetic == real
 
 
 def test_the_waiting_replica_takes_the_place_of_the_real_one_in_the_batcher() -> None:
-    from loadtest.synthetic import WaitingService, domain
+    from loadtest.scaling.synthetic import WaitingService, domain
     from serve_app.service import DomainService
 
     real, waiting = (signature(kind.answer_batch) for kind in (DomainService, WaitingService))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from followed import run
 
-from loadtest.series import rows
+from loadtest.scaling.series import rows
 
 
 def test_each_second_has_what_the_users_got_and_what_the_replicas_were() -> None:

@@ -81,7 +81,10 @@ def _remembered(champion: Champion) -> dict[str, tuple[LabelledClip, Floats]]:
 
 def _heard(clip: LabelledClip, champion: Champion, store: Store | None) -> Floats | None:
     try:
-        return champion.embed(prepare(read(clip, store), champion.bundle.domain).features)[0]
+        value: Floats = champion.embed(prepare(read(clip, store), champion.bundle.domain).features)[
+            0
+        ]
+        return value
     except (ClipError, UnknownName):
         return None  # `python -m data check` tells of it
 

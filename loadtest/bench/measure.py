@@ -1,0 +1,123 @@
+"""One turn of one server: a client's load, and what it cost whom.
+
+Only whose turn it is runs. A server that answered too few for a figure is given more time, and a
+turn in which other programs were at work is taken again: who disturbs it is not ours to choose,
+but that it was disturbed shows in the CPU that neither the server nor the client used.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.bench.driver import Load, Request, drive, form, raw
+from loadtest.bench.peers.kernel import BUNDLE
+from loadtest.bench.servers import ONE_THREAD, Running, awake
+from loadtest.machine.cpu import Machine, by_role, machine, spent
+from loadtest.machine.family import family
+from loadtest.machine.processes import pss_mib
+from loadtest.machine.quiet import meanwhile
+from loadtest.own_service import ROOT
+
+TURNS = 5  # answers a connection must get at least
+LONGER = 4
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Case:
+    clip: str
+    body: str  # form or raw
+    connections: int
+
+    def __str__(self) -> str:
+        return f"{self.clip} as {self.body}, {self.connections} connections"
+
+
+@dataclass(frozen=True)
+class Sample:
+    round: int
+    server: str
+    case: Case
+    load: Load
+    cpu_ms: dict[str, float]  # of one request, by role
+    memory_mib: dict[str, float]  # PSS, by role
+    elsewhere: float  # cores that neither the server nor the client used, but somebody did
+    replaced: int  # processes that served when it came up and are gone
+
+    @property
+    def client_cpu_ms(self) -> float:
+        return self.load.client_cpu_s * 1e3 / max(1, self.load.answered)
+
+
+def measured(up: Running, name: str, round_: int, case: Case, clip: bytes, seconds: int) -> Sample:
+    path = up.server.path if case.body == "form" else up.server.raw_path
+    request = form(clip) if case.body == "form" else raw(clip)
+    with awake(up):
+        sample = _turn(up, name, round_, case, request, path, seconds)
+        if sample.load.answered < TURNS * case.connections:
+            seconds *= LONGER
+            sample = _turn(up, name, round_, case, request, path, seconds)
+        for _ in range(TRIES - 1):
+            if not meanwhile(sample.elsewhere):
+                break
+            sample = _turn(up, name, round_, case, request, path, seconds)
+    return sample
+
+
+def _turn(
+    up: Running, name: str, round_: int, case: Case, request: Request, path: str, seconds: int
+) -> Sample:
+    before, then = family(up.pid), machine()
+    load = drive(up.url + path, request, case.connections, seconds)
+    after, now = family(up.pid), machine()
+    used = spent(before, after)
+    answered = max(1, load.answered)
+    each = {pid: seconds_ * 1e3 / answered for pid, seconds_ in used.items()}
+    memory = pss_mib(process.pid for process in after)
+    roles, idle = up.server.roles, dict.fromkeys(up.server.roles, 0.0)
+    ours = sum(used.values()) + load.client_cpu_s
+    others = elsewhere(then, now, ours) if up.pid else 0.0  # unknown, of a service not our own
+    return Sample(
+        round_,
+        name,
+        case,
+        load,
+        idle | by_role(each, roles),
+        idle | by_role(memory, roles),
+        others,
+        len(up.members - {(process.pid, process.born) for process in after}),
+    )
+
+
+def elsewhere(then: Machine, now: Machine, ours_s: float) -> float:
+    """Cores used by others; ticks are coarse, so a little below nothing is nothing."""
+    return max(0.0, (now.busy_s - then.busy_s - ours_s) / (now.at - then.at))
+
+
+def looped(round_: int, case: Case, clip: bytes, bundle: Path, seconds: int) -> Sample:
+    """The kernel without a server, one process a core; its latency is a clip's time in one."""
+    processes = os.cpu_count() or 1
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(clip)
+        file.flush()
+        command = [sys.executable, "-m", "loadtest.bench.peers.loop", file.name]
+        done = subprocess.run(
+            [*command, "--processes", str(processes), "--seconds", str(seconds)],
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT), BUNDLE: str(bundle)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no words"])[-1]
+        raise RuntimeError(f"the bare loop ended with {done.returncode}: {last}")
+    found = json.loads(done.stdout)
+    each_ms = processes * found["seconds"] * 1e3 / found["clips"]
+    load = Load(found["clips"], found["seconds"], each_ms, each_ms, each_ms, {}, 0.0)
+    return Sample(
+        round_, "loop", case, load, {"kernel": found["cpu_ms"] / found["clips"]}, {}, 0.0, 0
+    )

@@ -1,0 +1,53 @@
+"""LitServe with batching, two inference workers and two API servers.
+
+    TELLTALE_BENCH_BUNDLE=models/pretrained/faults \
+        python -m loadtest.bench.peers.litserve_app --port 8000
+"""
+
+import argparse
+
+import litserve
+from fastapi import Request, Response
+
+from loadtest.bench.peers.kernel import Kernel
+from models.tensors import Floats
+
+
+class Predict(litserve.LitAPI):  # type: ignore[misc]  # the library is untyped
+    def setup(self, device: str) -> None:
+        self.kernel = Kernel()
+
+    def decode_request(self, request: Request) -> Floats:
+        # The annotation makes LitServe parse the form; what arrives here is the form.
+        return self.kernel.features(request["file"].file.read())
+
+    def batch(self, inputs: list[Floats]) -> list[Floats]:
+        return inputs
+
+    def predict(self, x: list[Floats]) -> list[bytes]:
+        return self.kernel.answers(x)
+
+    def unbatch(self, output: list[bytes]) -> list[bytes]:
+        return output
+
+    def encode_response(self, output: bytes) -> Response:
+        return Response(output, media_type="application/json")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--port", type=int, required=True)
+    api = Predict(max_batch_size=4, batch_timeout=0.001)
+    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=2, timeout=False)
+    server.run(
+        host="127.0.0.1",
+        port=parser.parse_args().port,
+        num_api_servers=2,
+        log_level="warning",
+        generate_client_file=False,
+        access_log=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

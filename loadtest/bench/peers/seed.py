@@ -1,0 +1,49 @@
+"""How such services are usually begun: a sync endpoint, librosa, eager torch, one clip at a time.
+
+    uvicorn loadtest.bench.peers.seed:app --factory
+
+The same weights and the same features, by the tools of a notebook: its kernel is its own.
+"""
+
+import io
+
+import librosa
+import numpy as np
+from fastapi import FastAPI, Response, UploadFile
+
+from data.domain import of_sounds
+from data.features import windows
+from loadtest.bench.peers.kernel import as_json, bundle_from_env
+from models.runtime import TorchModel
+from models.tensors import Floats
+
+
+def app() -> FastAPI:
+    bundle = bundle_from_env()
+    model = TorchModel(bundle, device="cpu")
+    domain = of_sounds(bundle.domain)
+    spec, heard = domain.features, domain.input
+    application = FastAPI()
+
+    def log_mel(clip: bytes) -> Floats:
+        samples, _ = librosa.load(io.BytesIO(clip), sr=heard.sample_rate_hz, mono=True)
+        power = librosa.feature.melspectrogram(
+            y=windows(samples, heard),
+            sr=heard.sample_rate_hz,
+            n_fft=spec.n_fft,
+            hop_length=spec.hop_length,
+            n_mels=spec.n_mels,
+            fmin=spec.fmin_hz,
+            fmax=spec.fmax_hz,
+            htk=True,
+            norm=None,
+            pad_mode="reflect",
+        )
+        return np.asarray(np.log(power + 1e-6), np.float32)
+
+    @application.post("/predict")
+    def predict(file: UploadFile) -> Response:
+        scores = model.predict([log_mel(file.file.read())])[0]
+        return Response(as_json(bundle, scores), media_type="application/json")
+
+    return application

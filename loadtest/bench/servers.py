@@ -1,0 +1,161 @@
+"""A server that is measured: started in a session of its own, awake only while it is its turn."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from loadtest.bench.driver import Request
+from loadtest.machine.cpu import spent
+from loadtest.machine.family import end, family, freeze, thaw
+from loadtest.machine.processes import Roles, role
+from loadtest.own_service import ROOT
+
+PATIENCE_S = 180
+CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
+Name = tuple[int, int]  # pid, and ticks at its birth
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class Server:
+    title: str
+    command: tuple[str, ...]
+    port: int
+    path: str = "/predict"
+    raw_path: str = ""  # for a clip that is the whole body; empty where there is no such route
+    roles: Roles = field(default_factory=dict)
+    waits_for: Mapping[str, int] = field(default_factory=dict)  # processes of a role
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Running:
+    server: Server
+    pid: int  # 0: a service that somebody else started; it is never put to sleep
+    url: str
+    start_up_s: float
+    label: str  # what it takes the clip for; all must agree
+    members: frozenset[Name] = frozenset()  # those who serve, when it came up
+
+
+@contextmanager
+def running(server: Server, request: Request, log: Path) -> Iterator[Running]:
+    """Raises RuntimeError with the server's last words if it does not come up."""
+    _refuse_taken(server.port)
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT), **server.environment}
+    with log.open("wb") as console:
+        started = time.monotonic()
+        process = subprocess.Popen(
+            server.command,
+            env=environment,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        url = f"http://127.0.0.1:{server.port}"
+        _until(lambda: label_from(url + server.path, request) != "", process, log)
+        took = time.monotonic() - started
+        _until(lambda: _complete(server, process.pid), process, log)
+        label = label_from(url + server.path, request)
+        up = Running(server, process.pid, url, took, label, serving(server, process.pid))
+        calm(up)
+        yield up
+    finally:
+        end(process.pid)
+        process.wait()
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise RuntimeError(f"port {port} is taken; choose others with --port") from None
+
+
+def _until(reached: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if reached():
+            return
+        time.sleep(0.05)
+    words = log.read_text(encoding="utf-8", errors="replace").strip()[-1500:]
+    raise RuntimeError(f"{process.args!r} did not come up; its last words:\n{words}")
+
+
+def label_from(url: str, request: Request) -> str:
+    """The answered label; empty while there is no answer."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    try:
+        headers = {"Content-Type": request.content_type}
+        connection.request("POST", parts.path, request.body, headers)
+        response = connection.getresponse()
+        found = json.loads(response.read()) if response.status == 200 else {}
+    except (OSError, http.client.HTTPException, ValueError):
+        return ""
+    finally:
+        connection.close()
+    # BentoML's batching answers a list for each request.
+    found = found[0] if isinstance(found, list) else found
+    return str(found.get("label", ""))
+
+
+def _complete(server: Server, root: int) -> bool:
+    roles = Counter(role(process.pid, server.roles) for process in family(root))
+    return all(roles[name] >= number for name, number in server.waits_for.items())
+
+
+def serving(server: Server, root: int) -> frozenset[Name]:
+    """Whose end would be a failure: those waited for, where such are named, else everybody."""
+    return frozenset(
+        (process.pid, process.born)
+        for process in family(root)
+        if not server.waits_for or role(process.pid, server.roles) in server.waits_for
+    )
+
+
+@contextmanager
+def asleep(up: Running) -> Iterator[None]:
+    freeze(up.pid)
+    try:
+        yield
+    finally:
+        thaw(up.pid)
+
+
+@contextmanager
+def awake(up: Running) -> Iterator[None]:
+    if not up.pid:
+        yield
+        return
+    thaw(up.pid)
+    calm(up)
+    try:
+        yield
+    finally:
+        calm(up)
+        freeze(up.pid)
+
+
+def calm(up: Running, patience_s: float = 20.0, look_s: float = 0.3) -> None:
+    """Waits until what was left to do is done: after a start, a sleep, or a client that left."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        before = family(up.pid)
+        time.sleep(look_s)
+        if sum(spent(before, family(up.pid)).values()) < CALM * look_s:
+            return

@@ -1,0 +1,60 @@
+"""The clip that load is made of, and the forms that carry it.
+
+`TELLTALE_CLIP` names a recording; without one, five seconds of a tone in noise stand in: what is
+heard in them is of no interest, what they weigh is that of a real clip.
+"""
+
+import io
+import os
+import wave
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import InvalidParameter
+
+BOUNDARY = "telltale-loadtest-boundary"
+FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def clip_from(environment: Mapping[str, str] = os.environ) -> bytes:
+    """Raises InvalidParameter for a TELLTALE_CLIP that cannot be read."""
+    named = environment.get("TELLTALE_CLIP", "")
+    if not named:
+        return tone_in_noise()
+    try:
+        return Path(named).read_bytes()
+    except OSError as error:
+        raise InvalidParameter(
+            f"TELLTALE_CLIP={named!r} cannot be read ({error.strerror}); give the path of a "
+            "recording, or leave it unset for a synthesised one"
+        ) from error
+
+
+def tone_in_noise(seconds: float = 5.0, rate_hz: int = 16_000) -> bytes:
+    """A mono PCM16 WAV, the same bytes each time."""
+    time = np.arange(round(seconds * rate_hz)) / rate_hz
+    noise = np.random.default_rng(0).normal(0, 0.05, time.size)
+    pcm = np.clip(0.3 * np.sin(2 * np.pi * 440 * time) + noise, -1, 1) * 32767
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(pcm.astype("<i2").tobytes())
+    return out.getvalue()
+
+
+def form(field: str, clips: Sequence[bytes]) -> bytes:
+    """The body of a multipart form with one part a clip; its type is FORM_TYPE."""
+    parts = [_head(field, f"clip-{number}.wav") + clip for number, clip in enumerate(clips, 1)]
+    return b"\r\n".join([*parts, f"--{BOUNDARY}--\r\n".encode()])
+
+
+def _head(field: str, name: str) -> bytes:
+    return (
+        f"--{BOUNDARY}\r\n"
+        f'Content-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    ).encode()

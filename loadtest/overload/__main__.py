@@ -1,0 +1,161 @@
+"""Far more than the service can do: who is still served, and how soon the others hear of it.
+
+    python -m loadtest.overload clip.wav                          starts a service of its own
+    python -m loadtest.overload clip.wav --url URL --key KEY      KEY sees all of /status
+    python -m loadtest.overload clip.wav --greedy                 one key floods, another asks
+
+The capacity comes first (closed loops), then a reference at 0.7 of it, then four times the capacity
+for a minute, Poisson, from a process of its own. Exit code 1 where a bound is broken: an answer of
+5xx or none, an accepted request's p99, a refusal without Retry-After, memory that grows.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import httpx
+
+from data.errors import TelltaleError
+from loadtest.arguments import counted, existing, positive
+from loadtest.machine import usage
+from loadtest.machine.interrupt import STOPPED
+from loadtest.open_loop.offer import Offered, offer
+from loadtest.overload.report import Bounds, Loaded, Sample, publish
+from loadtest.own_service import own_service
+from serve_app.auth import add_key
+
+CLIENTS = 8  # closed loops a replica, for its capacity
+REFERENCE = 0.7
+MODEST_RPS = 2.0
+SAMPLES = 6  # of memory and queue, in a run
+
+
+@dataclass(frozen=True)
+class Target:
+    url: str
+    key: str
+    modest_key: str
+
+
+def main() -> int:
+    arguments = parsed()
+    bounds = Bounds(arguments.p99_ms, arguments.memory_mb)
+    try:
+        with _target(arguments) as target:
+            runs = measure(target, arguments)
+        return publish(arguments.out, runs, bounds)
+    except (TelltaleError, ValueError, OSError, httpx.HTTPError) as error:
+        print(f"overload: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("overload: stopped before the end; nothing is reported", file=sys.stderr)
+        return STOPPED
+
+
+def parsed(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtest.overload",
+        description=__doc__.splitlines()[0] if __doc__ else None,
+    )
+    parser.add_argument("clip", type=existing)
+    parser.add_argument("--url", help="a service on this machine; default: start one")
+    parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
+    parser.add_argument(
+        "--replicas", type=counted, default=2, help="of the service that is started"
+    )
+    parser.add_argument("--key", default="", help="a bearer key; with --greedy, the greedy one")
+    parser.add_argument("--modest-key", default="", help="another's, for --greedy")
+    parser.add_argument("--seconds", type=positive, default=60.0)
+    parser.add_argument("--factor", type=positive, default=4.0, help="of the capacity")
+    parser.add_argument("--greedy", action="store_true", help="one key floods, another asks")
+    parser.add_argument("--p99-ms", type=float, default=1000.0, help="of the accepted, at most")
+    parser.add_argument("--memory-mb", type=float, default=64.0, help="growth of a role, at most")
+    parser.add_argument("--out", type=Path, default=Path("var/overload"))
+    arguments = parser.parse_args(words)
+    if arguments.greedy and arguments.url and not (arguments.key and arguments.modest_key):
+        parser.error("--greedy needs two keys of a running service: --key and --modest-key")
+    return arguments
+
+
+@contextmanager
+def _target(arguments: argparse.Namespace) -> Iterator[Target]:
+    if arguments.url:
+        yield Target(arguments.url, arguments.key, arguments.modest_key)
+        return
+    with own_service(arguments.replicas, arguments.port) as service:
+        keys = service.home / "keys.json"
+        greedy = add_key(keys, "greedy", "viewer")
+        yield Target(service.url, greedy, add_key(keys, "modest", "viewer"))
+
+
+def measure(target: Target, arguments: argparse.Namespace) -> list[Loaded]:
+    """The reference first, then the overload; with --greedy the modest one's rows come beside."""
+    clip, seconds, key = arguments.clip, arguments.seconds, target.key
+    _, replicas = usage.replicas(target.url)
+    clients = CLIENTS * len(replicas)
+    offer(target.url, clip, 3.0, clients=clients, key=key)
+    capacity = _rate(offer(target.url, clip, 8.0, clients=clients, key=key))
+    print(f"{len(replicas)} replicas answer {capacity:.0f} requests/s at {clients} closed loops")
+    root = usage.service_root(replicas[0])
+    assert root is not None, f"process {replicas[0]} was a replica a moment ago"
+    runs: list[Loaded] = []
+    for factor, lasting in ((REFERENCE, max(5.0, seconds / 3)), (arguments.factor, seconds)):
+        print(f"{factor:g} times that for {lasting:.0f} s", flush=True)
+        ask = partial(offer, target.url, clip, lasting)
+        offers = [partial(ask, rate=factor * capacity, key=key)]
+        if arguments.greedy:
+            offers.append(partial(ask, rate=MODEST_RPS, key=target.modest_key, seed=2))
+        found, samples = watched(offers, target, root, lasting)
+        modest = found[1] if arguments.greedy else None
+        runs.append(Loaded(factor, capacity, found[0], tuple(samples), modest))
+    return runs
+
+
+def watched(
+    offers: Sequence[Callable[[], Offered]], target: Target, root: int, seconds: float
+) -> tuple[list[Offered], list[Sample]]:
+    """All offers at once, with looks at memory and queues before, now and then, and after."""
+    samples = [_sample(target, root, 0.0)]
+    with ThreadPoolExecutor(len(offers)) as pool:
+        waiting = [pool.submit(one) for one in offers]
+        for number in range(1, SAMPLES):
+            if not wait(waiting, seconds / SAMPLES).not_done:
+                break
+            samples.append(_sample(target, root, number * seconds / SAMPLES))
+        found = [one.result() for one in waiting]
+    samples.append(_sample(target, root, seconds))
+    return found, samples
+
+
+def _sample(target: Target, root: int, at: float) -> Sample:
+    return Sample(at, usage.memory_mb(root), _queued(target))
+
+
+def _queued(target: Target) -> int | None:
+    """Clips that wait at all replicas, where the status tells and is not itself refused."""
+    headers = {"Authorization": f"Bearer {target.key}"} if target.key else {}
+    try:
+        found = httpx.get(f"{target.url}/status", headers=headers, timeout=2, trust_env=False)
+        rows = [
+            row
+            for domain in found.raise_for_status().json()["domains"].values()
+            for row in domain["replicas"]
+        ]
+        return sum(int(row["queued"]) for row in rows)
+    except (httpx.HTTPError, KeyError, ValueError):
+        return None
+
+
+def _rate(offered: Offered) -> float:
+    if not offered.latency_ms.size:
+        raise ValueError(f"no request was answered; statuses: {offered.statuses()}")
+    return offered.latency_ms.size / offered.seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""Past one machine, on paper: the nodes that a rate needs, and whether the paper is right.
+
+    python -m loadtest.plan --rps 10000 --p95-ms 100                 times measured here, then sized
+    python -m loadtest.plan --rps 10000 --p95-ms 100 --times times.json
+    python -m loadtest.plan --check --out results                    predicted against measured
+
+The times of one request are measured at a service on this machine (`service_times.py`), a node is
+simulated with them (`queueing.py`, where the model stands), and nodes are added until the p95
+holds (`sizing.py`). A node's cores are taken to be like this machine's.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+
+from data.errors import TelltaleError
+from loadtest.arguments import existing, positive
+from loadtest.client.clip import tone_in_noise
+from loadtest.machine.interrupt import STOPPED
+from loadtest.plan import service_times
+from loadtest.plan.check import check
+from loadtest.plan.service_times import Times
+from loadtest.plan.sizing import Plan, Wish, cpu_ms, size
+
+
+def main() -> int:
+    arguments = parsed()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            clip = arguments.clip or Path(folder) / "clip.wav"
+            if not arguments.clip:
+                clip.write_bytes(tone_in_noise())
+            if arguments.check:
+                return check(
+                    clip, arguments.out, arguments.port, arguments.seconds, arguments.anyway
+                )
+            return plan(arguments, clip)
+    except (TelltaleError, ValueError, OSError, httpx.HTTPError) as error:
+        print(f"plan: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("plan: stopped before the end; nothing is reported", file=sys.stderr)
+        return STOPPED
+
+
+def parsed(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtest.plan",
+        description=__doc__.splitlines()[0] if __doc__ else None,
+    )
+    parser.add_argument("--rps", type=positive, help="requests a second that are to be served")
+    parser.add_argument("--p95-ms", type=positive, default=100.0)
+    parser.add_argument("--cores-per-node", type=int, default=16)
+    parser.add_argument("--burst", type=positive, default=1.0, help="that come at once, on average")
+    parser.add_argument("--headroom", type=float, default=0.2, help="carried on top of --rps")
+    parser.add_argument("--clip", type=existing, help="default: 5 s of synthesised sound")
+    parser.add_argument("--times", type=Path, help="service times that were measured before")
+    parser.add_argument(
+        "--url", help="a service on this machine with one replica; default: start one"
+    )
+    parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
+    parser.add_argument("--check", action="store_true", help="predicted against measured, here")
+    parser.add_argument("--seconds", type=positive, default=10.0, help="of each measurement")
+    parser.add_argument("--out", type=Path, default=Path("var/plan"), help="for --check")
+    parser.add_argument("--anyway", action="store_true", help="check on a busy machine, and say so")
+    arguments = parser.parse_args(words)
+    if not arguments.check and arguments.rps is None:
+        parser.error("say how much is to be served, such as --rps 10000, or ask for --check")
+    if arguments.burst < 1 or arguments.headroom < 0 or arguments.cores_per_node < 1:
+        parser.error("--burst and --cores-per-node are at least 1, --headroom at least 0")
+    return arguments
+
+
+def plan(arguments: argparse.Namespace, clip: Path) -> int:
+    times = _times(arguments, clip)
+    wish = Wish(
+        rps=arguments.rps,
+        p95_ms=arguments.p95_ms,
+        cores_per_node=arguments.cores_per_node,
+        burst=arguments.burst,
+        spare=arguments.headroom,
+    )
+    print(service_times.in_words(times), end="\n\n")
+    print(in_words(size(wish, times.costs, times.node(1)), wish, times))
+    return 0
+
+
+def in_words(found: Plan, wish: Wish, times: Times) -> str:
+    outcome, cores = found.outcome, wish.cores_per_node
+    p50, p95, p99 = (outcome.quantile(share) for share in (0.5, 0.95, 0.99))
+    return "\n".join(
+        [
+            f"{wish.rps:g} requests/s with a p95 of at most {wish.p95_ms:g} ms:",
+            f"  {found.nodes} nodes of {cores} cores with {found.replicas} replicas each, "
+            f"{found.nodes * found.replicas} replicas in all",
+            f"  predicted p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms",
+            f"  each node uses {outcome.used_cores:.1f} of {cores} cores "
+            f"({outcome.used_cores / cores:.0%}); batches of {outcome.batch:.1f} clips",
+            f"  its HAProxy, one thread, uses {found.proxy_cores:.2f} of its core",
+            f"  carries {found.carries_rps:.0f} requests/s before the p95 breaks: "
+            f"{found.carries_rps / wish.rps - 1:.0%} headroom",
+            f"  cross-check, square-root rule: {found.staffing} replicas for "
+            f"{wish.rps * cpu_ms(times.costs, times.node(1)) / 1e3:.0f} cores of work in all",
+        ]
+    )
+
+
+def _times(arguments: argparse.Namespace, clip: Path) -> Times:
+    if arguments.times:
+        return service_times.read(arguments.times)
+    return service_times.measured(arguments.url, arguments.port, clip, arguments.seconds)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

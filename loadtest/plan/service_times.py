@@ -1,0 +1,263 @@
+"""What a request costs the threads on its way, measured at a running service on this machine.
+
+    python -m loadtest.plan.service_times clip.wav --out times.json     starts a service
+    python -m loadtest.plan.service_times clip.wav --url http://127.0.0.1:8000 --out times.json
+
+Three runs, on one replica: a lone closed loop (a batch of one, warm), a light open loop (threads
+that stood idle in between), and a closed loop that saturates (full batches). CPU comes from /proc,
+less what the idle service takes. The two busiest threads of a replica are its worker and its loop.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from data.domain import load_domains
+from data.errors import TelltaleError
+from loadtest.arguments import existing
+from loadtest.machine import usage
+from loadtest.machine.interrupt import STOPPED
+from loadtest.open_loop.offer import Offered, offer
+from loadtest.own_service import own_service
+from loadtest.plan.costs import Cost, Costs, Node
+from loadtest.plan.queueing import saturate, simulate
+
+SETTLE_S = 8.0  # a service that has just started still makes its spare processes ready
+IDLE_S = 4.0
+CLIENTS = 24  # of the closed loops that saturate a replica; no more than it admits
+LIGHT = 0.1  # of the capacity
+PERCENTILES = tuple(np.linspace(0.0, 0.995, 200).tolist())
+
+
+@dataclass(frozen=True)
+class Spent:
+    """CPU ms a request, by role; of the replica's threads the two busiest, and who disturbed."""
+
+    offered: Offered
+    roles_ms: dict[str, float]
+    worker_ms: float
+    loop_ms: float
+    strangers: float  # cores used by processes that are neither the service nor its client
+
+    @property
+    def client_ms(self) -> float:
+        return self.offered.client_cpu_s / self.offered.due_s.size * 1e3
+
+
+@dataclass(frozen=True)
+class Times:
+    """Everything the simulation needs, and the runs it comes from in short."""
+
+    costs: Costs
+    cores: int
+    max_batch: int
+    idle_cores: float
+    capacity_rps: float  # one replica, closed loops
+    lone_p50_ms: float
+    light_p50_ms: float
+    strangers: float  # the most cores that others used during a run
+    idle_by_role: dict[str, float]
+    busy_ms_by_role: dict[str, float]
+
+    def node(self, replicas: int) -> Node:
+        return Node(replicas, self.cores, self.max_batch, idle_cores=self.idle_cores)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("clip", type=existing)
+    parser.add_argument("--url", help="a service with one replica; default: start one")
+    parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each run")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    try:
+        times = measured(arguments.url, arguments.port, arguments.clip, arguments.seconds)
+        write(times, arguments.out)
+    except (TelltaleError, ValueError, OSError, httpx.HTTPError) as error:
+        print(f"service_times: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return STOPPED
+    print(in_words(times))
+    return 0
+
+
+def measured(url: str | None, port: int, clip: Path, seconds: float) -> Times:
+    """At the service there, else at one that is started for it."""
+    if url:
+        return measure(url, clip, seconds)
+    with own_service(1, port) as service:
+        return measure(service.url, clip, seconds)
+
+
+def measure(url: str, clip: Path, seconds: float) -> Times:
+    """Raises ValueError where the service is not on this machine or has not one replica."""
+    root, replica, max_batch = find(url)
+    offer(url, clip, 2.0, clients=8)  # connections, caches
+    time.sleep(SETTLE_S)
+    before = usage.use(root)
+    time.sleep(IDLE_S)
+    idle = usage.cores_by_role(before, usage.use(root))
+    lone = spend(url, clip, root, replica, idle, seconds, clients=1)
+    full = spend(url, clip, root, replica, idle, seconds, clients=CLIENTS)
+    capacity = full.offered.latency_ms.size / full.offered.seconds
+    light = spend(url, clip, root, replica, idle, seconds, rate=max(5.0, LIGHT * capacity))
+    times = Times(
+        costs=_costs(lone, light, full, max_batch),
+        cores=os.cpu_count() or 1,
+        max_batch=max_batch,
+        idle_cores=sum(idle.values()),
+        capacity_rps=capacity,
+        lone_p50_ms=float(np.median(lone.offered.latency_ms)),
+        light_p50_ms=float(np.median(light.offered.latency_ms)),
+        strangers=max(run.strangers for run in (lone, light, full)),
+        idle_by_role=idle,
+        busy_ms_by_role=full.roles_ms | {"client": full.client_ms},
+    )
+    return fitted(times, light.offered)
+
+
+def find(url: str) -> tuple[int, int, int]:
+    """The process that everything descends from, the one replica, and its largest batch."""
+    domain, replicas = usage.replicas(url)
+    if len(replicas) != 1:
+        raise ValueError(f"service times are measured on one replica; {url} has {len(replicas)}")
+    root = usage.service_root(replicas[0])
+    assert root is not None, f"process {replicas[0]} was a replica a moment ago"
+    return root, replicas[0], load_domains(names=(domain,))[domain].serving.max_batch_size
+
+
+def spend(
+    url: str,
+    clip: Path,
+    root: int,
+    replica: int,
+    idle: dict[str, float],
+    seconds: float,
+    *,
+    clients: int = 1,
+    rate: float | None = None,
+) -> Spent:
+    before = usage.use(root)
+    offered = offer(url, clip, seconds, clients=clients, rate=rate)
+    after = usage.use(root)
+    asked, passed = offered.due_s.size, after.at - before.at
+    roles = {
+        role: (cpu_s - idle.get(role, 0.0) * passed) / asked * 1e3
+        for role, cpu_s in usage.by_role(before, after).items()
+    }
+    first, second = usage.by_thread(before, after, replica)[:2]
+    rest_ms = max(0.0, roles["replica"] - (first + second) / asked * 1e3)
+    return Spent(
+        offered=offered,
+        roles_ms=roles | {"replica's other threads": rest_ms},
+        worker_ms=first / asked * 1e3,
+        loop_ms=second / asked * 1e3,
+        strangers=usage.strangers(before, after),
+    )
+
+
+def _costs(lone: Spent, light: Spent, full: Spent, max_batch: int) -> Costs:
+    """Warm figures from the lone and the full run, cold ones from the light one."""
+    gap_ms = 1e3 * light.offered.seconds / light.offered.due_s.size
+    # Per clip, a full batch costs alone * (1 + each * (n - 1)) / n.
+    beyond = full.worker_ms / lone.worker_ms * max_batch - 1
+    each = beyond / (max_batch - 1) if max_batch > 1 else 1.0
+    other = sum(full.roles_ms.get(role, 0.0) for role in BESIDE)
+    return Costs(
+        worker=_cost(lone.worker_ms, light.worker_ms, gap_ms),
+        each=max(0.1, each),
+        loop=_cost(full.loop_ms, light.loop_ms, gap_ms),
+        proxy=_cost(full.roles_ms["haproxy"], light.roles_ms["haproxy"], gap_ms),
+        client=_cost(full.client_ms, light.client_ms, gap_ms),
+        other_ms=max(0.0, other),
+        spread=_spread(lone.offered),
+    )
+
+
+BESIDE = ("controller", "ray", "ui", "curator", "replica's other threads")
+
+
+def _cost(warm_ms: float, light_ms: float, gap_ms: float) -> Cost:
+    """The light run's gaps are exponential with mean `gap_ms`; min(1, gap) is then 1 - 1/e."""
+    cold = warm_ms + max(0.0, light_ms - warm_ms) / (1 - np.exp(-1))
+    return Cost(warm_ms, float(cold), gap_ms)
+
+
+def _spread(lone: Offered) -> tuple[float, ...]:
+    """The worker's own times as multiples of their mean; the slowest 0.5 % left out, which on a
+    shared machine are other people's."""
+    worked = lone.worked_ms[np.isfinite(lone.worked_ms)]
+    if not worked.size:
+        return (1.0,)
+    found = np.quantile(worked, PERCENTILES)
+    return tuple((found / found.mean()).round(4).tolist())
+
+
+def fitted(times: Times, light: Offered) -> Times:
+    """Two figures that no counter shows: how far a replica's two threads run together, from the
+    capacity of one replica; and what a light load waits beyond its CPU, from its median."""
+    low, high = 1.0, 2.0
+    for _ in range(12):
+        overlap = (low + high) / 2
+        costs = replace(times.costs, overlap=overlap)
+        found = saturate(times.node(1), costs, CLIENTS, seconds=5.0).answered_per_s
+        low, high = (overlap, high) if found < times.capacity_rps else (low, overlap)
+    costs = replace(times.costs, overlap=round(high, 4))
+    predicted = simulate(light.due_s, times.node(1), costs).quantile(0.5)
+    delay = max(0.0, times.light_p50_ms - predicted)
+    return replace(times, costs=replace(costs, delay_ms=round(delay, 3)))
+
+
+def write(times: Times, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(times), indent=1) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> Times:
+    """Raises ValueError for a file that holds no service times."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        costs = dict(rows.pop("costs"))
+        for name in ("worker", "loop", "proxy", "client"):
+            costs[name] = Cost(**costs[name])
+        costs["spread"] = tuple(costs["spread"])
+        return Times(costs=Costs(**costs), **rows)
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path} holds no service times ({error}); write it with "
+            "python -m loadtest.plan.service_times"
+        ) from None
+
+
+def in_words(times: Times) -> str:
+    costs = times.costs
+    lines = [
+        f"worker     {costs.worker.warm_ms:6.2f} ms a clip alone, each more of a batch "
+        f"{costs.each:.2f} of that; after idleness {costs.worker.cold_ms:.2f} ms",
+        *(
+            f"{name:10} {cost.warm_ms:6.2f} ms; after idleness {cost.cold_ms:.2f} ms"
+            for name, cost in (
+                ("event loop", costs.loop),
+                ("HAProxy", costs.proxy),
+                ("client", costs.client),
+            )
+        ),
+        f"beside     {costs.other_ms:6.2f} ms; the idle service {times.idle_cores:.2f} cores",
+        f"a replica's two threads get {costs.overlap:.2f} cores together",
+        f"one replica carries {times.capacity_rps:.0f} requests/s; a lone client waits "
+        f"{times.lone_p50_ms:.1f} ms, of which {costs.delay_ms:.2f} ms is no CPU",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

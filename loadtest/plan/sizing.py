@@ -1,0 +1,158 @@
+"""How many replicas on how many nodes a rate needs, so that its p95 stays below a bound.
+
+One node's share is simulated: nodes stand independently behind whatever spreads the requests over
+them (DNS, a load balancer), each with its own HAProxy, so that all look alike. The smallest number
+of nodes is sought first, then the fewest replicas on each. Beside it, as a cross-check without
+queues' details, Halfin and Whitt's square-root rule (Operations Research 29, 1981).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+
+from loadtest.open_loop.offer import poisson
+from loadtest.plan.costs import Cost, Costs, Node
+from loadtest.plan.queueing import Outcome, simulate
+
+MAX_NODES = 100_000
+REQUESTS = 12_000  # simulated for each candidate; a p95 then stands to a few percent
+
+
+@dataclass(frozen=True)
+class Wish:
+    rps: float
+    p95_ms: float
+    cores_per_node: int
+    burst: float = 1.0  # requests that come at once, on average
+    spare: float = 0.2  # the share of the rate that must be carried on top
+    seconds: float = 20.0  # simulated of the node that is chosen
+
+
+@dataclass(frozen=True)
+class Plan:
+    nodes: int
+    replicas: int  # a node
+    outcome: Outcome  # a node's, at its share of the rate
+    carries_rps: float  # all nodes, before the p95 breaks the bound
+    proxy_cores: float  # a node's HAProxy, one thread
+    staffing: int  # replicas in all by the square-root rule
+
+
+def size(wish: Wish, costs: Costs, node: Node) -> Plan:
+    """`node` gives what does not depend on the wish: batch, limit, idle cores. Raises ValueError
+    for a bound that no number of nodes can keep, with the least that can be had."""
+    costs = replace(costs, client=Cost())  # clients bring their own machines
+    node = replace(node, cores=wish.cores_per_node)
+    _refuse_impossible(wish, costs, node)
+    for nodes in _counts(wish, costs, node):
+        share = (1 + wish.spare) * wish.rps / nodes
+        theirs = replace(wish, burst=1 + (wish.burst - 1) / nodes)  # a burst is spread as well
+        replicas = _fewest_replicas(share, theirs, costs, node)
+        if replicas is not None:
+            return _plan(nodes, share, theirs, costs, replace(node, replicas=replicas))
+    raise ValueError(f"more than {MAX_NODES} nodes would be needed")
+
+
+def _plan(nodes: int, share: float, wish: Wish, costs: Costs, node: Node) -> Plan:
+    due = poisson(wish.rps / nodes, wish.seconds, seed=11, burst=wish.burst)
+    return Plan(
+        nodes=nodes,
+        replicas=node.replicas,
+        outcome=simulate(due, node, costs),
+        carries_rps=nodes * _carries(share, wish, costs, node),
+        proxy_cores=wish.rps / nodes * costs.proxy.warm_ms / 1e3,
+        staffing=staffing(wish.rps, costs, node),
+    )
+
+
+def keeps(rate: float, wish: Wish, costs: Costs, node: Node) -> bool:
+    """Whether nobody is refused and the p95 stays below the bound, also in the later half, where
+    queues that grow would show."""
+    due = poisson(rate, REQUESTS / rate, seed=11, burst=wish.burst)
+    outcome = simulate(due, node, costs)
+    later = replace(outcome, latency_ms=outcome.latency_ms[outcome.latency_ms.size // 2 :])
+    worst = max(outcome.quantile(0.95), later.quantile(0.95))
+    return not outcome.refused and worst <= wish.p95_ms
+
+
+def cpu_ms(costs: Costs, node: Node) -> float:
+    """Of one request, in full batches, on the node."""
+    return worker_ms(costs, node) + costs.loop.warm_ms + costs.proxy.warm_ms + costs.other_ms
+
+
+def worker_ms(costs: Costs, node: Node) -> float:
+    return costs.worker.warm_ms * (1 + costs.each * (node.max_batch - 1)) / node.max_batch
+
+
+def replica_ms(costs: Costs, node: Node) -> float:
+    """Of a saturated replica's time, one request's part: its worker's and, as far as the two
+    cannot run together, its loop's."""
+    worker = min(worker_ms(costs, node), costs.worker.warm_ms)
+    longer, shorter = max(worker, costs.loop.warm_ms), min(worker, costs.loop.warm_ms)
+    return longer - shorter + 2 * shorter / costs.overlap
+
+
+def staffing(rps: float, costs: Costs, node: Node, waiting: float = 0.05) -> int:
+    """Replicas so that a share `waiting` of the requests finds all busy: load + beta * its root."""
+    load = rps * replica_ms(costs, node) / 1e3
+    return math.ceil(load + _beta(waiting) * math.sqrt(load))
+
+
+def _beta(waiting: float) -> float:
+    """Solves waiting = 1 / (1 + beta * Phi(beta) / phi(beta)) for beta."""
+    normal = NormalDist()
+    low, high = 0.0, 6.0
+    for _ in range(50):
+        beta = (low + high) / 2
+        found = 1 / (1 + beta * normal.cdf(beta) / normal.pdf(beta))
+        low, high = (beta, high) if found > waiting else (low, beta)
+    return high
+
+
+def _refuse_impossible(wish: Wish, costs: Costs, node: Node) -> None:
+    alone = simulate(poisson(2.0, 200.0, seed=3), replace(node, replicas=1), costs)
+    if alone.quantile(0.95) > wish.p95_ms:
+        raise ValueError(
+            f"a p95 of {wish.p95_ms:g} ms cannot be kept: a request waits "
+            f"{alone.quantile(0.95):.1f} ms where it is alone; ask for more than that"
+        )
+
+
+def _counts(wish: Wish, costs: Costs, node: Node) -> Iterator[int]:
+    """From what CPU and HAProxy's one thread allow at full use, upwards."""
+    rps = (1 + wish.spare) * wish.rps
+    usable = max(0.1, node.cores - node.idle_cores)
+    least = max(
+        rps * cpu_ms(costs, node) / 1e3 / usable, rps * costs.proxy.warm_ms / 1e3, 1 / MAX_NODES
+    )
+    nodes = max(1, math.ceil(least * 0.999))
+    while nodes <= MAX_NODES:
+        yield nodes
+        nodes += max(1, nodes // 50)
+
+
+def _fewest_replicas(rate: float, wish: Wish, costs: Costs, node: Node) -> int | None:
+    """More replicas than cores only take turns: none where a full node does not keep the bound."""
+    most = max(1, int(node.cores))
+
+    def good(replicas: int) -> bool:
+        return keeps(rate, wish, costs, replace(node, replicas=replicas))
+
+    if not good(most):
+        return None
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if good(middle) else (middle, high)
+    return high
+
+
+def _carries(rate: float, wish: Wish, costs: Costs, node: Node) -> float:
+    """The highest rate of one node that keeps the bound, to about 2 %; `rate` does."""
+    low, high = rate, 2.5 * rate
+    while high > 1.02 * low:
+        middle = (low + high) / 2
+        fits = keeps(middle, wish, costs, node)
+        low, high = (middle, high) if fits else (low, middle)
+    return low

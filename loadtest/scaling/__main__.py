@@ -1,0 +1,172 @@
+"""Replicas as they follow the load: Locust's users in steps, and what the service makes of them.
+
+    python -m loadtest.scaling --preset step --synthetic          a service of its own
+    python -m loadtest.scaling --steps 6x10,20x25,6x45 --url http://127.0.0.1:8000 --key KEY
+    python -m loadtest.scaling --synthetic 0.2 --replicas 1,2,3,5 fixed sizes as well
+
+Locust runs in a process of its own (its monkey patching must not reach the sampler); a thread
+here watches replicas, queues and CPU. report.html, scaling.csv and the raw record are left in
+--out. Exit code 1: a limit does not hold.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from data.errors import InvalidParameter, TelltaleError
+from loadtest.machine.interrupt import STOPPED
+from loadtest.scaling.hosted import Hosted, autoscaling_in_words, own_service
+from loadtest.scaling.outcome import Fixed, Outcome, fixed_of, outcome_of
+from loadtest.scaling.presets import PRESETS, Preset, parse_steps
+from loadtest.scaling.report import About, write_csv, write_html
+from loadtest.scaling.runs import Load, run
+from loadtest.scaling.sampler import Target, check_served
+from loadtest.scaling.tables import tables
+
+USERS = ("NormalUser", "PowerUser", "StressUser")
+LIMITS = ("max_failed", "max_p95_ms", "max_scale_up_s")
+WAIT_S = 0.05
+SYNTHETIC = (
+    "Before each batch a replica waits {:g} s, as it would for an accelerator elsewhere. The "
+    "figures show how the service scales, not how fast it classifies."
+)
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    chosen = None if arguments.steps else PRESETS[arguments.preset]
+    try:
+        load = _load(arguments, chosen)
+        about = _about(arguments, load, chosen)
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        with _service(arguments) as (target, hosted):
+            outcome = _followed(arguments, load, chosen, target)
+            outcome = replace(outcome, fixed=tuple(_fixed(arguments, hosted)))
+    except TelltaleError as error:
+        print(f"scaling: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("scaling: stopped before the end; nothing is reported", file=sys.stderr)
+        return STOPPED
+    write_csv(arguments.out / "scaling.csv", outcome, arguments.synthetic > 0)
+    write_html(arguments.out / "report.html", outcome, about)
+    print("\n".join(["", *(f"{table.as_text()}\n" for table in tables(outcome, chosen))]))
+    verdict = "passed" if outcome.passed else "FAILED"
+    print(f"{about.title}: {verdict}; see {arguments.out / 'report.html'}")
+    return 0 if outcome.passed else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtest.scaling", description=(__doc__ or "").splitlines()[0]
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--preset", default="step", choices=sorted(PRESETS))
+    what.add_argument("--steps", help="USERSxSECONDS[@USERS_PER_SECOND],...")
+    parser.add_argument("--user", choices=USERS, help="the kind of user; a preset has its own")
+    parser.add_argument("--url", help="a running service; without it, one is started")
+    parser.add_argument(
+        "--key", default=os.environ.get("TELLTALE_KEY", ""), help="for it; or set TELLTALE_KEY"
+    )
+    parser.add_argument("--domain", default="faults")
+    parser.add_argument(
+        "--synthetic",
+        type=float,
+        nargs="?",
+        const=WAIT_S,
+        default=0.0,
+        metavar="SECONDS",
+        help=f"replicas that wait so long before each batch, {WAIT_S:g} by default",
+    )
+    parser.add_argument("--replicas", default="", help="fixed sizes as well, such as 1,2,3,5")
+    parser.add_argument("--fixed", default="64x12", help="the load on those, 64x12 by default")
+    parser.add_argument("--max-failed", type=float, help="requests")
+    parser.add_argument("--max-p95-ms", type=float)
+    parser.add_argument("--max-scale-up-s", type=float, help="from the step to all running")
+    parser.add_argument("--out", type=Path, default=Path("var/scaling"))
+    return parser
+
+
+def _load(arguments: argparse.Namespace, chosen: Preset | None) -> Load:
+    """Raises InvalidParameter, before anything is started."""
+    if arguments.url and (arguments.synthetic or arguments.replicas):
+        raise InvalidParameter(
+            "--synthetic and --replicas change what is deployed; that is done to a service of "
+            "this command's own only, so leave --url away"
+        )
+    if not all(part.isdecimal() and int(part) for part in _sizes(arguments)):
+        raise InvalidParameter(f"--replicas reads 1,2,3,5; got {arguments.replicas!r}")
+    parse_steps(arguments.fixed)
+    steps = parse_steps(arguments.steps or (chosen.steps if chosen else ""))
+    user = arguments.user or (chosen.user if chosen else "PowerUser")
+    return Load(steps, user, chosen.think_s if chosen else (0.5, 2))
+
+
+def _sizes(arguments: argparse.Namespace) -> list[str]:
+    return [part for part in arguments.replicas.split(",") if part]
+
+
+@contextmanager
+def _service(arguments: argparse.Namespace) -> Iterator[tuple[Target, Hosted | None]]:
+    if arguments.url:
+        target = Target(arguments.url.rstrip("/"), arguments.domain, arguments.key)
+        check_served(target)
+        yield target, None
+        return
+    print("starting a service", flush=True)
+    with own_service(arguments.out, arguments.domain, arguments.synthetic) as hosted:
+        yield hosted.target, hosted
+
+
+def _followed(
+    arguments: argparse.Namespace, load: Load, chosen: Preset | None, target: Target
+) -> Outcome:
+    print(f"{load} of {load.user}: {load.seconds} s", flush=True)
+    given = {name: getattr(arguments, name) for name in LIMITS}
+    limits = {"max_failed": 0.0, **(chosen.limits if chosen else {})}
+    limits |= {name: limit for name, limit in given.items() if limit is not None}
+    found = run(target, load, arguments.out, "steps")
+    return outcome_of(found, limits, chosen.refused_fail if chosen else False)
+
+
+def _fixed(arguments: argparse.Namespace, hosted: Hosted | None) -> Iterator[Fixed]:
+    """Users without pauses, whatever the steps were made of: the question is what is reached."""
+    full = Load(parse_steps(arguments.fixed), "PowerUser", think_s=(0, 0))
+    for size in map(int, _sizes(arguments)):
+        if hosted:
+            print(f"{size} replicas: {arguments.fixed}", flush=True)
+            hosted.resize(size)
+            yield fixed_of(run(hosted.target, full, arguments.out, f"fixed-{size}"), size)
+
+
+def _about(arguments: argparse.Namespace, load: Load, chosen: Preset | None) -> About:
+    what = chosen.title if chosen else f"steps {load}"
+    machine = f"{os.cpu_count()} cores, load average before {os.getloadavg()[0]:.2f}"
+    when = time.strftime("%Y-%m-%d %H:%M")
+    service = arguments.url or f"its own service: {autoscaling_in_words(arguments.domain)}"
+    return About(
+        title=f"Telltale under load{' (synthetic)' if arguments.synthetic else ''}",
+        facts=(
+            f"{what[0].upper()}{what[1:]}: {load.user}, {load}.",
+            f"{when}, {machine}; {service}.",
+        ),
+        synthetic=SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
+        command=" ".join(["python -m loadtest.scaling", *without_key(sys.argv[1:])]),
+        preset=chosen,
+    )
+
+
+def without_key(words: list[str]) -> list[str]:
+    """A report is handed on; what opens the service is not."""
+    hidden = ["--key=KEY" if word.startswith("--key=") else word for word in words]
+    pairs = zip(["", *hidden], hidden, strict=False)
+    return ["KEY" if before == "--key" else word for before, word in pairs]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""One run of load on one service: Locust in a process of its own, the sampler here."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.errors import NotReady
+from loadtest.scaling.presets import Step
+from loadtest.scaling.record import Record, read_record
+from loadtest.scaling.sampler import Sample, Sampler, Target
+
+LOCUSTFILE = Path(__file__).with_name("steps.py")
+GRACE_S = 60  # for the last answers, beyond the steps
+
+
+@dataclass(frozen=True)
+class Load:
+    """`user` is a class of loadtest/locustfile.py; `think_s` the pauses of a normal one."""
+
+    steps: tuple[Step, ...]
+    user: str
+    think_s: tuple[float, float]
+
+    @property
+    def seconds(self) -> int:
+        return sum(step.seconds for step in self.steps)
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.steps))
+
+
+@dataclass(frozen=True)
+class Run:
+    record: Record
+    samples: tuple[Sample, ...]
+
+
+def run(target: Target, load: Load, out: Path, name: str) -> Run:
+    """Leaves `name`.jsonl and `name`.log in `out`. Raises NotReady if Locust could not do it."""
+    record, log = out / f"{name}.jsonl", out / f"{name}.log"
+    record.unlink(missing_ok=True)
+    with log.open("w", encoding="utf-8") as console, Sampler(target) as sampler:
+        process = subprocess.Popen(
+            _command(target, load, record),
+            env=_environment(target, load),
+            stdout=console,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            process.wait(load.seconds + GRACE_S)
+        except subprocess.TimeoutExpired:
+            raise NotReady(f"Locust did not end by itself; its last words are in {log}") from None
+        finally:
+            process.kill()
+            process.wait()
+    if process.returncode != 0 or not record.exists():
+        words = log.read_text(encoding="utf-8")[-1500:].strip()
+        raise NotReady(f"Locust ended with {process.returncode}: {words}")
+    return Run(read_record(record), tuple(sampler.samples))
+
+
+def _command(target: Target, load: Load, record: Path) -> list[str]:
+    return [
+        *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"),
+        # Each domain answers at its name, the first one at the root as well.
+        *("--host", f"{target.url}/{target.domain}", "--steps", str(load), "--record", str(record)),
+        # Those who leave wait for their last answer: what is cut off would count as nothing.
+        *("--stop-timeout", "30", "--exit-code-on-error", "0"),
+        *("--only-summary", "--loglevel", "WARNING", load.user),
+    ]
+
+
+def _environment(target: Target, load: Load) -> dict[str, str]:
+    """The key goes through the environment: a command line can be read by everybody."""
+    think = ",".join(f"{seconds:g}" for seconds in load.think_s)
+    return os.environ | {"TELLTALE_KEY": target.key, "TELLTALE_THINK_S": think}

@@ -1,0 +1,190 @@
+"""Watches the replicas while load is on: a thread that asks the service three times a second.
+
+It asks GET /status, which is enough for any service; where the service was started here, Ray
+Serve's own view comes on top, for it answers also when every replica is busy.
+"""
+
+import os
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from data.errors import InvalidParameter, NotReady
+from loadtest.machine.cpu import TICK_S, by_role
+from loadtest.machine.processes import OTHER, Roles, tree
+from loadtest.machine.usage import service_root
+
+EVERY_S = 1 / 3
+PATIENCE_S = 5.0
+# Whose CPU it is, by what stands in a command line; the first that fits.
+GROUPS: Roles = {
+    "curator": ("ServeReplica:curator",),
+    "page": ("ServeReplica:ui",),
+    "replicas": ("ServeReplica",),
+    "HAProxy": ("haproxy",),
+    "load client": ("locust", "loadtest.scaling"),
+    "Ray": ("",),
+}
+
+
+@dataclass(frozen=True)
+class ReplicaSeen:
+    """One replica at one moment; None for what the service does not tell."""
+
+    name: str
+    state: str | None = None
+    version: str | None = None
+    queued: int | None = None
+    answered: int | None = None
+    batches: int | None = None
+    ready_in_s: float | None = None
+    started_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """`states` as Serve names them, `cpu_s` used so far by each group of processes."""
+
+    at: float
+    states: dict[str, int]
+    replicas: tuple[ReplicaSeen, ...]
+    cpu_s: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The service under load. `serve_url` and `serve_token` lead to Ray Serve's own view."""
+
+    url: str
+    domain: str
+    key: str = ""
+    serve_url: str = ""
+    serve_token: str = ""
+
+    def client(self) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE_S, trust_env=False)
+
+    def serve_client(self) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.serve_token}"}
+        return httpx.Client(
+            base_url=self.serve_url, headers=headers, timeout=PATIENCE_S, trust_env=False
+        )
+
+
+class Sampler:
+    """Samples from the `with` block's begin to its end. This process, and so the users it runs,
+    is counted with the service."""
+
+    def __init__(self, target: Target) -> None:
+        self.samples: list[Sample] = []
+        self._target = target
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="sampler", daemon=True)
+
+    def __enter__(self) -> "Sampler":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(2 * PATIENCE_S)
+
+    def _watch(self) -> None:
+        with self._target.client() as client, self._target.serve_client() as serve:
+            root: int | None = None
+            over = False
+            while not over:
+                begun = time.monotonic()
+                status = domain_status(client, self._target.domain)
+                rows = serve_replicas(serve, self._target) if self._target.serve_url else []
+                root = root or _local_root(status)
+                cpu_s = cpu_seconds([os.getpid(), root] if root else [])
+                self.samples.append(sample(time.time(), status, rows, cpu_s))
+                over = self._over.wait(max(0.0, EVERY_S - (time.monotonic() - begun)))
+
+
+def cpu_seconds(roots: list[int]) -> dict[str, float]:
+    """Group -> CPU seconds that the processes below `roots`, and these, have used so far."""
+    used = {pid: process.ticks * TICK_S for pid, process in tree(roots).items()}
+    found = by_role(used, GROUPS)
+    found.pop(OTHER, None)  # it has just ended
+    return found
+
+
+def check_served(target: Target) -> None:
+    """Raises NotReady if nothing answers there, InvalidParameter if it serves other domains."""
+    try:
+        with target.client() as client:
+            found = client.get("/status").raise_for_status().json()["domains"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise NotReady(
+            f"no Telltale answers at {target.url} ({type(error).__name__}: {error}); start it, "
+            "or leave --url away for a service of this command's own"
+        ) from error
+    if target.domain not in found:
+        raise InvalidParameter(
+            f"{target.url} does not serve {target.domain!r}; it serves {', '.join(found)}"
+        )
+
+
+def domain_status(client: httpx.Client, domain: str) -> dict[str, Any]:
+    """What /status says of the domain; empty where it does not answer in time."""
+    try:
+        found: dict[str, Any] = client.get("/status").raise_for_status().json()["domains"][domain]
+        return found
+    except (httpx.HTTPError, ValueError, KeyError):
+        return {}
+
+
+def serve_replicas(client: httpx.Client, target: Target) -> list[dict[str, Any]]:
+    """Ray Serve's rows of the domain's replicas, those that are starting or stopping included."""
+    try:
+        page = client.get("/api/serve/applications/").raise_for_status().json()
+        deployment = page["applications"][target.domain]["deployments"]["DomainService"]
+        found: list[dict[str, Any]] = deployment["replicas"]
+        return found
+    except (httpx.HTTPError, ValueError, KeyError):
+        return []
+
+
+def sample(
+    at: float, status: dict[str, Any], serve: list[dict[str, Any]], cpu_s: dict[str, float]
+) -> Sample:
+    """Serve's states count where it was asked; the rest of a replica's row is its own."""
+    rows = {_short(row["replica"]): row for row in status.get("replicas", [])}
+    seen = {_short(row["replica_id"]): row for row in serve}
+    replicas = tuple(
+        _replica(name, seen.get(name, {}), rows.get(name, {})) for name in {**rows, **seen}
+    )
+    counts = Counter(str(row["state"]) for row in serve)
+    return Sample(at, dict(counts) or status.get("states") or {}, replicas, cpu_s)
+
+
+def _replica(name: str, serve: dict[str, Any], own: dict[str, Any]) -> ReplicaSeen:
+    return ReplicaSeen(
+        name=name,
+        state=serve.get("state"),
+        version=own.get("version"),
+        queued=own.get("queued"),
+        answered=own.get("answered"),
+        batches=own.get("batches"),
+        ready_in_s=own.get("ready_in_s"),
+        started_at=serve.get("start_time_s"),
+    )
+
+
+def _short(replica: str) -> str:
+    """Serve writes a replica's identity with and without the names of what it belongs to."""
+    return replica.rpartition("#")[2]
+
+
+def _local_root(status: dict[str, Any]) -> int | None:
+    for row in status.get("replicas", []):
+        if row.get("pid") and (found := service_root(int(row["pid"]))):
+            return found
+    return None

@@ -1,0 +1,78 @@
+"""Nothing of a measurement's own service stays behind, however the measurement ends."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+
+from data.errors import NotReady
+from loadtest import own_service
+from loadtest.machine.interrupt import STOPS, stop_on_signal
+from loadtest.machine.processes import tree
+
+PYTHON = sys.executable
+# Deaf to being asked, with a child in a session of its own: as bad as a service can be.
+STUBBORN = """#!{python}
+import signal, subprocess, time
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+subprocess.Popen(["sleep", "600"], start_new_session=True)
+print("Telltale is up", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in STOPS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The service that is started is the program in this file."""
+    program = tmp_path / "python"
+    program.write_text(STUBBORN.format(python=PYTHON))
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(own_service, "STOP_S", 0.3)
+    return program
+
+
+def run(tmp_path: Path) -> "AbstractContextManager[Popen[bytes]]":
+    return own_service.running(tmp_path, tmp_path / "any.yaml", 1, "faults", tmp_path / "log")
+
+
+def test_a_service_that_does_not_stop_is_ended_whole(started: Path, tmp_path: Path) -> None:
+    members: set[int] = set()
+
+    def measure() -> None:
+        with run(tmp_path) as process:
+            members.update(tree([process.pid]))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        measure()
+    assert len(members) == 2
+    assert not members & set(tree(members))
+
+
+def test_one_that_does_not_start_is_quoted(started: Path, tmp_path: Path) -> None:
+    started.write_text(f"#!{PYTHON}\nraise SystemExit('no room left')")
+    with pytest.raises(NotReady, match="no room left"), run(tmp_path):
+        pass
+
+
+def test_a_second_ctrl_c_does_not_break_off_the_stopping() -> None:
+    stop_on_signal()
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+    for number in STOPS:
+        os.kill(os.getpid(), number)
