@@ -8,9 +8,10 @@ names. We name a script that adds the lines below and becomes the real binary:
 - Whoever was just refused often by the replicas is refused here, for a share of his requests that
   grows with the refusals: a refusal costs a tenth here, and the replicas keep their time for
   answers. Keys are told apart by their hash, callers without one by their address.
-- No replica is sent more than it would let in, however late its own refusals are.
-- A refusal comes after the clip was read, because some clients never see an answer that comes
-  while they send; when connections run short, it comes before, and ends the connection.
+- Replicas are sent no more than they would let in, however late their own refusals are; beyond it
+  those are refused first who ask much at once.
+- A refusal comes after the clip was read, up to the buffer, because some clients never see an
+  answer that comes while they send; when connections run short, it comes before, and ends them.
 - Predictions are so short that watching for a client that leaves costs more than it saves.
 """
 
@@ -24,9 +25,11 @@ from serve_app.admission import MOST
 BUFFER_BYTES = 256 * 1024  # 5 s of 24 kHz PCM16, or 10 s of what a phone sends
 LAUNCHER = "haproxy"
 BODY_PATIENCE = "30s"
+CLIP_PATHS = ("/predict", "/feedback", "/save-for-retrain")
 CROWDED = 2000  # connections, half of HAProxy's maxconn
+FEW = 4  # requests at once of a caller who is not refused before others are
 # Refusals a second by the replicas -> percent that HAProxy refuses by itself.
-REFUSED_HERE = ((400, 95), (200, 90), (100, 75), (50, 50), (20, 25))
+REFUSED_HERE = ((400, 99), (200, 98), (100, 90), (50, 60), (20, 25))
 
 ENVIRONMENT = {
     "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(BUFFER_BYTES),
@@ -59,35 +62,44 @@ def reply(status: int, title: str, detail: str) -> str:
 OVERLOADED = reply(
     429, "Overloaded", "more clips arrive than can be answered in time; try again in 1 s"
 )
+TWO_KEYS = reply(400, "Bad parameter", "send one Authorization header; this request has several")
 
 
 def defaults_lines() -> list[str]:
     """Serve would answer a plain 500 where no replica could be reached."""
     away = "the part that answers is restarting; try again in a few seconds"
-    return [f"http-error {reply(status, 'Not ready', away)}" for status in (502, 503, 504)]
+    slow = "the request did not arrive in time; send a shorter clip, or compress it"
+    return [
+        f"http-error {reply(408, 'Too slow', slow)}",
+        *(f"http-error {reply(status, 'Not ready', away)}" for status in (502, 503, 504)),
+    ]
 
 
 def frontend_lines() -> list[str]:
     """What is added to the frontend that clients connect to."""
     refusals = [
-        f"http-request return {OVERLOADED} if telltale_predict "
-        f"{{ sc_gpc0_rate(0) gt {refused} }} {{ rand(100) lt {percent} }}"
+        f"http-request return {OVERLOADED} if telltale_clip {{ sc_gpc0_rate(0) gt {refused} }} "
+        f"{{ var(txn.lot) -m int lt {percent} }}"
         for refused, percent in REFUSED_HERE
     ]
-    wait_for_clip = f"http-request wait-for-body time {BODY_PATIENCE} if telltale_predict METH_POST"
+    wait_for_clip = f"http-request wait-for-body time {BODY_PATIENCE} if telltale_clip METH_POST"
     return [
         "no log",  # a line for each request, to a syslog that hardly anybody has
-        "acl telltale_predict path_end /predict",
+        # As the replica reads the path: decoded.
+        "acl telltale_predict path,url_dec -m end /predict",
+        f"acl telltale_clip path,url_dec -m end {' '.join(CLIP_PATHS)}",
         f"acl telltale_crowded fe_conn gt {CROWDED}",
+        f"http-request return {TWO_KEYS} if {{ req.hdr_cnt(authorization) gt 1 }}",
         "http-request set-header x-forwarded-for %[src]",
         "http-request disable-l7-retry unless METH_GET or telltale_predict METH_POST",
         "http-request set-header x-request-disconnect-disabled ?1 if telltale_predict",
-        "stick-table type string len 40 size 20k expire 10s store gpc0_rate(1s)",
+        "stick-table type string len 40 size 20k expire 10s store gpc0_rate(1s),conn_cur",
         "http-request set-var(txn.who) req.hdr(authorization),sha1,hex "
         "if { req.hdr(authorization) -m found }",
         "http-request set-var(txn.who) src unless { var(txn.who) -m found }",
-        "http-request track-sc0 var(txn.who) if telltale_predict",
-        "http-response sc-inc-gpc0(0) if { status 429 } { sc_tracked(0) }",
+        "http-request track-sc0 var(txn.who) if telltale_clip",
+        "http-response sc-inc-gpc0(0) if { status 401 429 } { sc_tracked(0) }",
+        "http-request set-var(txn.lot) rand(100) if telltale_clip",
         f"{wait_for_clip} !telltale_crowded",
         *refusals,
         f"{wait_for_clip} telltale_crowded",
@@ -97,10 +109,14 @@ def frontend_lines() -> list[str]:
 def backend_lines() -> list[str]:
     """What is added to every domain's backend. Fallbacks count as servers: with no replica left,
     Serve's own proxy answers."""
+    too_many = f"{{ sc_tracked(0) }} {{ nbsrv gt 0 }} {{ be_conn,div(txn.servers) gt {MOST} }}"
+    by_many_at_once = f"{too_many} {{ sc_conn_cur(0) gt {FEW} }}"
+    far_too_many = too_many.replace(f"gt {MOST} ", f"gt {2 * MOST} ")
     return [
-        "http-request set-var(txn.servers) nbsrv if { path_end /predict }",
-        f"http-request return {OVERLOADED} if {{ path_end /predict }} {{ nbsrv gt 0 }} "
-        f"{{ be_conn,div(txn.servers) gt {MOST} }}",
+        "http-request set-var(txn.servers) nbsrv if { sc_tracked(0) }",
+        f"http-request sc-inc-gpc0(0) if {by_many_at_once}",
+        f"http-request return {OVERLOADED} if {by_many_at_once}",
+        f"http-request return {OVERLOADED} if {far_too_many}",
     ]
 
 

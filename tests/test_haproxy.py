@@ -180,9 +180,31 @@ def test_a_replica_is_never_sent_more_than_it_lets_in(tmp_path: Path) -> None:
         for client in clients[-20:]:
             client.settimeout(10)
             refused.append(client.recv(4000))
+        modest = {"Authorization": "Bearer modest"}
+        waiting = threading.Thread(
+            target=lambda: httpx.post(f"{url}/predict", content=b"clip", headers=modest, timeout=30)
+        )
+        waiting.start()
         assert all(b" 429 " in reply and b"retry-after: 1" in reply for reply in refused)
         deadline = time.monotonic() + 10
-        while len(toys[0].requests) < MOST and time.monotonic() < deadline:
+        while len(toys[0].requests) < MOST + 1 and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert len(toys[0].requests) == MOST
+        assert len(toys[0].requests) == MOST + 1
+        assert b"bearer modest" in toys[0].requests[-1].lower()
         over.set()
+        waiting.join()
+
+
+def test_two_keys_at_once_are_refused(tmp_path: Path) -> None:
+    with proxied(tmp_path, answer("200 OK")) as (url, toys):
+        keys = [("Authorization", "Bearer a"), ("Authorization", "Bearer b")]
+        found = httpx.post(f"{url}/predict", content=b"clip", headers=keys)
+        assert found.status_code == 400
+        assert "one Authorization header" in found.json()["detail"]
+        assert toys[0].requests == []
+
+
+def test_a_path_in_disguise_is_a_prediction_too(tmp_path: Path) -> None:
+    with proxied(tmp_path, die, answer("200 OK")) as (url, _):
+        for _ in range(4):
+            assert httpx.post(f"{url}/%70redict", content=CLIP).status_code == 200
