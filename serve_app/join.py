@@ -5,6 +5,7 @@ Leaving is asked for, not taken: Ray drains the node, so that replicas move away
 """
 
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
         os.environ.update(environment(as_there, scratch))
         del os.environ["RAY_API_SERVER_ADDRESS"]  # the head's curator alone submits jobs
         # Requests come from the head's HAProxy, which says for whom.
-        os.environ["FORWARDED_ALLOW_IPS"] = f"127.0.0.1,{cluster.ip}"
+        os.environ["FORWARDED_ALLOW_IPS"] = f"127.0.0.1,{socket.gethostbyname(cluster.ip)}"
         _refuse_wrong_token(cluster)
         say(f"joining {cluster.address} as {ip}")
         node = _start(cluster, ip, scratch)
