@@ -84,5 +84,9 @@ class Overloaded(TelltaleError):
         self.retry_after_s = retry_after_s
 
 
+class TooSlow(TelltaleError):
+    """A clip whose bytes do not come in time."""
+
+
 class NotReady(TelltaleError):
     pass

@@ -1,15 +1,16 @@
 """Who may queue at a replica: as many clips as it answers in `max_wait_s`, shared fairly.
 
 A queue without a bound only turns overload into late answers. The bound is one of time, not of
-number: the replica knows how long its clips take. Its last quarter is kept for callers who hold
-less than their share, so that one who floods the replica cannot lock the others out. What the
-bodies take in memory is bounded apart, from before they are read.
+number: the replica knows how long its clips take. What bodies take in memory is bounded apart, as
+they arrive. The last quarter of both is kept for callers who hold less than their share, so that
+those who flood the replica cannot lock the others out.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from data.errors import Overloaded
 
@@ -18,53 +19,87 @@ MEMORY = 0.05  # weight of the newest batch in the mean
 FEWEST = 16  # clips that may wait however long they take; twice what more replicas are asked for at
 MOST = 400  # clips that may wait however short: each lies in memory
 MAX_BYTES = 256 * 1024**2  # of bodies that are being read or wait
-CONTESTED = 0.75  # of the places; the rest is for those below their share
+CONTESTED = 0.75  # of what there is; the rest is for those below their share
+
+
+@dataclass
+class Held:
+    """What each caller holds of something that there is only so much of."""
+
+    total: int = 0
+    of: Counter[str] = field(default_factory=Counter)
+
+    def refuses(self, caller: str, size: int, most: int) -> bool:
+        after, mine = self.total + size, self.of[caller]
+        share = CONTESTED * most / max(1, len(self.of))
+        return after > most or (after > CONTESTED * most and mine > 0 and mine + size > share)
+
+    def take(self, caller: str, size: int) -> None:
+        self.total += size
+        self.of[caller] += size
+
+    def give_back(self, caller: str, size: int) -> None:
+        self.total -= size
+        self.of[caller] -= size
+        if not self.of[caller]:
+            del self.of[caller]
+
+
+class Room:
+    """One request's part of the memory; as `hold` it is told of bytes as they arrive."""
+
+    def __init__(self, caller: str, held: Held) -> None:
+        self.size = 0
+        self._caller = caller
+        self._held = held
+
+    def hold(self, size: int) -> None:
+        """Raises Overloaded; a body that is alone may be of any size."""
+        others = self._held.total - self.size
+        if others and self._held.refuses(self._caller, size, MAX_BYTES):
+            raise Overloaded(
+                f"{self._held.total:,} bytes of clips lie here already; try again in 1 s"
+            )
+        self._held.take(self._caller, size)
+        self.size += size
 
 
 class Admission:
     """Not safe between threads: everything happens on the replica's event loop."""
 
-    def __init__(self, max_wait_s: float) -> None:
+    def __init__(self, max_wait_s: float, fewest: int = FEWEST) -> None:
         self._max_wait_s = max_wait_s
+        self._fewest = max(FEWEST, fewest)
         self._clip_s = FIRST_GUESS_S
-        self._held: Counter[str] = Counter()
-        self._total = 0
-        self._bytes = 0
+        self._clips = Held()
+        self._bytes = Held()
 
     @property
     def places(self) -> int:
-        return min(MOST, max(FEWEST, int(self._max_wait_s / self._clip_s)))
+        return max(self._fewest, min(MOST, int(self._max_wait_s / self._clip_s)))
 
     def measured(self, clip_s: float) -> None:
         """What one clip of the newest batch took, its part of the batch."""
         self._clip_s += MEMORY * (clip_s - self._clip_s)
 
     @contextmanager
-    def room(self, caller: str, size: int) -> Iterator[None]:
-        """For a body of `size` bytes from before it is read until it is answered: a refusal must
-        be cheap. Raises Overloaded."""
+    def room(self, caller: str) -> Iterator[Room]:
+        """For a body, from before it is read until it is answered. Raises Overloaded before it is
+        read where there would be no place for the clip: a refusal must be cheap."""
         self.check(caller)
-        if self._bytes and self._bytes + size > MAX_BYTES:
-            raise Overloaded(
-                f"{self._bytes:,} bytes of clips lie here already; try again in 1 s",
-                retry_after_s=1,
-            )
-        self._bytes += size
+        room = Room(caller, self._bytes)
         try:
-            yield
+            yield room
         finally:
-            self._bytes -= size
+            self._bytes.give_back(caller, room.size)
 
     def check(self, caller: str) -> None:
         """Raises Overloaded where a clip of this caller would not be let in now."""
-        places = self.places
-        full = self._total >= places
-        contested = self._total >= CONTESTED * places
-        share = places / max(2, len(self._held))
-        if full or (contested and self._held[caller] >= share):
-            wait_s = max(1, math.ceil(self._total * self._clip_s))
+        if self._clips.refuses(caller, 1, self.places):
+            waiting = self._clips.total
+            wait_s = max(1, math.ceil(waiting * self._clip_s))
             raise Overloaded(
-                f"{self._total} clips wait here already, more than are answered in "
+                f"{waiting} clips wait here already, more than are answered in "
                 f"{self._max_wait_s:g} s; try again in {wait_s} s",
                 retry_after_s=wait_s,
             )
@@ -72,12 +107,8 @@ class Admission:
     @contextmanager
     def place(self, caller: str) -> Iterator[None]:
         self.check(caller)
-        self._held[caller] += 1
-        self._total += 1
+        self._clips.take(caller, 1)
         try:
             yield
         finally:
-            self._total -= 1
-            self._held[caller] -= 1
-            if not self._held[caller]:
-                del self._held[caller]
+            self._clips.give_back(caller, 1)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from data.errors import ClipError, Conflict, InvalidParameter, UnknownName
 from data.prepare import prepare
 from serve_app.answers import LifeLine, Receipt
-from serve_app.limits import MAX_FORM_BYTES, body_bytes, file_part, is_form, read_form
+from serve_app.limits import MAX_FORM_BYTES, file_part, is_form, read_form
 from serve_app.replies import answer, caller_of, queue_of, service_of
 from serve_app.said import Said, must_need_no_mask, said
 from serve_app.schemas import Problem, Review, receipt
@@ -44,13 +44,13 @@ async def correct(request: Request) -> Response:
     if not is_form(request.headers.get("content-type", "")):
         raise InvalidParameter("a correction is a form with the parts 'file' and 'label'")
     who, limit = queue_of(request), service.domain.limits.max_bytes
-    with service.admission.room(who, body_bytes(request, limit)):
-        parts = await read_form(request, limit)
+    with service.admission.room(who) as room:
+        parts = await read_form(request, limit, room.hold)
         raw = file_part(parts, limit)
         right = await asyncio.to_thread(said, parts, service.domain)
         found = await service.predict(raw, who)
-    right.must_fit(found.prepared)
-    kept = await asyncio.to_thread(_keep_correction, service, raw, found, right, caller)
+        right.must_fit(found.prepared)
+        kept = await asyncio.to_thread(_keep_correction, service, raw, found, right, caller)
     service.metrics.corrected(kept["state"])
     return answer(kept, 201, {"X-Model-Version": found.served.version})
 

@@ -20,6 +20,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     errors.Unauthorized: (401, "Key needed"),
     errors.Forbidden: (403, "Not allowed"),
     errors.UnknownName: (404, "Not found"),
+    errors.TooSlow: (408, "Too slow"),
     errors.Conflict: (409, "Conflict"),
     errors.ClipTooLarge: (413, "Clip too large"),
     errors.UnsupportedClip: (415, "Not a supported clip"),
@@ -77,7 +78,7 @@ def install(app: FastAPI) -> None:
 
 def response(request: Request, error: Exception) -> Response:
     status, title, detail = explain(error)
-    if status >= 500:
+    if status >= 500 and not isinstance(error, errors.TelltaleError):
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return _response(request, status, title, detail, getattr(error, "retry_after_s", 1))
 

@@ -7,6 +7,7 @@ the file, as curl and nearly every client send it, takes two searches and that s
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,14 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from data.errors import ClipTooLarge, InvalidParameter, UnsupportedClip
+from data.errors import ClipTooLarge, InvalidParameter, TooSlow, UnsupportedClip
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 ENVELOPE_BYTES = 64 * 1024
 MAX_FORM_BYTES = 512 * 1024**2  # of a form with many files, which is spooled to disk
+PATIENCE_S = 120.0  # 20 MB at 1.4 Mbit/s
 RAW_KINDS = {"audio", "image", "video", ""}
 MAX_PARTS = 20  # of a form with one clip
 IN_PLACE_BYTES = 1024**2  # parsed on the event loop; a longer form in a thread
@@ -31,6 +33,9 @@ FILE_PART = re.compile(
     re.IGNORECASE,
 )
 ENDINGS = (b"--\r\n", b"--")
+
+
+Hold = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -44,42 +49,48 @@ class Part:
         return self.body.decode("utf-8", errors="replace").strip()
 
 
-def body_bytes(request: Request, max_bytes: int) -> int:
-    """What a body may take in memory, by what it announces; the most where it does not."""
-    announced = request.headers.get("content-length", "")
-    return min(int(announced), max_bytes) if announced.isdigit() else max_bytes
+def uncounted(size: int) -> None:
+    """For bodies that nobody has to make room for."""
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Raises ClipTooLarge as soon as the limit is passed, before the rest has arrived."""
+async def read_body(request: Request, max_bytes: int, hold: Hold = uncounted) -> bytes:
+    """Raises ClipTooLarge as soon as the limit is passed, before the rest has arrived, and TooSlow
+    for what does not arrive. `hold` is told of bytes as they come, and may raise."""
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > max_bytes:
         raise ClipTooLarge(_too_large(int(announced), max_bytes))
     chunks: list[bytes] = []
     received = 0
     try:
-        async for chunk in request.stream():
-            received += len(chunk)
-            if received > max_bytes:
-                raise ClipTooLarge(_too_large(received, max_bytes))
-            chunks.append(chunk)
+        async with asyncio.timeout(PATIENCE_S):
+            async for chunk in request.stream():
+                received += len(chunk)
+                if received > max_bytes:
+                    raise ClipTooLarge(_too_large(received, max_bytes))
+                hold(len(chunk))
+                chunks.append(chunk)
+    except TimeoutError:
+        raise TooSlow(
+            f"{received:,} bytes came in {PATIENCE_S:g} s, and the clip is not whole; send a "
+            "shorter one, or compress it (FLAC, M4A)"
+        ) from None
     except ClientDisconnect:
         raise InvalidParameter("the connection closed before the whole clip had arrived") from None
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-async def read_clip(request: Request, max_bytes: int) -> bytes:
+async def read_clip(request: Request, max_bytes: int, hold: Hold = uncounted) -> bytes:
     """The clip of a multipart form (`file`), or the raw body of an audio/* or image/* request."""
     content_type = request.headers.get("content-type", "")
     if is_form(content_type):
-        body = await read_body(request, max_bytes + ENVELOPE_BYTES)
+        body = await read_body(request, max_bytes + ENVELOPE_BYTES, hold)
         clip = lone_file(content_type, body)
         if clip is None:
             return file_part(await _parts(content_type, body), max_bytes)
         return _within(clip, max_bytes)
     kind = content_type.lower()
     if kind.split("/")[0] in RAW_KINDS or kind.startswith("application/octet-stream"):
-        return await read_body(request, max_bytes)
+        return await read_body(request, max_bytes, hold)
     raise UnsupportedClip(
         f"a clip comes as multipart/form-data with a part named 'file', or as a raw body of type "
         f"audio/*; this request says {content_type!r}"
@@ -90,9 +101,9 @@ def is_form(content_type: str) -> bool:
     return content_type.lower().startswith("multipart/form-data")
 
 
-async def read_form(request: Request, max_bytes: int) -> list[Part]:
+async def read_form(request: Request, max_bytes: int, hold: Hold = uncounted) -> list[Part]:
     """The parts of a form with one clip."""
-    body = await read_body(request, max_bytes + ENVELOPE_BYTES)
+    body = await read_body(request, max_bytes + ENVELOPE_BYTES, hold)
     return await _parts(request.headers.get("content-type", ""), body)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -12,10 +13,10 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from data.errors import InvalidParameter, Overloaded, TelltaleError
+from data.errors import DeadlineExceeded, InvalidParameter, Overloaded, TelltaleError
 from serve_app import errors
 from serve_app.answers import Prediction
-from serve_app.limits import MAX_FORM_BYTES, body_bytes, read_clip
+from serve_app.limits import MAX_FORM_BYTES, read_clip
 from serve_app.replies import answer, queue_of, request_id, service_of
 from serve_app.schemas import Problem, prediction
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MAX_BATCH_FILES = 200
 AT_ONCE = 8
 PAUSE_S = 0.1
+BATCH_PATIENCE_S = 60.0
 DEADLINE = "x-deadline-seconds"
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem} for status in (400, 401, 413, 415, 422, 429, 503, 504)
@@ -72,10 +74,11 @@ async def predict(request: Request) -> Response:
     """One clip in; its class, a calibrated confidence and, if asked, the evidence out."""
     service, who = service_of(request), queue_of(request)
     top_k, evidence = _options(request.query_params)
-    deadline, limit = _deadline(request), service.domain.limits.max_bytes
+    limit = service.domain.limits.max_bytes
     try:
-        with service.admission.room(who, body_bytes(request, limit)):
-            raw = await read_clip(request, limit)
+        deadline = _deadline(request)
+        with service.admission.room(who) as room:
+            raw = await read_clip(request, limit, room.hold)
             found = await service.predict(raw, who, deadline)
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
@@ -108,9 +111,14 @@ def _deadline(request: Request) -> float:
     if text is None:
         return float("inf")
     try:
-        return time.monotonic() + float(text)
+        seconds = float(text)
     except ValueError:
-        raise InvalidParameter(f"{DEADLINE} must be a number of seconds, got {text!r}") from None
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise InvalidParameter(f"{DEADLINE} must be a number of seconds, got {text!r}")
+    if seconds <= 0:
+        raise DeadlineExceeded("the deadline had passed before the clip was read")
+    return time.monotonic() + seconds
 
 
 @router.post("/batch-predict", responses=PROBLEMS, max_body_size=MAX_FORM_BYTES)
@@ -143,20 +151,26 @@ async def _one_of_many(
     """A few at once: two hundred clips together must not lie in memory together."""
     async with turns:
         try:
-            raw = await file.read(service.domain.limits.max_bytes + 1)
-            found = await _patiently(service, raw, who)
+            found = await _patiently(service, file, who)
         except TelltaleError as error:
             service.metrics.rejected(type(error).__name__)
             return {"file": file.filename, "error": errors.problem(*errors.explain(error), "")}
     return {"file": file.filename, **prediction(found, "")}
 
 
-async def _patiently(service: "DomainService", raw: bytes, who: str) -> "Answer":
-    """Clips of a form that was let in wait for a place instead of being refused one by one."""
+async def _patiently(service: "DomainService", file: UploadFile, who: str) -> "Answer":
+    """Clips of a form that was let in wait a while for a place instead of being refused at once."""
+    over = time.monotonic() + BATCH_PATIENCE_S
     while True:
         try:
-            return await service.predict(raw, who)
+            with service.admission.room(who) as room:
+                await file.seek(0)
+                raw = await file.read(service.domain.limits.max_bytes + 1)
+                room.hold(len(raw))
+                return await service.predict(raw, who)
         except Overloaded:
+            if time.monotonic() > over:
+                raise
             await asyncio.sleep(PAUSE_S)
 
 

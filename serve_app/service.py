@@ -78,7 +78,7 @@ class DomainService:
         self.champion = Champion(name, self.settings.home)
         self.curator = serve.get_deployment_handle("Curator", app_name="curator")
         serving = self.domain.serving
-        self.admission = Admission(MAX_WAIT_S)
+        self.admission = Admission(MAX_WAIT_S, fewest=2 * serving.max_batch_size)
         self._batcher: Batcher[Item, Answer] = Batcher(
             self.answer_batch,
             serving.max_batch_size,

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from data.errors import Overloaded
-from serve_app.admission import FEWEST, MAX_BYTES, MOST, Admission
+from serve_app.admission import CONTESTED, FEWEST, MAX_BYTES, MOST, Admission
 
 
 def busy(clip_s: float, max_wait_s: float = 1.0) -> Admission:
@@ -64,19 +64,29 @@ def test_many_callers_with_little_each_fill_the_whole_queue() -> None:
     assert len(refused) == pytest.approx(50, abs=1)
 
 
-def test_bodies_are_bounded_by_what_they_take_in_memory() -> None:
+@pytest.mark.parametrize("flooders", [1, 2, 5])
+def test_those_who_flood_together_do_not_lock_the_others_out(flooders: int) -> None:
+    admission = busy(clip_s=0.005)
+    with ExitStack() as stack:
+        fill(admission, [f"greedy {i % flooders}" for i in range(1000)], stack)
+        assert fill(admission, ["modest"] * 5, stack) == []
+
+
+def test_bodies_are_bounded_by_the_bytes_that_have_come() -> None:
     admission, clip = busy(clip_s=1e-6), 20 * 1024**2
     with ExitStack() as stack:
-        for _ in range(MAX_BYTES // clip):
-            stack.enter_context(admission.room("a", clip))
-        with pytest.raises(Overloaded, match="try again in 1 s"), admission.room("b", clip):
-            pass
-        with admission.room("b", 1000):
-            pass
-    with admission.room("a", clip):
-        pass
+        rooms = [stack.enter_context(admission.room("a")) for _ in range(50)]
+        for room in rooms[: int(CONTESTED * MAX_BYTES / clip)]:
+            room.hold(clip)
+        with pytest.raises(Overloaded, match="try again in 1 s"):
+            rooms[-1].hold(clip)
+        with admission.room("b") as other:
+            other.hold(clip)
+    with admission.room("a") as room:
+        room.hold(clip)
 
 
 def test_a_body_larger_than_the_bound_is_read_when_it_is_alone() -> None:
-    with busy(clip_s=0.01).room("a", 2 * MAX_BYTES):
-        pass
+    with busy(clip_s=0.01).room("a") as room:
+        room.hold(MAX_BYTES)
+        room.hold(MAX_BYTES)

@@ -1,5 +1,6 @@
 """A request's body is read within its limits and the clip found in it, byte for byte."""
 
+import asyncio
 from collections.abc import Iterator
 
 import httpx
@@ -7,6 +8,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
+from data.errors import TooSlow
 from serve_app import errors
 from serve_app.limits import lone_file, parse_multipart, read_clip
 from serve_app.replies import answer
@@ -68,6 +70,24 @@ def test_too_many_bytes_are_refused_while_they_arrive() -> None:
     with pytest.raises(Exception, match="at most 10,000"):
         _run(read())
     assert sent == 3
+
+
+def test_a_clip_whose_bytes_do_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve_app.limits.PATIENCE_S", 0.02)
+    sent: list[int] = []
+
+    async def receive() -> dict[str, object]:
+        if sent:
+            await asyncio.sleep(10)
+        sent.append(1)
+        return {"type": "http.request", "body": b"x" * 100, "more_body": True}
+
+    async def read() -> None:
+        scope = {"type": "http", "headers": [(b"content-type", b"audio/wav")]}
+        await read_clip(Request(scope, receive), LIMIT)
+
+    with pytest.raises(TooSlow, match="100 bytes came"):
+        _run(read())
 
 
 def test_a_small_file_in_a_long_form_is_refused_by_the_file_limit(client: TestClient) -> None:
@@ -147,6 +167,4 @@ def test_any_other_form_is_left_to_the_parser(body: bytes) -> None:
 
 
 def _run(coroutine: object) -> None:
-    import asyncio
-
     asyncio.run(coroutine)  # type: ignore[arg-type]

@@ -116,8 +116,10 @@ def test_concurrent_clips_get_their_own_answers(anybody: httpx.Client) -> None:
     assert together == [pytest.approx(answer, abs=2e-6) for answer in alone * 5]
 
 
-def test_a_passed_deadline_is_not_computed(anybody: httpx.Client) -> None:
-    found = anybody.post("/predict", files={"file": tone()}, headers={"X-Deadline-Seconds": "0"})
+@pytest.mark.parametrize("seconds", ["0", "-1", "0.00001"])
+def test_a_passed_deadline_is_not_computed(anybody: httpx.Client, seconds: str) -> None:
+    headers = {"X-Deadline-Seconds": seconds}
+    found = anybody.post("/predict", files={"file": tone()}, headers=headers)
     assert found.status_code == 504
     assert "deadline" in found.json()["detail"]
 
@@ -131,6 +133,14 @@ def test_a_wrong_or_unknown_parameter_is_refused_by_name(
     found = anybody.post("/predict", params=params, files={"file": tone()})
     assert found.status_code == 400
     assert next(iter(params)) in found.json()["detail"]
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "soon"])
+def test_a_deadline_that_is_no_number_is_refused(anybody: httpx.Client, seconds: str) -> None:
+    headers = {"X-Deadline-Seconds": seconds}
+    found = anybody.post("/predict", files={"file": tone()}, headers=headers)
+    assert found.status_code == 400
+    assert "number of seconds" in found.json()["detail"]
 
 
 def test_a_wrong_key_is_refused_even_for_predicting(anybody: httpx.Client) -> None:
