@@ -4,8 +4,8 @@ from serve_app.answers import ClipInfo, DomainInfo, LifeLine, Prediction, Receip
 from serve_app.ui.markup import Tone, ago, badge, bar, note, percent, short, text
 
 EMPTY = (
-    '<div class="tt-card tt-empty"><p>Upload or record a clip, and the answer appears here: '
-    "what it is, how sure that is, and where in the clip the evidence lies.</p></div>"
+    '<div class="tt-card tt-empty"><p>Give a clip, and the answer appears here: '
+    "what it is, how sure that is, and where in it the evidence lies.</p></div>"
 )
 LISTENING = '<div class="tt-card tt-empty" role="status"><p class="tt-pulse">Listening…</p></div>'
 
