@@ -30,9 +30,12 @@ class Held:
     of: Counter[str] = field(default_factory=Counter)
 
     def refuses(self, caller: str, size: int, most: int) -> bool:
-        after, mine = self.total + size, self.of[caller]
+        after = self.total + size
+        if after <= CONTESTED * most:
+            return False
+        mine = self.of.get(caller, 0)
         share = CONTESTED * most / max(1, len(self.of))
-        return after > most or (after > CONTESTED * most and mine > 0 and mine + size > share)
+        return after > most or (mine > 0 and mine + size > share)
 
     def take(self, caller: str, size: int) -> None:
         self.total += size
@@ -46,22 +49,30 @@ class Held:
 
 
 class Room:
-    """One request's part of the memory; as `hold` it is told of bytes as they arrive."""
+    """One request's part of the memory, inside the block; `hold` is told of bytes as they come."""
+
+    __slots__ = ("_caller", "_held", "_size")
 
     def __init__(self, caller: str, held: Held) -> None:
-        self.size = 0
         self._caller = caller
         self._held = held
+        self._size = 0
+
+    def __enter__(self) -> "Room":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._held.give_back(self._caller, self._size)
 
     def hold(self, size: int) -> None:
         """Raises Overloaded; a body that is alone may be of any size."""
-        others = self._held.total - self.size
+        others = self._held.total - self._size
         if others and self._held.refuses(self._caller, size, MAX_BYTES):
             raise Overloaded(
                 f"{self._held.total:,} bytes of clips lie here already; try again in 1 s"
             )
         self._held.take(self._caller, size)
-        self.size += size
+        self._size += size
 
 
 class Admission:
@@ -82,16 +93,11 @@ class Admission:
         """What one clip of the newest batch took, its part of the batch."""
         self._clip_s += MEMORY * (clip_s - self._clip_s)
 
-    @contextmanager
-    def room(self, caller: str) -> Iterator[Room]:
+    def room(self, caller: str) -> Room:
         """For a body, from before it is read until it is answered. Raises Overloaded before it is
         read where there would be no place for the clip: a refusal must be cheap."""
         self.check(caller)
-        room = Room(caller, self._bytes)
-        try:
-            yield room
-        finally:
-            self._bytes.give_back(caller, room.size)
+        return Room(caller, self._bytes)
 
     def check(self, caller: str) -> None:
         """Raises Overloaded where a clip of this caller would not be let in now."""
