@@ -17,6 +17,7 @@ class Watch:
 
     run_id: str = ""
     turn: int = 0
+    domain: str | None = None  # that `run_id` belongs to
 
 
 def order(client: Client, domain: str, mode: Mode, reason: str, watch: Watch) -> str:

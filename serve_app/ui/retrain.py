@@ -104,11 +104,15 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
 
     def open_domain(domain: str | None, key: str, watch: Watch) -> str:
         watch.turn += 1  # what is followed belongs to the domain before
-        watch.run_id = following.running(shared.client.with_key(key), domain)
+        # Or it does not: a page that loads says its domain late, when a run may be followed.
+        kept = watch.run_id if domain == watch.domain else ""
+        watch.run_id = following.running(shared.client.with_key(key), domain) or kept
+        watch.domain = domain
         return run_view.NOBODY
 
     def open_tab(domain: str | None, key: str, watch: Watch) -> None:
         watch.run_id = following.running(shared.client.with_key(key), domain) or watch.run_id
+        watch.domain = domain
 
     def cancel(domain: str, key: str, watch: Watch) -> None:
         try:
