@@ -157,7 +157,7 @@ def until(true: Callable[[], bool], why: Callable[[], object]) -> None:
 
 
 def test_load_brings_a_replica_on_another_machine_and_both_answer(site: Site) -> None:
-    assert len(site.nodes) == 1
+    until(lambda: len(site.nodes) == 1, lambda: site.replicas)
     with site.load() as load:
         until(lambda: len(site.nodes) == 2, lambda: site.replicas)
         assert site.nodes & set(site.joined)
