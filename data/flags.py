@@ -73,8 +73,8 @@ class Flags:
             )
             return len(rows)
 
-    def find(self, domain: str) -> list[Flag]:
-        """The open ones, the worst of each clip's first."""
+    def find(self, domain: str, sha256s: Sequence[str] | None = None) -> list[Flag]:
+        """The open ones, of these clips where they are named; the worst of each clip's first."""
         query = (
             select(
                 clips.c.sha256,
@@ -87,6 +87,8 @@ class Flags:
             .where(clips.c.domain == domain, ~clip_flags.c.dismissed)
             .order_by(clip_flags.c.score.desc(), clips.c.id)
         )
+        if sha256s is not None:
+            query = query.where(clips.c.sha256.in_(sha256s))
         with self._database.read() as connection:
             return [Flag(**row) for row in connection.execute(query).mappings()]
 

@@ -11,6 +11,8 @@ from serve_app.schemas import Label, Problem, Review, clip_facts
 
 if TYPE_CHECKING:
     from data.clips import Clip
+    from data.flags import Flag
+    from data.tables import ClipState
     from serve_app.service import DomainService
 
 router = APIRouter(
@@ -35,11 +37,12 @@ async def clips(
     store, name = service.store, service.domain.name
 
     def found() -> list[dict[str, Any]]:
-        listed = store.clips.find(
-            name, state=state, label=label, flagged=flagged, limit=limit, offset=offset
+        return _facts(
+            service,
+            store.clips.find(
+                name, state=state, label=label, flagged=flagged, limit=limit, offset=offset
+            ),
         )
-        flags = store.flags.find(name)
-        return [clip_facts(clip, [f for f in flags if f.sha256 == clip.sha256]) for clip in listed]
 
     return answer({"domain": name, "clips": await asyncio.to_thread(found)})
 
@@ -48,7 +51,7 @@ async def clips(
 async def clip(request: Request, sha256: str) -> Response:
     service = service_of(request)
     caller_of(request, "admin")
-    return answer(await asyncio.to_thread(_facts, service, sha256))
+    return answer(await asyncio.to_thread(_one, service, sha256))
 
 
 @router.get("/clips/{sha256}/content")
@@ -69,28 +72,23 @@ async def content(request: Request, sha256: str) -> Response:
 @router.post("/clips/{sha256}/accept")
 async def accept(request: Request, sha256: str) -> Response:
     """The clip is right as it is: it counts, and its flags are dismissed."""
-    service, caller = service_of(request), caller_of(request, "admin")
-
-    def decide() -> dict[str, Any]:
-        name = service.domain.name
-        service.store.clips.set_state(name, sha256, "accepted", who=caller.name)
-        service.store.flags.dismiss(name, sha256, who=caller.name)
-        return _facts(service, sha256)
-
-    return answer(await asyncio.to_thread(decide))
+    return await _decide(request, sha256, "accepted")
 
 
 @router.post("/clips/{sha256}/reject")
 async def reject(request: Request, sha256: str, review: Review) -> Response:
     """The clip is not learnt from; a version that has learnt it forgets it at the next retrain."""
+    return await _decide(request, sha256, "rejected", review.reason)
+
+
+async def _decide(request: Request, sha256: str, state: "ClipState", reason: str = "") -> Response:
     service, caller = service_of(request), caller_of(request, "admin")
 
     def decide() -> dict[str, Any]:
-        service.store.clips.set_state(
-            service.domain.name, sha256, "rejected", who=caller.name, reason=review.reason
-        )
-        service.store.flags.dismiss(service.domain.name, sha256, who=caller.name)
-        return _facts(service, sha256)
+        name, store = service.domain.name, service.store
+        store.clips.set_state(name, sha256, state, who=caller.name, reason=reason)
+        store.flags.dismiss(name, sha256, who=caller.name)
+        return _one(service, sha256)
 
     return answer(await asyncio.to_thread(decide))
 
@@ -102,7 +100,7 @@ async def relabel(request: Request, sha256: str, right: Label) -> Response:
 
     def decide() -> dict[str, Any]:
         service.store.clips.relabel(service.domain.name, sha256, right.label, who=caller.name)
-        return _facts(service, sha256)
+        return _one(service, sha256)
 
     return answer(await asyncio.to_thread(decide))
 
@@ -117,7 +115,12 @@ async def forget(request: Request, sha256: str) -> Response:
     return answer({"clip": sha256, "versions": versions})
 
 
-def _facts(service: "DomainService", sha256: str) -> dict[str, Any]:
-    found: Clip = service.store.clips.get(service.domain.name, sha256)
-    flags = service.store.flags.find(service.domain.name)
-    return clip_facts(found, [flag for flag in flags if flag.sha256 == sha256])
+def _one(service: "DomainService", sha256: str) -> dict[str, Any]:
+    return _facts(service, [service.store.clips.get(service.domain.name, sha256)])[0]
+
+
+def _facts(service: "DomainService", clips: "list[Clip]") -> list[dict[str, Any]]:
+    flags: dict[str, list[Flag]] = {clip.sha256: [] for clip in clips}
+    for flag in service.store.flags.find(service.domain.name, list(flags)):
+        flags[flag.sha256].append(flag)
+    return [clip_facts(clip, flags[clip.sha256]) for clip in clips]
