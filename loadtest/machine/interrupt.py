@@ -1,11 +1,29 @@
 """How a measurement is stopped, so that what it started ends with it."""
 
 import signal
+import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
+import httpx
+
+from data.errors import TelltaleError
+
 STOPS = (signal.SIGINT, signal.SIGTERM)
 STOPPED = 130  # the exit code of a command that Ctrl-C ended
+
+
+def told(name: str, work: Callable[[], int]) -> int:
+    """The exit code of `work`; what keeps it from an end is said in words, and gives one too."""
+    try:
+        return work()
+    except (TelltaleError, ValueError, OSError, httpx.HTTPError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{name}: stopped before the end; nothing is reported", file=sys.stderr)
+        return STOPPED
 
 
 def stop_on_signal() -> None:

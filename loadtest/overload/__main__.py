@@ -20,10 +20,9 @@ from pathlib import Path
 
 import httpx
 
-from data.errors import TelltaleError
 from loadtest.arguments import counted, existing, positive
 from loadtest.machine import usage
-from loadtest.machine.interrupt import STOPPED
+from loadtest.machine.interrupt import told
 from loadtest.open_loop.offer import Offered, offer
 from loadtest.overload.report import Bounds, Loaded, Sample, publish
 from loadtest.own_service import own_service
@@ -44,17 +43,13 @@ class Target:
 
 def main() -> int:
     arguments = parsed()
-    bounds = Bounds(arguments.p99_ms, arguments.memory_mb)
-    try:
-        with _target(arguments) as target:
-            runs = measure(target, arguments)
-        return publish(arguments.out, runs, bounds)
-    except (TelltaleError, ValueError, OSError, httpx.HTTPError) as error:
-        print(f"overload: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("overload: stopped before the end; nothing is reported", file=sys.stderr)
-        return STOPPED
+    return told("overload", lambda: measured(arguments))
+
+
+def measured(arguments: argparse.Namespace) -> int:
+    with _target(arguments) as target:
+        runs = measure(target, arguments)
+    return publish(arguments.out, runs, Bounds(arguments.p99_ms, arguments.memory_mb))
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:

@@ -14,12 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import httpx
-
-from data.errors import TelltaleError
 from loadtest.arguments import existing, positive
 from loadtest.client.clip import tone_in_noise
-from loadtest.machine.interrupt import STOPPED
+from loadtest.machine.interrupt import told
 from loadtest.plan import service_times
 from loadtest.plan.check import check
 from loadtest.plan.service_times import Times
@@ -28,22 +25,17 @@ from loadtest.plan.sizing import Plan, Wish, cpu_ms, size
 
 def main() -> int:
     arguments = parsed()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            clip = arguments.clip or Path(folder) / "clip.wav"
-            if not arguments.clip:
-                clip.write_bytes(tone_in_noise())
-            if arguments.check:
-                return check(
-                    clip, arguments.out, arguments.port, arguments.seconds, arguments.anyway
-                )
-            return plan(arguments, clip)
-    except (TelltaleError, ValueError, OSError, httpx.HTTPError) as error:
-        print(f"plan: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("plan: stopped before the end; nothing is reported", file=sys.stderr)
-        return STOPPED
+    return told("plan", lambda: planned(arguments))
+
+
+def planned(arguments: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        clip = arguments.clip or Path(folder) / "clip.wav"
+        if not arguments.clip:
+            clip.write_bytes(tone_in_noise())
+        if arguments.check:
+            return check(clip, arguments.out, arguments.port, arguments.seconds, arguments.anyway)
+        return plan(arguments, clip)
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
