@@ -16,7 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from data.home import home_from_env
 from data.sources import dataset_root
+from data.store import Store
 
 PATIENCE_S = 240
 CLUSTER = Path(__file__).parent / "cluster"
@@ -109,3 +111,14 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """The store that commands find: of a TELLTALE_HOME of its own, on a machine without data."""
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TELLTALE_DATASETS", str(tmp_path / "none"))
+    where = home_from_env()
+    store = Store.open(where.database_url, where.storage_uri)
+    yield store
+    store.close()

@@ -53,7 +53,7 @@ def test_a_process_born_meanwhile_is_charged_too() -> None:
         ("ray::ServeReplica:faults:DomainService", "replica", "replicas"),
         ("ray::ServeReplica:curator:Curator", "curator", "curator"),
         ("ray::ServeReplica:ui:Page", "ui", "page"),
-        ("/opt/bin/haproxy -f /tmp/telltale-x/haproxy.cfg", "haproxy", "HAProxy"),
+        ("somewhere/bin/haproxy -f telltale-x/haproxy.cfg", "haproxy", "HAProxy"),
         ("haproxy -f x.cfg", "haproxy", "HAProxy"),
         ("ray::HAProxyManager", "controller", "Ray"),
         ("ray::ServeController", "controller", "Ray"),

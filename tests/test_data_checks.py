@@ -1,6 +1,5 @@
 """python -m data check: what is told, and what is flagged."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from toy_dataset import toy_dataset
 from data.__main__ import main
 from data.clips import NewClip
 from data.domain import Domain, load_domains
-from data.home import home_from_env
 from data.store import Store
 from data.tables import ClipState
 
@@ -19,16 +17,6 @@ from data.tables import ClipState
 @pytest.fixture
 def domain() -> Domain:
     return load_domains(names=("faults",))["faults"]
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TELLTALE_DATASETS", str(tmp_path / "none"))
-    where = home_from_env()
-    store = Store.open(where.database_url, where.storage_uri)
-    yield store
-    store.close()
 
 
 def keep(

@@ -1,25 +1,13 @@
 """python -m training.qa: doubtful labels are told, and flagged where the clip is kept."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sounds import tone
 
 from data.clips import NewClip
-from data.home import home_from_env
 from data.store import Store
 from training.qa import main
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TELLTALE_DATASETS", str(tmp_path / "none"))
-    where = home_from_env()
-    store = Store.open(where.database_url, where.storage_uri)
-    yield store
-    store.close()
 
 
 def keep(store: Store, raw: bytes, label: str) -> str:

@@ -2,24 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from uploads import new_clip
 
 from data.__main__ import main
-from data.home import home_from_env
 from data.store import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
-    where = home_from_env()
-    store = Store.open(where.database_url, where.storage_uri)
-    yield store
-    store.close()
 
 
 def test_a_version_of_the_data_is_fixed_compared_and_brought_back(
