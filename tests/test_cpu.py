@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import pytest
+from fastapi import FastAPI
+from local_server import Server
 
 from loadtest.machine import usage
 from loadtest.machine.cpu import by_role, machine, spent
@@ -78,3 +80,17 @@ def test_values_are_summed_by_role_and_the_rest_is_other() -> None:
         found = by_role({me: 1.5, sleeper.pid: 2.0}, roles)
         sleeper.kill()
     assert found == {"tests": 1.5, "other": 2.0}
+
+
+def test_replicas_are_waited_for_until_the_status_names_all_that_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = iter([[], [{"pid": 7}], [{"pid": 7}, {"pid": 8}]])
+    app = FastAPI()
+    app.get("/model-info")(lambda: {"domain": "faults"})
+    app.get("/status")(
+        lambda: {"domains": {"faults": {"replicas": next(looks), "states": {"RUNNING": 2}}}}
+    )
+    monkeypatch.setattr("loadtest.machine.usage.role", lambda pid, roles: "replica")
+    with Server(app) as url:
+        assert usage.replicas(url) == ("faults", [7, 8])

@@ -5,6 +5,7 @@ the processes that share it.
 """
 
 import os
+import time
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from loadtest.machine.cpu import machine
 from loadtest.machine.processes import OTHER, PROC, Roles, process, pss_mib, role, tree
 
 # What a process of Telltale is, by what stands in its command line; the first that fits.
+PATIENCE_S = 15.0
 ROLES: Roles = {
     "curator": ("ServeReplica:curator",),
     "ui": ("ServeReplica:ui",),
@@ -50,11 +52,19 @@ def service_root(replica_pid: int) -> int | None:
 
 
 def replicas(url: str) -> tuple[str, list[int]]:
-    """The first domain, its replicas' process ids; raises ValueError where they run elsewhere."""
+    """The first domain, its replicas' process ids; raises ValueError where they run elsewhere, or
+    the status does not come to name all that run. It is told of them once a second."""
+    deadline = time.monotonic() + PATIENCE_S
     with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
         domain: str = client.get("/model-info").raise_for_status().json()["domain"]
-        rows = client.get("/status").raise_for_status().json()["domains"][domain]["replicas"]
-    found = [int(row["pid"]) for row in rows]
+        while True:
+            about = client.get("/status").raise_for_status().json()["domains"][domain]
+            found = [int(row["pid"]) for row in about["replicas"]]
+            if found and len(found) == about["states"].get("RUNNING", len(found)):
+                break
+            if time.monotonic() > deadline:
+                raise ValueError(f"{url} names {len(found)} replicas, but {about['states']} are up")
+            time.sleep(0.2)
     for pid in found:
         if role(pid, ROLES) != "replica":
             raise ValueError(
