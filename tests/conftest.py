@@ -114,7 +114,7 @@ def _free_port() -> int:
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def found_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """The store that commands find: of a TELLTALE_HOME of its own, on a machine without data."""
     monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TELLTALE_DATASETS", str(tmp_path / "none"))

@@ -20,7 +20,7 @@ def domain() -> Domain:
 
 
 def keep(
-    store: Store,
+    found_store: Store,
     raw: bytes,
     label: str,
     state: ClipState = "accepted",
@@ -36,64 +36,64 @@ def keep(
         duration_s=1.0,
         sample_rate_hz=16_000,
     )
-    return store.clips.add(new, who="anna")[0].sha256
+    return found_store.clips.add(new, who="anna")[0].sha256
 
 
 def recording(seed: int, gain: float = 1.0) -> bytes:
     return wav(gain * bursts(seed, rate_hz=16_000))
 
 
-def flags(store: Store) -> dict[str, str]:
-    return {flag.sha256: flag.kind for flag in store.flags.find("faults")}
+def flags(found_store: Store) -> dict[str, str]:
+    return {flag.sha256: flag.kind for flag in found_store.flags.find("faults")}
 
 
 def test_silence_copies_and_contradictions_are_told_and_flagged(
-    store: Store, capsys: pytest.CaptureFixture[str]
+    found_store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    keep(store, recording(1), "fluid")
-    copy = keep(store, recording(1, 0.5), "fluid")
-    other = keep(store, recording(1, 0.3), "normal", "quarantined")
-    silent = keep(store, wav(np.zeros(16_000)), "normal")
-    keep(store, tone(), "normal")
+    keep(found_store, recording(1), "fluid")
+    copy = keep(found_store, recording(1, 0.5), "fluid")
+    other = keep(found_store, recording(1, 0.3), "normal", "quarantined")
+    silent = keep(found_store, wav(np.zeros(16_000)), "normal")
+    keep(found_store, tone(), "normal")
     assert main(["check", "faults"]) == 0
     said = capsys.readouterr().out
-    assert flags(store) == {copy: "copy", other: "label_conflict", silent: "silent"}
+    assert flags(found_store) == {copy: "copy", other: "label_conflict", silent: "silent"}
     assert "which is labelled 'fluid'" in said
     assert "3 remarks on 5 clips" in said
     assert said.index("label_conflict (1)") < said.index("copy (1)") < said.index("silent (1)")
 
 
-def test_copies_within_one_group_do_no_harm(store: Store) -> None:
+def test_copies_within_one_group_do_no_harm(found_store: Store) -> None:
     for gain in (1.0, 0.5):
-        keep(store, recording(1, gain), "fluid", group="pump 7")
+        keep(found_store, recording(1, gain), "fluid", group="pump 7")
     main(["check", "faults"])
-    assert flags(store) == {}
+    assert flags(found_store) == {}
 
 
-def test_a_dry_run_only_tells(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    keep(store, wav(np.zeros(16_000)), "normal")
+def test_a_dry_run_only_tells(found_store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    keep(found_store, wav(np.zeros(16_000)), "normal")
     main(["check", "faults", "--dry-run"])
     assert "silent (1)" in capsys.readouterr().out
-    assert flags(store) == {}
+    assert flags(found_store) == {}
 
 
-def test_what_is_broken_is_one_remark_and_not_the_end(store: Store) -> None:
-    broken = keep(store, b"no sound", "normal")
-    silent = keep(store, wav(np.zeros(16_000)), "normal")
+def test_what_is_broken_is_one_remark_and_not_the_end(found_store: Store) -> None:
+    broken = keep(found_store, b"no sound", "normal")
+    silent = keep(found_store, wav(np.zeros(16_000)), "normal")
     assert main(["check", "faults"]) == 0
-    assert flags(store) == {broken: "unreadable", silent: "silent"}
+    assert flags(found_store) == {broken: "unreadable", silent: "silent"}
 
 
 def test_a_copy_of_an_exam_clip_is_found_in_the_data_set(
-    tmp_path: Path, domain: Domain, store: Store, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, domain: Domain, found_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = toy_dataset(tmp_path / "sets", domain)
     monkeypatch.setenv("TELLTALE_DATASETS", str(root))
     exam = root / domain.source.dataset / "fluid_8.wav"
     exam.write_bytes(recording(1))
-    copy = keep(store, recording(1, 0.5), "normal")
+    copy = keep(found_store, recording(1, 0.5), "normal")
     main(["check", "faults"])
-    assert flags(store)[copy] == "exam_copy"
+    assert flags(found_store)[copy] == "exam_copy"
 
 
 def test_nothing_to_check_is_said(

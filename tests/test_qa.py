@@ -10,7 +10,7 @@ from data.store import Store
 from training.qa import main
 
 
-def keep(store: Store, raw: bytes, label: str) -> str:
+def keep(found_store: Store, raw: bytes, label: str) -> str:
     new = NewClip(
         raw,
         domain="keywords",
@@ -21,25 +21,25 @@ def keep(store: Store, raw: bytes, label: str) -> str:
         duration_s=1.0,
         sample_rate_hz=8_000,
     )
-    return store.clips.add(new, who="anna")[0].sha256
+    return found_store.clips.add(new, who="anna")[0].sha256
 
 
 def test_a_wrong_label_is_flagged_and_goes_when_it_is_put_right(
-    store: Store, datasets: Path, capsys: pytest.CaptureFixture[str]
+    found_store: Store, datasets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip = sorted((datasets / "keywords" / "three").glob("3_*_1.flac"))[0]
-    wrong = keep(store, clip.read_bytes(), "seven")
-    keep(store, b"no sound", "seven")
+    wrong = keep(found_store, clip.read_bytes(), "seven")
+    keep(found_store, b"no sound", "seven")
     assert main(["keywords", "--dry-run"]) == 0
-    assert store.flags.find("keywords") == []
+    assert found_store.flags.find("keywords") == []
     assert main(["keywords"]) == 0
     said = capsys.readouterr().out
     assert f"{wrong[:12]} (seven): more likely 'three'" in said
-    (flag,) = store.flags.find("keywords")
+    (flag,) = found_store.flags.find("keywords")
     assert (flag.sha256, flag.kind) == (wrong, "label")
-    store.clips.relabel("keywords", wrong, "three", who="admin")
+    found_store.clips.relabel("keywords", wrong, "three", who="admin")
     assert main(["keywords"]) == 0
-    assert store.flags.find("keywords") == []
+    assert found_store.flags.find("keywords") == []
 
 
 def test_an_unknown_domain_is_told_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,7 +47,7 @@ def test_an_unknown_domain_is_told_which_there_are(capsys: pytest.CaptureFixture
     assert "there is no domain 'whales'; the domains are" in capsys.readouterr().err
 
 
-def test_a_clip_that_nobody_can_hear_does_not_stop_the_others(store: Store) -> None:
-    keep(store, b"no sound", "seven")
-    keep(store, tone(rate_hz=8_000), "seven")
+def test_a_clip_that_nobody_can_hear_does_not_stop_the_others(found_store: Store) -> None:
+    keep(found_store, b"no sound", "seven")
+    keep(found_store, tone(rate_hz=8_000), "seven")
     assert main(["keywords"]) == 0

@@ -12,35 +12,35 @@ from data.store import Store
 
 
 def test_a_version_of_the_data_is_fixed_compared_and_brought_back(
-    store: Store, capsys: pytest.CaptureFixture[str]
+    found_store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clip, _ = store.clips.add(new_clip(b"1"), who="anna")
+    clip, _ = found_store.clips.add(new_clip(b"1"), who="anna")
     assert main(["snapshot", "faults"]) == 0
     first = capsys.readouterr().out.split()[0]
-    store.clips.relabel("faults", clip.sha256, "fluid", who="ben")
+    found_store.clips.relabel("faults", clip.sha256, "fluid", who="ben")
     assert main(["diff", first[:6]]) == 0
     assert f"~ {clip.sha256[:12]}  normal -> fluid" in capsys.readouterr().out
     assert main(["restore", first[:6], "--dry-run"]) == 0
     assert "fluid -> normal" in capsys.readouterr().out
-    assert store.clips.get("faults", clip.sha256).label == "fluid"
+    assert found_store.clips.get("faults", clip.sha256).label == "fluid"
     assert main(["restore", first[:6]]) == 0
-    assert store.clips.get("faults", clip.sha256).label == "normal"
+    assert found_store.clips.get("faults", clip.sha256).label == "normal"
 
 
 def test_the_clips_of_a_snapshot_are_a_table(
-    store: Store, capsys: pytest.CaptureFixture[str]
+    found_store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clip, _ = store.clips.add(new_clip(b"1"), who="anna")
-    taken = store.snapshots.take("faults", who="anna")
+    clip, _ = found_store.clips.add(new_clip(b"1"), who="anna")
+    taken = found_store.snapshots.take("faults", who="anna")
     assert main(["show", taken.id[:6]]) == 0
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert (row["sha256"], row["label"], row["who"]) == (clip.sha256, "normal", "anna")
 
 
 def test_snapshots_of_two_domains_cannot_be_compared(
-    store: Store, capsys: pytest.CaptureFixture[str]
+    found_store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ids = [store.snapshots.take(name, who="anna").id for name in ("faults", "keywords")]
+    ids = [found_store.snapshots.take(name, who="anna").id for name in ("faults", "keywords")]
     assert main(["diff", *ids]) == 1
     assert "nothing to compare" in capsys.readouterr().err
 
