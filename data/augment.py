@@ -90,6 +90,37 @@ def mix_up(
     return mixed, share * targets + (1 - share) * targets[other]
 
 
+def mix_background(windows: Floats, least_snr_db: float | None, rng: np.random.Generator) -> Floats:
+    """windows [N, samples], every second one with another of the batch behind it, from
+    `least_snr_db` to 20 dB quieter than that: too quiet to change what is asked for."""
+    if least_snr_db is None or len(windows) < 2:
+        return windows
+    power = np.mean(np.square(windows, dtype=np.float64), axis=1)
+    other = rng.permutation(len(windows))
+    snr_db = rng.uniform(least_snr_db, least_snr_db + 20, len(windows))
+    share = np.sqrt(power / np.maximum(power[other], 1e-12) / 10 ** (snr_db / 10))
+    share *= rng.random(len(windows)) < 0.5
+    # A clip that is all but silent would be made into thunder behind a loud one.
+    share = np.minimum(share, 10.0).astype(np.float32)
+    return np.asarray(windows + share[:, np.newaxis] * windows[other])
+
+
+def colour(features: Floats, most_db: float, rng: np.random.Generator) -> Floats:
+    """log-mels [N, mels, frames] as another microphone or room would have given them: bands up to
+    `most_db` louder or softer, in a line from corner to corner (FilterAugment, Nam et al. 2022)."""
+    if most_db == 0:
+        return features
+    coloured = np.empty_like(features)
+    mels = features.shape[1]
+    for clip, out in zip(features, coloured, strict=True):
+        corners = np.sort(rng.uniform(0, mels, int(rng.integers(1, 5))))
+        places = np.concatenate([[0], corners, [mels - 1]])
+        gain_db = rng.uniform(-most_db, most_db, len(places))
+        line = np.interp(np.arange(mels), places, gain_db) * (np.log(10) / 10)
+        np.add(clip, line.astype(np.float32)[:, np.newaxis], out=out)
+    return coloured
+
+
 def mask(features: Floats, spec: AugmentSpec, rng: np.random.Generator) -> Floats:
     """features [N, mels, frames] with bands and moments replaced by each clip's mean."""
     masked = features.copy()

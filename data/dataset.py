@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.audio import decode
-from data.augment import WaveformAugment, mask, mix_up
+from data.augment import WaveformAugment, colour, mask, mix_background, mix_up
 from data.domain import AudioDomain
 from data.errors import ClipError, InvalidParameter
 from data.features import log_mel_for
@@ -223,8 +223,9 @@ class Batches:
 
     def epoch(self, number: int, rank: int = 0, world: int = 1) -> Iterator[tuple[Floats, Floats]]:
         """features [n, mels, frames] and targets [n, outputs], the same for the same number."""
-        seed = self.domain.training.seed
-        for batch, rng in deal(self.members, len(self), (seed, number), rank, world):
+        seed = (self.domain.training.seed, number)
+        members = SAMPLING[self.domain.training.sampling](self.members, self.targets, seed)
+        for batch, rng in deal(members, len(self), seed, rank, world):
             yield self._batch(batch, rng)
 
     def _batch(self, members: Integers, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -232,8 +233,24 @@ class Batches:
         sizes = self.domain.input
         change = WaveformAugment(spec, sizes.sample_rate_hz, sizes.window_samples)
         windows = np.stack([change(self.waveforms[member], rng) for member in members])
+        windows = mix_background(windows, spec.background_snr_db, rng)
         mixed, targets = mix_up(windows, self.targets[members], spec.mixup_alpha, rng)
-        return mask(log_mel_for(self.domain)(mixed), spec, rng), targets
+        features = colour(log_mel_for(self.domain)(mixed), spec.colour_db, rng)
+        return mask(features, spec, rng), targets
+
+
+def _balanced(members: Integers, targets: Floats, seed: tuple[int, int]) -> Integers:
+    """As many as there are, with return, each label as often as the others."""
+    labels = targets[members].argmax(axis=1)
+    share = 1 / np.bincount(labels)[labels]
+    rng = np.random.default_rng((*seed, 1))
+    return rng.choice(members, len(members), p=share / share.sum())
+
+
+SAMPLING: dict[str, Callable[[Integers, Floats, tuple[int, int]], Integers]] = {
+    "uniform": lambda members, *_: members,
+    "balanced": _balanced,
+}
 
 
 def batches_of(members: Integers, batch_size: int) -> int:

@@ -85,6 +85,9 @@ class AugmentSpec(Section):
     freq_masks: int = Field(ge=0)
     time_masks: int = Field(ge=0)
     mixup_alpha: float = Field(ge=0)
+    # Absent from the cards of older bundles.
+    background_snr_db: float | None = None
+    colour_db: float = Field(default=0.0, ge=0)
 
 
 class ImageAugmentSpec(Section):
@@ -108,7 +111,12 @@ class TrainingSpec(Section):
 
 
 class AudioTrainingSpec(TrainingSpec):
+    """Balanced sampling draws every label as often as the others; else rare ones weigh more.
+    `start_from` names a pretrained backbone."""
+
     augment: AugmentSpec
+    sampling: Literal["uniform", "balanced"] = "uniform"
+    start_from: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{1,30}$")
 
 
 class ImageTrainingSpec(TrainingSpec):

@@ -8,7 +8,7 @@ that holds them, else `datasets/` here or `shared/datasets/` beside the reposito
 import csv
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -24,7 +24,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 class Example:
     """One labelled clip. `group` is what must never be on both sides of a split (a recording,
     a speaker, a patient); `source` says finer than the label where it comes from. Where a
-    photograph has a mask, it shows both labels: `label` is then the one that is sought."""
+    photograph has a mask, it shows both labels: `label` is then the one that is sought. `columns`
+    are those of the list as they stand there, a speaker or a fold among them."""
 
     path: Path
     label: str
@@ -32,6 +33,7 @@ class Example:
     split: Split
     source: str
     mask: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def dataset_root(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -46,9 +48,14 @@ def dataset_root(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 def examples(domain: Domain, root: Path) -> list[Example]:
     """All examples of a domain's data set, in the order of its list, fit to train on."""
-    found = LAYOUTS[domain.source.layout](root / domain.source.dataset, domain)
+    found = listed(domain, root)
     _must_be_trainable(found, domain)
     return found
+
+
+def listed(domain: Domain, root: Path) -> list[Example]:
+    """The same, whatever its own split is: for those who make another."""
+    return LAYOUTS[domain.source.layout](root / domain.source.dataset, domain)
 
 
 def _must_be_trainable(found: list[Example], domain: Domain) -> None:
@@ -114,7 +121,8 @@ def _example(row: dict[str, str], folder: Path, domain: Domain, line: int) -> Ex
         raise InvalidParameter(f"manifest.csv, line {line}: {error}") from error
     split: Split = "train" if row["split"] == "train" else "test"
     path = _file(row["path"], folder, line)
-    return Example(path, row["label"], row["group"], split, row.get("source") or "")
+    source = row.get("source") or ""
+    return Example(path, row["label"], row["group"], split, source, columns=row)
 
 
 def _file(name: str, folder: Path, line: int) -> Path:

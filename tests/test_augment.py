@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data.augment import WaveformAugment, fit_window, mask, mix_up
+from data.augment import WaveformAugment, colour, fit_window, mask, mix_background, mix_up
 from data.domain import Domain, load_domains
 from data.sections import AugmentSpec
 
@@ -79,3 +79,21 @@ def test_masks_hide_bands_and_moments_but_not_the_clip() -> None:
     assert np.array_equal(features, before), "the original is left alone"
     assert changed.max() > 0.05
     assert changed.max() < 0.7
+
+
+def test_a_background_is_as_quiet_as_was_said() -> None:
+    rng = np.random.default_rng(0)
+    windows = rng.normal(size=(64, 1000)).astype(np.float32) * rng.uniform(0.1, 1, (64, 1))
+    mixed = mix_background(windows.astype(np.float32), 10, rng)
+    added = np.mean((mixed - windows) ** 2, axis=1) / np.mean(windows**2, axis=1)
+    assert 10 * np.log10(added.max()) <= -10 + 1e-3
+    assert 10 < np.count_nonzero(added > 1e-9) < 54, "every second one"
+    assert mix_background(windows, None, rng) is windows
+
+
+def test_a_colour_is_the_same_at_all_times_and_within_its_bound() -> None:
+    features = np.random.default_rng(0).normal(size=(4, 40, 20)).astype(np.float32)
+    change = colour(features, 6, np.random.default_rng(1)) - features
+    assert np.ptp(change, axis=2).max() < 1e-5
+    assert 0.1 < np.abs(change).max() <= 6 * np.log(10) / 10 + 1e-5
+    assert colour(features, 0, np.random.default_rng(1)) is features

@@ -103,7 +103,7 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None
 
 
 def test_an_unknown_domain_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match="faults, keywords"):
+    with pytest.raises(UnknownName, match="cracks, faults, hearts, keywords, wildlife"):
         load_domains(names=("elephants",))
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 from data.dataset import Batches, Floats, Integers, Waveforms, one_hot, open_waveforms
 from data.domain import AudioDomain
 from data.features import log_mel_for, windows
+from models.backbone import start_from
 from models.networks import Classifier, build_classifier
 from models.tasks import confusion, macro_f1
 from training.assignment import Assignment, LearningNetwork
@@ -106,7 +107,12 @@ class Classify:
     def network(self) -> ClassifyingNetwork:
         labels = self.assignment.labels[~self.assignment.held_out]
         weights = class_weights(labels, len(self.domain.labels))
-        return ClassifyingNetwork(self.domain, self.source_count, torch.from_numpy(weights))
+        if self.domain.training.sampling == "balanced":
+            weights = (weights > 0).astype(np.float32)  # drawn alike already
+        network = ClassifyingNetwork(self.domain, self.source_count, torch.from_numpy(weights))
+        if name := self.domain.training.start_from:
+            start_from(name, network.classifier.backbone, self.domain)
+        return network
 
     def held(self) -> HeldRecordings:
         log_mel = log_mel_for(self.domain)

@@ -22,14 +22,20 @@ from training.run import Challenger, Material, Run
 
 
 def make_full(run: Run, material: Material, folder: Path) -> Challenger:
-    since = time.monotonic()
     plan = plan_full(run.domain, run.dataset, material.uploads)
+    return make_from(run, plan, folder, material.snapshot, material.parent)
+
+
+def make_from(
+    run: Run, plan: Plan, folder: Path, snapshot: str = "", parent: str | None = None
+) -> Challenger:
+    since = time.monotonic()
     trained = train(run, plan)
     run.progress.step("pack", "Exporting, remembering, calibrating, examining", 0.85)
     origin = Origin(
         mode="full",
-        snapshot=material.snapshot,
-        parent=material.parent,
+        snapshot=snapshot,
+        parent=parent,
         seconds=time.monotonic() - since,
         epochs=len(trained.history),
         workers=max(1, run.workers),

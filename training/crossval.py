@@ -1,0 +1,176 @@
+"""The same training on other splits, and how well it does there: figures to set beside papers'.
+
+    python -m training.crossval hearts --folds random       clips at random, as many papers split
+    python -m training.crossval hearts --folds group        recordings together, as ours
+    python -m training.crossval keywords --leave-out speaker    unseen speakers
+    python -m training.crossval faults --leave-out label        unseen labels: are they "unknown"?
+    python -m training.crossval training/recipes/esc50.yaml --folds fold    a benchmark's own folds
+
+The models are thrown away when the figures are taken. Every fold that is done is kept in the work
+folder, and a fold that was broken off goes on from its last epoch: the same command resumes.
+"""
+
+import argparse
+import json
+import os
+import sys
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from data.dataset import LabelledClip, from_example, validation_mask
+from data.domain import Domain, load_domain, load_domains
+from data.errors import InvalidParameter, TelltaleError
+from data.home import DEFAULT_HOME, home_from_env
+from data.prepare import prepare
+from data.sources import dataset_root, listed
+from data.store import Store
+from models.bundle import PRETRAINED, load_bundle
+from models.registry import Registry
+from models.runtime import OnnxModel
+from training.evaluate import read_file
+from training.folds import Fold, folds, leave_out
+from training.full import make_from
+from training.plan import Plan
+from training.progress import Progress
+from training.run import Run
+
+NICE = 10
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a fold's model said of a clip that it had never heard."""
+
+    clip: str
+    group: str
+    label: str
+    answer: str
+    confidence: float
+    unknown: bool
+
+
+def train_fold(fold: Fold, work: Path, workers: int) -> list[Answer]:
+    """Trained, packed and asked as a served model is."""
+    clips = tuple(from_example(row) for row in fold.train)
+    spec = fold.domain.training
+    held_out = validation_mask(
+        [clip.label for clip in clips],
+        [clip.group for clip in clips],
+        spec.validation_fraction,
+        spec.seed,
+    )
+    exam = tuple(from_example(row) for row in fold.exam)
+    bundle = work / f"{fold.name}.bundle"
+    if not bundle.is_dir():
+        make_from(_run(fold, work, workers), Plan(clips, held_out, exam, ()), bundle)
+    strangers = tuple(from_example(row) for row in fold.strangers)
+    return ask(OnnxModel(load_bundle(bundle)), [*exam, *strangers], fold.domain)
+
+
+def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list[Answer]:
+    found = []
+    for clip in clips:
+        scores = model.predict([prepare(read_file(clip), domain).features])[0]
+        found.append(
+            Answer(
+                clip.name,
+                clip.group,
+                clip.label,
+                model.labels[scores.best],
+                round(scores.confidence, 4),
+                scores.confidence < model.card.unknown_threshold,
+            )
+        )
+    return found
+
+
+def _run(fold: Fold, work: Path, workers: int) -> Run:
+    """A home of its own, so that nothing of this is seen where models serve."""
+    home = home_from_env({"TELLTALE_HOME": str(work)})
+    store = Store.open(home.database_url, home.storage_uri)
+    say = partial(print, flush=True)
+    progress = Progress(store, fold.name, fold.domain.name, "crossval", say)
+    registry = Registry(home.tracking_uri, home.artifact_root)
+    return Run(fold.domain, home, store, registry, progress, dataset_root(), PRETRAINED, workers)
+
+
+def answers_of(fold: Fold, work: Path, workers: int) -> list[Answer]:
+    """Found again in the work folder, or trained for now."""
+    file = work / f"{fold.name}.json"
+    if not file.is_file():
+        found = train_fold(fold, work, workers)
+        partial_file = file.with_suffix(f".{uuid.uuid4().hex}")
+        partial_file.write_text(json.dumps([asdict(answer) for answer in found]))
+        partial_file.rename(file)
+    return [Answer(**answer) for answer in json.loads(file.read_text())]
+
+
+def chosen(name: str) -> Domain:
+    """A domain by name, or a recipe: the file of a domain that is not served."""
+    return load_domain(Path(name)) if name.endswith(".yaml") else load_domains(names=(name,))[name]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parse(arguments)
+    os.nice(max(0, NICE - os.nice(0)))
+    try:
+        domain, root = chosen(options.domain), dataset_root()
+        if root is None:
+            raise InvalidParameter("name the folder with the data sets in TELLTALE_DATASETS")
+        rows = [row for row in listed(domain, root) if not options.train or row.split == "train"]
+        if options.leave_out:
+            parts = leave_out(domain, rows, options.leave_out)
+        else:
+            parts = folds(domain, rows, options.folds, options.parts)
+        how = f"without-{options.leave_out}" if options.leave_out else options.folds
+        work = options.work / domain.name / (f"{how}-train" if options.train else how)
+        asked = [fold for fold in parts if fold.name in (options.only or [fold.name])]
+        for number, fold in enumerate(asked, 1):
+            print(
+                f"{number}/{len(asked)} {fold.name}: {len(fold.train)} clips to learn", flush=True
+            )
+            print(summary({fold.name: answers_of(fold, work, options.workers)}), flush=True)
+        done = {fold.name: answers_of(fold, work, options.workers) for fold in asked}
+        print(summary(done))
+    except TelltaleError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def summary(found: dict[str, list[Answer]]) -> str:
+    lines = []
+    for name, answers in found.items():
+        right = np.mean([answer.label == answer.answer for answer in answers])
+        lines.append(f"{name}: {right:.3f}")
+    values = [np.mean([a.label == a.answer for a in answers]) for answers in found.values()]
+    return "\n".join([*lines, f"mean {np.mean(values):.3f}"])
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.crossval",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("domain", help="a domain, or the file of a recipe")
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--folds", help="random, group, or a column that says the folds")
+    way.add_argument("--leave-out", help="label, or a column: each of its values once")
+    parser.add_argument("--parts", type=int, default=5, help="of random and group folds")
+    parser.add_argument(
+        "--train", action="store_true", help="train rows only: to choose a recipe, exam unseen"
+    )
+    parser.add_argument("--only", nargs="+", help="these folds, e.g. on another machine")
+    parser.add_argument("--workers", type=int, default=0, help="as of training.retrain")
+    parser.add_argument("--work", type=Path, default=DEFAULT_HOME / "crossval")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""What a backbone is pretrained on: the train rows of several data sets, one class for each thing
+that any of them names.
+
+Nothing that a model is examined on may have been heard before: a recording (a Freesound id, where
+the data sets share them) that is in the test side of any domain or recipe is left out wherever else
+it turns up.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from data.domain import CONFIGS, AudioDomain, load_domain, load_domains
+from data.errors import InvalidDomain
+from data.sections import AudioInput, AudioTrainingSpec, LogMelSpec, NetworkSpec, Section
+from data.sources import Example, listed
+
+RECIPES = Path(__file__).resolve().parent / "recipes"
+
+
+class Recipe(Section):
+    title: str
+    data_sets: tuple[str, ...]  # domains, or recipes of one data set
+    licence: str
+    input: AudioInput
+    features: LogMelSpec
+    network: NetworkSpec
+    training: AudioTrainingSpec
+
+
+def load_recipe(path: Path) -> Recipe:
+    try:
+        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
+        raise InvalidDomain(f"there is no recipe {path.stem!r}; there are {known}") from None
+    except (yaml.YAMLError, ValidationError) as error:
+        raise InvalidDomain(f"{path.name}: {error}") from error
+
+
+def data_set(name: str) -> AudioDomain:
+    """By the name of a domain or of a recipe that describes one."""
+    served = CONFIGS / f"{name}.yaml"
+    domain = load_domain(served if served.is_file() else RECIPES / f"{name}.yaml")
+    if not isinstance(domain, AudioDomain):
+        raise InvalidDomain(f"{name} is about photographs; a backbone learns from recordings")
+    return domain
+
+
+def examined(rows: Iterable[Example]) -> set[str]:
+    """The recordings that somebody is examined on."""
+    return {row.group for row in rows if row.split == "test"}
+
+
+def material(recipe: Recipe, root: Path) -> tuple[list[Example], int]:
+    """Train rows, each with the class it teaches as its label, and how many were left out because
+    an exam has their recording."""
+    by_set = {name: listed(data_set(name), root) for name in recipe.data_sets}
+    sounds = [domain for domain in load_domains().values() if isinstance(domain, AudioDomain)]
+    exams = [listed(domain, root) for domain in sounds if domain.name not in by_set]
+    forbidden = examined(row for rows in (*by_set.values(), *exams) for row in rows)
+    found: list[Example] = []
+    taken: set[str] = set()
+    left_out = 0
+    for rows in by_set.values():
+        train = [row for row in rows if row.split == "train" and row.group not in taken]
+        fair = [row for row in train if row.group not in forbidden]
+        left_out += len(train) - len(fair)
+        taken |= {row.group for row in fair}
+        found += fair
+    return found, left_out
+
+
+def taught_class(row: Example) -> str:
+    """Finer than the label where the data set says so: "UrbanSound8K:car_horn:fold1" is a car
+    horn, though its label is vehicle."""
+    _, *finer = row.source.split(":")
+    return finer[0] if finer else row.label
+
+
+def as_domain(recipe: Recipe, name: str, classes: tuple[str, ...]) -> AudioDomain:
+    """The classes as one big question, in the form that training knows. What only serving reads is
+    that of the first data set."""
+    first = data_set(recipe.data_sets[0])
+    learnt: dict[str, Any] = {
+        "name": name,
+        "title": recipe.title,
+        "labels": classes,
+        "input": recipe.input,
+        "features": recipe.features,
+        "network": recipe.network,
+        "training": recipe.training,
+        "source": first.source.model_copy(update={"licence": recipe.licence}),
+    }
+    return first.model_copy(update=learnt)
