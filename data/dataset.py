@@ -217,6 +217,7 @@ class Batches:
     targets: Floats
     members: Integers
     batch_size: int
+    chances: Floats | None = None  # of each member; None: each once an epoch
 
     def __len__(self) -> int:
         return batches_of(self.members, self.batch_size)
@@ -224,9 +225,15 @@ class Batches:
     def epoch(self, number: int, rank: int = 0, world: int = 1) -> Iterator[tuple[Floats, Floats]]:
         """features [n, mels, frames] and targets [n, outputs], the same for the same number."""
         seed = (self.domain.training.seed, number)
-        members = SAMPLING[self.domain.training.sampling](self.members, self.targets, seed)
-        for batch, rng in deal(members, len(self), seed, rank, world):
+        for batch, rng in deal(self._drawn(seed), len(self), seed, rank, world):
             yield self._batch(batch, rng)
+
+    def _drawn(self, seed: tuple[int, int]) -> Integers:
+        if self.chances is None:
+            return self.members
+        rng = np.random.default_rng((*seed, 1))
+        share = self.chances.astype(np.float64)
+        return rng.choice(self.members, len(self.members), p=share / share.sum())
 
     def _batch(self, members: Integers, rng: np.random.Generator) -> tuple[Floats, Floats]:
         spec = self.domain.training.augment
@@ -239,17 +246,30 @@ class Batches:
         return mask(features, spec, rng), targets
 
 
-def _balanced(members: Integers, targets: Floats, seed: tuple[int, int]) -> Integers:
-    """As many as there are, with return, each label as often as the others."""
-    labels = targets[members].argmax(axis=1)
-    share = 1 / np.bincount(labels)[labels]
-    rng = np.random.default_rng((*seed, 1))
-    return rng.choice(members, len(members), p=share / share.sum())
+def draw_chances(labels: Integers, groups: Integers, sampling: str) -> Floats | None:
+    """How often each clip [N] is drawn, of 1 in all; None where each is taken once an epoch."""
+    return SAMPLING[sampling](labels, groups)
 
 
-SAMPLING: dict[str, Callable[[Integers, Floats, tuple[int, int]], Integers]] = {
-    "uniform": lambda members, *_: members,
-    "balanced": _balanced,
+def _alike(labels: Integers, groups: Integers) -> Floats:
+    """Every label as often as the others."""
+    return _shares(1 / np.bincount(labels)[labels])
+
+
+def _by_groups(labels: Integers, groups: Integers) -> Floats:
+    """And a group of n clips as often as sqrt(n) clips of their own: near copies teach little."""
+    chances = 1 / np.sqrt(np.bincount(groups)[groups])
+    return _shares(chances / np.bincount(labels, weights=chances)[labels])
+
+
+def _shares(chances: NDArray[np.float64]) -> Floats:
+    return np.asarray(chances / chances.sum(), np.float32)
+
+
+SAMPLING: dict[str, Callable[[Integers, Integers], Floats | None]] = {
+    "uniform": lambda *_: None,
+    "balanced": _alike,
+    "groups": _by_groups,
 }
 
 

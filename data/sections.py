@@ -111,11 +111,12 @@ class TrainingSpec(Section):
 
 
 class AudioTrainingSpec(TrainingSpec):
-    """Balanced sampling draws every label as often as the others; else rare ones weigh more.
-    `start_from` names a pretrained backbone."""
+    """`sampling`: uniform, where rare labels weigh more instead; balanced, every label as often as
+    the others; or groups, of a label's groups moreover a large one less often than its clips would
+    be, for they are alike. `start_from` names a pretrained backbone."""
 
     augment: AugmentSpec
-    sampling: Literal["uniform", "balanced"] = "uniform"
+    sampling: Literal["uniform", "balanced", "groups"] = "uniform"
     start_from: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{1,30}$")
 
 

@@ -12,6 +12,7 @@ from data.dataset import (
     Batches,
     LabelledClip,
     decode_all,
+    draw_chances,
     one_hot,
     pinned_groups,
     validation_mask,
@@ -179,3 +180,11 @@ def test_an_epoch_can_be_repeated_exactly_and_the_next_one_differs(
     first, again, later = (next(many.epoch(number))[0] for number in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, later)
+
+
+def test_how_often_a_clip_is_drawn() -> None:
+    labels, groups = np.array([0, 0, 0, 0, 0, 1]), np.array([0, 0, 0, 0, 1, 2])
+    assert draw_chances(labels, groups, "uniform") is None
+    assert np.allclose(draw_chances(labels, groups, "balanced"), [0.1] * 5 + [0.5])
+    by_groups = draw_chances(labels, groups, "groups")
+    assert np.allclose(by_groups, [0.5 / 6] * 4 + [0.5 / 3, 0.5]), "four alike count as two"

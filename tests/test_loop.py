@@ -40,7 +40,9 @@ def assignment(domain: Domain, tmp_path_factory: pytest.TempPathFactory) -> Assi
     decode_all(clips, read, domain, root / "decoded")
     indexes = np.array([domain.label_index(label) for label in labels], np.int64)
     held = validation_mask(labels, [clip.group for clip in clips], 0.25, 1)
-    return Assignment(domain, root / "decoded", indexes, indexes, held, lambda figures: None)
+    return Assignment(
+        domain, root / "decoded", indexes, indexes, indexes, held, lambda figures: None
+    )
 
 
 @pytest.fixture(scope="module")

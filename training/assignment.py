@@ -17,13 +17,14 @@ from models.networks import Classifier
 
 @dataclass(frozen=True)
 class Assignment:
-    """`decoded` is a folder every worker can read; `labels` and `sources` [clips] are ids;
-    `held_out` [clips] is True for validation; `on_epoch` gets each epoch's figures."""
+    """`decoded` is a folder every worker can read; `labels`, `sources` and `groups` [clips] are
+    ids; `held_out` [clips] is True for validation; `on_epoch` gets each epoch's figures."""
 
     domain: Domain
     decoded: Path
     labels: Integers
     sources: Integers
+    groups: Integers
     held_out: NDArray[np.bool_]
     on_epoch: Callable[[dict[str, Any]], None]
 

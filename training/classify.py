@@ -8,7 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.dataset import Batches, Floats, Integers, Waveforms, one_hot, open_waveforms
+from data.dataset import (
+    Batches,
+    Floats,
+    Integers,
+    Waveforms,
+    draw_chances,
+    one_hot,
+    open_waveforms,
+)
 from data.domain import AudioDomain
 from data.features import log_mel_for, windows
 from models.backbone import start_from
@@ -102,12 +110,14 @@ class Classify:
             ]
         )
         members = np.flatnonzero(~ours.held_out)
-        return Batches(domain, self.waveforms, targets, members, domain.training.batch_size)
+        spec = domain.training
+        chances = draw_chances(ours.labels[members], ours.groups[members], spec.sampling)
+        return Batches(domain, self.waveforms, targets, members, spec.batch_size, chances)
 
     def network(self) -> ClassifyingNetwork:
         labels = self.assignment.labels[~self.assignment.held_out]
         weights = class_weights(labels, len(self.domain.labels))
-        if self.domain.training.sampling == "balanced":
+        if self.domain.training.sampling != "uniform":
             weights = (weights > 0).astype(np.float32)  # drawn alike already
         network = ClassifyingNetwork(self.domain, self.source_count, torch.from_numpy(weights))
         if name := self.domain.training.start_from:

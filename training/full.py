@@ -2,13 +2,13 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data.dataset import LabelledClip, Reader, decode_all
+from data.dataset import Integers, LabelledClip, Reader, decode_all
 from data.photographs import decode_photographs
 from training.assignment import Assignment
 from training.fit import fit
@@ -53,12 +53,16 @@ def train(run: Run, plan: Plan) -> Trained:
     decoded = run.home.runs / f"{name}.clips"
     progress.step("decode", f"Decoding {len(plan.clips)} clips", 0.1)
     DECODE[domain.modality](plan.clips, run.read, domain, decoded)
-    sources = sorted({clip.source for clip in plan.clips})
+    sources, groups = (
+        ids(clip.source for clip in plan.clips),
+        ids(clip.group for clip in plan.clips),
+    )
     assignment = Assignment(
         domain=domain,
         decoded=decoded.resolve(),
         labels=np.array([domain.label_index(clip.label) for clip in plan.clips], np.int64),
-        sources=np.array([sources.index(clip.source) for clip in plan.clips], np.int64),
+        sources=sources,
+        groups=groups,
         held_out=plan.held_out,
         on_epoch=EpochReporter(
             run.home.database_url, run.home.storage_uri, progress.run_id, domain.name, progress.who
@@ -68,6 +72,11 @@ def train(run: Run, plan: Plan) -> Trained:
     progress.step("train", f"Training on {np.sum(~plan.held_out)} clips in {place}", 0.15)
     with epochs_on_terminal(progress):
         return fit(assignment, name, run.home.runs, run.workers)
+
+
+def ids(names: Iterable[str]) -> Integers:
+    """Of names [N], numbered in alphabetical order."""
+    return np.unique(list(names), return_inverse=True)[1].astype(np.int64)
 
 
 # Each is given the domains of its own modality only, which their type cannot say.
