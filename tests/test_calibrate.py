@@ -8,14 +8,21 @@ import numpy as np
 import pytest
 from tiny import tiny_bundle, tiny_clips, tiny_head
 
+from data.dataset import Floats, LabelledClip
 from data.domain import load_domains
-from models.bundle import PRETRAINED, load_bundle
+from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.calibration import fit_assertions
 from models.card import BACKBONE, HEAD, MEMORY, WEIGHTS
+from models.runtime import OnnxModel
 from models.tasks import chance_error, reliability
+from models.tensors import Probe, exam_bytes, read_exam
 from training.calibrate import calibrate
+from training.champion import Champion
 from training.evaluate import from_embeddings
+from training.lesson import teach
+from training.plan import Uploads
 from training.recalibrate import main, recalibrate
+from training.trust import exam_intervals
 
 DOMAINS = load_domains()
 HEARD = [name for name, domain in DOMAINS.items() if domain.task == "classify"]
@@ -48,6 +55,27 @@ def test_a_card_gets_a_limit_and_a_confidence_for_each_label(name: str) -> None:
     assert set(fields["novelty"]["limits"]) == set(fields["assert_at"]) == set(domain.labels)
     assert fields["novelty"]["false_alarms"] <= 0.05
     assert fields["novelty"]["clips"] == held.sum()
+
+
+def test_what_was_unknown_is_known_once_it_was_taught_and_the_limits_stay(tmp_path: Path) -> None:
+    domain = DOMAINS["faults"]
+    champion = Champion(load_bundle(PRETRAINED / "faults"), "1")
+    odd = champion.memory.values[:1] + 3
+    assert unknown(champion.bundle, odd)
+    clip = LabelledClip("a" * 64, domain.labels[0], "a" * 64, "upload", None)
+    sent = Uploads((clip,), odd[np.newaxis], np.array([[0]]), ())
+    taught = teach(champion, sent, domain, "s" * 64, tmp_path / "taught")
+    assert not unknown(taught, odd)
+    assert taught.card.novelty == champion.bundle.card.novelty
+    assert taught.card.assert_at == champion.bundle.card.assert_at
+    assert taught.card.metrics.exam.reliability
+    assert exam_intervals(taught)["macro_f1"].low < taught.card.metrics.exam.macro_f1
+
+
+def unknown(bundle: Bundle, embedding: Floats) -> bool:
+    model = OnnxModel(bundle)
+    features = [np.zeros((1, *bundle.domain.window), np.float32)]
+    return model.score(features, embedding, embedding[:, np.newaxis])[0].unknown
 
 
 @pytest.mark.parametrize("name", SEEN)
@@ -94,8 +122,6 @@ def test_a_bundle_of_other_clips_than_the_data_set_has_is_left_as_it_is(
 
 
 def test_exam_groups_travel_with_the_bundle(tmp_path: Path) -> None:
-    from models.tensors import Probe, exam_bytes, read_exam
-
     exam = tiny_clips(DOMAINS["faults"], "exam")
     probe = Probe(np.zeros((1, 2, 3), np.float32), np.zeros(4, np.float32))
     assert read_exam(exam_bytes(exam, probe))[0].groups is None
