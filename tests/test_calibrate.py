@@ -12,7 +12,6 @@ from data.dataset import Floats, LabelledClip
 from data.domain import load_domains
 from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.calibration import fit_assertions
-from models.card import BACKBONE, HEAD, MEMORY, WEIGHTS
 from models.runtime import OnnxModel
 from models.tasks import chance_error, reliability
 from models.tensors import Probe, exam_bytes, read_exam
@@ -106,10 +105,13 @@ def test_a_shipped_card_is_what_its_bundle_gives_when_calibrated_anew(
     folder = shutil.copytree(PRETRAINED / name, tmp_path / name)
     old = load_bundle(folder)
     new = recalibrate(old, datasets)
-    assert new.digest == load_bundle(PRETRAINED / name).digest
+    assert new.card.temperature == pytest.approx(old.card.temperature, rel=1e-4)
+    assert new.card.assert_at == pytest.approx(old.card.assert_at, abs=1e-4)
+    if old.card.novelty and new.card.novelty:
+        assert new.card.novelty.limits == pytest.approx(old.card.novelty.limits, rel=1e-3)
+    assert bool(new.card.novelty) == bool(old.card.novelty) == (name in HEARD)
+    assert new.card.files == old.card.files
     assert from_embeddings(new) == new.card.metrics.exam
-    for file in (BACKBONE, HEAD, MEMORY, WEIGHTS):
-        assert new.card.files[file] == old.card.files[file]
 
 
 def test_a_bundle_of_other_clips_than_the_data_set_has_is_left_as_it_is(

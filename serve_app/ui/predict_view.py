@@ -55,8 +55,8 @@ def _caution(found: Prediction) -> str:
     if found.asserted is not False:
         return ""
     return (
-        '<p class="tt-small">A hint only: of validation clips, less than nine in ten answers '
-        "like this one were right.</p>"
+        '<p class="tt-small">A hint only: validation clips do not show that answers like this '
+        "one are right nine times in ten.</p>"
     )
 
 
