@@ -1,7 +1,8 @@
-"""From scores to honest confidence: one temperature, and the line below which we say "unknown".
+"""From scores to honest confidence: one temperature, and what a label needs to be asserted.
 
 Both are fitted on clips the network was not trained on and travel in the bundle's card. The
 fit is a golden-section search of a few lines: importing scipy.optimize costs half a second.
+When we say "unknown" is in `novelty.py`; by confidence only where no distance can be measured.
 """
 
 import math
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 COLDEST, HOTTEST = 0.05, 20.0
 GOLDEN = (math.sqrt(5) - 1) / 2
 STEPS = 40  # each narrows the bracket to 0.62: 40 leave less than 1e-7 of it
+PRECISION = 0.9  # of the answers that are asserted
 
 Scores = TypeVar("Scores", NDArray[np.float32], NDArray[np.float64])
 
@@ -53,6 +55,27 @@ def fit_unknown_threshold(probabilities: NDArray[np.floating], false_alarm: floa
     if len(probabilities) == 0:
         return 0.0
     return float(np.quantile(probabilities.max(axis=1), false_alarm, method="lower"))
+
+
+def fit_assertions(
+    probabilities: NDArray[np.floating], labels: NDArray[np.int64], precision: float = PRECISION
+) -> list[float | None]:
+    """For each label the lowest confidence from which on its answers held `precision` on these
+    clips [N, C]; None where they never did.
+
+    The precision is Laplace's (right + 1) / (answers + 2): a label is not asserted on the strength
+    of three lucky clips, it takes eight right ones of eight. Without it the promise is broken on
+    unseen clips: 84 % of faults' exam, instead of 91 %.
+    """
+    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    found: list[float | None] = []
+    for label in range(probabilities.shape[1]):
+        own = np.flatnonzero(answers == label)
+        own = own[np.argsort(-confidence[own], kind="stable")]
+        held = (np.cumsum(labels[own] == label) + 1) / (np.arange(len(own)) + 3) >= precision
+        places = np.flatnonzero(held)
+        found.append(float(confidence[own[places[-1]]]) if len(places) else None)
+    return found
 
 
 def _targets(labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:

@@ -62,13 +62,28 @@ class Figures(Part):
     masks: Segmentation | None = None
 
 
+class Novelty(Part):
+    """A clip farther than its label's limit from every remembered clip of that label is unknown
+    (`models/novelty.py`). `false_alarms` is the share of the `clips` validation clips beyond it."""
+
+    limits: dict[str, Annotated[float, Field(ge=0)]]
+    false_alarms: float = Field(ge=0, le=1)
+    clips: int = Field(ge=1)
+
+
 class Card(Part):
+    """`unknown_threshold`, a confidence, is of cards made before there was `novelty`; 0 is never.
+    `assert_at` is the confidence from which on an answer of a label is asserted, None is never
+    (`fit_assertions` in `models/calibration.py`); older cards have none."""
+
     format: Literal[1] = FORMAT
     domain: AnyDomain
     labels: tuple[str, ...]
     network: NetworkFacts
     temperature: float = Field(gt=0)
-    unknown_threshold: float = Field(ge=0, le=1)
+    unknown_threshold: float = Field(0.0, ge=0, le=1)
+    novelty: Novelty | None = None
+    assert_at: dict[str, float | None] = {}
     metrics: Figures
     split: Split
     snapshot: str
@@ -89,6 +104,12 @@ class Card(Part):
         exam, classes = self.metrics.exam, len(self.labels)
         if set(exam.per_class) != set(self.labels):
             raise ValueError(f"metrics are for {sorted(exam.per_class)}, not for the labels")
+        if self.novelty and set(self.novelty.limits) != set(self.labels):
+            raise ValueError(
+                f"novelty.limits are for {sorted(self.novelty.limits)}, not the labels"
+            )
+        if self.assert_at and set(self.assert_at) != set(self.labels):
+            raise ValueError(f"assert_at is for {sorted(self.assert_at)}, not for the labels")
         if [len(row) for row in exam.confusion] != [classes] * classes:
             raise ValueError(f"the confusion table is not {classes} by {classes}")
         if missing := [name for name in REQUIRED if name not in self.files]:

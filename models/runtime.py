@@ -18,6 +18,7 @@ from models.bundle import Bundle
 from models.calibration import softmax
 from models.card import BACKBONE, WEIGHTS
 from models.masks import Mask, outline, strongest
+from models.novelty import Remembered
 from models.tensors import Floats
 
 PROBE_TOLERANCE = 1e-3  # relative; another CPU or ONNX Runtime moves the last digits only
@@ -34,6 +35,7 @@ class Scores:
     frames: Floats  # [windows, T, D], a part of the batch's array; T pixels of a photograph
     model: "Model"
     mask: Mask | None = None  # [H, W], where in a photograph that is which its answer says
+    unknown: bool = False  # unlike anything the model has learnt
 
     @property
     def best(self) -> int:
@@ -43,6 +45,15 @@ class Scores:
     @property
     def confidence(self) -> float:
         return float(self.probabilities[self.best])
+
+    @property
+    def asserted(self) -> bool | None:
+        """Known, and as sure as answers of this label have to be; None where no card says how."""
+        needed = self.model.card.assert_at
+        if not needed:
+            return None
+        least = needed[self.model.labels[self.best]]
+        return not self.unknown and least is not None and self.confidence >= least
 
     @property
     def evidence(self) -> Floats:
@@ -65,7 +76,11 @@ class Model(ABC):
         self._temperature = np.float32(bundle.card.temperature)
         self.head = bundle.head()
         self._exam, self._probe = bundle.exam_and_probe()
-
+        self._limits: list[float] = []
+        if novelty := bundle.card.novelty:
+            memory = bundle.memory()
+            self._limits = [novelty.limits[label] for label in bundle.labels]
+            self._remembered = Remembered(memory.values, memory.labels, len(bundle.labels))
         self._predict = PREDICT[bundle.domain.task]
 
     @abstractmethod
@@ -85,10 +100,18 @@ class Model(ABC):
             embeddings = np.stack([embeddings[part].mean(axis=0) for part in parts])
         logits = self.head.logits(embeddings)
         probabilities = self.probabilities(logits)
+        unknown = map(self.is_unknown, embeddings, probabilities)
         return [
-            Scores(logits[i], probabilities[i], embeddings[i], frames[part], self)
-            for i, part in enumerate(parts)
+            Scores(logits[i], probabilities[i], embeddings[i], frames[part], self, unknown=new)
+            for i, (part, new) in enumerate(zip(parts, unknown, strict=True))
         ]
+
+    def is_unknown(self, embedding: Floats, probabilities: Floats) -> bool:
+        """Of a clip with embedding [D] and probabilities [C]."""
+        label = int(probabilities.argmax())
+        if self._limits:
+            return self._remembered.distance(embedding, label) > self._limits[label]
+        return float(probabilities[label]) < self.card.unknown_threshold
 
     def probabilities(self, logits: Floats) -> Floats:
         """Calibrated, over the last axis."""

@@ -5,6 +5,7 @@ know which task it is looking at. A task's items are clips, or the pixels of its
 F1 of a label over pixels is the Dice coefficient.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -27,12 +28,22 @@ class ClassFigures:
 
 
 @dataclass(frozen=True)
+class Bin:
+    """Answers of about the same confidence: how many, how sure in the mean, how often right."""
+
+    count: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class Metrics:
     accuracy: float
     macro_f1: float
     per_class: dict[str, ClassFigures]
     confusion: tuple[tuple[int, ...], ...]  # rows: the right label, columns: the answer
     ece: float
+    reliability: tuple[Bin, ...] = ()  # the bins that are not empty, least sure first
 
 
 def classification(
@@ -46,11 +57,12 @@ def classification(
         precision.tolist(), recall.tolist(), f1.tolist(), counts.sum(1).tolist(), strict=True
     )
     return Metrics(
-        accuracy=float(np.trace(counts) / counts.sum()),
+        accuracy=_accuracy(counts),
         macro_f1=macro_f1(counts),
         per_class={name: ClassFigures(*row) for name, row in zip(names, rows, strict=True)},
         confusion=tuple(tuple(row) for row in counts.tolist()),
         ece=calibration_error(probabilities, labels),
+        reliability=reliability(probabilities, labels),
     )
 
 
@@ -87,13 +99,39 @@ def segmentation(overlaps: Counts, groups: Sequence[str], found: float) -> Segme
     Groups (parent photographs) are drawn with return and not crops: those of one wall are alike.
     """
     names, place = np.unique(np.asarray(groups), return_inverse=True)
-    by_group = np.zeros((len(names), 3), np.int64)
-    np.add.at(by_group, place, overlaps)
-    draws = np.random.default_rng(0).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), BOOTSTRAP
-    )
-    dice, iou = map(_interval, _agreement(overlaps.sum(axis=0)), _agreement(draws @ by_group))
+    drawn = _drawn(overlaps, place, len(names))
+    dice, iou = map(_interval, _agreement(overlaps.sum(axis=0)), _agreement(drawn))
     return Segmentation(dice, iou, found, len(groups), len(names))
+
+
+def intervals(tables: Counts, groups: Counts) -> dict[str, Interval]:
+    """Accuracy and macro-F1 of clips with confusion tables [clips, C, C] in groups [clips].
+
+    Groups are drawn with return and not clips: those of one recording, speaker or patient are
+    alike, and clips drawn one by one would promise more than was seen.
+    """
+    classes = tables.shape[1]
+    _, place = np.unique(groups, return_inverse=True)
+    drawn = _drawn(tables.reshape(len(tables), -1), place, int(place.max()) + 1)
+    all_drawn, whole = drawn.reshape(-1, classes, classes), tables.sum(axis=0)
+    found = {"accuracy": _accuracy, "macro_f1": macro_f1}
+    return {
+        name: _interval(np.float64(figure(whole)), np.array([figure(one) for one in all_drawn]))
+        for name, figure in found.items()
+    }
+
+
+def _drawn(values: Counts, place: Counts, groups: int) -> Counts:
+    """The sums [BOOTSTRAP, K] of values [n, K] over groups drawn with return; `place` [n] is the
+    group of each."""
+    by_group = np.zeros((groups, values.shape[1]), np.int64)
+    np.add.at(by_group, place, values)
+    chances = np.full(groups, 1 / groups)
+    return np.asarray(np.random.default_rng(0).multinomial(groups, chances, BOOTSTRAP) @ by_group)
+
+
+def _accuracy(counts: Counts) -> float:
+    return float(np.trace(counts) / counts.sum())
 
 
 def _agreement(sums: NDArray[np.integer]) -> tuple[Doubles, Doubles]:
@@ -104,7 +142,7 @@ def _agreement(sums: NDArray[np.integer]) -> tuple[Doubles, Doubles]:
     return dice, dice / (2 - dice)
 
 
-def _interval(value: Doubles, samples: Doubles) -> Interval:
+def _interval(value: np.float64 | Doubles, samples: Doubles) -> Interval:
     low, high = np.quantile(samples, (0.025, 0.975))
     return Interval(float(value), float(low), float(high))
 
@@ -131,13 +169,30 @@ def macro_f1(counts: Counts) -> float:
     return float(figures(counts)[2][occurs].mean())
 
 
-def calibration_error(probabilities: NDArray[np.floating], labels: Counts) -> float:
-    """Expected calibration error: the gap between confidence and accuracy, bin by bin."""
+def reliability(probabilities: NDArray[np.floating], labels: Counts) -> tuple[Bin, ...]:
+    """Answers in ECE_BINS bins of equal width in confidence: the curve of a reliability diagram."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=ECE_BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    place = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+    return tuple(
+        Bin(int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean()))
+        for inside in (place == number for number in np.unique(place))
+    )
+
+
+def calibration_error(probabilities: NDArray[np.floating], labels: Counts) -> float:
+    """Expected calibration error: the gap between confidence and accuracy, bin by bin."""
+    bins = reliability(probabilities, labels)
+    return sum(each.count * abs(each.accuracy - each.confidence) for each in bins) / len(labels)
+
+
+def chance_error(bins: Sequence[Bin]) -> float:
+    """The calibration error that chance alone shows in as many clips, of a model that is right
+    exactly as often as it is sure: the mean absolute deviation of each bin's binomial, as a normal
+    distribution has it. An error is worth a word only as far as it exceeds this."""
+    clips = sum(each.count for each in bins)
+    sure = ((each.count, each.confidence) for each in bins)
+    return sum(math.sqrt(2 / math.pi * n * p * (1 - p)) for n, p in sure) / clips
 
 
 def _ratio(part: Counts, whole: Counts) -> Doubles:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from models.card import EXAM, HEAD, MEMORY
 Floats = NDArray[np.float32]
 
 ID_BYTES = 32  # a sha256
+NOTHING: Mapping[str, type[np.generic]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,13 @@ class Embeddings:
 
     Of a clip that is classified there is one row; of a photograph that is segmented there are as
     many as pixels are remembered, one after the other: N is a multiple of the number of clips.
+    `groups` [clips], of an exam only: clips of one number belong together (one recording, speaker).
     """
 
     values: Floats
     labels: NDArray[np.int64]
     clip_ids: tuple[str, ...]
+    groups: NDArray[np.int64] | None = None
 
     @property
     def by_clip(self) -> Floats:
@@ -70,9 +74,9 @@ def memory_bytes(memory: Embeddings) -> bytes:
 
 
 def exam_bytes(exam: Embeddings, probe: Probe) -> bytes:
-    return _save(
-        {**_rows(exam), "probe_features": probe.features, "probe_embedding": probe.embedding}
-    )
+    groups = {} if exam.groups is None else {"groups": exam.groups.astype(np.int64)}
+    probed = {"probe_features": probe.features, "probe_embedding": probe.embedding}
+    return _save({**_rows(exam), **groups, **probed})
 
 
 def as_stored(values: Floats) -> Floats:
@@ -91,7 +95,7 @@ def read_memory(raw: bytes) -> Embeddings:
 
 def read_exam(raw: bytes) -> tuple[Embeddings, Probe]:
     probe = {"probe_features": np.float32, "probe_embedding": np.float32}
-    tensors = _load(raw, EXAM, {**ROWS, **probe})
+    tensors = _load(raw, EXAM, {**ROWS, **probe}, optional={"groups": np.int64})
     return (
         _embeddings(tensors, EXAM),
         Probe(tensors["probe_features"], tensors["probe_embedding"]),
@@ -123,10 +127,16 @@ def _embeddings(tensors: Mapping[str, NDArray[Any]], name: str) -> Embeddings:
             f"{name}: embeddings {values.shape}, labels {labels.shape} and clip_ids {ids.shape} "
             f"do not describe the same clips; right are (N, D), (N,) and (clips, {ID_BYTES})"
         )
+    groups = tensors.get("groups")
+    if groups is not None and groups.shape != ids.shape[:1]:
+        raise BundleError(
+            f"{name}: groups {groups.shape}, right is one for each of {len(ids)} clips"
+        )
     return Embeddings(
         values.astype(np.float32),
         labels.astype(np.int64),
         tuple(row.tobytes().hex() for row in ids),
+        groups,
     )
 
 
@@ -135,18 +145,24 @@ def _save(tensors: Mapping[str, NDArray[np.generic]]) -> bytes:
     return save({name: np.ascontiguousarray(value) for name, value in tensors.items()})
 
 
-def _load(raw: bytes, name: str, dtypes: Mapping[str, type[np.generic]]) -> dict[str, NDArray[Any]]:
+def _load(
+    raw: bytes,
+    name: str,
+    required: Mapping[str, type[np.generic]],
+    optional: Mapping[str, type[np.generic]] = NOTHING,
+) -> dict[str, NDArray[Any]]:
     try:
         tensors = load(raw)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{name} is not a safetensors file: {error}") from error
-    if set(tensors) != set(dtypes):
+    if set(tensors) - set(optional) != set(required):
         raise BundleError(
             f"{name} holds {', '.join(sorted(tensors)) or 'nothing'}; "
-            f"right are {', '.join(sorted(dtypes))}"
+            f"right are {', '.join(sorted(required))}"
         )
-    for key, dtype in dtypes.items():
-        if tensors[key].dtype != dtype:
+    dtypes = {**required, **optional}
+    for key in tensors:
+        if tensors[key].dtype != (dtype := dtypes[key]):
             raise BundleError(
                 f"{name}: {key} is {tensors[key].dtype}, right is {np.dtype(dtype).name}"
             )

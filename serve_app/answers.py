@@ -85,11 +85,16 @@ class Evidence(Answer):
 
 
 class Prediction(Answer):
+    """`unknown`: unlike anything the model has learnt; `label` is then only the nearest.
+    `asserted`: known, and as sure as answers of this label have to be to be right nine times in
+    ten; null from models made before that was found out."""
+
     request_id: str
     domain: str
     label: str
     confidence: float
     unknown: bool
+    asserted: bool | None = None
     probabilities: dict[str, float]
     model: ModelRef
     clip: ClipInfo

@@ -58,10 +58,9 @@ class Metrics:
 
     def predicted(self, served: "Served", scores: Scores, seconds: float) -> None:
         label = served.bundle.labels[scores.best]
-        confidence = scores.confidence
         self._answered[label, served.version] += 1
-        self._confidence.observe(confidence, tags={"domain": self._domain})
-        if confidence < served.bundle.card.unknown_threshold:
+        self._confidence.observe(scores.confidence, tags={"domain": self._domain})
+        if scores.unknown:
             self._unknown.inc(tags={"domain": self._domain})
         self.tally["predictions"] += 1
         self._busy_s += seconds

@@ -56,14 +56,14 @@ def prediction(
     served, scores = answer.served, answer.scores
     labels, modality = served.bundle.labels, served.domain.modality
     order = np.argsort(-scores.probabilities, kind="stable")  # of equals, the one answered first
-    confidence = scores.confidence
     total = answer.prepare_ms + answer.queue_ms + answer.network_ms
     return {
         "request_id": request_id,
         "domain": served.domain.name,
         "label": labels[scores.best],
-        "confidence": round(confidence, 6),
-        "unknown": confidence < served.bundle.card.unknown_threshold,
+        "confidence": round(scores.confidence, 6),
+        "unknown": scores.unknown,
+        "asserted": scores.asserted,
         "probabilities": {
             labels[i]: round(float(scores.probabilities[i]), 6) for i in order[:top_k]
         },

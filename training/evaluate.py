@@ -1,9 +1,10 @@
 """The exam of a bundle: from the embeddings it carries, or from the clips themselves.
 
-    python -m training.evaluate faults [--bundle FOLDER]
+    python -m training.evaluate faults [--bundle FOLDER] [--output models/cards]
 
 prints the figures on the card beside those found again; from the clips too where the data set is
-there. All three must agree: that is what makes a card worth reading.
+there. All three must agree: that is what makes a card worth reading. `--output` writes a Markdown
+card with plots.
 """
 
 import argparse
@@ -134,6 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("domain")
     parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
+    parser.add_argument("--output", type=Path, help="folder for a Markdown card and its plots")
     options = parser.parse_args(arguments)
     try:
         load_domains(names=(options.domain,))
@@ -142,6 +144,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if dataset := dataset_root():
             columns["clips"] = from_clips(bundle, dataset)
         lines = table(columns) + mask_lines(bundle, dataset)
+        if options.output:
+            from training.model_card import write_model_card  # and matplotlib
+
+            lines.append(f"card: {write_model_card(bundle, dataset, options.output)}")
     except TelltaleError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -13,7 +13,6 @@ from data.dataset import Floats, LabelledClip, Reader
 from data.domain import Domain, ImageDomain
 from data.photographs import read_mask
 from data.prepare import prepare
-from models.calibration import fit_unknown_threshold
 from models.masks import Mask, outline
 from models.tasks import Segmentation, segmentation
 from models.tensors import Head
@@ -33,12 +32,6 @@ def mask_figures(
     head: Head, exam: Sequence[LabelledClip], embed: Embed, read: Reader, domain: Domain
 ) -> Segmentation | None:
     return MASKS[domain.task](head, exam, embed, read, domain)
-
-
-def unknown_threshold(probabilities: Floats, domain: Domain) -> float:
-    """From those of validation rows. A pixel that is nothing in particular is part of the ground:
-    no photograph is unknown."""
-    return UNKNOWN[domain.task](probabilities)
 
 
 def _same(head: Head, *_: object) -> Head:
@@ -91,9 +84,5 @@ def _seen(
     return head.logits(embed(features)[1][0]), right
 
 
-UNKNOWN: dict[str, Callable[[Floats], float]] = {
-    "classify": fit_unknown_threshold,
-    "segment": lambda _: 0.0,
-}
 HEADS: dict[str, Callable[..., Head]] = {"classify": _same, "segment": _with_best_threshold}
 MASKS: dict[str, Callable[..., Segmentation | None]] = {"classify": _none, "segment": _all_pixels}

@@ -1,12 +1,13 @@
 """A trained network -> a bundle: exported, embedded, calibrated, examined, written.
 
 The order matters. Memory and exam are embedded by the exported network, the one that will serve,
-through the same way from bytes to features. Temperature and threshold come from validation clips.
+through the same way from bytes to features. Temperature and limits come from validation clips.
 The exam is scored last, once, and from embeddings as they are stored, so that whoever opens the
 bundle finds the figures of its card again.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,17 @@ from data.dataset import Floats, LabelledClip, Reader
 from data.domain import Domain
 from data.prepare import prepare
 from models.bundle import Bundle, write_bundle
-from models.calibration import fit_temperature, softmax
 from models.card import BACKBONE, EXAM, HEAD, MEMORY, WEIGHTS
 from models.export import OnnxBackbone, export_backbone, weights_bytes
-from models.masks import ROWS
 from models.networks import build_classifier, count_parameters
 from models.tensors import Embeddings, Head, Probe, as_stored, exam_bytes, head_bytes, memory_bytes
+from training.calibrate import calibrate
 from training.evaluate import examine
-from training.finish import finished_head, mask_figures, unknown_threshold
+from training.finish import finished_head, mask_figures
 from training.learner import State
 from training.plan import Plan
 from training.provenance import Origin
-from training.rows import row_labels, rows_of
+from training.rows import numbered, row_labels, rows_of
 
 
 def pack(
@@ -40,16 +40,14 @@ def pack(
     # The data set's clips come first: teaching tells them from uploads by their number.
     order = sorted(range(len(plan.clips)), key=lambda place: plan.clips[place].path is None)
     memory = embed_clips([plan.clips[place] for place in order], backbone, read, domain)
-    exam = embed_clips(plan.exam, backbone, read, domain)
+    exam = replace(embed_clips(plan.exam, backbone, read, domain), groups=numbered(plan.exam))
     head = Head(
         classifier.head.weight.detach().numpy().copy(), classifier.head.bias.detach().numpy().copy()
     )
     unlearnt = [clip for clip, held in zip(plan.clips, plan.held_out, strict=True) if held]
     head = finished_head(head, unlearnt, backbone, read, domain)
-    held = np.repeat(plan.held_out[order], ROWS[domain.task])
-    validation = head.logits(memory.values[held])
-    temperature = fit_temperature(validation, memory.labels[held])
-    threshold = unknown_threshold(softmax(validation / np.float32(temperature)), domain)
+    groups = [plan.clips[place].group for place in order]
+    calibration = calibrate(domain, head, memory, plan.held_out[order], groups)
     fields: dict[str, Any] = {
         "domain": domain,
         "labels": domain.labels,
@@ -59,10 +57,9 @@ def pack(
             "channels": domain.network.channels,
             "embedding": domain.network.embedding,
         },
-        "temperature": temperature,
-        "unknown_threshold": threshold,
+        **calibration,
         "metrics": {
-            "exam": examine(domain, head, temperature, exam),
+            "exam": examine(domain, head, calibration["temperature"], exam),
             "masks": mask_figures(head, plan.exam, backbone, read, domain),
         },
         "split": {

@@ -61,6 +61,9 @@ class Uploads:
     refused: tuple[Refusal, ...]
 
 
+NO_UPLOADS = Uploads((), np.zeros((0, 1, 0), np.float32), np.zeros((0, 1), np.int64), ())
+
+
 @dataclass(frozen=True)
 class Plan:
     """`held_out` [clips] marks validation; teaching has no exam clips of its own."""

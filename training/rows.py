@@ -2,7 +2,7 @@
 some pixels of a photograph that is segmented. A head is fitted to rows, whichever they are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,13 @@ def rows_of(features: Floats, embedded: Embedded, domain: Domain) -> Floats:
 def row_labels(clip: LabelledClip, read: Reader, domain: Domain) -> Integers:
     """The right label of each row [rows]; raises ClipError for a mask nobody can read."""
     return LABELS[domain.task](clip, read, domain)
+
+
+def numbered(clips: Sequence[LabelledClip]) -> Integers:
+    """The group of each clip [clips] as a number: names of people and places stay with the data."""
+    names = sorted({clip.group for clip in clips})
+    place = {name: number for number, name in enumerate(names)}
+    return np.array([place[clip.group] for clip in clips], np.int64)
 
 
 def _whole(features: Floats, embedded: Embedded) -> Floats:

@@ -41,12 +41,22 @@ def _verdict(found: Prediction) -> str:
     if found.unknown:
         return (
             '<p class="tt-over">The answer</p><p class="tt-label tt-unknown">Unknown</p>'
-            '<p class="tt-sentence">This sounds like nothing the model was taught. '
-            f"The nearest is <b>{text(found.label)}</b>, with {share}.</p>"
+            '<p class="tt-sentence">This is unlike anything this model has learnt. '
+            f"The nearest is <b>{text(found.label)}</b>, with {share}; teach it what it is.</p>"
         )
     return (
         f'<p class="tt-over">The answer</p><p class="tt-label">{text(found.label)}</p>'
-        f'<p class="tt-sentence">{sureness(found.confidence)}: <b>{share}</b></p>'
+        f'<p class="tt-sentence">{sureness(found.confidence)}: <b>{share}</b></p>{_caution(found)}'
+    )
+
+
+def _caution(found: Prediction) -> str:
+    """Where the answer is not one to rely on; nothing of models that do not know."""
+    if found.asserted is not False:
+        return ""
+    return (
+        '<p class="tt-small">A hint only: validation clips do not show that answers like this '
+        "one are right nine times in ten.</p>"
     )
 
 

@@ -1,0 +1,100 @@
+"""How unlike anything remembered a clip is: its distance to the nearest remembered clip of the
+label that it is answered with (Sun et al. 2022, "Out-of-distribution detection with deep nearest
+neighbors"; there cosine, here Euclidean, and within the answered label).
+
+A clip beyond its label's limit is answered "unknown". Distances are scaled by label, since one
+label's clips lie closer together than another's, and one quantile of the scaled distances of all
+validation clips makes the limits: a rare label has too few of them for a quantile of its own, and
+would be called unknown mostly or never. What somebody teaches is remembered, so known from then on.
+
+Against the alternatives, at 5 % false alarms on validation clips, foreign sounds found on the
+shipped faults / keywords: this 21 % / 98 %, confidence 4 % / 93 %, energy (Liu et al. 2020) 1 % /
+91 %, Mahalanobis 13 % / 92 %, the same as a ratio 21 % / 98 %, cosine 1-NN 16 % / 95 %; this or
+confidence together 15 % / 98 %. Of labels left out of head and memory: 44 % / 100 % against
+confidence's 6 % / 99 %.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.tensors import Floats
+
+Doubles = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+MOST = 1000  # rows of a label: 20 us a clip; 240 take 7
+PRIOR = 10  # clips' worth of trust that a label's distances are like all the others'
+TINY = 1e-6
+ROUNDING = 1e-6  # so that the clip that makes the limit lies within it
+
+
+class Remembered:
+    """The remembered embeddings [N, D] with label ids [N], ready to be measured against."""
+
+    def __init__(self, values: Floats, labels: Integers, classes: int) -> None:
+        self.places = [thinned(np.flatnonzero(labels == label)) for label in range(classes)]
+        rows = [values[places] for places in self.places]
+        # |x - r|^2 = |x|^2 + (|r|^2 - 2 r x): all that does not depend on the clip is done here.
+        self._doubled = [np.ascontiguousarray(-2 * each) for each in rows]
+        self._squares = [np.square(each).sum(axis=1) for each in rows]
+
+    def distance(self, embedding: Floats, label: int) -> float:
+        """From an embedding [D] to the nearest row of a label; infinite if there is none."""
+        return float(self.distances(embedding, label).min(initial=np.inf))
+
+    def distances(self, embedding: Floats, label: int) -> Floats:
+        """To each row of a label, in the order of `places[label]`."""
+        squares = self._doubled[label] @ embedding
+        squares += self._squares[label]
+        squares += embedding @ embedding
+        np.maximum(squares, 0, out=squares)  # rounding
+        return np.asarray(np.sqrt(squares, out=squares))
+
+
+def thinned(places: Integers) -> Integers:
+    """At most MOST of a label's rows: the newest, which people taught, and evenly of the others."""
+    if len(places) <= MOST:
+        return places
+    newest, older = places[-MOST // 2 :], places[: -MOST // 2]
+    return np.concatenate(
+        [older[np.linspace(0, len(older) - 1, MOST - len(newest)).astype(np.int64)], newest]
+    )
+
+
+def unseen_distances(
+    values: Floats,
+    labels: Integers,
+    groups: Sequence[str],
+    held: NDArray[np.bool_],
+    answers: Integers,
+) -> Doubles:
+    """The distances of the clips that `held` [N] marks among the remembered ones, each to the
+    nearest clip of another group, with the label that `answers` [N] gives: as far as they would
+    be, had their recordings never been remembered."""
+    remembered = Remembered(values, labels, int(max(labels.max(), answers.max())) + 1)
+    names = np.asarray(groups)
+    found = []
+    for place in np.flatnonzero(held):
+        label = int(answers[place])
+        others = names[remembered.places[label]] != names[place]
+        far = remembered.distances(values[place], label)[others]
+        found.append(far.min(initial=np.inf))
+    return np.array(found, np.float64)
+
+
+def fit_limits(
+    distances: Doubles, answers: Integers, classes: int, false_alarm: float = 0.05
+) -> Doubles:
+    """Limits [classes] beyond which at most `false_alarm` of these known clips lie, each with its
+    distance [n] and the label it is answered with [n]; n at least 1."""
+    everywhere = float(np.median(distances))
+    scales = np.empty(classes)
+    for label in range(classes):
+        own = distances[answers == label]
+        middle = float(np.median(own)) if len(own) else 0.0
+        trusted = (len(own) * middle + PRIOR * everywhere) / (len(own) + PRIOR)
+        scales[label] = max(middle, trusted, TINY)  # in doubt in the label's favour
+    widest = np.quantile(distances / scales[answers], 1 - false_alarm, method="higher")
+    return scales * widest * (1 + ROUNDING)

@@ -1,0 +1,38 @@
+"""serve_app/ui/predict_view.py: an answer that may not be relied on says so, and why."""
+
+from typing import Any
+
+import pytest
+
+from serve_app.answers import Prediction
+from serve_app.ui.predict_view import answer
+
+
+def prediction(**fields: Any) -> Prediction:
+    return Prediction.model_validate(
+        {
+            "request_id": "r",
+            "domain": "faults",
+            "label": "fluid",
+            "confidence": 0.7,
+            "unknown": False,
+            "probabilities": {"fluid": 0.7, "normal": 0.3},
+            "model": {"version": "1", "digest": "0" * 64},
+            "clip": {"container": "WAV", "duration_s": 1.0, "sample_rate_hz": 16000},
+            "timings_ms": {"total": 3.0},
+            **fields,
+        }
+    )
+
+
+def test_an_unknown_clip_is_told_why_and_what_is_nearest() -> None:
+    said = answer(prediction(unknown=True))
+    assert "unlike anything this model has learnt" in said
+    assert "The nearest is <b>fluid</b>" in said
+
+
+@pytest.mark.parametrize(("asserted", "hint"), [(True, False), (None, False), (False, True)])
+def test_an_answer_below_what_its_label_needs_is_only_a_hint(
+    asserted: bool | None, hint: bool
+) -> None:
+    assert ("A hint only" in answer(prediction(asserted=asserted))) is hint

@@ -1,0 +1,224 @@
+"""A bundle's model card for people: Markdown and two plots (Mitchell et al. 2019, "Model cards for
+model reporting").
+
+All figures are the bundle's own; what a clip costs is measured here and now, and clips of other
+data sets are heard where those are at hand. Evaluations by other protocols are taken from
+`models/cards/<domain>.protocols.json`, a list of {protocol, figures, note}.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from data.errors import InvalidParameter
+from models.bundle import Bundle
+from models.card import CARD
+from models.runtime import OnnxModel
+from models.tasks import ECE_BINS, ClassFigures, Interval, chance_error
+from training.trust import Foreign, exam_groups, exam_intervals, foreign, trust
+
+CARDS = Path(__file__).resolve().parent.parent / "models" / "cards"
+PASSES = 50  # of the network, to tell what one costs
+NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1", "dice": "Dice", "iou": "IoU"}
+
+Lines = list[str]
+
+
+def write_model_card(bundle: Bundle, dataset: Path | None, folder: Path) -> Path:
+    """`<domain>.md` and its plots into `folder`."""
+    from training.pictures import draw_confusion, draw_reliability
+
+    name = bundle.domain.name
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_confusion(bundle, folder / f"{name}-confusion.png")
+    draw_reliability(bundle, folder / f"{name}-reliability.png")
+    model = OnnxModel(bundle)
+    strangers = foreign(model, bundle.domain, dataset) if dataset else []
+    lines = [
+        *_head(bundle),
+        *summary(bundle),
+        *labels(bundle),
+        *_protocols(CARDS / f"{name}.protocols.json"),
+        *_confidence(bundle),
+        *_unknown(bundle, model, strangers),
+        *_cost(bundle, model),
+        *_data(bundle),
+    ]
+    file = folder / f"{name}.md"
+    file.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    return file
+
+
+def _head(bundle: Bundle) -> Lines:
+    domain = bundle.domain
+    warning = [f"> {domain.disclaimer}", ""] if domain.disclaimer else []
+    return [f"# {domain.title}", "", domain.description, "", *warning]
+
+
+def summary(bundle: Bundle) -> Lines:
+    """The exam in a table; the same bundle always gives the same lines."""
+    exam, card = bundle.exam(), bundle.card.metrics
+    rows = [(NAMES[name], *_spread(each)) for name, each in exam_intervals(bundle).items()]
+    if card.masks:
+        rows += [("Dice", *_spread(card.masks.dice)), ("IoU", *_spread(card.masks.iou))]
+    rows.append(("calibration error", _number(card.exam.ece), ""))
+    groups, clips = len(set(exam_groups(exam).tolist())), len(exam.clip_ids)
+    what = "All pixels count for Dice and IoU, remembered ones for the others. " * bool(card.masks)
+    return [
+        "## Exam",
+        "",
+        f"{clips} clips in {groups} groups that nobody learnt from. {what}Intervals are 95 %, by "
+        "bootstrap over groups: the clips of a group go together.",
+        "",
+        *_table(("figure", "value", "95 % interval"), rows),
+    ]
+
+
+def labels(bundle: Bundle) -> Lines:
+    needed = bundle.card.assert_at
+    heads = ("label", "precision", "recall", "F1", "clips", *(("asserted from",) if needed else ()))
+    rows = [
+        (name, *_figures(each), *((_least(needed[name]),) if needed else ()))
+        for name, each in bundle.card.metrics.exam.per_class.items()
+    ]
+    name = bundle.domain.name
+    return [*_table(heads, rows), f"![Confusion]({name}-confusion.png)", ""]
+
+
+def _figures(each: ClassFigures) -> tuple[str, ...]:
+    return (*map(_number, (each.precision, each.recall, each.f1)), str(each.support))
+
+
+def _least(confidence: float | None) -> str:
+    return "never" if confidence is None else f"{confidence:.2f}"
+
+
+def _protocols(file: Path) -> Lines:
+    if not file.is_file():
+        return []
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8"))
+        rows = [_protocol(entry) for entry in entries]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidParameter(
+            f"{file.name} must be a list of entries such as "
+            '{"protocol": "random split", "note": "...", "figures": {"accuracy": '
+            '{"value": 0.9, "low": 0.8, "high": 1.0}, "macro_f1": {...}}}'
+        ) from error
+    return ["## Other protocols", "", *_table(("protocol", "accuracy", "macro-F1", "note"), rows)]
+
+
+def _protocol(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    found = {name: Interval(**figure) for name, figure in entry["figures"].items()}
+    cells = (
+        f"{each.value:.3f} ({each.low:.3f} to {each.high:.3f})" if each else ""
+        for each in map(found.get, ("accuracy", "macro_f1"))
+    )
+    return (entry["protocol"], *cells, entry.get("note", ""))
+
+
+def _confidence(bundle: Bundle) -> Lines:
+    exam = bundle.card.metrics.exam
+    said = (
+        f"Calibration error {_number(exam.ece)} (ECE, {ECE_BINS} bins) at temperature "
+        f"{bundle.card.temperature:.3f}, fitted on validation clips."
+    )
+    if exam.reliability:
+        said += (
+            " A model that is right exactly as often as it is sure would show "
+            f"{_number(chance_error(exam.reliability))} in the mean, by chance, on as many."
+        )
+    return [
+        "## Confidence",
+        "",
+        said,
+        "",
+        f"![Reliability]({bundle.domain.name}-reliability.png)",
+        "",
+    ]
+
+
+def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[Foreign]) -> Lines:
+    novelty, found = bundle.card.novelty, trust(model, bundle.exam())
+    if novelty is None or found is None:
+        return []
+    rows = [
+        (f"validation clips ({novelty.clips})", _percent(novelty.false_alarms)),
+        ("exam clips", _percent(found.unknown)),
+        *((f"{each.dataset} ({each.clips} clips)", _percent(each.unknown)) for each in strangers),
+    ]
+    others = f", and {_percent(found.unsure_right)} of the others"
+    unsure = "" if math.isnan(found.unsure_right) else others
+    return [
+        "## Unknown, and asserted",
+        "",
+        "A clip is unknown when it lies farther from all remembered clips of the label it is "
+        "answered with than validation clips do. Clips of other data sets should be:",
+        "",
+        *_table(("clips of", "called unknown"), rows),
+        "An answer is asserted when the clip is known and the answer as sure as answers of its "
+        "label had to be on validation clips to be right nine times in ten. Of the exam "
+        f"{_percent(found.asserted)} are; {_percent(found.sure_right)} of them are right{unsure}.",
+        "",
+    ]
+
+
+def _cost(bundle: Bundle, model: OnnxModel) -> Lines:
+    files = (CARD, *bundle.card.files)
+    megabytes = sum((bundle.path / name).stat().st_size for name in files) / 1e6
+    facts = bundle.card.training
+    rows = [
+        ("parameters", f"{bundle.card.network.parameters:,}"),
+        ("network and head, one window, one core", f"{_pass_ms(bundle, model):.2f} ms"),
+        ("bundle", f"{megabytes:.1f} MB"),
+        ("training", f"{facts.seconds:,.0f} s, {facts.epochs} epochs, {facts.workers} worker(s)"),
+    ]
+    return ["## Cost", "", *_table(("what", "cost"), rows)]
+
+
+def _pass_ms(bundle: Bundle, model: OnnxModel) -> float:
+    """Median milliseconds of one window (a part of a photograph as large as those learnt from);
+    of the CPU's time, for others may be at work."""
+    features = bundle.exam_and_probe()[1].features
+    spent = []
+    with threadpool_limits(1):
+        for _ in range(PASSES):
+            started = time.process_time()
+            model.predict([features])
+            spent.append(1000 * (time.process_time() - started))
+    return float(np.median(spent))
+
+
+def _data(bundle: Bundle) -> Lines:
+    card, split = bundle.card, bundle.card.split
+    rows = [
+        ("data set", card.domain.source.dataset),
+        ("licence", card.licence),
+        ("clips", f"{split.train} train, {split.validation} validation, {split.exam} exam"),
+        ("made", f"{card.created:%Y-%m-%d} by `{card.mode}`, code {card.code_version}"),
+        ("bundle", f"`{bundle.digest[:12]}`"),
+    ]
+    return ["## Data and licence", "", *_table(("", ""), rows)]
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
+    cells = [heads, ["---"] * len(heads), *rows]
+    return [*(f"| {' | '.join(row)} |" for row in cells), ""]
+
+
+def _spread(each: Interval) -> tuple[str, str]:
+    return _number(each.value), f"{each.low:.3f} to {each.high:.3f}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

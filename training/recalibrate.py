@@ -1,0 +1,89 @@
+"""A bundle's calibration, fitted anew from what it carries: for cards made before it was there.
+
+    python -m training.recalibrate faults [--bundle FOLDER]
+
+Nothing is learnt: network, head and memory stay. The data set says which of the remembered clips
+were validation, and which clips belong together; both follow from the card's domain. The bundle
+gets a new digest, for its card is new.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import Conflict, TelltaleError
+from data.sources import dataset_root
+from models.bundle import PRETRAINED, Bundle, load_bundle, write_bundle
+from models.card import EXAM
+from models.tensors import exam_bytes
+from training.calibrate import calibrate
+from training.evaluate import examine
+from training.plan import NO_UPLOADS, Plan, plan_full
+from training.rows import numbered
+
+
+def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
+    """Replaces the folder's card and exam; raises Conflict if the data set is not the one the
+    bundle was trained on."""
+    domain, head, memory = bundle.domain, bundle.head(), bundle.memory()
+    plan = plan_full(domain, dataset, NO_UPLOADS)
+    exam, probe = bundle.exam_and_probe()
+    _must_be_the_same(bundle, plan, memory.clip_ids, exam.clip_ids)
+    held = dict(zip((clip.sha256 for clip in plan.clips), plan.held_out, strict=True))
+    groups = {clip.sha256: clip.group for clip in plan.clips}
+    fields = calibrate(
+        domain,
+        head,
+        memory,
+        np.array([held[clip] for clip in memory.clip_ids]),
+        [groups[clip] for clip in memory.clip_ids],
+    )
+    card = bundle.card
+    figures = examine(domain, head, fields["temperature"], exam)
+    files = {name: bundle.read(name) for name in card.files}
+    files[EXAM] = exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)
+    return write_bundle(
+        bundle.path,
+        card_fields={
+            **card.model_dump(exclude={"files"}),
+            **fields,
+            "metrics": {"exam": figures, "masks": card.metrics.masks},
+        },
+        files=files,
+    )
+
+
+def _must_be_the_same(
+    bundle: Bundle, plan: Plan, memory: Sequence[str], exam: Sequence[str]
+) -> None:
+    learnt, asked = ([clip.sha256 for clip in clips] for clips in (plan.clips, plan.exam))
+    same = sorted(learnt) == sorted(memory) and asked == list(exam)
+    if not same or int(plan.held_out.sum()) != bundle.card.split.validation:
+        raise Conflict(
+            f"this {bundle.domain.name} bundle remembers {len(memory)} clips, which are not the "
+            f"{len(learnt)} of the data set or were split otherwise; only a bundle trained on the "
+            "data set alone, as it is now, can be calibrated anew (a full retrain makes one)"
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.recalibrate", description=__doc__)
+    parser.add_argument("domain")
+    parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
+    options = parser.parse_args(arguments)
+    try:
+        old = load_bundle(options.bundle or PRETRAINED / options.domain)
+        new = recalibrate(old, dataset_root())
+    except TelltaleError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{options.domain}: {old.digest[:12]} -> {new.digest[:12]}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
