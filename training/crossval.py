@@ -16,11 +16,10 @@ import os
 import sys
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from data.dataset import LabelledClip, from_example, validation_mask
 from data.domain import Domain, load_domain, load_domains
@@ -33,25 +32,15 @@ from models.bundle import PRETRAINED, load_bundle
 from models.registry import Registry
 from models.runtime import OnnxModel
 from training.evaluate import read_file
-from training.folds import Fold, folds, leave_out
+from training.folds import LABEL, Fold, folds, leave_out
 from training.full import make_from
+from training.model_card import CARDS
 from training.plan import Plan
 from training.progress import Progress
+from training.protocols import Answer, Answers, record, said, split_entry, unknown_entry
 from training.run import Run
 
 NICE = 10
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a fold's model said of a clip that it had never heard."""
-
-    clip: str
-    group: str
-    label: str
-    answer: str
-    confidence: float
-    unknown: bool
 
 
 def train_fold(fold: Fold, work: Path, workers: int) -> list[Answer]:
@@ -83,7 +72,7 @@ def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list
                 clip.label,
                 model.labels[scores.best],
                 round(scores.confidence, 4),
-                scores.confidence < model.card.unknown_threshold,
+                scores.unknown,
             )
         )
     return found
@@ -123,33 +112,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if root is None:
             raise InvalidParameter("name the folder with the data sets in TELLTALE_DATASETS")
         rows = [row for row in listed(domain, root) if not options.train or row.split == "train"]
-        if options.leave_out:
-            parts = leave_out(domain, rows, options.leave_out)
-        else:
-            parts = folds(domain, rows, options.folds, options.parts)
-        how = f"without-{options.leave_out}" if options.leave_out else options.folds
-        work = options.work / domain.name / (f"{how}-train" if options.train else how)
-        asked = [fold for fold in parts if fold.name in (options.only or [fold.name])]
-        for number, fold in enumerate(asked, 1):
-            print(
-                f"{number}/{len(asked)} {fold.name}: {len(fold.train)} clips to learn", flush=True
-            )
-            print(summary({fold.name: answers_of(fold, work, options.workers)}), flush=True)
-        done = {fold.name: answers_of(fold, work, options.workers) for fold in asked}
-        print(summary(done))
+        by, left_out = options.leave_out or options.folds, bool(options.leave_out)
+        parts = leave_out(domain, rows, by) if left_out else folds(domain, rows, by, options.parts)
+        parts = [fold for fold in parts if fold.name in (options.only or [fold.name])]
+        way = f"without-{by}" if left_out else by
+        work = options.work / domain.name / (f"{way}-train" if options.train else way)
+        found: dict[str, list[Answer]] = {}
+        for number, fold in enumerate(parts, 1):
+            print(f"{fold.name} ({number} of {len(parts)}): {len(fold.train)} clips", flush=True)
+            found[fold.name] = answers_of(fold, work, options.workers)
+        line = entry(by, left_out, found, domain)
+        if options.record:
+            record(CARDS / f"{domain.name}.protocols.json", line)
+        print(f"{domain.title}, {said(line)}")
     except TelltaleError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
-def summary(found: dict[str, list[Answer]]) -> str:
-    lines = []
-    for name, answers in found.items():
-        right = np.mean([answer.label == answer.answer for answer in answers])
-        lines.append(f"{name}: {right:.3f}")
-    values = [np.mean([a.label == a.answer for a in answers]) for answers in found.values()]
-    return "\n".join([*lines, f"mean {np.mean(values):.3f}"])
+def entry(by: str, left_out: bool, found: Answers, domain: Domain) -> dict[str, Any]:
+    if not left_out:
+        return split_entry(f"{by} split, {len(found)} parts", found, domain.labels)
+    if by != LABEL:
+        return split_entry(f"unseen {by}", found, domain.labels)
+    return unknown_entry("unseen label", found)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -166,6 +153,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--train", action="store_true", help="train rows only: to choose a recipe, exam unseen"
     )
+    parser.add_argument("--record", action="store_true", help="beside the domain's model card")
     parser.add_argument("--only", nargs="+", help="these folds, e.g. on another machine")
     parser.add_argument("--workers", type=int, default=0, help="as of training.retrain")
     parser.add_argument("--work", type=Path, default=DEFAULT_HOME / "crossval")

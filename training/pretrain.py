@@ -44,7 +44,8 @@ def pretrain(name: str, work: Path, workers: int, output: Path, epochs: int | No
     recipe, root = load_recipe(RECIPES / f"{name}.yaml"), dataset_root()
     if root is None:
         raise InvalidParameter("name the folder with the data sets in TELLTALE_DATASETS")
-    rows, left_out = material(recipe, root)
+    found = material(recipe, root)
+    rows = found.rows
     classes = tuple(sorted({taught_class(row) for row in rows}))
     domain = as_domain(recipe, name, classes)
     if epochs:
@@ -56,8 +57,10 @@ def pretrain(name: str, work: Path, workers: int, output: Path, epochs: int | No
         [row.group for row in rows],
         domain.training.validation_fraction,
         domain.training.seed,
+        dict.fromkeys(found.held, True),
     )
-    print(f"{len(rows)} clips of {len(classes)} classes; {left_out} left out, as exams have them")
+    unheard = f"{found.left_out} left out, as exams have them"
+    print(f"{len(rows)} clips of {len(classes)} classes; {unheard}", flush=True)
     since = time.monotonic()
     clips = tuple(
         replace(from_example(row), label=label) for row, label in zip(rows, labels, strict=True)
@@ -73,7 +76,7 @@ def pretrain(name: str, work: Path, workers: int, output: Path, epochs: int | No
     facts = {
         "classes": classes,
         "clips": len(rows),
-        "left_out": left_out,
+        "left_out": found.left_out,
         "validation_clips": int(np.sum(held_out)),
         "validation_macro_f1": round(best["validation_macro_f1"], 4),
         "validation_loss": round(best["validation_loss"], 4),

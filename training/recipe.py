@@ -3,16 +3,18 @@ that any of them names.
 
 Nothing that a model is examined on may have been heard before: a recording (a Freesound id, where
 the data sets share them) that is in the test side of any domain or recipe is left out wherever else
-it turns up.
+it turns up. What a domain holds out for validation is held out here as well.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from data.dataset import validation_mask
 from data.domain import CONFIGS, AudioDomain, load_domain, load_domains
 from data.errors import InvalidDomain
 from data.sections import AudioInput, AudioTrainingSpec, LogMelSpec, NetworkSpec, Section
@@ -50,18 +52,35 @@ def data_set(name: str) -> AudioDomain:
     return domain
 
 
-def examined(rows: Iterable[Example]) -> set[str]:
-    """The recordings that somebody is examined on."""
-    return {row.group for row in rows if row.split == "test"}
+def held_groups(domain: AudioDomain, rows: Sequence[Example]) -> set[str]:
+    """The recordings that a domain holds out for validation: a backbone that had learnt them would
+    make its confidence look better founded than it is."""
+    train = [row for row in rows if row.split == "train"]
+    labels, groups = [row.label for row in train], [row.group for row in train]
+    spec = domain.training
+    held = validation_mask(labels, groups, spec.validation_fraction, spec.seed)
+    return {group for group, is_held in zip(groups, held, strict=True) if is_held}
 
 
-def material(recipe: Recipe, root: Path) -> tuple[list[Example], int]:
-    """Train rows, each with the class it teaches as its label, and how many were left out because
-    an exam has their recording."""
-    by_set = {name: listed(data_set(name), root) for name in recipe.data_sets}
-    sounds = [domain for domain in load_domains().values() if isinstance(domain, AudioDomain)]
-    exams = [listed(domain, root) for domain in sounds if domain.name not in by_set]
-    forbidden = examined(row for rows in (*by_set.values(), *exams) for row in rows)
+@dataclass(frozen=True)
+class Material:
+    """Train rows; how many were left out because an exam has their recording; and the groups that
+    some domain holds out for validation, which are only listened to."""
+
+    rows: tuple[Example, ...]
+    left_out: int
+    held: frozenset[str]
+
+
+def material(recipe: Recipe, root: Path) -> Material:
+    served = [domain for domain in load_domains().values() if isinstance(domain, AudioDomain)]
+    by_domain = {domain.name: listed(domain, root) for domain in served}
+    by_set = {
+        name: by_domain.get(name) or listed(data_set(name), root) for name in recipe.data_sets
+    }
+    lists = {**by_domain, **by_set}
+    forbidden = {row.group for rows in lists.values() for row in rows if row.split == "test"}
+    held = set().union(*(held_groups(domain, by_domain[domain.name]) for domain in served))
     found: list[Example] = []
     taken: set[str] = set()
     left_out = 0
@@ -71,7 +90,7 @@ def material(recipe: Recipe, root: Path) -> tuple[list[Example], int]:
         left_out += len(train) - len(fair)
         taken |= {row.group for row in fair}
         found += fair
-    return found, left_out
+    return Material(tuple(found), left_out, frozenset(held & taken))
 
 
 def taught_class(row: Example) -> str:
