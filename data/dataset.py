@@ -21,7 +21,7 @@ from data.audio import decode
 from data.augment import WaveformAugment, mask, mix_up
 from data.domain import AudioDomain
 from data.errors import ClipError, InvalidParameter
-from data.features import log_mel_for
+from data.features import features_for
 from data.sources import Example
 from data.tables import HeldFor
 
@@ -210,7 +210,7 @@ def one_hot(labels: Integers, classes: int) -> Floats:
 
 @dataclass(frozen=True)
 class Batches:
-    """Augmented log-mels of one epoch; each of `world` workers gets its share of every batch."""
+    """Augmented features of one epoch; each of `world` workers gets its share of every batch."""
 
     domain: AudioDomain
     waveforms: Waveforms
@@ -222,7 +222,7 @@ class Batches:
         return batches_of(self.members, self.batch_size)
 
     def epoch(self, number: int, rank: int = 0, world: int = 1) -> Iterator[tuple[Floats, Floats]]:
-        """features [n, mels, frames] and targets [n, outputs], the same for the same number."""
+        """features [n, *domain.window] and targets [n, outputs], the same for the same number."""
         seed = self.domain.training.seed
         for batch, rng in deal(self.members, len(self), (seed, number), rank, world):
             yield self._batch(batch, rng)
@@ -233,7 +233,7 @@ class Batches:
         change = WaveformAugment(spec, sizes.sample_rate_hz, sizes.window_samples)
         windows = np.stack([change(self.waveforms[member], rng) for member in members])
         mixed, targets = mix_up(windows, self.targets[members], spec.mixup_alpha, rng)
-        return mask(log_mel_for(self.domain)(mixed), spec, rng), targets
+        return mask(features_for(self.domain)(mixed), spec, rng), targets
 
 
 def batches_of(members: Integers, batch_size: int) -> int:

@@ -5,8 +5,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from data.domain import AudioDomain, Domain, ImageDomain
+from data.domain import Domain
 from models.cnn import DepthwiseCNN
+from models.crnn import CRNN
 from models.unet import AttentionUNet
 
 
@@ -31,20 +32,16 @@ class Classifier(nn.Module):
         return logits
 
 
-def _cnn(domain: AudioDomain) -> nn.Module:
-    return DepthwiseCNN(domain.network, domain.features.n_mels)
-
-
-def _unet(domain: ImageDomain) -> nn.Module:
-    return AttentionUNet(domain.network)
-
-
-# A domain's kind of network fits its modality, which the type of a table cannot say.
-NETWORKS: dict[str, Callable[[Any], nn.Module]] = {"cnn": _cnn, "unet": _unet}
+# A domain's kind of network fits its section and modality, which the type of a table cannot say.
+NETWORKS: dict[str, Callable[[Any, Any], nn.Module]] = {
+    "cnn": lambda spec, domain: DepthwiseCNN(spec, domain.window[0]),
+    "crnn": lambda spec, domain: CRNN(spec, domain.window[0]),
+    "unet": lambda spec, domain: AttentionUNet(spec),
+}
 
 
 def build_network(domain: Domain) -> nn.Module:
-    return NETWORKS[domain.network.kind](domain)
+    return NETWORKS[domain.network.kind](domain.network, domain)
 
 
 def build_classifier(domain: Domain) -> Classifier:

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from data.dataset import Batches, Floats, Integers, Waveforms, one_hot, open_waveforms
 from data.domain import AudioDomain
-from data.features import log_mel_for, windows
+from data.features import features_for, windows
 from models.networks import Classifier, build_classifier
 from models.tasks import confusion, macro_f1
 from training.assignment import Assignment, LearningNetwork
@@ -53,7 +53,7 @@ class ClassifyingNetwork(LearningNetwork):
 
 @dataclass(frozen=True)
 class HeldRecordings:
-    """Validation clips as features [windows, mels, frames], of clip `owners` [windows] each."""
+    """Validation clips as features [windows, *domain.window], of clip `owners` [windows] each."""
 
     features: Tensor
     owners: Integers
@@ -109,10 +109,11 @@ class Classify:
         return ClassifyingNetwork(self.domain, self.source_count, torch.from_numpy(weights))
 
     def held(self) -> HeldRecordings:
-        log_mel = log_mel_for(self.domain)
+        features_of = features_for(self.domain)
         members = np.flatnonzero(self.assignment.held_out)
         parts = [
-            log_mel(windows(self.waveforms[clip], self.domain.input)) for clip in members.tolist()
+            features_of(windows(self.waveforms[clip], self.domain.input))
+            for clip in members.tolist()
         ]
         owners = np.repeat(np.arange(len(members)), [len(part) for part in parts])
         features = torch.from_numpy(np.concatenate(parts))
