@@ -52,6 +52,33 @@ class CRNNSpec(AudioNetworkSpec):
         return self
 
 
+class MLPSpec(AudioNetworkSpec):
+    """`stretch_s` is how long a piece of the window its statistics are of, about; `mfcc` how many
+    cepstral coefficients there are beside the log-mel; `hidden` the sizes of its layers."""
+
+    kind: Literal["mlp"]
+    stretch_s: float = Field(gt=0)
+    mfcc: int = Field(ge=1)
+    hidden: tuple[Channels, ...] = Field(min_length=1)
+
+    def must_suit(self, heard: AudioInput, features: LogMelSpec | WaveformSpec) -> None:
+        super().must_suit(heard, features)
+        mels, frames = features.shape(heard.window_samples)
+        if self.mfcc > mels:
+            raise ValueError(f"network.mfcc ({self.mfcc}) must not exceed n_mels ({mels})")
+        if self.stretch_s > heard.window_s:
+            raise ValueError(
+                f"network.stretch_s ({self.stretch_s}) must not exceed window_s ({heard.window_s})"
+            )
+        if frames // self.stretches(heard) < 2:
+            raise ValueError(
+                f"network.stretch_s ({self.stretch_s}) is shorter than two frames of the log-mel"
+            )
+
+    def stretches(self, heard: AudioInput) -> int:
+        return max(1, round(heard.window_s / self.stretch_s))
+
+
 class UNetSpec(NetworkSpec):
     """One number of channels for each halving of the picture, the first for its full size."""
 
@@ -68,5 +95,6 @@ class UNetSpec(NetworkSpec):
 AUDIO_NETWORKS: dict[str, type[Section]] = {
     "cnn": CNNSpec,
     "crnn": CRNNSpec,
+    "mlp": MLPSpec,
 }
-AnyAudioNetwork = Annotated[CNNSpec | CRNNSpec, Field(discriminator="kind")]
+AnyAudioNetwork = Annotated[CNNSpec | CRNNSpec | MLPSpec, Field(discriminator="kind")]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from data.domain import Domain
 from models.cnn import DepthwiseCNN
 from models.crnn import CRNN
+from models.mlp import StatisticsMLP
 from models.unet import AttentionUNet
 
 
@@ -36,6 +37,7 @@ class Classifier(nn.Module):
 NETWORKS: dict[str, Callable[[Any, Any], nn.Module]] = {
     "cnn": lambda spec, domain: DepthwiseCNN(spec, domain.window[0]),
     "crnn": lambda spec, domain: CRNN(spec, domain.window[0]),
+    "mlp": lambda spec, domain: StatisticsMLP(spec, domain.window, spec.stretches(domain.input)),
     "unet": lambda spec, domain: AttentionUNet(spec),
 }
 

@@ -6,6 +6,7 @@ from data.domain import AudioDomain, Domain
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "crnn": {"channels": [32, 64, 96], "recurrent": 64, "heads": 4, "embedding": 128},
+    "mlp": {"stretch_s": 0.5, "mfcc": 20, "hidden": [256], "embedding": 128},
 }
 
 

@@ -88,7 +88,7 @@ def test_silence_is_a_sound_like_any_other(domain: AudioDomain) -> None:
     np.testing.assert_allclose(seen, right, atol=PARITY)
 
 
-@pytest.mark.parametrize("kind", ["crnn"])
+@pytest.mark.parametrize("kind", ["crnn", "mlp"])
 def test_networks_that_are_trained_whole_stay_below_a_million_parameters(kind: str) -> None:
     assert count_parameters(build_classifier(of_kind(FAULTS, kind))) <= 1_000_000
 

@@ -33,7 +33,7 @@ def test_a_file_chooses_its_network(tmp_path: Path, kind: str) -> None:
     assert load_domain(written(tmp_path, kind, {})).network.kind == kind
 
 
-KINDS = "cnn, crnn"
+KINDS = "cnn, crnn, mlp"
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,14 @@ KINDS = "cnn, crnn"
         ("crnn", {"network.hidden": [9]}, ["unknown key 'network.hidden'", "heads", "recurrent"]),
         ("crnn", {"network.recurrent": 0}, ["'network.recurrent'", "greater than or equal to 8"]),
         ("crnn", {"network.heads": 5}, ["heads (5) must divide twice recurrent (128)"]),
-        ("crnn", {"features": {"kind": "waveform"}, "training.augment.freq_masks": 0,
-                 "training.augment.time_masks": 0}, ["crnn needs features.kind log_mel"]),
-        ("crnn", {"features.kind": "cepstrum"}, ["'features.kind'", "log_mel, waveform"]),
-        ("crnn", {"features.mels": 3}, ["unknown key 'features.mels'", "n_mels"]),
+        ("mlp", {"network.channels": [9, 9]}, ["unknown key 'network.channels'", "stretch_s"]),
+        ("mlp", {"network.mfcc": 65}, ["network.mfcc (65) must not exceed n_mels (64)"]),
+        ("mlp", {"network.stretch_s": 6}, ["stretch_s (6.0) must not exceed window_s (5.0)"]),
+        ("mlp", {"network.stretch_s": 0.03}, ["shorter than two frames"]),
+        ("mlp", {"features": {"kind": "waveform"}, "training.augment.freq_masks": 0,
+                 "training.augment.time_masks": 0}, ["mlp needs features.kind log_mel"]),
+        ("mlp", {"features.kind": "cepstrum"}, ["'features.kind'", "log_mel, waveform"]),
+        ("mlp", {"features.mels": 3}, ["unknown key 'features.mels'", "n_mels"]),
     ],
 )  # fmt: skip
 def test_a_wrong_key_or_value_of_a_network_is_named(
