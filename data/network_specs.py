@@ -3,6 +3,7 @@
 A kind says itself what it needs of the rest of the file.
 """
 
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,6 +11,8 @@ from pydantic import Field, model_validator
 from data.sections import AudioInput, LogMelSpec, Section, WaveformSpec
 
 Channels = Annotated[int, Field(ge=1)]
+
+WAV2VEC2_RATE_HZ = 16_000
 
 
 class NetworkSpec(Section):
@@ -79,6 +82,40 @@ class MLPSpec(AudioNetworkSpec):
         return max(1, round(heard.window_s / self.stretch_s))
 
 
+class Wav2Vec2Spec(AudioNetworkSpec):
+    """The defaults are the sizes of torchaudio's WAV2VEC2_BASE, of which `layers` may be fewer;
+    other sizes need a file of such weights.
+
+    `weights` is where the file lies on the machine that trains, or nothing: torchaudio then
+    fetches it. A bundle has the weights themselves, so that its card does without the path.
+    """
+
+    hears: ClassVar[str] = "waveform"
+    kind: Literal["wav2vec2_base"]
+    weights: Path | None = Field(default=None, exclude=True)
+    layers: int = Field(default=12, ge=1, le=48)
+    width: int = Field(default=768, ge=16, multiple_of=16)
+    heads: int = Field(default=12, ge=1)
+    feed_forward: int = Field(default=3072, ge=1)
+    channels: int = Field(default=512, ge=1)
+
+    @model_validator(mode="after")
+    def parts_fit_together(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
+        if self.weights and not self.weights.is_absolute():
+            raise ValueError(f"weights must be a whole path, from / on, got {self.weights}")
+        return self
+
+    def must_suit(self, heard: AudioInput, features: LogMelSpec | WaveformSpec) -> None:
+        super().must_suit(heard, features)
+        if heard.sample_rate_hz != WAV2VEC2_RATE_HZ:
+            raise ValueError(
+                f"network.kind {self.kind} has learnt from sounds at {WAV2VEC2_RATE_HZ} Hz: "
+                f"input.sample_rate_hz must be that, got {heard.sample_rate_hz}"
+            )
+
+
 class UNetSpec(NetworkSpec):
     """One number of channels for each halving of the picture, the first for its full size."""
 
@@ -96,5 +133,8 @@ AUDIO_NETWORKS: dict[str, type[Section]] = {
     "cnn": CNNSpec,
     "crnn": CRNNSpec,
     "mlp": MLPSpec,
+    "wav2vec2_base": Wav2Vec2Spec,
 }
-AnyAudioNetwork = Annotated[CNNSpec | CRNNSpec | MLPSpec, Field(discriminator="kind")]
+AnyAudioNetwork = Annotated[
+    CNNSpec | CRNNSpec | MLPSpec | Wav2Vec2Spec, Field(discriminator="kind")
+]

@@ -33,7 +33,7 @@ def test_a_file_chooses_its_network(tmp_path: Path, kind: str) -> None:
     assert load_domain(written(tmp_path, kind, {})).network.kind == kind
 
 
-KINDS = "cnn, crnn, mlp"
+KINDS = "cnn, crnn, mlp, wav2vec2_base"
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,13 @@ KINDS = "cnn, crnn, mlp"
                  "training.augment.time_masks": 0}, ["mlp needs features.kind log_mel"]),
         ("mlp", {"features.kind": "cepstrum"}, ["'features.kind'", "log_mel, waveform"]),
         ("mlp", {"features.mels": 3}, ["unknown key 'features.mels'", "n_mels"]),
+        ("wav2vec2_base", {"features.n_mels": 3}, ["unknown key 'features.n_mels'", "kind"]),
+        ("wav2vec2_base", {"features": FAULTS.model_dump()["features"]}, ["kind waveform, got"]),
+        ("wav2vec2_base", {"input.sample_rate_hz": 8000}, ["must be that, got 8000"]),
+        ("wav2vec2_base", {"training.augment.time_masks": 1}, ["both masks must be 0"]),
+        ("wav2vec2_base", {"network.width": 33}, ["'network.width'", "multiple of 16"]),
+        ("wav2vec2_base", {"network.heads": 5}, ["heads (5) must divide width (32)"]),
+        ("wav2vec2_base", {"network.weights": "w.pth"}, ["from / on, got w.pth"]),
     ],
 )  # fmt: skip
 def test_a_wrong_key_or_value_of_a_network_is_named(
@@ -79,3 +86,8 @@ def test_a_bundle_from_before_features_had_kinds_is_of_the_log_mel() -> None:
     trained = load_bundle(PRETRAINED / "faults").domain
     assert isinstance(trained, AudioDomain)
     assert trained.features.kind == "log_mel"
+
+
+def test_where_weights_lay_on_the_machine_that_trained_is_not_told() -> None:
+    domain = of_kind(FAULTS, "wav2vec2_base", weights="/home/anna/base.pth")
+    assert "anna" not in domain.model_dump_json()

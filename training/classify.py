@@ -11,7 +11,7 @@ from torch.nn import functional
 from data.dataset import Batches, Floats, Integers, Waveforms, one_hot, open_waveforms
 from data.domain import AudioDomain
 from data.features import features_for, windows
-from models.networks import Classifier, build_classifier
+from models.networks import Classifier, build_classifier, start
 from models.tasks import confusion, macro_f1
 from training.assignment import Assignment, LearningNetwork
 
@@ -106,7 +106,9 @@ class Classify:
     def network(self) -> ClassifyingNetwork:
         labels = self.assignment.labels[~self.assignment.held_out]
         weights = class_weights(labels, len(self.domain.labels))
-        return ClassifyingNetwork(self.domain, self.source_count, torch.from_numpy(weights))
+        network = ClassifyingNetwork(self.domain, self.source_count, torch.from_numpy(weights))
+        start(network.classifier.backbone, self.domain)
+        return network
 
     def held(self) -> HeldRecordings:
         features_of = features_for(self.domain)
