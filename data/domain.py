@@ -209,10 +209,8 @@ def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
     modality, *path = loc or ("",)
     key = ".".join(str(part) for part in path if part not in KINDS)
     if kind.startswith("union_tag"):
-        choice, known = (
-            (f"{key}.kind", list(CHOICES[key])) if key else ("modality", list(MODALITIES))
-        )
-        return f"key {choice!r} must be one of {', '.join(known)}"
+        choice = f"{key}.kind" if key else "modality"
+        return f"key {choice!r} must be one of {', '.join(CHOICES.get(key, MODALITIES))}"
     if kind == "extra_forbidden":
         known = _accepted(MODALITIES[str(modality)], path)
         return f"unknown key {key!r}; accepted here: {', '.join(known)}"
