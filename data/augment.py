@@ -122,7 +122,10 @@ def colour(features: Floats, most_db: float, rng: np.random.Generator) -> Floats
 
 
 def mask(features: Floats, spec: AugmentSpec, rng: np.random.Generator) -> Floats:
-    """features [N, mels, frames] with bands and moments replaced by each clip's mean."""
+    """features [N, mels, frames] with bands and moments replaced by each clip's mean; those of
+    another shape come back as they are, since no domain may want to mask them."""
+    if not spec.freq_masks and not spec.time_masks:
+        return features
     masked = features.copy()
     _, mels, frames = features.shape
     for clip in masked:

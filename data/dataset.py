@@ -21,7 +21,7 @@ from data.audio import decode
 from data.augment import WaveformAugment, colour, mask, mix_background, mix_up
 from data.domain import AudioDomain
 from data.errors import ClipError, InvalidParameter
-from data.features import log_mel_for
+from data.features import features_for
 from data.sources import Example
 from data.tables import HeldFor
 
@@ -210,7 +210,7 @@ def one_hot(labels: Integers, classes: int) -> Floats:
 
 @dataclass(frozen=True)
 class Batches:
-    """Augmented log-mels of one epoch; each of `world` workers gets its share of every batch."""
+    """Augmented features of one epoch; each of `world` workers gets its share of every batch."""
 
     domain: AudioDomain
     waveforms: Waveforms
@@ -223,7 +223,7 @@ class Batches:
         return batches_of(self.members, self.batch_size)
 
     def epoch(self, number: int, rank: int = 0, world: int = 1) -> Iterator[tuple[Floats, Floats]]:
-        """features [n, mels, frames] and targets [n, outputs], the same for the same number."""
+        """features [n, *domain.window] and targets [n, outputs], the same for the same number."""
         seed = (self.domain.training.seed, number)
         for batch, rng in deal(self._drawn(seed), len(self), seed, rank, world):
             yield self._batch(batch, rng)
@@ -242,35 +242,8 @@ class Batches:
         windows = np.stack([change(self.waveforms[member], rng) for member in members])
         windows = mix_background(windows, spec.background_snr_db, rng)
         mixed, targets = mix_up(windows, self.targets[members], spec.mixup_alpha, rng)
-        features = colour(log_mel_for(self.domain)(mixed), spec.colour_db, rng)
+        features = colour(features_for(self.domain)(mixed), spec.colour_db, rng)
         return mask(features, spec, rng), targets
-
-
-def draw_chances(labels: Integers, groups: Integers, sampling: str) -> Floats | None:
-    """How often each clip [N] is drawn, of 1 in all; None where each is taken once an epoch."""
-    return SAMPLING[sampling](labels, groups)
-
-
-def _alike(labels: Integers, groups: Integers) -> Floats:
-    """Every label as often as the others."""
-    return _shares(1 / np.bincount(labels)[labels])
-
-
-def _by_groups(labels: Integers, groups: Integers) -> Floats:
-    """And a group of n clips as often as sqrt(n) clips of their own: near copies teach little."""
-    chances = 1 / np.sqrt(np.bincount(groups)[groups])
-    return _shares(chances / np.bincount(labels, weights=chances)[labels])
-
-
-def _shares(chances: NDArray[np.float64]) -> Floats:
-    return np.asarray(chances / chances.sum(), np.float32)
-
-
-SAMPLING: dict[str, Callable[[Integers, Integers], Floats | None]] = {
-    "uniform": lambda *_: None,
-    "balanced": _alike,
-    "groups": _by_groups,
-}
 
 
 def batches_of(members: Integers, batch_size: int) -> int:

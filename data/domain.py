@@ -11,7 +11,10 @@ import yaml
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from data.errors import InvalidDomain, InvalidParameter, UnknownName
+from data.network_specs import AUDIO_NETWORKS, AnyAudioNetwork, NetworkSpec, UNetSpec
 from data.sections import (
+    FEATURES,
+    AnyFeatures,
     AudioInput,
     AudioTrainingSpec,
     ByteLimitSpec,
@@ -20,7 +23,6 @@ from data.sections import (
     ImageTrainingSpec,
     LimitSpec,
     LogMelSpec,
-    NetworkSpec,
     PhotoLimitSpec,
     Section,
     ServingSpec,
@@ -28,7 +30,6 @@ from data.sections import (
     TeachSpec,
     TrainingSpec,
     TriggerSpec,
-    UNetSpec,
 )
 
 Mode = Literal["teach", "full"]  # how a retrain goes about it
@@ -49,7 +50,7 @@ class Domain(Section):
     modality: Literal["audio", "image"]
     task: Literal["classify", "segment"]
     labels: tuple[Label, ...] = Field(min_length=2)
-    network: NetworkSpec | UNetSpec
+    network: NetworkSpec
     input: Section
     training: TrainingSpec
     teach: TeachSpec
@@ -82,37 +83,48 @@ class AudioDomain(Domain):
     modality: Literal["audio"]
     task: Literal["classify"]
     input: AudioInput
-    features: LogMelSpec
-    network: NetworkSpec
+    features: AnyFeatures
+    network: AnyAudioNetwork
     training: AudioTrainingSpec
     limits: LimitSpec
 
     @model_validator(mode="after")
     def parts_fit_together(self) -> Self:
-        nyquist_hz = self.input.sample_rate_hz / 2
-        if not self.features.fmin_hz < self.features.fmax_hz <= nyquist_hz:
+        if isinstance(self.features, LogMelSpec):
+            _must_fit(self.features, self.input)
+        elif self.training.augment.changes_log_mel:
             raise ValueError(
-                f"features: need fmin_hz < fmax_hz <= {nyquist_hz:g} (half the sample rate), "
-                f"got {self.features.fmin_hz:g} and {self.features.fmax_hz:g}"
+                "training.augment: only a log-mel can be masked or coloured; freq_masks, time_masks "
+                "and colour_db must be 0"
             )
-        if self.features.n_fft > self.input.window_samples:
-            raise ValueError(
-                f"features.n_fft ({self.features.n_fft}) is longer than the window "
-                f"({self.input.window_samples} samples)"
-            )
+        self.network.must_suit(self.input, self.features)
         if self.limits.max_duration_s < self.input.window_s:
             raise ValueError("limits.max_duration_s must be at least input.window_s")
         return self
 
     @property
     def frames(self) -> int:
-        """Log-mel frames in one window."""
-        return self.input.window_samples // self.features.hop_length + 1
+        """Steps in time of one window: of the log-mel, or samples."""
+        return self.window[-1]
 
     @property
     def window(self) -> tuple[int, ...]:
-        """mels, frames"""
-        return self.features.n_mels, self.frames
+        """mels, frames of the log-mel; or samples"""
+        return self.features.shape(self.input.window_samples)
+
+
+def _must_fit(features: LogMelSpec, heard: AudioInput) -> None:
+    nyquist_hz = heard.sample_rate_hz / 2
+    if not features.fmin_hz < features.fmax_hz <= nyquist_hz:
+        raise ValueError(
+            f"features: need fmin_hz < fmax_hz <= {nyquist_hz:g} (half the sample rate), "
+            f"got {features.fmin_hz:g} and {features.fmax_hz:g}"
+        )
+    if features.n_fft > heard.window_samples:
+        raise ValueError(
+            f"features.n_fft ({features.n_fft}) is longer than the window "
+            f"({heard.window_samples} samples)"
+        )
 
 
 class ImageDomain(Domain):
@@ -148,6 +160,10 @@ class ImageDomain(Domain):
         return 3, self.input.window_px, self.input.window_px
 
 
+# The sections that a recording's file has of several kinds; pydantic names the kind it took one for
+# among the keys, where nobody has written it.
+CHOICES: dict[str, dict[str, type[Section]]] = {"features": FEATURES, "network": AUDIO_NETWORKS}
+KINDS = FEATURES | AUDIO_NETWORKS
 MODALITIES: dict[str, type[Domain]] = {"audio": AudioDomain, "image": ImageDomain}
 AnyDomain = Annotated[AudioDomain | ImageDomain, Field(discriminator="modality")]
 _ANY: TypeAdapter[AudioDomain | ImageDomain] = TypeAdapter(AnyDomain)
@@ -193,10 +209,11 @@ def _explain(error: ValidationError) -> str:
 
 
 def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
+    modality, *path = loc or ("",)
+    key = ".".join(str(part) for part in path if part not in KINDS)
     if kind.startswith("union_tag"):
-        return f"key 'modality' must be one of {', '.join(MODALITIES)}"
-    modality, *path = loc
-    key = ".".join(map(str, path))
+        choice = f"{key}.kind" if key else "modality"
+        return f"key {choice!r} must be one of {', '.join(CHOICES.get(key, MODALITIES))}"
     if kind == "extra_forbidden":
         known = _accepted(MODALITIES[str(modality)], path)
         return f"unknown key {key!r}; accepted here: {', '.join(known)}"
@@ -208,7 +225,7 @@ def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
 
 def _accepted(model: type[BaseModel], path: list[int | str]) -> list[str]:
     for part in path[:-1]:
-        annotation = model.model_fields[str(part)].annotation
+        annotation = KINDS.get(str(part)) or model.model_fields[str(part)].annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             model = annotation
     return sorted(set(model.model_fields) - {"name"})

@@ -1,12 +1,14 @@
-"""Waveform -> log-mel: the one implementation, for training and for serving.
+"""Waveform -> what the network is given: the one implementation, for training and for serving.
 
-The same numbers as torchaudio's `MelSpectrogram` (power 2, centred frames with reflected edges,
+That is the log-mel, or the waveform itself for a network that has learnt to hear. The log-mel has
+the same numbers as torchaudio's `MelSpectrogram` (power 2, centred frames with reflected edges,
 HTK mel scale, no normalisation) followed by log(x + 1e-6), in float32 throughout. The trick is
 to work through the frames in blocks that stay in the cache and never leave their place: FFTPACK's
 transform puts the real and imaginary parts side by side where the samples were, they are squared
 there, and a filterbank with each row twice adds them up.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -86,9 +88,25 @@ class LogMel:
         return mel
 
 
+def features_for(domain: AudioDomain) -> Callable[[Float32], Float32]:
+    """Turns waveforms [..., T] into what the domain's network is given."""
+    return FEATURES[domain.features.kind](domain)
+
+
 @lru_cache(maxsize=32)
 def log_mel_for(domain: AudioDomain) -> LogMel:
+    assert isinstance(domain.features, LogMelSpec), domain.features
     return LogMel(domain.features, domain.input.sample_rate_hz)
+
+
+def _as_it_is(waveform: Float32) -> Float32:
+    return waveform
+
+
+FEATURES: dict[str, Callable[[AudioDomain], Callable[[Float32], Float32]]] = {
+    "log_mel": log_mel_for,
+    "waveform": lambda _: _as_it_is,
+}
 
 
 def _reflect(samples: Float32, edge: int) -> Float32:

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from data.audio import decode
 from data.domain import AudioDomain, Domain, ImageDomain
-from data.features import log_mel_for, windows
+from data.features import features_for, windows
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """`features` is [windows, mels, frames] of a recording, [1, 3, H, W] in 0 to 1 of a
-    photograph. What a clip has not is 0: a photograph lasts no time."""
+    """`features` is [windows, mels, frames] of a recording, or [windows, samples] where its
+    network hears the waveform; [1, 3, H, W] in 0 to 1 of a photograph. What a clip has not is
+    0: a photograph lasts no time."""
 
     features: NDArray[np.float32]
     duration_s: float
@@ -32,7 +33,7 @@ def prepare(raw: bytes, domain: Domain) -> Prepared:
 
 def _prepare_audio(raw: bytes, domain: AudioDomain) -> Prepared:
     recording = decode(raw, sample_rate_hz=domain.input.sample_rate_hz, limits=domain.limits)
-    features = log_mel_for(domain)(windows(recording.samples, domain.input))
+    features = features_for(domain)(windows(recording.samples, domain.input))
     return Prepared(features, recording.duration_s, recording.source_rate_hz, recording.container)
 
 

@@ -3,9 +3,10 @@
 Those of recordings and of photographs stand beside each other; `data/domain.py` puts them together.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 
 class Section(BaseModel):
@@ -43,6 +44,7 @@ class ImageInput(Section):
 
 
 class LogMelSpec(Section):
+    kind: Literal["log_mel"] = "log_mel"
     n_fft: int = Field(ge=64, le=8192)
     hop_length: int = Field(ge=16)
     n_mels: int = Field(ge=8, le=256)
@@ -55,26 +57,33 @@ class LogMelSpec(Section):
             raise ValueError(f"hop_length ({self.hop_length}) must not exceed n_fft ({self.n_fft})")
         return self
 
-
-class NetworkSpec(Section):
-    kind: Literal["cnn"]
-    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2)
-    embedding: int = Field(ge=16, le=1024)
-    dropout: float = Field(ge=0, lt=1)
+    def shape(self, samples: int) -> tuple[int, ...]:
+        """mels, frames of a window of so many samples"""
+        return self.n_mels, samples // self.hop_length + 1
 
 
-class UNetSpec(Section):
-    """One number of channels for each halving of the picture, the first for its full size."""
+class WaveformSpec(Section):
+    """The samples as they are, for a network that has learnt to hear by itself."""
 
-    kind: Literal["unet"]
-    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2, max_length=6)
-    embedding: int = Field(ge=4, le=64)
-    dropout: float = Field(ge=0, lt=1)
+    kind: Literal["waveform"]
 
-    @property
-    def stride_px(self) -> int:
-        """What the sides of a picture have to be multiples of."""
-        return int(2 ** (len(self.channels) - 1))
+    def shape(self, samples: int) -> tuple[int, ...]:
+        return (samples,)
+
+
+FEATURES: dict[str, type[Section]] = {"log_mel": LogMelSpec, "waveform": WaveformSpec}
+
+
+def _kind_of_features(section: Any) -> Any:
+    """Files and cards from before there was a choice do not say it: theirs is the log-mel."""
+    found = section.get("kind") if isinstance(section, Mapping) else getattr(section, "kind", None)
+    return found or "log_mel"
+
+
+AnyFeatures = Annotated[
+    Annotated[LogMelSpec, Tag("log_mel")] | Annotated[WaveformSpec, Tag("waveform")],
+    Discriminator(_kind_of_features),
+]
 
 
 class AugmentSpec(Section):
@@ -88,6 +97,10 @@ class AugmentSpec(Section):
     # Absent from the cards of older bundles.
     background_snr_db: float | None = None
     colour_db: float = Field(default=0.0, ge=0)
+
+    @property
+    def changes_log_mel(self) -> bool:
+        return bool(self.freq_masks or self.time_masks or self.colour_db)
 
 
 class ImageAugmentSpec(Section):

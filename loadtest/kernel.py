@@ -19,7 +19,7 @@ import numpy as np
 from data.audio import decode
 from data.domain import AudioDomain, of_sounds
 from data.errors import TelltaleError
-from data.features import log_mel_for, windows
+from data.features import features_for, windows
 from data.prepare import prepare
 from models.bundle import PRETRAINED, load_bundle
 from models.runtime import Model, OnnxModel
@@ -63,7 +63,7 @@ def one_clip(raw: bytes, domain: AudioDomain, model: Model) -> dict[str, float]:
     rate_hz, limits = domain.input.sample_rate_hz, domain.limits
     recording = timed("decode", lambda: decode(raw, sample_rate_hz=rate_hz, limits=limits))
     features = timed(
-        "features", lambda: log_mel_for(domain)(windows(recording.samples, domain.input))
+        "features", lambda: features_for(domain)(windows(recording.samples, domain.input))
     )
     embedded = timed("network", lambda: model.embed(features))
     timed("scores", lambda: model.score([features], *embedded))

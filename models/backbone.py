@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from data.domain import AudioDomain
 from data.errors import InvalidDomain
-from data.sections import LogMelSpec, NetworkSpec
+from data.network_specs import AnyAudioNetwork, AudioNetworkSpec
+from data.sections import AnyFeatures
 
 BACKBONES = Path(__file__).resolve().parent / "backbones"
 FACTS, WEIGHTS = "backbone.json", "weights.safetensors"
@@ -28,8 +29,8 @@ class BackboneCard(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sample_rate_hz: int
-    features: LogMelSpec
-    network: NetworkSpec
+    features: AnyFeatures
+    network: AnyAudioNetwork
     licence: str
     sha256: str  # of the weights
     facts: dict[str, Any]
@@ -77,5 +78,5 @@ def start_from(name: str, backbone: nn.Module, domain: AudioDomain) -> None:
     backbone.load_state_dict(load(raw))
 
 
-def _shape(spec: NetworkSpec) -> NetworkSpec:
+def _shape(spec: AudioNetworkSpec) -> AudioNetworkSpec:
     return spec.model_copy(update={"dropout": 0.0})  # has no weights

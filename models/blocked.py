@@ -6,6 +6,7 @@ out: a number of channels that is no whole number of blocks, and pooling with `c
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import onnx
 import torch
@@ -13,10 +14,9 @@ from onnx import helper, shape_inference
 from torch import nn
 
 from data.domain import Domain
+from data.network_specs import CNNSpec
 from models.networks import build_network
 
-# A U-Net lays channels side by side, where silent ones would come in between.
-WIDENED = ("cnn",)
 BLOCK = 16  # float32 values of an AVX-512 register; half of it, AVX2's, divides it
 
 
@@ -25,7 +25,9 @@ def whole_blocks(backbone: nn.Module, domain: Domain) -> nn.Module:
 
     A new channel has no weight in or out and no scale in its norm: it is 0 for every input.
     """
-    if domain.network.kind not in WIDENED:
+    # A U-Net lays channels side by side, where silent ones would come in between; for the others
+    # there is nothing to be gained.
+    if not isinstance(domain.network, CNNSpec):
         return backbone
     spec = domain.network.model_copy(update={"channels": _rounded(domain.network.channels)})
     wide = build_network(domain.model_copy(update={"network": spec}))
@@ -61,14 +63,13 @@ def without_ceil_mode(model: bytes) -> bytes:
         for value in network.graph.value_info
     }
     for node in network.graph.node:
-        if node.op_type == "AveragePool":
+        if node.op_type == "AveragePool" and _given(node).get("ceil_mode"):
             node.CopyFrom(_padded_pool(node, sizes[node.input[0]]))
     return bytes(network.SerializeToString())
 
 
 def _padded_pool(pool: onnx.NodeProto, size: list[int]) -> onnx.NodeProto:
-    given = {part.name: helper.get_attribute_value(part) for part in pool.attribute}
-    assert given["ceil_mode"], given
+    given = _given(pool)
     assert not any(given["pads"]), given
     kernel, strides = given["kernel_shape"], given["strides"]
     added = [
@@ -85,3 +86,7 @@ def _padded_pool(pool: onnx.NodeProto, size: list[int]) -> onnx.NodeProto:
         pads=[0, 0, *added],
         count_include_pad=0,
     )
+
+
+def _given(node: onnx.NodeProto) -> dict[str, Any]:
+    return {part.name: helper.get_attribute_value(part) for part in node.attribute}

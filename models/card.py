@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from data.domain import MODALITIES, AnyDomain
+from data.domain import KINDS, MODALITIES, AnyDomain
 from data.errors import BundleError
 from models.tasks import Metrics, Segmentation
 
@@ -144,6 +144,6 @@ def card_mistakes(error: ValidationError) -> str:
 
 
 def _mistake(loc: tuple[int | str, ...], message: str) -> str:
-    # Pydantic also names the kind of domain it took this one for; the file has no such key.
-    key = ".".join(str(part) for part in loc if part not in MODALITIES)
+    # Pydantic also names the kind of section it took this one for; the file has no such key.
+    key = ".".join(str(part) for part in loc if part not in {*MODALITIES, *KINDS})
     return f"{key} {message.removeprefix('Value error, ')}".strip()

@@ -10,11 +10,15 @@ core; batch normalisation over the mel bins at the input because it learns the l
 by itself, and no file of feature statistics has to travel with the model.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.sections import NetworkSpec
+from data.network_specs import CNNSpec
+from models.pooling import attend
 
 
 class DepthwiseBlock(nn.Module):
@@ -44,24 +48,17 @@ class DepthwiseBlock(nn.Module):
 class DepthwiseCNN(nn.Module):
     """features [batch, mels, frames] -> embedding [batch, D], frames [batch, T, D]."""
 
-    def __init__(self, spec: NetworkSpec, n_mels: int) -> None:
+    def __init__(self, spec: CNNSpec, n_mels: int) -> None:
         super().__init__()
-        first, *rest = spec.channels
+        first = spec.channels[0]
         self.level = nn.BatchNorm1d(n_mels)
         self.stem = nn.Conv2d(1, first, 3, stride=2, padding=1, bias=False)
         self.stem_norm = nn.BatchNorm2d(first)
-        blocks: list[nn.Module] = []
-        inputs = first
-        for depth, outputs in enumerate(rest):
-            # Time is halved with frequency three times in all (the stem counts), never more:
-            # frames of about 0.1 s keep the evidence sharp.
-            stride = (2, 2) if depth < 2 else (2, 1)
-            blocks += [DepthwiseBlock(inputs, outputs, stride)]
-            blocks += [DepthwiseBlock(outputs, outputs, (1, 1))]
-            inputs = outputs
-        self.blocks = nn.Sequential(*blocks)
-        self.bands = _bands(n_mels, len(spec.channels))
-        self.project = nn.Linear(inputs * self.bands, spec.embedding)
+        # Time is halved with frequency three times in all (the stem counts), never more: frames
+        # of about 0.1 s keep the evidence sharp.
+        self.blocks = stages(spec.channels, halvings=2)
+        self.bands = bands(n_mels, len(spec.channels))
+        self.project = nn.Linear(spec.channels[-1] * self.bands, spec.embedding)
         self.dropout = nn.Dropout(spec.dropout)
         self.attention = nn.Linear(spec.embedding, 1)
 
@@ -74,11 +71,20 @@ class DepthwiseCNN(nn.Module):
         weight = self.project.weight.view(self.project.out_features, -1, self.bands, 1)
         x = torch.relu(functional.conv2d(self.dropout(x), weight, self.project.bias))
         frames = x.permute(0, 2, 3, 1).squeeze(1)
-        weights = torch.softmax(self.attention(frames).transpose(1, 2), dim=2)
-        return (weights @ frames).squeeze(1), frames
+        return attend(self.attention, frames)
 
 
-def _bands(n_mels: int, halvings: int) -> int:
+def stages(channels: Sequence[int], halvings: int) -> nn.Sequential:
+    """Two blocks for each number of channels after the stem's, [N, C, bands, T]: each halves the
+    bands, the first `halvings` of them time as well."""
+    blocks: list[nn.Module] = []
+    for depth, (inputs, outputs) in enumerate(pairwise(channels)):
+        blocks += [DepthwiseBlock(inputs, outputs, (2, 2) if depth < halvings else (2, 1))]
+        blocks += [DepthwiseBlock(outputs, outputs, (1, 1))]
+    return nn.Sequential(*blocks)
+
+
+def bands(n_mels: int, halvings: int) -> int:
     """Rows left of the spectrogram after the stem and the blocks, each of which rounds up."""
     for _ in range(halvings):
         n_mels = (n_mels + 1) // 2

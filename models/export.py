@@ -30,12 +30,13 @@ FREE: dict[str, dict[str, dict[int, str]]] = {
         "frames": {0: "clips", 1: "pixels"},
     },
 }
-LEVELS = {"audio": (-6.0, 4.0), "image": (0.5, 0.3)}  # mean and spread of features
+# Mean and spread of features by the number of axes that a window of them has.
+LEVELS = {1: (0.0, 0.1), 2: (-6.0, 4.0), 3: (0.5, 0.3)}
 
 
 def export_backbone(backbone: nn.Module, domain: Domain) -> bytes:
-    """ONNX: features [N, mels, frames] or [N, 3, H, W] -> embedding [N, D], frames [N, T, D]; T
-    is H * W of a photograph, row by row."""
+    """ONNX: features [N, *domain.window] -> embedding [N, D], frames [N, T, D]; T is H * W of a
+    photograph, row by row."""
     backbone = backbone.eval().cpu()
     model = without_ceil_mode(_traced(whole_blocks(backbone, domain), domain))
     check_parity(model, backbone, domain)
@@ -67,7 +68,7 @@ def check_parity(model: bytes, backbone: nn.Module, domain: Domain) -> float:
     """The largest difference on noise shaped like a batch of features, relative to the largest
     output where that exceeds 1; BundleError if it is above PARITY."""
     rng = np.random.default_rng(0)
-    features = rng.normal(*LEVELS[domain.modality], (3, *domain.window)).astype(np.float32)
+    features = rng.normal(*LEVELS[len(domain.window)], (3, *domain.window)).astype(np.float32)
     with torch.inference_mode():
         expected = [output.numpy() for output in backbone(torch.from_numpy(features))]
     seen = OnnxBackbone(model)(features)

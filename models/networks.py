@@ -5,9 +5,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from data.domain import AudioDomain, Domain, ImageDomain
+from data.domain import Domain
 from models.cnn import DepthwiseCNN
+from models.crnn import CRNN
+from models.mlp import StatisticsMLP
 from models.unet import AttentionUNet
+from models.wav2vec2 import Wav2Vec2, load_published
 
 
 class Classifier(nn.Module):
@@ -31,20 +34,26 @@ class Classifier(nn.Module):
         return logits
 
 
-def _cnn(domain: AudioDomain) -> nn.Module:
-    return DepthwiseCNN(domain.network, domain.features.n_mels)
-
-
-def _unet(domain: ImageDomain) -> nn.Module:
-    return AttentionUNet(domain.network)
-
-
-# A domain's kind of network fits its modality, which the type of a table cannot say.
-NETWORKS: dict[str, Callable[[Any], nn.Module]] = {"cnn": _cnn, "unet": _unet}
+# A domain's kind of network fits its section and modality, which the type of a table cannot say.
+NETWORKS: dict[str, Callable[[Any, Any], nn.Module]] = {
+    "cnn": lambda spec, domain: DepthwiseCNN(spec, domain.window[0]),
+    "crnn": lambda spec, domain: CRNN(spec, domain.window[0]),
+    "mlp": lambda spec, domain: StatisticsMLP(spec, domain.window, spec.stretches(domain.input)),
+    "wav2vec2_base": lambda spec, domain: Wav2Vec2(spec),
+    "unet": lambda spec, domain: AttentionUNet(spec),
+}
+# The kinds that do not start from random weights.
+STARTS: dict[str, Callable[[Any, Any], None]] = {"wav2vec2_base": load_published}
 
 
 def build_network(domain: Domain) -> nn.Module:
-    return NETWORKS[domain.network.kind](domain)
+    return NETWORKS[domain.network.kind](domain.network, domain)
+
+
+def start(backbone: nn.Module, domain: Domain) -> None:
+    """Gives a new network the weights that its kind starts to learn from, where there are any."""
+    if load := STARTS.get(domain.network.kind):
+        load(backbone, domain.network)
 
 
 def build_classifier(domain: Domain) -> Classifier:

@@ -85,11 +85,11 @@ class Model(ABC):
 
     @abstractmethod
     def embed(self, features: Floats) -> tuple[Floats, Floats]:
-        """features [N, mels, frames] or [N, 3, H, W] -> embeddings [N, D] and those of frames or
-        pixels [N, T, D]."""
+        """features [N, mels, frames], [N, samples] or [N, 3, H, W] -> embeddings [N, D] and those
+        of frames or pixels [N, T, D]."""
 
     def predict(self, batch: Sequence[Floats]) -> list[Scores]:
-        """An answer for each clip, [windows, mels, frames] or [1, 3, H, W]."""
+        """An answer for each clip, its windows or its one photograph [1, 3, H, W]."""
         return self._predict(self, batch)
 
     def score(self, batch: Sequence[Floats], embeddings: Floats, frames: Floats) -> list[Scores]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.sections import UNetSpec
+from data.network_specs import UNetSpec
 
 
 class AttentionGate(nn.Module):

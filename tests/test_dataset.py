@@ -12,13 +12,13 @@ from data.dataset import (
     Batches,
     LabelledClip,
     decode_all,
-    draw_chances,
     one_hot,
     pinned_groups,
     validation_mask,
 )
 from data.domain import Domain, load_domains
 from data.errors import InvalidParameter, TelltaleError
+from data.sampling import draw_chances
 from data.tables import HeldFor
 
 

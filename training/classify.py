@@ -13,19 +13,19 @@ from data.dataset import (
     Floats,
     Integers,
     Waveforms,
-    draw_chances,
     one_hot,
     open_waveforms,
 )
 from data.domain import AudioDomain
-from data.features import log_mel_for, windows
+from data.features import features_for, windows
+from data.sampling import draw_chances
 from models.backbone import start_from
-from models.networks import Classifier, build_classifier
+from models.networks import Classifier, build_classifier, start
 from models.tasks import confusion, macro_f1
 from training.assignment import Assignment, LearningNetwork
 
 SOURCE_WEIGHT = 0.5
-VALIDATION_BATCH = 64
+VALIDATION_BATCH = 16  # windows; a layer of wav2vec 2.0 makes 30 MB of one of 5 s
 HEAVIEST = 10.0  # times a clip of a label of mean frequency
 
 
@@ -62,7 +62,7 @@ class ClassifyingNetwork(LearningNetwork):
 
 @dataclass(frozen=True)
 class HeldRecordings:
-    """Validation clips as features [windows, mels, frames], of clip `owners` [windows] each."""
+    """Validation clips as features [windows, *domain.window], of clip `owners` [windows] each."""
 
     features: Tensor
     owners: Integers
@@ -120,15 +120,17 @@ class Classify:
         if self.domain.training.sampling != "uniform":
             weights = (weights > 0).astype(np.float32)  # drawn alike already
         network = ClassifyingNetwork(self.domain, self.source_count, torch.from_numpy(weights))
+        start(network.classifier.backbone, self.domain)
         if name := self.domain.training.start_from:
             start_from(name, network.classifier.backbone, self.domain)
         return network
 
     def held(self) -> HeldRecordings:
-        log_mel = log_mel_for(self.domain)
+        features_of = features_for(self.domain)
         members = np.flatnonzero(self.assignment.held_out)
         parts = [
-            log_mel(windows(self.waveforms[clip], self.domain.input)) for clip in members.tolist()
+            features_of(windows(self.waveforms[clip], self.domain.input))
+            for clip in members.tolist()
         ]
         owners = np.repeat(np.arange(len(members)), [len(part) for part in parts])
         features = torch.from_numpy(np.concatenate(parts))

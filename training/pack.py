@@ -52,10 +52,8 @@ def pack(
         "domain": domain,
         "labels": domain.labels,
         "network": {
-            "kind": domain.network.kind,
+            **domain.network.model_dump(),
             "parameters": count_parameters(classifier),
-            "channels": domain.network.channels,
-            "embedding": domain.network.embedding,
         },
         **calibration,
         "metrics": {

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from data.dataset import validation_mask
 from data.domain import CONFIGS, AudioDomain, load_domain, load_domains
 from data.errors import InvalidDomain
-from data.sections import AudioInput, AudioTrainingSpec, LogMelSpec, NetworkSpec, Section
+from data.network_specs import AnyAudioNetwork
+from data.sections import AnyFeatures, AudioInput, AudioTrainingSpec, Section
 from data.sources import Example, listed
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
@@ -28,8 +29,8 @@ class Recipe(Section):
     data_sets: tuple[str, ...]  # domains, or recipes of one data set
     licence: str
     input: AudioInput
-    features: LogMelSpec
-    network: NetworkSpec
+    features: AnyFeatures
+    network: AnyAudioNetwork
     training: AudioTrainingSpec
 
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Response, UploadFile
 
 from data.domain import of_sounds
 from data.features import windows
+from data.sections import LogMelSpec
 from loadtest.bench.peers.kernel import as_json, bundle_from_env
 from models.runtime import TorchModel
 from models.tensors import Floats
@@ -23,6 +24,7 @@ def app() -> FastAPI:
     model = TorchModel(bundle, device="cpu")
     domain = of_sounds(bundle.domain)
     spec, heard = domain.features, domain.input
+    assert isinstance(spec, LogMelSpec), spec
     application = FastAPI()
 
     def log_mel(clip: bytes) -> Floats:

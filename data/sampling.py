@@ -1,0 +1,36 @@
+"""How often a clip is drawn in training, where not each of them once an epoch."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+def draw_chances(labels: Integers, groups: Integers, sampling: str) -> Floats | None:
+    """How often each clip [N] is drawn, of 1 in all; None where each is taken once an epoch."""
+    return SAMPLING[sampling](labels, groups)
+
+
+def _alike(labels: Integers, groups: Integers) -> Floats:
+    """Every label as often as the others."""
+    return _shares(1 / np.bincount(labels)[labels])
+
+
+def _by_groups(labels: Integers, groups: Integers) -> Floats:
+    """And a group of n clips as often as sqrt(n) clips of their own: near copies teach little."""
+    chances = 1 / np.sqrt(np.bincount(groups)[groups])
+    return _shares(chances / np.bincount(labels, weights=chances)[labels])
+
+
+def _shares(chances: NDArray[np.float64]) -> Floats:
+    return np.asarray(chances / chances.sum(), np.float32)
+
+
+SAMPLING: dict[str, Callable[[Integers, Integers], Floats | None]] = {
+    "uniform": lambda *_: None,
+    "balanced": _alike,
+    "groups": _by_groups,
+}
