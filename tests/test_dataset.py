@@ -14,10 +14,10 @@ from data.dataset import (
     decode_all,
     one_hot,
     pinned_groups,
-    validation_mask,
 )
 from data.domain import Domain, load_domains
 from data.errors import InvalidParameter, TelltaleError
+from data.split import validation_mask
 from data.tables import HeldFor
 
 
