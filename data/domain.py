@@ -15,11 +15,13 @@ from data.sections import (
     AudioInput,
     AudioTrainingSpec,
     ByteLimitSpec,
+    ClipSourceSpec,
     GateSpec,
     ImageInput,
     ImageTrainingSpec,
     LimitSpec,
     LogMelSpec,
+    MaskSourceSpec,
     NetworkSpec,
     PhotoLimitSpec,
     Section,
@@ -86,6 +88,7 @@ class AudioDomain(Domain):
     network: NetworkSpec
     training: AudioTrainingSpec
     limits: LimitSpec
+    source: ClipSourceSpec
 
     @model_validator(mode="after")
     def parts_fit_together(self) -> Self:
@@ -125,6 +128,7 @@ class ImageDomain(Domain):
     network: UNetSpec
     training: ImageTrainingSpec
     limits: PhotoLimitSpec
+    source: MaskSourceSpec
 
     @model_validator(mode="after")
     def parts_fit_together(self) -> Self:
