@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import yaml
 
+from data.domain import config_root
 from data.errors import Conflict, NotReady
 from serve_app import haproxy
 from serve_app.cluster import announced
@@ -64,6 +65,7 @@ def environment(settings: Settings, scratch: str) -> dict[str, str]:
         # Proxies are for the world outside; Ray's own clients would send it what is for here.
         "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"])),
         "TELLTALE_HOME": str(home),
+        "TELLTALE_CONFIGS": str(config_root()),
         "TELLTALE_HOST": settings.host,
         "TELLTALE_PORT": str(settings.port),
         "TELLTALE_DOMAINS": ",".join(settings.domains),
@@ -163,7 +165,7 @@ def wait_until_ready(settings: Settings, say: Callable[[str], None]) -> None:
         if "ui" in said and states and "no replica" not in states.values():
             for name, state in states.items():
                 if state != "warm":
-                    say(f"{name}: {state}; upload labelled clips or train it")
+                    say(f"{name}: {state}; train it: python -m training.retrain {name} --mode full")
             return
         time.sleep(0.2)
     raise NotReady(f"the service did not come up within {PATIENCE_S} s; see Ray's logs")

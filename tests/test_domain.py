@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from data.domain import CONFIGS, load_domain, load_domains
+from data.domain import CONFIGS, config_root, load_domain, load_domains
 from data.errors import InvalidDomain, UnknownName
 
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
@@ -113,3 +113,27 @@ def test_an_unknown_label_lists_the_known_ones() -> None:
     domain = load_domain(CONFIGS / "faults.yaml")
     with pytest.raises(UnknownName, match="electrical, fluid, mechanical, normal"):
         domain.label_index("magical")
+
+
+def test_ones_own_folder_of_domains_takes_the_place_of_the_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {"title": "Mine"})
+    monkeypatch.setenv("TELLTALE_CONFIGS", str(tmp_path))
+    assert {name: domain.title for name, domain in load_domains().items()} == {"mine": "Mine"}
+    with pytest.raises(UnknownName, match="the domains are mine$"):
+        load_domains(names=("faults",))
+
+
+def test_without_a_folder_of_ones_own_the_shipped_domains_are_known() -> None:
+    assert config_root({}) == config_root({"TELLTALE_CONFIGS": ""}) == CONFIGS
+
+
+@pytest.mark.parametrize("name", ["empty", "absent"])
+def test_a_folder_without_domains_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("TELLTALE_CONFIGS", str(tmp_path / name))
+    with pytest.raises(InvalidDomain, match=f"{name} holds no domain file .*TELLTALE_CONFIGS"):
+        load_domains()
