@@ -28,7 +28,7 @@ fix: .venv/dev
 	@touch $@
 
 .venv/dev: .venv/serve
-	$(PIP) --quiet --editable ".[dev]"
+	$(PIP) --quiet --editable ".[dev,notebook]"
 	@touch $@
 
 # The servers that loadtest.bench compares with; what cannot share an environment is left unpinned.

@@ -1,4 +1,4 @@
-"""Labelled clips as training sees them: splits that keep groups whole, and decoded waveforms.
+"""Labelled clips as training sees them, and their decoded waveforms.
 
 A clip's identity is the sha256 of its bytes, whether it came with a data set or from a person, so
 that the same recording is found again wherever it turns up.
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -67,7 +66,6 @@ class LabelledClip:
 
 
 Reader = Callable[[Kept], bytes]
-NOBODY: Mapping[str, bool] = MappingProxyType({})
 
 
 def from_example(example: Example) -> LabelledClip:
@@ -81,51 +79,6 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def validation_mask(
-    labels: Sequence[str],
-    groups: Sequence[str],
-    fraction: float,
-    seed: int,
-    pinned: Mapping[str, bool] = NOBODY,
-) -> NDArray[np.bool_]:
-    """True for validation. Whole groups only, each label in about its own proportion; a group
-    that is `pinned` is on the side that was said, and the others fill up what is lacking.
-
-    Groups are taken in the order of a hash while every label in them still lacks clips; where
-    groups are so large that a label got none, its smallest one is taken after all, as long as
-    every label keeps one to learn from. By a hash and not by lot, because clips that come
-    in later then hardly change who is held out: a network may go on training.
-    """
-    names = sorted(set(labels))
-    counts = {group: np.zeros(len(names), np.int64) for group in groups}
-    for label, group in zip(labels, groups, strict=True):
-        counts[group][names.index(label)] += 1
-    total = np.sum(list(counts.values()), axis=0)
-    wanted = np.maximum(1, np.round(total * fraction))
-    free = counts.keys() - pinned.keys()
-    order = sorted(free, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
-    taken = {group for group, is_held in pinned.items() if is_held}
-    held = sum((counts[group] for group in taken), np.zeros(len(names), np.int64))
-    for group in order:
-        after = held + counts[group]
-        touched = counts[group] > 0
-        if np.all(after[touched] <= wanted[touched]) and _leaves_some(counts[group], held, total):
-            taken.add(group)
-            held = after
-    for place in np.flatnonzero(held == 0):
-        mine = [g for g in order if counts[g][place] and _leaves_some(counts[g], held, total)]
-        if held[place] == 0 and mine:
-            smallest = min(mine, key=lambda group: int(counts[group].sum()))
-            taken.add(smallest)
-            held = held + counts[smallest]
-    if not taken:
-        raise InvalidParameter(
-            f"nothing can be held out for validation: {len(labels)} clips in {len(counts)} groups; "
-            "some label needs clips of two groups (recordings, speakers) or more"
-        )
-    return np.array([group in taken for group in groups])
-
-
 def pinned_groups(clips: Sequence[LabelledClip]) -> dict[str, bool]:
     """The groups whose side was said when they were imported: True for validation. Training wins
     where both were said, or a model would be stopped by what it has learnt."""
@@ -135,11 +88,6 @@ def pinned_groups(clips: Sequence[LabelledClip]) -> dict[str, bool]:
             held = clip.split == "validation"
             pinned[clip.group] = pinned.get(clip.group, True) and held
     return pinned
-
-
-def _leaves_some(group: Integers, held: Integers, total: Integers) -> bool:
-    touched = group > 0
-    return bool(np.all((held + group)[touched] < total[touched]))
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
-"""A domain is a file: reads and checks `configs/<name>.yaml`.
+"""A domain is a file: reads and checks `configs/<name>.yaml`, in the repository or wherever
+`TELLTALE_CONFIGS` says.
 
 Everything that makes one kind of question different from another stands in that file;
 code asks the `Domain` object and never compares its name.
 """
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -18,11 +21,13 @@ from data.sections import (
     AudioInput,
     AudioTrainingSpec,
     ByteLimitSpec,
+    ClipSourceSpec,
     GateSpec,
     ImageInput,
     ImageTrainingSpec,
     LimitSpec,
     LogMelSpec,
+    MaskSourceSpec,
     PhotoLimitSpec,
     Section,
     ServingSpec,
@@ -87,6 +92,7 @@ class AudioDomain(Domain):
     network: AnyAudioNetwork
     training: AudioTrainingSpec
     limits: LimitSpec
+    source: ClipSourceSpec
 
     @model_validator(mode="after")
     def parts_fit_together(self) -> Self:
@@ -94,8 +100,8 @@ class AudioDomain(Domain):
             _must_fit(self.features, self.input)
         elif self.training.augment.changes_log_mel:
             raise ValueError(
-                "training.augment: only a log-mel can be masked or coloured; freq_masks, time_masks "
-                "and colour_db must be 0"
+                "training.augment: only a log-mel can be masked or coloured; "
+                "freq_masks, time_masks and colour_db must be 0"
             )
         self.network.must_suit(self.input, self.features)
         if self.limits.max_duration_s < self.input.window_s:
@@ -137,6 +143,7 @@ class ImageDomain(Domain):
     network: UNetSpec
     training: ImageTrainingSpec
     limits: PhotoLimitSpec
+    source: MaskSourceSpec
 
     @model_validator(mode="after")
     def parts_fit_together(self) -> Self:
@@ -192,10 +199,20 @@ def load_domain(path: Path) -> Domain:
         raise InvalidDomain(f"{path.name}: {_explain(error)}") from error
 
 
-def load_domains(folder: Path = CONFIGS, names: tuple[str, ...] = ()) -> dict[str, Domain]:
-    """All domains of a folder by name, recordings before photographs, or those of `names`, in
-    that order."""
+def config_root(environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder of domain files: one's own in TELLTALE_CONFIGS, else that of the repository."""
+    return Path(environment.get("TELLTALE_CONFIGS") or CONFIGS).expanduser().resolve()
+
+
+def load_domains(folder: Path | None = None, names: tuple[str, ...] = ()) -> dict[str, Domain]:
+    """All domains of a folder, `config_root()` by default, by name, recordings before photographs,
+    or those of `names`, in that order."""
+    folder = folder or config_root()
     known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if not known:
+        raise InvalidDomain(
+            f"{folder} holds no domain file (<name>.yaml); TELLTALE_CONFIGS names the folder"
+        )
     for name in names:
         if name not in known:
             raise UnknownName(f"there is no domain {name!r}; the domains are {', '.join(known)}")

@@ -12,12 +12,12 @@ from itertools import islice
 from typing import Literal
 
 from data.clips import NewClip
-from data.dataset import validation_mask
 from data.domain import Domain
 from data.errors import Conflict, TelltaleError, UndecodableClip
 from data.exam import Exam
 from data.listing import Listed
 from data.prepare import prepare
+from data.split import validation_mask
 from data.store import Store
 from data.tables import HeldFor
 

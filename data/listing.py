@@ -6,7 +6,8 @@
 
 `path` is relative to the list's own folder. `group` (a recording, a machine, a speaker, a
 patient: what must stay on one side of a split) and `split` (train, validation or test) may be
-left out; other columns are not looked at.
+left out; other columns are not looked at. In folders, a folder below the label's is a group:
+`fluid/pump 7/leak1.wav`.
 """
 
 import csv
@@ -37,7 +38,7 @@ def read_listing(path: Path, group_column: str = "group") -> list[Listed]:
     if path.is_dir():
         lists = [path / name for name in ("manifest.csv", "manifest.json")]
         found = next((file for file in lists if file.is_file()), None)
-        listed = read_listing(found, group_column) if found else _folders(path)
+        listed = read_listing(found, group_column) if found else labelled_folders(path)
     elif path.is_file() and path.suffix.lower() in READERS:
         rows = READERS[path.suffix.lower()](path)
         listed = [_listed(row, path, place, group_column) for place, row in rows]
@@ -51,9 +52,10 @@ def read_listing(path: Path, group_column: str = "group") -> list[Listed]:
     return listed
 
 
-def _folders(path: Path) -> list[Listed]:
+def labelled_folders(path: Path) -> list[Listed]:
+    """Raises InvalidParameter where no folder holds a file. Hidden ones are nobody's."""
     listed = [
-        Listed(file, str(file.relative_to(path)), folder.name, None, None)
+        Listed(file, str(file.relative_to(path)), folder.name, _group(file, folder), None)
         for folder in sorted(path.iterdir())
         if folder.is_dir() and not folder.name.startswith(".")
         for file in sorted(folder.rglob("*"))
@@ -65,6 +67,11 @@ def _folders(path: Path) -> list[Listed]:
             "and no manifest.csv or manifest.json"
         )
     return listed
+
+
+def _group(file: Path, label: Path) -> str | None:
+    first, *rest = file.relative_to(label).parts
+    return first if rest else None
 
 
 def _csv(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:

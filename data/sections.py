@@ -172,5 +172,13 @@ class PhotoLimitSpec(ByteLimitSpec):
 
 class SourceSpec(Section):
     dataset: str
-    layout: Literal["manifest", "masks"]
+    layout: Literal["manifest", "folders", "masks"]
     licence: str
+
+
+class ClipSourceSpec(SourceSpec):
+    layout: Literal["manifest", "folders"]
+
+
+class MaskSourceSpec(SourceSpec):
+    layout: Literal["masks"]

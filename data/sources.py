@@ -14,10 +14,14 @@ from typing import Literal, get_args
 
 from data.domain import Domain
 from data.errors import InvalidParameter, UnknownName
+from data.listing import labelled_folders
+from data.split import validation_mask
 
 Split = Literal["train", "test"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+EXAM_SHARE = 0.2  # of the clips of each label, where nobody says which ones are tested
+EXAM_SEED = 0  # fixed: another exam would be another figure for the same model
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,30 @@ def _masks(folder: Path, domain: Domain) -> list[Example]:
     return found
 
 
+def _folders(folder: Path, domain: Domain) -> list[Example]:
+    """A folder a label, and no list: `fluid/leak1.wav`. Clips in a folder below it, which names
+    their recording, machine or speaker, are one group, under every label. The test side is
+    chosen by a hash of the group."""
+    if not folder.is_dir():
+        raise InvalidParameter(
+            f"the data set of {domain.name} was not found: expected a folder {folder.name!r} under "
+            f"TELLTALE_DATASETS, and in it one for each label: {', '.join(domain.labels)}"
+        )
+    listed = labelled_folders(folder)
+    if strange := {row.label for row in listed} - set(domain.labels):
+        raise InvalidParameter(
+            f"the folder {min(strange)!r} in {folder.name} is no label of {domain.name}; "
+            f"its labels are {', '.join(domain.labels)}"
+        )
+    groups = [row.group or str(Path(row.name).with_suffix("")) for row in listed]
+    labels = [row.label for row in listed]
+    tested = validation_mask(labels, groups, EXAM_SHARE, EXAM_SEED)
+    return [
+        Example(row.path, row.label, group, "test" if is_tested else "train", "")
+        for row, group, is_tested in zip(listed, groups, tested, strict=True)
+    ]
+
+
 def _lines(folder: Path, domain: Domain) -> list[tuple[int, dict[str, str]]]:
     file = folder / "manifest.csv"
     if not file.is_file():
@@ -133,5 +161,6 @@ def _file(name: str, folder: Path, line: int) -> Path:
 
 LAYOUTS: dict[str, Callable[[Path, Domain], list[Example]]] = {
     "manifest": _manifest,
+    "folders": _folders,
     "masks": _masks,
 }

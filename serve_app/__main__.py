@@ -16,6 +16,7 @@ from data.domain import load_domains
 from data.errors import NotReady, TelltaleError
 from data.home import Home
 from models.bundle import PRETRAINED, cached
+from models.registry import Registry
 from serve_app.cluster import read_cluster
 from serve_app.launch import SERVE_YAML, running
 from serve_app.pointer import SHIPPED, read_pointer
@@ -124,7 +125,7 @@ def predict(clips: list[Path], name: str) -> int:
 
 
 def current_version(home: Home, name: str) -> "Served":
-    """What the service of this home serves, else what is shipped."""
+    """What the service of this home serves, else what is shipped, or was trained here since."""
     from serve_app.champion import load_served
 
     load_domains(names=(name,))
@@ -132,9 +133,12 @@ def current_version(home: Home, name: str) -> "Served":
     folder = cached(home.bundles, pointer.digest) if pointer else None
     if pointer and folder:
         return load_served(folder, pointer.version)
-    if not (PRETRAINED / name).is_dir():
-        raise NotReady(f"{name} has no model yet; train it: python -m training.retrain {name}")
-    return load_served(PRETRAINED / name, SHIPPED)
+    if (PRETRAINED / name).is_dir():
+        return load_served(PRETRAINED / name, SHIPPED)
+    registry = Registry(home.tracking_uri, home.artifact_root)
+    if version := registry.champion(name):
+        return load_served(registry.fetch(version, home.bundles), version.number)
+    raise NotReady(f"{name} has no model yet; train it: python -m training.retrain {name}")
 
 
 def make_key(name: str, role: str) -> int:

@@ -234,6 +234,29 @@ class Status(Answer):
     uptime_s: float
 
 
+class ClipFlag(Answer):
+    """What a check has to say of a clip: its kind, and the sentence for people."""
+
+    kind: str
+    reason: str
+
+
+class KeptClip(Answer):
+    clip: str  # its sha256
+    label: str | None = None
+    state: State
+    reason: str = ""
+    who: str = ""
+    source: str = ""
+    duration_s: float = 0.0
+    created: datetime
+    flags: tuple[ClipFlag, ...] = ()
+
+
+class Clips(Answer):
+    clips: tuple[KeptClip, ...]
+
+
 class Domains(Answer):
     domains: tuple[DomainInfo, ...]
 

@@ -57,7 +57,8 @@ class Champion:
     def served(self) -> Served:
         if self._served is None:
             raise NotReady(
-                f"{self._name} has no model yet; upload labelled clips and start a retrain"
+                f"{self._name} has no model yet; retrain it in full, from its data set, before you "
+                "upload labelled clips to teach it"
             )
         return self._served
 

@@ -18,8 +18,10 @@ from pydantic import BaseModel, ValidationError
 
 from data.domain import Mode
 from serve_app.answers import (
+    Clips,
     DomainInfo,
     Domains,
+    KeptClip,
     LifeLine,
     ModelVersion,
     Move,
@@ -28,6 +30,7 @@ from serve_app.answers import (
     Run,
     RunEvent,
     Runs,
+    State,
     Status,
     Versions,
 )
@@ -106,6 +109,28 @@ class Client:
     def receipt(self, domain: str, receipt: str) -> LifeLine:
         return self._ask("GET", f"/{domain}/feedback/{_segment(receipt)}", LifeLine)
 
+    def clips(
+        self, domain: str, state: State | None = None, *, flagged: bool = False
+    ) -> tuple[KeptClip, ...]:
+        """Newest first; `flagged` ones alone come with the worst first."""
+        params: dict[str, str] = {"state": state} if state else {}
+        params |= {"flagged": "true"} if flagged else {}
+        request = self._link.request("GET", f"/{domain}/clips", params=params)
+        return _parse(self._link.send(request, repeatable=True), Clips).clips
+
+    def content(self, domain: str, clip: str) -> bytes:
+        request = self._link.request("GET", f"/{domain}/clips/{_segment(clip)}/content")
+        return self._link.send(request, repeatable=True).content
+
+    def accept(self, domain: str, clip: str) -> KeptClip:
+        return self._ask("POST", f"/{domain}/clips/{_segment(clip)}/accept", KeptClip)
+
+    def relabel(self, domain: str, clip: str, label: str) -> KeptClip:
+        return self._decide(domain, clip, "relabel", {"label": label})
+
+    def reject(self, domain: str, clip: str, reason: str) -> KeptClip:
+        return self._decide(domain, clip, "reject", {"reason": reason})
+
     def retrain(self, domain: str, mode: Mode, reason: str) -> Run:
         body = {"mode": mode, "reason": reason}
         request = self._link.request("POST", f"/{domain}/retrain", json=body)
@@ -152,6 +177,10 @@ class Client:
 
     def roll_back(self, domain: str) -> Move:
         return self._ask("POST", f"/{domain}/models/rollback", Move)
+
+    def _decide(self, domain: str, clip: str, how: str, body: dict[str, str]) -> KeptClip:
+        path = f"/{domain}/clips/{_segment(clip)}/{how}"
+        return _parse(self._link.send(self._link.request("POST", path, json=body)), KeptClip)
 
     def _ask(self, method: str, path: str, model: type[A]) -> A:
         request = self._link.request(method, path)

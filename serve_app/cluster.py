@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from data.domain import config_root
 from data.errors import Conflict, InvalidParameter, NotReady
 from data.home import Home
 from serve_app.settings import Settings, is_loopback
@@ -27,7 +28,7 @@ DIFFERENCES = {
     "ray": "the head runs Ray {theirs}, this machine {mine}; install the same versions on both: "
     "pip install --constraint deploy/constraints.txt",
     "code": "this machine's Telltale ({mine}) is not the head's ({theirs}); put the same source "
-    "and configs/ on both",
+    "and domain files (configs/, or those of TELLTALE_CONFIGS) on both",
     "stores": "TELLTALE_DATABASE_URL or TELLTALE_STORAGE_URI is not the head's; set both to "
     "what they are there, since whoever answers a correction must keep it in the one store",
     "admin_key": "TELLTALE_ADMIN_KEY is not the head's; set it to what it is there, or this "
@@ -144,9 +145,14 @@ def refuse_unfit(settings: Settings, cluster: Cluster, ip: str) -> None:
 def _code() -> str:
     """Names every byte that decides how a replica answers."""
     digest = hashlib.sha256()
-    for pattern in ("data/*.py", "models/*.py", "serve_app/*.py", "configs/*.yaml"):
-        for path in sorted(SOURCE.glob(pattern)):
-            digest.update(f"{path.relative_to(SOURCE)}\0".encode() + path.read_bytes())
+    found = [
+        (str(path.relative_to(SOURCE)), path)
+        for folder in ("data", "models", "serve_app")
+        for path in sorted((SOURCE / folder).glob("*.py"))
+    ]
+    found += [(path.name, path) for path in sorted(config_root().glob("*.yaml"))]
+    for name, path in found:
+        digest.update(f"{name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import yaml
 
+from data.domain import config_root
 from data.errors import Conflict, NotReady
 from serve_app import haproxy
 from serve_app.cluster import announced
@@ -64,6 +65,7 @@ def environment(settings: Settings, scratch: str) -> dict[str, str]:
         # Proxies are for the world outside; Ray's own clients would send it what is for here.
         "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"])),
         "TELLTALE_HOME": str(home),
+        "TELLTALE_CONFIGS": str(config_root()),
         "TELLTALE_HOST": settings.host,
         "TELLTALE_PORT": str(settings.port),
         "TELLTALE_DOMAINS": ",".join(settings.domains),
@@ -151,6 +153,7 @@ def wait_until_ready(settings: Settings, say: Callable[[str], None]) -> None:
     from ray import serve
 
     said: set[str] = set()
+    followed: set[str] = set()
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         for name, app in serve.status().applications.items():
@@ -161,12 +164,24 @@ def wait_until_ready(settings: Settings, say: Callable[[str], None]) -> None:
                 say(f"{name} is up")
         states = _readiness(settings)
         if "ui" in said and states and "no replica" not in states.values():
-            for name, state in states.items():
-                if state != "warm":
-                    say(f"{name}: {state}; upload labelled clips or train it")
-            return
+            bare = {name: state for name, state in states.items() if state != "warm"}
+            if bare.keys() <= followed:
+                for name, state in bare.items():
+                    say(f"{name}: {state}; train it: python -m training.retrain {name} --mode full")
+                return
+            followed = _followed(settings)  # and then one more look: it may be just loading
         time.sleep(0.2)
     raise NotReady(f"the service did not come up within {PATIENCE_S} s; see Ray's logs")
+
+
+def _followed(settings: Settings) -> set[str]:
+    """The domains whose champion, if there is one, the curator has told their replicas."""
+    try:
+        body = httpx.get(f"{settings.url}/status", timeout=5, trust_env=False).json()
+        known = body["domains"] if body["curator"] == "ok" else {}
+        return {name for name, row in known.items() if row["replicas"]}
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def _readiness(settings: Settings) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.domain import CONFIGS, load_domains
+from data.domain import config_root, load_domains
 from data.errors import InvalidParameter
 from data.home import Home, home_from_env
 from serve_app.auth import new_key
@@ -44,7 +44,7 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
         home=home,
         host=host,
         port=_port(environment.get("TELLTALE_PORT", "8000")),
-        domains=tuple(load_domains(CONFIGS, names)),
+        domains=tuple(load_domains(config_root(environment), names)),
         admin_key=chosen_key or kept_secret(home.root / "admin-key", new_key()),
     )
 

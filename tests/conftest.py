@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,14 +57,17 @@ def datasets() -> Path:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """`python -m serve_app` with a home of its own, stopped by Ctrl-C as a person would."""
     home = tmp_path_factory.mktemp("home")
+    with started(home, TELLTALE_DOMAINS="faults,keywords") as running:
+        yield running
+
+
+@contextmanager
+def started(home: Path, **settings: str) -> Iterator[Service]:
+    """`python -m serve_app` with a home of its own, stopped by Ctrl-C as a person would."""
     port = _free_port()
-    environment = os.environ | {
-        "TELLTALE_HOME": str(home),
-        "TELLTALE_PORT": str(port),
-        "TELLTALE_DOMAINS": "faults,keywords",
-    }
+    own = {"TELLTALE_HOME": str(home), "TELLTALE_PORT": str(port)}
+    environment = os.environ | own | settings
     log = home / "console.log"
     with log.open("w") as console:
         process = subprocess.Popen(

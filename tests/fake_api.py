@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import fake_clips
 from fake_world import (
     DESCRIPTIONS,
     LABELS,
@@ -239,6 +240,7 @@ def create(world: World) -> FastAPI:
         admin(request)
         return moved(domain, world.crown(domain, version))
 
+    fake_clips.offer(app, world, admin)
     return app
 
 

@@ -48,6 +48,7 @@ class World:
     hiccups: int = 0
     drop_after: int = 0  # events after which an event stream breaks off, once
     feedback: dict[str, dict[str, Any]] = field(default_factory=dict)
+    clips: dict[str, dict[str, Any]] = field(default_factory=dict)  # by sha256: fake_clips.py
     runs: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {d: [] for d in LABELS})
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     versions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

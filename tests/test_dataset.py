@@ -14,11 +14,11 @@ from data.dataset import (
     decode_all,
     one_hot,
     pinned_groups,
-    validation_mask,
 )
 from data.domain import Domain, load_domains
 from data.errors import InvalidParameter, TelltaleError
 from data.sampling import draw_chances
+from data.split import validation_mask
 from data.tables import HeldFor
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from data.domain import CONFIGS, load_domain, load_domains
+from data.domain import CONFIGS, config_root, load_domain, load_domains
 from data.errors import InvalidDomain, UnknownName
 
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
@@ -52,6 +52,7 @@ def test_every_shipped_domain_is_valid(name: str) -> None:
         ({"input.hop_s": 0.00001}, ["hop_s", "at least one sample"]),
         ({"network.channels": [24, 0]}, ["'network.channels.1'", "greater than or equal to 1"]),
         ({"training.seed": -1}, ["'training.seed'", "greater than or equal to 0"]),
+        ({"source.layout": "masks"}, ["'source.layout'", "'manifest' or 'folders'"]),
         ({"features.hop_length": 2000}, ["hop_length (2000) must not exceed n_fft (1024)"]),
         ({"training.epochs": "many"}, ["'training.epochs'", "integer"]),
     ],
@@ -76,6 +77,7 @@ def test_a_wrong_key_or_value_is_named(
         ({"input.max_side_px": 128}, ["window_px (192) must not exceed max_side_px (128)"]),
         ({"input.sample_rate_hz": 8000}, ["unknown key 'input.sample_rate_hz'", "max_side_px"]),
         ({"network.kind": "cnn"}, ["'network.kind'", "'unet'"]),
+        ({"source.layout": "folders"}, ["'source.layout'", "'masks'"]),
         ({"limits.max_pixels": 10**9}, ["'limits.max_pixels'", "80000000"]),
         ({"features": {"n_mels": 64}}, ["unknown key 'features'", "network"]),
     ],
@@ -111,3 +113,27 @@ def test_an_unknown_label_lists_the_known_ones() -> None:
     domain = load_domain(CONFIGS / "faults.yaml")
     with pytest.raises(UnknownName, match="electrical, fluid, mechanical, normal"):
         domain.label_index("magical")
+
+
+def test_ones_own_folder_of_domains_takes_the_place_of_the_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {"title": "Mine"})
+    monkeypatch.setenv("TELLTALE_CONFIGS", str(tmp_path))
+    assert {name: domain.title for name, domain in load_domains().items()} == {"mine": "Mine"}
+    with pytest.raises(UnknownName, match="the domains are mine$"):
+        load_domains(names=("faults",))
+
+
+def test_without_a_folder_of_ones_own_the_shipped_domains_are_known() -> None:
+    assert config_root({}) == config_root({"TELLTALE_CONFIGS": ""}) == CONFIGS
+
+
+@pytest.mark.parametrize("name", ["empty", "absent"])
+def test_a_folder_without_domains_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("TELLTALE_CONFIGS", str(tmp_path / name))
+    with pytest.raises(InvalidDomain, match=f"{name} holds no domain file .*TELLTALE_CONFIGS"):
+        load_domains()

@@ -1,6 +1,7 @@
 """A machine that would not answer as the head does is refused before anything starts."""
 
 import errno
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from data.domain import CONFIGS
 from data.errors import Conflict, NotReady, TelltaleError
 from data.home import Home
 from serve_app.cluster import (
@@ -58,6 +60,18 @@ def test_what_the_head_has_and_this_machine_has_not_is_named(
 ) -> None:
     head = replace(described(settings, f"{HEAD}:6379"), **difference)  # type: ignore[arg-type]
     with pytest.raises(Conflict, match=named):
+        refuse_unfit(settings, head, HERE)
+
+
+def test_a_machine_with_other_domain_files_may_not_join(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = described(settings, f"{HEAD}:6379")
+    mine = shutil.copytree(CONFIGS, tmp_path / "mine")
+    monkeypatch.setenv("TELLTALE_CONFIGS", str(mine))
+    refuse_unfit(settings, head, HERE)
+    (mine / "faults.yaml").write_text("title: Others", encoding="utf-8")
+    with pytest.raises(Conflict, match="domain files"):
         refuse_unfit(settings, head, HERE)
 
 

@@ -69,6 +69,14 @@ def test_rays_token_is_made_once_for_its_owner_only(settings: Settings) -> None:
     assert path.read_text("utf-8") not in str(first)
 
 
+def test_replicas_and_jobs_find_domain_files_wherever_they_run(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TELLTALE_CONFIGS", "mine")
+    assert environment(settings, "s")["TELLTALE_CONFIGS"] == str(tmp_path / "mine")
+
+
 def test_ray_is_not_imported_before_its_environment_is_set() -> None:
     code = "import sys, serve_app.__main__, serve_app.launch; print('ray' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -28,6 +28,15 @@ def test_folders_are_labels_and_hidden_files_are_nobodys(tmp_path: Path) -> None
     ]
 
 
+def test_a_folder_below_the_label_is_a_group(tmp_path: Path) -> None:
+    for name in ("fluid/pump 7/new/leak.wav", "fluid/drip.wav"):
+        written(tmp_path, name, "")
+    assert {row.name: row.group for row in read_listing(tmp_path)} == {
+        "fluid/pump 7/new/leak.wav": "pump 7",
+        "fluid/drip.wav": None,
+    }
+
+
 def test_a_csv_and_a_json_list_say_the_same(tmp_path: Path) -> None:
     written(
         tmp_path, "manifest.csv", "\ufeffpath,label,group,split\na.wav,fluid,p1,train\nb.wav,x,,\n"

@@ -9,10 +9,11 @@ import pytest
 import torch
 from toy_dataset import toy_dataset, toy_domain
 
-from data.dataset import decode_all, from_example, validation_mask
+from data.dataset import decode_all, from_example
 from data.domain import Domain, load_domains
 from data.errors import InvalidParameter
 from data.sources import examples
+from data.split import validation_mask
 from models.networks import build_classifier
 from training.assignment import Assignment
 from training.classify import HEAVIEST, ClassifyingNetwork, class_weights, label_loss

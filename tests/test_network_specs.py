@@ -56,7 +56,7 @@ KINDS = "cnn, crnn, mlp, wav2vec2_base"
         ("wav2vec2_base", {"features.n_mels": 3}, ["unknown key 'features.n_mels'", "kind"]),
         ("wav2vec2_base", {"features": FAULTS.model_dump()["features"]}, ["kind waveform, got"]),
         ("wav2vec2_base", {"input.sample_rate_hz": 8000}, ["must be that, got 8000"]),
-        ("wav2vec2_base", {"training.augment.time_masks": 1}, ["freq_masks, time_masks and colour_db must be 0"]),
+        ("wav2vec2_base", {"training.augment.time_masks": 1}, ["colour_db must be 0"]),
         ("wav2vec2_base", {"network.width": 33}, ["'network.width'", "multiple of 16"]),
         ("wav2vec2_base", {"network.heads": 5}, ["heads (5) must divide width (32)"]),
         ("wav2vec2_base", {"network.weights": "w.pth"}, ["from / on, got w.pth"]),

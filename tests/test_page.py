@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from fake_api import ADMIN, create
+from fake_clips import keep
 from fake_world import World
 from fastapi import FastAPI
 from local_server import Server
@@ -32,6 +33,11 @@ FLAGS = [
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 ]
+
+LASTS = """player => new Promise(done => {
+  if (player.readyState) done(player.duration);
+  else player.onloadedmetadata = () => done(player.duration);
+})"""
 
 expect.set_options(timeout=15_000)
 pytestmark = [
@@ -289,6 +295,48 @@ def test_a_run_is_found_again_after_a_reload_and_can_be_cancelled(
     expect(page.locator("#run")).to_contain_text("cancelled")
 
 
+def test_a_flagged_clip_is_shown_with_its_doubt_heard_and_given_the_right_label(
+    page: Page, site: str, world: World
+) -> None:
+    clip = keep(world, "faults", "normal", state="accepted", flagged=True)
+    keep(world, "faults", "mechanical", state="accepted")
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_role("tab", name="Review").click()
+    expect(page.locator("#queue")).to_contain_text("No clip waits for a decision")
+    page.get_by_label("Flagged by a check").check()
+    expect(page.locator("#queue")).to_contain_text("label in doubt it sounds more like fluid")
+    expect(page.locator("#queue tbody tr")).to_have_count(1)
+    assert page.locator("#shown audio").evaluate(LASTS) == pytest.approx(0.5)
+    page.locator("#its-label input").click()
+    page.get_by_role("option", name="fluid", exact=True).click()
+    page.click("#accept")
+    expect(page.locator("#decided")).to_contain_text("counts as fluid")
+    expect(page.locator("#queue")).to_contain_text("No check has anything to say")
+    assert (world.clips[clip]["row"]["label"], world.clips[clip]["row"]["flags"]) == ("fluid", [])
+
+
+def test_a_clip_that_waits_can_be_rejected_with_a_reason(
+    page: Page, site: str, world: World
+) -> None:
+    clip = keep(world, "faults", "fluid", state="quarantined")
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_role("tab", name="Review").click()
+    expect(page.locator("#queue")).to_contain_text(clip[:8])
+    page.get_by_label("Or why not").fill("that is a dog")
+    page.click("#reject")
+    expect(page.locator("#decided")).to_contain_text("will not be learnt from")
+    assert (world.clips[clip]["row"]["state"], world.clips[clip]["row"]["reason"]) == (
+        "rejected",
+        "that is a dog",
+    )
+
+
+def test_kept_clips_are_for_whoever_has_a_key(page: Page, site: str) -> None:
+    open_page(page, site)
+    page.get_by_role("tab", name="Review").click()
+    expect(page.locator("#queue")).to_contain_text("Enter an admin's key")
+
+
 def test_a_service_that_is_away_is_said_and_found_again_by_itself(page: Page, world: World) -> None:
     with Server(create(world)) as api:
         port = urlsplit(api).port
@@ -303,7 +351,7 @@ def test_a_service_that_is_away_is_said_and_found_again_by_itself(page: Page, wo
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_never_scrolls_sideways(
-    browser: Browser, site: str, clip: Path, width: int
+    browser: Browser, site: str, world: World, clip: Path, width: int
 ) -> None:
     context = browser.new_context(viewport={"width": width, "height": 844})
     page = context.new_page()
@@ -314,6 +362,10 @@ def test_the_page_never_scrolls_sideways(
     assert page.evaluate(sideways) <= 0
     page.get_by_role("tab", name="Retrain").click()
     expect(page.locator("#versions")).to_contain_text("champion")
+    assert page.evaluate(sideways) <= 0
+    keep(world, "faults", "normal", state="quarantined", flagged=True)
+    page.get_by_role("tab", name="Review").click()
+    expect(page.locator("#shown audio")).to_be_visible()
     assert page.evaluate(sideways) <= 0
     context.close()
 

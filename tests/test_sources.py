@@ -111,6 +111,71 @@ def test_a_photograph_is_labelled_by_whether_it_has_a_mask(tmp_path: Path) -> No
         examples(domain, tmp_path)
 
 
+@pytest.fixture
+def folders(domain: Domain) -> Domain:
+    source = domain.source.model_copy(update={"layout": "folders"})
+    return domain.model_copy(update={"source": source})
+
+
+def labelled(root: Path, names: list[str]) -> Path:
+    for name in names:
+        file = root / "faults" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return root
+
+
+def test_folders_named_by_label_need_no_list(folders: Domain, tmp_path: Path) -> None:
+    names = [f"{label}/{take}.wav" for label in folders.labels for take in range(20)]
+    found = examples(folders, labelled(tmp_path, [*names, "fluid/.DS_Store", "LICENCE.txt"]))
+    assert len(found) == 80
+    for label in folders.labels:
+        sides = [row.split for row in found if row.label == label]
+        assert (sides.count("test"), sides.count("train")) == (4, 16)
+
+
+def test_new_files_hardly_change_which_are_tested(folders: Domain, tmp_path: Path) -> None:
+    names = [f"{label}/{take}.wav" for label in folders.labels for take in range(50)]
+    before = {
+        row.path for row in examples(folders, labelled(tmp_path, names)) if row.split == "test"
+    }
+    after = examples(folders, labelled(tmp_path, ["fluid/new 1.wav", "normal/new 2.wav"]))
+    assert len(before - {row.path for row in after if row.split == "test"}) <= 2
+
+
+def test_a_folder_below_the_labels_is_on_one_side_of_the_split(
+    folders: Domain, tmp_path: Path
+) -> None:
+    names = [
+        f"{label}/pump {pump}/{take}.wav"
+        for label in folders.labels
+        for pump in range(6)
+        for take in range(3)
+    ]
+    found = examples(folders, labelled(tmp_path, names))
+    sides = {
+        row.group: {other.split for other in found if other.group == row.group} for row in found
+    }
+    assert set(sides) == {f"pump {number}" for number in range(6)}
+    assert all(len(both) == 1 for both in sides.values())
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([], "a folder 'faults' .* one for each label: electrical, fluid, mechanical, normal"),
+        (["Fluid/a.wav"], "folder 'Fluid' .* no label of faults; its labels are electrical"),
+        (["notes.txt"], "faults has no clips in folders named by label"),
+        (["fluid/a.wav", "normal/b.wav"], "nothing can be held out for validation or the exam"),
+    ],
+)
+def test_folders_nothing_can_be_learnt_from_are_refused(
+    folders: Domain, tmp_path: Path, names: list[str], words: str
+) -> None:
+    with pytest.raises(InvalidParameter, match=words):
+        examples(folders, labelled(tmp_path, names))
+
+
 def test_a_missing_data_set_says_where_it_is_looked_for(domain: Domain, tmp_path: Path) -> None:
     with pytest.raises(InvalidParameter, match="manifest.csv in a folder 'faults'"):
         examples(domain, tmp_path)

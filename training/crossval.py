@@ -21,12 +21,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data.dataset import LabelledClip, from_example, validation_mask
+from data.dataset import LabelledClip, from_example
 from data.domain import Domain, load_domain, load_domains
 from data.errors import InvalidParameter, TelltaleError
 from data.home import DEFAULT_HOME, home_from_env
 from data.prepare import prepare
 from data.sources import dataset_root, listed
+from data.split import validation_mask
 from data.store import Store
 from models.bundle import PRETRAINED, load_bundle
 from models.registry import Registry

@@ -23,12 +23,12 @@ from data.dataset import (
     Reader,
     from_example,
     pinned_groups,
-    validation_mask,
 )
 from data.domain import Domain, Mode
 from data.errors import ClipError, InvalidParameter, UnknownName
 from data.prepare import prepare
 from data.sources import Example, examples
+from data.split import validation_mask
 from models.masks import ROWS
 from training.champion import Champion
 from training.rows import row_labels

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from data.dataset import from_example, validation_mask
+from data.dataset import from_example
 from data.domain import AudioDomain
 from data.errors import InvalidParameter, TelltaleError
 from data.home import DEFAULT_HOME, home_from_env
 from data.sources import dataset_root
+from data.split import validation_mask
 from data.store import Store
 from models.backbone import BACKBONES, write_backbone
 from models.bundle import PRETRAINED

@@ -14,12 +14,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from data.dataset import validation_mask
 from data.domain import CONFIGS, AudioDomain, load_domain, load_domains
 from data.errors import InvalidDomain
 from data.network_specs import AnyAudioNetwork
 from data.sections import AnyFeatures, AudioInput, AudioTrainingSpec, Section
 from data.sources import Example, listed
+from data.split import validation_mask
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
 

@@ -122,7 +122,8 @@ def result(
     bundle, champion = challenger.bundle, material.champion
     exam = bundle.card.metrics.exam
     before = {"macro_f1": champion.bundle.card.metrics.exam.macro_f1} if champion else None
-    outcome = "is now the champion" if done else "is registered, and the champion stays"
+    stays = "the champion stays" if champion else "there is still no champion"
+    outcome = "is now the champion" if done else f"is registered, and {stays}"
     took = sum(run.progress.seconds.values())
     return {
         "version": number,

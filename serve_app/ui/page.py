@@ -8,7 +8,7 @@ import gradio as gr
 from serve_app.answers import DomainInfo
 from serve_app.client import Client
 from serve_app.connection import ServiceError
-from serve_app.ui import predict, retrain
+from serve_app.ui import predict, retrain, review
 from serve_app.ui.markup import note, text
 from serve_app.ui.shared import QUIET, Shared, html, words
 
@@ -58,6 +58,8 @@ def build(client: Client, examples: Path | None = None) -> Any:
         shared = Shared(client, gr.State(()), domain, key)
         with gr.Tab("Predict", id="predict"):
             predict.build(shared, examples)
+        with gr.Tab("Review", id="review") as review_tab:
+            review.build(shared, review_tab)
         with gr.Tab("Retrain", id="retrain") as retrain_tab:
             retrain.build(shared, retrain_tab)
         _wire(page, shared, banner, header)

@@ -18,7 +18,7 @@ GLOW = (255, 64, 48, 190)
 
 def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
     """No figure is no reason to spoil an answer already given."""
-    limits = PhotoLimitSpec(max_bytes=domain.limits.max_bytes, max_pixels=domain.limits.max_pixels)
+    limits = _limits(domain)
     try:
         pixels = decode(raw, SHOWN_PX, 1, limits).pixels
         layer = _layer(found, pixels.shape[1], pixels.shape[0], limits)
@@ -29,6 +29,17 @@ def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
         f'<figure class="tt-seen" role="img" aria-label="{_describe(found)}">{photograph}{layer}'
         "</figure>"
     )
+
+
+def shown(raw: bytes, domain: DomainInfo) -> str:
+    """The photograph alone; raises ClipError."""
+    pixels = decode(raw, SHOWN_PX, 1, _limits(domain)).pixels
+    photograph = _picture(Image.fromarray(pixels), "JPEG", "tt-photo")
+    return f'<figure class="tt-seen" role="img" aria-label="The photograph">{photograph}</figure>'
+
+
+def _limits(domain: DomainInfo) -> PhotoLimitSpec:
+    return PhotoLimitSpec(max_bytes=domain.limits.max_bytes, max_pixels=domain.limits.max_pixels)
 
 
 def _layer(found: Prediction, width: int, height: int, limits: PhotoLimitSpec) -> str:

@@ -1,0 +1,158 @@
+"""The Review tab: kept clips with what checks say of them, heard or seen, and decided upon."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from data.errors import TelltaleError
+from serve_app.answers import DomainInfo, KeptClip
+from serve_app.client import Client
+from serve_app.ui import heard, seen
+from serve_app.ui import review_view as view
+from serve_app.ui.markup import heading, note
+from serve_app.ui.shared import QUIET, Shared, find, html, words
+
+WAITING, FLAGGED, ACCEPTED = "waiting", "flagged", "accepted"
+WHICH = [
+    ("Waiting for a decision", WAITING),
+    ("Flagged by a check", FLAGGED),
+    ("Accepted", ACCEPTED),
+]
+ASK: dict[str, Callable[[Client, str], tuple[KeptClip, ...]]] = {
+    WAITING: lambda client, domain: client.clips(domain, "quarantined"),
+    FLAGGED: lambda client, domain: client.clips(domain, flagged=True),
+    ACCEPTED: lambda client, domain: client.clips(domain, "accepted"),
+}
+EMPTY = {
+    WAITING: "No clip waits for a decision.",
+    FLAGGED: "No check has anything to say.",
+    ACCEPTED: "No clip is kept yet.",
+}
+SHOW: dict[str, Callable[[bytes, DomainInfo], str]] = {"audio": heard.played, "image": seen.shown}
+LOCKED = "Enter an admin's key under “Key” to see and decide."
+
+
+@dataclass(frozen=True)
+class Parts:
+    which: Any
+    queue: Any
+    found: Any  # gr.State of tuple[KeptClip, ...]
+    clip: Any
+    shown: Any
+    label: Any
+    accept: Any
+    reason: Any
+    reject: Any
+    said: Any
+
+
+def build(shared: Shared, tab: Any) -> None:
+    which = gr.Radio(WHICH, value=WAITING, label="Clips", elem_id="which")
+    queue = html(note(LOCKED), elem_id="queue")
+    html(heading("One clip", "heard or seen before it is decided"))
+    clip = _choice("Clip", "kept")
+    shown = html(elem_id="shown")
+    with gr.Row(elem_classes="tt-actions", equal_height=True):
+        label = _choice("It is", "its-label")
+        accept = gr.Button("Accept", variant="primary", elem_id="accept", min_width=120)
+    with gr.Row(elem_classes="tt-actions", equal_height=True):
+        reason = gr.Textbox(
+            label="Or why not", max_length=500, elem_id="why-not", elem_classes="tt-plain"
+        )
+        reject = gr.Button("Reject", elem_id="reject", min_width=120)
+    said = html(elem_id="decided")
+    found = gr.State(())
+    _wire(shared, Parts(which, queue, found, clip, shown, label, accept, reason, reject, said), tab)
+
+
+def _choice(label: str, elem_id: str) -> Any:
+    return gr.Dropdown(
+        label=label,
+        choices=[],
+        filterable=False,
+        elem_id=elem_id,
+        elem_classes="tt-plain",
+        min_width=220,
+    )
+
+
+def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
+    def look(which: str, domain: str | None, key: str) -> dict[Any, Any]:
+        return _listed(parts, shared.client.with_key(key), which, domain) if domain else {}
+
+    def show(
+        clip: str | None, found: tuple[KeptClip, ...], domains: tuple[DomainInfo, ...], name: str
+    ) -> dict[Any, Any]:
+        chosen = [row for row in found if row.clip == clip]
+        labels = find(domains, name).labels if chosen else ()
+        value = chosen[0].label if chosen and chosen[0].label in labels else None
+        return {parts.shown: "", parts.label: gr.update(choices=list(labels), value=value)}
+
+    def play(clip: str | None, domains: tuple[DomainInfo, ...], name: str, key: str) -> str:
+        if not clip:
+            return ""
+        try:
+            domain = find(domains, name)
+            raw = shared.client.with_key(key).content(name, clip)
+            return SHOW[domain.modality](raw, domain)
+        except TelltaleError as error:
+            return note(words(error), "warn")
+
+    def accept(
+        clip: str | None, label: str | None, found: tuple[KeptClip, ...], name: str, key: str
+    ) -> str:
+        client, labels = shared.client.with_key(key), {row.clip: row.label for row in found}
+        if not clip or not label:
+            return note("Choose a clip and what it is first.", "warn")
+
+        def act() -> KeptClip:
+            if label != labels.get(clip):
+                client.relabel(name, clip, label)
+            return client.accept(name, clip)
+
+        return _decide(act)
+
+    def reject(clip: str | None, reason: str, name: str, key: str) -> str:
+        if not clip:
+            return note("Choose a clip first.", "warn")
+        return _decide(lambda: shared.client.with_key(key).reject(name, clip, reason))
+
+    asked = [parts.which, shared.domain, shared.key]
+    listed = [parts.queue, parts.found, parts.clip]
+    for moment in (tab.select, shared.domain.change, shared.key.submit, parts.which.change):
+        moment(look, asked, listed, **QUIET)
+    chosen = [parts.clip, parts.found, shared.domains, shared.domain]
+    parts.clip.change(show, chosen, [parts.shown, parts.label], **QUIET).then(
+        play, [parts.clip, shared.domains, shared.domain, shared.key], parts.shown, **QUIET
+    )
+    who = [shared.domain, shared.key]
+    for button, act, inputs in (
+        (parts.accept, accept, [parts.clip, parts.label, parts.found, *who]),
+        (parts.reject, reject, [parts.clip, parts.reason, *who]),
+    ):
+        button.click(act, inputs, parts.said, **QUIET).then(look, asked, listed, **QUIET)
+
+
+def _listed(parts: Parts, client: Client, which: str, domain: str) -> dict[Any, Any]:
+    nothing = {parts.found: (), parts.clip: gr.update(choices=[], value=None)}
+    if not client.key:
+        return nothing | {parts.queue: note(LOCKED)}
+    try:
+        found = ASK[which](client, domain)
+    except TelltaleError as error:
+        return nothing | {parts.queue: note(words(error), "warn")}
+    named = view.choices(found)
+    return {
+        parts.queue: view.clips(found, EMPTY[which]),
+        parts.found: found,
+        parts.clip: gr.update(choices=named, value=named[0][1] if named else None),
+    }
+
+
+def _decide(act: Callable[[], KeptClip]) -> str:
+    try:
+        return view.decided(act())
+    except TelltaleError as error:
+        return note(words(error), "bad")

@@ -1,0 +1,49 @@
+"""The Review tab's table: kept clips, and what checks have to say of them."""
+
+from collections.abc import Sequence
+
+from serve_app.answers import ClipFlag, KeptClip
+from serve_app.ui.markup import Tone, ago, badge, note, short, table, text
+
+TONES: dict[str, Tone] = {"accepted": "good", "quarantined": "warn", "rejected": "bad"}
+FLAGS = {
+    "exam_copy": "copy of an exam clip",
+    "label_conflict": "two labels",
+    "copy": "copy",
+    "unreadable": "unreadable",
+    "silent": "silent",
+    "clipped": "clipped",
+    "low_rate": "low rate",
+    "label": "label in doubt",
+}
+
+
+def clips(found: Sequence[KeptClip], empty: str) -> str:
+    rows = [
+        [
+            short(row.clip),
+            text(row.label or "–"),
+            badge(row.state, TONES[row.state]),
+            "".join(map(_flag, row.flags)) or "–",
+            text(row.who or "–"),
+            ago(row.created),
+        ]
+        for row in found
+    ]
+    headers = ["Clip", "Label", "State", "What checks say", "From", "Sent"]
+    return table(headers, rows, empty)
+
+
+def _flag(flag: ClipFlag) -> str:
+    kind = badge(FLAGS.get(flag.kind, flag.kind), "warn")
+    return f'<span class="tt-flag">{kind} {text(flag.reason)}</span>'
+
+
+def choices(found: Sequence[KeptClip]) -> list[tuple[str, str]]:
+    return [(f"{row.clip[:8]}, {row.label or 'no label'}", row.clip) for row in found]
+
+
+def decided(clip: KeptClip) -> str:
+    if clip.state == "accepted":
+        return note(f"Clip {clip.clip[:8]} counts as {clip.label} at the next retrain.", "good")
+    return note(f"Clip {clip.clip[:8]} is {clip.state} and will not be learnt from.", "warn")

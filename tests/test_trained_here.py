@@ -1,0 +1,36 @@
+"""A domain that nothing is shipped for, before its service has ever run."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny import fresh_registry, tiny_bundle
+
+from data.domain import CONFIGS, load_domains
+from data.errors import NotReady
+from data.home import Home, home_from_env
+from serve_app.__main__ import current_version
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Knows the domain `digits` and no other."""
+    (tmp_path / "mine").mkdir()
+    shutil.copy(CONFIGS / "keywords.yaml", tmp_path / "mine" / "digits.yaml")
+    monkeypatch.setenv("TELLTALE_CONFIGS", str(tmp_path / "mine"))
+    found = home_from_env({"TELLTALE_HOME": str(tmp_path / "home")})
+    fresh_registry(found.root)
+    return found
+
+
+def test_what_to_do_about_a_domain_without_a_model_is_said(place: Home) -> None:
+    with pytest.raises(NotReady, match=r"train it: python -m training\.retrain digits$"):
+        current_version(place, "digits")
+
+
+def test_what_was_trained_here_is_asked_without_a_server(place: Home) -> None:
+    registry = fresh_registry(place.root)
+    bundle = tiny_bundle(place.root / "tiny", load_domains()["digits"])
+    registry.promote("digits", registry.register(bundle, run_id=None, tags={}).number)
+    served = current_version(place, "digits")
+    assert (served.version, served.digest) == ("1", bundle.digest)
