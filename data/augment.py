@@ -17,11 +17,13 @@ Floats = NDArray[np.float32]
 
 
 def fit_window(samples: Floats, length: int, rng: np.random.Generator) -> Floats:
-    """A random part of a long clip; a short one at a random place in silence."""
+    """A random part of a long clip, of two the louder, for an event may lie in silence; a short
+    one at a random place in silence."""
     spare = samples.size - length
     if spare >= 0:
-        start = int(rng.integers(0, spare + 1))
-        return samples[start : start + length]
+        starts = rng.integers(0, spare + 1, 2)
+        parts = [samples[start : start + length] for start in starts.tolist()]
+        return max(parts, key=lambda part: float(part @ part))
     window = np.zeros(length, np.float32)
     start = int(rng.integers(0, -spare + 1))
     window[start : start + samples.size] = samples
