@@ -26,7 +26,7 @@ def test_no_recording_of_any_exam_is_pretrained_on(datasets: Path) -> None:
     shared = ("esc50", "faults", "wildlife")
     exams = set().union(*(freesound_ids(datasets / name, "test") for name in shared))
     assert len(exams) > 300
-    found = material(load_recipe(RECIPES / "sounds.yaml"), datasets)
+    found = material(load_recipe("sounds"), datasets)
     rows = found.rows
     heard = {row.group.removeprefix("freesound:") for row in rows}
     named = {id_ for row in rows for id_ in FREESOUND.findall(row.path.name) for id_ in id_ if id_}
@@ -38,7 +38,7 @@ def test_no_recording_of_any_exam_is_pretrained_on(datasets: Path) -> None:
 
 
 def test_every_audio_domain_has_its_say_and_no_recording_two(datasets: Path) -> None:
-    recipe = load_recipe(RECIPES / "sounds.yaml")
+    recipe = load_recipe("sounds")
     audio = {name for name, domain in load_domains().items() if domain.modality == "audio"}
     assert audio <= set(recipe.data_sets)
     rows = material(recipe, datasets).rows
@@ -51,7 +51,7 @@ def test_every_audio_domain_has_its_say_and_no_recording_two(datasets: Path) -> 
 
 
 def test_what_a_domain_is_calibrated_on_is_not_learnt(datasets: Path) -> None:
-    found = material(load_recipe(RECIPES / "sounds.yaml"), datasets)
+    found = material(load_recipe("sounds"), datasets)
     heard = {row.group for row in found.rows}
     for name in ("faults", "wildlife", "hearts", "keywords"):
         domain = load_domains(names=(name,))[name]

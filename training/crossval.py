@@ -17,29 +17,26 @@ import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from data.dataset import LabelledClip, from_example
 from data.domain import Domain, load_domain, load_domains
-from data.errors import InvalidParameter, TelltaleError
-from data.home import DEFAULT_HOME, home_from_env
+from data.errors import TelltaleError
+from data.home import DEFAULT_HOME
 from data.prepare import prepare
-from data.sources import dataset_root, listed
+from data.sources import listed
 from data.split import validation_mask
-from data.store import Store
-from models.bundle import PRETRAINED, load_bundle
-from models.registry import Registry
+from models.bundle import load_bundle
 from models.runtime import OnnxModel
+from training.aside import aside, needed_dataset_root
 from training.evaluate import read_file
 from training.folds import LABEL, Fold, folds, leave_out
 from training.full import make_from
+from training.leftovers import discard
 from training.model_card import CARDS
 from training.plan import Plan
-from training.progress import Progress
 from training.protocols import Answer, Answers, record, said, split_entry, unknown_entry
-from training.run import Run
 
 NICE = 10
 
@@ -57,7 +54,9 @@ def train_fold(fold: Fold, work: Path, workers: int) -> list[Answer]:
     exam = tuple(from_example(row) for row in fold.exam)
     bundle = work / f"{fold.name}.bundle"
     if not bundle.is_dir():
-        make_from(_run(fold, work, workers), Plan(clips, held_out, exam, ()), bundle)
+        run = aside(fold.domain, fold.name, work, workers)
+        make_from(run, Plan(clips, held_out, exam, ()), bundle)
+        discard(run.home.runs, fold.name)
     strangers = tuple(from_example(row) for row in fold.strangers)
     return ask(OnnxModel(load_bundle(bundle)), [*exam, *strangers], fold.domain)
 
@@ -77,16 +76,6 @@ def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list
             )
         )
     return found
-
-
-def _run(fold: Fold, work: Path, workers: int) -> Run:
-    """A home of its own, so that nothing of this is seen where models serve."""
-    home = home_from_env({"TELLTALE_HOME": str(work)})
-    store = Store.open(home.database_url, home.storage_uri)
-    say = partial(print, flush=True)
-    progress = Progress(store, fold.name, fold.domain.name, "crossval", say)
-    registry = Registry(home.tracking_uri, home.artifact_root)
-    return Run(fold.domain, home, store, registry, progress, dataset_root(), PRETRAINED, workers)
 
 
 def answers_of(fold: Fold, work: Path, workers: int) -> list[Answer]:
@@ -109,9 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     os.nice(max(0, NICE - os.nice(0)))
     try:
-        domain, root = chosen(options.domain), dataset_root()
-        if root is None:
-            raise InvalidParameter("name the folder with the data sets in TELLTALE_DATASETS")
+        domain, root = chosen(options.domain), needed_dataset_root()
         rows = [row for row in listed(domain, root) if not options.train or row.split == "train"]
         by, left_out = options.leave_out or options.folds, bool(options.leave_out)
         parts = leave_out(domain, rows, by) if left_out else folds(domain, rows, by, options.parts)

@@ -13,28 +13,21 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from data.dataset import from_example
-from data.domain import AudioDomain
-from data.errors import InvalidParameter, TelltaleError
-from data.home import DEFAULT_HOME, home_from_env
-from data.sources import dataset_root
+from data.errors import TelltaleError
+from data.home import DEFAULT_HOME
 from data.split import validation_mask
-from data.store import Store
 from models.backbone import BACKBONES, write_backbone
-from models.bundle import PRETRAINED
-from models.registry import Registry
+from training.aside import aside, needed_dataset_root
 from training.full import train
 from training.leftovers import discard
 from training.plan import Plan
-from training.progress import Progress
 from training.provenance import code_version
-from training.recipe import RECIPES, as_domain, load_recipe, material, taught_class
-from training.run import Run
+from training.recipe import as_domain, load_recipe, material, taught_class
 
 NICE = 10
 PREFIX = "backbone."
@@ -42,10 +35,9 @@ PREFIX = "backbone."
 
 def pretrain(name: str, work: Path, workers: int, output: Path, epochs: int | None) -> str:
     """Returns the line that says what came of it."""
-    recipe, root = load_recipe(RECIPES / f"{name}.yaml"), dataset_root()
-    if root is None:
-        raise InvalidParameter("name the folder with the data sets in TELLTALE_DATASETS")
-    found = material(recipe, root)
+    recipe = load_recipe(name)
+    name = Path(name).stem
+    found = material(recipe, needed_dataset_root())
     rows = found.rows
     classes = tuple(sorted({taught_class(row) for row in rows}))
     domain = as_domain(recipe, name, classes)
@@ -66,7 +58,7 @@ def pretrain(name: str, work: Path, workers: int, output: Path, epochs: int | No
     clips = tuple(
         replace(from_example(row), label=label) for row, label in zip(rows, labels, strict=True)
     )
-    run = _run(domain, work, workers)
+    run = aside(domain, name, work, workers)
     trained = train(run, Plan(clips, held_out, (), ()))
     best = min(trained.history, key=lambda epoch: epoch["validation_loss"])
     weights = {
@@ -93,29 +85,20 @@ def pretrain(name: str, work: Path, workers: int, output: Path, epochs: int | No
     )
 
 
-def _run(domain: AudioDomain, work: Path, workers: int) -> Run:
-    """A home of its own, so that nothing of this is seen where models serve."""
-    home = home_from_env({"TELLTALE_HOME": str(work)})
-    store = Store.open(home.database_url, home.storage_uri)
-    progress = Progress(store, domain.name, domain.name, "pretrain", partial(print, flush=True))
-    registry = Registry(home.tracking_uri, home.artifact_root)
-    return Run(domain, home, store, registry, progress, dataset_root(), PRETRAINED, workers)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m training.pretrain",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("recipe")
+    parser.add_argument("recipe", help="a name in training/recipes/, or the file of one")
     parser.add_argument("--workers", type=int, default=0, help="as of training.retrain")
     parser.add_argument("--epochs", type=int, help="other than the recipe's")
     parser.add_argument("--work", type=Path, default=DEFAULT_HOME / "pretrain")
     parser.add_argument("--output", type=Path, help="default: models/backbones/<recipe>")
     options = parser.parse_args(arguments)
     os.nice(max(0, NICE - os.nice(0)))
-    output = options.output or BACKBONES / options.recipe
+    output = options.output or BACKBONES / Path(options.recipe).stem
     try:
         line = pretrain(options.recipe, options.work, options.workers, output, options.epochs)
     except TelltaleError as error:

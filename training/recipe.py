@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from data.domain import CONFIGS, AudioDomain, load_domain, load_domains
+from data.domain import AudioDomain, config_root, load_domain, load_domains
 from data.errors import InvalidDomain
 from data.network_specs import AnyAudioNetwork
 from data.sections import AnyFeatures, AudioInput, AudioTrainingSpec, Section
@@ -34,19 +34,26 @@ class Recipe(Section):
     training: AudioTrainingSpec
 
 
-def load_recipe(path: Path) -> Recipe:
+def load_recipe(name: str) -> Recipe:
+    """One of ours by name, or a file of one's own, `.../mine.yaml`."""
+    path = Path(name) if name.endswith(".yaml") else RECIPES / f"{name}.yaml"
     try:
         return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
-        raise InvalidDomain(f"there is no recipe {path.stem!r}; there are {known}") from None
+        raise InvalidDomain(
+            f"there is no recipe {path.name}; name one of {', '.join(_known())}, or a file"
+        ) from None
     except (yaml.YAMLError, ValidationError) as error:
         raise InvalidDomain(f"{path.name}: {error}") from error
 
 
+def _known() -> list[str]:
+    return sorted(file.stem for file in RECIPES.glob("*.yaml") if "data_sets" in file.read_text())
+
+
 def data_set(name: str) -> AudioDomain:
     """By the name of a domain or of a recipe that describes one."""
-    served = CONFIGS / f"{name}.yaml"
+    served = config_root() / f"{name}.yaml"
     domain = load_domain(served if served.is_file() else RECIPES / f"{name}.yaml")
     if not isinstance(domain, AudioDomain):
         raise InvalidDomain(f"{name} is about photographs; a backbone learns from recordings")
