@@ -115,7 +115,7 @@ def colour(features: Floats, most_db: float, rng: np.random.Generator) -> Floats
     coloured = np.empty_like(features)
     mels = features.shape[1]
     for clip, out in zip(features, coloured, strict=True):
-        corners = np.sort(rng.uniform(0, mels, int(rng.integers(1, 5))))
+        corners = np.sort(rng.uniform(0, mels - 1, int(rng.integers(1, 5))))
         places = np.concatenate([[0], corners, [mels - 1]])
         gain_db = rng.uniform(-most_db, most_db, len(places))
         line = np.interp(np.arange(mels), places, gain_db) * (np.log(10) / 10)

@@ -62,6 +62,13 @@ def listed(domain: Domain, root: Path) -> list[Example]:
     return LAYOUTS[domain.source.layout](root / domain.source.dataset, domain)
 
 
+def thing(source: str, label: str) -> str:
+    """What is heard, finer than the label where `source` says so: "UrbanSound8K:car_horn:fold1" is
+    a car horn, though its label is vehicle. Which fold it came from is not heard."""
+    _, *finer = source.split(":")
+    return finer[0] if finer else label
+
+
 def _must_be_trainable(found: list[Example], domain: Domain) -> None:
     sides = {side: [row for row in found if row.split == side] for side in get_args(Split)}
     for side, rows in sides.items():

@@ -6,7 +6,7 @@ import pytest
 
 from data.domain import Domain, load_domains
 from data.errors import InvalidParameter
-from data.sources import LAYOUTS, dataset_root, examples
+from data.sources import LAYOUTS, dataset_root, examples, thing
 
 HEADER = "path,label,group,split,source\n"
 
@@ -188,3 +188,9 @@ def test_the_environment_names_the_folder_of_data_sets(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(load_domains()))
 def test_every_domain_has_a_known_layout(name: str) -> None:
     assert load_domains(names=(name,))[name].source.layout in LAYOUTS
+
+
+def test_what_is_heard_is_finer_than_the_label_and_no_fold() -> None:
+    assert thing("UrbanSound8K:car_horn:fold1", "vehicle") == "car_horn"
+    assert thing("ESC-50:wind", "background") == "wind"
+    assert thing("FSDD", "seven") == "seven"

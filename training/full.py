@@ -10,6 +10,7 @@ import numpy as np
 
 from data.dataset import Integers, LabelledClip, Reader, decode_all
 from data.photographs import decode_photographs
+from data.sources import thing
 from training.assignment import Assignment
 from training.fit import fit
 from training.leftovers import folder_name
@@ -53,10 +54,8 @@ def train(run: Run, plan: Plan) -> Trained:
     decoded = run.home.runs / f"{name}.clips"
     progress.step("decode", f"Decoding {len(plan.clips)} clips", 0.1)
     DECODE[domain.modality](plan.clips, run.read, domain, decoded)
-    sources, groups = (
-        ids(clip.source for clip in plan.clips),
-        ids(clip.group for clip in plan.clips),
-    )
+    sources = ids(thing(clip.source, clip.label) for clip in plan.clips)
+    groups = ids(clip.group for clip in plan.clips)
     assignment = Assignment(
         domain=domain,
         decoded=decoded.resolve(),

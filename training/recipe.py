@@ -18,7 +18,7 @@ from data.domain import AudioDomain, config_root, load_domain, load_domains
 from data.errors import InvalidDomain
 from data.network_specs import AnyAudioNetwork
 from data.sections import AnyFeatures, AudioInput, AudioTrainingSpec, Section
-from data.sources import Example, listed
+from data.sources import Example, listed, thing
 from data.split import validation_mask
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
@@ -102,10 +102,7 @@ def material(recipe: Recipe, root: Path) -> Material:
 
 
 def taught_class(row: Example) -> str:
-    """Finer than the label where the data set says so: "UrbanSound8K:car_horn:fold1" is a car
-    horn, though its label is vehicle."""
-    _, *finer = row.source.split(":")
-    return finer[0] if finer else row.label
+    return thing(row.source, row.label)
 
 
 def as_domain(recipe: Recipe, name: str, classes: tuple[str, ...]) -> AudioDomain:
