@@ -6,87 +6,28 @@
     python -m training.crossval faults --leave-out label        unseen labels: are they "unknown"?
     python -m training.crossval training/recipes/esc50.yaml --folds fold    a benchmark's own folds
 
-The models are thrown away when the figures are taken. Every fold that is done is kept in the work
-folder, and a fold that was broken off goes on from its last epoch: the same command resumes.
+Models are thrown away as soon as they have answered; the answers are kept in the work folder, and a
+fold that was broken off goes on from its last epoch: the same command resumes.
 """
 
 import argparse
-import json
 import os
 import sys
-import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from data.dataset import LabelledClip, from_example
 from data.domain import Domain, load_domain, load_domains
 from data.errors import TelltaleError
 from data.home import DEFAULT_HOME
-from data.prepare import prepare
 from data.sources import listed
-from data.split import validation_mask
-from models.bundle import load_bundle
-from models.runtime import OnnxModel
-from training.aside import aside, needed_dataset_root
-from training.evaluate import read_file
-from training.folds import LABEL, Fold, folds, leave_out
-from training.full import make_from
-from training.leftovers import discard
+from training.answers import answers_of
+from training.aside import needed_dataset_root
+from training.folds import LABEL, folds, leave_out
 from training.model_card import CARDS
-from training.plan import Plan
 from training.protocols import Answer, Answers, record, said, split_entry, unknown_entry
 
 NICE = 10
-
-
-def train_fold(fold: Fold, work: Path, workers: int) -> list[Answer]:
-    """Trained, packed and asked as a served model is."""
-    clips = tuple(from_example(row) for row in fold.train)
-    spec = fold.domain.training
-    held_out = validation_mask(
-        [clip.label for clip in clips],
-        [clip.group for clip in clips],
-        spec.validation_fraction,
-        spec.seed,
-    )
-    exam = tuple(from_example(row) for row in fold.exam)
-    bundle = work / f"{fold.name}.bundle"
-    if not bundle.is_dir():
-        run = aside(fold.domain, fold.name, work, workers)
-        make_from(run, Plan(clips, held_out, exam, ()), bundle)
-        discard(run.home.runs, fold.name)
-    strangers = tuple(from_example(row) for row in fold.strangers)
-    return ask(OnnxModel(load_bundle(bundle)), [*exam, *strangers], fold.domain)
-
-
-def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list[Answer]:
-    found = []
-    for clip in clips:
-        scores = model.predict([prepare(read_file(clip), domain).features])[0]
-        found.append(
-            Answer(
-                clip.name,
-                clip.group,
-                clip.label,
-                model.labels[scores.best],
-                round(scores.confidence, 4),
-                scores.unknown,
-            )
-        )
-    return found
-
-
-def answers_of(fold: Fold, work: Path, workers: int) -> list[Answer]:
-    """Found again in the work folder, or trained for now."""
-    file = work / f"{fold.name}.json"
-    if not file.is_file():
-        found = train_fold(fold, work, workers)
-        partial_file = file.with_suffix(f".{uuid.uuid4().hex}")
-        partial_file.write_text(json.dumps([asdict(answer) for answer in found]))
-        partial_file.rename(file)
-    return [Answer(**answer) for answer in json.loads(file.read_text())]
 
 
 def chosen(name: str) -> Domain:
