@@ -16,7 +16,7 @@ from pathlib import Path
 from data.dataset import LabelledClip, from_example
 from data.domain import Domain
 from data.prepare import prepare
-from data.split import validation_mask
+from data.split import held_out
 from models.runtime import OnnxModel
 from training.aside import aside
 from training.evaluate import read_file
@@ -38,17 +38,11 @@ def answers_of(fold: Fold, work: Path, workers: int) -> list[Answer]:
     name = f"{fold.name}-{digest(fold.domain, sides)}"
     file = work / f"{name}.json"
     if not file.is_file():
-        spec = fold.domain.training
-        held_out = validation_mask(
-            [clip.label for clip in train],
-            [clip.group for clip in train],
-            spec.validation_fraction,
-            spec.seed,
-        )
+        plan = Plan(train, held_out(train, fold.domain.training), exam, ())
         run = aside(fold.domain, name, work, workers)
         with tempfile.TemporaryDirectory() as folder:
-            made = make_from(run, Plan(train, held_out, exam, ()), Path(folder) / "bundle")
-            found = ask(OnnxModel(made.bundle), [*exam, *strangers], fold.domain)
+            bundle = make_from(run, plan, Path(folder) / "bundle").bundle
+            found = ask(OnnxModel(bundle), [*exam, *strangers], fold.domain)
         _write(file, found)
         discard(run.home.runs, name)
     return [Answer(**answer) for answer in json.loads(file.read_text())]

@@ -6,8 +6,10 @@
     python -m training.crossval faults --leave-out label        unseen labels: are they "unknown"?
     python -m training.crossval training/recipes/esc50.yaml --folds fold    a benchmark's own folds
 
-Models are thrown away as soon as they have answered; the answers are kept in the work folder, and a
-fold that was broken off goes on from its last epoch: the same command resumes.
+Every model starts from scratch, whatever training.start_from names: a pretrained backbone may have
+learnt the very clips that a fold asks about. Models are thrown away as soon as they have answered;
+the answers are kept in the work folder, and a fold that was broken off goes on from its last epoch:
+the same command resumes.
 """
 
 import argparse
@@ -17,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data.domain import Domain, load_domain, load_domains
+from data.domain import AudioDomain, Domain
 from data.errors import TelltaleError
 from data.home import DEFAULT_HOME
 from data.sources import listed
@@ -26,20 +28,21 @@ from training.aside import needed_dataset_root
 from training.folds import LABEL, folds, leave_out
 from training.model_card import CARDS
 from training.protocols import Answer, Answers, record, said, split_entry, unknown_entry
+from training.recipe import data_set
 
 NICE = 10
 
 
-def chosen(name: str) -> Domain:
-    """A domain by name, or a recipe: the file of a domain that is not served."""
-    return load_domain(Path(name)) if name.endswith(".yaml") else load_domains(names=(name,))[name]
+def from_scratch(domain: AudioDomain) -> AudioDomain:
+    training = domain.training.model_copy(update={"start_from": None})
+    return domain.model_copy(update={"training": training})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     os.nice(max(0, NICE - os.nice(0)))
     try:
-        domain, root = chosen(options.domain), needed_dataset_root()
+        domain, root = from_scratch(data_set(options.domain)), needed_dataset_root()
         rows = [row for row in listed(domain, root) if not options.train or row.split == "train"]
         by, left_out = options.leave_out or options.folds, bool(options.leave_out)
         parts = leave_out(domain, rows, by) if left_out else folds(domain, rows, by, options.parts)
@@ -62,10 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def entry(by: str, left_out: bool, found: Answers, domain: Domain) -> dict[str, Any]:
     if not left_out:
-        return split_entry(f"{by} split, {len(found)} parts", found, domain.labels)
-    if by != LABEL:
-        return split_entry(f"unseen {by}", found, domain.labels)
-    return unknown_entry("unseen label", found)
+        told = split_entry(f"{by} split, {len(found)} parts", found, domain.labels)
+    elif by != LABEL:
+        told = split_entry(f"unseen {by}", found, domain.labels)
+    else:
+        told = unknown_entry("unseen label", found)
+    return {**told, "note": f"{told['note']}; trained from scratch"}
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
