@@ -16,18 +16,30 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from data.domain import AudioDomain, Domain
-from data.errors import TelltaleError
-from data.home import DEFAULT_HOME
+from data.errors import InvalidParameter, TelltaleError, UnknownName
+from data.home import planned_home
 from data.sources import listed
 from training.answers import answers_of
 from training.aside import needed_dataset_root
-from training.folds import LABEL, folds, leave_out
+from training.folds import LABEL, Fold, folds, leave_out
 from training.model_card import CARDS
-from training.protocols import Answer, Answers, record, said, split_entry, unknown_entry
+from training.options import at_least, whole
+from training.protocols import (
+    Answer,
+    Answers,
+    drawn_whole,
+    kept_in,
+    record,
+    said,
+    split_entry,
+    unknown_entry,
+)
+from training.provenance import code_version, recipe_digest
 from training.recipe import data_set
 
 NICE = 10
@@ -38,39 +50,64 @@ def from_scratch(domain: AudioDomain) -> AudioDomain:
     return domain.model_copy(update={"training": training})
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parse(arguments)
-    os.nice(max(0, NICE - os.nice(0)))
-    try:
-        domain, root = from_scratch(data_set(options.domain)), needed_dataset_root()
-        rows = [row for row in listed(domain, root) if not options.train or row.split == "train"]
-        by, left_out = options.leave_out or options.folds, bool(options.leave_out)
-        parts = leave_out(domain, rows, by) if left_out else folds(domain, rows, by, options.parts)
-        parts = [fold for fold in parts if fold.name in (options.only or [fold.name])]
-        way = f"without-{by}" if left_out else by
-        work = options.work / domain.name / (f"{way}-train" if options.train else way)
-        found: dict[str, list[Answer]] = {}
-        for number, fold in enumerate(parts, 1):
-            print(f"{fold.name} ({number} of {len(parts)}): {len(fold.train)} clips", flush=True)
-            found[fold.name] = answers_of(fold, work, options.workers)
-        line = entry(by, left_out, found, domain)
-        if options.record:
-            record(CARDS / f"{domain.name}.protocols.json", line)
-        print(f"{domain.title}, {said(line)}")
-    except TelltaleError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+def compare(options: argparse.Namespace) -> str:
+    """Returns the line that says what came of it."""
+    if options.record and (options.only or options.train):
+        raise InvalidParameter("what is recorded is of all folds: without --only and --train")
+    domain = from_scratch(data_set(options.domain))
+    by, left_out = options.leave_out or options.folds, bool(options.leave_out)
+    listing = listed(domain, needed_dataset_root())
+    rows = [row for row in listing if not options.train or row.split == "train"]
+    parts = leave_out(domain, rows, by) if left_out else folds(domain, rows, by, options.parts)
+    parts = _named(parts, options.only) if options.only else parts
+    _must_have_clips(parts)
+    found: dict[str, list[Answer]] = {}
+    for number, fold in enumerate(parts, 1):
+        print(f"{fold.name} ({number} of {len(parts)}): {len(fold.train)} clips", flush=True)
+        found[fold.name] = answers_of(fold, options.work / domain.name, options.workers)
+    line = entry(by, left_out, found, domain)
+    if options.record:
+        record(kept_in(CARDS, domain.name), line)
+    return f"{domain.title}, {said(line)}"
+
+
+def _named(parts: Sequence[Fold], names: Sequence[str]) -> list[Fold]:
+    known = {fold.name: fold for fold in parts}
+    if unknown := sorted(set(names) - set(known)):
+        raise UnknownName(f"there is no fold {unknown[0]!r}; there are {', '.join(known)}")
+    return [known[name] for name in names]
+
+
+def _must_have_clips(parts: Sequence[Fold]) -> None:
+    for fold in parts:
+        for what, rows in (("learn from", fold.train), ("be asked about", fold.exam)):
+            if not rows:
+                raise InvalidParameter(
+                    f"{fold.name} has no clip to {what}; unseen labels are asked about beside test "
+                    "rows, which --train leaves out"
+                )
 
 
 def entry(by: str, left_out: bool, found: Answers, domain: Domain) -> dict[str, Any]:
     if not left_out:
         told = split_entry(f"{by} split, {len(found)} parts", found, domain.labels)
     elif by != LABEL:
-        told = split_entry(f"unseen {by}", found, domain.labels)
+        told = split_entry(f"unseen {by}", drawn_whole(found), domain.labels)
     else:
         told = unknown_entry("unseen label", found)
-    return {**told, "note": f"{told['note']}; trained from scratch"}
+    note = f"{told['note']}; trained from scratch"
+    return {**told, "note": note, "recipe": recipe_digest(domain), "code": code_version()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parse(arguments)
+    os.nice(max(0, NICE - os.nice(0)))
+    try:
+        print(compare(options))
+    except TelltaleError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -83,14 +120,16 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     way = parser.add_mutually_exclusive_group(required=True)
     way.add_argument("--folds", help="random, group, or a column that says the folds")
     way.add_argument("--leave-out", help="label, or a column: each of its values once")
-    parser.add_argument("--parts", type=int, default=5, help="of random and group folds")
+    parser.add_argument(
+        "--parts", type=partial(at_least, least=2), default=5, help="of random and group folds"
+    )
     parser.add_argument(
         "--train", action="store_true", help="train rows only: to choose a recipe, exam unseen"
     )
     parser.add_argument("--record", action="store_true", help="beside the domain's model card")
     parser.add_argument("--only", nargs="+", help="these folds, e.g. on another machine")
-    parser.add_argument("--workers", type=int, default=0, help="as of training.retrain")
-    parser.add_argument("--work", type=Path, default=DEFAULT_HOME / "crossval")
+    parser.add_argument("--workers", type=whole, default=0, help="as of training.retrain")
+    parser.add_argument("--work", type=Path, default=planned_home().root / "crossval")
     return parser.parse_args(arguments)
 
 

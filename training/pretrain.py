@@ -20,12 +20,13 @@ import numpy as np
 from data.dataset import from_example
 from data.domain import AudioDomain
 from data.errors import TelltaleError
-from data.home import DEFAULT_HOME
+from data.home import planned_home
 from data.split import held_out
 from models.backbone import BACKBONES, write_backbone
 from training.aside import aside, needed_dataset_root
 from training.full import train
 from training.leftovers import discard
+from training.options import positive, whole
 from training.plan import Plan
 from training.provenance import code_version
 from training.recipe import Recipe, as_domain, load_recipe, material, taught_class
@@ -87,9 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("recipe", help="a name in training/recipes/, or the file of one")
-    parser.add_argument("--workers", type=int, default=0, help="as of training.retrain")
-    parser.add_argument("--epochs", type=int, help="other than the recipe's")
-    parser.add_argument("--work", type=Path, default=DEFAULT_HOME / "pretrain")
+    parser.add_argument("--workers", type=whole, default=0, help="as of training.retrain")
+    parser.add_argument("--epochs", type=positive, help="other than the recipe's")
+    parser.add_argument("--work", type=Path, default=planned_home().root / "pretrain")
     parser.add_argument("--output", type=Path, help="default: models/backbones/<recipe>")
     options = parser.parse_args(arguments)
     os.nice(max(0, NICE - os.nice(0)))
