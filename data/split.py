@@ -6,14 +6,34 @@ For validation among what is learnt from, and for the exam of a data set that na
 import hashlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InvalidParameter
+from data.sections import TrainingSpec
 
 Integers = NDArray[np.int64]
 NOBODY: Mapping[str, bool] = MappingProxyType({})
+
+
+class Grouped(Protocol):
+    """A clip of any kind."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def group(self) -> str: ...
+
+
+def held_out(
+    clips: Sequence[Grouped], spec: TrainingSpec, pinned: Mapping[str, bool] = NOBODY
+) -> NDArray[np.bool_]:
+    """[clips]: which of them a training holds out for validation; see `validation_mask`."""
+    labels, groups = [clip.label for clip in clips], [clip.group for clip in clips]
+    return validation_mask(labels, groups, spec.validation_fraction, spec.seed, pinned)
 
 
 def validation_mask(

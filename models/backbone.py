@@ -3,28 +3,32 @@
     backbones/<name>/weights.safetensors    of the backbone alone, without a head
     backbones/<name>/backbone.json          network, features, what it learnt and what it left out
 
-Nothing of it is needed to serve: a bundle carries its own weights.
+Nothing of it is needed to serve: a bundle carries its own weights. Torch is imported where weights
+are read or written: who plans a training, or teaches, only reads cards.
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors.torch import load, save
-from torch import Tensor, nn
 
-from data.domain import AudioDomain
+from data.domain import AudioDomain, Domain
 from data.errors import InvalidDomain
 from data.network_specs import AnyAudioNetwork, AudioNetworkSpec
 from data.sections import AnyFeatures
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 BACKBONES = Path(__file__).resolve().parent / "backbones"
 FACTS, WEIGHTS = "backbone.json", "weights.safetensors"
 
 
 class BackboneCard(BaseModel):
-    """`facts` is open: how it was made and how well it did."""
+    """`facts` is open: how it was made and how well it did. `learnt_groups` are digests of the
+    groups (recordings, speakers) it learnt from; cards from before they were kept have none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,11 +38,23 @@ class BackboneCard(BaseModel):
     licence: str
     sha256: str  # of the weights
     facts: dict[str, Any]
+    learnt_groups: tuple[str, ...] = ()
+
+    def has_learnt(self, groups: Iterable[str]) -> set[str]:
+        """Those of them that it learnt from."""
+        learnt = set(self.learnt_groups)
+        return {group for group in groups if _digest(group) in learnt}
 
 
 def write_backbone(
-    folder: Path, domain: AudioDomain, weights: dict[str, Tensor], facts: dict[str, Any]
+    folder: Path,
+    domain: AudioDomain,
+    weights: "dict[str, Tensor]",
+    facts: dict[str, Any],
+    learnt_groups: Iterable[str] = (),
 ) -> None:
+    from safetensors.torch import save
+
     raw = save({name: value.contiguous() for name, value in weights.items()})
     card = BackboneCard(
         sample_rate_hz=domain.input.sample_rate_hz,
@@ -47,25 +63,34 @@ def write_backbone(
         licence=domain.source.licence,
         sha256=hashlib.sha256(raw).hexdigest(),
         facts=facts,
+        learnt_groups=digests(learnt_groups),
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS).write_bytes(raw)
     (folder / FACTS).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def start_from(name: str, backbone: nn.Module, domain: AudioDomain) -> None:
+def digests(groups: Iterable[str]) -> tuple[str, ...]:
+    """As a card has them: names of people and places stay with the data."""
+    return tuple(sorted(set(map(_digest, groups))))
+
+
+def _digest(group: str) -> str:
+    return hashlib.sha256(group.encode()).hexdigest()[:12]
+
+
+def backbone_of(domain: Domain) -> BackboneCard | None:
+    """The card of what a domain's network starts from; raises InvalidDomain if it is not here."""
+    name = getattr(domain.training, "start_from", None)  # photographs have no such choice
+    return _card(name, domain) if name else None
+
+
+def start_from(name: str, backbone: "nn.Module", domain: AudioDomain) -> None:
     """Loads the weights of `name` into a domain's backbone; raises InvalidDomain unless the two
     hear alike and are built alike."""
-    folder = BACKBONES / name
-    try:
-        card = BackboneCard.model_validate_json((folder / FACTS).read_bytes())
-        raw = (folder / WEIGHTS).read_bytes()
-    except (OSError, ValidationError) as error:
-        known = ", ".join(sorted(path.parent.name for path in BACKBONES.glob(f"*/{FACTS}")))
-        raise InvalidDomain(
-            f"{domain.name}: training.start_from names {name!r}, which is no backbone here; "
-            f"there are {known or 'none'}"
-        ) from error
+    from safetensors.torch import load
+
+    card, raw = _card(name, domain), (BACKBONES / name / WEIGHTS).read_bytes()
     if hashlib.sha256(raw).hexdigest() != card.sha256:
         raise InvalidDomain(f"the weights of backbone {name} are not those its card describes")
     ours = (domain.input.sample_rate_hz, domain.features, _shape(domain.network))
@@ -76,6 +101,17 @@ def start_from(name: str, backbone: nn.Module, domain: AudioDomain) -> None:
             f"network must be {theirs}, not {ours}"
         )
     backbone.load_state_dict(load(raw))
+
+
+def _card(name: str, domain: Domain) -> BackboneCard:
+    try:
+        return BackboneCard.model_validate_json((BACKBONES / name / FACTS).read_bytes())
+    except (OSError, ValidationError) as error:
+        known = ", ".join(sorted(path.parent.name for path in BACKBONES.glob(f"*/{FACTS}")))
+        raise InvalidDomain(
+            f"{domain.name}: training.start_from names {name!r}, which is no backbone here; "
+            f"there are {known or 'none'}"
+        ) from error
 
 
 def _shape(spec: AudioNetworkSpec) -> AudioNetworkSpec:

@@ -98,10 +98,9 @@ def segmentation(overlaps: Counts, groups: Sequence[str], found: float) -> Segme
 
     Groups (parent photographs) are drawn with return and not crops: those of one wall are alike.
     """
-    names, place = np.unique(np.asarray(groups), return_inverse=True)
-    drawn = _drawn(overlaps, place, len(names))
+    drawn = _drawn(overlaps, np.asarray(groups))
     dice, iou = map(_interval, _agreement(overlaps.sum(axis=0)), _agreement(drawn))
-    return Segmentation(dice, iou, found, len(groups), len(names))
+    return Segmentation(dice, iou, found, len(groups), len(set(groups)))
 
 
 def intervals(tables: Counts, groups: Counts) -> dict[str, Interval]:
@@ -111,8 +110,7 @@ def intervals(tables: Counts, groups: Counts) -> dict[str, Interval]:
     alike, and clips drawn one by one would promise more than was seen.
     """
     classes = tables.shape[1]
-    _, place = np.unique(groups, return_inverse=True)
-    drawn = _drawn(tables.reshape(len(tables), -1), place, int(place.max()) + 1)
+    drawn = _drawn(tables.reshape(len(tables), -1), groups)
     all_drawn, whole = drawn.reshape(-1, classes, classes), tables.sum(axis=0)
     found = {"accuracy": _accuracy, "macro_f1": macro_f1}
     return {
@@ -121,13 +119,20 @@ def intervals(tables: Counts, groups: Counts) -> dict[str, Interval]:
     }
 
 
-def _drawn(values: Counts, place: Counts, groups: int) -> Counts:
-    """The sums [BOOTSTRAP, K] of values [n, K] over groups drawn with return; `place` [n] is the
-    group of each."""
-    by_group = np.zeros((groups, values.shape[1]), np.int64)
+def share(hits: NDArray[np.bool_], groups: Sequence[str]) -> Interval:
+    """Of clips [clips] in groups [clips], drawn as for `intervals`."""
+    drawn = _drawn(np.column_stack([hits, np.ones_like(hits)]), np.asarray(groups))
+    return _interval(np.float64(hits.mean()), drawn[:, 0] / drawn[:, 1])
+
+
+def _drawn(values: NDArray[np.generic], groups: NDArray[np.generic]) -> Counts:
+    """The sums [BOOTSTRAP, K] of values [n, K], of groups [n] drawn with return."""
+    names, place = np.unique(groups, return_inverse=True)
+    by_group = np.zeros((len(names), values.shape[1]), np.int64)
     np.add.at(by_group, place, values)
-    chances = np.full(groups, 1 / groups)
-    return np.asarray(np.random.default_rng(0).multinomial(groups, chances, BOOTSTRAP) @ by_group)
+    chances = np.full(len(names), 1 / len(names))
+    rng = np.random.default_rng(0)
+    return np.asarray(rng.multinomial(len(names), chances, BOOTSTRAP) @ by_group)
 
 
 def _accuracy(counts: Counts) -> float:

@@ -45,6 +45,8 @@ def test_a_domain_starts_from_what_its_sounds_taught(
     assert "Backbone toys: macro-F1" in capsys.readouterr().out
     card = json.loads((tmp_path / "backbones" / "toys" / "backbone.json").read_text())
     assert card["facts"]["classes"] == sorted(domain.labels)
+    learnt = card["facts"]["clips"] - card["facts"]["validation_clips"]
+    assert len(card["learnt_groups"]) == learnt, "each toy clip is a group"
     assert not list((tmp_path / "work" / "runs").glob("toys*")), "nothing is left of a run's clips"
 
     monkeypatch.setattr(backbone, "BACKBONES", tmp_path / "backbones")

@@ -6,125 +6,108 @@
     python -m training.crossval faults --leave-out label        unseen labels: are they "unknown"?
     python -m training.crossval training/recipes/esc50.yaml --folds fold    a benchmark's own folds
 
-The models are thrown away when the figures are taken. Every fold that is done is kept in the work
-folder, and a fold that was broken off goes on from its last epoch: the same command resumes.
+Every model starts from scratch, whatever training.start_from names: a pretrained backbone may have
+learnt the very clips that a fold asks about. Models are thrown away as soon as they have answered;
+the answers are kept in the work folder, and a fold that was broken off goes on from its last epoch:
+the same command resumes.
 """
 
 import argparse
-import json
 import os
 import sys
-import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data.dataset import LabelledClip, from_example
-from data.domain import Domain, load_domain, load_domains
-from data.errors import TelltaleError
-from data.home import DEFAULT_HOME
-from data.prepare import prepare
+from data.domain import AudioDomain, Domain
+from data.errors import InvalidParameter, TelltaleError, UnknownName
+from data.home import planned_home
 from data.sources import listed
-from data.split import validation_mask
-from models.bundle import load_bundle
-from models.runtime import OnnxModel
-from training.aside import aside, needed_dataset_root
-from training.evaluate import read_file
+from training.answers import answers_of
+from training.aside import needed_dataset_root
 from training.folds import LABEL, Fold, folds, leave_out
-from training.full import make_from
-from training.leftovers import discard
 from training.model_card import CARDS
-from training.plan import Plan
-from training.protocols import Answer, Answers, record, said, split_entry, unknown_entry
+from training.options import at_least, whole
+from training.protocols import (
+    Answer,
+    Answers,
+    drawn_whole,
+    kept_in,
+    record,
+    said,
+    split_entry,
+    unknown_entry,
+)
+from training.provenance import code_version, recipe_digest
+from training.recipe import data_set
 
 NICE = 10
 
 
-def train_fold(fold: Fold, work: Path, workers: int) -> list[Answer]:
-    """Trained, packed and asked as a served model is."""
-    clips = tuple(from_example(row) for row in fold.train)
-    spec = fold.domain.training
-    held_out = validation_mask(
-        [clip.label for clip in clips],
-        [clip.group for clip in clips],
-        spec.validation_fraction,
-        spec.seed,
-    )
-    exam = tuple(from_example(row) for row in fold.exam)
-    bundle = work / f"{fold.name}.bundle"
-    if not bundle.is_dir():
-        run = aside(fold.domain, fold.name, work, workers)
-        make_from(run, Plan(clips, held_out, exam, ()), bundle)
-        discard(run.home.runs, fold.name)
-    strangers = tuple(from_example(row) for row in fold.strangers)
-    return ask(OnnxModel(load_bundle(bundle)), [*exam, *strangers], fold.domain)
+def from_scratch(domain: AudioDomain) -> AudioDomain:
+    training = domain.training.model_copy(update={"start_from": None})
+    return domain.model_copy(update={"training": training})
 
 
-def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list[Answer]:
-    found = []
-    for clip in clips:
-        scores = model.predict([prepare(read_file(clip), domain).features])[0]
-        found.append(
-            Answer(
-                clip.name,
-                clip.group,
-                clip.label,
-                model.labels[scores.best],
-                round(scores.confidence, 4),
-                scores.unknown,
-            )
-        )
-    return found
+def compare(options: argparse.Namespace) -> str:
+    """Returns the line that says what came of it."""
+    if options.record and (options.only or options.train):
+        raise InvalidParameter("what is recorded is of all folds: without --only and --train")
+    domain = from_scratch(data_set(options.domain))
+    by, left_out = options.leave_out or options.folds, bool(options.leave_out)
+    listing = listed(domain, needed_dataset_root())
+    rows = [row for row in listing if not options.train or row.split == "train"]
+    parts = leave_out(domain, rows, by) if left_out else folds(domain, rows, by, options.parts)
+    parts = _named(parts, options.only) if options.only else parts
+    _must_have_clips(parts)
+    found: dict[str, list[Answer]] = {}
+    for number, fold in enumerate(parts, 1):
+        print(f"{fold.name} ({number} of {len(parts)}): {len(fold.train)} clips", flush=True)
+        found[fold.name] = answers_of(fold, options.work / domain.name, options.workers)
+    line = entry(by, left_out, found, domain)
+    if options.record:
+        record(kept_in(CARDS, domain.name), line)
+    return f"{domain.title}, {said(line)}"
 
 
-def answers_of(fold: Fold, work: Path, workers: int) -> list[Answer]:
-    """Found again in the work folder, or trained for now."""
-    file = work / f"{fold.name}.json"
-    if not file.is_file():
-        found = train_fold(fold, work, workers)
-        partial_file = file.with_suffix(f".{uuid.uuid4().hex}")
-        partial_file.write_text(json.dumps([asdict(answer) for answer in found]))
-        partial_file.rename(file)
-    return [Answer(**answer) for answer in json.loads(file.read_text())]
+def _named(parts: Sequence[Fold], names: Sequence[str]) -> list[Fold]:
+    known = {fold.name: fold for fold in parts}
+    if unknown := sorted(set(names) - set(known)):
+        raise UnknownName(f"there is no fold {unknown[0]!r}; there are {', '.join(known)}")
+    return [known[name] for name in names]
 
 
-def chosen(name: str) -> Domain:
-    """A domain by name, or a recipe: the file of a domain that is not served."""
-    return load_domain(Path(name)) if name.endswith(".yaml") else load_domains(names=(name,))[name]
+def _must_have_clips(parts: Sequence[Fold]) -> None:
+    for fold in parts:
+        for what, rows in (("learn from", fold.train), ("be asked about", fold.exam)):
+            if not rows:
+                raise InvalidParameter(
+                    f"{fold.name} has no clip to {what}; unseen labels are asked about beside test "
+                    "rows, which --train leaves out"
+                )
+
+
+def entry(by: str, left_out: bool, found: Answers, domain: Domain) -> dict[str, Any]:
+    if not left_out:
+        told = split_entry(f"{by} split, {len(found)} parts", found, domain.labels)
+    elif by != LABEL:
+        told = split_entry(f"unseen {by}", drawn_whole(found), domain.labels)
+    else:
+        told = unknown_entry("unseen label", found)
+    note = f"{told['note']}; trained from scratch"
+    return {**told, "note": note, "recipe": recipe_digest(domain), "code": code_version()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     os.nice(max(0, NICE - os.nice(0)))
     try:
-        domain, root = chosen(options.domain), needed_dataset_root()
-        rows = [row for row in listed(domain, root) if not options.train or row.split == "train"]
-        by, left_out = options.leave_out or options.folds, bool(options.leave_out)
-        parts = leave_out(domain, rows, by) if left_out else folds(domain, rows, by, options.parts)
-        parts = [fold for fold in parts if fold.name in (options.only or [fold.name])]
-        way = f"without-{by}" if left_out else by
-        work = options.work / domain.name / (f"{way}-train" if options.train else way)
-        found: dict[str, list[Answer]] = {}
-        for number, fold in enumerate(parts, 1):
-            print(f"{fold.name} ({number} of {len(parts)}): {len(fold.train)} clips", flush=True)
-            found[fold.name] = answers_of(fold, work, options.workers)
-        line = entry(by, left_out, found, domain)
-        if options.record:
-            record(CARDS / f"{domain.name}.protocols.json", line)
-        print(f"{domain.title}, {said(line)}")
+        print(compare(options))
     except TelltaleError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
-
-
-def entry(by: str, left_out: bool, found: Answers, domain: Domain) -> dict[str, Any]:
-    if not left_out:
-        return split_entry(f"{by} split, {len(found)} parts", found, domain.labels)
-    if by != LABEL:
-        return split_entry(f"unseen {by}", found, domain.labels)
-    return unknown_entry("unseen label", found)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -137,14 +120,16 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     way = parser.add_mutually_exclusive_group(required=True)
     way.add_argument("--folds", help="random, group, or a column that says the folds")
     way.add_argument("--leave-out", help="label, or a column: each of its values once")
-    parser.add_argument("--parts", type=int, default=5, help="of random and group folds")
+    parser.add_argument(
+        "--parts", type=partial(at_least, least=2), default=5, help="of random and group folds"
+    )
     parser.add_argument(
         "--train", action="store_true", help="train rows only: to choose a recipe, exam unseen"
     )
     parser.add_argument("--record", action="store_true", help="beside the domain's model card")
     parser.add_argument("--only", nargs="+", help="these folds, e.g. on another machine")
-    parser.add_argument("--workers", type=int, default=0, help="as of training.retrain")
-    parser.add_argument("--work", type=Path, default=DEFAULT_HOME / "crossval")
+    parser.add_argument("--workers", type=whole, default=0, help="as of training.retrain")
+    parser.add_argument("--work", type=Path, default=planned_home().root / "crossval")
     return parser.parse_args(arguments)
 
 

@@ -65,6 +65,11 @@ def leave_out(domain: Domain, rows: Sequence[Example], by: str) -> list[Fold]:
             )
             for value in sorted(set(values))
         ]
+    if len(domain.labels) < 3:
+        raise InvalidParameter(
+            f"{domain.name} has {len(domain.labels)} labels; without one of them there is nothing "
+            "to tell apart: three are needed, or another column"
+        )
     return [
         Fold(
             label,

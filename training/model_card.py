@@ -3,7 +3,7 @@ model reporting").
 
 All figures are the bundle's own; what a clip costs is measured here and now, and clips of other
 data sets are heard where those are at hand. Evaluations by other protocols are taken from
-`models/cards/<domain>.protocols.json`, a list of {protocol, figures, note}.
+`models/cards/<domain>.protocols.json`: see `training/protocols.py`.
 """
 
 import json
@@ -21,11 +21,16 @@ from models.bundle import Bundle
 from models.card import CARD
 from models.runtime import OnnxModel
 from models.tasks import ECE_BINS, ClassFigures, Interval, chance_error
+from training.protocols import WORDS, kept_in, with_interval
+from training.provenance import recipe_digest
 from training.trust import Foreign, exam_groups, exam_intervals, foreign, trust
 
 CARDS = Path(__file__).resolve().parent.parent / "models" / "cards"
 PASSES = 50  # of the network, to tell what one costs
-NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1", "dice": "Dice", "iou": "IoU"}
+OTHERS = (  # tables of other protocols, and their columns
+    {"accuracy": "accuracy", "macro_f1": "macro-F1"},
+    {"unknown_strangers": "strangers called unknown", "unknown_known": "others called unknown"},
+)
 
 Lines = list[str]
 
@@ -44,7 +49,7 @@ def write_model_card(bundle: Bundle, dataset: Path | None, folder: Path) -> Path
         *_head(bundle),
         *summary(bundle),
         *labels(bundle),
-        *_protocols(CARDS / f"{name}.protocols.json"),
+        *_protocols(kept_in(CARDS, name), recipe_digest(bundle.domain)),
         *_confidence(bundle),
         *_unknown(bundle, model, strangers),
         *_cost(bundle, model),
@@ -64,7 +69,7 @@ def _head(bundle: Bundle) -> Lines:
 def summary(bundle: Bundle) -> Lines:
     """The exam in a table; the same bundle always gives the same lines."""
     exam, card = bundle.exam(), bundle.card.metrics
-    rows = [(NAMES[name], *_spread(each)) for name, each in exam_intervals(bundle).items()]
+    rows = [(WORDS[name], *_spread(each)) for name, each in exam_intervals(bundle).items()]
     if card.masks:
         rows += [("Dice", *_spread(card.masks.dice)), ("IoU", *_spread(card.masks.iou))]
     rows.append(("calibration error", _number(card.exam.ece), ""))
@@ -99,28 +104,36 @@ def _least(confidence: float | None) -> str:
     return "never" if confidence is None else f"{confidence:.2f}"
 
 
-def _protocols(file: Path) -> Lines:
+def _protocols(file: Path, recipe: str) -> Lines:
     if not file.is_file():
         return []
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
-        rows = [_protocol(entry) for entry in entries]
+        tables = [_others(entries, columns, recipe) for columns in OTHERS]
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidParameter(
             f"{file.name} must be a list of entries such as "
             '{"protocol": "random split", "note": "...", "figures": {"accuracy": '
             '{"value": 0.9, "low": 0.8, "high": 1.0}, "macro_f1": {...}}}'
         ) from error
-    return ["## Other protocols", "", *_table(("protocol", "accuracy", "macro-F1", "note"), rows)]
+    return ["## Other protocols", "", *(line for lines in tables for line in lines)]
 
 
-def _protocol(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    found = {name: Interval(**figure) for name, figure in entry["figures"].items()}
-    cells = (
-        f"{each.value:.3f} ({each.low:.3f} to {each.high:.3f})" if each else ""
-        for each in map(found.get, ("accuracy", "macro_f1"))
-    )
-    return (entry["protocol"], *cells, entry.get("note", ""))
+def _others(entries: Any, columns: Mapping[str, str], recipe: str) -> Lines:
+    """Those that have such figures; an entry without any stands in the first table."""
+    rows = [
+        _protocol(entry, columns, recipe)
+        for entry in entries
+        if (entry["figures"] or OTHERS[0]).keys() & columns.keys()
+    ]
+    return _table(("protocol", *columns.values(), "note"), rows) if rows else []
+
+
+def _protocol(entry: Mapping[str, Any], columns: Iterable[str], recipe: str) -> tuple[str, ...]:
+    found = {name: with_interval(figure) for name, figure in entry["figures"].items()}
+    earlier = " (an earlier recipe)" * (entry.get("recipe", recipe) != recipe)
+    cells = (found.get(name, "") for name in columns)
+    return (entry["protocol"], *cells, entry.get("note", "") + earlier)
 
 
 def _confidence(bundle: Bundle) -> Lines:

@@ -1,4 +1,4 @@
-"""The command line of a retrain."""
+"""The command line of a retrain, and the numbers that others take too."""
 
 import argparse
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ def parse(arguments: Sequence[str] | None, description: str | None) -> argparse.
     parser.add_argument("domain")
     parser.add_argument("--mode", choices=sorted(get_args(Mode)), default="full")
     parser.add_argument(
-        "--workers", type=_whole, default=1, help="training processes; 0: in this one, without Ray"
+        "--workers", type=whole, default=1, help="training processes; 0: in this one, without Ray"
     )
-    parser.add_argument("--epochs", type=_positive, help="other than the domain's")
+    parser.add_argument("--epochs", type=positive, help="other than the domain's")
     parser.add_argument("--run", help="id of a queued run; without it, one is made")
     parser.add_argument("--reason", default="started by hand")
     parser.add_argument("--output", type=Path, help="put a copy of the bundle into this folder")
@@ -30,15 +30,15 @@ def parse(arguments: Sequence[str] | None, description: str | None) -> argparse.
     return parser.parse_args(arguments)
 
 
-def _whole(text: str) -> int:
-    return _at_least(text, 0)
+def whole(text: str) -> int:
+    return at_least(text, 0)
 
 
-def _positive(text: str) -> int:
-    return _at_least(text, 1)
+def positive(text: str) -> int:
+    return at_least(text, 1)
 
 
-def _at_least(text: str, least: int) -> int:
+def at_least(text: str, least: int) -> int:
     if not text.isdecimal() or int(text) < least:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
     return int(text)

@@ -25,10 +25,11 @@ from data.dataset import (
     pinned_groups,
 )
 from data.domain import Domain, Mode
-from data.errors import ClipError, InvalidParameter, UnknownName
+from data.errors import ClipError, InvalidDomain, InvalidParameter, UnknownName
 from data.prepare import prepare
 from data.sources import Example, examples
-from data.split import validation_mask
+from data.split import held_out
+from models.backbone import backbone_of
 from models.masks import ROWS
 from training.champion import Champion
 from training.rows import row_labels
@@ -110,7 +111,8 @@ def screen(
 
 
 def plan_full(domain: Domain, dataset: Path | None, uploads: Uploads) -> Plan:
-    """The data set's train side and the uploads, split by group; its test side as the exam."""
+    """The data set's train side and the uploads, split by group; its test side as the exam. What a
+    pretrained backbone has learnt is learnt again, and never validates."""
     rows = dataset_rows(domain, dataset)
     exam = tuple(from_example(row) for row in rows if row.split == "test")
     ours = [from_example(row) for row in rows if row.split == "train"]
@@ -119,14 +121,26 @@ def plan_full(domain: Domain, dataset: Path | None, uploads: Uploads) -> Plan:
     exam_ids = {clip.sha256 for clip in exam}
     clips = [_relabelled(clip, corrected) for clip in ours if clip.sha256 not in exam_ids]
     clips += [clip for clip in uploads.clips if clip.sha256 not in known]
-    held_out = validation_mask(
-        [clip.label for clip in clips],
-        [clip.group for clip in clips],
-        domain.training.validation_fraction,
-        domain.training.seed,
-        pinned_groups(clips),
-    )
-    return Plan(tuple(clips), held_out, exam, uploads.refused)
+    learnt = _learnt_before(domain, [*clips, *exam])
+    pinned = dict.fromkeys(learnt, False) | pinned_groups(clips)
+    held = held_out(clips, domain.training, pinned)
+    judges = [*exam, *(clip for clip, is_held in zip(clips, held, strict=True) if is_held)]
+    _must_be_unheard(domain, learnt & {clip.group for clip in judges})
+    return Plan(tuple(clips), held, exam, uploads.refused)
+
+
+def _learnt_before(domain: Domain, clips: Iterable[LabelledClip]) -> set[str]:
+    backbone = backbone_of(domain)
+    return backbone.has_learnt(clip.group for clip in clips) if backbone else set()
+
+
+def _must_be_unheard(domain: Domain, groups: set[str]) -> None:
+    if groups:
+        raise InvalidDomain(
+            f"{domain.name} cannot start from the backbone that training.start_from names: it has "
+            f"learnt {len(groups)} groups of the exam or of validation, as {min(groups)!r}; name "
+            "another, or pretrain it without them"
+        )
 
 
 def dataset_rows(domain: Domain, dataset: Path | None) -> list[Example]:

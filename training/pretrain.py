@@ -18,48 +18,44 @@ from pathlib import Path
 import numpy as np
 
 from data.dataset import from_example
+from data.domain import AudioDomain
 from data.errors import TelltaleError
-from data.home import DEFAULT_HOME
-from data.split import validation_mask
+from data.home import planned_home
+from data.split import held_out
 from models.backbone import BACKBONES, write_backbone
 from training.aside import aside, needed_dataset_root
 from training.full import train
 from training.leftovers import discard
+from training.options import positive, whole
 from training.plan import Plan
 from training.provenance import code_version
-from training.recipe import as_domain, load_recipe, material, taught_class
+from training.recipe import Recipe, as_domain, load_recipe, material, taught_class
 
 NICE = 10
 PREFIX = "backbone."
 
 
-def pretrain(name: str, work: Path, workers: int, output: Path, epochs: int | None) -> str:
+def planned(recipe: Recipe, name: str, root: Path) -> tuple[AudioDomain, Plan, int]:
+    """The recipe as a domain, its clips, and how many were left out as exams have them."""
+    found = material(recipe, root)
+    clips = tuple(replace(from_example(row), label=taught_class(row)) for row in found.rows)
+    domain = as_domain(recipe, name, tuple(sorted({clip.label for clip in clips})))
+    held = held_out(clips, domain.training, dict.fromkeys(found.held, True))
+    return domain, Plan(clips, held, (), ()), found.left_out
+
+
+def learnt_groups(plan: Plan) -> set[str]:
+    return {clip.group for clip, held in zip(plan.clips, plan.held_out, strict=True) if not held}
+
+
+def pretrain(recipe: Recipe, name: str, work: Path, workers: int, output: Path) -> str:
     """Returns the line that says what came of it."""
-    recipe = load_recipe(name)
-    name = Path(name).stem
-    found = material(recipe, needed_dataset_root())
-    rows = found.rows
-    classes = tuple(sorted({taught_class(row) for row in rows}))
-    domain = as_domain(recipe, name, classes)
-    if epochs:
-        training = domain.training.model_copy(update={"epochs": epochs})
-        domain = domain.model_copy(update={"training": training})
-    labels = [taught_class(row) for row in rows]
-    held_out = validation_mask(
-        labels,
-        [row.group for row in rows],
-        domain.training.validation_fraction,
-        domain.training.seed,
-        dict.fromkeys(found.held, True),
-    )
-    unheard = f"{found.left_out} left out, as exams have them"
-    print(f"{len(rows)} clips of {len(classes)} classes; {unheard}", flush=True)
+    domain, plan, left_out = planned(recipe, name, needed_dataset_root())
+    unheard = f"{left_out} left out, as exams have them"
+    print(f"{len(plan.clips)} clips of {len(domain.labels)} classes; {unheard}", flush=True)
     since = time.monotonic()
-    clips = tuple(
-        replace(from_example(row), label=label) for row, label in zip(rows, labels, strict=True)
-    )
     run = aside(domain, name, work, workers)
-    trained = train(run, Plan(clips, held_out, (), ()))
+    trained = train(run, plan)
     best = min(trained.history, key=lambda epoch: epoch["validation_loss"])
     weights = {
         key.removeprefix(PREFIX): value
@@ -67,21 +63,21 @@ def pretrain(name: str, work: Path, workers: int, output: Path, epochs: int | No
         if key.startswith(PREFIX)
     }
     facts = {
-        "classes": classes,
-        "clips": len(rows),
-        "left_out": found.left_out,
-        "validation_clips": int(np.sum(held_out)),
+        "classes": domain.labels,
+        "clips": len(plan.clips),
+        "left_out": left_out,
+        "validation_clips": int(np.sum(plan.held_out)),
         "validation_macro_f1": round(best["validation_macro_f1"], 4),
         "validation_loss": round(best["validation_loss"], 4),
         "epochs": len(trained.history),
         "seconds": round(time.monotonic() - since),
         "code_version": code_version(),
     }
-    write_backbone(output, domain, weights, facts)
+    write_backbone(output, domain, weights, facts, learnt_groups(plan))
     discard(run.home.runs, run.progress.run_id)
     return (
         f"Backbone {name}: macro-F1 {best['validation_macro_f1']:.3f} on "
-        f"{facts['validation_clips']} validation clips of {len(classes)} classes."
+        f"{facts['validation_clips']} validation clips of {len(domain.labels)} classes."
     )
 
 
@@ -92,15 +88,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("recipe", help="a name in training/recipes/, or the file of one")
-    parser.add_argument("--workers", type=int, default=0, help="as of training.retrain")
-    parser.add_argument("--epochs", type=int, help="other than the recipe's")
-    parser.add_argument("--work", type=Path, default=DEFAULT_HOME / "pretrain")
+    parser.add_argument("--workers", type=whole, default=0, help="as of training.retrain")
+    parser.add_argument("--epochs", type=positive, help="other than the recipe's")
+    parser.add_argument("--work", type=Path, default=planned_home().root / "pretrain")
     parser.add_argument("--output", type=Path, help="default: models/backbones/<recipe>")
     options = parser.parse_args(arguments)
     os.nice(max(0, NICE - os.nice(0)))
-    output = options.output or BACKBONES / Path(options.recipe).stem
+    name = Path(options.recipe).stem
     try:
-        line = pretrain(options.recipe, options.work, options.workers, output, options.epochs)
+        recipe = load_recipe(options.recipe)
+        if options.epochs:
+            training = recipe.training.model_copy(update={"epochs": options.epochs})
+            recipe = recipe.model_copy(update={"training": training})
+        output = options.output or BACKBONES / name
+        line = pretrain(recipe, name, options.work, options.workers, output)
     except TelltaleError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -1,18 +1,18 @@
 """What other splits showed, in figures, and beside a bundle's card.
 
-`models/cards/<domain>.protocols.json` is a list of {protocol, figures, note}; the model card has
-them in a table.
+`models/cards/<domain>.protocols.json` is a list of {protocol, figures, note, recipe, code}; the
+model card has them in tables. Older entries lack the last two.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.tasks import intervals
+from models.tasks import Interval, intervals, share
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,18 @@ class Answer:
 
 Answers = Mapping[str, Sequence[Answer]]  # by fold
 
+WORDS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "unknown_strangers": "called unknown: strangers",
+    "unknown_known": "others",
+}
+
+
+def drawn_whole(found: Answers) -> Answers:
+    """Each fold as one group: all that one speaker says is alike, in whatever recording."""
+    return {name: [replace(answer, group=name) for answer in each] for name, each in found.items()}
+
 
 def split_entry(protocol: str, found: Answers, labels: Sequence[str]) -> dict[str, Any]:
     """All folds' answers together; every clip was asked about once."""
@@ -37,7 +49,7 @@ def split_entry(protocol: str, found: Answers, labels: Sequence[str]) -> dict[st
     for table, answer in zip(tables, answers, strict=True):
         table[labels.index(answer.label), labels.index(answer.answer)] = 1
     groups = np.unique([answer.group for answer in answers], return_inverse=True)[1]
-    figures = {name: _rounded(asdict(each)) for name, each in intervals(tables, groups).items()}
+    figures = {name: _rounded(each) for name, each in intervals(tables, groups).items()}
     by_fold = {
         name: _share(answer.label == answer.answer for answer in each)
         for name, each in found.items()
@@ -53,26 +65,40 @@ def split_entry(protocol: str, found: Answers, labels: Sequence[str]) -> dict[st
 def unknown_entry(protocol: str, found: Answers) -> dict[str, Any]:
     """Of models that each lacked one label: how often its clips, and how often others, were called
     unknown."""
-    strangers: dict[str, float] = {}
-    known: list[bool] = []
-    for label, answers in found.items():
-        strangers[label] = _share(a.unknown for a in answers if a.label == label)
-        known += [a.unknown for a in answers if a.label != label]
-    each = ", ".join(f"{label} {share:.0%}" for label, share in strangers.items())
-    note = (
-        f"called unknown: {np.mean(list(strangers.values())):.0%} of the clips of a label that was "
-        f"left out ({each}) and {np.mean(known):.0%} of the exam clips of the others"
+    strangers = {
+        label: [a for a in answers if a.label == label] for label, answers in found.items()
+    }
+    known = [a for label, answers in found.items() for a in answers if a.label != label]
+    figures = {
+        "unknown_strangers": _called_unknown([a for each in strangers.values() for a in each]),
+        "unknown_known": _called_unknown(known),
+    }
+    by_label = ", ".join(
+        f"{label} {_share(a.unknown for a in each):.0%}" for label, each in strangers.items()
     )
-    return {"protocol": protocol, "figures": {}, "note": note}
+    note = (
+        f"{figures['unknown_strangers']['value']:.0%} of the clips of a label that was left out "
+        f"({by_label}) and {figures['unknown_known']['value']:.0%} of the exam clips of the others"
+    )
+    return {"protocol": protocol, "figures": figures, "note": note}
+
+
+def _called_unknown(answers: Sequence[Answer]) -> dict[str, float]:
+    return _rounded(share(np.array([a.unknown for a in answers]), [a.group for a in answers]))
 
 
 def said(entry: Mapping[str, Any]) -> str:
     """One line for the terminal."""
-    figures = [
-        f"{name} {each['value']:.3f} ({each['low']:.3f} to {each['high']:.3f})"
-        for name, each in entry["figures"].items()
-    ]
+    figures = [f"{WORDS[name]} {with_interval(each)}" for name, each in entry["figures"].items()]
     return "; ".join([entry["protocol"], *figures, entry["note"]])
+
+
+def with_interval(figure: Mapping[str, float]) -> str:
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def kept_in(cards: Path, domain: str) -> Path:
+    return cards / f"{domain}.protocols.json"
 
 
 def record(file: Path, entry: Mapping[str, Any]) -> None:
@@ -87,5 +113,5 @@ def _share(them: Any) -> float:
     return float(np.mean(list(them)))
 
 
-def _rounded(figure: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in figure.items()}
+def _rounded(figure: Interval) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in asdict(figure).items()}

@@ -1,5 +1,6 @@
 """Where a bundle comes from, in the words of its card."""
 
+import hashlib
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,6 +8,8 @@ from typing import Any
 
 from data.domain import Domain
 from data.sources import REPOSITORY
+
+LEARNT = {"labels", "input", "features", "network", "training"}  # what shapes a model from scratch
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,13 @@ class Origin:
                 "from_dataset": self.from_dataset,
             },
         }
+
+
+def recipe_digest(domain: Domain) -> str:
+    """12 hexadecimal digits of all in a domain's file that decides what is learnt from its clips,
+    whatever weights it starts from."""
+    recipe = domain.model_dump_json(include=LEARNT, exclude={"training": {"start_from"}})
+    return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
 
 def code_version() -> str:

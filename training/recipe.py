@@ -14,12 +14,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from data.domain import AudioDomain, config_root, load_domain, load_domains
+from data.domain import AudioDomain, config_root, load_domain, load_domains, of_sounds
 from data.errors import InvalidDomain
 from data.network_specs import AnyAudioNetwork
 from data.sections import AnyFeatures, AudioInput, AudioTrainingSpec, Section
 from data.sources import Example, listed, thing
-from data.split import validation_mask
+from data.split import held_out
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
 
@@ -36,7 +36,7 @@ class Recipe(Section):
 
 def load_recipe(name: str) -> Recipe:
     """One of ours by name, or a file of one's own, `.../mine.yaml`."""
-    path = Path(name) if name.endswith(".yaml") else RECIPES / f"{name}.yaml"
+    path = _file(name)
     try:
         return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -47,27 +47,28 @@ def load_recipe(name: str) -> Recipe:
         raise InvalidDomain(f"{path.name}: {error}") from error
 
 
+def _file(name: str) -> Path:
+    return Path(name) if name.endswith(".yaml") else RECIPES / f"{name}.yaml"
+
+
 def _known() -> list[str]:
     return sorted(file.stem for file in RECIPES.glob("*.yaml") if "data_sets" in file.read_text())
 
 
 def data_set(name: str) -> AudioDomain:
-    """By the name of a domain or of a recipe that describes one."""
+    """A domain by name, or one that is not served: a recipe of ours, or a file of one's own."""
     served = config_root() / f"{name}.yaml"
-    domain = load_domain(served if served.is_file() else RECIPES / f"{name}.yaml")
-    if not isinstance(domain, AudioDomain):
-        raise InvalidDomain(f"{name} is about photographs; a backbone learns from recordings")
-    return domain
+    if served.is_file() or not (file := _file(name)).is_file():
+        return of_sounds(load_domains(names=(name,))[name])
+    return of_sounds(load_domain(file))
 
 
 def held_groups(domain: AudioDomain, rows: Sequence[Example]) -> set[str]:
     """The recordings that a domain holds out for validation: a backbone that had learnt them would
     make its confidence look better founded than it is."""
     train = [row for row in rows if row.split == "train"]
-    labels, groups = [row.label for row in train], [row.group for row in train]
-    spec = domain.training
-    held = validation_mask(labels, groups, spec.validation_fraction, spec.seed)
-    return {group for group, is_held in zip(groups, held, strict=True) if is_held}
+    held = held_out(train, domain.training)
+    return {row.group for row, is_held in zip(train, held, strict=True) if is_held}
 
 
 @dataclass(frozen=True)
