@@ -244,6 +244,7 @@ class ClipFlag(Answer):
 class KeptClip(Answer):
     clip: str  # its sha256
     label: str | None = None
+    mask: str | None = None  # the sha256 of where in a photograph that is true
     state: State
     reason: str = ""
     who: str = ""

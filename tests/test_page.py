@@ -331,6 +331,23 @@ def test_a_clip_that_waits_can_be_rejected_with_a_reason(
     )
 
 
+def test_a_kept_photograph_is_seen_with_the_mask_that_was_drawn_on_it(
+    page: Page, site: str, world: World
+) -> None:
+    photograph, mask = cracked(2)
+    clip = keep(world, "cracks", "crack", state="quarantined", raw=photograph, mask=mask)
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_label("Domain").click()
+    page.get_by_role("option", name="Cracks").click()
+    page.get_by_role("tab", name="Review").click()
+    seen, drawn = (page.locator(f"#shown .{css}") for css in ("tt-photo", "tt-mask"))
+    expect(drawn).to_be_visible()
+    assert seen.bounding_box() == drawn.bounding_box()
+    page.click("#accept")
+    expect(page.locator("#decided")).to_contain_text("counts as crack")
+    assert world.clips[clip]["row"]["state"] == "accepted"
+
+
 def test_kept_clips_are_for_whoever_has_a_key(page: Page, site: str) -> None:
     open_page(page, site)
     page.get_by_role("tab", name="Review").click()

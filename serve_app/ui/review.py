@@ -30,8 +30,19 @@ EMPTY = {
     FLAGGED: "No check has anything to say.",
     ACCEPTED: "No clip is kept yet.",
 }
-SHOW: dict[str, Callable[[bytes, DomainInfo], str]] = {"audio": heard.played, "image": seen.shown}
 LOCKED = "Enter an admin's key under “Key” to see and decide."
+
+
+def _heard(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
+    return heard.played(client.content(domain.name, clip.clip), domain)
+
+
+def _seen(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
+    mask = client.mask(domain.name, clip.clip) if clip.mask else None
+    return seen.shown(client.content(domain.name, clip.clip), mask, domain)
+
+
+SHOW: dict[str, Callable[[Client, DomainInfo, KeptClip], str]] = {"audio": _heard, "image": _seen}
 
 
 @dataclass(frozen=True)
@@ -85,18 +96,24 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
     def show(
         clip: str | None, found: tuple[KeptClip, ...], domains: tuple[DomainInfo, ...], name: str
     ) -> dict[Any, Any]:
-        chosen = [row for row in found if row.clip == clip]
-        labels = find(domains, name).labels if chosen else ()
-        value = chosen[0].label if chosen and chosen[0].label in labels else None
-        return {parts.shown: "", parts.label: gr.update(choices=list(labels), value=value)}
+        chosen = _chosen(clip, found)
+        labels = view.labels(find(domains, name), chosen) if chosen else []
+        value = chosen.label if chosen and chosen.label in labels else None
+        return {parts.shown: "", parts.label: gr.update(choices=labels, value=value)}
 
-    def play(clip: str | None, domains: tuple[DomainInfo, ...], name: str, key: str) -> str:
-        if not clip:
+    def play(
+        clip: str | None,
+        found: tuple[KeptClip, ...],
+        domains: tuple[DomainInfo, ...],
+        name: str,
+        key: str,
+    ) -> str:
+        chosen = _chosen(clip, found)
+        if not chosen:
             return ""
         try:
             domain = find(domains, name)
-            raw = shared.client.with_key(key).content(name, clip)
-            return SHOW[domain.modality](raw, domain)
+            return SHOW[domain.modality](shared.client.with_key(key), domain, chosen)
         except TelltaleError as error:
             return note(words(error), "warn")
 
@@ -125,7 +142,7 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
         moment(look, asked, listed, **QUIET)
     chosen = [parts.clip, parts.found, shared.domains, shared.domain]
     parts.clip.change(show, chosen, [parts.shown, parts.label], **QUIET).then(
-        play, [parts.clip, shared.domains, shared.domain, shared.key], parts.shown, **QUIET
+        play, [*chosen, shared.key], parts.shown, **QUIET
     )
     who = [shared.domain, shared.key]
     for button, act, inputs in (
@@ -133,6 +150,10 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
         (parts.reject, reject, [parts.clip, parts.reason, *who]),
     ):
         button.click(act, inputs, parts.said, **QUIET).then(look, asked, listed, **QUIET)
+
+
+def _chosen(clip: str | None, found: tuple[KeptClip, ...]) -> KeptClip | None:
+    return next((row for row in found if row.clip == clip), None)
 
 
 def _listed(parts: Parts, client: Client, which: str, domain: str) -> dict[Any, Any]:
