@@ -1,6 +1,7 @@
 """Kept clips of the fake service: one that waits, one with a flag, and what is decided of them."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -63,6 +64,7 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
     @app.get("/{domain}/clips/{clip}/content")
     def content(clip: str, request: Request) -> Response:
         admin(request)
+        time.sleep(world.content_s.get(clip, 0.0))
         return Response(find(clip)["raw"], media_type="application/octet-stream")
 
     @app.get("/{domain}/clips/{clip}/mask")

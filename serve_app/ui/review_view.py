@@ -43,6 +43,11 @@ def choices(found: Sequence[KeptClip]) -> list[tuple[str, str]]:
     return [(f"{row.clip[:8]}, {row.label or 'no label'}", row.clip) for row in found]
 
 
+def named(clip: KeptClip) -> str:
+    """Above what is heard or seen: which one that is."""
+    return f'<p class="tt-small">{short(clip.clip)} {text(clip.label or "no label")}</p>'
+
+
 def labels(domain: DomainInfo, clip: KeptClip) -> list[str]:
     """What a decision may call it: a photograph what it is called, or that nothing is in it, since
     anything else would need another mask."""
