@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.domain import load_domains
-from data.errors import NotReady, TelltaleError
+from data.errors import TelltaleError
 from data.home import Home
-from models.bundle import PRETRAINED, cached
-from models.registry import Registry
+from models.bundle import cached
+from models.current import current
 from serve_app.cluster import read_cluster
 from serve_app.launch import SERVE_YAML, running
-from serve_app.pointer import SHIPPED, read_pointer
+from serve_app.pointer import read_pointer
 from serve_app.settings import is_loopback, settings_from_env
 
 if TYPE_CHECKING:
@@ -125,20 +125,15 @@ def predict(clips: list[Path], name: str) -> int:
 
 
 def current_version(home: Home, name: str) -> "Served":
-    """What the service of this home serves, else what is shipped, or was trained here since."""
+    """What the service of this home serves, else what was trained here, else what is shipped."""
     from serve_app.champion import load_served
 
-    load_domains(names=(name,))
+    domain = load_domains(names=(name,))[name]
     pointer = read_pointer(home, name)
     folder = cached(home.bundles, pointer.digest) if pointer else None
     if pointer and folder:
         return load_served(folder, pointer.version)
-    if (PRETRAINED / name).is_dir():
-        return load_served(PRETRAINED / name, SHIPPED)
-    registry = Registry(home.tracking_uri, home.artifact_root)
-    if version := registry.champion(name):
-        return load_served(registry.fetch(version, home.bundles), version.number)
-    raise NotReady(f"{name} has no model yet; train it: python -m training.retrain {name}")
+    return load_served(*current(domain, home))
 
 
 def make_key(name: str, role: str) -> int:

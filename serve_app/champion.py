@@ -17,10 +17,10 @@ from data.domain import Domain, load_domains
 from data.errors import NotReady
 from data.home import Home
 from models.bundle import PRETRAINED, Bundle, cached, keep, load_bundle
-from models.current import shipped
+from models.current import SHIPPED, shipped
 from models.runtime import OnnxModel
 from serve_app.errors import in_words
-from serve_app.pointer import SHIPPED, Pointer, read_pointer
+from serve_app.pointer import Pointer, read_pointer
 
 RETRY_S = 60.0  # loading costs a core, and a damaged version stays damaged
 
