@@ -105,7 +105,8 @@ def say(text: str) -> None:
 
 
 def predict(clips: list[Path], name: str) -> int:
-    """One line a file: label, confidence, name. Exit code 1 if any could not be read."""
+    """One line a file: label, or `unknown` and the nearest label; confidence; name. Exit code 1 if
+    any could not be read."""
     from data.prepare import prepare
 
     settings = settings_from_env()
@@ -119,8 +120,12 @@ def predict(clips: list[Path], name: str) -> int:
             failed += 1
             continue
         scores = served.model.predict([prepared.features])[0]
-        print(f"{served.bundle.labels[scores.best]:20} {scores.confidence:6.1%} {path}")
+        label = served.bundle.labels[scores.best]
+        label = f"unknown ({label})" if scores.unknown else label
+        print(f"{label:20} {scores.confidence:6.1%} {path}")
     print(f"{served.domain.title}, version {served.version}", file=sys.stderr)
+    if served.domain.disclaimer:
+        print(served.domain.disclaimer, file=sys.stderr)
     return 1 if failed else 0
 
 
