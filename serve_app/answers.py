@@ -87,7 +87,7 @@ class Evidence(Answer):
 class Prediction(Answer):
     """`unknown`: unlike anything the model has learnt; `label` is then only the nearest.
     `asserted`: known, and as sure as answers of this label have to be to be right nine times in
-    ten; null from models made before that was found out."""
+    ten; null from models made before that was found out. Photographs: always false and null."""
 
     request_id: str
     domain: str
