@@ -122,6 +122,10 @@ class Client:
         request = self._link.request("GET", f"/{domain}/clips/{_segment(clip)}/content")
         return self._link.send(request, repeatable=True).content
 
+    def mask(self, domain: str, clip: str) -> bytes:
+        request = self._link.request("GET", f"/{domain}/clips/{_segment(clip)}/mask")
+        return self._link.send(request, repeatable=True).content
+
     def accept(self, domain: str, clip: str) -> KeptClip:
         return self._ask("POST", f"/{domain}/clips/{_segment(clip)}/accept", KeptClip)
 

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from data.errors import UnknownName
 from serve_app.replies import answer, caller_of, service_of
+from serve_app.said import must_need_no_mask
 from serve_app.schemas import Label, Problem, Review, clip_facts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from data.clips import Clip
     from data.flags import Flag
     from data.tables import ClipState
@@ -57,11 +61,28 @@ async def clip(request: Request, sha256: str) -> Response:
 @router.get("/clips/{sha256}/content")
 async def content(request: Request, sha256: str) -> Response:
     """The bytes as they were sent, to be heard."""
+    return await _bytes(request, sha256, lambda clip: clip.sha256)
+
+
+@router.get("/clips/{sha256}/mask")
+async def mask(request: Request, sha256: str) -> Response:
+    """Where in a photograph its label is true: a PNG, white there, as large as the photograph."""
+    return await _bytes(request, sha256, _mask)
+
+
+def _mask(clip: "Clip") -> str:
+    if clip.mask is None:
+        raise UnknownName(f"clip {clip.sha256[:12]} has no mask")
+    return clip.mask
+
+
+async def _bytes(request: Request, sha256: str, which: "Callable[[Clip], str]") -> Response:
     service = service_of(request)
     caller_of(request, "admin")
 
     def read() -> bytes:
-        return service.store.clips.read(service.store.clips.get(service.domain.name, sha256).sha256)
+        clips = service.store.clips
+        return clips.read(which(clips.get(service.domain.name, sha256)))
 
     # Whoever sent the bytes chose them: a browser must not take them for a page.
     headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
@@ -96,7 +117,7 @@ async def _decide(request: Request, sha256: str, state: "ClipState", reason: str
 @router.post("/clips/{sha256}/relabel")
 async def relabel(request: Request, sha256: str, right: Label) -> Response:
     service, caller = service_of(request), caller_of(request, "admin")
-    service.domain.label_index(right.label)
+    must_need_no_mask(right.label, service.domain)
 
     def decide() -> dict[str, Any]:
         service.store.clips.relabel(service.domain.name, sha256, right.label, who=caller.name)

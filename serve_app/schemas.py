@@ -172,6 +172,7 @@ def clip_facts(clip: "Clip", flags: "Sequence[Flag]") -> dict[str, Any]:
     return {
         "clip": clip.sha256,
         "label": clip.label,
+        "mask": clip.mask,
         "group": clip.group,
         "split": clip.split,
         "state": clip.state,

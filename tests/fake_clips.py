@@ -1,6 +1,7 @@
 """Kept clips of the fake service: one that waits, one with a flag, and what is decided of them."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,15 +13,27 @@ from sounds import tone
 FLAG = {"kind": "label", "reason": "it sounds more like fluid (0.91)", "score": 0.91}
 
 
-def keep(world: World, domain: str, label: str, *, state: str, flagged: bool = False) -> str:
-    raw = tone(400, seconds=0.5, seed=len(world.clips))
+def keep(
+    world: World,
+    domain: str,
+    label: str,
+    *,
+    state: str,
+    flagged: bool = False,
+    raw: bytes = b"",
+    mask: bytes | None = None,
+) -> str:
+    """A recording of its own, or the photograph `raw`; its sha256."""
+    raw = raw or tone(400, seconds=0.5, seed=len(world.clips))
     clip = hashlib.sha256(raw).hexdigest()
     world.clips[clip] = {
         "domain": domain,
         "raw": raw,
+        "mask": mask,
         "row": {
             "clip": clip,
             "label": label,
+            "mask": hashlib.sha256(mask).hexdigest() if mask else None,
             "state": state,
             "reason": "",
             "who": "anonymous",
@@ -51,7 +64,13 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
     @app.get("/{domain}/clips/{clip}/content")
     def content(clip: str, request: Request) -> Response:
         admin(request)
+        time.sleep(world.content_s.get(clip, 0.0))
         return Response(find(clip)["raw"], media_type="application/octet-stream")
+
+    @app.get("/{domain}/clips/{clip}/mask")
+    def mask(clip: str, request: Request) -> Response:
+        admin(request)
+        return Response(find(clip)["mask"], media_type="application/octet-stream")
 
     @app.post("/{domain}/clips/{clip}/accept")
     def accept(clip: str, request: Request) -> dict[str, Any]:

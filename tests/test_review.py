@@ -1,6 +1,7 @@
 """serve_app/review.py: what an admin sees of kept clips and decides, on a real store."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -92,6 +93,25 @@ def test_a_clip_can_be_heard_and_not_run(store: Store, admin: TestClient) -> Non
     assert found.headers["x-content-type-options"] == "nosniff"
 
 
+def test_a_photograph_is_shown_with_its_mask_and_no_crack_is_claimed_without_one(
+    store: Store, admin: TestClient
+) -> None:
+    admin.app.state.service.domain = load_domains()["cracks"]  # type: ignore[attr-defined]
+    drawn, bare = (
+        store.clips.add(replace(new_clip(raw, label, domain="cracks"), mask=mask), who="anna")[0]
+        for raw, label, mask in ((b"1", "crack", b"a mask"), (b"2", "no crack", None))
+    )
+    assert admin.get(f"/clips/{drawn.sha256}").json()["mask"] == drawn.mask
+    assert admin.get(f"/clips/{drawn.sha256}/mask").content == b"a mask"
+    none = admin.get(f"/clips/{bare.sha256}/mask")
+    assert (none.status_code, "has no mask" in none.json()["detail"]) == (404, True)
+    for clip in (drawn, bare):
+        refused = admin.post(f"/clips/{clip.sha256}/relabel", json={"label": "crack"})
+        assert (refused.status_code, "needs a mask" in refused.json()["detail"]) == (400, True)
+    right = admin.post(f"/clips/{drawn.sha256}/relabel", json={"label": "no crack"}).json()
+    assert (right["label"], right["mask"]) == ("no crack", None)
+
+
 def test_a_forgotten_clip_is_gone(store: Store, admin: TestClient) -> None:
     clip = add(store, b"1")
     assert admin.delete(f"/clips/{clip}").json() == {"clip": clip, "versions": []}
@@ -111,6 +131,7 @@ def test_clips_of_another_domain_are_not_shown(store: Store, admin: TestClient) 
         ("GET", "/clips"),
         ("GET", "/clips/x"),
         ("GET", "/clips/x/content"),
+        ("GET", "/clips/x/mask"),
         ("POST", "/clips/x/accept"),
         ("POST", "/clips/x/reject"),
         ("POST", "/clips/x/relabel"),

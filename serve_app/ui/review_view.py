@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from serve_app.answers import ClipFlag, KeptClip
+from serve_app.answers import ClipFlag, DomainInfo, KeptClip
 from serve_app.ui.markup import Tone, ago, badge, note, short, table, text
 
 TONES: dict[str, Tone] = {"accepted": "good", "quarantined": "warn", "rejected": "bad"}
@@ -41,6 +41,19 @@ def _flag(flag: ClipFlag) -> str:
 
 def choices(found: Sequence[KeptClip]) -> list[tuple[str, str]]:
     return [(f"{row.clip[:8]}, {row.label or 'no label'}", row.clip) for row in found]
+
+
+def named(clip: KeptClip) -> str:
+    """Above what is heard or seen: which one that is."""
+    return f'<p class="tt-small">{short(clip.clip)} {text(clip.label or "no label")}</p>'
+
+
+def labels(domain: DomainInfo, clip: KeptClip) -> list[str]:
+    """What a decision may call it: a photograph what it is called, or that nothing is in it, since
+    anything else would need another mask."""
+    if domain.modality == "audio":
+        return list(domain.labels)
+    return [label for label in domain.labels if label in (domain.labels[0], clip.label)]
 
 
 def decided(clip: KeptClip) -> str:
