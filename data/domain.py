@@ -76,6 +76,11 @@ class Domain(Section):
         """The shape of one piece of network input, as it is trained and tested on."""
         raise NotImplementedError
 
+    @property
+    def start_from(self) -> str | None:
+        """The pretrained backbone that its network starts to learn from, if any."""
+        return None
+
     def label_index(self, label: str) -> int:
         if label not in self.labels:
             raise UnknownName(
@@ -107,6 +112,10 @@ class AudioDomain(Domain):
         if self.limits.max_duration_s < self.input.window_s:
             raise ValueError("limits.max_duration_s must be at least input.window_s")
         return self
+
+    @property
+    def start_from(self) -> str | None:
+        return self.training.start_from
 
     @property
     def frames(self) -> int:

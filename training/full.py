@@ -11,6 +11,7 @@ import numpy as np
 from data.dataset import Integers, LabelledClip, Reader, decode_all
 from data.photographs import decode_photographs
 from data.sources import thing
+from models.networks import build_network, start
 from training.assignment import Assignment
 from training.fit import fit
 from training.leftovers import folder_name
@@ -18,7 +19,7 @@ from training.loop import Trained
 from training.pack import pack
 from training.plan import Plan, plan_full
 from training.progress import EpochReporter, epochs_on_terminal
-from training.provenance import Origin
+from training.provenance import Origin, recipe_digest
 from training.run import Challenger, Material, Run
 
 
@@ -49,8 +50,9 @@ def make_from(
 def train(run: Run, plan: Plan) -> Trained:
     """Decoded clips and checkpoints stay until the run has ended: see `leftovers.py`."""
     domain, progress = run.domain, run.progress
-    listed = "".join(clip.sha256 + clip.label for clip in plan.clips)
-    name = folder_name(progress.run_id, hashlib.sha256(listed.encode()).hexdigest())
+    learnt = [recipe_digest(domain), *(clip.sha256 + clip.label for clip in plan.clips)]
+    name = folder_name(progress.run_id, hashlib.sha256("".join(learnt).encode()).hexdigest())
+    start(build_network(domain), domain)  # if it cannot, that is said before the work is done
     decoded = run.home.runs / f"{name}.clips"
     progress.step("decode", f"Decoding {len(plan.clips)} clips", 0.1)
     DECODE[domain.modality](plan.clips, run.read, domain, decoded)
