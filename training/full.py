@@ -20,7 +20,7 @@ from training.pack import pack
 from training.plan import Plan, plan_full
 from training.progress import EpochReporter, epochs_on_terminal
 from training.provenance import Origin, recipe_digest
-from training.run import Challenger, Material, Run
+from training.run import Challenger, Material, Run, Training
 
 
 def make_full(run: Run, material: Material, folder: Path) -> Challenger:
@@ -29,7 +29,7 @@ def make_full(run: Run, material: Material, folder: Path) -> Challenger:
 
 
 def make_from(
-    run: Run, plan: Plan, folder: Path, snapshot: str = "", parent: str | None = None
+    run: Training, plan: Plan, folder: Path, snapshot: str = "", parent: str | None = None
 ) -> Challenger:
     since = time.monotonic()
     trained = train(run, plan)
@@ -47,7 +47,7 @@ def make_from(
     return Challenger(bundle, trained.history)
 
 
-def train(run: Run, plan: Plan) -> Trained:
+def train(run: Training, plan: Plan) -> Trained:
     """Decoded clips and checkpoints stay until the run has ended: see `leftovers.py`."""
     domain, progress = run.domain, run.progress
     learnt = [recipe_digest(domain), *(clip.sha256 + clip.label for clip in plan.clips)]

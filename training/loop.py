@@ -22,9 +22,9 @@ from ray.train.collective import broadcast_from_rank_zero
 from training.assignment import Assignment, LearningNetwork, Lesson
 from training.classify import Classify
 from training.learner import Learner, State
+from training.priority import give_way
 from training.segment import Segment
 
-NICE = 10
 STATE_FILE = "state.pt"
 
 
@@ -103,7 +103,7 @@ def _stalled(history: list[dict[str, Any]], patience: int) -> bool:
 
 def _be_modest(world: int) -> None:
     """Serving goes first: lowest priority but one, and a core left for it where there are two."""
-    os.nice(max(0, NICE - os.nice(0)))
+    give_way()
     torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // world))
 
 
