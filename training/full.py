@@ -19,7 +19,7 @@ from training.loop import Trained
 from training.pack import pack
 from training.plan import Plan, plan_full
 from training.progress import EpochReporter, epochs_on_terminal
-from training.provenance import Origin, recipe_digest
+from training.provenance import Origin, recipe_digest, started_from
 from training.run import Challenger, Material, Run, Training
 
 
@@ -31,7 +31,7 @@ def make_full(run: Run, material: Material, folder: Path) -> Challenger:
 def make_from(
     run: Training, plan: Plan, folder: Path, snapshot: str = "", parent: str | None = None
 ) -> Challenger:
-    since = time.monotonic()
+    since, backbone = time.monotonic(), started_from(run.domain)
     trained = train(run, plan)
     run.progress.step("pack", "Exporting, remembering, calibrating, examining", 0.85)
     origin = Origin(
@@ -42,6 +42,7 @@ def make_from(
         epochs=len(trained.history),
         workers=max(1, run.workers),
         from_dataset=sum(clip.path is not None for clip in plan.clips),
+        backbone=backbone,
     )
     bundle = pack(run.domain, plan, trained.weights, run.read, origin, folder)
     return Challenger(bundle, trained.history)
