@@ -8,7 +8,7 @@ code asks the `Domain` object and never compares its name.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
@@ -77,6 +77,11 @@ class Domain(Section):
         """The shape of one piece of network input, as it is trained and tested on."""
         raise NotImplementedError
 
+    @property
+    def start_from(self) -> str | None:
+        """The pretrained backbone that its network starts to learn from, if any."""
+        return None
+
     def label_index(self, label: str) -> int:
         if label not in self.labels:
             raise UnknownName(
@@ -108,6 +113,10 @@ class AudioDomain(Domain):
         if self.limits.max_duration_s < self.input.window_s:
             raise ValueError("limits.max_duration_s must be at least input.window_s")
         return self
+
+    @property
+    def start_from(self) -> str | None:
+        return self.training.start_from
 
     @property
     def frames(self) -> int:
@@ -195,10 +204,15 @@ def load_domain(path: Path) -> Domain:
         raise InvalidDomain(f"{path.name} is not valid YAML: {error}") from error
     if not isinstance(raw, dict):
         raise InvalidDomain(f"{path.name} must be a mapping of keys, got {type(raw).__name__}")
+    return checked({**raw, "name": path.stem}, path.name)
+
+
+def checked(raw: Mapping[str, Any], file: str) -> Domain:
+    """Raises InvalidDomain naming the file, the key and what would be right."""
     try:
-        return _ANY.validate_python({**raw, "name": path.stem})
+        return _ANY.validate_python(raw)
     except ValidationError as error:
-        raise InvalidDomain(f"{path.name}: {_explain(error)}") from error
+        raise InvalidDomain(f"{file}: {explain(error)}") from error
 
 
 def config_root(environment: Mapping[str, str] = os.environ) -> Path:
@@ -222,19 +236,24 @@ def load_domains(folder: Path | None = None, names: tuple[str, ...] = ()) -> dic
     return found if names else dict(sorted(found.items(), key=lambda each: each[1].modality))
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError, model: type[BaseModel] | None = None) -> str:
+    """`model` is what was read; without one it was a domain, whose modality begins each place."""
     mistakes = ((item["loc"], item["type"], item["msg"]) for item in error.errors())
-    return "; ".join(_explain_one(*mistake) for mistake in mistakes)
+    if model:
+        mistakes = ((("", *loc), kind, message) for loc, kind, message in mistakes)
+    return "; ".join(_explain_one(*mistake, model) for mistake in mistakes)
 
 
-def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
+def _explain_one(
+    loc: tuple[int | str, ...], kind: str, message: str, model: type[BaseModel] | None
+) -> str:
     modality, *path = loc or ("",)
     key = ".".join(str(part) for part in path if part not in KINDS)
     if kind.startswith("union_tag"):
         choice = f"{key}.kind" if key else "modality"
         return f"key {choice!r} must be one of {', '.join(CHOICES.get(key, MODALITIES))}"
     if kind == "extra_forbidden":
-        known = _accepted(MODALITIES[str(modality)], path)
+        known = _accepted(model or MODALITIES[str(modality)], path)
         return f"unknown key {key!r}; accepted here: {', '.join(known)}"
     if kind == "missing":
         return f"key {key!r} is missing"

@@ -81,8 +81,7 @@ def _digest(group: str) -> str:
 
 def backbone_of(domain: Domain) -> BackboneCard | None:
     """The card of what a domain's network starts from; raises InvalidDomain if it is not here."""
-    name = getattr(domain.training, "start_from", None)  # photographs have no such choice
-    return _card(name, domain) if name else None
+    return _card(domain.start_from, domain) if domain.start_from else None
 
 
 def start_from(name: str, backbone: "nn.Module", domain: AudioDomain) -> None:

@@ -47,6 +47,7 @@ class TrainingFacts(Facts):
     seconds: float = Field(ge=0)
     epochs: int = Field(ge=0)
     workers: int = Field(ge=1)
+    backbone: dict[str, str] | None = None  # what it started from: name, sha256, licence
 
 
 class Split(Part):

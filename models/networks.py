@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from data.domain import Domain
+from data.domain import AudioDomain, Domain
+from models.backbone import start_from
 from models.cnn import DepthwiseCNN
 from models.crnn import CRNN
 from models.mlp import StatisticsMLP
@@ -51,9 +52,12 @@ def build_network(domain: Domain) -> nn.Module:
 
 
 def start(backbone: nn.Module, domain: Domain) -> None:
-    """Gives a new network the weights that its kind starts to learn from, where there are any."""
+    """Gives a new network the weights that it starts to learn from, where there are any; raises a
+    TelltaleError in words if they cannot be had or do not fit."""
     if load := STARTS.get(domain.network.kind):
         load(backbone, domain.network)
+    if isinstance(domain, AudioDomain) and domain.start_from:
+        start_from(domain.start_from, backbone, domain)
 
 
 def build_classifier(domain: Domain) -> Classifier:

@@ -15,6 +15,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 def of_kind(domain: Domain, kind: str, **more: object) -> AudioDomain:
     raw = domain.model_dump()
     raw["network"] = {"kind": kind, "dropout": 0.2, **NETWORKS[kind], **more}
+    raw["training"]["start_from"] = None  # which is of another kind
     if kind == "wav2vec2_base":
         raw["features"] = {"kind": "waveform"}
         raw["training"]["augment"] |= {"freq_masks": 0, "time_masks": 0}

@@ -40,6 +40,12 @@ def toy_domain(domain: Domain, epochs: int) -> Domain:
         update={"speed": 0.0, "mixup_alpha": 0.0, "time_shift_s": 0.2}
     )
     training = domain.training.model_copy(
-        update={"epochs": epochs, "batch_size": 8, "learning_rate": 0.01, "augment": augment}
+        update={
+            "epochs": epochs,
+            "batch_size": 8,
+            "learning_rate": 0.01,
+            "augment": augment,
+            "start_from": None,  # no pretrained network is so small
+        }
     )
     return domain.model_copy(update={"input": sizes, "network": network, "training": training})

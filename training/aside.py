@@ -1,26 +1,38 @@
 """A training that the service never hears of: in a home of its own, with nothing registered."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from data.dataset import Kept
 from data.domain import Domain
 from data.errors import InvalidParameter
-from data.home import home_from_env
+from data.home import Home, home_from_env
 from data.sources import dataset_root
 from data.store import Store
-from models.bundle import PRETRAINED
-from models.registry import Registry
+from training.evaluate import read_file
 from training.progress import Progress
-from training.run import Run
 
 
-def aside(domain: Domain, name: str, work: Path, workers: int) -> Run:
+@dataclass(frozen=True)
+class Aside:
+    """As much of a run as training a network takes: see `Training` in `training/run.py`."""
+
+    domain: Domain
+    home: Home
+    progress: Progress
+    workers: int
+
+    def read(self, kept: Kept) -> bytes:
+        return read_file(kept)
+
+
+def aside(domain: Domain, name: str, work: Path, workers: int) -> Aside:
     """`name` is the run's: given again, it goes on from the last epoch that is in `work`."""
     home = home_from_env({"TELLTALE_HOME": str(work)})
     store = Store.open(home.database_url, home.storage_uri)
     progress = Progress(store, name, domain.name, "aside", partial(print, flush=True))
-    registry = Registry(home.tracking_uri, home.artifact_root)
-    return Run(domain, home, store, registry, progress, dataset_root(), PRETRAINED, workers)
+    return Aside(domain, home, progress, workers)
 
 
 def needed_dataset_root() -> Path:

@@ -18,7 +18,8 @@ from models.networks import Classifier
 @dataclass(frozen=True)
 class Assignment:
     """`decoded` is a folder every worker can read; `labels`, `sources` and `groups` [clips] are
-    ids; `held_out` [clips] is True for validation; `on_epoch` gets each epoch's figures."""
+    ids; `held_out` [clips] is True for validation; `on_epoch` gets each epoch's figures; `kept` is
+    the folder for the checkpoint of a loop without Ray, which would keep none."""
 
     domain: Domain
     decoded: Path
@@ -27,6 +28,7 @@ class Assignment:
     groups: Integers
     held_out: NDArray[np.bool_]
     on_epoch: Callable[[dict[str, Any]], None]
+    kept: Path | None = None
 
 
 class EpochBatches(Protocol):

@@ -19,7 +19,6 @@ from data.dataset import (
 from data.domain import AudioDomain
 from data.features import features_for, windows
 from data.sampling import draw_chances
-from models.backbone import start_from
 from models.networks import Classifier, build_classifier, start
 from models.tasks import confusion, macro_f1
 from training.assignment import Assignment, LearningNetwork
@@ -121,8 +120,6 @@ class Classify:
             weights = (weights > 0).astype(np.float32)  # drawn alike already
         network = ClassifyingNetwork(self.domain, self.source_count, torch.from_numpy(weights))
         start(network.classifier.backbone, self.domain)
-        if name := self.domain.training.start_from:
-            start_from(name, network.classifier.backbone, self.domain)
         return network
 
     def held(self) -> HeldRecordings:

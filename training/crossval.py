@@ -13,7 +13,6 @@ the same command resumes.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -29,6 +28,7 @@ from training.aside import needed_dataset_root
 from training.folds import LABEL, Fold, folds, leave_out
 from training.model_card import CARDS
 from training.options import at_least, whole
+from training.priority import give_way
 from training.protocols import (
     Answer,
     Answers,
@@ -41,8 +41,6 @@ from training.protocols import (
 )
 from training.provenance import code_version, recipe_digest
 from training.recipe import data_set
-
-NICE = 10
 
 
 def from_scratch(domain: AudioDomain) -> AudioDomain:
@@ -101,7 +99,7 @@ def entry(by: str, left_out: bool, found: Answers, domain: Domain) -> dict[str, 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
-    os.nice(max(0, NICE - os.nice(0)))
+    give_way()
     try:
         print(compare(options))
     except TelltaleError as error:

@@ -1,18 +1,21 @@
 """The driver's side of training: hands the assignment to Ray Train and waits for the weights.
 
-With `workers` 0 the loop runs in this very process, without Ray: right for a small machine and
-for tests. Otherwise Ray Train starts that many processes, restarts them when one dies, and a
-driver started again with the same `name` goes on from the last checkpoint. Where a cluster has
-the resource `train`, workers take one each, so that serving and training never wait for the same.
+With `workers` 0 the loop runs in this very process, without Ray, and keeps its own checkpoint:
+right for a small machine and for tests. Otherwise Ray Train starts that many processes and restarts
+them when one dies. Either way a driver started again with the same `name` goes on from the last
+checkpoint. Where a cluster has the resource `train`, workers take one each, so that serving and
+training never wait for the same.
 """
 
 import logging
 import os
 import signal
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from data.errors import InvalidParameter
+from data.errors import InvalidParameter, TelltaleError
 from training.assignment import Assignment
 from training.loop import Trained, train_worker
 
@@ -28,11 +31,15 @@ def fit(assignment: Assignment, name: str, runs: Path, workers: int) -> Trained:
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     from ray.train import CheckpointConfig, FailureConfig, RunConfig
     from ray.train.torch import TorchTrainer
+    from ray.train.v2.api.exceptions import WorkerGroupError
 
     # Its lines are for its developers; people read ours.
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     if workers > 0:
         _connect()
+    else:
+        assignment = replace(assignment, kept=runs / name)
+        (runs / name).mkdir(parents=True, exist_ok=True)
     trainer = TorchTrainer(
         train_worker,
         train_loop_config={"assignment": assignment},
@@ -44,7 +51,11 @@ def fit(assignment: Assignment, name: str, runs: Path, workers: int) -> Trained:
             checkpoint_config=CheckpointConfig(num_to_keep=2),
         ),
     )
-    result = trainer.fit()
+    try:
+        result = trainer.fit()
+    except WorkerGroupError as error:
+        _raise_in_words(error.worker_failures.values())
+        raise
     trained: Trained = result.return_value
     if not trained.weights:
         rate = assignment.domain.training.learning_rate
@@ -52,6 +63,13 @@ def fit(assignment: Assignment, name: str, runs: Path, workers: int) -> Trained:
             f"training diverged at training.learning_rate {rate:g}; lower it in the domain's file"
         )
     return trained
+
+
+def _raise_in_words(failures: Iterable[Exception]) -> None:
+    """What a worker could say to people, Ray wraps into what it says to developers."""
+    for failure in failures:
+        if isinstance(failure, TelltaleError):
+            raise failure
 
 
 def _connect() -> None:

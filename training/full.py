@@ -11,6 +11,7 @@ import numpy as np
 from data.dataset import Integers, LabelledClip, Reader, decode_all
 from data.photographs import decode_photographs
 from data.sources import thing
+from models.networks import build_network, start
 from training.assignment import Assignment
 from training.fit import fit
 from training.leftovers import folder_name
@@ -18,8 +19,8 @@ from training.loop import Trained
 from training.pack import pack
 from training.plan import Plan, plan_full
 from training.progress import EpochReporter, epochs_on_terminal
-from training.provenance import Origin
-from training.run import Challenger, Material, Run
+from training.provenance import Origin, recipe_digest, started_from
+from training.run import Challenger, Material, Run, Training
 
 
 def make_full(run: Run, material: Material, folder: Path) -> Challenger:
@@ -28,9 +29,9 @@ def make_full(run: Run, material: Material, folder: Path) -> Challenger:
 
 
 def make_from(
-    run: Run, plan: Plan, folder: Path, snapshot: str = "", parent: str | None = None
+    run: Training, plan: Plan, folder: Path, snapshot: str = "", parent: str | None = None
 ) -> Challenger:
-    since = time.monotonic()
+    since, backbone = time.monotonic(), started_from(run.domain)
     trained = train(run, plan)
     run.progress.step("pack", "Exporting, remembering, calibrating, examining", 0.85)
     origin = Origin(
@@ -41,16 +42,18 @@ def make_from(
         epochs=len(trained.history),
         workers=max(1, run.workers),
         from_dataset=sum(clip.path is not None for clip in plan.clips),
+        backbone=backbone,
     )
     bundle = pack(run.domain, plan, trained.weights, run.read, origin, folder)
     return Challenger(bundle, trained.history)
 
 
-def train(run: Run, plan: Plan) -> Trained:
+def train(run: Training, plan: Plan) -> Trained:
     """Decoded clips and checkpoints stay until the run has ended: see `leftovers.py`."""
     domain, progress = run.domain, run.progress
-    listed = "".join(clip.sha256 + clip.label for clip in plan.clips)
-    name = folder_name(progress.run_id, hashlib.sha256(listed.encode()).hexdigest())
+    learnt = [recipe_digest(domain), *(clip.sha256 + clip.label for clip in plan.clips)]
+    name = folder_name(progress.run_id, hashlib.sha256("".join(learnt).encode()).hexdigest())
+    start(build_network(domain), domain)  # if it cannot, that is said before the work is done
     decoded = run.home.runs / f"{name}.clips"
     progress.step("decode", f"Decoding {len(plan.clips)} clips", 0.1)
     DECODE[domain.modality](plan.clips, run.read, domain, decoded)

@@ -64,6 +64,8 @@ class Learner:
         self.best = {name: value.detach().cpu().clone() for name, value in state.items()}
 
     def save(self, file: Path) -> None:
+        """Whole or not at all."""
+        part = file.with_suffix(".part")
         torch.save(
             {
                 "network": self.plain.state_dict(),
@@ -73,8 +75,9 @@ class Learner:
                 "history": self.history,
                 "best": self.best,
             },
-            file,
+            part,
         )
+        part.replace(file)
 
     def restore(self, file: Path) -> None:
         # Loading moves each part to where it belongs; the best weights stay off the GPU.

@@ -81,6 +81,7 @@ def teach(
         epochs=0,
         workers=1,
         from_dataset=clips,
+        backbone=old.card.training.backbone,
     )
     validation = min(old.card.split.validation, clips)
     exam = examine(domain, head, old.card.temperature, champion.exam)

@@ -22,9 +22,9 @@ from ray.train.collective import broadcast_from_rank_zero
 from training.assignment import Assignment, LearningNetwork, Lesson
 from training.classify import Classify
 from training.learner import Learner, State
+from training.priority import give_way
 from training.segment import Segment
 
-NICE = 10
 STATE_FILE = "state.pt"
 
 
@@ -46,9 +46,7 @@ def train_worker(config: dict[str, Assignment]) -> Trained:
     batches = lesson.batches()
     torch.manual_seed(assignment.domain.training.seed)
     learner = _learner(assignment, lesson.network(), len(batches), world)
-    if checkpoint := ray.train.get_checkpoint():
-        with checkpoint.as_directory() as folder:
-            learner.restore(Path(folder) / STATE_FILE)
+    _restore(learner, assignment.kept)
     held = lesson.held() if rank == 0 else None
     spec = assignment.domain.training
     while len(learner.history) < spec.epochs and not _stalled(learner.history, spec.patience):
@@ -66,15 +64,20 @@ def train_worker(config: dict[str, Assignment]) -> Trained:
             break  # weights that are no numbers stay so; the best epoch until now counts
         figures |= {"epoch": number, "of": spec.epochs, "train_loss": float(np.mean(losses))}
         figures |= {"seconds": round(time.monotonic() - started, 2)}
-        _finish_epoch(learner, figures, rank, assignment.on_epoch)
+        _finish_epoch(learner, figures, rank, assignment)
     return Trained(learner.best, tuple(learner.history))
 
 
+def _restore(learner: Learner, kept: Path | None) -> None:
+    if kept and (kept / STATE_FILE).is_file():
+        learner.restore(kept / STATE_FILE)
+    elif checkpoint := ray.train.get_checkpoint():
+        with checkpoint.as_directory() as folder:
+            learner.restore(Path(folder) / STATE_FILE)
+
+
 def _finish_epoch(
-    learner: Learner,
-    figures: dict[str, Any],
-    rank: int,
-    on_epoch: Callable[[dict[str, Any]], None],
+    learner: Learner, figures: dict[str, Any], rank: int, assignment: Assignment
 ) -> None:
     learner.end_epoch(figures["validation_loss"])
     earlier = [epoch["validation_loss"] for epoch in learner.history]
@@ -84,7 +87,10 @@ def _finish_epoch(
     if rank != 0:
         ray.train.report(figures)
         return
-    on_epoch(figures)
+    assignment.on_epoch(figures)
+    if assignment.kept:
+        learner.save(assignment.kept / STATE_FILE)
+        return
     with tempfile.TemporaryDirectory() as folder:
         learner.save(Path(folder) / STATE_FILE)
         ray.train.report(figures, checkpoint=ray.train.Checkpoint.from_directory(folder))
@@ -97,7 +103,7 @@ def _stalled(history: list[dict[str, Any]], patience: int) -> bool:
 
 def _be_modest(world: int) -> None:
     """Serving goes first: lowest priority but one, and a core left for it where there are two."""
-    os.nice(max(0, NICE - os.nice(0)))
+    give_way()
     torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // world))
 
 

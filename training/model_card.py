@@ -8,25 +8,21 @@ data sets are heard where those are at hand. Evaluations by other protocols are 
 
 import json
 import math
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from threadpoolctl import threadpool_limits
 
 from data.errors import InvalidParameter
 from models.bundle import Bundle
 from models.card import CARD
 from models.runtime import OnnxModel
 from models.tasks import ECE_BINS, ClassFigures, Interval, chance_error
+from training.cost import clip_ms, window_ms
 from training.protocols import WORDS, kept_in, with_interval
 from training.provenance import recipe_digest
 from training.trust import Foreign, exam_groups, exam_intervals, foreign, trust
 
 CARDS = Path(__file__).resolve().parent.parent / "models" / "cards"
-PASSES = 50  # of the network, to tell what one costs
 OTHERS = (  # tables of other protocols, and their columns
     {"accuracy": "accuracy", "macro_f1": "macro-F1"},
     {"unknown_strangers": "strangers called unknown", "unknown_known": "others called unknown"},
@@ -52,7 +48,7 @@ def write_model_card(bundle: Bundle, dataset: Path | None, folder: Path) -> Path
         *_protocols(kept_in(CARDS, name), recipe_digest(bundle.domain)),
         *_confidence(bundle),
         *_unknown(bundle, model, strangers),
-        *_cost(bundle, model),
+        *_cost(bundle, model, dataset),
         *_data(bundle),
     ]
     file = folder / f"{name}.md"
@@ -182,37 +178,32 @@ def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[Foreign]) -> 
     ]
 
 
-def _cost(bundle: Bundle, model: OnnxModel) -> Lines:
+def _cost(bundle: Bundle, model: OnnxModel, dataset: Path | None) -> Lines:
     files = (CARD, *bundle.card.files)
     megabytes = sum((bundle.path / name).stat().st_size for name in files) / 1e6
     facts = bundle.card.training
+    clips = []
+    if dataset:
+        spent_ms, size = clip_ms(bundle, model, dataset)
+        what = f"a clip of {size / 1e3:.0f} KB from bytes to answer, one core"
+        clips = [(what, f"{spent_ms:.1f} ms")]
     rows = [
         ("parameters", f"{bundle.card.network.parameters:,}"),
-        ("network and head, one window, one core", f"{_pass_ms(bundle, model):.2f} ms"),
+        *clips,
+        ("network and head, one window, one core", f"{window_ms(bundle, model):.2f} ms"),
         ("bundle", f"{megabytes:.1f} MB"),
         ("training", f"{facts.seconds:,.0f} s, {facts.epochs} epochs, {facts.workers} worker(s)"),
     ]
     return ["## Cost", "", *_table(("what", "cost"), rows)]
 
 
-def _pass_ms(bundle: Bundle, model: OnnxModel) -> float:
-    """Median milliseconds of one window (a part of a photograph as large as those learnt from);
-    of the CPU's time, for others may be at work."""
-    features = bundle.exam_and_probe()[1].features
-    spent = []
-    with threadpool_limits(1):
-        for _ in range(PASSES):
-            started = time.process_time()
-            model.predict([features])
-            spent.append(1000 * (time.process_time() - started))
-    return float(np.median(spent))
-
-
 def _data(bundle: Bundle) -> Lines:
     card, split = bundle.card, bundle.card.split
-    rows = [
-        ("data set", card.domain.source.dataset),
-        ("licence", card.licence),
+    rows = [("data set", card.domain.source.dataset), ("licence", card.licence)]
+    if found := card.training.backbone:
+        what = f"backbone {found['name']}, `{found['sha256'][:12]}`: {found['licence']}"
+        rows.append(("starts from", what))
+    rows += [
         ("clips", f"{split.train} train, {split.validation} validation, {split.exam} exam"),
         ("made", f"{card.created:%Y-%m-%d} by `{card.mode}`, code {card.code_version}"),
         ("bundle", f"`{bundle.digest[:12]}`"),

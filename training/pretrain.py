@@ -8,7 +8,6 @@ the same command is given again.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -28,10 +27,10 @@ from training.full import train
 from training.leftovers import discard
 from training.options import positive, whole
 from training.plan import Plan
+from training.priority import give_way
 from training.provenance import code_version
 from training.recipe import Recipe, as_domain, load_recipe, material, taught_class
 
-NICE = 10
 PREFIX = "backbone."
 
 
@@ -93,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=planned_home().root / "pretrain")
     parser.add_argument("--output", type=Path, help="default: models/backbones/<recipe>")
     options = parser.parse_args(arguments)
-    os.nice(max(0, NICE - os.nice(0)))
+    give_way()
     name = Path(options.recipe).stem
     try:
         recipe = load_recipe(options.recipe)

@@ -2,12 +2,14 @@
 
 import hashlib
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from data.domain import Domain
 from data.sources import REPOSITORY
+from models.backbone import backbone_of
 
 LEARNT = {"labels", "input", "features", "network", "training"}  # what shapes a model from scratch
 
@@ -15,7 +17,8 @@ LEARNT = {"labels", "input", "features", "network", "training"}  # what shapes a
 @dataclass(frozen=True)
 class Origin:
     """`parent` is the digest of the champion of the time; `from_dataset` is how many of the
-    first remembered clips came with the data set: the others people uploaded."""
+    first remembered clips came with the data set: the others people uploaded. `backbone` says what
+    the network started from, where that was pretrained."""
 
     mode: str
     snapshot: str
@@ -24,6 +27,7 @@ class Origin:
     epochs: int
     workers: int
     from_dataset: int
+    backbone: Mapping[str, str] | None
 
     def card_fields(self, domain: Domain) -> dict[str, Any]:
         return {
@@ -38,8 +42,16 @@ class Origin:
                 "epochs": self.epochs,
                 "workers": self.workers,
                 "from_dataset": self.from_dataset,
+                "backbone": self.backbone,
             },
         }
+
+
+def started_from(domain: Domain) -> dict[str, str] | None:
+    card = backbone_of(domain)
+    if card is None:
+        return None
+    return {"name": str(domain.start_from), "sha256": card.sha256, "licence": card.licence}
 
 
 def recipe_digest(domain: Domain) -> str:
@@ -50,10 +62,10 @@ def recipe_digest(domain: Domain) -> str:
 
 
 def code_version() -> str:
-    """The commit this ran from; "unknown" outside a clone."""
+    """The commit this ran from, "-dirty" if files were changed since; "unknown" outside a clone."""
     try:
         found = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
+            ["git", "describe", "--always", "--dirty"],
             cwd=REPOSITORY,
             capture_output=True,
             text=True,

@@ -9,12 +9,19 @@ it turns up. What a domain holds out for validation is held out here as well.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from data.domain import AudioDomain, config_root, load_domain, load_domains, of_sounds
+from data.domain import (
+    AudioDomain,
+    checked,
+    config_root,
+    explain,
+    load_domain,
+    load_domains,
+    of_sounds,
+)
 from data.errors import InvalidDomain
 from data.network_specs import AnyAudioNetwork
 from data.sections import AnyFeatures, AudioInput, AudioTrainingSpec, Section
@@ -26,7 +33,7 @@ RECIPES = Path(__file__).resolve().parent / "recipes"
 
 class Recipe(Section):
     title: str
-    data_sets: tuple[str, ...]  # domains, or recipes of one data set
+    data_sets: tuple[str, ...] = Field(min_length=1)  # domains, or recipes of one data set
     licence: str
     input: AudioInput
     features: AnyFeatures
@@ -39,12 +46,14 @@ def load_recipe(name: str) -> Recipe:
     path = _file(name)
     try:
         return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise InvalidDomain(f"{path.name}: {explain(error, Recipe)}") from error
     except FileNotFoundError:
         raise InvalidDomain(
             f"there is no recipe {path.name}; name one of {', '.join(_known())}, or a file"
         ) from None
-    except (yaml.YAMLError, ValidationError) as error:
-        raise InvalidDomain(f"{path.name}: {error}") from error
+    except yaml.YAMLError as error:
+        raise InvalidDomain(f"{path.name} is not valid YAML: {error}") from error
 
 
 def _file(name: str) -> Path:
@@ -107,17 +116,10 @@ def taught_class(row: Example) -> str:
 
 
 def as_domain(recipe: Recipe, name: str, classes: tuple[str, ...]) -> AudioDomain:
-    """The classes as one big question, in the form that training knows. What only serving reads is
-    that of the first data set."""
-    first = data_set(recipe.data_sets[0])
-    learnt: dict[str, Any] = {
-        "name": name,
-        "title": recipe.title,
-        "labels": classes,
-        "input": recipe.input,
-        "features": recipe.features,
-        "network": recipe.network,
-        "training": recipe.training,
-        "source": first.source.model_copy(update={"licence": recipe.licence}),
-    }
-    return first.model_copy(update=learnt)
+    """The classes as one big question, in the form that training knows, checked as a whole. What
+    only serving reads is that of the first data set."""
+    first = data_set(recipe.data_sets[0]).model_dump()
+    own = recipe.model_dump(exclude={"data_sets", "licence"})
+    source = {**first["source"], "licence": recipe.licence}
+    raw = {**first, **own, "name": name, "labels": classes, "source": source}
+    return of_sounds(checked(raw, f"{name}.yaml"))

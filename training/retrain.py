@@ -9,7 +9,6 @@ are imported only where the whole network is trained: teaching is done before th
 """
 
 import argparse
-import os
 import sys
 import tempfile
 import uuid
@@ -35,11 +34,10 @@ from training.gather import dry_run, gather, is_known_already, serving
 from training.leftovers import sweep
 from training.lesson import make_taught
 from training.options import parse
+from training.priority import give_way
 from training.progress import Progress
 from training.run import Challenger, Material, Run
 from training.tracking import Tracker, tracked
-
-NICE = 10  # serving goes first
 
 
 def retrain(run: Run, mode: Mode, output: Path | None, may_promote: bool) -> dict[str, Any]:
@@ -142,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments, __doc__)
     if not options.dry_run:
         note_stops()
-    os.nice(max(0, NICE - os.nice(0)))
+    give_way()
     try:
         domain, home = chosen(options), home_from_env()
         store = Store.open(home.database_url, home.storage_uri)

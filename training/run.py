@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from data.dataset import Kept
 from data.domain import Domain
@@ -16,6 +16,24 @@ from training.plan import Uploads
 from training.progress import Progress
 
 History = Sequence[dict[str, Any]]
+
+
+class Training(Protocol):
+    """Of a run, what training a network takes."""
+
+    @property
+    def domain(self) -> Domain: ...
+
+    @property
+    def home(self) -> Home: ...
+
+    @property
+    def progress(self) -> Progress: ...
+
+    @property
+    def workers(self) -> int: ...
+
+    def read(self, kept: Kept) -> bytes: ...
 
 
 @dataclass(frozen=True)
