@@ -36,7 +36,10 @@ FLAGS = [
 
 LASTS = """player => new Promise(done => {
   if (player.readyState) done(player.duration);
-  else player.onloadedmetadata = () => done(player.duration);
+  else {
+    player.onloadedmetadata = () => done(player.duration);
+    player.onerror = () => done(-1);
+  }
 })"""
 
 expect.set_options(timeout=15_000)
