@@ -252,6 +252,7 @@ class KeptClip(Answer):
     duration_s: float = 0.0
     created: datetime
     flags: tuple[ClipFlag, ...] = ()
+    waiting: tuple[Receipt, ...] = ()  # corrections of it that nobody has decided upon
 
 
 class Clips(Answer):

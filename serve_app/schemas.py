@@ -168,7 +168,9 @@ def receipt(feedback: "Feedback") -> dict[str, Any]:
     }
 
 
-def clip_facts(clip: "Clip", flags: "Sequence[Flag]") -> dict[str, Any]:
+def clip_facts(
+    clip: "Clip", flags: "Sequence[Flag]", waiting: "Sequence[Feedback]" = ()
+) -> dict[str, Any]:
     return {
         "clip": clip.sha256,
         "label": clip.label,
@@ -186,6 +188,7 @@ def clip_facts(clip: "Clip", flags: "Sequence[Flag]") -> dict[str, Any]:
             {"kind": flag.kind, "reason": flag.reason, "score": round(flag.score, 4)}
             for flag in flags
         ],
+        "waiting": [receipt(said) for said in waiting],
     }
 
 

@@ -22,14 +22,17 @@ def keep(
     flagged: bool = False,
     raw: bytes = b"",
     mask: bytes | None = None,
+    waiting: tuple[str, bytes | None] | None = None,
 ) -> str:
-    """A recording of its own, or the photograph `raw`; its sha256."""
+    """A recording of its own, or the photograph `raw`; its sha256. `waiting` is a correction of it:
+    label and mask."""
     raw = raw or tone(400, seconds=0.5, seed=len(world.clips))
     clip = hashlib.sha256(raw).hexdigest()
     world.clips[clip] = {
         "domain": domain,
         "raw": raw,
         "mask": mask,
+        "waiting_mask": waiting[1] if waiting else None,
         "row": {
             "clip": clip,
             "label": label,
@@ -41,9 +44,23 @@ def keep(
             "duration_s": 0.5,
             "created": now(),
             "flags": [FLAG] if flagged else [],
+            "waiting": [correction(domain, clip, *waiting)] if waiting else [],
         },
     }
     return clip
+
+
+def correction(domain: str, clip: str, label: str, mask: bytes | None) -> dict[str, Any]:
+    return {
+        "receipt": f"receipt-{clip[:8]}",
+        "state": "quarantined",
+        "domain": domain,
+        "clip": clip,
+        "label": label,
+        "mask": hashlib.sha256(mask).hexdigest() if mask else None,
+        "predicted": "normal",
+        "confidence": 0.7,
+    }
 
 
 def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
@@ -54,11 +71,18 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
 
     @app.get("/{domain}/clips")
     def clips(
-        domain: str, request: Request, state: str | None = None, flagged: bool = False
+        domain: str,
+        request: Request,
+        state: str | None = None,
+        flagged: bool = False,
+        waiting: bool = False,
     ) -> dict[str, Any]:
         admin(request)
         rows = [one["row"] for one in world.clips.values() if one["domain"] == domain]
         rows = [row for row in rows if state in (None, row["state"])]
+        rows = [
+            row for row in rows if not waiting or row["state"] == "quarantined" or row["waiting"]
+        ]
         return {"domain": domain, "clips": [row for row in rows if row["flags"] or not flagged]}
 
     @app.get("/{domain}/clips/{clip}/content")
@@ -72,10 +96,26 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         admin(request)
         return Response(find(clip)["mask"], media_type="application/octet-stream")
 
+    def corrected(receipt: str) -> dict[str, Any]:
+        return find(next(clip for clip in world.clips if receipt == f"receipt-{clip[:8]}"))
+
+    @app.get("/{domain}/feedback/{receipt}/mask")
+    def waiting_mask(receipt: str, request: Request) -> Response:
+        admin(request)
+        return Response(corrected(receipt)["waiting_mask"], media_type="application/octet-stream")
+
+    @app.post("/{domain}/feedback/{receipt}/accept")
+    def accept_correction(receipt: str, request: Request) -> dict[str, Any]:
+        admin(request)
+        row = corrected(receipt)["row"]
+        (said,) = row["waiting"]
+        row.update(label=said["label"], mask=said["mask"], state="accepted", waiting=[])
+        return {**said, "state": "accepted"}
+
     @app.post("/{domain}/clips/{clip}/accept")
     def accept(clip: str, request: Request) -> dict[str, Any]:
         admin(request)
-        find(clip)["row"].update(state="accepted", flags=[])
+        find(clip)["row"].update(state="accepted", flags=[], waiting=[])
         return dict(find(clip)["row"])
 
     @app.post("/{domain}/clips/{clip}/reject")

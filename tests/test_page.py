@@ -36,7 +36,10 @@ FLAGS = [
 
 LASTS = """player => new Promise(done => {
   if (player.readyState) done(player.duration);
-  else player.onloadedmetadata = () => done(player.duration);
+  else {
+    player.onloadedmetadata = () => done(player.duration);
+    player.onerror = () => done(-1);
+  }
 })"""
 
 expect.set_options(timeout=15_000)
@@ -372,6 +375,51 @@ def test_a_kept_photograph_is_seen_with_the_mask_that_was_drawn_on_it(
     page.click("#accept")
     expect(page.locator("#decided")).to_contain_text("counts as crack")
     assert world.clips[clip]["row"]["state"] == "accepted"
+
+
+def test_a_correction_of_an_accepted_clip_waits_where_it_is_seen(
+    page: Page, site: str, world: World
+) -> None:
+    clip = keep(world, "faults", "normal", state="accepted", waiting=("fluid", None))
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_role("tab", name="Review").click()
+    row = page.locator("#queue tbody tr", has_text=clip[:8])
+    expect(row).to_contain_text("correction waits fluid")
+    page.locator("#kept input").click()
+    page.get_by_role("option", name=clip[:8]).click()
+    expect(page.locator("#shown")).to_contain_text("A correction waits: fluid")
+    page.locator("#its-label input").click()
+    page.get_by_role("option", name="fluid", exact=True).click()
+    page.click("#accept")
+    expect(page.locator("#decided")).to_contain_text("counts as fluid")
+    expect(row).to_have_count(0)
+
+
+def test_another_mask_of_a_photograph_is_seen_and_can_be_taken(
+    page: Page, site: str, world: World
+) -> None:
+    photograph, mask = cracked(3)
+    other = cracked(4)[1]
+    clip = keep(
+        world,
+        "cracks",
+        "crack",
+        state="accepted",
+        raw=photograph,
+        mask=mask,
+        waiting=("crack", other),
+    )
+    before = world.clips[clip]["row"]["mask"]
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_label("Domain").click()
+    page.get_by_role("option", name="Cracks").click()
+    page.get_by_role("tab", name="Review").click()
+    expect(page.locator("#shown .tt-mask")).to_have_count(2)
+    page.locator("#its-label input").click()
+    page.get_by_role("option", name="crack, as correction 1 marks it").click()
+    page.click("#accept")
+    expect(page.locator("#decided")).to_contain_text("counts as crack")
+    assert world.clips[clip]["row"]["mask"] not in (None, before)
 
 
 def test_kept_clips_are_for_whoever_has_a_key(page: Page, site: str) -> None:

@@ -21,7 +21,7 @@ WHICH = [
     ("Accepted", ACCEPTED),
 ]
 ASK: dict[str, Callable[[Client, str], tuple[KeptClip, ...]]] = {
-    WAITING: lambda client, domain: client.clips(domain, "quarantined"),
+    WAITING: lambda client, domain: client.clips(domain, waiting=True),
     FLAGGED: lambda client, domain: client.clips(domain, flagged=True),
     ACCEPTED: lambda client, domain: client.clips(domain, "accepted"),
 }
@@ -38,8 +38,13 @@ def _heard(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
 
 
 def _seen(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
+    raw = client.content(domain.name, clip.clip)
     mask = client.mask(domain.name, clip.clip) if clip.mask else None
-    return seen.shown(client.content(domain.name, clip.clip), mask, domain)
+    figures = [seen.shown(raw, mask, domain)]
+    for number, said in enumerate(view.masked(clip), 1):
+        mask = client.correction_mask(domain.name, said.receipt)
+        figures += [heading(f"Correction {number}"), seen.shown(raw, mask, domain)]
+    return "".join(figures)
 
 
 SHOW: dict[str, Callable[[Client, DomainInfo, KeptClip], str]] = {"audio": _heard, "image": _seen}
@@ -126,14 +131,16 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
     def accept(
         clip: str | None, label: str | None, found: tuple[KeptClip, ...], name: str, key: str
     ) -> str:
-        client, labels = shared.client.with_key(key), {row.clip: row.label for row in found}
-        if not clip or not label:
+        client, chosen = shared.client.with_key(key), _chosen(clip, found)
+        if not chosen or not label:
             return note("Choose a clip and what it is first.", "warn")
 
         def act() -> KeptClip:
-            if label != labels.get(clip):
-                client.relabel(name, clip, label)
-            return client.accept(name, clip)
+            if label in {said.receipt for said in chosen.waiting}:
+                client.accept_correction(name, label)
+            elif label != chosen.label:
+                client.relabel(name, chosen.clip, label)
+            return client.accept(name, chosen.clip)
 
         return _decide(act)
 
