@@ -27,8 +27,13 @@ def softmax(logits: Scores) -> Scores:
     return powers
 
 
-def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
-    """The T for which softmax(logits [N, C] / T) fits the labels [N] best; 1 without clips.
+def fit_temperature(
+    logits: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64] | None = None,
+) -> float:
+    """The T for which softmax(logits [N, C] / T) fits the labels [N] best, each with its weight
+    [N]; 1 without clips.
 
     The labels are trusted (N+1)/(N+2), Platt's remedy (1999): a model that gets every clip
     right would otherwise be found infinitely sure of itself.
@@ -42,7 +47,7 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> 
         scaled = values / math.exp(log_temperature)
         peaks = scaled.max(axis=1, keepdims=True)
         log_sums = np.log(np.exp(scaled - peaks).sum(axis=1, keepdims=True)) + peaks
-        return float(np.mean(np.sum(targets * (log_sums - scaled), axis=1)))
+        return float(np.average(np.sum(targets * (log_sums - scaled), axis=1), weights=weights))
 
     return math.exp(_lowest(loss, math.log(COLDEST), math.log(HOTTEST)))
 

@@ -5,7 +5,6 @@ know which task it is looking at. A task's items are clips, or the pixels of its
 F1 of a label over pixels is the Dice coefficient.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ Doubles = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 BOOTSTRAP = 2000
+CHANCES = 500
 ECE_BINS = 15  # as in Guo et al. 2017, "On calibration of modern neural networks"
 
 
@@ -178,7 +178,7 @@ def reliability(probabilities: NDArray[np.floating], labels: Counts) -> tuple[Bi
     """Answers in ECE_BINS bins of equal width in confidence: the curve of a reliability diagram."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    place = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+    place = _bin_of(confidence)
     return tuple(
         Bin(int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean()))
         for inside in (place == number for number in np.unique(place))
@@ -187,17 +187,30 @@ def reliability(probabilities: NDArray[np.floating], labels: Counts) -> tuple[Bi
 
 def calibration_error(probabilities: NDArray[np.floating], labels: Counts) -> float:
     """Expected calibration error: the gap between confidence and accuracy, bin by bin."""
-    bins = reliability(probabilities, labels)
-    return sum(each.count * abs(each.accuracy - each.confidence) for each in bins) / len(labels)
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    return _gap(confidence, probabilities.argmax(axis=1) == labels)
 
 
-def chance_error(bins: Sequence[Bin]) -> float:
-    """The calibration error that chance alone shows in as many clips, of a model that is right
-    exactly as often as it is sure: the mean absolute deviation of each bin's binomial, as a normal
-    distribution has it. An error is worth a word only as far as it exceeds this."""
-    clips = sum(each.count for each in bins)
-    sure = ((each.count, each.confidence) for each in bins)
-    return sum(math.sqrt(2 / math.pi * n * p * (1 - p)) for n, p in sure) / clips
+def _gap(confidence: Doubles, right: NDArray[np.bool_]) -> float:
+    gaps = np.bincount(_bin_of(confidence), weights=right - confidence, minlength=ECE_BINS)
+    return float(np.abs(gaps).sum() / len(right))
+
+
+def _bin_of(confidence: Doubles) -> Counts:
+    return np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+
+
+def chance_error(confidence: NDArray[np.floating], groups: Counts) -> float:
+    """The calibration error that chance alone shows in the mean, of a model that is right exactly
+    as often as it is sure of its answers [N], where those of a group are right or wrong together.
+    An error is worth a word only as far as it exceeds this."""
+    _, place = np.unique(groups, return_inverse=True)
+    rng = np.random.default_rng(0)
+    errors = []
+    for _ in range(CHANCES):
+        right = rng.random(int(place.max()) + 1)[place] < confidence
+        errors.append(_gap(confidence.astype(np.float64), right))
+    return float(np.mean(errors))
 
 
 def _ratio(part: Counts, whole: Counts) -> Doubles:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tiny import tiny_bundle, tiny_clips, tiny_head
 
 from data.dataset import Floats, LabelledClip
@@ -13,8 +14,8 @@ from data.domain import load_domains
 from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.calibration import fit_assertions
 from models.runtime import OnnxModel
-from models.tasks import chance_error, reliability
-from models.tensors import Probe, exam_bytes, read_exam
+from models.tasks import calibration_error, chance_error
+from models.tensors import Embeddings, Probe, exam_bytes, read_exam
 from training.calibrate import calibrate
 from training.champion import Champion
 from training.evaluate import from_embeddings
@@ -89,13 +90,34 @@ def test_nothing_is_unknown_where_photographs_are_segmented(name: str) -> None:
 def test_of_an_honest_model_chance_explains_the_calibration_error() -> None:
     rng = np.random.default_rng(0)
     confidence = rng.uniform(0.5, 1, 200)
-    errors = []
-    for _ in range(200):
-        labels = (rng.random(200) > confidence).astype(np.int64)
-        bins = reliability(np.stack([confidence, 1 - confidence], axis=1), labels)
-        errors.append(sum(b.count * abs(b.accuracy - b.confidence) for b in bins) / 200)
-    assert sum(b.count for b in bins) == 200
-    assert chance_error(bins) == pytest.approx(np.mean(errors), rel=0.1)
+    both = np.stack([confidence, 1 - confidence], axis=1)
+
+    def error(groups: NDArray[np.int64]) -> float:
+        """In the mean, of groups that are right or wrong together."""
+        chances = (rng.random(200)[groups] > confidence for _ in range(200))
+        return float(np.mean([calibration_error(both, one.astype(np.int64)) for one in chances]))
+
+    alone, together = np.arange(200), np.arange(200) // 20
+    assert chance_error(confidence, alone) == pytest.approx(error(alone), rel=0.1)
+    assert chance_error(confidence, together) == pytest.approx(error(together), rel=0.1)
+    assert chance_error(confidence, together) > 1.5 * chance_error(confidence, alone)
+
+
+def test_near_copies_are_one_witness_of_how_sure_a_model_may_be() -> None:
+    domain = DOMAINS["faults"]
+    memory, head = tiny_clips(domain, "memory"), tiny_head(domain)
+    held = np.ones(len(memory.clip_ids), bool)
+    once = calibrate(domain, head, memory, held, memory.clip_ids)["temperature"]
+    times = np.where(np.arange(len(held)) == 0, 30, 1)
+    copied = Embeddings(
+        np.repeat(memory.values, times, axis=0),
+        np.repeat(memory.labels, times),
+        tuple(map(str, range(times.sum()))),
+    )
+    groups = np.repeat(memory.clip_ids, times).tolist()
+    often = calibrate(domain, head, copied, np.ones(len(groups), bool), groups)["temperature"]
+    # Not the same: labels are trusted the more, the more of them there are.
+    assert often == pytest.approx(once, rel=0.3)
 
 
 @pytest.mark.parametrize("name", sorted(DOMAINS))

@@ -9,6 +9,7 @@ from data.dataset import Floats
 from data.domain import Domain
 from data.errors import Conflict
 from models.bundle import Bundle, load_bundle
+from models.current import SHIPPED, shipped
 from models.registry import Registry
 from models.runtime import OnnxModel
 from models.tensors import Embeddings
@@ -45,13 +46,13 @@ class Champion:
 
 
 def find_champion(
-    domain: Domain, registry: Registry, cache_root: Path, shipped: Path
+    domain: Domain, registry: Registry, cache_root: Path, shipped_root: Path
 ) -> Champion | None:
-    """The registry's champion, else the bundle in `shipped`, else none."""
+    """The registry's champion, else the shipped bundle, else none."""
     if version := registry.champion(domain.name):
         return Champion(load_bundle(registry.fetch(version, cache_root)), version.number)
-    folder = shipped / domain.name
-    return Champion(load_bundle(folder), "shipped") if folder.is_dir() else None
+    folder = shipped(domain, shipped_root)
+    return Champion(load_bundle(folder), SHIPPED) if folder else None
 
 
 def must_share_labels(champion: Champion, domain: Domain) -> None:

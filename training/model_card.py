@@ -16,11 +16,18 @@ from data.errors import InvalidParameter
 from models.bundle import Bundle
 from models.card import CARD
 from models.runtime import OnnxModel
-from models.tasks import ECE_BINS, ClassFigures, Interval, chance_error
+from models.tasks import ECE_BINS, ClassFigures, Interval
 from training.cost import clip_ms, window_ms
 from training.protocols import WORDS, kept_in, with_interval
 from training.provenance import recipe_digest
-from training.trust import Foreign, exam_groups, exam_intervals, foreign, trust
+from training.trust import (
+    Foreign,
+    exam_chance_error,
+    exam_groups,
+    exam_intervals,
+    foreign,
+    trust,
+)
 
 CARDS = Path(__file__).resolve().parent.parent / "models" / "cards"
 OTHERS = (  # tables of other protocols, and their columns
@@ -141,7 +148,7 @@ def _confidence(bundle: Bundle) -> Lines:
     if exam.reliability:
         said += (
             " A model that is right exactly as often as it is sure would show "
-            f"{_number(chance_error(exam.reliability))} in the mean, by chance, on as many."
+            f"{_number(exam_chance_error(bundle))} in the mean, by chance, on as many groups."
         )
     return [
         "## Confidence",

@@ -18,8 +18,9 @@ from data.errors import InvalidParameter
 from data.prepare import prepare
 from data.sources import Example, examples
 from models.bundle import Bundle
+from models.calibration import softmax
 from models.runtime import OnnxModel
-from models.tasks import Interval, intervals
+from models.tasks import Interval, chance_error, intervals
 from models.tensors import Embeddings
 
 FOREIGN_CLIPS = 200  # of each other data set
@@ -54,6 +55,14 @@ def exam_intervals(bundle: Bundle) -> dict[str, Interval]:
 def exam_groups(exam: Embeddings) -> Integers:
     """[clips]; in bundles from before groups were kept, each clip stands for itself."""
     return np.arange(len(exam.clip_ids), dtype=np.int64) if exam.groups is None else exam.groups
+
+
+def exam_chance_error(bundle: Bundle) -> float:
+    """The calibration error that a model as sure as this one would show by chance on its exam."""
+    exam = bundle.exam()
+    logits = bundle.head().logits(exam.values) / np.float32(bundle.card.temperature)
+    rows = len(exam.values) // len(exam.clip_ids)
+    return chance_error(softmax(logits).max(axis=1), np.repeat(exam_groups(exam), rows))
 
 
 def trust(model: OnnxModel, exam: Embeddings) -> Trust | None:
