@@ -25,6 +25,7 @@ from data.clips import (
     forget_clip,
     insert_clip,
     known_clip,
+    settle_by,
 )
 from data.database import Database
 from data.errors import Conflict, UndecodableClip, UnknownName
@@ -80,16 +81,22 @@ class ClipStore:
         state: ClipState | None = None,
         label: str | None = None,
         flagged: bool = False,
+        waiting: bool = False,
         limit: int | None = 100,
         offset: int = 0,
     ) -> list[Clip]:
-        """Newest first, or where `flagged` those with open flags, the worst first; all of them
-        without a limit."""
+        """Newest first, or where `flagged` those with open flags, the worst first; where `waiting`
+        those in quarantine, or with a correction that waits; all of them without a limit."""
         query = CLIP.where(clips.c.domain == domain)
         if state is not None:
             query = query.where(clips.c.state == state)
         if label is not None:
             query = query.where(clips.c.label == label)
+        if waiting:
+            corrected = select(feedback.c.clip_sha256).where(
+                feedback.c.domain == domain, feedback.c.state == "quarantined"
+            )
+            query = query.where((clips.c.state == "quarantined") | clips.c.sha256.in_(corrected))
         if flagged:
             query = query.join(WORST, WORST.c.clip_id == clips.c.id).order_by(WORST.c.score.desc())
         query = query.order_by(clips.c.id.desc()).limit(limit).offset(offset)
@@ -133,6 +140,7 @@ class ClipStore:
         with self._database.write() as connection:
             before = known_clip(connection, domain, sha256)
             if before.state == state:
+                settle_by(connection, before, who=who)
                 return before
             after = replace(before, state=state, reason=reason)
             return decide(connection, before, after, kind=f"clip.{state}", who=who)

@@ -136,13 +136,18 @@ def decide(connection: Connection, before: Clip, after: Clip, *, kind: str, who:
         connection.execute(delete(clip_flags).where(clip_flags.c.clip_id.in_(ids)))
     was = {"label": before.label, "state": before.state}
     _record(connection, after, kind, who, {**changes, "before": was})
-    if after.state == "accepted":
-        settle(connection, after, after.label, why=f"the clip is {after.label!r}", who=who)
-    elif after.state == "rejected":
+    settle_by(connection, after, who=who)
+    return after
+
+
+def settle_by(connection: Connection, clip: Clip, *, who: str) -> None:
+    """What the clip's state means for its receipts."""
+    if clip.state == "accepted":
+        settle(connection, clip, clip.label, why=f"the clip is {clip.label!r}", who=who)
+    elif clip.state == "rejected":
         # Its accepted receipts will not be learnt either: they must say so.
         open_ = _WAITING | ((feedback.c.state == "accepted") & feedback.c.learnt_version.is_(None))
-        settle(connection, after, None, why=after.reason, who=who, which=open_)
-    return after
+        settle(connection, clip, None, why=clip.reason, who=who, which=open_)
 
 
 _WAITING = feedback.c.state == "quarantined"

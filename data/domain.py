@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from data.errors import InvalidDomain, InvalidParameter, UnknownName
+from data.names import must_be_free
 from data.network_specs import AUDIO_NETWORKS, AnyAudioNetwork, NetworkSpec, UNetSpec
 from data.sections import (
     FEATURES,
@@ -194,6 +195,7 @@ def of_sounds(domain: Domain) -> AudioDomain:
 
 def load_domain(path: Path) -> Domain:
     """Raises InvalidDomain naming the file, the key and what would be right."""
+    must_be_free(path.stem)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,6 +1,7 @@
 """Corrections and their receipts: what a person said, what became of it, what it changed."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -90,12 +91,21 @@ class Corrections:
             return _known(connection, receipt)
 
     def find(
-        self, domain: str, *, state: FeedbackState | None = None, limit: int = 100, offset: int = 0
+        self,
+        domain: str,
+        *,
+        state: FeedbackState | None = None,
+        clips: Sequence[str] | None = None,
+        limit: int | None = 100,
+        offset: int = 0,
     ) -> list[Feedback]:
-        """Oldest first, as a review works them off."""
+        """Oldest first, as a review works them off; of these clips where they are named; all of
+        them without a limit."""
         query = _SELECT.where(feedback.c.domain == domain)
         if state is not None:
             query = query.where(feedback.c.state == state)
+        if clips is not None:
+            query = query.where(feedback.c.clip_sha256.in_(clips))
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(feedback.c.id).limit(limit).offset(offset))
             return [Feedback(**row) for row in rows.mappings()]

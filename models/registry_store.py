@@ -32,6 +32,12 @@ def calm_mlflow() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
+def has_store(tracking_uri: str) -> bool:
+    """Whether there may be something in it: a local store that is not there yet is empty."""
+    local = tracking_uri.startswith(SQLITE)
+    return not local or Path(tracking_uri.removeprefix(SQLITE)).exists()
+
+
 @contextmanager
 def opening(tracking_uri: str) -> Iterator[None]:
     """Holds the lock of a local store while it is opened, which the first time creates it.

@@ -35,7 +35,7 @@ class Scores:
     frames: Floats  # [windows, T, D], a part of the batch's array; T pixels of a photograph
     model: "Model"
     mask: Mask | None = None  # [H, W], where in a photograph that is which its answer says
-    unknown: bool = False  # unlike anything the model has learnt
+    unknown: bool = False  # unlike anything the model has learnt; of photographs always False
 
     @property
     def best(self) -> int:
@@ -48,7 +48,8 @@ class Scores:
 
     @property
     def asserted(self) -> bool | None:
-        """Known, and as sure as answers of this label have to be; None where no card says how."""
+        """Known, and as sure as answers of this label have to be; None where no card says how, as
+        of photographs."""
         needed = self.model.card.assert_at
         if not needed:
             return None

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.domain import load_domains
-from data.errors import NotReady, TelltaleError
+from data.errors import TelltaleError
 from data.home import Home
-from models.bundle import PRETRAINED, cached
-from models.registry import Registry
+from models.bundle import cached
+from models.current import current
 from serve_app.cluster import read_cluster
 from serve_app.launch import SERVE_YAML, running
-from serve_app.pointer import SHIPPED, read_pointer
+from serve_app.pointer import read_pointer
 from serve_app.settings import is_loopback, settings_from_env
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def say(text: str) -> None:
 
 
 def predict(clips: list[Path], name: str) -> int:
-    """One line a file: label, confidence, name. Exit code 1 if any could not be read."""
+    """One line a file: label, or `unknown` and the nearest label; confidence; name. Exit code 1 if
+    any could not be read."""
     from data.prepare import prepare
 
     settings = settings_from_env()
@@ -119,26 +120,25 @@ def predict(clips: list[Path], name: str) -> int:
             failed += 1
             continue
         scores = served.model.predict([prepared.features])[0]
-        print(f"{served.bundle.labels[scores.best]:20} {scores.confidence:6.1%} {path}")
+        label = served.bundle.labels[scores.best]
+        label = f"unknown ({label})" if scores.unknown else label
+        print(f"{label:20} {scores.confidence:6.1%} {path}")
     print(f"{served.domain.title}, version {served.version}", file=sys.stderr)
+    if served.domain.disclaimer:
+        print(served.domain.disclaimer, file=sys.stderr)
     return 1 if failed else 0
 
 
 def current_version(home: Home, name: str) -> "Served":
-    """What the service of this home serves, else what is shipped, or was trained here since."""
+    """What the service of this home serves, else what was trained here, else what is shipped."""
     from serve_app.champion import load_served
 
-    load_domains(names=(name,))
+    domain = load_domains(names=(name,))[name]
     pointer = read_pointer(home, name)
     folder = cached(home.bundles, pointer.digest) if pointer else None
     if pointer and folder:
         return load_served(folder, pointer.version)
-    if (PRETRAINED / name).is_dir():
-        return load_served(PRETRAINED / name, SHIPPED)
-    registry = Registry(home.tracking_uri, home.artifact_root)
-    if version := registry.champion(name):
-        return load_served(registry.fetch(version, home.bundles), version.number)
-    raise NotReady(f"{name} has no model yet; train it: python -m training.retrain {name}")
+    return load_served(*current(domain, home))
 
 
 def make_key(name: str, role: str) -> int:

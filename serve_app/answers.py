@@ -87,7 +87,7 @@ class Evidence(Answer):
 class Prediction(Answer):
     """`unknown`: unlike anything the model has learnt; `label` is then only the nearest.
     `asserted`: known, and as sure as answers of this label have to be to be right nine times in
-    ten; null from models made before that was found out."""
+    ten; null from models made before that was found out. Photographs: always false and null."""
 
     request_id: str
     domain: str
@@ -244,6 +244,7 @@ class ClipFlag(Answer):
 class KeptClip(Answer):
     clip: str  # its sha256
     label: str | None = None
+    mask: str | None = None  # the sha256 of where in a photograph that is true
     state: State
     reason: str = ""
     who: str = ""
@@ -251,6 +252,7 @@ class KeptClip(Answer):
     duration_s: float = 0.0
     created: datetime
     flags: tuple[ClipFlag, ...] = ()
+    waiting: tuple[Receipt, ...] = ()  # corrections of it that nobody has decided upon
 
 
 class Clips(Answer):

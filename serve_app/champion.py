@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from data.domain import Domain
+from data.domain import Domain, load_domains
 from data.errors import NotReady
 from data.home import Home
 from models.bundle import PRETRAINED, Bundle, cached, keep, load_bundle
+from models.current import SHIPPED, shipped
 from models.runtime import OnnxModel
 from serve_app.errors import in_words
-from serve_app.pointer import SHIPPED, Pointer, read_pointer
+from serve_app.pointer import Pointer, read_pointer
 
 RETRY_S = 60.0  # loading costs a core, and a damaged version stays damaged
 
@@ -71,9 +72,8 @@ class Champion:
         pointer = pointer or read_pointer(self._home, self._name)
         if pointer is not None:
             await self.follow(pointer, fetch)
-        shipped = PRETRAINED / self._name
-        if self._served is None and shipped.is_dir():
-            self._served = await asyncio.to_thread(load_served, shipped, SHIPPED)
+        if self._served is None:
+            self._served = await asyncio.to_thread(load_shipped, self._name)
 
     async def follow(self, pointer: Pointer, fetch: Fetch) -> None:
         """Makes `pointer` the served version; on any failure keeps the old one. Never raises."""
@@ -109,6 +109,11 @@ class Champion:
         if folder is not None:
             return folder
         return await asyncio.to_thread(keep, self._home.bundles, await fetch(digest))
+
+
+def load_shipped(name: str) -> Served | None:
+    folder = shipped(load_domains(names=(name,))[name], PRETRAINED)
+    return None if folder is None else load_served(folder, SHIPPED)
 
 
 def load_served(folder: Path, version: str) -> Served:

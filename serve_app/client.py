@@ -41,6 +41,7 @@ A = TypeVar("A", bound=BaseModel)
 ENDED = {"succeeded", "failed", "cancelled"}
 # A run may say nothing for a while, but a proxy may also drop a quiet stream without a word.
 SILENCE_S = 20.0
+LISTED = 100
 
 
 class Client:
@@ -110,17 +111,34 @@ class Client:
         return self._ask("GET", f"/{domain}/feedback/{_segment(receipt)}", LifeLine)
 
     def clips(
-        self, domain: str, state: State | None = None, *, flagged: bool = False
+        self,
+        domain: str,
+        state: State | None = None,
+        *,
+        flagged: bool = False,
+        waiting: bool = False,
     ) -> tuple[KeptClip, ...]:
-        """Newest first; `flagged` ones alone come with the worst first."""
-        params: dict[str, str] = {"state": state} if state else {}
+        """The first LISTED, newest first; `flagged` ones alone come with the worst first."""
+        params = {"limit": str(LISTED)} | ({"state": state} if state else {})
         params |= {"flagged": "true"} if flagged else {}
+        params |= {"waiting": "true"} if waiting else {}
         request = self._link.request("GET", f"/{domain}/clips", params=params)
         return _parse(self._link.send(request, repeatable=True), Clips).clips
 
     def content(self, domain: str, clip: str) -> bytes:
         request = self._link.request("GET", f"/{domain}/clips/{_segment(clip)}/content")
         return self._link.send(request, repeatable=True).content
+
+    def mask(self, domain: str, clip: str) -> bytes:
+        request = self._link.request("GET", f"/{domain}/clips/{_segment(clip)}/mask")
+        return self._link.send(request, repeatable=True).content
+
+    def correction_mask(self, domain: str, receipt: str) -> bytes:
+        request = self._link.request("GET", f"/{domain}/feedback/{_segment(receipt)}/mask")
+        return self._link.send(request, repeatable=True).content
+
+    def accept_correction(self, domain: str, receipt: str) -> Receipt:
+        return self._ask("POST", f"/{domain}/feedback/{_segment(receipt)}/accept", Receipt)
 
     def accept(self, domain: str, clip: str) -> KeptClip:
         return self._ask("POST", f"/{domain}/clips/{_segment(clip)}/accept", KeptClip)

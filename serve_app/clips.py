@@ -139,14 +139,14 @@ async def life_line(request: Request, receipt_id: str) -> Response:
     """What became of a correction: its state, the version that learnt it, before and after."""
     service = service_of(request)
     caller_of(request)
-    found = await asyncio.to_thread(_of_domain, service, receipt_id)
+    found = await asyncio.to_thread(of_domain, service, receipt_id)
     return answer(receipt(found))
 
 
 @router.post("/feedback/{receipt_id}/accept")
 async def accept(request: Request, receipt_id: str) -> Response:
     service, caller = service_of(request), caller_of(request, "admin")
-    await asyncio.to_thread(_of_domain, service, receipt_id)
+    await asyncio.to_thread(of_domain, service, receipt_id)
     found = await asyncio.to_thread(
         lambda: service.store.feedback.accept(receipt_id, who=caller.name)
     )
@@ -156,14 +156,14 @@ async def accept(request: Request, receipt_id: str) -> Response:
 @router.post("/feedback/{receipt_id}/reject")
 async def reject(request: Request, receipt_id: str, review: Review) -> Response:
     service, caller = service_of(request), caller_of(request, "admin")
-    await asyncio.to_thread(_of_domain, service, receipt_id)
+    await asyncio.to_thread(of_domain, service, receipt_id)
     found = await asyncio.to_thread(
         lambda: service.store.feedback.reject(receipt_id, who=caller.name, reason=review.reason)
     )
     return answer(receipt(found))
 
 
-def _of_domain(service: "DomainService", receipt_id: str) -> "Feedback":
+def of_domain(service: "DomainService", receipt_id: str) -> "Feedback":
     found = service.store.feedback.get(receipt_id)
     if found.domain != service.domain.name:
         raise UnknownName(f"{service.domain.name} has no receipt {receipt_id!r}")

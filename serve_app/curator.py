@@ -20,6 +20,7 @@ from data.domain import Domain, Mode, load_domains
 from data.errors import TelltaleError
 from data.store import Store
 from models.bundle import PRETRAINED, load_bundle
+from models.current import shipped
 from models.registry import Registry
 from serve_app.errors import in_words
 from serve_app.jobs import Jobs
@@ -190,11 +191,11 @@ def replica_states() -> dict[str, dict[str, int]]:
 
 
 def open_registry(settings: Settings) -> Registry:
-    """A domain that nobody has registered yet starts with what is shipped."""
+    """A domain that nobody has registered yet starts with what is shipped for it."""
     registry = Registry(settings.home.tracking_uri, settings.home.artifact_root)
-    for name in settings.domains:
-        shipped = PRETRAINED / name
-        if registry.champion(name) is None and shipped.is_dir():
-            version = registry.register(load_bundle(shipped), run_id=None, tags=SHIPPED_TAGS)
+    for name, domain in load_domains(names=settings.domains).items():
+        folder = shipped(domain, PRETRAINED)
+        if registry.champion(name) is None and folder is not None:
+            version = registry.register(load_bundle(folder), run_id=None, tags=SHIPPED_TAGS)
             registry.promote(name, version.number)
     return registry

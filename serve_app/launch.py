@@ -25,6 +25,7 @@ from serve_app.settings import Settings, is_loopback, kept_secret
 
 SERVE_YAML = Path(__file__).resolve().parent.parent / "deploy" / "serve.yaml"
 PATIENCE_S = 180
+BARE_PATIENCE_S = 20  # for domains that may have no model, once all the others could be served
 OBJECT_STORE_BYTES = 256 * 1024**2
 
 # Read by Ray when its processes start. Figures: ARCHITECTURE.md, decisions.
@@ -153,8 +154,9 @@ def wait_until_ready(settings: Settings, say: Callable[[str], None]) -> None:
     from ray import serve
 
     said: set[str] = set()
-    followed: set[str] = set()
+    followed: dict[str, str] = {}
     deadline = time.monotonic() + PATIENCE_S
+    bare_deadline = deadline
     while time.monotonic() < deadline:
         for name, app in serve.status().applications.items():
             if app.status == "DEPLOY_FAILED":
@@ -165,23 +167,30 @@ def wait_until_ready(settings: Settings, say: Callable[[str], None]) -> None:
         states = _readiness(settings)
         if "ui" in said and states and "no replica" not in states.values():
             bare = {name: state for name, state in states.items() if state != "warm"}
-            if bare.keys() <= followed:
+            bare_deadline = min(bare_deadline, time.monotonic() + BARE_PATIENCE_S)
+            if bare.keys() <= followed.keys() or time.monotonic() > bare_deadline:
                 for name, state in bare.items():
-                    say(f"{name}: {state}; train it: python -m training.retrain {name} --mode full")
+                    train = f"{state}; train it: python -m training.retrain {name} --mode full"
+                    say(f"{name}: {followed.get(name) or train}")
                 return
             followed = _followed(settings)  # and then one more look: it may be just loading
         time.sleep(0.2)
     raise NotReady(f"the service did not come up within {PATIENCE_S} s; see Ray's logs")
 
 
-def _followed(settings: Settings) -> set[str]:
-    """The domains whose champion, if there is one, the curator has told their replicas."""
+def _followed(settings: Settings) -> dict[str, str]:
+    """The domains whose champion, if there is one, the curator has told their replicas, each with
+    why a replica could not load it, if so."""
     try:
         body = httpx.get(f"{settings.url}/status", timeout=5, trust_env=False).json()
         known = body["domains"] if body["curator"] == "ok" else {}
-        return {name for name, row in known.items() if row["replicas"]}
+        return {
+            name: next(filter(None, (one["load_error"] for one in row["replicas"])), "")
+            for name, row in known.items()
+            if row["replicas"]
+        }
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
-        return set()
+        return {}
 
 
 def _readiness(settings: Settings) -> dict[str, str]:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from data.home import Home
 
-SHIPPED = "shipped"
-
 
 @dataclass(frozen=True)
 class Pointer:

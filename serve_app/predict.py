@@ -28,6 +28,7 @@ AT_ONCE = 8
 PAUSE_S = 0.1
 BATCH_PATIENCE_S = 60.0
 DEADLINE = "x-deadline-seconds"
+ANSWERED = ("label", "confidence", "unknown", "asserted")  # columns of a table of answers
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem} for status in (400, 401, 413, 415, 422, 429, 503, 504)
 }
@@ -177,14 +178,14 @@ async def _patiently(service: "DomainService", file: UploadFile, who: str) -> "A
 def _as_csv(results: list[dict[str, Any]]) -> str:
     out = io.StringIO()
     rows = csv.writer(out)
-    rows.writerow(["file", "label", "confidence", "unknown", "version", "error"])
+    rows.writerow(["file", *ANSWERED, "version", "error"])
     for row in results:
         # A name such as =cmd() would be run by the spreadsheet that opens the table.
         name = row["file"] or ""
         name = f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
         if "error" in row:
-            rows.writerow([name, "", "", "", "", row["error"]["detail"]])
+            rows.writerow([name, *[""] * len(ANSWERED), "", row["error"]["detail"]])
         else:
-            version = row["model"]["version"]
-            rows.writerow([name, row["label"], row["confidence"], row["unknown"], version, ""])
+            said = [row[key] for key in ANSWERED]
+            rows.writerow([name, *said, row["model"]["version"], ""])
     return out.getvalue()

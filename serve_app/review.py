@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from data.errors import UnknownName
+from serve_app.clips import of_domain
 from serve_app.replies import answer, caller_of, service_of
+from serve_app.said import must_need_no_mask
 from serve_app.schemas import Label, Problem, Review, clip_facts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from data.clips import Clip
+    from data.feedback import Feedback
     from data.flags import Flag
     from data.tables import ClipState
     from serve_app.service import DomainService
@@ -27,11 +33,12 @@ async def clips(
     state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
     label: str | None = Query(None),
     flagged: bool = Query(False),
+    waiting: bool = Query(False),
     limit: int = Query(100, ge=1, le=1000),
     offset: int = Query(0, ge=0, le=10**9),
 ) -> Response:
     """Newest first; `flagged=true` only those that a check has something to say of, the worst
-    first."""
+    first; `waiting=true` those in quarantine, or with a correction that nobody has decided upon."""
     service = service_of(request)
     caller_of(request, "admin")
     store, name = service.store, service.domain.name
@@ -40,7 +47,13 @@ async def clips(
         return _facts(
             service,
             store.clips.find(
-                name, state=state, label=label, flagged=flagged, limit=limit, offset=offset
+                name,
+                state=state,
+                label=label,
+                flagged=flagged,
+                waiting=waiting,
+                limit=limit,
+                offset=offset,
             ),
         )
 
@@ -57,11 +70,37 @@ async def clip(request: Request, sha256: str) -> Response:
 @router.get("/clips/{sha256}/content")
 async def content(request: Request, sha256: str) -> Response:
     """The bytes as they were sent, to be heard."""
+    return await _bytes(request, lambda service: _get(service, sha256).sha256)
+
+
+@router.get("/clips/{sha256}/mask")
+async def mask(request: Request, sha256: str) -> Response:
+    """Where in a photograph its label is true: a PNG, white there, as large as the photograph."""
+    return await _bytes(request, lambda service: _mask(_get(service, sha256).mask))
+
+
+@router.get("/feedback/{receipt_id}/mask")
+async def said_mask(request: Request, receipt_id: str) -> Response:
+    """The same, as a correction has it."""
+    return await _bytes(request, lambda service: _mask(of_domain(service, receipt_id).mask))
+
+
+def _get(service: "DomainService", sha256: str) -> "Clip":
+    return service.store.clips.get(service.domain.name, sha256)
+
+
+def _mask(sha256: str | None) -> str:
+    if sha256 is None:
+        raise UnknownName("it has no mask: its label is true of all of it")
+    return sha256
+
+
+async def _bytes(request: Request, which: "Callable[[DomainService], str]") -> Response:
     service = service_of(request)
     caller_of(request, "admin")
 
     def read() -> bytes:
-        return service.store.clips.read(service.store.clips.get(service.domain.name, sha256).sha256)
+        return service.store.clips.read(which(service))
 
     # Whoever sent the bytes chose them: a browser must not take them for a page.
     headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
@@ -96,7 +135,7 @@ async def _decide(request: Request, sha256: str, state: "ClipState", reason: str
 @router.post("/clips/{sha256}/relabel")
 async def relabel(request: Request, sha256: str, right: Label) -> Response:
     service, caller = service_of(request), caller_of(request, "admin")
-    service.domain.label_index(right.label)
+    must_need_no_mask(right.label, service.domain)
 
     def decide() -> dict[str, Any]:
         service.store.clips.relabel(service.domain.name, sha256, right.label, who=caller.name)
@@ -116,11 +155,16 @@ async def forget(request: Request, sha256: str) -> Response:
 
 
 def _one(service: "DomainService", sha256: str) -> dict[str, Any]:
-    return _facts(service, [service.store.clips.get(service.domain.name, sha256)])[0]
+    return _facts(service, [_get(service, sha256)])[0]
 
 
 def _facts(service: "DomainService", clips: "list[Clip]") -> list[dict[str, Any]]:
     flags: dict[str, list[Flag]] = {clip.sha256: [] for clip in clips}
     for flag in service.store.flags.find(service.domain.name, list(flags)):
         flags[flag.sha256].append(flag)
-    return [clip_facts(clip, flags[clip.sha256]) for clip in clips]
+    waiting: dict[str, list[Feedback]] = {clip.sha256: [] for clip in clips}
+    for said in service.store.feedback.find(
+        service.domain.name, state="quarantined", clips=list(waiting), limit=None
+    ):
+        waiting[said.clip_sha256].append(said)
+    return [clip_facts(clip, flags[clip.sha256], waiting[clip.sha256]) for clip in clips]

@@ -168,10 +168,13 @@ def receipt(feedback: "Feedback") -> dict[str, Any]:
     }
 
 
-def clip_facts(clip: "Clip", flags: "Sequence[Flag]") -> dict[str, Any]:
+def clip_facts(
+    clip: "Clip", flags: "Sequence[Flag]", waiting: "Sequence[Feedback]" = ()
+) -> dict[str, Any]:
     return {
         "clip": clip.sha256,
         "label": clip.label,
+        "mask": clip.mask,
         "group": clip.group,
         "split": clip.split,
         "state": clip.state,
@@ -185,6 +188,7 @@ def clip_facts(clip: "Clip", flags: "Sequence[Flag]") -> dict[str, Any]:
             {"kind": flag.kind, "reason": flag.reason, "score": round(flag.score, 4)}
             for flag in flags
         ],
+        "waiting": [receipt(said) for said in waiting],
     }
 
 

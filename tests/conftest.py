@@ -21,6 +21,11 @@ from data.home import home_from_env
 from data.sources import dataset_root
 from data.store import Store
 
+# What a shell has exported is for its service; tests that need a setting make it themselves.
+for name in set(os.environ) - {"TELLTALE_DATASETS"}:
+    if name.startswith("TELLTALE_") or name == "MLFLOW_TRACKING_URI":
+        del os.environ[name]
+
 PATIENCE_S = 240
 CLUSTER = Path(__file__).parent / "cluster"
 

@@ -46,6 +46,7 @@ def now() -> str:
 class World:
     step_s: float
     hiccups: int = 0
+    content_s: dict[str, float] = field(default_factory=dict)  # clip -> how long its bytes take
     drop_after: int = 0  # events after which an event stream breaks off, once
     feedback: dict[str, dict[str, Any]] = field(default_factory=dict)
     clips: dict[str, dict[str, Any]] = field(default_factory=dict)  # by sha256: fake_clips.py

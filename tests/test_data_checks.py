@@ -20,7 +20,7 @@ def domain() -> Domain:
 
 
 def keep(
-    found_store: Store,
+    store: Store,
     raw: bytes,
     label: str,
     state: ClipState = "accepted",
@@ -36,15 +36,15 @@ def keep(
         duration_s=1.0,
         sample_rate_hz=16_000,
     )
-    return found_store.clips.add(new, who="anna")[0].sha256
+    return store.clips.add(new, who="anna")[0].sha256
 
 
 def recording(seed: int, gain: float = 1.0) -> bytes:
     return wav(gain * bursts(seed, rate_hz=16_000))
 
 
-def flags(found_store: Store) -> dict[str, str]:
-    return {flag.sha256: flag.kind for flag in found_store.flags.find("faults")}
+def flags(store: Store) -> dict[str, str]:
+    return {flag.sha256: flag.kind for flag in store.flags.find("faults")}
 
 
 def test_silence_copies_and_contradictions_are_told_and_flagged(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ray.serve.schema import ServeDeploySchema
 
+from data.domain import CONFIGS, load_domains
 from data.errors import Conflict
 from serve_app.launch import SERVE_YAML, environment, running, serve_config
 from serve_app.settings import Settings, settings_from_env
@@ -59,6 +60,15 @@ def test_the_shipped_file_is_one_that_ray_takes_as_it_is(settings: Settings) -> 
 
     for config in (yaml.safe_load(SERVE_YAML.read_text("utf-8")), serve_config(settings)):
         ServeDeploySchema.model_validate(config)
+
+
+def test_the_shipped_file_serves_every_shipped_domain_as_a_start_does(settings: Settings) -> None:
+    import yaml
+
+    shipped = yaml.safe_load(SERVE_YAML.read_text("utf-8"))
+    found = applications(serve_config(replace(settings, domains=tuple(load_domains(CONFIGS)))))
+    del found["ui"]["args"]
+    assert applications(shipped) == found
 
 
 def test_rays_token_is_made_once_for_its_owner_only(settings: Settings) -> None:

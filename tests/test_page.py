@@ -36,7 +36,10 @@ FLAGS = [
 
 LASTS = """player => new Promise(done => {
   if (player.readyState) done(player.duration);
-  else player.onloadedmetadata = () => done(player.duration);
+  else {
+    player.onloadedmetadata = () => done(player.duration);
+    player.onerror = () => done(-1);
+  }
 })"""
 
 expect.set_options(timeout=15_000)
@@ -315,6 +318,32 @@ def test_a_flagged_clip_is_shown_with_its_doubt_heard_and_given_the_right_label(
     assert (world.clips[clip]["row"]["label"], world.clips[clip]["row"]["flags"]) == ("fluid", [])
 
 
+def test_what_is_heard_and_what_it_is_called_are_of_the_clip_that_is_chosen(
+    page: Page, site: str, world: World
+) -> None:
+    slow = keep(world, "keywords", "one", state="accepted")
+    quick = keep(world, "keywords", "two", state="accepted")
+    last = keep(world, "keywords", "three", state="accepted")
+    world.content_s[slow] = 1.5
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_label("Domain").click()
+    page.get_by_role("option", name="Spoken digits").click()
+    page.get_by_role("tab", name="Review").click()
+    page.get_by_label("Accepted", exact=True).check()
+    expect(page.locator("#its-label input")).to_have_value("one")
+    page.locator("#kept input").click()
+    page.get_by_role("option", name=quick[:8]).click()  # while the first is on its way
+    expect(page.locator("#its-label input")).to_have_value("two")
+    expect(page.locator("#shown")).to_contain_text(quick[:8])
+    page.wait_for_timeout(1500)
+    expect(page.locator("#shown")).to_contain_text(quick[:8])
+    for clip in (slow, quick):
+        world.clips.pop(clip)
+    page.click("#reject")
+    expect(page.locator("#its-label input")).to_have_value("three")
+    expect(page.locator("#shown")).to_contain_text(last[:8])
+
+
 def test_a_clip_that_waits_can_be_rejected_with_a_reason(
     page: Page, site: str, world: World
 ) -> None:
@@ -329,6 +358,68 @@ def test_a_clip_that_waits_can_be_rejected_with_a_reason(
         "rejected",
         "that is a dog",
     )
+
+
+def test_a_kept_photograph_is_seen_with_the_mask_that_was_drawn_on_it(
+    page: Page, site: str, world: World
+) -> None:
+    photograph, mask = cracked(2)
+    clip = keep(world, "cracks", "crack", state="quarantined", raw=photograph, mask=mask)
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_label("Domain").click()
+    page.get_by_role("option", name="Cracks").click()
+    page.get_by_role("tab", name="Review").click()
+    seen, drawn = (page.locator(f"#shown .{css}") for css in ("tt-photo", "tt-mask"))
+    expect(drawn).to_be_visible()
+    assert seen.bounding_box() == drawn.bounding_box()
+    page.click("#accept")
+    expect(page.locator("#decided")).to_contain_text("counts as crack")
+    assert world.clips[clip]["row"]["state"] == "accepted"
+
+
+def test_a_correction_of_an_accepted_clip_waits_where_it_is_seen(
+    page: Page, site: str, world: World
+) -> None:
+    clip = keep(world, "faults", "normal", state="accepted", waiting=("fluid", None))
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_role("tab", name="Review").click()
+    row = page.locator("#queue tbody tr", has_text=clip[:8])
+    expect(row).to_contain_text("correction waits fluid")
+    page.locator("#kept input").click()
+    page.get_by_role("option", name=clip[:8]).click()
+    expect(page.locator("#shown")).to_contain_text("A correction waits: fluid")
+    page.locator("#its-label input").click()
+    page.get_by_role("option", name="fluid", exact=True).click()
+    page.click("#accept")
+    expect(page.locator("#decided")).to_contain_text("counts as fluid")
+    expect(row).to_have_count(0)
+
+
+def test_another_mask_of_a_photograph_is_seen_and_can_be_taken(
+    page: Page, site: str, world: World
+) -> None:
+    photograph, mask = cracked(3)
+    other = cracked(4)[1]
+    clip = keep(
+        world,
+        "cracks",
+        "crack",
+        state="accepted",
+        raw=photograph,
+        mask=mask,
+        waiting=("crack", other),
+    )
+    before = world.clips[clip]["row"]["mask"]
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_label("Domain").click()
+    page.get_by_role("option", name="Cracks").click()
+    page.get_by_role("tab", name="Review").click()
+    expect(page.locator("#shown .tt-mask")).to_have_count(2)
+    page.locator("#its-label input").click()
+    page.get_by_role("option", name="crack, as correction 1 marks it").click()
+    page.click("#accept")
+    expect(page.locator("#decided")).to_contain_text("counts as crack")
+    assert world.clips[clip]["row"]["mask"] not in (None, before)
 
 
 def test_kept_clips_are_for_whoever_has_a_key(page: Page, site: str) -> None:

@@ -36,3 +36,12 @@ def test_an_answer_below_what_its_label_needs_is_only_a_hint(
     asserted: bool | None, hint: bool
 ) -> None:
     assert ("A hint only" in answer(prediction(asserted=asserted))) is hint
+
+
+def test_nothing_is_almost_certain_and_a_hint_only_at_once() -> None:
+    said = answer(prediction(confidence=0.97, asserted=False))
+    assert "Almost certain" not in said
+    assert "Probably: <b>97 %</b>" in said
+    assert "too few validation clips" in said
+    assert "Almost certain: <b>97 %</b>" in answer(prediction(confidence=0.97, asserted=True))
+    assert "No more than a guess" in answer(prediction(confidence=0.4, asserted=False))

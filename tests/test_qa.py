@@ -10,7 +10,7 @@ from data.store import Store
 from training.qa import main
 
 
-def keep(found_store: Store, raw: bytes, label: str) -> str:
+def keep(store: Store, raw: bytes, label: str) -> str:
     new = NewClip(
         raw,
         domain="keywords",
@@ -21,7 +21,7 @@ def keep(found_store: Store, raw: bytes, label: str) -> str:
         duration_s=1.0,
         sample_rate_hz=8_000,
     )
-    return found_store.clips.add(new, who="anna")[0].sha256
+    return store.clips.add(new, who="anna")[0].sha256
 
 
 def test_a_wrong_label_is_flagged_and_goes_when_it_is_put_right(

@@ -1,6 +1,8 @@
 """serve_app/review.py: what an admin sees of kept clips and decides, on a real store."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +12,7 @@ from starlette.testclient import TestClient
 from uploads import new_clip
 
 from data.domain import load_domains
+from data.errors import Conflict
 from data.flags import Found
 from data.store import Store
 from data.tables import ClipState
@@ -92,6 +95,79 @@ def test_a_clip_can_be_heard_and_not_run(store: Store, admin: TestClient) -> Non
     assert found.headers["x-content-type-options"] == "nosniff"
 
 
+def test_a_photograph_is_shown_with_its_mask_and_no_crack_is_claimed_without_one(
+    store: Store, admin: TestClient
+) -> None:
+    admin.app.state.service.domain = load_domains()["cracks"]  # type: ignore[attr-defined]
+    drawn, bare = (
+        store.clips.add(replace(new_clip(raw, label, domain="cracks"), mask=mask), who="anna")[0]
+        for raw, label, mask in ((b"1", "crack", b"a mask"), (b"2", "no crack", None))
+    )
+    assert admin.get(f"/clips/{drawn.sha256}").json()["mask"] == drawn.mask
+    assert admin.get(f"/clips/{drawn.sha256}/mask").content == b"a mask"
+    none = admin.get(f"/clips/{bare.sha256}/mask")
+    assert (none.status_code, "has no mask" in none.json()["detail"]) == (404, True)
+    for clip in (drawn, bare):
+        refused = admin.post(f"/clips/{clip.sha256}/relabel", json={"label": "crack"})
+        assert (refused.status_code, "needs a mask" in refused.json()["detail"]) == (400, True)
+    right = admin.post(f"/clips/{drawn.sha256}/relabel", json={"label": "no crack"}).json()
+    assert (right["label"], right["mask"]) == ("no crack", None)
+
+
+def correct(store: Store, clip: str, label: str, mask: bytes | None = None) -> str:
+    """An anonymous correction of an accepted clip, which stays as it is; the receipt."""
+    with suppress(Conflict):
+        domain = "cracks" if mask else "faults"
+        again = replace(new_clip(b"1", label, "quarantined", domain), mask=mask)
+        store.clips.add(again, who="anonymous")
+    kept = store.feedback.add(
+        domain=again.domain,
+        clip_sha256=clip,
+        predicted=label,
+        confidence=0.5,
+        corrected=label,
+        version="1",
+        state="quarantined",
+        reason="",
+        who="anonymous",
+        mask=again.mask_sha256,
+    )
+    return kept.receipt
+
+
+@pytest.mark.parametrize(("label", "state"), [("fluid", "accepted"), ("normal", "rejected")])
+def test_a_correction_of_an_accepted_clip_waits_beside_it_until_the_clip_is_decided(
+    store: Store, admin: TestClient, label: str, state: str
+) -> None:
+    clip, _ = add(store, b"1"), add(store, b"2")
+    receipt = correct(store, clip, "fluid")
+    (found,) = admin.get("/clips", params={"waiting": True}).json()["clips"]
+    assert (found["clip"], found["state"]) == (clip, "accepted")
+    assert [(row["receipt"], row["label"]) for row in found["waiting"]] == [(receipt, "fluid")]
+    if label != "normal":
+        admin.post(f"/clips/{clip}/relabel", json={"label": label})
+    found = admin.post(f"/clips/{clip}/accept").json()
+    assert (found["label"], found["waiting"]) == (label, [])
+    assert store.feedback.get(receipt).state == state
+    assert admin.get("/clips", params={"waiting": True}).json()["clips"] == []
+
+
+def test_what_waits_is_also_whatever_is_in_quarantine(store: Store, admin: TestClient) -> None:
+    clip = add(store, b"1", state="quarantined")
+    assert [row["clip"] for row in admin.get("/clips?waiting=true").json()["clips"]] == [clip]
+
+
+def test_the_mask_of_a_correction_is_seen_before_it_is_accepted(
+    store: Store, admin: TestClient
+) -> None:
+    admin.app.state.service.domain = load_domains()["cracks"]  # type: ignore[attr-defined]
+    drawn = replace(new_clip(b"1", "crack", domain="cracks"), mask=b"a mask")
+    clip = store.clips.add(drawn, who="anna")[0].sha256
+    receipt = correct(store, clip, "crack", b"another mask")
+    assert admin.get(f"/feedback/{receipt}/mask").content == b"another mask"
+    assert admin.get("/feedback/none/mask").status_code == 404
+
+
 def test_a_forgotten_clip_is_gone(store: Store, admin: TestClient) -> None:
     clip = add(store, b"1")
     assert admin.delete(f"/clips/{clip}").json() == {"clip": clip, "versions": []}
@@ -111,6 +187,8 @@ def test_clips_of_another_domain_are_not_shown(store: Store, admin: TestClient) 
         ("GET", "/clips"),
         ("GET", "/clips/x"),
         ("GET", "/clips/x/content"),
+        ("GET", "/clips/x/mask"),
+        ("GET", "/feedback/x/mask"),
         ("POST", "/clips/x/accept"),
         ("POST", "/clips/x/reject"),
         ("POST", "/clips/x/relabel"),

@@ -1,4 +1,4 @@
-"""A domain that nothing is shipped for, before its service has ever run."""
+"""What a home has trained is asked, also before its service has ever run."""
 
 import shutil
 from pathlib import Path
@@ -14,9 +14,10 @@ from serve_app.__main__ import current_version
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """Knows the domain `digits` and no other."""
+    """Knows the domain `digits`, and `keywords`, which something is shipped for."""
     (tmp_path / "mine").mkdir()
-    shutil.copy(CONFIGS / "keywords.yaml", tmp_path / "mine" / "digits.yaml")
+    for name in ("digits", "keywords"):
+        shutil.copy(CONFIGS / "keywords.yaml", tmp_path / "mine" / f"{name}.yaml")
     monkeypatch.setenv("TELLTALE_CONFIGS", str(tmp_path / "mine"))
     found = home_from_env({"TELLTALE_HOME": str(tmp_path / "home")})
     fresh_registry(found.root)
@@ -28,9 +29,17 @@ def test_what_to_do_about_a_domain_without_a_model_is_said(place: Home) -> None:
         current_version(place, "digits")
 
 
-def test_what_was_trained_here_is_asked_without_a_server(place: Home) -> None:
+@pytest.mark.parametrize("name", ["digits", "keywords"])
+def test_what_was_trained_here_is_asked_without_a_server(place: Home, name: str) -> None:
     registry = fresh_registry(place.root)
-    bundle = tiny_bundle(place.root / "tiny", load_domains()["digits"])
-    registry.promote("digits", registry.register(bundle, run_id=None, tags={}).number)
-    served = current_version(place, "digits")
+    bundle = tiny_bundle(place.root / "tiny", load_domains()[name])
+    registry.promote(name, registry.register(bundle, run_id=None, tags={}).number)
+    served = current_version(place, name)
     assert (served.version, served.digest) == ("1", bundle.digest)
+
+
+def test_what_is_shipped_is_asked_where_nothing_was_trained(place: Home, tmp_path: Path) -> None:
+    assert current_version(place, "keywords").version == "shipped"
+    bare = home_from_env({"TELLTALE_HOME": str(tmp_path / "bare")})
+    assert current_version(bare, "keywords").version == "shipped"
+    assert not (bare.root / "mlflow.db").exists()  # nothing is made only to look

@@ -62,6 +62,8 @@ def registry(home: Path) -> Registry:
 
 @pytest.fixture(scope="module")
 def walked(home: Path, registry: Registry) -> Any:
+    import matplotlib.pyplot  # noqa: F401  # else the notebook may be the first, and tells of fonts
+
     small_domain(home / "configs")
     notebook = read()
     first = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))

@@ -3,8 +3,8 @@
     python -m training.evaluate faults [--bundle FOLDER] [--output models/cards]
 
 prints the figures on the card beside those found again; from the clips too where the data set is
-there. All three must agree: that is what makes a card worth reading. `--output` writes a Markdown
-card with plots.
+there. All three must agree: that is what makes a card worth reading. The model is the champion of
+this TELLTALE_HOME, else the shipped one. `--output` writes a Markdown card with plots.
 """
 
 import argparse
@@ -17,10 +17,12 @@ import numpy as np
 from data.dataset import Floats, Kept, LabelledClip, from_example
 from data.domain import Domain, load_domains
 from data.errors import TelltaleError
+from data.home import planned_home
 from data.prepare import prepare
 from data.sources import dataset_root, examples
-from models.bundle import PRETRAINED, Bundle, load_bundle
+from models.bundle import Bundle, load_bundle
 from models.calibration import softmax
+from models.current import current
 from models.masks import strongest
 from models.runtime import OnnxModel
 from models.tasks import TASKS, Metrics
@@ -134,16 +136,21 @@ def mask_lines(bundle: Bundle, dataset: Path | None) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("domain")
-    parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
+    parser.add_argument("--bundle", type=Path, help="default: this home's champion, or the shipped")
     parser.add_argument("--output", type=Path, help="folder for a Markdown card and its plots")
     options = parser.parse_args(arguments)
     try:
-        load_domains(names=(options.domain,))
-        bundle = load_bundle(options.bundle or PRETRAINED / options.domain)
+        domain = load_domains(names=(options.domain,))[options.domain]
+        if options.bundle:
+            folder, which = options.bundle, f"from {options.bundle}"
+        else:
+            folder, version = current(domain, planned_home())
+            which = f"version {version}"
+        bundle = load_bundle(folder)
         columns = {"card": bundle.card.metrics.exam, "embeddings": from_embeddings(bundle)}
         if dataset := dataset_root():
             columns["clips"] = from_clips(bundle, dataset)
-        lines = table(columns) + mask_lines(bundle, dataset)
+        lines = [f"{domain.name}, {which}", *table(columns), *mask_lines(bundle, dataset)]
         if options.output:
             from training.model_card import write_model_card  # and matplotlib
 

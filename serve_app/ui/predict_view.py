@@ -46,7 +46,7 @@ def _verdict(found: Prediction) -> str:
         )
     return (
         f'<p class="tt-over">The answer</p><p class="tt-label">{text(found.label)}</p>'
-        f'<p class="tt-sentence">{sureness(found.confidence)}: <b>{share}</b></p>{_caution(found)}'
+        f'<p class="tt-sentence">{sureness(found)}: <b>{share}</b></p>{_caution(found)}'
     )
 
 
@@ -55,15 +55,16 @@ def _caution(found: Prediction) -> str:
     if found.asserted is not False:
         return ""
     return (
-        '<p class="tt-small">A hint only: validation clips do not show that answers like this '
-        "one are right nine times in ten.</p>"
+        '<p class="tt-small">A hint only: there are too few validation clips of such answers, or '
+        "too many wrong ones, to say that they are right nine times in ten.</p>"
     )
 
 
-def sureness(confidence: float) -> str:
+def sureness(found: Prediction) -> str:
+    """No big words of an answer that is not to be relied on."""
     for floor, words in ((0.95, "Almost certain"), (0.8, "Confident"), (0.6, "Fairly sure")):
-        if confidence >= floor:
-            return words
+        if found.confidence >= floor:
+            return words if found.asserted is not False else "Probably"
     return "No more than a guess"
 
 

@@ -21,7 +21,7 @@ WHICH = [
     ("Accepted", ACCEPTED),
 ]
 ASK: dict[str, Callable[[Client, str], tuple[KeptClip, ...]]] = {
-    WAITING: lambda client, domain: client.clips(domain, "quarantined"),
+    WAITING: lambda client, domain: client.clips(domain, waiting=True),
     FLAGGED: lambda client, domain: client.clips(domain, flagged=True),
     ACCEPTED: lambda client, domain: client.clips(domain, "accepted"),
 }
@@ -30,8 +30,24 @@ EMPTY = {
     FLAGGED: "No check has anything to say.",
     ACCEPTED: "No clip is kept yet.",
 }
-SHOW: dict[str, Callable[[bytes, DomainInfo], str]] = {"audio": heard.played, "image": seen.shown}
 LOCKED = "Enter an admin's key under “Key” to see and decide."
+
+
+def _heard(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
+    return heard.played(client.content(domain.name, clip.clip), domain)
+
+
+def _seen(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
+    raw = client.content(domain.name, clip.clip)
+    mask = client.mask(domain.name, clip.clip) if clip.mask else None
+    figures = [seen.shown(raw, mask, domain)]
+    for number, said in enumerate(view.masked(clip), 1):
+        mask = client.correction_mask(domain.name, said.receipt)
+        figures += [heading(f"Correction {number}"), seen.shown(raw, mask, domain)]
+    return "".join(figures)
+
+
+SHOW: dict[str, Callable[[Client, DomainInfo, KeptClip], str]] = {"audio": _heard, "image": _seen}
 
 
 @dataclass(frozen=True)
@@ -79,38 +95,52 @@ def _choice(label: str, elem_id: str) -> Any:
 
 
 def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
-    def look(which: str, domain: str | None, key: str) -> dict[Any, Any]:
-        return _listed(parts, shared.client.with_key(key), which, domain) if domain else {}
+    def look(
+        which: str,
+        name: str | None,
+        key: str,
+        domains: tuple[DomainInfo, ...],
+        clip: str | None,
+    ) -> dict[Any, Any]:
+        client = shared.client.with_key(key)
+        return _listed(parts, client, which, find(domains, name), clip) if name else {}
 
     def show(
         clip: str | None, found: tuple[KeptClip, ...], domains: tuple[DomainInfo, ...], name: str
     ) -> dict[Any, Any]:
-        chosen = [row for row in found if row.clip == clip]
-        labels = find(domains, name).labels if chosen else ()
-        value = chosen[0].label if chosen and chosen[0].label in labels else None
-        return {parts.shown: "", parts.label: gr.update(choices=list(labels), value=value)}
+        chosen = _chosen(clip, found)
+        return {parts.shown: "", parts.label: _called(chosen, find(domains, name))}
 
-    def play(clip: str | None, domains: tuple[DomainInfo, ...], name: str, key: str) -> str:
-        if not clip:
+    def play(
+        clip: str | None,
+        found: tuple[KeptClip, ...],
+        domains: tuple[DomainInfo, ...],
+        name: str,
+        key: str,
+    ) -> str:
+        chosen = _chosen(clip, found)
+        if not chosen:
             return ""
         try:
             domain = find(domains, name)
-            raw = shared.client.with_key(key).content(name, clip)
-            return SHOW[domain.modality](raw, domain)
+            figure = SHOW[domain.modality](shared.client.with_key(key), domain, chosen)
+            return view.named(chosen) + figure
         except TelltaleError as error:
             return note(words(error), "warn")
 
     def accept(
         clip: str | None, label: str | None, found: tuple[KeptClip, ...], name: str, key: str
     ) -> str:
-        client, labels = shared.client.with_key(key), {row.clip: row.label for row in found}
-        if not clip or not label:
+        client, chosen = shared.client.with_key(key), _chosen(clip, found)
+        if not chosen or not label:
             return note("Choose a clip and what it is first.", "warn")
 
         def act() -> KeptClip:
-            if label != labels.get(clip):
-                client.relabel(name, clip, label)
-            return client.accept(name, clip)
+            if label in {said.receipt for said in chosen.waiting}:
+                client.accept_correction(name, label)
+            elif label != chosen.label:
+                client.relabel(name, chosen.clip, label)
+            return client.accept(name, chosen.clip)
 
         return _decide(act)
 
@@ -119,13 +149,18 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
             return note("Choose a clip first.", "warn")
         return _decide(lambda: shared.client.with_key(key).reject(name, clip, reason))
 
-    asked = [parts.which, shared.domain, shared.key]
-    listed = [parts.queue, parts.found, parts.clip]
+    asked = [parts.which, shared.domain, shared.key, shared.domains, parts.clip]
+    listed = [parts.queue, parts.found, parts.clip, parts.shown, parts.label]
     for moment in (tab.select, shared.domain.change, shared.key.submit, parts.which.change):
         moment(look, asked, listed, **QUIET)
     chosen = [parts.clip, parts.found, shared.domains, shared.domain]
     parts.clip.change(show, chosen, [parts.shown, parts.label], **QUIET).then(
-        play, [parts.clip, shared.domains, shared.domain, shared.key], parts.shown, **QUIET
+        # Else a clip chosen while another one is on its way would never be shown.
+        play,
+        [*chosen, shared.key],
+        parts.shown,
+        trigger_mode="always_last",
+        **QUIET,
     )
     who = [shared.domain, shared.key]
     for button, act, inputs in (
@@ -135,19 +170,43 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
         button.click(act, inputs, parts.said, **QUIET).then(look, asked, listed, **QUIET)
 
 
-def _listed(parts: Parts, client: Client, which: str, domain: str) -> dict[Any, Any]:
-    nothing = {parts.found: (), parts.clip: gr.update(choices=[], value=None)}
+def _chosen(clip: str | None, found: tuple[KeptClip, ...]) -> KeptClip | None:
+    return next((row for row in found if row.clip == clip), None)
+
+
+def _called(clip: KeptClip | None, domain: DomainInfo) -> Any:
+    labels = view.labels(domain, clip) if clip else []
+    value = clip.label if clip and clip.label in labels else None
+    return gr.update(choices=labels, value=value)
+
+
+def _listed(
+    parts: Parts, client: Client, which: str, domain: DomainInfo, shown: str | None
+) -> dict[Any, Any]:
+    """With the first clip chosen, and at once what it is called: an admin may decide before the
+    page has asked again."""
+    nothing = {
+        parts.found: (),
+        parts.clip: gr.update(choices=[], value=None),
+        parts.shown: "",
+        parts.label: _called(None, domain),
+    }
     if not client.key:
         return nothing | {parts.queue: note(LOCKED)}
     try:
-        found = ASK[which](client, domain)
+        found = ASK[which](client, domain.name)
     except TelltaleError as error:
         return nothing | {parts.queue: note(words(error), "warn")}
-    named = view.choices(found)
-    return {
-        parts.queue: view.clips(found, EMPTY[which]),
+    listed = nothing | {parts.queue: view.clips(found, EMPTY[which])}
+    if not found:
+        return listed
+    first = found[0]
+    if first.clip == shown:
+        listed.pop(parts.shown)  # nothing changes, so nothing would show it again
+    return listed | {
         parts.found: found,
-        parts.clip: gr.update(choices=named, value=named[0][1] if named else None),
+        parts.clip: gr.update(choices=view.choices(found), value=first.clip),
+        parts.label: _called(first, domain),
     }
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from serve_app.answers import ClipFlag, KeptClip
+from serve_app.answers import ClipFlag, DomainInfo, KeptClip, Receipt
+from serve_app.client import LISTED
 from serve_app.ui.markup import Tone, ago, badge, note, short, table, text
 
 TONES: dict[str, Tone] = {"accepted": "good", "quarantined": "warn", "rejected": "bad"}
@@ -22,7 +23,7 @@ def clips(found: Sequence[KeptClip], empty: str) -> str:
     rows = [
         [
             short(row.clip),
-            text(row.label or "–"),
+            text(row.label or "–") + "".join(map(_correction, others(row))),
             badge(row.state, TONES[row.state]),
             "".join(map(_flag, row.flags)) or "–",
             text(row.who or "–"),
@@ -31,7 +32,17 @@ def clips(found: Sequence[KeptClip], empty: str) -> str:
         for row in found
     ]
     headers = ["Clip", "Label", "State", "What checks say", "From", "Sent"]
-    return table(headers, rows, empty)
+    full = note(f"The first {LISTED} are listed.") if len(found) == LISTED else ""
+    return table(headers, rows, empty) + full
+
+
+def others(clip: KeptClip) -> list[Receipt]:
+    """The corrections that wait and say something else than the clip itself."""
+    return [said for said in clip.waiting if (said.label, said.mask) != (clip.label, clip.mask)]
+
+
+def _correction(said: Receipt) -> str:
+    return f'<span class="tt-flag">{badge("correction waits", "warn")} {text(said.label)}</span>'
 
 
 def _flag(flag: ClipFlag) -> str:
@@ -41,6 +52,28 @@ def _flag(flag: ClipFlag) -> str:
 
 def choices(found: Sequence[KeptClip]) -> list[tuple[str, str]]:
     return [(f"{row.clip[:8]}, {row.label or 'no label'}", row.clip) for row in found]
+
+
+def named(clip: KeptClip) -> str:
+    """Above what is heard or seen: which one that is, and what else is said of it."""
+    said = "".join(note(f"A correction waits: {said.label}.", "warn") for said in others(clip))
+    return f'<p class="tt-small">{short(clip.clip)} {text(clip.label or "no label")}</p>{said}'
+
+
+def labels(domain: DomainInfo, clip: KeptClip) -> list[str | tuple[str, str]]:
+    """What a decision may call it: a photograph what it is called, that nothing is in it, or what a
+    correction says (by its receipt), since anything else would need another mask."""
+    if domain.modality == "audio":
+        return list(domain.labels)
+    drawn = enumerate(masked(clip), 1)
+    return [
+        *(label for label in domain.labels if label in (domain.labels[0], clip.label)),
+        *((f"{said.label}, as correction {n} marks it", said.receipt) for n, said in drawn),
+    ]
+
+
+def masked(clip: KeptClip) -> list[Receipt]:
+    return [said for said in others(clip) if said.mask]
 
 
 def decided(clip: KeptClip) -> str:

@@ -1,4 +1,4 @@
-"""From a photograph's bytes and the service's answer to a figure with the mask laid over it."""
+"""From a photograph's bytes, and a mask answered or drawn, to a figure of one over the other."""
 
 import base64
 import io
@@ -18,34 +18,32 @@ GLOW = (255, 64, 48, 190)
 
 def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
     """No figure is no reason to spoil an answer already given."""
-    limits = _limits(domain)
+    evidence = found.evidence
+    mask = base64.b64decode(evidence.mask_png) if isinstance(evidence, MaskEvidence) else None
     try:
-        pixels = decode(raw, SHOWN_PX, 1, limits).pixels
-        layer = _layer(found, pixels.shape[1], pixels.shape[0], limits)
+        return _figure(raw, mask, domain, _describe(found))
     except ClipError:
         return ""
+
+
+def shown(raw: bytes, mask: bytes | None, domain: DomainInfo) -> str:
+    """A kept photograph under the mask it was given, if any; raises ClipError."""
+    return _figure(raw, mask, domain, "The photograph, and what was marked in it")
+
+
+def _figure(raw: bytes, mask: bytes | None, domain: DomainInfo, words: str) -> str:
+    limits = PhotoLimitSpec(max_bytes=domain.limits.max_bytes, max_pixels=domain.limits.max_pixels)
+    pixels = decode(raw, SHOWN_PX, 1, limits).pixels
     photograph = _picture(Image.fromarray(pixels), "JPEG", "tt-photo")
+    layer = "" if mask is None else _layer(mask, pixels.shape[1], pixels.shape[0], limits)
     return (
-        f'<figure class="tt-seen" role="img" aria-label="{_describe(found)}">{photograph}{layer}'
+        f'<figure class="tt-seen" role="img" aria-label="{text(words)}">{photograph}{layer}'
         "</figure>"
     )
 
 
-def shown(raw: bytes, domain: DomainInfo) -> str:
-    """The photograph alone; raises ClipError."""
-    pixels = decode(raw, SHOWN_PX, 1, _limits(domain)).pixels
-    photograph = _picture(Image.fromarray(pixels), "JPEG", "tt-photo")
-    return f'<figure class="tt-seen" role="img" aria-label="The photograph">{photograph}</figure>'
-
-
-def _limits(domain: DomainInfo) -> PhotoLimitSpec:
-    return PhotoLimitSpec(max_bytes=domain.limits.max_bytes, max_pixels=domain.limits.max_pixels)
-
-
-def _layer(found: Prediction, width: int, height: int, limits: PhotoLimitSpec) -> str:
-    if not isinstance(found.evidence, MaskEvidence):
-        return ""
-    mask = decode_mask(base64.b64decode(found.evidence.mask_png), limits)
+def _layer(png: bytes, width: int, height: int, limits: PhotoLimitSpec) -> str:
+    mask = decode_mask(png, limits)
     glow = np.zeros((height, width, 4), np.uint8)
     glow[resize_mask(mask, width, height)] = GLOW
     return _picture(Image.fromarray(glow), "PNG", "tt-mask")
@@ -62,4 +60,4 @@ def _describe(found: Prediction) -> str:
     words = f"The photograph; the answer is {found.label}."
     if found.measure is not None and found.measure.area_percent > 0:
         words += f" What is marked covers {found.measure.area_percent:.1f} % of it."
-    return text(words)
+    return words

@@ -24,7 +24,7 @@ from data.domain import CONFIGS
 
 RATE_HZ = 16_000
 TAKES = 12
-PATIENCE_S = 120
+PATIENCE_S = 240
 
 Sound = NDArray[np.float64]
 

@@ -1,0 +1,18 @@
+"""What a domain cannot be called: its name becomes an address and a part of the service."""
+
+from data.errors import InvalidDomain
+
+# The first words of the service's own addresses, and its other parts.
+TAKEN = {
+    *("api", "clips", "curator", "docs", "domains", "feedback", "health", "metrics", "models"),
+    *("ping", "predict", "ready", "redoc", "retrain", "status", "ui", "upload"),
+}
+
+
+def must_be_free(name: str) -> None:
+    """Raises InvalidDomain."""
+    if name in TAKEN:
+        raise InvalidDomain(
+            f"{name}.yaml: a domain cannot be called {name!r}, which is an address or a part of "
+            "the service; rename the file"
+        )

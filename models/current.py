@@ -1,0 +1,34 @@
+"""The model that a domain has without asking a service: trained in this home, or shipped."""
+
+from pathlib import Path
+
+from data.domain import Domain
+from data.errors import NotReady
+from data.home import Home
+from models.bundle import PRETRAINED
+from models.card import CARD, read_card
+from models.registry import Registry
+from models.registry_store import has_store
+
+SHIPPED = "shipped"
+
+
+def current(domain: Domain, home: Home) -> tuple[Path, str]:
+    """Its folder, and its version or "shipped"; raises NotReady where there is neither."""
+    if has_store(home.tracking_uri):
+        registry = Registry(home.tracking_uri, home.artifact_root)
+        if version := registry.champion(domain.name):
+            return registry.fetch(version, home.bundles), version.number
+    if folder := shipped(domain):
+        return folder, SHIPPED
+    raise NotReady(
+        f"{domain.name} has no model yet; train it: python -m training.retrain {domain.name}"
+    )
+
+
+def shipped(domain: Domain, root: Path = PRETRAINED) -> Path | None:
+    """Its folder; none for a domain of one's own that is only called like a shipped one."""
+    folder = root / domain.name
+    if not (folder / CARD).is_file():
+        return None
+    return folder if read_card((folder / CARD).read_bytes()).labels == domain.labels else None
