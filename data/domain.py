@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from data.errors import InvalidDomain, InvalidParameter, UnknownName
+from data.mistakes import explain
 from data.names import must_be_free
-from data.network_specs import AUDIO_NETWORKS, AnyAudioNetwork, NetworkSpec, UNetSpec
+from data.network_specs import AnyAudioNetwork, NetworkSpec, UNetSpec
 from data.sections import (
-    FEATURES,
     AnyFeatures,
     AudioInput,
     AudioTrainingSpec,
@@ -177,13 +177,8 @@ class ImageDomain(Domain):
         return 3, self.input.window_px, self.input.window_px
 
 
-# The sections that a recording's file has of several kinds; pydantic names the kind it took one for
-# among the keys, where nobody has written it.
-CHOICES: dict[str, dict[str, type[Section]]] = {"features": FEATURES, "network": AUDIO_NETWORKS}
-KINDS = FEATURES | AUDIO_NETWORKS
 MODALITIES: dict[str, type[Domain]] = {"audio": AudioDomain, "image": ImageDomain}
 AnyDomain = Annotated[AudioDomain | ImageDomain, Field(discriminator="modality")]
-_ANY: TypeAdapter[AudioDomain | ImageDomain] = TypeAdapter(AnyDomain)
 
 
 def of_sounds(domain: Domain) -> AudioDomain:
@@ -209,10 +204,13 @@ def load_domain(path: Path) -> Domain:
 
 def checked(raw: Mapping[str, Any], file: str) -> Domain:
     """Raises InvalidDomain naming the file, the key and what would be right."""
+    model = MODALITIES.get(str(raw.get("modality")))
+    if model is None:
+        raise InvalidDomain(f"{file}: key 'modality' must be one of {', '.join(MODALITIES)}")
     try:
-        return _ANY.validate_python(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
-        raise InvalidDomain(f"{file}: {explain(error)}") from error
+        raise InvalidDomain(f"{file}: {explain(error, model)}") from error
 
 
 def config_root(environment: Mapping[str, str] = os.environ) -> Path:
@@ -234,36 +232,3 @@ def load_domains(folder: Path | None = None, names: tuple[str, ...] = ()) -> dic
             raise UnknownName(f"there is no domain {name!r}; the domains are {', '.join(known)}")
     found = {name: load_domain(folder / f"{name}.yaml") for name in names or known}
     return found if names else dict(sorted(found.items(), key=lambda each: each[1].modality))
-
-
-def explain(error: ValidationError, model: type[BaseModel] | None = None) -> str:
-    """`model` is what was read; without one it was a domain, whose modality begins each place."""
-    mistakes = ((item["loc"], item["type"], item["msg"]) for item in error.errors())
-    if model:
-        mistakes = ((("", *loc), kind, message) for loc, kind, message in mistakes)
-    return "; ".join(_explain_one(*mistake, model) for mistake in mistakes)
-
-
-def _explain_one(
-    loc: tuple[int | str, ...], kind: str, message: str, model: type[BaseModel] | None
-) -> str:
-    modality, *path = loc or ("",)
-    key = ".".join(str(part) for part in path if part not in KINDS)
-    if kind.startswith("union_tag"):
-        choice = f"{key}.kind" if key else "modality"
-        return f"key {choice!r} must be one of {', '.join(CHOICES.get(key, MODALITIES))}"
-    if kind == "extra_forbidden":
-        known = _accepted(model or MODALITIES[str(modality)], path)
-        return f"unknown key {key!r}; accepted here: {', '.join(known)}"
-    if kind == "missing":
-        return f"key {key!r} is missing"
-    text = message.removeprefix("Value error, ")
-    return f"key {key!r}: {text}" if key else text
-
-
-def _accepted(model: type[BaseModel], path: list[int | str]) -> list[str]:
-    for part in path[:-1]:
-        annotation = KINDS.get(str(part)) or model.model_fields[str(part)].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
-    return sorted(set(model.model_fields) - {"name"})

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.domain import AudioDomain, Domain
 from data.errors import InvalidDomain
-from data.network_specs import AnyAudioNetwork, AudioNetworkSpec
+from data.network_specs import AnyAudioNetwork
 from data.sections import AnyFeatures
+from models.bundle import replace, staging
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,6 +54,7 @@ def write_backbone(
     facts: dict[str, Any],
     learnt_groups: Iterable[str] = (),
 ) -> None:
+    """In place of what was in `folder`, whole or not at all."""
     from safetensors.torch import save
 
     raw = save({name: value.contiguous() for name, value in weights.items()})
@@ -65,9 +67,10 @@ def write_backbone(
         facts=facts,
         learnt_groups=digests(learnt_groups),
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / WEIGHTS).write_bytes(raw)
-    (folder / FACTS).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    with staging(folder) as part:
+        (part / WEIGHTS).write_bytes(raw)
+        (part / FACTS).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        replace(part, folder)
 
 
 def digests(groups: Iterable[str]) -> tuple[str, ...]:
@@ -92,13 +95,11 @@ def start_from(name: str, backbone: "nn.Module", domain: AudioDomain) -> None:
     card, raw = _card(name, domain), (BACKBONES / name / WEIGHTS).read_bytes()
     if hashlib.sha256(raw).hexdigest() != card.sha256:
         raise InvalidDomain(f"the weights of backbone {name} are not those its card describes")
-    ours = (domain.input.sample_rate_hz, domain.features, _shape(domain.network))
-    theirs = (card.sample_rate_hz, card.features, _shape(card.network))
-    if ours != theirs:
-        raise InvalidDomain(
-            f"{domain.name} cannot start from backbone {name}: sample_rate_hz, features and "
-            f"network must be {theirs}, not {ours}"
-        )
+    ours = _keys(domain.input.sample_rate_hz, domain.features, domain.network)
+    theirs = _keys(card.sample_rate_hz, card.features, card.network)
+    if wrong := [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]:
+        told = (f"{key} must be {theirs.get(key)}, not {ours.get(key)}" for key in wrong)
+        raise InvalidDomain(f"{domain.name} cannot start from backbone {name}: {'; '.join(told)}")
     backbone.load_state_dict(load(raw))
 
 
@@ -113,5 +114,11 @@ def _card(name: str, domain: Domain) -> BackboneCard:
         ) from error
 
 
-def _shape(spec: AudioNetworkSpec) -> AudioNetworkSpec:
-    return spec.model_copy(update={"dropout": 0.0})  # has no weights
+def _keys(sample_rate_hz: int, features: BaseModel, network: BaseModel) -> dict[str, Any]:
+    """What weights depend on, as a domain's file calls it; dropout has none."""
+    sections = {"features": features.model_dump(), "network": network.model_dump()}
+    del sections["network"]["dropout"]
+    keys: dict[str, Any] = {"input.sample_rate_hz": sample_rate_hz}
+    for name, section in sections.items():
+        keys |= {f"{name}.{key}": value for key, value in section.items()}
+    return keys

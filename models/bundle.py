@@ -98,7 +98,7 @@ def write_bundle(
 
     What was in `folder` before is replaced.
     """
-    with _staging(folder) as temporary:
+    with staging(folder) as temporary:
         digests = {}
         for name, content in sorted(files.items()):
             raw = content if isinstance(content, bytes) else content.read_bytes()
@@ -110,7 +110,7 @@ def write_bundle(
             raise BundleError(f"{CARD} would be wrong: {card_mistakes(error)}") from error
         (temporary / CARD).write_bytes(write_card(card))
         bundle = load_bundle(temporary)
-        _replace(temporary, folder)
+        replace(temporary, folder)
     return Bundle(folder, bundle.card, bundle.digest)
 
 
@@ -145,7 +145,7 @@ def keep(cache_root: Path, source: Path | Mapping[str, bytes]) -> Path:
     if cached(cache_root, digest) is not None:
         return folder
     wanted = {CARD, *read_card(files[CARD]).files}
-    with _staging(folder) as temporary:
+    with staging(folder) as temporary:
         for name in wanted & set(files):
             (temporary / name).write_bytes(files[name])
         load_bundle(temporary)
@@ -153,7 +153,7 @@ def keep(cache_root: Path, source: Path | Mapping[str, bytes]) -> Path:
             temporary.rename(folder)
         except OSError:  # there already: by somebody faster with the same bytes, or damaged
             if cached(cache_root, digest) is None:
-                _replace(temporary, folder)
+                replace(temporary, folder)
     return folder
 
 
@@ -214,7 +214,7 @@ def _digest(raw: bytes) -> str:
 
 
 @contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
+def staging(folder: Path) -> Iterator[Path]:
     """A folder beside `folder` to write in, gone afterwards unless it was renamed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(".writing-*"):
@@ -229,7 +229,7 @@ def _staging(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _replace(new: Path, folder: Path) -> None:
+def replace(new: Path, folder: Path) -> None:
     """A folder cannot be renamed onto a filled one: the old one steps aside first."""
     aside = new.with_name(f"{new.name}-old")
     with suppress(FileNotFoundError):

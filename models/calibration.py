@@ -70,7 +70,8 @@ def fit_assertions(
 
     The precision is Laplace's (right + 1) / (answers + 2): a label is not asserted on the strength
     of three lucky clips, it takes eight right ones of eight. Without it the promise is broken on
-    unseen clips: 84 % of faults' exam, instead of 91 %.
+    unseen clips: of validation clips, fitted on nine tenths of their groups and asked of the last,
+    94 % were right where asserted (faults), 90 % (wildlife), 86 % (hearts); without, 88, 87, 86 %.
     """
     answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     found: list[float | None] = []

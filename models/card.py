@@ -10,8 +10,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from data.domain import KINDS, MODALITIES, AnyDomain
+from data.domain import MODALITIES, AnyDomain
 from data.errors import BundleError
+from data.mistakes import KINDS
 from models.tasks import Metrics, Segmentation
 
 FORMAT: Literal[1] = 1

@@ -16,6 +16,7 @@ def of_kind(domain: Domain, kind: str, **more: object) -> AudioDomain:
     raw = domain.model_dump()
     raw["network"] = {"kind": kind, "dropout": 0.2, **NETWORKS[kind], **more}
     raw["training"]["start_from"] = None  # which is of another kind
+    raw["training"]["augment"]["colour_db"] = 0.0  # of a log-mel only, which not all of them hear
     if kind == "wav2vec2_base":
         raw["features"] = {"kind": "waveform"}
         raw["training"]["augment"] |= {"freq_masks": 0, "time_masks": 0}

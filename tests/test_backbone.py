@@ -60,3 +60,25 @@ def test_damaged_weights_are_not_started_from(
     file.write_bytes(file.read_bytes()[:-1] + b"\0")
     with pytest.raises(InvalidDomain, match="not those its card describes"):
         start_from("sounds", build_network(domain), domain)
+
+
+def test_only_the_keys_that_differ_are_named(sounds: torch.nn.Module, domain: AudioDomain) -> None:
+    features = domain.features.model_copy(update={"hop_length": 160})
+    network = domain.network.model_copy(update={"dropout": 0.5, "embedding": 32})
+    other = domain.model_copy(update={"features": features, "network": network})
+    hop, size = domain.features.hop_length, domain.network.embedding
+    with pytest.raises(InvalidDomain) as refused:
+        start_from("sounds", build_network(other), other)
+    assert str(refused.value) == (
+        f"faults cannot start from backbone sounds: features.hop_length must be {hop}, not 160; "
+        f"network.embedding must be {size}, not 32"
+    )
+
+
+def test_a_backbone_is_replaced_whole(
+    sounds: torch.nn.Module, domain: AudioDomain, tmp_path: Path
+) -> None:
+    network = build_network(domain)
+    write_backbone(tmp_path / "sounds", domain, network.state_dict(), {})
+    start_from("sounds", build_network(domain), domain)
+    assert [folder.name for folder in tmp_path.iterdir()] == ["sounds"]

@@ -60,16 +60,22 @@ class Learner:
         return averaged.classifier.eval()
 
     def keep_as_best(self) -> None:
-        state = self.classifier.state_dict()
-        self.best = {name: value.detach().cpu().clone() for name, value in state.items()}
+        learnt = _learning(self.classifier)
+        self.best = {name: value.detach().cpu().clone() for name, value in learnt.items()}
+
+    @property
+    def weights(self) -> State:
+        """The whole classifier at its best; empty before there was a best epoch."""
+        whole = {name: value.cpu() for name, value in self.classifier.state_dict().items()}
+        return whole | self.best if self.best else {}
 
     def save(self, file: Path) -> None:
-        """Whole or not at all."""
+        """Whole or not at all, and without what stays as it was when the training started."""
         part = file.with_suffix(".part")
         torch.save(
             {
-                "network": self.plain.state_dict(),
-                "average": self.average.state_dict(),
+                "network": _learning(self.plain),
+                "average": _learning(self.average),
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
                 "history": self.history,
@@ -82,11 +88,17 @@ class Learner:
     def restore(self, file: Path) -> None:
         # Loading moves each part to where it belongs; the best weights stay off the GPU.
         state = torch.load(file, map_location="cpu", weights_only=True)
-        self.plain.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
+        self.plain.load_state_dict(self.plain.state_dict() | state["network"])
+        self.average.load_state_dict(self.average.state_dict() | state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.history, self.best = state["history"], state["best"]
+
+
+def _learning(network: nn.Module) -> State:
+    """The frozen trunk of wav2vec 2.0 would fill each checkpoint three times."""
+    frozen = {name for name, weight in network.named_parameters() if not weight.requires_grad}
+    return {name: value for name, value in network.state_dict().items() if name not in frozen}
 
 
 def _schedule(

@@ -65,7 +65,7 @@ def train_worker(config: dict[str, Assignment]) -> Trained:
         figures |= {"epoch": number, "of": spec.epochs, "train_loss": float(np.mean(losses))}
         figures |= {"seconds": round(time.monotonic() - started, 2)}
         _finish_epoch(learner, figures, rank, assignment)
-    return Trained(learner.best, tuple(learner.history))
+    return Trained(learner.weights, tuple(learner.history))
 
 
 def _restore(learner: Learner, kept: Path | None) -> None:

@@ -17,12 +17,12 @@ from data.domain import (
     AudioDomain,
     checked,
     config_root,
-    explain,
     load_domain,
     load_domains,
     of_sounds,
 )
 from data.errors import InvalidDomain
+from data.mistakes import explain
 from data.network_specs import AnyAudioNetwork
 from data.sections import AnyFeatures, AudioInput, AudioTrainingSpec, Section
 from data.sources import Example, listed, thing

@@ -84,15 +84,21 @@ def foreign(model: OnnxModel, domain: Domain, root: Path) -> list[Foreign]:
     """The share called unknown of the clips of each other domain of the same modality."""
     if model.card.novelty is None:
         return []
-    own = examples(domain, root)
     found = []
-    for other in load_domains().values():
-        alike = other.modality == domain.modality and other.name != domain.name
-        if alike and (rows := _rows(other, own, root)):
-            features = (prepare(row.path.read_bytes(), domain).features for row in rows)
-            unknown = [model.predict([each])[0].unknown for each in features]
-            found.append(Foreign(other.source.dataset, len(rows), float(np.mean(unknown))))
+    for name, rows in foreign_clips(domain, root).items():
+        features = (prepare(row.path.read_bytes(), domain).features for row in rows)
+        unknown = [model.predict([each])[0].unknown for each in features]
+        found.append(Foreign(name, len(rows), float(np.mean(unknown))))
     return found
+
+
+def foreign_clips(domain: Domain, root: Path) -> dict[str, list[Example]]:
+    """By data set; without those that are not at hand, or of which a domain knows all."""
+    own = examples(domain, root)
+    others = [other for other in load_domains().values() if other.name != domain.name]
+    alike = [other for other in others if other.modality == domain.modality]
+    found = {other.source.dataset: _rows(other, own, root) for other in alike}
+    return {name: rows for name, rows in found.items() if rows}
 
 
 def _rows(other: Domain, own: list[Example], root: Path) -> list[Example]:
