@@ -27,7 +27,7 @@ class Origin:
     epochs: int
     workers: int
     from_dataset: int
-    backbone: Mapping[str, str] | None
+    backbone: Mapping[str, str] | None = None
 
     def card_fields(self, domain: Domain) -> dict[str, Any]:
         return {
