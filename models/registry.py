@@ -72,7 +72,7 @@ class Registry:
             made = self.client.create_model_version(
                 name, source, run, tags={**_card_tags(bundle), **tags}, await_creation_for=0
             )
-            self.client.set_registered_model_alias(name, CHALLENGER, str(made.version))
+        self._place(CHALLENGER, name, str(made.version))
         return self.version(domain, str(made.version))
 
     def versions(self, domain: str) -> list[Version]:
@@ -171,10 +171,19 @@ class Registry:
         return _version(found, found.aliases)
 
     def _move(self, alias: str, version: Version) -> None:
+        self._place(alias, model_name(version.domain), version.number)
+
+    def _place(self, alias: str, name: str, number: str) -> None:
+        """Again where another process took the alias away between MLflow's look and its change."""
+        from mlflow.exceptions import MlflowException
+
         with in_words():
-            self.client.set_registered_model_alias(
-                model_name(version.domain), alias, version.number
-            )
+            try:
+                self.client.set_registered_model_alias(name, alias, number)
+            except MlflowException as error:
+                if error.error_code != "BAD_REQUEST":
+                    raise
+                self.client.set_registered_model_alias(name, alias, number)
 
     def _upload(self, bundle: Bundle, run_id: str | None) -> tuple[str, str]:
         """Below a run's artefacts: the one place that a local store and a server both accept."""

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sounds import tone
 from tiny import tiny_bundle
 
 from data.dataset import LabelledClip
 from data.domain import Domain, load_domains
 from data.errors import Conflict
+from data.prepare import prepare
 from data.sections import TeachSpec
+from models.bundle import PRETRAINED, load_bundle
 from models.card import BACKBONE, EXAM
+from models.runtime import OnnxModel
 from models.tensors import Head
 from training.champion import Champion, must_share_labels
 from training.evaluate import answers, from_embeddings
@@ -175,3 +179,25 @@ def test_teaching_refuses_other_labels_than_the_champions(
     more = domain.model_copy(update={"labels": (*domain.labels, "squeak")})
     with pytest.raises(Conflict, match="retrain in full"):
         must_share_labels(champion, more)
+
+
+def test_a_clip_that_sounds_like_others_of_another_label_is_learnt_all_the_same() -> None:
+    """A tone, to the shipped model of digits as much a "two" as any, that somebody calls "nine"."""
+    bundle = load_bundle(PRETRAINED / "keywords")
+    model, spec = OnnxModel(bundle), load_domains(names=("keywords",))["keywords"]
+    raw = tone(hz=333, seconds=0.6, rate_hz=8000, seed=1)
+    odd = model.embed(prepare(raw, spec).features)[0]
+    remembered, nine = bundle.memory(), spec.label_index("nine")
+    taught = fit_head(
+        model.head,
+        Lesson(remembered.values, remembered.labels),
+        Lesson(odd, np.array([nine])),
+        spec.teach,
+        spec.training.label_smoothing,
+    )
+    assert taught.logits(odd).argmax() == nine
+    exam = bundle.exam()
+    right = [
+        (head.logits(exam.values).argmax(1) == exam.labels).sum() for head in (model.head, taught)
+    ]
+    assert right[1] >= right[0] - 1

@@ -9,8 +9,9 @@ carries. The head W minimises, by L-BFGS,
     + prior        N * p * |W - W_champion|^2 * mean_i |embedding i|^2
 
 divided by N, the number of remembered clips; the last factor makes the prior mean the same for
-embeddings of any length. p is no weaker than teach.prior_strength, and as strong as it can be
-without a correction being lost: the head moves as far as the corrections need, and no further.
+embeddings of any length. p is no weaker than teach.prior_strength, a tenth of it where a correction
+would be lost otherwise, and as strong as it can be without one being lost: the head moves as far as
+the corrections need, and no further.
 
 Memory is asked to be answered as the champion answers it (Li & Hoiem
 2016, learning without forgetting) and not by its labels: without corrections the champion is then
@@ -33,6 +34,7 @@ Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 PULLS = (300.0, 100.0, 30.0, 10.0, 3.0)  # tried from the strongest, in teach.prior_strength
+LAST_RESORT = 0.1  # for a clip that sounds like a dozen remembered ones of another label
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def fit_head(
     scale = float(np.square(values).sum(axis=1).mean()) if len(values) else 1.0
     weakest = spec.prior_strength * scale
     furthest = _minimise(champion, inputs, targets, weights, weakest)
+    if not _right(furthest, corrections).all():
+        furthest = _minimise(champion, inputs, targets, weights, LAST_RESORT * weakest)
     learnt = _right(furthest, corrections)
     for strength in PULLS:
         nearer = _minimise(champion, inputs, targets, weights, strength * weakest)

@@ -109,6 +109,7 @@ def kettles_yaml() -> str:
     domain["source"] = {"dataset": "kettles", "layout": "folders", "licence": "my own"}
     domain["input"] |= {"window_s": 1.0, "hop_s": 0.5}
     domain["network"] |= {"channels": [8, 16, 24], "embedding": 16}
+    domain["training"].pop("start_from")  # it is of another size
     domain["training"] |= {"epochs": 20, "batch_size": 8, "learning_rate": 0.01}
     domain["training"]["augment"] |= {"time_shift_s": 0.2, "mixup_alpha": 0.0}
     text: str = yaml.safe_dump(domain)
