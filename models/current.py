@@ -15,15 +15,22 @@ SHIPPED = "shipped"
 
 def current(domain: Domain, home: Home) -> tuple[Path, str]:
     """Its folder, and its version or "shipped"; raises NotReady where there is neither."""
-    if has_store(home.tracking_uri):
-        registry = Registry(home.tracking_uri, home.artifact_root)
-        if version := registry.champion(domain.name):
-            return registry.fetch(version, home.bundles), version.number
-    if folder := shipped(domain):
-        return folder, SHIPPED
+    known = has_store(home.tracking_uri)
+    registry = Registry(home.tracking_uri, home.artifact_root) if known else None
+    if found := champion_or_shipped(domain, registry, home.bundles):
+        return found
     raise NotReady(
         f"{domain.name} has no model yet; train it: python -m training.retrain {domain.name}"
     )
+
+
+def champion_or_shipped(
+    domain: Domain, registry: Registry | None, cache_root: Path, root: Path = PRETRAINED
+) -> tuple[Path, str] | None:
+    if registry and (version := registry.champion(domain.name)):
+        return registry.fetch(version, cache_root), version.number
+    folder = shipped(domain, root)
+    return (folder, SHIPPED) if folder else None
 
 
 def shipped(domain: Domain, root: Path = PRETRAINED) -> Path | None:

@@ -9,7 +9,7 @@ from data.dataset import Floats
 from data.domain import Domain
 from data.errors import Conflict
 from models.bundle import Bundle, load_bundle
-from models.current import SHIPPED, shipped
+from models.current import champion_or_shipped
 from models.registry import Registry
 from models.runtime import OnnxModel
 from models.tensors import Embeddings
@@ -49,10 +49,11 @@ def find_champion(
     domain: Domain, registry: Registry, cache_root: Path, shipped_root: Path
 ) -> Champion | None:
     """The registry's champion, else the shipped bundle, else none."""
-    if version := registry.champion(domain.name):
-        return Champion(load_bundle(registry.fetch(version, cache_root)), version.number)
-    folder = shipped(domain, shipped_root)
-    return Champion(load_bundle(folder), SHIPPED) if folder else None
+    found = champion_or_shipped(domain, registry, cache_root, shipped_root)
+    if found is None:
+        return None
+    folder, version = found
+    return Champion(load_bundle(folder), version)
 
 
 def must_share_labels(champion: Champion, domain: Domain) -> None:
