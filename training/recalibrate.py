@@ -7,7 +7,6 @@ were validation, and which clips belong together; both follow from the card's do
 gets a new digest, for its card is new.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import Conflict, TelltaleError
+from data.errors import Conflict
 from data.sources import dataset_root
-from models.bundle import PRETRAINED, Bundle, load_bundle, write_bundle
+from models.bundle import Bundle, write_bundle
 from models.card import EXAM
 from models.tensors import exam_bytes
+from training.anew import anew
 from training.calibrate import calibrate
 from training.evaluate import examine
 from training.plan import NO_UPLOADS, Plan, plan_full
@@ -71,18 +71,12 @@ def _must_be_the_same(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.recalibrate", description=__doc__)
-    parser.add_argument("domain")
-    parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
-    options = parser.parse_args(arguments)
-    try:
-        old = load_bundle(options.bundle or PRETRAINED / options.domain)
-        new = recalibrate(old, dataset_root())
-    except TelltaleError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{options.domain}: {old.digest[:12]} -> {new.digest[:12]}\n")
-    return 0
+    return anew(
+        lambda bundle: recalibrate(bundle, dataset_root()),
+        "training.recalibrate",
+        __doc__,
+        arguments,
+    )
 
 
 if __name__ == "__main__":

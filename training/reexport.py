@@ -6,7 +6,6 @@ Nothing is learnt and no answer changes: the new network must pass the old one's
 asks for the same embedding and the same exam. The bundle gets a new digest, for its file is new.
 """
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -14,12 +13,13 @@ from pathlib import Path
 
 from safetensors.torch import load
 
-from data.errors import BundleError, TelltaleError
-from models.bundle import PRETRAINED, Bundle, load_bundle, write_bundle
+from data.errors import BundleError
+from models.bundle import Bundle, write_bundle
 from models.card import BACKBONE, WEIGHTS
 from models.export import export_backbone
 from models.networks import build_network
 from models.runtime import OnnxModel
+from training.anew import anew
 
 
 def reexport(bundle: Bundle) -> Bundle:
@@ -38,18 +38,7 @@ def reexport(bundle: Bundle) -> Bundle:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.reexport", description=__doc__)
-    parser.add_argument("domain")
-    parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
-    options = parser.parse_args(arguments)
-    try:
-        old = load_bundle(options.bundle or PRETRAINED / options.domain)
-        new = reexport(old)
-    except TelltaleError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{options.domain}: {old.digest[:12]} -> {new.digest[:12]}\n")
-    return 0
+    return anew(reexport, "training.reexport", __doc__, arguments)
 
 
 if __name__ == "__main__":
