@@ -21,6 +21,7 @@ from data.augment import WaveformAugment, colour, mask, mix_background, mix_up
 from data.domain import AudioDomain
 from data.errors import ClipError, InvalidParameter
 from data.features import features_for
+from data.sampling import Chances
 from data.sources import Example
 from data.tables import HeldFor
 
@@ -165,7 +166,7 @@ class Batches:
     targets: Floats
     members: Integers
     batch_size: int
-    chances: Floats | None = None  # of each member; None: each once an epoch
+    chances: Chances | None = None  # of each member; None: each once an epoch
 
     def __len__(self) -> int:
         return batches_of(self.members, self.batch_size)
@@ -180,8 +181,7 @@ class Batches:
         if self.chances is None:
             return self.members
         rng = np.random.default_rng((*seed, 1))
-        share = self.chances.astype(np.float64)
-        return rng.choice(self.members, len(self.members), p=share / share.sum())
+        return rng.choice(self.members, len(self.members), p=self.chances)
 
     def _batch(self, members: Integers, rng: np.random.Generator) -> tuple[Floats, Floats]:
         spec = self.domain.training.augment

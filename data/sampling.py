@@ -5,31 +5,31 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Chances = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-def draw_chances(labels: Integers, groups: Integers, sampling: str) -> Floats | None:
+def draw_chances(labels: Integers, groups: Integers, sampling: str) -> Chances | None:
     """How often each clip [N] is drawn, of 1 in all; None where each is taken once an epoch."""
     return SAMPLING[sampling](labels, groups)
 
 
-def _alike(labels: Integers, groups: Integers) -> Floats:
+def _alike(labels: Integers, groups: Integers) -> Chances:
     """Every label as often as the others."""
     return _shares(1 / np.bincount(labels)[labels])
 
 
-def _by_groups(labels: Integers, groups: Integers) -> Floats:
+def _by_groups(labels: Integers, groups: Integers) -> Chances:
     """And a group of n clips as often as sqrt(n) clips of their own: near copies teach little."""
     chances = 1 / np.sqrt(np.bincount(groups)[groups])
     return _shares(chances / np.bincount(labels, weights=chances)[labels])
 
 
-def _shares(chances: NDArray[np.float64]) -> Floats:
-    return np.asarray(chances / chances.sum(), np.float32)
+def _shares(chances: Chances) -> Chances:
+    return np.asarray(chances / chances.sum())
 
 
-SAMPLING: dict[str, Callable[[Integers, Integers], Floats | None]] = {
+SAMPLING: dict[str, Callable[[Integers, Integers], Chances | None]] = {
     "uniform": lambda *_: None,
     "balanced": _alike,
     "groups": _by_groups,
