@@ -126,16 +126,13 @@ class Client:
         return _parse(self._link.send(request, repeatable=True), Clips).clips
 
     def content(self, domain: str, clip: str) -> bytes:
-        request = self._link.request("GET", f"/{domain}/clips/{_segment(clip)}/content")
-        return self._link.send(request, repeatable=True).content
+        return self._bytes(f"/{domain}/clips/{_segment(clip)}/content")
 
     def mask(self, domain: str, clip: str) -> bytes:
-        request = self._link.request("GET", f"/{domain}/clips/{_segment(clip)}/mask")
-        return self._link.send(request, repeatable=True).content
+        return self._bytes(f"/{domain}/clips/{_segment(clip)}/mask")
 
     def correction_mask(self, domain: str, receipt: str) -> bytes:
-        request = self._link.request("GET", f"/{domain}/feedback/{_segment(receipt)}/mask")
-        return self._link.send(request, repeatable=True).content
+        return self._bytes(f"/{domain}/feedback/{_segment(receipt)}/mask")
 
     def accept_correction(self, domain: str, receipt: str) -> Receipt:
         return self._ask("POST", f"/{domain}/feedback/{_segment(receipt)}/accept", Receipt)
@@ -199,6 +196,9 @@ class Client:
     def _decide(self, domain: str, clip: str, how: str, body: dict[str, str]) -> KeptClip:
         path = f"/{domain}/clips/{_segment(clip)}/{how}"
         return _parse(self._link.send(self._link.request("POST", path, json=body)), KeptClip)
+
+    def _bytes(self, path: str) -> bytes:
+        return self._link.send(self._link.request("GET", path), repeatable=True).content
 
     def _ask(self, method: str, path: str, model: type[A]) -> A:
         request = self._link.request(method, path)

@@ -8,14 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.dataset import (
-    Batches,
-    Floats,
-    Integers,
-    Waveforms,
-    one_hot,
-    open_waveforms,
-)
+from data.dataset import Batches, Floats, Integers, Waveforms, one_hot, open_waveforms
 from data.domain import AudioDomain
 from data.features import features_for, windows
 from data.sampling import draw_chances
