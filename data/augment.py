@@ -6,6 +6,7 @@ drowned in a little noise before the log-mel; bands and moments of the log-mel a
 log-mel, and two runs with one seed see the same clips.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,12 +31,11 @@ def fit_window(samples: Floats, length: int, rng: np.random.Generator) -> Floats
     return window
 
 
-def change_speed(samples: Floats, most: float, rng: np.random.Generator) -> Floats:
-    """Tape speed: up to `most` slower or faster, pitch and length together."""
-    if most == 0:
-        return samples
-    factor = 1 + float(rng.uniform(-most, most))
-    places = np.arange(0, samples.size - 1, factor)
+def change_speed(samples: Floats, factor: float, length: int) -> Floats:
+    """Tape speed, which raises pitch by the factor as well: [length] from the start."""
+    if factor == 1:
+        return samples[:length]
+    places = np.arange(length) * factor
     return np.asarray(np.interp(places, np.arange(samples.size), samples), np.float32)
 
 
@@ -68,8 +68,10 @@ class WaveformAugment:
     window_samples: int
 
     def __call__(self, samples: Floats, rng: np.random.Generator) -> Floats:
-        samples = change_speed(samples, self.spec.speed, rng)
-        window = fit_window(samples, self.window_samples, rng)
+        factor = 1 + float(rng.uniform(-self.spec.speed, self.spec.speed))
+        # No more of a long clip than the window takes at that speed.
+        heard = fit_window(samples, math.ceil((self.window_samples - 1) * factor) + 1, rng)
+        window = change_speed(heard, factor, self.window_samples)
         window = shift(window, round(self.spec.time_shift_s * self.sample_rate_hz), rng)
         window = change_gain(window, self.spec.gain_db, rng)
         return add_noise(window, self.spec.noise_snr_db, rng)
