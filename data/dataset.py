@@ -172,7 +172,8 @@ class Batches:
         return batches_of(self.members, self.batch_size)
 
     def epoch(self, number: int, rank: int = 0, world: int = 1) -> Iterator[tuple[Floats, Floats]]:
-        """features [n, *domain.window] and targets [n, outputs], the same for the same number."""
+        """features [n, mels, frames] or [n, samples] of `learnt_samples`, and targets [n, outputs],
+        the same for the same number."""
         seed = (self.domain.training.seed, number)
         for batch, rng in deal(self._drawn(seed), len(self), seed, rank, world):
             yield self._batch(batch, rng)
@@ -185,8 +186,8 @@ class Batches:
 
     def _batch(self, members: Integers, rng: np.random.Generator) -> tuple[Floats, Floats]:
         spec = self.domain.training.augment
-        sizes = self.domain.input
-        change = WaveformAugment(spec, sizes.sample_rate_hz, sizes.window_samples)
+        rate_hz = self.domain.input.sample_rate_hz
+        change = WaveformAugment(spec, rate_hz, self.domain.learnt_samples)
         windows = np.stack([change(self.waveforms[member], rng) for member in members])
         windows = mix_background(windows, spec.background_snr_db, rng)
         mixed, targets = mix_up(windows, self.targets[members], spec.mixup_alpha, rng)

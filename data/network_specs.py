@@ -23,6 +23,7 @@ class NetworkSpec(Section):
 
 class AudioNetworkSpec(NetworkSpec):
     hears: ClassVar[str] = "log_mel"
+    whole_windows: ClassVar[bool] = False  # has weights for each moment of a window
     embedding: int = Field(ge=16, le=1024)
 
     def must_suit(self, heard: AudioInput, features: LogMelSpec | WaveformSpec) -> None:
@@ -59,6 +60,7 @@ class MLPSpec(AudioNetworkSpec):
     """`stretch_s` is how long a piece of the window its statistics are of, about; `mfcc` how many
     cepstral coefficients there are beside the log-mel; `hidden` the sizes of its layers."""
 
+    whole_windows: ClassVar[bool] = True
     kind: Literal["mlp"]
     stretch_s: float = Field(gt=0)
     mfcc: int = Field(ge=1)

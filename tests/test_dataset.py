@@ -182,6 +182,18 @@ def test_an_epoch_can_be_repeated_exactly_and_the_next_one_differs(
     assert not np.array_equal(first, later)
 
 
+def test_what_is_learnt_in_parts_is_as_long_as_the_domain_says(
+    domain: Domain, tmp_path: Path
+) -> None:
+    whole = next(batches(domain, tmp_path / "d", 8).epoch(1))[0]
+    training = domain.training.model_copy(update={"crop_s": domain.input.window_s / 2})
+    shorter = domain.model_copy(update={"training": training})
+    parts = next(batches(shorter, tmp_path / "d", 8).epoch(1))[0]
+    assert whole.shape[1:] == domain.window
+    assert parts.shape[1] == whole.shape[1]
+    assert parts.shape[2] == pytest.approx(whole.shape[2] / 2, abs=1)
+
+
 def test_how_often_a_clip_is_drawn() -> None:
     labels, groups = np.array([0, 0, 0, 0, 0, 1]), np.array([0, 0, 0, 0, 1, 2])
     assert draw_chances(labels, groups, "uniform") is None
