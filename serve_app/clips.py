@@ -11,10 +11,11 @@ from starlette.responses import Response
 
 from data.errors import ClipError, Conflict, InvalidParameter, UnknownName
 from data.prepare import prepare
+from data.said import Said
 from serve_app.answers import LifeLine, Receipt
 from serve_app.limits import MAX_FORM_BYTES, file_part, is_form, read_form
 from serve_app.replies import answer, caller_of, queue_of, service_of
-from serve_app.said import Said, must_need_no_mask, said
+from serve_app.said import must_need_no_mask, said
 from serve_app.schemas import Problem, Review, receipt
 
 if TYPE_CHECKING:
