@@ -108,10 +108,10 @@ def claimed(stored: Clip, new: NewClip, who: str) -> Clip:
     if stored.state == "rejected":
         return replace(claim, state="quarantined", reason=f"was rejected as {stored.label!r}")
     if stored.state == "accepted" and stored.label is not None:
-        raise Conflict(
-            f"clip {stored.sha256[:12]} is already known as {stored.label!r}, so it was not "
-            f"stored as {new.label!r}; an admin can relabel it"
-        )
+        known = f"clip {stored.sha256[:12]} is already known as {stored.label!r}"
+        if claim.label == stored.label:
+            raise Conflict(f"{known} with another mask; an admin's correction can replace that")
+        raise Conflict(f"{known}, so it was not stored as {new.label!r}; an admin can relabel it")
     return claim
 
 

@@ -8,6 +8,9 @@
 patient: what must stay on one side of a split) and `split` (train, validation or test) may be
 left out; other columns are not looked at. In folders, a folder below the label's is a group:
 `fluid/pump 7/leak1.wav`.
+
+Of photographs a list has `mask`, a picture in the same folder or below it. The mask says what the
+label is, where there is none; a list may do without the column `label`.
 """
 
 import csv
@@ -24,13 +27,15 @@ ListedSplit = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True)
 class Listed:
-    """One clip as its list names it; `name` is its path there."""
+    """One clip as its list names it; `name` is its path there. The label is empty where a list
+    leaves it to the mask."""
 
     path: Path
     name: str
     label: str
     group: str | None
     split: ListedSplit | None
+    mask: Path | None = None
 
 
 def read_listing(path: Path, group_column: str = "group") -> list[Listed]:
@@ -102,12 +107,14 @@ READERS = {".csv": _csv, ".json": _json}
 
 def _listed(row: Mapping[str, object], file: Path, place: str, group_column: str) -> Listed:
     where = f"{file.name}, {place}"
-    wanted = ["path", "label"] + [group_column] * (group_column != "group")
+    wanted = ["path"] + ["label"] * ("mask" not in row) + [group_column] * (group_column != "group")
     if absent := [name for name in wanted if name not in row]:
         seen = ", ".join(str(name) for name in row if name) or "nothing"
         raise InvalidParameter(f"{where}: there is no column {', '.join(absent)}; it has {seen}")
-    values = {name: str(row.get(name) or "").strip() for name in (*wanted, group_column, "split")}
-    if empty := [name for name in ("path", "label") if not values[name]]:
+    names = ("path", "label", "mask", group_column, "split")
+    values = {name: str(row.get(name) or "").strip() for name in names}
+    needed = ["path"] + ["label"] * ("label" in row and not values["mask"])
+    if empty := [name for name in needed if not values[name]]:
         raise InvalidParameter(f"{where}: nothing in {', '.join(empty)}")
     path = values["path"]
     split = next((known for known in get_args(ListedSplit) if known == values["split"]), None)
@@ -115,8 +122,15 @@ def _listed(row: Mapping[str, object], file: Path, place: str, group_column: str
         raise InvalidParameter(
             f"{where}: split is {values['split']!r}, expected {', '.join(get_args(ListedSplit))}"
         )
+    mask = _mask(values["mask"], file.parent, where) if values["mask"] else None
     group = values[group_column] or None
-    return Listed(file.parent / path, path, values["label"], group, split)
+    return Listed(file.parent / path, path, values["label"], group, split, mask)
+
+
+def _mask(name: str, folder: Path, where: str) -> Path:
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise InvalidParameter(f"{where}: mask {name!r} leads out of the list's folder")
+    return folder / name
 
 
 def _must_keep_groups_whole(listed: list[Listed]) -> None:

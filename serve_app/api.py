@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
 from data.domain import load_domains
-from serve_app import admin, clips, errors, metrics, predict, review
+from serve_app import admin, clips, errors, metrics, predict, review, uploads
 from serve_app.answers import Domains, Status
 from serve_app.auth import Caller, Keyring
 from serve_app.door import Door
@@ -29,7 +29,8 @@ def build_api(service: "DomainService") -> Door:
     app.state.keyring = Keyring(
         service.settings.admin_key, service.settings.home.root / "keys.json"
     )
-    for router in (public, predict.router, clips.router, review.router, admin.router):
+    parts = (predict, clips, uploads, review, admin)
+    for router in (public, *(part.router for part in parts)):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
     return Door(app, domain.name, predict.predict)

@@ -1,20 +1,18 @@
-"""What people tell the service: corrections with a receipt, and labelled clips."""
+"""What people tell the service: corrections, each with a receipt."""
 
 import asyncio
 import hashlib
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from data.errors import ClipError, Conflict, InvalidParameter, UnknownName
-from data.prepare import prepare
+from data.errors import Conflict, InvalidParameter, UnknownName
+from data.said import Said
 from serve_app.answers import LifeLine, Receipt
-from serve_app.limits import MAX_FORM_BYTES, file_part, is_form, read_form
+from serve_app.limits import file_part, is_form, read_form
 from serve_app.replies import answer, caller_of, queue_of, service_of
-from serve_app.said import Said, must_need_no_mask, said
+from serve_app.said import said
 from serve_app.schemas import Problem, Review, receipt
 
 if TYPE_CHECKING:
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from serve_app.auth import Caller
     from serve_app.service import Answer, DomainService
 
-MAX_UPLOAD_FILES = 1000
 OF_THE_EXAM = "this clip is part of the exam that models are judged by, so none may learn from it"
 WAITS = "sent without a contributor's key; waits until an admin accepts it"
 
@@ -168,76 +165,6 @@ def of_domain(service: "DomainService", receipt_id: str) -> "Feedback":
     if found.domain != service.domain.name:
         raise UnknownName(f"{service.domain.name} has no receipt {receipt_id!r}")
     return found
-
-
-@router.post("/upload", max_body_size=MAX_FORM_BYTES)
-async def upload(request: Request) -> Response:
-    """Labelled clips: `files`, and either one `label` for all or `labels`, one a file in order.
-    Each file has its own outcome; the same bytes sent twice are one clip."""
-    service, caller = service_of(request), caller_of(request, "contributor")
-    async with request.form(max_files=MAX_UPLOAD_FILES, max_fields=MAX_UPLOAD_FILES + 10) as form:
-        files = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
-        labels = _labels(service, form.getlist("label"), form.getlist("labels"), len(files))
-        results = [
-            await _keep_upload(service, file, label, caller)
-            for file, label in zip(files, labels, strict=True)
-        ]
-    counts = Counter(row["outcome"] for row in results)
-    return answer({"domain": service.domain.name, "results": results, "counts": dict(counts)})
-
-
-def _labels(service: "DomainService", one: list[Any], each: list[Any], files: int) -> list[str]:
-    if not files:
-        raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
-    labels = [str(label) for label in (one * files if len(one) == 1 else each)]
-    if len(labels) != files:
-        raise InvalidParameter(
-            f"{files} files came with {len(labels)} labels; send one 'label' for all, or one part "
-            "'labels' for each file, in the same order"
-        )
-    for label in set(labels):
-        must_need_no_mask(label, service.domain)
-    return labels
-
-
-async def _keep_upload(
-    service: "DomainService", file: UploadFile, label: str, caller: "Caller"
-) -> dict[str, Any]:
-    raw = await file.read(service.domain.limits.max_bytes + 1)
-    try:
-        outcome, reason = await asyncio.to_thread(_store_upload, service, raw, label, caller)
-    except (ClipError, Conflict) as error:
-        outcome, reason = "refused", str(error)
-    return {
-        "file": file.filename,
-        "outcome": outcome,
-        "clip": _sha256(raw),
-        "label": label,
-        "reason": reason,
-    }
-
-
-def _store_upload(
-    service: "DomainService", raw: bytes, label: str, caller: "Caller"
-) -> tuple[str, str]:
-    """A clip that nobody could hear is refused now, not found out by the retrain."""
-    from data.clips import NewClip
-
-    if service.champion.loaded and _sha256(raw) in service.champion.served.exam_clips:
-        return "refused", OF_THE_EXAM
-    prepared = prepare(raw, service.domain)
-    new = NewClip(
-        raw,
-        domain=service.domain.name,
-        label=label,
-        group=None,
-        state="accepted",
-        source="upload",
-        duration_s=prepared.duration_s,
-        sample_rate_hz=prepared.sample_rate_hz,
-    )
-    _, created = service.store.clips.add(new, who=caller.name)
-    return ("stored", "") if created else ("duplicate", "")
 
 
 def _sha256(raw: bytes) -> str:

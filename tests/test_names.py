@@ -13,7 +13,7 @@ from data.domain import CONFIGS, load_domain, load_domains
 from data.errors import InvalidDomain
 from data.home import home_from_env
 from data.names import TAKEN
-from serve_app import admin, clips, curator, predict, review
+from serve_app import admin, clips, curator, predict, review, uploads
 from serve_app.api import public
 from serve_app.launch import SERVE_YAML
 from serve_app.settings import Settings, settings_from_env
@@ -22,7 +22,8 @@ FAULTS = (CONFIGS / "faults.yaml").read_text(encoding="utf-8")
 
 
 def test_every_route_and_every_other_application_keeps_its_name() -> None:
-    routers = (public, predict.router, clips.router, review.router, admin.router, FastAPI())
+    parts = (predict, clips, uploads, review, admin)
+    routers = (public, *(part.router for part in parts), FastAPI())
     routes = [route for router in routers for route in router.routes]
     found = {"api"} | {route.path.split("/")[1] for route in routes if isinstance(route, Route)}
     config = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.commands.stores import existing_store, open_store
-from data.domain import Domain, load_domains, of_sounds
+from data.domain import Domain, load_domains
 from data.events import somebody
 from data.exam import find_exam
 from data.home import home_from_env, planned_home
@@ -41,7 +41,7 @@ def fraction(text: str) -> float:
 
 
 def add(options: argparse.Namespace) -> int:
-    domain = of_sounds(load_domains(names=(options.domain,))[options.domain])
+    domain = load_domains(names=(options.domain,))[options.domain]
     listed = read_listing(options.listing, options.group_column)
     if options.validation_split:
         listed = with_validation(listed, domain, options.validation_split)
@@ -52,7 +52,7 @@ def add(options: argparse.Namespace) -> int:
         keep = keep_in(store, somebody())
     exam = find_exam(domain, dataset_root(), home)
     outcomes = []
-    with progress("listening", len(listed)) as advance:
+    with progress("importing", len(listed)) as advance:
         for outcome in import_clips(listed, domain, exam, keep):
             outcomes.append(outcome)
             advance(1)
