@@ -17,8 +17,9 @@ from data.database import Database
 from data.difference import Difference, difference
 from data.errors import UnknownName
 from data.events import record
+from data.learnt import answer_receipts, learners, no_longer_new, note_learner
 from data.restore import put_back
-from data.tables import clips, feedback, learnt, now, snapshot_clips, snapshots
+from data.tables import clips, feedback, now, snapshot_clips, snapshots
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,14 @@ class Snapshots:
     def find(self, domain: str) -> list[Summary]:
         """Newest first."""
         query = select(snapshots).filter_by(domain=domain).order_by(snapshots.c.id.desc())
-        versions = select(learnt).order_by(learnt.c.at)
         with self._database.read() as connection:
-            by_snapshot: dict[int, list[str]] = {}
-            for row in connection.execute(versions).mappings():
-                by_snapshot.setdefault(row["snapshot_id"], []).append(row["version"])
+            versions = learners(connection)
             return [
                 Summary(
                     row["digest"],
                     row["created_at"],
                     row["size"],
-                    tuple(by_snapshot.get(row["id"], ())),
+                    tuple(versions.get(row["id"], ())),
                 )
                 for row in connection.execute(query).mappings()
             ]
@@ -128,12 +126,10 @@ class Snapshots:
         with self._database.write() as connection:
             taken = _read(connection, snapshot_id)
             number = _number(connection, snapshot_id)
-            row = {"snapshot_id": number, "version": version}
-            if connection.execute(select(learnt).filter_by(**row)).first() is None:
-                connection.execute(insert(learnt).values(at=now(), **row))
+            note_learner(connection, number, version)
             learnt_clips = [clip for clip in taken.clips if clip.sha256 not in left_out]
-            _no_longer_new(connection, number, left_out)
-            _answer_receipts(connection, taken, version, after)
+            no_longer_new(connection, number, left_out)
+            answer_receipts(connection, taken.id, taken.clips, version, after)
             record(
                 connection,
                 "model.learnt",
@@ -236,36 +232,3 @@ def _clip_then(row: RowMapping) -> Clip:
     values = dict(row)
     values["label"], values["mask"] = values.pop("label_then"), values.pop("mask_then")
     return Clip(**values)
-
-
-def _no_longer_new(connection: Connection, number: int | None, left_out: Collection[str]) -> None:
-    held = snapshot_clips.c.snapshot_id == number
-    label = select(snapshot_clips.c.label).where(held, snapshot_clips.c.clip_id == clips.c.id)
-    # A mask that was drawn anew since then is still to be learnt.
-    as_learnt = snapshot_clips.c.mask.is_not_distinct_from(clips.c.mask)
-    ids = select(snapshot_clips.c.clip_id).where(held, as_learnt)
-    listed = clips.c.id.in_(ids) & clips.c.sha256.not_in(sorted(left_out))
-    connection.execute(update(clips).where(listed).values(learnt_label=label.scalar_subquery()))
-
-
-def _answer_receipts(
-    connection: Connection, taken: Snapshot, version: str, after: Mapping[str, tuple[str, float]]
-) -> None:
-    answers = [(clip, *after[clip.sha256]) for clip in taken.clips if clip.sha256 in after]
-    for clip, label, confidence in answers:
-        waiting = update(feedback).filter_by(
-            domain=clip.domain,
-            clip_sha256=clip.sha256,
-            corrected=clip.label,
-            mask=clip.mask,
-            state="accepted",
-            learnt_version=None,
-        )
-        connection.execute(
-            waiting.values(
-                snapshot=taken.id,
-                learnt_version=version,
-                after_label=label,
-                after_confidence=confidence,
-            )
-        )

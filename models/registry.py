@@ -9,8 +9,8 @@ MLflow takes seconds to import, so that waits until a `Registry` is made.
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from data.errors import BundleError, Conflict, NotReady, UnknownName
 from models.bundle import Bundle, cached, keep, load_bundle
+from models.registry_errors import in_words
 from models.registry_store import calm_mlflow, opening
 
 if TYPE_CHECKING:
@@ -238,22 +239,3 @@ def _card_tags(bundle: Bundle) -> dict[str, str]:
         "macro_f1": f"{card.metrics.exam.macro_f1:.6g}",
         "accuracy": f"{card.metrics.exam.accuracy:.6g}",
     }
-
-
-@contextmanager
-def in_words() -> Iterator[None]:
-    """MLflow's errors as ours; their own texts hold addresses and paths."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except MlflowException as error:
-        code = error.error_code
-        # An alias that does not exist is an invalid parameter to MLflow.
-        if code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            raise UnknownName("the model registry (MLflow) knows no such thing") from error
-        if code == "RESOURCE_ALREADY_EXISTS":
-            raise Conflict("the model registry (MLflow) has that already") from error
-        raise NotReady(f"the model registry (MLflow) does not answer ({code})") from error
-    except OSError as error:
-        raise NotReady("the files of the model registry (MLflow) are out of reach") from error

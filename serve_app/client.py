@@ -18,10 +18,8 @@ from pydantic import BaseModel, ValidationError
 
 from data.domain import Mode
 from serve_app.answers import (
-    Clips,
     DomainInfo,
     Domains,
-    KeptClip,
     LifeLine,
     ModelVersion,
     Move,
@@ -35,6 +33,7 @@ from serve_app.answers import (
     Versions,
 )
 from serve_app.connection import Connection, ServiceError, backoff_s, checked, new_pool
+from serve_app.kept_clips import Clips, KeptClip
 
 A = TypeVar("A", bound=BaseModel)
 

@@ -1,6 +1,7 @@
 """Bodies that go over HTTP: what a caller may send, and how the answers are filled.
 
-The answers' own models, which the API page documents and the client reads, are in `answers.py`.
+The answers' own models, which the API page documents and the client reads, are in `answers.py`;
+those of kept clips in `kept_clips.py`.
 """
 
 from collections.abc import Callable

@@ -5,21 +5,15 @@ from typing import Any
 
 import pytest
 import yaml
+from own_files import changed
 
 from data.errors import InvalidDomain, InvalidParameter
 from training.recipe import RECIPES, as_domain, load_recipe
 
 
-def changed(tmp_path: Path, key: str, value: Any) -> str:
+def written(folder: Path, key: str, value: Any) -> str:
     raw = yaml.safe_load((RECIPES / "sounds.yaml").read_text(encoding="utf-8"))
-    *path, last = key.split(".")
-    section = raw
-    for part in path:
-        section = section[part]
-    section[last] = value
-    file = tmp_path / "mine.yaml"
-    file.write_text(yaml.safe_dump(raw), encoding="utf-8")
-    return str(file)
+    return str(changed(folder, raw, {key: value}))
 
 
 @pytest.mark.parametrize(
@@ -36,12 +30,12 @@ def changed(tmp_path: Path, key: str, value: Any) -> str:
 def test_a_wrong_recipe_is_refused_in_words(
     tmp_path: Path, key: str, value: Any, words: str
 ) -> None:
-    file = changed(tmp_path, key, value)
+    file = written(tmp_path, key, value)
     with pytest.raises((InvalidDomain, InvalidParameter), match=words):
         as_domain(load_recipe(file), "mine", ("bark", "hum"))
 
 
 def test_what_a_recipe_says_takes_the_place_of_what_its_first_data_set_says(tmp_path: Path) -> None:
-    domain = as_domain(load_recipe(changed(tmp_path, "training.epochs", 3)), "mine", ("a", "b"))
+    domain = as_domain(load_recipe(written(tmp_path, "training.epochs", 3)), "mine", ("a", "b"))
     assert domain.training.epochs == 3
     assert domain.labels == ("a", "b")

@@ -1,8 +1,10 @@
 """training/calibrate.py and recalibrate.py: confidence is earned on clips that nobody learnt."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from tiny import tiny_bundle, tiny_clips, tiny_head
 
 from data.dataset import Floats, LabelledClip
-from data.domain import load_domains
+from data.domain import Domain, load_domains
 from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.calibration import fit_assertions
 from models.runtime import OnnxModel
@@ -46,15 +48,23 @@ def test_a_few_lucky_clips_assert_nothing() -> None:
     assert fit_assertions(np.tile([0.9, 0.1], (8, 1)), np.zeros(8, np.int64), 0.9)[0] == 0.9
 
 
+def calibrated(
+    domain: Domain, memory: Embeddings, groups: Sequence[str] = (), *, every: int = 1
+) -> dict[str, Any]:
+    """What the card says when one in `every` remembered clips, from the first on, was held out;
+    without `groups` each is a group of its own."""
+    held = np.arange(len(memory.clip_ids)) % every == 0
+    return calibrate(domain, tiny_head(domain), memory, held, groups or memory.clip_ids)
+
+
 @pytest.mark.parametrize("name", HEARD)
 def test_a_card_gets_a_limit_and_a_confidence_for_each_label(name: str) -> None:
     domain = DOMAINS[name]
     memory = tiny_clips(domain, "memory")
-    held = np.arange(len(memory.clip_ids)) % 3 == 0
-    fields = calibrate(domain, tiny_head(domain), memory, held, memory.clip_ids)
+    fields = calibrated(domain, memory, every=3)
     assert set(fields["novelty"]["limits"]) == set(fields["assert_at"]) == set(domain.labels)
     assert fields["novelty"]["false_alarms"] <= 0.05
-    assert fields["novelty"]["clips"] == held.sum()
+    assert fields["novelty"]["clips"] == len(memory.clip_ids[::3])
 
 
 def test_what_was_unknown_is_known_once_it_was_taught_and_the_limits_stay(tmp_path: Path) -> None:
@@ -81,9 +91,7 @@ def unknown(bundle: Bundle, embedding: Floats) -> bool:
 @pytest.mark.parametrize("name", SEEN)
 def test_nothing_is_unknown_where_photographs_are_segmented(name: str) -> None:
     domain = DOMAINS[name]
-    memory = tiny_clips(domain, "memory")
-    held = np.arange(len(memory.clip_ids)) % 2 == 0
-    fields = calibrate(domain, tiny_head(domain), memory, held, memory.clip_ids)
+    fields = calibrated(domain, tiny_clips(domain, "memory"), every=2)
     assert (fields["novelty"], fields["assert_at"]) == (None, {})
 
 
@@ -105,17 +113,16 @@ def test_of_an_honest_model_chance_explains_the_calibration_error() -> None:
 
 def test_near_copies_are_one_witness_of_how_sure_a_model_may_be() -> None:
     domain = DOMAINS["faults"]
-    memory, head = tiny_clips(domain, "memory"), tiny_head(domain)
-    held = np.ones(len(memory.clip_ids), bool)
-    once = calibrate(domain, head, memory, held, memory.clip_ids)["temperature"]
-    times = np.where(np.arange(len(held)) == 0, 30, 1)
+    memory = tiny_clips(domain, "memory")
+    once = calibrated(domain, memory)["temperature"]
+    times = np.where(np.arange(len(memory.clip_ids)) == 0, 30, 1)
     copied = Embeddings(
         np.repeat(memory.values, times, axis=0),
         np.repeat(memory.labels, times),
         tuple(map(str, range(times.sum()))),
     )
     groups = np.repeat(memory.clip_ids, times).tolist()
-    often = calibrate(domain, head, copied, np.ones(len(groups), bool), groups)["temperature"]
+    often = calibrated(domain, copied, groups)["temperature"]
     # Not the same: labels are trusted the more, the more of them there are.
     assert often == pytest.approx(once, rel=0.3)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from own_files import changed
 
 from data.domain import CONFIGS, config_root, load_domain, load_domains
 from data.errors import InvalidDomain, UnknownName
@@ -14,18 +15,7 @@ NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 
 def write(folder: Path, change: dict[str, Any], name: str = "faults") -> Path:
     raw = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"))
-    for key, value in change.items():
-        *path, last = key.split(".")
-        target = raw
-        for part in path:
-            target = target[part]
-        if value is ...:
-            del target[last]
-        else:
-            target[last] = value
-    path_ = folder / "mine.yaml"
-    path_.write_text(yaml.safe_dump(raw), encoding="utf-8")
-    return path_
+    return changed(folder, raw, change)
 
 
 @pytest.mark.parametrize("name", NAMES)

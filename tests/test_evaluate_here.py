@@ -1,22 +1,17 @@
 """`python -m training.evaluate NAME` examines the model that serves here, and says which."""
 
-import shutil
 from pathlib import Path
 
 import pytest
-from tiny import fresh_registry, tiny_bundle
+from own_files import know_digits
+from tiny import tiny_champion
 
-from data.domain import CONFIGS, load_domains
 from training.evaluate import main
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Knows the domain `digits`, and `keywords`, which something is shipped for."""
-    (tmp_path / "mine").mkdir()
-    for name in ("digits", "keywords"):
-        shutil.copy(CONFIGS / "keywords.yaml", tmp_path / "mine" / f"{name}.yaml")
-    monkeypatch.setenv("TELLTALE_CONFIGS", str(tmp_path / "mine"))
+    know_digits(tmp_path / "mine", monkeypatch)
     monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr("training.evaluate.dataset_root", lambda: None)
@@ -27,9 +22,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_champion_of_this_home_is_examined(
     place: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    registry = fresh_registry(place)
-    bundle = tiny_bundle(place / "tiny", load_domains()[name])
-    registry.promote(name, registry.register(bundle, run_id=None, tags={}).number)
+    bundle = tiny_champion(place, name)
     assert main([name]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"{name}, version 1\n")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from data.clips import Clip
 from data.flags import Flag
-from serve_app.answers import KeptClip
+from serve_app.kept_clips import KeptClip
 from serve_app.schemas import clip_facts
 
 SHA256 = "a" * 64

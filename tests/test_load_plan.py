@@ -17,11 +17,12 @@ from loadtest.open_loop.offer import Offered, poisson
 from loadtest.own_service import fixed_replicas
 from loadtest.plan import __main__ as plan
 from loadtest.plan import check as plan_check
-from loadtest.plan import service_times, sizing
+from loadtest.plan import service_times, sizing, timesheet
 from loadtest.plan.check import Capacity, Point
 from loadtest.plan.costs import Cost, Costs, Node
 from loadtest.plan.queueing import saturate, simulate
-from loadtest.plan.service_times import CLIENTS, Spent, Times, fitted
+from loadtest.plan.service_times import CLIENTS, Spent, fitted
+from loadtest.plan.timesheet import Times
 
 COSTS = Costs(
     Cost(2.0, 2.5), each=0.9, loop=Cost(0.8, 1.0), proxy=Cost(0.2, 0.4), client=Cost(0.1, 0.2)
@@ -86,8 +87,8 @@ def test_what_no_counter_shows_is_found_from_capacity_and_median() -> None:
 
 
 def test_service_times_come_back_as_they_were_written(tmp_path: Path) -> None:
-    service_times.write(TIMES, tmp_path / "new" / "times.json")
-    assert service_times.read(tmp_path / "new" / "times.json") == TIMES
+    timesheet.write(TIMES, tmp_path / "new" / "times.json")
+    assert timesheet.read(tmp_path / "new" / "times.json") == TIMES
 
 
 @pytest.mark.parametrize("text", ["{}", '{"costs": 3}', "[]", "no json"])
@@ -95,14 +96,14 @@ def test_a_file_that_holds_no_times_is_refused(text: str, tmp_path: Path) -> Non
     path = tmp_path / "times.json"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"times\.json holds no service times"):
-        service_times.read(path)
+        timesheet.read(path)
 
 
 def test_the_plan_says_what_it_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sizing, "REQUESTS", 800)
-    service_times.write(TIMES, tmp_path / "times.json")
+    timesheet.write(TIMES, tmp_path / "times.json")
     words = ["--rps", "500", "--p95-ms", "50", "--cores-per-node", "4"]
     monkeypatch.setattr(sys, "argv", ["plan", *words, "--times", str(tmp_path / "times.json")])
     assert plan.main() == 0

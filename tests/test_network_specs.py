@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from kinds import NETWORKS, of_kind
+from own_files import changed
 
 from data.domain import CONFIGS, AudioDomain, load_domain, load_domains
 from data.errors import InvalidDomain
@@ -17,15 +18,7 @@ FAULTS = load_domains(names=("faults",))["faults"]
 def written(folder: Path, kind: str, change: dict[str, Any]) -> Path:
     """The file of a domain with that kind of network, and with one key more or other."""
     raw = of_kind(FAULTS, kind).model_dump(mode="json", exclude={"name"})
-    for key, value in change.items():
-        *path, last = key.split(".")
-        target = raw
-        for part in path:
-            target = target[part]
-        target[last] = value
-    path_ = folder / "mine.yaml"
-    path_.write_text(yaml.safe_dump(raw), encoding="utf-8")
-    return path_
+    return changed(folder, raw, change)
 
 
 @pytest.mark.parametrize("kind", NETWORKS)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from serve_app.answers import DomainInfo, KeptClip
+from serve_app.answers import DomainInfo
 from serve_app.client import LISTED
+from serve_app.kept_clips import KeptClip
 from serve_app.ui import review_view
 
 LABELS = {"audio": ("fluid", "normal"), "image": ("no crack", "crack")}

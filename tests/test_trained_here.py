@@ -1,12 +1,11 @@
 """What a home has trained is asked, also before its service has ever run."""
 
-import shutil
 from pathlib import Path
 
 import pytest
-from tiny import fresh_registry, tiny_bundle
+from own_files import know_digits
+from tiny import fresh_registry, tiny_champion
 
-from data.domain import CONFIGS, load_domains
 from data.errors import NotReady
 from data.home import Home, home_from_env
 from serve_app.__main__ import current_version
@@ -14,11 +13,7 @@ from serve_app.__main__ import current_version
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """Knows the domain `digits`, and `keywords`, which something is shipped for."""
-    (tmp_path / "mine").mkdir()
-    for name in ("digits", "keywords"):
-        shutil.copy(CONFIGS / "keywords.yaml", tmp_path / "mine" / f"{name}.yaml")
-    monkeypatch.setenv("TELLTALE_CONFIGS", str(tmp_path / "mine"))
+    know_digits(tmp_path / "mine", monkeypatch)
     found = home_from_env({"TELLTALE_HOME": str(tmp_path / "home")})
     fresh_registry(found.root)
     return found
@@ -31,9 +26,7 @@ def test_what_to_do_about_a_domain_without_a_model_is_said(place: Home) -> None:
 
 @pytest.mark.parametrize("name", ["digits", "keywords"])
 def test_what_was_trained_here_is_asked_without_a_server(place: Home, name: str) -> None:
-    registry = fresh_registry(place.root)
-    bundle = tiny_bundle(place.root / "tiny", load_domains()[name])
-    registry.promote(name, registry.register(bundle, run_id=None, tags={}).number)
+    bundle = tiny_champion(place.root, name)
     served = current_version(place, name)
     assert (served.version, served.digest) == ("1", bundle.digest)
 

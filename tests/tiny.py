@@ -151,6 +151,14 @@ def fresh_registry(folder: Path) -> Registry:
     return Registry(f"sqlite:///{folder}/mlflow.db", str(folder / "artifacts"))
 
 
+def tiny_champion(home: Path, name: str) -> Bundle:
+    """What the domain's version 1 holds, in a fresh registry where it is the champion."""
+    registry = fresh_registry(home)
+    bundle = tiny_bundle(home / "tiny", load_domains()[name])
+    registry.promote(name, registry.register(bundle, run_id=None, tags={}).number)
+    return bundle
+
+
 def _centres(domain: Domain) -> NDArray[np.float64]:
     shape = (len(domain.labels), domain.network.embedding)
     return np.random.default_rng(99).choice([-0.5, 0.5], shape)

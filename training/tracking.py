@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from data.errors import TelltaleError
 from models.bundle import Bundle
-from models.registry import Registry, Version, in_words
+from models.registry import Registry, Version
+from models.registry_errors import in_words
 from training.gate import Verdict
 from training.run import Challenger, History
 

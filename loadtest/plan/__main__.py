@@ -17,10 +17,10 @@ from pathlib import Path
 from loadtest.arguments import existing, positive
 from loadtest.client.clip import tone_in_noise
 from loadtest.machine.interrupt import told
-from loadtest.plan import service_times
+from loadtest.plan import service_times, timesheet
 from loadtest.plan.check import check
-from loadtest.plan.service_times import Times
 from loadtest.plan.sizing import Plan, Wish, cpu_ms, size
+from loadtest.plan.timesheet import Times
 
 
 def main() -> int:
@@ -75,7 +75,7 @@ def plan(arguments: argparse.Namespace, clip: Path) -> int:
         burst=arguments.burst,
         spare=arguments.headroom,
     )
-    print(service_times.in_words(times), end="\n\n")
+    print(timesheet.in_words(times), end="\n\n")
     print(in_words(size(wish, times.costs, times.node(1)), wish, times))
     return 0
 
@@ -102,7 +102,7 @@ def in_words(found: Plan, wish: Wish, times: Times) -> str:
 
 def _times(arguments: argparse.Namespace, clip: Path) -> Times:
     if arguments.times:
-        return service_times.read(arguments.times)
+        return timesheet.read(arguments.times)
     return service_times.measured(arguments.url, arguments.port, clip, arguments.seconds)
 
 

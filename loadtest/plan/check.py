@@ -18,7 +18,8 @@ from loadtest.machine import quiet, usage
 from loadtest.open_loop.offer import Floats, offer, poisson
 from loadtest.own_service import own_service
 from loadtest.plan.queueing import saturate, simulate
-from loadtest.plan.service_times import CLIENTS, Times, in_words, measure
+from loadtest.plan.service_times import CLIENTS, measure
+from loadtest.plan.timesheet import Times, in_words
 
 SHARES = (0.3, 0.5, 0.7, 0.85)
 REPLICAS = (1, 2)

@@ -9,11 +9,10 @@ less what the idle service takes. The two busiest threads of a replica are its w
 """
 
 import argparse
-import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -26,8 +25,9 @@ from loadtest.machine import usage
 from loadtest.machine.interrupt import STOPPED
 from loadtest.open_loop.offer import Offered, offer
 from loadtest.own_service import own_service
-from loadtest.plan.costs import Cost, Costs, Node
+from loadtest.plan.costs import Cost, Costs
 from loadtest.plan.queueing import saturate, simulate
+from loadtest.plan.timesheet import Times, in_words, write
 
 SETTLE_S = 8.0  # a service that has just started still makes its spare processes ready
 IDLE_S = 4.0
@@ -49,25 +49,6 @@ class Spent:
     @property
     def client_ms(self) -> float:
         return self.offered.client_cpu_s / self.offered.due_s.size * 1e3
-
-
-@dataclass(frozen=True)
-class Times:
-    """Everything the simulation needs, and the runs it comes from in short."""
-
-    costs: Costs
-    cores: int
-    max_batch: int
-    idle_cores: float
-    capacity_rps: float  # one replica, closed loops
-    lone_p50_ms: float
-    light_p50_ms: float
-    strangers: float  # the most cores that others used during a run
-    idle_by_role: dict[str, float]
-    busy_ms_by_role: dict[str, float]
-
-    def node(self, replicas: int) -> Node:
-        return Node(replicas, self.cores, self.max_batch, idle_cores=self.idle_cores)
 
 
 def main() -> int:
@@ -215,48 +196,6 @@ def fitted(times: Times, light: Offered) -> Times:
     predicted = simulate(light.due_s, times.node(1), costs).quantile(0.5)
     delay = max(0.0, times.light_p50_ms - predicted)
     return replace(times, costs=replace(costs, delay_ms=round(delay, 3)))
-
-
-def write(times: Times, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(times), indent=1) + "\n", encoding="utf-8")
-
-
-def read(path: Path) -> Times:
-    """Raises ValueError for a file that holds no service times."""
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        costs = dict(rows.pop("costs"))
-        for name in ("worker", "loop", "proxy", "client"):
-            costs[name] = Cost(**costs[name])
-        costs["spread"] = tuple(costs["spread"])
-        return Times(costs=Costs(**costs), **rows)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} holds no service times ({error}); write it with "
-            "python -m loadtest.plan.service_times"
-        ) from None
-
-
-def in_words(times: Times) -> str:
-    costs = times.costs
-    lines = [
-        f"worker     {costs.worker.warm_ms:6.2f} ms a clip alone, each more of a batch "
-        f"{costs.each:.2f} of that; after idleness {costs.worker.cold_ms:.2f} ms",
-        *(
-            f"{name:10} {cost.warm_ms:6.2f} ms; after idleness {cost.cold_ms:.2f} ms"
-            for name, cost in (
-                ("event loop", costs.loop),
-                ("HAProxy", costs.proxy),
-                ("client", costs.client),
-            )
-        ),
-        f"beside     {costs.other_ms:6.2f} ms; the idle service {times.idle_cores:.2f} cores",
-        f"a replica's two threads get {costs.overlap:.2f} cores together",
-        f"one replica carries {times.capacity_rps:.0f} requests/s; a lone client waits "
-        f"{times.lone_p50_ms:.1f} ms, of which {costs.delay_ms:.2f} ms is no CPU",
-    ]
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 
 from data.errors import TelltaleError
-from serve_app.answers import DomainInfo, KeptClip
+from serve_app.answers import DomainInfo
 from serve_app.client import Client
+from serve_app.kept_clips import KeptClip
 from serve_app.ui import heard, seen
 from serve_app.ui import review_view as view
 from serve_app.ui.markup import heading, note

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from serve_app.answers import ClipFlag, DomainInfo, KeptClip, Receipt
+from serve_app.answers import DomainInfo, Receipt
 from serve_app.client import LISTED
+from serve_app.kept_clips import ClipFlag, KeptClip
 from serve_app.ui.markup import Tone, ago, badge, note, short, table, text
 
 TONES: dict[str, Tone] = {"accepted": "good", "quarantined": "warn", "rejected": "bad"}
