@@ -111,25 +111,10 @@ class AudioDomain(Domain):
             )
         self.network.must_suit(self.input, self.features)
         if self.training.crop_s is not None:
-            self._must_suit_crops(self.training.crop_s)
+            self.network.must_suit_crops(self.training.crop_s, self.input, self.features)
         if self.limits.max_duration_s < self.input.window_s:
             raise ValueError("limits.max_duration_s must be at least input.window_s")
         return self
-
-    def _must_suit_crops(self, crop_s: float) -> None:
-        if crop_s > self.input.window_s:
-            raise ValueError(
-                f"training.crop_s ({crop_s}) must not exceed window_s ({self.input.window_s})"
-            )
-        if self.network.whole_windows:
-            raise ValueError(
-                f"network.kind {self.network.kind} takes whole windows only: no training.crop_s"
-            )
-        if isinstance(self.features, LogMelSpec) and self.features.n_fft > self.learnt_samples:
-            raise ValueError(
-                f"features.n_fft ({self.features.n_fft}) is longer than training.crop_s "
-                f"({self.learnt_samples} samples)"
-            )
 
     @property
     def start_from(self) -> str | None:

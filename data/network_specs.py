@@ -33,6 +33,22 @@ class AudioNetworkSpec(NetworkSpec):
                 f"network.kind {self.kind} needs features.kind {self.hears}, got {features.kind}"
             )
 
+    def must_suit_crops(
+        self, crop_s: float, heard: AudioInput, features: LogMelSpec | WaveformSpec
+    ) -> None:
+        """Raises ValueError in words."""
+        if crop_s > heard.window_s:
+            raise ValueError(
+                f"training.crop_s ({crop_s}) must not exceed window_s ({heard.window_s})"
+            )
+        if self.whole_windows:
+            raise ValueError(f"network.kind {self.kind} takes whole windows only: no crop_s")
+        if isinstance(features, LogMelSpec) and features.n_fft > crop_s * heard.sample_rate_hz:
+            raise ValueError(
+                f"features.n_fft ({features.n_fft}) is longer than training.crop_s "
+                f"({crop_s * heard.sample_rate_hz:g} samples)"
+            )
+
 
 class CNNSpec(AudioNetworkSpec):
     kind: Literal["cnn"]
