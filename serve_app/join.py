@@ -18,7 +18,8 @@ from data.errors import NotReady, Unauthorized
 from data.home import Home
 from serve_app import haproxy
 from serve_app.cluster import Cluster, ip_towards, read_cluster, refuse_unfit
-from serve_app.launch import OBJECT_STORE_BYTES, environment, logical_cpus
+from serve_app.launch import environment
+from serve_app.node import ray_node
 from serve_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,13 +48,16 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
         os.environ["FORWARDED_ALLOW_IPS"] = f"127.0.0.1,{socket.gethostbyname(cluster.ip)}"
         _refuse_wrong_token(cluster)
         say(f"joining {cluster.address} as {ip}")
-        node = _start(cluster, ip, scratch)
-        try:
+        with ray_node(
+            head=False,
+            gcs_address=cluster.address,
+            node_ip_address=ip,
+            include_log_monitor=False,
+            temp_dir=scratch,  # nodes that start together in one folder take each other's sockets
+        ) as node:
             yield node
             say("leaving; replicas move away first (Ctrl-C again to stop at once)")
             _drain(node)
-        finally:
-            node.kill_all_processes(check_alive=False, allow_graceful=True, wait=True)
 
 
 def wait_while_joined(node: "Node", home: Home) -> None:
@@ -81,25 +85,6 @@ def _refuse_wrong_token(cluster: Cluster) -> None:
             "the head does not know this machine's token; unset RAY_AUTH_TOKEN, the right one "
             "is in TELLTALE_HOME"
         ) from None
-
-
-def _start(cluster: Cluster, ip: str, scratch: str) -> "Node":
-    from ray._private.node import Node
-    from ray._private.parameter import RayParams
-
-    parameters = RayParams(
-        gcs_address=cluster.address,
-        node_ip_address=ip,
-        num_cpus=logical_cpus(),
-        object_store_memory=OBJECT_STORE_BYTES,
-        dashboard_agent_listen_port=None,  # any: several nodes may share an address
-        include_log_monitor=False,
-        temp_dir=scratch,  # nodes that start together in one folder take each other's sockets
-    )
-    try:
-        return Node(parameters, head=False, shutdown_at_exit=False, spawn_reaper=True)
-    except Exception as error:
-        raise NotReady(f"Ray could not start a node here: {error}") from error
 
 
 def _drain(node: "Node") -> None:

@@ -21,12 +21,12 @@ from data.domain import config_root
 from data.errors import Conflict, NotReady
 from serve_app import haproxy
 from serve_app.cluster import announced
+from serve_app.node import ray_node
 from serve_app.settings import Settings, is_loopback, kept_secret
 
 SERVE_YAML = Path(__file__).resolve().parent.parent / "deploy" / "serve.yaml"
 PATIENCE_S = 180
 BARE_PATIENCE_S = 20  # for domains that may have no model, once all the others could be served
-OBJECT_STORE_BYTES = 256 * 1024**2
 
 # Read by Ray when its processes start. Figures: ARCHITECTURE.md, decisions.
 RAY_ENVIRONMENT = {
@@ -105,32 +105,24 @@ def _ray(settings: Settings, say: Callable[[str], None], config: Path) -> Iterat
     from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
     say("starting Ray")
-    ray.init(
-        address="local",
-        num_cpus=logical_cpus(),
+    with ray_node(
+        head=True,
         resources={"train": 2},
         include_dashboard=True,
         dashboard_host="127.0.0.1",
         dashboard_port=int(os.environ["RAY_API_SERVER_ADDRESS"].rpartition(":")[2]),
-        object_store_memory=OBJECT_STORE_BYTES,
-        log_to_driver=False,
-        logging_level="warning",
-    )
-    try:
-        say(f"deploying {', '.join(settings.domains)}")
-        ServeSubmissionClient(os.environ["RAY_API_SERVER_ADDRESS"]).deploy_applications(
-            serve_config(settings, config)
-        )
-        with announced(settings, ray.get_runtime_context().gcs_address):
-            yield
-    finally:
-        say("stopping")
-        ray.shutdown()
-
-
-def logical_cpus() -> int:
-    """Bookkeeping, not cores: replicas, the curator, the page and training ask for fractions."""
-    return max(8, 2 * (os.cpu_count() or 1))
+    ) as head:
+        ray.init(head.gcs_address, log_to_driver=False, logging_level="warning")
+        try:
+            say(f"deploying {', '.join(settings.domains)}")
+            ServeSubmissionClient(os.environ["RAY_API_SERVER_ADDRESS"]).deploy_applications(
+                serve_config(settings, config)
+            )
+            with announced(settings, head.gcs_address):
+                yield
+        finally:
+            say("stopping")
+            ray.shutdown()
 
 
 def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:

@@ -28,7 +28,6 @@ for name in set(os.environ) - {"TELLTALE_DATASETS"}:
 
 PATIENCE_S = 240
 CLUSTER = Path(__file__).parent / "cluster"
-APART = ("test_sixth_domain.py",)
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,11 @@ class Service:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Markers follow from where a test lives; the cluster's tests come last, and of those the ones
-    that need jobs of a cluster of their own first: Ray's job agents share one port of a machine."""
+    """Markers follow from where a test lives; the cluster's tests come last."""
     for item in items:
         if CLUSTER in item.path.parents:
             item.add_marker("cluster")
-    items.sort(key=lambda item: (CLUSTER in item.path.parents, item.path.name not in APART))
+    items.sort(key=lambda item: CLUSTER in item.path.parents)
 
 
 @pytest.fixture(scope="session")
