@@ -5,6 +5,7 @@ import sys
 import uuid
 from typing import Literal
 
+import ray
 import requests
 from ray.job_submission import JobStatus, JobSubmissionClient
 
@@ -28,7 +29,9 @@ class Jobs:
 
     def submit(self, run_id: str, domain: str, mode: Mode, attempt: int = 1) -> None:
         """Raises NotReady where Ray takes no jobs at present."""
-        command = [sys.executable, "-m", "training.retrain", domain, "--mode", mode]
+        # Of several Rays on a machine, Ray itself tells a job the address of any.
+        address = f"RAY_ADDRESS={ray.get_runtime_context().gcs_address}"
+        command = ["env", address, sys.executable, "-m", "training.retrain", domain, "--mode", mode]
         try:
             self._client.submit_job(
                 entrypoint=shlex.join([*command, "--run", run_id]),
