@@ -28,6 +28,7 @@ for name in set(os.environ) - {"TELLTALE_DATASETS"}:
 
 PATIENCE_S = 240
 CLUSTER = Path(__file__).parent / "cluster"
+OWN_SERVICE = ("test_sixth_domain.py", "test_beside.py")
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,12 @@ class Service:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Markers follow from where a test lives; the cluster's tests come last."""
+    """Markers follow from where a test lives; the cluster's tests come last, and of those the ones
+    with a service of their own first: beside the session's they would only wait for each other."""
     for item in items:
         if CLUSTER in item.path.parents:
             item.add_marker("cluster")
-    items.sort(key=lambda item: CLUSTER in item.path.parents)
+    items.sort(key=lambda item: (CLUSTER in item.path.parents, item.path.name not in OWN_SERVICE))
 
 
 @pytest.fixture(scope="session")
