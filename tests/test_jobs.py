@@ -28,4 +28,4 @@ def test_a_retrain_is_told_its_own_cluster_whatever_else_runs_on_the_machine(
     Jobs().submit("r1", "keywords", "full")
     command, address, *python = shlex.split(client.entrypoint)
     assert (command, address) == ("env", f"RAY_ADDRESS={OURS}")
-    assert python[1:] == "-m training.retrain keywords --mode full --run r1".split()
+    assert python[1:] == ["-m", "training.retrain", "keywords", "--mode", "full", "--run", "r1"]
