@@ -66,6 +66,7 @@ def datasets() -> Path:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("home")
     with started(home, TELLTALE_DOMAINS="faults,keywords") as running:
+        _wait_until_registered(running)
         yield running
 
 
@@ -116,6 +117,15 @@ def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
             return
         time.sleep(0.2)
     raise AssertionError(f"the service did not start:\n{log.read_text(encoding='utf-8')}")
+
+
+def _wait_until_registered(service: Service) -> None:
+    """Shipped models answer at once; their numbers come from the registry moments later."""
+    deadline = time.monotonic() + PATIENCE_S
+    with service.client() as client:
+        while not all(found["agree"] for found in client.get("/status").json()["domains"].values()):
+            assert time.monotonic() < deadline, client.get("/status").text
+            time.sleep(0.2)
 
 
 def _free_port() -> int:
