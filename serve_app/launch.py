@@ -27,6 +27,7 @@ from serve_app.settings import Settings, is_loopback, kept_secret
 SERVE_YAML = Path(__file__).resolve().parent.parent / "deploy" / "serve.yaml"
 PATIENCE_S = 180
 BARE_PATIENCE_S = 20  # for domains that may have no model, once all the others could be served
+HELD: list[socket.socket] = []  # ports of ours, for as long as this process lives
 
 # Read by Ray when its processes start. Figures: ARCHITECTURE.md, decisions.
 RAY_ENVIRONMENT = {
@@ -208,12 +209,19 @@ def _refuse_taken_port(settings: Settings) -> None:
 
 
 def _free_port(wanted: int) -> int:
-    """`wanted`, or any free port where another service has it."""
+    """`wanted`, or any free port where another service has it.
+
+    Held without listening, so that a service that starts meanwhile looks elsewhere: only who
+    reuses addresses, as Ray and HAProxy do, may have it then.
+    """
     for port in (wanted, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+        probe = socket.socket()
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            probe.close()
+            continue
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        HELD.append(probe)
+        return int(probe.getsockname()[1])
     raise Conflict("this machine has no free port left")

@@ -1,5 +1,6 @@
 """What is deployed, as deploy/serve.yaml and the settings say."""
 
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -94,8 +95,6 @@ def test_ray_is_not_imported_before_its_environment_is_set() -> None:
 
 
 def test_a_taken_port_is_refused_before_anything_starts(settings: Settings) -> None:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -105,3 +104,18 @@ def test_a_taken_port_is_refused_before_anything_starts(settings: Settings) -> N
             running(replace(settings, port=port), lambda text: None),
         ):
             raise AssertionError("it started")
+
+
+def test_services_that_start_together_take_different_ports(settings: Settings) -> None:
+    def ports() -> set[str]:
+        made = environment(settings, "s")
+        named = {name: made[name] for name in made if name.endswith("_PORT")} | {
+            "Ray": made["RAY_API_SERVER_ADDRESS"].rpartition(":")[2]
+        }
+        return set(named.values()) - {made["TELLTALE_PORT"], "0"}
+
+    first, second = ports(), ports()
+    assert len(first) == len(second) == 3
+    assert not first & second
+    for port in first:  # and what is held for Ray and HAProxy, they can have
+        socket.create_server(("127.0.0.1", int(port))).close()
