@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
 from data.sections import PhotoLimitSpec
@@ -51,11 +51,7 @@ def decode(raw: bytes, max_side_px: int, multiple_px: int, limits: PhotoLimitSpe
     """Made smaller until its longer side is at most `max_side_px`, never larger; its sides are
     rounded to whole `multiple_px`. Raises ClipTooLarge, UnsupportedClip or UndecodableClip."""
     with _opened(raw, limits) as (image, container):
-        if container in ANIMATED and getattr(image, "n_frames", 1) > 1:
-            raise UndecodableClip(
-                f"this {container} file is animated ({image.n_frames} frames); "  # type: ignore[attr-defined]
-                "send a single photograph"
-            )
+        _must_stand_still(image, container)
         width, height = image.size
         size = fitted(width, height, max_side_px, multiple_px)
         turn = image.getexif().get(ORIENTATION)
@@ -73,10 +69,22 @@ def features(pixels: Pixels) -> NDArray[np.float32]:
 
 
 def decode_mask(raw: bytes, limits: PhotoLimitSpec) -> Mask:
-    """What is light in a picture of the photograph's size: bool [H, W]. 0 and 1 will do, too."""
-    with _opened(raw, limits) as (image, _):
-        grey = np.asarray(_rgb(image, image.size).convert("L"))
-    return grey > (127 if grey.max(initial=0) > 1 else 0)
+    """What is light in a picture of the photograph's size, upright: bool [H, W]. What is
+    transparent is dark, and 0 and 1 will do, too. Raises UndecodableClip for a picture with greys
+    of which none is light, as where classes are drawn in colours: it may mean either."""
+    with _opened(raw, limits) as (image, container):
+        _must_stand_still(image, container)
+        turn = image.getexif().get(ORIENTATION)
+        grey = _grey(image)
+        levels = np.asarray(grey.transpose(TURNS[turn]) if turn in TURNS else grey)
+    brightest = int(levels.max(initial=0))
+    middle = (np.iinfo(np.uint16).max if brightest > 255 else 255) // 2
+    if 1 < brightest <= middle:
+        raise UndecodableClip(
+            "it has greys or colours, but nothing light: it must be white where the label is true, "
+            "and black elsewhere"
+        )
+    return levels > (middle if brightest > 1 else 0)
 
 
 def shrink_mask(mask: Mask, max_side_px: int, multiple_px: int) -> Mask:
@@ -99,6 +107,14 @@ def encode_mask(mask: Mask) -> bytes:
     out = io.BytesIO()
     Image.fromarray(mask).save(out, "PNG")
     return out.getvalue()
+
+
+def _must_stand_still(image: Image.Image, container: str) -> None:
+    frames = getattr(image, "n_frames", 1)
+    if container in ANIMATED and frames > 1:
+        raise UndecodableClip(
+            f"this {container} file is animated ({frames} frames); send a single photograph"
+        )
 
 
 @contextmanager
@@ -167,6 +183,16 @@ def _rgb(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     if clear:
         image = Image.alpha_composite(Image.new("RGBA", size, "white"), image).convert("RGB")
     return image
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """8 or 16 bits a pixel, transparent parts black."""
+    if image.mode.startswith("I"):
+        return image
+    if not image.has_transparency_data:
+        return image.convert("L")
+    image = image.convert("RGBA")
+    return ImageChops.multiply(image.convert("L"), image.getchannel("A"))
 
 
 def _learn_heif() -> None:

@@ -1,6 +1,6 @@
 """Labelled clips from disk into the store: each file with its own outcome.
 
-The same rules as for uploads: what cannot be heard or seen, has no label of the domain, lacks the
+Much as with uploads, what cannot be heard or seen, has no label of the domain, lacks the
 mask that its label needs or is a clip of the exam is refused alone, and the same bytes twice are
 one clip, so an import may be run again. Clips are stored by the batch; one that is interrupted has
 stored whole clips only.
@@ -39,7 +39,7 @@ class Outcome:
 
 
 Keep = Callable[[Sequence[NewClip]], list[bool | Conflict]]
-Seen = dict[str, tuple[Listed, Said]]  # by sha256
+Seen = dict[str, tuple[Listed, tuple[str, str]]]  # by sha256: what was said, see _told
 
 
 def import_clips(
@@ -119,9 +119,9 @@ def _check(row: Listed, domain: Domain, exam: Exam, seen: Seen) -> tuple[Listed,
         if row.group in exam.groups:
             raise Conflict(f"clips of its group {row.group!r} are in the exam or a test split")
         if sha256 in seen:
-            return row, _again(row, said, *seen[sha256])
+            return row, _again(row, _told(said), *seen[sha256])
         new = _new_clip(raw, row, said, domain)
-        seen[sha256] = row, said
+        seen[sha256] = row, _told(said)
         return row, new
     except TelltaleError as error:
         return row, Outcome(row.name, row.label, "refused", str(error))
@@ -142,15 +142,20 @@ def _read(path: Path, max_bytes: int, what: str = "file") -> bytes:
         raise UndecodableClip(f"the {what} cannot be read: {error.strerror}") from error
 
 
-def _again(row: Listed, said: Said, first: Listed, said_first: Said) -> Outcome:
+def _told(said: Said) -> tuple[str, str]:
+    """The label and the digest of the mask: thousands of masks would fill memory."""
+    return said.label, hashlib.sha256(said.mask or b"").hexdigest()
+
+
+def _again(
+    row: Listed, told: tuple[str, str], first: Listed, told_first: tuple[str, str]
+) -> Outcome:
     same = f"the same bytes as {first.name}"
-    if said.label != said_first.label:
-        same = f"{same}, which is labelled {said_first.label!r}"
-    elif said.mask != said_first.mask:
-        same = f"{same}, which has another mask"
-    else:
-        return Outcome(row.name, said.label, "duplicate", same)
-    return Outcome(row.name, said.label, "refused", same)
+    if told == told_first:
+        return Outcome(row.name, told[0], "duplicate", same)
+    if told[0] == told_first[0]:
+        return Outcome(row.name, told[0], "refused", f"{same}, which has another mask")
+    return Outcome(row.name, told[0], "refused", f"{same}, which is labelled {told_first[0]!r}")
 
 
 def _new_clip(raw: bytes, row: Listed, said: Said, domain: Domain) -> NewClip:

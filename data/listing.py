@@ -10,7 +10,8 @@ left out; other columns are not looked at. In folders, a folder below the label'
 `fluid/pump 7/leak1.wav`.
 
 Of photographs a list has `mask`, a picture in the same folder or below it. The mask says what the
-label is, where there is none; a list may do without the column `label`.
+label is, where there is none; a list may do without the column `label`. As in data sets, a
+photograph with neither then shows nothing of what is sought.
 """
 
 import csv

@@ -24,6 +24,7 @@ class NetworkSpec(Section):
 class AudioNetworkSpec(NetworkSpec):
     hears: ClassVar[str] = "log_mel"
     whole_windows: ClassVar[bool] = False  # has weights for each moment of a window
+    least_samples: ClassVar[int] = 1
     embedding: int = Field(ge=16, le=1024)
 
     def must_suit(self, heard: AudioInput, features: LogMelSpec | WaveformSpec) -> None:
@@ -43,10 +44,11 @@ class AudioNetworkSpec(NetworkSpec):
             )
         if self.whole_windows:
             raise ValueError(f"network.kind {self.kind} takes whole windows only: no crop_s")
-        if isinstance(features, LogMelSpec) and features.n_fft > crop_s * heard.sample_rate_hz:
+        least = features.n_fft if isinstance(features, LogMelSpec) else self.least_samples
+        if least > crop_s * heard.sample_rate_hz:
             raise ValueError(
-                f"features.n_fft ({features.n_fft}) is longer than training.crop_s "
-                f"({crop_s * heard.sample_rate_hz:g} samples)"
+                f"training.crop_s ({crop_s}) must be at least {least} samples, "
+                f"{least / heard.sample_rate_hz:g} s"
             )
 
 
@@ -109,6 +111,7 @@ class Wav2Vec2Spec(AudioNetworkSpec):
     """
 
     hears: ClassVar[str] = "waveform"
+    least_samples: ClassVar[int] = 400  # what its first layers make one frame of
     kind: Literal["wav2vec2_base"]
     weights: Path | None = Field(default=None, exclude=True)
     layers: int = Field(default=12, ge=1, le=48)

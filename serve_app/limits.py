@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 ENVELOPE_BYTES = 64 * 1024
-MAX_FORM_BYTES = 512 * 1024**2  # of a form with many files, which is spooled to disk
+MAX_FORM_BYTES = 512 * 1024**2  # of a form with many files; those over 1 MB go to disk
 PATIENCE_S = 120.0  # 20 MB at 1.4 Mbit/s
 RAW_KINDS = {"audio", "image", "video", ""}
 MAX_PARTS = 20  # of a form with one clip

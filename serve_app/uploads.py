@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MAX_UPLOAD_FILES = 1000  # masks among them
 NEEDS_MASK = "it needs a part 'masks' that is named like the photograph (wall.png for wall.jpg)"
 
+PARTS = {"files": True, "masks": True, "label": False, "labels": False}  # is it a file?
+ONE = asyncio.Semaphore(1)  # file at a time: a picture of 50 million pixels takes 0.3 GB
+
 router = APIRouter(
     tags=["correct"],
     responses={status: {"model": Problem} for status in (400, 401, 403, 404, 413)},
@@ -41,6 +44,7 @@ async def upload(request: Request) -> Response:
     twice are one clip."""
     service, caller = service_of(request), caller_of(request, "contributor")
     async with request.form(max_files=MAX_UPLOAD_FILES, max_fields=MAX_UPLOAD_FILES + 10) as form:
+        _must_know(form)
         files = _files(form, "files")
         if not files:
             raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
@@ -54,6 +58,18 @@ async def upload(request: Request) -> Response:
     return answer({"domain": service.domain.name, "results": results, "counts": dict(counts)})
 
 
+def _must_know(form: FormData) -> None:
+    """A part that nobody looks at may be the mask that somebody meant."""
+    for name, value in form.multi_items():
+        if name not in PARTS:
+            raise InvalidParameter(
+                f"the form has a part {name!r}, which is not known; known are {', '.join(PARTS)}"
+            )
+        if PARTS[name] is not isinstance(value, UploadFile):
+            wanted = f"a file, as -F {name}=@name" if PARTS[name] else "text"
+            raise InvalidParameter(f"the part {name!r} must be {wanted}")
+
+
 def _files(form: FormData, name: str) -> list[UploadFile]:
     return [part for part in form.getlist(name) if isinstance(part, UploadFile)]
 
@@ -63,13 +79,13 @@ def _labels(form: FormData, files: int, domain: Domain) -> Sequence[str | None]:
     one, each = form.getlist("label"), form.getlist("labels")
     if not one and not each and domain.task in MASKED:
         return [None] * files
-    labels = [str(label) for label in (one * files if len(one) == 1 else each)]
+    labels = [str(label) or None for label in (one * files if len(one) == 1 else each)]
     if len(labels) != files:
         raise InvalidParameter(
             f"{files} files came with {len(labels)} labels; send one 'label' for all, or one part "
             "'labels' for each file, in the same order"
         )
-    for label in set(labels):
+    for label in {label for label in labels if label}:
         domain.label_index(label)
     return labels
 
@@ -91,7 +107,8 @@ def _masks(masks: Sequence[UploadFile], files: Sequence[UploadFile]) -> list[Upl
 
 
 def _stem(file: UploadFile) -> str:
-    return PurePath(file.filename or "").stem
+    """Also of what a camera or Windows names: `D:\\IMG_3.JPG` has the mask `img_3.png`."""
+    return PureWindowsPath(file.filename or "").stem.casefold()
 
 
 async def _keep(
@@ -104,7 +121,8 @@ async def _keep(
     enough = service.domain.limits.max_bytes + 1
     raw, drawn = await file.read(enough), await mask.read(enough) if mask else None
     try:
-        label, created = await asyncio.to_thread(_store, service, raw, label, drawn, caller)
+        async with ONE:
+            label, created = await asyncio.to_thread(_store, service, raw, label, drawn, caller)
         outcome, reason = "stored" if created else "duplicate", ""
     except (ClipError, Conflict, InvalidParameter) as error:
         outcome, reason = "refused", str(error)

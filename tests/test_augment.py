@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from data.augment import WaveformAugment, colour, fit_window, mask, mix_background, mix_up
+from data.augment import (
+    WaveformAugment,
+    change_speed,
+    colour,
+    fit_window,
+    mask,
+    mix_background,
+    mix_up,
+)
 from data.domain import Domain, load_domains
 from data.sections import AugmentSpec
 
@@ -28,6 +36,15 @@ def test_a_clip_of_any_length_becomes_one_window(domain: Domain, seconds: float)
     assert window.shape == (domain.input.window_samples,)
     assert window.dtype == np.float32
     assert np.isfinite(window).all()
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.25])
+def test_a_faster_clip_is_higher_and_not_shorter_than_asked_for(factor: float) -> None:
+    rate_hz = 8000
+    tone = np.sin(2 * np.pi * 400 * np.arange(2 * rate_hz) / rate_hz).astype(np.float32)
+    faster = change_speed(tone, factor, rate_hz)
+    assert faster.shape == (rate_hz,)
+    assert np.abs(np.fft.rfft(faster)).argmax() == pytest.approx(400 * factor, abs=1)
 
 
 def test_the_same_seed_gives_the_same_clip(domain: Domain) -> None:

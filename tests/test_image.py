@@ -11,6 +11,7 @@ from PIL import Image
 
 from data.errors import ClipTooLarge, UndecodableClip, UnsupportedClip
 from data.image import (
+    ORIENTATION,
     Photograph,
     decode,
     decode_mask,
@@ -172,6 +173,46 @@ def test_a_mask_may_be_drawn_with_ones_or_with_light(light: int) -> None:
     drawn[10:20] = light
     mask = decode_mask(encoded(Image.fromarray(drawn), "PNG"), LIMITS)
     np.testing.assert_array_equal(mask, drawn > 0)
+
+
+def strokes(mode: str, light: object, ground: object = 0) -> Image.Image:
+    drawn = Image.new(mode, (64, 48), ground)
+    drawn.paste(light, (0, 10, 64, 20))
+    return drawn
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        strokes("I;16", 65535),
+        strokes("I;16", 255),
+        strokes("RGBA", (255, 255, 255, 255), (0, 0, 0, 0)),
+        strokes("RGBA", (255, 255, 255, 255), (255, 255, 255, 0)),
+        strokes("1", 1),
+    ],
+)
+def test_a_mask_means_the_same_in_whatever_way_it_was_saved(drawn: Image.Image) -> None:
+    mask = decode_mask(encoded(drawn, "PNG"), LIMITS)
+    assert mask[10:20].all()
+    assert mask.sum() == 640
+
+
+@pytest.mark.parametrize(
+    "drawn", [strokes("RGB", (255, 0, 0)), strokes("RGB", (128, 0, 0)), strokes("L", 100)]
+)
+def test_a_mask_in_colours_is_not_guessed_at(drawn: Image.Image) -> None:
+    with pytest.raises(UndecodableClip, match="nothing light"):
+        decode_mask(encoded(drawn, "PNG"), LIMITS)
+
+
+def test_a_mask_is_turned_as_its_photograph_is() -> None:
+    upside_down = Image.Exif()
+    upside_down[ORIENTATION] = 3
+    out = io.BytesIO()
+    strokes("L", 255).save(out, "PNG", exif=upside_down)
+    mask = decode_mask(out.getvalue(), LIMITS)
+    assert mask[28:38].all()
+    assert mask.sum() == 640
 
 
 def test_a_mask_comes_back_as_it_was_written() -> None:

@@ -53,8 +53,9 @@ KINDS = "cnn, crnn, mlp, wav2vec2_base"
         ("wav2vec2_base", {"network.width": 33}, ["'network.width'", "multiple of 16"]),
         ("wav2vec2_base", {"network.heads": 5}, ["heads (5) must divide width (32)"]),
         ("crnn", {"training.crop_s": 6}, ["crop_s (6.0) must not exceed window_s (5.0)"]),
-        ("crnn", {"training.crop_s": 0.03}, ["n_fft (1024)", "training.crop_s (480 samples)"]),
+        ("crnn", {"training.crop_s": 0.03}, ["(0.03) must be at least 1024 samples"]),
         ("mlp", {"training.crop_s": 2}, ["mlp takes whole windows only"]),
+        ("wav2vec2_base", {"training.crop_s": 0.01}, ["at least 400 samples, 0.025 s"]),
         ("wav2vec2_base", {"network.weights": "w.pth"}, ["from / on, got w.pth"]),
     ],
 )  # fmt: skip

@@ -144,6 +144,29 @@ def test_a_mask_that_is_not_of_one_photograph_is_not_guessed_at(
     assert not kept.clips.find("cracks")
 
 
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (("mask", ("one.png", MASK)), "a part 'mask', which is not known; known are files, masks"),
+        (("masks", (None, MASK)), "the part 'masks' must be a file"),
+    ],
+)
+def test_a_mask_that_nobody_would_look_at_is_refused(
+    kept: Store, cracks: TestClient, part: tuple[str, tuple[str | None, bytes]], words: str
+) -> None:
+    """Else a cracked wall would be kept as one without a crack."""
+    files = [*form({}, one=ONE), part]
+    found = cracks.post("/upload", files=files, data={"label": "no crack"})
+    assert (found.status_code, words in found.json()["detail"]) == (400, True), found.text
+    assert not kept.clips.find("cracks")
+
+
+def test_names_match_whatever_wrote_them(kept: Store, cracks: TestClient) -> None:
+    files = [("files", ("D:\\walls\\IMG_3.JPG", ONE)), ("masks", ("img_3.png", MASK))]
+    (row,) = sent(cracks, files, labels=[""])
+    assert (row["outcome"], row["label"]) == ("stored", "crack")
+
+
 def test_an_unknown_label_is_told_those_there_are(cracks: TestClient) -> None:
     found = cracks.post("/upload", files=form({}, one=ONE), data={"label": "hole"})
     assert (found.status_code, "no crack, crack" in found.json()["detail"]) == (404, True)
