@@ -57,10 +57,9 @@ def decode(raw: bytes, max_side_px: int, multiple_px: int, limits: PhotoLimitSpe
         turn = image.getexif().get(ORIENTATION)
         image.draft(None, size)  # JPEG is decoded no larger than it has to be for this
         pixels = _rgb(image, size)
-        pixels = pixels.transpose(TURNS[turn]) if turn in TURNS else pixels
         if turn in SIDEWAYS:
             width, height = height, width
-        return Photograph(np.asarray(pixels), width, height, container)
+        return Photograph(np.asarray(_upright(pixels, turn)), width, height, container)
 
 
 def features(pixels: Pixels) -> NDArray[np.float32]:
@@ -75,8 +74,7 @@ def decode_mask(raw: bytes, limits: PhotoLimitSpec) -> Mask:
     with _opened(raw, limits) as (image, container):
         _must_stand_still(image, container)
         turn = image.getexif().get(ORIENTATION)
-        grey = _grey(image)
-        levels = np.asarray(grey.transpose(TURNS[turn]) if turn in TURNS else grey)
+        levels = np.asarray(_upright(_grey(image), turn))
     brightest = int(levels.max(initial=0))
     middle = (np.iinfo(np.uint16).max if brightest > 255 else 255) // 2
     if 1 < brightest <= middle:
@@ -183,6 +181,10 @@ def _rgb(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     if clear:
         image = Image.alpha_composite(Image.new("RGBA", size, "white"), image).convert("RGB")
     return image
+
+
+def _upright(image: Image.Image, turn: int | None) -> Image.Image:
+    return image.transpose(TURNS[turn]) if turn in TURNS else image
 
 
 def _grey(image: Image.Image) -> Image.Image:

@@ -120,31 +120,37 @@ async def _keep(
 ) -> dict[str, Any]:
     enough = service.domain.limits.max_bytes + 1
     raw, drawn = await file.read(enough), await mask.read(enough) if mask else None
+    sha256 = (await asyncio.to_thread(hashlib.sha256, raw)).hexdigest()
     try:
         async with ONE:
-            label, created = await asyncio.to_thread(_store, service, raw, label, drawn, caller)
+            label, created = await asyncio.to_thread(
+                _store, service, raw, sha256, label, drawn, caller
+            )
         outcome, reason = "stored" if created else "duplicate", ""
     except (ClipError, Conflict, InvalidParameter) as error:
         outcome, reason = "refused", str(error)
     return {
         "file": file.filename,
         "outcome": outcome,
-        "clip": hashlib.sha256(raw).hexdigest(),
+        "clip": sha256,
         "label": label,
         "reason": reason,
     }
 
 
 def _store(
-    service: "DomainService", raw: bytes, label: str | None, mask: bytes | None, caller: "Caller"
+    service: "DomainService",
+    raw: bytes,
+    sha256: str,
+    label: str | None,
+    mask: bytes | None,
+    caller: "Caller",
 ) -> tuple[str, bool]:
     """Its label, and whether it is new. A clip that nobody could hear is refused now, not found
     out by the retrain."""
     from data.clips import NewClip
 
-    if service.champion.loaded and (
-        hashlib.sha256(raw).hexdigest() in service.champion.served.exam_clips
-    ):
+    if service.champion.loaded and sha256 in service.champion.served.exam_clips:
         raise Conflict(OF_THE_EXAM)
     said = checked(label, mask, service.domain, NEEDS_MASK)
     prepared = prepare(raw, service.domain)
