@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -108,6 +109,17 @@ def admin(service: Service) -> Iterator[httpx.Client]:
 def anybody(service: Service) -> Iterator[httpx.Client]:
     with service.client() as client:
         yield client
+
+
+def finished(client: httpx.Client, run_id: str, patience_s: float) -> dict[str, Any]:
+    """A retrain of `keywords`, once it has ended."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        run: dict[str, Any] = client.get(f"/keywords/retrain/{run_id}").json()
+        if run["finished"]:
+            return run
+        time.sleep(0.2)
+    raise AssertionError(f"run {run_id} did not end within {patience_s} s")
 
 
 def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -1,13 +1,12 @@
 """A second Telltale on a machine where another Ray already has the ports that Ray prefers."""
 
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
-from conftest import started
+from conftest import finished, started
 from sounds import tone
 
 PREFERRED = (8265, 52365)  # the dashboard and its agent, which starts the jobs
@@ -28,9 +27,5 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 def test_it_learns_too(second: httpx.Client) -> None:
     second.post("/feedback", files={"file": tone()}, data={"label": "nine"}).raise_for_status()
     run = second.post("/retrain", json={"mode": "teach"}).raise_for_status().json()
-    deadline = time.monotonic() + PATIENCE_S
-    while not run["finished"]:
-        assert time.monotonic() < deadline, run
-        time.sleep(0.2)
-        run = second.get(f"/retrain/{run['id']}").raise_for_status().json()
+    run = finished(second, run["id"], PATIENCE_S)
     assert run["state"] == "succeeded", run

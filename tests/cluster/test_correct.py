@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Service
+from conftest import Service, finished
 from sounds import tone
 from tiny import tiny_bundle
 
@@ -47,16 +47,6 @@ def correct(client: httpx.Client, clip: bytes, label: str = "nine") -> dict[str,
     return receipt
 
 
-def finished(admin: httpx.Client, run_id: str) -> dict[str, Any]:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        run: dict[str, Any] = admin.get(f"/keywords/retrain/{run_id}").json()
-        if run["finished"]:
-            return run
-        time.sleep(0.2)
-    raise AssertionError(f"run {run_id} did not end within {PATIENCE_S} s")
-
-
 def wait_for_version(client: httpx.Client, version: str) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -74,7 +64,7 @@ def test_a_correction_is_learnt_and_served_by_every_replica(admin: httpx.Client)
     before = champion(admin)
     run = admin.post("/keywords/retrain", json={"mode": "teach", "reason": "a test"})
     assert run.status_code == 202, run.text
-    result = finished(admin, run.json()["id"])["result"]
+    result = finished(admin, run.json()["id"], PATIENCE_S)["result"]
     assert result["promoted"], result
     wait_for_version(admin, result["version"])
     answer = admin.post("/keywords/predict", files={"file": clip}).json()
@@ -120,7 +110,7 @@ def test_only_one_retrain_of_a_domain_runs_and_it_can_be_cancelled(admin: httpx.
     assert run["id"] in second.json()["detail"]
     cancelled = admin.delete(f"/keywords/retrain/{run['id']}")
     assert cancelled.status_code == 200, cancelled.text
-    assert finished(admin, run["id"])["state"] == "cancelled"
+    assert finished(admin, run["id"], PATIENCE_S)["state"] == "cancelled"
     assert admin.delete(f"/keywords/retrain/{run['id']}").status_code == 409
 
 
@@ -248,7 +238,7 @@ def test_who_ordered_a_retrain_is_not_for_everybody(
     run = admin.post("/keywords/retrain", json={"mode": "teach", "reason": "between us"}).json()
     for client, known in ((admin, True), (anybody, False)):
         assert ("between us" in client.get("/status").text) is known
-    finished(admin, run["id"])
+    finished(admin, run["id"], PATIENCE_S)
 
 
 def test_a_receipt_belongs_to_its_domain(admin: httpx.Client) -> None:
