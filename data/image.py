@@ -20,6 +20,7 @@ from data.sniff import sniff_image
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+Levels = NDArray[np.integer]
 
 MIN_SIDE_PX = 32
 ORIENTATION = 0x0112  # the EXIF tag
@@ -68,21 +69,23 @@ def features(pixels: Pixels) -> NDArray[np.float32]:
 
 
 def decode_mask(raw: bytes, limits: PhotoLimitSpec) -> Mask:
-    """What is light in a picture of the photograph's size, upright: bool [H, W]. What is
-    transparent is dark, and 0 and 1 will do, too. Raises UndecodableClip for a picture with greys
-    of which none is light, as where classes are drawn in colours: it may mean either."""
+    """What is light in a picture of the photograph's size, upright: bool [H, W]."""
+    return light(mask_levels(raw, limits))
+
+
+def mask_levels(raw: bytes, limits: PhotoLimitSpec) -> Levels:
+    """How light it is everywhere, [H, W] upright, of 255 or 65,535; what is transparent is dark."""
     with _opened(raw, limits) as (image, container):
         _must_stand_still(image, container)
         turn = image.getexif().get(ORIENTATION)
-        levels = np.asarray(_upright(_grey(image), turn))
+        return np.asarray(_upright(_grey(image), turn))
+
+
+def light(levels: Levels) -> Mask:
+    """Where more than half of full, or anything at all where there are 0 and 1 alone."""
     brightest = int(levels.max(initial=0))
     middle = (np.iinfo(np.uint16).max if brightest > 255 else 255) // 2
-    if 1 < brightest <= middle:
-        raise UndecodableClip(
-            "it has greys or colours, but nothing light: it must be white where the label is true, "
-            "and black elsewhere"
-        )
-    return levels > (middle if brightest > 1 else 0)
+    return np.asarray(levels > (middle if brightest > 1 else 0))
 
 
 def shrink_mask(mask: Mask, max_side_px: int, multiple_px: int) -> Mask:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.domain import Domain, ImageDomain
-from data.errors import ClipError, InvalidParameter
+from data.errors import ClipError, InvalidParameter, UndecodableClip
 from data.prepare import Prepared
 
 MASKED = ("segment",)
@@ -63,7 +63,13 @@ def _drawn(label: str | None, raw: bytes, domain: ImageDomain) -> Said:
 
     ground, sought = domain.labels
     try:
-        mask = image.decode_mask(raw, domain.limits)
+        levels = image.mask_levels(raw, domain.limits)
+        mask = image.light(levels)
+        if levels.any() and not mask.any():  # as where classes are drawn in colours
+            raise UndecodableClip(
+                "it has greys or colours, but nothing light: it must be white where the label is "
+                "true, and black elsewhere"
+            )
     except ClipError as error:
         raise type(error)(f"its mask cannot be used: {error}") from error
     drawn = sought if mask.any() else ground

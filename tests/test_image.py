@@ -197,14 +197,6 @@ def test_a_mask_means_the_same_in_whatever_way_it_was_saved(drawn: Image.Image) 
     assert mask.sum() == 640
 
 
-@pytest.mark.parametrize(
-    "drawn", [strokes("RGB", (255, 0, 0)), strokes("RGB", (128, 0, 0)), strokes("L", 100)]
-)
-def test_a_mask_in_colours_is_not_guessed_at(drawn: Image.Image) -> None:
-    with pytest.raises(UndecodableClip, match="nothing light"):
-        decode_mask(encoded(drawn, "PNG"), LIMITS)
-
-
 def test_a_mask_is_turned_as_its_photograph_is() -> None:
     upside_down = Image.Exif()
     upside_down[ORIENTATION] = 3

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from pictures import cracked
+from pictures import cracked, encoded
+from PIL import Image
 
 from data.domain import load_domains
-from data.errors import InvalidParameter, TelltaleError, UnsupportedClip
+from data.errors import InvalidParameter, TelltaleError, UndecodableClip, UnsupportedClip
 from data.prepare import Prepared
 from data.said import Said, checked
 
@@ -50,6 +51,17 @@ def test_a_photograph_that_nothing_can_be_learnt_from_is_told_why(
 ) -> None:
     with pytest.raises(TelltaleError, match=words):
         checked(label, mask, CRACKS, NEEDS)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour"), [("RGB", (255, 0, 0)), ("RGB", (128, 0, 0)), ("L", 100)]
+)
+@pytest.mark.parametrize("label", ["crack", "no crack", None])
+def test_a_mask_in_colours_is_not_guessed_at(mode: str, colour: object, label: str | None) -> None:
+    drawn = Image.new(mode, (64, 48))
+    drawn.paste(colour, (0, 10, 64, 20))
+    with pytest.raises(UndecodableClip, match="nothing light"):
+        checked(label, encoded(drawn, "PNG"), CRACKS, NEEDS)
 
 
 def test_a_mask_that_is_no_picture_is_as_wrong_as_such_a_photograph() -> None:
