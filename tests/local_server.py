@@ -2,9 +2,12 @@
 
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
 
 class Server:
@@ -27,3 +30,16 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
         self._thread.join(timeout=10)
+
+
+def below_ui(page: FastAPI) -> FastAPI:
+    """The page as Serve mounts it."""
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        async with page.router.lifespan_context(page):
+            yield
+
+    outer = FastAPI(lifespan=life)
+    outer.mount("/ui", page)
+    return outer

@@ -1,8 +1,7 @@
 """The page in a real browser, against a service that keeps the contract."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,8 +12,7 @@ import soundfile
 from fake_api import ADMIN, create
 from fake_clips import keep
 from fake_world import World
-from fastapi import FastAPI
-from local_server import Server
+from local_server import Server, below_ui
 from pictures import cracked
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -55,24 +53,22 @@ def world() -> World:
 
 
 @pytest.fixture(scope="module")
-def site(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all pages of this process: Gradio finds it by the environment."""
+    return tmp_path_factory.mktemp("uploads")
+
+
+@pytest.fixture(scope="module")
+def site(world: World, uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page below /ui, as the proxy serves it. Yields its address."""
     example = tmp_path_factory.mktemp("examples") / "faults" / "hum.wav"
     example.parent.mkdir()
     tone(example, 60)
-    with Server(create(world)) as api, Server(below_ui(build_page(api, example.parents[1]))) as at:
+    with (
+        Server(create(world)) as api,
+        Server(below_ui(build_page(api, uploads, example.parents[1]))) as at,
+    ):
         yield f"{at}/ui/"
-
-
-def below_ui(page: FastAPI) -> FastAPI:
-    @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
-        async with page.router.lifespan_context(page):
-            yield
-
-    outer = FastAPI(lifespan=life)
-    outer.mount("/ui", page)
-    return outer
 
 
 @pytest.fixture(scope="module")
@@ -428,11 +424,13 @@ def test_kept_clips_are_for_whoever_has_a_key(page: Page, site: str) -> None:
     expect(page.locator("#queue")).to_contain_text("Enter an admin's key")
 
 
-def test_a_service_that_is_away_is_said_and_found_again_by_itself(page: Page, world: World) -> None:
+def test_a_service_that_is_away_is_said_and_found_again_by_itself(
+    page: Page, world: World, uploads: Path
+) -> None:
     with Server(create(world)) as api:
         port = urlsplit(api).port
     assert port is not None
-    with Server(below_ui(build_page(api))) as at:
+    with Server(below_ui(build_page(api, uploads))) as at:
         page.goto(f"{at}/ui/")
         expect(page.locator("#banner")).to_contain_text("does not answer")
         with Server(create(world), port):

@@ -5,18 +5,18 @@ to the replica that knows them. Gradio is loaded in that replica only, where it 
 """
 
 import os
+import shutil
 from pathlib import Path
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application
 
+from data.home import home_from_env
 from serve_app.app import ON_HEAD
 from serve_app.client import Client
 
 DEFAULT_API = "http://127.0.0.1:8000"
-# Larger than any domain's own limit, which the service checks and words; this one is for the disk.
-MAX_UPLOAD = "256mb"
 LOOK_EVERY_S = 0.03
 
 
@@ -30,7 +30,7 @@ def ui(args: dict[str, str]) -> Application:
     api_url = args.get("api_url", DEFAULT_API)
 
     def page() -> FastAPI:  # Serve takes only a plain function for a builder, nothing like partial
-        return build_page(api_url, examples)
+        return build_page(api_url, home_from_env().root / "page-uploads", examples)
 
     deployment = serve.deployment(
         name="Ui",
@@ -41,19 +41,26 @@ def ui(args: dict[str, str]) -> Application:
     return deployment.bind()
 
 
-def build_page(api_url: str, examples: Path | None = None) -> FastAPI:
+def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> FastAPI:
+    """`uploads` is emptied: nobody can ask about what an earlier page was sent."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # read when components are made
+    shutil.rmtree(uploads, ignore_errors=True)
+    uploads.mkdir(mode=0o700, parents=True)
     import gradio as gr
 
     from serve_app.ui import page, theme
+    from serve_app.ui.guard import MAX_UPLOAD_BYTES, Guard
 
     blocks = page.build(Client(api_url), examples)
     # Gradio looks a thousand times a second whether somebody has pressed a button, which takes
     # 4 % of a core from the predictions.
     blocks._queue.sleep_when_free = blocks._queue.progress_update_sleep_when_free = LOOK_EVERY_S
+    # Only of Blocks that run does Gradio check that files were uploaded, and send drawings as
+    # attachments. `launch` says so, and Gradio's own reloader; `mount_gradio_app` does not.
+    blocks.has_launched = blocks.is_running = True
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    # Gradio would fetch any public address for a visitor and serve it from ours.
-    app.add_api_route("/gradio_api/file=http{rest:path}", _refuse, methods=["GET", "HEAD"])
+    app.add_middleware(Guard, uploads=uploads)
     gr.mount_gradio_app(
         app,
         blocks,
@@ -66,10 +73,6 @@ def build_page(api_url: str, examples: Path | None = None) -> FastAPI:
         mcp_server=False,
         ssr_mode=False,
         show_error=False,
-        max_file_size=MAX_UPLOAD,
+        max_file_size=MAX_UPLOAD_BYTES,
     )
     return app
-
-
-def _refuse(rest: str) -> Response:
-    return Response(status_code=404)

@@ -1,0 +1,140 @@
+"""What may be asked of Gradio: what the page itself asks, about files that were uploaded to it.
+
+Gradio has more routes than the page uses; some read a file or fetch an address for whoever names
+one. What is not listed here is therefore not there. A file that an event names must be one of the
+upload folder, whatever else Gradio would accept: an address, a pipe, a folder.
+"""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+UPLOAD = "/gradio_api/upload"
+EVENTS = {f"/gradio_api/{name}" for name in ("queue/join", "run/predict", "cancel", "reset")}
+FILE = "/gradio_api/file="
+READ = re.compile(
+    r"/|/(config|theme\.css|manifest\.json|favicon\.ico|(assets|static|svelte|js)/.+)|/gradio_api/"
+    r"(info|app_id|startup-events|upload_progress|queue/(data|status)|heartbeat/\w+|file=.+)/?"
+)
+MAX_EVENT_BYTES = 1024**2  # what was chosen and typed; files come by uploads
+MAX_UPLOAD_BYTES = 64 * 1024**2  # beyond any domain's own limit, which the service words
+MOST_BYTES = 1024**3  # of all uploads that may still lie there, a quarter of it from one address
+KEPT_S = 3600 + 600  # how long they do: see delete_cache in page.py
+RESERVE_BYTES = 1024**3  # of the disk, for those who have keys
+
+
+class Guard:
+    """ASGI middleware in front of Gradio; `uploads` is its upload folder."""
+
+    def __init__(self, app: ASGIApp, uploads: Path) -> None:
+        self._app = app
+        self._uploads = uploads.resolve()
+        self._taken: deque[tuple[float, str, int]] = deque()  # when, from where, bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        refused: tuple[int, str] | None = (404, "there is nothing here")
+        path = unquote(scope["path"].removeprefix(scope.get("root_path", "")).rstrip("/") or "/")
+        if scope["method"] in {"GET", "HEAD"} and READ.fullmatch(path):
+            refused = None if self._may_read(path) else refused
+        elif scope["method"] == "POST" and path == UPLOAD:
+            refused = await self._upload(Request(scope))
+        elif scope["method"] == "POST" and path in EVENTS:
+            refused, receive = await self._event(Request(scope, receive))
+        if refused is None:
+            await self._app(scope, receive, send)
+            return
+        status, words = refused
+        headers = {"Retry-After": "60"} if status in {429, 503} else {}
+        await PlainTextResponse(words, status, headers)(scope, receive, send)
+
+    def _may_read(self, path: str) -> bool:
+        return not path.startswith(FILE) or self._uploaded(path.removeprefix(FILE))
+
+    async def _event(self, request: Request) -> tuple[tuple[int, str] | None, Receive]:
+        """Why an event is refused, if it is, and its body to be read once more."""
+        body = bytearray()
+        with suppress(ClientDisconnect):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_EVENT_BYTES:
+                    return (413, f"at most {MAX_EVENT_BYTES:,} bytes are read"), _again(b"")
+        again = _again(bytes(body))
+        try:
+            paths = list(_paths(json.loads(body)))  # as FastAPI reads it, of equal names the last
+        except (ValueError, RecursionError):
+            return (400, "the body is not JSON"), again
+        if not all(self._uploaded(path) for path in paths):
+            return (400, "a file must be uploaded to the page before it is asked about"), again
+        return None, again
+
+    def _uploaded(self, path: object) -> bool:
+        if not isinstance(path, str) or "\0" in path:
+            return False
+        real = Path(os.path.realpath(path))
+        return Path(path).is_absolute() and real.is_relative_to(self._uploads) and real.is_file()
+
+    async def _upload(self, request: Request) -> tuple[int, str] | None:
+        announced = request.headers.get("content-length", "")
+        if not announced.isascii() or not announced.isdigit() or len(announced) > 15:
+            return 411, "an upload says how long it is (Content-Length)"
+        size = int(announced)
+        if size > MAX_UPLOAD_BYTES:
+            return 413, f"at most {MAX_UPLOAD_BYTES // 1024**2} MB are taken at once"
+        if (await asyncio.to_thread(shutil.disk_usage, self._uploads)).free - size < RESERVE_BYTES:
+            return 503, "the disk is nearly full; tell an admin"
+        return self._take(request.client.host if request.client else "", size)
+
+    def _take(self, address: str, size: int) -> tuple[int, str] | None:
+        now = time.monotonic()
+        while self._taken and self._taken[0][0] < now - KEPT_S:
+            self._taken.popleft()
+        mine = sum(taken for _, who, taken in self._taken if who == address)
+        everybody = sum(taken for _, _, taken in self._taken)
+        if mine + size > MOST_BYTES / 4 or everybody + size > MOST_BYTES:
+            return 429, "much was uploaded within the hour; try again later, or use the API"
+        self._taken.append((now, address, size))
+        return None
+
+
+def _paths(value: Any) -> Iterator[object]:
+    """What every dictionary in it calls its path: Gradio's own sign of a file."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            if "path" in found:
+                yield found["path"]
+            waiting.extend(found.values())
+        elif isinstance(found, list):
+            waiting.extend(found)
+
+
+def _again(body: bytes) -> Receive:
+    sent = False
+
+    async def receive() -> Message:
+        nonlocal sent
+        if sent:
+            await asyncio.Event().wait()  # nobody reads on but to learn that the caller has left
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
