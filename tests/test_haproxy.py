@@ -67,14 +67,22 @@ def die(connection: socket.socket, body: bytes) -> None:
     """As after kill -9: the connection ends without an answer."""
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
-def proxied(folder: Path, *behaviours: Behaviour) -> Iterator[tuple[str, list[Toy]]]:
+def proxied(
+    folder: Path, *behaviours: Behaviour, backup: int = 0
+) -> Iterator[tuple[str, list[Toy]]]:
     """HAProxy as Serve starts it, with a configuration of the same shape."""
     with ExitStack() as stack:
         toys = [stack.enter_context(closing(Toy(behave))) for behave in behaviours]
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         servers = "".join(f"    server s{i} 127.0.0.1:{toy.port}\n" for i, toy in enumerate(toys))
+        servers += f"    server fallback 127.0.0.1:{backup} check backup\n" if backup else ""
+        metrics, stats = (free_port() for _ in range(2))
         config = folder / "haproxy.cfg"
         config.write_text(
             f"global\n    tune.bufsize {BUFFER_BYTES}\n    nbthread 1\n"
@@ -82,8 +90,12 @@ def proxied(folder: Path, *behaviours: Behaviour) -> Iterator[tuple[str, list[To
             "    timeout server 60s\n    option redispatch 1\n    errorfile 503 /nowhere\n"
             f"    retry-on {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRY_ON']}\n"
             f"    retries {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRIES']}\n    balance roundrobin\n"
-            f"frontend http_frontend\n    bind 127.0.0.1:{port}\n    default_backend all\n"
-            f"backend all\n{servers}"
+            f"frontend prometheus\n    bind :{metrics}\n"
+            f"frontend http_frontend\n    bind 127.0.0.1:{port}\n"
+            "    use_backend default_backend if { path /nowhere }\n    default_backend all\n"
+            "backend default_backend\n    http-request return status 404 content-type text/plain "
+            f'lf-string "Path not found"\nbackend all\n{servers}'
+            f"listen stats\n    bind *:{stats}\n    stats enable\n"
         )
         for _ in range(2):  # started again, as at every change of replicas: edited once
             process = subprocess.Popen([write_launcher(folder), "-db", "-f", str(config)])
@@ -212,3 +224,22 @@ def test_a_path_in_disguise_is_a_prediction_too(tmp_path: Path) -> None:
     with proxied(tmp_path, die, answer("200 OK")) as (url, _):
         for _ in range(4):
             assert httpx.post(f"{url}/%70redict", content=CLIP).status_code == 200
+
+
+def test_without_a_replica_haproxy_itself_says_when_to_come_back(tmp_path: Path) -> None:
+    """Serve's proxy, a backup of each of its backends, may be another service's."""
+    foreign = Toy(answer("404 Not Found"))
+    with closing(foreign), proxied(tmp_path, backup=foreign.port) as (url, _):
+        for path in ("/predict", "/nowhere"):
+            found = httpx.get(f"{url}{path}", trust_env=False)
+            assert found.status_code == 503
+            assert found.headers["content-type"] == "application/problem+json"
+            assert found.headers["retry-after"] == "1"
+        assert foreign.requests == []
+
+
+def test_what_serve_binds_everywhere_is_bound_to_the_services_host(tmp_path: Path) -> None:
+    with proxied(tmp_path, answer("200 OK")):
+        text = (tmp_path / "haproxy.cfg").read_text(encoding="utf-8")
+    bound = [line.split()[1].rpartition(":")[0] for line in text.splitlines() if " bind " in line]
+    assert bound == ["127.0.0.1"] * 3
