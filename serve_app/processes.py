@@ -1,0 +1,54 @@
+"""The processes of one service, whoever started them: Ray's, HAProxy, the retrains.
+
+Each has the service's home in its environment (`MARK`), which children inherit.
+"""
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+MARK = "TELLTALE_SERVICE"
+GONE_S = 5.0
+PR_SET_PDEATHSIG = 1  # Linux prctl(2)
+
+
+def die_with(parent: int) -> None:
+    """Ends this process as soon as `parent`, which started it, has ended; however that ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it had ended before we asked
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def service_processes(home: Path, proc: Path = Path("/proc")) -> list[int]:
+    """Those of the service in `home`, this one left out."""
+    mark = f"{MARK}={home}".encode()
+    found = []
+    for folder in proc.glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile, or is another user's
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def end_all(pids: Iterable[int]) -> None:
+    """Kills them and waits until they are gone; what they hold, a port above all, is free then."""
+    left = set(pids)
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + GONE_S
+    while left and time.monotonic() < deadline:
+        left = {pid for pid in left if is_running(pid)}
+        time.sleep(0.02)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in {"Z", "X"}

@@ -1,0 +1,70 @@
+"""A killed HAProxy is stood in for until Serve has started the next."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+from test_haproxy import answer, proxied
+
+from serve_app.haproxy import LAUNCHER, RUNNING
+from serve_app.processes import is_running
+from serve_app.stand_in import SETTLED_S, stand_in
+
+
+def wait_for(condition: Callable[[], object], patience_s: float = 20) -> None:
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def answers(url: str) -> bool:
+    with suppress(httpx.HTTPError):
+        return httpx.get(url, trust_env=False, timeout=2).status_code == 200
+    return False
+
+
+def running(folder: Path) -> int:
+    return int((folder / RUNNING).read_text().split()[0])
+
+
+def test_a_killed_haproxy_is_stood_in_for_until_the_next_one_has_settled(tmp_path: Path) -> None:
+    with proxied(tmp_path, answer("200 OK")) as (url, _), stand_in(tmp_path):
+        wait_for(lambda: answers(url))
+        killed = running(tmp_path)
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: answers(url))
+        assert running(tmp_path) == killed, "nobody has started Serve's own again"
+        config = tmp_path / "haproxy.cfg"
+        successor = subprocess.Popen([tmp_path / LAUNCHER, "-db", "-f", str(config)])
+        try:
+            until = time.monotonic() + SETTLED_S + 2
+            while time.monotonic() < until:
+                assert answers(url), "somebody was turned away while they changed places"
+            os.kill(successor.pid, signal.SIGSTOP)  # the stand-in has gone, or it would answer
+            with suppress(httpx.TimeoutException):
+                httpx.get(url, trust_env=False, timeout=1)
+                raise AssertionError("the stand-in still answers")
+        finally:
+            successor.kill()
+            successor.wait()
+
+
+def test_haproxy_ends_with_what_started_it(tmp_path: Path) -> None:
+    with proxied(tmp_path, answer("200 OK")) as (url, _):
+        config = tmp_path / "haproxy.cfg"
+        starter = subprocess.Popen(
+            ["sh", "-c", f'"{tmp_path / LAUNCHER}" -db -f "{config}" & wait']
+        )
+        first = running(tmp_path)
+        wait_for(lambda: running(tmp_path) != first)
+        child = running(tmp_path)
+        starter.kill()
+        starter.wait()
+        wait_for(lambda: not is_running(child))
+        assert answers(url)
