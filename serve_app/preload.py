@@ -3,6 +3,8 @@
 The one module of ours whose import has an effect; nothing else may import it.
 """
 
+from serve_app.inner_port import keep_closed
 from serve_app.spares import warm_if_called_for
 
+keep_closed()
 warm_if_called_for()
