@@ -7,7 +7,6 @@ set that.
 import argparse
 import signal
 import sys
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +16,11 @@ from data.errors import TelltaleError
 from data.home import Home
 from models.bundle import cached
 from models.current import current
-from serve_app.cluster import read_cluster
-from serve_app.launch import SERVE_YAML, running
+from serve_app.launch import SERVE_YAML, refuse_taken_port, say
 from serve_app.pointer import read_pointer
-from serve_app.settings import is_loopback, settings_from_env
+from serve_app.ray_environment import prepare
+from serve_app.settings import settings_from_env
+from serve_app.supervisor import alone_in, supervise
 
 if TYPE_CHECKING:
     from serve_app.champion import Served
@@ -56,24 +56,14 @@ def main() -> int:
 def serve_until_stopped(config: Path) -> int:
     settings = settings_from_env()
     stop_when_asked()
-    try:
-        with running(settings, say, config):
-            print(
-                f"\nTelltale is up, serving {', '.join(settings.domains)}.\n"
-                f"  page  {settings.url}/ui?key={settings.admin_key}\n"
-                f"  API   {settings.url}/docs\n"
-                f"  try   curl -F file=@clip.wav {settings.url}/predict\n"
-                "  stop  Ctrl-C",
-                flush=True,
-            )
-            if not is_loopback(settings.host):
-                there = read_cluster(settings.home).address
-                print(f"  join  python -m serve_app join {there} (deploy/cluster.md)", flush=True)
-            threading.Event().wait()
-    except KeyboardInterrupt:
-        pass
-    print("Telltale has stopped.")
-    return 0
+    with alone_in(settings.home):
+        refuse_taken_port(settings)
+        prepare(settings)
+        command = ["serve_app.launch", "--config", str(config)]
+        code = supervise(command, settings.home, say)
+    if code == 0:
+        print("Telltale has stopped.")
+    return code
 
 
 def stay_until_stopped(address: str) -> int:
@@ -98,10 +88,6 @@ def stop_when_asked() -> None:
     """Both by hand: what a script starts in the background inherits SIGINT ignored."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-
-
-def say(text: str) -> None:
-    print(f"  {text}", flush=True)
 
 
 def predict(clips: list[Path], name: str) -> int:

@@ -1,6 +1,7 @@
 """The routes of the service itself: is it up, what does it serve, how does it fare."""
 
 import asyncio
+import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from serve_app.auth import Caller, Keyring
 from serve_app.door import Door
 from serve_app.replies import answer, caller_of, request_id, service_of
 from serve_app.schemas import Problem, domain_facts
+from serve_app.settings import START_HEADER
 
 if TYPE_CHECKING:
     from serve_app.service import DomainService
@@ -63,11 +65,19 @@ async def ready(request: Request) -> Response:
     names = service.settings.domains
     states = await asyncio.gather(*(_readiness(service, name) for name in names))
     found = dict(zip(names, states, strict=True))
+    told = {"domains": found, **_yours(request)}
     if set(states) == {"warm"}:
-        return answer({"status": "ready", "domains": found})
+        return answer({"status": "ready", **told})
     missing = ", ".join(f"{name}: {state}" for name, state in found.items() if state != "warm")
     body = errors.problem(503, "Not ready", missing, request_id(request))
-    return answer(body | {"domains": found}, 503)
+    return answer(body | told, 503)
+
+
+def _yours(request: Request) -> dict[str, bool]:
+    """A start asks whether it is its own service that answers, with a token that only it knows."""
+    asked = request.headers.get(START_HEADER)
+    own = service_of(request).settings.start_token
+    return {} if asked is None else {"yours": secrets.compare_digest(asked.encode(), own.encode())}
 
 
 async def _readiness(service: "DomainService", name: str) -> str:

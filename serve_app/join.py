@@ -18,8 +18,8 @@ from data.errors import NotReady, Unauthorized
 from data.home import Home
 from serve_app import haproxy
 from serve_app.cluster import Cluster, ip_towards, read_cluster, refuse_unfit
-from serve_app.launch import environment
 from serve_app.node import ray_node
+from serve_app.ray_environment import environment
 from serve_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
     refuse_unfit(settings, cluster, ip)
     as_there = replace(settings, host=cluster.host, port=cluster.port, domains=cluster.domains)
     with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
-        haproxy.write_launcher(Path(scratch))
-        os.environ.update(environment(as_there, scratch))
+        haproxy.write_launcher(Path(scratch), cluster.host)
+        os.environ.update(environment(as_there, Path(scratch)))
         del os.environ["RAY_API_SERVER_ADDRESS"]  # the head's curator alone submits jobs
         # Requests come from the head's HAProxy, which says for whom.
         os.environ["FORWARDED_ALLOW_IPS"] = f"127.0.0.1,{socket.gethostbyname(cluster.ip)}"

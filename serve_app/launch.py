@@ -1,129 +1,144 @@
-"""Starts Ray and everything deploy/serve.yaml names, waits until it answers, stops it again.
+"""Starts Ray and everything deploy/serve.yaml names, waits until it answers, and watches over it.
 
-Ray's processes are children of this one: ending it ends them, and nothing else on the machine.
+Runs as the child of `supervisor.py`, which starts it anew when it ends. Ray's processes are
+children of this one: ending it ends them, and nothing else on the machine.
 """
 
+import argparse
 import copy
 import os
-import secrets
+import signal
 import socket
-import tempfile
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import yaml
 
-from data.domain import config_root
-from data.errors import Conflict, NotReady
-from serve_app import haproxy
+from data.errors import Conflict, NotReady, TelltaleError
 from serve_app.cluster import announced
-from serve_app.node import ray_node
-from serve_app.settings import Settings, is_loopback, kept_secret
+from serve_app.node import NoNode, look_after, ray_node
+from serve_app.processes import die_with
+from serve_app.ray_environment import scratch_folder, show_logs, told_to_people
+from serve_app.settings import START_HEADER, Settings, is_loopback, settings_from_env
+from serve_app.stand_in import stand_in
+from serve_app.supervisor import TRY_AGAIN, UP
 
 SERVE_YAML = Path(__file__).resolve().parent.parent / "deploy" / "serve.yaml"
 PATIENCE_S = 180
 BARE_PATIENCE_S = 20  # for domains that may have no model, once all the others could be served
-HELD: list[socket.socket] = []  # ports of ours, for as long as this process lives
-
-# Read by Ray when its processes start. Figures: ARCHITECTURE.md, decisions.
-RAY_ENVIRONMENT = {
-    "RAY_SERVE_ENABLE_HA_PROXY": "1",
-    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-    "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-    "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-    **haproxy.ENVIRONMENT,
-    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.3",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-    # Ray would run replicas at nice 15, behind everything else on the machine, training included.
-    "RAY_worker_niceness": "0",
-    "RAY_AUTH_MODE": "token",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_metrics_report_interval_ms": "5000",
-    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
-    # Workers that stand by import what a replica needs: serve_app/spares.py.
-    "RAY_preload_python_modules": "serve_app.preload",
-    # Ray's own idle workers, one a core, would be taken before those, and have imported nothing.
-    "RAY_prestart_worker_first_driver": "0",
-    "GRADIO_ANALYTICS_ENABLED": "False",
-    # One thread a replica: two replicas with two threads each fight over two cores.
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-}
+WATCH_EVERY_S = 0.5
 
 
-def environment(settings: Settings, scratch: str) -> dict[str, str]:
-    """What Ray's processes must see; call before `import ray`."""
-    home = settings.home.root.resolve()
-    token = home / "ray-token"
-    kept_secret(token, secrets.token_hex(32))
-    port = _free_port(8265)
-    return {
-        **RAY_ENVIRONMENT,
-        # Proxies are for the world outside; Ray's own clients would send it what is for here.
-        "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"])),
-        "TELLTALE_HOME": str(home),
-        "TELLTALE_CONFIGS": str(config_root()),
-        "TELLTALE_HOST": settings.host,
-        "TELLTALE_PORT": str(settings.port),
-        "TELLTALE_DOMAINS": ",".join(settings.domains),
-        "RAY_AUTH_TOKEN_PATH": str(token),
-        "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{port}",
-        "RAY_SERVE_HAPROXY_BINARY_PATH": f"{scratch}/{haproxy.LAUNCHER}",
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{scratch}/haproxy.cfg",
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{scratch}/admin.sock",
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": scratch,
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{scratch}/server-state",
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port(9101)),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port(8404)),
-        # Where other machines may join, at a port that a firewall can name; else at any.
-        "RAY_GCS_SERVER_PORT": "0" if is_loopback(settings.host) else str(_free_port(6379)),
-    }
+def main() -> int:
+    """Serves until it is stopped (exit code 0), or until something is gone for good (1)."""
+    parser = argparse.ArgumentParser(prog="python -m serve_app.launch")
+    parser.add_argument("--config", type=Path, default=SERVE_YAML)
+    parser.add_argument("--up", type=int, required=True, help="file descriptor to write to once up")
+    parser.add_argument("--parent", type=int, required=True)
+    arguments = parser.parse_args()
+    os.set_inheritable(arguments.up, False)
+    die_with(arguments.parent)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        settings = settings_from_env()
+        with running(settings, say, arguments.config) as watch:
+            os.write(arguments.up, UP)
+            print(greeting(settings), flush=True)
+            watch()
+    except KeyboardInterrupt:
+        return 0
+    except TelltaleError as error:
+        print(f"telltale: {error}", file=sys.stderr, flush=True)
+        return TRY_AGAIN if isinstance(error, NoNode) else 1
+    except Exception as error:  # Ray's own; where it comes from is in its logs
+        words = " ".join(str(error).split())[:300]
+        print(f"telltale: Ray failed: {words or type(error).__name__}", file=sys.stderr, flush=True)
+    return 1
+
+
+def say(text: str) -> None:
+    print(f"  {text}", flush=True)
+
+
+def greeting(settings: Settings) -> str:
+    """The key is shown to a person, not to whatever keeps the output: a log is read by many."""
+    page = f"{settings.url}/ui"
+    if sys.stdout.isatty():
+        page += f"?key={settings.admin_key}"
+    else:
+        page += f"  (the admin's key: {settings.home.root / 'admin-key'})"
+    lines = [
+        f"\nTelltale is up, serving {', '.join(settings.domains)}.",
+        f"  page  {page}",
+        f"  API   {settings.url}/docs",
+        f"  try   curl -F file=@clip.wav {settings.url}/predict",
+        f"  Ray   {os.environ['RAY_API_SERVER_ADDRESS']}, for commands: . {_ray_env(settings)}",
+    ]
+    if not is_loopback(settings.host):
+        there = os.environ["RAY_ADDRESS"]
+        lines.append(f"  join  python -m serve_app join {there} (deploy/cluster.md)")
+    return "\n".join([*lines, "  stop  Ctrl-C"])
 
 
 @contextmanager
 def running(
     settings: Settings, say: Callable[[str], None], config: Path = SERVE_YAML
-) -> Iterator[None]:
-    """Ray and Serve up and answering inside the block; stopped behind it."""
-    _refuse_taken_port(settings)
-    # HAProxy's control socket goes below it, and a socket's path has at most 97 characters.
-    with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
-        haproxy.write_launcher(Path(scratch))
-        os.environ.update(environment(settings, scratch))
-        with _ray(settings, say, config):
-            wait_until_ready(settings, say)
-            yield
+) -> Iterator[Callable[[], None]]:
+    """Ray and Serve up and answering inside the block; stopped behind it. Gives a function that
+    watches until something is gone that does not come back by itself, and then raises NotReady."""
+    refuse_taken_port(settings)
+    scratch = scratch_folder(settings)
+    with ExitStack() as stack:
+        say("starting Ray")
+        show_logs(settings, scratch)
+        head = stack.enter_context(ray_node(head=True, **_head_parameters(settings, scratch)))
+        stack.enter_context(stand_in(scratch))
+        say(f"deploying {', '.join(settings.domains)}")
+        _deploy(serve_config(settings, config))
+        stack.enter_context(announced(settings, head.gcs_address))
+        stack.enter_context(told_to_people(settings, head.gcs_address))
+        os.environ["RAY_ADDRESS"] = head.gcs_address
+        wait_until_ready(settings, say, lambda: look_after(head, say))
+
+        def watch() -> None:
+            while True:
+                look_after(head, say)
+                time.sleep(WATCH_EVERY_S)
+
+        yield watch
 
 
-@contextmanager
-def _ray(settings: Settings, say: Callable[[str], None], config: Path) -> Iterator[None]:
-    import ray
+def _head_parameters(settings: Settings, scratch: Path) -> dict[str, Any]:
+    return {
+        "resources": {"train": 2},
+        "include_dashboard": True,
+        "dashboard_host": "127.0.0.1",
+        "dashboard_port": int(os.environ["RAY_API_SERVER_ADDRESS"].rpartition(":")[2]),
+        "temp_dir": str(scratch / "ray"),
+        **({"node_ip_address": "127.0.0.1"} if is_loopback(settings.host) else {}),
+    }
+
+
+def _client() -> Any:
     from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
-    say("starting Ray")
-    with ray_node(
-        head=True,
-        resources={"train": 2},
-        include_dashboard=True,
-        dashboard_host="127.0.0.1",
-        dashboard_port=int(os.environ["RAY_API_SERVER_ADDRESS"].rpartition(":")[2]),
-    ) as head:
-        ray.init(head.gcs_address, log_to_driver=False, logging_level="warning")
-        try:
-            say(f"deploying {', '.join(settings.domains)}")
-            ServeSubmissionClient(os.environ["RAY_API_SERVER_ADDRESS"]).deploy_applications(
-                serve_config(settings, config)
-            )
-            with announced(settings, head.gcs_address):
-                yield
-        finally:
-            say("stopping")
-            ray.shutdown()
+    return ServeSubmissionClient(os.environ["RAY_API_SERVER_ADDRESS"])
+
+
+def _deploy(config: dict[str, Any]) -> None:
+    _client().deploy_applications(config)
+
+
+def applications() -> dict[str, tuple[str, str]]:
+    """Name -> how an application stands, and Serve's words about it."""
+    found = _client().get_serve_details()["applications"]
+    return {name: (app["status"], app["message"]) for name, app in found.items()}
 
 
 def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:
@@ -142,19 +157,21 @@ def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:
     return {**config, "applications": applications}
 
 
-def wait_until_ready(settings: Settings, say: Callable[[str], None]) -> None:
-    """Raises NotReady with Serve's own words when an application fails or time is up."""
-    from ray import serve
-
+def wait_until_ready(
+    settings: Settings, say: Callable[[str], None], look: Callable[[], None] = lambda: None
+) -> None:
+    """Raises NotReady with Serve's own words when an application fails or time is up; `look` is
+    called meanwhile, and may raise."""
     said: set[str] = set()
     followed: dict[str, str] = {}
     deadline = time.monotonic() + PATIENCE_S
     bare_deadline = deadline
     while time.monotonic() < deadline:
-        for name, app in serve.status().applications.items():
-            if app.status == "DEPLOY_FAILED":
-                raise NotReady(f"{name} could not be started: {app.message.strip()}")
-            if app.status == "RUNNING" and name not in said:
+        look()
+        for name, (status, message) in applications().items():
+            if status == "DEPLOY_FAILED":
+                raise NotReady(f"{name} could not be started: {_last_line(message)}")
+            if status == "RUNNING" and name not in said:
                 said.add(name)
                 say(f"{name} is up")
         states = _readiness(settings)
@@ -168,7 +185,9 @@ def wait_until_ready(settings: Settings, say: Callable[[str], None]) -> None:
                 return
             followed = _followed(settings)  # and then one more look: it may be just loading
         time.sleep(0.2)
-    raise NotReady(f"the service did not come up within {PATIENCE_S} s; see Ray's logs")
+    raise NotReady(
+        f"the service did not come up within {PATIENCE_S} s; see the logs in TELLTALE_HOME"
+    )
 
 
 def _followed(settings: Settings) -> dict[str, str]:
@@ -187,16 +206,18 @@ def _followed(settings: Settings) -> dict[str, str]:
 
 
 def _readiness(settings: Settings) -> dict[str, str]:
-    """Domain -> warm, or why not; empty while nothing answers."""
+    """Domain -> warm, or why not; empty while nothing answers, or another service does: only ours
+    knows the token of this start."""
+    head = {START_HEADER: settings.start_token}
     try:
-        body = httpx.get(f"{settings.url}/ready", timeout=5, trust_env=False).json()
-        found: dict[str, str] = body["domains"]
+        body = httpx.get(f"{settings.url}/ready", headers=head, timeout=5, trust_env=False).json()
+        found: dict[str, str] = body["domains"] if body["yours"] is True else {}
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return {}
     return found
 
 
-def _refuse_taken_port(settings: Settings) -> None:
+def refuse_taken_port(settings: Settings) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -208,20 +229,16 @@ def _refuse_taken_port(settings: Settings) -> None:
             ) from None
 
 
-def _free_port(wanted: int) -> int:
-    """`wanted`, or any free port where another service has it.
+def _last_line(message: str) -> str:
+    """Serve's message holds the whole traceback, whose last line says what was wrong."""
+    return (message.strip().splitlines() or ["Serve does not say why"])[-1].strip()
 
-    Held without listening, so that a service that starts meanwhile looks elsewhere: only who
-    reuses addresses, as Ray and HAProxy do, may have it then.
-    """
-    for port in (wanted, 0):
-        probe = socket.socket()
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            probe.close()
-            continue
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        HELD.append(probe)
-        return int(probe.getsockname()[1])
-    raise Conflict("this machine has no free port left")
+
+def _ray_env(settings: Settings) -> Path:
+    path = settings.home.root / "ray.env"
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,8 +4,9 @@
 port of the machine: a second Telltale beside the first could not train.
 """
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,20 @@ if TYPE_CHECKING:
 OBJECT_STORE_BYTES = 256 * 1024**2
 
 
+# Without these nothing works, and nothing but a new cluster brings them back; a raylet ends with
+# its agents, and with it all of the node's workers.
+VITAL = ("gcs_server", "raylet")
+DASHBOARD = "dashboard"  # the Jobs API and Serve's; started anew by itself
+
+
+class NoNode(NotReady):
+    """Ray could not start; on a busy machine it may another time."""
+
+
 @contextmanager
 def ray_node(*, head: bool, **parameters: Any) -> Iterator["Node"]:
     """Runs inside the block, with `parameters` for Ray's RayParams; stopped behind it, and with
-    this process if that is killed. Raises NotReady with Ray's own words."""
+    this process if that is killed. Raises NoNode with Ray's own words."""
     from ray._private.node import Node
     from ray._private.parameter import RayParams
 
@@ -30,14 +41,26 @@ def ray_node(*, head: bool, **parameters: Any) -> Iterator["Node"]:
         dashboard_agent_listen_port=None,  # any that is free
         **parameters,
     )
+    logging.getLogger("ray._private.node").setLevel(logging.WARNING)
     try:
         node = Node(wanted, head=head, shutdown_at_exit=False, spawn_reaper=True)
     except Exception as error:
-        raise NotReady(f"Ray could not start a node here: {error}") from error
+        raise NoNode(f"Ray could not start a node here: {error}") from error
     try:
         yield node
     finally:
         node.kill_all_processes(check_alive=False, allow_graceful=True, wait=True)
+
+
+def look_after(node: "Node", say: Callable[[str], None]) -> None:
+    """Starts a dashboard anew that has died. Raises NotReady when the node has lost more."""
+    for name, process in node.dead_processes():
+        if name in VITAL:
+            raise NotReady(f"Ray's {name} has ended (code {process.returncode})")
+        if name == DASHBOARD:
+            say("Ray's dashboard has ended; starting it anew")
+            del node.all_processes[DASHBOARD]
+            node.start_api_server(include_dashboard=True, raise_on_failure=False)
 
 
 def logical_cpus() -> int:

@@ -12,6 +12,7 @@ from data.errors import InvalidParameter
 from data.home import Home, home_from_env
 from serve_app.auth import new_key
 
+START_HEADER = "x-telltale-start"
 HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False}  # loopback or not
 
 
@@ -22,6 +23,7 @@ class Settings:
     port: int
     domains: tuple[str, ...]
     admin_key: str = field(repr=False)
+    start_token: str = field(default="", repr=False)  # by which a start knows its own service
 
     @property
     def url(self) -> str:
@@ -46,6 +48,7 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
         port=_port(environment.get("TELLTALE_PORT", "8000")),
         domains=tuple(load_domains(config_root(environment), names)),
         admin_key=chosen_key or kept_secret(home.root / "admin-key", new_key()),
+        start_token=environment.get("TELLTALE_START_TOKEN", ""),
     )
 
 

@@ -29,7 +29,7 @@ for name in set(os.environ) - {"TELLTALE_DATASETS"}:
 
 PATIENCE_S = 240
 CLUSTER = Path(__file__).parent / "cluster"
-OWN_SERVICE = ("test_sixth_domain.py", "test_beside.py")
+OWN_SERVICE = ("test_sixth_domain.py", "test_beside.py", "test_recovery.py")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """What is deployed, as deploy/serve.yaml and the settings say."""
 
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,7 +14,8 @@ from ray.serve.schema import ServeDeploySchema
 
 from data.domain import CONFIGS, load_domains
 from data.errors import Conflict
-from serve_app.launch import SERVE_YAML, environment, running, serve_config
+from serve_app.launch import SERVE_YAML, greeting, refuse_taken_port, serve_config
+from serve_app.ray_environment import environment, scratch_folder, told_to_people
 from serve_app.settings import Settings, settings_from_env
 
 
@@ -73,7 +76,7 @@ def test_the_shipped_file_serves_every_shipped_domain_as_a_start_does(settings: 
 
 
 def test_rays_token_is_made_once_for_its_owner_only(settings: Settings) -> None:
-    first, second = environment(settings, "s"), environment(settings, "s")
+    first, second = environment(settings, Path("s")), environment(settings, Path("s"))
     path = Path(first["RAY_AUTH_TOKEN_PATH"])
     assert first["RAY_AUTH_TOKEN_PATH"] == second["RAY_AUTH_TOKEN_PATH"]
     assert path.stat().st_mode & 0o077 == 0
@@ -85,7 +88,7 @@ def test_replicas_and_jobs_find_domain_files_wherever_they_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TELLTALE_CONFIGS", "mine")
-    assert environment(settings, "s")["TELLTALE_CONFIGS"] == str(tmp_path / "mine")
+    assert environment(settings, Path("s"))["TELLTALE_CONFIGS"] == str(tmp_path / "mine")
 
 
 def test_ray_is_not_imported_before_its_environment_is_set() -> None:
@@ -99,23 +102,85 @@ def test_a_taken_port_is_refused_before_anything_starts(settings: Settings) -> N
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with (
-            pytest.raises(Conflict, match=f"port {port} is taken"),
-            running(replace(settings, port=port), lambda text: None),
-        ):
-            raise AssertionError("it started")
+        with pytest.raises(Conflict, match=f"port {port} is taken"):
+            refuse_taken_port(replace(settings, port=port))
 
 
 def test_services_that_start_together_take_different_ports(settings: Settings) -> None:
-    def ports() -> set[str]:
-        made = environment(settings, "s")
-        named = {name: made[name] for name in made if name.endswith("_PORT")} | {
-            "Ray": made["RAY_API_SERVER_ADDRESS"].rpartition(":")[2]
+    def made() -> tuple[set[str], range]:
+        found = environment(settings, Path("s"))
+        named = {name: found[name] for name in found if name.endswith("_PORT")} | {
+            "Ray": found["RAY_API_SERVER_ADDRESS"].rpartition(":")[2]
         }
-        return set(named.values()) - {made["TELLTALE_PORT"], "0"}
+        first, last = (
+            int(named.pop(f"RAY_SERVE_DIRECT_INGRESS_{end}_HTTP_PORT")) for end in ("MIN", "MAX")
+        )
+        return set(named.values()) - {found["TELLTALE_PORT"], "0"}, range(first, last + 1)
 
-    first, second = ports(), ports()
-    assert len(first) == len(second) == 3
+    (first, replicas), (second, others) = made(), made()
+    assert len(first) == len(second) == 5  # the fallback proxy's two among them
     assert not first & second
+    assert not set(replicas) & set(others)
+    assert min(len(replicas), len(others)) >= 50
     for port in first:  # and what is held for Ray and HAProxy, they can have
         socket.create_server(("127.0.0.1", int(port))).close()
+
+
+def test_a_jobs_python_is_the_services(settings: Settings) -> None:
+    found = environment(settings, Path("s"))["PATH"].split(os.pathsep)
+    assert shutil.which("python", path=os.pathsep.join(found)) == str(
+        Path(sys.executable).parent / "python"
+    )
+
+
+def test_only_who_may_be_reached_from_elsewhere_is(settings: Settings) -> None:
+    name = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+    assert environment(settings, Path("s"))[name] == "0"
+    assert name not in environment(replace(settings, host="0.0.0.0"), Path("s"))
+
+
+def test_a_folder_that_others_could_have_made_is_not_used(settings: Settings) -> None:
+    folder = scratch_folder(settings)
+    assert folder.stat().st_mode & 0o077 == 0
+    assert scratch_folder(settings) == folder
+    folder.chmod(0o777)
+    with pytest.raises(Conflict, match="not a folder of this user's alone"):
+        scratch_folder(settings)
+    folder.rmdir()
+    folder.symlink_to(settings.home.root)
+    with pytest.raises(Conflict, match="not a folder of this user's alone"):
+        scratch_folder(settings)
+    folder.unlink()
+
+
+def test_logs_of_old_starts_are_not_kept_for_ever(settings: Settings) -> None:
+    folder = scratch_folder(settings)
+    for number in range(5):
+        (folder / "ray" / f"session_2026-01-0{number}" / "logs").mkdir(parents=True)
+    scratch_folder(settings)
+    kept = sorted(path.name for path in folder.glob("ray/*"))
+    assert kept == [f"session_2026-01-0{number}" for number in (2, 3, 4)]
+    shutil.rmtree(folder)
+
+
+def test_rays_own_commands_find_the_cluster_by_one_file(settings: Settings) -> None:
+    path = settings.home.root / "ray.env"
+    with told_to_people(settings, "127.0.0.1:6379"):
+        assert path.stat().st_mode & 0o077 == 0
+        shown = subprocess.run(
+            ["sh", "-c", f". {path}; env"], capture_output=True, text=True, check=True
+        ).stdout
+        assert "RAY_ADDRESS=127.0.0.1:6379\n" in shown
+        assert f"PATH={Path(sys.executable).parent}:" in shown
+    assert not path.exists()
+
+
+def test_the_key_is_shown_to_a_terminal_only(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:8265")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
+    assert settings.admin_key not in greeting(settings)
+    assert str(settings.home.root / "admin-key") in greeting(settings)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert f"/ui?key={settings.admin_key}" in greeting(settings)

@@ -1,0 +1,172 @@
+"""What becomes of a service whose cluster ends, or whose launcher is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from data.errors import Conflict
+from data.home import home_from_env
+from serve_app.processes import MARK, end_all, service_processes
+from serve_app.supervisor import TRY_AGAIN, alone_in
+
+# A cluster in small: says that it is up, leaves a process of its own behind, and goes on as told.
+CLUSTER = """
+    import os, subprocess, sys, time
+    from serve_app.processes import die_with
+    up, parent = int(sys.argv[-3]), int(sys.argv[-1])
+    os.set_inheritable(up, False)
+    die_with(parent)
+    runs = open("runs", "a"); print(os.getpid(), file=runs, flush=True)
+    count = len(open("runs").readlines())
+    subprocess.Popen(["sleep", "60"], start_new_session=True)
+    {body}
+"""
+SUPERVISOR = """
+    import os, sys
+    from data.home import home_from_env
+    from serve_app.__main__ import stop_when_asked
+    from serve_app.supervisor import alone_in, supervise
+    home = home_from_env()
+    stop_when_asked()
+    with alone_in(home):
+        os.environ["{mark}"] = str(home.root)
+        sys.exit(supervise(["cluster"], home, lambda text: print(text, flush=True)))
+"""
+SERVES = "os.write(up, b'up\\n'); time.sleep(60)"
+
+
+class Supervised:
+    def __init__(self, folder: Path, body: str) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        script = textwrap.dedent(CLUSTER).format(body=body)
+        (folder / "cluster.py").write_text(script, encoding="utf-8")
+        self.environment = os.environ | {
+            "TELLTALE_HOME": str(self.home),
+            "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]),
+        }
+        self.process = self.start()
+
+    def start(self) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(SUPERVISOR).format(mark=MARK)],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def close(self) -> None:
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def runs(self) -> list[int]:
+        path = self.folder / "runs"
+        return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+    def left(self) -> list[int]:
+        return service_processes(self.home.resolve())
+
+
+def wait_for(condition: Callable[[], object], patience_s: float = 20) -> None:
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def supervised(tmp_path: Path) -> Iterator[Callable[[str], Supervised]]:
+    made: list[Supervised] = []
+
+    def make(body: str) -> Supervised:
+        made.append(Supervised(tmp_path, body))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.process.kill()
+        end_all(one.left())
+        one.close()
+
+
+def test_a_cluster_that_ends_is_started_anew_and_said(
+    supervised: Callable[[str], Supervised],
+) -> None:
+    one = supervised(SERVES)
+    wait_for(lambda: len(one.runs()) == 1 and len(one.left()) == 2)
+    first = one.left()
+    os.kill(one.runs()[0], signal.SIGKILL)
+    wait_for(lambda: len(one.runs()) == 2 and len(one.left()) == 2)
+    assert not set(first) & set(one.left()), "what the dead cluster left behind still runs"
+    one.process.send_signal(signal.SIGINT)
+    said, _ = one.process.communicate(timeout=20)
+    assert "the cluster has ended (signal 9); starting it anew" in said
+    assert one.process.returncode == 0
+    assert not one.left()
+
+
+def test_a_start_that_fails_is_the_end_with_its_exit_code_and_nothing_left(
+    supervised: Callable[[str], Supervised],
+) -> None:
+    one = supervised("print('telltale: no', flush=True); sys.exit(3)")
+    said, _ = one.process.communicate(timeout=20)
+    assert (said, one.process.returncode) == ("telltale: no\n", 3)
+    assert len(one.runs()) == 1
+    assert not one.left()
+
+
+def test_a_start_that_may_succeed_another_time_is_tried_again(
+    supervised: Callable[[str], Supervised],
+) -> None:
+    one = supervised(f"sys.exit({TRY_AGAIN}) if count < 3 else None; {SERVES}")
+    wait_for(lambda: len(one.runs()) == 3)
+    assert one.process.poll() is None
+
+
+def test_a_cluster_ends_with_its_launcher_however_that_ends(
+    supervised: Callable[[str], Supervised],
+) -> None:
+    one = supervised(SERVES)
+    wait_for(lambda: len(one.left()) == 2)
+    cluster = one.runs()[0]
+    one.process.kill()
+    wait_for(lambda: cluster not in one.left())
+
+
+def test_a_start_ends_what_an_earlier_one_left_behind(
+    supervised: Callable[[str], Supervised],
+) -> None:
+    one = supervised(SERVES)
+    wait_for(lambda: len(one.left()) == 2)
+    one.process.kill()
+    one.process.wait()
+    orphans = set(one.left())
+    assert orphans, "the test needs something that outlives its parent"
+    one.close()
+    one.process = one.start()
+    wait_for(lambda: len(one.runs()) == 2)
+    assert not orphans & set(one.left())
+
+
+def test_two_services_in_one_home_are_refused_in_words(
+    supervised: Callable[[str], Supervised], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = supervised(SERVES)
+    wait_for(one.runs)
+    monkeypatch.setenv("TELLTALE_HOME", str(one.home))
+    with (
+        pytest.raises(Conflict, match=f"process {one.process.pid}.*TELLTALE_HOME of its own"),
+        alone_in(home_from_env()),
+    ):
+        raise AssertionError("it started")
+    assert one.left(), "the refused one has ended the other's processes"
