@@ -5,6 +5,7 @@ renamed; an object store shows an object only once its upload is complete. A fol
 standard library alone, so that a replica pays for pyarrow (0.3 s, 40 MB) only with a bucket.
 """
 
+import errno
 import os
 import time
 import uuid
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-from data.errors import InvalidParameter, NotReady, UnknownName
+from data.errors import DiskFull, InvalidParameter, NotReady, UnknownName
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -74,9 +75,13 @@ class Folder:
             return
         aside = self._unfinished / uuid.uuid4().hex
         with _named_trouble():
-            _write_through(aside, raw)
-            path.parent.mkdir(exist_ok=True)
-            aside.replace(path)
+            try:
+                _write_through(aside, raw)
+                path.parent.mkdir(exist_ok=True)
+                aside.replace(path)
+            except BaseException:
+                aside.unlink(missing_ok=True)  # on a full disk it takes what others need
+                raise
 
     def has(self, sha256: str) -> bool:
         return self._path(sha256).exists()
@@ -171,5 +176,7 @@ def _named_trouble() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull from error
         why = f" ({os.strerror(error.errno)})" if error.errno else ""
         raise NotReady(f"the store of clips does not answer{why}; try again in a moment") from error

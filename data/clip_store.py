@@ -28,7 +28,7 @@ from data.clips import (
     settle_by,
 )
 from data.database import Database
-from data.errors import Conflict, UndecodableClip, UnknownName
+from data.errors import Conflict, DiskFull, UndecodableClip, UnknownName
 from data.tables import ClipState, clip_flags, clips, feedback, now
 
 Added = tuple[Clip, bool]
@@ -56,11 +56,15 @@ class ClipStore:
     def add_many(self, news: Sequence[NewClip], *, who: str) -> list[Added | Conflict]:
         """All in one transaction, each with its own outcome; faster than one by one."""
         hashed = [(hashlib.sha256(new.raw).hexdigest(), new) for new in news]
-        self._put(hashed)
-        with self._database.write() as connection:
-            # Again, because the same bytes may have been forgotten in another domain just now.
+        try:
             self._put(hashed)
-            return [_add(connection, sha256, new, who) for sha256, new in hashed]
+            with self._database.write() as connection:
+                # Again, because the same bytes may have been forgotten in another domain just now.
+                self._put(hashed)
+                return [_add(connection, sha256, new, who) for sha256, new in hashed]
+        except DiskFull:
+            self._discard(hashed)
+            raise
 
     def rehearse(self, new: NewClip, *, who: str) -> bool:
         """Whether `add` would make a new clip; raises Conflict where it would. Writes nothing."""
@@ -180,6 +184,12 @@ class ClipStore:
         # Each waits for a disk or a network: together they wait once.
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda blob: self._blobs.put(*blob), blobs))
+
+    def _discard(self, hashed: Sequence[tuple[str, NewClip]]) -> None:
+        """What was put for rows that were then not written."""
+        for sha256, new in hashed:
+            for blob in filter(None, (sha256, new.mask_sha256)):
+                self._delete_unused(blob)
 
     def _is_used(self, sha256: str) -> bool:
         with self._database.read() as connection:

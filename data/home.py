@@ -9,6 +9,7 @@ The service and the training jobs read the same environment, each when it starts
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,17 @@ class Home:
     artifact_root: str | None  # None: an MLflow server decides where its files go
     bundles: Path
     runs: Path
+
+    @property
+    def sqlite_files(self) -> list[Path]:
+        """Of the database and the model registry, unless they are elsewhere."""
+        urls = (self.database_url, self.tracking_uri)
+        return [path for path in map(sqlite_file, urls) if path is not None]
+
+
+def sqlite_file(url: str) -> Path | None:
+    found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", url)
+    return Path(found[1]) if found else None
 
 
 def home_from_env(environ: Mapping[str, str] = os.environ) -> Home:

@@ -19,6 +19,7 @@ import yaml
 
 from data.domain import config_root
 from data.errors import Conflict, NotReady
+from data.sqlite_files import cared_for
 from serve_app import haproxy
 from serve_app.cluster import announced
 from serve_app.node import ray_node
@@ -92,7 +93,10 @@ def running(
     """Ray and Serve up and answering inside the block; stopped behind it."""
     _refuse_taken_port(settings)
     # HAProxy's control socket goes below it, and a socket's path has at most 97 characters.
-    with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
+    with (
+        cared_for(settings.home),
+        tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch,
+    ):
         haproxy.write_launcher(Path(scratch))
         os.environ.update(environment(settings, scratch))
         with _ray(settings, say, config):
