@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from data.domain import load_domains
 from data.errors import TelltaleError
-from data.home import Home
+from data.home import Home, keep_to_owner
 from models.bundle import cached
 from models.current import current
 from serve_app.cluster import read_cluster
@@ -150,4 +150,5 @@ def make_key(name: str, role: str) -> int:
 
 
 if __name__ == "__main__":
+    keep_to_owner()
     sys.exit(main())
