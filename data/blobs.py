@@ -59,6 +59,11 @@ def open_blobs(uri: str) -> Blobs:
     return Bucket(filesystem, root)
 
 
+def blob_path(sha256: str) -> str:
+    """Below a folder of blobs."""
+    return f"{sha256[:2]}/{sha256}"
+
+
 class Folder:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
@@ -67,7 +72,7 @@ class Folder:
             self._unfinished.mkdir(parents=True, exist_ok=True)
 
     def _path(self, sha256: str) -> Path:
-        return self._root / sha256[:2] / sha256
+        return self._root / blob_path(sha256)
 
     def put(self, sha256: str, raw: bytes) -> None:
         path = self._path(sha256)

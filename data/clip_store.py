@@ -6,13 +6,13 @@ only by a writer that finds no row using them (see `data/database.py` on writers
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from typing import get_args
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from data.blobs import Blobs
 from data.clips import (
@@ -171,6 +171,23 @@ class ClipStore:
         for blob in (sha256, *masks):
             self._delete_unused(blob)
         return versions
+
+    def blobs_in_use(self) -> set[str]:
+        """The digests of all bytes that a row names: clips, and masks."""
+        columns = (clips.c.sha256, clips.c.mask, feedback.c.mask)
+        with self._database.read() as connection:
+            found = [connection.execute(select(column)).scalars() for column in columns]
+            return {sha256 for column in found for sha256 in column if sha256 is not None}
+
+    def forget_lost(self, lost: Iterable[str], *, who: str) -> None:
+        """No row stands without its bytes: those of clips are deleted, corrections lose a mask."""
+        with self._database.write() as connection:
+            for sha256 in lost:
+                named = (clips.c.sha256 == sha256) | (clips.c.mask == sha256)
+                for row in connection.execute(CLIP.where(named)).mappings().all():
+                    forget_clip(connection, Clip(**row), who=who)
+                said = feedback.c.mask == sha256
+                connection.execute(update(feedback).where(said).values(mask=None))
 
     def sweep(self, older_than_s: float = 3600) -> int:
         """Remove what killed processes left behind; how many blobs had no row."""

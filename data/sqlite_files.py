@@ -57,6 +57,14 @@ def checkpoint(path: Path, patience_s: float = 0.1) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def copied(path: Path, target: Path) -> None:
+    """All of it as it is at one moment, also while it is written to. Raises NotReady."""
+    with _opened(path) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
+    must_be_sound(target)
+
+
 @contextmanager
 def _opened(path: Path, patience_s: float = STOP_PATIENCE_S) -> Iterator[sqlite3.Connection]:
     """Never makes the file. What is busy is let be; other trouble is NotReady."""
