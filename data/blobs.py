@@ -43,9 +43,9 @@ class Blobs(Protocol):
 
 def open_blobs(uri: str) -> Blobs:
     """A folder (a path or file://) or a bucket (s3://bucket/prefix, gs://bucket/prefix)."""
-    parts = urlsplit(uri)
-    if parts.scheme in ("", "file"):
-        return Folder(Path(unquote(parts.path)) if parts.scheme else Path(uri))
+    folder = local_folder(uri)
+    if folder is not None:
+        return Folder(folder)
     from pyarrow import ArrowInvalid
     from pyarrow.fs import FileSystem
 
@@ -57,6 +57,13 @@ def open_blobs(uri: str) -> Blobs:
             "or gs://bucket/prefix"
         ) from error
     return Bucket(filesystem, root)
+
+
+def local_folder(uri: str) -> Path | None:
+    parts = urlsplit(uri)
+    if parts.scheme not in ("", "file"):
+        return None
+    return Path(unquote(parts.path)) if parts.scheme else Path(uri)
 
 
 def blob_path(sha256: str) -> str:

@@ -94,7 +94,9 @@ class NotReady(TelltaleError):
 
 
 class DiskFull(NotReady):
-    def __init__(self) -> None:
-        super().__init__(
-            "the disk is full, so this was not kept; free some space on it, and send it again"
-        )
+    def __init__(
+        self,
+        words: str = "the disk is full, so this was not kept; free some space on it, and send it "
+        "again",
+    ) -> None:
+        super().__init__(words)
