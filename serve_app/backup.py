@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ SMALL = ("keys.json", "admin-key")
 FOLDERS = ("champions", "artifacts")
 BLOBS = "blobs"
 KEPT = (BLOBS, *FOLDERS, *SMALL, REGISTRY, DATABASE)
+FILE = re.compile(r"telltale\.db|mlflow\.db|keys\.json|admin-key|champions/[\w-]+\.json")
+BLOB = re.compile(r"blobs/([0-9a-f]{2})/(\1[0-9a-f]{62})")
 ROUNDS = 3  # of copying the database until no clip is forgotten meanwhile
 
 
@@ -87,6 +90,14 @@ def write_backup(home: Home, file: Path) -> list[str]:
         _add_files(home.root, archive)
         archive.add(MANIFEST, json.dumps(_manifest(home, archive.digests), indent=1).encode())
     return lost
+
+
+def known(name: str) -> bool:
+    """Whether a backup may have a member of this name: none that leads elsewhere."""
+    folder, *parts = name.split("/")
+    below = bool(parts) and not any(part in ("", ".", "..") for part in parts)
+    matched = FILE.fullmatch(name) or BLOB.fullmatch(name)
+    return matched is not None or (folder == "artifacts" and below)
 
 
 def must_be_kept_here(home: Home) -> None:
@@ -158,9 +169,10 @@ def _add_files(root: Path, archive: Archive) -> None:
     found = [path for folder in FOLDERS for path in sorted((root / folder).rglob("*"))]
     with progress("model files", len(found), " files") as advance:
         for path in found:
-            if path.is_file() and not path.is_symlink():
+            name = path.relative_to(root).as_posix()
+            if known(name) and path.is_file() and not path.is_symlink():
                 with suppress(FileNotFoundError):  # deleted by a run that has just ended
-                    archive.add_file(str(path.relative_to(root)), path)
+                    archive.add_file(name, path)
             advance(1)
 
 

@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import shutil
 import sqlite3
 import tarfile
@@ -25,11 +24,19 @@ from data.home import Home
 from data.progress import progress
 from data.sqlite_files import must_be_sound
 from data.store import Store
-from serve_app.backup import BLOBS, DATABASE, FORMAT, KEPT, MANIFEST, REGISTRY, must_be_kept_here
+from serve_app.backup import (
+    BLOB,
+    BLOBS,
+    DATABASE,
+    FORMAT,
+    KEPT,
+    MANIFEST,
+    REGISTRY,
+    known,
+    must_be_kept_here,
+)
 
 LOCK = "running.lock"  # held by a service for as long as it runs
-FILE = re.compile(r"telltale\.db|mlflow\.db|keys\.json|admin-key|champions/[\w.-]+\.json")
-BLOB = re.compile(r"blobs/([0-9a-f]{2})/(\1[0-9a-f]{62})")
 MANIFEST_BYTES = 64 * 1024**2
 PIECE_BYTES = 1024**2
 
@@ -99,26 +106,22 @@ def _checked(tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo]) -> Manif
         raise _damaged("it has no manifest.json, so it was cut off or made by something else")
     try:
         manifest: Manifest = json.loads(content.read())
-        made_by, files, _ = manifest["format"], set(manifest["files"]), str(manifest["home"])
-    except (ValueError, KeyError, TypeError):
+        made_by, files, _ = manifest["format"], dict(manifest["files"]), str(manifest["home"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise _damaged("its manifest.json cannot be read") from None
     if made_by != FORMAT:
         raise InvalidParameter(
             f"this backup has the format {made_by!r}, and this Telltale knows {FORMAT}: update it"
         )
     for name, member in members.items():
-        if not member.isreg() or member.issparse() or not _known(name):
+        if not member.isreg() or member.issparse() or not known(name):
             raise _damaged(f"it has a member {name[:100]!r}, which no backup has")
-    if files != {name for name in members if not BLOB.fullmatch(name)} or DATABASE not in files:
+    if (
+        files.keys() != {name for name in members if not BLOB.fullmatch(name)}
+        or DATABASE not in files
+    ):
         raise _damaged("its members are not those that its manifest.json names")
     return manifest
-
-
-def _known(name: str) -> bool:
-    folder, *parts = name.split("/")
-    below = bool(parts) and not any(part in ("", ".", "..") for part in parts)
-    matched = FILE.fullmatch(name) or BLOB.fullmatch(name)
-    return matched is not None or (folder == "artifacts" and below)
 
 
 def _must_fit(root: Path, members: dict[str, tarfile.TarInfo]) -> None:

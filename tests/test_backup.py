@@ -142,6 +142,19 @@ def test_a_clip_that_is_forgotten_in_mid_backup_is_not_in_it(
     assert sorted(contents(other)) == clips[:-1]
 
 
+def test_what_is_just_being_written_is_not_in_it(home: Home, tmp_path: Path) -> None:
+    write_pointer(home, Pointer("keywords", "1", "d"))
+    (home.root / "champions" / "keywords.4711").write_text("{", encoding="utf-8")
+    (home.root / "keys.partial").write_text("{", encoding="utf-8")
+    (home.root / "artifacts").mkdir()
+    (home.root / "artifacts" / "link").symlink_to("/etc/passwd")
+    write_backup(home, tmp_path / "b.tar")
+    other = new_home(tmp_path / "other")
+    restore_backup(other, tmp_path / "b.tar")
+    assert read_pointer(other, "keywords") == Pointer("keywords", "1", "d")
+    assert len(list((other.root / "champions").iterdir())) == 1
+
+
 def test_a_clip_whose_bytes_are_lost_is_named_and_left_out(home: Home, tmp_path: Path) -> None:
     one, two, *rest = sorted(contents(home))
     (home.root / "blobs" / one[:2] / one).unlink()
@@ -217,27 +230,28 @@ def rewritten(file: Path, change: Callable[[tarfile.TarFile], object], leave: st
     return target
 
 
-def added(tar: tarfile.TarFile, name: str, **fields: object) -> None:
+def added(tar: tarfile.TarFile, name: str, raw: bytes = b"", **fields: object) -> None:
     member = tarfile.TarInfo(name)
+    member.size = len(raw)
     for field, value in fields.items():
         setattr(member, field, value)
-    tar.addfile(member, io.BytesIO(b"x" * member.size))
+    tar.addfile(member, io.BytesIO(raw))
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda tar: added(tar, "../evil", size=1),
-        lambda tar: added(tar, "/tmp/evil", size=1),
-        lambda tar: added(tar, "artifacts/../../evil", size=1),
-        lambda tar: added(tar, "blobs/ab/evil", size=1),
-        lambda tar: added(tar, "ray-token", size=1),
+        lambda tar: added(tar, "../evil", b"x"),
+        lambda tar: added(tar, "/tmp/evil", b"x"),
+        lambda tar: added(tar, "artifacts/../../evil", b"x"),
+        lambda tar: added(tar, "blobs/ab/evil", b"x"),
+        lambda tar: added(tar, "ray-token", b"x"),
         lambda tar: added(tar, "artifacts/a", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
         lambda tar: added(tar, "artifacts/a", type=tarfile.LNKTYPE, linkname="telltale.db"),
         lambda tar: added(tar, "artifacts/a", type=tarfile.FIFOTYPE),
         lambda tar: added(tar, "artifacts", type=tarfile.DIRTYPE),
-        lambda tar: added(tar, "artifacts/not-in-the-manifest", size=1),
-        lambda tar: added(tar, "telltale.db", size=1),
+        lambda tar: added(tar, "artifacts/not-in-the-manifest", b"x"),
+        lambda tar: added(tar, "telltale.db", b"x"),
     ],
 )
 def test_a_member_that_no_backup_has_is_refused(
@@ -253,16 +267,19 @@ def test_a_backup_that_lacks_a_member_is_refused(file: Path, tmp_path: Path, lea
     assert "no whole backup" in refused(lacking, tmp_path / "other")
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"[]", b"{" * 10_000, b"[" * 100_000, b'{"format": 1, "files": ["a"], "home": "/"}'],
+)
+def test_a_manifest_that_is_none_is_refused(file: Path, tmp_path: Path, raw: bytes) -> None:
+    put = rewritten(file, lambda tar: added(tar, "manifest.json", raw), "manifest.json")
+    assert "no whole backup" in refused(put, tmp_path / "other")
+
+
 def test_the_backup_of_a_newer_telltale_is_refused(file: Path, tmp_path: Path) -> None:
     raw = json.dumps({"format": 2, "files": {}, "home": "/"}).encode()
-
-    def manifest(tar: tarfile.TarFile) -> None:
-        member = tarfile.TarInfo("manifest.json")
-        member.size = len(raw)
-        tar.addfile(member, io.BytesIO(raw))
-
-    said = refused(rewritten(file, manifest, "manifest.json"), tmp_path / "other")
-    assert "format 2" in said
+    newer = rewritten(file, lambda tar: added(tar, "manifest.json", raw), "manifest.json")
+    assert "format 2" in refused(newer, tmp_path / "other")
 
 
 def test_a_home_that_runs_or_has_something_in_it_is_not_written_to(
