@@ -117,7 +117,8 @@ def write_correction(
     size_bytes: int | None = None,
 ) -> Feedback:
     """A correction that says what the clip is accepted as is accepted too; one that says
-    otherwise waits for review, whatever its `state` asks for."""
+    otherwise waits for review, whatever its `state` asks for. With an address, the same said again
+    is the receipt that there is: who needs no key could else add rows without end."""
     clip = known_clip(connection, said["domain"], said["clip_sha256"])
     label, mask = said["corrected"], said.get("mask")
     agreed = clip.state == "accepted" and (clip.label, clip.mask) == (label, mask)
@@ -127,11 +128,21 @@ def write_correction(
         reason = f"the clip is {clip.state} as {clip.label!r}"
         said = {**said, "state": "quarantined", "reason": reason}
     new = Feedback(receipt=secrets.token_hex(12), created_at=now(), **said)
+    before = None if address is None else _said_before(connection, new)
+    if before is not None:
+        return before
     sent = {"address": address, "size_bytes": size_bytes} if new.state == "quarantined" else {}
     connection.execute(insert(feedback).values(**vars(new), **sent))
     detail = {"clip": new.clip_sha256, "predicted": new.predicted, "corrected": new.corrected}
     _record(connection, new, "feedback.added", {**detail, "state": new.state, "reason": new.reason})
     return new
+
+
+def _said_before(connection: Connection, new: Feedback) -> Feedback | None:
+    names = ("domain", "clip_sha256", "corrected", "mask", "state", "reason", "who")
+    query = FEEDBACK.filter_by(**{name: getattr(new, name) for name in names})
+    row = connection.execute(query.limit(1)).mappings().first()
+    return None if row is None else Feedback(**row)
 
 
 def _known(connection: Connection, receipt: str) -> Feedback:

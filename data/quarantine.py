@@ -45,8 +45,9 @@ class Quarantine:
         self._disk = disk
 
     def add(self, new: NewClip, *, address: str, **said: Unpack[NewFeedback]) -> Feedback:
-        """The clip and its receipt. Raises Overloaded where too many from this address wait, and
-        DiskFull where there is only room for callers with a key."""
+        """The clip and its receipt, which waits unless it agrees with what is known. Raises
+        Overloaded where too many from this address wait, and DiskFull where there is only room for
+        callers with a key."""
         size = len(new.raw) + len(new.mask or b"")
         with self._database.read() as connection:  # before anything is written
             self._must_have_room(connection, address, size)

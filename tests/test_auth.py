@@ -63,6 +63,11 @@ def test_a_name_gets_one_key_and_a_known_role(tmp_path: Path) -> None:
         add_key(path, "bob", "king")
 
 
+def _turned_into_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "cut off": lambda path: path.write_bytes(path.read_bytes()[:20]),
     "empty": lambda path: path.write_bytes(b""),
@@ -72,7 +77,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "an unknown role": lambda path: path.write_text(
         '{"' + "0" * 64 + '": {"name": "ann", "role": "king"}}'
     ),
-    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a folder": lambda path: _turned_into_a_folder(path),
 }
 
 

@@ -16,7 +16,7 @@ from data.disk import Disk
 from data.errors import DiskFull, NotReady, Overloaded, UnknownName
 from data.feedback import Feedback
 from data.store import Store
-from data.tables import feedback
+from data.tables import ClipState, feedback
 
 pytest_plugins = ["databases"]
 
@@ -28,9 +28,9 @@ def send(
     raw: bytes,
     address: str = "10.0.0.1",
     label: str = "fluid",
-    who: str = "anonymous",
+    state: ClipState = "quarantined",
 ) -> Feedback:
-    new = new_clip(raw, label, "quarantined")
+    new = new_clip(raw, label, state)
     return store.quarantine.add(
         new,
         address=address,
@@ -40,7 +40,7 @@ def send(
         confidence=0.7,
         corrected=label,
         version="3",
-        state="quarantined",
+        state=state,
         reason="waits",
         who="anonymous",
     )
@@ -96,6 +96,20 @@ def test_the_same_clip_sent_again_counts_again(
         send(store, b"hum", label="fluid")
 
 
+def test_what_is_said_again_adds_no_row(store: Store) -> None:
+    store.clips.add(new_clip(b"known", "fluid"), who="ann")
+    states: dict[bytes, ClipState] = {b"known": "quarantined", b"exam": "rejected"}
+    for raw in (b"waits", *states):
+        state = states.get(raw, "quarantined")
+        sent = [send(store, raw, f"10.0.0.{n}", state=state) for n in range(3)]
+        assert len({said.receipt for said in sent}) == 1
+    found = [said.state for said in store.feedback.find("faults")]
+    assert found == ["quarantined", "accepted", "rejected"]
+    assert len(store.events.find()) == 3 + 3, "clips and receipts"
+    store.feedback.reject(store.feedback.find("faults")[0].receipt, who="admin", reason="a door")
+    assert send(store, b"waits").state == "quarantined", "an admin is asked again"
+
+
 def test_one_address_fills_a_tenth_of_the_room(store: Store, disk: dict[str, int]) -> None:
     for _ in range(2):  # 0.5 MB of 5 MB
         send(store, clip_of(240_000))
@@ -146,7 +160,8 @@ def test_the_address_is_forgotten_once_it_is_decided(store: Store, database_url:
     assert sorted(addresses(database_url), key=str) == ["10.0.0.1", None, None, None]
     again = send(store, b"known")
     store.clips.set_state("faults", again.clip_sha256, "accepted", who="admin")
-    assert send(store, b"known").state == "accepted", "it agrees with what is known"
+    store.clips.add(new_clip(b"ann's", "fluid"), who="ann")
+    assert send(store, b"ann's").state == "accepted", "it agrees with what is known"
     assert addresses(database_url).count(None) == 5
     assert "10.0.0.1" not in str(store.events.find(limit=1000))
     assert store.feedback.get(waits.receipt).state == "quarantined"

@@ -169,7 +169,7 @@ def words(call: Callable[[], object]) -> str:
 def test_a_damaged_registry_is_not_ready(
     home: Home, mlflow_db: Path, damage: Callable[[Path], object]
 ) -> None:
-    damage(shutil.copy(mlflow_db, home.root / "mlflow.db"))
+    damage(Path(shutil.copy(mlflow_db, home.root / "mlflow.db")))
     said = words(lambda: Registry(home.tracking_uri, home.artifact_root).champion("keywords"))
     assert said == "" or "model registry" in said, "of an empty one MLflow makes one anew"
     assert str(home.root) not in said
