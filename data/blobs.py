@@ -5,6 +5,7 @@ renamed; an object store shows an object only once its upload is complete. A fol
 standard library alone, so that a replica pays for pyarrow (0.3 s, 40 MB) only with a bucket.
 """
 
+import errno
 import os
 import time
 import uuid
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-from data.errors import InvalidParameter, NotReady, UnknownName
+from data.errors import DiskFull, InvalidParameter, NotReady, UnknownName
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -42,9 +43,9 @@ class Blobs(Protocol):
 
 def open_blobs(uri: str) -> Blobs:
     """A folder (a path or file://) or a bucket (s3://bucket/prefix, gs://bucket/prefix)."""
-    parts = urlsplit(uri)
-    if parts.scheme in ("", "file"):
-        return Folder(Path(unquote(parts.path)) if parts.scheme else Path(uri))
+    folder = local_folder(uri)
+    if folder is not None:
+        return Folder(folder)
     from pyarrow import ArrowInvalid
     from pyarrow.fs import FileSystem
 
@@ -58,6 +59,18 @@ def open_blobs(uri: str) -> Blobs:
     return Bucket(filesystem, root)
 
 
+def local_folder(uri: str) -> Path | None:
+    parts = urlsplit(uri)
+    if parts.scheme not in ("", "file"):
+        return None
+    return Path(unquote(parts.path)) if parts.scheme else Path(uri)
+
+
+def blob_path(sha256: str) -> str:
+    """Below a folder of blobs."""
+    return f"{sha256[:2]}/{sha256}"
+
+
 class Folder:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
@@ -66,7 +79,7 @@ class Folder:
             self._unfinished.mkdir(parents=True, exist_ok=True)
 
     def _path(self, sha256: str) -> Path:
-        return self._root / sha256[:2] / sha256
+        return self._root / blob_path(sha256)
 
     def put(self, sha256: str, raw: bytes) -> None:
         path = self._path(sha256)
@@ -74,9 +87,13 @@ class Folder:
             return
         aside = self._unfinished / uuid.uuid4().hex
         with _named_trouble():
-            _write_through(aside, raw)
-            path.parent.mkdir(exist_ok=True)
-            aside.replace(path)
+            try:
+                _write_through(aside, raw)
+                path.parent.mkdir(exist_ok=True)
+                aside.replace(path)
+            except BaseException:
+                aside.unlink(missing_ok=True)  # on a full disk it takes what others need
+                raise
 
     def has(self, sha256: str) -> bool:
         return self._path(sha256).exists()
@@ -171,5 +188,7 @@ def _named_trouble() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull from error
         why = f" ({os.strerror(error.errno)})" if error.errno else ""
         raise NotReady(f"the store of clips does not answer{why}; try again in a moment") from error

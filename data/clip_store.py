@@ -6,13 +6,14 @@ only by a writer that finds no row using them (see `data/database.py` on writers
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import get_args
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from data.blobs import Blobs
 from data.clips import (
@@ -28,10 +29,11 @@ from data.clips import (
     settle_by,
 )
 from data.database import Database
-from data.errors import Conflict, UndecodableClip, UnknownName
+from data.errors import Conflict, DiskFull, Overloaded, UndecodableClip, UnknownName
 from data.tables import ClipState, clip_flags, clips, feedback, now
 
 Added = tuple[Clip, bool]
+Hashed = list[tuple[str, NewClip]]
 
 WORST = (
     select(clip_flags.c.clip_id, func.max(clip_flags.c.score).label("score"))
@@ -55,12 +57,23 @@ class ClipStore:
 
     def add_many(self, news: Sequence[NewClip], *, who: str) -> list[Added | Conflict]:
         """All in one transaction, each with its own outcome; faster than one by one."""
+        with self.storing(news) as (connection, hashed):
+            return [add_clip(connection, sha256, new, who) for sha256, new in hashed]
+
+    @contextmanager
+    def storing(self, news: Sequence[NewClip]) -> Iterator[tuple[Connection, Hashed]]:
+        """A transaction for the rows of clips whose bytes are stored; without room for the rows,
+        or leave to write them, the bytes go again."""
         hashed = [(hashlib.sha256(new.raw).hexdigest(), new) for new in news]
-        self._put(hashed)
-        with self._database.write() as connection:
-            # Again, because the same bytes may have been forgotten in another domain just now.
+        try:
             self._put(hashed)
-            return [_add(connection, sha256, new, who) for sha256, new in hashed]
+            with self._database.write() as connection:
+                # Again, because the same bytes may have been forgotten in another domain just now.
+                self._put(hashed)
+                yield connection, hashed
+        except (DiskFull, Overloaded):
+            self.delete_unused(filter(None, (s for h, n in hashed for s in (h, n.mask_sha256))))
+            raise
 
     def rehearse(self, new: NewClip, *, who: str) -> bool:
         """Whether `add` would make a new clip; raises Conflict where it would. Writes nothing."""
@@ -161,20 +174,40 @@ class ClipStore:
         """Delete the clip and its bytes; the versions that learnt from it, oldest first."""
         with self._database.write() as connection:
             clip = known_clip(connection, domain, sha256)
-            masks = _masks_of(connection, clip)
+            masks = masks_of(connection, clip)
             versions = forget_clip(connection, clip, who=who)
         # Only now: were we killed before the commit, the row would stand without its bytes.
-        for blob in (sha256, *masks):
-            self._delete_unused(blob)
+        self.delete_unused([sha256, *masks])
         return versions
+
+    def delete_unused(self, blobs: Iterable[str]) -> int:
+        """How many of them no row named."""
+        return sum(self._delete_unused(sha256) for sha256 in blobs)
+
+    def blobs_in_use(self) -> set[str]:
+        """The digests of all bytes that a row names: clips, and masks."""
+        columns = (clips.c.sha256, clips.c.mask, feedback.c.mask)
+        with self._database.read() as connection:
+            found = [connection.execute(select(column)).scalars() for column in columns]
+            return {sha256 for column in found for sha256 in column if sha256 is not None}
+
+    def forget_lost(self, lost: Iterable[str], *, who: str) -> None:
+        """No row stands without its bytes: those of clips are deleted, corrections lose a mask."""
+        with self._database.write() as connection:
+            for sha256 in lost:
+                named = (clips.c.sha256 == sha256) | (clips.c.mask == sha256)
+                for row in connection.execute(CLIP.where(named)).mappings().all():
+                    forget_clip(connection, Clip(**row), who=who)
+                said = feedback.c.mask == sha256
+                connection.execute(update(feedback).where(said).values(mask=None))
 
     def sweep(self, older_than_s: float = 3600) -> int:
         """Remove what killed processes left behind; how many blobs had no row."""
         self._blobs.discard_unfinished(older_than_s)
         orphans = [sha for sha in self._blobs.older_than(older_than_s) if not self._is_used(sha)]
-        return sum(self._delete_unused(sha256) for sha256 in orphans)
+        return self.delete_unused(orphans)
 
-    def _put(self, hashed: Sequence[tuple[str, NewClip]]) -> None:
+    def _put(self, hashed: Hashed) -> None:
         blobs = [(sha256, new.raw) for sha256, new in hashed]
         blobs += [(new.mask_sha256 or "", new.mask) for _, new in hashed if new.mask is not None]
         # Each waits for a disk or a network: together they wait once.
@@ -203,13 +236,13 @@ def _has_row(connection: Connection, sha256: str) -> bool:
     return any(connection.execute(query.limit(1)).first() is not None for query in uses)
 
 
-def _masks_of(connection: Connection, clip: Clip) -> set[str]:
+def masks_of(connection: Connection, clip: Clip) -> set[str]:
     said_of_it = (feedback.c.domain == clip.domain) & (feedback.c.clip_sha256 == clip.sha256)
     said = connection.execute(select(feedback.c.mask).where(said_of_it)).scalars()
     return {mask for mask in (clip.mask, *said) if mask is not None}
 
 
-def _add(connection: Connection, sha256: str, new: NewClip, who: str) -> Added | Conflict:
+def add_clip(connection: Connection, sha256: str, new: NewClip, who: str) -> Added | Conflict:
     stored = find_clip(connection, new.domain, sha256)
     if stored is None:
         clip = _first(sha256, new, who)

@@ -185,8 +185,8 @@ def judge(
     reason: str,
     who: str,
 ) -> None:
-    """Write the outcome on one receipt, with its event."""
-    changes = {"state": state, "reason": reason}
+    """Write the outcome on one receipt, with its event; where it came from is forgotten."""
+    changes = {"state": state, "reason": reason, "address": None}
     connection.execute(update(feedback).where(feedback.c.receipt == receipt).values(changes))
     record(
         connection,

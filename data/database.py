@@ -7,6 +7,7 @@ the same bytes sent twice are one clip, event numbers appear in order, and a blo
 deleted while somebody stores it again. Readers never wait.
 """
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +17,20 @@ from sqlite3 import OperationalError as SqliteError
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from data.errors import InvalidParameter, NotReady
+from data.errors import DiskFull, InvalidParameter, NotReady
 from data.tables import VERSION_TABLE
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 WAIT_S = 30
 # Any number that nobody else who shares the PostgreSQL database takes.
 WRITER_LOCK = 0x7E117A1E
+OURS = (DataError, IntegrityError, ProgrammingError)  # mistakes of this code, to be seen as such
+# Codes of SQLite, and of PostgreSQL (SQLSTATE).
+FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, "53100")
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, "XX001", "XX002")
 
 
 class Database:
@@ -131,8 +136,20 @@ def _named_trouble() -> Iterator[None]:
     # The driver's own words name hosts and paths: they go to the log, as the cause.
     try:
         yield
-    except OperationalError as error:
-        raise NotReady("the database does not answer; try again in a moment") from error
+    except OURS:
+        raise
+    except DBAPIError as error:
+        raise _in_words(error) from error
+
+
+def _in_words(error: DBAPIError) -> NotReady:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    codes = {getattr(error.orig, "sqlstate", None), code, code and code & 0xFF}
+    if not codes.isdisjoint(FULL):
+        return DiskFull()
+    if not codes.isdisjoint(DAMAGED):
+        return NotReady("the database is damaged; whoever runs the service restores a backup")
+    return NotReady("the database does not answer; try again in a moment")
 
 
 def _revision(connection: Connection) -> str | None:

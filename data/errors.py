@@ -16,6 +16,7 @@
     ├── DeadlineExceeded     the answer would come too late
     ├── Overloaded           more clips than can be answered in time
     └── NotReady             the part that should answer is not up
+        └── DiskFull         there is no room for what should be kept
 
 Lower layers raise them; `serve_app/errors.py` alone turns them into HTTP statuses.
 A message says what was wrong, the value seen, and what would be right.
@@ -90,3 +91,12 @@ class TooSlow(TelltaleError):
 
 class NotReady(TelltaleError):
     pass
+
+
+class DiskFull(NotReady):
+    def __init__(
+        self,
+        words: str = "the disk is full, so this was not kept; free some space on it, and send it "
+        "again",
+    ) -> None:
+        super().__init__(words)

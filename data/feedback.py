@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NotRequired, TypedDict, Unpack
 
 from sqlalchemy import Connection, insert, select
 
@@ -34,57 +35,30 @@ class Feedback:
     mask: str | None = None  # the sha256 of where in the clip it is true
 
 
-_SELECT = select(*fields_of(feedback, Feedback))
+FEEDBACK = select(*fields_of(feedback, Feedback))
+
+
+class NewFeedback(TypedDict):
+    domain: str
+    clip_sha256: str
+    predicted: str
+    confidence: float
+    corrected: str
+    version: str
+    state: FeedbackState
+    reason: str
+    who: str
+    mask: NotRequired[str | None]
 
 
 class Corrections:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(
-        self,
-        *,
-        domain: str,
-        clip_sha256: str,
-        predicted: str,
-        confidence: float,
-        corrected: str,
-        version: str,
-        state: FeedbackState,
-        reason: str,
-        who: str,
-        mask: str | None = None,
-    ) -> Feedback:
-        """Raises UnknownName if the clip was not stored first.
-
-        A correction that says what the clip is accepted as is accepted too; one that says
-        otherwise waits for review, whatever `state` asks for.
-        """
+    def add(self, **said: Unpack[NewFeedback]) -> Feedback:
+        """Raises UnknownName if the clip was not stored first."""
         with self._database.write() as connection:
-            clip = known_clip(connection, domain, clip_sha256)
-            agreed = clip.state == "accepted" and (clip.label, clip.mask) == (corrected, mask)
-            if agreed and state == "quarantined":
-                state, reason = "accepted", ""
-            elif state == "accepted" and not agreed:
-                state, reason = "quarantined", f"the clip is {clip.state} as {clip.label!r}"
-            new = Feedback(
-                receipt=secrets.token_hex(12),
-                domain=domain,
-                clip_sha256=clip_sha256,
-                predicted=predicted,
-                confidence=confidence,
-                corrected=corrected,
-                version=version,
-                state=state,
-                reason=reason,
-                who=who,
-                created_at=now(),
-                mask=mask,
-            )
-            connection.execute(insert(feedback).values(vars(new)))
-            said = {"clip": clip_sha256, "predicted": predicted, "corrected": corrected}
-            _record(connection, new, "feedback.added", {**said, "state": state, "reason": reason})
-        return new
+            return write_correction(connection, said)
 
     def get(self, receipt: str) -> Feedback:
         with self._database.read() as connection:
@@ -101,7 +75,7 @@ class Corrections:
     ) -> list[Feedback]:
         """Oldest first, as a review works them off; of these clips where they are named; all of
         them without a limit."""
-        query = _SELECT.where(feedback.c.domain == domain)
+        query = FEEDBACK.where(feedback.c.domain == domain)
         if state is not None:
             query = query.where(feedback.c.state == state)
         if clips is not None:
@@ -129,14 +103,50 @@ class Corrections:
             if said.state == "quarantined":
                 judge(connection, receipt, said.domain, state="rejected", reason=reason, who=who)
                 before = known_clip(connection, said.domain, said.clip_sha256)
-                if before.state == "quarantined" and not _others_wait(connection, said):
+                if before.state == "quarantined" and not others_wait(connection, said):
                     after = replace(before, state="rejected", reason=reason)
                     decide(connection, before, after, kind="clip.rejected", who=who)
             return _known(connection, receipt)
 
 
+def write_correction(
+    connection: Connection,
+    said: NewFeedback,
+    *,
+    address: str | None = None,
+    size_bytes: int | None = None,
+) -> Feedback:
+    """A correction that says what the clip is accepted as is accepted too; one that says
+    otherwise waits for review, whatever its `state` asks for. With an address, the same said again
+    is the receipt that there is: who needs no key could else add rows without end."""
+    clip = known_clip(connection, said["domain"], said["clip_sha256"])
+    label, mask = said["corrected"], said.get("mask")
+    agreed = clip.state == "accepted" and (clip.label, clip.mask) == (label, mask)
+    if agreed and said["state"] == "quarantined":
+        said = {**said, "state": "accepted", "reason": ""}
+    elif said["state"] == "accepted" and not agreed:
+        reason = f"the clip is {clip.state} as {clip.label!r}"
+        said = {**said, "state": "quarantined", "reason": reason}
+    new = Feedback(receipt=secrets.token_hex(12), created_at=now(), **said)
+    before = None if address is None else _said_before(connection, new)
+    if before is not None:
+        return before
+    sent = {"address": address, "size_bytes": size_bytes} if new.state == "quarantined" else {}
+    connection.execute(insert(feedback).values(**vars(new), **sent))
+    detail = {"clip": new.clip_sha256, "predicted": new.predicted, "corrected": new.corrected}
+    _record(connection, new, "feedback.added", {**detail, "state": new.state, "reason": new.reason})
+    return new
+
+
+def _said_before(connection: Connection, new: Feedback) -> Feedback | None:
+    names = ("domain", "clip_sha256", "corrected", "mask", "state", "reason", "who")
+    query = FEEDBACK.filter_by(**{name: getattr(new, name) for name in names})
+    row = connection.execute(query.limit(1)).mappings().first()
+    return None if row is None else Feedback(**row)
+
+
 def _known(connection: Connection, receipt: str) -> Feedback:
-    row = connection.execute(_SELECT.where(feedback.c.receipt == receipt)).mappings().one_or_none()
+    row = connection.execute(FEEDBACK.where(feedback.c.receipt == receipt)).mappings().one_or_none()
     if row is None:
         raise UnknownName(f"there is no receipt {receipt!r}")
     return Feedback(**row)
@@ -158,7 +168,7 @@ def _waiting(connection: Connection, receipt: str, wanted: FeedbackState) -> Fee
     return said
 
 
-def _others_wait(connection: Connection, said: Feedback) -> bool:
+def others_wait(connection: Connection, said: Feedback) -> bool:
     query = select(feedback.c.id).where(
         feedback.c.domain == said.domain,
         feedback.c.clip_sha256 == said.clip_sha256,

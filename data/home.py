@@ -6,15 +6,21 @@ The service and the training jobs read the same environment, each when it starts
     TELLTALE_DATABASE_URL   sqlite:///<home>/telltale.db
     TELLTALE_STORAGE_URI    <home>/blobs
     MLFLOW_TRACKING_URI     sqlite:///<home>/mlflow.db
+
+Clips and keys in it are nobody else's business: the folder is its owner's alone. One that its group
+may write to is shared on purpose, by several machines or users, and stays the group's too.
 """
 
 import os
+import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.errors import InvalidParameter
 
+ALL_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 DEFAULT_HOME = Path(__file__).resolve().parent.parent / "var"
 
 
@@ -29,10 +35,27 @@ class Home:
     bundles: Path
     runs: Path
 
+    @property
+    def sqlite_files(self) -> list[Path]:
+        """Of the database and the model registry, unless they are elsewhere."""
+        urls = (self.database_url, self.tracking_uri)
+        return [path for path in map(sqlite_file, urls) if path is not None]
+
+
+def sqlite_file(url: str) -> Path | None:
+    found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", url)
+    return Path(found[1]) if found else None
+
 
 def home_from_env(environ: Mapping[str, str] = os.environ) -> Home:
     """Makes the folder where it is missing; raises InvalidParameter if nobody could write there."""
     return _home(_usable(_root(environ)), environ)
+
+
+def keep_to_owner(environ: Mapping[str, str] = os.environ) -> None:
+    """What this process and its children make is as closed as the home; for entry points."""
+    root = _root(environ)
+    os.umask(_others(root.stat().st_mode) if root.is_dir() else ALL_OTHERS)
 
 
 def planned_home(environ: Mapping[str, str] = os.environ) -> Home:
@@ -57,9 +80,22 @@ def _home(root: Path, environ: Mapping[str, str]) -> Home:
     )
 
 
+def _others(mode: int) -> int:
+    """The bits of those who have no business in a home of this mode."""
+    return stat.S_IRWXO if mode & stat.S_IWGRP else ALL_OTHERS
+
+
+def _close(root: Path) -> None:
+    found = root.stat()
+    shared_by_all = found.st_mode & stat.S_ISVTX  # as /tmp is
+    if found.st_uid == os.geteuid() and not shared_by_all:
+        mode = stat.S_IMODE(found.st_mode)
+        root.chmod(mode & ~_others(mode))
+
+
 def _usable(root: Path) -> Path:
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise InvalidParameter(
             f"TELLTALE_HOME must be a folder; {root} is a file, or lies under one"
@@ -74,4 +110,5 @@ def _usable(root: Path) -> Path:
             f"TELLTALE_HOME ({root}) cannot be written to by this user; "
             "change its owner, or name another folder"
         )
+    _close(root)
     return root

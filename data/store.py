@@ -7,21 +7,27 @@ All calls block. Any number of threads share one store; each process opens its o
 same database and blobs.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from data.blobs import Blobs, open_blobs
 from data.clip_store import ClipStore
 from data.database import Database
+from data.disk import Disk, fullest, local_folders
 from data.events import Events
 from data.feedback import Corrections
 from data.flags import Flags
+from data.quarantine import Quarantine
 from data.runs import Runs
 from data.snapshots import Snapshots
 
 
 class Store:
-    def __init__(self, database: Database, blobs: Blobs) -> None:
+    def __init__(self, database: Database, blobs: Blobs, disk: Callable[[], Disk | None]) -> None:
         self._database = database
         self.clips = ClipStore(database, blobs)
         self.feedback = Corrections(database)
+        self.quarantine = Quarantine(database, self.clips, disk)
         self.snapshots = Snapshots(database)
         self.flags = Flags(database)
         self.runs = Runs(database)
@@ -33,7 +39,8 @@ class Store:
         database = Database(database_url)
         try:
             database.migrate()
-            return cls(database, open_blobs(storage_uri))
+            folders = local_folders(database_url, storage_uri)
+            return cls(database, open_blobs(storage_uri), partial(fullest, folders))
         except BaseException:
             database.close()
             raise

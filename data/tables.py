@@ -119,6 +119,9 @@ class FeedbackColumns(TypedColumns):
     after_label: Named[str | None] = Column(Text)
     after_confidence: Named[float | None] = Column()
     mask: Named[str | None] = Column(String(64))
+    # Of whoever sent it without a key, for as long as it waits: see `data/quarantine.py`.
+    address: Named[str | None] = Column(String(64))
+    size_bytes: Named[int | None] = Column()
 
 
 class SnapshotColumns(TypedColumns):
@@ -188,6 +191,7 @@ feedback = Table(
     Index("feedback_by_state", "domain", "state", "id"),
     Index("feedback_by_clip", "domain", "clip_sha256"),
     Index("feedback_by_mask", "mask"),
+    Index("feedback_by_address", "address"),
 )
 snapshots = Table("snapshots", metadata, SnapshotColumns)
 snapshot_clips = Table("snapshot_clips", metadata, SnapshotClipColumns)

@@ -32,7 +32,7 @@ from loadtest.client.clip import FORM_TYPE, form
 from loadtest.machine.interrupt import STOPPED, stop_on_signal
 from loadtest.machine.processes import command, processes
 from serve_app.launch import SERVE_YAML, running, serve_config
-from serve_app.ray_environment import prepare
+from serve_app.ray_environment import prepare_environment
 from serve_app.settings import Settings, settings_from_env
 
 PATIENCE_S = 60.0
@@ -72,7 +72,7 @@ def measure(arguments: argparse.Namespace) -> None:
             configuration(folder, arguments.spares),
             wrk(settings, arguments.clip, folder),
         )
-        prepare(settings)
+        prepare_environment(settings)
         with running(settings, lambda text: print(f"  {text}", flush=True), config):
             for condition in arguments.conditions:
                 rounds = [

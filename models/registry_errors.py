@@ -10,6 +10,7 @@ from data.errors import Conflict, NotReady, UnknownName
 def in_words() -> Iterator[None]:
     """MLflow's errors as ours; their own texts hold addresses and paths."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
@@ -21,5 +22,7 @@ def in_words() -> Iterator[None]:
         if code == "RESOURCE_ALREADY_EXISTS":
             raise Conflict("the model registry (MLflow) has that already") from error
         raise NotReady(f"the model registry (MLflow) does not answer ({code})") from error
+    except SQLAlchemyError as error:  # while it opens its database MLflow lets them through
+        raise NotReady("the database of the model registry (MLflow) does not answer") from error
     except OSError as error:
         raise NotReady("the files of the model registry (MLflow) are out of reach") from error

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from data.errors import NotReady
+
 CALM = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -53,6 +55,9 @@ def opening(tracking_uri: str) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # Kept in the file for good: a job that writes no longer stops the curator from reading,
         # and MLflow's three hundred migrations wait for the disk half as often.
-        with closing(sqlite3.connect(database, timeout=20)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
+        try:
+            with closing(sqlite3.connect(database, timeout=20)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.Error as error:
+            raise NotReady("the database of the model registry (MLflow) cannot be read") from error
         yield

@@ -1,4 +1,5 @@
-"""The command line: `python -m serve_app [serve | join | predict CLIP... | key NAME ROLE]`.
+"""The command line: `python -m serve_app [serve | join | predict CLIP... | key NAME ROLE |
+backup FILE | restore FILE]`.
 
 Ray reads its environment when it is imported, so nothing here imports it before the launcher has
 set that.
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from data.domain import load_domains
 from data.errors import TelltaleError
-from data.home import Home
+from data.home import Home, home_from_env, keep_to_owner, planned_home
+from data.sqlite_files import cared_for
 from models.bundle import cached
 from models.current import current
 from serve_app.launch import SERVE_YAML, refuse_taken_port, say
 from serve_app.pointer import read_pointer
-from serve_app.ray_environment import prepare
+from serve_app.ray_environment import prepare_environment
 from serve_app.settings import settings_from_env
 from serve_app.supervisor import alone_in, supervise
 
@@ -39,26 +41,38 @@ def main() -> int:
     key = commands.add_parser("key", help="make a key for somebody, shown once")
     key.add_argument("name")
     key.add_argument("role", choices=["viewer", "contributor", "admin"])
+    for name, meaning in (
+        ("backup", "keep all of TELLTALE_HOME in one file, also while it serves"),
+        ("restore", "make an empty TELLTALE_HOME from such a file"),
+    ):
+        commands.add_parser(name, help=meaning).add_argument("file", type=Path)
     arguments = parser.parse_args()
     try:
         if arguments.command == "predict":
             return predict(arguments.clips, arguments.domain)
         if arguments.command == "key":
             return make_key(arguments.name, arguments.role)
+        if arguments.command == "backup":
+            return back_up(arguments.file)
+        if arguments.command == "restore":
+            return restore(arguments.file)
         if arguments.command == "join":
             return stay_until_stopped(arguments.address)
         return serve_until_stopped(getattr(arguments, "config", SERVE_YAML))
     except TelltaleError as error:
         print(f"telltale: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("telltale: stopped", file=sys.stderr)
+        return 1
 
 
 def serve_until_stopped(config: Path) -> int:
     settings = settings_from_env()
     stop_when_asked()
-    with alone_in(settings.home):
+    with alone_in(settings.home), cared_for(settings.home):
         refuse_taken_port(settings)
-        prepare(settings)
+        prepare_environment(settings)
         command = ["serve_app.launch", "--config", str(config)]
         code = supervise(command, settings.home, say)
     if code == 0:
@@ -135,5 +149,26 @@ def make_key(name: str, role: str) -> int:
     return 0
 
 
+def back_up(file: Path) -> int:
+    from serve_app.backup import write_backup
+
+    stop_when_asked()
+    lost = write_backup(planned_home(), file)
+    for sha256 in lost:
+        print(f"left out, since its bytes are lost: clip {sha256}", file=sys.stderr)
+    print(f"{file} holds all of {planned_home().root}, keys too: keep it as safe as that.")
+    return 1 if lost else 0
+
+
+def restore(file: Path) -> int:
+    from serve_app.restore import restore_backup
+
+    stop_when_asked()
+    home = home_from_env()
+    print(f"{restore_backup(home, file)} clips are in {home.root}, with its models and keys.")
+    return 0
+
+
 if __name__ == "__main__":
+    keep_to_owner()
     sys.exit(main())

@@ -232,6 +232,7 @@ class Status(Answer):
     domains: dict[str, DomainStatus]
     curator: str
     uptime_s: float
+    warnings: tuple[str, ...] = ()
 
 
 class Domains(Answer):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
+from data.disk import disk_trouble
 from data.domain import load_domains
 from serve_app import admin, clips, errors, metrics, predict, review, uploads
 from serve_app.answers import Domains, Status
@@ -65,7 +66,7 @@ async def ready(request: Request) -> Response:
     names = service.settings.domains
     states = await asyncio.gather(*(_readiness(service, name) for name in names))
     found = dict(zip(names, states, strict=True))
-    told = {"domains": found, **_yours(request)}
+    told = {"domains": found, "warnings": await _warnings(request), **_yours(request)}
     if set(states) == {"warm"}:
         return answer({"status": "ready", **told})
     missing = ", ".join(f"{name}: {state}" for name, state in found.items() if state != "warm")
@@ -78,6 +79,14 @@ def _yours(request: Request) -> dict[str, bool]:
     asked = request.headers.get(START_HEADER)
     own = service_of(request).settings.start_token
     return {} if asked is None else {"yours": secrets.compare_digest(asked.encode(), own.encode())}
+
+
+async def _warnings(request: Request) -> list[str]:
+    """What whoever runs the service should mend before it stops working."""
+    keyring: Keyring = request.app.state.keyring
+    keyring.refresh()
+    disk = await asyncio.to_thread(disk_trouble, service_of(request).settings.home)
+    return [trouble for trouble in (disk, keyring.trouble) if trouble]
 
 
 async def _readiness(service: "DomainService", name: str) -> str:
@@ -97,7 +106,8 @@ async def status(request: Request) -> Response:
     service, caller = service_of(request), caller_of(request)
     found = await _cluster_status(service)
     uptime_s = round(time.time() - service.started, 1)
-    return answer({**_open_to(caller, found), "uptime_s": uptime_s})
+    warnings = await _warnings(request)
+    return answer({**_open_to(caller, found), "uptime_s": uptime_s, "warnings": warnings})
 
 
 async def _cluster_status(service: "DomainService") -> dict[str, Any]:

@@ -17,7 +17,7 @@ from serve_app.schemas import Problem, Review, receipt
 
 if TYPE_CHECKING:
     from data.clips import NewClip
-    from data.feedback import Feedback
+    from data.feedback import Feedback, NewFeedback
     from data.tables import ClipState
     from serve_app.auth import Caller
     from serve_app.service import Answer, DomainService
@@ -47,16 +47,35 @@ async def correct(request: Request) -> Response:
         right = await asyncio.to_thread(said, parts, service.domain)
         found = await service.predict(raw, who)
         right.must_fit(found.prepared)
-        kept = await asyncio.to_thread(_keep_correction, service, raw, found, right, caller)
+        kept = await asyncio.to_thread(_keep_correction, service, raw, found, right, caller, who)
     service.metrics.corrected(kept["state"])
     return answer(kept, 201, {"X-Model-Version": found.served.version})
 
 
 def _keep_correction(
-    service: "DomainService", raw: bytes, found: "Answer", right: Said, caller: "Caller"
+    service: "DomainService",
+    raw: bytes,
+    found: "Answer",
+    right: Said,
+    caller: "Caller",
+    address: str,
 ) -> dict[str, Any]:
     state, reason = _standing(service, raw, caller)
     new = _new_clip(service, raw, found, right, state, reason)
+    correction: NewFeedback = {
+        "domain": new.domain,
+        "clip_sha256": _sha256(raw),
+        "predicted": found.served.bundle.labels[found.scores.best],
+        "confidence": found.scores.confidence,
+        "corrected": right.label,
+        "version": found.served.version,
+        "state": state,
+        "reason": reason,
+        "who": caller.name,
+        "mask": new.mask_sha256,
+    }
+    if caller.role == "anonymous":
+        return receipt(service.store.quarantine.add(new, address=address, **correction))
     try:
         service.store.clips.add(new, who=caller.name)
     except Conflict as conflict:
@@ -67,20 +86,8 @@ def _keep_correction(
                 new.domain, _sha256(raw), right.label, who=caller.name, mask=new.mask_sha256
             )
         else:
-            state, reason = "quarantined", str(conflict)
-    kept = service.store.feedback.add(
-        domain=new.domain,
-        clip_sha256=_sha256(raw),
-        predicted=found.served.bundle.labels[found.scores.best],
-        confidence=found.scores.confidence,
-        corrected=right.label,
-        version=found.served.version,
-        state=state,
-        reason=reason,
-        who=caller.name,
-        mask=new.mask_sha256,
-    )
-    return receipt(kept)
+            correction |= {"state": "quarantined", "reason": str(conflict)}
+    return receipt(service.store.feedback.add(**correction))
 
 
 def _standing(service: "DomainService", raw: bytes, caller: "Caller") -> "tuple[ClipState, str]":

@@ -12,12 +12,14 @@ import os
 import time
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from ray import serve
 
 from data.domain import Domain, Mode, load_domains
 from data.errors import TelltaleError
+from data.sqlite_files import checkpoint
 from data.store import Store
 from models.bundle import PRETRAINED, load_bundle
 from models.current import shipped
@@ -37,6 +39,7 @@ BEAT_S = 1.0
 STATES_PATIENCE_S = 1.0
 STATES_FRESH_S = 0.5  # each look costs Serve's controller 10 ms or more
 SWEEP_EVERY_S = 3600.0  # for what killed uploads left behind
+CHECKPOINT_EVERY_S = 300.0  # so that a copy of the home holds all but the last minutes
 SHIPPED_TAGS = {"verdict": "shipped", "reasons": '["shipped with this release"]'}
 
 
@@ -65,6 +68,7 @@ class Curator:
         self._one_look = ThreadPoolExecutor(1, "states")  # a controller that hangs holds up no more
         self._tasks = [asyncio.create_task(self._beat(d)) for d in self._domains.values()]
         self._tasks.append(asyncio.create_task(self._sweep()))
+        self._tasks.append(asyncio.create_task(self._checkpoint(settings.home.sqlite_files)))
         self._tasks.append(asyncio.create_task(keep(spares)))
 
     # -- what replicas ask -------------------------------------------------------------------
@@ -167,6 +171,14 @@ class Curator:
             first = next(iter(self._domains))
             await self._attempt(first, "sweep", asyncio.to_thread(self._store.clips.sweep))
             await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def _checkpoint(self, databases: list[Path]) -> None:
+        first = next(iter(self._domains))
+        while True:
+            await asyncio.sleep(CHECKPOINT_EVERY_S)
+            for path in databases:
+                what = f"checkpoint of {path.name}"
+                await self._attempt(first, what, asyncio.to_thread(checkpoint, path))
 
     async def _attempt(self, name: str, what: str, work: Awaitable[object]) -> None:
         """Never raises: what is wrong shows in /status, and is tried again at the next beat."""

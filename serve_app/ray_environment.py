@@ -115,7 +115,7 @@ def environment(settings: Settings, scratch: Path) -> dict[str, str]:
     }
 
 
-def prepare(settings: Settings) -> None:
+def prepare_environment(settings: Settings) -> None:
     """Makes this process's environment that of the service, for all that it starts; once, since
     the ports stay the same for as long as it lives."""
     scratch = scratch_folder(settings)

@@ -78,6 +78,7 @@ def supervise(command: list[str], home: Home, say: Callable[[str], None]) -> int
     finally:
         if child is not None:
             _stop(child)
+        end_all(service_processes(home.root))
 
 
 def _started(command: list[str]) -> tuple["subprocess.Popen[bytes]", IO[bytes]]:

@@ -1,6 +1,9 @@
 """One folder holds everything that is produced at run time."""
 
 import os
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +65,47 @@ def test_a_home_nobody_may_write_to_is_refused(tmp_path: Path, place: str) -> No
     tmp_path.chmod(0o500)
     with pytest.raises(InvalidParameter, match="TELLTALE_HOME .*this user"):
         home(TELLTALE_HOME=tmp_path / place)
+
+
+def made(tmp_path: Path, root: Path, *commands: str) -> dict[str, int]:
+    """What real commands leave in a home: name -> mode."""
+    environment = {
+        **os.environ,
+        "TELLTALE_HOME": str(root),
+        "TELLTALE_DATASETS": str(tmp_path / "none"),
+        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    for command in commands:
+        line = f"umask 002; python -m {command}"
+        subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment, capture_output=True)
+    return {str(path.relative_to(root)): path.stat().st_mode for path in root.rglob("*")}
+
+
+def test_a_home_is_its_owners_alone(tmp_path: Path) -> None:
+    retrain = "training.retrain faults --mode teach"
+    modes = made(tmp_path, tmp_path / "home", "serve_app key ann viewer", retrain)
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+    assert {"telltale.db", "mlflow.db", "blobs", "keys.json"} <= modes.keys()
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
+
+
+def test_a_home_that_others_could_read_is_closed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    home(TELLTALE_HOME=tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+
+
+def test_a_home_that_a_group_shares_stays_the_groups(tmp_path: Path) -> None:
+    root = tmp_path / "home"
+    root.mkdir()
+    root.chmod(0o2775)
+    modes = made(tmp_path, root, "serve_app key ann viewer")
+    assert stat.S_IMODE(root.stat().st_mode) == 0o2770
+    assert stat.S_IMODE(modes["keys.lock"]) == 0o660
+
+
+def test_a_folder_of_everybodys_is_left_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    home(TELLTALE_HOME=tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o1777

@@ -21,7 +21,7 @@ from typing import Any
 from data.domain import Domain, Mode, load_domains
 from data.errors import TelltaleError
 from data.events import somebody
-from data.home import Home, home_from_env
+from data.home import Home, home_from_env, keep_to_owner
 from data.sources import dataset_root
 from data.store import Store
 from models.bundle import PRETRAINED, Bundle, write_bundle
@@ -209,4 +209,5 @@ MODES: dict[str, Callable[[Run, Material, Path], Challenger]] = {
 }
 
 if __name__ == "__main__":
+    keep_to_owner()
     sys.exit(main())
