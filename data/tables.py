@@ -153,7 +153,10 @@ class RunColumns(TypedColumns):
     state: Named[str] = Column(String(16), index=True)
     created_at: Named[datetime] = Column(Moment)
     finished_at: Named[datetime | None] = Column(Moment)
+    # While the run is open: it will succeed with this, its version is being promoted.
     result: Named[Detail | None] = Column(JSON(none_as_null=True))
+    # Counts on while a run that was started by hand is worked on; no job list knows of it.
+    beat: Named[int | None] = Column()
 
 
 class EventColumns(TypedColumns):

@@ -49,7 +49,7 @@ class Curator:
             asyncio.to_thread(Jobs),
             asyncio.to_thread(open_registry, settings),
         )
-        self._runs = Runs(self._store, jobs)
+        self._runs = Runs(self._store, jobs, registry)
         self._successions = {
             name: Succession(
                 name,

@@ -1,10 +1,13 @@
 """Retrain runs from order to end: one at a time for a domain, none left open for ever.
 
-The store's row is the truth and outlives the cluster; the Ray job is only who works on it.
+The store's row is the truth and outlives the cluster; the Ray job is only who works on it. Of a
+run that was ordered here Ray's job list says whether it lives: a new cluster does not know it. One
+that was started by hand beats, and is given up when its beat stands still; looks are counted, not
+time, so that neither a clock that is moved nor a curator that was away ends it.
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from data.domain import Domain, Mode
@@ -12,17 +15,20 @@ from data.errors import Conflict
 from data.runs import Run
 from data.store import Store
 from data.tables import RunState
-from serve_app.jobs import ATTEMPTS, Jobs, new_run_id
+from models.registry import CHALLENGER, Registry
+from serve_app.jobs import ATTEMPTS, Jobs, JobState, new_run_id
 from serve_app.schemas import run_facts
 from serve_app.triggers import due
 
-GIVEN_UP = timedelta(minutes=15)
+LOOKS = 25  # one a second or fewer; a beat comes every two seconds
 
 
 class Runs:
-    def __init__(self, store: Store, jobs: Jobs) -> None:
+    def __init__(self, store: Store, jobs: Jobs, registry: Registry) -> None:
         self._store = store
         self._jobs = jobs
+        self._registry = registry
+        self._beats: dict[str, tuple[int, int]] = {}  # of runs by hand: the beat, and looks at it
         self._starting = asyncio.Lock()
 
     async def start(self, domain: str, mode: Mode, reason: str, who: str) -> dict[str, Any]:
@@ -69,22 +75,32 @@ class Runs:
 
     def _mend(self, run: Run) -> None:
         attempt, state = self._jobs.state(run.id)
-        if state == "alive" or self._store.runs.get(run.id).finished_at is not None:
+        run = self._store.runs.get(run.id)
+        if run.finished_at is not None or state == "alive":
             return
-        if state == "failed" and run.mode == "full" and attempt < ATTEMPTS:
+        if run.beat is not None and self._looks(run.id, run.beat) <= LOOKS:
+            return
+        if run.is_promoting:
+            self._complete(run)
+        elif state == "failed" and run.mode == "full" and attempt < ATTEMPTS:
             self._jobs.submit(run.id, run.domain, run.mode, attempt + 1)
-        elif state != "unknown":
-            self._close(
-                run.id, "failed", "the job ended without a result; its log says why", "curator"
-            )
-        elif self._silent_for(run) > GIVEN_UP:
-            words = "no sign of life for a quarter of an hour, and no job of this cluster"
-            self._close(run.id, "failed", words, "curator")
+        else:
+            self._close(run.id, "failed", _died_of(run, state), "curator")
 
-    def _silent_for(self, run: Run) -> timedelta:
-        """Of a run started by hand nothing is known but what it says."""
-        events = self._store.events.find(subject=f"run:{run.id}", limit=10_000)
-        return datetime.now(UTC) - max((event.at for event in events), default=run.created_at)
+    def _looks(self, run_id: str, beat: int) -> int:
+        """How often in a row the run had just this beat."""
+        before, looks = self._beats.get(run_id, (beat, 0))
+        self._beats[run_id] = (beat, looks + 1 if beat == before else 1)
+        return self._beats[run_id][1]
+
+    def _complete(self, run: Run) -> None:
+        """It died between its decision and its end. Its version has not served while it is the
+        challenger; afterwards somebody may have moved on, and that stands."""
+        assert run.result is not None, f"run {run.id} promotes nothing"
+        version = self._registry.version(run.domain, str(run.result["version"]))
+        if CHALLENGER in version.aliases:
+            self._registry.promote(run.domain, version.number)
+        self._store.runs.update(run.id, state="succeeded", who="curator", result=run.result)
 
     def _due(self, domain: Domain) -> tuple[Mode, str] | None:
         last = next(iter(self._store.runs.find(domain.name, limit=1)), None)
@@ -98,5 +114,16 @@ class Runs:
     def _cancelled(self, run_id: str, words: str, who: str) -> Run:
         try:
             return self._close(run_id, "cancelled", words, who)
-        except Conflict:  # the job was faster, and had ended
-            return self._store.runs.get(run_id)
+        except Conflict:
+            run = self._store.runs.get(run_id)
+            if run.finished_at is None:
+                raise
+            return run  # the job was faster, and had ended
+
+
+def _died_of(run: Run, state: JobState) -> str:
+    if state != "unknown":
+        return "the job ended without a result; its log says why"
+    if run.beat is None:
+        return "its job ended with the cluster that ran it"
+    return "it was started by hand and shows no sign of life any more"
