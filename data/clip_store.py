@@ -111,7 +111,7 @@ class ClipStore:
         return {state: found.get(state, 0) for state in get_args(ClipState)}
 
     def count_new(self, domain: str, *, since: datetime | None = None) -> int:
-        """Accepted clips that no version has learnt, or not with the label they have now.
+        """Accepted clips that no champion has learnt, or not with the label they have now.
 
         With `since`, only those that were added, accepted or relabelled after it.
         """

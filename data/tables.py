@@ -83,7 +83,7 @@ class ClipColumns(TypedColumns):
     sample_rate_hz: Named[int] = Column()
     created_at: Named[datetime] = Column(Moment)
     changed_at: Named[datetime] = Column(Moment)
-    # The label under which a version last learnt the clip: differs from `label` while it is new.
+    # The label under which a champion last learnt the clip: differs from `label` while it is new.
     learnt_label: Named[str | None] = Column(Text)
     split: Named[str | None] = Column(String(16))
     # The sha256 of a picture of what the label is true of, where that is only a part.

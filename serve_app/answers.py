@@ -226,6 +226,7 @@ class DomainStatus(Answer):
     agree: bool
     clips: dict[str, int] = {}
     running: tuple[Run, ...] = ()
+    waits: str | None = None
 
 
 class Status(Answer):

@@ -141,6 +141,7 @@ class Curator:
             "error": "; ".join(errors.values()) or None,
             "replicas": succession.replicas,
             "agree": succession.agree,
+            "waits": self._runs.waits.get(name),
             **kept,
         }
 

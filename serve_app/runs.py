@@ -7,18 +7,19 @@ time, so that neither a clock that is moved nor a curator that was away ends it.
 """
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from data.domain import Domain, Mode
 from data.errors import Conflict
 from data.runs import Run
+from data.sources import dataset_root, is_trainable
 from data.store import Store
-from data.tables import RunState
+from data.tables import RunState, now
 from models.registry import CHALLENGER, Registry
 from serve_app.jobs import ATTEMPTS, Jobs, JobState, new_run_id
 from serve_app.schemas import run_facts
-from serve_app.triggers import due
+from serve_app.triggers import LOOK_BACK, due, must_have_changed_since, next_try
 
 LOOKS = 25  # one a second or fewer; a beat comes every two seconds
 
@@ -28,6 +29,7 @@ class Runs:
         self._store = store
         self._jobs = jobs
         self._registry = registry
+        self.waits: dict[str, str] = {}  # by domain: what a retrain that is due waits for
         self._beats: dict[str, tuple[int, int]] = {}  # of runs by hand: the beat, and looks at it
         self._starting = asyncio.Lock()
 
@@ -70,7 +72,7 @@ class Runs:
             for run in await self.open(domain.name):
                 await asyncio.to_thread(self._mend, run)
         order = await asyncio.to_thread(self._due, domain)
-        if order is not None and not await self.open(domain.name):
+        if order is not None:
             await self.start(domain.name, *order, "trigger")
 
     def _mend(self, run: Run) -> None:
@@ -103,10 +105,39 @@ class Runs:
         self._store.runs.update(run.id, state="succeeded", who="curator", result=run.result)
 
     def _due(self, domain: Domain) -> tuple[Mode, str] | None:
-        last = next(iter(self._store.runs.find(domain.name, limit=1)), None)
-        began = None if last is None else last.created_at
-        new = self._store.clips.count_new(domain.name, since=began)
-        return due(domain.triggers, new_clips=new, last_run=began, now=datetime.now(UTC))
+        """Nothing while another run is open; why it has to wait otherwise stands in `waits`."""
+        self.waits.pop(domain.name, None)
+        runs = self._store.runs.find(domain.name, limit=LOOK_BACK)
+        if any(run.finished_at is None for run in runs):
+            return None
+        new = self._new_clips(domain.name, must_have_changed_since(runs))
+        order = due(domain.triggers, new_clips=new, runs=runs, now=now())
+        if order is None:
+            return None
+        until = next_try(runs, domain.triggers)
+        if until is not None and now() < until:
+            words = f"the last run brought no new champion; next try at {until:%Y-%m-%d %H:%M} UTC"
+            self.waits[domain.name] = words
+            return None
+        return self._possible(domain, *order)
+
+    def _new_clips(self, domain: str, since: datetime | None) -> int:
+        clips = self._store.clips
+        if since is not None and not clips.count_new(domain, since=since):
+            return 0
+        return clips.count_new(domain)
+
+    def _possible(self, domain: Domain, mode: Mode, reason: str) -> tuple[Mode, str] | None:
+        """Taught where there is no data set, trained where there is no model."""
+        can_teach = self._registry.champion(domain.name) is not None
+        if mode == "teach" and can_teach:
+            return mode, reason
+        if is_trainable(domain, dataset_root()):
+            return "full", reason
+        if can_teach:
+            return "teach", reason
+        self.waits[domain.name] = "there is neither a model to teach nor a data set to train on"
+        return None
 
     def _close(self, run_id: str, state: RunState, words: str, who: str) -> Run:
         return self._store.runs.update(run_id, state=state, who=who, result={"message": words})

@@ -106,6 +106,7 @@ def tell_receipts(
         answers(bundle, clips),
         who=run.progress.who,
         left_out=[refusal.sha256 for refusal in material.uploads.refused],
+        serves=promoted,
     )
 
 
