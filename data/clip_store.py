@@ -6,7 +6,7 @@ only by a writer that finds no row using them (see `data/database.py` on writers
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -29,7 +29,7 @@ from data.clips import (
 )
 from data.database import Database
 from data.errors import Conflict, UndecodableClip, UnknownName
-from data.tables import ClipState, clip_flags, clips, feedback, now
+from data.tables import ClipState, clip_flags, clips, events, feedback, now
 
 Added = tuple[Clip, bool]
 
@@ -167,6 +167,25 @@ class ClipStore:
         for blob in (sha256, *masks):
             self._delete_unused(blob)
         return versions
+
+    def forgotten(self, domain: str, *, after: int = 0) -> tuple[set[str], int]:
+        """The clips that were forgotten behind event `after`, and the domain's last event."""
+        of_domain = events.c.domain == domain
+        asked = select(events.c.subject).where(
+            of_domain, events.c.id > after, events.c.kind == "clip.forgotten"
+        )
+        with self._database.read() as connection:
+            last = connection.execute(select(func.max(events.c.id)).where(of_domain)).scalar()
+            subjects = connection.execute(asked).scalars()
+            return {subject.removeprefix("clip:") for subject in subjects}, last or 0
+
+    def gone(self, domain: str, among: Collection[str]) -> set[str]:
+        """Those that the domain has not got, in whatever state."""
+        if not among:
+            return set()
+        query = select(clips.c.sha256).where(clips.c.domain == domain, clips.c.sha256.in_(among))
+        with self._database.read() as connection:
+            return set(among) - set(connection.execute(query).scalars())
 
     def sweep(self, older_than_s: float = 3600) -> int:
         """Remove what killed processes left behind; how many blobs had no row."""

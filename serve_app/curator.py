@@ -23,6 +23,7 @@ from models.bundle import PRETRAINED, load_bundle
 from models.current import shipped
 from models.registry import Registry
 from serve_app.errors import in_words
+from serve_app.forgetting import Forgetting
 from serve_app.jobs import Jobs
 from serve_app.pointer import Pointer
 from serve_app.runs import Runs
@@ -49,7 +50,8 @@ class Curator:
             asyncio.to_thread(Jobs),
             asyncio.to_thread(open_registry, settings),
         )
-        self._runs = Runs(self._store, jobs, registry)
+        self._forgetting = Forgetting(self._store, registry, settings.home)
+        self._runs = Runs(self._store, jobs, registry, self._forgetting)
         self._successions = {
             name: Succession(
                 name,
@@ -98,7 +100,16 @@ class Curator:
             domain=moved["domain"],
             detail={"digest": moved["digest"]},
         )
-        return moved
+        warning = self._forgetting.warning
+        words = await asyncio.to_thread(warning, moved["domain"], moved["version"])
+        return {**moved, "warning": words}
+
+    async def remembering(self, domain: str, sha256: str) -> dict[str, Any]:
+        return await asyncio.to_thread(self._forgetting.remembering, domain, sha256)
+
+    async def purge(self, domain: str, who: str) -> dict[str, Any]:
+        """Raises Conflict while a retrain is under way: its version may be among them."""
+        return await self._runs.undisturbed(domain, lambda: self._forgetting.purge(domain, who))
 
     async def start_run(self, domain: str, mode: Mode, reason: str, who: str) -> dict[str, Any]:
         return await self._runs.start(domain, mode, reason, who)

@@ -7,8 +7,9 @@ time, so that neither a clock that is moved nor a curator that was away ends it.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from data.domain import Domain, Mode
 from data.errors import Conflict
@@ -17,18 +18,29 @@ from data.sources import dataset_root, is_trainable
 from data.store import Store
 from data.tables import RunState, now
 from models.registry import CHALLENGER, Registry
+from serve_app.forgetting import Forgetting
 from serve_app.jobs import ATTEMPTS, Jobs, JobState, new_run_id
 from serve_app.schemas import run_facts
-from serve_app.triggers import LOOK_BACK, due, must_have_changed_since, next_try
+from serve_app.triggers import (
+    LOOK_BACK,
+    due,
+    must_have_changed_since,
+    next_try,
+    not_ended_well,
+)
 
+T = TypeVar("T")
 LOOKS = 25  # one a second or fewer; a beat comes every two seconds
 
 
 class Runs:
-    def __init__(self, store: Store, jobs: Jobs, registry: Registry) -> None:
+    def __init__(
+        self, store: Store, jobs: Jobs, registry: Registry, forgetting: Forgetting
+    ) -> None:
         self._store = store
         self._jobs = jobs
         self._registry = registry
+        self._forgetting = forgetting
         self.waits: dict[str, str] = {}  # by domain: what a retrain that is due waits for
         self._beats: dict[str, tuple[int, int]] = {}  # of runs by hand: the beat, and looks at it
         self._starting = asyncio.Lock()
@@ -36,12 +48,7 @@ class Runs:
     async def start(self, domain: str, mode: Mode, reason: str, who: str) -> dict[str, Any]:
         """Raises Conflict while another retrain of the domain is under way."""
         async with self._starting:
-            busy = await self.open(domain)
-            if busy:
-                raise Conflict(
-                    f"{domain} is being retrained already (run {busy[0].id}, {busy[0].state}); "
-                    "wait for it or cancel it"
-                )
+            await self._must_be_idle(domain)
             return run_facts(await asyncio.to_thread(self._start, domain, mode, reason, who))
 
     def _start(self, domain: str, mode: Mode, reason: str, who: str) -> Run:
@@ -62,6 +69,20 @@ class Runs:
         await asyncio.to_thread(self._jobs.stop, run_id)  # it may close its row itself
         words = f"cancelled by {who}"
         return run_facts(await asyncio.to_thread(self._cancelled, run_id, words, who))
+
+    async def undisturbed(self, domain: str, work: Callable[[], T]) -> T:
+        """Work in a thread, while no retrain of the domain is under way nor may begin."""
+        async with self._starting:
+            await self._must_be_idle(domain)
+            return await asyncio.to_thread(work)
+
+    async def _must_be_idle(self, domain: str) -> None:
+        busy = await self.open(domain)
+        if busy:
+            raise Conflict(
+                f"{domain} is being retrained already (run {busy[0].id}, {busy[0].state}); "
+                "wait for it or cancel it"
+            )
 
     async def open(self, domain: str) -> list[Run]:
         return await asyncio.to_thread(self._store.runs.unfinished, domain)
@@ -110,16 +131,22 @@ class Runs:
         runs = self._store.runs.find(domain.name, limit=LOOK_BACK)
         if any(run.finished_at is None for run in runs):
             return None
+        if held := self._forgetting.by_champion(domain.name):
+            until = next_try(not_ended_well(runs))
+            reason = f"the champion remembers what was to be forgotten (clips: {len(held)})"
+            return None if self._must_wait(domain, until) else ("teach", reason)
         new = self._new_clips(domain.name, must_have_changed_since(runs))
         order = due(domain.triggers, new_clips=new, runs=runs, now=now())
-        if order is None:
-            return None
-        until = next_try(runs, domain.triggers)
-        if until is not None and now() < until:
-            words = f"the last run brought no new champion; next try at {until:%Y-%m-%d %H:%M} UTC"
-            self.waits[domain.name] = words
+        if order is None or self._must_wait(domain, next_try(runs, domain.triggers)):
             return None
         return self._possible(domain, *order)
+
+    def _must_wait(self, domain: Domain, until: datetime | None) -> bool:
+        if until is None or now() >= until:
+            return False
+        words = f"the last run brought no new champion; next try at {until:%Y-%m-%d %H:%M} UTC"
+        self.waits[domain.name] = words
+        return True
 
     def _new_clips(self, domain: str, since: datetime | None) -> int:
         clips = self._store.clips

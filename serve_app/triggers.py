@@ -39,12 +39,18 @@ def must_have_changed_since(runs: Sequence[Run]) -> datetime | None:
     return next(heeded, None)
 
 
-def next_try(runs: Sequence[Run], triggers: TriggerSpec) -> datetime | None:
+def not_ended_well(runs: Sequence[Run]) -> list[Run]:
+    """Those since the last one that came to its end: what the gate says holds up no forgetting."""
+    return list(takewhile(lambda run: run.state != "succeeded", runs))
+
+
+def next_try(runs: Sequence[Run], triggers: TriggerSpec | None = None) -> datetime | None:
     """None if the last run brought a champion, or there was none."""
     fruitless = _fruitless(runs)
     if not fruitless or fruitless[0].finished_at is None:
         return None
-    longest = timedelta(hours=triggers.every_h) if triggers.every_h else LONGEST_WAIT
+    every_h = triggers.every_h if triggers else None
+    longest = timedelta(hours=every_h) if every_h else LONGEST_WAIT
     return fruitless[0].finished_at + min(FIRST_WAIT * 2.0 ** (len(fruitless) - 1), longest)
 
 

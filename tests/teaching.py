@@ -1,8 +1,10 @@
 """A home with a tiny champion in it, its store, and teaches of that champion in this process."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from data.home import Home, home_from_env
 from data.store import Store
 from models.bundle import Bundle, load_bundle
 from models.registry import Registry
+from serve_app.forgetting import Forgetting
+from serve_app.runs import Runs
 from training.ending import attempt
 from training.progress import Progress
 from training.retrain import retrain
@@ -35,13 +39,21 @@ class School:
         self.store.runs.start(
             name, domain=domain.name, mode="teach", reason="", who="ann", by_hand=by_hand
         )
-        progress = Progress(self.store, name, domain.name, "ann", lambda line: None)
+        return self.begun(name)
+
+    def begun(self, name: str) -> Run:
+        progress = Progress(self.store, name, self.domain.name, "ann", lambda line: None)
         progress.started("teach")
         nowhere = self.home.root / "none"
-        return Run(domain, self.home, self.store, self.registry, progress, None, nowhere, 0)
+        return Run(self.domain, self.home, self.store, self.registry, progress, None, nowhere, 0)
 
     def teach(self, name: str) -> dict[str, Any]:
-        run = self.order(name)
+        self.order(name)
+        return self.work_on(name)
+
+    def work_on(self, name: str) -> dict[str, Any]:
+        """What the job of an ordered run does: its result."""
+        run = self.begun(name)
         attempt(run.progress, self.home.runs, lambda: retrain(run, "teach", None, True))
         result = self.store.runs.get(name).result
         assert result is not None
@@ -57,6 +69,17 @@ class School:
         if self.domain.modality == "image":
             return cracked(number, crack=False)[0]
         return tone(hz=400 + 10 * number, seconds=0.5, seed=number)
+
+    def curated(self, jobs: Any) -> Runs:
+        """As the curator looks after them, with `jobs` for Ray's list."""
+        return Runs(self.store, jobs, self.registry, self.forgetting)
+
+    @cached_property
+    def forgetting(self) -> Forgetting:
+        return Forgetting(self.store, self.registry, self.home)
+
+    def digest(self, number: int) -> str:
+        return hashlib.sha256(self.raw(number)).hexdigest()
 
     def champion(self) -> tuple[str, Bundle]:
         version = self.registry.champion(self.domain.name)

@@ -15,7 +15,6 @@ from data.errors import Conflict
 from data.runs import Run
 from data.sections import TriggerSpec
 from serve_app import runs as module
-from serve_app.runs import Runs
 
 LATER = timedelta(hours=2)
 
@@ -34,7 +33,7 @@ def with_triggers(school: School, new_clips: int | None, every_h: float | None) 
 
 def ordered(school: School, domain: Domain) -> Run | None:
     """By the next beat of the curator."""
-    runs = Runs(school.store, Jobs(), school.registry)  # type: ignore[arg-type]
+    runs = school.curated(Jobs())
     asyncio.run(runs.look_after(domain))
     return next(iter(school.store.runs.unfinished(domain.name)), None)
 
@@ -137,7 +136,7 @@ def test_a_domain_without_model_and_data_set_says_what_it_waits_for(
 ) -> None:
     keywords.send()
     keywords.registry.client.delete_registered_model_alias("telltale.keywords", "champion")
-    runs = Runs(keywords.store, Jobs(), keywords.registry)  # type: ignore[arg-type]
+    runs = keywords.curated(Jobs())
     asyncio.run(runs.look_after(with_triggers(keywords, 1, None)))
     assert keywords.store.runs.find("keywords") == []
     assert "neither a model to teach nor a data set" in runs.waits["keywords"]
@@ -146,7 +145,7 @@ def test_a_domain_without_model_and_data_set_says_what_it_waits_for(
 def test_what_a_trigger_waits_for_is_said(keywords: School, clock: Clock) -> None:
     domain = with_triggers(keywords, 1, None)
     keywords.send()
-    runs = Runs(keywords.store, Jobs(), keywords.registry)  # type: ignore[arg-type]
+    runs = keywords.curated(Jobs())
     asyncio.run(runs.look_after(domain))
     (run,) = keywords.store.runs.unfinished("keywords")
     ended(keywords, run, "failed", {"message": "a full disk"})

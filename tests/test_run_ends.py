@@ -12,7 +12,6 @@ from test_service_runs import Jobs
 
 from data.errors import Conflict
 from models.registry import Registry
-from serve_app.runs import Runs
 from training import progress as progress_module
 from training import retrain as retrain_module
 from training.ending import attempt
@@ -46,7 +45,7 @@ def killed_after(step: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def looked_after(school: School, jobs: Jobs) -> None:
-    runs = Runs(school.store, jobs, school.registry)  # type: ignore[arg-type]
+    runs = school.curated(jobs)
     asyncio.run(runs.look_after(school.domain))
 
 
@@ -120,7 +119,7 @@ def test_a_run_that_promotes_cannot_be_cancelled(
 ) -> None:
     keywords.send()
     killed_after("promoting", keywords.order("r1"), monkeypatch)
-    runs = Runs(keywords.store, Jobs(), keywords.registry)  # type: ignore[arg-type]
+    runs = keywords.curated(Jobs())
     with pytest.raises(Conflict, match="roll back"):
         asyncio.run(runs.cancel("r1", "ann"))
     looked_after(keywords, Jobs())

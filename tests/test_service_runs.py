@@ -10,8 +10,10 @@ import pytest
 
 from data.domain import load_domains
 from data.errors import Conflict, NotReady
+from data.home import home_from_env
 from data.store import Store
 from serve_app import runs as module
+from serve_app.forgetting import Forgetting
 from serve_app.jobs import JobState
 from serve_app.runs import Runs
 
@@ -37,7 +39,10 @@ class Jobs:
 
 
 class NoRegistry:
-    """Of a run that promotes nothing it is not asked anything."""
+    """One without any version."""
+
+    def champion(self, domain: str) -> None:
+        return None
 
 
 @pytest.fixture
@@ -49,7 +54,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def run(store: Store, jobs: Jobs, steps: Callable[[Runs], Awaitable[Any]]) -> Any:
     async def go() -> Any:
-        return await steps(Runs(store, jobs, NoRegistry()))  # type: ignore[arg-type]
+        registry: Any = NoRegistry()
+        home = home_from_env({"TELLTALE_HOME": "/nowhere"})
+        jobs_: Any = jobs
+        return await steps(Runs(store, jobs_, registry, Forgetting(store, registry, home)))
 
     return asyncio.run(go())
 

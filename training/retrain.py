@@ -30,7 +30,7 @@ from models.registry import Registry, Version
 from training.champion import Champion
 from training.ending import attempt, heed_stops, note_stops
 from training.evaluate import answers, paper
-from training.gate import Verdict, judge
+from training.gate import Verdict, judge, must_forget
 from training.gather import dry_run, gather, is_known_already, serving
 from training.leftovers import sweep
 from training.lesson import make_taught
@@ -112,10 +112,18 @@ def tell_receipts(
 
 def compare(challenger: Bundle, material: Material) -> Verdict:
     champion = material.champion.bundle if material.champion else None
+    only_forgets = bool(material.forgotten) and is_taught_from(champion, challenger)
     if champion and champion.labels != challenger.labels:
         champion = None  # another question cannot be compared with
     before = paper(champion) if champion else None
-    return judge(paper(challenger), before, challenger.labels, challenger.domain.gate)
+    verdict = judge(paper(challenger), before, challenger.labels, challenger.domain.gate)
+    return must_forget(verdict, len(material.forgotten)) if only_forgets else verdict
+
+
+def is_taught_from(champion: Bundle | None, challenger: Bundle) -> bool:
+    """Not so if another became champion meanwhile: what that one learnt would be lost."""
+    card = challenger.card
+    return champion is not None and (card.mode, card.parent) == ("teach", champion.digest)
 
 
 def result(
