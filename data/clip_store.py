@@ -111,14 +111,15 @@ class ClipStore:
         return {state: found.get(state, 0) for state in get_args(ClipState)}
 
     def count_new(self, domain: str, *, since: datetime | None = None) -> int:
-        """Accepted clips that no champion has learnt, or not with the label they have now.
+        """Accepted clips that no champion has learnt, or not with the label they have now, and
+        those that were taken back behind one that has.
 
-        With `since`, only those that were added, accepted or relabelled after it.
+        With `since`, only those that were added, decided on or relabelled after it.
         """
-        unlearnt = clips.c.learnt_label.is_distinct_from(clips.c.label)
-        query = select(func.count()).where(
-            clips.c.domain == domain, clips.c.state == "accepted", unlearnt
-        )
+        learnt_as, accepted = clips.c.learnt_label, clips.c.state == "accepted"
+        to_learn = accepted & learnt_as.is_distinct_from(clips.c.label)
+        to_unlearn = ~accepted & learnt_as.is_not(None)
+        query = select(func.count()).where(clips.c.domain == domain, to_learn | to_unlearn)
         if since is not None:
             query = query.where(clips.c.changed_at > since)
         with self._database.read() as connection:

@@ -131,7 +131,7 @@ class Snapshots:
             note_learner(connection, number, version)
             learnt_clips = [clip for clip in taken.clips if clip.sha256 not in left_out]
             if serves:
-                no_longer_new(connection, number, left_out)
+                no_longer_new(connection, taken.domain, number, left_out)
             answer_receipts(connection, taken.id, taken.clips, version, after)
             record(
                 connection,

@@ -28,9 +28,9 @@ class Forgetting:
 
     def by_champion(self, domain: str) -> frozenset[str]:
         """The clips to forget that the champion still remembers; asked every second."""
-        version = self._registry.champion(domain)
         asked = self._asked_for(domain)
-        return self._held(version, asked) if version is not None and asked else frozenset()
+        version = self._registry.champion(domain) if asked else None
+        return self._held(version, asked) if version is not None else frozenset()
 
     def remembering(self, domain: str, sha256: str) -> dict[str, Any]:
         """Which versions hold a clip that was forgotten, oldest first, and what becomes of that."""

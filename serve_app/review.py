@@ -119,7 +119,8 @@ async def accept(request: Request, sha256: str) -> Response:
 
 @router.post("/clips/{sha256}/reject")
 async def reject(request: Request, sha256: str, review: Review) -> Response:
-    """The clip is not learnt from; a version that has learnt it forgets it at the next retrain."""
+    """The clip is not learnt from; a version that has learnt it forgets it at the next retrain,
+    for which it counts as a new clip does."""
     return await _decide(request, sha256, "rejected", review.reason)
 
 

@@ -24,7 +24,8 @@ def due(
     if new_clips == 0:
         return None
     if triggers.new_clips is not None and new_clips >= triggers.new_clips:
-        return "teach", f"{new_clips} new clips (triggers.new_clips is {triggers.new_clips})"
+        counted = f"{new_clips} clips are new or taken back"
+        return "teach", f"{counted} (triggers.new_clips is {triggers.new_clips})"
     began = next((run.created_at for run in runs if run.state != "failed"), None)
     if triggers.every_h is not None and (
         began is None or now - began >= timedelta(hours=triggers.every_h)

@@ -72,7 +72,7 @@ def test_a_failed_run_strands_no_clips(keywords: School, clock: Clock) -> None:
     clock.ahead = LATER
     again = ordered(keywords, domain)
     assert again is not None
-    assert "2 new clips" in again.reason
+    assert "2 clips are new" in again.reason
 
 
 def test_a_failed_run_is_tried_again_later_each_time(keywords: School, clock: Clock) -> None:
@@ -101,7 +101,7 @@ def test_a_refused_challenger_is_not_tried_again_on_the_same_clips(
     keywords.send(2)
     again = ordered(keywords, domain)
     assert again is not None
-    assert "3 new clips" in again.reason
+    assert "3 clips are new" in again.reason
 
 
 def test_a_failure_behind_a_refusal_does_not_bring_the_same_clips_back(
@@ -156,3 +156,19 @@ def test_what_a_trigger_waits_for_is_said(keywords: School, clock: Clock) -> Non
     assert "keywords" not in runs.waits
     with pytest.raises(Conflict):  # it was ordered
         asyncio.run(runs.start("keywords", "teach", "", "ann"))
+
+
+def test_a_clip_that_is_rejected_after_it_was_learnt_counts_until_it_is_unlearnt(
+    keywords: School,
+) -> None:
+    domain = with_triggers(keywords, 1, None)
+    wrong, _ = keywords.send(0), keywords.send(1)
+    assert keywords.teach("learns")["promoted"]
+    assert ordered(keywords, domain) is None
+    keywords.store.clips.set_state("keywords", wrong, "rejected", who="ann", reason="noise")
+    run = ordered(keywords, domain)
+    assert run is not None
+    keywords.work_on(run.id)
+    assert wrong not in keywords.remembered()
+    assert keywords.store.clips.count_new("keywords") == 0
+    assert ordered(keywords, domain) is None
