@@ -8,11 +8,12 @@ time, so that neither a clock that is moved nor a curator that was away ends it.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
 from data.domain import Domain, Mode
-from data.errors import Conflict
+from data.errors import Conflict, UnknownName
 from data.runs import Run
 from data.sources import dataset_root, is_trainable
 from data.store import Store
@@ -118,11 +119,12 @@ class Runs:
 
     def _complete(self, run: Run) -> None:
         """It died between its decision and its end. Its version has not served while it is the
-        challenger; afterwards somebody may have moved on, and that stands."""
+        challenger; afterwards somebody may have moved on, or deleted it, and that stands."""
         assert run.result is not None, f"run {run.id} promotes nothing"
-        version = self._registry.version(run.domain, str(run.result["version"]))
-        if CHALLENGER in version.aliases:
-            self._registry.promote(run.domain, version.number)
+        with suppress(UnknownName):
+            version = self._registry.version(run.domain, str(run.result["version"]))
+            if CHALLENGER in version.aliases:
+                self._registry.promote(run.domain, version.number)
         self._store.runs.update(run.id, state="succeeded", who="curator", result=run.result)
 
     def _due(self, domain: Domain) -> tuple[Mode, str] | None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from teaching import School, school
 from test_service_runs import Jobs
+from toy_dataset import toy_dataset
 
 from data.domain import Domain
 from data.errors import Conflict
@@ -59,6 +60,16 @@ def test_a_schedule_teaches_where_there_is_no_data_set(keywords: School) -> None
     run = ordered(keywords, with_triggers(keywords, None, 24))
     assert run is not None
     assert run.mode == "teach"
+
+
+def test_a_schedule_trains_in_full_where_there_is_one(
+    keywords: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELLTALE_DATASETS", str(toy_dataset(tmp_path / "data", keywords.domain)))
+    keywords.send()
+    run = ordered(keywords, with_triggers(keywords, None, 24))
+    assert run is not None
+    assert run.mode == "full"
 
 
 REFUSED: dict[str, object] = {"version": "2", "promoted": False, "message": "refused"}

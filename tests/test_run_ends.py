@@ -136,3 +136,13 @@ def test_a_run_started_by_hand_beats_while_it_works(
         while (keywords.store.runs.get("r1").beat or 0) < 3:
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def test_a_run_whose_version_somebody_deleted_does_not_stay_open(
+    keywords: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keywords.send()
+    killed_after("promoting", keywords.order("r1"), monkeypatch)
+    keywords.registry.remove(keywords.registry.version("keywords", "2"), keywords.home.bundles)
+    looked_after(keywords, Jobs())
+    assert keywords.store.runs.unfinished("keywords") == []
