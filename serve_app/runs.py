@@ -31,6 +31,7 @@ from serve_app.triggers import (
 )
 
 T = TypeVar("T")
+Order = tuple[Mode, str]  # and the reason
 LOOKS = 25  # one a second or fewer; a beat comes every two seconds
 
 
@@ -42,7 +43,7 @@ class Runs:
         self._jobs = jobs
         self._registry = registry
         self._forgetting = forgetting
-        self.waits: dict[str, str] = {}  # by domain: what a retrain that is due waits for
+        self.waits: dict[str, str | None] = {}  # by domain: what a retrain that is due waits for
         self._beats: dict[str, tuple[int, int]] = {}  # of runs by hand: the beat, and looks at it
         self._starting = asyncio.Lock()
 
@@ -93,9 +94,10 @@ class Runs:
         async with self._starting:  # a run just ordered has a row before it has a job
             for run in await self.open(domain.name):
                 await asyncio.to_thread(self._mend, run)
-        order = await asyncio.to_thread(self._due, domain)
-        if order is not None:
-            await self.start(domain.name, *order, "trigger")
+        found = await asyncio.to_thread(self._due, domain)
+        self.waits[domain.name] = found if isinstance(found, str) else None
+        if isinstance(found, tuple):
+            await self.start(domain.name, *found, "trigger")
 
     def _mend(self, run: Run) -> None:
         attempt, state = self._jobs.state(run.id)
@@ -127,28 +129,19 @@ class Runs:
                 self._registry.promote(run.domain, version.number)
         self._store.runs.update(run.id, state="succeeded", who="curator", result=run.result)
 
-    def _due(self, domain: Domain) -> tuple[Mode, str] | None:
-        """Nothing while another run is open; why it has to wait otherwise stands in `waits`."""
-        self.waits.pop(domain.name, None)
+    def _due(self, domain: Domain) -> Order | str | None:
+        """What is to be ordered, or in words what that waits for; nothing while a run is open."""
         runs = self._store.runs.find(domain.name, limit=LOOK_BACK)
         if any(run.finished_at is None for run in runs):
             return None
         if held := self._forgetting.by_champion(domain.name):
-            until = next_try(not_ended_well(runs))
             reason = f"the champion remembers what was to be forgotten (clips: {len(held)})"
-            return None if self._must_wait(domain, until) else ("teach", reason)
+            return _waiting(next_try(not_ended_well(runs))) or ("teach", reason)
         new = self._new_clips(domain.name, must_have_changed_since(runs))
         order = due(domain.triggers, new_clips=new, runs=runs, now=now())
-        if order is None or self._must_wait(domain, next_try(runs, domain.triggers)):
+        if order is None:
             return None
-        return self._possible(domain, *order)
-
-    def _must_wait(self, domain: Domain, until: datetime | None) -> bool:
-        if until is None or now() >= until:
-            return False
-        words = f"the last run brought no new champion; next try at {until:%Y-%m-%d %H:%M} UTC"
-        self.waits[domain.name] = words
-        return True
+        return _waiting(next_try(runs, domain.triggers)) or self._possible(domain, *order)
 
     def _new_clips(self, domain: str, since: datetime | None) -> int:
         clips = self._store.clips
@@ -156,7 +149,7 @@ class Runs:
             return 0
         return clips.count_new(domain)
 
-    def _possible(self, domain: Domain, mode: Mode, reason: str) -> tuple[Mode, str] | None:
+    def _possible(self, domain: Domain, mode: Mode, reason: str) -> Order | str:
         """Taught where there is no data set, trained where there is no model."""
         can_teach = self._registry.champion(domain.name) is not None
         if mode == "teach" and can_teach:
@@ -165,8 +158,7 @@ class Runs:
             return "full", reason
         if can_teach:
             return "teach", reason
-        self.waits[domain.name] = "there is neither a model to teach nor a data set to train on"
-        return None
+        return "there is neither a model to teach nor a data set to train on"
 
     def _close(self, run_id: str, state: RunState, words: str, who: str) -> Run:
         return self._store.runs.update(run_id, state=state, who=who, result={"message": words})
@@ -179,6 +171,12 @@ class Runs:
             if run.finished_at is None:
                 raise
             return run  # the job was faster, and had ended
+
+
+def _waiting(until: datetime | None) -> str | None:
+    if until is None or now() >= until:
+        return None
+    return f"the last run brought no new champion; next try at {until:%Y-%m-%d %H:%M} UTC"
 
 
 def _died_of(run: Run, state: JobState) -> str:

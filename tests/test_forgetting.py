@@ -93,7 +93,7 @@ def test_a_forgetting_that_failed_is_tried_again(taught: School) -> None:
     runs = taught.curated(Jobs())
     asyncio.run(runs.look_after(taught.domain))
     assert taught.store.runs.unfinished() == []
-    assert "next try at" in runs.waits[taught.domain.name]
+    assert "next try at" in str(runs.waits[taught.domain.name])
 
 
 def test_an_older_version_made_champion_again_warns_and_is_taught_to_forget(taught: School) -> None:
