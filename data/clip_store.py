@@ -6,7 +6,7 @@ only by a writer that finds no row using them (see `data/database.py` on writers
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,7 +30,7 @@ from data.clips import (
 )
 from data.database import Database
 from data.errors import Conflict, DiskFull, Overloaded, UndecodableClip, UnknownName
-from data.tables import ClipState, clip_flags, clips, feedback, now
+from data.tables import ClipState, clip_flags, clips, events, feedback, now
 
 Added = tuple[Clip, bool]
 Hashed = list[tuple[str, NewClip]]
@@ -124,14 +124,15 @@ class ClipStore:
         return {state: found.get(state, 0) for state in get_args(ClipState)}
 
     def count_new(self, domain: str, *, since: datetime | None = None) -> int:
-        """Accepted clips that no version has learnt, or not with the label they have now.
+        """Accepted clips that no champion has learnt, or not with the label they have now, and
+        those that were taken back behind one that has.
 
-        With `since`, only those that were added, accepted or relabelled after it.
+        With `since`, only those that were added, decided on or relabelled after it.
         """
-        unlearnt = clips.c.learnt_label.is_distinct_from(clips.c.label)
-        query = select(func.count()).where(
-            clips.c.domain == domain, clips.c.state == "accepted", unlearnt
-        )
+        learnt_as, accepted = clips.c.learnt_label, clips.c.state == "accepted"
+        to_learn = accepted & learnt_as.is_distinct_from(clips.c.label)
+        to_unlearn = ~accepted & learnt_as.is_not(None)
+        query = select(func.count()).where(clips.c.domain == domain, to_learn | to_unlearn)
         if since is not None:
             query = query.where(clips.c.changed_at > since)
         with self._database.read() as connection:
@@ -200,6 +201,25 @@ class ClipStore:
                     forget_clip(connection, Clip(**row), who=who)
                 said = feedback.c.mask == sha256
                 connection.execute(update(feedback).where(said).values(mask=None))
+
+    def forgotten(self, domain: str, *, after: int = 0) -> tuple[set[str], int]:
+        """The clips that were forgotten behind event `after`, and the domain's last event."""
+        of_domain = events.c.domain == domain
+        asked = select(events.c.subject).where(
+            of_domain, events.c.id > after, events.c.kind == "clip.forgotten"
+        )
+        with self._database.read() as connection:
+            last = connection.execute(select(func.max(events.c.id)).where(of_domain)).scalar()
+            subjects = connection.execute(asked).scalars()
+            return {subject.removeprefix("clip:") for subject in subjects}, last or 0
+
+    def gone(self, domain: str, among: Collection[str]) -> set[str]:
+        """Those that the domain has not got, in whatever state."""
+        if not among:
+            return set()
+        query = select(clips.c.sha256).where(clips.c.domain == domain, clips.c.sha256.in_(among))
+        with self._database.read() as connection:
+            return set(among) - set(connection.execute(query).scalars())
 
     def sweep(self, older_than_s: float = 3600) -> int:
         """Remove what killed processes left behind; how many blobs had no row."""

@@ -26,8 +26,11 @@ def learners(connection: Connection) -> dict[int, list[str]]:
     return by_snapshot
 
 
-def no_longer_new(connection: Connection, number: int | None, left_out: Collection[str]) -> None:
-    """The snapshot's clips, less those `left_out`, count as learnt under their labels then."""
+def no_longer_new(
+    connection: Connection, domain: str, number: int | None, left_out: Collection[str]
+) -> None:
+    """The snapshot's clips, less those `left_out`, count as learnt under their labels then, and
+    no others of the domain."""
     held = snapshot_clips.c.snapshot_id == number
     label = select(snapshot_clips.c.label).where(held, snapshot_clips.c.clip_id == clips.c.id)
     # A mask that was drawn anew since then is still to be learnt.
@@ -35,6 +38,9 @@ def no_longer_new(connection: Connection, number: int | None, left_out: Collecti
     ids = select(snapshot_clips.c.clip_id).where(held, as_learnt)
     listed = clips.c.id.in_(ids) & clips.c.sha256.not_in(sorted(left_out))
     connection.execute(update(clips).where(listed).values(learnt_label=label.scalar_subquery()))
+    others = clips.c.id.not_in(select(snapshot_clips.c.clip_id).where(held))
+    of_domain = (clips.c.domain == domain) & clips.c.learnt_label.is_not(None)
+    connection.execute(update(clips).where(of_domain, others).values(learnt_label=None))
 
 
 def answer_receipts(

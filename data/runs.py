@@ -1,4 +1,9 @@
-"""Retrain runs: asked for, running, ended; the end is final."""
+"""Retrain runs: asked for, running, ended; the end is final.
+
+Before a run promotes its version it writes its result into its open row: from then on it can only
+succeed, and whoever finds it without a process completes the promotion. A run that was given up
+is refused there, so it promotes nothing when it comes back.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +37,11 @@ class Run:
     created_at: datetime
     finished_at: datetime | None
     result: Detail | None
+    beat: int | None = None
+
+    @property
+    def is_promoting(self) -> bool:
+        return self.finished_at is None and self.result is not None
 
 
 _SELECT = select(*fields_of(runs, Run))
@@ -41,9 +51,12 @@ class Runs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def start(self, run_id: str, *, domain: str, mode: Mode, reason: str, who: str) -> Run:
-        """Raises Conflict if the id is taken. Event: queued."""
-        run = Run(run_id, domain, mode, reason, who, "queued", now(), None, None)
+    def start(
+        self, run_id: str, *, domain: str, mode: Mode, reason: str, who: str, by_hand: bool = False
+    ) -> Run:
+        """Raises Conflict if the id is taken; `by_hand`, its process must `beat`. Event: queued."""
+        beat = 0 if by_hand else None
+        run = Run(run_id, domain, mode, reason, who, "queued", now(), None, None, beat)
         with self._database.write() as connection:
             if _row(connection, run_id) is not None:
                 raise Conflict(f"there is already a run {run_id!r}")
@@ -61,12 +74,32 @@ class Runs:
                 return run
             if _ORDER[state] <= _ORDER[run.state]:
                 raise Conflict(f"run {run_id!r} is already {run.state}; it cannot be {state}")
+            if run.is_promoting and state != "succeeded":
+                raise Conflict(
+                    f"run {run_id!r} is promoting its version already and cannot be {state}; "
+                    "roll back once it has succeeded"
+                )
             ended = _ORDER[state] == _ORDER["succeeded"]
             changes = {"state": state, "result": result, "finished_at": now() if ended else None}
             connection.execute(update(runs).where(runs.c.id == run_id).values(changes))
             detail: Detail = {"state": state, "result": result} if ended else {}
             _record(connection, run, "finished" if ended else "started", who, detail)
             return _known(connection, run_id)
+
+    def promoting(self, run_id: str, result: Detail) -> None:
+        """Called before the version is promoted: from now on the run succeeds with this result.
+        Raises Conflict if it has ended."""
+        with self._database.write() as connection:
+            run = _known(connection, run_id)
+            if run.finished_at is not None:
+                raise Conflict(f"run {run_id!r} is already {run.state}; it promotes nothing")
+            connection.execute(update(runs).where(runs.c.id == run_id).values(result=result))
+
+    def beat(self, run_id: str) -> None:
+        """A sign of life, without an event: somebody works on the run."""
+        with self._database.write() as connection:
+            mine = update(runs).where(runs.c.id == run_id)
+            connection.execute(mine.values(beat=runs.c.beat + 1))
 
     def get(self, run_id: str) -> Run:
         with self._database.read() as connection:

@@ -116,8 +116,10 @@ class Snapshots:
         *,
         who: str,
         left_out: Collection[str] = (),
+        serves: bool = True,
     ) -> None:
-        """`version` has learnt these clips, less those `left_out`: they are no longer new.
+        """`version` has learnt these clips, less those `left_out`: they are no longer new if it
+        `serves`.
 
         `after` says, by the clip's hash, what the version now answers: label and confidence.
         The receipts of those clips show it, each the first version that did. For a version
@@ -128,7 +130,8 @@ class Snapshots:
             number = _number(connection, snapshot_id)
             note_learner(connection, number, version)
             learnt_clips = [clip for clip in taken.clips if clip.sha256 not in left_out]
-            no_longer_new(connection, number, left_out)
+            if serves:
+                no_longer_new(connection, taken.domain, number, left_out)
             answer_receipts(connection, taken.id, taken.clips, version, after)
             record(
                 connection,

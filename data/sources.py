@@ -57,6 +57,14 @@ def examples(domain: Domain, root: Path) -> list[Example]:
     return found
 
 
+def is_trainable(domain: Domain, root: Path | None) -> bool:
+    """Whether the domain's data set is on this machine, and fit to train on."""
+    try:
+        return root is not None and bool(examples(domain, root))
+    except InvalidParameter:
+        return False
+
+
 def listed(domain: Domain, root: Path) -> list[Example]:
     """The same, whatever its own split is: for those who make another."""
     return LAYOUTS[domain.source.layout](root / domain.source.dataset, domain)

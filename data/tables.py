@@ -83,7 +83,7 @@ class ClipColumns(TypedColumns):
     sample_rate_hz: Named[int] = Column()
     created_at: Named[datetime] = Column(Moment)
     changed_at: Named[datetime] = Column(Moment)
-    # The label under which a version last learnt the clip: differs from `label` while it is new.
+    # The label under which a champion last learnt the clip: differs from `label` while it is new.
     learnt_label: Named[str | None] = Column(Text)
     split: Named[str | None] = Column(String(16))
     # The sha256 of a picture of what the label is true of, where that is only a part.
@@ -156,7 +156,10 @@ class RunColumns(TypedColumns):
     state: Named[str] = Column(String(16), index=True)
     created_at: Named[datetime] = Column(Moment)
     finished_at: Named[datetime | None] = Column(Moment)
+    # While the run is open: it will succeed with this, its version is being promoted.
     result: Named[Detail | None] = Column(JSON(none_as_null=True))
+    # Counts on while a run that was started by hand is worked on; no job list knows of it.
+    beat: Named[int | None] = Column()
 
 
 class EventColumns(TypedColumns):

@@ -157,6 +157,11 @@ def keep(cache_root: Path, source: Path | Mapping[str, bytes]) -> Path:
     return folder
 
 
+def drop(cache_root: Path, digest: str) -> None:
+    """Removes a bundle from the cache, if it is there."""
+    shutil.rmtree(_place(cache_root, digest), ignore_errors=True)
+
+
 @lru_cache(maxsize=256)
 def _is_sound(folder: Path, digest: str, marks: tuple[tuple[str, int, int], ...]) -> bool:
     """`marks` (name, size, time of change of each file) is there to make a changed folder new."""

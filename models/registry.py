@@ -17,15 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import BundleError, Conflict, NotReady, UnknownName
-from models.bundle import Bundle, cached, keep, load_bundle
+from models.bundle import Bundle, cached, drop, keep, load_bundle
+from models.card import MEMORY
 from models.registry_errors import in_words
 from models.registry_store import calm_mlflow, opening
+from models.tensors import Embeddings, read_memory
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 PREFIX, LISTED = "telltale.", 20
+REMOVED = "telltale.removed"  # a tag: what is left of a version whose removal was interrupted
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,28 @@ class Registry:
                 )
             return keep(cache_root, bundle.path)
 
+    def memory(self, version: Version) -> Embeddings:
+        """What it remembers; of its files only this one is read. Raises BundleError, NotReady."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = self._download(version, folder, MEMORY)
+            return read_memory(file.read_bytes())
+
+    def remove(self, version: Version, cache_root: Path) -> None:
+        """A version with all its files, but for replicas that serve it from their own memory.
+        Raises Conflict for the champion; interrupted half-way, the same call completes it."""
+        if CHAMPION in self.version(version.domain, version.number).aliases:
+            raise Conflict(f"version {version.number} of {version.domain} is the champion")
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        # MLflow no longer tells the place of a version that it has deleted: its files go first.
+        self._tag(version, {REMOVED: "its files are being deleted"})
+        name = model_name(version.domain)
+        with in_words():
+            source = self.client.get_model_version_download_uri(name, version.number)
+            get_artifact_repository(source, tracking_uri=self._uri).delete_artifacts()
+            self.client.delete_model_version(name, version.number)
+        drop(cache_root, version.digest)
+
     def experiment(self, domain: str) -> str:
         """The id of the domain's MLflow experiment, made if need be."""
         name, root = model_name(domain), self._artifact_root
@@ -197,15 +222,16 @@ class Registry:
                 self.client.set_terminated(run)
             return run, f"{self.client.get_run(run).info.artifact_uri}/{place}"
 
-    def _download(self, version: Version, folder: str) -> Path:
+    def _download(self, version: Version, folder: str, file: str = "") -> Path:
         from mlflow.artifacts import download_artifacts
 
         name = model_name(version.domain)
         try:
             with in_words():
                 source = self.client.get_model_version_download_uri(name, version.number)
+                uri = f"{source}/{file}" if file else source
                 return Path(
-                    download_artifacts(artifact_uri=source, dst_path=folder, tracking_uri=self._uri)
+                    download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
                 )
         except (OSError, NotReady, UnknownName) as error:
             raise NotReady(

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from data.errors import UnknownName
-from serve_app.answers import Move, Run, Runs, Versions
+from serve_app.answers import Move, Purged, Run, Runs, Versions
 from serve_app.replies import answer, caller_of, service_of
 from serve_app.schemas import Problem, RetrainOrder, run_facts
 
@@ -111,6 +111,14 @@ async def rollback(request: Request) -> Response:
     """Back to the version that served before; answers when every replica serves it."""
     service, caller = service_of(request), caller_of(request, "admin")
     return answer(await service.ask_curator("rollback", service.domain.name, caller.name))
+
+
+@router.post("/models/purge", responses={200: {"model": Purged}})
+async def purge(request: Request) -> Response:
+    """Removes the versions, but for the champion, that remember clips somebody asked us to forget:
+    from the registry, with their files, and from this machine."""
+    service, caller = service_of(request), caller_of(request, "admin")
+    return answer(await service.ask_curator("purge", service.domain.name, caller.name))
 
 
 @router.post("/models/{version}/promote", responses={200: {"model": Move}})

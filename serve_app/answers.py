@@ -193,6 +193,15 @@ class Move(Answer):
     replicas: int
     agree: bool
     seconds: float
+    warning: str | None = None  # of a version that remembers what it should have forgotten
+
+
+class Purged(Answer):
+    """Versions that were removed, and those that could not be looked into."""
+
+    domain: str
+    purged: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
 
 class Champion(Answer):
@@ -226,6 +235,7 @@ class DomainStatus(Answer):
     agree: bool
     clips: dict[str, int] = {}
     running: tuple[Run, ...] = ()
+    waits: str | None = None
 
 
 class Status(Answer):

@@ -25,6 +25,7 @@ from models.bundle import PRETRAINED, load_bundle
 from models.current import shipped
 from models.registry import Registry
 from serve_app.errors import in_words
+from serve_app.forgetting import Forgetting
 from serve_app.jobs import Jobs
 from serve_app.pointer import Pointer
 from serve_app.runs import Runs
@@ -52,7 +53,8 @@ class Curator:
             asyncio.to_thread(Jobs),
             asyncio.to_thread(open_registry, settings),
         )
-        self._runs = Runs(self._store, jobs)
+        self._forgetting = Forgetting(self._store, registry, settings.home)
+        self._runs = Runs(self._store, jobs, registry, self._forgetting)
         self._successions = {
             name: Succession(
                 name,
@@ -102,7 +104,16 @@ class Curator:
             domain=moved["domain"],
             detail={"digest": moved["digest"]},
         )
-        return moved
+        warning = self._forgetting.warning
+        words = await asyncio.to_thread(warning, moved["domain"], moved["version"])
+        return {**moved, "warning": words}
+
+    async def remembering(self, domain: str, sha256: str) -> dict[str, Any]:
+        return await asyncio.to_thread(self._forgetting.remembering, domain, sha256)
+
+    async def purge(self, domain: str, who: str) -> dict[str, Any]:
+        """Raises Conflict while a retrain is under way: its version may be among them."""
+        return await self._runs.undisturbed(domain, lambda: self._forgetting.purge(domain, who))
 
     async def start_run(self, domain: str, mode: Mode, reason: str, who: str) -> dict[str, Any]:
         return await self._runs.start(domain, mode, reason, who)
@@ -145,6 +156,7 @@ class Curator:
             "error": "; ".join(errors.values()) or None,
             "replicas": succession.replicas,
             "agree": succession.agree,
+            "waits": self._runs.waits.get(name),
             **kept,
         }
 

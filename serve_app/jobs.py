@@ -60,7 +60,7 @@ class Jobs:
         try:
             status = self._client.get_job_status(job_id)
         except (RuntimeError, requests.RequestException) as error:
-            if "404" in str(error):
+            if f"{job_id} does not exist" in str(error):  # not any 404: one of a start-up is none
                 return "unknown"
             raise NotReady("Ray's job list cannot be read") from error
         if status == JobStatus.FAILED:

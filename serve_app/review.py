@@ -1,6 +1,7 @@
 """Kept clips as an admin reviews them: listed with what checks say of them, heard, decided."""
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from data.flags import Flag
     from data.tables import ClipState
     from serve_app.service import DomainService
+
+log = logging.getLogger("ray.serve")
 
 router = APIRouter(
     tags=["review"],
@@ -116,7 +119,8 @@ async def accept(request: Request, sha256: str) -> Response:
 
 @router.post("/clips/{sha256}/reject")
 async def reject(request: Request, sha256: str, review: Review) -> Response:
-    """The clip is not learnt from; a version that has learnt it forgets it at the next retrain."""
+    """The clip is not learnt from; a version that has learnt it forgets it at the next retrain,
+    for which it counts as a new clip does."""
     return await _decide(request, sha256, "rejected", review.reason)
 
 
@@ -146,12 +150,20 @@ async def relabel(request: Request, sha256: str, right: Label) -> Response:
 
 @router.delete("/clips/{sha256}")
 async def forget(request: Request, sha256: str) -> Response:
-    """Row and bytes are deleted; the answer names the versions that have learnt the clip."""
+    """Row and bytes are deleted; the answer names the versions that still remember the clip. If
+    the one that serves does, a teach that forgets it starts by itself."""
     service, caller = service_of(request), caller_of(request, "admin")
-    versions = await asyncio.to_thread(
-        lambda: service.store.clips.forget(service.domain.name, sha256, who=caller.name)
+    name = service.domain.name
+    learnt = await asyncio.to_thread(
+        lambda: service.store.clips.forget(name, sha256, who=caller.name)
     )
-    return answer({"clip": sha256, "versions": versions})
+    try:
+        told = await service.ask_curator("remembering", name, sha256)
+    except Exception:  # the clip is gone all the same; the curator sees to the rest when it is back
+        log.warning("the curator does not say which versions hold a clip", exc_info=True)
+        words = "which versions still remember it cannot be told at present; these have learnt it"
+        told = {"versions": learnt, "message": words}
+    return answer({"clip": sha256, **told})
 
 
 def _one(service: "DomainService", sha256: str) -> dict[str, Any]:

@@ -1,39 +1,56 @@
 """Retrain runs from order to end: one at a time for a domain, none left open for ever.
 
-The store's row is the truth and outlives the cluster; the Ray job is only who works on it.
+The store's row is the truth and outlives the cluster; the Ray job is only who works on it. Of a
+run that was ordered here Ray's job list says whether it lives: a new cluster does not know it. One
+that was started by hand beats, and is given up when its beat stands still; looks are counted, not
+time, so that neither a clock that is moved nor a curator that was away ends it.
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, TypeVar
 
 from data.domain import Domain, Mode
-from data.errors import Conflict
+from data.errors import Conflict, UnknownName
 from data.runs import Run
+from data.sources import dataset_root, is_trainable
 from data.store import Store
-from data.tables import RunState
-from serve_app.jobs import ATTEMPTS, Jobs, new_run_id
+from data.tables import RunState, now
+from models.registry import CHALLENGER, Registry
+from serve_app.forgetting import Forgetting
+from serve_app.jobs import ATTEMPTS, Jobs, JobState, new_run_id
 from serve_app.schemas import run_facts
-from serve_app.triggers import due
+from serve_app.triggers import (
+    LOOK_BACK,
+    due,
+    must_have_changed_since,
+    next_try,
+    not_ended_well,
+)
 
-GIVEN_UP = timedelta(minutes=15)
+T = TypeVar("T")
+Order = tuple[Mode, str]  # and the reason
+LOOKS = 25  # one a second or fewer; a beat comes every two seconds
 
 
 class Runs:
-    def __init__(self, store: Store, jobs: Jobs) -> None:
+    def __init__(
+        self, store: Store, jobs: Jobs, registry: Registry, forgetting: Forgetting
+    ) -> None:
         self._store = store
         self._jobs = jobs
+        self._registry = registry
+        self._forgetting = forgetting
+        self.waits: dict[str, str | None] = {}  # by domain: what a retrain that is due waits for
+        self._beats: dict[str, tuple[int, int]] = {}  # of runs by hand: the beat, and looks at it
         self._starting = asyncio.Lock()
 
     async def start(self, domain: str, mode: Mode, reason: str, who: str) -> dict[str, Any]:
         """Raises Conflict while another retrain of the domain is under way."""
         async with self._starting:
-            busy = await self.open(domain)
-            if busy:
-                raise Conflict(
-                    f"{domain} is being retrained already (run {busy[0].id}, {busy[0].state}); "
-                    "wait for it or cancel it"
-                )
+            await self._must_be_idle(domain)
             return run_facts(await asyncio.to_thread(self._start, domain, mode, reason, who))
 
     def _start(self, domain: str, mode: Mode, reason: str, who: str) -> Run:
@@ -55,6 +72,20 @@ class Runs:
         words = f"cancelled by {who}"
         return run_facts(await asyncio.to_thread(self._cancelled, run_id, words, who))
 
+    async def undisturbed(self, domain: str, work: Callable[[], T]) -> T:
+        """Work in a thread, while no retrain of the domain is under way nor may begin."""
+        async with self._starting:
+            await self._must_be_idle(domain)
+            return await asyncio.to_thread(work)
+
+    async def _must_be_idle(self, domain: str) -> None:
+        busy = await self.open(domain)
+        if busy:
+            raise Conflict(
+                f"{domain} is being retrained already (run {busy[0].id}, {busy[0].state}); "
+                "wait for it or cancel it"
+            )
+
     async def open(self, domain: str) -> list[Run]:
         return await asyncio.to_thread(self._store.runs.unfinished, domain)
 
@@ -63,34 +94,71 @@ class Runs:
         async with self._starting:  # a run just ordered has a row before it has a job
             for run in await self.open(domain.name):
                 await asyncio.to_thread(self._mend, run)
-        order = await asyncio.to_thread(self._due, domain)
-        if order is not None and not await self.open(domain.name):
-            await self.start(domain.name, *order, "trigger")
+        found = await asyncio.to_thread(self._due, domain)
+        self.waits[domain.name] = found if isinstance(found, str) else None
+        if isinstance(found, tuple):
+            await self.start(domain.name, *found, "trigger")
 
     def _mend(self, run: Run) -> None:
         attempt, state = self._jobs.state(run.id)
-        if state == "alive" or self._store.runs.get(run.id).finished_at is not None:
+        run = self._store.runs.get(run.id)
+        if run.finished_at is not None or state == "alive":
             return
-        if state == "failed" and run.mode == "full" and attempt < ATTEMPTS:
+        if run.beat is not None and self._looks(run.id, run.beat) <= LOOKS:
+            return
+        if run.is_promoting:
+            self._complete(run)
+        elif state == "failed" and run.mode == "full" and attempt < ATTEMPTS:
             self._jobs.submit(run.id, run.domain, run.mode, attempt + 1)
-        elif state != "unknown":
-            self._close(
-                run.id, "failed", "the job ended without a result; its log says why", "curator"
-            )
-        elif self._silent_for(run) > GIVEN_UP:
-            words = "no sign of life for a quarter of an hour, and no job of this cluster"
-            self._close(run.id, "failed", words, "curator")
+        else:
+            self._close(run.id, "failed", _died_of(run, state), "curator")
 
-    def _silent_for(self, run: Run) -> timedelta:
-        """Of a run started by hand nothing is known but what it says."""
-        events = self._store.events.find(subject=f"run:{run.id}", limit=10_000)
-        return datetime.now(UTC) - max((event.at for event in events), default=run.created_at)
+    def _looks(self, run_id: str, beat: int) -> int:
+        """How often in a row the run had just this beat."""
+        before, looks = self._beats.get(run_id, (beat, 0))
+        self._beats[run_id] = (beat, looks + 1 if beat == before else 1)
+        return self._beats[run_id][1]
 
-    def _due(self, domain: Domain) -> tuple[Mode, str] | None:
-        last = next(iter(self._store.runs.find(domain.name, limit=1)), None)
-        began = None if last is None else last.created_at
-        new = self._store.clips.count_new(domain.name, since=began)
-        return due(domain.triggers, new_clips=new, last_run=began, now=datetime.now(UTC))
+    def _complete(self, run: Run) -> None:
+        """It died between its decision and its end. Its version has not served while it is the
+        challenger; afterwards somebody may have moved on, or deleted it, and that stands."""
+        assert run.result is not None, f"run {run.id} promotes nothing"
+        with suppress(UnknownName):
+            version = self._registry.version(run.domain, str(run.result["version"]))
+            if CHALLENGER in version.aliases:
+                self._registry.promote(run.domain, version.number)
+        self._store.runs.update(run.id, state="succeeded", who="curator", result=run.result)
+
+    def _due(self, domain: Domain) -> Order | str | None:
+        """What is to be ordered, or in words what that waits for; nothing while a run is open."""
+        runs = self._store.runs.find(domain.name, limit=LOOK_BACK)
+        if any(run.finished_at is None for run in runs):
+            return None
+        if held := self._forgetting.by_champion(domain.name):
+            reason = f"the champion remembers what was to be forgotten (clips: {len(held)})"
+            return _waiting(next_try(not_ended_well(runs))) or ("teach", reason)
+        new = self._new_clips(domain.name, must_have_changed_since(runs))
+        order = due(domain.triggers, new_clips=new, runs=runs, now=now())
+        if order is None:
+            return None
+        return _waiting(next_try(runs, domain.triggers)) or self._possible(domain, *order)
+
+    def _new_clips(self, domain: str, since: datetime | None) -> int:
+        clips = self._store.clips
+        if since is not None and not clips.count_new(domain, since=since):
+            return 0
+        return clips.count_new(domain)
+
+    def _possible(self, domain: Domain, mode: Mode, reason: str) -> Order | str:
+        """Taught where there is no data set, trained where there is no model."""
+        can_teach = self._registry.champion(domain.name) is not None
+        if mode == "teach" and can_teach:
+            return mode, reason
+        if is_trainable(domain, dataset_root()):
+            return "full", reason
+        if can_teach:
+            return "teach", reason
+        return "there is neither a model to teach nor a data set to train on"
 
     def _close(self, run_id: str, state: RunState, words: str, who: str) -> Run:
         return self._store.runs.update(run_id, state=state, who=who, result={"message": words})
@@ -98,5 +166,22 @@ class Runs:
     def _cancelled(self, run_id: str, words: str, who: str) -> Run:
         try:
             return self._close(run_id, "cancelled", words, who)
-        except Conflict:  # the job was faster, and had ended
-            return self._store.runs.get(run_id)
+        except Conflict:
+            run = self._store.runs.get(run_id)
+            if run.finished_at is None:
+                raise
+            return run  # the job was faster, and had ended
+
+
+def _waiting(until: datetime | None) -> str | None:
+    if until is None or now() >= until:
+        return None
+    return f"the last run brought no new champion; next try at {until:%Y-%m-%d %H:%M} UTC"
+
+
+def _died_of(run: Run, state: JobState) -> str:
+    if state != "unknown":
+        return "the job ended without a result; its log says why"
+    if run.beat is None:
+        return "its job ended with the cluster that ran it"
+    return "it was started by hand and shows no sign of life any more"

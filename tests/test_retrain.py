@@ -336,6 +336,7 @@ def test_a_registry_that_is_away_ends_the_run_in_words(
     assert main(["faults", "--mode", "teach", *options]) == 1
     (ended,) = store.runs.find()
     assert ended.state == "failed"
+    assert (ended.beat is None) == (name is not None)  # no job list knows of one by hand
     store.close()
 
 

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from uploads import new_clip
 
 from data.domain import load_domains
-from data.errors import Conflict
+from data.errors import Conflict, NotReady
 from data.flags import Found
 from data.store import Store
 from data.tables import ClipState
@@ -34,10 +34,17 @@ def admin(store: Store, tmp_path: Path) -> Iterator[TestClient]:
     app = FastAPI()
     errors.install(app)
     app.include_router(review.router)
-    app.state.service = SimpleNamespace(store=store, domain=load_domains()["faults"])
+    app.state.service = SimpleNamespace(
+        store=store, domain=load_domains()["faults"], ask_curator=told_by_the_curator
+    )
     app.state.keyring = Keyring(ADMIN, tmp_path / "keys.json")
     with TestClient(app, headers={"Authorization": f"Bearer {ADMIN}"}) as client:
         yield client
+
+
+async def told_by_the_curator(method: str, domain: str, sha256: str) -> dict[str, object]:
+    assert (method, domain, len(sha256)) == ("remembering", "faults", 64)
+    return {"versions": ["2", "3"], "message": "version 3, which serves, still remembers it"}
 
 
 def add(store: Store, raw: bytes, label: str = "normal", state: ClipState = "accepted") -> str:
@@ -170,9 +177,26 @@ def test_the_mask_of_a_correction_is_seen_before_it_is_accepted(
 
 def test_a_forgotten_clip_is_gone(store: Store, admin: TestClient) -> None:
     clip = add(store, b"1")
-    assert admin.delete(f"/clips/{clip}").json() == {"clip": clip, "versions": []}
+    told = admin.delete(f"/clips/{clip}").json()
+    assert (told["clip"], told["versions"]) == (clip, ["2", "3"])
+    assert "which serves" in told["message"]
     assert admin.get(f"/clips/{clip}").status_code == 404
     assert admin.get(f"/clips/{clip}/content").status_code == 404
+
+
+def test_a_clip_is_forgotten_while_the_curator_is_away(store: Store, admin: TestClient) -> None:
+    async def away(*_: str) -> None:
+        raise NotReady("the curator does not answer")
+
+    admin.app.state.service.ask_curator = away  # type: ignore[attr-defined]
+    clip = add(store, b"1")
+    snapshot = store.snapshots.take("faults", who="job")
+    store.snapshots.mark_learnt(snapshot.id, "2", {}, who="job")
+    told = admin.delete(f"/clips/{clip}")
+    assert told.status_code == 200
+    assert told.json()["versions"] == ["2"]
+    assert "at present" in told.json()["message"]
+    assert admin.get(f"/clips/{clip}").status_code == 404
 
 
 def test_clips_of_another_domain_are_not_shown(store: Store, admin: TestClient) -> None:

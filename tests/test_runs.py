@@ -56,3 +56,29 @@ def test_runs_are_listed_newest_first_and_unfinished_ones_apart(store: Store) ->
     assert [run.id for run in store.runs.find("faults", limit=1)] == ["r3"]
     assert [run.id for run in store.runs.unfinished()] == ["r2", "r1"]
     assert [run.id for run in store.runs.unfinished("faults")] == ["r1"]
+
+
+def test_a_run_that_promotes_can_only_succeed(store: Store) -> None:
+    start(store)
+    store.runs.promoting("r1", {"version": "2"})
+    for end in ("failed", "cancelled"):
+        with pytest.raises(Conflict, match="promoting its version"):
+            store.runs.update("r1", state=end, who="admin")  # type: ignore[arg-type]
+    assert store.runs.update("r1", state="succeeded", who="job", result={"version": "2"}).result
+
+
+def test_a_run_that_was_given_up_promotes_nothing(store: Store) -> None:
+    start(store)
+    store.runs.update("r1", state="failed", who="curator", result={"message": "silent"})
+    with pytest.raises(Conflict, match="already failed"):
+        store.runs.promoting("r1", {"version": "2"})
+    assert store.runs.get("r1").result == {"message": "silent"}
+
+
+def test_a_sign_of_life_is_no_event(store: Store) -> None:
+    store.runs.start("r1", domain="faults", mode="full", reason="", who="ann", by_hand=True)
+    before = store.events.find()
+    for _ in range(3):
+        store.runs.beat("r1")
+    assert store.runs.get("r1").beat == 3
+    assert store.events.find() == before

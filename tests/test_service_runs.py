@@ -10,8 +10,10 @@ import pytest
 
 from data.domain import load_domains
 from data.errors import Conflict, NotReady
+from data.home import home_from_env
 from data.store import Store
 from serve_app import runs as module
+from serve_app.forgetting import Forgetting
 from serve_app.jobs import JobState
 from serve_app.runs import Runs
 
@@ -36,6 +38,13 @@ class Jobs:
         return self.jobs.get(run_id, (0, "unknown"))
 
 
+class NoRegistry:
+    """One without any version."""
+
+    def champion(self, domain: str) -> None:
+        return None
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     store = Store.open(f"sqlite:///{tmp_path / 'telltale.db'}", str(tmp_path / "blobs"))
@@ -45,7 +54,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def run(store: Store, jobs: Jobs, steps: Callable[[Runs], Awaitable[Any]]) -> Any:
     async def go() -> Any:
-        return await steps(Runs(store, jobs))  # type: ignore[arg-type]
+        registry: Any = NoRegistry()
+        home = home_from_env({"TELLTALE_HOME": "/nowhere"})
+        jobs_: Any = jobs
+        return await steps(Runs(store, jobs_, registry, Forgetting(store, registry, home)))
 
     return asyncio.run(go())
 
@@ -104,15 +116,36 @@ def test_a_full_retrain_whose_driver_died_gets_one_more_attempt(
     assert run(store, jobs, steps) == states
 
 
-def test_a_run_started_by_hand_is_left_alone_while_it_shows_life(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.runs.start("by-hand", domain="keywords", mode="full", reason="", who="ann")
+def test_a_run_of_a_cluster_that_is_gone_is_closed_at_once(store: Store) -> None:
+    ordered = run(store, Jobs(), lambda runs: runs.start("keywords", "teach", "", "ann"))
+    store.runs.update(ordered["id"], state="running", who="job")
+    run(store, Jobs(), lambda runs: runs.look_after(KEYWORDS))  # of a new cluster: an empty list
+    ended = store.runs.get(ordered["id"])
+    assert ended.state == "failed"
+    assert "cluster" in str(ended.result)
+
+
+def test_a_run_that_never_got_its_job_is_closed_by_the_next_curator(store: Store) -> None:
+    store.runs.start("half", domain="keywords", mode="teach", reason="", who="ann")
     run(store, Jobs(), lambda runs: runs.look_after(KEYWORDS))
-    assert store.runs.get("by-hand").state == "queued"
-    monkeypatch.setattr(module, "GIVEN_UP", -module.GIVEN_UP)
-    run(store, Jobs(), lambda runs: runs.look_after(KEYWORDS))
-    assert store.runs.get("by-hand").state == "failed"
+    assert store.runs.get("half").state == "failed"
+
+
+def test_a_run_started_by_hand_is_left_alone_while_it_shows_life(store: Store) -> None:
+    store.runs.start("by-hand", domain="keywords", mode="full", reason="", who="ann", by_hand=True)
+
+    async def steps(runs: Runs) -> None:
+        for look in range(3 * module.LOOKS):
+            if look % module.LOOKS == 0:
+                store.runs.beat("by-hand")
+            await runs.look_after(KEYWORDS)
+            assert store.runs.get("by-hand").state == "queued"
+        await runs.look_after(KEYWORDS)
+
+    run(store, Jobs(), steps)
+    ended = store.runs.get("by-hand")
+    assert ended.state == "failed"
+    assert "no sign of life" in str(ended.result)
 
 
 def test_a_hiccup_of_the_job_list_closes_nothing(store: Store) -> None:

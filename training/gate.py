@@ -5,7 +5,9 @@ Both sit the same exam, and only clips that both have sat count. The challenger 
 - its macro-F1 is lower by more than `gate.max_macro_f1_drop`, or
 - it is lower at all and a paired bootstrap over the exam's clips is sure of it (the 95 % interval
   of the difference lies below zero), or
-- one label's F1 falls by more than `gate.max_class_f1_drop`.
+- one label's F1 falls by more than `gate.max_class_f1_drop`,
+
+unless it learns nothing and only forgets clips that people asked us to forget (`must_forget`).
 
 A challenger that is merely not better passes: people's corrections are worth having even where
 the exam does not ask about them. Paired, because both answer the same clips and most of the
@@ -67,6 +69,12 @@ def judge(
     found = compare(challenger, champion, len(names), spec.bootstrap_samples)
     objections = _worse_overall(found, spec) + _worse_labels(found, names, spec)
     return Verdict(not objections, (_summary(found), *objections))
+
+
+def must_forget(verdict: Verdict, clips: int) -> Verdict:
+    """A challenger that learnt nothing and only forgets is not refused, whatever the exam says."""
+    asked = f"it only forgets what people asked us to forget (clips: {clips})"
+    return Verdict(True, (*verdict.reasons, f"{asked}, so it is promoted whatever the exam says"))
 
 
 def same_clips(left: ExamPaper, right: ExamPaper) -> tuple[ExamPaper, ExamPaper]:

@@ -7,6 +7,7 @@ from data.errors import UnknownName
 from training.champion import Champion, find_champion
 from training.lesson import dataset_clips
 from training.plan import (
+    Refusal,
     Uploads,
     describe,
     describe_teaching,
@@ -29,7 +30,10 @@ def gather(run: Run, mode: Mode) -> Material:
     run.progress.step("screen", f"Listening to {len(snapshot.clips)} accepted clips", 0.05)
     uploads = screen(snapshot.clips, run.read, run.domain, unseen, champion)
     _reject(run, uploads)
-    return Material(snapshot.id, uploads, champion)
+    forgotten = still_remembered(run, champion)
+    if champion and forgotten and mode == "teach":
+        uploads = _only_remembered(uploads, champion)
+    return Material(snapshot.id, uploads, champion, forgotten)
 
 
 def serving(run: Run) -> Champion | None:
@@ -48,14 +52,47 @@ def _reject(run: Run, uploads: Uploads) -> None:
                 )
 
 
+def still_remembered(run: Run, champion: Champion | None) -> frozenset[str]:
+    """What somebody asked us to forget, and has not been sent again, in the champion's memory."""
+    if champion is None:
+        return frozenset()
+    clips, domain = run.store.clips, run.domain.name
+    asked, _ = clips.forgotten(domain)
+    return frozenset(clips.gone(domain, asked & set(champion.memory.clip_ids)))
+
+
+def _only_remembered(uploads: Uploads, champion: Champion) -> Uploads:
+    """A teach that forgets learns nothing else: forgetting asks no gate, learning always does."""
+    known = _as_remembered(uploads, champion)
+    clips, places = uploads.clips, [place for place, same in enumerate(known) if same]
+    reason = "it waits for the next retrain: this one only forgets"
+    waiting = [
+        Refusal(clip.sha256, clip.label, reason, for_good=False)
+        for clip, same in zip(clips, known, strict=True)
+        if not same
+    ]
+    return Uploads(
+        tuple(clips[place] for place in places),
+        uploads.values[places],
+        uploads.labels[places],
+        (*uploads.refused, *waiting),
+    )
+
+
 def is_known_already(material: Material, champion: Champion) -> bool:
     """The champion remembers just these clips from people, with just these labels."""
-    memory, uploads = champion.memory, material.uploads
+    uploads, taught = material.uploads, champion.memory.clip_ids[dataset_clips(champion) :]
+    taken_back = set(taught) - {clip.sha256 for clip in uploads.clips}
+    known = all(_as_remembered(uploads, champion))
+    return known and not taken_back and not material.forgotten
+
+
+def _as_remembered(uploads: Uploads, champion: Champion) -> list[bool]:
+    """Which of them the champion remembers with just these labels."""
+    memory = champion.memory
     remembered = dict(zip(memory.clip_ids, memory.labels_by_clip.tolist(), strict=True))
-    clips = (clip.sha256 for clip in uploads.clips)
-    said = dict(zip(clips, uploads.labels.tolist(), strict=True))
-    taken_back = set(memory.clip_ids[dataset_clips(champion) :]) - set(said)
-    return not taken_back and all(remembered.get(clip) == rows for clip, rows in said.items())
+    said = zip(uploads.clips, uploads.labels.tolist(), strict=True)
+    return [remembered.get(clip.sha256) == rows for clip, rows in said]
 
 
 def dry_run(run: Run, mode: Mode) -> list[str]:

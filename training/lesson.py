@@ -6,7 +6,7 @@ are, by their bytes, so teaching changes nothing but the head, the memory and th
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +34,11 @@ def dataset_clips(champion: Champion) -> int:
     return clips
 
 
-def without_uploads(champion: Champion, relearnt: Sequence[str]) -> Embeddings:
-    """The remembered clips of the data set, less those that people have labelled anew."""
+def without_uploads(champion: Champion, but: Sequence[str]) -> Embeddings:
+    """The remembered clips of the data set, less those that people have labelled anew or want
+    forgotten."""
     memory, ours = champion.memory, dataset_clips(champion)
-    replaced = set(relearnt)
+    replaced = set(but)
     keep = [place for place in range(ours) if memory.clip_ids[place] not in replaced]
     return Embeddings(
         memory.by_clip[keep].reshape(-1, memory.values.shape[1]),
@@ -54,15 +55,23 @@ def make_taught(run: Run, material: Material, folder: Path) -> Challenger:
         )
     must_share_labels(champion, run.domain)
     run.progress.step("teach", f"Fitting the head to {len(uploads.clips)} clips from people", 0.6)
-    return Challenger(teach(champion, uploads, run.domain, material.snapshot, folder), [])
+    forgotten = material.forgotten
+    bundle = teach(champion, uploads, run.domain, material.snapshot, folder, forgotten)
+    return Challenger(bundle, [])
 
 
 def teach(
-    champion: Champion, uploads: Uploads, domain: Domain, snapshot: str, folder: Path
+    champion: Champion,
+    uploads: Uploads,
+    domain: Domain,
+    snapshot: str,
+    folder: Path,
+    forgotten: Collection[str] = (),
 ) -> Bundle:
     """Uploads are all accepted clips, learnt before or not."""
     since, old = time.monotonic(), champion.bundle
-    remembered = without_uploads(champion, [clip.sha256 for clip in uploads.clips])
+    relearnt = [clip.sha256 for clip in uploads.clips]
+    remembered = without_uploads(champion, [*relearnt, *forgotten])
     labels = uploads.labels.ravel()
     values = as_stored(uploads.values.reshape(-1, champion.memory.values.shape[1]))
     head = fit_head(
@@ -96,7 +105,7 @@ def teach(
         },
         **origin.card_fields(domain),
     }
-    memory = _joined(remembered, values, labels, [clip.sha256 for clip in uploads.clips])
+    memory = _joined(remembered, values, labels, relearnt)
     files: dict[str, bytes | Path] = {
         name: old.read(name) for name in old.card.files if name not in (HEAD, MEMORY)
     }

@@ -7,16 +7,18 @@ hand reads the lines. Kinds and details are part of the HTTP contract.
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from data.errors import TelltaleError
 from data.events import Event
 from data.store import Store
 from data.tables import RunState
 
 Say = Callable[[str], None]
 POLL_S = 0.3
+BEAT_S = 2.0
 
 
 class Progress:
@@ -74,6 +76,23 @@ class Progress:
         self.store.events.add(
             kind, subject=self.subject, who=self.who, domain=self.domain, detail=detail
         )
+
+
+@contextmanager
+def beating(progress: Progress) -> Iterator[None]:
+    """Signs of life of a run that was started by hand; others have Ray's job list for that."""
+    done = threading.Event()
+    threading.Thread(target=_beat, args=(progress, done), daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def _beat(progress: Progress, done: threading.Event) -> None:
+    while not done.wait(BEAT_S):
+        with suppress(TelltaleError):  # the database is away: the next one counts as well
+            progress.store.runs.beat(progress.run_id)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,13 +30,13 @@ from models.registry import Registry, Version
 from training.champion import Champion
 from training.ending import attempt, heed_stops, note_stops
 from training.evaluate import answers, paper
-from training.gate import Verdict, judge
+from training.gate import Verdict, judge, must_forget
 from training.gather import dry_run, gather, is_known_already, serving
 from training.leftovers import sweep
 from training.lesson import make_taught
 from training.options import parse
 from training.priority import give_way
-from training.progress import Progress
+from training.progress import Progress, beating
 from training.run import Challenger, Material, Run
 from training.tracking import Tracker, tracked
 
@@ -56,11 +57,13 @@ def retrain(run: Run, mode: Mode, output: Path | None, may_promote: bool) -> dic
         tracker.record(challenger)
         version, verdict, material = admit(run, material, challenger, tracker)
         promoted = verdict.promoted and may_promote
+        progress.end_step()
+        outcome = result(run, material, challenger, version.number, verdict, promoted)
         if promoted:
+            run.store.runs.promoting(progress.run_id, outcome)
             run.registry.promote(domain.name, version.number)
         tell_receipts(run, material, challenger.bundle, version.number, promoted)
-        progress.end_step()
-        return result(run, material, challenger, version.number, verdict, promoted)
+        return outcome
 
 
 def nothing_new(run: Run, material: Material, champion: Champion) -> dict[str, Any]:
@@ -103,15 +106,24 @@ def tell_receipts(
         answers(bundle, clips),
         who=run.progress.who,
         left_out=[refusal.sha256 for refusal in material.uploads.refused],
+        serves=promoted,
     )
 
 
 def compare(challenger: Bundle, material: Material) -> Verdict:
     champion = material.champion.bundle if material.champion else None
+    only_forgets = bool(material.forgotten) and is_taught_from(champion, challenger)
     if champion and champion.labels != challenger.labels:
         champion = None  # another question cannot be compared with
     before = paper(champion) if champion else None
-    return judge(paper(challenger), before, challenger.labels, challenger.domain.gate)
+    verdict = judge(paper(challenger), before, challenger.labels, challenger.domain.gate)
+    return must_forget(verdict, len(material.forgotten)) if only_forgets else verdict
+
+
+def is_taught_from(champion: Bundle | None, challenger: Bundle) -> bool:
+    """Not so if another became champion meanwhile: what that one learnt would be lost."""
+    card = challenger.card
+    return champion is not None and (card.mode, card.parent) == ("teach", champion.digest)
 
 
 def result(
@@ -160,7 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = wired(progress)
         return retrain(run, options.mode, options.output, not options.no_promote)
 
-    return attempt(progress, home.runs, work)
+    with nullcontext() if options.run else beating(progress):
+        return attempt(progress, home.runs, work)
 
 
 def chosen(options: argparse.Namespace) -> Domain:
@@ -177,7 +190,12 @@ def listed(store: Store, domain: Domain, options: argparse.Namespace) -> Progres
     who = store.runs.get(run_id).who if options.run else somebody()
     if not options.run and not options.dry_run:
         store.runs.start(
-            run_id, domain=domain.name, mode=options.mode, reason=options.reason, who=who
+            run_id,
+            domain=domain.name,
+            mode=options.mode,
+            reason=options.reason,
+            who=who,
+            by_hand=True,
         )
     return Progress(store, run_id, domain.name, who, partial(print, flush=True))
 

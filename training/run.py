@@ -56,11 +56,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Material:
-    """What people sent, screened, and the model to start from and to beat, if there is one."""
+    """What people sent, screened, and the model to start from and to beat, if there is one;
+    `forgotten` are clips that it still remembers, though somebody asked us to forget them."""
 
     snapshot: str
     uploads: Uploads
     champion: Champion | None
+    forgotten: frozenset[str] = frozenset()
 
     @property
     def parent(self) -> str | None:

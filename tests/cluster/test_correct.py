@@ -222,6 +222,7 @@ def test_a_damaged_version_leaves_the_champion_serving_and_is_reported(
         ("GET", "/retrain"),
         ("POST", "/models/1/promote"),
         ("POST", "/models/rollback"),
+        ("POST", "/models/purge"),
         ("GET", "/feedback"),
     ],
 )
@@ -230,6 +231,29 @@ def test_the_admins_routes_are_closed_to_others(
 ) -> None:
     body = {} if method == "POST" else None
     assert anybody.request(method, path, json=body).status_code == 401
+
+
+def test_a_clip_that_is_forgotten_leaves_what_serves_and_then_the_registry(
+    admin: httpx.Client, registry: Registry
+) -> None:
+    clip = correct(admin, tone(hz=905, seed=77), "three")["clip"]
+    run = admin.post("/keywords/retrain", json={"mode": "teach"}).json()
+    learnt = finished(admin, run["id"], PATIENCE_S)["result"]["version"]
+    told = admin.delete(f"/keywords/clips/{clip}").json()
+    assert learnt in told["versions"], told
+    assert "starts by itself" in told["message"]
+    deadline = time.monotonic() + PATIENCE_S
+    while clip in registry.memory(now_serves := registry.champion("keywords")).clip_ids:
+        assert time.monotonic() < deadline, admin.get("/status").json()["domains"]["keywords"]
+        time.sleep(0.2)
+    wait_for_version(admin, now_serves.number)
+    (forgets, *_) = admin.get("/keywords/retrain").json()["runs"]
+    finished(admin, forgets["id"], PATIENCE_S)
+    purged = admin.post("/keywords/models/purge").json()
+    assert learnt in purged["purged"]
+    assert learnt not in {
+        row["version"] for row in admin.get("/keywords/models").json()["versions"]
+    }
 
 
 def test_who_ordered_a_retrain_is_not_for_everybody(
