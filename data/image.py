@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, UnidentifiedImageError
 
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
 from data.sections import PhotoLimitSpec
@@ -144,8 +144,11 @@ def _decoder_errors(container: str, limits: PhotoLimitSpec) -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ClipTooLarge(_too_many(limits, "far more")) from error
     except Exception as error:
+        # Pillow names the object in memory that it could not identify.
+        unidentified = isinstance(error, UnidentifiedImageError)
+        words = "its header cannot be read" if unidentified else error
         raise UndecodableClip(
-            f"this {container} file is damaged or cut off; the decoder says: {error}"
+            f"this {container} file is damaged or cut off; the decoder says: {words}"
         ) from error
 
 
