@@ -11,8 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from python_multipart.exceptions import MultipartParseError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import (
+    MAX_BOUNDARY_LENGTH,
+    MultipartParser,
+    parse_options_header,
+)
 from starlette.requests import Request
 
 from data.errors import ClipTooLarge, InvalidParameter, TooSlow, UnsupportedClip
@@ -146,18 +150,28 @@ def file_part(parts: list[Part], max_bytes: int) -> bytes:
 
 def parse_multipart(content_type: str, body: bytes) -> list[Part]:
     """Raises InvalidParameter for a form that is damaged or has no boundary."""
+    collector = _Collector()
+    try:
+        parser = MultipartParser(boundary_of(content_type), collector.callbacks())
+        parser.write(body)
+        parser.finalize()
+    except FormParserError as error:
+        raise InvalidParameter(f"the multipart form is damaged: {error}") from error
+    return collector.parts
+
+
+def boundary_of(content_type: str) -> bytes:
+    """Raises InvalidParameter where there is none, or one that is too long."""
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if not boundary:
         raise InvalidParameter("multipart/form-data needs a boundary in its Content-Type")
-    collector = _Collector()
-    try:
-        parser = MultipartParser(boundary, collector.callbacks())
-        parser.write(body)
-        parser.finalize()
-    except MultipartParseError as error:
-        raise InvalidParameter(f"the multipart form is damaged: {error}") from error
-    return collector.parts
+    if len(boundary) > MAX_BOUNDARY_LENGTH:
+        raise InvalidParameter(
+            f"the form's boundary has {len(boundary):,} characters; at most "
+            f"{MAX_BOUNDARY_LENGTH} are allowed"
+        )
+    return boundary
 
 
 class _Collector:

@@ -4,9 +4,11 @@ import asyncio
 import csv
 import io
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping
+from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
@@ -27,6 +29,7 @@ MAX_BATCH_FILES = 200
 AT_ONCE = 8
 PAUSE_S = 0.1
 BATCH_PATIENCE_S = 60.0
+TOP_K = re.compile(r"[1-9][0-9]{0,2}")
 DEADLINE = "x-deadline-seconds"
 ANSWERED = ("label", "confidence", "unknown", "asserted")  # columns of a table of answers
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -97,12 +100,16 @@ def _options(query: Mapping[str, str]) -> tuple[int | None, bool]:
     """Raises InvalidParameter; a parameter that is not known would be ignored without a word."""
     for name in query:
         if name not in {"top_k", "evidence"}:
-            raise InvalidParameter(f"there is no parameter {name!r}; there are top_k and evidence")
+            raise InvalidParameter(
+                f"there is no parameter {shortened(name)}; there are top_k and evidence"
+            )
     top_k, evidence = query.get("top_k"), query.get("evidence", "false").lower()
-    if top_k is not None and not (top_k.isdecimal() and 0 < int(top_k) < 1000):
-        raise InvalidParameter(f"top_k must be a whole number from 1, got {top_k!r}")
+    if top_k is not None and not TOP_K.fullmatch(top_k):
+        raise InvalidParameter(
+            f"top_k must be a whole number from 1 to 999, got {shortened(top_k)}"
+        )
     if evidence not in {"true", "false", "1", "0"}:
-        raise InvalidParameter(f"evidence must be true or false, got {evidence!r}")
+        raise InvalidParameter(f"evidence must be true or false, got {shortened(evidence)}")
     return (None if top_k is None else int(top_k)), evidence in {"true", "1"}
 
 
@@ -116,7 +123,7 @@ def _deadline(request: Request) -> float:
     except ValueError:
         seconds = math.nan
     if not math.isfinite(seconds):
-        raise InvalidParameter(f"{DEADLINE} must be a number of seconds, got {text!r}")
+        raise InvalidParameter(f"{DEADLINE} must be a number of seconds, got {shortened(text)}")
     if seconds <= 0:
         raise DeadlineExceeded("the deadline had passed before the clip was read")
     return time.monotonic() + seconds
@@ -175,14 +182,19 @@ async def _patiently(service: "DomainService", file: UploadFile, who: str) -> "A
             await asyncio.sleep(PAUSE_S)
 
 
+def _as_text(name: str) -> str:
+    """A name such as =cmd() would be run by the spreadsheet that opens the table; it does not
+    mind blanks before it, nor that the sign is a wide one."""
+    runs = name.lstrip().startswith(tuple("=+-@＝＋－＠")) or name.startswith(("\t", "\r", "\n"))
+    return f"'{name}" if runs else name
+
+
 def _as_csv(results: list[dict[str, Any]]) -> str:
     out = io.StringIO()
     rows = csv.writer(out)
     rows.writerow(["file", *ANSWERED, "version", "error"])
     for row in results:
-        # A name such as =cmd() would be run by the spreadsheet that opens the table.
-        name = row["file"] or ""
-        name = f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
+        name = _as_text(row["file"] or "")
         if "error" in row:
             rows.writerow([name, *[""] * len(ANSWERED), "", row["error"]["detail"]])
         else:
