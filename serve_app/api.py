@@ -12,6 +12,7 @@ from serve_app import admin, clips, errors, metrics, predict, review, uploads
 from serve_app.answers import Domains, Status
 from serve_app.auth import Caller, Keyring
 from serve_app.door import Door
+from serve_app.forms import Forms
 from serve_app.replies import answer, caller_of, request_id, service_of
 from serve_app.schemas import Problem, domain_facts
 
@@ -26,6 +27,7 @@ def build_api(service: "DomainService") -> Door:
     app = FastAPI(title=f"Telltale: {domain.title}", description=domain.description)
     errors.install(app)
     app.state.service = service
+    app.state.forms = Forms()
     app.state.keyring = Keyring(
         service.settings.admin_key, service.settings.home.root / "keys.json"
     )

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 ENVELOPE_BYTES = 64 * 1024
-MAX_FORM_BYTES = 512 * 1024**2  # of a form with many files; those over 1 MB go to disk
 PATIENCE_S = 120.0  # 20 MB at 1.4 Mbit/s
 RAW_KINDS = {"audio", "image", "video", ""}
 MAX_PARTS = 20  # of a form with one clip
@@ -63,7 +62,7 @@ async def read_body(request: Request, max_bytes: int, hold: Hold = uncounted) ->
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > max_bytes:
         raise ClipTooLarge(_too_large(int(announced), max_bytes))
-    body, more = await _next(request)
+    body, more = await next_piece(request)
     hold(len(body))
     if not more:  # nearly always: HAProxy sends what fits its buffer in one piece
         return _within(body, max_bytes)
@@ -71,7 +70,7 @@ async def read_body(request: Request, max_bytes: int, hold: Hold = uncounted) ->
     try:
         async with asyncio.timeout(PATIENCE_S):
             while more:
-                chunk, more = await _next(request)
+                chunk, more = await next_piece(request)
                 received += len(chunk)
                 if received > max_bytes:
                     raise ClipTooLarge(_too_large(received, max_bytes))
@@ -85,11 +84,11 @@ async def read_body(request: Request, max_bytes: int, hold: Hold = uncounted) ->
     return b"".join(chunks)
 
 
-async def _next(request: Request) -> tuple[bytes, bool]:
+async def next_piece(request: Request) -> tuple[bytes, bool]:
     """Some bytes of the body, and whether there are more."""
     message = await request.receive()
     if message["type"] == "http.disconnect":
-        raise InvalidParameter("the connection closed before the whole clip had arrived")
+        raise InvalidParameter("the connection closed before all of it had arrived")
     return message.get("body", b""), message.get("more_body", False)
 
 

@@ -18,14 +18,16 @@ from starlette.responses import Response
 from data.errors import DeadlineExceeded, InvalidParameter, Overloaded, TelltaleError
 from serve_app import errors
 from serve_app.answers import Prediction
-from serve_app.limits import MAX_FORM_BYTES, read_clip
-from serve_app.replies import answer, queue_of, request_id, service_of
+from serve_app.forms import MAX_FORM_BYTES
+from serve_app.limits import read_clip
+from serve_app.replies import answer, forms_of, queue_of, request_id, service_of
 from serve_app.schemas import Problem, prediction
 
 if TYPE_CHECKING:
     from serve_app.service import Answer, DomainService
 
 MAX_BATCH_FILES = 200
+MAX_BATCH_FIELDS = 10  # none is needed, but a form may bring some
 AT_ONCE = 8
 PAUSE_S = 0.1
 BATCH_PATIENCE_S = 60.0
@@ -135,7 +137,9 @@ async def batch_predict(request: Request) -> Response:
     service, who = service_of(request), queue_of(request)
     service.admission.check(who)
     turns = asyncio.Semaphore(AT_ONCE)
-    async with request.form(max_files=MAX_BATCH_FILES) as form:
+    async with forms_of(request).read(
+        request, max_files=MAX_BATCH_FILES, max_fields=MAX_BATCH_FIELDS
+    ) as form:
         files = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
         if not files:
             raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")

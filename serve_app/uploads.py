@@ -16,8 +16,8 @@ from data.errors import ClipError, Conflict, InvalidParameter
 from data.prepare import prepare
 from data.said import MASKED, checked
 from serve_app.clips import OF_THE_EXAM
-from serve_app.limits import MAX_FORM_BYTES
-from serve_app.replies import answer, caller_of, service_of
+from serve_app.forms import MAX_FORM_BYTES
+from serve_app.replies import answer, caller_of, forms_of, service_of
 from serve_app.schemas import Problem
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ async def upload(request: Request) -> Response:
     for the ending; they may stand for labels. Each file has its own outcome; the same bytes sent
     twice are one clip."""
     service, caller = service_of(request), caller_of(request, "contributor")
-    async with request.form(max_files=MAX_UPLOAD_FILES, max_fields=MAX_UPLOAD_FILES + 10) as form:
+    async with forms_of(request).read(
+        request, max_files=MAX_UPLOAD_FILES, max_fields=MAX_UPLOAD_FILES + 10
+    ) as form:
         _must_know(form)
         files = _files(form, "files")
         if not files:

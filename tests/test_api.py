@@ -39,7 +39,7 @@ def test_a_number_of_labels_that_is_none_is_refused(client: TestClient, top_k: s
     assert len(found.json()["detail"]) < 300
 
 
-@pytest.mark.parametrize("path", ["/predict", "/feedback"])
+@pytest.mark.parametrize("path", ["/predict", "/feedback", "/batch-predict", "/upload"])
 @pytest.mark.parametrize("boundary", ["b" * 257, "b" * 5000])
 def test_a_boundary_that_is_too_long_is_refused(
     client: TestClient, path: str, boundary: str
