@@ -93,7 +93,7 @@ def running(
     _refuse_taken_port(settings)
     # HAProxy's control socket goes below it, and a socket's path has at most 97 characters.
     with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
-        haproxy.write_launcher(Path(scratch))
+        haproxy.write_launcher(Path(scratch), settings.names)
         os.environ.update(environment(settings, scratch))
         with _ray(settings, say, config):
             wait_until_ready(settings, say)

@@ -6,12 +6,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from serve_app import haproxy
 from serve_app.admission import MOST
 from serve_app.haproxy import BUFFER_BYTES, ENVIRONMENT, write_launcher
 
@@ -45,7 +46,10 @@ class Toy:
             head, _, body = received.partition(b"\r\n\r\n")
             length = [row for row in head.lower().split(b"\r\n") if b"content-length:" in row]
             while length and len(body) < int(length[0].split(b":")[1]):
-                body += connection.recv(65536)
+                piece = connection.recv(65536)
+                if not piece:
+                    return
+                body += piece
             if head:
                 self.requests.append(head)
                 self.behave(connection, body)
@@ -68,7 +72,9 @@ def die(connection: socket.socket, body: bytes) -> None:
 
 
 @contextmanager
-def proxied(folder: Path, *behaviours: Behaviour) -> Iterator[tuple[str, list[Toy]]]:
+def proxied(
+    folder: Path, *behaviours: Behaviour, maxconn: int = 2000, hosts: tuple[str, ...] = ()
+) -> Iterator[tuple[str, list[Toy]]]:
     """HAProxy as Serve starts it, with a configuration of the same shape."""
     with ExitStack() as stack:
         toys = [stack.enter_context(closing(Toy(behave))) for behave in behaviours]
@@ -77,8 +83,8 @@ def proxied(folder: Path, *behaviours: Behaviour) -> Iterator[tuple[str, list[To
         servers = "".join(f"    server s{i} 127.0.0.1:{toy.port}\n" for i, toy in enumerate(toys))
         config = folder / "haproxy.cfg"
         config.write_text(
-            f"global\n    tune.bufsize {BUFFER_BYTES}\n    nbthread 1\n"
-            "defaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n"
+            f"global\n    tune.bufsize {BUFFER_BYTES}\n    nbthread 1\n    maxconn {maxconn}\n"
+            "defaults\n    mode http\n    timeout connect 5s\n    timeout client 3600s\n"
             "    timeout server 60s\n    option redispatch 1\n    errorfile 503 /nowhere\n"
             f"    retry-on {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRY_ON']}\n"
             f"    retries {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRIES']}\n    balance roundrobin\n"
@@ -86,7 +92,7 @@ def proxied(folder: Path, *behaviours: Behaviour) -> Iterator[tuple[str, list[To
             f"backend all\n{servers}"
         )
         for _ in range(2):  # started again, as at every change of replicas: edited once
-            process = subprocess.Popen([write_launcher(folder), "-db", "-f", str(config)])
+            process = subprocess.Popen([write_launcher(folder, hosts), "-db", "-f", str(config)])
             stack.callback(lambda ended=process: (ended.kill(), ended.wait()))
             _wait_for(port, process)
             if config.read_text().count("acl telltale_predict") != 1:
@@ -212,3 +218,125 @@ def test_a_path_in_disguise_is_a_prediction_too(tmp_path: Path) -> None:
     with proxied(tmp_path, die, answer("200 OK")) as (url, _):
         for _ in range(4):
             assert httpx.post(f"{url}/%70redict", content=CLIP).status_code == 200
+
+
+def _address(url: str) -> tuple[str, int]:
+    return "127.0.0.1", int(url.rpartition(":")[2])
+
+
+def test_unfinished_heads_keep_nobody_else_from_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(haproxy, "HEAD_PATIENCE", "1s")
+    with proxied(tmp_path, answer("200 OK"), maxconn=20) as (url, _), ExitStack() as stack:
+        for _ in range(40):
+            client = stack.enter_context(socket.create_connection(_address(url)))
+            client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert httpx.post(f"{url}/predict", content=CLIP, timeout=30).status_code == 200
+
+
+def test_connections_that_fall_silent_keep_nobody_else_from_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(haproxy, "CLIENT_PATIENCE", "1s")
+    monkeypatch.setattr(haproxy, "IDLE_PATIENCE", "1s")
+    with proxied(tmp_path, answer("200 OK"), maxconn=20) as (url, _), ExitStack() as stack:
+        for number in range(40):
+            client = stack.enter_context(socket.create_connection(_address(url)))
+            client.settimeout(0.2)
+            with suppress(OSError):  # its turn may come later
+                if number % 2:
+                    client.sendall(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n")
+                    client.recv(4000)
+                else:
+                    client.sendall(
+                        b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n"
+                    )
+                    client.sendall(b"\r\n" + b"x" * 300_000)
+        assert httpx.get(f"{url}/status", timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "ask",
+    ["POST /batch-predict", "POST /upload", "POST /keywords/retrain", "DELETE /clips/1", "PUT /x"],
+)
+def test_a_replica_is_not_asked_before_the_body_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: str
+) -> None:
+    monkeypatch.setattr(haproxy, "BODY_PATIENCE", "1s")
+    with proxied(tmp_path, answer("200 OK")) as (url, toys):
+        with socket.create_connection(_address(url)) as client:
+            client.sendall(f"{ask} HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\nx".encode())
+            found = client.recv(4000)
+        assert found.startswith(b"HTTP/1.1 408 ")
+        assert b"did not arrive in time" in found
+        assert toys[0].requests == []
+
+
+def test_an_answer_may_take_longer_than_a_client_may_be_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A promotion, say, and the events of a retrain between two heartbeats."""
+    monkeypatch.setattr(haproxy, "CLIENT_PATIENCE", "1s")
+    monkeypatch.setattr(haproxy, "HEAD_PATIENCE", "1s")
+
+    def slowly(connection: socket.socket, body: bytes) -> None:
+        time.sleep(2.5)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n: still here\n\n")
+        time.sleep(2.5)
+        connection.sendall(b"data: 1\n\n")
+
+    with proxied(tmp_path, slowly) as (url, _):
+        assert httpx.get(f"{url}/retrain/1/events", timeout=30).text.endswith("data: 1\n\n")
+
+
+@pytest.mark.parametrize(
+    ("sent", "reached"),
+    [
+        ({"X-Request-Timeout-Seconds": "5"}, b"5"),
+        ({"X-Request-Timeout-Seconds": "soon"}, b"soon"),
+        ({"X-Request-Timeout-Seconds": "5", "X-Deadline-Seconds": "7"}, b"7"),
+        ({"X-Deadline-Seconds": "7"}, b"7"),
+    ],
+)
+def test_a_deadline_in_the_words_of_serve_is_one_in_ours(
+    tmp_path: Path, sent: dict[str, str], reached: bytes
+) -> None:
+    with proxied(tmp_path, answer("200 OK")) as (url, toys):
+        httpx.post(f"{url}/predict", content=CLIP, headers=sent)
+        head = toys[0].requests[0].lower()
+        assert b"\r\nx-deadline-seconds: " + reached in head
+        assert b"x-request-timeout-seconds" not in head
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("LocalHost", 200),
+        ("[::1]:8000", 200),
+        ("telltale.example.org", 200),
+        ("attacker.example", 421),
+        ("127.0.0.1.attacker.example:8000", 421),
+        ("", 421),
+    ],
+)
+@pytest.mark.parametrize("path", ["/predict", "/ui/", "/-/routes"])
+def test_a_name_that_leads_here_by_deceit_is_not_answered(
+    tmp_path: Path, host: str, status: int, path: str
+) -> None:
+    """DNS rebinding: a page's own name is made to lead to this machine."""
+    hosts = ("127.0.0.1", "localhost", "[::1]", "telltale.example.org")
+    with proxied(tmp_path, answer("200 OK"), hosts=hosts) as (url, toys):
+        found = httpx.get(url + path, headers={"Host": host})
+        assert found.status_code == status
+        if status == 421:
+            assert found.headers["content-type"] == "application/problem+json"
+            assert "TELLTALE_ALLOWED_HOSTS" in found.json()["detail"]
+            assert toys[0].requests == []
+        assert httpx.get(f"{url}/-/healthz", headers={"Host": host}).status_code == 200
+
+
+def test_where_no_names_are_given_every_name_is_answered(tmp_path: Path) -> None:
+    with proxied(tmp_path, answer("200 OK")) as (url, _):
+        assert httpx.get(url, headers={"Host": "any.example"}).status_code == 200
