@@ -309,32 +309,23 @@ def test_a_deadline_in_the_words_of_serve_is_one_in_ours(
         assert b"x-request-timeout-seconds" not in head
 
 
-@pytest.mark.parametrize(
-    ("host", "status"),
-    [
-        ("127.0.0.1:8000", 200),
-        ("LocalHost", 200),
-        ("[::1]:8000", 200),
-        ("telltale.example.org", 200),
-        ("attacker.example", 421),
-        ("127.0.0.1.attacker.example:8000", 421),
-        ("", 421),
-    ],
-)
-@pytest.mark.parametrize("path", ["/predict", "/ui/", "/-/routes"])
-def test_a_name_that_leads_here_by_deceit_is_not_answered(
-    tmp_path: Path, host: str, status: int, path: str
-) -> None:
+def test_a_name_that_leads_here_by_deceit_is_not_answered(tmp_path: Path) -> None:
     """DNS rebinding: a page's own name is made to lead to this machine."""
-    hosts = ("127.0.0.1", "localhost", "[::1]", "telltale.example.org")
-    with proxied(tmp_path, answer("200 OK"), hosts=hosts) as (url, toys):
-        found = httpx.get(url + path, headers={"Host": host})
-        assert found.status_code == status
-        if status == 421:
-            assert found.headers["content-type"] == "application/problem+json"
-            assert "TELLTALE_ALLOWED_HOSTS" in found.json()["detail"]
-            assert toys[0].requests == []
-        assert httpx.get(f"{url}/-/healthz", headers={"Host": host}).status_code == 200
+    ours = ("127.0.0.1", "localhost", "[::1]", "telltale.example.org")
+    others = ("attacker.example", "127.0.0.1.attacker.example:8000", "127.0.0.11", "")
+    with proxied(tmp_path, answer("200 OK"), hosts=ours) as (url, toys):
+        for path in ("/predict", "/ui/", "/-/routes"):
+            for host in (*ours, "127.0.0.1:8000", "LocalHost", "[::1]:8000"):
+                assert httpx.get(url + path, headers={"Host": host}).status_code == 200, host
+            for host in others:
+                answered = len(toys[0].requests)
+                found = httpx.get(url + path, headers={"Host": host})
+                assert found.status_code == 421, host
+                assert found.headers["content-type"] == "application/problem+json"
+                assert "TELLTALE_ALLOWED_HOSTS" in found.json()["detail"]
+                assert len(toys[0].requests) == answered
+        balancer = {"Host": "10.0.0.9"}
+        assert httpx.get(f"{url}/-/healthz", headers=balancer).status_code == 200
 
 
 def test_where_no_names_are_given_every_name_is_answered(tmp_path: Path) -> None:
