@@ -11,6 +11,7 @@ from data.domain import load_domains
 from serve_app import admin, clips, errors, metrics, predict, review, uploads
 from serve_app.answers import Domains, Status
 from serve_app.auth import Caller, Keyring
+from serve_app.docs import docs
 from serve_app.door import Door
 from serve_app.forms import Forms
 from serve_app.replies import answer, caller_of, request_id, service_of
@@ -24,7 +25,9 @@ PATIENCE_S = 2.0
 
 def build_api(service: "DomainService") -> Door:
     domain = service.domain
-    app = FastAPI(title=f"Telltale: {domain.title}", description=domain.description)
+    title = f"Telltale: {domain.title}"
+    app = FastAPI(title=title, description=domain.description, docs_url=None, redoc_url=None)
+    app.add_route("/docs", docs, include_in_schema=False)
     errors.install(app)
     app.state.service = service
     app.state.forms = Forms()

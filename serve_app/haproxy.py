@@ -129,6 +129,9 @@ def frontend_lines(hosts: Sequence[str]) -> list[str]:
         f"{wait_for_body} !telltale_crowded",
         *refusals,
         f"{wait_for_body} telltale_crowded",
+        # What a client chose, a name in a table, say, must not be taken for a page.
+        "http-after-response set-header x-content-type-options nosniff "
+        "if { res.hdr(content-type) -m sub json csv plain }",
     ]
 
 

@@ -331,3 +331,9 @@ def test_a_name_that_leads_here_by_deceit_is_not_answered(tmp_path: Path) -> Non
 def test_where_no_names_are_given_every_name_is_answered(tmp_path: Path) -> None:
     with proxied(tmp_path, answer("200 OK")) as (url, _):
         assert httpx.get(url, headers={"Host": "any.example"}).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/csv; charset=utf-8"])
+def test_a_browser_does_not_guess_what_an_answer_is(tmp_path: Path, kind: str) -> None:
+    with proxied(tmp_path, answer(f"200 OK\r\nContent-Type: {kind}")) as (url, _):
+        assert httpx.get(url).headers["x-content-type-options"] == "nosniff"
