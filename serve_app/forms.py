@@ -101,9 +101,7 @@ class Forms:
         limits.boundary_of(content_type)
         anonymous = caller_of(request).role == "anonymous"
         bounds = self._anonymous if anonymous else self._keyed
-        announced = request.headers.get("content-length", "")
-        if announced.isdigit():
-            must_be_allowed(int(announced), bounds)
+        must_be_allowed(limits.announced_bytes(request), bounds)
         with bounds.place(queue_of(request)) as place:
             form = await _parsed(request, place, max_files, max_fields)
             try:

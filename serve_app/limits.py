@@ -17,7 +17,9 @@ from python_multipart.multipart import (
     MultipartParser,
     parse_options_header,
 )
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.types import Message, Receive
 
 from data.errors import ClipTooLarge, InvalidParameter, TooSlow, UnsupportedClip
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 ENVELOPE_BYTES = 64 * 1024
+ORDER_BYTES = 64 * 1024  # of a body in JSON
 PATIENCE_S = 120.0  # 20 MB at 1.4 Mbit/s
 RAW_KINDS = {"audio", "image", "video", ""}
 MAX_PARTS = 20  # of a form with one clip
@@ -59,9 +62,8 @@ def uncounted(size: int) -> None:
 async def read_body(request: Request, max_bytes: int, hold: Hold = uncounted) -> bytes:
     """Raises ClipTooLarge as soon as the limit is passed, before the rest has arrived, and TooSlow
     for what does not arrive. `hold` is told of bytes as they come, and may raise."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > max_bytes:
-        raise ClipTooLarge(_too_large(int(announced), max_bytes))
+    if (announced := announced_bytes(request)) > max_bytes:
+        raise ClipTooLarge(_too_large(announced, max_bytes))
     body, more = await next_piece(request)
     hold(len(body))
     if not more:  # nearly always: HAProxy sends what fits its buffer in one piece
@@ -82,6 +84,27 @@ async def read_body(request: Request, max_bytes: int, hold: Hold = uncounted) ->
             "shorter one, or compress it (FLAC, M4A)"
         ) from None
     return b"".join(chunks)
+
+
+def announced_bytes(request: Request) -> int:
+    """0 where nothing is said; Python refuses to read numbers of many digits."""
+    text = request.headers.get("content-length", "")
+    return int(text[:20]) if text.isdecimal() else 0
+
+
+def at_most(receive: Receive, max_bytes: int) -> Receive:
+    """For bodies that FastAPI reads whole, whatever their size; raises what it lets through."""
+    received = 0
+
+    async def bounded() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > max_bytes:
+            raise HTTPException(413, f"an order has at most {max_bytes:,} bytes; this has more")
+        return message
+
+    return bounded
 
 
 async def next_piece(request: Request) -> tuple[bytes, bool]:

@@ -18,7 +18,6 @@ from starlette.responses import Response
 from data.errors import DeadlineExceeded, InvalidParameter, Overloaded, TelltaleError
 from serve_app import errors
 from serve_app.answers import Prediction
-from serve_app.forms import MAX_FORM_BYTES
 from serve_app.limits import read_clip
 from serve_app.replies import answer, forms_of, queue_of, request_id, service_of
 from serve_app.schemas import Problem, prediction
@@ -131,7 +130,7 @@ def _deadline(request: Request) -> float:
     return time.monotonic() + seconds
 
 
-@router.post("/batch-predict", responses=PROBLEMS, max_body_size=MAX_FORM_BYTES)
+@router.post("/batch-predict", responses=PROBLEMS)
 async def batch_predict(request: Request) -> Response:
     """Many clips (`files`): a result or an error for each, in order; CSV with Accept: text/csv."""
     service, who = service_of(request), queue_of(request)

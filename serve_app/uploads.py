@@ -15,7 +15,6 @@ from data.errors import ClipError, Conflict, InvalidParameter
 from data.prepare import prepare
 from data.said import MASKED, checked
 from serve_app.clips import OF_THE_EXAM
-from serve_app.forms import MAX_FORM_BYTES
 from serve_app.replies import answer, caller_of, forms_of, service_of
 from serve_app.schemas import Problem
 from serve_app.threads import decoding, writing
@@ -36,7 +35,7 @@ router = APIRouter(
 )
 
 
-@router.post("/upload", max_body_size=MAX_FORM_BYTES)
+@router.post("/upload")
 async def upload(request: Request) -> Response:
     """Labelled clips: `files`, and either one `label` for all or `labels`, one a file in order.
     Of photographs also `masks`, white where the label is true, each named like its photograph but

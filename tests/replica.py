@@ -11,6 +11,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from data.domain import load_domains
+from data.errors import NotReady
 from data.home import home_from_env
 from data.store import Store
 from serve_app.admission import Admission
@@ -79,7 +80,7 @@ class Replica:
         return found
 
     async def ask_curator(self, method: str, *arguments: object) -> Any:
-        raise ConnectionError("nobody is there")
+        raise NotReady("the curator does not answer; try again in a few seconds")
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 import csv
 import io
+import random
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from replica import ADMIN, Replica, answering
@@ -84,3 +86,70 @@ def test_a_name_that_a_spreadsheet_would_run_is_quoted(client: TestClient, name:
     found = client.post("/batch-predict", content=body, headers=kind)
     (row,) = csv.DictReader(io.StringIO(found.text))
     assert row["file"] == f"'{name}"
+
+
+@pytest.mark.parametrize(
+    "path", ["/retrain", "/api/clips/1/relabel", "/keywords/feedback/1/reject"]
+)
+def test_an_order_is_small_and_not_read_beyond_that(client: TestClient, path: str) -> None:
+    sent: list[int] = []
+
+    def order() -> Iterator[bytes]:
+        yield b'{"reason": "'
+        for number in range(100):
+            sent.append(number)
+            yield b"x" * 100_000
+
+    found = client.post(path, content=order(), headers={"content-type": "application/json"})
+    assert is_problem(found, 413), found.text
+    assert "65,536 bytes" in found.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/batch-predict", "/upload", "/predict", "/feedback", "/retrain"])
+@pytest.mark.parametrize("length", ["9" * 19, "9" * 5000])
+def test_a_body_that_is_announced_too_large_is_refused_in_words(
+    client: TestClient, path: str, length: str
+) -> None:
+    kind = {"content-type": "multipart/form-data; boundary=b", "content-length": length}
+    key = {"authorization": f"Bearer {ADMIN}"}
+    found = client.post(path, content=b"--b--", headers=kind | key)
+    expected = 400 if path == "/retrain" else 413  # of an order only what arrives is looked at
+    assert is_problem(found, expected), found.text
+
+
+NASTY = [
+    *(b"9" * 5000, b"-9223372036854775809", b"1e309", b"nan", b"0", b"", b" ", b"\0", b"\xff\xfe"),
+    *(b"\xed\xa0\x80", b"\xf0\x9f\x90\x9f", b"../../etc/passwd", b"a" * 70_000, b"true", b"[]"),
+    *(b"multipart/form-data; boundary=b; charset=idna", b'multipart/form-data; boundary="'),
+    *(
+        b'{"reason": "\\ud800"}',
+        b'{"label": "\\u0000"}',
+        b"[" * 50_000,
+        b'{"label": ' + b"9" * 5000,
+    ),
+]
+PATHS = [
+    *("/predict", "/batch-predict", "/upload", "/feedback", "/feedback/{}", "/feedback/{}/reject"),
+    *("/clips", "/clips/{}", "/clips/{}/content", "/clips/{}/relabel", "/retrain/{}", "/retrain"),
+    *("/retrain/{}/events", "/models/{}/promote", "/status", "/ready", "/domains", "/docs", "/{}"),
+]
+ASKED = ["content-type", "x-deadline-seconds", "x-request-id", "accept", "last-event-id", "host"]
+
+
+def test_no_mutated_request_ends_as_an_error_of_ours(client: TestClient) -> None:
+    chance = random.Random(11)
+    for _ in range(400):
+        path = chance.choice(PATHS).replace("{}", quote(chance.choice(NASTY)[:2000]))
+        asked = chance.choice(["top_k", "limit", "offset", "state", "label", "flagged", "evidence"])
+        found = client.request(
+            chance.choice(["GET", "POST", "POST", "DELETE", "PUT"]),
+            chance.choice(["", "/api", "/keywords"]) + path,
+            params=f"{asked}={quote(chance.choice(NASTY)[:9000])}" if chance.random() < 0.5 else "",
+            headers=[
+                (b"authorization", f"Bearer {ADMIN}".encode()),
+                (chance.choice(ASKED).encode(), chance.choice(NASTY)[:9000].strip(b"\0")),
+            ],
+            content=chance.choice(NASTY),
+        )
+        assert found.status_code != 500, (path, found.request.headers)
+        assert found.status_code < 400 or is_problem(found, found.status_code), (path, found.text)
