@@ -16,6 +16,7 @@ names. We name a script that adds the lines below and becomes the real binary:
 """
 
 import json
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +32,7 @@ CLIENT_PATIENCE = "60s"  # without a byte, where one is due
 IDLE_PATIENCE = "30s"  # between two requests
 TUNNEL_PATIENCE = "1h"
 CLIP_PATHS = ("/predict", "/feedback", "/save-for-retrain")
-MAX_CONNECTIONS = 8000
+MAX_CONNECTIONS = 8000  # where the system has descriptors for them
 CROWDED = 2000  # connections, a quarter of those
 FEW = 4  # requests at once of a caller who is not refused before others are
 # Refusals a second by the replicas -> percent that HAProxy refuses by itself.
@@ -39,7 +40,6 @@ REFUSED_HERE = ((400, 99), (200, 98), (100, 90), (50, 60), (20, 25))
 
 ENVIRONMENT = {
     "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(BUFFER_BYTES),
-    "RAY_SERVE_HAPROXY_MAXCONN": str(MAX_CONNECTIONS),
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
     # One is for a dead server that HAProxy has not noticed yet. More would let a clip that kills
     # replicas kill more of them.
@@ -158,6 +158,15 @@ def backend_lines() -> list[str]:
         f"http-request return {OVERLOADED} if {by_many_at_once}",
         f"http-request return {OVERLOADED} if {far_too_many}",
     ]
+
+
+def connections() -> int:
+    """How many HAProxy may hold: it wants two descriptors and half a pipe for each, and does not
+    start with fewer than it wants."""
+    _, descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return min(MAX_CONNECTIONS, (descriptors - 200) * 2 // 5)
 
 
 def write_launcher(folder: Path, hosts: Sequence[str]) -> Path:

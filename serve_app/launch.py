@@ -78,6 +78,7 @@ def environment(settings: Settings, scratch: str) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{scratch}/admin.sock",
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": scratch,
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{scratch}/server-state",
+        "RAY_SERVE_HAPROXY_MAXCONN": str(haproxy.connections()),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port(9101)),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port(8404)),
         # Where other machines may join, at a port that a firewall can name; else at any.

