@@ -26,6 +26,7 @@ MAX_FORM_BYTES = 512 * 1024**2
 IN_MEMORY_BYTES = 16 * 1024  # of a file; a form may have a thousand
 TEXT_BYTES = 1024  # of a field that is no file
 RESERVE_BYTES = 512 * 1024**2  # of the disk, for all else that is kept there
+RESERVE_SHARE = 0.1  # of a small disk
 SLOWEST_BYTES_S = 150_000  # 1.2 Mbit/s, once the first patience is over
 COME_BACK_S = 5
 
@@ -74,7 +75,8 @@ class Place:
                 f"{COME_BACK_S} s",
                 COME_BACK_S,
             )
-        if shutil.disk_usage(tempfile.gettempdir()).free < RESERVE_BYTES + size:
+        disk = shutil.disk_usage(tempfile.gettempdir())
+        if disk.free - size < min(RESERVE_BYTES, RESERVE_SHARE * disk.total):
             raise NotReady("the disk is nearly full; send clips one by one to /predict")
         self.bounds.held_bytes.take(self.who, size)
         self.size += size

@@ -157,6 +157,7 @@ def test_a_disk_that_is_nearly_full_takes_no_forms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forms, "RESERVE_BYTES", 2**62)
+    monkeypatch.setattr(forms, "RESERVE_SHARE", 1)
 
     async def ask(client: httpx.AsyncClient) -> None:
         large = body(PART, 40)
