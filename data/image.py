@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, UnidentifiedImageError
 
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
 from data.sections import PhotoLimitSpec
 from data.sniff import sniff_image
+from data.strips import give_back, shrunk, strips
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -78,7 +79,16 @@ def mask_levels(raw: bytes, limits: PhotoLimitSpec) -> Levels:
     with _opened(raw, limits) as (image, container):
         _must_stand_still(image, container)
         turn = image.getexif().get(ORIENTATION)
-        return np.asarray(_upright(_grey(image), turn))
+        levels = _levels(image)
+        return np.asarray(_upright(Image.fromarray(levels), turn)) if turn in TURNS else levels
+
+
+def _levels(image: Image.Image) -> Levels:
+    kind = np.uint16 if image.mode.startswith("I;16") else np.uint8
+    levels = np.empty((image.height, image.width), np.int32 if image.mode == "I" else kind)
+    for top, strip in strips(image):
+        levels[top : top + strip.height] = np.asarray(_grey(strip))
+    return levels
 
 
 def light(levels: Levels) -> Mask:
@@ -107,6 +117,7 @@ def encode_mask(mask: Mask) -> bytes:
     """PNG with one bit a pixel, white where the mask is."""
     out = io.BytesIO()
     Image.fromarray(mask).save(out, "PNG")
+    give_back(mask.size)
     return out.getvalue()
 
 
@@ -131,7 +142,11 @@ def _opened(raw: bytes, limits: PhotoLimitSpec) -> Iterator[tuple[Image.Image, s
             _learn_heif()
         with Image.open(io.BytesIO(raw), formats=(container,)) as image:
             _check_size(image.width, image.height, limits)
-            yield image, container
+            try:
+                yield image, container
+            finally:
+                image.close()
+                give_back(image.width * image.height)  # of a JPEG, as large as it was decoded
 
 
 @contextmanager
@@ -144,8 +159,11 @@ def _decoder_errors(container: str, limits: PhotoLimitSpec) -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ClipTooLarge(_too_many(limits, "far more")) from error
     except Exception as error:
+        # Pillow names the object in memory that it could not identify.
+        unidentified = isinstance(error, UnidentifiedImageError)
+        words = "its header cannot be read" if unidentified else error
         raise UndecodableClip(
-            f"this {container} file is damaged or cut off; the decoder says: {error}"
+            f"this {container} file is damaged or cut off; the decoder says: {words}"
         ) from error
 
 
@@ -175,15 +193,16 @@ def fitted(width: int, height: int, max_side_px: int, multiple_px: int) -> tuple
 
 def _rgb(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Transparent parts as if on white paper, 16 bits as 8, print colours as light."""
+    found = _colours(image) if image.size == size else shrunk(image, size, _colours)
+    if found.mode == "RGBA":
+        found = Image.alpha_composite(Image.new("RGBA", size, "white"), found).convert("RGB")
+    return found
+
+
+def _colours(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image) // 256).clip(0, 255).astype(np.uint8))
-    clear = image.has_transparency_data
-    image = image.convert("RGBA" if clear else "RGB")
-    if image.size != size:  # before it is laid on paper, which takes its size three times
-        image = image.resize(size, Image.Resampling.LANCZOS)
-    if clear:
-        image = Image.alpha_composite(Image.new("RGBA", size, "white"), image).convert("RGB")
-    return image
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _upright(image: Image.Image, turn: int | None) -> Image.Image:

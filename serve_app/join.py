@@ -41,7 +41,7 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
     refuse_unfit(settings, cluster, ip)
     as_there = replace(settings, host=cluster.host, port=cluster.port, domains=cluster.domains)
     with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
-        haproxy.write_launcher(Path(scratch), cluster.host)
+        haproxy.write_launcher(Path(scratch), as_there.names, cluster.host)
         os.environ.update(environment(as_there, Path(scratch)))
         del os.environ["RAY_API_SERVER_ADDRESS"]  # the head's curator alone submits jobs
         # Requests come from the head's HAProxy, which says for whom.

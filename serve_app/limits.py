@@ -11,9 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from python_multipart.exceptions import MultipartParseError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import (
+    MAX_BOUNDARY_LENGTH,
+    MultipartParser,
+    parse_options_header,
+)
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.types import Message, Receive
 
 from data.errors import ClipTooLarge, InvalidParameter, TooSlow, UnsupportedClip
 
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 ENVELOPE_BYTES = 64 * 1024
-MAX_FORM_BYTES = 512 * 1024**2  # of a form with many files; those over 1 MB go to disk
+ORDER_BYTES = 64 * 1024  # of a body in JSON
 PATIENCE_S = 120.0  # 20 MB at 1.4 Mbit/s
 RAW_KINDS = {"audio", "image", "video", ""}
 MAX_PARTS = 20  # of a form with one clip
@@ -56,10 +62,9 @@ def uncounted(size: int) -> None:
 async def read_body(request: Request, max_bytes: int, hold: Hold = uncounted) -> bytes:
     """Raises ClipTooLarge as soon as the limit is passed, before the rest has arrived, and TooSlow
     for what does not arrive. `hold` is told of bytes as they come, and may raise."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > max_bytes:
-        raise ClipTooLarge(_too_large(int(announced), max_bytes))
-    body, more = await _next(request)
+    if (announced := announced_bytes(request)) > max_bytes:
+        raise ClipTooLarge(_too_large(announced, max_bytes))
+    body, more = await next_piece(request)
     hold(len(body))
     if not more:  # nearly always: HAProxy sends what fits its buffer in one piece
         return _within(body, max_bytes)
@@ -67,7 +72,7 @@ async def read_body(request: Request, max_bytes: int, hold: Hold = uncounted) ->
     try:
         async with asyncio.timeout(PATIENCE_S):
             while more:
-                chunk, more = await _next(request)
+                chunk, more = await next_piece(request)
                 received += len(chunk)
                 if received > max_bytes:
                     raise ClipTooLarge(_too_large(received, max_bytes))
@@ -81,11 +86,32 @@ async def read_body(request: Request, max_bytes: int, hold: Hold = uncounted) ->
     return b"".join(chunks)
 
 
-async def _next(request: Request) -> tuple[bytes, bool]:
+def announced_bytes(request: Request) -> int:
+    """0 where nothing is said; Python refuses to read numbers of many digits."""
+    text = request.headers.get("content-length", "")
+    return int(text[:20]) if text.isdecimal() else 0
+
+
+def at_most(receive: Receive, max_bytes: int) -> Receive:
+    """For bodies that FastAPI reads whole, whatever their size; raises what it lets through."""
+    received = 0
+
+    async def bounded() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > max_bytes:
+            raise HTTPException(413, f"an order has at most {max_bytes:,} bytes; this has more")
+        return message
+
+    return bounded
+
+
+async def next_piece(request: Request) -> tuple[bytes, bool]:
     """Some bytes of the body, and whether there are more."""
     message = await request.receive()
     if message["type"] == "http.disconnect":
-        raise InvalidParameter("the connection closed before the whole clip had arrived")
+        raise InvalidParameter("the connection closed before all of it had arrived")
     return message.get("body", b""), message.get("more_body", False)
 
 
@@ -146,18 +172,28 @@ def file_part(parts: list[Part], max_bytes: int) -> bytes:
 
 def parse_multipart(content_type: str, body: bytes) -> list[Part]:
     """Raises InvalidParameter for a form that is damaged or has no boundary."""
+    collector = _Collector()
+    try:
+        parser = MultipartParser(boundary_of(content_type), collector.callbacks())
+        parser.write(body)
+        parser.finalize()
+    except FormParserError as error:
+        raise InvalidParameter(f"the multipart form is damaged: {error}") from error
+    return collector.parts
+
+
+def boundary_of(content_type: str) -> bytes:
+    """Raises InvalidParameter where there is none, or one that is too long."""
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if not boundary:
         raise InvalidParameter("multipart/form-data needs a boundary in its Content-Type")
-    collector = _Collector()
-    try:
-        parser = MultipartParser(boundary, collector.callbacks())
-        parser.write(body)
-        parser.finalize()
-    except MultipartParseError as error:
-        raise InvalidParameter(f"the multipart form is damaged: {error}") from error
-    return collector.parts
+    if len(boundary) > MAX_BOUNDARY_LENGTH:
+        raise InvalidParameter(
+            f"the form's boundary has {len(boundary):,} characters; at most "
+            f"{MAX_BOUNDARY_LENGTH} are allowed"
+        )
+    return boundary
 
 
 class _Collector:

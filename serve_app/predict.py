@@ -4,9 +4,11 @@ import asyncio
 import csv
 import io
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping
+from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
@@ -16,17 +18,19 @@ from starlette.responses import Response
 from data.errors import DeadlineExceeded, InvalidParameter, Overloaded, TelltaleError
 from serve_app import errors
 from serve_app.answers import Prediction
-from serve_app.limits import MAX_FORM_BYTES, read_clip
-from serve_app.replies import answer, queue_of, request_id, service_of
+from serve_app.limits import read_clip
+from serve_app.replies import answer, forms_of, queue_of, request_id, service_of
 from serve_app.schemas import Problem, prediction
 
 if TYPE_CHECKING:
     from serve_app.service import Answer, DomainService
 
 MAX_BATCH_FILES = 200
+MAX_BATCH_FIELDS = 10  # none is needed, but a form may bring some
 AT_ONCE = 8
 PAUSE_S = 0.1
 BATCH_PATIENCE_S = 60.0
+TOP_K = re.compile(r"[1-9][0-9]{0,2}")
 DEADLINE = "x-deadline-seconds"
 ANSWERED = ("label", "confidence", "unknown", "asserted")  # columns of a table of answers
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -97,12 +101,16 @@ def _options(query: Mapping[str, str]) -> tuple[int | None, bool]:
     """Raises InvalidParameter; a parameter that is not known would be ignored without a word."""
     for name in query:
         if name not in {"top_k", "evidence"}:
-            raise InvalidParameter(f"there is no parameter {name!r}; there are top_k and evidence")
+            raise InvalidParameter(
+                f"there is no parameter {shortened(name)}; there are top_k and evidence"
+            )
     top_k, evidence = query.get("top_k"), query.get("evidence", "false").lower()
-    if top_k is not None and not (top_k.isdecimal() and 0 < int(top_k) < 1000):
-        raise InvalidParameter(f"top_k must be a whole number from 1, got {top_k!r}")
+    if top_k is not None and not TOP_K.fullmatch(top_k):
+        raise InvalidParameter(
+            f"top_k must be a whole number from 1 to 999, got {shortened(top_k)}"
+        )
     if evidence not in {"true", "false", "1", "0"}:
-        raise InvalidParameter(f"evidence must be true or false, got {evidence!r}")
+        raise InvalidParameter(f"evidence must be true or false, got {shortened(evidence)}")
     return (None if top_k is None else int(top_k)), evidence in {"true", "1"}
 
 
@@ -116,19 +124,21 @@ def _deadline(request: Request) -> float:
     except ValueError:
         seconds = math.nan
     if not math.isfinite(seconds):
-        raise InvalidParameter(f"{DEADLINE} must be a number of seconds, got {text!r}")
+        raise InvalidParameter(f"{DEADLINE} must be a number of seconds, got {shortened(text)}")
     if seconds <= 0:
         raise DeadlineExceeded("the deadline had passed before the clip was read")
     return time.monotonic() + seconds
 
 
-@router.post("/batch-predict", responses=PROBLEMS, max_body_size=MAX_FORM_BYTES)
+@router.post("/batch-predict", responses=PROBLEMS)
 async def batch_predict(request: Request) -> Response:
     """Many clips (`files`): a result or an error for each, in order; CSV with Accept: text/csv."""
     service, who = service_of(request), queue_of(request)
     service.admission.check(who)
     turns = asyncio.Semaphore(AT_ONCE)
-    async with request.form(max_files=MAX_BATCH_FILES) as form:
+    async with forms_of(request).read(
+        request, max_files=MAX_BATCH_FILES, max_fields=MAX_BATCH_FIELDS
+    ) as form:
         files = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
         if not files:
             raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
@@ -175,14 +185,19 @@ async def _patiently(service: "DomainService", file: UploadFile, who: str) -> "A
             await asyncio.sleep(PAUSE_S)
 
 
+def _as_text(name: str) -> str:
+    """A name such as =cmd() would be run by the spreadsheet that opens the table; it does not
+    mind blanks before it, nor that the sign is a wide one."""
+    runs = name.lstrip().startswith(tuple("=+-@＝＋－＠")) or name.startswith(("\t", "\r", "\n"))
+    return f"'{name}" if runs else name
+
+
 def _as_csv(results: list[dict[str, Any]]) -> str:
     out = io.StringIO()
     rows = csv.writer(out)
     rows.writerow(["file", *ANSWERED, "version", "error"])
     for row in results:
-        # A name such as =cmd() would be run by the spreadsheet that opens the table.
-        name = row["file"] or ""
-        name = f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
+        name = _as_text(row["file"] or "")
         if "error" in row:
             rows.writerow([name, *[""] * len(ANSWERED), "", row["error"]["detail"]])
         else:

@@ -102,6 +102,7 @@ def environment(settings: Settings, scratch: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{scratch}/admin.sock",
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{scratch}/server-state",
+        "RAY_SERVE_HAPROXY_MAXCONN": str(haproxy.connections()),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port(9101)),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port(8404)),
         # Serve binds these with SO_REUSEPORT: two services on one would get each other's requests.
@@ -119,7 +120,7 @@ def prepare_environment(settings: Settings) -> None:
     """Makes this process's environment that of the service, for all that it starts; once, since
     the ports stay the same for as long as it lives."""
     scratch = scratch_folder(settings)
-    haproxy.write_launcher(scratch, settings.host)
+    haproxy.write_launcher(scratch, settings.names, settings.host)
     home = str(settings.home.root.resolve())
     os.environ.update(environment(settings, scratch) | {MARK: home})
 

@@ -9,12 +9,18 @@ from starlette.responses import Response
 from serve_app.auth import Caller, Keyring
 
 if TYPE_CHECKING:
+    from serve_app.forms import Forms
     from serve_app.service import DomainService
 
 
 def service_of(request: Request) -> "DomainService":
     service: DomainService = request.app.state.service
     return service
+
+
+def forms_of(request: Request) -> "Forms":
+    forms: Forms = request.app.state.forms
+    return forms
 
 
 def caller_of(request: Request, role: str = "anonymous") -> Caller:

@@ -1,6 +1,5 @@
 """Kept clips as an admin reviews them: listed with what checks say of them, heard, decided."""
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +11,7 @@ from serve_app.clips import of_domain
 from serve_app.replies import answer, caller_of, service_of
 from serve_app.said import must_need_no_mask
 from serve_app.schemas import Label, Problem, Review, clip_facts
+from serve_app.threads import reading, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,12 +44,12 @@ async def clips(
     first; `waiting=true` those in quarantine, or with a correction that nobody has decided upon."""
     service = service_of(request)
     caller_of(request, "admin")
-    store, name = service.store, service.domain.name
+    name = service.domain.name
 
     def found() -> list[dict[str, Any]]:
         return _facts(
             service,
-            store.clips.find(
+            service.store.clips.find(
                 name,
                 state=state,
                 label=label,
@@ -60,14 +60,14 @@ async def clips(
             ),
         )
 
-    return answer({"domain": name, "clips": await asyncio.to_thread(found)})
+    return answer({"domain": name, "clips": await reading(found)})
 
 
 @router.get("/clips/{sha256}")
 async def clip(request: Request, sha256: str) -> Response:
     service = service_of(request)
     caller_of(request, "admin")
-    return answer(await asyncio.to_thread(_one, service, sha256))
+    return answer(await reading(_one, service, sha256))
 
 
 @router.get("/clips/{sha256}/content")
@@ -107,7 +107,7 @@ async def _bytes(request: Request, which: "Callable[[DomainService], str]") -> R
 
     # Whoever sent the bytes chose them: a browser must not take them for a page.
     headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
-    raw = await asyncio.to_thread(read)
+    raw = await reading(read)
     return Response(raw, headers=headers, media_type="application/octet-stream")
 
 
@@ -133,7 +133,7 @@ async def _decide(request: Request, sha256: str, state: "ClipState", reason: str
         store.flags.dismiss(name, sha256, who=caller.name)
         return _one(service, sha256)
 
-    return answer(await asyncio.to_thread(decide))
+    return answer(await writing(decide))
 
 
 @router.post("/clips/{sha256}/relabel")
@@ -145,7 +145,7 @@ async def relabel(request: Request, sha256: str, right: Label) -> Response:
         service.store.clips.relabel(service.domain.name, sha256, right.label, who=caller.name)
         return _one(service, sha256)
 
-    return answer(await asyncio.to_thread(decide))
+    return answer(await writing(decide))
 
 
 @router.delete("/clips/{sha256}")
@@ -154,9 +154,7 @@ async def forget(request: Request, sha256: str) -> Response:
     the one that serves does, a teach that forgets it starts by itself."""
     service, caller = service_of(request), caller_of(request, "admin")
     name = service.domain.name
-    learnt = await asyncio.to_thread(
-        lambda: service.store.clips.forget(name, sha256, who=caller.name)
-    )
+    learnt = await writing(lambda: service.store.clips.forget(name, sha256, who=caller.name))
     try:
         told = await service.ask_curator("remembering", name, sha256)
     except Exception:  # the clip is gone all the same; the curator sees to the rest when it is back

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from serve_app.auth import new_key
 
 START_HEADER = "x-telltale-start"
 HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False}  # loopback or not
+OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
+NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Settings:
     domains: tuple[str, ...]
     admin_key: str = field(repr=False)
     start_token: str = field(default="", repr=False)  # by which a start knows its own service
+    names: tuple[str, ...] = ()  # that requests may call it by; any where there are none
 
     @property
     def url(self) -> str:
@@ -49,7 +53,21 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
         domains=tuple(load_domains(config_root(environment), names)),
         admin_key=chosen_key or kept_secret(home.root / "admin-key", new_key()),
         start_token=environment.get("TELLTALE_START_TOKEN", ""),
+        names=_names(host, environment.get("TELLTALE_ALLOWED_HOSTS", "")),
     )
+
+
+def _names(host: str, text: str) -> tuple[str, ...]:
+    """On loopback a browser may be led here by a page's own name, so names are known ones; who
+    opens the service to others is called by names that we cannot know, unless they are given."""
+    added = tuple(filter(None, text.lower().replace(",", " ").split()))
+    for name in added:
+        if not NAME.fullmatch(name):
+            raise InvalidParameter(
+                "TELLTALE_ALLOWED_HOSTS must be names or addresses without scheme and port, as "
+                f"telltale.example.org, 10.0.0.5; got {name!r}"
+            )
+    return (*OWN_NAMES, *added) if added or is_loopback(host) else ()
 
 
 def _port(text: str) -> int:

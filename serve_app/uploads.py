@@ -1,6 +1,5 @@
 """Labelled clips, many in one form: each file with its own outcome."""
 
-import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
@@ -16,11 +15,12 @@ from data.errors import ClipError, Conflict, InvalidParameter
 from data.prepare import prepare
 from data.said import MASKED, checked
 from serve_app.clips import OF_THE_EXAM
-from serve_app.limits import MAX_FORM_BYTES
-from serve_app.replies import answer, caller_of, service_of
+from serve_app.replies import answer, caller_of, forms_of, service_of
 from serve_app.schemas import Problem
+from serve_app.threads import decoding, writing
 
 if TYPE_CHECKING:
+    from data.clips import NewClip
     from serve_app.auth import Caller
     from serve_app.service import DomainService
 
@@ -28,7 +28,6 @@ MAX_UPLOAD_FILES = 1000  # masks among them
 NEEDS_MASK = "it needs a part 'masks' that is named like the photograph (wall.png for wall.jpg)"
 
 PARTS = {"files": True, "masks": True, "label": False, "labels": False}  # is it a file?
-ONE = asyncio.Semaphore(1)  # file at a time: a picture of 50 million pixels takes 0.3 GB
 
 router = APIRouter(
     tags=["correct"],
@@ -36,14 +35,16 @@ router = APIRouter(
 )
 
 
-@router.post("/upload", max_body_size=MAX_FORM_BYTES)
+@router.post("/upload")
 async def upload(request: Request) -> Response:
     """Labelled clips: `files`, and either one `label` for all or `labels`, one a file in order.
     Of photographs also `masks`, white where the label is true, each named like its photograph but
     for the ending; they may stand for labels. Each file has its own outcome; the same bytes sent
     twice are one clip."""
     service, caller = service_of(request), caller_of(request, "contributor")
-    async with request.form(max_files=MAX_UPLOAD_FILES, max_fields=MAX_UPLOAD_FILES + 10) as form:
+    async with forms_of(request).read(
+        request, max_files=MAX_UPLOAD_FILES, max_fields=MAX_UPLOAD_FILES + 10
+    ) as form:
         _must_know(form)
         files = _files(form, "files")
         if not files:
@@ -120,12 +121,11 @@ async def _keep(
 ) -> dict[str, Any]:
     enough = service.domain.limits.max_bytes + 1
     raw, drawn = await file.read(enough), await mask.read(enough) if mask else None
-    sha256 = (await asyncio.to_thread(hashlib.sha256, raw)).hexdigest()
+    sha256 = (await decoding(hashlib.sha256, raw)).hexdigest()
     try:
-        async with ONE:
-            label, created = await asyncio.to_thread(
-                _store, service, raw, sha256, label, drawn, caller
-            )
+        new = await decoding(_checked, service, raw, sha256, label, drawn)
+        label = new.label
+        _, created = await writing(lambda: service.store.clips.add(new, who=caller.name))
         outcome, reason = "stored" if created else "duplicate", ""
     except (ClipError, Conflict, InvalidParameter) as error:
         outcome, reason = "refused", str(error)
@@ -138,16 +138,10 @@ async def _keep(
     }
 
 
-def _store(
-    service: "DomainService",
-    raw: bytes,
-    sha256: str,
-    label: str | None,
-    mask: bytes | None,
-    caller: "Caller",
-) -> tuple[str, bool]:
-    """Its label, and whether it is new. A clip that nobody could hear is refused now, not found
-    out by the retrain."""
+def _checked(
+    service: "DomainService", raw: bytes, sha256: str, label: str | None, mask: bytes | None
+) -> "NewClip":
+    """A clip that nobody could hear is refused now, not found out by the retrain."""
     from data.clips import NewClip
 
     if service.champion.loaded and sha256 in service.champion.served.exam_clips:
@@ -155,7 +149,7 @@ def _store(
     said = checked(label, mask, service.domain, NEEDS_MASK)
     prepared = prepare(raw, service.domain)
     said.must_fit(prepared)
-    new = NewClip(
+    return NewClip(
         raw,
         domain=service.domain.name,
         label=said.label,
@@ -166,5 +160,3 @@ def _store(
         sample_rate_hz=prepared.sample_rate_hz,
         mask=said.mask,
     )
-    _, created = service.store.clips.add(new, who=caller.name)
-    return said.label, created

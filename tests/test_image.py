@@ -227,3 +227,10 @@ def test_the_network_sees_colours_first_and_from_nought_to_one() -> None:
     assert seen.shape == (3, 48, 64)
     assert seen.dtype == np.float32
     assert (seen.min(), seen.max()) == (pytest.approx(40 / 255), pytest.approx(200 / 255))
+
+
+def test_no_address_in_memory_reaches_whoever_sent_a_damaged_file() -> None:
+    for _, make in KINDS.values():
+        with pytest.raises(UndecodableClip) as refused:
+            opened(make(two_halves())[:20])
+        assert "0x" not in str(refused.value)

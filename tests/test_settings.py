@@ -60,3 +60,22 @@ def test_domains_are_served_in_the_order_asked_for() -> None:
 def test_an_unknown_domain_is_refused() -> None:
     with pytest.raises(UnknownName, match="elephants"):
         settings_from_env({"TELLTALE_DOMAINS": "elephants"})
+
+
+def test_on_loopback_it_is_called_by_loopbacks_names_and_those_that_are_added() -> None:
+    assert settings_from_env({}).names == ("127.0.0.1", "localhost", "[::1]")
+    added = settings_from_env({"TELLTALE_ALLOWED_HOSTS": "Telltale.example.org, [fd00::1]"})
+    assert added.names[3:] == ("telltale.example.org", "[fd00::1]")
+
+
+def test_a_wide_bind_is_called_by_any_name_unless_some_are_given() -> None:
+    wide = {"TELLTALE_HOST": "0.0.0.0", "TELLTALE_ADMIN_KEY": "sixteen letters!"}
+    assert settings_from_env(wide).names == ()
+    given = settings_from_env({**wide, "TELLTALE_ALLOWED_HOSTS": "a.example"})
+    assert given.names == ("127.0.0.1", "localhost", "[::1]", "a.example")
+
+
+@pytest.mark.parametrize("name", ["https://a.example", "a.example:443", "*", "a}", "a..b"])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(InvalidParameter, match="TELLTALE_ALLOWED_HOSTS"):
+        settings_from_env({"TELLTALE_ALLOWED_HOSTS": name})

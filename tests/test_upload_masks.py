@@ -19,6 +19,7 @@ from data.image import decode_mask
 from data.store import Store
 from serve_app import errors, uploads
 from serve_app.auth import Keyring
+from serve_app.forms import Forms
 
 ADMIN = "tt_an-admins-key-for-this-test"
 FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()
@@ -43,6 +44,7 @@ def client(store: Store, folder: Path, domain: object) -> TestClient:
     exam = hashlib.sha256(EXAMINED).hexdigest()
     champion = SimpleNamespace(loaded=True, served=SimpleNamespace(exam_clips={exam}))
     app.state.service = SimpleNamespace(store=store, domain=domain, champion=champion)
+    app.state.forms = Forms()
     app.state.keyring = Keyring(ADMIN, folder / "keys.json")
     return TestClient(app, headers={"Authorization": f"Bearer {ADMIN}"})
 
