@@ -22,7 +22,7 @@ from loadtest.machine.processes import PROC, pss_mib
 
 HEADS, BODIES = 4500, 1300
 CONNECT_S = 1.0
-HOLD_S = 20.0
+HOLD_S = 15.0  # longer than a head may take
 TRICKLE_S = 2.0  # between two bytes of each
 SPARE_FILES = 500  # that this process needs besides
 MIB = 1024**2

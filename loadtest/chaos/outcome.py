@@ -17,6 +17,7 @@ from loadtest.chaos.effect import Disturbance, Effect, Skipped, Subject
 from loadtest.chaos.service import LOOK_S
 
 LEAST_PATIENCE_S = 60.0
+PATIENCE_OVER_BAR_S = 30.0
 SETTLE_S = 3.0  # afterwards; what was held up comes now
 KINDS: tuple[Kind, ...] = ("ok", "busy", "unanswered", "error", "foreign")
 WRONG: dict[Kind, str] = {"error": "wrong answers", "foreign": "answers of a stranger"}
@@ -60,7 +61,7 @@ def disturbed(row: Disturbance, subject: Subject) -> Outcome:
     except (TelltaleError, OSError, httpx.HTTPError) as error:
         effect = Effect(partial(_raising, str(error)))
     over = time.monotonic()
-    back_s, words = waited(effect.back, max(LEAST_PATIENCE_S, 2 * row.bar_s))
+    back_s, words = waited(effect.back, max(LEAST_PATIENCE_S, row.bar_s + PATIENCE_OVER_BAR_S))
     if back_s is None:
         subject.service.restart()
     time.sleep(SETTLE_S)
@@ -82,7 +83,7 @@ def waited(back: Callable[[], bool], patience_s: float) -> tuple[float | None, s
             time.sleep(LOOK_S)
     except TelltaleError as error:
         return None, str(error)
-    return None, f"nor within {patience_s:g} s"
+    return None, f"not within {patience_s:g} s"
 
 
 def outcome_of(

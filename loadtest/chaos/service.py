@@ -32,7 +32,7 @@ from loadtest.own_service import (
     wait_until_up,
 )
 
-STOP_S = 60.0
+STOP_S = 30.0
 LOOK_S = 0.2
 REQUEST_S = 10.0
 FULL_EPOCHS = 3  # enough for a worker to be killed in
@@ -110,7 +110,7 @@ class Service:
         wait_until_up(self.process, self.log)
 
     def end(self) -> None:
-        """Asked to stop; who is left then, or a minute later, is killed, orphans too."""
+        """Asked to stop; who is left then, or STOP_S later, is killed, orphans too."""
         with suppress(subprocess.TimeoutExpired):
             self.process.terminate()
             self.process.wait(STOP_S)
