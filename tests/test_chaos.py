@@ -50,7 +50,7 @@ def test_a_row_has_a_name_of_its_own() -> None:
 
 
 def test_the_order_is_the_tables_and_the_short_setting_a_part_of_it() -> None:
-    assert [row.name for row in chosen("swap, kill-gcs", quick=False)] == ["kill-gcs", "swap"]
+    assert [row.name for row in chosen("kill-gcs, swap", quick=False)] == ["swap", "kill-gcs"]
     assert list(chosen("", quick=False)) == list(TABLE)
     assert {row.name for row in chosen("", quick=True)} == {
         "kill-replica",
@@ -61,7 +61,7 @@ def test_the_order_is_the_tables_and_the_short_setting_a_part_of_it() -> None:
 
 
 def test_an_unknown_disturbance_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(InvalidParameter, match="no disturbance 'flood'; there are kill-replica"):
+    with pytest.raises(InvalidParameter, match="no disturbance 'flood'; there are kill-trainer"):
         chosen("flood", quick=False)
 
 

@@ -20,7 +20,7 @@ from loadtest.chaos.service import Service
 from loadtest.client.clip import tone_in_noise
 
 PATIENCE_S = 15.0
-PAUSE_S = 0.2  # between a client's requests: a crowd, not an overload
+PAUSE_S = 0.5  # between a client's requests: a crowd, not an overload
 CORRECTING, UPLOADING, PREDICTING = 10, 6, 4
 FILES = 2  # of an upload
 ACCEPTED = (200, 201)
