@@ -120,7 +120,7 @@ def _broken(
         f"{counts[kind]} {named}; 0 are allowed" for kind, named in WRONG.items() if counts[kind]
     ]
     if back_s is None:
-        found.append(f"it did not get over it by itself: {words}")
+        found.append(f"it did not get over it by itself: {' '.join(words.split())}")
     elif back_s > row.bar_s:
         found.append(f"back after {back_s:.1f} s; at most {row.bar_s:g} are allowed")
     if row.p99_ms and p99_ms and p99_ms > row.p99_ms:
