@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
 import httpx
 
@@ -88,7 +87,7 @@ def whole(service: Service, _: set[int] | None = None) -> bool:
 
 
 def _replicas(service: Service, found: set[int]) -> bool:
-    rows = _status(service).get("replicas", [])
+    rows = service.status().get("replicas", [])
     return len(rows) >= service.replicas and {row["pid"] for row in rows} <= found
 
 
@@ -98,7 +97,7 @@ def _curator(service: Service, found: set[int]) -> bool:
 
 
 def _controller(service: Service, found: set[int]) -> bool:
-    return bool(_status(service).get("states"))
+    return bool(service.status().get("states"))
 
 
 def _page(service: Service, found: set[int]) -> bool:
@@ -126,9 +125,3 @@ AT_WORK: Mapping[str, Callable[[Service, set[int]], bool]] = {
     "haproxy-manager": _predicting,
     "proxy": _predicting,
 }
-
-
-def _status(service: Service) -> dict[str, Any]:
-    domains = (service.asked("/status") or {}).get("domains", {})
-    found: dict[str, Any] = domains.get(service.domain, {})
-    return found

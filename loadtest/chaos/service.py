@@ -153,6 +153,11 @@ class Service:
     def told(self, path: str, body: Mapping[str, str]) -> httpx.Response:
         return self._answer("POST", path, json=body)
 
+    def status(self) -> dict[str, Any]:
+        """What /status says of the domain; empty where it says nothing."""
+        found: dict[str, Any] = (self.asked("/status") or {}).get("domains", {})
+        return found.get(self.domain) or {}
+
     def labels(self) -> list[str]:
         found: list[str] = self.asked("/domains")["domains"][0]["labels"]
         return found

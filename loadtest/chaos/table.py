@@ -22,7 +22,7 @@ from loadtest.chaos.versions import kill_train_worker, kill_trainer, swap
 RECOVERY_S = {
     "replica": 6.0,
     "curator": 10.0,
-    "page": 10.0,
+    "page": 15.0,  # Gradio alone takes seconds to load
     "controller": 10.0,
     "haproxy": 3.0,
     "haproxy-manager": 10.0,

@@ -28,12 +28,9 @@ def swap(subject: Subject) -> Effect:
         answer.raise_for_status()
         took.append(time.monotonic() - began)
         time.sleep(SWAP_PAUSE_S)
-    return Effect(lambda: agreed(service), (f"a swap took {max(took):.2f} s at most",))
-
-
-def agreed(service: Service) -> bool:
-    domains = (service.asked("/status") or {}).get("domains", {})
-    return bool(domains.get(service.domain, {}).get("agree"))
+    return Effect(
+        lambda: bool(service.status().get("agree")), (f"a swap took {max(took):.2f} s at most",)
+    )
 
 
 class Retrained:
