@@ -51,21 +51,29 @@ def running(
     """The service up and answering inside the block, its console in `log`; behind it nothing of it
     is left, nor after Ctrl-C or SIGTERM."""
     stop_on_signal()
+    process = launched(home, config, port, domain, log)
+    try:
+        wait_until_up(process, log)
+        yield process
+    finally:
+        end(process.pid, STOP_S)
+        process.wait()
+
+
+def launched(
+    home: Path, config: Path, port: int, domain: str, log: Path, **settings: str
+) -> "subprocess.Popen[bytes]":
+    """The command as a person would type it, in a session of its own; `settings` are more of its
+    environment."""
     with log.open("w", encoding="utf-8") as console:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "serve_app", "serve", "--config", str(config)],
-            env=_environment(home, port, domain),
+            env=_environment(home, port, domain) | settings,
             cwd=ROOT,
             stdout=console,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    try:
-        _wait_until_up(process, log)
-        yield process
-    finally:
-        end(process.pid, STOP_S)
-        process.wait()
 
 
 def admin_key(home: Path) -> str:
@@ -95,11 +103,19 @@ def _environment(home: Path, port: int, domain: str) -> dict[str, str]:
     }
 
 
-def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Raises NotReady with its last words where it ends instead, or time is up."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and process.poll() is None:
-        if "Telltale is up" in log.read_text(encoding="utf-8"):
+        if is_up(log):
             return
         time.sleep(0.2)
-    said = log.read_text(encoding="utf-8").strip()[-2000:]
-    raise NotReady(f"the service did not start; its last words:\n{said}")
+    raise NotReady(f"the service did not start; its last words:\n{last_words(log)}")
+
+
+def is_up(log: Path) -> bool:
+    return "Telltale is up" in log.read_text(encoding="utf-8", errors="replace")
+
+
+def last_words(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]

@@ -29,7 +29,7 @@ for name in set(os.environ) - {"TELLTALE_DATASETS"}:
 
 PATIENCE_S = 240
 CLUSTER = Path(__file__).parent / "cluster"
-OWN_SERVICE = ("test_sixth_domain.py", "test_beside.py", "test_recovery.py")
+OWN_SERVICE = ("test_sixth_domain.py", "test_beside.py", "test_recovery.py", "test_chaos.py")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @contextmanager
 def started(home: Path, **settings: str) -> Iterator[Service]:
     """`python -m serve_app` with a home of its own, stopped by Ctrl-C as a person would."""
-    port = _free_port()
+    port = free_port()
     own = {"TELLTALE_HOME": str(home), "TELLTALE_PORT": str(port)}
     environment = os.environ | own | settings
     log = home / "console.log"
@@ -140,7 +140,7 @@ def _wait_until_registered(service: Service) -> None:
             time.sleep(0.2)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

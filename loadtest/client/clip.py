@@ -32,11 +32,16 @@ def clip_from(environment: Mapping[str, str] = os.environ) -> bytes:
         ) from error
 
 
-def tone_in_noise(seconds: float = 5.0, rate_hz: int = 16_000) -> bytes:
-    """A mono PCM16 WAV, the same bytes each time."""
+def tone_in_noise(
+    seconds: float = 5.0,
+    rate_hz: int = 16_000,
+    tone_hz: float = 440,
+    seed: int | Sequence[int] = 0,
+) -> bytes:
+    """A mono PCM16 WAV, the same bytes each time for the same seed."""
     time = np.arange(round(seconds * rate_hz)) / rate_hz
-    noise = np.random.default_rng(0).normal(0, 0.05, time.size)
-    pcm = np.clip(0.3 * np.sin(2 * np.pi * 440 * time) + noise, -1, 1) * 32767
+    noise = np.random.default_rng(seed).normal(0, 0.05, time.size)
+    pcm = np.clip(0.3 * np.sin(2 * np.pi * tone_hz * time) + noise, -1, 1) * 32767
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(1)

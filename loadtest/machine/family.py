@@ -10,8 +10,15 @@ import signal
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
-from loadtest.machine.processes import Process, process, processes, tree
+from loadtest.machine.processes import (
+    Process,
+    environment_of,
+    process,
+    processes,
+    tree,
+)
 
 
 def family(root: int) -> list[Process]:
@@ -22,6 +29,12 @@ def family(root: int) -> list[Process]:
     session = [pid for pid, process in everybody.items() if process.session == root]
     found = tree([root, *session], everybody)
     return sorted(found.values(), key=lambda process: (_depth(process, found), process.pid))
+
+
+def of_home(home: Path) -> list[int]:
+    """Everybody who was started with this TELLTALE_HOME, orphans too. A measurement's own home
+    is nobody else's, so that no other service's process is ever among them."""
+    return [pid for pid in processes() if environment_of(pid, "TELLTALE_HOME") == str(home)]
 
 
 def _depth(process: Process, within: Mapping[int, Process]) -> int:

@@ -1,0 +1,111 @@
+"""What becomes of a service when its parts die, hang or are flooded, while clients go on.
+
+    python -m loadtest.chaos --list
+    python -m loadtest.chaos --quick                 some of it, in a minute and a half
+    python -m loadtest.chaos --only kill-gcs,swap
+
+It starts a service of its own, disturbs it in one way after another while clients upload, correct
+and predict, and then looks for every clip that was acknowledged. Exit code 1: a bar is broken.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from data.errors import NotReady
+from data.sources import dataset_root
+from loadtest.arguments import counted
+from loadtest.chaos.audit import audited
+from loadtest.chaos.clients import CORRECTING, PREDICTING, UPLOADING, clients
+from loadtest.chaos.damage import small_disk
+from loadtest.chaos.effect import Disturbance, Subject
+from loadtest.chaos.outcome import Outcome, disturbed
+from loadtest.chaos.report import About, publish
+from loadtest.chaos.service import Service, serving
+from loadtest.chaos.table import TABLE, chosen
+from loadtest.machine.interrupt import stop_on_signal, told
+
+
+def main() -> int:
+    arguments = parsed()
+    if arguments.list:
+        print("\n".join(f"{row.name:24} {row.bar_s:4g} s  {row.what}" for row in TABLE))
+        return 0
+    stop_on_signal()
+    return told("chaos", lambda: tried(arguments))
+
+
+def parsed(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtest.chaos",
+        description=__doc__.splitlines()[0] if __doc__ else None,
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--only", default="", help="names of --list, with commas between them")
+    what.add_argument("--quick", action="store_true", help="the short setting")
+    what.add_argument("--list", action="store_true", help="what there is, and each bar")
+    parser.add_argument("--domain", default="keywords")
+    parser.add_argument("--replicas", type=counted, default=2)
+    parser.add_argument("--port", type=counted, default=8140)
+    parser.add_argument("--out", type=Path, default=Path("var/chaos"))
+    return parser.parse_args(words)
+
+
+def tried(arguments: argparse.Namespace) -> int:
+    rows = chosen(arguments.only, arguments.quick)
+    about = About(
+        when=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        domain=arguments.domain,
+        replicas=arguments.replicas,
+        clients=CORRECTING + UPLOADING + PREDICTING,
+        load_average=os.getloadavg(),
+    )
+    root = dataset_root()
+    data = {"TELLTALE_DATASETS": str(root.resolve())} if root else {}
+    with tempfile.TemporaryDirectory(prefix="telltale-chaos-", dir="/tmp") as name:
+        folder, home = Path(name), Path(name) / "home"
+        with small_disk(home):
+            with serving(
+                folder, home, arguments.port, arguments.domain, arguments.replicas, **data
+            ) as service:
+                print("the service is up", flush=True)
+                with clients(service, service.labels()) as ledger:
+                    outcomes, stopped = _disturbed_by(rows, Subject(service, ledger))
+                known = _versions(service)
+            audit = audited(service.home, ledger, known)
+    return publish(arguments.out, replace(about, stopped_early=stopped), outcomes, audit)
+
+
+def _disturbed_by(rows: Sequence[Disturbance], subject: Subject) -> tuple[list[Outcome], str]:
+    """And why it was stopped before the last of them, if it was."""
+    outcomes: list[Outcome] = []
+    for row in rows:
+        print(f"  {row.name}: {row.what}", end="", flush=True)
+        try:
+            outcomes.append(disturbed(row, subject))
+        except NotReady as error:
+            return outcomes, f"after {row.name}, {error}"
+        print(f"; {_in_short(outcomes[-1])}", flush=True)
+    return outcomes, ""
+
+
+def _in_short(outcome: Outcome) -> str:
+    if outcome.skipped:
+        return f"skipped: {outcome.skipped}"
+    if outcome.back_s is None:
+        return "it did not get over it, and was started anew"
+    return f"back after {outcome.back_s:.1f} s"
+
+
+def _versions(service: Service) -> dict[str, str]:
+    rows = (service.asked("/models") or {}).get("versions", [])
+    return {row["version"]: row["digest"] for row in rows}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""The disk full, the database locked, and files of the home that hold what they should not."""
+
+import os
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from loadtest.chaos.effect import Effect, Skipped, Subject
+from loadtest.chaos.kills import kill, whole
+from loadtest.chaos.service import LOOK_S, Service
+from loadtest.machine.family import of_home
+from loadtest.own_service import last_words
+from serve_app.auth import add_key
+
+HOLD_S = 5.0
+DISK = "1g"
+BLOCK = bytes(1024**2)
+REFUSED_S = 90.0  # for a start to be refused
+NONSENSE = b"{ this is not what it should be"
+
+
+@contextmanager
+def small_disk(place: Path) -> Iterator[None]:
+    """`place` is a disk of its own inside the block where this user may mount one, else a folder
+    like any other."""
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0700", "tmpfs", str(place)]
+    mounted = os.geteuid() == 0 and not _failed(command)
+    try:
+        yield
+    finally:
+        if mounted:
+            _failed(["umount", "--lazy", str(place)])
+
+
+def _failed(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode != 0
+    except OSError:
+        return True
+
+
+def disk_full(subject: Subject) -> Effect:
+    """For HOLD_S no byte more fits into the home; then there is room again."""
+    service, ledger = subject.service, subject.ledger
+    if not os.path.ismount(service.home):
+        raise Skipped("needs a small disk: root, and leave to mount a tmpfs")
+    filler = service.home / "filler"
+    try:
+        deadline = time.monotonic() + HOLD_S
+        with filler.open("wb", buffering=0) as file:
+            while time.monotonic() < deadline:  # whoever deletes something makes no room
+                with suppress(OSError):
+                    while file.write(BLOCK):
+                        pass
+                time.sleep(LOOK_S)
+    finally:
+        filler.unlink()
+    over = time.monotonic()
+    return Effect(lambda: service.predicts() and ledger.kept_at > over)
+
+
+def database_locked(subject: Subject) -> Effect:
+    """Another connection holds the write lock for HOLD_S."""
+    service, ledger = subject.service, subject.ledger
+    connection = sqlite3.connect(service.home / "telltale.db", timeout=30, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        time.sleep(HOLD_S)
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()
+    over = time.monotonic()
+    return Effect(lambda: service.predicts() and ledger.kept_at > over)
+
+
+def damaged_keys(subject: Subject) -> Effect:
+    """keys.json is nonsense for HOLD_S; the admin's key is not in it."""
+    path = subject.service.home / "keys.json"
+    add_key(path, f"chaos-{time.monotonic_ns()}", "viewer")
+    with _holding_nonsense(path):
+        time.sleep(HOLD_S)
+    return Effect(subject.service.predicts)
+
+
+def damaged_pointer(subject: Subject) -> Effect:
+    """champions/NAME.json is nonsense when a replica starts."""
+    path = subject.service.home / "champions" / f"{subject.service.domain}.json"
+    if not path.exists():
+        raise Skipped("this home has no pointer to its champion")
+    path.write_bytes(NONSENSE)  # the next change of champion writes it anew
+    return kill("replica")(subject)
+
+
+def corrupt_bundle(subject: Subject) -> Effect:
+    """The heads of all bundles in the cache have other bytes when a replica starts."""
+    heads = [*(subject.service.home / "bundles").rglob("head.safetensors")]
+    if not heads:
+        raise Skipped("this home's cache of bundles is empty")
+    for head in heads:
+        head.chmod(0o600)
+        head.write_bytes(NONSENSE * 100)
+    return kill("replica")(subject)
+
+
+def corrupt_database(subject: Subject) -> Effect:
+    """A start with it must be refused in words, with nothing left running; then with the right
+    one again."""
+    service = subject.service
+    service.end()
+    database = service.home / "telltale.db"
+    asides = _moved_aside(service.home)
+    try:
+        database.write_bytes(NONSENSE * 1000)
+        service.start()
+        broken = _not_refused(service)
+    finally:
+        service.end()
+        for path in service.home.glob(f"{database.name}*"):
+            path.unlink()
+        for path, aside in asides.items():
+            aside.rename(path)
+    service.start()
+    return Effect(lambda: whole(service) and service.up, broken=tuple(broken))
+
+
+def _moved_aside(home: Path) -> dict[Path, Path]:
+    """The database and its log: where they were -> where they are."""
+    found = {path: home / f"aside-{path.name}" for path in home.glob("telltale.db*")}
+    for path, aside in found.items():
+        path.rename(aside)
+    return found
+
+
+def _not_refused(service: Service) -> list[str]:
+    """What is wrong with how the start ended."""
+    with suppress(subprocess.TimeoutExpired):
+        service.process.wait(REFUSED_S)
+    said, code = last_words(service.log), service.process.poll()
+    broken = []
+    if code is None or service.up:
+        broken.append("it started on a database that is none")
+    elif code != 1:
+        broken.append(f"the refused start ended with exit code {code}, not 1")
+    if "Traceback" in said:
+        broken.append("the refusal is a traceback")
+    if code is not None and (left := of_home(service.home)):
+        broken.append(f"{len(left)} processes were left running")
+    return broken
+
+
+@contextmanager
+def _holding_nonsense(path: Path) -> Iterator[None]:
+    right = path.read_bytes()
+    path.write_bytes(NONSENSE)
+    try:
+        yield
+    finally:
+        path.write_bytes(right)

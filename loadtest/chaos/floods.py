@@ -1,0 +1,171 @@
+"""What one client without a key can do from this machine: slow heads, slow bodies, huge forms.
+
+Everything is bounded: so many sockets, bytes and seconds, and then they are closed.
+"""
+
+import os
+import resource
+import socket
+import stat
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+
+import httpx
+
+from loadtest.chaos.effect import Effect, Skipped, Subject
+from loadtest.chaos.service import LOOK_S, Service
+from loadtest.client.clip import BOUNDARY, FORM_TYPE
+from loadtest.machine.processes import PROC, pss_mib
+
+HEADS, BODIES = 4500, 1300
+CONNECT_S = 1.0
+HOLD_S = 15.0  # longer than a head may take
+TRICKLE_S = 2.0  # between two bytes of each
+SPARE_FILES = 500  # that this process needs besides
+MIB = 1024**2
+FORMS, FORM_PARTS, PART_BYTES = 6, 100, 5_000_000  # six forms of 500 MB
+FIELDS, FIELD_BYTES = 480, 1_000_000
+FORM_S = 120.0
+SETTLE_S = 5.0
+SPOOL_MIB, GROWTH_MIB = 1024, 150
+
+
+def slow_heads(subject: Subject) -> Effect:
+    head = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1:{subject.service.port}\r\nX-Slow: "
+    return _held(subject.service, HEADS, head.encode())
+
+
+def slow_bodies(subject: Subject) -> Effect:
+    head = (
+        f"POST /batch-predict HTTP/1.1\r\nHost: 127.0.0.1:{subject.service.port}\r\n"
+        f"Content-Type: {FORM_TYPE}\r\nContent-Length: 1000000\r\n\r\n--{BOUNDARY}\r\n"
+    )
+    return _held(subject.service, BODIES, head.encode())
+
+
+def _held(service: Service, count: int, beginning: bytes) -> Effect:
+    """`count` connections that have said `beginning`, and a byte more now and then."""
+    _allow_files(count)
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(_connecting(service.port)) for _ in range(count)]
+        time.sleep(CONNECT_S)
+        _said_by_all(sockets, beginning)
+        deadline = time.monotonic() + HOLD_S
+        while time.monotonic() < deadline:
+            time.sleep(TRICKLE_S)
+            open_ = _said_by_all(sockets, b"a")
+    return Effect(service.predicts, (f"{open_} of {count} still open after {HOLD_S:g} s",))
+
+
+def _connecting(port: int) -> socket.socket:
+    """Never waits: where the service takes no more connections, it stays unconnected."""
+    one = socket.socket()
+    one.setblocking(False)
+    with suppress(BlockingIOError):
+        one.connect(("127.0.0.1", port))
+    return one
+
+
+def _said_by_all(sockets: Sequence[socket.socket], some: bytes) -> int:
+    """How many of them the service has open still."""
+    return sum(_says(one, some) for one in sockets)
+
+
+def _says(one: socket.socket, some: bytes) -> bool:
+    try:
+        one.send(some)
+        return one.recv(4096) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def _allow_files(count: int) -> None:
+    """Raises Skipped where this user may not open so many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + SPARE_FILES
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise Skipped(f"needs {wanted} open files; this user may have {hard} (ulimit -Hn)")
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def big_forms(subject: Subject) -> Effect:
+    """Many files each, at once and without a key; what they spool is watched meanwhile."""
+    head = _part("files", "; filename=clip.wav")
+    return _posted(subject.service, FORMS, head, FORM_PARTS, PART_BYTES)
+
+
+def text_form(subject: Subject) -> Effect:
+    return _posted(subject.service, 1, _part("note", ""), FIELDS, FIELD_BYTES)
+
+
+def _posted(service: Service, forms: int, head: bytes, parts: int, size: int) -> Effect:
+    before, spooled = _replica_mib(service), 0.0
+    with ThreadPoolExecutor(forms) as pool:
+        waiting = [pool.submit(_form, service.url, head, parts, size) for _ in range(forms)]
+        while wait(waiting, LOOK_S).not_done:
+            spooled = max(spooled, spool_mib(service.pids("replica")))
+    time.sleep(SETTLE_S)
+    grown = _replica_mib(service) - before
+    broken = []
+    if spooled > SPOOL_MIB:
+        broken.append(f"{spooled:,.0f} MiB were spooled; at most {SPOOL_MIB:,} may be")
+    if grown > GROWTH_MIB:
+        broken.append(f"a replica kept {grown:.0f} MiB more; at most {GROWTH_MIB} may stay")
+    notes = (
+        f"answers {', '.join(sorted(_said(one) for one in waiting))}",
+        f"spooled {spooled:,.0f} MiB at most",
+        f"replica {grown:+.0f} MiB",
+    )
+    return Effect(service.predicts, notes, tuple(broken))
+
+
+def _form(url: str, head: bytes, parts: int, size: int) -> int:
+    body = bytes(size)
+    length = parts * (len(head) + size + 2) + len(BOUNDARY) + 6
+    headers = {"Content-Type": FORM_TYPE, "Content-Length": str(length)}
+
+    def stream() -> Iterator[bytes]:
+        began = time.monotonic()
+        for _ in range(parts):
+            yield head + body + b"\r\n"
+            if time.monotonic() - began > FORM_S:
+                raise httpx.WriteTimeout("the form is not taken")
+        yield f"--{BOUNDARY}--\r\n".encode()
+
+    with httpx.Client(timeout=FORM_S, trust_env=False) as client:
+        return client.post(f"{url}/batch-predict", content=stream(), headers=headers).status_code
+
+
+def _said(answer: "Future[int]") -> str:
+    error = answer.exception()
+    return str(answer.result()) if error is None else type(error).__name__
+
+
+def _part(name: str, filename: str) -> bytes:
+    disposition = f'Content-Disposition: form-data; name="{name}"{filename}'
+    return f"--{BOUNDARY}\r\n{disposition}\r\n\r\n".encode()
+
+
+def _replica_mib(service: Service) -> float:
+    """PSS of the largest."""
+    return max(pss_mib(service.pids("replica")).values(), default=0.0)
+
+
+def spool_mib(pids: set[int]) -> float:
+    """On disk in temporary files that these processes hold open; nobody else can see those."""
+    files: dict[tuple[int, int], int] = {}
+    for pid in pids:
+        with suppress(OSError):
+            for entry in os.scandir(PROC / str(pid) / "fd"):
+                with suppress(OSError):
+                    if os.readlink(entry.path).startswith(f"{tempfile.gettempdir()}/"):
+                        found = os.stat(entry.path)
+                        if stat.S_ISREG(found.st_mode) and not found.st_nlink:
+                            files[found.st_dev, found.st_ino] = found.st_blocks * 512
+    return sum(files.values()) / MIB

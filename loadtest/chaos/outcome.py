@@ -1,0 +1,157 @@
+"""What a disturbance came to: seconds until the service had got over it, and who was not answered.
+
+A request belongs to the disturbance during which it ended.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import httpx
+
+from data.errors import NotReady, TelltaleError
+from loadtest.chaos.clients import PATIENCE_S, Kind, Sent
+from loadtest.chaos.effect import Disturbance, Effect, Skipped, Subject
+from loadtest.chaos.service import LOOK_S
+
+LEAST_PATIENCE_S = 60.0
+PATIENCE_OVER_BAR_S = 30.0
+SETTLE_S = 3.0  # afterwards; what was held up comes now
+KINDS: tuple[Kind, ...] = ("ok", "busy", "unanswered", "error", "foreign")
+WRONG: dict[Kind, str] = {"error": "wrong answers", "foreign": "answers of a stranger"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`back_s`: None where it did not get over it; `gap_s`: the longest without a prediction;
+    `broken`: each bar that was broken, in words."""
+
+    name: str
+    what: str
+    bar_s: float
+    skipped: str = ""
+    back_s: float | None = None
+    gap_s: float = 0.0
+    p99_ms: float | None = None  # of predictions while it went on, where that has a bar
+    counts: tuple[tuple[str, int], ...] = ()
+    causes: tuple[tuple[str, int], ...] = ()  # of all that was not answered as it should be
+    notes: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of time.monotonic(): the disturbance began, was over, and its window was closed."""
+
+    began: float
+    over: float
+    closed: float
+
+
+def disturbed(row: Disturbance, subject: Subject) -> Outcome:
+    """Done, waited for and counted; where the service does not get over it by itself, it is
+    started anew. Raises NotReady where not even that helps."""
+    began = time.monotonic()
+    try:
+        effect = row.do(subject)
+    except Skipped as error:
+        return Outcome(row.name, row.what, row.bar_s, skipped=str(error))
+    except (TelltaleError, OSError, httpx.HTTPError) as error:
+        effect = Effect(partial(_raising, str(error)))
+    over = time.monotonic()
+    back_s, words = waited(effect.back, max(LEAST_PATIENCE_S, row.bar_s + PATIENCE_OVER_BAR_S))
+    if back_s is None:
+        subject.service.restart()
+    time.sleep(SETTLE_S)
+    moments = Moments(began, over, time.monotonic())
+    return outcome_of(row, effect, (back_s, words), moments, subject.ledger.requests)
+
+
+def _raising(words: str) -> bool:
+    raise NotReady(words)
+
+
+def waited(back: Callable[[], bool], patience_s: float) -> tuple[float | None, str]:
+    """Seconds until it is back; None when patience is over, or it never will be, and why."""
+    began = time.monotonic()
+    try:
+        while time.monotonic() - began < patience_s:
+            if back():
+                return time.monotonic() - began, ""
+            time.sleep(LOOK_S)
+    except TelltaleError as error:
+        return None, str(error)
+    return None, f"not within {patience_s:g} s"
+
+
+def outcome_of(
+    row: Disturbance,
+    effect: Effect,
+    back: tuple[float | None, str],
+    moments: Moments,
+    requests: Sequence[Sent],
+) -> Outcome:
+    """`back` as `waited` tells it."""
+    back_s, words = back
+    window = [sent for sent in list(requests) if moments.began < sent.ended <= moments.closed]
+    counts = Counter(sent.kind for sent in window)
+    p99_ms = None if row.p99_ms is None else _p99_ms(window, moments)
+    broken = [*effect.broken, *_broken(row, words, back_s, p99_ms, counts)]
+    return Outcome(
+        row.name,
+        row.what,
+        row.bar_s,
+        back_s=None if back_s is None else round(back_s, 1),
+        gap_s=round(_longest_gap(window, moments), 1),
+        p99_ms=p99_ms,
+        counts=tuple((kind, counts[kind]) for kind in KINDS),
+        causes=_causes(window),
+        notes=effect.notes,
+        broken=tuple(broken),
+    )
+
+
+def _broken(
+    row: Disturbance, words: str, back_s: float | None, p99_ms: float | None, counts: Counter[Kind]
+) -> list[str]:
+    found = [
+        f"{counts[kind]} {named}; 0 are allowed" for kind, named in WRONG.items() if counts[kind]
+    ]
+    if back_s is None:
+        found.append(f"it did not get over it by itself: {' '.join(words.split())}")
+    elif back_s > row.bar_s:
+        found.append(f"back after {back_s:.1f} s; at most {row.bar_s:g} are allowed")
+    if row.p99_ms and p99_ms and p99_ms > row.p99_ms:
+        found.append(f"predictions took {p99_ms:.0f} ms (p99); at most {row.p99_ms:g} are allowed")
+    return found
+
+
+def _causes(window: Sequence[Sent]) -> tuple[tuple[str, int], ...]:
+    """The wrong ones first, and then the most frequent."""
+    found = Counter((s.kind not in WRONG, f"{s.path} {s.words}") for s in window if s.words)
+    ordered = sorted(found.items(), key=lambda item: (item[0][0], -item[1]))
+    return tuple((words, count) for (_, words), count in ordered)
+
+
+def _predictions(window: Sequence[Sent]) -> list[Sent]:
+    return [sent for sent in window if sent.path == "/predict"]
+
+
+def _longest_gap(window: Sequence[Sent], moments: Moments) -> float:
+    ends = [sent.ended for sent in _predictions(window) if sent.kind == "ok"]
+    marks = [moments.began, *sorted(ends), moments.closed]
+    return max(after - before for before, after in zip(marks, marks[1:], strict=False))
+
+
+def _p99_ms(window: Sequence[Sent], moments: Moments) -> float:
+    """Of those that were under way while it went on and not told to come back later; who got none
+    counts as who lost patience."""
+    waits = sorted(
+        sent.ended - sent.began if sent.kind == "ok" else PATIENCE_S
+        for sent in _predictions(window)
+        if sent.began < moments.over and sent.kind != "busy"
+    )
+    waits = waits or [PATIENCE_S]
+    return round(1e3 * waits[min(len(waits) - 1, int(0.99 * len(waits)))])

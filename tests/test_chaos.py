@@ -1,0 +1,198 @@
+"""loadtest/chaos/: what is tried, which bars there are, and what breaks one."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from data.errors import InvalidParameter, NotReady
+from loadtest.chaos import __main__ as chaos
+from loadtest.chaos import outcome
+from loadtest.chaos.audit import Audit
+from loadtest.chaos.clients import Kind, Sent, kind_of
+from loadtest.chaos.effect import Disturbance, Effect, Subject
+from loadtest.chaos.outcome import Moments, Outcome, outcome_of, waited
+from loadtest.chaos.report import About, broken, publish
+from loadtest.chaos.table import NAMES, TABLE, chosen
+
+ABOUT = About("2026-11-28 12:00 UTC", "keywords", 2, 20, (0.1, 0.2, 0.3))
+AUDIT = Audit(kept=12, lost=(), foreign=())
+MOMENTS = Moments(began=10.0, over=15.0, closed=20.0)
+
+
+def nothing(subject: Subject) -> Effect:
+    return Effect(lambda: True)
+
+
+ROW = Disturbance("kill-part", "kill -9 of one part", nothing, bar_s=6.0, p99_ms=1000.0)
+
+
+def sent(ended: float, kind: Kind = "ok", took: float = 0.1, path: str = "/predict") -> Sent:
+    words = "" if kind == "ok" else "500"
+    return Sent(path, ended - took, ended, kind, words)
+
+
+def judged(
+    *requests: Sent, back: tuple[float | None, str] = (1.0, ""), effect: Effect | None = None
+) -> Outcome:
+    return outcome_of(ROW, effect or nothing_done(), back, MOMENTS, requests)
+
+
+def nothing_done() -> Effect:
+    return Effect(lambda: True)
+
+
+def test_a_row_has_a_name_of_its_own() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+
+
+def test_the_order_is_the_tables_and_the_short_setting_a_part_of_it() -> None:
+    assert [row.name for row in chosen("kill-gcs, swap", quick=False)] == ["swap", "kill-gcs"]
+    assert list(chosen("", quick=False)) == list(TABLE)
+    assert {row.name for row in chosen("", quick=True)} == {
+        "kill-replica",
+        "kill-curator",
+        "kill-haproxy",
+        "slow-heads",
+    }
+
+
+def test_an_unknown_disturbance_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(InvalidParameter, match="no disturbance 'flood'; there are kill-trainer"):
+        chosen("flood", quick=False)
+
+
+def test_a_wrong_name_is_said_before_a_service_is_started(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["chaos", "--only", "flood"])
+    monkeypatch.setattr(chaos, "stop_on_signal", lambda: None)
+    assert chaos.main() == 1
+    assert capsys.readouterr().err.startswith("chaos: there is no disturbance 'flood'")
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "body", "kind"),
+    [
+        (200, False, {"domain": "keywords"}, "ok"),
+        (201, False, {"domain": "keywords"}, "ok"),
+        (200, False, {"domain": "faults"}, "foreign"),
+        (200, False, None, "foreign"),
+        (401, False, None, "foreign"),
+        (429, True, None, "busy"),
+        (429, False, None, "error"),
+        (503, True, None, "busy"),
+        (503, False, None, "error"),
+        (404, False, None, "error"),
+        (500, True, None, "error"),
+    ],
+)
+def test_only_who_says_when_to_come_back_may_refuse(
+    status: int, retry_after: bool, body: object, kind: str
+) -> None:
+    assert kind_of(status, retry_after, "keywords", body)[0] == kind
+
+
+def test_what_was_answered_as_it_should_be_breaks_nothing() -> None:
+    found = judged(sent(11.0), sent(12.0, "busy"), sent(13.0, "unanswered", path="/feedback"))
+    assert found.broken == ()
+    assert dict(found.counts) == {"ok": 1, "busy": 1, "unanswered": 1, "error": 0, "foreign": 0}
+
+
+def test_a_request_belongs_to_the_disturbance_in_which_it_ended() -> None:
+    found = judged(sent(9.9), sent(11.0, took=5.0), sent(20.1, "error"))
+    assert dict(found.counts) == {"ok": 1, "busy": 0, "unanswered": 0, "error": 0, "foreign": 0}
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (judged(sent(11.0, "error")), "1 wrong answers; 0 are allowed"),
+        (judged(sent(11.0, "foreign")), "1 answers of a stranger; 0 are allowed"),
+        (judged(sent(11.0), back=(6.5, "")), "back after 6.5 s; at most 6 are allowed"),
+        (judged(sent(11.0), back=(None, "the launcher ended")), "itself: the launcher ended"),
+        (judged(sent(14.0, took=3.0)), "predictions took 3000 ms (p99)"),
+        (judged(sent(14.0, "unanswered")), "predictions took 15000 ms (p99)"),
+        (judged(sent(11.0), effect=Effect(lambda: True, broken=("it spooled",))), "it spooled"),
+    ],
+)
+def test_each_bar_is_broken_in_words(found: Outcome, words: str) -> None:
+    assert any(words in one for one in found.broken)
+
+
+def test_the_gap_is_between_two_predictions_that_were_answered() -> None:
+    answered = [sent(moment) for moment in (10.5, 11.0, 16.0, 19.0)]
+    others = [sent(13.0, "unanswered"), sent(14.0, path="/feedback")]
+    assert judged(*answered, *others).gap_s == 5.0
+
+
+def test_who_will_never_be_back_is_not_waited_for() -> None:
+    def never() -> bool:
+        raise NotReady("the launcher ended with code 1")
+
+    assert waited(never, 60.0) == (None, "the launcher ended with code 1")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"lost": ("ab", "cd")}, "2 acknowledged clips are lost: ab, cd"),
+        ({"foreign": ("a", "b", "c", "d")}, "4 clips are a stranger's: a, b, c and 1 more"),
+        ({"strange_versions": ("version 7",)}, "versions that are not here: version 7"),
+        ({"kept": 0}, "no clip was acknowledged"),
+    ],
+)
+def test_what_the_audit_misses_breaks_a_bar(change: dict[str, object], words: str) -> None:
+    (found,) = broken(ABOUT, [judged(sent(11.0))], replace(AUDIT, **change))  # type: ignore[arg-type]
+    assert words in found
+
+
+def test_what_was_left_out_after_a_failed_start_breaks_a_bar() -> None:
+    (found,) = broken(replace(ABOUT, stopped_early="after kill-gcs, no start"), [], AUDIT)
+    assert found == "stopped before the end: after kill-gcs, no start"
+
+
+def test_the_exit_code_tells_whether_a_bar_was_broken(tmp_path: Path) -> None:
+    good, bad = judged(sent(11.0)), judged(sent(11.0), sent(12.0, "error", path="/upload"))
+    skipped = Outcome("clock", "moved", 60.0, skipped="needs libfaketime")
+    assert publish(tmp_path, ABOUT, [good, skipped], AUDIT) == 0
+    assert "skipped: needs libfaketime" in (tmp_path / "chaos.md").read_text()
+    assert publish(tmp_path, ABOUT, [good, bad], AUDIT) == 1
+    facts = json.loads((tmp_path / "chaos.json").read_text())
+    assert facts["broken"] == ["kill-part: 1 wrong answers; 0 are allowed"]
+    assert facts["disturbances"][1]["causes"] == {"/upload 500": 1}
+
+
+class Restarting:
+    """Of a service, what `disturbed` does with one that is not back."""
+
+    def __init__(self) -> None:
+        self.restarts = 0
+
+    def restart(self) -> None:
+        self.restarts += 1
+
+
+@pytest.mark.parametrize(("back", "restarts"), [(lambda: True, 0), (None, 1)])
+def test_who_does_not_get_over_it_is_started_anew_for_the_next(
+    back: Callable[[], bool] | None, restarts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def do(subject: Subject) -> Effect:
+        if back is None:
+            raise NotReady("no process of this service is a part")
+        return Effect(back)
+
+    class NoRequests:
+        requests: tuple[Sent, ...] = ()
+
+    monkeypatch.setattr(outcome, "SETTLE_S", 0.0)
+    service = Restarting()
+    found = outcome.disturbed(
+        replace(ROW, do=do, p99_ms=None),
+        Subject(service, NoRequests()),  # type: ignore[arg-type]
+    )
+    assert service.restarts == restarts
+    assert bool(found.broken) == bool(restarts)
