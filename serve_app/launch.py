@@ -57,8 +57,8 @@ def main() -> int:
         print(f"telltale: {error}", file=sys.stderr, flush=True)
         return TRY_AGAIN if isinstance(error, NoNode) else 1
     except Exception as error:  # Ray's own; where it comes from is in its logs
-        words = " ".join(str(error).split())[:300]
-        print(f"telltale: Ray failed: {words or type(error).__name__}", file=sys.stderr, flush=True)
+        words = _last_line(str(error)) or type(error).__name__
+        print(f"telltale: Ray failed: {words}", file=sys.stderr, flush=True)
     return 1
 
 
@@ -97,8 +97,8 @@ def running(
     with ExitStack() as stack:
         say("starting Ray")
         show_logs(settings, scratch)
-        head = stack.enter_context(ray_node(head=True, **_head_parameters(settings, scratch)))
         stack.enter_context(stand_in(scratch))
+        head = stack.enter_context(ray_node(head=True, **_head_parameters(settings, scratch)))
         say(f"deploying {', '.join(settings.domains)}")
         _deploy(serve_config(settings, config))
         stack.enter_context(announced(settings, head.gcs_address))
@@ -230,8 +230,8 @@ def refuse_taken_port(settings: Settings) -> None:
 
 
 def _last_line(message: str) -> str:
-    """Serve's message holds the whole traceback, whose last line says what was wrong."""
-    return (message.strip().splitlines() or ["Serve does not say why"])[-1].strip()
+    """Ray's messages hold whole tracebacks, whose last line says what was wrong."""
+    return (message.strip().splitlines() or [""])[-1].strip(" .")
 
 
 def _ray_env(settings: Settings) -> Path:

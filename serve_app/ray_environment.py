@@ -59,6 +59,8 @@ RAY_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_metrics_report_interval_ms": "5000",
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
+    # HAProxy of a new manager comes up beside the one that stands in: stand_in.py.
+    "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",
     # Workers that stand by import what a replica needs: serve_app/spares.py.
     "RAY_preload_python_modules": "serve_app.preload",
     # Ray's own idle workers, one a core, would be taken before those, and have imported nothing.
@@ -120,6 +122,7 @@ def prepare_environment(settings: Settings) -> None:
     """Makes this process's environment that of the service, for all that it starts; once, since
     the ports stay the same for as long as it lives."""
     scratch = scratch_folder(settings)
+    _clear(scratch)
     haproxy.write_launcher(scratch, settings.names, settings.host)
     home = str(settings.home.root.resolve())
     os.environ.update(environment(settings, scratch) | {MARK: home})
@@ -136,10 +139,17 @@ def scratch_folder(settings: Settings) -> Path:
         raise Conflict(
             f"{folder} is not a folder of this user's alone; remove it, then start again"
         )
-    old = sorted(folder.glob("ray/session_2*"), key=lambda path: path.name)[:-SESSIONS_KEPT]
-    for session in old:
-        shutil.rmtree(session, ignore_errors=True)
     return folder
+
+
+def _clear(scratch: Path) -> None:
+    """Leaves the logs of the newest starts."""
+    old = sorted(scratch.glob("ray/session_2*"), key=lambda path: path.name)[:-SESSIONS_KEPT]
+    for path in (*old, *(path for path in scratch.iterdir() if path.name != "ray")):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def show_logs(settings: Settings, scratch: Path) -> None:

@@ -24,7 +24,8 @@ SETTLED_S = 1.0  # after which a new HAProxy answers for sure
 
 @contextmanager
 def stand_in(folder: Path) -> Iterator[None]:
-    """Stands by inside the block. `folder` is the one that HAProxy was given to run in."""
+    """Stands by inside the block. `folder` is the one that HAProxy was given to run in. If the
+    newest had died before, its cluster has ended, too: only "not ready" is said then."""
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(folder, over), name="stand-in", daemon=True)
     watch.start()
@@ -39,6 +40,9 @@ def _watch(folder: Path, over: threading.Event) -> None:
     started: list[subprocess.Popen[bytes]] = []  # a stand-in that was told to end may still answer
     standing = False
     seen, since = "", 0.0
+    ended = _read(folder / RUNNING)
+    if ended and _lives(int(ended.split()[0])):
+        ended = ""
     try:
         while not over.is_set():
             started = [process for process in started if process.poll() is None]
@@ -53,7 +57,7 @@ def _watch(folder: Path, over: threading.Event) -> None:
                 continue
             if seen and seen == _read(folder / RUNNING) and not (standing and started):
                 standing = not over.is_set()
-                started += _started(Path(seen.split(maxsplit=1)[1]), folder) if standing else []
+                started += _started(folder, seen, without=ended) if standing else []
             over.wait(LOOK_EVERY_S)
     finally:
         for process in started:
@@ -80,12 +84,14 @@ def _lives(pid: int) -> bool:
         os.close(handle)
 
 
-def _started(config: Path, folder: Path) -> "list[subprocess.Popen[bytes]]":
-    """With the same configuration but for the socket by which Serve asks its own HAProxy."""
+def _started(folder: Path, running: str, without: str) -> "list[subprocess.Popen[bytes]]":
+    """With the same configuration but for the socket by which Serve asks its own HAProxy; and
+    `without` replicas where they are gone: the next ones may have their ports for other things."""
     own = folder / "stand-in.cfg"
+    left_out = ("stats socket", "server ") if running == without else ("stats socket",)
     with suppress(OSError):
-        lines = config.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if not line.strip().startswith("stats socket")]
+        lines = Path(running.split(maxsplit=1)[1]).read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if not line.strip().startswith(left_out)]
         own.write_text("\n".join(kept) + "\n", encoding="utf-8")
         command = [str(folder / STAND_IN), "-db", "-f", str(own)]
         quiet = subprocess.DEVNULL

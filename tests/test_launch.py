@@ -15,7 +15,12 @@ from ray.serve.schema import ServeDeploySchema
 from data.domain import CONFIGS, load_domains
 from data.errors import Conflict
 from serve_app.launch import SERVE_YAML, greeting, refuse_taken_port, serve_config
-from serve_app.ray_environment import environment, scratch_folder, told_to_people
+from serve_app.ray_environment import (
+    environment,
+    prepare_environment,
+    scratch_folder,
+    told_to_people,
+)
 from serve_app.settings import Settings, settings_from_env
 
 
@@ -153,13 +158,18 @@ def test_a_folder_that_others_could_have_made_is_not_used(settings: Settings) ->
     folder.unlink()
 
 
-def test_logs_of_old_starts_are_not_kept_for_ever(settings: Settings) -> None:
+def test_logs_of_old_starts_are_not_kept_for_ever(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = scratch_folder(settings)
     for number in range(5):
         (folder / "ray" / f"session_2026-01-0{number}" / "logs").mkdir(parents=True)
-    scratch_folder(settings)
+    (folder / "haproxy.running").write_text("1 of an earlier start")
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    prepare_environment(settings)
     kept = sorted(path.name for path in folder.glob("ray/*"))
     assert kept == [f"session_2026-01-0{number}" for number in (2, 3, 4)]
+    assert not (folder / "haproxy.running").exists()
     shutil.rmtree(folder)
 
 

@@ -68,3 +68,21 @@ def test_haproxy_ends_with_what_started_it(tmp_path: Path) -> None:
         starter.wait()
         wait_for(lambda: not is_running(child))
         assert answers(url)
+
+
+def test_while_the_cluster_starts_anew_it_is_said_when_to_come_back(tmp_path: Path) -> None:
+    """The ports of its dead replicas may be another domain's by now."""
+    with proxied(tmp_path, answer("200 OK")) as (url, toys):
+        os.kill(running(tmp_path), signal.SIGKILL)
+        with stand_in(tmp_path):
+            found: list[httpx.Response] = []
+
+            def answered() -> bool:
+                with suppress(httpx.HTTPError):
+                    found.append(httpx.get(url, trust_env=False, timeout=2))
+                return bool(found)
+
+            wait_for(answered)
+        assert found[0].status_code == 503
+        assert found[0].headers["retry-after"] == "1"
+        assert toys[0].requests == []
