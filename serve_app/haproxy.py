@@ -52,6 +52,7 @@ RUNNING = "haproxy.running"  # process and configuration of the newest; read by 
 
 # What goes: plain words of Serve's own, for errors, for what no application answers and of the
 # proxy that is a backup where no replica lives. HAProxy then says 503 in ours (`defaults_lines`).
+# One that has not been told of any application yet listens to nobody: another may stand in for it.
 SCRIPT = """#!/bin/sh
 if ! grep -q telltale_predict "$3"; then
   sed -e '/^ *errorfile 50[234] /d' -e '/return status 404 /d' -e '/^ *server .* backup$/d' \\
@@ -60,6 +61,9 @@ if ! grep -q telltale_predict "$3"; then
     -e '/^frontend http_frontend/,/bind /{{/bind /r {frontend}' -e '}}' "$3" > "$3.new" \\
     && mv "$3.new" "$3"
   grep -q telltale_predict "$3" || echo "HAProxy runs without Telltale's lines: $3" >&2
+  if [ "$(grep -c '^backend ' "$3")" -lt 2 ]; then
+    sed -i -e '/^frontend http_frontend/,/bind /{{/bind /d' -e '}}' "$3"
+  fi
 fi
 echo "$$ $3" > {running}.new && mv {running}.new {running}
 exec {binary} "$@"

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from serve_app.haproxy import RUNNING, STAND_IN
+from serve_app.processes import is_running
 
 LOOK_EVERY_S = 0.2
 SETTLED_S = 1.0  # after which a new HAProxy answers for sure
@@ -27,7 +28,9 @@ def stand_in(folder: Path) -> Iterator[None]:
     """Stands by inside the block. `folder` is the one that HAProxy was given to run in. If the
     newest had died before, its cluster has ended, too: only "not ready" is said then."""
     over = threading.Event()
-    watch = threading.Thread(target=_watch, args=(folder, over), name="stand-in", daemon=True)
+    first = _read(folder / RUNNING)
+    ended = first if first and not is_running(int(first.split()[0])) else ""
+    watch = threading.Thread(target=_watch, args=(folder, ended, over), name="stand-in")
     watch.start()
     try:
         yield
@@ -36,13 +39,10 @@ def stand_in(folder: Path) -> Iterator[None]:
         watch.join()
 
 
-def _watch(folder: Path, over: threading.Event) -> None:
+def _watch(folder: Path, ended: str, over: threading.Event) -> None:
     started: list[subprocess.Popen[bytes]] = []  # a stand-in that was told to end may still answer
     standing = False
     seen, since = "", 0.0
-    ended = _read(folder / RUNNING)
-    if ended and _lives(int(ended.split()[0])):
-        ended = ""
     try:
         while not over.is_set():
             started = [process for process in started if process.poll() is None]

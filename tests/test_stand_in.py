@@ -74,6 +74,7 @@ def test_while_the_cluster_starts_anew_it_is_said_when_to_come_back(tmp_path: Pa
     """The ports of its dead replicas may be another domain's by now."""
     with proxied(tmp_path, answer("200 OK")) as (url, toys):
         os.kill(running(tmp_path), signal.SIGKILL)
+        wait_for(lambda: not is_running(running(tmp_path)))
         with stand_in(tmp_path):
             found: list[httpx.Response] = []
 
