@@ -8,12 +8,13 @@ set that.
 import argparse
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.domain import load_domains
-from data.errors import TelltaleError
+from data.errors import NotReady, TelltaleError
 from data.home import Home, home_from_env, keep_to_owner, planned_home
 from data.sqlite_files import cared_for
 from models.bundle import cached
@@ -22,10 +23,12 @@ from serve_app.launch import SERVE_YAML, refuse_taken_port, say
 from serve_app.pointer import read_pointer
 from serve_app.ray_environment import prepare_environment
 from serve_app.settings import settings_from_env
-from serve_app.supervisor import alone_in, supervise
+from serve_app.supervisor import alone_at, alone_in, supervise
 
 if TYPE_CHECKING:
     from serve_app.champion import Served
+
+REJOIN_S = 5.0
 
 
 def main() -> int:
@@ -70,7 +73,7 @@ def main() -> int:
 def serve_until_stopped(config: Path) -> int:
     settings = settings_from_env()
     stop_when_asked()
-    with alone_in(settings.home), cared_for(settings.home):
+    with alone_in(settings.home), alone_at(settings.port), cared_for(settings.home):
         refuse_taken_port(settings)
         prepare_environment(settings)
         command = ["serve_app.launch", "--config", str(config)]
@@ -86,12 +89,22 @@ def stay_until_stopped(address: str) -> int:
 
     settings = settings_from_env()
     stop_when_asked()
+    before = False
     try:
-        with joined(settings, address, say) as node:
-            name = node.node_id[:8]
-            print(f"\nThis machine has joined as node {name}.\n  leave  Ctrl-C", flush=True)
-            with suppress(KeyboardInterrupt):
-                wait_while_joined(node, settings.home)
+        while True:
+            try:
+                with joined(settings, address, say) as node:
+                    before = True
+                    name = node.node_id[:8]
+                    print(f"\nThis machine has joined as node {name}.\n  leave  Ctrl-C", flush=True)
+                    with suppress(KeyboardInterrupt):
+                        wait_while_joined(node, settings.home)
+                break
+            except NotReady as error:  # a head that comes back by itself is joined again
+                if not before:
+                    raise
+                say(f"{error}; trying again")
+                time.sleep(REJOIN_S)
     except KeyboardInterrupt:
         pass
     print("This machine has left.")

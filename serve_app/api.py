@@ -19,6 +19,7 @@ from serve_app.forms import Forms
 from serve_app.replies import answer, caller_of, request_id, service_of
 from serve_app.schemas import Problem, domain_facts
 from serve_app.settings import START_HEADER
+from serve_app.threads import reading
 
 if TYPE_CHECKING:
     from serve_app.service import DomainService
@@ -92,7 +93,7 @@ async def _warnings(request: Request) -> list[str]:
     """What whoever runs the service should mend before it stops working."""
     keyring: Keyring = request.app.state.keyring
     keyring.refresh()
-    disk = await asyncio.to_thread(disk_trouble, service_of(request).settings.home)
+    disk = await reading(disk_trouble, service_of(request).settings.home)
     return [trouble for trouble in (disk, keyring.trouble) if trouble]
 
 

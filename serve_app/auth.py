@@ -76,11 +76,15 @@ class Keyring:
         changed = _changed(self._path)
         if changed == self._seen:
             return
-        self._seen, self.trouble = changed, ""
         try:
             self._callers = _read(self._path) | self._admin
         except NotReady as error:
             self.trouble = str(error)
+            if isinstance(error.__cause__, OSError):
+                return  # it may be read another time, and look the same
+        else:
+            self.trouble = ""
+        self._seen = changed
 
 
 def add_key(path: Path, name: str, role: str) -> str:

@@ -54,8 +54,9 @@ class Client:
         timeout_s: float = 60.0,
         tries: int = 4,
         pool: httpx.Client | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        self._link = Connection(url, key.strip(), timeout_s, tries, pool or new_pool())
+        self._link = Connection(url, key.strip(), timeout_s, tries, pool or new_pool(), headers)
 
     @property
     def key(self) -> str:
@@ -72,9 +73,17 @@ class Client:
     ) -> None:
         self._link.pool.close()
 
-    def with_key(self, key: str) -> "Client":
+    def with_key(self, key: str, headers: tuple[tuple[str, str], ...] = ()) -> "Client":
+        """The same connections, for another caller; `headers` go with all of his requests."""
         link = self._link
-        return Client(link.url, key, timeout_s=link.timeout_s, tries=link.tries, pool=link.pool)
+        return Client(
+            link.url,
+            key,
+            timeout_s=link.timeout_s,
+            tries=link.tries,
+            pool=link.pool,
+            headers=headers,
+        )
 
     def domains(self) -> tuple[DomainInfo, ...]:
         return self._ask("GET", "/domains", Domains).domains

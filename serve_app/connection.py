@@ -39,6 +39,7 @@ class Connection:
     timeout_s: float = 60.0
     tries: int = 4
     pool: httpx.Client = field(default_factory=new_pool, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # of every request
 
     def request(
         self,
@@ -56,7 +57,7 @@ class Connection:
             method,
             self.url.rstrip("/") + path,
             params=params,
-            headers={**key, **(headers or {})},
+            headers={**key, **dict(self.headers), **(headers or {})},
             files=files,
             data=data,
             json=json,

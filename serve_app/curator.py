@@ -26,6 +26,7 @@ from models.current import shipped
 from models.registry import Registry
 from serve_app.errors import in_words
 from serve_app.forgetting import Forgetting
+from serve_app.inner_port import must_be_closed
 from serve_app.jobs import Jobs
 from serve_app.pointer import Pointer
 from serve_app.runs import Runs
@@ -46,6 +47,7 @@ SHIPPED_TAGS = {"verdict": "shipped", "reasons": '["shipped with this release"]'
 
 class Curator:
     async def __init__(self, spares: int = 0) -> None:  # type: ignore[misc]  # Serve awaits it
+        must_be_closed()
         settings = settings_from_env()
         self._domains: dict[str, Domain] = load_domains(names=settings.domains)
         self._store, jobs, registry = await asyncio.gather(

@@ -6,17 +6,18 @@ their own, so that they cannot take the room of those with one.
 """
 
 import asyncio
-import shutil
 import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from data.disk import fullest
 from data.errors import ClipTooLarge, InvalidParameter, NotReady, Overloaded, TooSlow
 from serve_app import limits
 from serve_app.admission import Held
@@ -25,8 +26,6 @@ from serve_app.replies import caller_of, queue_of
 MAX_FORM_BYTES = 512 * 1024**2
 IN_MEMORY_BYTES = 16 * 1024  # of a file; a form may have a thousand
 TEXT_BYTES = 1024  # of a field that is no file
-RESERVE_BYTES = 512 * 1024**2  # of the disk, for all else that is kept there
-RESERVE_SHARE = 0.1  # of a small disk
 SLOWEST_BYTES_S = 150_000  # 1.2 Mbit/s, once the first patience is over
 COME_BACK_S = 5
 
@@ -75,8 +74,8 @@ class Place:
                 f"{COME_BACK_S} s",
                 COME_BACK_S,
             )
-        disk = shutil.disk_usage(tempfile.gettempdir())
-        if disk.free - size < min(RESERVE_BYTES, RESERVE_SHARE * disk.total):
+        disk = fullest([Path(tempfile.gettempdir())])
+        if disk is None or disk.spare_bytes < size:
             raise NotReady("the disk is nearly full; send clips one by one to /predict")
         self.bounds.held_bytes.take(self.who, size)
         self.size += size

@@ -35,7 +35,6 @@ IDLE_PATIENCE = "30s"  # between two requests
 TUNNEL_PATIENCE = "1h"
 CLIP_PATHS = ("/predict", "/feedback", "/save-for-retrain")
 MAX_CONNECTIONS = 8000  # where the system has descriptors for them
-CROWDED = 2000  # connections, a quarter of those
 FEW = 4  # requests at once of a caller who is not refused before others are
 # Refusals a second by the replicas -> percent that HAProxy refuses by itself.
 REFUSED_HERE = ((400, 99), (200, 98), (100, 90), (50, 60), (20, 25))
@@ -126,7 +125,7 @@ def frontend_lines(hosts: Sequence[str]) -> list[str]:
         "acl telltale_predict path,url_dec -m end /predict",
         f"acl telltale_clip path,url_dec -m end {' '.join(CLIP_PATHS)}",
         "acl telltale_body method POST PUT PATCH DELETE",
-        f"acl telltale_crowded fe_conn gt {CROWDED}",
+        f"acl telltale_crowded fe_conn gt {connections() // 4}",
         f"http-request return {TWO_KEYS} if {{ req.hdr_cnt(authorization) gt 1 }}",
         "http-request set-header x-forwarded-for %[src]",
         "http-request disable-l7-retry unless METH_GET or telltale_predict METH_POST",
@@ -159,7 +158,7 @@ def _names_lines(hosts: Sequence[str]) -> list[str]:
     if not hosts:
         return []
     return [
-        f"acl telltale_name req.hdr(host),host_only,lower -m str {' '.join(hosts)}",
+        f"acl telltale_name req.fhdr(host),host_only,lower -m str {' '.join(hosts)}",
         f"http-request return {OTHER_NAME} unless telltale_name or {{ path /-/healthz }}",
     ]
 

@@ -6,6 +6,8 @@ calls between deployments go through Ray, with its token, and none is on a predi
 Serve opens the port all the same and has no setting for it.
 """
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 EVERYWHERE = "[::]:0"  # asked for by ray.serve._private.replica alone
@@ -15,10 +17,24 @@ def keep_closed() -> None:
     """Call before Serve's replica is imported. Other servers of Ray bind as they ask to."""
     from ray._common import tls_utils
 
-    bind = tls_utils.add_port_to_grpc_server
+    tls_utils.add_port_to_grpc_server = Closed(tls_utils.add_port_to_grpc_server)
 
-    def bind_unless_everywhere(server: Any, address: str) -> int:
-        port: int = 0 if address == EVERYWHERE else bind(server, address)
-        return port
 
-    tls_utils.add_port_to_grpc_server = bind_unless_everywhere
+class Closed:
+    def __init__(self, bind: Callable[[Any, str], int]) -> None:
+        self._bind = bind
+
+    def __call__(self, server: Any, address: str) -> int:
+        return 0 if address == EVERYWHERE else self._bind(server, address)
+
+
+def must_be_closed() -> None:
+    """Ends a replica that would open it: Ray only logs that a preloaded module failed."""
+    from ray.serve._private import replica
+
+    bind = replica.add_port_to_grpc_server
+    if not isinstance(bind, Closed) or EVERYWHERE not in inspect.getsource(replica):
+        raise RuntimeError(
+            "this Ray would open a port by which anybody could run code; use the version that "
+            "deploy/constraints.txt pins"
+        )

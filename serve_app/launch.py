@@ -21,9 +21,9 @@ import yaml
 
 from data.errors import Conflict, NotReady, TelltaleError
 from serve_app.cluster import announced
-from serve_app.node import NoNode, look_after, ray_node
+from serve_app.node import Lost, NoNode, look_after, ray_node
 from serve_app.processes import die_with
-from serve_app.ray_environment import scratch_folder, show_logs, told_to_people
+from serve_app.ray_environment import forget_old_sessions, scratch_folder, show_logs, told_to_people
 from serve_app.settings import START_HEADER, Settings, is_loopback, settings_from_env
 from serve_app.stand_in import stand_in
 from serve_app.supervisor import TRY_AGAIN, UP
@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--config", type=Path, default=SERVE_YAML)
     parser.add_argument("--up", type=int, required=True, help="file descriptor to write to once up")
     parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--again", action="store_true", help="after one that has served")
     arguments = parser.parse_args()
     os.set_inheritable(arguments.up, False)
     die_with(arguments.parent)
@@ -47,7 +48,7 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         settings = settings_from_env()
-        with running(settings, say, arguments.config) as watch:
+        with running(settings, say, arguments.config, again=arguments.again) as watch:
             os.write(arguments.up, UP)
             print(greeting(settings), flush=True)
             watch()
@@ -88,12 +89,18 @@ def greeting(settings: Settings) -> str:
 
 @contextmanager
 def running(
-    settings: Settings, say: Callable[[str], None], config: Path = SERVE_YAML
+    settings: Settings,
+    say: Callable[[str], None],
+    config: Path = SERVE_YAML,
+    *,
+    again: bool = False,
 ) -> Iterator[Callable[[], None]]:
     """Ray and Serve up and answering inside the block; stopped behind it. Gives a function that
-    watches until something is gone that does not come back by itself, and then raises NotReady."""
+    watches until something is gone that does not come back by itself, and then raises Lost. `again`
+    is a start after another: it keeps what it can."""
     refuse_taken_port(settings)
     scratch = scratch_folder(settings)
+    forget_old_sessions(scratch)
     with ExitStack() as stack:
         say("starting Ray")
         show_logs(settings, scratch)
@@ -104,7 +111,12 @@ def running(
         stack.enter_context(announced(settings, head.gcs_address))
         stack.enter_context(told_to_people(settings, head.gcs_address))
         os.environ["RAY_ADDRESS"] = head.gcs_address
-        wait_until_ready(settings, say, lambda: look_after(head, say))
+        try:
+            wait_until_ready(settings, say, lambda: look_after(head, say))
+        except NotReady as trouble:
+            if isinstance(trouble, Lost) or not again:
+                raise
+            say(f"not everything is back: {trouble}")  # what is serves, and the rest may follow
 
         def watch() -> None:
             while True:

@@ -24,6 +24,10 @@ VITAL = ("gcs_server", "raylet")
 DASHBOARD = "dashboard"  # the Jobs API and Serve's; started anew by itself
 
 
+class Lost(NotReady):
+    """A part of Ray has ended without which nothing works."""
+
+
 class NoNode(NotReady):
     """Ray could not start; on a busy machine it may another time."""
 
@@ -53,14 +57,15 @@ def ray_node(*, head: bool, **parameters: Any) -> Iterator["Node"]:
 
 
 def look_after(node: "Node", say: Callable[[str], None]) -> None:
-    """Starts a dashboard anew that has died. Raises NotReady when the node has lost more."""
+    """Starts a dashboard anew that has died. Raises Lost when the node has lost more."""
     for name, process in node.dead_processes():
         if name in VITAL:
-            raise NotReady(f"Ray's {name} has ended (code {process.returncode})")
+            raise Lost(f"Ray's {name} has ended (code {process.returncode})")
         if name == DASHBOARD:
             say("Ray's dashboard has ended; starting it anew")
             del node.all_processes[DASHBOARD]
-            node.start_api_server(include_dashboard=True, raise_on_failure=False)
+    if DASHBOARD not in node.all_processes:  # also where it would not start a moment ago
+        node.start_api_server(include_dashboard=True, raise_on_failure=False)
 
 
 def logical_cpus() -> int:

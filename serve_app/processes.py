@@ -7,7 +7,6 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,19 +29,18 @@ def service_processes(home: Path, proc: Path = Path("/proc")) -> list[int]:
     for folder in proc.glob("[0-9]*"):
         with suppress(OSError):  # it ended meanwhile, or is another user's
             if mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
+                found.append(int(folder.name))  # one that has ended has no environment left
     return [pid for pid in found if pid != os.getpid()]
 
 
-def end_all(pids: Iterable[int]) -> None:
-    """Kills them and waits until they are gone; what they hold, a port above all, is free then."""
-    left = set(pids)
-    for pid in left:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+def end_service(home: Path) -> None:
+    """Kills the service's processes, and those that they start meanwhile, and waits until they are
+    gone; what they hold, a port above all, is free then."""
     deadline = time.monotonic() + GONE_S
-    while left and time.monotonic() < deadline:
-        left = {pid for pid in left if is_running(pid)}
+    while (left := service_processes(home)) and time.monotonic() < deadline:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
 
 

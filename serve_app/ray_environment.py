@@ -51,6 +51,8 @@ RAY_ENVIRONMENT = {
     # Serve looks this often whether HAProxy answers, and has it back after three misses.
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
+    "RAY_ROTATION_MAX_BYTES": str(8 * 1024**2),  # of each log, and as many old ones
+    "RAY_ROTATION_BACKUP_COUNT": "1",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.3",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     # Ray would run replicas at nice 15, behind everything else on the machine, training included.
@@ -142,13 +144,19 @@ def scratch_folder(settings: Settings) -> Path:
     return folder
 
 
-def _clear(scratch: Path) -> None:
+def forget_old_sessions(scratch: Path) -> None:
     """Leaves the logs of the newest starts."""
-    old = sorted(scratch.glob("ray/session_2*"), key=lambda path: path.name)[:-SESSIONS_KEPT]
-    for path in (*old, *(path for path in scratch.iterdir() if path.name != "ray")):
-        if path.is_dir() and not path.is_symlink():
+    sessions = sorted(scratch.glob("ray/session_2*"), key=lambda path: path.name)
+    for path in sessions[:-SESSIONS_KEPT]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _clear(scratch: Path) -> None:
+    """Leaves nothing of HAProxy's: what ran there ended with an earlier start."""
+    for path in scratch.iterdir():
+        if path.is_dir() and path.name != "ray":
             shutil.rmtree(path, ignore_errors=True)
-        else:
+        elif not path.is_dir():
             path.unlink(missing_ok=True)
 
 
@@ -167,7 +175,7 @@ def told_to_people(settings: Settings, gcs_address: str) -> Iterator[None]:
     path = settings.home.root / RAY_ENV
     bin_folder = shlex.quote(str(Path(sys.executable).parent))
     lines = [
-        f"export PATH={bin_folder}:$PATH",
+        f'export PATH={bin_folder}:"$PATH"',
         *_exported({**os.environ, "RAY_ADDRESS": gcs_address}),
     ]
     path.unlink(missing_ok=True)

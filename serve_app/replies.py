@@ -1,5 +1,6 @@
 """What every route needs: who calls, which service answers, and an answer as JSON."""
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -7,6 +8,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from serve_app.auth import Caller, Keyring
+from serve_app.settings import VISITOR_HEADER
 
 if TYPE_CHECKING:
     from serve_app.forms import Forms
@@ -36,7 +38,18 @@ def queue_of(request: Request) -> str:
     caller = caller_of(request)
     if caller.role != "anonymous":
         return caller.name
+    visitor = request.headers.get(VISITOR_HEADER)
+    if visitor is not None and (address := _visitor(request, visitor)):
+        return address
     return request.client.host if request.client else "anonymous"
+
+
+def _visitor(request: Request, told: str) -> str:
+    """Whom the page asks for; nothing where it is not our page that says so."""
+    token, _, address = told.partition(" ")
+    own = service_of(request).settings.start_token
+    ours = bool(own) and secrets.compare_digest(token.encode(), own.encode())
+    return address if ours else ""
 
 
 def request_id(request: Request) -> str:

@@ -38,6 +38,8 @@ from serve_app.backup import (
 from serve_app.supervisor import LOCK
 
 MANIFEST_BYTES = 64 * 1024**2
+# SQLite would replay what lies beside a database that is gone into the one that takes its place.
+SIDE_FILES = [f"{name}-{end}" for name in (DATABASE, REGISTRY) for end in ("wal", "shm")]
 PIECE_BYTES = 1024**2
 
 Manifest = dict[str, Any]
@@ -69,7 +71,7 @@ def _unused(root: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Conflict(f"a Telltale runs in {root}; stop it first") from None
-        there = [name for name in KEPT if (root / name).exists()]
+        there = [name for name in (*KEPT, *SIDE_FILES) if (root / name).exists()]
         if there:
             raise Conflict(
                 f"there is something in {root} already ({', '.join(there)}); move it away, or name "

@@ -136,7 +136,12 @@ class Runs:
             return None
         if held := self._forgetting.by_champion(domain.name):
             reason = f"the champion remembers what was to be forgotten (clips: {len(held)})"
-            return _waiting(next_try(not_ended_well(runs))) or ("teach", reason)
+            waits = _waiting(next_try(not_ended_well(runs)))
+            if waits is None:
+                return "teach", reason
+            # A full retrain that is due forgets too, and mends what keeps a teach from it.
+            full = due(domain.triggers, new_clips=len(held), runs=runs, now=now())
+            return full if full is not None and full[0] == "full" else waits
         new = self._new_clips(domain.name, must_have_changed_since(runs))
         order = due(domain.triggers, new_clips=new, runs=runs, now=now())
         if order is None:

@@ -24,6 +24,7 @@ from models.runtime import Scores
 from serve_app.admission import Admission
 from serve_app.batcher import Batcher
 from serve_app.champion import Champion, Served
+from serve_app.inner_port import must_be_closed
 from serve_app.metrics import Metrics
 from serve_app.pointer import Pointer
 from serve_app.settings import settings_from_env
@@ -69,6 +70,7 @@ class DomainService:
     """One domain's routes and network. Also answers handle calls: follow, describe."""
 
     async def __init__(self, name: str) -> None:  # type: ignore[misc]  # Serve awaits it
+        must_be_closed()
         os.nice(NICE)
         self.domain: Domain = load_domains(names=(name,))[name]
         self.settings = settings_from_env()

@@ -14,6 +14,7 @@ from data.home import Home, home_from_env
 from serve_app.auth import new_key
 
 START_HEADER = "x-telltale-start"
+VISITOR_HEADER = "x-telltale-visitor"  # of the page: the token of the start, and an address
 HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False}  # loopback or not
 OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")

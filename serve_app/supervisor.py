@@ -8,6 +8,7 @@ its control plane.
 
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from typing import IO
 
 from data.errors import Conflict
 from data.home import Home
-from serve_app.processes import end_all, service_processes
+from serve_app.processes import end_service
 
 LOCK = "running.lock"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # before a start that follows one that failed
@@ -43,11 +44,25 @@ def alone_in(home: Home) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        end_all(service_processes(home.root))
+        end_service(home.root)
         try:
             yield
         finally:
-            end_all(service_processes(home.root))
+            end_service(home.root)
+
+
+@contextmanager
+def alone_at(port: int) -> Iterator[None]:
+    """Inside the block no other Telltale of this machine listens at `port`: HAProxy binds it with
+    SO_REUSEPORT, so that two would share it. Raises Conflict where one does."""
+    with socket.socket(socket.AF_UNIX) as held:
+        try:
+            held.bind(f"\0telltale-port-{port}")  # Linux: a name without a file, gone with us
+        except OSError:
+            raise Conflict(
+                f"port {port} is taken by another Telltale; choose another with TELLTALE_PORT"
+            ) from None
+        yield
 
 
 def supervise(command: list[str], home: Home, say: Callable[[str], None]) -> int:
@@ -60,13 +75,13 @@ def supervise(command: list[str], home: Home, say: Callable[[str], None]) -> int
     served, starts, pause_s = False, 0, FIRST_PAUSE_S
     try:
         while True:
-            child, up = _started(command)
+            child, up = _started([*command, "--again"] if served else command)
             starts += 1
             with up:
                 if up.read(len(UP)) == UP:  # empty when the child ends
                     served, pause_s = True, FIRST_PAUSE_S
             code = child.wait()
-            end_all(service_processes(home.root))
+            end_service(home.root)
             if not served and (code != TRY_AGAIN or starts == FIRST_STARTS):
                 return code or 1
             say(f"the cluster has ended ({_ending(code)}); starting it anew")
@@ -78,7 +93,7 @@ def supervise(command: list[str], home: Home, say: Callable[[str], None]) -> int
     finally:
         if child is not None:
             _stop(child)
-        end_all(service_processes(home.root))
+        end_service(home.root)
 
 
 def _started(command: list[str]) -> tuple["subprocess.Popen[bytes]", IO[bytes]]:

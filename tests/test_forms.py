@@ -9,6 +9,7 @@ import httpx
 import pytest
 from replica import ADMIN, Replica
 
+from data.disk import Disk
 from serve_app import forms
 from serve_app.api import build_api
 
@@ -156,8 +157,7 @@ def test_a_form_whose_bytes_do_not_come_is_given_up_and_its_room_given_back(
 def test_a_disk_that_is_nearly_full_takes_no_forms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forms, "RESERVE_BYTES", 2**62)
-    monkeypatch.setattr(forms, "RESERVE_SHARE", 1)
+    monkeypatch.setattr(forms, "fullest", lambda folders: Disk(10**12, free_bytes=10**6))
 
     async def ask(client: httpx.AsyncClient) -> None:
         large = body(PART, 40)

@@ -355,7 +355,12 @@ def test_a_deadline_in_the_words_of_serve_is_one_in_ours(
 def test_a_name_that_leads_here_by_deceit_is_not_answered(tmp_path: Path) -> None:
     """DNS rebinding: a page's own name is made to lead to this machine."""
     ours = ("127.0.0.1", "localhost", "[::1]", "telltale.example.org")
-    others = ("attacker.example", "127.0.0.1.attacker.example:8000", "127.0.0.11", "")
+    others = (
+        "attacker.example",
+        "127.0.0.1.attacker.example:8000",
+        "127.0.0.11",
+        "",
+    )
     with proxied(tmp_path, answer("200 OK"), hosts=ours) as (url, toys):
         for path in ("/predict", "/ui/", "/-/routes"):
             for host in (*ours, "127.0.0.1:8000", "LocalHost", "[::1]:8000"):
@@ -367,6 +372,8 @@ def test_a_name_that_leads_here_by_deceit_is_not_answered(tmp_path: Path) -> Non
                 assert found.headers["content-type"] == "application/problem+json"
                 assert "TELLTALE_ALLOWED_HOSTS" in found.json()["detail"]
                 assert len(toys[0].requests) == answered
+        several = {"Host": "localhost,attacker.example"}
+        assert httpx.get(url, headers=several).status_code == 400
         balancer = {"Host": "10.0.0.9"}
         assert httpx.get(f"{url}/-/healthz", headers=balancer).status_code == 200
 

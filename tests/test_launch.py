@@ -17,6 +17,7 @@ from data.errors import Conflict
 from serve_app.launch import SERVE_YAML, greeting, refuse_taken_port, serve_config
 from serve_app.ray_environment import (
     environment,
+    forget_old_sessions,
     prepare_environment,
     scratch_folder,
     told_to_people,
@@ -167,6 +168,7 @@ def test_logs_of_old_starts_are_not_kept_for_ever(
     (folder / "haproxy.running").write_text("1 of an earlier start")
     monkeypatch.setattr(os, "environ", dict(os.environ))
     prepare_environment(settings)
+    forget_old_sessions(folder)
     kept = sorted(path.name for path in folder.glob("ray/*"))
     assert kept == [f"session_2026-01-0{number}" for number in (2, 3, 4)]
     assert not (folder / "haproxy.running").exists()

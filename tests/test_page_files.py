@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,25 @@ def test_uploads_of_one_address_are_bounded(
 def test_a_body_that_no_page_sends_is_refused(page: httpx.Client, body: bytes) -> None:
     head = {"content-type": "application/json"}
     assert page.post(f"{API}/queue/join", content=body, headers=head).status_code in {400, 413}
+
+
+def test_one_event_names_few_files(page: httpx.Client) -> None:
+    """Each is looked up on the disk, on the page's one event loop."""
+    (path,) = upload(page, "pump.wav", tone()).raise_for_status().json()
+    data = [[{"path": path}] * 9, None, None, None, ""]
+    assert joined(page, listening(page), data).status_code == 400
+
+
+def test_one_address_leaves_room_for_others(
+    page: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve_app.ui.guard.MAX_AT_ONCE", 2)
+    with ExitStack() as stack:
+        for name in ("one", "two"):  # as a browser does for as long as its page is open
+            stack.enter_context(page.stream("GET", f"{API}/heartbeat/{name}"))
+        assert page.get("/config").status_code == 429
+
+
+def test_no_other_page_may_frame_this_one(page: httpx.Client) -> None:
+    for path in ("/", "/nothing"):
+        assert "frame-ancestors 'none'" in page.get(path).headers["content-security-policy"]

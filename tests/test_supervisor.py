@@ -13,8 +13,8 @@ import pytest
 
 from data.errors import Conflict
 from data.home import home_from_env
-from serve_app.processes import MARK, end_all, service_processes
-from serve_app.supervisor import TRY_AGAIN, alone_in
+from serve_app.processes import MARK, end_service, service_processes
+from serve_app.supervisor import TRY_AGAIN, alone_at, alone_in
 
 # A cluster in small: says that it is up, leaves a process of its own behind, and goes on as told.
 CLUSTER = """
@@ -95,7 +95,7 @@ def supervised(tmp_path: Path) -> Iterator[Callable[[str], Supervised]]:
     yield make
     for one in made:
         one.process.kill()
-        end_all(one.left())
+        end_service(one.home.resolve())
         one.close()
 
 
@@ -170,3 +170,15 @@ def test_two_services_in_one_home_are_refused_in_words(
     ):
         raise AssertionError("it started")
     assert one.left(), "the refused one has ended the other's processes"
+
+
+def test_two_services_never_share_a_port() -> None:
+    """However close together they start: neither listens yet when the other looks."""
+    with (
+        alone_at(8123),
+        pytest.raises(Conflict, match="port 8123 is taken by another Telltale"),
+        alone_at(8123),
+    ):
+        raise AssertionError("it started")
+    with alone_at(8123):
+        pass

@@ -15,6 +15,7 @@ from ray.serve import Application
 from data.home import home_from_env
 from serve_app.app import ON_HEAD
 from serve_app.client import Client
+from serve_app.inner_port import must_be_closed
 
 DEFAULT_API = "http://127.0.0.1:8000"
 LOOK_EVERY_S = 0.03
@@ -30,6 +31,7 @@ def ui(args: dict[str, str]) -> Application:
     api_url = args.get("api_url", DEFAULT_API)
 
     def page() -> FastAPI:  # Serve takes only a plain function for a builder, nothing like partial
+        must_be_closed()
         return build_page(api_url, home_from_env().root / "page-uploads", examples)
 
     deployment = serve.deployment(
@@ -46,13 +48,13 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # read when components are made
     shutil.rmtree(uploads, ignore_errors=True)
-    uploads.mkdir(mode=0o700, parents=True)
+    uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
     import gradio as gr
 
     from serve_app.ui import page, theme
     from serve_app.ui.guard import MAX_UPLOAD_BYTES, Guard
 
-    blocks = page.build(Client(api_url), examples)
+    blocks = page.build(Client(api_url), examples, os.environ.get("TELLTALE_START_TOKEN", ""))
     # Gradio looks a thousand times a second whether somebody has pressed a button, which takes
     # 4 % of a core from the predictions.
     blocks._queue.sleep_when_free = blocks._queue.progress_update_sleep_when_free = LOOK_EVERY_S

@@ -9,9 +9,8 @@ import asyncio
 import json
 import os
 import re
-import shutil
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +21,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from data.disk import fullest
+
 UPLOAD = "/gradio_api/upload"
 EVENTS = {f"/gradio_api/{name}" for name in ("queue/join", "run/predict", "cancel", "reset")}
 FILE = "/gradio_api/file="
@@ -29,11 +30,18 @@ READ = re.compile(
     r"/|/(config|theme\.css|manifest\.json|favicon\.ico|(assets|static|svelte|js)/.+)|/gradio_api/"
     r"(info|app_id|startup-events|upload_progress|queue/(data|status)|heartbeat/\w+|file=.+)/?"
 )
-MAX_EVENT_BYTES = 1024**2  # what was chosen and typed; files come by uploads
+MAX_EVENT_BYTES = 64 * 1024  # what was chosen and typed; files come by uploads
+MAX_FILES = 8  # of one event
+MAX_AT_ONCE = 60  # requests of one address, of the 200 that Serve lets in; each page holds two
+UPLOAD_PATIENCE_S = 120.0
 MAX_UPLOAD_BYTES = 64 * 1024**2  # beyond any domain's own limit, which the service words
 MOST_BYTES = 1024**3  # of all uploads that may still lie there, a quarter of it from one address
 KEPT_S = 3600 + 600  # how long they do: see delete_cache in page.py
-RESERVE_BYTES = 1024**3  # of the disk, for those who have keys
+# Neither framed by other pages nor sent anywhere else: the admin's key is kept in its session.
+POLICY = (
+    b"content-security-policy",
+    b"frame-ancestors 'none'; base-uri 'self'; object-src 'none'; form-action 'self'",
+)
 
 
 class Guard:
@@ -43,6 +51,7 @@ class Guard:
         self._app = app
         self._uploads = uploads.resolve()
         self._taken: deque[tuple[float, str, int]] = deque()  # when, from where, bytes
+        self._at_once: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -50,16 +59,31 @@ class Guard:
             return
         if scope["type"] != "http":
             return
+        address = _address(scope)
+        self._at_once[address] += 1
+        try:
+            await self._answer(scope, receive, _with_policy(send))
+        finally:
+            self._at_once[address] -= 1
+            if not self._at_once[address]:
+                del self._at_once[address]
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         refused: tuple[int, str] | None = (404, "there is nothing here")
+        patience_s: float | None = None
         path = unquote(scope["path"].removeprefix(scope.get("root_path", "")).rstrip("/") or "/")
-        if scope["method"] in {"GET", "HEAD"} and READ.fullmatch(path):
+        if self._at_once[_address(scope)] > MAX_AT_ONCE:
+            refused = 429, "too many requests at once from your address"
+        elif scope["method"] in {"GET", "HEAD"} and READ.fullmatch(path):
             refused = None if self._may_read(path) else refused
         elif scope["method"] == "POST" and path == UPLOAD:
-            refused = await self._upload(Request(scope))
+            refused, patience_s = await self._upload(Request(scope)), UPLOAD_PATIENCE_S
         elif scope["method"] == "POST" and path in EVENTS:
             refused, receive = await self._event(Request(scope, receive))
         if refused is None:
-            await self._app(scope, receive, send)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await self._app(scope, receive, send)
             return
         status, words = refused
         headers = {"Retry-After": "60"} if status in {429, 503} else {}
@@ -81,7 +105,7 @@ class Guard:
             paths = list(_paths(json.loads(body)))  # as FastAPI reads it, of equal names the last
         except (ValueError, RecursionError):
             return (400, "the body is not JSON"), again
-        if not all(self._uploaded(path) for path in paths):
+        if len(paths) > MAX_FILES or not all(self._uploaded(path) for path in paths):
             return (400, "a file must be uploaded to the page before it is asked about"), again
         return None, again
 
@@ -98,9 +122,10 @@ class Guard:
         size = int(announced)
         if size > MAX_UPLOAD_BYTES:
             return 413, f"at most {MAX_UPLOAD_BYTES // 1024**2} MB are taken at once"
-        if (await asyncio.to_thread(shutil.disk_usage, self._uploads)).free - size < RESERVE_BYTES:
+        disk = await asyncio.to_thread(fullest, [self._uploads])
+        if disk is None or disk.spare_bytes < size:
             return 503, "the disk is nearly full; tell an admin"
-        return self._take(request.client.host if request.client else "", size)
+        return self._take(_address(request.scope), size)
 
     def _take(self, address: str, size: int) -> tuple[int, str] | None:
         now = time.monotonic()
@@ -112,6 +137,19 @@ class Guard:
             return 429, "much was uploaded within the hour; try again later, or use the API"
         self._taken.append((now, address, size))
         return None
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else ""
+
+
+def _with_policy(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), POLICY]}
+        await send(message)
+
+    return sending
 
 
 def _paths(value: Any) -> Iterator[object]:

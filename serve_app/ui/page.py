@@ -32,7 +32,7 @@ KEEP_KEY = """(key) => {
 }"""
 
 
-def build(client: Client, examples: Path | None = None) -> Any:
+def build(client: Client, examples: Path | None = None, start_token: str = "") -> Any:
     with gr.Blocks(
         title="Telltale", analytics_enabled=False, delete_cache=(600, 3600), fill_width=False
     ) as page:
@@ -55,7 +55,7 @@ def build(client: Client, examples: Path | None = None) -> Any:
                 elem_id="key",
                 elem_classes="tt-plain",
             )
-        shared = Shared(client, gr.State(()), domain, key)
+        shared = Shared(client, gr.State(()), domain, key, start_token)
         with gr.Tab("Predict", id="predict"):
             predict.build(shared, examples)
         with gr.Tab("Review", id="review") as review_tab:
@@ -63,7 +63,7 @@ def build(client: Client, examples: Path | None = None) -> Any:
         with gr.Tab("Retrain", id="retrain") as retrain_tab:
             retrain.build(shared, retrain_tab)
         _wire(page, shared, banner, header)
-    page.queue(default_concurrency_limit=16)
+    page.queue(default_concurrency_limit=16, max_size=200)
     return page
 
 

@@ -65,6 +65,7 @@ def build(shared: Shared, examples: Path | None = None) -> None:
         name: str | None,
         domains: tuple[DomainInfo, ...],
         key: str,
+        request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
         path = picture or sound  # the one that is not shown is empty
         if not path:
@@ -76,7 +77,7 @@ def build(shared: Shared, examples: Path | None = None) -> None:
             # The clip may be here before the first answer to "which domains are there?" is.
             domains = domains or shared.client.domains()
             domain = find(domains, name or domains[0].name)
-            found = shared.client.with_key(key).predict(
+            found = shared.client_of(key, request).predict(
                 domain.name, raw, name=Path(path).name, evidence=True
             )
         except TelltaleError as error:
@@ -96,12 +97,13 @@ def build(shared: Shared, examples: Path | None = None) -> None:
         drawn: str | None,
         name: str,
         key: str,
+        request: gr.Request,
     ) -> dict[Any, Any]:
         path = picture or sound
         if not path or not (label or drawn):
             return {thanks: note("Choose what is right first.", "warn")}
         try:
-            taken = shared.client.with_key(key).correct(
+            taken = shared.client_of(key, request).correct(
                 name,
                 Path(path).read_bytes(),
                 label or "",

@@ -10,6 +10,7 @@ from data.errors import UnknownName
 from serve_app.answers import DomainInfo
 from serve_app.client import Client
 from serve_app.connection import ServiceAway, ServiceError
+from serve_app.settings import VISITOR_HEADER
 
 # Nothing here is meant to be called from outside: scripts have the service's own API.
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
@@ -26,6 +27,14 @@ class Shared:
     domains: Any  # gr.State of tuple[DomainInfo, ...]
     domain: Any  # gr.Dropdown: the chosen domain's name
     key: Any  # gr.Textbox: the bearer key, empty for nobody
+    start_token: str = ""  # by which the service believes whom the page asks for
+
+    def client_of(self, key: str, request: gr.Request) -> Client:
+        """For this visitor: without a key his corrections and clips count as his address's own, not
+        as the page's."""
+        address = request.client.host if request.client else ""
+        visitor = ((VISITOR_HEADER, f"{self.start_token} {address}"),) if address else ()
+        return self.client.with_key(key, headers=visitor if self.start_token else ())
 
 
 def find(domains: tuple[DomainInfo, ...], name: str) -> DomainInfo:
