@@ -76,11 +76,15 @@ DIE_WITH_PARENT = (
 
 def reply(status: int, title: str, detail: str) -> str:
     """A problem document of HAProxy's own, worded as the service words its own."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    text = json.dumps(body | {"request_id": ""}, separators=(",", ":"))
+    text = problem(status, title, detail)
     return (
         f"status {status} content-type application/problem+json hdr Retry-After 1 string '{text}'"
     )
+
+
+def problem(status: int, title: str, detail: str) -> str:
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return json.dumps(body | {"request_id": ""}, separators=(",", ":"))
 
 
 OVERLOADED = reply(
@@ -95,16 +99,30 @@ OTHER_NAME = reply(
 TWO_KEYS = reply(400, "Bad parameter", "send one Authorization header; this request has several")
 
 
-def defaults_lines() -> list[str]:
-    """Serve would answer a plain 500 where no replica could be reached."""
-    away = "the part that answers is restarting; try again in a few seconds"
+def defaults_lines(away: Path) -> list[str]:
+    """Serve would answer a plain 500 where a replica could not be reached, or ended before it had
+    answered. `away` is the file with what is said then, `raw_reply`, whatever HAProxy calls it."""
     slow = "the request did not arrive in time; send a shorter clip, or compress it"
     return [
         f"timeout http-request {HEAD_PATIENCE}",
         f"timeout tunnel {TUNNEL_PATIENCE}",
         f"http-error {reply(408, 'Too slow', slow)}",
-        *(f"http-error {reply(status, 'Not ready', away)}" for status in (502, 503, 504)),
+        *(f"errorfile {status} {away}" for status in (502, 503, 504)),
     ]
+
+
+def raw_reply() -> str:
+    """503 on the wire: when to come back is the same whatever ended."""
+    words = "the part that answers is restarting; try again in a few seconds"
+    body = problem(503, "Not ready", words)
+    head = [
+        "HTTP/1.1 503 Service Unavailable",
+        "Content-Type: application/problem+json",
+        "Retry-After: 1",
+        "Cache-Control: no-cache",
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join([*head, "", body])
 
 
 def frontend_lines(hosts: Sequence[str]) -> list[str]:
@@ -193,8 +211,10 @@ def write_launcher(folder: Path, names: Sequence[str], host: str = "127.0.0.1") 
     It edits that file rather than a copy, because Serve knows its own HAProxy processes by the
     name of the file on their command line."""
     files = {}
+    away = folder / "away.http"
+    away.write_text(raw_reply(), encoding="ascii", newline="")
     sections = {
-        "defaults": defaults_lines(),
+        "defaults": defaults_lines(away),
         "frontend": frontend_lines(names),
         "backend": backend_lines(),
     }

@@ -21,7 +21,7 @@ import yaml
 
 from data.errors import Conflict, NotReady, TelltaleError
 from serve_app.cluster import announced
-from serve_app.node import Lost, NoNode, look_after, ray_node
+from serve_app.node import Lost, NoNode, ray_node, watcher
 from serve_app.processes import die_with
 from serve_app.ray_environment import forget_old_sessions, scratch_folder, show_logs, told_to_people
 from serve_app.settings import START_HEADER, Settings, is_loopback, settings_from_env
@@ -111,8 +111,9 @@ def running(
         stack.enter_context(announced(settings, head.gcs_address))
         stack.enter_context(told_to_people(settings, head.gcs_address))
         os.environ["RAY_ADDRESS"] = head.gcs_address
+        look = watcher(head, say)
         try:
-            wait_until_ready(settings, say, lambda: look_after(head, say))
+            wait_until_ready(settings, say, look)
         except NotReady as trouble:
             if isinstance(trouble, Lost) or not again:
                 raise
@@ -120,7 +121,7 @@ def running(
 
         def watch() -> None:
             while True:
-                look_after(head, say)
+                look()
                 time.sleep(WATCH_EVERY_S)
 
         yield watch

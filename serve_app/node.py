@@ -7,10 +7,12 @@ port of the machine: a second Telltale beside the first could not train.
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import NotReady
+from serve_app.processes import is_running
 
 if TYPE_CHECKING:
     from ray._private.node import Node
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
 OBJECT_STORE_BYTES = 256 * 1024**2
 
 
-# Without these nothing works, and nothing but a new cluster brings them back; a raylet ends with
-# its agents, and with it all of the node's workers.
+# Without these nothing works, and nothing but a new cluster brings them back.
 VITAL = ("gcs_server", "raylet")
+AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 DASHBOARD = "dashboard"  # the Jobs API and Serve's; started anew by itself
 
 
@@ -56,16 +58,39 @@ def ray_node(*, head: bool, **parameters: Any) -> Iterator["Node"]:
         node.kill_all_processes(check_alive=False, allow_graceful=True, wait=True)
 
 
-def look_after(node: "Node", say: Callable[[str], None]) -> None:
-    """Starts a dashboard anew that has died. Raises Lost when the node has lost more."""
-    for name, process in node.dead_processes():
-        if name in VITAL:
-            raise Lost(f"Ray's {name} has ended (code {process.returncode})")
-        if name == DASHBOARD:
-            say("Ray's dashboard has ended; starting it anew")
-            del node.all_processes[DASHBOARD]
-    if DASHBOARD not in node.all_processes:  # also where it would not start a moment ago
-        node.start_api_server(include_dashboard=True, raise_on_failure=False)
+def watcher(node: "Node", say: Callable[[str], None]) -> Callable[[], None]:
+    """A function that starts a dashboard anew that has died, and raises Lost when the node has lost
+    more. A raylet ends with its agents, but takes its time: those are watched, too."""
+    agents: dict[int, str] = {}
+
+    def look() -> None:
+        for name, process in node.dead_processes():
+            if name in VITAL:
+                raise Lost(f"Ray's {name} has ended (code {process.returncode})")
+            if name == DASHBOARD:
+                say("Ray's dashboard has ended; starting it anew")
+                del node.all_processes[DASHBOARD]
+        if DASHBOARD not in node.all_processes:  # also where it would not start a moment ago
+            node.start_api_server(include_dashboard=True, raise_on_failure=False)
+        for pid, title in agents.items():
+            if not is_running(pid):
+                raise Lost(f"Ray's {title} has ended")
+        agents.update(_agents(node))
+
+    return look
+
+
+def _agents(node: "Node") -> dict[int, str]:
+    """pid -> title of those of the raylet's children that it cannot do without."""
+    found = {}
+    for info in node.all_processes["raylet"]:
+        for children in Path(f"/proc/{info.process.pid}/task").glob("*/children"):
+            with suppress(OSError):  # it ended meanwhile
+                for pid in map(int, children.read_text(encoding="ascii").split()):
+                    title = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0 ").decode()
+                    if title in AGENTS:
+                        found[pid] = title.removeprefix("ray::")
+    return found
 
 
 def logical_cpus() -> int:

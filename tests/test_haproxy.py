@@ -184,7 +184,7 @@ def test_one_who_is_refused_often_is_refused_at_the_door_and_others_are_not(
 def test_where_no_replica_can_be_reached_it_says_so_in_words(tmp_path: Path) -> None:
     with proxied(tmp_path, die) as (url, _):
         found = httpx.get(f"{url}/status")
-        assert found.status_code == found.json()["status"] == 502
+        assert found.status_code == found.json()["status"] == 503
         assert found.headers["content-type"] == "application/problem+json"
         assert found.headers["retry-after"] == "1"
 
