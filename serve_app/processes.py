@@ -1,6 +1,7 @@
 """The processes of one service, whoever started them: Ray's, HAProxy, the retrains.
 
-Each has the service's home in its environment (`MARK`), which children inherit.
+Each has the service's home in its environment (`MARK`), which children inherit, and its scratch
+folder in several variables: a process that sets its title may write over some of them.
 """
 
 import ctypes
@@ -8,6 +9,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 MARK = "TELLTALE_SERVICE"
@@ -22,13 +24,19 @@ def die_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def scratch_path(home: Path) -> Path:
+    """Below /tmp, since a socket's path has at most 97 characters."""
+    return Path(f"/tmp/telltale-{os.getuid()}-{sha256(str(home).encode()).hexdigest()[:8]}")
+
+
 def service_processes(home: Path, proc: Path = Path("/proc")) -> list[int]:
     """Those of the service in `home`, this one left out."""
-    mark = f"{MARK}={home}".encode()
+    mark, scratch = f"{MARK}={home}".encode(), f"={scratch_path(home)}/".encode()
     found = []
     for folder in proc.glob("[0-9]*"):
         with suppress(OSError):  # it ended meanwhile, or is another user's
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
+            told = (folder / "environ").read_bytes()
+            if scratch in told or mark in told.split(b"\0"):
                 found.append(int(folder.name))  # one that has ended has no environment left
     return [pid for pid in found if pid != os.getpid()]
 

@@ -13,13 +13,12 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 
 from data.domain import config_root
 from data.errors import Conflict
 from serve_app import haproxy
-from serve_app.processes import MARK
+from serve_app.processes import MARK, scratch_path
 from serve_app.settings import Settings, is_loopback, kept_secret
 
 HELD: list[socket.socket] = []  # ports of ours, for as long as this process lives
@@ -132,9 +131,8 @@ def prepare_environment(settings: Settings) -> None:
 
 def scratch_folder(settings: Settings) -> Path:
     """This service's folder for sockets, HAProxy's files and Ray's sessions, readable by its owner
-    only; below /tmp, since a socket's path has at most 97 characters. Raises Conflict."""
-    name = sha256(str(settings.home.root.resolve()).encode()).hexdigest()[:8]
-    folder = Path(f"/tmp/telltale-{os.getuid()}-{name}")
+    only. Raises Conflict."""
+    folder = scratch_path(settings.home.root.resolve())
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:

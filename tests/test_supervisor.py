@@ -13,7 +13,7 @@ import pytest
 
 from data.errors import Conflict
 from data.home import home_from_env
-from serve_app.processes import MARK, end_service, service_processes
+from serve_app.processes import MARK, end_service, scratch_path, service_processes
 from serve_app.supervisor import TRY_AGAIN, alone_at, alone_in
 
 # A cluster in small: says that it is up, leaves a process of its own behind, and goes on as told.
@@ -182,3 +182,17 @@ def test_two_services_never_share_a_port() -> None:
         raise AssertionError("it started")
     with alone_at(8123):
         pass
+
+
+def test_a_process_whose_title_has_covered_its_mark_is_found_all_the_same(tmp_path: Path) -> None:
+    """Ray's agents set their titles, over whatever of the environment comes first."""
+    home, other, stranger = tmp_path / "home", tmp_path / "other", tmp_path / "proc" / "9"
+    covered = {"11": home, "12": other}
+    for pid, of in covered.items():
+        folder = tmp_path / "proc" / pid
+        folder.mkdir(parents=True)
+        left = f"RAY_SERVE_HAPROXY_CONFIG_FILE_LOC={scratch_path(of)}/haproxy.cfg"
+        (folder / "environ").write_bytes(b"\0" * 40 + left.encode() + b"\0")
+    stranger.mkdir()
+    (stranger / "environ").write_bytes(b"TELLTALE_HOME=" + str(home).encode() + b"\0")
+    assert service_processes(home, tmp_path / "proc") == [11]

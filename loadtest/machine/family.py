@@ -19,6 +19,7 @@ from loadtest.machine.processes import (
     processes,
     tree,
 )
+from serve_app.processes import service_processes
 
 
 def family(root: int) -> list[Process]:
@@ -34,7 +35,8 @@ def family(root: int) -> list[Process]:
 def of_home(home: Path) -> list[int]:
     """Everybody who was started with this TELLTALE_HOME, orphans too. A measurement's own home
     is nobody else's, so that no other service's process is ever among them."""
-    return [pid for pid in processes() if environment_of(pid, "TELLTALE_HOME") == str(home)]
+    started = {pid for pid in processes() if environment_of(pid, "TELLTALE_HOME") == str(home)}
+    return sorted(started | set(service_processes(home)))
 
 
 def _depth(process: Process, within: Mapping[int, Process]) -> int:
