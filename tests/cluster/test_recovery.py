@@ -150,6 +150,7 @@ def test_a_dashboard_that_was_killed_is_back_with_its_jobs(own: Service) -> None
 
 
 def test_a_killed_launcher_leaves_nothing_in_the_way_of_the_next(own: Service) -> None:
+    before = set(service_processes(own.home.resolve()))
     os.kill(int((own.home / "running.lock").read_text()), signal.SIGKILL)
     again = subprocess.Popen(
         [sys.executable, "-m", "serve_app"],
@@ -158,6 +159,8 @@ def test_a_killed_launcher_leaves_nothing_in_the_way_of_the_next(own: Service) -
         stderr=subprocess.DEVNULL,
     )
     try:
+        # Until the next one has ended them, those that were left behind still answer.
+        wait_for(lambda: not before & set(service_processes(own.home.resolve())))
         serves_again(own)
         assert again.poll() is None
     finally:
