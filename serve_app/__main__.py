@@ -6,7 +6,6 @@ set that.
 """
 
 import argparse
-import signal
 import sys
 import time
 from contextlib import suppress
@@ -21,6 +20,7 @@ from models.bundle import cached
 from models.current import current
 from serve_app.launch import SERVE_YAML, refuse_taken_port, say
 from serve_app.pointer import read_pointer
+from serve_app.processes import stop_when_asked
 from serve_app.ray_environment import prepare_environment
 from serve_app.settings import settings_from_env
 from serve_app.supervisor import alone_at, alone_in, supervise
@@ -109,12 +109,6 @@ def stay_until_stopped(address: str) -> int:
         pass
     print("This machine has left.")
     return 0
-
-
-def stop_when_asked() -> None:
-    """Both by hand: what a script starts in the background inherits SIGINT ignored."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
 
 
 def predict(clips: list[Path], name: str) -> int:

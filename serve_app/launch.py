@@ -7,7 +7,6 @@ children of this one: ending it ends them, and nothing else on the machine.
 import argparse
 import copy
 import os
-import signal
 import socket
 import sys
 import time
@@ -22,8 +21,14 @@ import yaml
 from data.errors import Conflict, NotReady, TelltaleError
 from serve_app.cluster import announced
 from serve_app.node import Lost, NoNode, ray_node, watcher
-from serve_app.processes import die_with
-from serve_app.ray_environment import forget_old_sessions, scratch_folder, show_logs, told_to_people
+from serve_app.processes import die_with, stop_when_asked
+from serve_app.ray_environment import (
+    RAY_ENV,
+    forget_old_sessions,
+    scratch_folder,
+    show_logs,
+    told_to_people,
+)
 from serve_app.settings import START_HEADER, Settings, is_loopback, settings_from_env
 from serve_app.stand_in import stand_in
 from serve_app.supervisor import TRY_AGAIN, UP
@@ -44,8 +49,7 @@ def main() -> int:
     arguments = parser.parse_args()
     os.set_inheritable(arguments.up, False)
     die_with(arguments.parent)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    stop_when_asked()
     try:
         settings = settings_from_env()
         with running(settings, say, arguments.config, again=arguments.again) as watch:
@@ -248,7 +252,7 @@ def _last_line(message: str) -> str:
 
 
 def _ray_env(settings: Settings) -> Path:
-    path = settings.home.root / "ray.env"
+    path = settings.home.root / RAY_ENV
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 

@@ -17,6 +17,12 @@ GONE_S = 5.0
 PR_SET_PDEATHSIG = 1  # Linux prctl(2)
 
 
+def stop_when_asked() -> None:
+    """Both by hand: what a script starts in the background inherits SIGINT ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
 def die_with(parent: int) -> None:
     """Ends this process as soon as `parent`, which started it, has ended; however that ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

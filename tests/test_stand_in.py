@@ -4,23 +4,16 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 from test_haproxy import answer, proxied
+from waiting import wait_for
 
 from serve_app.haproxy import LAUNCHER, RUNNING
 from serve_app.processes import is_running
 from serve_app.stand_in import SETTLED_S, stand_in
-
-
-def wait_for(condition: Callable[[], object], patience_s: float = 20) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def answers(url: str) -> bool:

@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from data.errors import Conflict
 from data.home import home_from_env
@@ -31,7 +31,7 @@ CLUSTER = """
 SUPERVISOR = """
     import os, sys
     from data.home import home_from_env
-    from serve_app.__main__ import stop_when_asked
+    from serve_app.processes import stop_when_asked
     from serve_app.supervisor import alone_in, supervise
     home = home_from_env()
     stop_when_asked()
@@ -75,13 +75,6 @@ class Supervised:
 
     def left(self) -> list[int]:
         return service_processes(self.home.resolve())
-
-
-def wait_for(condition: Callable[[], object], patience_s: float = 20) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture
