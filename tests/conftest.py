@@ -29,7 +29,7 @@ for name in set(os.environ) - {"TELLTALE_DATASETS"}:
 
 PATIENCE_S = 240
 CLUSTER = Path(__file__).parent / "cluster"
-OWN_SERVICE = ("test_sixth_domain.py", "test_beside.py", "test_recovery.py", "test_chaos.py")
+OWN_SERVICE = ("test_sixth_domain.py", "test_beside.py", "test_recovery.py", "test_chaos_quick.py")
 
 
 @dataclass(frozen=True)
