@@ -10,10 +10,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from data.commands import adding, checking, fetching, versions
+from data.commands import check_clips, fetch_datasets, import_clips, snapshot_versions
 from data.errors import TelltaleError
 
-COMMANDS = (fetching, adding, checking, versions)
+COMMANDS = (fetch_datasets, import_clips, check_clips, snapshot_versions)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.blobs import local_folder
 from data.home import Home, sqlite_file
+from data.store.blobs import local_folder
 
 RESERVE_BYTES, RESERVE_SHARE = 1024**3, 0.05  # whichever is less
 

@@ -18,7 +18,7 @@
     └── NotReady             the part that should answer is not up
         └── DiskFull         there is no room for what should be kept
 
-Lower layers raise them; `serve_app/errors.py` alone turns them into HTTP statuses.
+Lower layers raise them; `serve_app/http/problems.py` alone turns them into HTTP statuses.
 A message says what was wrong, the value seen, and what would be right.
 """
 

@@ -31,8 +31,8 @@ from loadtest.arguments import counted, existing
 from loadtest.client.clip import FORM_TYPE, form
 from loadtest.machine.interrupt import STOPPED, stop_on_signal
 from loadtest.machine.processes import command, processes
-from serve_app.launch import SERVE_YAML, running, serve_config
-from serve_app.ray_environment import prepare_environment
+from serve_app.cluster.launch import SERVE_YAML, running, serve_config
+from serve_app.cluster.ray_environment import prepare_environment
 from serve_app.settings import Settings, settings_from_env
 
 PATIENCE_S = 60.0

@@ -16,11 +16,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from data.audio import decode
-from data.domain import AudioDomain, of_sounds
+from data.domains.domain import AudioDomain, of_sounds
 from data.errors import TelltaleError
-from data.features import features_for, windows
-from data.prepare import prepare
+from data.media.audio import decode
+from data.media.features import features_for, windows
+from data.media.prepare import prepare
 from models.bundle import PRETRAINED, load_bundle
 from models.runtime import Model, OnnxModel
 
@@ -51,7 +51,7 @@ def measure(
 
 
 def one_clip(raw: bytes, domain: AudioDomain, model: Model) -> dict[str, float]:
-    """The way of `data.prepare` and `Model.predict`, with a look at the clock between steps."""
+    """The way of `prepare` and `Model.predict`, with a look at the clock between steps."""
     spent: dict[str, float] = {}
 
     def timed(name: str, stage: Callable[[], Result]) -> Result:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from data.domain import Domain
+from data.domains.domain import Domain
 from data.errors import BundleError
 from models.card import (
     BACKBONE,

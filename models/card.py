@@ -10,10 +10,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from data.domain import MODALITIES, AnyDomain
+from data.domains.domain import MODALITIES, AnyDomain
+from data.domains.yaml_errors import KINDS
 from data.errors import BundleError
-from data.mistakes import KINDS
-from models.tasks import Metrics, Segmentation
+from models.metrics import Metrics, Segmentation
 
 FORMAT: Literal[1] = 1
 CARD = "card.json"

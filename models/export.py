@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from data.domain import Domain
+from data.domains.domain import Domain
 from data.errors import BundleError
-from models.blocked import whole_blocks, without_ceil_mode
+from models.blocked_layout import whole_blocks, without_ceil_mode
 
 Floats = NDArray[np.float32]
 

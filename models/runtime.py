@@ -217,7 +217,7 @@ class TorchModel(Model):
         import torch
         from safetensors.torch import load
 
-        from models.networks import build_network
+        from models.networks.kinds import build_network
 
         super().__init__(bundle)
         network = build_network(bundle.domain)

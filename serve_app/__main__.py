@@ -12,21 +12,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.domain import load_domains
+from data.domains.domain import load_domains
 from data.errors import NotReady, TelltaleError
 from data.home import Home, home_from_env, keep_to_owner, planned_home
-from data.sqlite_files import cared_for
+from data.store.sqlite_files import cared_for
 from models.bundle import cached
-from models.current import current
-from serve_app.launch import SERVE_YAML, refuse_taken_port, say
-from serve_app.pointer import read_pointer
-from serve_app.processes import stop_when_asked
-from serve_app.ray_environment import prepare_environment
+from models.local import current
+from serve_app.cluster.launch import SERVE_YAML, refuse_taken_port, say
+from serve_app.cluster.processes import stop_when_asked
+from serve_app.cluster.ray_environment import prepare_environment
+from serve_app.cluster.supervisor import alone_at, alone_in, supervise
+from serve_app.control.champion_pointer import read_pointer
 from serve_app.settings import settings_from_env
-from serve_app.supervisor import alone_at, alone_in, supervise
 
 if TYPE_CHECKING:
-    from serve_app.champion import Served
+    from serve_app.replica.champion import Served
 
 REJOIN_S = 5.0
 
@@ -76,7 +76,7 @@ def serve_until_stopped(config: Path) -> int:
     with alone_in(settings.home), alone_at(settings.port), cared_for(settings.home):
         refuse_taken_port(settings)
         prepare_environment(settings)
-        command = ["serve_app.launch", "--config", str(config)]
+        command = ["serve_app.cluster.launch", "--config", str(config)]
         code = supervise(command, settings.home, say)
     if code == 0:
         print("Telltale has stopped.")
@@ -85,7 +85,7 @@ def serve_until_stopped(config: Path) -> int:
 
 def stay_until_stopped(address: str) -> int:
     """The other machine's half: a node of the Telltale that runs in this TELLTALE_HOME."""
-    from serve_app.join import joined, wait_while_joined
+    from serve_app.cluster.join import joined, wait_while_joined
 
     settings = settings_from_env()
     stop_when_asked()
@@ -114,7 +114,7 @@ def stay_until_stopped(address: str) -> int:
 def predict(clips: list[Path], name: str) -> int:
     """One line a file: label, or `unknown` and the nearest label; confidence; name. Exit code 1 if
     any could not be read."""
-    from data.prepare import prepare
+    from data.media.prepare import prepare
 
     settings = settings_from_env()
     served = current_version(settings.home, name or settings.domains[0])
@@ -138,7 +138,7 @@ def predict(clips: list[Path], name: str) -> int:
 
 def current_version(home: Home, name: str) -> "Served":
     """What the service of this home serves, else what was trained here, else what is shipped."""
-    from serve_app.champion import load_served
+    from serve_app.replica.champion import load_served
 
     domain = load_domains(names=(name,))[name]
     pointer = read_pointer(home, name)
@@ -149,7 +149,7 @@ def current_version(home: Home, name: str) -> "Served":
 
 
 def make_key(name: str, role: str) -> int:
-    from serve_app.auth import add_key
+    from serve_app.http.auth import add_key
 
     key = add_key(settings_from_env().home.root / "keys.json", name, role)
     print(f"{key}\nThis is {name}'s key ({role}); it is not shown again.")
@@ -157,7 +157,7 @@ def make_key(name: str, role: str) -> int:
 
 
 def back_up(file: Path) -> int:
-    from serve_app.backup import write_backup
+    from serve_app.backups.backup import write_backup
 
     stop_when_asked()
     lost = write_backup(planned_home(), file)
@@ -168,7 +168,7 @@ def back_up(file: Path) -> int:
 
 
 def restore(file: Path) -> int:
-    from serve_app.restore import restore_backup
+    from serve_app.backups.restore import restore_backup
 
     stop_when_asked()
     home = home_from_env()

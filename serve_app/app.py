@@ -15,7 +15,7 @@ ON_HEAD = {"node:__internal_head__": 0.001}
 
 
 def domain(args: dict[str, Any]) -> Application:
-    from serve_app.service import DomainService
+    from serve_app.replica.service import DomainService
 
     deployment = serve.deployment(
         DomainService,
@@ -26,7 +26,7 @@ def domain(args: dict[str, Any]) -> Application:
 
 
 def curator(args: dict[str, Any]) -> Application:
-    from serve_app.curator import Curator
+    from serve_app.control.curator import Curator
 
     deployment = serve.deployment(
         Curator,

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.domain import config_root, load_domains
+from data.domains.domain import config_root, load_domains
 from data.errors import InvalidParameter
 from data.home import Home, home_from_env
-from serve_app.auth import new_key
+from serve_app.http.auth import new_key
 
 START_HEADER = "x-telltale-start"
 VISITOR_HEADER = "x-telltale-visitor"  # of the page: the token of the start, and an address

@@ -19,17 +19,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data.domain import AudioDomain, Domain
+from data.datasets.sources import listed
+from data.domains.domain import AudioDomain, Domain
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import planned_home
-from data.sources import listed
-from training.answers import answers_of
-from training.aside import needed_dataset_root
-from training.folds import LABEL, Fold, folds, leave_out
-from training.model_card import CARDS
-from training.options import at_least, whole
-from training.priority import give_way
-from training.protocols import (
+from training.assess.crossval_figures import (
     Answer,
     Answers,
     drawn_whole,
@@ -39,8 +33,14 @@ from training.protocols import (
     split_entry,
     unknown_entry,
 )
-from training.provenance import code_version, recipe_digest
-from training.recipe import data_set
+from training.assess.fold_predictions import answers_of
+from training.assess.folds import LABEL, Fold, folds, leave_out
+from training.fitting.backbone_recipe import data_set
+from training.job.isolated import needed_dataset_root
+from training.job.options import at_least, whole
+from training.job.priority import give_way
+from training.job.provenance import code_version, recipe_digest
+from training.model_card import CARDS
 
 
 def from_scratch(domain: AudioDomain) -> AudioDomain:

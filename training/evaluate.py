@@ -14,21 +14,21 @@ from pathlib import Path
 
 import numpy as np
 
-from data.dataset import Floats, Kept, LabelledClip, from_example
-from data.domain import Domain, load_domains
+from data.datasets.dataset import Floats, Kept, LabelledClip, from_example
+from data.datasets.sources import dataset_root, examples
+from data.domains.domain import Domain, load_domains
 from data.errors import TelltaleError
 from data.home import planned_home
-from data.prepare import prepare
-from data.sources import dataset_root, examples
+from data.media.prepare import prepare
 from models.bundle import Bundle, load_bundle
 from models.calibration import softmax
-from models.current import current
+from models.local import current
 from models.masks import strongest
+from models.metrics import TASKS, Metrics
 from models.runtime import OnnxModel
-from models.tasks import TASKS, Metrics
 from models.tensors import Embeddings, Head
-from training.gate import ExamPaper
-from training.rows import row_labels, rows_of
+from training.assess.gate import ExamPaper
+from training.job.memory_rows import row_labels, rows_of
 
 
 def examine(domain: Domain, head: Head, temperature: float, exam: Embeddings) -> Metrics:
@@ -118,7 +118,7 @@ def mask_lines(bundle: Bundle, dataset: Path | None) -> list[str]:
     lines = [f"all pixels of {card.photographs} photographs in {card.groups} groups"]
     columns = {"card": card}
     if dataset:
-        from training.finish import mask_figures
+        from training.assess.thresholds import mask_figures
 
         clips = exam_clips(bundle.domain, dataset)
         embed = OnnxModel(bundle).embed

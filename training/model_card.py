@@ -3,7 +3,7 @@ model reporting").
 
 All figures are the bundle's own; what a clip costs is measured here and now, and clips of other
 data sets are heard where those are at hand. Evaluations by other protocols are taken from
-`models/cards/<domain>.protocols.json`: see `training/protocols.py`.
+`models/cards/<domain>.protocols.json`: see `training/assess/crossval_figures.py`.
 """
 
 import json
@@ -15,12 +15,11 @@ from typing import Any
 from data.errors import InvalidParameter
 from models.bundle import Bundle
 from models.card import CARD
+from models.metrics import ECE_BINS, ClassFigures, Interval
 from models.runtime import OnnxModel
-from models.tasks import ECE_BINS, ClassFigures, Interval
-from training.cost import clip_ms, window_ms
-from training.protocols import WORDS, kept_in, with_interval
-from training.provenance import recipe_digest
-from training.trust import (
+from training.assess.cost import clip_ms, window_ms
+from training.assess.crossval_figures import WORDS, kept_in, with_interval
+from training.assess.reliability import (
     Foreign,
     exam_chance_error,
     exam_groups,
@@ -28,6 +27,7 @@ from training.trust import (
     foreign,
     trust,
 )
+from training.job.provenance import recipe_digest
 
 CARDS = Path(__file__).resolve().parent.parent / "models" / "cards"
 OTHERS = (  # tables of other protocols, and their columns
@@ -40,7 +40,7 @@ Lines = list[str]
 
 def write_model_card(bundle: Bundle, dataset: Path | None, folder: Path) -> Path:
     """`<domain>.md` and its plots into `folder`."""
-    from training.pictures import draw_confusion, draw_reliability
+    from training.assess.model_plots import draw_confusion, draw_reliability
 
     name = bundle.domain.name
     folder.mkdir(parents=True, exist_ok=True)

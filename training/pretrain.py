@@ -16,20 +16,20 @@ from pathlib import Path
 
 import numpy as np
 
-from data.dataset import from_example
-from data.domain import AudioDomain
+from data.datasets.dataset import from_example
+from data.datasets.split import held_out
+from data.domains.domain import AudioDomain
 from data.errors import TelltaleError
 from data.home import planned_home
-from data.split import held_out
-from models.backbone import BACKBONES, write_backbone
-from training.aside import aside, needed_dataset_root
-from training.full import train
-from training.leftovers import discard
-from training.options import positive, whole
-from training.plan import Plan
-from training.priority import give_way
-from training.provenance import code_version
-from training.recipe import Recipe, as_domain, load_recipe, material, taught_class
+from models.networks.backbone import BACKBONES, write_backbone
+from training.fitting.backbone_recipe import Recipe, as_domain, load_recipe, material, taught_class
+from training.job.full_retrain import train
+from training.job.isolated import aside, needed_dataset_root
+from training.job.leftovers import discard
+from training.job.options import positive, whole
+from training.job.plan import Plan
+from training.job.priority import give_way
+from training.job.provenance import code_version
 
 PREFIX = "backbone."
 

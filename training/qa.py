@@ -13,22 +13,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data.commands.stores import existing_store
-from data.dataset import Floats, LabelledClip
-from data.domain import Domain, load_domains, of_sounds
+from data.commands.found_store import existing_store
+from data.datasets.dataset import Floats, LabelledClip
+from data.datasets.labelled_clips import of_dataset, of_store, read
+from data.datasets.sources import dataset_root
+from data.domains.domain import Domain, load_domains, of_sounds
 from data.errors import ClipError, NotReady, TelltaleError, UnknownName
-from data.events import somebody
-from data.flags import Found
 from data.home import home_from_env
-from data.known import of_dataset, of_store, read
-from data.prepare import prepare
+from data.media.prepare import prepare
 from data.progress import progress
-from data.sources import dataset_root
-from data.store import Store
+from data.store.events import somebody
+from data.store.flags import Found
+from data.store.store import Store
 from models.bundle import PRETRAINED
 from models.registry import Registry
-from training.champion import Champion, find_champion, must_share_labels
-from training.confident import Suspect, out_of_sample, suspects
+from training.assess.label_errors import Suspect, out_of_sample, suspects
+from training.job.serving_champion import Champion, find_champion, must_share_labels
 
 SHOWN = 50
 

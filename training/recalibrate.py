@@ -14,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
+from data.datasets.sources import dataset_root
 from data.errors import Conflict
-from data.sources import dataset_root
 from models.bundle import Bundle, write_bundle
 from models.card import EXAM
 from models.tensors import exam_bytes
-from training.anew import anew
-from training.calibrate import calibrate
+from training.assess.calibrate import calibrate
 from training.evaluate import examine
-from training.plan import NO_UPLOADS, Plan, plan_full
-from training.rows import numbered
+from training.job.memory_rows import numbered
+from training.job.plan import NO_UPLOADS, Plan, plan_full
+from training.job.rebuild_command import anew
 
 
 def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:

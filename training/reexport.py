@@ -17,9 +17,9 @@ from data.errors import BundleError
 from models.bundle import Bundle, write_bundle
 from models.card import BACKBONE, WEIGHTS
 from models.export import export_backbone
-from models.networks import build_network
+from models.networks.kinds import build_network
 from models.runtime import OnnxModel
-from training.anew import anew
+from training.job.rebuild_command import anew
 
 
 def reexport(bundle: Bundle) -> Bundle:

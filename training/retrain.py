@@ -19,26 +19,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data.domain import Domain, Mode, load_domains
+from data.datasets.sources import dataset_root
+from data.domains.domain import Domain, Mode, load_domains
 from data.errors import TelltaleError
-from data.events import somebody
 from data.home import Home, home_from_env, keep_to_owner
-from data.sources import dataset_root
-from data.store import Store
+from data.store.events import somebody
+from data.store.store import Store
 from models.bundle import PRETRAINED, Bundle, write_bundle
 from models.registry import Registry, Version
-from training.champion import Champion
-from training.ending import attempt, heed_stops, note_stops
+from training.assess.gate import Verdict, judge, must_forget
 from training.evaluate import answers, paper
-from training.gate import Verdict, judge, must_forget
-from training.gather import dry_run, gather, is_known_already, serving
-from training.leftovers import sweep
-from training.lesson import make_taught
-from training.options import parse
-from training.priority import give_way
-from training.progress import Progress, beating
-from training.run import Challenger, Material, Run
-from training.tracking import Tracker, tracked
+from training.job.inputs import dry_run, gather, is_known_already, serving
+from training.job.leftovers import sweep
+from training.job.lifecycle import attempt, heed_stops, note_stops
+from training.job.options import parse
+from training.job.priority import give_way
+from training.job.run import Challenger, Material, Run
+from training.job.run_progress import Progress, beating
+from training.job.serving_champion import Champion
+from training.job.tracking import Tracker, tracked
+from training.teaching.teach import make_taught
 
 
 def retrain(run: Run, mode: Mode, output: Path | None, may_promote: bool) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def copy_bundle(bundle: Bundle, folder: Path) -> None:
 
 
 def _make_full(run: Run, material: Material, folder: Path) -> Challenger:
-    from training.full import make_full
+    from training.job.full_retrain import make_full
 
     return make_full(run, material, folder)
 

@@ -17,8 +17,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from data.datasets.sources import dataset_root
 from data.errors import NotReady
-from data.sources import dataset_root
 from loadtest.arguments import counted
 from loadtest.chaos.audit import audited
 from loadtest.chaos.clients import CORRECTING, PREDICTING, UPLOADING, clients

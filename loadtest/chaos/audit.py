@@ -6,9 +6,9 @@ from pathlib import Path
 
 from data.errors import TelltaleError
 from data.home import planned_home
-from data.store import Store
+from data.store.store import Store
 from loadtest.chaos.clients import Ledger
-from models.current import SHIPPED
+from models.local import SHIPPED
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from loadtest.chaos.kills import kill, whole
 from loadtest.chaos.service import LOOK_S, Service
 from loadtest.machine.family import of_home
 from loadtest.own_service import last_words
-from serve_app.auth import add_key
+from serve_app.http.auth import add_key
 
 HOLD_S = 5.0
 DISK = "1g"

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import yaml
 
-from data.domain import config_root
+from data.domains.domain import config_root
 from data.errors import NotReady
 from loadtest.client.clip import tone_in_noise
 from loadtest.machine.family import of_home

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import httpx
 
+from data.datasets.sources import dataset_root
 from data.errors import NotReady
-from data.sources import dataset_root
 from loadtest.chaos.effect import Effect, Skipped, Subject
 from loadtest.chaos.kills import send
 from loadtest.chaos.service import LOOK_S, Service

@@ -19,7 +19,7 @@ from loadtest.machine.processes import (
     processes,
     tree,
 )
-from serve_app.processes import service_processes
+from serve_app.cluster.processes import service_processes
 
 
 def family(root: int) -> list[Process]:

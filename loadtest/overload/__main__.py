@@ -26,7 +26,7 @@ from loadtest.machine.interrupt import told
 from loadtest.open_loop.offer import Offered, offer
 from loadtest.overload.report import Bounds, Loaded, Sample, publish
 from loadtest.own_service import own_service
-from serve_app.auth import add_key
+from serve_app.http.auth import add_key
 
 CLIENTS = 8  # closed loops a replica, for its capacity
 REFERENCE = 0.7

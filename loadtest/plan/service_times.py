@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from data.domain import load_domains
+from data.domains.domain import load_domains
 from data.errors import TelltaleError
 from loadtest.arguments import existing
 from loadtest.machine import usage

@@ -17,7 +17,7 @@ from data.home import home_from_env
 from loadtest.machine.processes import environment_of
 from loadtest.own_service import admin_key, running
 from loadtest.scaling.sampler import Target, domain_status, serve_replicas
-from serve_app.launch import SERVE_YAML, serve_config
+from serve_app.cluster.launch import SERVE_YAML, serve_config
 from serve_app.settings import Settings
 
 RESIZE_PATIENCE_S = 120

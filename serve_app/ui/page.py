@@ -5,12 +5,12 @@ from typing import Any
 
 import gradio as gr
 
-from serve_app.answers import DomainInfo
-from serve_app.client import Client
-from serve_app.connection import ServiceError
-from serve_app.ui import predict, retrain, review
+from serve_app.client.answers import DomainInfo
+from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note, text
 from serve_app.ui.shared import QUIET, Shared, html, words
+from serve_app.ui.tabs import predict_tab
 
 LOOK_AGAIN_S = 5.0
 # The key is taken from the address once and kept for this browser tab only, so that a reload
@@ -57,11 +57,11 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
             )
         shared = Shared(client, gr.State(()), domain, key, start_token)
         with gr.Tab("Predict", id="predict"):
-            predict.build(shared, examples)
+            predict_tab.build(shared, examples)
         with gr.Tab("Review", id="review") as review_tab:
-            review.build(shared, review_tab)
+            review_tab.build(shared, review_tab)
         with gr.Tab("Retrain", id="retrain") as retrain_tab:
-            retrain.build(shared, retrain_tab)
+            retrain_tab.build(shared, retrain_tab)
         _wire(page, shared, banner, header)
     page.queue(default_concurrency_limit=16, max_size=200)
     return page

@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 
 from data.errors import UnknownName
-from serve_app.answers import DomainInfo
-from serve_app.client import Client
-from serve_app.connection import ServiceAway, ServiceError
+from serve_app.client.answers import DomainInfo
+from serve_app.client.client import Client
+from serve_app.client.connection import ServiceAway, ServiceError
 from serve_app.settings import VISITOR_HEADER
 
 # Nothing here is meant to be called from outside: scripts have the service's own API.

@@ -6,8 +6,9 @@ from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
-from conftest import finished, started
-from sounds import tone
+
+from support.service import finished, started
+from support.sounds import tone
 
 PREFERRED = (8265, 52365)  # the dashboard and its agent, which starts the jobs
 PATIENCE_S = 60

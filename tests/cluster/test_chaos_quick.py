@@ -6,9 +6,8 @@ How soon all is as before is a figure for a quiet machine; that nothing is lost 
 import json
 from pathlib import Path
 
-from conftest import free_port
-
 from loadtest.chaos.__main__ import parsed, tried
+from support.service import free_port
 
 
 def test_nothing_acknowledged_is_lost_and_nobody_gets_a_wrong_answer(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Service, finished
-from sounds import tone
-from tiny import tiny_bundle
 
-from data.domain import load_domains
+from data.domains.domain import load_domains
 from data.home import home_from_env
 from models.registry import Registry
+from support.service import Service, finished
+from support.sounds import tone
+from support.tiny import tiny_bundle
 
 PATIENCE_S = 90
 

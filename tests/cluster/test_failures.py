@@ -5,7 +5,8 @@ import signal
 import time
 
 import httpx
-from sounds import tone
+
+from support.sounds import tone
 
 PATIENCE_S = 60
 

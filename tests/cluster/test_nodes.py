@@ -17,15 +17,15 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from machines import Machine, machines
-from sounds import tone
-from tiny import fresh_registry, tiny_bundle
 
-from data.domain import load_domains
-from serve_app.answers import ReplicaInfo
-from serve_app.client import Client
-from serve_app.connection import ServiceError
-from serve_app.launch import SERVE_YAML
+from data.domains.domain import load_domains
+from serve_app.client.answers import ReplicaInfo
+from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
+from serve_app.cluster.launch import SERVE_YAML
+from support.machines import Machine, machines
+from support.sounds import tone
+from support.tiny import fresh_registry, tiny_bundle
 
 ADMIN_KEY = "a key for this test only"
 CLIENTS = 3

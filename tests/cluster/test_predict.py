@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sounds import tone
 
-from data.domain import load_domains
+from data.domains.domain import load_domains
+from support.sounds import tone
 
 DOMAINS = ("faults", "keywords")
 

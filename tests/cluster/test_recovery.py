@@ -15,10 +15,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Service, finished, started
-from sounds import tone
 
-from serve_app.processes import service_processes
+from serve_app.cluster.processes import service_processes
+from support.service import Service, finished, started
+from support.sounds import tone
 
 PATIENCE_S = 150
 
@@ -122,7 +122,9 @@ def test_without_haproxy_or_its_manager_answers_go_on(own: Service, title: str) 
     serves_again(own)
 
 
-@pytest.mark.parametrize("title", ["gcs_server", "ray::RuntimeEnvAgent", "serve_app.launch"])
+@pytest.mark.parametrize(
+    "title", ["gcs_server", "ray::RuntimeEnvAgent", "serve_app.cluster.launch"]
+)
 def test_a_cluster_that_has_lost_a_part_comes_back_by_itself(own: Service, title: str) -> None:
     def console() -> str:
         return (own.home / "console.log").read_text("utf-8")

@@ -12,14 +12,14 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from toy_dataset import toy_dataset
 
-from data.domain import load_domains
+from data.domains.domain import load_domains
 from data.home import home_from_env
-from data.store import Store
+from data.store.store import Store
 from models.bundle import load_bundle
 from models.registry import Registry
 from models.runtime import OnnxModel
+from support.toy_dataset import toy_dataset
 
 EPOCHS = 12
 PATIENCE_S = 300

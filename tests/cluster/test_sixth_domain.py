@@ -16,11 +16,11 @@ import httpx
 import numpy as np
 import pytest
 import yaml
-from conftest import Service, started
 from numpy.typing import NDArray
-from sounds import wav
 
-from data.domain import CONFIGS
+from data.domains.domain import CONFIGS
+from support.service import Service, started
+from support.sounds import wav
 
 RATE_HZ = 16_000
 TAKES = 12

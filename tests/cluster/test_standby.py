@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from sounds import tone
 
-from serve_app.spares import IDLE, workers
+from serve_app.replica.standby import IDLE, workers
+from support.sounds import tone
 
 PATIENCE_S = 90
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from conftest import Service
-from sounds import tone
 
-from serve_app.client import Client
+from serve_app.client.client import Client
+from support.service import Service
+from support.sounds import tone
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import Service
+from support.service import Service
 
 
 def test_a_running_service_is_loaded_sampled_and_reported(service: Service, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from data.prepare import prepare
+from data.media.prepare import prepare
 from models.bundle import Bundle, load_bundle
 from models.runtime import OnnxModel, Scores
 from models.tensors import Floats

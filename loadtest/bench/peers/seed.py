@@ -11,9 +11,9 @@ import librosa
 import numpy as np
 from fastapi import FastAPI, Response, UploadFile
 
-from data.domain import of_sounds
-from data.features import windows
-from data.sections import LogMelSpec
+from data.domains.domain import of_sounds
+from data.domains.sections import LogMelSpec
+from data.media.features import windows
 from loadtest.bench.peers.kernel import as_json, bundle_from_env
 from models.runtime import TorchModel
 from models.tensors import Floats

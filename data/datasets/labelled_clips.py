@@ -1,0 +1,41 @@
+"""All labelled clips of a domain: its data set's, and those that people sent."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from data.datasets.dataset import Kept, LabelledClip, from_example
+from data.datasets.sources import examples
+from data.domains.domain import Domain
+from data.store.store import Store
+from data.store.tables import ClipState
+
+
+def of_dataset(domain: Domain, root: Path | None) -> list[LabelledClip]:
+    if root is None or not (root / domain.source.dataset).is_dir():
+        return []
+    return [from_example(row) for row in examples(domain, root)]
+
+
+def of_store(store: Store, domain: str) -> list[LabelledClip]:
+    """Those that count or may yet count, oldest first."""
+    states: tuple[ClipState, ...] = ("accepted", "quarantined")
+    kept = [clip for state in states for clip in store.clips.find(domain, state=state, limit=None)]
+    return [
+        LabelledClip(clip.sha256, clip.label or "", clip.group or clip.sha256, clip.source, None)
+        for clip in sorted(kept, key=lambda clip: clip.created_at)
+    ]
+
+
+def together(ours: list[LabelledClip], kept: list[LabelledClip]) -> list[LabelledClip]:
+    """A clip that is in both has the label that people gave it."""
+    said = {clip.sha256: clip.label for clip in kept}
+    known = {clip.sha256 for clip in ours}
+    ours = [replace(clip, label=said.get(clip.sha256, clip.label)) for clip in ours]
+    return ours + [clip for clip in kept if clip.sha256 not in known]
+
+
+def read(clip: Kept, store: Store | None) -> bytes:
+    if clip.path is not None:
+        return clip.path.read_bytes()
+    assert store is not None, f"{clip.sha256} is kept nowhere"
+    return store.clips.read(clip.sha256)

@@ -1,0 +1,189 @@
+"""The sections of a domain file, each with what it may say.
+
+Those of recordings and of photographs stand beside each other; `domain.py` puts
+them together.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AudioInput(Section):
+    sample_rate_hz: int = Field(ge=4_000, le=96_000)
+    window_s: float = Field(gt=0.1, le=60)
+    hop_s: float = Field(gt=0.0)
+
+    @model_validator(mode="after")
+    def hop_covers_the_recording(self) -> Self:
+        if self.hop_s > self.window_s:
+            raise ValueError(
+                f"hop_s ({self.hop_s}) must not exceed window_s ({self.window_s}), "
+                "or parts of a recording would never be heard"
+            )
+        if self.hop_samples < 1:
+            raise ValueError(f"hop_s ({self.hop_s}) must be at least one sample long")
+        return self
+
+    @property
+    def window_samples(self) -> int:
+        return round(self.window_s * self.sample_rate_hz)
+
+    @property
+    def hop_samples(self) -> int:
+        return round(self.hop_s * self.sample_rate_hz)
+
+
+class ImageInput(Section):
+    max_side_px: int = Field(ge=64, le=2048)  # a larger photograph is made smaller
+    window_px: int = Field(ge=32, le=1024)  # the squares that it is trained on
+
+
+class LogMelSpec(Section):
+    kind: Literal["log_mel"] = "log_mel"
+    n_fft: int = Field(ge=64, le=8192)
+    hop_length: int = Field(ge=16)
+    n_mels: int = Field(ge=8, le=256)
+    fmin_hz: float = Field(ge=0)
+    fmax_hz: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def frames_leave_no_gap(self) -> Self:
+        if self.hop_length > self.n_fft:
+            raise ValueError(f"hop_length ({self.hop_length}) must not exceed n_fft ({self.n_fft})")
+        return self
+
+    def shape(self, samples: int) -> tuple[int, ...]:
+        """mels, frames of a window of so many samples"""
+        return self.n_mels, samples // self.hop_length + 1
+
+
+class WaveformSpec(Section):
+    """The samples as they are, for a network that has learnt to hear by itself."""
+
+    kind: Literal["waveform"]
+
+    def shape(self, samples: int) -> tuple[int, ...]:
+        return (samples,)
+
+
+FEATURES: dict[str, type[Section]] = {"log_mel": LogMelSpec, "waveform": WaveformSpec}
+
+
+def _kind_of_features(section: Any) -> Any:
+    """Files and cards from before there was a choice do not say it: theirs is the log-mel."""
+    found = section.get("kind") if isinstance(section, Mapping) else getattr(section, "kind", None)
+    return found or "log_mel"
+
+
+AnyFeatures = Annotated[
+    Annotated[LogMelSpec, Tag("log_mel")] | Annotated[WaveformSpec, Tag("waveform")],
+    Discriminator(_kind_of_features),
+]
+
+
+class AugmentSpec(Section):
+    time_shift_s: float = Field(ge=0)
+    gain_db: float = Field(ge=0)
+    noise_snr_db: float | None
+    speed: float = Field(ge=0, lt=0.5)
+    freq_masks: int = Field(ge=0)
+    time_masks: int = Field(ge=0)
+    mixup_alpha: float = Field(ge=0)
+    # Absent from the cards of older bundles.
+    background_snr_db: float | None = None
+    colour_db: float = Field(default=0.0, ge=0)
+
+    @property
+    def changes_log_mel(self) -> bool:
+        return bool(self.freq_masks or self.time_masks or self.colour_db)
+
+
+class ImageAugmentSpec(Section):
+    scale: float = Field(ge=0, lt=1)
+    brightness: float = Field(ge=0, lt=1)
+    contrast: float = Field(ge=0, lt=1)
+    colour: float = Field(ge=0, lt=1)
+    noise: float = Field(ge=0, lt=1)
+
+
+class TrainingSpec(Section):
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    schedule: Literal["onecycle", "plateau"]
+    patience: int = Field(ge=1)
+    label_smoothing: float = Field(ge=0, lt=1)
+    validation_fraction: float = Field(gt=0, lt=0.5)
+    seed: int = Field(ge=0)
+
+
+class AudioTrainingSpec(TrainingSpec):
+    """`sampling`: uniform, where rare labels weigh more instead; balanced, every label as often as
+    the others; or groups, of a label's groups moreover a large one less often than its clips would
+    be, for they are alike. `start_from` names a pretrained backbone. With `crop_s` it learns from
+    parts of that length, and is asked about whole windows all the same: a network that weighs
+    moments needs less of each clip at a time, and an epoch costs as much less."""
+
+    augment: AugmentSpec
+    sampling: Literal["uniform", "balanced", "groups"] = "uniform"
+    start_from: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{1,30}$")
+    # Not told where it is not used: the digests of recipes from before it stay as they are.
+    crop_s: float | None = Field(default=None, gt=0, exclude_if=lambda crop_s: crop_s is None)
+
+
+class ImageTrainingSpec(TrainingSpec):
+    augment: ImageAugmentSpec
+
+
+class TeachSpec(Section):
+    correction_weight: float = Field(gt=0)
+    prior_strength: float = Field(ge=0)
+
+
+class ServingSpec(Section):
+    max_batch_size: int = Field(ge=1, le=256)
+    batch_wait_s: float = Field(ge=0, le=1)
+
+
+class GateSpec(Section):
+    bootstrap_samples: int = Field(ge=100)
+    max_macro_f1_drop: float = Field(ge=0, le=1)
+    max_class_f1_drop: float = Field(ge=0, le=1)
+
+
+class TriggerSpec(Section):
+    new_clips: int | None = Field(ge=1)
+    every_h: float | None = Field(gt=0)
+
+
+class ByteLimitSpec(Section):
+    max_bytes: int = Field(ge=1_000)
+
+
+class LimitSpec(ByteLimitSpec):
+    max_duration_s: float = Field(gt=0)
+
+
+class PhotoLimitSpec(ByteLimitSpec):
+    max_pixels: int = Field(ge=10_000, le=80_000_000)  # Pillow itself warns of more
+
+
+class SourceSpec(Section):
+    dataset: str
+    layout: Literal["manifest", "folders", "masks"]
+    licence: str
+
+
+class ClipSourceSpec(SourceSpec):
+    layout: Literal["manifest", "folders"]
+
+
+class MaskSourceSpec(SourceSpec):
+    layout: Literal["masks"]

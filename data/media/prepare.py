@@ -1,0 +1,53 @@
+"""The one way from a clip's bytes to what the network sees, the same for training and serving."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.domains.domain import AudioDomain, Domain, ImageDomain
+from data.media.audio import decode
+from data.media.features import features_for, windows
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`features` is [windows, mels, frames] of a recording, or [windows, samples] where its
+    network hears the waveform; [1, 3, H, W] in 0 to 1 of a photograph. What a clip has not is
+    0: a photograph lasts no time."""
+
+    features: NDArray[np.float32]
+    duration_s: float
+    sample_rate_hz: int  # as sent, before resampling
+    container: str
+    width_px: int = 0  # as sent, but upright
+    height_px: int = 0
+
+
+def prepare(raw: bytes, domain: Domain) -> Prepared:
+    """Raises a ClipError that says what is wrong with the clip."""
+    return PREPARE[domain.modality](raw, domain)
+
+
+def _prepare_audio(raw: bytes, domain: AudioDomain) -> Prepared:
+    recording = decode(raw, sample_rate_hz=domain.input.sample_rate_hz, limits=domain.limits)
+    features = features_for(domain)(windows(recording.samples, domain.input))
+    return Prepared(features, recording.duration_s, recording.source_rate_hz, recording.container)
+
+
+def _prepare_image(raw: bytes, domain: ImageDomain) -> Prepared:
+    from data.media import image  # Pillow, which a replica that hears does without
+
+    sizes = domain.input.max_side_px, domain.network.stride_px
+    found = image.decode(raw, *sizes, domain.limits)
+    features = image.features(found.pixels)[np.newaxis]
+    return Prepared(features, 0.0, 0, found.container, found.width_px, found.height_px)
+
+
+# Each is given the domains of its own modality only, which their type cannot say.
+PREPARE: dict[str, Callable[[bytes, Any], Prepared]] = {
+    "audio": _prepare_audio,
+    "image": _prepare_image,
+}

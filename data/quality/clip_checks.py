@@ -1,0 +1,87 @@
+"""What is wrong with a clip that can be heard by itself: silence, clipping, a rate too low."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.domains.domain import AudioDomain
+from data.media.audio import decode
+from data.quality.near_copies import RATE_HZ, contour
+from data.store.tables import FlagKind
+
+Floats = NDArray[np.float32]
+
+FRAME_S = 0.05
+SILENT_DBFS = -60.0
+FLAT = 0.999  # of the peak: where a wave was cut off, several samples in a row are there
+CLIPPED_SHARE = 0.001
+
+
+@dataclass(frozen=True)
+class Remark:
+    """`score` is between 0 and 1, for the order of a list: the worse, the higher."""
+
+    kind: FlagKind
+    reason: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A clip's remarks, and its contour [bands, frames] to compare it with others."""
+
+    remarks: tuple[Remark, ...]
+    contour: Floats
+
+
+def listen(raw: bytes, domain: AudioDomain) -> Heard:
+    """Raises a ClipError where there is nothing to be heard."""
+    slow = decode(raw, sample_rate_hz=RATE_HZ, limits=domain.limits)
+    rate_hz = slow.source_rate_hz
+    # At its own rate: resampling rounds the flat tops off.
+    samples = decode(raw, sample_rate_hz=rate_hz, limits=domain.limits).samples
+    found = (check(samples, rate_hz, domain) for check in CHECKS)
+    return Heard(tuple(remark for remark in found if remark), contour(slow.samples))
+
+
+def silence(samples: Floats, rate_hz: int, domain: AudioDomain) -> Remark | None:
+    """The loudest moment counts: a short call in a long silence is no silent clip."""
+    frame = max(1, round(FRAME_S * rate_hz))
+    padded = np.pad(samples, (0, -len(samples) % frame)).reshape(-1, frame)
+    power = float(np.square(padded, dtype=np.float64).mean(axis=1).max())
+    level_dbfs = 10 * np.log10(max(power, 1e-20))
+    if level_dbfs >= SILENT_DBFS:
+        return None
+    return Remark("silent", f"its loudest moment is at {level_dbfs:.0f} dBFS", 1.0)
+
+
+def clipping(samples: Floats, rate_hz: int, domain: AudioDomain) -> Remark | None:
+    size = np.abs(samples)
+    peak = float(size.max())
+    if peak < 0.1 or len(size) < 3:  # steps of quantisation look flat as well
+        return None
+    flat = size >= FLAT * peak
+    share = float((flat[2:] & flat[1:-1] & flat[:-2]).mean())
+    if share < CLIPPED_SHARE:
+        return None
+    return Remark("clipped", f"{share:.1%} of it is cut off at the peak", min(1.0, 20 * share))
+
+
+def low_rate(samples: Floats, rate_hz: int, domain: AudioDomain) -> Remark | None:
+    wanted_hz = domain.input.sample_rate_hz
+    if rate_hz >= wanted_hz:
+        return None
+    reason = (
+        f"it has {rate_hz:,} samples a second and {domain.name} listens at {wanted_hz:,}: "
+        f"nothing above {rate_hz // 2:,} Hz can be heard"
+    )
+    return Remark("low_rate", reason, 1 - rate_hz / wanted_hz)
+
+
+CHECKS: tuple[Callable[[Floats, int, AudioDomain], Remark | None], ...] = (
+    silence,
+    clipping,
+    low_rate,
+)

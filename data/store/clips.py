@@ -1,0 +1,230 @@
+"""Clips, and what becomes of one whose bytes are sent a second time.
+
+The same bytes are one clip in a domain, so a second sender makes a claim about the first one's
+clip. `claimed` says what then stands in the row ("label" is the label with its mask, if any):
+
+    stored         claim                          the row then says
+    any            no label, or rejected          what it said
+    any            the same label                 what it said; a quarantined clip is accepted
+                                                  if the claim is
+    accepted       another label                  what it said: Conflict, an admin may relabel
+    quarantined    another label                  the claim: the last one stands for review,
+                                                  an accepted one needs none
+    no label yet   a label                        the claim
+    rejected       another label                  the claim, quarantined: somebody looked at
+                                                  this clip before and should look again
+"""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+
+from data.errors import Conflict, UnknownName
+from data.store.events import record
+from data.store.tables import (
+    ClipState,
+    Detail,
+    FeedbackState,
+    HeldFor,
+    clip_flags,
+    clips,
+    feedback,
+    fields_of,
+    learnt,
+    now,
+    snapshot_clips,
+)
+
+
+@dataclass(frozen=True)
+class Clip:
+    domain: str
+    sha256: str
+    label: str | None
+    group: str | None  # what must stay on one side of a split: a recording, a speaker, a patient
+    state: ClipState
+    reason: str
+    who: str
+    source: str
+    size_bytes: int
+    duration_s: float
+    sample_rate_hz: int
+    created_at: datetime
+    split: HeldFor | None = None  # what whoever imported it wanted it for
+    mask: str | None = None  # the sha256 of a picture of what the label is true of
+
+
+@dataclass(frozen=True)
+class NewClip:
+    raw: bytes = field(repr=False)
+    domain: str
+    label: str | None
+    group: str | None
+    state: ClipState
+    source: str
+    duration_s: float
+    sample_rate_hz: int
+    reason: str = ""
+    split: HeldFor | None = None
+    mask: bytes | None = field(default=None, repr=False)
+
+    @property
+    def mask_sha256(self) -> str | None:
+        return hashlib.sha256(self.mask).hexdigest() if self.mask is not None else None
+
+
+CLIP = select(*fields_of(clips, Clip))
+
+
+def find_clip(connection: Connection, domain: str, sha256: str) -> Clip | None:
+    query = CLIP.where(clips.c.domain == domain, clips.c.sha256 == sha256)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else Clip(**row)
+
+
+def known_clip(connection: Connection, domain: str, sha256: str) -> Clip:
+    clip = find_clip(connection, domain, sha256)
+    if clip is None:
+        raise UnknownName(f"{domain} has no clip {sha256!r}")
+    return clip
+
+
+def claimed(stored: Clip, new: NewClip, who: str) -> Clip:
+    """What the row says after a second sender's claim; raises Conflict. See the table above."""
+    if new.label is None or new.state == "rejected":
+        return stored
+    claim = replace(
+        stored,
+        label=new.label,
+        mask=new.mask_sha256,
+        state=new.state,
+        reason=new.reason,
+        who=who,
+    )
+    if (claim.label, claim.mask) == (stored.label, stored.mask):
+        return claim if (stored.state, new.state) == ("quarantined", "accepted") else stored
+    if stored.state == "rejected":
+        return replace(claim, state="quarantined", reason=f"was rejected as {stored.label!r}")
+    if stored.state == "accepted" and stored.label is not None:
+        known = f"clip {stored.sha256[:12]} is already known as {stored.label!r}"
+        if claim.label == stored.label:
+            raise Conflict(f"{known} with another mask; an admin's correction can replace that")
+        raise Conflict(f"{known}, so it was not stored as {new.label!r}; an admin can relabel it")
+    return claim
+
+
+def insert_clip(connection: Connection, clip: Clip) -> None:
+    connection.execute(insert(clips).values(changed_at=clip.created_at, **vars(clip)))
+    detail = {"label": clip.label, "state": clip.state, "reason": clip.reason}
+    _record(connection, clip, "clip.added", clip.who, {**detail, "source": clip.source})
+
+
+def decide(connection: Connection, before: Clip, after: Clip, *, kind: str, who: str) -> Clip:
+    """Write what changed into the clip's row, its event, and the receipts that waited."""
+    if after.state == "accepted" and after.label is None:
+        raise Conflict(f"clip {after.sha256[:12]} has no label yet; relabel it, then accept it")
+    changes = {"label": after.label, "state": after.state, "reason": after.reason}
+    row: dict[str, object] = {**changes, "who": after.who, "changed_at": now()}
+    if after.mask != before.mask:
+        row |= {"mask": after.mask, "learnt_label": None}  # new, though its label is the same
+    connection.execute(update(clips).where(_is(after)).values(row))
+    if after.label != before.label:
+        # What was said of it, was said of the old label.
+        ids = select(clips.c.id).where(_is(after))
+        connection.execute(delete(clip_flags).where(clip_flags.c.clip_id.in_(ids)))
+    was = {"label": before.label, "state": before.state}
+    _record(connection, after, kind, who, {**changes, "before": was})
+    settle_by(connection, after, who=who)
+    return after
+
+
+def settle_by(connection: Connection, clip: Clip, *, who: str) -> None:
+    """What the clip's state means for its receipts."""
+    if clip.state == "accepted":
+        settle(connection, clip, clip.label, why=f"the clip is {clip.label!r}", who=who)
+    elif clip.state == "rejected":
+        # Its accepted receipts will not be learnt either: they must say so.
+        open_ = _WAITING | ((feedback.c.state == "accepted") & feedback.c.learnt_version.is_(None))
+        settle(connection, clip, None, why=clip.reason, who=who, which=open_)
+
+
+_WAITING = feedback.c.state == "quarantined"
+
+
+def settle(
+    connection: Connection,
+    clip: Clip,
+    right: str | None,
+    *,
+    why: str,
+    who: str,
+    which: ColumnElement[bool] = _WAITING,
+) -> None:
+    """Accept the waiting receipts that say the `right` label (and the clip's mask), reject the
+    others for `why`."""
+    waiting = connection.execute(
+        select(feedback.c.receipt, feedback.c.corrected, feedback.c.mask).where(
+            feedback.c.domain == clip.domain, feedback.c.clip_sha256 == clip.sha256, which
+        )
+    )
+    for receipt, corrected, mask in waiting.all():
+        agreed = (corrected, mask) == (right, clip.mask)
+        state: FeedbackState = "accepted" if agreed else "rejected"
+        reason = why if state == "rejected" else ""
+        judge(connection, receipt, clip.domain, state=state, reason=reason, who=who)
+
+
+def judge(
+    connection: Connection,
+    receipt: str,
+    domain: str,
+    *,
+    state: FeedbackState,
+    reason: str,
+    who: str,
+) -> None:
+    """Write the outcome on one receipt, with its event; where it came from is forgotten."""
+    changes = {"state": state, "reason": reason, "address": None}
+    connection.execute(update(feedback).where(feedback.c.receipt == receipt).values(changes))
+    record(
+        connection,
+        f"feedback.{state}",
+        subject=f"feedback:{receipt}",
+        who=who,
+        domain=domain,
+        detail={"reason": reason},
+    )
+
+
+def forget_clip(connection: Connection, clip: Clip, *, who: str) -> list[str]:
+    """Delete the row, and with it the clip's place in snapshots: the versions that learnt it."""
+    versions = _versions_that_learnt(connection, clip)
+    settle(connection, clip, None, why="the clip was forgotten", who=who)
+    said_of_it = (feedback.c.domain == clip.domain) & (feedback.c.clip_sha256 == clip.sha256)
+    connection.execute(update(feedback).where(said_of_it).values(mask=None))
+    connection.execute(delete(clips).where(_is(clip)))
+    _record(connection, clip, "clip.forgotten", who, {"label": clip.label, "versions": versions})
+    return versions
+
+
+def _versions_that_learnt(connection: Connection, clip: Clip) -> list[str]:
+    query = (
+        select(learnt.c.version)
+        .join(snapshot_clips, snapshot_clips.c.snapshot_id == learnt.c.snapshot_id)
+        .join(clips, clips.c.id == snapshot_clips.c.clip_id)
+        .where(_is(clip))
+        .group_by(learnt.c.version)
+        .order_by(func.min(learnt.c.at), learnt.c.version)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def _is(clip: Clip) -> ColumnElement[bool]:
+    return (clips.c.domain == clip.domain) & (clips.c.sha256 == clip.sha256)
+
+
+def _record(connection: Connection, clip: Clip, kind: str, who: str, detail: Detail) -> None:
+    subject = f"clip:{clip.sha256}"
+    record(connection, kind, subject=subject, who=who, domain=clip.domain, detail=detail)

@@ -1,0 +1,93 @@
+"""Who did what, when: a list that only grows.
+
+Whatever changes the store records its event in the same transaction, through `record`.
+A subject says what it was done to: run:<id>, clip:<sha256>, feedback:<receipt>,
+snapshot:<id>, model:<domain>:<version>.
+"""
+
+import getpass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from data.store.database import Database
+from data.store.tables import Detail, events, fields_of, now
+
+
+@dataclass(frozen=True)
+class Event:
+    id: int
+    at: datetime
+    kind: str
+    subject: str
+    who: str
+    domain: str | None
+    detail: Detail
+
+
+class Events:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        kind: str,
+        *,
+        subject: str,
+        who: str,
+        domain: str | None = None,
+        detail: Mapping[str, object] | None = None,
+    ) -> int:
+        with self._database.write() as connection:
+            return record(
+                connection, kind, subject=subject, who=who, domain=domain, detail=detail or {}
+            )
+
+    def find(
+        self,
+        *,
+        subject: str | None = None,
+        domain: str | None = None,
+        after: int = 0,
+        limit: int = 200,
+    ) -> list[Event]:
+        """Oldest first; to follow along, ask again with the last id as `after`: none is missed."""
+        query = select(*fields_of(events, Event)).where(events.c.id > after)
+        if subject is not None:
+            query = query.where(events.c.subject == subject)
+        if domain is not None:
+            query = query.where(events.c.domain == domain)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(events.c.id).limit(limit))
+            return [Event(**row) for row in rows.mappings()]
+
+
+def somebody() -> str:
+    """Who runs a command: the name for the audit trail."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        return f"user {os.getuid()}"
+
+
+def record(
+    connection: Connection,
+    kind: str,
+    *,
+    subject: str,
+    who: str,
+    domain: str | None,
+    detail: Mapping[str, object],
+) -> int:
+    row = {
+        "at": now(),
+        "kind": kind,
+        "subject": subject,
+        "who": who,
+        "domain": domain,
+        "detail": dict(detail),
+    }
+    return connection.execute(insert(events).values(row).returning(events.c.id)).scalar_one()

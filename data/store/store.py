@@ -1,0 +1,49 @@
+"""Everything that is kept, behind one object.
+
+    store = Store.open("sqlite:////folder/telltale.db", "/folder/blobs")
+    clip, created = store.clips.add(NewClip(raw, domain="faults", ...), who="anna")
+
+All calls block. Any number of threads share one store; each process opens its own, on the
+same database and blobs.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from data.disk import Disk, fullest, local_folders
+from data.store.blobs import Blobs, open_blobs
+from data.store.clip_store import ClipStore
+from data.store.database import Database
+from data.store.events import Events
+from data.store.feedback import Corrections
+from data.store.flags import Flags
+from data.store.quarantine import Quarantine
+from data.store.runs import Runs
+from data.store.snapshots import Snapshots
+
+
+class Store:
+    def __init__(self, database: Database, blobs: Blobs, disk: Callable[[], Disk | None]) -> None:
+        self._database = database
+        self.clips = ClipStore(database, blobs)
+        self.feedback = Corrections(database)
+        self.quarantine = Quarantine(database, self.clips, disk)
+        self.snapshots = Snapshots(database)
+        self.flags = Flags(database)
+        self.runs = Runs(database)
+        self.events = Events(database)
+
+    @classmethod
+    def open(cls, database_url: str, storage_uri: str) -> "Store":
+        """Makes or updates the tables first; raises NotReady if the database is away."""
+        database = Database(database_url)
+        try:
+            database.migrate()
+            folders = local_folders(database_url, storage_uri)
+            return cls(database, open_blobs(storage_uri), partial(fullest, folders))
+        except BaseException:
+            database.close()
+            raise
+
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,211 @@
+"""The tables of the store; `data/migrations` makes them, a test keeps the two alike.
+
+`runs` and `alembic_version` are names of MLflow's own, so ours are called otherwise:
+one PostgreSQL database may then hold both.
+"""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    FromClause,
+    Index,
+    MetaData,
+    Named,
+    String,
+    Table,
+    Text,
+    TypedColumns,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+ClipState = Literal["accepted", "quarantined", "rejected"]
+FeedbackState = ClipState
+FlagKind = Literal[
+    "exam_copy", "label_conflict", "copy", "unreadable", "silent", "clipped", "low_rate", "label"
+]
+HeldFor = Literal["train", "validation"]  # the exam takes no clips from people
+RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Detail = dict[str, object]
+
+VERSION_TABLE = "telltale_schema"
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time in UTC that stays aware of it; SQLite alone would hand back a naive one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        assert value is None or value.tzinfo is not None, f"{value} has no time zone"
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        # PostgreSQL answers in the session's time zone, SQLite without one.
+        if value is None or value.tzinfo is not None:
+            return value and value.astimezone(UTC)
+        return value.replace(tzinfo=UTC)
+
+
+def fields_of(table: FromClause, value: type["DataclassInstance"]) -> list[ColumnElement[object]]:
+    """The columns that carry the fields of a value, so that `value(**row)` makes one."""
+    return [table.c[field.name] for field in fields(value)]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ClipColumns(TypedColumns):
+    id: Named[int] = Column(primary_key=True)
+    domain: Named[str] = Column(String(32))
+    sha256: Named[str] = Column(String(64))
+    label: Named[str | None] = Column(Text)
+    group: Named[str | None] = Column(Text)
+    state: Named[str] = Column(String(16))
+    reason: Named[str] = Column(Text)
+    who: Named[str] = Column(Text)
+    source: Named[str] = Column(Text)
+    size_bytes: Named[int] = Column()
+    duration_s: Named[float] = Column()
+    sample_rate_hz: Named[int] = Column()
+    created_at: Named[datetime] = Column(Moment)
+    changed_at: Named[datetime] = Column(Moment)
+    # The label under which a champion last learnt the clip: differs from `label` while it is new.
+    learnt_label: Named[str | None] = Column(Text)
+    split: Named[str | None] = Column(String(16))
+    # The sha256 of a picture of what the label is true of, where that is only a part.
+    mask: Named[str | None] = Column(String(64))
+
+
+class FlagColumns(TypedColumns):
+    clip_id: Named[int] = Column(ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True)
+    kind: Named[str] = Column(String(32), primary_key=True)
+    reason: Named[str] = Column(Text)
+    score: Named[float] = Column()
+    at: Named[datetime] = Column(Moment)
+    # Kept once somebody has looked, so that the next check does not ask the same again.
+    dismissed: Named[bool] = Column()
+
+
+class FeedbackColumns(TypedColumns):
+    id: Named[int] = Column(primary_key=True)
+    receipt: Named[str] = Column(String(32), unique=True)
+    domain: Named[str] = Column(String(32))
+    # No foreign key: a receipt outlives the clip that somebody asked us to forget.
+    clip_sha256: Named[str] = Column(String(64))
+    predicted: Named[str] = Column(Text)
+    confidence: Named[float] = Column()
+    corrected: Named[str] = Column(Text)
+    version: Named[str] = Column(Text)
+    state: Named[str] = Column(String(16))
+    reason: Named[str] = Column(Text)
+    who: Named[str] = Column(Text)
+    created_at: Named[datetime] = Column(Moment)
+    snapshot: Named[str | None] = Column(String(64))
+    learnt_version: Named[str | None] = Column(Text)
+    after_label: Named[str | None] = Column(Text)
+    after_confidence: Named[float | None] = Column()
+    mask: Named[str | None] = Column(String(64))
+    # Of whoever sent it without a key, for as long as it waits: see `data/store/quarantine.py`.
+    address: Named[str | None] = Column(String(64))
+    size_bytes: Named[int | None] = Column()
+
+
+class SnapshotColumns(TypedColumns):
+    id: Named[int] = Column(primary_key=True)
+    digest: Named[str] = Column(String(64), unique=True)
+    domain: Named[str] = Column(String(32))
+    size: Named[int] = Column()
+    created_at: Named[datetime] = Column(Moment)
+
+
+class SnapshotClipColumns(TypedColumns):
+    snapshot_id: Named[int] = Column(ForeignKey("snapshots.id"), primary_key=True)
+    clip_id: Named[int] = Column(
+        ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    label: Named[str] = Column(Text)
+    mask: Named[str | None] = Column(String(64))
+
+
+class LearntColumns(TypedColumns):
+    snapshot_id: Named[int] = Column(ForeignKey("snapshots.id"), primary_key=True)
+    version: Named[str] = Column(String(64), primary_key=True)
+    at: Named[datetime] = Column(Moment)
+
+
+class RunColumns(TypedColumns):
+    id: Named[str] = Column(String(64), primary_key=True)
+    domain: Named[str] = Column(String(32))
+    mode: Named[str] = Column(String(16))
+    reason: Named[str] = Column(Text)
+    who: Named[str] = Column(Text)
+    state: Named[str] = Column(String(16), index=True)
+    created_at: Named[datetime] = Column(Moment)
+    finished_at: Named[datetime | None] = Column(Moment)
+    # While the run is open: it will succeed with this, its version is being promoted.
+    result: Named[Detail | None] = Column(JSON(none_as_null=True))
+    # Counts on while a run that was started by hand is worked on; no job list knows of it.
+    beat: Named[int | None] = Column()
+
+
+class EventColumns(TypedColumns):
+    id: Named[int] = Column(primary_key=True)
+    at: Named[datetime] = Column(Moment)
+    kind: Named[str] = Column(Text)
+    subject: Named[str] = Column(Text)
+    who: Named[str] = Column(Text)
+    domain: Named[str | None] = Column(String(32))
+    detail: Named[Detail] = Column(JSON)
+
+
+metadata = MetaData()
+
+clips = Table(
+    "clips",
+    metadata,
+    ClipColumns,
+    UniqueConstraint("domain", "sha256", name="one_clip_per_domain"),
+    # Each way of listing has an index that ends in the order of the listing.
+    Index("clips_in_order", "domain", "id"),
+    Index("clips_by_state", "domain", "state", "id"),
+    Index("clips_by_label", "domain", "label", "id"),
+    Index("clips_by_bytes", "sha256"),
+    Index("clips_by_mask", "mask"),
+)
+clip_flags = Table("clip_flags", metadata, FlagColumns)
+feedback = Table(
+    "feedback",
+    metadata,
+    FeedbackColumns,
+    Index("feedback_by_state", "domain", "state", "id"),
+    Index("feedback_by_clip", "domain", "clip_sha256"),
+    Index("feedback_by_mask", "mask"),
+    Index("feedback_by_address", "address"),
+)
+snapshots = Table("snapshots", metadata, SnapshotColumns)
+snapshot_clips = Table("snapshot_clips", metadata, SnapshotClipColumns)
+learnt = Table("learnt", metadata, LearntColumns)
+runs = Table(
+    "retrain_runs", metadata, RunColumns, Index("retrain_runs_in_order", "domain", "created_at")
+)
+events = Table(
+    "events",
+    metadata,
+    EventColumns,
+    Index("events_by_subject", "subject", "id"),
+    Index("events_by_domain", "domain", "id"),
+)

@@ -1,0 +1,258 @@
+"""Talks to a running service over HTTP: the page, the load tests and the command line use it.
+
+    with Client("http://127.0.0.1:8000", key="...") as client:
+        print(client.predict("faults", Path("pump.wav").read_bytes()).label)
+
+Every failure is a ServiceError (`connection.py`) whose text may be shown to a person.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from data.domains.domain import Mode
+from serve_app.client.answers import (
+    DomainInfo,
+    Domains,
+    LifeLine,
+    ModelVersion,
+    Move,
+    Prediction,
+    Receipt,
+    Run,
+    RunEvent,
+    Runs,
+    State,
+    Status,
+    Versions,
+)
+from serve_app.client.connection import Connection, ServiceError, backoff_s, checked, new_pool
+from serve_app.http.clip_answers import Clips, KeptClip
+
+A = TypeVar("A", bound=BaseModel)
+
+ENDED = {"succeeded", "failed", "cancelled"}
+# A run may say nothing for a while, but a proxy may also drop a quiet stream without a word.
+SILENCE_S = 20.0
+LISTED = 100
+
+
+class Client:
+    """Safe to share between threads. `with_key` speaks for another caller on the same pool."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str = "",
+        *,
+        timeout_s: float = 60.0,
+        tries: int = 4,
+        pool: httpx.Client | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        self._link = Connection(url, key.strip(), timeout_s, tries, pool or new_pool(), headers)
+
+    @property
+    def key(self) -> str:
+        return self._link.key
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._link.pool.close()
+
+    def with_key(self, key: str, headers: tuple[tuple[str, str], ...] = ()) -> "Client":
+        """The same connections, for another caller; `headers` go with all of his requests."""
+        link = self._link
+        return Client(
+            link.url,
+            key,
+            timeout_s=link.timeout_s,
+            tries=link.tries,
+            pool=link.pool,
+            headers=headers,
+        )
+
+    def domains(self) -> tuple[DomainInfo, ...]:
+        return self._ask("GET", "/domains", Domains).domains
+
+    def status(self) -> Status:
+        return self._ask("GET", "/status", Status)
+
+    def predict(
+        self, domain: str, clip: bytes, *, name: str = "clip", evidence: bool = False
+    ) -> Prediction:
+        request = self._link.request(
+            "POST",
+            f"/{domain}/predict",
+            params={"evidence": "true"} if evidence else None,
+            files={"file": (name, clip)},
+        )
+        return _parse(self._link.send(request, repeatable=True), Prediction)
+
+    def correct(
+        self, domain: str, clip: bytes, label: str, *, name: str = "clip", mask: bytes | None = None
+    ) -> Receipt:
+        """Says which label is right, or with a mask (a PNG) where in a photograph it is; whether
+        that counts already is in the receipt's state."""
+        files = {"file": (name, clip)}
+        if mask is not None:
+            files["mask"] = ("mask.png", mask)
+        request = self._link.request(
+            "POST", f"/{domain}/feedback", files=files, data={"label": label} if label else {}
+        )
+        return _parse(self._link.send(request), Receipt)
+
+    def receipt(self, domain: str, receipt: str) -> LifeLine:
+        return self._ask("GET", f"/{domain}/feedback/{_segment(receipt)}", LifeLine)
+
+    def clips(
+        self,
+        domain: str,
+        state: State | None = None,
+        *,
+        flagged: bool = False,
+        waiting: bool = False,
+    ) -> tuple[KeptClip, ...]:
+        """The first LISTED, newest first; `flagged` ones alone come with the worst first."""
+        params = {"limit": str(LISTED)} | ({"state": state} if state else {})
+        params |= {"flagged": "true"} if flagged else {}
+        params |= {"waiting": "true"} if waiting else {}
+        request = self._link.request("GET", f"/{domain}/clips", params=params)
+        return _parse(self._link.send(request, repeatable=True), Clips).clips
+
+    def content(self, domain: str, clip: str) -> bytes:
+        return self._bytes(f"/{domain}/clips/{_segment(clip)}/content")
+
+    def mask(self, domain: str, clip: str) -> bytes:
+        return self._bytes(f"/{domain}/clips/{_segment(clip)}/mask")
+
+    def correction_mask(self, domain: str, receipt: str) -> bytes:
+        return self._bytes(f"/{domain}/feedback/{_segment(receipt)}/mask")
+
+    def accept_correction(self, domain: str, receipt: str) -> Receipt:
+        return self._ask("POST", f"/{domain}/feedback/{_segment(receipt)}/accept", Receipt)
+
+    def accept(self, domain: str, clip: str) -> KeptClip:
+        return self._ask("POST", f"/{domain}/clips/{_segment(clip)}/accept", KeptClip)
+
+    def relabel(self, domain: str, clip: str, label: str) -> KeptClip:
+        return self._decide(domain, clip, "relabel", {"label": label})
+
+    def reject(self, domain: str, clip: str, reason: str) -> KeptClip:
+        return self._decide(domain, clip, "reject", {"reason": reason})
+
+    def retrain(self, domain: str, mode: Mode, reason: str) -> Run:
+        body = {"mode": mode, "reason": reason}
+        request = self._link.request("POST", f"/{domain}/retrain", json=body)
+        return _parse(self._link.send(request), Run)
+
+    def runs(self, domain: str) -> tuple[Run, ...]:
+        return self._ask("GET", f"/{domain}/retrain", Runs).runs
+
+    def run(self, domain: str, run_id: str) -> Run:
+        return self._ask("GET", f"/{domain}/retrain/{_segment(run_id)}", Run)
+
+    def cancel(self, domain: str, run_id: str) -> None:
+        self._link.send(self._link.request("DELETE", f"/{domain}/retrain/{_segment(run_id)}"))
+
+    def follow(self, domain: str, run_id: str) -> Iterator[RunEvent]:
+        """The run's events from its start until it ends, across lost connections."""
+        seen, lost = 0, 0
+        while True:
+            try:
+                for event in self._events(domain, run_id, seen):
+                    lost = 0
+                    # A service that ignores Last-Event-ID begins again from the start.
+                    if event.id > seen:
+                        seen = event.id
+                        yield event
+                    if event.kind == "finished":
+                        return
+                ended = self.run(domain, run_id).state in ENDED
+            except httpx.ReadTimeout:
+                ended = self.run(domain, run_id).state in ENDED
+            except httpx.TransportError as error:
+                lost, ended = lost + 1, False
+                if lost == self._link.tries:
+                    raise self._link.away(error) from error
+            if ended:
+                return
+            time.sleep(backoff_s(lost))
+
+    def models(self, domain: str) -> tuple[ModelVersion, ...]:
+        return self._ask("GET", f"/{domain}/models", Versions).versions
+
+    def promote(self, domain: str, version: str) -> Move:
+        return self._ask("POST", f"/{domain}/models/{_segment(version)}/promote", Move)
+
+    def roll_back(self, domain: str) -> Move:
+        return self._ask("POST", f"/{domain}/models/rollback", Move)
+
+    def _decide(self, domain: str, clip: str, how: str, body: dict[str, str]) -> KeptClip:
+        path = f"/{domain}/clips/{_segment(clip)}/{how}"
+        return _parse(self._link.send(self._link.request("POST", path, json=body)), KeptClip)
+
+    def _bytes(self, path: str) -> bytes:
+        return self._link.send(self._link.request("GET", path), repeatable=True).content
+
+    def _ask(self, method: str, path: str, model: type[A]) -> A:
+        request = self._link.request(method, path)
+        return _parse(self._link.send(request, repeatable=method == "GET"), model)
+
+    def _events(self, domain: str, run_id: str, seen: int) -> Iterator[RunEvent]:
+        link = self._link
+        request = link.request(
+            "GET",
+            f"/{domain}/retrain/{_segment(run_id)}/events",
+            headers={"Accept": "text/event-stream", "Last-Event-ID": str(seen)},
+        )
+        request.extensions["timeout"] = httpx.Timeout(link.timeout_s, read=SILENCE_S).as_dict()
+        response = link.pool.send(request, stream=True)
+        try:
+            if response.is_error:
+                response.read()
+            yield from _parse_events(checked(response).iter_lines())
+        finally:
+            response.close()
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _parse(response: httpx.Response, model: type[A]) -> A:
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        route = f"{response.request.method} {response.request.url.path}"
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ServiceError(
+            f"{route} answered something unexpected at {where or 'the top'}: {first['msg']}",
+            response.status_code,
+        ) from error
+
+
+def _parse_events(lines: Iterator[str]) -> Iterator[RunEvent]:
+    """Server-sent events: `field: value` lines; a blank line ends one, a colon starts a comment."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        if not line and "data" in fields:
+            yield RunEvent.model_validate({**json.loads(fields["data"]), "id": fields.get("id", 0)})
+            fields = {}
+        elif line and not line.startswith(":"):
+            name, _, value = line.partition(":")
+            fields[name] = value.strip()

@@ -1,0 +1,221 @@
+"""What Ray's processes must find in their environment, and the ports and folder of one service.
+
+Ray reads these when its processes start, so they are set before anything imports it. Figures:
+DECISIONS.md.
+"""
+
+import os
+import secrets
+import shlex
+import shutil
+import socket
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from data.domains.domain import config_root
+from data.errors import Conflict
+from serve_app.cluster import haproxy
+from serve_app.cluster.processes import MARK, scratch_path
+from serve_app.settings import Settings, is_loopback, kept_secret
+
+HELD: list[socket.socket] = []  # ports of ours, for as long as this process lives
+REPLICA_PORTS = 100  # for each service, from FIRST_REPLICA_PORT on
+FIRST_REPLICA_PORT, LAST_REPLICA_PORT = 30_000, 32_000
+SESSIONS_KEPT = 3  # of Ray's folders with logs, the newest
+RAY_ENV = "ray.env"
+FOR_PEOPLE = (  # what Ray's own commands need to find this service's cluster, and only this
+    "RAY_ADDRESS",
+    "RAY_API_SERVER_ADDRESS",
+    "RAY_DASHBOARD_ADDRESS",
+    "RAY_AUTH_MODE",
+    "RAY_AUTH_TOKEN_PATH",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER",
+    "TELLTALE_HOME",
+    "TELLTALE_CONFIGS",
+)
+
+RAY_ENVIRONMENT = {
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "0",  # see inner_port.py
+    "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+    "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+    **haproxy.ENVIRONMENT,
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
+    # A busy machine takes longer than the 5 s after which Serve would kill its proxy's actor.
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "90",
+    # Serve looks this often whether HAProxy answers, and has it back after three misses.
+    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
+    "RAY_ROTATION_MAX_BYTES": str(8 * 1024**2),  # of each log, and as many old ones
+    "RAY_ROTATION_BACKUP_COUNT": "1",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.3",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # Ray would run replicas at nice 15, behind everything else on the machine, training included.
+    "RAY_worker_niceness": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_metrics_report_interval_ms": "5000",
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
+    # HAProxy of a new manager comes up beside the one that stands in: second_haproxy.py.
+    "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",
+    # Workers that stand by import what a replica needs: serve_app/replica/standby.py.
+    "RAY_preload_python_modules": "serve_app.replica.standby_imports",
+    # Ray's own idle workers, one a core, would be taken before those, and have imported nothing.
+    "RAY_prestart_worker_first_driver": "0",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    # One thread a replica: two replicas with two threads each fight over two cores.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+# On one machine Ray's processes need to be reached by nobody else; Ray takes 127.0.0.1 for every
+# process's address when told that it cannot form clusters, as where firewalls ask people.
+ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+
+
+def environment(settings: Settings, scratch: Path) -> dict[str, str]:
+    """Call before `import ray`; the ports are held for as long as this process lives."""
+    home = settings.home.root.resolve()
+    token = home / "ray-token"
+    kept_secret(token, secrets.token_hex(32))
+    dashboard = f"http://127.0.0.1:{_free_port(8265)}"
+    replicas = _free_replica_ports()
+    loopback = is_loopback(settings.host)
+    return {
+        **RAY_ENVIRONMENT,
+        **(ON_LOOPBACK if loopback else {}),
+        # A job's `python`, as typed by an admin, is this one.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        # Proxies are for the world outside; Ray's own clients would send it what is for here.
+        "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"])),
+        "TELLTALE_HOME": str(home),
+        "TELLTALE_CONFIGS": str(config_root()),
+        "TELLTALE_HOST": settings.host,
+        "TELLTALE_PORT": str(settings.port),
+        "TELLTALE_DOMAINS": ",".join(settings.domains),
+        "TELLTALE_START_TOKEN": secrets.token_hex(16),
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_API_SERVER_ADDRESS": dashboard,
+        "RAY_DASHBOARD_ADDRESS": dashboard,
+        "RAY_SERVE_HAPROXY_BINARY_PATH": f"{scratch}/{haproxy.LAUNCHER}",
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{scratch}/haproxy.cfg",
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{scratch}/admin.sock",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{scratch}/server-state",
+        "RAY_SERVE_HAPROXY_MAXCONN": str(haproxy.connections()),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port(9101)),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port(8404)),
+        # Serve binds these with SO_REUSEPORT: two services on one would get each other's requests.
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(_free_port(8500)),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(_free_port(9500)),
+        # Nor may a replica of one get the port by which another's HAProxy still knows its own.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(replicas.start),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(replicas.stop - 1),
+        # Where other machines may join, at a port that a firewall can name; else at any.
+        "RAY_GCS_SERVER_PORT": "0" if loopback else str(_free_port(6379)),
+    }
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Makes this process's environment that of the service, for all that it starts; once, since
+    the ports stay the same for as long as it lives."""
+    scratch = scratch_folder(settings)
+    _clear(scratch)
+    haproxy.write_launcher(scratch, settings.names, settings.host)
+    home = str(settings.home.root.resolve())
+    os.environ.update(environment(settings, scratch) | {MARK: home})
+
+
+def scratch_folder(settings: Settings) -> Path:
+    """This service's folder for sockets, HAProxy's files and Ray's sessions, readable by its owner
+    only. Raises Conflict."""
+    folder = scratch_path(settings.home.root.resolve())
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise Conflict(
+            f"{folder} is not a folder of this user's alone; remove it, then start again"
+        )
+    return folder
+
+
+def forget_old_sessions(scratch: Path) -> None:
+    """Leaves the logs of the newest starts."""
+    sessions = sorted(scratch.glob("ray/session_2*"), key=lambda path: path.name)
+    for path in sessions[:-SESSIONS_KEPT]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _clear(scratch: Path) -> None:
+    """Leaves nothing of HAProxy's: what ran there ended with an earlier start."""
+    for path in scratch.iterdir():
+        if path.is_dir() and path.name != "ray":
+            shutil.rmtree(path, ignore_errors=True)
+        elif not path.is_dir():
+            path.unlink(missing_ok=True)
+
+
+def show_logs(settings: Settings, scratch: Path) -> None:
+    """`logs` in the home leads to those of the newest start."""
+    link = settings.home.root / "logs"
+    if link.is_symlink() or not link.exists():
+        link.unlink(missing_ok=True)
+        link.symlink_to(scratch / "ray" / "session_latest" / "logs")
+
+
+@contextmanager
+def told_to_people(settings: Settings, gcs_address: str) -> Iterator[None]:
+    """`ray.env` is there inside the block: `. var/ray.env` lets `ray status`, `serve status` and
+    `ray job submit` find this cluster."""
+    path = settings.home.root / RAY_ENV
+    bin_folder = shlex.quote(str(Path(sys.executable).parent))
+    lines = [
+        f'export PATH={bin_folder}:"$PATH"',
+        *_exported({**os.environ, "RAY_ADDRESS": gcs_address}),
+    ]
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write("\n".join(lines) + "\n")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _exported(environ: Mapping[str, str]) -> list[str]:
+    return [f"export {name}={shlex.quote(environ[name])}" for name in FOR_PEOPLE if name in environ]
+
+
+def _free_port(wanted: int) -> int:
+    """`wanted`, or any free port where another service has it.
+
+    Held without listening, so that a service that starts meanwhile looks elsewhere: only who
+    reuses addresses, as Ray and HAProxy do, may have it then.
+    """
+    for port in (wanted, 0):
+        if _hold(port):
+            return int(HELD[-1].getsockname()[1])
+    raise Conflict("this machine has no free port left")
+
+
+def _free_replica_ports() -> range:
+    """A hundred ports, the one behind which this process holds."""
+    for start in range(FIRST_REPLICA_PORT, LAST_REPLICA_PORT, REPLICA_PORTS):
+        if _hold(start + REPLICA_PORTS - 1):
+            return range(start, start + REPLICA_PORTS - 1)
+    raise Conflict("twenty services run on this machine already; there are no ports for another")
+
+
+def _hold(port: int) -> bool:
+    probe = socket.socket()
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        probe.close()
+        return False
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    HELD.append(probe)
+    return True

@@ -1,0 +1,227 @@
+"""The control plane: one replica that knows the champions, runs the jobs and tells the replicas.
+
+Level-triggered: every second it compares what is (the registry's alias, what each replica
+serves, how the jobs stand) with what should be, and mends the difference. A missed message, a
+replica born in the middle of a swap or its own restart therefore need no special case. The data
+plane never waits for it.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ray import serve
+
+from data.domains.domain import Domain, Mode, load_domains
+from data.errors import TelltaleError
+from data.store.sqlite_files import checkpoint
+from data.store.store import Store
+from models.bundle import PRETRAINED, load_bundle
+from models.local import shipped
+from models.registry import Registry
+from serve_app.cluster.inner_port import must_be_closed
+from serve_app.control.champion_pointer import Pointer
+from serve_app.control.forgetting import Forgetting
+from serve_app.control.jobs import Jobs
+from serve_app.control.promotion import Succession
+from serve_app.control.retrain_runs import Runs
+from serve_app.http.problems import in_words
+from serve_app.http.schemas import run_facts, version_facts
+from serve_app.replica.standby import keep
+from serve_app.settings import Settings, settings_from_env
+
+log = logging.getLogger("ray.serve")
+
+BEAT_S = 1.0
+STATES_PATIENCE_S = 1.0
+STATES_FRESH_S = 0.5  # each look costs Serve's controller 10 ms or more
+SWEEP_EVERY_S = 3600.0  # for what killed uploads left behind
+CHECKPOINT_EVERY_S = 300.0  # so that a copy of the home holds all but the last minutes
+SHIPPED_TAGS = {"verdict": "shipped", "reasons": '["shipped with this release"]'}
+
+
+class Curator:
+    async def __init__(self, spares: int = 0) -> None:  # type: ignore[misc]  # Serve awaits it
+        must_be_closed()
+        settings = settings_from_env()
+        self._domains: dict[str, Domain] = load_domains(names=settings.domains)
+        self._store, jobs, registry = await asyncio.gather(
+            asyncio.to_thread(Store.open, settings.home.database_url, settings.home.storage_uri),
+            asyncio.to_thread(Jobs),
+            asyncio.to_thread(open_registry, settings),
+        )
+        self._forgetting = Forgetting(self._store, registry, settings.home)
+        self._runs = Runs(self._store, jobs, registry, self._forgetting)
+        self._successions = {
+            name: Succession(
+                name,
+                settings.home,
+                registry,
+                serve.get_deployment_handle("DomainService", app_name=name),
+            )
+            for name in self._domains
+        }
+        self._errors: dict[str, dict[str, str]] = {name: {} for name in self._domains}
+        self._states: dict[str, dict[str, int]] = {}
+        self._states_until = 0.0
+        self._one_look = ThreadPoolExecutor(1, "states")  # a controller that hangs holds up no more
+        self._tasks = [asyncio.create_task(self._beat(d)) for d in self._domains.values()]
+        self._tasks.append(asyncio.create_task(self._sweep()))
+        self._tasks.append(asyncio.create_task(self._checkpoint(settings.home.sqlite_files)))
+        self._tasks.append(asyncio.create_task(keep(spares)))
+
+    # -- what replicas ask -------------------------------------------------------------------
+
+    def pointer(self, domain: str) -> Pointer | None:
+        return self._successions[domain].pointer()
+
+    async def fetch(self, domain: str, digest: str) -> dict[str, bytes]:
+        return await self._successions[domain].fetch(digest)
+
+    # -- what the admin asks -----------------------------------------------------------------
+
+    async def versions(self, domain: str) -> list[dict[str, Any]]:
+        found = await asyncio.to_thread(self._successions[domain].registry.versions, domain)
+        return [version_facts(version) for version in found]
+
+    async def promote(self, domain: str, number: str, who: str) -> dict[str, Any]:
+        moved = await self._successions[domain].promote(number)
+        return await self._recorded("promoted", moved, who)
+
+    async def rollback(self, domain: str, who: str) -> dict[str, Any]:
+        moved = await self._successions[domain].rollback()
+        return await self._recorded("rolled_back", moved, who)
+
+    async def _recorded(self, kind: str, moved: dict[str, Any], who: str) -> dict[str, Any]:
+        await asyncio.to_thread(
+            self._store.events.add,
+            kind,
+            subject=f"model:{moved['domain']}:{moved['version']}",
+            who=who,
+            domain=moved["domain"],
+            detail={"digest": moved["digest"]},
+        )
+        warning = self._forgetting.warning
+        words = await asyncio.to_thread(warning, moved["domain"], moved["version"])
+        return {**moved, "warning": words}
+
+    async def remembering(self, domain: str, sha256: str) -> dict[str, Any]:
+        return await asyncio.to_thread(self._forgetting.remembering, domain, sha256)
+
+    async def purge(self, domain: str, who: str) -> dict[str, Any]:
+        """Raises Conflict while a retrain is under way: its version may be among them."""
+        return await self._runs.undisturbed(domain, lambda: self._forgetting.purge(domain, who))
+
+    async def start_run(self, domain: str, mode: Mode, reason: str, who: str) -> dict[str, Any]:
+        return await self._runs.start(domain, mode, reason, who)
+
+    async def cancel_run(self, run_id: str, who: str) -> dict[str, Any]:
+        return await self._runs.cancel(run_id, who)
+
+    async def status(self) -> dict[str, Any]:
+        """What is known at once, also while the database or the registry is away."""
+        rows = await asyncio.gather(*(self._domain_status(name) for name in self._domains))
+        states = await self._fresh_states()
+        for name, row in zip(self._domains, rows, strict=True):
+            row["states"] = states.get(name, {})
+        return {"domains": dict(zip(self._domains, rows, strict=True)), "curator_pid": os.getpid()}
+
+    async def _fresh_states(self) -> dict[str, dict[str, int]]:
+        """Nothing while Serve's controller is away; the rest of the status is known here."""
+        if time.monotonic() >= self._states_until:
+            self._states_until = time.monotonic() + STATES_FRESH_S
+            look = asyncio.get_running_loop().run_in_executor(self._one_look, replica_states)
+            try:
+                self._states = await asyncio.wait_for(look, STATES_PATIENCE_S)
+            except Exception:
+                log.warning("Serve does not say how its replicas stand", exc_info=True)
+                self._states = {}
+        return self._states
+
+    async def _domain_status(self, name: str) -> dict[str, Any]:
+        succession = self._successions[name]
+        champion = succession.champion
+        errors = dict(self._errors[name])
+        try:
+            kept = await asyncio.to_thread(self._kept, name)
+        except TelltaleError as error:
+            kept = {"clips": {}, "running": []}
+            errors["store"] = in_words(error)
+        return {
+            "title": self._domains[name].title,
+            "champion": None if champion is None else version_facts(champion),
+            "error": "; ".join(errors.values()) or None,
+            "replicas": succession.replicas,
+            "agree": succession.agree,
+            "waits": self._runs.waits.get(name),
+            **kept,
+        }
+
+    def _kept(self, name: str) -> dict[str, Any]:
+        clips = self._store.clips
+        counts = {str(state): number for state, number in clips.counts(name).items()}
+        running = self._store.runs.unfinished(name)
+        return {
+            "clips": counts | {"new": clips.count_new(name)},
+            "running": [run_facts(run) for run in running],
+        }
+
+    # -- the beat ----------------------------------------------------------------------------
+
+    async def _beat(self, domain: Domain) -> None:
+        """One for each domain: one that is stuck does not hold up the others."""
+        while True:
+            await self._attempt(domain.name, "champion", self._successions[domain.name].reconcile())
+            await self._attempt(domain.name, "runs", self._runs.look_after(domain))
+            await asyncio.sleep(BEAT_S)
+
+    async def _sweep(self) -> None:
+        while True:
+            first = next(iter(self._domains))
+            await self._attempt(first, "sweep", asyncio.to_thread(self._store.clips.sweep))
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def _checkpoint(self, databases: list[Path]) -> None:
+        first = next(iter(self._domains))
+        while True:
+            await asyncio.sleep(CHECKPOINT_EVERY_S)
+            for path in databases:
+                what = f"checkpoint of {path.name}"
+                await self._attempt(first, what, asyncio.to_thread(checkpoint, path))
+
+    async def _attempt(self, name: str, what: str, work: Awaitable[object]) -> None:
+        """Never raises: what is wrong shows in /status, and is tried again at the next beat."""
+        try:
+            await work
+        except Exception as error:
+            words = in_words(error)
+            if self._errors[name].get(what) != words:
+                log.exception("the curator could not look after the %s of %s", what, name)
+            self._errors[name][what] = words
+        else:
+            self._errors[name].pop(what, None)
+
+
+def replica_states() -> dict[str, dict[str, int]]:
+    """Domain -> how many replicas are starting, running or stopping, in Serve's own words."""
+    return {
+        name: dict(app.deployments["DomainService"].replica_states)
+        for name, app in serve.status().applications.items()
+        if "DomainService" in app.deployments
+    }
+
+
+def open_registry(settings: Settings) -> Registry:
+    """A domain that nobody has registered yet starts with what is shipped for it."""
+    registry = Registry(settings.home.tracking_uri, settings.home.artifact_root)
+    for name, domain in load_domains(names=settings.domains).items():
+        folder = shipped(domain, PRETRAINED)
+        if registry.champion(name) is None and folder is not None:
+            version = registry.register(load_bundle(folder), run_id=None, tags=SHIPPED_TAGS)
+            registry.promote(name, version.number)
+    return registry

@@ -1,0 +1,72 @@
+"""Retrains as Ray jobs: submitted with parameters from an allow-list, stopped, looked after."""
+
+import shlex
+import sys
+import uuid
+from typing import Literal
+
+import ray
+import requests
+from ray.job_submission import JobStatus, JobSubmissionClient
+
+from data.domains.domain import Mode
+from data.errors import NotReady
+
+JobState = Literal["alive", "failed", "ended", "unknown"]
+ATTEMPTS = 2
+
+
+def new_run_id() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+class Jobs:
+    """Blocking; address and token come from Ray's own environment variables. A run whose driver
+    died may be submitted once more: training goes on from its last checkpoint."""
+
+    def __init__(self) -> None:
+        self._client = JobSubmissionClient()
+
+    def submit(self, run_id: str, domain: str, mode: Mode, attempt: int = 1) -> None:
+        """Raises NotReady where Ray takes no jobs at present."""
+        # Of several Rays on a machine, Ray itself tells a job the address of any.
+        address = f"RAY_ADDRESS={ray.get_runtime_context().gcs_address}"
+        command = ["env", address, sys.executable, "-m", "training.retrain", domain, "--mode", mode]
+        try:
+            self._client.submit_job(
+                entrypoint=shlex.join([*command, "--run", run_id]),
+                submission_id=_job_id(run_id, attempt),
+                # The driver only waits; Ray Train's workers ask for what they use.
+                entrypoint_num_cpus=0,
+            )
+        except (RuntimeError, OSError) as error:
+            raise NotReady("Ray takes no jobs at present; try again in a few seconds") from error
+
+    def stop(self, run_id: str) -> None:
+        attempt, state = self.state(run_id)
+        if state == "alive":
+            self._client.stop_job(_job_id(run_id, attempt))
+
+    def state(self, run_id: str) -> tuple[int, JobState]:
+        """The last attempt and how it fares; "unknown" if this cluster never had the job (it was
+        started by hand, or by a cluster that is gone). Raises NotReady if Ray does not say."""
+        for attempt in range(ATTEMPTS, 0, -1):
+            state = self._state(_job_id(run_id, attempt))
+            if state != "unknown":
+                return attempt, state
+        return 0, "unknown"
+
+    def _state(self, job_id: str) -> JobState:
+        try:
+            status = self._client.get_job_status(job_id)
+        except (RuntimeError, requests.RequestException) as error:
+            if f"{job_id} does not exist" in str(error):  # not any 404: one of a start-up is none
+                return "unknown"
+            raise NotReady("Ray's job list cannot be read") from error
+        if status == JobStatus.FAILED:
+            return "failed"
+        return "ended" if status.is_terminal() else "alive"
+
+
+def _job_id(run_id: str, attempt: int) -> str:
+    return run_id if attempt == 1 else f"{run_id}-{attempt}"

@@ -1,0 +1,142 @@
+"""Who is champion of one domain, and that every replica follows it.
+
+The registry's alias is the truth, whoever moved it: it is read, the bundle fetched and verified,
+the pointer written to disk and every replica told, under one lock, so that two changes at once
+end in the same order everywhere.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ray.serve.handle import DeploymentHandle
+
+from data.errors import Conflict, UnknownName
+from data.home import Home
+from models.bundle import cached, file_bytes, load_bundle
+from models.registry import Registry, Version
+from serve_app.control.champion_pointer import Pointer, read_pointer, write_pointer
+
+SWAP_PATIENCE_S = 30.0
+RETRY_S = 30.0  # after a bundle that could not be fetched
+
+log = logging.getLogger("ray.serve")
+
+
+class Succession:
+    def __init__(
+        self, domain: str, home: Home, registry: Registry, replicas: DeploymentHandle
+    ) -> None:
+        self._domain = domain
+        self._home = home
+        self.registry = registry
+        self._handle = replicas
+        self._moving = asyncio.Lock()
+        self._broken: tuple[str, float, Exception] | None = None
+        self.champion: Version | None = None
+        self.replicas: list[dict[str, Any]] = []
+
+    @property
+    def agree(self) -> bool:
+        """Every replica serves the champion's version, to the byte."""
+        if self.champion is None or not self.replicas:
+            return False
+        wanted = (self.champion.number, self.champion.digest)
+        return all((row["version"], row["digest"]) == wanted for row in self.replicas)
+
+    def pointer(self) -> Pointer | None:
+        if self.champion is None:
+            return read_pointer(self._home, self._domain)
+        return Pointer(self._domain, self.champion.number, self.champion.digest)
+
+    async def fetch(self, digest: str) -> dict[str, bytes]:
+        """The champion's files, for a replica whose node has not got them."""
+        version = self.champion
+        if version is None or version.digest != digest:
+            raise UnknownName(f"{digest[:12]} is not the champion of {self._domain}")
+        folder = await asyncio.to_thread(self.registry.fetch, version, self._home.bundles)
+        return await asyncio.to_thread(lambda: file_bytes(load_bundle(folder)))
+
+    async def reconcile(self) -> None:
+        """Champion alias -> pointer on disk -> every replica. Raises what keeps it from that."""
+        async with self._moving:
+            await self._reconcile()
+
+    async def promote(self, number: str) -> dict[str, Any]:
+        return await self._move(lambda: self._promote(number))
+
+    async def rollback(self) -> dict[str, Any]:
+        return await self._move(self._rollback)
+
+    async def _move(self, change: Callable[[], Version]) -> dict[str, Any]:
+        started = time.perf_counter()
+        async with self._moving:
+            version = await asyncio.to_thread(change)
+            self._broken = None
+            await self._reconcile()
+        return {
+            "domain": self._domain,
+            "version": version.number,
+            "digest": version.digest,
+            "replicas": len(self.replicas),
+            "agree": self.agree,
+            "seconds": round(time.perf_counter() - started, 3),
+        }
+
+    def _promote(self, number: str) -> Version:
+        """A version is fetched and verified before the alias moves, not after."""
+        self.registry.fetch(self.registry.version(self._domain, number), self._home.bundles)
+        return self.registry.promote(self._domain, number)
+
+    def _rollback(self) -> Version:
+        for version in self.registry.versions(self._domain):
+            if "previous" in version.aliases:
+                self.registry.fetch(version, self._home.bundles)
+                return self.registry.rollback(self._domain)
+        raise Conflict(f"{self._domain} has no previous version to go back to")
+
+    async def _reconcile(self) -> None:
+        version = await asyncio.to_thread(self.registry.champion, self._domain)
+        if version is None:
+            await self._broadcast("describe")
+            return
+        try:
+            await self._have(version)
+        except Exception:
+            # The replicas stay where they are, and what they serve is still worth knowing.
+            await self._broadcast("describe")
+            raise
+        self.champion = version
+        pointer = Pointer(self._domain, version.number, version.digest)
+        if await asyncio.to_thread(read_pointer, self._home, self._domain) != pointer:
+            await asyncio.to_thread(write_pointer, self._home, pointer)
+        await self._broadcast("follow", pointer)
+
+    async def _have(self, version: Version) -> Path:
+        """The version's verified bundle on this node. One that is damaged stays damaged, so it
+        is not fetched anew at every beat."""
+        folder = await asyncio.to_thread(cached, self._home.bundles, version.digest)
+        if folder is not None:
+            return folder
+        if self._broken is not None:
+            digest, until, error = self._broken
+            if digest == version.digest and time.monotonic() < until:
+                raise error
+        try:
+            return await asyncio.to_thread(self.registry.fetch, version, self._home.bundles)
+        except Exception as error:
+            self._broken = (version.digest, time.monotonic() + RETRY_S, error)
+            raise
+
+    async def _broadcast(self, method: str, *arguments: Any) -> None:
+        """Replicas that do not answer are left out of the picture, not the others with them."""
+        response = self._handle.broadcast(method, *arguments)
+        try:
+            found = await response.results_async(timeout_s=SWAP_PATIENCE_S, return_exceptions=True)
+        except Exception as error:
+            log.warning("replicas of %s did not answer %s: %r", self._domain, method, error)
+            found = []
+        self.replicas = [row for row in found if isinstance(row, dict)]

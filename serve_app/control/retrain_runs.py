@@ -1,0 +1,192 @@
+"""Retrain runs from order to end: one at a time for a domain, none left open for ever.
+
+The store's row is the truth and outlives the cluster; the Ray job is only who works on it. Of a
+run that was ordered here Ray's job list says whether it lives: a new cluster does not know it. One
+that was started by hand beats, and is given up when its beat stands still; looks are counted, not
+time, so that neither a clock that is moved nor a curator that was away ends it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, TypeVar
+
+from data.datasets.sources import dataset_root, is_trainable
+from data.domains.domain import Domain, Mode
+from data.errors import Conflict, UnknownName
+from data.store.runs import Run
+from data.store.store import Store
+from data.store.tables import RunState, now
+from models.registry import CHALLENGER, Registry
+from serve_app.control.forgetting import Forgetting
+from serve_app.control.jobs import ATTEMPTS, Jobs, JobState, new_run_id
+from serve_app.control.triggers import (
+    LOOK_BACK,
+    due,
+    must_have_changed_since,
+    next_try,
+    not_ended_well,
+)
+from serve_app.http.schemas import run_facts
+
+T = TypeVar("T")
+Order = tuple[Mode, str]  # and the reason
+LOOKS = 25  # one a second or fewer; a beat comes every two seconds
+
+
+class Runs:
+    def __init__(
+        self, store: Store, jobs: Jobs, registry: Registry, forgetting: Forgetting
+    ) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._registry = registry
+        self._forgetting = forgetting
+        self.waits: dict[str, str | None] = {}  # by domain: what a retrain that is due waits for
+        self._beats: dict[str, tuple[int, int]] = {}  # of runs by hand: the beat, and looks at it
+        self._starting = asyncio.Lock()
+
+    async def start(self, domain: str, mode: Mode, reason: str, who: str) -> dict[str, Any]:
+        """Raises Conflict while another retrain of the domain is under way."""
+        async with self._starting:
+            await self._must_be_idle(domain)
+            return run_facts(await asyncio.to_thread(self._start, domain, mode, reason, who))
+
+    def _start(self, domain: str, mode: Mode, reason: str, who: str) -> Run:
+        run_id = new_run_id()
+        run = self._store.runs.start(run_id, domain=domain, mode=mode, reason=reason, who=who)
+        try:
+            self._jobs.submit(run.id, domain, mode)
+        except Exception as error:
+            words = f"the job could not be started ({type(error).__name__})"
+            self._close(run.id, "failed", words, who)
+            raise
+        return run
+
+    async def cancel(self, run_id: str, who: str) -> dict[str, Any]:
+        run = await asyncio.to_thread(self._store.runs.get, run_id)
+        if run.finished_at is not None:
+            raise Conflict(f"run {run_id} is over ({run.state}); there is nothing to cancel")
+        await asyncio.to_thread(self._jobs.stop, run_id)  # it may close its row itself
+        words = f"cancelled by {who}"
+        return run_facts(await asyncio.to_thread(self._cancelled, run_id, words, who))
+
+    async def undisturbed(self, domain: str, work: Callable[[], T]) -> T:
+        """Work in a thread, while no retrain of the domain is under way nor may begin."""
+        async with self._starting:
+            await self._must_be_idle(domain)
+            return await asyncio.to_thread(work)
+
+    async def _must_be_idle(self, domain: str) -> None:
+        busy = await self.open(domain)
+        if busy:
+            raise Conflict(
+                f"{domain} is being retrained already (run {busy[0].id}, {busy[0].state}); "
+                "wait for it or cancel it"
+            )
+
+    async def open(self, domain: str) -> list[Run]:
+        return await asyncio.to_thread(self._store.runs.unfinished, domain)
+
+    async def look_after(self, domain: Domain) -> None:
+        """Closes the runs that died, and starts the retrain that is due."""
+        async with self._starting:  # a run just ordered has a row before it has a job
+            for run in await self.open(domain.name):
+                await asyncio.to_thread(self._mend, run)
+        found = await asyncio.to_thread(self._due, domain)
+        self.waits[domain.name] = found if isinstance(found, str) else None
+        if isinstance(found, tuple):
+            await self.start(domain.name, *found, "trigger")
+
+    def _mend(self, run: Run) -> None:
+        attempt, state = self._jobs.state(run.id)
+        run = self._store.runs.get(run.id)
+        if run.finished_at is not None or state == "alive":
+            return
+        if run.beat is not None and self._looks(run.id, run.beat) <= LOOKS:
+            return
+        if run.is_promoting:
+            self._complete(run)
+        elif state == "failed" and run.mode == "full" and attempt < ATTEMPTS:
+            self._jobs.submit(run.id, run.domain, run.mode, attempt + 1)
+        else:
+            self._close(run.id, "failed", _died_of(run, state), "curator")
+
+    def _looks(self, run_id: str, beat: int) -> int:
+        """How often in a row the run had just this beat."""
+        before, looks = self._beats.get(run_id, (beat, 0))
+        self._beats[run_id] = (beat, looks + 1 if beat == before else 1)
+        return self._beats[run_id][1]
+
+    def _complete(self, run: Run) -> None:
+        """It died between its decision and its end. Its version has not served while it is the
+        challenger; afterwards somebody may have moved on, or deleted it, and that stands."""
+        assert run.result is not None, f"run {run.id} promotes nothing"
+        with suppress(UnknownName):
+            version = self._registry.version(run.domain, str(run.result["version"]))
+            if CHALLENGER in version.aliases:
+                self._registry.promote(run.domain, version.number)
+        self._store.runs.update(run.id, state="succeeded", who="curator", result=run.result)
+
+    def _due(self, domain: Domain) -> Order | str | None:
+        """What is to be ordered, or in words what that waits for; nothing while a run is open."""
+        runs = self._store.runs.find(domain.name, limit=LOOK_BACK)
+        if any(run.finished_at is None for run in runs):
+            return None
+        if held := self._forgetting.by_champion(domain.name):
+            reason = f"the champion remembers what was to be forgotten (clips: {len(held)})"
+            waits = _waiting(next_try(not_ended_well(runs)))
+            if waits is None:
+                return "teach", reason
+            # A full retrain that is due forgets too, and mends what keeps a teach from it.
+            full = due(domain.triggers, new_clips=len(held), runs=runs, now=now())
+            return full if full is not None and full[0] == "full" else waits
+        new = self._new_clips(domain.name, must_have_changed_since(runs))
+        order = due(domain.triggers, new_clips=new, runs=runs, now=now())
+        if order is None:
+            return None
+        return _waiting(next_try(runs, domain.triggers)) or self._possible(domain, *order)
+
+    def _new_clips(self, domain: str, since: datetime | None) -> int:
+        clips = self._store.clips
+        if since is not None and not clips.count_new(domain, since=since):
+            return 0
+        return clips.count_new(domain)
+
+    def _possible(self, domain: Domain, mode: Mode, reason: str) -> Order | str:
+        """Taught where there is no data set, trained where there is no model."""
+        can_teach = self._registry.champion(domain.name) is not None
+        if mode == "teach" and can_teach:
+            return mode, reason
+        if is_trainable(domain, dataset_root()):
+            return "full", reason
+        if can_teach:
+            return "teach", reason
+        return "there is neither a model to teach nor a data set to train on"
+
+    def _close(self, run_id: str, state: RunState, words: str, who: str) -> Run:
+        return self._store.runs.update(run_id, state=state, who=who, result={"message": words})
+
+    def _cancelled(self, run_id: str, words: str, who: str) -> Run:
+        try:
+            return self._close(run_id, "cancelled", words, who)
+        except Conflict:
+            run = self._store.runs.get(run_id)
+            if run.finished_at is None:
+                raise
+            return run  # the job was faster, and had ended
+
+
+def _waiting(until: datetime | None) -> str | None:
+    if until is None or now() >= until:
+        return None
+    return f"the last run brought no new champion; next try at {until:%Y-%m-%d %H:%M} UTC"
+
+
+def _died_of(run: Run, state: JobState) -> str:
+    if state != "unknown":
+        return "the job ended without a result; its log says why"
+    if run.beat is None:
+        return "its job ended with the cluster that ran it"
+    return "it was started by hand and shows no sign of life any more"

@@ -1,0 +1,65 @@
+"""When a retrain starts by itself: enough new clips, or enough time with at least one.
+
+A run that brought no champion strands nothing: its clips stay new, and it is tried again, a minute
+later, then two, four and so on. On the very clips that were refused, or whose run somebody
+cancelled, it is not: something must have been added, accepted or relabelled since.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import takewhile
+
+from data.domains.domain import Mode
+from data.domains.sections import TriggerSpec
+from data.store.runs import Run
+
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
+LOOK_BACK = 20  # runs; by then the longest wait is reached
+
+
+def due(
+    triggers: TriggerSpec, *, new_clips: int, runs: Sequence[Run], now: datetime
+) -> tuple[Mode, str] | None:
+    """(mode, reason), or None. `runs` are the domain's last ones, newest first."""
+    if new_clips == 0:
+        return None
+    if triggers.new_clips is not None and new_clips >= triggers.new_clips:
+        counted = f"{new_clips} clips are new or taken back"
+        return "teach", f"{counted} (triggers.new_clips is {triggers.new_clips})"
+    began = next((run.created_at for run in runs if run.state != "failed"), None)
+    if triggers.every_h is not None and (
+        began is None or now - began >= timedelta(hours=triggers.every_h)
+    ):
+        return "full", f"every {triggers.every_h:g} h (triggers.every_h)"
+    return None
+
+
+def must_have_changed_since(runs: Sequence[Run]) -> datetime | None:
+    """When the last run began that was refused or cancelled, if no champion came of one since."""
+    heeded = (run.created_at for run in _fruitless(runs) if run.state != "failed")
+    return next(heeded, None)
+
+
+def not_ended_well(runs: Sequence[Run]) -> list[Run]:
+    """Those since the last one that came to its end: what the gate says holds up no forgetting."""
+    return list(takewhile(lambda run: run.state != "succeeded", runs))
+
+
+def next_try(runs: Sequence[Run], triggers: TriggerSpec | None = None) -> datetime | None:
+    """None if the last run brought a champion, or there was none."""
+    fruitless = _fruitless(runs)
+    if not fruitless or fruitless[0].finished_at is None:
+        return None
+    every_h = triggers.every_h if triggers else None
+    longest = timedelta(hours=every_h) if every_h else LONGEST_WAIT
+    return fruitless[0].finished_at + min(FIRST_WAIT * 2.0 ** (len(fruitless) - 1), longest)
+
+
+def _fruitless(runs: Sequence[Run]) -> list[Run]:
+    return list(takewhile(_is_fruitless, runs))
+
+
+def _is_fruitless(run: Run) -> bool:
+    """Not so a run that found nothing new to learn: it made no version."""
+    result = run.result or {}
+    return run.state != "succeeded" or ("version" in result and not result.get("promoted"))

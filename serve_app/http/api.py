@@ -1,0 +1,171 @@
+"""The routes of the service itself: is it up, what does it serve, how does it fare."""
+
+import asyncio
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import RedirectResponse, Response
+
+from data.disk import disk_trouble
+from data.domains.domain import load_domains
+from serve_app.client.answers import Domains, Status
+from serve_app.http import admin, clip_routes, feedback_routes, predictions, problems, uploads
+from serve_app.http.auth import Caller, Keyring
+from serve_app.http.docs import docs
+from serve_app.http.fast_path import Door
+from serve_app.http.forms import Forms
+from serve_app.http.responses import answer, caller_of, request_id, service_of
+from serve_app.http.schemas import Problem, domain_facts
+from serve_app.replica import prometheus
+from serve_app.replica.threads import reading
+from serve_app.settings import START_HEADER
+
+if TYPE_CHECKING:
+    from serve_app.replica.service import DomainService
+
+PATIENCE_S = 2.0
+
+
+def build_api(service: "DomainService") -> Door:
+    domain = service.domain
+    title = f"Telltale: {domain.title}"
+    app = FastAPI(title=title, description=domain.description, docs_url=None, redoc_url=None)
+    app.add_route("/docs", docs, include_in_schema=False)
+    problems.install(app)
+    app.state.service = service
+    app.state.forms = Forms()
+    app.state.keyring = Keyring(
+        service.settings.admin_key, service.settings.home.root / "keys.json"
+    )
+    parts = (predictions, feedback_routes, uploads, clip_routes, admin)
+    for router in (public, *(part.router for part in parts)):
+        app.include_router(router)
+        app.include_router(router, prefix="/api", include_in_schema=False)
+    return Door(app, domain.name, predictions.predict)
+
+
+public = APIRouter()
+
+
+@public.get("/", include_in_schema=False)
+async def home() -> Response:
+    return RedirectResponse("/ui")
+
+
+@public.get("/health", tags=["service"])
+@public.head("/health", include_in_schema=False)
+@public.get("/ping", include_in_schema=False)
+async def health(request: Request) -> Response:
+    """This replica's process is up: its machine, uptime, counts and mean time of an answer."""
+    service = service_of(request)
+    uptime_s = round(time.time() - service.started, 1)
+    where = {"node": service.node, "uptime_s": uptime_s}
+    return answer({"status": "ok", **where, **service.metrics.summary()})
+
+
+@public.get("/ready", tags=["service"], responses={503: {"model": Problem}})
+@public.head("/ready", include_in_schema=False)
+async def ready(request: Request) -> Response:
+    """200 only when every served domain has a warm replica; the curator is not asked."""
+    service = service_of(request)
+    names = service.settings.domains
+    states = await asyncio.gather(*(_readiness(service, name) for name in names))
+    found = dict(zip(names, states, strict=True))
+    told = {"domains": found, "warnings": await _warnings(request), **_yours(request)}
+    if set(states) == {"warm"}:
+        return answer({"status": "ready", **told})
+    missing = ", ".join(f"{name}: {state}" for name, state in found.items() if state != "warm")
+    body = problems.problem(503, "Not ready", missing, request_id(request))
+    return answer(body | told, 503)
+
+
+def _yours(request: Request) -> dict[str, bool]:
+    """A start asks whether it is its own service that answers, with a token that only it knows."""
+    asked = request.headers.get(START_HEADER)
+    if asked is None:
+        return {}
+    own = service_of(request).settings.start_token
+    return {"yours": secrets.compare_digest(asked.encode(), own.encode())}
+
+
+async def _warnings(request: Request) -> list[str]:
+    """What whoever runs the service should mend before it stops working."""
+    keyring: Keyring = request.app.state.keyring
+    keyring.refresh()
+    disk = await reading(disk_trouble, service_of(request).settings.home)
+    return [trouble for trouble in (disk, keyring.trouble) if trouble]
+
+
+async def _readiness(service: "DomainService", name: str) -> str:
+    if name == service.domain.name:
+        return "warm" if service.champion.loaded else "no model yet"
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            found: dict[str, Any] = await service.peer(name).describe.remote()
+    except Exception:  # whatever keeps a replica from answering
+        return "no replica"
+    return "warm" if found["version"] is not None else "no model yet"
+
+
+@public.get("/status", tags=["service"], responses={200: {"model": Status}})
+async def status(request: Request) -> Response:
+    """Champions, replicas and whether they agree, uploads since the last retrain, jobs."""
+    service, caller = service_of(request), caller_of(request)
+    found = await _cluster_status(service)
+    uptime_s = round(time.time() - service.started, 1)
+    warnings = await _warnings(request)
+    return answer({**_open_to(caller, found), "uptime_s": uptime_s, "warnings": warnings})
+
+
+async def _cluster_status(service: "DomainService") -> dict[str, Any]:
+    """The curator's view of all domains; this replica's own where the curator is away."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            found: dict[str, Any] = await service.curator.status.remote()
+            return {**found, "curator": "ok"}
+    except Exception:  # whatever keeps the curator from answering
+        row = service.describe()
+        own = {"title": service.domain.title, "replicas": [row], "agree": True}
+        return {"domains": {service.domain.name: own}, "curator": "away"}
+
+
+def _open_to(caller: Caller, found: dict[str, Any]) -> dict[str, Any]:
+    """Who ordered a retrain and why is not for everybody."""
+    if not caller.may("viewer"):
+        for domain in found["domains"].values():
+            domain["running"] = [
+                run | {"who": "", "reason": ""} for run in domain.get("running", [])
+            ]
+    return found
+
+
+@public.get("/domains", tags=["service"], responses={200: {"model": Domains}})
+async def domains(request: Request) -> Response:
+    names = service_of(request).settings.domains
+    found = await asyncio.to_thread(load_domains, names=names)
+    return answer({"domains": [domain_facts(d, f"/{name}") for name, d in found.items()]})
+
+
+@public.get("/model-info", tags=["service"], responses={503: {"model": Problem}})
+async def model_info(request: Request) -> Response:
+    """The champion's card: data, licence, split, metrics per class."""
+    served = service_of(request).champion.served
+    return answer(
+        {
+            "domain": served.domain.name,
+            "version": served.version,
+            "digest": served.digest,
+            "card": served.bundle.card.model_dump(mode="json"),
+        }
+    )
+
+
+@public.get("/metrics", tags=["service"])
+async def all_metrics(request: Request) -> Response:
+    """The cluster's series as Prometheus text, or as JSON with Accept: application/json."""
+    text = await asyncio.to_thread(prometheus.scrape)
+    if "application/json" in request.headers.get("accept", ""):
+        return answer(await asyncio.to_thread(prometheus.as_json, text))
+    return Response(text, media_type="text/plain; version=0.0.4")

@@ -1,0 +1,29 @@
+"""What the form of a correction says of its clip."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from data.domains.domain import Domain
+from data.errors import InvalidParameter
+from data.store.corrections import MASKED, Said, checked
+
+if TYPE_CHECKING:
+    from serve_app.http.bodies import Part
+
+
+def said(parts: "Sequence[Part]", domain: Domain) -> Said:
+    """Raises InvalidParameter, UnknownName or ClipError for what nothing can be learnt from."""
+    label = next((part.text for part in parts if part.name == "label"), None)
+    mask = next((part.body for part in parts if part.name == "mask"), None)
+    if label is None and domain.task not in MASKED:
+        raise InvalidParameter("the form has no part named 'label'; add it as -F label=...")
+    return checked(label, mask, domain, needs="the form needs a part 'mask'")
+
+
+def must_need_no_mask(label: str, domain: Domain) -> None:
+    """Of clips that come with nothing but a label."""
+    if domain.label_index(label) and domain.task in MASKED:
+        raise InvalidParameter(
+            f"a photograph labelled {label!r} needs a mask that says where: send it alone to "
+            "/feedback, with the parts 'file' and 'mask'"
+        )

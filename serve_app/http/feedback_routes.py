@@ -1,0 +1,176 @@
+"""What people tell the service: corrections, each with a receipt."""
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from data.errors import Conflict, InvalidParameter, UnknownName
+from data.store.corrections import Said
+from serve_app.client.answers import LifeLine, Receipt
+from serve_app.http.bodies import file_part, is_form, read_form
+from serve_app.http.correction_form import said
+from serve_app.http.responses import answer, caller_of, queue_of, service_of
+from serve_app.http.schemas import Problem, Review, receipt
+from serve_app.replica.threads import decoding, reading, writing
+
+if TYPE_CHECKING:
+    from data.store.clips import NewClip
+    from data.store.feedback import Feedback, NewFeedback
+    from data.store.tables import ClipState
+    from serve_app.http.auth import Caller
+    from serve_app.replica.service import Answer, DomainService
+
+OF_THE_EXAM = "this clip is part of the exam that models are judged by, so none may learn from it"
+WAITS = "sent without a contributor's key; waits until an admin accepts it"
+
+router = APIRouter(
+    tags=["correct"],
+    responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409, 413, 415, 422)},
+)
+
+
+@router.post("/feedback", status_code=201, responses={201: {"model": Receipt}})
+@router.post("/save-for-retrain", status_code=201, include_in_schema=False)
+async def correct(request: Request) -> Response:
+    """A clip (`file`) and its right `label`; of a photograph a `mask` of what is sought in it, or
+    the label for nothing. It is kept, and learnt from at the next retrain. A correction without a
+    contributor's key waits in quarantine until an admin accepts it."""
+    service, caller = service_of(request), caller_of(request)
+    if not is_form(request.headers.get("content-type", "")):
+        raise InvalidParameter("a correction is a form with the parts 'file' and 'label'")
+    who, limit = queue_of(request), service.domain.limits.max_bytes
+    with service.admission.room(who) as room:
+        parts = await read_form(request, limit, room.hold)
+        raw = file_part(parts, limit)
+        right = await decoding(said, parts, service.domain)
+        found = await service.predict(raw, who)
+        right.must_fit(found.prepared)
+        kept = await writing(_keep_correction, service, raw, found, right, caller, who)
+    service.metrics.corrected(kept["state"])
+    return answer(kept, 201, {"X-Model-Version": found.served.version})
+
+
+def _keep_correction(
+    service: "DomainService",
+    raw: bytes,
+    found: "Answer",
+    right: Said,
+    caller: "Caller",
+    address: str,
+) -> dict[str, Any]:
+    state, reason = _standing(service, raw, caller)
+    new = _new_clip(service, raw, found, right, state, reason)
+    correction: NewFeedback = {
+        "domain": new.domain,
+        "clip_sha256": _sha256(raw),
+        "predicted": found.served.bundle.labels[found.scores.best],
+        "confidence": found.scores.confidence,
+        "corrected": right.label,
+        "version": found.served.version,
+        "state": state,
+        "reason": reason,
+        "who": caller.name,
+        "mask": new.mask_sha256,
+    }
+    if caller.role == "anonymous":
+        return receipt(service.store.quarantine.add(new, address=address, **correction))
+    try:
+        service.store.clips.add(new, who=caller.name)
+    except Conflict as conflict:
+        # The clip counts already, with another label: an admin's word changes it at once,
+        # anybody else's waits for an admin.
+        if caller.may("admin"):
+            service.store.clips.relabel(
+                new.domain, _sha256(raw), right.label, who=caller.name, mask=new.mask_sha256
+            )
+        else:
+            correction |= {"state": "quarantined", "reason": str(conflict)}
+    return receipt(service.store.feedback.add(**correction))
+
+
+def _standing(service: "DomainService", raw: bytes, caller: "Caller") -> "tuple[ClipState, str]":
+    if _sha256(raw) in service.champion.served.exam_clips:
+        return "rejected", OF_THE_EXAM
+    return ("accepted", "") if caller.may("contributor") else ("quarantined", WAITS)
+
+
+def _new_clip(
+    service: "DomainService",
+    raw: bytes,
+    found: "Answer",
+    right: Said,
+    state: "ClipState",
+    reason: str,
+) -> "NewClip":
+    from data.store.clips import NewClip
+
+    return NewClip(
+        raw,
+        domain=service.domain.name,
+        label=right.label,
+        group=None,
+        state=state,
+        source="feedback",
+        duration_s=found.prepared.duration_s,
+        sample_rate_hz=found.prepared.sample_rate_hz,
+        reason=reason,
+        mask=right.mask,
+    )
+
+
+@router.get("/feedback")
+async def corrections(
+    request: Request,
+    state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
+    limit: int = Query(100, ge=1, le=1000),
+    offset: int = Query(0, ge=0, le=10**9),
+) -> Response:
+    """The review queue: corrections, oldest first."""
+    service = service_of(request)
+    caller_of(request, "admin")
+    found = await reading(
+        lambda: service.store.feedback.find(
+            service.domain.name, state=state, limit=limit, offset=offset
+        )
+    )
+    return answer({"feedback": [receipt(row) for row in found]})
+
+
+@router.get("/feedback/{receipt_id}", responses={200: {"model": LifeLine}})
+async def life_line(request: Request, receipt_id: str) -> Response:
+    """What became of a correction: its state, the version that learnt it, before and after."""
+    service = service_of(request)
+    caller_of(request)
+    found = await reading(of_domain, service, receipt_id)
+    return answer(receipt(found))
+
+
+@router.post("/feedback/{receipt_id}/accept")
+async def accept(request: Request, receipt_id: str) -> Response:
+    service, caller = service_of(request), caller_of(request, "admin")
+    await reading(of_domain, service, receipt_id)
+    found = await writing(lambda: service.store.feedback.accept(receipt_id, who=caller.name))
+    return answer(receipt(found))
+
+
+@router.post("/feedback/{receipt_id}/reject")
+async def reject(request: Request, receipt_id: str, review: Review) -> Response:
+    service, caller = service_of(request), caller_of(request, "admin")
+    await reading(of_domain, service, receipt_id)
+    found = await writing(
+        lambda: service.store.feedback.reject(receipt_id, who=caller.name, reason=review.reason)
+    )
+    return answer(receipt(found))
+
+
+def of_domain(service: "DomainService", receipt_id: str) -> "Feedback":
+    found = service.store.feedback.get(receipt_id)
+    if found.domain != service.domain.name:
+        raise UnknownName(f"{service.domain.name} has no receipt {receipt_id!r}")
+    return found
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()

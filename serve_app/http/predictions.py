@@ -1,0 +1,206 @@
+"""A clip's way, or that of many, to a prediction."""
+
+import asyncio
+import csv
+import io
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from reprlib import repr as shortened
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from data.errors import DeadlineExceeded, InvalidParameter, Overloaded, TelltaleError
+from serve_app.client.answers import Prediction
+from serve_app.http import problems
+from serve_app.http.bodies import read_clip
+from serve_app.http.responses import answer, forms_of, queue_of, request_id, service_of
+from serve_app.http.schemas import Problem, prediction
+
+if TYPE_CHECKING:
+    from serve_app.replica.service import Answer, DomainService
+
+MAX_BATCH_FILES = 200
+MAX_BATCH_FIELDS = 10  # none is needed, but a form may bring some
+AT_ONCE = 8
+PAUSE_S = 0.1
+BATCH_PATIENCE_S = 60.0
+TOP_K = re.compile(r"[1-9][0-9]{0,2}")
+DEADLINE = "x-deadline-seconds"
+ANSWERED = ("label", "confidence", "unknown", "asserted")  # columns of a table of answers
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem} for status in (400, 401, 413, 415, 422, 429, 503, 504)
+}
+CLIP = {"type": "string", "format": "binary"}
+FORM = {"type": "object", "required": ["file"], "properties": {"file": CLIP}}
+DOCUMENTED = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": FORM},
+            "audio/*": {"schema": CLIP},
+            "image/*": {"schema": CLIP},
+        },
+    },
+    "parameters": [
+        {
+            "name": "top_k",
+            "in": "query",
+            "description": "only the k likeliest labels",
+            "schema": {"type": "integer", "minimum": 1},
+        },
+        {
+            "name": "evidence",
+            "in": "query",
+            "description": "where in the clip the answer comes from",
+            "schema": {"type": "boolean", "default": False},
+        },
+        {
+            "name": DEADLINE,
+            "in": "header",
+            "description": "seconds from now after which the answer is of no use",
+            "schema": {"type": "number"},
+        },
+    ],
+}
+
+router = APIRouter(tags=["predict"])
+
+
+@router.post(
+    "/predict", openapi_extra=DOCUMENTED, responses={200: {"model": Prediction}, **PROBLEMS}
+)
+async def predict(request: Request) -> Response:
+    """One clip in; its class, a calibrated confidence and, if asked, the evidence out."""
+    service, who = service_of(request), queue_of(request)
+    top_k, evidence = _options(request.query_params)
+    limit = service.domain.limits.max_bytes
+    try:
+        deadline = _deadline(request)
+        with service.admission.room(who) as room:
+            raw = await read_clip(request, limit, room.hold)
+            found = await service.predict(raw, who, deadline)
+    except TelltaleError as error:
+        service.metrics.rejected(type(error).__name__)
+        raise
+    if evidence:  # the mask of a large photograph takes its time: others need not wait for it
+        body = await asyncio.to_thread(
+            prediction, found, request_id(request), top_k=top_k, evidence=True
+        )
+    else:
+        body = prediction(found, request_id(request), top_k=top_k)
+    return answer(body, headers={"X-Model-Version": found.served.version})
+
+
+def _options(query: Mapping[str, str]) -> tuple[int | None, bool]:
+    """Raises InvalidParameter; a parameter that is not known would be ignored without a word."""
+    for name in query:
+        if name not in {"top_k", "evidence"}:
+            raise InvalidParameter(
+                f"there is no parameter {shortened(name)}; there are top_k and evidence"
+            )
+    top_k, evidence = query.get("top_k"), query.get("evidence", "false").lower()
+    if top_k is not None and not TOP_K.fullmatch(top_k):
+        raise InvalidParameter(
+            f"top_k must be a whole number from 1 to 999, got {shortened(top_k)}"
+        )
+    if evidence not in {"true", "false", "1", "0"}:
+        raise InvalidParameter(f"evidence must be true or false, got {shortened(evidence)}")
+    return (None if top_k is None else int(top_k)), evidence in {"true", "1"}
+
+
+def _deadline(request: Request) -> float:
+    """The moment on the monotonic clock after which nobody waits for the answer any more."""
+    text = request.headers.get(DEADLINE)
+    if text is None:
+        return float("inf")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise InvalidParameter(f"{DEADLINE} must be a number of seconds, got {shortened(text)}")
+    if seconds <= 0:
+        raise DeadlineExceeded("the deadline had passed before the clip was read")
+    return time.monotonic() + seconds
+
+
+@router.post("/batch-predict", responses=PROBLEMS)
+async def batch_predict(request: Request) -> Response:
+    """Many clips (`files`): a result or an error for each, in order; CSV with Accept: text/csv."""
+    service, who = service_of(request), queue_of(request)
+    service.admission.check(who)
+    turns = asyncio.Semaphore(AT_ONCE)
+    async with forms_of(request).read(
+        request, max_files=MAX_BATCH_FILES, max_fields=MAX_BATCH_FIELDS
+    ) as form:
+        files = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
+        if not files:
+            raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
+        results = await asyncio.gather(*(_one_of_many(service, file, who, turns) for file in files))
+    if "text/csv" in request.headers.get("accept", ""):
+        return Response(_as_csv(results), media_type="text/csv")
+    labels = Counter(row["label"] for row in results if "label" in row)
+    confidences = [row["confidence"] for row in results if "label" in row]
+    aggregate = {
+        "clips": len(results),
+        "failed": len(results) - len(confidences),
+        "labels": dict(labels.most_common()),
+        "mean_confidence": sum(confidences) / len(confidences) if confidences else None,
+    }
+    return answer({"domain": service.domain.name, "results": results, "aggregate": aggregate})
+
+
+async def _one_of_many(
+    service: "DomainService", file: UploadFile, who: str, turns: asyncio.Semaphore
+) -> dict[str, Any]:
+    """A few at once: two hundred clips together must not lie in memory together."""
+    async with turns:
+        try:
+            found = await _patiently(service, file, who)
+        except TelltaleError as error:
+            service.metrics.rejected(type(error).__name__)
+            return {"file": file.filename, "error": problems.problem(*problems.explain(error), "")}
+    return {"file": file.filename, **prediction(found, "")}
+
+
+async def _patiently(service: "DomainService", file: UploadFile, who: str) -> "Answer":
+    """Clips of a form that was let in wait a while for a place instead of being refused at once."""
+    over = time.monotonic() + BATCH_PATIENCE_S
+    while True:
+        try:
+            with service.admission.room(who) as room:
+                await file.seek(0)
+                raw = await file.read(service.domain.limits.max_bytes + 1)
+                room.hold(len(raw))
+                return await service.predict(raw, who)
+        except Overloaded:
+            if time.monotonic() > over:
+                raise
+            await asyncio.sleep(PAUSE_S)
+
+
+def _as_text(name: str) -> str:
+    """A name such as =cmd() would be run by the spreadsheet that opens the table; it does not
+    mind blanks before it, nor that the sign is a wide one."""
+    runs = name.lstrip().startswith(tuple("=+-@＝＋－＠")) or name.startswith(("\t", "\r", "\n"))
+    return f"'{name}" if runs else name
+
+
+def _as_csv(results: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["file", *ANSWERED, "version", "error"])
+    for row in results:
+        name = _as_text(row["file"] or "")
+        if "error" in row:
+            rows.writerow([name, *[""] * len(ANSWERED), "", row["error"]["detail"]])
+        else:
+            said = [row[key] for key in ANSWERED]
+            rows.writerow([name, *said, row["model"]["version"], ""])
+    return out.getvalue()

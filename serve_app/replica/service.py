@@ -1,0 +1,228 @@
+"""`DomainService`, the replica: FastAPI ingress and batched inference in one process.
+
+The event loop reads requests and writes answers; one thread beside it turns whatever waits from
+bytes into scores, each batch on one version. A clip that cannot be decoded fails alone.
+"""
+
+import asyncio
+import os
+import resource
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from data.domains.domain import Domain, load_domains
+from data.errors import DeadlineExceeded, NotReady
+from data.media.prepare import Prepared, prepare
+from models.runtime import Scores
+from serve_app.cluster.inner_port import must_be_closed
+from serve_app.control.champion_pointer import Pointer
+from serve_app.replica.admission import Admission
+from serve_app.replica.batcher import Batcher
+from serve_app.replica.champion import Champion, Served
+from serve_app.replica.prometheus import Metrics
+from serve_app.settings import settings_from_env
+
+if TYPE_CHECKING:
+    from data.store.store import Store
+    from serve_app.http.fast_path import Door
+
+CURATOR_PATIENCE_S = 0.5  # of a replica that starts; there is a pointer on disk, too
+CURATOR_TIMEOUT_S = 40.0  # a promotion waits until every replica has swapped
+NICE = 5  # behind HAProxy and the control plane, before training (10)
+MAX_WAIT_S = 0.5  # in a replica's queue, before a clip is told to come back
+TOO_LATE = "the deadline passed before the clip's turn came"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A clip as it came; `deadline` on the monotonic clock, `queued` on the performance clock."""
+
+    raw: bytes
+    queued: float
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`total_ms` runs from the queue to the scores of the whole batch."""
+
+    served: Served
+    scores: Scores
+    prepared: Prepared
+    queue_ms: float
+    prepare_ms: float
+    network_ms: float
+    total_ms: float
+
+
+Outcome = Answer | Exception
+
+
+@serve.ingress()
+class DomainService:
+    """One domain's routes and network. Also answers handle calls: follow, describe."""
+
+    async def __init__(self, name: str) -> None:  # type: ignore[misc]  # Serve awaits it
+        must_be_closed()
+        os.nice(NICE)
+        self.domain: Domain = load_domains(names=(name,))[name]
+        self.settings = settings_from_env()
+        self.started = time.time()
+        self.node = ray.get_runtime_context().get_node_id()[:8]
+        self.metrics = Metrics(name)
+        self.champion = Champion(name, self.settings.home)
+        self.curator = serve.get_deployment_handle("Curator", app_name="curator")
+        serving = self.domain.serving
+        self.admission = Admission(MAX_WAIT_S, fewest=2 * serving.max_batch_size)
+        self._batcher: Batcher[Item, Answer] = Batcher(
+            self.answer_batch,
+            serving.max_batch_size,
+            serving.batch_wait_s,
+            self.admission.measured,
+        )
+        self._peers: dict[str, DeploymentHandle] = {}
+        await self.champion.start(await self._ask_pointer(), self._fetch)
+        self._announce()
+
+    def __serve_build_asgi_app__(self) -> "Door":
+        from serve_app.http.api import build_api
+
+        return build_api(self)
+
+    @cached_property
+    def store(self) -> "Store":
+        """Opened by the first upload or correction; a replica that only predicts has no SQL."""
+        from data.store.store import Store
+
+        return Store.open(self.settings.home.database_url, self.settings.home.storage_uri)
+
+    def peer(self, domain: str) -> DeploymentHandle:
+        """Another domain's replicas; a handle is made once, since each keeps a router."""
+        if domain not in self._peers:
+            self._peers[domain] = serve.get_deployment_handle("DomainService", app_name=domain)
+        return self._peers[domain]
+
+    async def ask_curator(self, method: str, *arguments: Any) -> Any:
+        """Raises NotReady where the curator is away; what it refuses comes through as it is."""
+        try:
+            async with asyncio.timeout(CURATOR_TIMEOUT_S):
+                return await getattr(self.curator, method).remote(*arguments)
+        except TimeoutError:
+            raise NotReady("the curator does not answer; try again in a few seconds") from None
+
+    async def predict(self, raw: bytes, caller: str = "", deadline: float = float("inf")) -> Answer:
+        """Raises ClipError for a clip nobody could hear, Overloaded when too many wait already,
+        DeadlineExceeded when it is too late."""
+        with self.admission.place(caller):
+            found = await self._batcher.ask(caller, Item(raw, time.perf_counter(), deadline))
+        self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
+        return found
+
+    def answer_batch(self, items: list[Item]) -> list[Outcome]:
+        """Bytes to scores, in the batcher's thread; `served` is read once, so that a batch runs
+        on one version."""
+        return answer_batch(self.champion.served, items)
+
+    async def follow(self, pointer: Pointer) -> dict[str, Any]:
+        """Called on every replica once a second: the champion, which changes now and then."""
+        swaps, failures = self.champion.swaps, self.champion.failures
+        await self.champion.follow(pointer, self._fetch)
+        if self.champion.swaps != swaps and self.champion.last_swap_s is not None:
+            self.metrics.swapped(self.champion.last_swap_s)
+        if self.champion.failures != failures:
+            self.metrics.swap_failed()
+        self._announce()
+        self.metrics.flush()
+        return self.describe()
+
+    def describe(self) -> dict[str, Any]:
+        champion = self.champion
+        served = champion.served if champion.loaded else None
+        return {
+            "replica": serve.get_replica_context().replica_tag,
+            "node": self.node,
+            "version": served.version if served else None,
+            "digest": served.digest if served else None,
+            "load_error": champion.load_error,
+            "pid": os.getpid(),
+            "swaps": champion.swaps,
+            "last_swap_s": champion.last_swap_s,
+            "uptime_s": round(time.time() - self.started, 1),
+            **self._load(),
+        }
+
+    def _load(self) -> dict[str, Any]:
+        """What this replica is busy with; all but `queued` grows for as long as it lives."""
+        counts, used = self._batcher.counts, resource.getrusage(resource.RUSAGE_SELF)
+        return {
+            "queued": self._batcher.waiting,
+            "answered": counts.answered,
+            "batches": counts.batches,
+            "busy_s": round(counts.busy_s, 3),
+            "cpu_s": round(used.ru_utime + used.ru_stime, 2),
+            "rss_mb": resident_mb(),
+        }
+
+    def _announce(self) -> None:
+        if self.champion.loaded:
+            self.metrics.serving(self.champion.served)
+
+    async def _ask_pointer(self) -> Pointer | None:
+        try:
+            async with asyncio.timeout(CURATOR_PATIENCE_S):
+                pointer: Pointer | None = await self.curator.pointer.remote(self.domain.name)
+                return pointer
+        except Exception:  # the data plane never waits for the curator
+            return None
+
+    async def _fetch(self, digest: str) -> dict[str, bytes]:
+        files: dict[str, bytes] = await self.ask_curator("fetch", self.domain.name, digest)
+        return files
+
+
+def answer_batch(served: Served, items: list[Item]) -> list[Outcome]:
+    """An answer for each clip, or what is wrong with it. One pass of the network for all."""
+    begun = time.perf_counter()
+    heard = [attempt(item, served.domain) for item in items]
+    network = time.perf_counter()
+    features = [found.features for found, _ in heard if isinstance(found, Prepared)]
+    scores = iter(served.model.predict(features) if features else ())
+    ended = time.perf_counter()
+    return [
+        found
+        if isinstance(found, Exception)
+        else Answer(
+            served=served,
+            scores=next(scores),
+            prepared=found,
+            queue_ms=(begun - item.queued) * 1e3,
+            prepare_ms=seconds * 1e3,
+            network_ms=(ended - network) * 1e3,
+            total_ms=(ended - item.queued) * 1e3,
+        )
+        for item, (found, seconds) in zip(items, heard, strict=True)
+    ]
+
+
+def attempt(item: Item, domain: Domain) -> tuple[Prepared | Exception, float]:
+    """The clip's features, or why there are none, and the seconds it took. A clip whose turn
+    comes after its deadline is not worked on."""
+    started = time.perf_counter()
+    if item.deadline < time.monotonic():
+        return DeadlineExceeded(TOO_LATE), 0.0
+    try:
+        return prepare(item.raw, domain), time.perf_counter() - started
+    except Exception as error:
+        return error, time.perf_counter() - started
+
+
+def resident_mb() -> int:
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * resource.getpagesize() // 1024**2

@@ -1,0 +1,39 @@
+"""From a clip's bytes and the service's answer to the figure that shows them together."""
+
+import base64
+import io
+
+import soundfile
+
+from data.domains.sections import LimitSpec
+from data.errors import ClipError
+from data.media.audio import Recording, decode
+from serve_app.client.answers import DomainInfo, Evidence, Prediction
+from serve_app.ui.figures.sound_plots import clip_figure
+
+
+def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
+    """At the rate the model hears. No figure is no reason to spoil an answer already given."""
+    try:
+        recording = _decoded(raw, domain)
+    except ClipError:
+        return ""
+    evidence = found.evidence if isinstance(found.evidence, Evidence) else None
+    return clip_figure(recording.samples, recording.sample_rate_hz, evidence, found.label)
+
+
+def played(raw: bytes, domain: DomainInfo) -> str:
+    """A player and the figure, of what the model hears; raises ClipError."""
+    recording = _decoded(raw, domain)
+    out = io.BytesIO()
+    soundfile.write(out, recording.samples, recording.sample_rate_hz, format="WAV")
+    address = base64.b64encode(out.getvalue()).decode()
+    player = f'<audio class="tt-player" controls src="data:audio/wav;base64,{address}"></audio>'
+    return player + clip_figure(recording.samples, recording.sample_rate_hz, None, "")
+
+
+def _decoded(raw: bytes, domain: DomainInfo) -> Recording:
+    limits = LimitSpec(
+        max_bytes=domain.limits.max_bytes, max_duration_s=domain.limits.max_duration_s
+    )
+    return decode(raw, sample_rate_hz=domain.sample_rate_hz, limits=limits)

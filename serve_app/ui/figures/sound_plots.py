@@ -1,0 +1,181 @@
+"""Draws a clip and its evidence, and learning curves, as HTML and SVG.
+
+Lines and text are drawn by the browser, so they stay sharp at any width and follow the light or
+dark theme; only the spectrogram is a picture (a palette PNG). Text stands beside the stretched
+drawing, never in it, so that it keeps its size on a phone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serve_app.client.answers import Evidence
+from serve_app.ui.figures.palette_png import COLUMNS, glow, spectrogram
+from serve_app.ui.markup import percent, text
+
+Float32 = NDArray[np.float32]
+
+LANES = 3
+
+
+@dataclass(frozen=True)
+class Track:
+    """Evidence on an even grid over the clip: `scores` is [labels, bins], NaN where none."""
+
+    labels: tuple[str, ...]
+    scores: NDArray[np.float64]
+
+
+def clip_figure(
+    waveform: Float32, sample_rate_hz: int, evidence: Evidence | None, label: str
+) -> str:
+    """Waveform, spectrogram with the label's evidence as a line over it, and lanes by label."""
+    duration_s = len(waveform) / sample_rate_hz
+    track = even(evidence, duration_s) if evidence and evidence.start_s else None
+    curve = "" if track is None else _curve(track, label)
+    lanes = "" if track is None else _lanes(track, label)
+    return (
+        f'<figure class="tt-scope" role="img" aria-label="{_describe(duration_s, track, label)}">'
+        f'<div class="tt-gutter">level</div><div class="tt-wave">{_envelope(waveform)}</div>'
+        f'<div class="tt-gutter tt-khz">{_frequency_ticks(sample_rate_hz)}</div>'
+        f'<div class="tt-spectrum">{spectrogram(waveform, sample_rate_hz)}{curve}</div>{lanes}'
+        f'<div class="tt-gutter">s</div><div class="tt-seconds">{_time_ticks(duration_s)}</div>'
+        f"{_legend(track, label)}</figure>"
+    )
+
+
+def even(evidence: Evidence, duration_s: float) -> Track:
+    """Overlapping windows speak of the same moment twice: their scores are averaged."""
+    starts = np.asarray(evidence.start_s)
+    scores = np.asarray(evidence.scores).reshape(len(starts), len(evidence.labels))
+    bins = int(np.clip(round(duration_s / evidence.step_s), 1, COLUMNS))
+    total = np.zeros((bins, len(evidence.labels)))
+    count = np.zeros((bins, 1))
+    middle = (starts + evidence.step_s / 2) / max(duration_s, 1e-3) * bins
+    at = np.clip(middle.astype(int), 0, bins - 1)
+    np.add.at(total, at, scores)
+    np.add.at(count, at, 1)
+    with np.errstate(invalid="ignore"):
+        return Track(evidence.labels, (total / np.where(count, count, np.nan)).T)
+
+
+def _describe(duration_s: float, track: Track | None, label: str) -> str:
+    words = f"Waveform and spectrogram of {duration_s:.1f} seconds."
+    if track is None or label not in track.labels:
+        return words
+    row = track.scores[track.labels.index(label)]
+    if np.isnan(row).all():
+        return words
+    peak_s = duration_s * (int(np.nanargmax(row)) + 0.5) / len(row)
+    return (
+        f"{words} {text(label)} is likeliest at {peak_s:.1f} s ({percent(float(np.nanmax(row)))})."
+    )
+
+
+def _envelope(waveform: Float32) -> str:
+    """The lowest and highest sample of each column, scaled to the loudest."""
+    edges = np.linspace(0, len(waveform), min(COLUMNS, len(waveform)) + 1).astype(int)
+    peak = max(float(np.abs(waveform).max(initial=0)), 1e-4)
+    high = np.maximum.reduceat(waveform, edges[:-1]) / peak
+    low = np.minimum.reduceat(waveform, edges[:-1]) / peak
+    x = np.linspace(0, COLUMNS, len(high))
+    outline = [*zip(x, -high, strict=True), *zip(x[::-1], -low[::-1], strict=True)]
+    points = " ".join(f"{a:.0f},{50 + 48 * b:.1f}" for a, b in outline)
+    return _svg(f'<polygon points="{points}"/>')
+
+
+def _svg(inside: str) -> str:
+    return (
+        f'<svg viewBox="0 0 {COLUMNS} 100" preserveAspectRatio="none" aria-hidden="true">'
+        f"{inside}</svg>"
+    )
+
+
+def _curve(track: Track, label: str) -> str:
+    if label not in track.labels:
+        return ""
+    row = track.scores[track.labels.index(label)]
+    heard = np.flatnonzero(~np.isnan(row))
+    # From edge to edge: the first and the last frame reach as far as the clip does.
+    x = np.interp(heard, [0, max(1, len(row) - 1)], [0, COLUMNS])
+    points = " ".join(f"{a:.1f},{98 - 96 * b:.1f}" for a, b in zip(x, row[heard], strict=True))
+    return _svg(f'<polyline class="tt-halo" points="{points}"/><polyline points="{points}"/>')
+
+
+def _lanes(track: Track, label: str) -> str:
+    """The likeliest labels, each a strip that glows where the clip speaks for it."""
+    order = sorted(range(len(track.labels)), key=lambda i: -float(np.nanmean(track.scores[i])))
+    order.sort(key=lambda i: track.labels[i] != label)
+    rows = []
+    for i in order[:LANES]:
+        name = text(track.labels[i])
+        rows.append(
+            f'<div class="tt-gutter tt-name" title="{name}">{name}</div>'
+            f'<div class="tt-lane">{glow(track.scores[i])}</div>'
+        )
+    return "".join(rows)
+
+
+def _legend(track: Track | None, label: str) -> str:
+    if track is None:
+        return ""
+    return (
+        '<figcaption><i class="tt-key"></i>how much each moment speaks for '
+        f"<b>{text(label)}</b>, from 0 % at the bottom to 100 % at the top</figcaption>"
+    )
+
+
+def _time_ticks(duration_s: float) -> str:
+    steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+    step = next((s for s in steps if duration_s / s <= 6), steps[-1])
+    ticks = np.arange(0, duration_s + 1e-9, step)
+    return "".join(
+        f'<span style="left:{100 * t / max(duration_s, 1e-3):.2f}%">{t:g}</span>'
+        for t in ticks.round(3)
+    )
+
+
+def _frequency_ticks(sample_rate_hz: int) -> str:
+    top_hz = sample_rate_hz / 2
+    ticks = [hz for hz in (500, 1000, 2000, 4000, 8000, 16000) if hz <= 0.9 * top_hz]
+    marks = "".join(
+        f'<span style="bottom:{100 * _mel(hz) / _mel(top_hz):.1f}%">{hz / 1000:g}</span>'
+        for hz in ticks
+    )
+    return f"{marks}<em>kHz</em>"
+
+
+def _mel(hz: float) -> float:
+    return float(np.log10(1 + hz / 700))
+
+
+def learning_curve(
+    title: str, lines: dict[str, Sequence[float]], epochs: int, top: float = 1e-6
+) -> str:
+    """Lines by name over `epochs` epochs; the axis goes from 0 to `top`, further if need be."""
+    values = [value for line in lines.values() for value in line]
+    low, high = min([0.0, *values]), max([*values, top])
+    drawn = "".join(
+        f'<polyline class="tt-line{n}" points="{_points(line, low, high, epochs)}"/>'
+        for n, line in enumerate(lines.values())
+    )
+    keys = "".join(
+        f'<span><i class="tt-line{n}"></i>{text(name)} <b>{line[-1]:.3f}</b></span>'
+        for n, (name, line) in enumerate(lines.items())
+    )
+    return (
+        f'<figure class="tt-curve"><figcaption>{text(title)}{keys}</figcaption>'
+        f'<div class="tt-plot"><span class="tt-top-value">{high:.2g}</span>{_svg(drawn)}'
+        f'<span class="tt-bottom-value">{low:.2g}</span></div>'
+        f'<div class="tt-epochs"><span>epoch 1</span><span>{epochs}</span></div></figure>'
+    )
+
+
+def _points(line: Sequence[float], low: float, high: float, epochs: int) -> str:
+    step = COLUMNS / max(1, epochs - 1)
+    return " ".join(
+        f"{n * step:.1f},{97 - 94 * (value - low) / (high - low):.1f}"
+        for n, value in enumerate(line)
+    )

@@ -1,0 +1,196 @@
+"""sources.py: a folder of clips and its list."""
+
+from pathlib import Path
+
+import pytest
+
+from data.datasets.sources import LAYOUTS, dataset_root, examples, thing
+from data.domains.domain import Domain, load_domains
+from data.errors import InvalidParameter
+
+HEADER = "path,label,group,split,source\n"
+
+
+@pytest.fixture
+def domain() -> Domain:
+    return load_domains(names=("faults",))["faults"]
+
+
+FILLER = """a.flac,electrical,e,train,
+a.flac,mechanical,m,train,
+a.flac,normal,n,train,
+a.flac,fluid,f,train,
+a.flac,fluid,t,test,
+"""
+
+
+def dataset(root: Path, lines: str, rest: str = FILLER) -> Path:
+    folder = root / "faults"
+    (folder / "fluid").mkdir(parents=True)
+    for name in ("a.flac", "fluid/a.flac", "fluid/b.flac"):
+        (folder / name).touch()
+    (folder / "manifest.csv").write_text(HEADER + lines + rest, encoding="utf-8")
+    return root
+
+
+def test_each_line_is_one_example(domain: Domain, tmp_path: Path) -> None:
+    root = dataset(tmp_path, "fluid/a.flac,fluid,tap,train,rain\nfluid/b.flac,fluid,tub,test,\n")
+    first, second = examples(domain, root)[:2]
+    assert first.path == tmp_path / "faults" / "fluid" / "a.flac"
+    assert (first.label, first.group, first.split, first.source) == (
+        "fluid",
+        "tap",
+        "train",
+        "rain",
+    )
+    assert (second.split, second.source) == ("test", "")
+
+
+def test_a_list_saved_by_excel_can_be_read(domain: Domain, tmp_path: Path) -> None:
+    root = dataset(tmp_path, "")
+    file = root / "faults" / "manifest.csv"
+    file.write_text(file.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert len(examples(domain, root)) == 5
+
+
+def test_a_label_the_domain_does_not_have_is_refused_with_those_it_has(
+    domain: Domain, tmp_path: Path
+) -> None:
+    words = "line 2: .*'Fluid'.*electrical, fluid, mechanical, normal"
+    with pytest.raises(InvalidParameter, match=words):
+        examples(domain, dataset(tmp_path, "a.flac,Fluid,tap,train,\n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("a.flac,fluid,tap,dev,\n", "line 2: split is 'dev'"),
+        ("a.flac,fluid,,train,\n", "line 2: nothing in group"),
+        ("gone/a.flac,fluid,tap,train,\n", "line 2: there is no file gone/a.flac"),
+        ("a.flac,fluid,t,train,\n", "group 't' .* is in both train and test"),
+    ],
+)
+def test_a_bad_line_is_named(domain: Domain, tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(InvalidParameter, match=message):
+        examples(domain, dataset(tmp_path, line))
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        ("a.flac,fluid,f,train,\n", "no clip of the test split"),
+        ("a.flac,fluid,f,test,\n", "no clip of the train split"),
+        (FILLER.replace("normal", "fluid"), "no training clip of normal"),
+    ],
+)
+def test_a_data_set_nothing_can_be_learnt_from_is_refused(
+    domain: Domain, tmp_path: Path, rest: str, message: str
+) -> None:
+    with pytest.raises(InvalidParameter, match=message):
+        examples(domain, dataset(tmp_path, "", rest))
+
+
+@pytest.mark.parametrize("name", sorted(load_domains()))
+def test_the_data_set_of_every_domain_can_be_trained_on(name: str, datasets: Path) -> None:
+    assert examples(load_domains(names=(name,))[name], datasets)
+
+
+def test_a_photograph_is_labelled_by_whether_it_has_a_mask(tmp_path: Path) -> None:
+    domain = load_domains(names=("cracks",))["cracks"]
+    folder = tmp_path / "cracks"
+    folder.mkdir()
+    for name in ("a.jpg", "a.png", "b.jpg"):
+        (folder / name).touch()
+    lines = ["path,mask,group,split,source", "a.jpg,a.png,a,train,", "b.jpg,,b,test,"]
+    (folder / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
+    cracked, bare = examples(domain, tmp_path)
+    assert (cracked.label, cracked.mask) == ("crack", folder / "a.png")
+    assert (bare.label, bare.mask) == ("no crack", None)
+    (folder / "a.png").unlink()
+    with pytest.raises(InvalidParameter, match=r"line 2: there is no file a\.png"):
+        examples(domain, tmp_path)
+
+
+@pytest.fixture
+def folders(domain: Domain) -> Domain:
+    source = domain.source.model_copy(update={"layout": "folders"})
+    return domain.model_copy(update={"source": source})
+
+
+def labelled(root: Path, names: list[str]) -> Path:
+    for name in names:
+        file = root / "faults" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return root
+
+
+def test_folders_named_by_label_need_no_list(folders: Domain, tmp_path: Path) -> None:
+    names = [f"{label}/{take}.wav" for label in folders.labels for take in range(20)]
+    found = examples(folders, labelled(tmp_path, [*names, "fluid/.DS_Store", "LICENCE.txt"]))
+    assert len(found) == 80
+    for label in folders.labels:
+        sides = [row.split for row in found if row.label == label]
+        assert (sides.count("test"), sides.count("train")) == (4, 16)
+
+
+def test_new_files_hardly_change_which_are_tested(folders: Domain, tmp_path: Path) -> None:
+    names = [f"{label}/{take}.wav" for label in folders.labels for take in range(50)]
+    before = {
+        row.path for row in examples(folders, labelled(tmp_path, names)) if row.split == "test"
+    }
+    after = examples(folders, labelled(tmp_path, ["fluid/new 1.wav", "normal/new 2.wav"]))
+    assert len(before - {row.path for row in after if row.split == "test"}) <= 2
+
+
+def test_a_folder_below_the_labels_is_on_one_side_of_the_split(
+    folders: Domain, tmp_path: Path
+) -> None:
+    names = [
+        f"{label}/pump {pump}/{take}.wav"
+        for label in folders.labels
+        for pump in range(6)
+        for take in range(3)
+    ]
+    found = examples(folders, labelled(tmp_path, names))
+    sides = {
+        row.group: {other.split for other in found if other.group == row.group} for row in found
+    }
+    assert set(sides) == {f"pump {number}" for number in range(6)}
+    assert all(len(both) == 1 for both in sides.values())
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([], "a folder 'faults' .* one for each label: electrical, fluid, mechanical, normal"),
+        (["Fluid/a.wav"], "folder 'Fluid' .* no label of faults; its labels are electrical"),
+        (["notes.txt"], "faults has no clips in folders named by label"),
+        (["fluid/a.wav", "normal/b.wav"], "nothing can be held out for validation or the exam"),
+    ],
+)
+def test_folders_nothing_can_be_learnt_from_are_refused(
+    folders: Domain, tmp_path: Path, names: list[str], words: str
+) -> None:
+    with pytest.raises(InvalidParameter, match=words):
+        examples(folders, labelled(tmp_path, names))
+
+
+def test_a_missing_data_set_says_where_it_is_looked_for(domain: Domain, tmp_path: Path) -> None:
+    with pytest.raises(InvalidParameter, match="manifest.csv in a folder 'faults'"):
+        examples(domain, tmp_path)
+
+
+def test_the_environment_names_the_folder_of_data_sets(tmp_path: Path) -> None:
+    assert dataset_root({"TELLTALE_DATASETS": str(tmp_path)}) == tmp_path
+
+
+@pytest.mark.parametrize("name", sorted(load_domains()))
+def test_every_domain_has_a_known_layout(name: str) -> None:
+    assert load_domains(names=(name,))[name].source.layout in LAYOUTS
+
+
+def test_what_is_heard_is_finer_than_the_label_and_no_fold() -> None:
+    assert thing("UrbanSound8K:car_horn:fold1", "vehicle") == "car_horn"
+    assert thing("ESC-50:wind", "background") == "wind"
+    assert thing("FSDD", "seven") == "seven"

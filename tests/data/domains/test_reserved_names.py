@@ -1,0 +1,65 @@
+"""A domain is not called like something that the service has already."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from data.domains.domain import CONFIGS, load_domain, load_domains
+from data.domains.reserved_names import TAKEN
+from data.errors import InvalidDomain
+from data.home import home_from_env
+from serve_app.cluster.launch import SERVE_YAML
+from serve_app.control import curator
+from serve_app.http import admin, clip_routes, feedback_routes, predictions, uploads
+from serve_app.http.api import public
+from serve_app.settings import Settings, settings_from_env
+from support.tiny import fresh_registry, tiny_bundle
+
+FAULTS = (CONFIGS / "faults.yaml").read_text(encoding="utf-8")
+
+
+def test_every_route_and_every_other_application_keeps_its_name() -> None:
+    parts = (predictions, feedback_routes, uploads, clip_routes, admin)
+    routers = (public, *(part.router for part in parts), FastAPI())
+    routes = [route for router in routers for route in router.routes]
+    found = {"api"} | {route.path.split("/")[1] for route in routes if isinstance(route, Route)}
+    config = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
+    found |= {app["name"] for app in config["applications"] if "domain" not in app.get("args", {})}
+    assert {word for word in found if re.fullmatch(r"[a-z][a-z0-9_]+", word)} <= TAKEN
+
+
+@pytest.mark.parametrize("name", ["ui", "curator", "predict", "api"])
+def test_a_name_that_is_taken_is_refused_in_words(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.yaml").write_text(FAULTS, encoding="utf-8")
+    with pytest.raises(InvalidDomain, match=f"{name}.yaml: .* rename the file"):
+        load_domain(tmp_path / f"{name}.yaml")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """`faults`, which something is shipped for, in a new home."""
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(curator, "PRETRAINED", tmp_path / "pretrained")
+    tiny_bundle(tmp_path / "pretrained" / "faults", load_domains(names=("faults",))["faults"])
+    fresh_registry(home_from_env().root)
+    return settings_from_env({"TELLTALE_DOMAINS": "faults"})
+
+
+def test_a_new_home_begins_with_what_is_shipped(settings: Settings) -> None:
+    champion = curator.open_registry(settings).champion("faults")
+    assert champion is not None
+    assert champion.tags["verdict"] == "shipped"
+
+
+def test_a_domain_that_is_only_called_like_a_shipped_one_begins_with_nothing(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = yaml.safe_load(FAULTS) | {"labels": ["cracked", "whole"]}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "faults.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    monkeypatch.setenv("TELLTALE_CONFIGS", str(tmp_path / "mine"))
+    assert curator.open_registry(settings).champion("faults") is None

@@ -1,0 +1,80 @@
+"""corrections.py: what is said by a label and a mask, wherever the two come from."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data.domains.domain import load_domains
+from data.errors import InvalidParameter, TelltaleError, UndecodableClip, UnsupportedClip
+from data.media.prepare import Prepared
+from data.store.corrections import Said, checked
+from support.pictures import cracked, encoded
+
+FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()
+EMPTY, DRAWN = cracked(1, crack=False)[1], cracked(1)[1]
+NEEDS = "it needs a mask"
+
+
+def photograph(side: int) -> Prepared:
+    nothing = np.zeros((1, 3, 8, 8), np.float32)
+    return Prepared(nothing, 0.0, 0, "PNG", width_px=side, height_px=side)
+
+
+@pytest.mark.parametrize(("mask", "label"), [(DRAWN, "crack"), (EMPTY, "no crack")])
+def test_what_a_mask_shows_is_the_label_where_none_is_given(mask: bytes, label: str) -> None:
+    found = checked(None, mask, CRACKS, NEEDS)
+    assert found.label == label
+    assert found == checked(label, mask, CRACKS, NEEDS)
+
+
+def test_an_empty_mask_has_to_fit_its_photograph_too() -> None:
+    found = checked(None, EMPTY, CRACKS, NEEDS)
+    found.must_fit(photograph(96))
+    with pytest.raises(InvalidParameter, match="96 x 96 pixels; the photograph has 200 x 200"):
+        found.must_fit(photograph(200))
+    Said("no crack").must_fit(photograph(200))
+
+
+@pytest.mark.parametrize(
+    ("label", "mask", "words"),
+    [
+        ("crack", None, "it needs a mask, a picture that is white where the crack is"),
+        (None, None, "it needs a mask"),
+        ("crack", EMPTY, "the label is 'crack', but the mask shows 'no crack'"),
+        ("no crack", DRAWN, "the label is 'no crack', but the mask shows 'crack'"),
+        ("crack", DRAWN[:60], "its mask cannot be used: this PNG file is damaged"),
+        ("hole", DRAWN, "no label 'hole'"),
+    ],
+)
+def test_a_photograph_that_nothing_can_be_learnt_from_is_told_why(
+    label: str | None, mask: bytes | None, words: str
+) -> None:
+    with pytest.raises(TelltaleError, match=words):
+        checked(label, mask, CRACKS, NEEDS)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour"), [("RGB", (255, 0, 0)), ("RGB", (128, 0, 0)), ("L", 100)]
+)
+@pytest.mark.parametrize("label", ["crack", "no crack", None])
+def test_a_mask_in_colours_is_not_guessed_at(mode: str, colour: object, label: str | None) -> None:
+    drawn = Image.new(mode, (64, 48))
+    drawn.paste(colour, (0, 10, 64, 20))
+    with pytest.raises(UndecodableClip, match="nothing light"):
+        checked(label, encoded(drawn, "PNG"), CRACKS, NEEDS)
+
+
+def test_a_mask_that_is_no_picture_is_as_wrong_as_such_a_photograph() -> None:
+    with pytest.raises(UnsupportedClip, match="its mask cannot be used"):
+        checked("crack", b"a line", CRACKS, NEEDS)
+
+
+@pytest.mark.parametrize(
+    ("label", "mask", "words"),
+    [("fluid", DRAWN, "faults takes a label and no mask"), (None, None, "it is one of electrical")],
+)
+def test_a_recording_is_said_by_its_label_alone(
+    label: str | None, mask: bytes | None, words: str
+) -> None:
+    with pytest.raises(InvalidParameter, match=words):
+        checked(label, mask, FAULTS, NEEDS)

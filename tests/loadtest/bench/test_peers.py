@@ -1,0 +1,44 @@
+"""Every peer answers what the bundle says: they differ in how they serve, never in what."""
+
+import httpx
+import pytest
+from starlette.types import ASGIApp
+
+from loadtest.bench import driver
+from loadtest.bench.clips import MAIN, made
+from loadtest.bench.peers import asgi, fastapi_app
+from loadtest.bench.peers.kernel import BUNDLE, Kernel
+from models.bundle import PRETRAINED
+from support.local_server import Server
+
+CLIP = made()[MAIN]
+
+
+@pytest.fixture(autouse=True)
+def bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BUNDLE, str(PRETRAINED / "faults"))
+
+
+def posted(app: ASGIApp, path: str, request: driver.Request) -> httpx.Response:
+    with Server(app) as url:
+        headers = {"Content-Type": request.content_type}
+        return httpx.post(url + path, content=request.body, headers=headers, timeout=60)
+
+
+@pytest.mark.parametrize("path", ["/predict", "/raw"])
+def test_raw_asgi_and_fastapi_answer_with_the_kernels_words(path: str) -> None:
+    request = driver.form(CLIP) if path == "/predict" else driver.raw(CLIP)
+    right = Kernel()(CLIP)
+    assert posted(asgi.app(), path, request).content == right
+    assert posted(fastapi_app.app(), path, request).content == right
+
+
+@pytest.mark.filterwarnings("ignore:'(aifc|audioop|sunau)' is deprecated:DeprecationWarning")
+def test_the_seed_style_hears_the_same_with_tools_of_its_own() -> None:
+    pytest.importorskip("librosa")
+    from loadtest.bench.peers import seed
+
+    found = posted(seed.app(), "/predict", driver.form(CLIP)).json()
+    right = httpx.Response(200, content=Kernel()(CLIP)).json()
+    assert found["label"] == right["label"]
+    assert found["probabilities"] == pytest.approx(right["probabilities"], abs=1e-3)

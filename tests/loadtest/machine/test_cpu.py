@@ -1,0 +1,96 @@
+"""CPU and memory are counted by process, and told apart by what a process is."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from fastapi import FastAPI
+
+from loadtest.machine import usage
+from loadtest.machine.cpu import by_role, machine, spent
+from loadtest.machine.family import family
+from loadtest.machine.processes import Process, processes, pss_mib, role
+from loadtest.scaling.sampler import GROUPS
+from support.local_server import Server
+
+BURN = """
+import time
+input()
+while time.process_time() < 0.3: pass
+print("done", flush=True)
+input()
+"""
+
+
+def test_a_child_is_charged_with_what_it_used() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        before, then = family(child.pid), machine()
+        child.stdin.write(b"go\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == b"done\n"
+        used, now = spent(before, family(child.pid)), machine()
+        assert used == {child.pid: pytest.approx(0.3, abs=0.1)}
+        assert now.busy_s - then.busy_s > 0.2
+        memory = pss_mib(used)
+        assert 1 < memory[child.pid] < 100
+        child.communicate(b"\n")
+
+
+def this() -> Process:
+    return processes()[os.getpid()]
+
+
+def test_a_process_born_meanwhile_is_charged_too() -> None:
+    assert spent([], [this()])[os.getpid()] > 0
+
+
+@pytest.mark.parametrize(
+    ("command", "service", "group"),
+    [
+        ("ray::ServeReplica:faults:DomainService", "replica", "replicas"),
+        ("ray::ServeReplica:curator:Curator", "curator", "curator"),
+        ("ray::ServeReplica:ui:Page", "ui", "page"),
+        ("somewhere/bin/haproxy -f telltale-x/haproxy.cfg", "haproxy", "HAProxy"),
+        ("haproxy -f x.cfg", "haproxy", "HAProxy"),
+        ("ray::HAProxyManager", "controller", "Ray"),
+        ("ray::ServeController", "controller", "Ray"),
+        ("python -m locust -f steps.py", "ray", "load client"),
+        ("/ray/raylet --node", "ray", "Ray"),
+        ("", "other", "other"),
+    ],
+)
+def test_what_a_process_is_follows_from_its_command_line(
+    command: str, service: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtest.machine.processes.command", lambda pid: command)
+    assert role(1, usage.ROLES) == service
+    assert role(1, GROUPS) == group
+
+
+def test_values_are_summed_by_role_and_the_rest_is_other() -> None:
+    roles = {"tests": ("pytest",), "nobody": ("no such program",)}
+    me = os.getpid()
+    assert role(me, roles) == "tests"
+    with subprocess.Popen(["sleep", "30"]) as sleeper:
+        found = by_role({me: 1.5, sleeper.pid: 2.0}, roles)
+        sleeper.kill()
+    assert found == {"tests": 1.5, "other": 2.0}
+
+
+def test_replicas_are_waited_for_until_the_status_names_all_that_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = iter([[], [{"pid": 7}], [{"pid": 7}, {"pid": 8}]])
+    app = FastAPI()
+    app.get("/model-info")(lambda: {"domain": "faults"})
+    app.get("/status")(
+        lambda: {"domains": {"faults": {"replicas": next(looks), "states": {"RUNNING": 2}}}}
+    )
+    monkeypatch.setattr("loadtest.machine.usage.role", lambda pid, roles: "replica")
+    with Server(app) as url:
+        assert usage.replicas(url) == ("faults", [7, 8])

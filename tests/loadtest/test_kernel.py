@@ -1,0 +1,48 @@
+"""kernel.py: where the time of one clip goes."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from data.errors import UnsupportedClip
+from loadtest.kernel import main, stages
+from models.runtime import OnnxModel
+from support.recordings import by_sndfile
+from support.tiny import tiny_bundle
+
+CLIP = by_sndfile("WAV", "PCM_16")
+
+
+def test_every_stage_of_a_clip_takes_its_time_and_all_takes_the_longest(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "b")
+    spent = stages(CLIP, bundle.domain, OnnxModel(bundle), seconds=0)
+    assert list(spent) == ["decode", "features", "network", "scores", "all"]
+    assert all(milliseconds > 0 for milliseconds in spent.values())
+    assert max(spent, key=lambda name: spent[name]) == "all"
+
+
+def test_a_clip_that_cannot_be_heard_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "b")
+    with pytest.raises(UnsupportedClip, match="a PDF document"):
+        stages(b"%PDF-1.7", bundle.domain, OnnxModel(bundle), seconds=0)
+
+
+def test_the_command_prints_one_line_a_stage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clip.wav").write_bytes(CLIP)
+    bundle = tiny_bundle(tmp_path / "b")
+    arguments = [str(tmp_path / "clip.wav"), "--bundle", str(bundle.path), "--seconds", "0"]
+    monkeypatch.setattr(sys, "argv", ["kernel", *arguments])
+    assert main() == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == ["ms", "decode", "features", "network", "scores", "all"]
+
+
+def test_a_missing_clip_is_said_in_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["kernel", "nowhere.wav"])
+    assert main() == 1
+    assert "nowhere.wav" in capsys.readouterr().err

@@ -1,0 +1,137 @@
+"""loadtest/open_loop/: load at a rate, and what is kept of it."""
+
+import asyncio
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from data.errors import NotReady
+from loadtest.open_loop.offer import Offered, offer, poisson
+from loadtest.open_loop.wire_load import parsed
+from support.local_server import Server
+
+
+async def predict(request: Request) -> Response:
+    """Refuses every second request, tells what the others took."""
+    request.app.state.asked += 1
+    request.app.state.keys.add(request.headers.get("authorization"))
+    if request.app.state.asked % 2:
+        return Response(status_code=429, headers={"Retry-After": "1"})
+    body = await request.body()
+    await asyncio.sleep(0.005)
+    timings = {"prepare": 1.5, "network": len(body) / 1000}
+    return JSONResponse({"timings_ms": timings})
+
+
+@pytest.fixture
+def app() -> Starlette:
+    app = Starlette(routes=[Route("/predict", predict, methods=["POST"])])
+    app.state.asked, app.state.keys = 0, set()
+    return app
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.wav"
+    path.write_bytes(b"\0" * 160_000)
+    return path
+
+
+def test_an_open_loop_keeps_a_row_for_every_request_that_was_due(
+    app: Starlette, clip: Path
+) -> None:
+    with Server(app) as url:
+        found = offer(url, clip, 1.0, rate=60, seed=5)
+    assert found.due_s.size == poisson(60, 1.0, seed=5).size
+    assert (found.due_s <= found.sent_s).all()
+    assert (found.sent_s <= found.ended_s).all()
+    assert set(found.statuses()) == {200, 429}
+    assert (found.retry_after == (found.status == 429)).all()
+    assert found.latency_ms.size == (found.status == 200).sum()
+    assert found.latency_ms.min() > 4
+    assert np.nanmin(found.worked_ms) > 160
+    assert np.isnan(found.worked_ms[found.status == 429]).all()
+    assert found.client_cpu_s > 0
+
+
+def test_closed_loops_ask_again_when_they_are_answered(app: Starlette, clip: Path) -> None:
+    with Server(app) as url:
+        found = offer(url, clip, 0.5, clients=3)
+    assert found.due_s.size > 6
+    assert (found.due_s[:3] < 0.1).all()
+    assert set(found.statuses()) == {200, 429}
+
+
+def test_where_nobody_listens_every_request_is_kept_as_broken(clip: Path) -> None:
+    found = offer("http://127.0.0.1:9", clip, 0.3, rate=30)
+    assert found.statuses() == {0: found.due_s.size}
+    assert not found.latency_ms.size
+
+
+def test_a_client_that_cannot_run_is_quoted(tmp_path: Path) -> None:
+    with pytest.raises(NotReady, match=r"ended with 2: .*there is no .*/none\.wav"):
+        offer("http://127.0.0.1:9", tmp_path / "none.wav", 0.3)
+
+
+def test_a_key_does_not_stand_in_the_command_line(
+    app: Starlette, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, commands = subprocess.run, []
+
+    def watched(command: list[str], **options: Any) -> Any:
+        commands.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", watched)
+    with Server(app) as url:
+        offer(url, clip, 0.2, key="a secret")
+    assert "a secret" not in commands[0]
+    assert "Bearer a secret" in app.state.keys
+
+
+def test_a_relative_clip_is_found_wherever_the_command_is_run(
+    app: Starlette, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clip.parent)
+    with Server(app) as url:
+        assert offer(url, Path(clip.name), 0.2).due_s.size
+
+
+@pytest.mark.parametrize("burst", [1.0, 8.0])
+def test_arrivals_come_at_the_rate_asked_for(burst: float) -> None:
+    due = poisson(200, 100, seed=1, burst=burst)
+    assert due.size == pytest.approx(20_000, rel=0.05)
+    assert (np.diff(due) >= 0).all()
+    # The count of a second has mean 200; of lone arrivals its variance is the same.
+    counts, _ = np.histogram(due, np.arange(0, 101))
+    assert counts.var() == pytest.approx(200 * (2 * burst - 1), rel=0.4)
+
+
+def test_an_answer_is_complete_when_its_announced_length_has_come() -> None:
+    head = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\n"
+    assert parsed(head[:30]) is None
+    assert parsed(head + b"bus") is None
+    status, found, body = parsed(head + b"busy") or (0, b"", b"")
+    assert (status, body) == (429, b"busy")
+    assert b"\r\nretry-after: 1" in found
+
+
+def test_latencies_are_those_of_answered_predictions_only() -> None:
+    found = Offered(
+        due_s=np.array([0.0, 1.0, 2.0]),
+        sent_s=np.array([0.0, 1.0, 2.0]),
+        ended_s=np.array([0.01, 1.002, 2.5]),
+        status=np.array([200, 429, 0]),
+        retry_after=np.array([False, True, False]),
+        worked_ms=np.full(3, np.nan),
+        client_cpu_s=0.0,
+    )
+    assert found.latency_ms.tolist() == pytest.approx([10.0])
+    assert found.seconds == 2.5

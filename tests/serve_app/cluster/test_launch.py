@@ -1,0 +1,198 @@
+"""What is deployed, as deploy/serve.yaml and the settings say."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray.serve.schema import ServeDeploySchema
+
+from data.domains.domain import CONFIGS, load_domains
+from data.errors import Conflict
+from serve_app.cluster.launch import SERVE_YAML, greeting, refuse_taken_port, serve_config
+from serve_app.cluster.ray_environment import (
+    environment,
+    forget_old_sessions,
+    prepare_environment,
+    scratch_folder,
+    told_to_people,
+)
+from serve_app.settings import Settings, settings_from_env
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
+    return settings_from_env({"TELLTALE_DOMAINS": "keywords,faults", "TELLTALE_PORT": "8123"})
+
+
+def applications(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {app["name"]: app for app in config["applications"]}
+
+
+def test_the_first_domain_is_served_at_the_root(settings: Settings) -> None:
+    config = serve_config(settings)
+    found = applications(config)
+    assert found["keywords"]["route_prefix"] == "/"
+    assert found["faults"]["route_prefix"] == "/faults"
+    assert config["http_options"] == {"host": "127.0.0.1", "port": 8123}
+    assert found["ui"]["args"]["api_url"] == "http://127.0.0.1:8123"
+
+
+def test_a_domain_that_is_not_listed_gets_the_usual_deployment(settings: Settings) -> None:
+    found = applications(serve_config(replace(settings, domains=("faults", "elephants"))))
+    assert set(found) == {"curator", "ui", "faults", "elephants"}
+    assert found["elephants"]["route_prefix"] == "/elephants"
+    assert found["elephants"]["args"] == {"domain": "elephants"}
+    assert found["elephants"]["deployments"] == found["faults"]["deployments"]
+
+
+def test_a_domain_keeps_the_arguments_that_its_builder_takes(settings: Settings) -> None:
+    import yaml
+
+    config = yaml.safe_load(SERVE_YAML.read_text("utf-8"))
+    for app in config["applications"]:
+        if app["name"] == "faults":
+            app["args"]["wait_s"] = 0.25
+    path = settings.home.root / "serve.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    found = applications(serve_config(settings, path))
+    assert found["faults"]["args"] == {"domain": "faults", "wait_s": 0.25}
+
+
+def test_the_shipped_file_is_one_that_ray_takes_as_it_is(settings: Settings) -> None:
+    import yaml
+
+    for config in (yaml.safe_load(SERVE_YAML.read_text("utf-8")), serve_config(settings)):
+        ServeDeploySchema.model_validate(config)
+
+
+def test_the_shipped_file_serves_every_shipped_domain_as_a_start_does(settings: Settings) -> None:
+    import yaml
+
+    shipped = yaml.safe_load(SERVE_YAML.read_text("utf-8"))
+    found = applications(serve_config(replace(settings, domains=tuple(load_domains(CONFIGS)))))
+    del found["ui"]["args"]
+    assert applications(shipped) == found
+
+
+def test_rays_token_is_made_once_for_its_owner_only(settings: Settings) -> None:
+    first, second = environment(settings, Path("s")), environment(settings, Path("s"))
+    path = Path(first["RAY_AUTH_TOKEN_PATH"])
+    assert first["RAY_AUTH_TOKEN_PATH"] == second["RAY_AUTH_TOKEN_PATH"]
+    assert path.stat().st_mode & 0o077 == 0
+    assert path.read_text("utf-8") not in str(first)
+
+
+def test_replicas_and_jobs_find_domain_files_wherever_they_run(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TELLTALE_CONFIGS", "mine")
+    assert environment(settings, Path("s"))["TELLTALE_CONFIGS"] == str(tmp_path / "mine")
+
+
+def test_ray_is_not_imported_before_its_environment_is_set() -> None:
+    code = "import sys, serve_app.__main__, serve_app.cluster.launch; print('ray' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
+
+
+def test_a_taken_port_is_refused_before_anything_starts(settings: Settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(Conflict, match=f"port {port} is taken"):
+            refuse_taken_port(replace(settings, port=port))
+
+
+def test_services_that_start_together_take_different_ports(settings: Settings) -> None:
+    def made() -> tuple[set[str], range]:
+        found = environment(settings, Path("s"))
+        named = {name: found[name] for name in found if name.endswith("_PORT")} | {
+            "Ray": found["RAY_API_SERVER_ADDRESS"].rpartition(":")[2]
+        }
+        first, last = (
+            int(named.pop(f"RAY_SERVE_DIRECT_INGRESS_{end}_HTTP_PORT")) for end in ("MIN", "MAX")
+        )
+        return set(named.values()) - {found["TELLTALE_PORT"], "0"}, range(first, last + 1)
+
+    (first, replicas), (second, others) = made(), made()
+    assert len(first) == len(second) == 5  # the fallback proxy's two among them
+    assert not first & second
+    assert not set(replicas) & set(others)
+    assert min(len(replicas), len(others)) >= 50
+    for port in first:  # and what is held for Ray and HAProxy, they can have
+        socket.create_server(("127.0.0.1", int(port))).close()
+
+
+def test_a_jobs_python_is_the_services(settings: Settings) -> None:
+    found = environment(settings, Path("s"))["PATH"].split(os.pathsep)
+    assert shutil.which("python", path=os.pathsep.join(found)) == str(
+        Path(sys.executable).parent / "python"
+    )
+
+
+def test_only_who_may_be_reached_from_elsewhere_is(settings: Settings) -> None:
+    name = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+    assert environment(settings, Path("s"))[name] == "0"
+    assert name not in environment(replace(settings, host="0.0.0.0"), Path("s"))
+
+
+def test_a_folder_that_others_could_have_made_is_not_used(settings: Settings) -> None:
+    folder = scratch_folder(settings)
+    assert folder.stat().st_mode & 0o077 == 0
+    assert scratch_folder(settings) == folder
+    folder.chmod(0o777)
+    with pytest.raises(Conflict, match="not a folder of this user's alone"):
+        scratch_folder(settings)
+    folder.rmdir()
+    folder.symlink_to(settings.home.root)
+    with pytest.raises(Conflict, match="not a folder of this user's alone"):
+        scratch_folder(settings)
+    folder.unlink()
+
+
+def test_logs_of_old_starts_are_not_kept_for_ever(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = scratch_folder(settings)
+    for number in range(5):
+        (folder / "ray" / f"session_2026-01-0{number}" / "logs").mkdir(parents=True)
+    (folder / "haproxy.running").write_text("1 of an earlier start")
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    prepare_environment(settings)
+    forget_old_sessions(folder)
+    kept = sorted(path.name for path in folder.glob("ray/*"))
+    assert kept == [f"session_2026-01-0{number}" for number in (2, 3, 4)]
+    assert not (folder / "haproxy.running").exists()
+    shutil.rmtree(folder)
+
+
+def test_rays_own_commands_find_the_cluster_by_one_file(settings: Settings) -> None:
+    path = settings.home.root / "ray.env"
+    with told_to_people(settings, "127.0.0.1:6379"):
+        assert path.stat().st_mode & 0o077 == 0
+        shown = subprocess.run(
+            ["sh", "-c", f". {path}; env"], capture_output=True, text=True, check=True
+        ).stdout
+        assert "RAY_ADDRESS=127.0.0.1:6379\n" in shown
+        assert f"PATH={Path(sys.executable).parent}:" in shown
+    assert not path.exists()
+
+
+def test_the_key_is_shown_to_a_terminal_only(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:8265")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
+    assert settings.admin_key not in greeting(settings)
+    assert str(settings.home.root / "admin-key") in greeting(settings)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert f"/ui?key={settings.admin_key}" in greeting(settings)

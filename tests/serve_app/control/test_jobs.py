@@ -1,0 +1,46 @@
+"""jobs.py: what Ray is asked to run."""
+
+import shlex
+from types import SimpleNamespace
+
+import pytest
+
+from data.errors import NotReady
+from serve_app.control.jobs import Jobs
+
+OURS = "10.0.0.5:6379"
+
+
+class Client:
+    """Ray's, which only notes the command."""
+
+    entrypoint = ""
+    words = "Job r1 does not exist"
+
+    def get_job_status(self, job_id: str) -> None:
+        words = self.words if job_id == "r1" else f"Job {job_id} does not exist"
+        raise RuntimeError(f"Request failed with status code 404: {words}.")
+
+    def submit_job(self, entrypoint: str, **_: object) -> None:
+        self.entrypoint = entrypoint
+
+
+def test_a_retrain_is_told_its_own_cluster_whatever_else_runs_on_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = Client()
+    monkeypatch.setattr("serve_app.control.jobs.JobSubmissionClient", lambda: client)
+    monkeypatch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(gcs_address=OURS))
+    Jobs().submit("r1", "keywords", "full")
+    command, address, *python = shlex.split(client.entrypoint)
+    assert (command, address) == ("env", f"RAY_ADDRESS={OURS}")
+    assert python[1:] == ["-m", "training.retrain", "keywords", "--mode", "full", "--run", "r1"]
+
+
+def test_a_job_is_only_unknown_if_the_job_list_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client()
+    monkeypatch.setattr("serve_app.control.jobs.JobSubmissionClient", lambda: client)
+    assert Jobs().state("r1") == (0, "unknown")
+    client.words = "404: Not Found"  # a dashboard that has just started knows no route yet
+    with pytest.raises(NotReady):
+        Jobs().state("r1")

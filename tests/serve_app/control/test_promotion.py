@@ -1,0 +1,170 @@
+"""Who is champion of a domain: what is verified before it moves, and who is told."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.domains.domain import load_domains
+from data.errors import BundleError, Conflict
+from data.home import Home, home_from_env
+from models.registry import Registry, Version
+from serve_app.control.champion_pointer import Pointer, read_pointer
+from serve_app.control.promotion import Succession
+from support.tiny import fresh_registry, tiny_bundle
+
+KEYWORDS = load_domains(names=("keywords",))["keywords"]
+
+
+class Replicas:
+    """A deployment handle with one obedient replica; `slow` makes it take its time."""
+
+    def __init__(self, slow: float = 0.0) -> None:
+        self.slow = slow
+        self.told: list[Pointer] = []
+        self.serves: Pointer | None = None
+
+    def broadcast(self, method: str, *arguments: Any) -> "Replicas":
+        if method == "follow":
+            self.serves = arguments[0]
+            self.told.append(arguments[0])
+        return self
+
+    async def results_async(self, **_: object) -> list[dict[str, Any] | Exception]:
+        await asyncio.sleep(self.slow)
+        if self.serves is None:
+            return [RuntimeError("a replica that is going down")]
+        return [{"version": self.serves.version, "digest": self.serves.digest}]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return home_from_env({"TELLTALE_HOME": str(tmp_path / "home")})
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return fresh_registry(tmp_path / "registry")
+
+
+def registered(registry: Registry, folder: Path, seed: int, damage: bool = False) -> Version:
+    bundle = tiny_bundle(folder / str(seed), KEYWORDS, seed=seed)
+    if damage:
+        head = bundle.path / "head.safetensors"
+        head.write_bytes(head.read_bytes()[:-1] + b"!")
+    return registry.register(bundle, run_id=None, tags={})
+
+
+def run(
+    home: Home,
+    registry: Registry,
+    replicas: Replicas,
+    steps: Callable[[Succession], Awaitable[Any]],
+) -> Any:
+    async def go() -> Any:
+        return await steps(Succession("keywords", home, registry, replicas))  # type: ignore[arg-type]
+
+    return asyncio.run(go())
+
+
+def test_a_promotion_reaches_disk_and_replicas(
+    home: Home, registry: Registry, tmp_path: Path
+) -> None:
+    version = registered(registry, tmp_path, 1)
+    moved = run(home, registry, Replicas(), lambda s: s.promote(version.number))
+    assert (moved["version"], moved["agree"]) == (version.number, True)
+    assert read_pointer(home, "keywords") == Pointer("keywords", version.number, version.digest)
+
+
+def test_a_damaged_version_is_refused_before_the_alias_moves(
+    home: Home, registry: Registry, tmp_path: Path
+) -> None:
+    good = registered(registry, tmp_path, 1)
+    registry.promote("keywords", good.number)
+    bad = registered(registry, tmp_path, 2, damage=True)
+    with pytest.raises(BundleError, match=r"head\.safetensors"):
+        run(home, registry, Replicas(), lambda s: s.promote(bad.number))
+    champion = registry.champion("keywords")
+    assert champion is not None
+    assert champion.number == good.number
+
+
+def test_a_rollback_to_a_version_whose_files_are_gone_is_refused_before_the_alias_moves(
+    home: Home, registry: Registry, tmp_path: Path
+) -> None:
+    first, second = (
+        registered(registry, tmp_path, 1, damage=True),
+        registered(registry, tmp_path, 2),
+    )
+    for version in (first, second):
+        registry.promote("keywords", version.number)
+    with pytest.raises(BundleError):
+        run(home, registry, Replicas(), lambda s: s.rollback())
+    champion = registry.champion("keywords")
+    assert champion is not None
+    assert champion.number == second.number
+
+
+def test_there_is_no_way_back_from_the_first_version(
+    home: Home, registry: Registry, tmp_path: Path
+) -> None:
+    registry.promote("keywords", registered(registry, tmp_path, 1).number)
+    with pytest.raises(Conflict, match="no previous"):
+        run(home, registry, Replicas(), lambda s: s.rollback())
+
+
+def test_an_alias_moved_to_a_damaged_version_leaves_pointer_and_replicas_alone(
+    home: Home, registry: Registry, tmp_path: Path
+) -> None:
+    good = registered(registry, tmp_path, 1)
+    bad = registered(registry, tmp_path, 2, damage=True)
+    replicas = Replicas()
+
+    async def steps(succession: Succession) -> None:
+        await succession.promote(good.number)
+        registry.promote("keywords", bad.number)  # as in MLflow's own page
+        for _ in range(2):
+            with pytest.raises(BundleError):
+                await succession.reconcile()
+        assert succession.replicas
+
+    run(home, registry, replicas, steps)
+    assert [pointer.version for pointer in replicas.told] == [good.number]
+    pointer = read_pointer(home, "keywords")
+    assert pointer is not None
+    assert pointer.version == good.number
+
+
+def test_the_beat_never_undoes_a_promotion_that_came_between(
+    home: Home, registry: Registry, tmp_path: Path
+) -> None:
+    first, second = registered(registry, tmp_path, 1), registered(registry, tmp_path, 2)
+    registry.promote("keywords", first.number)
+    replicas = Replicas(slow=0.05)
+
+    async def steps(succession: Succession) -> None:
+        beat = asyncio.create_task(succession.reconcile())
+        await asyncio.sleep(0.01)
+        await asyncio.gather(succession.promote(second.number), beat, succession.reconcile())
+
+    run(home, registry, replicas, steps)
+    assert [pointer.version for pointer in replicas.told][-1] == second.number
+    pointer = read_pointer(home, "keywords")
+    assert pointer is not None
+    assert pointer.version == second.number
+
+
+def test_a_replica_that_does_not_answer_is_no_agreement(
+    home: Home, registry: Registry, tmp_path: Path
+) -> None:
+    class Silent(Replicas):
+        async def results_async(self, **_: object) -> list[dict[str, Any] | Exception]:
+            raise TimeoutError
+
+    version = registered(registry, tmp_path, 1)
+    moved = run(home, registry, Silent(), lambda s: s.promote(version.number))
+    assert (moved["replicas"], moved["agree"]) == (0, False)
+    json.dumps(moved)

@@ -1,0 +1,144 @@
+"""Retrain runs as the curator looks after them: none lost, none buried alive."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.domains.domain import load_domains
+from data.errors import Conflict, NotReady
+from data.home import home_from_env
+from data.store.store import Store
+from serve_app.control import retrain_runs as module
+from serve_app.control.forgetting import Forgetting
+from serve_app.control.jobs import JobState
+from serve_app.control.retrain_runs import Runs
+from support.fake_jobs import Jobs
+
+KEYWORDS = load_domains(names=("keywords",))["keywords"]
+
+
+class NoRegistry:
+    """One without any version."""
+
+    def champion(self, domain: str) -> None:
+        return None
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store.open(f"sqlite:///{tmp_path / 'telltale.db'}", str(tmp_path / "blobs"))
+    yield store
+    store.close()
+
+
+def run(store: Store, jobs: Jobs, steps: Callable[[Runs], Awaitable[Any]]) -> Any:
+    async def go() -> Any:
+        registry: Any = NoRegistry()
+        home = home_from_env({"TELLTALE_HOME": "/nowhere"})
+        jobs_: Any = jobs
+        return await steps(Runs(store, jobs_, registry, Forgetting(store, registry, home)))
+
+    return asyncio.run(go())
+
+
+def test_a_run_is_not_buried_between_its_row_and_its_job(store: Store) -> None:
+    async def steps(runs: Runs) -> dict[str, Any]:
+        order = asyncio.create_task(runs.start("keywords", "teach", "", "ann"))
+        for _ in range(20):
+            await runs.look_after(KEYWORDS)
+            await asyncio.sleep(0.01)
+        return await order
+
+    ordered = run(store, Jobs(slow=0.1), steps)
+    assert store.runs.get(ordered["id"]).state == "queued"
+
+
+def test_a_second_order_waits_for_the_first_to_end(store: Store) -> None:
+    async def steps(runs: Runs) -> None:
+        first = await runs.start("keywords", "teach", "", "ann")
+        with pytest.raises(Conflict, match=first["id"]):
+            await runs.start("keywords", "full", "", "bob")
+
+    run(store, Jobs(), steps)
+
+
+def test_a_job_that_cannot_be_submitted_leaves_no_open_run(store: Store) -> None:
+    class Away(Jobs):
+        def submit(self, run_id: str, domain: str, mode: str, attempt: int = 1) -> None:
+            raise NotReady("Ray takes no jobs")
+
+    async def steps(runs: Runs) -> None:
+        with pytest.raises(NotReady):
+            await runs.start("keywords", "teach", "", "ann")
+
+    run(store, Away(), steps)
+    assert [found.state for found in store.runs.find("keywords")] == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "states"), [("full", ["queued", "failed"]), ("teach", ["failed", "failed"])]
+)
+def test_a_full_retrain_whose_driver_died_gets_one_more_attempt(
+    store: Store, mode: Any, states: list[str]
+) -> None:
+    jobs = Jobs()
+
+    async def steps(runs: Runs) -> list[str]:
+        run_id = (await runs.start("keywords", mode, "", "ann"))["id"]
+        seen = []
+        for attempt in (1, 2):
+            jobs.jobs[run_id] = (attempt, "failed")
+            await runs.look_after(KEYWORDS)
+            seen.append(store.runs.get(run_id).state)
+        return seen
+
+    assert run(store, jobs, steps) == states
+
+
+def test_a_run_of_a_cluster_that_is_gone_is_closed_at_once(store: Store) -> None:
+    ordered = run(store, Jobs(), lambda runs: runs.start("keywords", "teach", "", "ann"))
+    store.runs.update(ordered["id"], state="running", who="job")
+    run(store, Jobs(), lambda runs: runs.look_after(KEYWORDS))  # of a new cluster: an empty list
+    ended = store.runs.get(ordered["id"])
+    assert ended.state == "failed"
+    assert "cluster" in str(ended.result)
+
+
+def test_a_run_that_never_got_its_job_is_closed_by_the_next_curator(store: Store) -> None:
+    store.runs.start("half", domain="keywords", mode="teach", reason="", who="ann")
+    run(store, Jobs(), lambda runs: runs.look_after(KEYWORDS))
+    assert store.runs.get("half").state == "failed"
+
+
+def test_a_run_started_by_hand_is_left_alone_while_it_shows_life(store: Store) -> None:
+    store.runs.start("by-hand", domain="keywords", mode="full", reason="", who="ann", by_hand=True)
+
+    async def steps(runs: Runs) -> None:
+        for look in range(3 * module.LOOKS):
+            if look % module.LOOKS == 0:
+                store.runs.beat("by-hand")
+            await runs.look_after(KEYWORDS)
+            assert store.runs.get("by-hand").state == "queued"
+        await runs.look_after(KEYWORDS)
+
+    run(store, Jobs(), steps)
+    ended = store.runs.get("by-hand")
+    assert ended.state == "failed"
+    assert "no sign of life" in str(ended.result)
+
+
+def test_a_hiccup_of_the_job_list_closes_nothing(store: Store) -> None:
+    class Hiccup(Jobs):
+        def state(self, run_id: str) -> tuple[int, JobState]:
+            raise NotReady("Ray's job list cannot be read")
+
+    async def steps(runs: Runs) -> None:
+        await runs.start("keywords", "teach", "", "ann")
+        with pytest.raises(NotReady):
+            await runs.look_after(KEYWORDS)
+
+    run(store, Hiccup(), steps)
+    assert [found.state for found in store.runs.find("keywords")] == ["queued"]

@@ -1,0 +1,185 @@
+"""Retrains that start by themselves, as the curator orders them: nothing is stranded."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.domains.domain import Domain
+from data.domains.sections import TriggerSpec
+from data.errors import Conflict
+from data.store.runs import Run
+from serve_app.control import retrain_runs as module
+from support.fake_jobs import Jobs
+from support.teaching import School, school
+from support.toy_dataset import toy_dataset
+
+LATER = timedelta(hours=2)
+
+
+@pytest.fixture
+def keywords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[School]:
+    monkeypatch.setenv("TELLTALE_DATASETS", str(tmp_path / "no data sets"))
+    with school(tmp_path / "home") as opened:
+        yield opened
+
+
+def with_triggers(school: School, new_clips: int | None, every_h: float | None) -> Domain:
+    triggers = TriggerSpec(new_clips=new_clips, every_h=every_h)
+    return school.domain.model_copy(update={"triggers": triggers})
+
+
+def ordered(school: School, domain: Domain) -> Run | None:
+    """By the next beat of the curator."""
+    runs = school.curated(Jobs())
+    asyncio.run(runs.look_after(domain))
+    return next(iter(school.store.runs.unfinished(domain.name)), None)
+
+
+def ended(school: School, run: Run | None, state: Any, result: dict[str, object]) -> None:
+    assert run is not None
+    school.store.runs.update(run.id, state=state, who="job", result=result)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> "Clock":
+    return Clock(monkeypatch)
+
+
+class Clock:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ahead = timedelta()
+        monkeypatch.setattr(module, "now", lambda: datetime.now(UTC) + self.ahead)
+
+
+def test_a_schedule_teaches_where_there_is_no_data_set(keywords: School) -> None:
+    keywords.send()
+    run = ordered(keywords, with_triggers(keywords, None, 24))
+    assert run is not None
+    assert run.mode == "teach"
+
+
+def test_a_schedule_trains_in_full_where_there_is_one(
+    keywords: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELLTALE_DATASETS", str(toy_dataset(tmp_path / "data", keywords.domain)))
+    keywords.send()
+    run = ordered(keywords, with_triggers(keywords, None, 24))
+    assert run is not None
+    assert run.mode == "full"
+
+
+REFUSED: dict[str, object] = {"version": "2", "promoted": False, "message": "refused"}
+
+
+def test_a_failed_run_strands_no_clips(keywords: School, clock: Clock) -> None:
+    domain = with_triggers(keywords, 2, 24)
+    keywords.send(0)
+    keywords.send(1)
+    ended(keywords, ordered(keywords, domain), "failed", {"message": "a full disk"})
+    clock.ahead = LATER
+    again = ordered(keywords, domain)
+    assert again is not None
+    assert "2 clips are new" in again.reason
+
+
+def test_a_failed_run_is_tried_again_later_each_time(keywords: School, clock: Clock) -> None:
+    domain = with_triggers(keywords, 1, None)
+    keywords.send()
+    for minutes in (1, 2, 4):
+        ended(keywords, ordered(keywords, domain), "failed", {"message": "a full disk"})
+        clock.ahead = timedelta(minutes=minutes, seconds=-30)
+        assert ordered(keywords, domain) is None
+        clock.ahead = timedelta(minutes=minutes, seconds=1)
+    assert ordered(keywords, domain) is not None
+
+
+@pytest.mark.parametrize(
+    ("state", "result"), [("succeeded", REFUSED), ("cancelled", {"message": "cancelled by ann"})]
+)
+def test_a_refused_challenger_is_not_tried_again_on_the_same_clips(
+    keywords: School, clock: Clock, state: str, result: dict[str, object]
+) -> None:
+    domain = with_triggers(keywords, 2, 24)
+    keywords.send(0)
+    keywords.send(1)
+    ended(keywords, ordered(keywords, domain), state, result)
+    clock.ahead = timedelta(days=2)
+    assert ordered(keywords, domain) is None
+    keywords.send(2)
+    again = ordered(keywords, domain)
+    assert again is not None
+    assert "3 clips are new" in again.reason
+
+
+def test_a_failure_behind_a_refusal_does_not_bring_the_same_clips_back(
+    keywords: School, clock: Clock
+) -> None:
+    domain = with_triggers(keywords, 1, None)
+    keywords.send()
+    ended(keywords, ordered(keywords, domain), "succeeded", REFUSED)
+    keywords.store.runs.start("by-hand", domain="keywords", mode="full", reason="", who="ann")
+    keywords.store.runs.update("by-hand", state="failed", who="ann", result={"message": "no disk"})
+    clock.ahead = LATER
+    assert ordered(keywords, domain) is None
+
+
+def test_a_refused_version_leaves_its_clips_new(
+    keywords: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.assess.gate import Verdict
+
+    keywords.send()
+    refuse = Verdict(False, ("worse",))
+    monkeypatch.setattr("training.retrain.compare", lambda *_: refuse)
+    assert not keywords.teach("r1")["promoted"]
+    assert keywords.store.clips.count_new("keywords") == 1
+    monkeypatch.undo()
+    assert keywords.teach("r2")["promoted"]
+    assert keywords.store.clips.count_new("keywords") == 0
+
+
+def test_a_domain_without_model_and_data_set_says_what_it_waits_for(
+    keywords: School, tmp_path: Path
+) -> None:
+    keywords.send()
+    keywords.registry.client.delete_registered_model_alias("telltale.keywords", "champion")
+    runs = keywords.curated(Jobs())
+    asyncio.run(runs.look_after(with_triggers(keywords, 1, None)))
+    assert keywords.store.runs.find("keywords") == []
+    assert "neither a model to teach nor a data set" in str(runs.waits["keywords"])
+
+
+def test_what_a_trigger_waits_for_is_said(keywords: School, clock: Clock) -> None:
+    domain = with_triggers(keywords, 1, None)
+    keywords.send()
+    runs = keywords.curated(Jobs())
+    asyncio.run(runs.look_after(domain))
+    (run,) = keywords.store.runs.unfinished("keywords")
+    ended(keywords, run, "failed", {"message": "a full disk"})
+    asyncio.run(runs.look_after(domain))
+    assert "next try at" in str(runs.waits["keywords"])
+    clock.ahead = LATER
+    asyncio.run(runs.look_after(domain))
+    assert runs.waits["keywords"] is None
+    with pytest.raises(Conflict):  # it was ordered
+        asyncio.run(runs.start("keywords", "teach", "", "ann"))
+
+
+def test_a_clip_that_is_rejected_after_it_was_learnt_counts_until_it_is_unlearnt(
+    keywords: School,
+) -> None:
+    domain = with_triggers(keywords, 1, None)
+    wrong, _ = keywords.send(0), keywords.send(1)
+    assert keywords.teach("learns")["promoted"]
+    assert ordered(keywords, domain) is None
+    keywords.store.clips.set_state("keywords", wrong, "rejected", who="ann", reason="noise")
+    run = ordered(keywords, domain)
+    assert run is not None
+    keywords.work_on(run.id)
+    assert wrong not in keywords.remembered()
+    assert keywords.store.clips.count_new("keywords") == 0
+    assert ordered(keywords, domain) is None

@@ -1,0 +1,55 @@
+"""When a retrain starts by itself."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from data.domains.sections import TriggerSpec
+from data.store.runs import Run
+from data.store.tables import RunState
+from serve_app.control.triggers import due, next_try
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+BOTH = TriggerSpec(new_clips=10, every_h=24)
+NEVER = TriggerSpec(new_clips=None, every_h=None)
+
+
+@pytest.mark.parametrize(
+    ("triggers", "new", "hours_ago", "mode"),
+    [
+        (BOTH, 10, 1, "teach"),
+        (BOTH, 9, 1, None),
+        (BOTH, 9, 24, "full"),
+        (BOTH, 1, None, "full"),
+        (BOTH, 0, 99, None),
+        (NEVER, 1000, 99, None),
+    ],
+)
+def test_a_retrain_is_due_by_clips_or_by_time_but_never_for_nothing(
+    triggers: TriggerSpec, new: int, hours_ago: int | None, mode: str | None
+) -> None:
+    runs = [] if hours_ago is None else [run("succeeded", hours_ago)]
+    order = due(triggers, new_clips=new, runs=runs, now=NOW)
+    assert (order and order[0]) == mode
+
+
+def run(state: RunState, hours_ago: float) -> Run:
+    began = NOW - timedelta(hours=hours_ago)
+    return Run("r", "faults", "teach", "", "ann", state, began, began, {"message": ""})
+
+
+def test_a_failed_run_does_not_count_as_one_of_the_schedule() -> None:
+    runs = [run("failed", 1), run("succeeded", 25)]
+    assert due(BOTH, new_clips=1, runs=runs, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("triggers", "failed", "minutes"),
+    [(BOTH, 1, 1), (BOTH, 4, 8), (BOTH, 20, 24 * 60), (NEVER, 20, 60)],
+)
+def test_a_try_waits_twice_as_long_as_the_last_and_no_longer_than_the_schedule(
+    triggers: TriggerSpec, failed: int, minutes: int
+) -> None:
+    runs = [run("failed", 0)] * failed + [run("succeeded", 1)]
+    assert next_try(runs, triggers) == NOW + timedelta(minutes=minutes)
+    assert next_try(runs[failed:], triggers) is None

@@ -1,0 +1,156 @@
+"""api.py, problems.py: whatever anybody asks of the routes is answered in words."""
+
+import csv
+import io
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from starlette.testclient import TestClient
+
+from support.replica import ADMIN, Replica, answering
+from support.sounds import tone
+
+CLIP = tone()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with tempfile.TemporaryDirectory() as home, answering(Replica("keywords", Path(home))) as found:
+        yield found
+
+
+def is_problem(found: Any, status: int) -> bool:
+    kind = found.headers["content-type"]
+    return (found.status_code, kind) == (status, "application/problem+json")
+
+
+def test_a_prediction_is_answered(client: TestClient) -> None:
+    found = client.post("/predict?top_k=2&evidence=true", files={"file": CLIP})
+    assert found.status_code == 200
+    assert len(found.json()["probabilities"]) == 2
+
+
+@pytest.mark.parametrize("top_k", ["9" * 5000, "1" * 20, "٣", "-1", "1e3", "NaN", "\0"])
+def test_a_number_of_labels_that_is_none_is_refused(client: TestClient, top_k: str) -> None:
+    found = client.post("/predict", params={"top_k": top_k}, files={"file": CLIP})
+    assert is_problem(found, 400), found.text
+    assert len(found.json()["detail"]) < 300
+
+
+@pytest.mark.parametrize("path", ["/predict", "/feedback", "/batch-predict", "/upload"])
+@pytest.mark.parametrize("boundary", ["b" * 257, "b" * 5000])
+def test_a_boundary_that_is_too_long_is_refused(
+    client: TestClient, path: str, boundary: str
+) -> None:
+    body = f"--{boundary}\r\n".encode() + b"x" * 100
+    kind = {"content-type": f"multipart/form-data; boundary={boundary}"}
+    found = client.post(path, content=body, headers=kind | {"authorization": f"Bearer {ADMIN}"})
+    assert is_problem(found, 400), found.text
+    assert "boundary" in found.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/predict", "POST"), ("POST", "/status", "GET"), ("PUT", "/keywords/domains", "GET")],
+)
+def test_a_wrong_method_is_told_the_right_one(
+    client: TestClient, method: str, path: str, allowed: str
+) -> None:
+    found = client.request(method, path)
+    assert is_problem(found, 405)
+    assert found.headers["allow"] == allowed
+
+
+def test_every_documented_problem_is_a_problem_document(client: TestClient) -> None:
+    schema = client.get("/openapi.json").json()
+    declared = [
+        (path, method, status, sorted(response.get("content", {})))
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+        for status, response in operation["responses"].items()
+        if int(status) >= 400
+    ]
+    assert len(declared) > 100
+    assert [row for row in declared if row[3] != ["application/problem+json"]] == []
+
+
+@pytest.mark.parametrize("name", ["=cmd()", "\t=cmd()", " =cmd()", "\tx", "\u00a0-1", "＋1", "@a"])
+def test_a_name_that_a_spreadsheet_would_run_is_quoted(client: TestClient, name: str) -> None:
+    disposition = f'Content-Disposition: form-data; name="files"; filename="{name}"'
+    body = f"--b\r\n{disposition}\r\n\r\nx\r\n--b--\r\n".encode()
+    kind = {"content-type": "multipart/form-data; boundary=b", "accept": "text/csv"}
+    found = client.post("/batch-predict", content=body, headers=kind)
+    (row,) = csv.DictReader(io.StringIO(found.text))
+    assert row["file"] == f"'{name}"
+
+
+@pytest.mark.parametrize(
+    "path", ["/retrain", "/api/clips/1/relabel", "/keywords/feedback/1/reject"]
+)
+def test_an_order_is_small_and_not_read_beyond_that(client: TestClient, path: str) -> None:
+    sent: list[int] = []
+
+    def order() -> Iterator[bytes]:
+        yield b'{"reason": "'
+        for number in range(100):
+            sent.append(number)
+            yield b"x" * 100_000
+
+    found = client.post(path, content=order(), headers={"content-type": "application/json"})
+    assert is_problem(found, 413), found.text
+    assert "65,536 bytes" in found.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/batch-predict", "/upload", "/predict", "/feedback", "/retrain"])
+@pytest.mark.parametrize("length", ["9" * 19, "9" * 5000])
+def test_a_body_that_is_announced_too_large_is_refused_in_words(
+    client: TestClient, path: str, length: str
+) -> None:
+    kind = {"content-type": "multipart/form-data; boundary=b", "content-length": length}
+    key = {"authorization": f"Bearer {ADMIN}"}
+    found = client.post(path, content=b"--b--", headers=kind | key)
+    expected = 400 if path == "/retrain" else 413  # of an order only what arrives is looked at
+    assert is_problem(found, expected), found.text
+
+
+NASTY = [
+    *(b"9" * 5000, b"-9223372036854775809", b"1e309", b"nan", b"0", b"", b" ", b"\0", b"\xff\xfe"),
+    *(b"\xed\xa0\x80", b"\xf0\x9f\x90\x9f", b"../../etc/passwd", b"a" * 70_000, b"true", b"[]"),
+    *(b"multipart/form-data; boundary=b; charset=idna", b'multipart/form-data; boundary="'),
+    *(
+        b'{"reason": "\\ud800"}',
+        b'{"label": "\\u0000"}',
+        b"[" * 50_000,
+        b'{"label": ' + b"9" * 5000,
+    ),
+]
+PATHS = [
+    *("/predict", "/batch-predict", "/upload", "/feedback", "/feedback/{}", "/feedback/{}/reject"),
+    *("/clips", "/clips/{}", "/clips/{}/content", "/clips/{}/relabel", "/retrain/{}", "/retrain"),
+    *("/retrain/{}/events", "/models/{}/promote", "/status", "/ready", "/domains", "/docs", "/{}"),
+]
+ASKED = ["content-type", "x-deadline-seconds", "x-request-id", "accept", "last-event-id", "host"]
+
+
+def test_no_mutated_request_ends_as_an_error_of_ours(client: TestClient) -> None:
+    chance = random.Random(11)
+    for _ in range(400):
+        path = chance.choice(PATHS).replace("{}", quote(chance.choice(NASTY)[:2000]))
+        asked = chance.choice(["top_k", "limit", "offset", "state", "label", "flagged", "evidence"])
+        found = client.request(
+            chance.choice(["GET", "POST", "POST", "DELETE", "PUT"]),
+            chance.choice(["", "/api", "/keywords"]) + path,
+            params=f"{asked}={quote(chance.choice(NASTY)[:9000])}" if chance.random() < 0.5 else "",
+            headers=[
+                (b"authorization", f"Bearer {ADMIN}".encode()),
+                (chance.choice(ASKED).encode(), chance.choice(NASTY)[:9000].strip(b"\0")),
+            ],
+            content=chance.choice(NASTY),
+        )
+        assert found.status_code != 500, (path, found.request.headers)
+        assert found.status_code < 400 or is_problem(found, found.status_code), (path, found.text)

@@ -1,0 +1,182 @@
+"""uploads.py: photographs and recordings sent many at once, on a real store."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from data.domains.domain import load_domains
+from data.media.image import decode_mask
+from data.store.store import Store
+from serve_app.http import problems, uploads
+from serve_app.http.auth import Keyring
+from serve_app.http.forms import Forms
+from support.pictures import cracked
+from support.sounds import tone
+
+ADMIN = "tt_an-admins-key-for-this-test"
+FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()
+(ONE, MASK), (TWO, OTHER), (BARE, EMPTY) = cracked(1), cracked(2), cracked(3, crack=False)
+EXAMINED = cracked(9)[0]
+SMALL = cracked(1, side=48)[1]
+
+Form = list[tuple[str, tuple[str, bytes]]]
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Store]:
+    store = Store.open(f"sqlite:///{tmp_path}/telltale.db", str(tmp_path / "blobs"))
+    yield store
+    store.close()
+
+
+def client(store: Store, folder: Path, domain: object) -> TestClient:
+    app = FastAPI()
+    problems.install(app)
+    app.include_router(uploads.router)
+    exam = hashlib.sha256(EXAMINED).hexdigest()
+    champion = SimpleNamespace(loaded=True, served=SimpleNamespace(exam_clips={exam}))
+    app.state.service = SimpleNamespace(store=store, domain=domain, champion=champion)
+    app.state.forms = Forms()
+    app.state.keyring = Keyring(ADMIN, folder / "keys.json")
+    return TestClient(app, headers={"Authorization": f"Bearer {ADMIN}"})
+
+
+@pytest.fixture
+def cracks(kept: Store, tmp_path: Path) -> Iterator[TestClient]:
+    with client(kept, tmp_path, CRACKS) as found:
+        yield found
+
+
+def form(masks: dict[str, bytes], **files: bytes) -> Form:
+    parts = [("files", (f"{name}.jpg", raw)) for name, raw in files.items()]
+    return parts + [("masks", pair) for pair in masks.items()]
+
+
+def sent(client: TestClient, files: Form, **labels: Any) -> list[dict[str, Any]]:
+    found = client.post("/upload", files=files, data=labels)
+    assert found.status_code == 200, found.text
+    results: list[dict[str, Any]] = found.json()["results"]
+    return results
+
+
+def test_each_mask_goes_with_the_photograph_that_is_named_alike(
+    kept: Store, cracks: TestClient
+) -> None:
+    masks = {"two.png": OTHER, "masks/one.png": MASK}
+    files = form(masks, one=ONE, bare=BARE, two=TWO)
+    found = sent(cracks, files, labels=["crack", "no crack", "crack"])
+    assert [row["outcome"] for row in found] == ["stored"] * 3
+    for row, mask in ((found[0], MASK), (found[2], OTHER)):
+        clip = kept.clips.get("cracks", row["clip"])
+        assert (clip.label, clip.state, clip.source) == ("crack", "accepted", "upload")
+        assert clip.mask is not None
+        seen, drawn = (
+            decode_mask(raw, CRACKS.limits) for raw in (kept.clips.read(clip.mask), mask)
+        )
+        np.testing.assert_array_equal(seen, drawn)
+    assert kept.clips.get("cracks", found[1]["clip"]).mask is None
+    again = sent(cracks, files, labels=["crack", "no crack", "crack"])
+    assert [row["outcome"] for row in again] == ["duplicate"] * 3
+
+
+def test_masks_may_stand_for_labels(kept: Store, cracks: TestClient) -> None:
+    found = sent(cracks, form({"one.png": MASK, "bare.png": EMPTY}, one=ONE, bare=BARE, two=TWO))
+    assert [row["label"] for row in found] == ["crack", "no crack", None]
+    assert [row["outcome"] for row in found] == ["stored", "stored", "refused"]
+    assert "it needs a part 'masks'" in found[2]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("label", "masks", "words"),
+    [
+        ("crack", {}, "named like the photograph (wall.png for wall.jpg), a picture that is white"),
+        ("crack", {"one.png": EMPTY}, "the label is 'crack', but the mask shows 'no crack'"),
+        ("no crack", {"one.png": MASK}, "the label is 'no crack', but the mask shows 'crack'"),
+        ("crack", {"one.png": SMALL}, "the mask has 48 x 48 pixels; the photograph has 96 x 96"),
+        ("crack", {"one.png": b"a line"}, "its mask cannot be used"),
+    ],
+)
+def test_a_photograph_that_its_mask_does_not_fit_is_refused_alone(
+    kept: Store, cracks: TestClient, label: str, masks: dict[str, bytes], words: str
+) -> None:
+    files = form(masks | {"two.png": OTHER}, one=ONE, two=TWO)
+    found = sent(cracks, files, labels=[label, "crack"])
+    assert [row["outcome"] for row in found] == ["refused", "stored"]
+    assert words in found[0]["reason"]
+    assert found[0]["label"] == label
+    assert [clip.sha256 for clip in kept.clips.find("cracks")] == [found[1]["clip"]]
+
+
+def test_another_mask_of_a_kept_photograph_is_refused(kept: Store, cracks: TestClient) -> None:
+    sent(cracks, form({"one.png": MASK}, one=ONE), label="crack")
+    (row,) = sent(cracks, form({"one.png": OTHER}, one=ONE), label="crack")
+    assert (row["outcome"], "with another mask" in row["reason"]) == ("refused", True)
+
+
+def test_a_photograph_of_the_exam_is_refused(kept: Store, cracks: TestClient) -> None:
+    (row,) = sent(cracks, form({}, exam=EXAMINED), label="no crack")
+    assert (row["outcome"], "part of the exam" in row["reason"]) == ("refused", True)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (form({"wall.png": MASK}, one=ONE), "'wall.png' has the name of none of the 1 files"),
+        (
+            [*form({"one.png": MASK}, one=ONE), ("files", ("b/one.png", TWO))],
+            "'one.png' has the name of 2 of the 2 files",
+        ),
+        (form({"one.png": MASK, "one.jpg": OTHER}, one=ONE), "'one.jpg' .* no other mask has"),
+    ],
+)
+def test_a_mask_that_is_not_of_one_photograph_is_not_guessed_at(
+    kept: Store, cracks: TestClient, files: Form, words: str
+) -> None:
+    found = cracks.post("/upload", files=files, data={"label": "crack"})
+    assert found.status_code == 400
+    assert re.search(words, found.json()["detail"])
+    assert not kept.clips.find("cracks")
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (("mask", ("one.png", MASK)), "a part 'mask', which is not known; known are files, masks"),
+        (("masks", (None, MASK)), "the part 'masks' must be a file"),
+    ],
+)
+def test_a_mask_that_nobody_would_look_at_is_refused(
+    kept: Store, cracks: TestClient, part: tuple[str, tuple[str | None, bytes]], words: str
+) -> None:
+    """Else a cracked wall would be kept as one without a crack."""
+    files = [*form({}, one=ONE), part]
+    found = cracks.post("/upload", files=files, data={"label": "no crack"})
+    assert (found.status_code, words in found.json()["detail"]) == (400, True), found.text
+    assert not kept.clips.find("cracks")
+
+
+def test_names_match_whatever_wrote_them(kept: Store, cracks: TestClient) -> None:
+    files = [("files", ("D:\\walls\\IMG_3.JPG", ONE)), ("masks", ("img_3.png", MASK))]
+    (row,) = sent(cracks, files, labels=[""])
+    assert (row["outcome"], row["label"]) == ("stored", "crack")
+
+
+def test_an_unknown_label_is_told_those_there_are(cracks: TestClient) -> None:
+    found = cracks.post("/upload", files=form({}, one=ONE), data={"label": "hole"})
+    assert (found.status_code, "no crack, crack" in found.json()["detail"]) == (404, True)
+
+
+def test_recordings_have_labels_and_no_masks(kept: Store, tmp_path: Path) -> None:
+    with client(kept, tmp_path, FAULTS) as faults:
+        assert faults.post("/upload", files=form({}, a=tone())).status_code == 400
+        found = sent(faults, form({"a.png": MASK}, a=tone(), b=tone(seed=2)), label="fluid")
+    assert [row["outcome"] for row in found] == ["refused", "stored"]
+    assert found[0]["reason"] == "faults takes a label and no mask"

@@ -1,0 +1,83 @@
+"""threads.py: a database that is locked holds up nobody who does not write to it."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from serve_app.http.api import build_api
+from serve_app.replica import threads
+from support.replica import ADMIN, Replica
+from support.sounds import tone
+
+CLIP = tone()
+CORRECTIONS = 10
+KEY = {"authorization": f"Bearer {ADMIN}"}
+Ask = Callable[[httpx.AsyncClient], Awaitable[None]]
+
+
+def asked_while_locked(folder: Path, ask: Ask) -> list[httpx.Response]:
+    """The answers to ten corrections that wait for a locked database while `ask` goes on."""
+
+    async def run() -> list[httpx.Response]:
+        replica = Replica("keywords", folder)
+        await asyncio.to_thread(lambda: replica.store)
+        lock = sqlite3.connect(folder / "telltale.db", isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        door: Any = build_api(replica)  # type: ignore[arg-type]
+        at = httpx.ASGITransport(door, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=at, base_url="http://x") as client:
+            waiting = [asyncio.create_task(correct(client)) for _ in range(CORRECTIONS)]
+            while replica.metrics.tally < CORRECTIONS:
+                await asyncio.sleep(0.01)
+            try:
+                await ask(client)
+                assert not any(task.done() for task in waiting), "the lock was waited for"
+            finally:
+                lock.execute("ROLLBACK")
+            return await asyncio.gather(*waiting)
+
+    return asyncio.run(run())
+
+
+async def correct(client: httpx.AsyncClient) -> httpx.Response:
+    return await client.post("/feedback", files={"file": CLIP}, data={"label": "seven"})
+
+
+def test_answers_do_not_wait_for_a_locked_database(tmp_path: Path) -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        found = await client.post("/predict?evidence=true", files={"file": CLIP})
+        assert found.status_code == 200
+        assert found.json()["evidence"]
+        many = await client.post("/batch-predict", files=[("files", CLIP)] * 3)
+        assert many.json()["aggregate"]["failed"] == 0
+
+    assert {found.status_code for found in asked_while_locked(tmp_path, ask)} == {201}
+
+
+def test_what_is_only_read_does_not_wait_for_a_locked_database(tmp_path: Path) -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        assert (await client.get("/feedback/none")).status_code == 404
+        assert (await client.get("/clips", headers=KEY)).json()["clips"] == []
+        assert (await client.get("/retrain", headers=KEY)).json()["runs"] == []
+
+    assert {found.status_code for found in asked_while_locked(tmp_path, ask)} == {201}
+
+
+def test_more_than_may_wait_are_told_to_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "MOST_WAITING", CORRECTIONS)
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        found = await correct(client)
+        assert found.status_code == 503
+        assert found.headers["retry-after"] == "1"
+        assert "wait for the database" in found.json()["detail"]
+        assert (await client.get("/feedback/none")).status_code == 404
+
+    assert {found.status_code for found in asked_while_locked(tmp_path, ask)} == {201}

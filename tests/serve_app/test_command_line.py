@@ -1,0 +1,44 @@
+"""`python -m serve_app predict`: what is answered without a server is as honest as the service."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from data.domains.domain import load_domains
+from serve_app import __main__ as command
+from serve_app.http.predictions import _as_csv
+from serve_app.replica.champion import load_served
+from support.sounds import tone
+from support.tiny import tiny_bundle
+
+FAULTS = load_domains(names=("faults",))["faults"].model_copy(update={"disclaimer": "A hint."})
+
+
+@pytest.mark.parametrize("unknown", [True, False])
+def test_an_unknown_clip_is_called_so_and_the_disclaimer_is_said_once(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    unknown: bool,
+) -> None:
+    bundle = tiny_bundle(tmp_path / "b", FAULTS, always="fluid")
+    served = load_served(bundle.path, "1")
+    monkeypatch.setattr(served.model, "is_unknown", lambda *_: unknown)
+    monkeypatch.setattr(command, "current_version", lambda home, name: served)
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
+    clips = [tmp_path / "a.wav", tmp_path / "b.wav"]
+    for clip in clips:
+        clip.write_bytes(tone(400))
+    assert command.predict(clips, "faults") == 0
+    printed = capsys.readouterr()
+    right = "unknown (fluid)" if unknown else "fluid"
+    assert [line[:20].strip() for line in printed.out.splitlines()] == [right, right]
+    assert printed.err.count(FAULTS.disclaimer) == 1
+
+
+def test_a_table_of_answers_says_which_of_them_to_rely_on() -> None:
+    found = {"file": "a.wav", "label": "fluid", "confidence": 0.9, "unknown": False}
+    rows = [{**found, "asserted": value, "model": {"version": "1"}} for value in (True, None)]
+    read = list(csv.DictReader(_as_csv(rows).splitlines()))
+    assert [row["asserted"] for row in read] == ["True", ""]

@@ -1,0 +1,199 @@
+"""What somebody without a key or a browser gets from the page: answers about what he uploaded."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from serve_app.ui.app import build_page
+from support.fake_api import create
+from support.fake_world import World
+from support.local_server import Server, below_ui
+from support.pictures import cracked
+from support.sounds import tone
+
+API = "/gradio_api"
+FORBIDDEN: dict[str, Callable[[Path], object]] = {
+    "clip": lambda path: path.write_bytes(tone(hz=123.0)),
+    "photograph": lambda path: path.write_bytes(cracked(7)[0]),
+    "drawing.svg": lambda path: path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>"),
+    "pipe": os.mkfifo,
+    "folder": Path.mkdir,
+    "link": lambda path: path.symlink_to("/proc/self/environ"),
+}
+ELSEWHERE = (
+    "/dev/zero",
+    "/proc/self/environ",
+    "http://127.0.0.1:1/a.wav",
+    "https://[::1]/a.wav",
+    "",
+)
+
+
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("page") / "uploads"
+
+
+@pytest.fixture(scope="module")
+def page(uploads: Path) -> Iterator[httpx.Client]:
+    async def built(api: str) -> FastAPI:
+        return build_page(api, uploads)  # outside of an event loop, Gradio leaves some of its own
+
+    with (
+        Server(create(World(step_s=0.1))) as api,
+        Server(below_ui(asyncio.run(built(api)))) as at,
+        httpx.Client(base_url=f"{at}/ui", timeout=20) as client,
+    ):
+        yield client
+
+
+def file_data(path: str) -> dict[str, Any]:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def events(page: httpx.Client) -> list[dict[str, Any]]:
+    return [event for event in page.get("/config").json()["dependencies"] if event["backend_fn"]]
+
+
+def listening(page: httpx.Client) -> dict[str, Any]:
+    """The event that answers about a clip: [clip, photograph, domain, domains, key]."""
+    config = page.get("/config").json()
+    ids = {row["props"].get("elem_id"): row["id"] for row in config["components"]}
+    return next(event for event in events(page) if [ids["listen"], "click"] in event["targets"])
+
+
+def joined(
+    page: httpx.Client, event: dict[str, Any], data: list[Any], by: str = "/queue/join"
+) -> httpx.Response:
+    body = {"fn_index": event["id"], "data": data, "session_hash": "somebody"}
+    return page.post(f"{API}{by}", json=body)
+
+
+def told(page: httpx.Client) -> str:
+    """All that the page says of the events of a session, until they have ended."""
+    with page.stream("GET", f"{API}/queue/data", params={"session_hash": "somebody"}) as stream:
+        lines = []
+        for line in stream.iter_lines():
+            lines.append(line)
+            if "close_stream" in line:
+                break
+        return "".join(lines)
+
+
+def upload(page: httpx.Client, name: str, raw: bytes) -> httpx.Response:
+    return page.post(f"{API}/upload", files={"files": (name, raw)})
+
+
+def test_a_file_that_was_uploaded_is_answered(page: httpx.Client) -> None:
+    (path,) = upload(page, "pump.wav", tone()).raise_for_status().json()
+    data = [file_data(path), None, None, None, ""]
+    joined(page, listening(page), data).raise_for_status()
+    assert "tt-label" in told(page)
+
+
+@pytest.mark.parametrize("what", [*FORBIDDEN, *ELSEWHERE])
+def test_no_event_reads_what_was_not_uploaded(
+    page: httpx.Client, uploads: Path, tmp_path: Path, what: str
+) -> None:
+    path = str(tmp_path / what) if what in FORBIDDEN else what
+    if what in FORBIDDEN:
+        FORBIDDEN[what](Path(path))
+    before = set(uploads.rglob("*"))
+    for event in events(page):
+        for place in range(len(event["inputs"])):
+            data: list[Any] = [None] * len(event["inputs"])
+            for hidden in (file_data(path), [file_data(path)], {"value": {"path": path}}):
+                data[place] = hidden
+                for by in ("/queue/join", "/run/predict"):
+                    assert joined(page, event, data, by).status_code == 400, (event["id"], place)
+    assert set(uploads.rglob("*")) == before
+
+
+def test_an_uploaded_name_cannot_lead_out_of_the_folder(page: httpx.Client, uploads: Path) -> None:
+    upload(page, "pump.wav", tone()).raise_for_status()
+    path = f"{uploads}/../{uploads.name}/../../../../../../etc/passwd"
+    answer = joined(page, listening(page), [file_data(path), None, None, None, ""])
+    assert answer.status_code == 400
+    assert "/etc" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/file=/etc/passwd"),
+        ("GET", "/file=http://127.0.0.1:1/a.wav"),
+        ("GET", "/file/http://127.0.0.1:1/a.wav"),
+        ("GET", "/file//etc/passwd"),
+        ("GET", "/proxy=http://127.0.0.1:1/a.wav"),
+        ("POST", "/run/load_example"),
+        ("POST", "/api/predict"),
+        ("POST", "/call/predict"),
+        ("POST", "/component_server"),
+        ("POST", "/process_recording"),
+        ("POST", "/vibe-edit/"),
+        ("GET", "/dev/reload"),
+        ("GET", "/runs"),
+    ],
+)
+def test_what_the_page_does_not_use_is_not_there(
+    page: httpx.Client, method: str, path: str
+) -> None:
+    answer = page.request(method, f"{API}{path}")
+    assert answer.status_code == 404, answer.text
+
+
+def test_an_uploaded_drawing_is_never_a_page_of_ours(page: httpx.Client) -> None:
+    drawing = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+    (path,) = upload(page, "crack.svg", drawing).raise_for_status().json()
+    data = [None, file_data(path), None, None, ""]
+    joined(page, listening(page), data).raise_for_status()
+    told(page)
+    answer = page.get(f"{API}/file={path}")
+    assert answer.headers["content-disposition"].startswith("attachment")
+
+
+def test_uploads_of_one_address_are_bounded(
+    page: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve_app.ui.guard.MOST_BYTES", 800_000)  # a quarter is one address's
+    answers = [upload(page, "long.wav", b"0" * 60_000) for _ in range(4)]
+    assert answers[0].status_code == 200
+    assert answers[-1].status_code == 429
+    assert "Retry-After" in answers[-1].headers
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"\xff", b'{"data": [' + b"1," * 600_000 + b"1]}"]
+)
+def test_a_body_that_no_page_sends_is_refused(page: httpx.Client, body: bytes) -> None:
+    head = {"content-type": "application/json"}
+    assert page.post(f"{API}/queue/join", content=body, headers=head).status_code in {400, 413}
+
+
+def test_one_event_names_few_files(page: httpx.Client) -> None:
+    """Each is looked up on the disk, on the page's one event loop."""
+    (path,) = upload(page, "pump.wav", tone()).raise_for_status().json()
+    data = [[{"path": path}] * 9, None, None, None, ""]
+    assert joined(page, listening(page), data).status_code == 400
+
+
+def test_one_address_leaves_room_for_others(
+    page: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve_app.ui.guard.MAX_AT_ONCE", 2)
+    with ExitStack() as stack:
+        for name in ("one", "two"):  # as a browser does for as long as its page is open
+            stack.enter_context(page.stream("GET", f"{API}/heartbeat/{name}"))
+        assert page.get("/config").status_code == 429
+
+
+def test_no_other_page_may_frame_this_one(page: httpx.Client) -> None:
+    for path in ("/", "/nothing"):
+        assert "frame-ancestors 'none'" in page.get(path).headers["content-security-policy"]

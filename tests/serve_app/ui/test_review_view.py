@@ -1,0 +1,77 @@
+"""review_view.py: what an admin is told of kept clips, and may say of them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from serve_app.client.answers import DomainInfo
+from serve_app.client.client import LISTED
+from serve_app.http.clip_answers import KeptClip
+from serve_app.ui.tabs import review_view
+
+LABELS = {"audio": ("fluid", "normal"), "image": ("no crack", "crack")}
+
+
+def domain(modality: str) -> DomainInfo:
+    return DomainInfo.model_validate(
+        {
+            "name": "any",
+            "title": "Any",
+            "description": "",
+            "labels": LABELS[modality],
+            "modality": modality,
+            "limits": {"max_bytes": 1},
+        }
+    )
+
+
+def kept(label: str | None, **fields: Any) -> KeptClip:
+    row = {"clip": "a" * 64, "label": label, "state": "quarantined", "created": datetime.now(UTC)}
+    return KeptClip.model_validate({**row, **fields})
+
+
+@pytest.mark.parametrize(
+    ("modality", "label", "choices"),
+    [
+        ("audio", "fluid", ["fluid", "normal"]),
+        ("audio", None, ["fluid", "normal"]),
+        ("image", "no crack", ["no crack"]),
+        ("image", "crack", ["no crack", "crack"]),
+        ("image", None, ["no crack"]),
+    ],
+)
+def test_of_a_photograph_nothing_is_offered_that_needs_a_new_mask(
+    modality: str, label: str | None, choices: list[str]
+) -> None:
+    assert review_view.labels(domain(modality), kept(label)) == choices
+
+
+def correction(label: str, mask: str | None = None) -> dict[str, Any]:
+    return {
+        "receipt": f"r-{label}-{mask}",
+        "state": "quarantined",
+        "domain": "any",
+        "clip": "a" * 64,
+        "label": label,
+        "mask": mask,
+        "predicted": "normal",
+        "confidence": 0.5,
+    }
+
+
+def test_another_mask_is_offered_as_the_correction_that_has_it() -> None:
+    waiting = [correction("crack", "b"), correction("crack", "c"), correction("no crack")]
+    clip = kept("crack", mask="b", waiting=waiting)
+    assert [said.mask for said in review_view.others(clip)] == ["c", None]
+    assert review_view.labels(domain("image"), clip) == [
+        "no crack",
+        "crack",
+        ("crack, as correction 1 marks it", "r-crack-c"),
+    ]
+
+
+def test_a_list_that_is_full_says_so() -> None:
+    full = [kept("fluid")] * LISTED
+    assert f"The first {LISTED} are listed" in review_view.clips(full, "none")
+    assert "are listed" not in review_view.clips(full[1:], "none")

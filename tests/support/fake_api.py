@@ -1,0 +1,261 @@
+"""A small service that keeps the HTTP contract, for the client and the page to talk to.
+
+`World.hiccups` makes the next predictions fail with 503, to see who tries again, and
+`World.drop_after` breaks an event stream off once.
+"""
+
+import hashlib
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI, Form, Request, UploadFile
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from support import fake_clips
+from support.fake_world import (
+    DESCRIPTIONS,
+    LABELS,
+    MODALITIES,
+    TITLES,
+    Problem,
+    World,
+    domain_status,
+    now,
+    perceive,
+    train,
+)
+
+ADMIN = "an-admin-key-for-tests"
+
+
+def create(world: World) -> FastAPI:
+    app = FastAPI()
+
+    @app.exception_handler(Problem)
+    def problem(request: Request, error: Problem) -> JSONResponse:
+        body = {"type": "about:blank", "title": error.title, "status": error.status}
+        return JSONResponse(
+            {**body, "detail": error.detail, "request_id": "r-1"},
+            error.status,
+            headers={"X-Request-ID": "r-1"},
+            media_type="application/problem+json",
+        )
+
+    def admin(request: Request) -> None:
+        header = request.headers.get("authorization", "")
+        if not header:
+            raise Problem(401, "Unauthorized", "this needs a key with the role admin")
+        if header != f"Bearer {ADMIN}":
+            raise Problem(401, "Unauthorized", "nobody has this key")
+
+    def known(domain: str) -> None:
+        if domain not in LABELS:
+            known_names = ", ".join(LABELS)
+            raise Problem(
+                404, "Unknown name", f"there is no domain {domain!r}; the domains are {known_names}"
+            )
+
+    @app.get("/domains")
+    def domains() -> dict[str, Any]:
+        return {
+            "domains": [
+                {
+                    "name": name,
+                    "title": TITLES[name],
+                    "description": DESCRIPTIONS[name],
+                    "disclaimer": "A hint for a technician, not a diagnosis."
+                    if name == "faults"
+                    else "",
+                    "labels": labels,
+                    "modality": MODALITIES[name],
+                    "task": "segment" if MODALITIES[name] == "image" else "classify",
+                    "prefix": f"/{name}",
+                    "limits": {
+                        "max_bytes": 20_000_000,
+                        "max_duration_s": 300,
+                        "max_pixels": 50_000_000,
+                    },
+                    "sample_rate_hz": 16_000 if name == "faults" else 8_000,
+                    "window_s": 5.0 if name == "faults" else 1.0,
+                }
+                for name, labels in LABELS.items()
+            ]
+        }
+
+    @app.get("/status")
+    def status() -> dict[str, Any]:
+        return {
+            "domains": {name: domain_status(world, name) for name in LABELS},
+            "curator": "ok",
+            "uptime_s": 61.0,
+        }
+
+    @app.post("/{domain}/predict")
+    def predict(domain: str, file: UploadFile, request: Request) -> dict[str, Any]:
+        known(domain)
+        if world.hiccups:
+            world.hiccups -= 1
+            raise Problem(503, "Not ready", "no replica is ready; try again in a moment")
+        heard = perceive(domain, file.file.read())
+        pairs = zip(LABELS[domain], heard["probabilities"].tolist(), strict=True)
+        champion = world.champion(domain)
+        return {
+            "request_id": "r-1",
+            "domain": domain,
+            "label": heard["label"],
+            "confidence": heard["confidence"],
+            "unknown": heard["unknown"],
+            "probabilities": dict(sorted(pairs, key=lambda pair: -pair[1])),
+            "model": {"version": champion["version"], "digest": champion["digest"]},
+            "clip": heard["clip"],
+            "evidence": heard["evidence"]
+            if request.query_params.get("evidence") == "true"
+            else None,
+            "measure": heard["measure"],
+            "timings_ms": {"prepare": 3.1, "queue": 0.1, "network": 6.4, "total": 9.8},
+            "disclaimer": "A hint for a technician, not a diagnosis." if domain == "faults" else "",
+        }
+
+    @app.post("/{domain}/feedback", status_code=201)
+    def feedback(
+        domain: str,
+        request: Request,
+        file: UploadFile,
+        label: str = Form(""),
+        mask: UploadFile | None = None,
+    ) -> dict[str, Any]:
+        known(domain)
+        label = "crack" if mask and not label else label
+        if label not in LABELS[domain]:
+            raise Problem(404, "Unknown name", f"{domain} has no label {label!r}")
+        raw = file.file.read()
+        heard = perceive(domain, raw)
+        counts = request.headers.get("authorization") == f"Bearer {ADMIN}"
+        receipt = uuid.uuid4().hex[:12]
+        row: dict[str, Any] = {
+            "receipt": receipt,
+            "state": "accepted" if counts else "quarantined",
+            "reason": "" if counts else "sent without a key: a person has to accept it first",
+            "domain": domain,
+            "clip": hashlib.sha256(raw).hexdigest(),
+            "label": label,
+        }
+        seen = {"label": heard["label"], "confidence": heard["confidence"]}
+        version = world.champion(domain)["version"]
+        world.feedback[receipt] = {
+            **row,
+            "created": now(),
+            "before": {**seen, "version": version},
+            "snapshot": None,
+            "version": None,
+            "after": None,
+        }
+        return {
+            **row,
+            "predicted": seen["label"],
+            "confidence": seen["confidence"],
+            "version": version,
+        }
+
+    @app.get("/{domain}/feedback/{receipt}")
+    def life_line(domain: str, receipt: str) -> dict[str, Any]:
+        if receipt not in world.feedback:
+            raise Problem(404, "Unknown name", f"there is no receipt {receipt!r}")
+        return world.feedback[receipt]
+
+    @app.post("/{domain}/retrain", status_code=202)
+    def retrain(domain: str, body: dict[str, str], request: Request) -> dict[str, Any]:
+        admin(request)
+        known(domain)
+        run: dict[str, Any] = {
+            "id": uuid.uuid4().hex[:8],
+            "domain": domain,
+            "mode": body["mode"],
+            "state": "queued",
+            "reason": body["reason"],
+            "who": "admin",
+            "created": now(),
+            "finished": None,
+            "result": None,
+        }
+        world.runs[domain].insert(0, run)
+        world.events[run["id"]] = []
+        threading.Thread(target=train, args=(world, run), daemon=True).start()
+        return run
+
+    @app.get("/{domain}/retrain")
+    def runs(domain: str, request: Request) -> dict[str, Any]:
+        admin(request)
+        return {"runs": world.runs[domain]}
+
+    def find(domain: str, run_id: str) -> dict[str, Any]:
+        for run in world.runs[domain]:
+            if run["id"] == run_id:
+                return run
+        raise Problem(404, "Unknown name", f"there is no run {run_id!r}")
+
+    @app.get("/{domain}/retrain/{run_id}")
+    def one_run(domain: str, run_id: str, request: Request) -> dict[str, Any]:
+        admin(request)
+        return {**find(domain, run_id), "events": world.events[run_id]}
+
+    @app.delete("/{domain}/retrain/{run_id}")
+    def cancel(domain: str, run_id: str, request: Request) -> dict[str, Any]:
+        admin(request)
+        run = find(domain, run_id)
+        if run["state"] not in {"queued", "running"}:
+            raise Problem(409, "Conflict", f"run {run_id} has ended already: {run['state']}")
+        run["state"] = "cancelled"
+        return run
+
+    @app.get("/{domain}/retrain/{run_id}/events")
+    def events(domain: str, run_id: str, request: Request) -> StreamingResponse:
+        admin(request)
+        run = find(domain, run_id)
+        after = int(request.headers.get("last-event-id", "0"))
+        return StreamingResponse(stream(world, run, after), media_type="text/event-stream")
+
+    @app.get("/{domain}/models")
+    def models(domain: str) -> dict[str, Any]:
+        known(domain)
+        return {"domain": domain, "versions": world.versions[domain]}
+
+    def moved(domain: str, row: dict[str, Any]) -> dict[str, Any]:
+        told = {"replicas": 2, "agree": True, "seconds": 0.2}
+        return {"domain": domain, "version": row["version"], "digest": row["digest"], **told}
+
+    @app.post("/{domain}/models/rollback")
+    def rollback(domain: str, request: Request) -> dict[str, Any]:
+        admin(request)
+        for row in world.versions[domain]:
+            if "previous" in row["aliases"]:
+                return moved(domain, world.crown(domain, row["version"]))
+        raise Problem(409, "Conflict", f"{domain} has no previous version to go back to")
+
+    @app.post("/{domain}/models/{version}/promote")
+    def promote(domain: str, version: str, request: Request) -> dict[str, Any]:
+        admin(request)
+        return moved(domain, world.crown(domain, version))
+
+    fake_clips.offer(app, world, admin)
+    return app
+
+
+def stream(world: World, run: dict[str, Any], after: int) -> Iterator[str]:
+    sent = 0
+    while True:
+        for event in list(world.events[run["id"]])[after:]:
+            if world.drop_after and sent == world.drop_after:
+                world.drop_after = 0
+                return
+            data = json.dumps({key: event[key] for key in ("at", "kind", "detail")})
+            yield f"event: {event['kind']}\nid: {event['id']}\ndata: {data}\n\n"
+            after, sent = event["id"], sent + 1
+            if event["kind"] == "finished":
+                return
+        yield ": still here\n\n"
+        time.sleep(0.02)

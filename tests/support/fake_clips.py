@@ -1,0 +1,132 @@
+"""Kept clips of the fake service: one that waits, one with a flag, and what is decided of them."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+
+from support.fake_world import Problem, World, now
+from support.sounds import tone
+
+FLAG = {"kind": "label", "reason": "it sounds more like fluid (0.91)", "score": 0.91}
+
+
+def keep(
+    world: World,
+    domain: str,
+    label: str,
+    *,
+    state: str,
+    flagged: bool = False,
+    raw: bytes = b"",
+    mask: bytes | None = None,
+    waiting: tuple[str, bytes | None] | None = None,
+) -> str:
+    """A recording of its own, or the photograph `raw`; its sha256. `waiting` is a correction of it:
+    label and mask."""
+    raw = raw or tone(400, seconds=0.5, seed=len(world.clips))
+    clip = hashlib.sha256(raw).hexdigest()
+    world.clips[clip] = {
+        "domain": domain,
+        "raw": raw,
+        "mask": mask,
+        "waiting_mask": waiting[1] if waiting else None,
+        "row": {
+            "clip": clip,
+            "label": label,
+            "mask": hashlib.sha256(mask).hexdigest() if mask else None,
+            "state": state,
+            "reason": "",
+            "who": "anonymous",
+            "source": "upload",
+            "duration_s": 0.5,
+            "created": now(),
+            "flags": [FLAG] if flagged else [],
+            "waiting": [correction(domain, clip, *waiting)] if waiting else [],
+        },
+    }
+    return clip
+
+
+def correction(domain: str, clip: str, label: str, mask: bytes | None) -> dict[str, Any]:
+    return {
+        "receipt": f"receipt-{clip[:8]}",
+        "state": "quarantined",
+        "domain": domain,
+        "clip": clip,
+        "label": label,
+        "mask": hashlib.sha256(mask).hexdigest() if mask else None,
+        "predicted": "normal",
+        "confidence": 0.7,
+    }
+
+
+def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
+    def find(clip: str) -> dict[str, Any]:
+        if clip not in world.clips:
+            raise Problem(404, "Unknown name", "there is no such clip")
+        return world.clips[clip]
+
+    @app.get("/{domain}/clips")
+    def clips(
+        domain: str,
+        request: Request,
+        state: str | None = None,
+        flagged: bool = False,
+        waiting: bool = False,
+    ) -> dict[str, Any]:
+        admin(request)
+        rows = [one["row"] for one in world.clips.values() if one["domain"] == domain]
+        rows = [row for row in rows if state in (None, row["state"])]
+        rows = [
+            row for row in rows if not waiting or row["state"] == "quarantined" or row["waiting"]
+        ]
+        return {"domain": domain, "clips": [row for row in rows if row["flags"] or not flagged]}
+
+    @app.get("/{domain}/clips/{clip}/content")
+    def content(clip: str, request: Request) -> Response:
+        admin(request)
+        time.sleep(world.content_s.get(clip, 0.0))
+        return Response(find(clip)["raw"], media_type="application/octet-stream")
+
+    @app.get("/{domain}/clips/{clip}/mask")
+    def mask(clip: str, request: Request) -> Response:
+        admin(request)
+        return Response(find(clip)["mask"], media_type="application/octet-stream")
+
+    def corrected(receipt: str) -> dict[str, Any]:
+        return find(next(clip for clip in world.clips if receipt == f"receipt-{clip[:8]}"))
+
+    @app.get("/{domain}/feedback/{receipt}/mask")
+    def waiting_mask(receipt: str, request: Request) -> Response:
+        admin(request)
+        return Response(corrected(receipt)["waiting_mask"], media_type="application/octet-stream")
+
+    @app.post("/{domain}/feedback/{receipt}/accept")
+    def accept_correction(receipt: str, request: Request) -> dict[str, Any]:
+        admin(request)
+        row = corrected(receipt)["row"]
+        (said,) = row["waiting"]
+        row.update(label=said["label"], mask=said["mask"], state="accepted", waiting=[])
+        return {**said, "state": "accepted"}
+
+    @app.post("/{domain}/clips/{clip}/accept")
+    def accept(clip: str, request: Request) -> dict[str, Any]:
+        admin(request)
+        find(clip)["row"].update(state="accepted", flags=[], waiting=[])
+        return dict(find(clip)["row"])
+
+    @app.post("/{domain}/clips/{clip}/reject")
+    def reject(clip: str, body: dict[str, str], request: Request) -> dict[str, Any]:
+        admin(request)
+        find(clip)["row"].update(state="rejected", reason=body["reason"], flags=[])
+        return dict(find(clip)["row"])
+
+    @app.post("/{domain}/clips/{clip}/relabel")
+    def relabel(clip: str, body: dict[str, str], request: Request) -> dict[str, Any]:
+        admin(request)
+        find(clip)["row"].update(label=body["label"])
+        return dict(find(clip)["row"])

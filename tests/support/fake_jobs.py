@@ -1,0 +1,23 @@
+"""Ray's jobs without Ray, for what orders and follows them."""
+
+import time
+
+from serve_app.control.jobs import JobState
+
+
+class Jobs:
+    """Ray's job list as a dictionary; submitting takes `slow` seconds."""
+
+    def __init__(self, slow: float = 0.0) -> None:
+        self.slow = slow
+        self.jobs: dict[str, tuple[int, JobState]] = {}
+
+    def submit(self, run_id: str, domain: str, mode: str, attempt: int = 1) -> None:
+        time.sleep(self.slow)
+        self.jobs[run_id] = (attempt, "alive")
+
+    def stop(self, run_id: str) -> None:
+        self.jobs[run_id] = (self.state(run_id)[0], "ended")
+
+    def state(self, run_id: str) -> tuple[int, JobState]:
+        return self.jobs.get(run_id, (0, "unknown"))

@@ -1,0 +1,124 @@
+"""The real HAProxy between a client and toy replicas, started and configured as Serve does it."""
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+
+from serve_app.cluster.haproxy import (
+    BUFFER_BYTES,
+    ENVIRONMENT,
+    MAX_CONNECTIONS,
+    connections,
+    write_launcher,
+)
+from support.service import free_port
+
+Behaviour = Callable[[socket.socket, bytes], None]
+
+
+class Toy:
+    """A replica that reads a request and then does as it is told."""
+
+    def __init__(self, behave: Behaviour) -> None:
+        self.behave = behave
+        self.requests: list[bytes] = []
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, suppress(ConnectionError):  # whom HAProxy has given up
+            received = b""
+            while b"\r\n\r\n" not in received:
+                received += connection.recv(65536) or b"\r\n\r\n"
+            head, _, body = received.partition(b"\r\n\r\n")
+            length = [row for row in head.lower().split(b"\r\n") if b"content-length:" in row]
+            while length and len(body) < int(length[0].split(b":")[1]):
+                piece = connection.recv(65536)
+                if not piece:
+                    return
+                body += piece
+            if head:
+                self.requests.append(head)
+                self.behave(connection, body)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def answer(status: str) -> Behaviour:
+    def behave(connection: socket.socket, body: bytes) -> None:
+        text = str(len(body)).encode()
+        head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {len(text)}\r\n\r\n"
+        connection.sendall(head.encode() + text)
+
+    return behave
+
+
+def die(connection: socket.socket, body: bytes) -> None:
+    """As after kill -9: the connection ends without an answer."""
+
+
+@contextmanager
+def proxied(
+    folder: Path,
+    *behaviours: Behaviour,
+    maxconn: int = MAX_CONNECTIONS,
+    hosts: tuple[str, ...] = (),
+    backup: int = 0,
+) -> Iterator[tuple[str, list[Toy]]]:
+    """HAProxy as Serve starts it, with a configuration of the same shape."""
+    maxconn = min(maxconn, connections())
+    with ExitStack() as stack:
+        toys = [stack.enter_context(closing(Toy(behave))) for behave in behaviours]
+        port = free_port()
+        servers = "".join(f"    server s{i} 127.0.0.1:{toy.port}\n" for i, toy in enumerate(toys))
+        servers += f"    server fallback 127.0.0.1:{backup} check backup\n" if backup else ""
+        metrics, stats = (free_port() for _ in range(2))
+        config = folder / "haproxy.cfg"
+        config.write_text(
+            f"global\n    tune.bufsize {BUFFER_BYTES}\n    nbthread 1\n    maxconn {maxconn}\n"
+            "defaults\n    mode http\n    timeout connect 5s\n    timeout client 3600s\n"
+            "    timeout server 60s\n    option redispatch 1\n    errorfile 503 /nowhere\n"
+            "    option splice-request\n    option splice-response\n"
+            f"    retry-on {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRY_ON']}\n"
+            f"    retries {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRIES']}\n    balance roundrobin\n"
+            f"frontend prometheus\n    bind :{metrics}\n"
+            f"frontend http_frontend\n    bind 127.0.0.1:{port}\n"
+            "    use_backend default_backend if { path /nowhere }\n    default_backend all\n"
+            "backend default_backend\n    http-request return status 404 content-type text/plain "
+            f'lf-string "Path not found"\nbackend all\n{servers}'
+            f"listen stats\n    bind *:{stats}\n    stats enable\n"
+        )
+        for _ in range(2):  # started again, as at every change of replicas: edited once
+            process = subprocess.Popen([write_launcher(folder, hosts), "-db", "-f", str(config)])
+            stack.callback(lambda ended=process: (ended.kill(), ended.wait()))
+            _wait_for(port, process)
+            if config.read_text().count("acl telltale_predict") != 1:
+                raise AssertionError(config.read_text())
+            if _ == 0:
+                process.kill()
+                process.wait()
+        yield f"http://127.0.0.1:{port}", toys
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError("HAProxy did not start")

@@ -1,0 +1,91 @@
+"""A replica without Ray: the real routes, door, batcher, admission and store, a shipped model."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from data.domains.domain import load_domains
+from data.errors import NotReady
+from data.home import home_from_env
+from data.store.store import Store
+from serve_app.http.api import build_api
+from serve_app.replica.admission import Admission
+from serve_app.replica.batcher import Batcher
+from serve_app.replica.champion import load_shipped
+from serve_app.replica.service import Answer, Item, answer_batch
+from serve_app.settings import Settings
+
+ADMIN = "tt_an-admins-key-for-this-test"
+
+
+class Metrics:
+    """Counts what was answered, and nothing else."""
+
+    tally = 0
+
+    def rejected(self, reason: str) -> None: ...
+
+    def corrected(self, verdict: str) -> None: ...
+
+    def summary(self) -> dict[str, Any]:
+        return {}
+
+
+class Away:
+    """A handle to a deployment that does not answer."""
+
+    def __getattr__(self, method: str) -> Any:
+        return SimpleNamespace(remote=self._refuse)
+
+    def _refuse(self, *arguments: object) -> Any:
+        raise ConnectionError("nobody is there")
+
+
+class Replica:
+    """What the routes ask of a `DomainService`."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.domain = load_domains(names=(name,))[name]
+        home = home_from_env({"TELLTALE_HOME": str(folder)})
+        self.settings = Settings(home, "127.0.0.1", 8000, (name,), ADMIN)
+        self.started, self.node = time.time(), "node"
+        self.metrics, self.curator = Metrics(), Away()
+        self.admission = Admission(0.5)
+        served = load_shipped(name)
+        assert served is not None, name
+        self.served = served
+        self.champion = SimpleNamespace(loaded=True, served=served)
+
+    @cached_property
+    def store(self) -> Store:
+        return Store.open(self.settings.home.database_url, self.settings.home.storage_uri)
+
+    @cached_property
+    def batcher(self) -> Batcher[Item, Answer]:
+        return Batcher(lambda items: answer_batch(self.served, items), 4)
+
+    def describe(self) -> dict[str, Any]:
+        return {"version": self.served.version}
+
+    async def predict(self, raw: bytes, caller: str = "", deadline: float = float("inf")) -> Answer:
+        with self.admission.place(caller):
+            found = await self.batcher.ask(caller, Item(raw, time.perf_counter(), deadline))
+        self.metrics.tally += 1
+        return found
+
+    async def ask_curator(self, method: str, *arguments: object) -> Any:
+        raise NotReady("the curator does not answer; try again in a few seconds")
+
+
+@contextmanager
+def answering(replica: Replica) -> Iterator[TestClient]:
+    """Asked as HAProxy asks it; what fails is answered, not raised."""
+    door: Any = build_api(replica)  # type: ignore[arg-type]
+    with TestClient(door, raise_server_exceptions=False, follow_redirects=False) as client:
+        yield client

@@ -1,0 +1,49 @@
+"""plan.py: what may be learnt from, and what is said of the rest."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from data.datasets.dataset import LabelledClip
+from data.domains.domain import Domain, load_domains
+from data.errors import InvalidParameter, UnknownName
+from data.store.clips import Clip
+from support.sounds import tone
+from training.job.plan import exam_ids, screen
+
+
+@pytest.fixture
+def domain() -> Domain:
+    return load_domains(names=("faults",))["faults"]
+
+
+def clip(name: str, label: str = "fluid") -> Clip:
+    moment = datetime.now(UTC)
+    digest = name.encode().hex().ljust(64, "0")
+    return Clip(
+        "faults", digest, label, None, "accepted", "", "anna", "upload", 9, 1.0, 16000, moment
+    )
+
+
+def read(one: LabelledClip) -> bytes:
+    if one.sha256.startswith(b"lost".hex()):
+        raise UnknownName("there is no clip")
+    return tone() if one.sha256.startswith(b"good".hex()) else b"no recording"
+
+
+def test_each_clip_that_is_left_out_has_its_reason(domain: Domain) -> None:
+    exam = clip("exam")
+    listed = [clip("good"), clip("bad"), exam, clip("old", "squeak"), clip("lost")]
+    found = screen(listed, read, domain, [exam.sha256], None)
+    assert [one.sha256 for one in found.clips] == [listed[0].sha256]
+    reasons = [(refusal.reason, refusal.for_good) for refusal in found.refused]
+    assert len(reasons) == 4
+    assert "clip of the exam" in reasons[1][0]
+    assert "no label 'squeak'" in reasons[2][0]
+    assert [for_good for _, for_good in reasons] == [True, True, True, False]
+
+
+def test_only_a_full_retrain_needs_the_data_set(domain: Domain) -> None:
+    assert exam_ids(domain, None, "teach") == frozenset()
+    with pytest.raises(InvalidParameter, match="TELLTALE_DATASETS"):
+        exam_ids(domain, None, "full")

@@ -1,0 +1,52 @@
+"""tracking.py: MLflow keeps the record, and its troubles stay its own."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+from data.errors import NotReady
+from models.registry import Registry
+from support.tiny import fresh_registry
+from training.job.tracking import tracked
+
+
+def away(*_: object, **__: object) -> Any:
+    raise MlflowException("http://mlflow.example:5000 refused the connection")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return fresh_registry(tmp_path)
+
+
+def test_an_mlflow_that_is_away_is_said_without_its_address(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.client, "create_run", away)
+    with (
+        pytest.raises(NotReady, match="does not answer") as told,
+        tracked(registry, "faults", "r", "full"),
+    ):
+        pass
+    assert "example" not in str(told.value)
+
+
+def test_closing_the_record_never_hides_why_a_run_failed(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.client, "set_terminated", away)
+    with pytest.raises(ZeroDivisionError), tracked(registry, "faults", "r", "full"):
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("fails", "state"), [(False, "FINISHED"), (True, "FAILED")])
+def test_a_record_says_how_the_run_ended(registry: Registry, fails: bool, state: str) -> None:
+    try:
+        with tracked(registry, "faults", "r", "full") as tracker:
+            if fails:
+                raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    assert registry.client.get_run(tracker.mlflow_run).info.status == state

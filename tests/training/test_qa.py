@@ -1,0 +1,53 @@
+"""python -m training.qa: doubtful labels are told, and flagged where the clip is kept."""
+
+from pathlib import Path
+
+import pytest
+
+from data.store.clips import NewClip
+from data.store.store import Store
+from support.sounds import tone
+from training.qa import main
+
+
+def keep(store: Store, raw: bytes, label: str) -> str:
+    new = NewClip(
+        raw,
+        domain="keywords",
+        label=label,
+        group=None,
+        state="accepted",
+        source="upload",
+        duration_s=1.0,
+        sample_rate_hz=8_000,
+    )
+    return store.clips.add(new, who="anna")[0].sha256
+
+
+def test_a_wrong_label_is_flagged_and_goes_when_it_is_put_right(
+    found_store: Store, datasets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = datasets / "keywords" / "three" / "3_theo_1.flac"
+    wrong = keep(found_store, clip.read_bytes(), "seven")
+    keep(found_store, b"no sound", "seven")
+    assert main(["keywords", "--dry-run"]) == 0
+    assert found_store.flags.find("keywords") == []
+    assert main(["keywords"]) == 0
+    said = capsys.readouterr().out
+    assert f"{wrong[:12]} (seven): more likely 'three'" in said
+    (flag,) = found_store.flags.find("keywords")
+    assert (flag.sha256, flag.kind) == (wrong, "label")
+    found_store.clips.relabel("keywords", wrong, "three", who="admin")
+    assert main(["keywords"]) == 0
+    assert found_store.flags.find("keywords") == []
+
+
+def test_an_unknown_domain_is_told_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["whales"]) == 1
+    assert "there is no domain 'whales'; the domains are" in capsys.readouterr().err
+
+
+def test_a_clip_that_nobody_can_hear_does_not_stop_the_others(found_store: Store) -> None:
+    keep(found_store, b"no sound", "seven")
+    keep(found_store, tone(rate_hz=8_000), "seven")
+    assert main(["keywords"]) == 0

@@ -1,0 +1,117 @@
+"""What other splits showed, in figures, and beside a bundle's card.
+
+`models/cards/<domain>.protocols.json` is a list of {protocol, figures, note, recipe, code}; the
+model card has them in tables. Older entries lack the last two.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.metrics import Interval, intervals, share
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a fold's model said of a clip that it had never heard."""
+
+    clip: str
+    group: str
+    label: str
+    answer: str
+    confidence: float
+    unknown: bool
+
+
+Answers = Mapping[str, Sequence[Answer]]  # by fold
+
+WORDS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "unknown_strangers": "called unknown: strangers",
+    "unknown_known": "others",
+}
+
+
+def drawn_whole(found: Answers) -> Answers:
+    """Each fold as one group: all that one speaker says is alike, in whatever recording."""
+    return {name: [replace(answer, group=name) for answer in each] for name, each in found.items()}
+
+
+def split_entry(protocol: str, found: Answers, labels: Sequence[str]) -> dict[str, Any]:
+    """All folds' answers together; every clip was asked about once."""
+    answers = [answer for fold in found.values() for answer in fold]
+    tables = np.zeros((len(answers), len(labels), len(labels)), np.int64)
+    for table, answer in zip(tables, answers, strict=True):
+        table[labels.index(answer.label), labels.index(answer.answer)] = 1
+    groups = np.unique([answer.group for answer in answers], return_inverse=True)[1]
+    figures = {name: _rounded(each) for name, each in intervals(tables, groups).items()}
+    by_fold = {
+        name: _share(answer.label == answer.answer for answer in each)
+        for name, each in found.items()
+    }
+    worst = min(by_fold, key=lambda name: by_fold[name])
+    note = (
+        f"{len(answers)} clips in {groups.max() + 1} groups; accuracy of {len(found)} models "
+        f"{np.mean(list(by_fold.values())):.3f} in the mean, {by_fold[worst]:.3f} at worst, {worst}"
+    )
+    return {"protocol": protocol, "figures": figures, "note": note}
+
+
+def unknown_entry(protocol: str, found: Answers) -> dict[str, Any]:
+    """Of models that each lacked one label: how often its clips, and how often others, were called
+    unknown."""
+    strangers = {
+        label: [a for a in answers if a.label == label] for label, answers in found.items()
+    }
+    known = [a for label, answers in found.items() for a in answers if a.label != label]
+    figures = {
+        "unknown_strangers": _called_unknown([a for each in strangers.values() for a in each]),
+        "unknown_known": _called_unknown(known),
+    }
+    by_label = ", ".join(
+        f"{label} {_share(a.unknown for a in each):.0%}" for label, each in strangers.items()
+    )
+    note = (
+        f"{figures['unknown_strangers']['value']:.0%} of the clips of a label that was left out "
+        f"({by_label}) and {figures['unknown_known']['value']:.0%} of the exam clips of the others"
+    )
+    return {"protocol": protocol, "figures": figures, "note": note}
+
+
+def _called_unknown(answers: Sequence[Answer]) -> dict[str, float]:
+    return _rounded(share(np.array([a.unknown for a in answers]), [a.group for a in answers]))
+
+
+def said(entry: Mapping[str, Any]) -> str:
+    """One line for the terminal."""
+    figures = [f"{WORDS[name]} {with_interval(each)}" for name, each in entry["figures"].items()]
+    return "; ".join([entry["protocol"], *figures, entry["note"]])
+
+
+def with_interval(figure: Mapping[str, float]) -> str:
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def kept_in(cards: Path, domain: str) -> Path:
+    return cards / f"{domain}.protocols.json"
+
+
+def record(file: Path, entry: Mapping[str, Any]) -> None:
+    """In place of what the same protocol showed before."""
+    entries = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    by_name = {each["protocol"]: each for each in [*entries, entry]}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(list(by_name.values()), indent=2) + "\n", encoding="utf-8")
+
+
+def _share(them: Any) -> float:
+    return float(np.mean(list(them)))
+
+
+def _rounded(figure: Interval) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in asdict(figure).items()}

@@ -1,0 +1,154 @@
+"""May the challenger replace the champion? Yes or no, with the reasons in plain sentences.
+
+Both sit the same exam, and only clips that both have sat count. The challenger is refused when
+
+- its macro-F1 is lower by more than `gate.max_macro_f1_drop`, or
+- it is lower at all and a paired bootstrap over the exam's clips is sure of it (the 95 % interval
+  of the difference lies below zero), or
+- one label's F1 falls by more than `gate.max_class_f1_drop`,
+
+unless it learns nothing and only forgets clips that people asked us to forget (`must_forget`).
+
+A challenger that is merely not better passes: people's corrections are worth having even where
+the exam does not ask about them. Paired, because both answer the same clips and most of the
+spread of two separate scores is the clips' difficulty.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.domains.sections import GateSpec
+from models.metrics import confusion, figures, macro_f1
+
+Integers = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ExamPaper:
+    """What one bundle answered: `labels` are the right answers, `answers` its own, by index;
+    [clips], or [clips, rows] where a clip is asked about in several places."""
+
+    clip_ids: tuple[str, ...]
+    labels: Integers
+    answers: Integers
+
+
+@dataclass(frozen=True)
+class Verdict:
+    promoted: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Challenger and champion on the same clips; `difference` [samples] is the bootstrap's."""
+
+    clips: int
+    challenger_f1: Doubles
+    champion_f1: Doubles
+    challenger_macro: float
+    champion_macro: float
+    difference: Doubles
+
+    @property
+    def drop(self) -> float:
+        return self.champion_macro - self.challenger_macro
+
+
+def judge(
+    challenger: ExamPaper, champion: ExamPaper | None, names: tuple[str, ...], spec: GateSpec
+) -> Verdict:
+    if champion is None:
+        return _first(challenger, names)
+    challenger, champion = same_clips(challenger, champion)
+    if not challenger.clip_ids:
+        return Verdict(False, ("the two models have no exam clip in common to compare them on",))
+    found = compare(challenger, champion, len(names), spec.bootstrap_samples)
+    objections = _worse_overall(found, spec) + _worse_labels(found, names, spec)
+    return Verdict(not objections, (_summary(found), *objections))
+
+
+def must_forget(verdict: Verdict, clips: int) -> Verdict:
+    """A challenger that learnt nothing and only forgets is not refused, whatever the exam says."""
+    asked = f"it only forgets what people asked us to forget (clips: {clips})"
+    return Verdict(True, (*verdict.reasons, f"{asked}, so it is promoted whatever the exam says"))
+
+
+def same_clips(left: ExamPaper, right: ExamPaper) -> tuple[ExamPaper, ExamPaper]:
+    """Both papers cut down to the clips on both, in one order."""
+    places = {clip: place for place, clip in enumerate(right.clip_ids)}
+    pairs = [(i, places[clip]) for i, clip in enumerate(left.clip_ids) if clip in places]
+    return _take(left, [i for i, _ in pairs]), _take(right, [j for _, j in pairs])
+
+
+def compare(
+    challenger: ExamPaper, champion: ExamPaper, classes: int, samples: int, seed: int = 0
+) -> Comparison:
+    """Two papers on the same clips; the bootstrap draws clips with return, for both alike."""
+    size = len(challenger.labels)
+    draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), samples)
+    new = confusion(challenger.labels.ravel(), challenger.answers.ravel(), classes)
+    old = confusion(champion.labels.ravel(), champion.answers.ravel(), classes)
+    return Comparison(
+        clips=size,
+        challenger_f1=figures(new)[2],
+        champion_f1=figures(old)[2],
+        challenger_macro=macro_f1(new),
+        champion_macro=macro_f1(old),
+        difference=_macro_f1s(challenger, classes, draws) - _macro_f1s(champion, classes, draws),
+    )
+
+
+def _macro_f1s(paper: ExamPaper, classes: int, draws: Integers) -> Doubles:
+    """Macro-F1 [samples], where clip i counts `draws[sample, i]` times: all samples in two
+    matrix products instead of a table each."""
+    each = (len(paper.clip_ids), -1, classes)
+    asked, answered = (np.eye(classes)[ids].reshape(each) for ids in (paper.labels, paper.answers))
+    right, either = (draws @ part.sum(axis=1) for part in (asked * answered, asked + answered))
+    f1 = 2 * right / np.maximum(either, 1)
+    return np.asarray(f1.sum(axis=1) / np.count_nonzero(either, axis=1))
+
+
+def _first(challenger: ExamPaper, names: tuple[str, ...]) -> Verdict:
+    counts = confusion(challenger.labels.ravel(), challenger.answers.ravel(), len(names))
+    score = macro_f1(counts)
+    chance = 1 / len(names)
+    text = f"macro-F1 {score:.3f} with no champion to compare against; chance is {chance:.3f}"
+    if score > chance:
+        return Verdict(True, (text,))
+    return Verdict(False, (text, "the model does no better than guessing"))
+
+
+def _summary(found: Comparison) -> str:
+    low, high = np.quantile(found.difference, (0.025, 0.975))
+    return (
+        f"macro-F1 {found.challenger_macro:.3f} against the champion's "
+        f"{found.champion_macro:.3f} ({0.0 - found.drop:+.3f}, 95 % interval {low:+.3f} to "
+        f"{high:+.3f}) on {found.clips} exam clips"
+    )
+
+
+def _worse_overall(found: Comparison, spec: GateSpec) -> tuple[str, ...]:
+    if found.drop > spec.max_macro_f1_drop:
+        allowed = f"{spec.max_macro_f1_drop:g}"
+        return (f"macro-F1 falls by {found.drop:.3f}, more than the {allowed} allowed",)
+    if found.drop > 0 and np.quantile(found.difference, 0.975) < 0:
+        return (f"macro-F1 falls by {found.drop:.3f}: little, but the exam leaves no doubt of it",)
+    return ()
+
+
+def _worse_labels(found: Comparison, names: tuple[str, ...], spec: GateSpec) -> tuple[str, ...]:
+    return tuple(
+        f"F1 of {name} falls from {before:.3f} to {after:.3f}, "
+        f"more than the {spec.max_class_f1_drop:g} allowed"
+        for name, before, after in zip(names, found.champion_f1, found.challenger_f1, strict=True)
+        if before - after > spec.max_class_f1_drop
+    )
+
+
+def _take(paper: ExamPaper, places: list[int]) -> ExamPaper:
+    clips = tuple(paper.clip_ids[place] for place in places)
+    return ExamPaper(clips, paper.labels[places], paper.answers[places])

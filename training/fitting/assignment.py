@@ -1,0 +1,66 @@
+"""What every training worker is given, and what a way of learning has to offer it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from data.datasets.dataset import Floats, Integers
+from data.domains.domain import Domain
+from models.networks.kinds import Classifier
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """`decoded` is a folder every worker can read; `labels`, `sources` and `groups` [clips] are
+    ids; `held_out` [clips] is True for validation; `on_epoch` gets each epoch's figures; `kept` is
+    the folder for the checkpoint of a loop without Ray, which would keep none."""
+
+    domain: Domain
+    decoded: Path
+    labels: Integers
+    sources: Integers
+    groups: Integers
+    held_out: NDArray[np.bool_]
+    on_epoch: Callable[[dict[str, Any]], None]
+    kept: Path | None = None
+
+
+class EpochBatches(Protocol):
+    def __len__(self) -> int: ...
+
+    def epoch(
+        self, number: int, rank: int = 0, world: int = 1
+    ) -> Iterator[tuple[Floats, Floats]]: ...
+
+
+class Held(Protocol):
+    """Validation clips, ready for the network."""
+
+    def validate(self, network: Classifier, device: torch.device) -> dict[str, float]:
+        """`validation_loss` and `validation_macro_f1`."""
+        ...
+
+
+class LearningNetwork(nn.Module):
+    """A classifier with whatever it has besides while it learns."""
+
+    classifier: Classifier
+
+    def loss(self, outputs: Any, targets: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Lesson(Protocol):
+    """A task's way of learning from an assignment."""
+
+    def batches(self) -> EpochBatches: ...
+
+    def network(self) -> LearningNetwork: ...
+
+    def held(self) -> Held: ...

@@ -1,0 +1,100 @@
+"""The driver's side of training: hands the assignment to Ray Train and waits for the weights.
+
+With `workers` 0 the loop runs in this very process, without Ray, and keeps its own checkpoint:
+right for a small machine and for tests. Otherwise Ray Train starts that many processes and restarts
+them when one dies. Either way a driver started again with the same `name` goes on from the last
+checkpoint. Where a cluster has the resource `train`, workers take one each, so that serving and
+training never wait for the same.
+"""
+
+import logging
+import os
+import signal
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from data.errors import InvalidParameter, TelltaleError
+from training.fitting.assignment import Assignment
+from training.fitting.worker_loop import Trained, train_worker
+
+MAX_FAILURES = 3
+# The controller takes one report a poll: at its own 2 s, a worker that died soon after an epoch
+# would lose that epoch's checkpoint.
+POLL_S = "0.3"
+WORKER_CPUS = 0.1  # bookkeeping only; priority and thread caps keep the peace
+
+
+def fit(assignment: Assignment, name: str, runs: Path, workers: int) -> Trained:
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", POLL_S)
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig
+    from ray.train.torch import TorchTrainer
+    from ray.train.v2.api.exceptions import WorkerGroupError
+
+    # Its lines are for its developers; people read ours.
+    logging.getLogger("ray.train").setLevel(logging.WARNING)
+    if workers > 0:
+        _connect()
+    else:
+        assignment = replace(assignment, kept=runs / name)
+        (runs / name).mkdir(parents=True, exist_ok=True)
+    trainer = TorchTrainer(
+        train_worker,
+        train_loop_config={"assignment": assignment},
+        scaling_config=_scaling(workers),
+        run_config=RunConfig(
+            name=name,
+            storage_path=str(runs.resolve()),
+            failure_config=FailureConfig(max_failures=MAX_FAILURES),
+            checkpoint_config=CheckpointConfig(num_to_keep=2),
+        ),
+    )
+    try:
+        result = trainer.fit()
+    except WorkerGroupError as error:
+        _raise_in_words(error.worker_failures.values())
+        raise
+    trained: Trained = result.return_value
+    if not trained.weights:
+        rate = assignment.domain.training.learning_rate
+        raise InvalidParameter(
+            f"training diverged at training.learning_rate {rate:g}; lower it in the domain's file"
+        )
+    return trained
+
+
+def _raise_in_words(failures: Iterable[Exception]) -> None:
+    """What a worker could say to people, Ray wraps into what it says to developers."""
+    for failure in failures:
+        if isinstance(failure, TelltaleError):
+            raise failure
+
+
+def _connect() -> None:
+    """To the cluster of RAY_ADDRESS, as in a Ray job, else to one of our own."""
+    import ray
+
+    if not ray.is_initialized():
+        address = os.environ.get("RAY_ADDRESS") or "local"
+        own: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
+        stop = signal.getsignal(signal.SIGTERM)
+        ray.init(address=address, log_to_driver=False, **own)
+        # Ray's own handler ends the process at once: nobody would learn that the run was stopped.
+        signal.signal(signal.SIGTERM, stop)
+
+
+def _scaling(workers: int) -> Any:
+    from ray.train import ScalingConfig
+
+    if workers == 0:
+        return ScalingConfig(num_workers=0)
+    import ray
+
+    held = ray.cluster_resources()
+    gpus = held.get("GPU", 0) >= workers
+    wanted = {"CPU": WORKER_CPUS} | ({"GPU": 1.0} if gpus else {})
+    if held.get("train", 0) >= workers:
+        wanted["train"] = 1
+    return ScalingConfig(num_workers=workers, use_gpu=gpus, resources_per_worker=wanted)

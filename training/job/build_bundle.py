@@ -1,0 +1,98 @@
+"""A trained network -> a bundle: exported, embedded, calibrated, examined, written.
+
+The order matters. Memory and exam are embedded by the exported network, the one that will serve,
+through the same way from bytes to features. Temperature and limits come from validation clips.
+The exam is scored last, once, and from embeddings as they are stored, so that whoever opens the
+bundle finds the figures of its card again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.datasets.dataset import Floats, LabelledClip, Reader
+from data.domains.domain import Domain
+from data.media.prepare import prepare
+from models.bundle import Bundle, write_bundle
+from models.card import BACKBONE, EXAM, HEAD, MEMORY, WEIGHTS
+from models.export import OnnxBackbone, export_backbone, weights_bytes
+from models.networks.kinds import build_classifier, count_parameters
+from models.tensors import Embeddings, Head, Probe, as_stored, exam_bytes, head_bytes, memory_bytes
+from training.assess.calibrate import calibrate
+from training.assess.thresholds import finished_head, mask_figures
+from training.evaluate import examine
+from training.fitting.learner import State
+from training.job.memory_rows import numbered, row_labels, rows_of
+from training.job.plan import Plan
+from training.job.provenance import Origin
+
+
+def pack(
+    domain: Domain, plan: Plan, weights: State, read: Reader, origin: Origin, folder: Path
+) -> Bundle:
+    classifier = build_classifier(domain)
+    classifier.load_state_dict(weights)
+    model = export_backbone(classifier.backbone, domain)
+    backbone = OnnxBackbone(model)
+    # The data set's clips come first: teaching tells them from uploads by their number.
+    order = sorted(range(len(plan.clips)), key=lambda place: plan.clips[place].path is None)
+    memory = embed_clips([plan.clips[place] for place in order], backbone, read, domain)
+    exam = replace(embed_clips(plan.exam, backbone, read, domain), groups=numbered(plan.exam))
+    head = Head(
+        classifier.head.weight.detach().numpy().copy(), classifier.head.bias.detach().numpy().copy()
+    )
+    unlearnt = [clip for clip, held in zip(plan.clips, plan.held_out, strict=True) if held]
+    head = finished_head(head, unlearnt, backbone, read, domain)
+    groups = [plan.clips[place].group for place in order]
+    calibration = calibrate(domain, head, memory, plan.held_out[order], groups)
+    fields: dict[str, Any] = {
+        "domain": domain,
+        "labels": domain.labels,
+        "network": {
+            **domain.network.model_dump(),
+            "parameters": count_parameters(classifier),
+        },
+        **calibration,
+        "metrics": {
+            "exam": examine(domain, head, calibration["temperature"], exam),
+            "masks": mask_figures(head, plan.exam, backbone, read, domain),
+        },
+        "split": {
+            "train": int(np.sum(~plan.held_out)),
+            "validation": int(np.sum(plan.held_out)),
+            "exam": len(plan.exam),
+        },
+        **origin.card_fields(domain),
+    }
+    files: dict[str, bytes | Path] = {
+        BACKBONE: model,
+        HEAD: head_bytes(head),
+        WEIGHTS: weights_bytes(classifier.backbone),
+        MEMORY: memory_bytes(memory),
+        EXAM: exam_bytes(exam, _probe(plan.exam[0], backbone, read, domain)),
+    }
+    return write_bundle(folder, card_fields=fields, files=files)
+
+
+def embed_clips(
+    clips: Sequence[LabelledClip], backbone: OnnxBackbone, read: Reader, domain: Domain
+) -> Embeddings:
+    values, labels = [], []
+    for clip in clips:
+        features = prepare(read(clip), domain).features
+        values.append(rows_of(features, backbone(features), domain))
+        labels.append(row_labels(clip, read, domain))
+    ids = tuple(clip.sha256 for clip in clips)
+    return Embeddings(as_stored(np.concatenate(values)), np.concatenate(labels), ids)
+
+
+def _probe(clip: LabelledClip, backbone: OnnxBackbone, read: Reader, domain: Domain) -> Probe:
+    """The first window of a clip, or one as large in the corner of a photograph."""
+    features: Floats = prepare(read(clip), domain).features
+    probe = np.zeros((1, *domain.window), np.float32)
+    part = tuple(map(slice, np.minimum(probe.shape, features.shape)))
+    probe[part] = features[part]
+    return Probe(probe, backbone(probe)[0][0])

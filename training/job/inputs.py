@@ -1,0 +1,110 @@
+"""What a run starts from: the list of clips, fixed and screened, and the champion to beat."""
+
+from contextlib import suppress
+
+from data.domains.domain import Mode
+from data.errors import UnknownName
+from training.job.plan import (
+    Refusal,
+    Uploads,
+    describe,
+    describe_teaching,
+    exam_ids,
+    plan_full,
+    screen,
+)
+from training.job.run import Material, Run
+from training.job.serving_champion import Champion, find_champion
+from training.teaching.teach import dataset_clips
+
+
+def gather(run: Run, mode: Mode) -> Material:
+    """The list of clips is fixed first, and stays: a run started again learns from the same."""
+    unseen = exam_ids(run.domain, run.dataset, mode)
+    known = run.progress.first_snapshot()
+    snapshots = run.store.snapshots
+    who = run.progress.who
+    snapshot = snapshots.get(known) if known else snapshots.take(run.domain.name, who=who)
+    run.progress.fixed_snapshot(snapshot.id, len(snapshot.clips))
+    champion = serving(run)
+    run.progress.step("screen", f"Listening to {len(snapshot.clips)} accepted clips", 0.05)
+    uploads = screen(snapshot.clips, run.read, run.domain, unseen, champion)
+    _reject(run, uploads)
+    forgotten = still_remembered(run, champion)
+    if champion and forgotten and mode == "teach":
+        uploads = _only_remembered(uploads, champion)
+    return Material(snapshot.id, uploads, champion, forgotten)
+
+
+def serving(run: Run) -> Champion | None:
+    return find_champion(run.domain, run.registry, run.home.bundles, run.shipped)
+
+
+def _reject(run: Run, uploads: Uploads) -> None:
+    """A clip nothing can be learnt from does not wait for ever: its receipts tell the reason."""
+    for refusal in uploads.refused:
+        run.progress.say(f"       left out {refusal.sha256[:12]}: {refusal.reason}")
+        if refusal.for_good:
+            sha256, reason = refusal.sha256, refusal.reason
+            with suppress(UnknownName):  # forgotten meanwhile
+                run.store.clips.set_state(
+                    run.domain.name, sha256, "rejected", who=run.progress.who, reason=reason
+                )
+
+
+def still_remembered(run: Run, champion: Champion | None) -> frozenset[str]:
+    """What somebody asked us to forget, and has not been sent again, in the champion's memory."""
+    if champion is None:
+        return frozenset()
+    clips, domain = run.store.clips, run.domain.name
+    asked, _ = clips.forgotten(domain)
+    return frozenset(clips.gone(domain, asked & set(champion.memory.clip_ids)))
+
+
+def _only_remembered(uploads: Uploads, champion: Champion) -> Uploads:
+    """A teach that forgets learns nothing else: forgetting asks no gate, learning always does."""
+    known = _as_remembered(uploads, champion)
+    clips, places = uploads.clips, [place for place, same in enumerate(known) if same]
+    reason = "it waits for the next retrain: this one only forgets"
+    waiting = [
+        Refusal(clip.sha256, clip.label, reason, for_good=False)
+        for clip, same in zip(clips, known, strict=True)
+        if not same
+    ]
+    return Uploads(
+        tuple(clips[place] for place in places),
+        uploads.values[places],
+        uploads.labels[places],
+        (*uploads.refused, *waiting),
+    )
+
+
+def is_known_already(material: Material, champion: Champion) -> bool:
+    """The champion remembers just these clips from people, with just these labels."""
+    uploads, taught = material.uploads, champion.memory.clip_ids[dataset_clips(champion) :]
+    taken_back = set(taught) - {clip.sha256 for clip in uploads.clips}
+    known = all(_as_remembered(uploads, champion))
+    return known and not taken_back and not material.forgotten
+
+
+def _as_remembered(uploads: Uploads, champion: Champion) -> list[bool]:
+    """Which of them the champion remembers with just these labels."""
+    memory = champion.memory
+    remembered = dict(zip(memory.clip_ids, memory.labels_by_clip.tolist(), strict=True))
+    said = zip(uploads.clips, uploads.labels.tolist(), strict=True)
+    return [remembered.get(clip.sha256) == rows for clip, rows in said]
+
+
+def dry_run(run: Run, mode: Mode) -> list[str]:
+    """What a run would learn from; nothing is fixed, trained or written."""
+    domain = run.domain
+    champion = serving(run)
+    unseen = exam_ids(domain, run.dataset, mode)
+    accepted = run.store.clips.find(domain.name, state="accepted", limit=None)
+    uploads = screen(accepted, run.read, domain, unseen, champion)
+    if mode == "full":
+        lines = describe(plan_full(domain, run.dataset, uploads), domain)
+    else:
+        lines = describe_teaching(uploads, domain)
+    name = f"version {champion.name} ({champion.bundle.digest[:12]})" if champion else "none yet"
+    return [*lines, f"champion: {name}", f"Nothing was changed: this was a dry run of {mode}."]

@@ -1,0 +1,72 @@
+"""The end of a run: however it comes, the run's row says so, and nothing is left behind."""
+
+import signal
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Any
+
+from data.errors import TelltaleError
+from data.store.tables import RunState
+from training.job.leftovers import discard
+from training.job.run_progress import Progress
+
+STOPPED = Event()
+CANCELLED = "The run was cancelled; the champion stays."
+
+
+def attempt(progress: Progress, runs: Path, work: Callable[[], dict[str, Any]]) -> int:
+    """However it ends, the run's row says so, in words for people; 0 if it says succeeded."""
+    try:
+        progress.finished("succeeded", work())
+    except TelltaleError as error:
+        _end(progress, "failed", f"The run failed: {error}")
+    except (KeyboardInterrupt, SystemExit):
+        _end(progress, "cancelled", CANCELLED)
+    except Exception:
+        if STOPPED.is_set():  # Ray may turn the signal's exception into one of its own
+            _end(progress, "cancelled", CANCELLED)
+        else:
+            traceback.print_exc()
+            _end(progress, "failed", "The run failed by a mistake of ours; its log says where.")
+    discard(runs, progress.run_id)
+    return _exit_code(progress)
+
+
+def note_stops() -> None:
+    """The service stops a job by SIGTERM, as everybody does. Before the run has a row to write
+    it into, a stop is only noted."""
+    signal.signal(signal.SIGTERM, _note_stop)
+
+
+def heed_stops() -> None:
+    """From now on a stop ends the work at once, and one that was noted ends it here."""
+    signal.signal(signal.SIGTERM, _stop)
+    if STOPPED.is_set():
+        raise SystemExit(1)
+
+
+def _note_stop(_signal: int, _frame: FrameType | None) -> None:
+    STOPPED.set()
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    STOPPED.set()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not stop the tidying up
+    raise SystemExit(1)
+
+
+def _end(progress: Progress, state: RunState, message: str) -> None:
+    try:
+        progress.finished(state, {"message": message})
+    except TelltaleError:  # closed by the service already, or the database is away
+        progress.say(message)
+
+
+def _exit_code(progress: Progress) -> int:
+    with suppress(TelltaleError):
+        return 0 if progress.store.runs.get(progress.run_id).state == "succeeded" else 1
+    return 1

@@ -1,0 +1,241 @@
+"""What a run will learn from: which clips, on which side of the split, and which not, and why.
+
+The exam is the data set's own test side and nothing else. Whatever people upload is compared with
+it first: the same bytes are refused, and so is what the champion's ear cannot tell from an exam
+clip. That catches a copy without loss (another container, a rewritten header); a copy through a
+lossy codec, at another level or cut shorter may pass.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.datasets.dataset import (
+    Floats,
+    Integers,
+    LabelledClip,
+    MaskFile,
+    Reader,
+    from_example,
+    pinned_groups,
+)
+from data.datasets.sources import Example, examples
+from data.datasets.split import held_out
+from data.domains.domain import Domain, Mode
+from data.errors import ClipError, InvalidDomain, InvalidParameter, UnknownName
+from data.media.prepare import prepare
+from data.store.clips import Clip
+from models.masks import ROWS
+from models.networks.backbone import backbone_of
+from training.job.memory_rows import row_labels
+from training.job.serving_champion import Champion
+
+# Lossless copies come out above this, different recordings of the same thing below. No lower bound
+# would do: two utterances of one digit by one speaker are as alike as a recording and its MP3, to
+# embeddings and to correlated spectrograms (0.99 against 0.94 to 1.00) alike.
+COPY_COSINE = 0.9995
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """`for_good` unless its bytes were merely not to be found."""
+
+    sha256: str
+    label: str
+    reason: str
+    for_good: bool
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """Accepted clips fit for training, the champion's embeddings of them [n, rows, D] (empty
+    without a champion) with the right label of each row [n, rows], and the others with the reason
+    in words."""
+
+    clips: tuple[LabelledClip, ...]
+    values: Floats
+    labels: Integers
+    refused: tuple[Refusal, ...]
+
+
+NO_UPLOADS = Uploads((), np.zeros((0, 1, 0), np.float32), np.zeros((0, 1), np.int64), ())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`held_out` [clips] marks validation; teaching has no exam clips of its own."""
+
+    clips: tuple[LabelledClip, ...]
+    held_out: NDArray[np.bool_]
+    exam: tuple[LabelledClip, ...]
+    refused: tuple[Refusal, ...]
+
+
+def screen(
+    accepted: Sequence[Clip],
+    read: Reader,
+    domain: Domain,
+    exam_ids: Iterable[str],
+    champion: Champion | None,
+) -> Uploads:
+    """Takes what can be learnt from; the champion's ear tells copies of exam clips."""
+    forbidden = frozenset(exam_ids) | frozenset(champion.exam.clip_ids if champion else ())
+    kept: list[LabelledClip] = []
+    values: list[Floats] = []
+    labels: list[Integers] = []
+    refused: list[Refusal] = []
+    for clip in accepted:
+        candidate = None
+        try:
+            candidate = _candidate(clip, domain, forbidden)
+            value = _embedding(candidate, read, domain, champion)
+            right = row_labels(candidate, read, domain)
+        except (InvalidParameter, UnknownName, ClipError) as error:
+            lost = candidate is not None and isinstance(error, UnknownName)
+            refused.append(Refusal(clip.sha256, clip.label or "", str(error), not lost))
+            continue
+        kept.append(candidate)
+        labels.append(right)
+        values += [value] if value is not None else []
+    rows = ROWS[domain.task]
+    return Uploads(
+        tuple(kept),
+        np.stack(values) if values else np.zeros((0, rows, 0), np.float32),
+        np.array(labels, np.int64).reshape(-1, rows),
+        tuple(refused),
+    )
+
+
+def plan_full(domain: Domain, dataset: Path | None, uploads: Uploads) -> Plan:
+    """The data set's train side and the uploads, split by group; its test side as the exam. What a
+    pretrained backbone has learnt is learnt again, and never validates."""
+    rows = dataset_rows(domain, dataset)
+    exam = tuple(from_example(row) for row in rows if row.split == "test")
+    ours = [from_example(row) for row in rows if row.split == "train"]
+    corrected = {clip.sha256: clip for clip in uploads.clips}
+    known = {clip.sha256 for clip in ours}
+    exam_ids = {clip.sha256 for clip in exam}
+    clips = [_relabelled(clip, corrected) for clip in ours if clip.sha256 not in exam_ids]
+    clips += [clip for clip in uploads.clips if clip.sha256 not in known]
+    learnt = _learnt_before(domain, [*clips, *exam])
+    pinned = dict.fromkeys(learnt, False) | pinned_groups(clips)
+    held = held_out(clips, domain.training, pinned)
+    judges = [*exam, *(clip for clip, is_held in zip(clips, held, strict=True) if is_held)]
+    _must_be_unheard(domain, learnt & {clip.group for clip in judges})
+    return Plan(tuple(clips), held, exam, uploads.refused)
+
+
+def _learnt_before(domain: Domain, clips: Iterable[LabelledClip]) -> set[str]:
+    backbone = backbone_of(domain)
+    return backbone.has_learnt(clip.group for clip in clips) if backbone else set()
+
+
+def _must_be_unheard(domain: Domain, groups: set[str]) -> None:
+    if groups:
+        raise InvalidDomain(
+            f"{domain.name} cannot start from the backbone that training.start_from names: it has "
+            f"learnt {len(groups)} groups of the exam or of validation, as {min(groups)!r}; name "
+            "another, or pretrain it without them"
+        )
+
+
+def dataset_rows(domain: Domain, dataset: Path | None) -> list[Example]:
+    if dataset is None:
+        raise InvalidParameter(
+            "a full retrain needs the data set: name the folder that holds it in "
+            "TELLTALE_DATASETS (teaching needs none: --mode teach)"
+        )
+    return examples(domain, dataset)
+
+
+def exam_ids(domain: Domain, dataset: Path | None, mode: Mode) -> frozenset[str]:
+    """Digests of the test side for a full retrain; teaching sits the exam its champion carries,
+    and must not depend on what lies on this machine."""
+    if mode == "teach":
+        return frozenset()
+    rows = [row for row in dataset_rows(domain, dataset) if row.split == "test"]
+    return frozenset(from_example(row).sha256 for row in rows)
+
+
+def describe(plan: Plan, domain: Domain) -> list[str]:
+    """Lines for people: counts per label and split, groups, and what was refused."""
+    sides = {
+        "train": [c for c, held in zip(plan.clips, plan.held_out, strict=True) if not held],
+        "validation": [c for c, held in zip(plan.clips, plan.held_out, strict=True) if held],
+        "exam": list(plan.exam),
+    }
+    counts = {side: Counter(clip.label for clip in clips) for side, clips in sides.items()}
+    width = max(len(label) for label in domain.labels) + 2
+    lines = [" " * width + "".join(f"{side:>12}" for side in sides)]
+    lines += [_row(label, counts, width) for label in domain.labels]
+    lines += ["clips".ljust(width) + "".join(f"{len(clips):>12}" for clips in sides.values())]
+    groups = [len({clip.group for clip in clips}) for clips in sides.values()]
+    lines += ["groups".ljust(width) + "".join(f"{number:>12}" for number in groups)]
+    uploaded = sum(clip.source.startswith("upload:") for clip in plan.clips)
+    return [*lines, f"{uploaded} of the clips came from people", *_refusals(plan.refused)]
+
+
+def describe_teaching(uploads: Uploads, domain: Domain) -> list[str]:
+    counts = Counter(clip.label for clip in uploads.clips)
+    width = max(len(label) for label in domain.labels) + 2
+    lines = [" " * width + f"{'from people':>12}"]
+    lines += [label.ljust(width) + f"{counts[label]:>12}" for label in domain.labels]
+    return [*lines, *_refusals(uploads.refused)]
+
+
+def _refusals(refused: Sequence[Refusal]) -> list[str]:
+    lines = [f"{len(refused)} clips from people are refused"]
+    return lines + [f"  {item.sha256[:12]} ({item.label}): {item.reason}" for item in refused]
+
+
+def _row(label: str, counts: Mapping[str, Counter[str]], width: int) -> str:
+    return label.ljust(width) + "".join(f"{side[label]:>12}" for side in counts.values())
+
+
+def _candidate(clip: Clip, domain: Domain, forbidden: frozenset[str]) -> LabelledClip:
+    if clip.label is None:
+        raise InvalidParameter("nobody has said yet what it is")
+    domain.label_index(clip.label)
+    if clip.sha256 in forbidden:
+        raise InvalidParameter("it is a clip of the exam, which must stay unseen")
+    group = clip.group or clip.sha256
+    mask = MaskFile(clip.mask, None) if clip.mask else None
+    source = f"upload:{clip.label}"
+    return LabelledClip(clip.sha256, clip.label, group, source, None, mask, clip.split)
+
+
+def _embedding(
+    clip: LabelledClip, read: Reader, domain: Domain, champion: Champion | None
+) -> Floats | None:
+    if champion is None:
+        prepare(read(clip), domain)  # a clip that cannot be decoded is refused here
+        return None
+    if clip.sha256 in champion.remembered:
+        return champion.remembered[clip.sha256]
+    value = champion.embed(prepare(read(clip), champion.bundle.domain).features)
+    others = champion.exam.by_clip
+    closest = likeness(value.ravel(), others.reshape(len(others), -1))
+    if closest > COPY_COSINE:
+        raise InvalidParameter(
+            "it cannot be told from a clip of the exam, which must stay unseen "
+            f"(likeness {closest:.5f})"
+        )
+    return value
+
+
+def likeness(value: Floats, others: Floats) -> float:
+    """The largest cosine between an embedding [D] and others [n, D]; 0 without others."""
+    norms = np.linalg.norm(others, axis=1) * np.linalg.norm(value)
+    return float(np.max(others @ value / np.maximum(norms, 1e-12), initial=0.0))
+
+
+def _relabelled(clip: LabelledClip, corrected: Mapping[str, LabelledClip]) -> LabelledClip:
+    """People know better than the data set; the group stays, so that no copy crosses the split."""
+    better = corrected.get(clip.sha256)
+    if better is None:
+        return clip
+    return replace(better, group=clip.group, path=clip.path)

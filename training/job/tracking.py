@@ -1,0 +1,145 @@
+"""MLflow's record of a run: parameters, curves, exam figures, pictures.
+
+One MLflow run for one run of ours, found again by its tag when a killed run is started anew.
+MLflow itself is imported late: only a `Registry` knows how to quieten it first.
+"""
+
+import json
+import logging
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.errors import TelltaleError
+from models.bundle import Bundle
+from models.registry import Registry, Version
+from models.registry_errors import in_words
+from training.assess.gate import Verdict
+from training.job.run import Challenger, History
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Param
+    from mlflow.entities import Run as MlflowRun
+
+log = logging.getLogger(__name__)
+
+RUN_TAG = "telltale.run"
+CURVES = ("train_loss", "validation_loss", "validation_macro_f1")
+BATCH = 900  # MLflow takes 1,000 metrics at once
+
+
+@contextmanager
+def tracked(registry: Registry, domain: str, run_id: str, mode: str) -> Iterator["Tracker"]:
+    """Opens the MLflow run and closes it as finished or failed."""
+    run = _find(registry, domain, run_id) or _create(registry, domain, run_id, mode)
+    state = "FAILED"
+    try:
+        yield Tracker(registry, run.info.run_id, run_id)
+        state = "FINISHED"
+    finally:
+        try:
+            with in_words():
+                registry.client.set_terminated(run.info.run_id, state)
+        except TelltaleError as error:
+            # The run's own end counts; an error here must not take its place.
+            log.warning("MLflow was not told that run %s is %s: %s", run_id, state, error)
+
+
+@dataclass(frozen=True)
+class Tracker:
+    registry: Registry
+    mlflow_run: str
+    run_id: str
+
+    def record(self, challenger: Challenger) -> None:
+        """Figures, parameters and pictures."""
+        bundle, history = challenger.bundle, challenger.history
+        client = self.registry.client
+        metrics = _metrics(bundle, history)
+        with in_words():
+            for start in range(0, len(metrics), BATCH):
+                client.log_batch(self.mlflow_run, metrics=metrics[start : start + BATCH])
+            # MLflow forbids to change a parameter; a run started again has written some already.
+            written = client.get_run(self.mlflow_run).data.params
+            parameters = [each for each in _parameters(bundle) if each.key not in written]
+            client.log_batch(self.mlflow_run, params=parameters)
+        if history:
+            self._draw(bundle, history)
+
+    def register(self, bundle: Bundle, verdict: Verdict) -> Version:
+        """The bundle into the registry with its verdict; once more only changes the verdict."""
+        tags = {
+            "verdict": "promoted" if verdict.promoted else "refused",
+            "reasons": json.dumps(verdict.reasons),
+            RUN_TAG: self.run_id,
+        }
+        return self.registry.register(bundle, run_id=self.mlflow_run, tags=tags)
+
+    def _draw(self, bundle: Bundle, history: History) -> None:
+        from training.assess.model_plots import draw_confusion, draw_curves
+
+        with tempfile.TemporaryDirectory() as folder:
+            draw_confusion(bundle, Path(folder) / "confusion.png")
+            draw_curves(history, Path(folder) / "curves.png")
+            with in_words():
+                self.registry.client.log_artifacts(self.mlflow_run, folder, "pictures")
+
+
+def _find(registry: Registry, domain: str, run_id: str) -> "MlflowRun | None":
+    """A run that was killed and started anew goes on in the MLflow run it had."""
+    wanted = f"tags.`{RUN_TAG}` = '{run_id}'"
+    experiment = registry.experiment(domain)
+    with in_words():
+        found = registry.client.search_runs([experiment], wanted, max_results=1)
+    return found[0] if found else None
+
+
+def _create(registry: Registry, domain: str, run_id: str, mode: str) -> "MlflowRun":
+    experiment = registry.experiment(domain)
+    with in_words():
+        return registry.client.create_run(
+            experiment, run_name=f"{mode} {run_id}", tags={RUN_TAG: run_id, "mode": mode}
+        )
+
+
+def _metrics(bundle: Bundle, history: History) -> "list[Metric]":
+    from mlflow.entities import Metric
+
+    exam, now_ms = bundle.card.metrics.exam, int(time.time() * 1000)
+    figures = {
+        "exam_accuracy": exam.accuracy,
+        "exam_macro_f1": exam.macro_f1,
+        "exam_calibration_error": exam.ece,
+        **{f"exam_f1_{name}": each.f1 for name, each in exam.per_class.items()},
+    }
+    curves = [(name, epoch[name], epoch["epoch"]) for epoch in history for name in CURVES]
+    return [
+        *(Metric(name, value, now_ms, 0) for name, value in figures.items()),
+        *(Metric(name, value, now_ms, epoch) for name, value, epoch in curves),
+    ]
+
+
+def _parameters(bundle: Bundle) -> "list[Param]":
+    """The sections of the domain that shape what is learnt; flat, as MLflow wants them."""
+    from mlflow.entities import Param
+
+    card = bundle.card
+    sections = card.domain.model_dump(include={"features", "network", "training", "teach"})
+    flat = _flatten(sections, "")
+    flat |= {"snapshot": card.snapshot, "parent": card.parent or ""}
+    flat |= {f"clips.{side}": count for side, count in card.split.model_dump().items()}
+    return [Param(name, str(value)[:500]) for name, value in flat.items()]
+
+
+def _flatten(section: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in section.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
