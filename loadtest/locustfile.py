@@ -15,8 +15,7 @@ from functools import lru_cache
 
 from locust import FastHttpUser, constant, task
 
-from loadtest.client.clip import FORM_TYPE, clip_from, form
-from loadtest.scaling.record import REFUSED
+from loadtest.client.clip import FORM_TYPE, REFUSED, clip_from, form
 
 BATCH = 8
 LONGEST_PAUSE_S = 30.0  # whatever Retry-After says; a test ends some time

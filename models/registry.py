@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 from data.errors import BundleError, Conflict, NotReady, UnknownName
 from models.bundle import Bundle, cached, drop, keep, load_bundle
 from models.card import MEMORY
-from models.registry_errors import in_words
-from models.registry_store import calm_mlflow, opening
+from models.registry_store import calm_mlflow, in_words, opening
 from models.tensors import Embeddings, read_memory
 
 if TYPE_CHECKING:

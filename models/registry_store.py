@@ -1,9 +1,4 @@
-"""Getting on with MLflow: quiet, at home, and opened by one process at a time.
-
-MLflow counts its users over the network, prints progress bars and migration logs, and retries
-a server that is away for minutes. None of that suits a service, so its own environment
-variables are given calmer defaults before it is imported; whoever sets them still wins.
-"""
+"""MLflow kept quiet, at home and opened by one process at a time; its errors in our words."""
 
 import fcntl
 import logging
@@ -13,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from data.errors import NotReady
+from data.errors import Conflict, NotReady, UnknownName
 
 CALM = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -61,3 +56,25 @@ def opening(tracking_uri: str) -> Iterator[None]:
         except sqlite3.Error as error:
             raise NotReady("the database of the model registry (MLflow) cannot be read") from error
         yield
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """MLflow's errors as ours; their own texts hold addresses and paths."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except MlflowException as error:
+        code = error.error_code
+        # An alias that does not exist is an invalid parameter to MLflow.
+        if code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            raise UnknownName("the model registry (MLflow) knows no such thing") from error
+        if code == "RESOURCE_ALREADY_EXISTS":
+            raise Conflict("the model registry (MLflow) has that already") from error
+        raise NotReady(f"the model registry (MLflow) does not answer ({code})") from error
+    except SQLAlchemyError as error:  # while it opens its database MLflow lets them through
+        raise NotReady("the database of the model registry (MLflow) does not answer") from error
+    except OSError as error:
+        raise NotReady("the files of the model registry (MLflow) are out of reach") from error

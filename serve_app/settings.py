@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from pathlib import Path
 from data.domains.domain import config_root, load_domains
 from data.errors import InvalidParameter
 from data.home import Home, home_from_env
-from serve_app.http.auth import new_key
 
 START_HEADER = "x-telltale-start"
 VISITOR_HEADER = "x-telltale-visitor"  # of the page: the token of the start, and an address
@@ -86,6 +86,11 @@ def is_loopback(host: str) -> bool:
             "out, use 0.0.0.0 and a firewall"
         )
     return HOSTS[host]
+
+
+def new_key() -> str:
+    """A secret that says whose it is, and that no command line takes for an option."""
+    return f"tt_{secrets.token_urlsafe(24)}"
 
 
 def kept_secret(path: Path, fresh: str) -> str:

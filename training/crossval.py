@@ -33,12 +33,12 @@ from training.assess.crossval_figures import (
     split_entry,
     unknown_entry,
 )
-from training.assess.fold_predictions import answers_of
 from training.assess.folds import LABEL, Fold, folds, leave_out
 from training.fitting.backbone_recipe import data_set
+from training.fitting.priority import give_way
+from training.job.fold_predictions import answers_of
 from training.job.isolated import needed_dataset_root
 from training.job.options import at_least, whole
-from training.job.priority import give_way
 from training.job.provenance import code_version, recipe_digest
 from training.model_card import CARDS
 

@@ -23,12 +23,12 @@ from data.errors import TelltaleError
 from data.home import planned_home
 from models.networks.backbone import BACKBONES, write_backbone
 from training.fitting.backbone_recipe import Recipe, as_domain, load_recipe, material, taught_class
+from training.fitting.priority import give_way
 from training.job.full_retrain import train
 from training.job.isolated import aside, needed_dataset_root
-from training.job.leftovers import discard
+from training.job.lifecycle import discard
 from training.job.options import positive, whole
 from training.job.plan import Plan
-from training.job.priority import give_way
 from training.job.provenance import code_version
 
 PREFIX = "backbone."

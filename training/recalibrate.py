@@ -20,10 +20,10 @@ from models.bundle import Bundle, write_bundle
 from models.card import EXAM
 from models.tensors import exam_bytes
 from training.assess.calibrate import calibrate
-from training.evaluate import examine
-from training.job.memory_rows import numbered
+from training.assess.examine import examine
+from training.assess.memory_rows import numbered
+from training.job.options import anew
 from training.job.plan import NO_UPLOADS, Plan, plan_full
-from training.job.rebuild_command import anew
 
 
 def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:

@@ -19,7 +19,7 @@ from models.card import BACKBONE, WEIGHTS
 from models.export import export_backbone
 from models.networks.kinds import build_network
 from models.runtime import OnnxModel
-from training.job.rebuild_command import anew
+from training.job.options import anew
 
 
 def reexport(bundle: Bundle) -> Bundle:

@@ -27,13 +27,12 @@ from data.store.events import somebody
 from data.store.store import Store
 from models.bundle import PRETRAINED, Bundle, write_bundle
 from models.registry import Registry, Version
+from training.assess.examine import answers, paper
 from training.assess.gate import Verdict, judge, must_forget
-from training.evaluate import answers, paper
+from training.fitting.priority import give_way
 from training.job.inputs import dry_run, gather, is_known_already, serving
-from training.job.leftovers import sweep
-from training.job.lifecycle import attempt, heed_stops, note_stops
+from training.job.lifecycle import attempt, heed_stops, note_stops, sweep
 from training.job.options import parse
-from training.job.priority import give_way
 from training.job.run import Challenger, Material, Run
 from training.job.run_progress import Progress, beating
 from training.job.serving_champion import Champion

@@ -9,8 +9,8 @@ from data.commands.found_store import known_store
 from data.domains.domain import load_domains
 from data.errors import InvalidParameter
 from data.store.clips import Clip
-from data.store.difference import Difference, difference
 from data.store.events import somebody
+from data.store.snapshots import Difference, difference
 
 SHORT = 12  # letters of an id that are shown
 COLUMNS = [

@@ -39,6 +39,11 @@ class Kept(Protocol):
     def path(self) -> Path | None: ...
 
 
+def read_file(kept: Kept) -> bytes:
+    assert kept.path is not None, kept.sha256
+    return kept.path.read_bytes()
+
+
 @dataclass(frozen=True)
 class MaskFile:
     """What of a photograph is which label; see `Kept`."""

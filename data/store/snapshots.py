@@ -6,18 +6,16 @@ the snapshots too; `forgotten` says how many have left.
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from data.errors import UnknownName
-from data.store.clips import CLIP, Clip
+from data.store.clips import CLIP, Clip, decide, known_clip
 from data.store.database import Database
-from data.store.difference import Difference, difference
 from data.store.events import record
-from data.store.restore import put_back
 from data.store.tables import clips, feedback, now, snapshot_clips, snapshots
 from data.store.trained_versions import answer_receipts, learners, no_longer_new, note_learner
 
@@ -37,6 +35,25 @@ class Summary:
     created_at: datetime
     size: int
     versions: tuple[str, ...]  # of the model, that learnt from it, oldest first
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Between two lists of clips: what came, went, or is called otherwise."""
+
+    added: tuple[Clip, ...]
+    removed: tuple[Clip, ...]
+    relabelled: tuple[tuple[Clip, Clip], ...]  # before and after
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {name: len(clips) for name, clips in vars(self).items()}
+
+    @property
+    def turned_round(self) -> "Difference":
+        """What takes the second list back to the first."""
+        back = tuple((after, before) for before, after in self.relabelled)
+        return Difference(added=self.removed, removed=self.added, relabelled=back)
 
 
 class Snapshots:
@@ -235,3 +252,32 @@ def _clip_then(row: RowMapping) -> Clip:
     values = dict(row)
     values["label"], values["mask"] = values.pop("label_then"), values.pop("mask_then")
     return Clip(**values)
+
+
+def put_back(connection: Connection, wanted: Difference, why_removed: str, who: str) -> None:
+    """Makes the difference: what is to be removed waits in quarantine, where nothing is lost."""
+    for clip in (*wanted.added, *(after for _, after in wanted.relabelled)):
+        _write(connection, replace(clip, state="accepted", reason=""), who)
+    for clip in wanted.removed:
+        _write(connection, replace(clip, state="quarantined", reason=why_removed), who)
+
+
+def _write(connection: Connection, wanted: Clip, who: str) -> None:
+    before = known_clip(connection, wanted.domain, wanted.sha256)
+    after = replace(before, label=wanted.label, state=wanted.state, reason=wanted.reason)
+    decide(connection, before, after, kind="clip.restored", who=who)
+
+
+def difference(before: Iterable[Clip], after: Iterable[Clip]) -> Difference:
+    """Each in the order of its list."""
+    old = {clip.sha256: clip for clip in before}
+    new = {clip.sha256: clip for clip in after}
+    return Difference(
+        added=tuple(clip for sha256, clip in new.items() if sha256 not in old),
+        removed=tuple(clip for sha256, clip in old.items() if sha256 not in new),
+        relabelled=tuple(
+            (old[sha256], clip)
+            for sha256, clip in new.items()
+            if sha256 in old and old[sha256].label != clip.label
+        ),
+    )

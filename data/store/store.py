@@ -10,10 +10,10 @@ same database and blobs.
 from collections.abc import Callable
 from functools import partial
 
-from data.disk import Disk, fullest, local_folders
 from data.store.blobs import Blobs, open_blobs
 from data.store.clip_store import ClipStore
 from data.store.database import Database
+from data.store.disk import Disk, fullest, local_folders
 from data.store.events import Events
 from data.store.feedback import Corrections
 from data.store.flags import Flags

@@ -16,6 +16,7 @@ from data.errors import InvalidParameter
 
 BOUNDARY = "telltale-loadtest-boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+REFUSED = "refused"  # the line, in statistics, of answers 429 that say when to come back
 
 
 def clip_from(environment: Mapping[str, str] = os.environ) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-REFUSED = "refused"
+from loadtest.client.clip import REFUSED
 
 
 @dataclass(frozen=True)

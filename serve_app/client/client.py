@@ -18,8 +18,10 @@ from pydantic import BaseModel, ValidationError
 
 from data.domains.domain import Mode
 from serve_app.client.answers import (
+    Clips,
     DomainInfo,
     Domains,
+    KeptClip,
     LifeLine,
     ModelVersion,
     Move,
@@ -33,7 +35,6 @@ from serve_app.client.answers import (
     Versions,
 )
 from serve_app.client.connection import Connection, ServiceError, backoff_s, checked, new_pool
-from serve_app.http.clip_answers import Clips, KeptClip
 
 A = TypeVar("A", bound=BaseModel)
 

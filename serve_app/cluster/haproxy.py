@@ -205,8 +205,8 @@ def connections() -> int:
 
 def write_launcher(folder: Path, names: Sequence[str], host: str = "127.0.0.1") -> Path:
     """A script that Serve starts instead of HAProxy, as `-db -f CONFIG ...`, and one for
-    `second_haproxy.py`; `names` are those by which requests may call the service, none for any. Call it
-    before the environment names the script as Serve's HAProxy.
+    `second_haproxy.py`; `names` are those by which requests may call the service, none for any.
+    Call it before the environment names the script as Serve's HAProxy.
 
     It edits that file rather than a copy, because Serve knows its own HAProxy processes by the
     name of the file on their command line."""

@@ -38,13 +38,25 @@ def scratch_path(home: Path) -> Path:
 def service_processes(home: Path, proc: Path = Path("/proc")) -> list[int]:
     """Those of the service in `home`, this one left out."""
     mark, scratch = f"{MARK}={home}".encode(), f"={scratch_path(home)}/".encode()
-    found = []
+    ours, parents = set(), {}
     for folder in proc.glob("[0-9]*"):
         with suppress(OSError):  # it ended meanwhile, or is another user's
             told = (folder / "environ").read_bytes()
+            if not told:
+                continue  # one that has ended has no environment left
+            parents[int(folder.name)] = _parent(folder)
             if scratch in told or mark in told.split(b"\0"):
-                found.append(int(folder.name))  # one that has ended has no environment left
-    return [pid for pid in found if pid != os.getpid()]
+                ours.add(int(folder.name))
+    # A title may have covered all of it; what a process of ours has started is ours.
+    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+    return sorted(ours - {os.getpid()})
+
+
+def _parent(folder: Path) -> int:
+    """Fields are counted from behind the name, which stands in brackets and may hold anything."""
+    stat = (folder / "stat").read_text(encoding="ascii", errors="replace")
+    return int(stat.rpartition(")")[2].split()[1])
 
 
 def end_service(home: Path) -> None:

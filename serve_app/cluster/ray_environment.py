@@ -62,8 +62,8 @@ RAY_ENVIRONMENT = {
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
     # HAProxy of a new manager comes up beside the one that stands in: second_haproxy.py.
     "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",
-    # Workers that stand by import what a replica needs: serve_app/replica/standby.py.
-    "RAY_preload_python_modules": "serve_app.replica.standby_imports",
+    # Workers that stand by import what a replica needs: serve_app/cluster/standby.py.
+    "RAY_preload_python_modules": "serve_app.cluster.standby_imports",
     # Ray's own idle workers, one a core, would be taken before those, and have imported nothing.
     "RAY_prestart_worker_first_driver": "0",
     "GRADIO_ANALYTICS_ENABLED": "False",

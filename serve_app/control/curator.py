@@ -25,15 +25,15 @@ from models.bundle import PRETRAINED, load_bundle
 from models.local import shipped
 from models.registry import Registry
 from serve_app.cluster.inner_port import must_be_closed
-from serve_app.control.champion_pointer import Pointer
+from serve_app.cluster.standby import keep
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.jobs import Jobs
 from serve_app.control.promotion import Succession
 from serve_app.control.retrain_runs import Runs
-from serve_app.http.problems import in_words
 from serve_app.http.schemas import run_facts, version_facts
-from serve_app.replica.standby import keep
+from serve_app.replica.champion_pointer import Pointer
 from serve_app.settings import Settings, settings_from_env
+from serve_app.statuses import in_words
 
 log = logging.getLogger("ray.serve")
 

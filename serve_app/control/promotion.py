@@ -18,7 +18,7 @@ from data.errors import Conflict, UnknownName
 from data.home import Home
 from models.bundle import cached, file_bytes, load_bundle
 from models.registry import Registry, Version
-from serve_app.control.champion_pointer import Pointer, read_pointer, write_pointer
+from serve_app.replica.champion_pointer import Pointer, read_pointer, write_pointer
 
 SWAP_PATIENCE_S = 30.0
 RETRY_S = 30.0  # after a bundle that could not be fetched

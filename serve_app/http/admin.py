@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from data.errors import UnknownName
 from serve_app.client.answers import Move, Purged, Run, Runs, Versions
+from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, caller_of, service_of
 from serve_app.http.schemas import Problem, RetrainOrder, run_facts
 from serve_app.replica.threads import reading
@@ -18,7 +19,6 @@ from serve_app.replica.threads import reading
 if TYPE_CHECKING:
     from data.store.events import Event
     from data.store.runs import Run as Kept
-    from serve_app.replica.service import DomainService
 
 POLL_S = 0.3
 HEARTBEAT_POLLS = 50
@@ -71,7 +71,7 @@ async def follow(request: Request, run_id: str) -> Response:
     )
 
 
-async def _progress(service: "DomainService", run_id: str, after: int) -> AsyncIterator[bytes]:
+async def _progress(service: Replica, run_id: str, after: int) -> AsyncIterator[bytes]:
     silent = 0
     while True:
         # The state is read before the events, so that none written in between is missed.
@@ -127,14 +127,14 @@ async def promote(request: Request, version: str) -> Response:
     return answer(await service.ask_curator("promote", service.domain.name, version, caller.name))
 
 
-def _run(service: "DomainService", run_id: str) -> "Kept":
+def _run(service: Replica, run_id: str) -> "Kept":
     found = service.store.runs.get(run_id)
     if found.domain != service.domain.name:
         raise UnknownName(f"run {run_id} is one of {found.domain}, not of {service.domain.name}")
     return found
 
 
-def _events(service: "DomainService", run_id: str, after: int) -> "list[Event]":
+def _events(service: Replica, run_id: str, after: int) -> "list[Event]":
     return service.store.events.find(subject=f"run:{run_id}", after=after, limit=1000)
 
 

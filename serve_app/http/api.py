@@ -3,32 +3,30 @@
 import asyncio
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
-from data.disk import disk_trouble
 from data.domains.domain import load_domains
+from data.store.disk import disk_trouble
 from serve_app.client.answers import Domains, Status
 from serve_app.http import admin, clip_routes, feedback_routes, predictions, problems, uploads
 from serve_app.http.auth import Caller, Keyring
 from serve_app.http.docs import docs
 from serve_app.http.fast_path import Door
 from serve_app.http.forms import Forms
+from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, caller_of, request_id, service_of
 from serve_app.http.schemas import Problem, domain_facts
 from serve_app.replica import prometheus
 from serve_app.replica.threads import reading
 from serve_app.settings import START_HEADER
 
-if TYPE_CHECKING:
-    from serve_app.replica.service import DomainService
-
 PATIENCE_S = 2.0
 
 
-def build_api(service: "DomainService") -> Door:
+def build_api(service: Replica) -> Door:
     domain = service.domain
     title = f"Telltale: {domain.title}"
     app = FastAPI(title=title, description=domain.description, docs_url=None, redoc_url=None)
@@ -98,7 +96,7 @@ async def _warnings(request: Request) -> list[str]:
     return [trouble for trouble in (disk, keyring.trouble) if trouble]
 
 
-async def _readiness(service: "DomainService", name: str) -> str:
+async def _readiness(service: Replica, name: str) -> str:
     if name == service.domain.name:
         return "warm" if service.champion.loaded else "no model yet"
     try:
@@ -119,7 +117,7 @@ async def status(request: Request) -> Response:
     return answer({**_open_to(caller, found), "uptime_s": uptime_s, "warnings": warnings})
 
 
-async def _cluster_status(service: "DomainService") -> dict[str, Any]:
+async def _cluster_status(service: Replica) -> dict[str, Any]:
     """The curator's view of all domains; this replica's own where the curator is away."""
     try:
         async with asyncio.timeout(PATIENCE_S):

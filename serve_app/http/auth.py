@@ -10,13 +10,13 @@ import hashlib
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import Conflict, Forbidden, InvalidParameter, NotReady, Unauthorized
+from serve_app.settings import new_key
 
 ROLES = ("anonymous", "viewer", "contributor", "admin")
 UNREADABLE = (
@@ -102,11 +102,6 @@ def add_key(path: Path, name: str, role: str) -> str:
         key = new_key()
         _write(path, callers | {_digest(key): Caller(name, role)})
     return key
-
-
-def new_key() -> str:
-    """A secret that says whose it is, and that no command line takes for an option."""
-    return f"tt_{secrets.token_urlsafe(24)}"
 
 
 def _digest(key: str) -> str:

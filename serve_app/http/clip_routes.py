@@ -1,6 +1,7 @@
 """Kept clips as an admin reviews them: listed with what checks say of them, heard, decided."""
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -9,18 +10,16 @@ from starlette.responses import Response
 from data.errors import UnknownName
 from serve_app.http.correction_form import must_need_no_mask
 from serve_app.http.feedback_routes import of_domain
+from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, caller_of, service_of
 from serve_app.http.schemas import Label, Problem, Review, clip_facts
 from serve_app.replica.threads import reading, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from data.store.clips import Clip
     from data.store.feedback import Feedback
     from data.store.flags import Flag
     from data.store.tables import ClipState
-    from serve_app.replica.service import DomainService
 
 log = logging.getLogger("ray.serve")
 
@@ -88,7 +87,7 @@ async def said_mask(request: Request, receipt_id: str) -> Response:
     return await _bytes(request, lambda service: _mask(of_domain(service, receipt_id).mask))
 
 
-def _get(service: "DomainService", sha256: str) -> "Clip":
+def _get(service: Replica, sha256: str) -> "Clip":
     return service.store.clips.get(service.domain.name, sha256)
 
 
@@ -98,7 +97,7 @@ def _mask(sha256: str | None) -> str:
     return sha256
 
 
-async def _bytes(request: Request, which: "Callable[[DomainService], str]") -> Response:
+async def _bytes(request: Request, which: Callable[[Replica], str]) -> Response:
     service = service_of(request)
     caller_of(request, "admin")
 
@@ -164,11 +163,11 @@ async def forget(request: Request, sha256: str) -> Response:
     return answer({"clip": sha256, **told})
 
 
-def _one(service: "DomainService", sha256: str) -> dict[str, Any]:
+def _one(service: Replica, sha256: str) -> dict[str, Any]:
     return _facts(service, [_get(service, sha256)])[0]
 
 
-def _facts(service: "DomainService", clips: "list[Clip]") -> list[dict[str, Any]]:
+def _facts(service: Replica, clips: "list[Clip]") -> list[dict[str, Any]]:
     flags: dict[str, list[Flag]] = {clip.sha256: [] for clip in clips}
     for flag in service.store.flags.find(service.domain.name, list(flags)):
         flags[flag.sha256].append(flag)

@@ -11,8 +11,10 @@ from data.store.corrections import Said
 from serve_app.client.answers import LifeLine, Receipt
 from serve_app.http.bodies import file_part, is_form, read_form
 from serve_app.http.correction_form import said
+from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, caller_of, queue_of, service_of
 from serve_app.http.schemas import Problem, Review, receipt
+from serve_app.replica.scoring import Answer
 from serve_app.replica.threads import decoding, reading, writing
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from data.store.feedback import Feedback, NewFeedback
     from data.store.tables import ClipState
     from serve_app.http.auth import Caller
-    from serve_app.replica.service import Answer, DomainService
 
 OF_THE_EXAM = "this clip is part of the exam that models are judged by, so none may learn from it"
 WAITS = "sent without a contributor's key; waits until an admin accepts it"
@@ -53,9 +54,9 @@ async def correct(request: Request) -> Response:
 
 
 def _keep_correction(
-    service: "DomainService",
+    service: Replica,
     raw: bytes,
-    found: "Answer",
+    found: Answer,
     right: Said,
     caller: "Caller",
     address: str,
@@ -90,16 +91,16 @@ def _keep_correction(
     return receipt(service.store.feedback.add(**correction))
 
 
-def _standing(service: "DomainService", raw: bytes, caller: "Caller") -> "tuple[ClipState, str]":
+def _standing(service: Replica, raw: bytes, caller: "Caller") -> "tuple[ClipState, str]":
     if _sha256(raw) in service.champion.served.exam_clips:
         return "rejected", OF_THE_EXAM
     return ("accepted", "") if caller.may("contributor") else ("quarantined", WAITS)
 
 
 def _new_clip(
-    service: "DomainService",
+    service: Replica,
     raw: bytes,
-    found: "Answer",
+    found: Answer,
     right: Said,
     state: "ClipState",
     reason: str,
@@ -165,7 +166,7 @@ async def reject(request: Request, receipt_id: str, review: Review) -> Response:
     return answer(receipt(found))
 
 
-def of_domain(service: "DomainService", receipt_id: str) -> "Feedback":
+def of_domain(service: Replica, receipt_id: str) -> "Feedback":
     found = service.store.feedback.get(receipt_id)
     if found.domain != service.domain.name:
         raise UnknownName(f"{service.domain.name} has no receipt {receipt_id!r}")

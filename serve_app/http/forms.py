@@ -17,8 +17,8 @@ from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from data.disk import fullest
 from data.errors import ClipTooLarge, InvalidParameter, NotReady, Overloaded, TooSlow
+from data.store.disk import fullest
 from serve_app.http import bodies
 from serve_app.http.responses import caller_of, queue_of
 from serve_app.replica.admission import Held
@@ -151,3 +151,8 @@ def must_be_allowed(size: int, bounds: Bounds) -> None:
             f"the form has {size:,} bytes or more; at most {bounds.form_bytes:,} are accepted "
             "from this caller; send fewer clips in one form, or a key"
         )
+
+
+def forms_of(request: Request) -> Forms:
+    forms: Forms = request.app.state.forms
+    return forms

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from reprlib import repr as shortened
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
@@ -19,11 +19,12 @@ from data.errors import DeadlineExceeded, InvalidParameter, Overloaded, Telltale
 from serve_app.client.answers import Prediction
 from serve_app.http import problems
 from serve_app.http.bodies import read_clip
-from serve_app.http.responses import answer, forms_of, queue_of, request_id, service_of
+from serve_app.http.forms import forms_of
+from serve_app.http.replica import Replica
+from serve_app.http.responses import answer, queue_of, request_id, service_of
 from serve_app.http.schemas import Problem, prediction
-
-if TYPE_CHECKING:
-    from serve_app.replica.service import Answer, DomainService
+from serve_app.replica.scoring import Answer
+from serve_app.statuses import explain
 
 MAX_BATCH_FILES = 200
 MAX_BATCH_FIELDS = 10  # none is needed, but a form may bring some
@@ -157,7 +158,7 @@ async def batch_predict(request: Request) -> Response:
 
 
 async def _one_of_many(
-    service: "DomainService", file: UploadFile, who: str, turns: asyncio.Semaphore
+    service: Replica, file: UploadFile, who: str, turns: asyncio.Semaphore
 ) -> dict[str, Any]:
     """A few at once: two hundred clips together must not lie in memory together."""
     async with turns:
@@ -165,11 +166,11 @@ async def _one_of_many(
             found = await _patiently(service, file, who)
         except TelltaleError as error:
             service.metrics.rejected(type(error).__name__)
-            return {"file": file.filename, "error": problems.problem(*problems.explain(error), "")}
+            return {"file": file.filename, "error": problems.problem(*explain(error), "")}
     return {"file": file.filename, **prediction(found, "")}
 
 
-async def _patiently(service: "DomainService", file: UploadFile, who: str) -> "Answer":
+async def _patiently(service: Replica, file: UploadFile, who: str) -> Answer:
     """Clips of a form that was let in wait a while for a place instead of being refused at once."""
     over = time.monotonic() + BATCH_PATIENCE_S
     while True:

@@ -1,4 +1,4 @@
-"""The one place where mistakes become HTTP statuses (RFC 9457 problem documents)."""
+"""Mistakes as RFC 9457 problem documents, and as the API page describes them."""
 
 import logging
 from typing import Any
@@ -7,33 +7,17 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from ray import exceptions as ray_exceptions
-from ray.serve.exceptions import RayServeException
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from data import errors
+from serve_app.statuses import explain
 
 log = logging.getLogger("ray.serve")
 
 JSON, PROBLEM = "application/json", "application/problem+json"
 INVALID = {"$ref": "#/components/schemas/HTTPValidationError"}
 OURS = {"$ref": "#/components/schemas/Problem"}
-
-STATUS: dict[type[Exception], tuple[int, str]] = {
-    errors.InvalidParameter: (400, "Bad parameter"),
-    errors.Unauthorized: (401, "Key needed"),
-    errors.Forbidden: (403, "Not allowed"),
-    errors.UnknownName: (404, "Not found"),
-    errors.TooSlow: (408, "Too slow"),
-    errors.Conflict: (409, "Conflict"),
-    errors.ClipTooLarge: (413, "Clip too large"),
-    errors.UnsupportedClip: (415, "Not a supported clip"),
-    errors.UndecodableClip: (422, "Clip cannot be decoded"),
-    errors.BundleError: (409, "Model cannot be served"),
-    errors.Overloaded: (429, "Overloaded"),
-    errors.NotReady: (503, "Not ready"),
-    errors.DeadlineExceeded: (504, "Too late"),
-}
 
 
 def problem(status: int, title: str, detail: str, request_id: str) -> dict[str, Any]:
@@ -44,21 +28,6 @@ def problem(status: int, title: str, detail: str, request_id: str) -> dict[str, 
         "detail": detail,
         "request_id": request_id,
     }
-
-
-def explain(error: Exception) -> tuple[int, str, str]:
-    """Status, title and a sentence for people; what we did not foresee stays unsaid."""
-    cause = getattr(error, "cause", None)
-    if isinstance(error, ray_exceptions.RayTaskError) and isinstance(cause, Exception):
-        return explain(cause)
-    for kind in type(error).__mro__:
-        if kind in STATUS:
-            return (*STATUS[kind], str(error))
-    if isinstance(error, HTTPException):
-        return error.status_code, "Request failed", str(error.detail)
-    if isinstance(error, ray_exceptions.RayActorError | RayServeException):
-        return 503, "Not ready", "a part of the service is restarting; try again in a few seconds"
-    return 500, "Internal error", "something went wrong on our side; the log has the request id"
 
 
 def install(app: FastAPI) -> None:
@@ -94,11 +63,6 @@ def response(request: Request, error: Exception) -> Response:
     if status == 401:
         found.headers["WWW-Authenticate"] = "Bearer"
     return found
-
-
-def in_words(error: Exception) -> str:
-    """For places that anybody may read: ours as it is, anything else without its text."""
-    return explain(error)[2] if explain(error)[0] != 500 else f"an error ({type(error).__name__})"
 
 
 def documented(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,28 +1,20 @@
 """What every route needs: who calls, which service answers, and an answer as JSON."""
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from fastapi import Request
 from starlette.responses import Response
 
 from serve_app.http.auth import Caller, Keyring
+from serve_app.http.replica import Replica
 from serve_app.settings import VISITOR_HEADER
 
-if TYPE_CHECKING:
-    from serve_app.http.forms import Forms
-    from serve_app.replica.service import DomainService
 
-
-def service_of(request: Request) -> "DomainService":
-    service: DomainService = request.app.state.service
+def service_of(request: Request) -> Replica:
+    service: Replica = request.app.state.service
     return service
-
-
-def forms_of(request: Request) -> "Forms":
-    forms: Forms = request.app.state.forms
-    return forms
 
 
 def caller_of(request: Request, role: str = "anonymous") -> Caller:

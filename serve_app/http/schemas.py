@@ -1,7 +1,7 @@
 """Bodies that go over HTTP: what a caller may send, and how the answers are filled.
 
-The answers' own models, which the API page documents and the client reads, are in `answers.py`;
-those of kept clips in `clip_answers.py`.
+The answers' own models, which the API page documents and the client reads, are in
+`serve_app/client/answers.py`.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from data.domains.domain import Domain, Mode, of_sounds
+from serve_app.replica.scoring import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from data.store.flags import Flag
     from data.store.runs import Run
     from models.registry import Version
-    from serve_app.replica.service import Answer
 
 
 class Problem(BaseModel):
@@ -52,7 +52,7 @@ class Label(BaseModel):
 
 
 def prediction(
-    answer: "Answer", request_id: str, *, top_k: int | None = None, evidence: bool = False
+    answer: Answer, request_id: str, *, top_k: int | None = None, evidence: bool = False
 ) -> dict[str, Any]:
     served, scores = answer.served, answer.scores
     labels, modality = served.bundle.labels, served.domain.modality
@@ -80,7 +80,7 @@ def prediction(
     }
 
 
-def _heard(answer: "Answer", evidence: bool) -> dict[str, Any]:
+def _heard(answer: Answer, evidence: bool) -> dict[str, Any]:
     prepared = answer.prepared
     return {
         "clip": {
@@ -93,7 +93,7 @@ def _heard(answer: "Answer", evidence: bool) -> dict[str, Any]:
     }
 
 
-def _frames(answer: "Answer") -> dict[str, Any]:
+def _frames(answer: Answer) -> dict[str, Any]:
     """Frames of all windows on the clip's own clock. A short clip sits in the middle of its
     window, padded with silence: those frames belong to nothing anybody sent."""
     domain, prepared = of_sounds(answer.served.domain), answer.prepared
@@ -117,13 +117,13 @@ def _frames(answer: "Answer") -> dict[str, Any]:
     }
 
 
-def _seen(answer: "Answer", evidence: bool) -> dict[str, Any]:
+def _seen(answer: Answer, evidence: bool) -> dict[str, Any]:
     from serve_app.http.mask_answers import seen  # Pillow, which a replica that hears does without
 
     return seen(answer.prepared, answer.scores.mask, evidence)
 
 
-SEEN: dict[str, Callable[["Answer", bool], dict[str, Any]]] = {"audio": _heard, "image": _seen}
+SEEN: dict[str, Callable[[Answer, bool], dict[str, Any]]] = {"audio": _heard, "image": _seen}
 
 
 def domain_facts(domain: Domain, prefix: str) -> dict[str, Any]:

@@ -15,14 +15,15 @@ from data.errors import ClipError, Conflict, InvalidParameter
 from data.media.prepare import prepare
 from data.store.corrections import MASKED, checked
 from serve_app.http.feedback_routes import OF_THE_EXAM
-from serve_app.http.responses import answer, caller_of, forms_of, service_of
+from serve_app.http.forms import forms_of
+from serve_app.http.replica import Replica
+from serve_app.http.responses import answer, caller_of, service_of
 from serve_app.http.schemas import Problem
 from serve_app.replica.threads import decoding, writing
 
 if TYPE_CHECKING:
     from data.store.clips import NewClip
     from serve_app.http.auth import Caller
-    from serve_app.replica.service import DomainService
 
 MAX_UPLOAD_FILES = 1000  # masks among them
 NEEDS_MASK = "it needs a part 'masks' that is named like the photograph (wall.png for wall.jpg)"
@@ -113,7 +114,7 @@ def _stem(file: UploadFile) -> str:
 
 
 async def _keep(
-    service: "DomainService",
+    service: Replica,
     file: UploadFile,
     label: str | None,
     mask: UploadFile | None,
@@ -139,7 +140,7 @@ async def _keep(
 
 
 def _checked(
-    service: "DomainService", raw: bytes, sha256: str, label: str | None, mask: bytes | None
+    service: Replica, raw: bytes, sha256: str, label: str | None, mask: bytes | None
 ) -> "NewClip":
     """A clip that nobody could hear is refused now, not found out by the retrain."""
     from data.store.clips import NewClip

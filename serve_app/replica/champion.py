@@ -19,8 +19,8 @@ from data.home import Home
 from models.bundle import PRETRAINED, Bundle, cached, keep, load_bundle
 from models.local import SHIPPED, shipped
 from models.runtime import OnnxModel
-from serve_app.control.champion_pointer import Pointer, read_pointer
-from serve_app.http.problems import in_words
+from serve_app.replica.champion_pointer import Pointer, read_pointer
+from serve_app.statuses import in_words
 
 RETRY_S = 60.0  # loading costs a core, and a damaged version stays damaged
 

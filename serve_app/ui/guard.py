@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from data.disk import fullest
+from data.store.disk import fullest
 
 UPLOAD = "/gradio_api/upload"
 EVENTS = {f"/gradio_api/{name}" for name in ("queue/join", "run/predict", "cancel", "reset")}

@@ -10,7 +10,7 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note, text
 from serve_app.ui.shared import QUIET, Shared, html, words
-from serve_app.ui.tabs import predict_tab
+from serve_app.ui.tabs import predict_tab, retrain_tab, review_tab
 
 LOOK_AGAIN_S = 5.0
 # The key is taken from the address once and kept for this browser tab only, so that a reload
@@ -58,10 +58,10 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
         shared = Shared(client, gr.State(()), domain, key, start_token)
         with gr.Tab("Predict", id="predict"):
             predict_tab.build(shared, examples)
-        with gr.Tab("Review", id="review") as review_tab:
-            review_tab.build(shared, review_tab)
-        with gr.Tab("Retrain", id="retrain") as retrain_tab:
-            retrain_tab.build(shared, retrain_tab)
+        with gr.Tab("Review", id="review") as review:
+            review_tab.build(shared, review)
+        with gr.Tab("Retrain", id="retrain") as retrain:
+            retrain_tab.build(shared, retrain)
         _wire(page, shared, banner, header)
     page.queue(default_concurrency_limit=16, max_size=200)
     return page

@@ -18,7 +18,7 @@ from serve_app.http.api import build_api
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import load_shipped
-from serve_app.replica.service import Answer, Item, answer_batch
+from serve_app.replica.scoring import Answer, Item, answer_batch
 from serve_app.settings import Settings
 
 ADMIN = "tt_an-admins-key-for-this-test"

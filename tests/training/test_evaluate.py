@@ -9,7 +9,8 @@ from data.domains.domain import load_domains
 from data.errors import BundleError
 from models.bundle import PRETRAINED, load_bundle
 from support.tiny import tiny_bundle
-from training.evaluate import from_clips, from_embeddings, main, paper
+from training.assess.examine import from_clips, from_embeddings, paper
+from training.evaluate import main
 
 SHIPPED = sorted(load_domains())
 DRAWN = [name for name, domain in load_domains().items() if domain.task == "segment"]

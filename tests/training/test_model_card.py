@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.datasets.dataset import read_file
 from data.domains.domain import load_domains
 from data.errors import InvalidParameter
 from data.media.prepare import prepare
@@ -14,8 +15,9 @@ from models.metrics import intervals
 from models.runtime import OnnxModel
 from support.tiny import tiny_bundle
 from training import model_card
+from training.assess.examine import exam_clips
 from training.assess.reliability import exam_chance_error, exam_intervals, foreign, trust
-from training.evaluate import exam_clips, main, read_file
+from training.evaluate import main
 from training.model_card import labels, summary, write_model_card
 
 SHIPPED = sorted(folder.name for folder in PRETRAINED.iterdir() if folder.is_dir())

@@ -18,11 +18,10 @@ from models.registry import Version
 from support.sounds import tone
 from support.tiny import fresh_registry
 from support.toy_dataset import TEST, TRAIN, toy_clip, toy_dataset, toy_domain
+from training.assess.examine import from_clips, from_embeddings
 from training.assess.gate import Verdict
-from training.evaluate import from_clips, from_embeddings
 from training.job.inputs import dry_run
-from training.job.leftovers import sweep
-from training.job.lifecycle import attempt
+from training.job.lifecycle import attempt, sweep
 from training.job.run import Run
 from training.job.run_progress import Progress
 from training.job.tracking import Tracker

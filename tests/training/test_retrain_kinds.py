@@ -19,7 +19,7 @@ from support.published import published, saved
 from support.sounds import tone
 from support.tiny import fresh_registry
 from support.toy_dataset import toy_dataset, toy_domain
-from training.evaluate import from_clips, from_embeddings
+from training.assess.examine import from_clips, from_embeddings
 from training.job.run import Run
 from training.job.run_progress import Progress
 from training.retrain import retrain

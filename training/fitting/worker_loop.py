@@ -22,8 +22,8 @@ from ray.train.collective import broadcast_from_rank_zero
 from training.fitting.assignment import Assignment, LearningNetwork, Lesson
 from training.fitting.classify import Classify
 from training.fitting.learner import Learner, State
+from training.fitting.priority import give_way
 from training.fitting.segment import Segment
-from training.job.priority import give_way
 
 STATE_FILE = "state.pt"
 

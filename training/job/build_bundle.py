@@ -22,10 +22,10 @@ from models.export import OnnxBackbone, export_backbone, weights_bytes
 from models.networks.kinds import build_classifier, count_parameters
 from models.tensors import Embeddings, Head, Probe, as_stored, exam_bytes, head_bytes, memory_bytes
 from training.assess.calibrate import calibrate
+from training.assess.examine import examine
+from training.assess.memory_rows import numbered, row_labels, rows_of
 from training.assess.thresholds import finished_head, mask_figures
-from training.evaluate import examine
 from training.fitting.learner import State
-from training.job.memory_rows import numbered, row_labels, rows_of
 from training.job.plan import Plan
 from training.job.provenance import Origin
 

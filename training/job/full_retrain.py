@@ -16,7 +16,7 @@ from training.fitting.assignment import Assignment
 from training.fitting.trainer import fit
 from training.fitting.worker_loop import Trained
 from training.job.build_bundle import pack
-from training.job.leftovers import folder_name
+from training.job.lifecycle import folder_name
 from training.job.plan import Plan, plan_full
 from training.job.provenance import Origin, recipe_digest, started_from
 from training.job.run import Challenger, Material, Run, Training
@@ -49,7 +49,7 @@ def make_from(
 
 
 def train(run: Training, plan: Plan) -> Trained:
-    """Decoded clips and checkpoints stay until the run has ended: see `leftovers.py`."""
+    """Decoded clips and checkpoints stay until the run has ended: see `lifecycle.py`."""
     domain, progress = run.domain, run.progress
     learnt = [recipe_digest(domain), *(clip.sha256 + clip.label for clip in plan.clips)]
     name = folder_name(progress.run_id, hashlib.sha256("".join(learnt).encode()).hexdigest())

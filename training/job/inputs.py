@@ -14,8 +14,7 @@ from training.job.plan import (
     screen,
 )
 from training.job.run import Material, Run
-from training.job.serving_champion import Champion, find_champion
-from training.teaching.teach import dataset_clips
+from training.job.serving_champion import Champion, dataset_clips, find_champion
 
 
 def gather(run: Run, mode: Mode) -> Material:

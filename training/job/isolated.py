@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from data.datasets.dataset import Kept
+from data.datasets.dataset import Kept, read_file
 from data.datasets.sources import dataset_root
 from data.domains.domain import Domain
 from data.errors import InvalidParameter
 from data.home import Home, home_from_env
 from data.store.store import Store
-from training.evaluate import read_file
 from training.job.run_progress import Progress
 
 

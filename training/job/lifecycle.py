@@ -1,5 +1,12 @@
-"""The end of a run: however it comes, the run's row says so, and nothing is left behind."""
+"""The end of a run: however it comes, the run's row says so, and nothing is left behind.
 
+While it trains a run keeps decoded clips and checkpoints beside its home, in folders called by run
+and plan. They outlive a killed driver, so that the run can be started again, and nothing else:
+whoever asks us to forget a clip need not look for its waveform.
+"""
+
+import re
+import shutil
 import signal
 import traceback
 from collections.abc import Callable
@@ -9,11 +16,12 @@ from threading import Event
 from types import FrameType
 from typing import Any
 
-from data.errors import TelltaleError
+from data.errors import TelltaleError, UnknownName
+from data.store.store import Store
 from data.store.tables import RunState
-from training.job.leftovers import discard
 from training.job.run_progress import Progress
 
+NAME = re.compile(r"(?P<run>.+)-[0-9a-f]{8}(\.clips(\.[0-9a-f]{32})?)?")
 STOPPED = Event()
 CANCELLED = "The run was cancelled; the champion stays."
 
@@ -70,3 +78,29 @@ def _exit_code(progress: Progress) -> int:
     with suppress(TelltaleError):
         return 0 if progress.store.runs.get(progress.run_id).state == "succeeded" else 1
     return 1
+
+
+def folder_name(run_id: str, plan_digest: str) -> str:
+    return f"{run_id}-{plan_digest[:8]}"
+
+
+def discard(runs: Path, run_id: str) -> None:
+    for folder, owner in _folders(runs):
+        if owner == run_id:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(runs: Path, store: Store) -> None:
+    """Of runs that somebody else has closed: the service, after a driver was killed."""
+    for folder, owner in _folders(runs):
+        try:
+            finished = store.runs.get(owner).finished_at is not None
+        except UnknownName:
+            continue
+        if finished:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders(runs: Path) -> list[tuple[Path, str]]:
+    found = [(folder, NAME.fullmatch(folder.name)) for folder in runs.glob("*")]
+    return [(folder, match["run"]) for folder, match in found if match]

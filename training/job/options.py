@@ -1,11 +1,14 @@
-"""The command line of a retrain, and the numbers that others take too."""
+"""The command lines of a retrain and of what rebuilds a bundle; numbers for others, too."""
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
 from data.domains.domain import Mode
+from data.errors import TelltaleError
+from models.bundle import PRETRAINED, Bundle, load_bundle
 
 
 def parse(arguments: Sequence[str] | None, description: str | None) -> argparse.Namespace:
@@ -42,3 +45,21 @@ def at_least(text: str, least: int) -> int:
     if not text.isdecimal() or int(text) < least:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
     return int(text)
+
+
+def anew(
+    work: Callable[[Bundle], Bundle], program: str, text: str | None, given: Sequence[str] | None
+) -> int:
+    """The exit code; says which digest the bundle had and has."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=text)
+    parser.add_argument("domain")
+    parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
+    options = parser.parse_args(given)
+    try:
+        old = load_bundle(options.bundle or PRETRAINED / options.domain)
+        new = work(old)
+    except TelltaleError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{options.domain}: {old.digest[:12]} -> {new.digest[:12]}\n")
+    return 0

@@ -31,7 +31,7 @@ from data.media.prepare import prepare
 from data.store.clips import Clip
 from models.masks import ROWS
 from models.networks.backbone import backbone_of
-from training.job.memory_rows import row_labels
+from training.assess.memory_rows import row_labels
 from training.job.serving_champion import Champion
 
 # Lossless copies come out above this, different recordings of the same thing below. No lower bound

@@ -13,7 +13,7 @@ from models.local import champion_or_shipped
 from models.registry import Registry
 from models.runtime import OnnxModel
 from models.tensors import Embeddings
-from training.job.memory_rows import rows_of
+from training.assess.memory_rows import rows_of
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,14 @@ def find_champion(
         return None
     folder, version = found
     return Champion(load_bundle(folder), version)
+
+
+def dataset_clips(champion: Champion) -> int:
+    """How many of the first remembered clips came with the data set; the others were uploaded."""
+    facts: Mapping[str, object] = champion.bundle.card.training.model_dump()
+    clips = facts.get("from_dataset", len(champion.memory.clip_ids))
+    assert isinstance(clips, int), f"from_dataset is {clips!r}"
+    return clips
 
 
 def must_share_labels(champion: Champion, domain: Domain) -> None:

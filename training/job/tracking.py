@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from data.errors import TelltaleError
 from models.bundle import Bundle
 from models.registry import Registry, Version
-from models.registry_errors import in_words
+from models.registry_store import in_words
 from training.assess.gate import Verdict
 from training.job.run import Challenger, History
 

@@ -6,7 +6,7 @@ are, by their bytes, so teaching changes nothing but the head, the memory and th
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +18,12 @@ from data.errors import InvalidParameter
 from models.bundle import Bundle, write_bundle
 from models.card import HEAD, MEMORY
 from models.tensors import Embeddings, as_stored, head_bytes, memory_bytes
-from training.evaluate import examine
+from training.assess.examine import examine
 from training.job.plan import Uploads
 from training.job.provenance import Origin
 from training.job.run import Challenger, Material, Run
-from training.job.serving_champion import Champion, must_share_labels
+from training.job.serving_champion import Champion, dataset_clips, must_share_labels
 from training.teaching.head import Lesson, fit_head
-
-
-def dataset_clips(champion: Champion) -> int:
-    """How many of the first remembered clips came with the data set; the others were uploaded."""
-    facts: Mapping[str, object] = champion.bundle.card.training.model_dump()
-    clips = facts.get("from_dataset", len(champion.memory.clip_ids))
-    assert isinstance(clips, int), f"from_dataset is {clips!r}"
-    return clips
 
 
 def without_uploads(champion: Champion, but: Sequence[str]) -> Embeddings:

@@ -7,9 +7,8 @@ from typing import Any
 import gradio as gr
 
 from data.errors import TelltaleError
-from serve_app.client.answers import DomainInfo
+from serve_app.client.answers import DomainInfo, KeptClip
 from serve_app.client.client import Client
-from serve_app.http.clip_answers import KeptClip
 from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import heading, note
 from serve_app.ui.shared import QUIET, Shared, find, html, words

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from serve_app.client.answers import DomainInfo, Receipt
+from serve_app.client.answers import ClipFlag, DomainInfo, KeptClip, Receipt
 from serve_app.client.client import LISTED
-from serve_app.http.clip_answers import ClipFlag, KeptClip
 from serve_app.ui.markup import Tone, ago, badge, note, short, table, text
 
 TONES: dict[str, Tone] = {"accepted": "good", "quarantined": "warn", "rejected": "bad"}

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from data.disk import Disk
 from data.errors import DiskFull, NotReady, Overloaded, UnknownName
 from data.store import quarantine
 from data.store.database import Database
+from data.store.disk import Disk
 from data.store.feedback import Feedback
 from data.store.store import Store
 from data.store.tables import ClipState, feedback

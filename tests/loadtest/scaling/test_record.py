@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from loadtest.scaling.record import REFUSED, Begun, Tally, percentile, read_record, summarise
+from loadtest.client.clip import REFUSED
+from loadtest.scaling.record import Begun, Tally, percentile, read_record, summarise
 
 
 def test_a_refusal_is_no_failure_and_no_answer() -> None:

@@ -21,8 +21,8 @@ from models.registry import Registry
 from serve_app.backups import backup
 from serve_app.backups.backup import write_backup
 from serve_app.backups.restore import restore_backup
-from serve_app.control.champion_pointer import Pointer, read_pointer, write_pointer
 from serve_app.http.auth import Keyring, add_key
+from serve_app.replica.champion_pointer import Pointer, read_pointer, write_pointer
 from support.tiny import tiny_bundle
 from support.uploads import new_clip
 

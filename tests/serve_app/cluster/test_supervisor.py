@@ -178,14 +178,17 @@ def test_two_services_never_share_a_port() -> None:
 
 
 def test_a_process_whose_title_has_covered_its_mark_is_found_all_the_same(tmp_path: Path) -> None:
-    """Ray's agents set their titles, over whatever of the environment comes first."""
-    home, other, stranger = tmp_path / "home", tmp_path / "other", tmp_path / "proc" / "9"
-    covered = {"11": home, "12": other}
-    for pid, of in covered.items():
-        folder = tmp_path / "proc" / pid
-        folder.mkdir(parents=True)
-        left = f"RAY_SERVE_HAPROXY_CONFIG_FILE_LOC={scratch_path(of)}/haproxy.cfg"
-        (folder / "environ").write_bytes(b"\0" * 40 + left.encode() + b"\0")
-    stranger.mkdir()
-    (stranger / "environ").write_bytes(b"TELLTALE_HOME=" + str(home).encode() + b"\0")
-    assert service_processes(home, tmp_path / "proc") == [11]
+    """Ray's agents set their titles over what of the environment comes first, or over all of it."""
+    home, other, proc = tmp_path / "home", tmp_path / "other", tmp_path / "proc"
+
+    def process(pid: int, parent: int, environment: str) -> None:
+        (proc / str(pid)).mkdir(parents=True)
+        (proc / str(pid) / "environ").write_bytes(b"\0" * 40 + environment.encode() + b"\0")
+        (proc / str(pid) / "stat").write_text(f"{pid} (a (title) of its own) S {parent} {pid} 0")
+
+    process(9, 1, f"TELLTALE_HOME={home}")
+    for pid, of in ((11, home), (12, other)):
+        process(pid, 1, f"RAY_SERVE_HAPROXY_CONFIG_FILE_LOC={scratch_path(of)}/haproxy.cfg")
+        process(pid + 10, pid, "")
+    process(31, 21, "")
+    assert service_processes(home, proc) == [11, 21, 31]

@@ -12,8 +12,8 @@ from data.domains.domain import load_domains
 from data.errors import BundleError, Conflict
 from data.home import Home, home_from_env
 from models.registry import Registry, Version
-from serve_app.control.champion_pointer import Pointer, read_pointer
 from serve_app.control.promotion import Succession
+from serve_app.replica.champion_pointer import Pointer, read_pointer
 from support.tiny import fresh_registry, tiny_bundle
 
 KEYWORDS = load_domains(names=("keywords",))["keywords"]

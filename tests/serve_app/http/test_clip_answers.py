@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from data.store.clips import Clip
 from data.store.flags import Flag
-from serve_app.http.clip_answers import KeptClip
+from serve_app.client.answers import KeptClip
 from serve_app.http.schemas import clip_facts
 
 SHA256 = "a" * 64

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from data.disk import Disk
+from data.store.disk import Disk
 from serve_app.http import forms
 from serve_app.http.api import build_api
 from support.replica import ADMIN, Replica

@@ -9,10 +9,10 @@ from data.domains.domain import load_domains
 from data.errors import DeadlineExceeded, NotReady, UnsupportedClip
 from data.home import Home, home_from_env
 from models.bundle import file_bytes, keep
-from serve_app.control.champion_pointer import Pointer, write_pointer
 from serve_app.replica import champion as module
 from serve_app.replica.champion import Champion, load_served
-from serve_app.replica.service import Answer, Item, answer_batch
+from serve_app.replica.champion_pointer import Pointer, write_pointer
+from serve_app.replica.scoring import Answer, Item, answer_batch
 from support.sounds import tone
 from support.tiny import tiny_bundle
 

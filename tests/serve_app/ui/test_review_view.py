@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from serve_app.client.answers import DomainInfo
+from serve_app.client.answers import DomainInfo, KeptClip
 from serve_app.client.client import LISTED
-from serve_app.http.clip_answers import KeptClip
 from serve_app.ui.tabs import review_view
 
 LABELS = {"audio": ("fluid", "normal"), "image": ("no crack", "crack")}

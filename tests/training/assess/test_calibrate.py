@@ -19,8 +19,8 @@ from models.runtime import OnnxModel
 from models.tensors import Embeddings, Probe, exam_bytes, read_exam
 from support.tiny import tiny_bundle, tiny_clips, tiny_head
 from training.assess.calibrate import calibrate
+from training.assess.examine import from_embeddings
 from training.assess.reliability import exam_intervals
-from training.evaluate import from_embeddings
 from training.job.plan import Uploads
 from training.job.serving_champion import Champion
 from training.recalibrate import main, recalibrate

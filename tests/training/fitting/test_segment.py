@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from data.datasets.dataset import read_file
 from data.domains.domain import Mode
 from data.home import Home, home_from_env
 from data.media.image import decode_mask
@@ -22,8 +23,9 @@ from models.runtime import OnnxModel
 from support.pictures import cracked
 from support.tiny import fresh_registry
 from support.toy_photographs import TEST, toy_photo_domain, toy_photographs
+from training.assess.examine import exam_clips, from_clips, from_embeddings
 from training.assess.thresholds import mask_figures
-from training.evaluate import exam_clips, from_clips, from_embeddings, mask_lines, read_file
+from training.evaluate import mask_lines
 from training.fitting.segment import mask_loss
 from training.job.inputs import dry_run
 from training.job.run import Run
@@ -129,7 +131,7 @@ def test_the_bundle_serves_masks_and_tells_what_it_cannot_see(trained: Bundle) -
 def test_an_answer_tells_what_was_measured_and_shows_the_mask_when_asked(trained: Bundle) -> None:
     from serve_app.http.schemas import prediction
     from serve_app.replica.champion import load_served
-    from serve_app.replica.service import Answer, Item, answer_batch
+    from serve_app.replica.scoring import Answer, Item, answer_batch
 
     photograph, mask = cracked(78, side=192)
     served = load_served(trained.path, "1")

@@ -19,7 +19,7 @@ from training.fitting.assignment import Assignment
 from training.fitting.trainer import fit
 from training.job.full_retrain import train
 from training.job.isolated import aside
-from training.job.leftovers import discard
+from training.job.lifecycle import discard
 from training.job.plan import Plan
 from training.job.run_progress import EpochReporter
 

@@ -17,7 +17,7 @@ from models.runtime import OnnxModel
 from models.tensors import Head
 from support.sounds import tone
 from support.tiny import tiny_bundle
-from training.evaluate import answers, from_embeddings
+from training.assess.examine import answers, from_embeddings
 from training.job.plan import Uploads
 from training.job.serving_champion import Champion, must_share_labels
 from training.teaching.head import Lesson, balanced_weights, correction_weight, fit_head

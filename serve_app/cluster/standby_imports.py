@@ -4,7 +4,7 @@ The one module of ours whose import has an effect; nothing else may import it.
 """
 
 from serve_app.cluster.inner_port import keep_closed
-from serve_app.replica.standby import warm_if_called_for
+from serve_app.cluster.standby import warm_if_called_for
 
 keep_closed()
 warm_if_called_for()

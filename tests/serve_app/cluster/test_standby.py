@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.replica import standby
+from serve_app.cluster import standby
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from serve_app.replica.standby import NEEDED
+from serve_app.cluster.standby import NEEDED
 
 HEAVY = [
     "torch",

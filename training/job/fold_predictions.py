@@ -13,17 +13,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from data.datasets.dataset import LabelledClip, from_example
+from data.datasets.dataset import LabelledClip, from_example, read_file
 from data.datasets.split import held_out
 from data.domains.domain import Domain
 from data.media.prepare import prepare
 from models.runtime import OnnxModel
 from training.assess.crossval_figures import Answer
 from training.assess.folds import Fold
-from training.evaluate import read_file
 from training.job.full_retrain import make_from
 from training.job.isolated import aside
-from training.job.leftovers import discard
+from training.job.lifecycle import discard
 from training.job.plan import Plan
 from training.job.provenance import recipe_digest
 

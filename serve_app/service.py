@@ -8,7 +8,6 @@ import asyncio
 import os
 import resource
 import time
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,15 +17,14 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from data.domains.domain import Domain, load_domains
-from data.errors import DeadlineExceeded, NotReady
-from data.media.prepare import Prepared, prepare
-from models.runtime import Scores
+from data.errors import NotReady
 from serve_app.cluster.inner_port import must_be_closed
-from serve_app.control.champion_pointer import Pointer
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
-from serve_app.replica.champion import Champion, Served
+from serve_app.replica.champion import Champion
+from serve_app.replica.champion_pointer import Pointer
 from serve_app.replica.prometheus import Metrics
+from serve_app.replica.scoring import Answer, Item, Outcome, answer_batch
 from serve_app.settings import settings_from_env
 
 if TYPE_CHECKING:
@@ -37,32 +35,6 @@ CURATOR_PATIENCE_S = 0.5  # of a replica that starts; there is a pointer on disk
 CURATOR_TIMEOUT_S = 40.0  # a promotion waits until every replica has swapped
 NICE = 5  # behind HAProxy and the control plane, before training (10)
 MAX_WAIT_S = 0.5  # in a replica's queue, before a clip is told to come back
-TOO_LATE = "the deadline passed before the clip's turn came"
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A clip as it came; `deadline` on the monotonic clock, `queued` on the performance clock."""
-
-    raw: bytes
-    queued: float
-    deadline: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`total_ms` runs from the queue to the scores of the whole batch."""
-
-    served: Served
-    scores: Scores
-    prepared: Prepared
-    queue_ms: float
-    prepare_ms: float
-    network_ms: float
-    total_ms: float
-
-
-Outcome = Answer | Exception
 
 
 @serve.ingress()
@@ -185,42 +157,6 @@ class DomainService:
     async def _fetch(self, digest: str) -> dict[str, bytes]:
         files: dict[str, bytes] = await self.ask_curator("fetch", self.domain.name, digest)
         return files
-
-
-def answer_batch(served: Served, items: list[Item]) -> list[Outcome]:
-    """An answer for each clip, or what is wrong with it. One pass of the network for all."""
-    begun = time.perf_counter()
-    heard = [attempt(item, served.domain) for item in items]
-    network = time.perf_counter()
-    features = [found.features for found, _ in heard if isinstance(found, Prepared)]
-    scores = iter(served.model.predict(features) if features else ())
-    ended = time.perf_counter()
-    return [
-        found
-        if isinstance(found, Exception)
-        else Answer(
-            served=served,
-            scores=next(scores),
-            prepared=found,
-            queue_ms=(begun - item.queued) * 1e3,
-            prepare_ms=seconds * 1e3,
-            network_ms=(ended - network) * 1e3,
-            total_ms=(ended - item.queued) * 1e3,
-        )
-        for item, (found, seconds) in zip(items, heard, strict=True)
-    ]
-
-
-def attempt(item: Item, domain: Domain) -> tuple[Prepared | Exception, float]:
-    """The clip's features, or why there are none, and the seconds it took. A clip whose turn
-    comes after its deadline is not worked on."""
-    started = time.perf_counter()
-    if item.deadline < time.monotonic():
-        return DeadlineExceeded(TOO_LATE), 0.0
-    try:
-        return prepare(item.raw, domain), time.perf_counter() - started
-    except Exception as error:
-        return error, time.perf_counter() - started
 
 
 def resident_mb() -> int:

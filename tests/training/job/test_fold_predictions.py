@@ -6,7 +6,7 @@ import pytest
 
 from data.datasets.dataset import LabelledClip
 from data.domains.domain import Domain, load_domains
-from training.assess.fold_predictions import digest
+from training.job.fold_predictions import digest
 from training.job.provenance import recipe_digest
 
 DOMAIN = load_domains(names=("faults",))["faults"]

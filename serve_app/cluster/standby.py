@@ -3,7 +3,7 @@
 Python, Ray, Serve and our own imports are most of a replica's start. Ray gives an actor a worker
 that was started ahead, if one of the same job stands idle and has never run a task. The curator
 calls for such workers (`keep`), and each imports ahead when it starts (`warm_if_called_for`, see
-standby_imports.py). Both only save time: where they fail, a replica starts as it would without them.
+standby_imports.py). Both only save time: where they fail, a replica starts as it would without.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ CALL_HOLDS_S = 10.0
 # What a replica imports from its first line to its first answer.
 NEEDED = (
     "ray.serve._private.replica",
-    "serve_app.replica.service",
+    "serve_app.service",
     "serve_app.http.api",
     "uvicorn.lifespan.off",
     "uvicorn.protocols.http.auto",

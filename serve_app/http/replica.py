@@ -1,0 +1,39 @@
+"""What the routes ask of the replica they run in; `serve_app/service.py` is the real one."""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from data.domains.domain import Domain
+from serve_app.replica.admission import Admission
+from serve_app.replica.champion import Champion
+from serve_app.replica.prometheus import Metrics
+from serve_app.replica.scoring import Answer
+from serve_app.settings import Settings
+
+if TYPE_CHECKING:
+    from ray.serve.handle import DeploymentHandle
+
+    from data.store.store import Store
+
+
+class Replica(Protocol):
+    domain: Domain
+    settings: Settings
+    started: float  # seconds since the epoch
+    node: str
+    metrics: Metrics
+    champion: Champion
+    admission: Admission
+    curator: "DeploymentHandle"
+
+    @property
+    def store(self) -> "Store": ...
+
+    async def predict(
+        self, raw: bytes, caller: str = "", deadline: float = float("inf")
+    ) -> Answer: ...
+
+    def describe(self) -> dict[str, Any]: ...
+
+    def peer(self, domain: str) -> "DeploymentHandle": ...
+
+    async def ask_curator(self, method: str, *arguments: Any) -> Any: ...

@@ -1,0 +1,73 @@
+"""What a bundle answers in its exam: from the embeddings it carries, or from the clips."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import numpy as np
+
+from data.datasets.dataset import Floats, LabelledClip, from_example, read_file
+from data.datasets.sources import examples
+from data.domains.domain import Domain
+from data.media.prepare import prepare
+from models.bundle import Bundle
+from models.calibration import softmax
+from models.masks import strongest
+from models.metrics import TASKS, Metrics
+from models.runtime import OnnxModel
+from models.tensors import Embeddings, Head
+from training.assess.gate import ExamPaper
+from training.assess.memory_rows import row_labels, rows_of
+
+
+def examine(domain: Domain, head: Head, temperature: float, exam: Embeddings) -> Metrics:
+    probabilities = softmax(head.logits(exam.values) / np.float32(temperature))
+    return TASKS[domain.task](probabilities, exam.labels, domain.labels)
+
+
+def paper(bundle: Bundle) -> ExamPaper:
+    exam = bundle.exam()
+    best = bundle.head().logits(exam.by_clip).argmax(axis=2)
+    return ExamPaper(exam.clip_ids, exam.labels_by_clip, best.astype(np.int64))
+
+
+def from_embeddings(bundle: Bundle) -> Metrics:
+    return examine(bundle.domain, bundle.head(), bundle.card.temperature, bundle.exam())
+
+
+def from_clips(bundle: Bundle, dataset: Path) -> Metrics:
+    """Decodes, prepares and embeds every exam clip as serving does."""
+    domain, model = bundle.domain, OnnxModel(bundle)
+    values, labels = [], []
+    for clip in exam_clips(domain, dataset):
+        features = prepare(read_file(clip), domain).features
+        values.append(rows_of(features, model.embed(features), domain))
+        labels.append(row_labels(clip, read_file, domain))
+    probabilities = model.probabilities(model.head.logits(np.concatenate(values)))
+    return TASKS[domain.task](probabilities, np.concatenate(labels), domain.labels)
+
+
+def exam_clips(domain: Domain, dataset: Path) -> list[LabelledClip]:
+    return [from_example(row) for row in examples(domain, dataset) if row.split == "test"]
+
+
+def answers(bundle: Bundle, clips: Collection[str]) -> dict[str, tuple[str, float]]:
+    """What a bundle says of clips it remembers: label and confidence by sha256."""
+    memory = bundle.memory()
+    scaled = bundle.head().logits(memory.by_clip) / np.float32(bundle.card.temperature)
+    pooled = (softmax(OF_CLIP[bundle.domain.task](rows)) for rows in scaled)
+    return {
+        clip: (bundle.labels[row.argmax()], float(row.max()))
+        for clip, row in zip(memory.clip_ids, pooled, strict=True)
+        if clip in clips
+    }
+
+
+def _strongest(rows: Floats) -> Floats:
+    return np.asarray(rows[strongest(rows)].mean(axis=0))
+
+
+# A clip's logits from those of its rows [rows, labels], as `models/runtime.py` has them from all.
+OF_CLIP: dict[str, Callable[[Floats], Floats]] = {
+    "classify": lambda rows: np.asarray(rows[0]),
+    "segment": _strongest,
+}
