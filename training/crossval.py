@@ -24,19 +24,19 @@ from data.domains.domain import AudioDomain, Domain
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import planned_home
 from training.assess.crossval_figures import (
-    Answer,
     Answers,
+    FoldPrediction,
     drawn_whole,
-    kept_in,
+    figure_in_words,
+    protocols_file,
     record,
-    said,
     split_entry,
     unknown_entry,
 )
 from training.assess.folds import LABEL, Fold, folds, leave_out
 from training.fitting.backbone_recipe import data_set
 from training.fitting.priority import give_way
-from training.job.fold_predictions import answers_of
+from training.job.fold_predictions import fold_predictions
 from training.job.isolated import needed_dataset_root
 from training.job.options import at_least, whole
 from training.job.provenance import code_version, recipe_digest
@@ -59,14 +59,14 @@ def compare(options: argparse.Namespace) -> str:
     parts = leave_out(domain, rows, by) if left_out else folds(domain, rows, by, options.parts)
     parts = _named(parts, options.only) if options.only else parts
     _must_have_clips(parts)
-    found: dict[str, list[Answer]] = {}
+    found: dict[str, list[FoldPrediction]] = {}
     for number, fold in enumerate(parts, 1):
         print(f"{fold.name} ({number} of {len(parts)}): {len(fold.train)} clips", flush=True)
-        found[fold.name] = answers_of(fold, options.work / domain.name, options.workers)
+        found[fold.name] = fold_predictions(fold, options.work / domain.name, options.workers)
     line = entry(by, left_out, found, domain)
     if options.record:
-        record(kept_in(CARDS, domain.name), line)
-    return f"{domain.title}, {said(line)}"
+        record(protocols_file(CARDS, domain.name), line)
+    return f"{domain.title}, {figure_in_words(line)}"
 
 
 def _named(parts: Sequence[Fold], names: Sequence[str]) -> list[Fold]:

@@ -18,14 +18,14 @@ from models.card import CARD
 from models.metrics import ECE_BINS, ClassFigures, Interval
 from models.runtime import OnnxModel
 from training.assess.cost import clip_ms, window_ms
-from training.assess.crossval_figures import WORDS, kept_in, with_interval
+from training.assess.crossval_figures import WORDS, protocols_file, with_interval
 from training.assess.reliability import (
-    Foreign,
+    ForeignClips,
     exam_chance_error,
     exam_groups,
     exam_intervals,
-    foreign,
-    trust,
+    rejected_foreign_clips,
+    reliability,
 )
 from training.job.provenance import recipe_digest
 
@@ -47,12 +47,12 @@ def write_model_card(bundle: Bundle, dataset: Path | None, folder: Path) -> Path
     draw_confusion(bundle, folder / f"{name}-confusion.png")
     draw_reliability(bundle, folder / f"{name}-reliability.png")
     model = OnnxModel(bundle)
-    strangers = foreign(model, bundle.domain, dataset) if dataset else []
+    strangers = rejected_foreign_clips(model, bundle.domain, dataset) if dataset else []
     lines = [
         *_head(bundle),
         *summary(bundle),
         *labels(bundle),
-        *_protocols(kept_in(CARDS, name), recipe_digest(bundle.domain)),
+        *_protocols(protocols_file(CARDS, name), recipe_digest(bundle.domain)),
         *_confidence(bundle),
         *_unknown(bundle, model, strangers),
         *_cost(bundle, model, dataset),
@@ -160,8 +160,8 @@ def _confidence(bundle: Bundle) -> Lines:
     ]
 
 
-def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[Foreign]) -> Lines:
-    novelty, found = bundle.card.novelty, trust(model, bundle.exam())
+def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[ForeignClips]) -> Lines:
+    novelty, found = bundle.card.novelty, reliability(model, bundle.exam())
     if novelty is None or found is None:
         return []
     rows = [

@@ -25,7 +25,7 @@ from models.networks.backbone import BACKBONES, write_backbone
 from training.fitting.backbone_recipe import Recipe, as_domain, load_recipe, material, taught_class
 from training.fitting.priority import give_way
 from training.job.full_retrain import train
-from training.job.isolated import aside, needed_dataset_root
+from training.job.isolated import isolated_run, needed_dataset_root
 from training.job.lifecycle import discard
 from training.job.options import positive, whole
 from training.job.plan import Plan
@@ -53,7 +53,7 @@ def pretrain(recipe: Recipe, name: str, work: Path, workers: int, output: Path) 
     unheard = f"{left_out} left out, as exams have them"
     print(f"{len(plan.clips)} clips of {len(domain.labels)} classes; {unheard}", flush=True)
     since = time.monotonic()
-    run = aside(domain, name, work, workers)
+    run = isolated_run(domain, name, work, workers)
     trained = train(run, plan)
     best = min(trained.history, key=lambda epoch: epoch["validation_loss"])
     weights = {

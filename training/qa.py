@@ -28,7 +28,7 @@ from data.store.store import Store
 from models.bundle import PRETRAINED
 from models.registry import Registry
 from training.assess.label_errors import Suspect, out_of_sample, suspects
-from training.job.serving_champion import Champion, find_champion, must_share_labels
+from training.job.serving_champion import ChampionBundle, find_champion, must_share_labels
 
 SHOWN = 50
 
@@ -49,7 +49,7 @@ def examine_labels(domain: Domain, labelled: Labelled) -> list[Suspect]:
     return suspects(found, labels)
 
 
-def gather(champion: Champion, domain: Domain, store: Store | None) -> Labelled:
+def gather(champion: ChampionBundle, domain: Domain, store: Store | None) -> Labelled:
     """What the champion was taught, with the names and groups of the data set where it is here,
     and the labels that people have given since."""
     known = _remembered(champion)
@@ -70,7 +70,7 @@ def gather(champion: Champion, domain: Domain, store: Store | None) -> Labelled:
     return Labelled(clips, np.stack(values))
 
 
-def _remembered(champion: Champion) -> dict[str, tuple[LabelledClip, Floats]]:
+def _remembered(champion: ChampionBundle) -> dict[str, tuple[LabelledClip, Floats]]:
     known = {}
     for part in (champion.exam, champion.memory):
         for sha256, label, value in zip(part.clip_ids, part.labels, part.values, strict=True):
@@ -79,7 +79,7 @@ def _remembered(champion: Champion) -> dict[str, tuple[LabelledClip, Floats]]:
     return known
 
 
-def _heard(clip: LabelledClip, champion: Champion, store: Store | None) -> Floats | None:
+def _heard(clip: LabelledClip, champion: ChampionBundle, store: Store | None) -> Floats | None:
     try:
         value: Floats = champion.embed(prepare(read(clip, store), champion.bundle.domain).features)[
             0

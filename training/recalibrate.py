@@ -20,9 +20,9 @@ from models.bundle import Bundle, write_bundle
 from models.card import EXAM
 from models.tensors import exam_bytes
 from training.assess.calibrate import calibrate
-from training.assess.examine import examine
+from training.assess.examine import exam_metrics
 from training.assess.memory_rows import numbered
-from training.job.options import anew
+from training.job.options import rebuild_command
 from training.job.plan import NO_UPLOADS, Plan, plan_full
 
 
@@ -43,7 +43,7 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
         [groups[clip] for clip in memory.clip_ids],
     )
     card = bundle.card
-    figures = examine(domain, head, fields["temperature"], exam)
+    figures = exam_metrics(domain, head, fields["temperature"], exam)
     files = {name: bundle.read(name) for name in card.files}
     files[EXAM] = exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)
     return write_bundle(
@@ -71,7 +71,7 @@ def _must_be_the_same(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return anew(
+    return rebuild_command(
         lambda bundle: recalibrate(bundle, dataset_root()),
         "training.recalibrate",
         __doc__,

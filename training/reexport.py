@@ -19,7 +19,7 @@ from models.card import BACKBONE, WEIGHTS
 from models.export import export_backbone
 from models.networks.kinds import build_network
 from models.runtime import OnnxModel
-from training.job.options import anew
+from training.job.options import rebuild_command
 
 
 def reexport(bundle: Bundle) -> Bundle:
@@ -38,7 +38,7 @@ def reexport(bundle: Bundle) -> Bundle:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return anew(reexport, "training.reexport", __doc__, arguments)
+    return rebuild_command(reexport, "training.reexport", __doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -27,20 +27,20 @@ from data.store.events import somebody
 from data.store.store import Store
 from models.bundle import PRETRAINED, Bundle, write_bundle
 from models.registry import Registry, Version
-from training.assess.examine import answers, paper
+from training.assess.examine import exam_predictions, remembered_answers
 from training.assess.gate import Verdict, judge, must_forget
 from training.fitting.priority import give_way
 from training.job.inputs import dry_run, gather, is_known_already, serving
 from training.job.lifecycle import attempt, heed_stops, note_stops, sweep
 from training.job.options import parse
-from training.job.run import Challenger, Material, Run
+from training.job.run import Challenger, Material, RetrainRun
 from training.job.run_progress import Progress, beating
-from training.job.serving_champion import Champion
+from training.job.serving_champion import ChampionBundle
 from training.job.tracking import Tracker, tracked
 from training.teaching.teach import make_taught
 
 
-def retrain(run: Run, mode: Mode, output: Path | None, may_promote: bool) -> dict[str, Any]:
+def retrain(run: RetrainRun, mode: Mode, output: Path | None, may_promote: bool) -> dict[str, Any]:
     """Returns the result that the run's row, its last event and the service show."""
     domain, progress = run.domain, run.progress
     material = gather(run, mode)
@@ -65,7 +65,7 @@ def retrain(run: Run, mode: Mode, output: Path | None, may_promote: bool) -> dic
         return outcome
 
 
-def nothing_new(run: Run, material: Material, champion: Champion) -> dict[str, Any]:
+def nothing_new(run: RetrainRun, material: Material, champion: ChampionBundle) -> dict[str, Any]:
     """Nothing is registered; receipts that waited learn what the champion says already."""
     tell_receipts(run, material, champion.bundle, champion.name, promoted=True)
     run.progress.end_step()
@@ -74,7 +74,7 @@ def nothing_new(run: Run, material: Material, champion: Champion) -> dict[str, A
 
 
 def admit(
-    run: Run, material: Material, challenger: Challenger, tracker: Tracker
+    run: RetrainRun, material: Material, challenger: Challenger, tracker: Tracker
 ) -> tuple[Version, Verdict, Material]:
     """Compares and registers; again if there is another champion by then than was compared with."""
     while True:
@@ -89,12 +89,12 @@ def admit(
         material = replace(material, champion=champion)
 
 
-def _digest(champion: Champion | None) -> str | None:
+def _digest(champion: ChampionBundle | None) -> str | None:
     return champion.bundle.digest if champion else None
 
 
 def tell_receipts(
-    run: Run, material: Material, bundle: Bundle, number: str, promoted: bool
+    run: RetrainRun, material: Material, bundle: Bundle, number: str, promoted: bool
 ) -> None:
     """Whoever corrected a clip can read what the new champion says of it; a version that does
     not serve answers nobody."""
@@ -102,7 +102,7 @@ def tell_receipts(
     run.store.snapshots.mark_learnt(
         material.snapshot,
         number,
-        answers(bundle, clips),
+        remembered_answers(bundle, clips),
         who=run.progress.who,
         left_out=[refusal.sha256 for refusal in material.uploads.refused],
         serves=promoted,
@@ -114,8 +114,8 @@ def compare(challenger: Bundle, material: Material) -> Verdict:
     only_forgets = bool(material.forgotten) and is_taught_from(champion, challenger)
     if champion and champion.labels != challenger.labels:
         champion = None  # another question cannot be compared with
-    before = paper(champion) if champion else None
-    verdict = judge(paper(challenger), before, challenger.labels, challenger.domain.gate)
+    before = exam_predictions(champion) if champion else None
+    verdict = judge(exam_predictions(challenger), before, challenger.labels, challenger.domain.gate)
     return must_forget(verdict, len(material.forgotten)) if only_forgets else verdict
 
 
@@ -126,7 +126,12 @@ def is_taught_from(champion: Bundle | None, challenger: Bundle) -> bool:
 
 
 def result(
-    run: Run, material: Material, challenger: Challenger, number: str, verdict: Verdict, done: bool
+    run: RetrainRun,
+    material: Material,
+    challenger: Challenger,
+    number: str,
+    verdict: Verdict,
+    done: bool,
 ) -> dict[str, Any]:
     bundle, champion = challenger.bundle, material.champion
     exam = bundle.card.metrics.exam
@@ -199,9 +204,9 @@ def listed(store: Store, domain: Domain, options: argparse.Namespace) -> Progres
     return Progress(store, run_id, domain.name, who, partial(print, flush=True))
 
 
-def wire(domain: Domain, home: Home, progress: Progress, *, workers: int) -> Run:
+def wire(domain: Domain, home: Home, progress: Progress, *, workers: int) -> RetrainRun:
     registry = Registry(home.tracking_uri, home.artifact_root)
-    return Run(
+    return RetrainRun(
         domain, home, progress.store, registry, progress, dataset_root(), PRETRAINED, workers
     )
 
@@ -214,13 +219,13 @@ def copy_bundle(bundle: Bundle, folder: Path) -> None:
     )
 
 
-def _make_full(run: Run, material: Material, folder: Path) -> Challenger:
+def _make_full(run: RetrainRun, material: Material, folder: Path) -> Challenger:
     from training.job.full_retrain import make_full
 
     return make_full(run, material, folder)
 
 
-MODES: dict[str, Callable[[Run, Material, Path], Challenger]] = {
+MODES: dict[str, Callable[[RetrainRun, Material, Path], Challenger]] = {
     "full": _make_full,
     "teach": make_taught,
 }

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.commands.found_store import existing_store, open_store
-from data.datasets.importer import Outcome, import_clips, keep_in, rehearse_in, with_validation
+from data.datasets.importer import (
+    ImportOutcome,
+    import_clips,
+    keep_in,
+    rehearse_in,
+    with_validation,
+)
 from data.datasets.listing import read_listing
 from data.datasets.sources import dataset_root
 from data.domains.domain import Domain, load_domains
@@ -62,7 +68,7 @@ def add(options: argparse.Namespace) -> int:
     return int(any(outcome.done == "refused" for outcome in outcomes))
 
 
-def summary(outcomes: Sequence[Outcome], domain: Domain) -> list[str]:
+def summary(outcomes: Sequence[ImportOutcome], domain: Domain) -> list[str]:
     counts = Counter(outcome.done for outcome in outcomes)
     labels = Counter(outcome.label for outcome in outcomes if outcome.done == "accepted")
     lines = [f"  {label:20} {labels[label]:6}" for label in domain.labels if labels[label]]

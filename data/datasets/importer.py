@@ -19,7 +19,7 @@ from data.domains.domain import Domain
 from data.errors import Conflict, TelltaleError, UndecodableClip
 from data.media.prepare import prepare
 from data.store.clips import NewClip
-from data.store.corrections import MASKED, Said, checked
+from data.store.corrections import MASKED, Annotation, checked_annotation
 from data.store.store import Store
 from data.store.tables import HeldFor
 
@@ -30,7 +30,7 @@ Done = Literal["accepted", "duplicate", "left out", "refused"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ImportOutcome:
     name: str
     label: str
     done: Done
@@ -43,7 +43,7 @@ Seen = dict[str, tuple[Listed, tuple[str, str]]]  # by sha256: what was said, se
 
 def import_clips(
     listed: Sequence[Listed], domain: Domain, exam: Exam, keep: Keep
-) -> Iterator[Outcome]:
+) -> Iterator[ImportOutcome]:
     """One outcome a file, in order; `keep` says of each clip whether it is new."""
     seen: Seen = {}
     tested = {row.group for row in listed if row.group and row.split == "test"}
@@ -53,7 +53,7 @@ def import_clips(
         news = [found for _, found in batch if isinstance(found, NewClip)]
         kept = iter(keep(news))
         for row, found in batch:
-            yield found if isinstance(found, Outcome) else _stored(row, found, next(kept))
+            yield found if isinstance(found, ImportOutcome) else _stored(row, found, next(kept))
 
 
 def with_validation(listed: Sequence[Listed], domain: Domain, fraction: float) -> list[Listed]:
@@ -106,9 +106,13 @@ def _likely(row: Listed, domain: Domain) -> str:
     return sought if row.mask else ground
 
 
-def _check(row: Listed, domain: Domain, exam: Exam, seen: Seen) -> tuple[Listed, NewClip | Outcome]:
+def _check(
+    row: Listed, domain: Domain, exam: Exam, seen: Seen
+) -> tuple[Listed, NewClip | ImportOutcome]:
     if row.split == "test":
-        return row, Outcome(row.name, row.label, "left out", "its split is test: not to be learnt")
+        return row, ImportOutcome(
+            row.name, row.label, "left out", "its split is test: not to be learnt"
+        )
     try:
         said = _said(row, domain)
         raw = _read(row.path, domain.limits.max_bytes)
@@ -123,14 +127,14 @@ def _check(row: Listed, domain: Domain, exam: Exam, seen: Seen) -> tuple[Listed,
         seen[sha256] = row, _told(said)
         return row, new
     except TelltaleError as error:
-        return row, Outcome(row.name, row.label, "refused", str(error))
+        return row, ImportOutcome(row.name, row.label, "refused", str(error))
 
 
-def _said(row: Listed, domain: Domain) -> Said:
+def _said(row: Listed, domain: Domain) -> Annotation:
     if row.mask is None:
-        return checked(_likely(row, domain) or None, None, domain, NEEDS_MASK)
+        return checked_annotation(_likely(row, domain) or None, None, domain, NEEDS_MASK)
     mask = _read(row.mask, domain.limits.max_bytes, "mask")
-    return checked(row.label or None, mask, domain, NEEDS_MASK)
+    return checked_annotation(row.label or None, mask, domain, NEEDS_MASK)
 
 
 def _read(path: Path, max_bytes: int, what: str = "file") -> bytes:
@@ -141,23 +145,25 @@ def _read(path: Path, max_bytes: int, what: str = "file") -> bytes:
         raise UndecodableClip(f"the {what} cannot be read: {error.strerror}") from error
 
 
-def _told(said: Said) -> tuple[str, str]:
+def _told(said: Annotation) -> tuple[str, str]:
     """The label and the digest of the mask: thousands of masks would fill memory."""
     return said.label, hashlib.sha256(said.mask or b"").hexdigest()
 
 
 def _again(
     row: Listed, told: tuple[str, str], first: Listed, told_first: tuple[str, str]
-) -> Outcome:
+) -> ImportOutcome:
     same = f"the same bytes as {first.name}"
     if told == told_first:
-        return Outcome(row.name, told[0], "duplicate", same)
+        return ImportOutcome(row.name, told[0], "duplicate", same)
     if told[0] == told_first[0]:
-        return Outcome(row.name, told[0], "refused", f"{same}, which has another mask")
-    return Outcome(row.name, told[0], "refused", f"{same}, which is labelled {told_first[0]!r}")
+        return ImportOutcome(row.name, told[0], "refused", f"{same}, which has another mask")
+    return ImportOutcome(
+        row.name, told[0], "refused", f"{same}, which is labelled {told_first[0]!r}"
+    )
 
 
-def _new_clip(raw: bytes, row: Listed, said: Said, domain: Domain) -> NewClip:
+def _new_clip(raw: bytes, row: Listed, said: Annotation, domain: Domain) -> NewClip:
     prepared = prepare(raw, domain)
     said.must_fit(prepared)
     return NewClip(
@@ -174,8 +180,8 @@ def _new_clip(raw: bytes, row: Listed, said: Said, domain: Domain) -> NewClip:
     )
 
 
-def _stored(row: Listed, found: NewClip, new: bool | Conflict) -> Outcome:
+def _stored(row: Listed, found: NewClip, new: bool | Conflict) -> ImportOutcome:
     label = found.label or row.label
     if isinstance(new, Conflict):
-        return Outcome(row.name, label, "refused", str(new))
-    return Outcome(row.name, label, "accepted" if new else "duplicate")
+        return ImportOutcome(row.name, label, "refused", str(new))
+    return ImportOutcome(row.name, label, "accepted" if new else "duplicate")

@@ -12,7 +12,7 @@ MASKED = ("segment",)
 
 
 @dataclass(frozen=True)
-class Said:
+class Annotation:
     """`mask` is a PNG, None where the label needs none; `sides` (width, height) are those of the
     mask that was sent, if only to say that there is nothing."""
 
@@ -28,28 +28,30 @@ class Said:
             raise InvalidParameter(f"the mask has {seen} pixels; the photograph has {right}")
 
 
-def checked(label: str | None, mask: bytes | None, domain: Domain, needs: str) -> Said:
+def checked_annotation(
+    label: str | None, mask: bytes | None, domain: Domain, needs: str
+) -> Annotation:
     """`mask` is a picture in any format; without a label, what it shows is the label. `needs`
     begins the sentence that asks for one that is lacking. Raises InvalidParameter, UnknownName or
     ClipError for what nothing can be learnt from."""
     return CHECKED[domain.task](label, mask, domain, needs)
 
 
-def _label(label: str | None, mask: bytes | None, domain: Domain, needs: str) -> Said:
+def _label(label: str | None, mask: bytes | None, domain: Domain, needs: str) -> Annotation:
     if mask is not None:
         raise InvalidParameter(f"{domain.name} takes a label and no mask")
     if label is None:
         raise InvalidParameter(f"there is no label; it is one of {', '.join(domain.labels)}")
     domain.label_index(label)
-    return Said(label)
+    return Annotation(label)
 
 
-def _mask(label: str | None, mask: bytes | None, domain: ImageDomain, needs: str) -> Said:
+def _mask(label: str | None, mask: bytes | None, domain: ImageDomain, needs: str) -> Annotation:
     ground, sought = domain.labels
     if label is not None:
         domain.label_index(label)
     if label == ground and mask is None:
-        return Said(ground)
+        return Annotation(ground)
     if mask is None:
         raise InvalidParameter(
             f"{needs}, a picture that is white where the {sought} is and as large as the "
@@ -58,7 +60,7 @@ def _mask(label: str | None, mask: bytes | None, domain: ImageDomain, needs: str
     return _drawn(label, mask, domain)
 
 
-def _drawn(label: str | None, raw: bytes, domain: ImageDomain) -> Said:
+def _drawn(label: str | None, raw: bytes, domain: ImageDomain) -> Annotation:
     from data.media import image  # Pillow: photographs only
 
     ground, sought = domain.labels
@@ -76,11 +78,11 @@ def _drawn(label: str | None, raw: bytes, domain: ImageDomain) -> Said:
     if label not in (None, drawn):
         raise InvalidParameter(f"the label is {label!r}, but the mask shows {drawn!r}")
     height, width = mask.shape
-    return Said(drawn, image.encode_mask(mask) if mask.any() else None, (width, height))
+    return Annotation(drawn, image.encode_mask(mask) if mask.any() else None, (width, height))
 
 
 # Each is given the domains of its own task only, which their type cannot say.
-CHECKED: dict[str, Callable[[str | None, bytes | None, Any, str], Said]] = {
+CHECKED: dict[str, Callable[[str | None, bytes | None, Any, str], Annotation]] = {
     "classify": _label,
     "segment": _mask,
 }

@@ -27,7 +27,7 @@ _ORDER: dict[RunState, int] = {
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRow:
     id: str
     domain: str
     mode: Mode
@@ -44,19 +44,19 @@ class Run:
         return self.finished_at is None and self.result is not None
 
 
-_SELECT = select(*fields_of(runs, Run))
+_SELECT = select(*fields_of(runs, RunRow))
 
 
-class Runs:
+class RunTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def start(
         self, run_id: str, *, domain: str, mode: Mode, reason: str, who: str, by_hand: bool = False
-    ) -> Run:
+    ) -> RunRow:
         """Raises Conflict if the id is taken; `by_hand`, its process must `beat`. Event: queued."""
         beat = 0 if by_hand else None
-        run = Run(run_id, domain, mode, reason, who, "queued", now(), None, None, beat)
+        run = RunRow(run_id, domain, mode, reason, who, "queued", now(), None, None, beat)
         with self._database.write() as connection:
             if _row(connection, run_id) is not None:
                 raise Conflict(f"there is already a run {run_id!r}")
@@ -66,7 +66,7 @@ class Runs:
 
     def update(
         self, run_id: str, *, state: RunState, who: str, result: Detail | None = None
-    ) -> Run:
+    ) -> RunRow:
         """Raises Conflict if the run has ended otherwise. Events: started, finished."""
         with self._database.write() as connection:
             run = _known(connection, run_id)
@@ -101,37 +101,37 @@ class Runs:
             mine = update(runs).where(runs.c.id == run_id)
             connection.execute(mine.values(beat=runs.c.beat + 1))
 
-    def get(self, run_id: str) -> Run:
+    def get(self, run_id: str) -> RunRow:
         with self._database.read() as connection:
             return _known(connection, run_id)
 
-    def find(self, domain: str | None = None, *, limit: int = 50) -> list[Run]:
+    def find(self, domain: str | None = None, *, limit: int = 50) -> list[RunRow]:
         """Newest first."""
         return self._list(_SELECT.limit(limit), domain)
 
-    def unfinished(self, domain: str | None = None) -> list[Run]:
+    def unfinished(self, domain: str | None = None) -> list[RunRow]:
         """Queued or running, newest first: what a curator that starts again must look after."""
         return self._list(_SELECT.where(runs.c.state.in_(["queued", "running"])), domain)
 
-    def _list(self, query: Select[*tuple[object, ...]], domain: str | None) -> list[Run]:
+    def _list(self, query: Select[*tuple[object, ...]], domain: str | None) -> list[RunRow]:
         if domain is not None:
             query = query.where(runs.c.domain == domain)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(runs.c.created_at.desc()))
-            return [Run(**row) for row in rows.mappings()]
+            return [RunRow(**row) for row in rows.mappings()]
 
 
-def _row(connection: Connection, run_id: str) -> Run | None:
+def _row(connection: Connection, run_id: str) -> RunRow | None:
     row = connection.execute(_SELECT.where(runs.c.id == run_id)).mappings().one_or_none()
-    return None if row is None else Run(**row)
+    return None if row is None else RunRow(**row)
 
 
-def _known(connection: Connection, run_id: str) -> Run:
+def _known(connection: Connection, run_id: str) -> RunRow:
     run = _row(connection, run_id)
     if run is None:
         raise UnknownName(f"there is no run {run_id!r}")
     return run
 
 
-def _record(connection: Connection, run: Run, kind: str, who: str, detail: Detail) -> None:
+def _record(connection: Connection, run: RunRow, kind: str, who: str, detail: Detail) -> None:
     record(connection, kind, subject=f"run:{run.id}", who=who, domain=run.domain, detail=detail)

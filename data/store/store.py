@@ -18,7 +18,7 @@ from data.store.events import Events
 from data.store.feedback import Corrections
 from data.store.flags import Flags
 from data.store.quarantine import Quarantine
-from data.store.runs import Runs
+from data.store.runs import RunTable
 from data.store.snapshots import Snapshots
 
 
@@ -30,7 +30,7 @@ class Store:
         self.quarantine = Quarantine(database, self.clips, disk)
         self.snapshots = Snapshots(database)
         self.flags = Flags(database)
-        self.runs = Runs(database)
+        self.runs = RunTable(database)
         self.events = Events(database)
 
     @classmethod

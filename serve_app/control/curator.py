@@ -28,8 +28,8 @@ from serve_app.cluster.inner_port import must_be_closed
 from serve_app.cluster.standby import keep
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.jobs import Jobs
-from serve_app.control.promotion import Succession
-from serve_app.control.retrain_runs import Runs
+from serve_app.control.promotion import Promotion
+from serve_app.control.retrain_runs import RetrainRuns
 from serve_app.http.schemas import run_facts, version_facts
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.settings import Settings, settings_from_env
@@ -56,9 +56,9 @@ class Curator:
             asyncio.to_thread(open_registry, settings),
         )
         self._forgetting = Forgetting(self._store, registry, settings.home)
-        self._runs = Runs(self._store, jobs, registry, self._forgetting)
+        self._runs = RetrainRuns(self._store, jobs, registry, self._forgetting)
         self._successions = {
-            name: Succession(
+            name: Promotion(
                 name,
                 settings.home,
                 registry,

@@ -26,7 +26,7 @@ RETRY_S = 30.0  # after a bundle that could not be fetched
 log = logging.getLogger("ray.serve")
 
 
-class Succession:
+class Promotion:
     def __init__(
         self, domain: str, home: Home, registry: Registry, replicas: DeploymentHandle
     ) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from data.datasets.sources import dataset_root, is_trainable
 from data.domains.domain import Domain, Mode
 from data.errors import Conflict, UnknownName
-from data.store.runs import Run
+from data.store.runs import RunRow
 from data.store.store import Store
 from data.store.tables import RunState, now
 from models.registry import CHALLENGER, Registry
@@ -35,7 +35,7 @@ Order = tuple[Mode, str]  # and the reason
 LOOKS = 25  # one a second or fewer; a beat comes every two seconds
 
 
-class Runs:
+class RetrainRuns:
     def __init__(
         self, store: Store, jobs: Jobs, registry: Registry, forgetting: Forgetting
     ) -> None:
@@ -53,7 +53,7 @@ class Runs:
             await self._must_be_idle(domain)
             return run_facts(await asyncio.to_thread(self._start, domain, mode, reason, who))
 
-    def _start(self, domain: str, mode: Mode, reason: str, who: str) -> Run:
+    def _start(self, domain: str, mode: Mode, reason: str, who: str) -> RunRow:
         run_id = new_run_id()
         run = self._store.runs.start(run_id, domain=domain, mode=mode, reason=reason, who=who)
         try:
@@ -86,7 +86,7 @@ class Runs:
                 "wait for it or cancel it"
             )
 
-    async def open(self, domain: str) -> list[Run]:
+    async def open(self, domain: str) -> list[RunRow]:
         return await asyncio.to_thread(self._store.runs.unfinished, domain)
 
     async def look_after(self, domain: Domain) -> None:
@@ -99,7 +99,7 @@ class Runs:
         if isinstance(found, tuple):
             await self.start(domain.name, *found, "trigger")
 
-    def _mend(self, run: Run) -> None:
+    def _mend(self, run: RunRow) -> None:
         attempt, state = self._jobs.state(run.id)
         run = self._store.runs.get(run.id)
         if run.finished_at is not None or state == "alive":
@@ -119,7 +119,7 @@ class Runs:
         self._beats[run_id] = (beat, looks + 1 if beat == before else 1)
         return self._beats[run_id][1]
 
-    def _complete(self, run: Run) -> None:
+    def _complete(self, run: RunRow) -> None:
         """It died between its decision and its end. Its version has not served while it is the
         challenger; afterwards somebody may have moved on, or deleted it, and that stands."""
         assert run.result is not None, f"run {run.id} promotes nothing"
@@ -165,10 +165,10 @@ class Runs:
             return "teach", reason
         return "there is neither a model to teach nor a data set to train on"
 
-    def _close(self, run_id: str, state: RunState, words: str, who: str) -> Run:
+    def _close(self, run_id: str, state: RunState, words: str, who: str) -> RunRow:
         return self._store.runs.update(run_id, state=state, who=who, result={"message": words})
 
-    def _cancelled(self, run_id: str, words: str, who: str) -> Run:
+    def _cancelled(self, run_id: str, words: str, who: str) -> RunRow:
         try:
             return self._close(run_id, "cancelled", words, who)
         except Conflict:
@@ -184,7 +184,7 @@ def _waiting(until: datetime | None) -> str | None:
     return f"the last run brought no new champion; next try at {until:%Y-%m-%d %H:%M} UTC"
 
 
-def _died_of(run: Run, state: JobState) -> str:
+def _died_of(run: RunRow, state: JobState) -> str:
     if state != "unknown":
         return "the job ended without a result; its log says why"
     if run.beat is None:

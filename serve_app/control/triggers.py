@@ -11,14 +11,14 @@ from itertools import takewhile
 
 from data.domains.domain import Mode
 from data.domains.sections import TriggerSpec
-from data.store.runs import Run
+from data.store.runs import RunRow
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 LOOK_BACK = 20  # runs; by then the longest wait is reached
 
 
 def due(
-    triggers: TriggerSpec, *, new_clips: int, runs: Sequence[Run], now: datetime
+    triggers: TriggerSpec, *, new_clips: int, runs: Sequence[RunRow], now: datetime
 ) -> tuple[Mode, str] | None:
     """(mode, reason), or None. `runs` are the domain's last ones, newest first."""
     if new_clips == 0:
@@ -34,18 +34,18 @@ def due(
     return None
 
 
-def must_have_changed_since(runs: Sequence[Run]) -> datetime | None:
+def must_have_changed_since(runs: Sequence[RunRow]) -> datetime | None:
     """When the last run began that was refused or cancelled, if no champion came of one since."""
     heeded = (run.created_at for run in _fruitless(runs) if run.state != "failed")
     return next(heeded, None)
 
 
-def not_ended_well(runs: Sequence[Run]) -> list[Run]:
+def not_ended_well(runs: Sequence[RunRow]) -> list[RunRow]:
     """Those since the last one that came to its end: what the gate says holds up no forgetting."""
     return list(takewhile(lambda run: run.state != "succeeded", runs))
 
 
-def next_try(runs: Sequence[Run], triggers: TriggerSpec | None = None) -> datetime | None:
+def next_try(runs: Sequence[RunRow], triggers: TriggerSpec | None = None) -> datetime | None:
     """None if the last run brought a champion, or there was none."""
     fruitless = _fruitless(runs)
     if not fruitless or fruitless[0].finished_at is None:
@@ -55,11 +55,11 @@ def next_try(runs: Sequence[Run], triggers: TriggerSpec | None = None) -> dateti
     return fruitless[0].finished_at + min(FIRST_WAIT * 2.0 ** (len(fruitless) - 1), longest)
 
 
-def _fruitless(runs: Sequence[Run]) -> list[Run]:
+def _fruitless(runs: Sequence[RunRow]) -> list[RunRow]:
     return list(takewhile(_is_fruitless, runs))
 
 
-def _is_fruitless(run: Run) -> bool:
+def _is_fruitless(run: RunRow) -> bool:
     """Not so a run that found nothing new to learn: it made no version."""
     result = run.result or {}
     return run.state != "succeeded" or ("version" in result and not result.get("promoted"))

@@ -18,7 +18,7 @@ from serve_app.replica.threads import reading
 
 if TYPE_CHECKING:
     from data.store.events import Event
-    from data.store.runs import Run as Kept
+    from data.store.runs import RunRow
 
 POLL_S = 0.3
 HEARTBEAT_POLLS = 50
@@ -127,7 +127,7 @@ async def promote(request: Request, version: str) -> Response:
     return answer(await service.ask_curator("promote", service.domain.name, version, caller.name))
 
 
-def _run(service: Replica, run_id: str) -> "Kept":
+def _run(service: Replica, run_id: str) -> "RunRow":
     found = service.store.runs.get(run_id)
     if found.domain != service.domain.name:
         raise UnknownName(f"run {run_id} is one of {found.domain}, not of {service.domain.name}")

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 
 from data.domains.domain import Domain
 from data.errors import InvalidParameter
-from data.store.corrections import MASKED, Said, checked
+from data.store.corrections import MASKED, Annotation, checked_annotation
 
 if TYPE_CHECKING:
     from serve_app.http.bodies import Part
 
 
-def said(parts: "Sequence[Part]", domain: Domain) -> Said:
+def said(parts: "Sequence[Part]", domain: Domain) -> Annotation:
     """Raises InvalidParameter, UnknownName or ClipError for what nothing can be learnt from."""
     label = next((part.text for part in parts if part.name == "label"), None)
     mask = next((part.body for part in parts if part.name == "mask"), None)
     if label is None and domain.task not in MASKED:
         raise InvalidParameter("the form has no part named 'label'; add it as -F label=...")
-    return checked(label, mask, domain, needs="the form needs a part 'mask'")
+    return checked_annotation(label, mask, domain, needs="the form needs a part 'mask'")
 
 
 def must_need_no_mask(label: str, domain: Domain) -> None:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from data.errors import Conflict, InvalidParameter, UnknownName
-from data.store.corrections import Said
+from data.store.corrections import Annotation
 from serve_app.client.answers import LifeLine, Receipt
 from serve_app.http.bodies import file_part, is_form, read_form
 from serve_app.http.correction_form import said
@@ -57,7 +57,7 @@ def _keep_correction(
     service: Replica,
     raw: bytes,
     found: Answer,
-    right: Said,
+    right: Annotation,
     caller: "Caller",
     address: str,
 ) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _new_clip(
     service: Replica,
     raw: bytes,
     found: Answer,
-    right: Said,
+    right: Annotation,
     state: "ClipState",
     reason: str,
 ) -> "NewClip":

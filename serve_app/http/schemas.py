@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from data.store.clips import Clip
     from data.store.feedback import Feedback
     from data.store.flags import Flag
-    from data.store.runs import Run
+    from data.store.runs import RunRow
     from models.registry import Version
 
 
@@ -193,7 +193,7 @@ def clip_facts(
     }
 
 
-def run_facts(run: "Run") -> dict[str, Any]:
+def run_facts(run: "RunRow") -> dict[str, Any]:
     return {
         "id": run.id,
         "domain": run.domain,

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from data.domains.domain import Domain
 from data.errors import ClipError, Conflict, InvalidParameter
 from data.media.prepare import prepare
-from data.store.corrections import MASKED, checked
+from data.store.corrections import MASKED, checked_annotation
 from serve_app.http.feedback_routes import OF_THE_EXAM
 from serve_app.http.forms import forms_of
 from serve_app.http.replica import Replica
@@ -147,7 +147,7 @@ def _checked(
 
     if service.champion.loaded and sha256 in service.champion.served.exam_clips:
         raise Conflict(OF_THE_EXAM)
-    said = checked(label, mask, service.domain, NEEDS_MASK)
+    said = checked_annotation(label, mask, service.domain, NEEDS_MASK)
     prepared = prepare(raw, service.domain)
     said.must_fit(prepared)
     return NewClip(

@@ -15,12 +15,12 @@ from data.store.store import Store
 from models.bundle import Bundle, load_bundle
 from models.registry import Registry
 from serve_app.control.forgetting import Forgetting
-from serve_app.control.retrain_runs import Runs
+from serve_app.control.retrain_runs import RetrainRuns
 from support.pictures import cracked
 from support.sounds import tone
 from support.tiny import fresh_registry, tiny_bundle
 from training.job.lifecycle import attempt
-from training.job.run import Run
+from training.job.run import RetrainRun
 from training.job.run_progress import Progress
 from training.retrain import retrain
 
@@ -32,7 +32,7 @@ class School:
     store: Store
     registry: Registry
 
-    def order(self, name: str, *, by_hand: bool = False) -> Run:
+    def order(self, name: str, *, by_hand: bool = False) -> RetrainRun:
         """A run with its row, as if its job had just begun."""
         domain = self.domain
         self.store.runs.start(
@@ -40,11 +40,13 @@ class School:
         )
         return self.begun(name)
 
-    def begun(self, name: str) -> Run:
+    def begun(self, name: str) -> RetrainRun:
         progress = Progress(self.store, name, self.domain.name, "ann", lambda line: None)
         progress.started("teach")
         nowhere = self.home.root / "none"
-        return Run(self.domain, self.home, self.store, self.registry, progress, None, nowhere, 0)
+        return RetrainRun(
+            self.domain, self.home, self.store, self.registry, progress, None, nowhere, 0
+        )
 
     def teach(self, name: str) -> dict[str, Any]:
         self.order(name)
@@ -69,9 +71,9 @@ class School:
             return cracked(number, crack=False)[0]
         return tone(hz=400 + 10 * number, seconds=0.5, seed=number)
 
-    def curated(self, jobs: Any) -> Runs:
+    def curated(self, jobs: Any) -> RetrainRuns:
         """As the curator looks after them, with `jobs` for Ray's list."""
-        return Runs(self.store, jobs, self.registry, self.forgetting)
+        return RetrainRuns(self.store, jobs, self.registry, self.forgetting)
 
     @cached_property
     def forgetting(self) -> Forgetting:

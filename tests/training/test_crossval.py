@@ -14,7 +14,7 @@ from data.domains.domain import AudioDomain, Domain, load_domains
 from data.errors import InvalidParameter
 from support.toy_dataset import toy_dataset, toy_domain
 from training import crossval, pretrain
-from training.assess.crossval_figures import Answer
+from training.assess.crossval_figures import FoldPrediction
 from training.assess.folds import Fold, leave_out
 from training.job.provenance import recipe_digest
 
@@ -49,11 +49,11 @@ def asked(domain: Domain, monkeypatch: pytest.MonkeyPatch) -> list[Fold]:
     """The folds that models were wanted of; each answers rightly, but for the first speaker."""
     folds: list[Fold] = []
 
-    def answers_of(fold: Fold, work: Path, workers: int) -> list[Answer]:
+    def answers_of(fold: Fold, work: Path, workers: int) -> list[FoldPrediction]:
         folds.append(fold)
         known = fold.domain.labels
         return [
-            Answer(
+            FoldPrediction(
                 row.path.name,
                 row.group,
                 row.label,

@@ -9,7 +9,7 @@ from data.domains.domain import load_domains
 from data.errors import BundleError
 from models.bundle import PRETRAINED, load_bundle
 from support.tiny import tiny_bundle
-from training.assess.examine import from_clips, from_embeddings, paper
+from training.assess.examine import exam_predictions, from_clips, from_embeddings
 from training.evaluate import main
 
 SHIPPED = sorted(load_domains())
@@ -71,7 +71,7 @@ def test_the_exam_clips_themselves_give_the_figures_of_the_card(name: str, datas
 
 def test_the_paper_for_the_gate_has_every_exam_clip(tmp_path: Path) -> None:
     bundle = tiny_bundle(tmp_path / "bundle")
-    answered = paper(bundle)
+    answered = exam_predictions(bundle)
     assert answered.clip_ids == bundle.exam().clip_ids
     right = (answered.labels == answered.answers).mean()
     assert right == pytest.approx(bundle.card.metrics.exam.accuracy)

@@ -16,7 +16,12 @@ from models.runtime import OnnxModel
 from support.tiny import tiny_bundle
 from training import model_card
 from training.assess.examine import exam_clips
-from training.assess.reliability import exam_chance_error, exam_intervals, foreign, trust
+from training.assess.reliability import (
+    exam_chance_error,
+    exam_intervals,
+    rejected_foreign_clips,
+    reliability,
+)
 from training.evaluate import main
 from training.model_card import labels, summary, write_model_card
 
@@ -74,7 +79,7 @@ def test_the_exam_clips_themselves_are_called_unknown_as_often_as_their_embeddin
     name: str, datasets: Path
 ) -> None:
     model = OnnxModel(bundle := load_bundle(PRETRAINED / name))
-    if (told := trust(model, bundle.exam())) is None:
+    if (told := reliability(model, bundle.exam())) is None:
         pytest.skip("nothing is unknown where photographs are segmented")
     clips = exam_clips(bundle.domain, datasets)
     features = [prepare(read_file(clip), bundle.domain).features for clip in clips]
@@ -131,7 +136,9 @@ def test_other_protocols_stand_in_a_table(
 def test_clips_of_other_data_sets_are_heard_but_not_what_both_know(
     bundle: Bundle, datasets: Path
 ) -> None:
-    found = {each.dataset: each for each in foreign(OnnxModel(bundle), DOMAIN, datasets)}
+    found = {
+        each.dataset: each for each in rejected_foreign_clips(OnnxModel(bundle), DOMAIN, datasets)
+    }
     assert "faults" not in found
     assert found["keywords"].clips == 200
     assert 0 <= found["keywords"].unknown <= 1

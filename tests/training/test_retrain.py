@@ -22,7 +22,7 @@ from training.assess.examine import from_clips, from_embeddings
 from training.assess.gate import Verdict
 from training.job.inputs import dry_run
 from training.job.lifecycle import attempt, sweep
-from training.job.run import Run
+from training.job.run import RetrainRun
 from training.job.run_progress import Progress
 from training.job.tracking import Tracker
 from training.retrain import main, retrain
@@ -62,11 +62,13 @@ def store(home: Home) -> Iterator[Store]:
 def make_run(home: Home, store: Store, domain: Domain, dataset: Path) -> Any:
     registry = fresh_registry(home.root)
 
-    def make(run_id: str, mode: Mode, lines: list[str]) -> Run:
+    def make(run_id: str, mode: Mode, lines: list[str]) -> RetrainRun:
         store.runs.start(run_id, domain=domain.name, mode=mode, reason="test", who="anna")
         progress = Progress(store, run_id, domain.name, "anna", lines.append)
         progress.started(mode)
-        return Run(domain, home, store, registry, progress, dataset, home.root / "none", workers=0)
+        return RetrainRun(
+            domain, home, store, registry, progress, dataset, home.root / "none", workers=0
+        )
 
     return make
 
@@ -269,7 +271,7 @@ def test_teaching_does_not_need_the_data_set(
 def test_a_dry_run_changes_nothing(
     full: dict[str, Any], store: Store, domain: Domain, dataset: Path
 ) -> None:
-    run: Run = full["run"]
+    run: RetrainRun = full["run"]
 
     def state() -> tuple[int, int, int]:
         events = store.events.find(after=0, limit=100_000)

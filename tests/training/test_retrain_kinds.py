@@ -20,7 +20,7 @@ from support.sounds import tone
 from support.tiny import fresh_registry
 from support.toy_dataset import toy_dataset, toy_domain
 from training.assess.examine import from_clips, from_embeddings
-from training.job.run import Run
+from training.job.run import RetrainRun
 from training.job.run_progress import Progress
 from training.retrain import retrain
 
@@ -46,7 +46,9 @@ def test_a_network_is_trained_packed_taught_and_answers_with_the_same_numbers(
     def run(mode: Mode) -> dict[str, Any]:
         store.runs.start(mode, domain=domain.name, mode=mode, reason="test", who="anna")
         progress = Progress(store, mode, domain.name, "anna", lambda line: None)
-        wired = Run(domain, home, store, registry, progress, dataset, tmp_path / "none", workers=0)
+        wired = RetrainRun(
+            domain, home, store, registry, progress, dataset, tmp_path / "none", workers=0
+        )
         return retrain(wired, mode, None, may_promote=False)
 
     registry.promote(domain.name, run("full")["version"])  # two epochs would not pass the gate

@@ -16,7 +16,7 @@ from models.metrics import Interval, intervals, share
 
 
 @dataclass(frozen=True)
-class Answer:
+class FoldPrediction:
     """What a fold's model said of a clip that it had never heard."""
 
     clip: str
@@ -27,7 +27,7 @@ class Answer:
     unknown: bool
 
 
-Answers = Mapping[str, Sequence[Answer]]  # by fold
+Answers = Mapping[str, Sequence[FoldPrediction]]  # by fold
 
 WORDS = {
     "accuracy": "accuracy",
@@ -83,11 +83,11 @@ def unknown_entry(protocol: str, found: Answers) -> dict[str, Any]:
     return {"protocol": protocol, "figures": figures, "note": note}
 
 
-def _called_unknown(answers: Sequence[Answer]) -> dict[str, float]:
+def _called_unknown(answers: Sequence[FoldPrediction]) -> dict[str, float]:
     return _rounded(share(np.array([a.unknown for a in answers]), [a.group for a in answers]))
 
 
-def said(entry: Mapping[str, Any]) -> str:
+def figure_in_words(entry: Mapping[str, Any]) -> str:
     """One line for the terminal."""
     figures = [f"{WORDS[name]} {with_interval(each)}" for name, each in entry["figures"].items()]
     return "; ".join([entry["protocol"], *figures, entry["note"]])
@@ -97,7 +97,7 @@ def with_interval(figure: Mapping[str, float]) -> str:
     return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
 
 
-def kept_in(cards: Path, domain: str) -> Path:
+def protocols_file(cards: Path, domain: str) -> Path:
     return cards / f"{domain}.protocols.json"
 
 

@@ -15,23 +15,23 @@ from models.masks import strongest
 from models.metrics import TASKS, Metrics
 from models.runtime import OnnxModel
 from models.tensors import Embeddings, Head
-from training.assess.gate import ExamPaper
+from training.assess.gate import ExamPredictions
 from training.assess.memory_rows import row_labels, rows_of
 
 
-def examine(domain: Domain, head: Head, temperature: float, exam: Embeddings) -> Metrics:
+def exam_metrics(domain: Domain, head: Head, temperature: float, exam: Embeddings) -> Metrics:
     probabilities = softmax(head.logits(exam.values) / np.float32(temperature))
     return TASKS[domain.task](probabilities, exam.labels, domain.labels)
 
 
-def paper(bundle: Bundle) -> ExamPaper:
+def exam_predictions(bundle: Bundle) -> ExamPredictions:
     exam = bundle.exam()
     best = bundle.head().logits(exam.by_clip).argmax(axis=2)
-    return ExamPaper(exam.clip_ids, exam.labels_by_clip, best.astype(np.int64))
+    return ExamPredictions(exam.clip_ids, exam.labels_by_clip, best.astype(np.int64))
 
 
 def from_embeddings(bundle: Bundle) -> Metrics:
-    return examine(bundle.domain, bundle.head(), bundle.card.temperature, bundle.exam())
+    return exam_metrics(bundle.domain, bundle.head(), bundle.card.temperature, bundle.exam())
 
 
 def from_clips(bundle: Bundle, dataset: Path) -> Metrics:
@@ -50,7 +50,7 @@ def exam_clips(domain: Domain, dataset: Path) -> list[LabelledClip]:
     return [from_example(row) for row in examples(domain, dataset) if row.split == "test"]
 
 
-def answers(bundle: Bundle, clips: Collection[str]) -> dict[str, tuple[str, float]]:
+def remembered_answers(bundle: Bundle, clips: Collection[str]) -> dict[str, tuple[str, float]]:
     """What a bundle says of clips it remembers: label and confidence by sha256."""
     memory = bundle.memory()
     scaled = bundle.head().logits(memory.by_clip) / np.float32(bundle.card.temperature)

@@ -27,7 +27,7 @@ Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class ExamPaper:
+class ExamPredictions:
     """What one bundle answered: `labels` are the right answers, `answers` its own, by index;
     [clips], or [clips, rows] where a clip is asked about in several places."""
 
@@ -59,7 +59,10 @@ class Comparison:
 
 
 def judge(
-    challenger: ExamPaper, champion: ExamPaper | None, names: tuple[str, ...], spec: GateSpec
+    challenger: ExamPredictions,
+    champion: ExamPredictions | None,
+    names: tuple[str, ...],
+    spec: GateSpec,
 ) -> Verdict:
     if champion is None:
         return _first(challenger, names)
@@ -77,17 +80,23 @@ def must_forget(verdict: Verdict, clips: int) -> Verdict:
     return Verdict(True, (*verdict.reasons, f"{asked}, so it is promoted whatever the exam says"))
 
 
-def same_clips(left: ExamPaper, right: ExamPaper) -> tuple[ExamPaper, ExamPaper]:
-    """Both papers cut down to the clips on both, in one order."""
+def same_clips(
+    left: ExamPredictions, right: ExamPredictions
+) -> tuple[ExamPredictions, ExamPredictions]:
+    """The predictions of both for the clips that both were asked, in one order."""
     places = {clip: place for place, clip in enumerate(right.clip_ids)}
     pairs = [(i, places[clip]) for i, clip in enumerate(left.clip_ids) if clip in places]
     return _take(left, [i for i, _ in pairs]), _take(right, [j for _, j in pairs])
 
 
 def compare(
-    challenger: ExamPaper, champion: ExamPaper, classes: int, samples: int, seed: int = 0
+    challenger: ExamPredictions,
+    champion: ExamPredictions,
+    classes: int,
+    samples: int,
+    seed: int = 0,
 ) -> Comparison:
-    """Two papers on the same clips; the bootstrap draws clips with return, for both alike."""
+    """Predictions for the same clips; the bootstrap draws clips with return, for both alike."""
     size = len(challenger.labels)
     draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), samples)
     new = confusion(challenger.labels.ravel(), challenger.answers.ravel(), classes)
@@ -102,17 +111,19 @@ def compare(
     )
 
 
-def _macro_f1s(paper: ExamPaper, classes: int, draws: Integers) -> Doubles:
+def _macro_f1s(predictions: ExamPredictions, classes: int, draws: Integers) -> Doubles:
     """Macro-F1 [samples], where clip i counts `draws[sample, i]` times: all samples in two
     matrix products instead of a table each."""
-    each = (len(paper.clip_ids), -1, classes)
-    asked, answered = (np.eye(classes)[ids].reshape(each) for ids in (paper.labels, paper.answers))
+    each = (len(predictions.clip_ids), -1, classes)
+    asked, answered = (
+        np.eye(classes)[ids].reshape(each) for ids in (predictions.labels, predictions.answers)
+    )
     right, either = (draws @ part.sum(axis=1) for part in (asked * answered, asked + answered))
     f1 = 2 * right / np.maximum(either, 1)
     return np.asarray(f1.sum(axis=1) / np.count_nonzero(either, axis=1))
 
 
-def _first(challenger: ExamPaper, names: tuple[str, ...]) -> Verdict:
+def _first(challenger: ExamPredictions, names: tuple[str, ...]) -> Verdict:
     counts = confusion(challenger.labels.ravel(), challenger.answers.ravel(), len(names))
     score = macro_f1(counts)
     chance = 1 / len(names)
@@ -149,6 +160,6 @@ def _worse_labels(found: Comparison, names: tuple[str, ...], spec: GateSpec) -> 
     )
 
 
-def _take(paper: ExamPaper, places: list[int]) -> ExamPaper:
-    clips = tuple(paper.clip_ids[place] for place in places)
-    return ExamPaper(clips, paper.labels[places], paper.answers[places])
+def _take(predictions: ExamPredictions, places: list[int]) -> ExamPredictions:
+    clips = tuple(predictions.clip_ids[place] for place in places)
+    return ExamPredictions(clips, predictions.labels[places], predictions.answers[places])

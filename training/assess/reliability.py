@@ -27,7 +27,7 @@ FOREIGN_CLIPS = 200  # of each other data set
 
 
 @dataclass(frozen=True)
-class Trust:
+class Reliability:
     """Shares of the exam's clips; `sure_right` of those asserted, `unsure_right` of the others."""
 
     unknown: float
@@ -37,7 +37,7 @@ class Trust:
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ForeignClips:
     dataset: str
     clips: int
     unknown: float
@@ -65,7 +65,7 @@ def exam_chance_error(bundle: Bundle) -> float:
     return chance_error(softmax(logits).max(axis=1), np.repeat(exam_groups(exam), rows))
 
 
-def trust(model: OnnxModel, exam: Embeddings) -> Trust | None:
+def reliability(model: OnnxModel, exam: Embeddings) -> Reliability | None:
     """None of a model whose card does not say what is unknown and what is asserted."""
     needed = model.card.assert_at
     if not needed:
@@ -75,12 +75,12 @@ def trust(model: OnnxModel, exam: Embeddings) -> Trust | None:
     unknown = np.array(list(map(model.is_unknown, exam.values, probabilities)))
     least = np.array([np.inf if (at := needed[name]) is None else at for name in model.labels])
     sure, right = ~unknown & (confidence >= least[answers]), answers == exam.labels
-    return Trust(
+    return Reliability(
         float(unknown.mean()), float(sure.mean()), _share(right[sure]), _share(right[~sure])
     )
 
 
-def foreign(model: OnnxModel, domain: Domain, root: Path) -> list[Foreign]:
+def rejected_foreign_clips(model: OnnxModel, domain: Domain, root: Path) -> list[ForeignClips]:
     """The share called unknown of the clips of each other domain of the same modality."""
     if model.card.novelty is None:
         return []
@@ -88,7 +88,7 @@ def foreign(model: OnnxModel, domain: Domain, root: Path) -> list[Foreign]:
     for name, rows in foreign_clips(domain, root).items():
         features = (prepare(row.path.read_bytes(), domain).features for row in rows)
         unknown = [model.predict([each])[0].unknown for each in features]
-        found.append(Foreign(name, len(rows), float(np.mean(unknown))))
+        found.append(ForeignClips(name, len(rows), float(np.mean(unknown))))
     return found
 
 

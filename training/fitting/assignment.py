@@ -56,7 +56,7 @@ class LearningNetwork(nn.Module):
         raise NotImplementedError
 
 
-class Lesson(Protocol):
+class LearningTask(Protocol):
     """A task's way of learning from an assignment."""
 
     def batches(self) -> EpochBatches: ...

@@ -19,7 +19,7 @@ import ray.train.torch
 import torch
 from ray.train.collective import broadcast_from_rank_zero
 
-from training.fitting.assignment import Assignment, LearningNetwork, Lesson
+from training.fitting.assignment import Assignment, LearningNetwork, LearningTask
 from training.fitting.classify import Classify
 from training.fitting.learner import Learner, State
 from training.fitting.priority import give_way
@@ -42,7 +42,7 @@ def train_worker(config: dict[str, Assignment]) -> Trained:
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
     _be_modest(world)
-    lesson = LESSONS[assignment.domain.task](assignment)
+    lesson = LEARNING_TASKS[assignment.domain.task](assignment)
     batches = lesson.batches()
     torch.manual_seed(assignment.domain.training.seed)
     learner = _learner(assignment, lesson.network(), len(batches), world)
@@ -115,4 +115,7 @@ def _learner(assignment: Assignment, network: LearningNetwork, steps: int, world
     return learner
 
 
-LESSONS: dict[str, Callable[[Assignment], Lesson]] = {"classify": Classify, "segment": Segment}
+LEARNING_TASKS: dict[str, Callable[[Assignment], LearningTask]] = {
+    "classify": Classify,
+    "segment": Segment,
+}

@@ -22,7 +22,7 @@ from models.export import OnnxBackbone, export_backbone, weights_bytes
 from models.networks.kinds import build_classifier, count_parameters
 from models.tensors import Embeddings, Head, Probe, as_stored, exam_bytes, head_bytes, memory_bytes
 from training.assess.calibrate import calibrate
-from training.assess.examine import examine
+from training.assess.examine import exam_metrics
 from training.assess.memory_rows import numbered, row_labels, rows_of
 from training.assess.thresholds import finished_head, mask_figures
 from training.fitting.learner import State
@@ -30,7 +30,7 @@ from training.job.plan import Plan
 from training.job.provenance import Origin
 
 
-def pack(
+def build_bundle(
     domain: Domain, plan: Plan, weights: State, read: Reader, origin: Origin, folder: Path
 ) -> Bundle:
     classifier = build_classifier(domain)
@@ -57,7 +57,7 @@ def pack(
         },
         **calibration,
         "metrics": {
-            "exam": examine(domain, head, calibration["temperature"], exam),
+            "exam": exam_metrics(domain, head, calibration["temperature"], exam),
             "masks": mask_figures(head, plan.exam, backbone, read, domain),
         },
         "split": {

@@ -18,10 +18,10 @@ from data.datasets.split import held_out
 from data.domains.domain import Domain
 from data.media.prepare import prepare
 from models.runtime import OnnxModel
-from training.assess.crossval_figures import Answer
+from training.assess.crossval_figures import FoldPrediction
 from training.assess.folds import Fold
 from training.job.full_retrain import make_from
-from training.job.isolated import aside
+from training.job.isolated import isolated_run
 from training.job.lifecycle import discard
 from training.job.plan import Plan
 from training.job.provenance import recipe_digest
@@ -29,7 +29,7 @@ from training.job.provenance import recipe_digest
 Clips = tuple[LabelledClip, ...]
 
 
-def answers_of(fold: Fold, work: Path, workers: int) -> list[Answer]:
+def fold_predictions(fold: Fold, work: Path, workers: int) -> list[FoldPrediction]:
     """Found again in the work folder, or trained for now."""
     train, exam, strangers = sides = tuple(
         tuple(map(from_example, rows)) for rows in (fold.train, fold.exam, fold.strangers)
@@ -38,13 +38,13 @@ def answers_of(fold: Fold, work: Path, workers: int) -> list[Answer]:
     file = work / f"{name}.json"
     if not file.is_file():
         plan = Plan(train, held_out(train, fold.domain.training), exam, ())
-        run = aside(fold.domain, name, work, workers)
+        run = isolated_run(fold.domain, name, work, workers)
         with tempfile.TemporaryDirectory() as folder:
             bundle = make_from(run, plan, Path(folder) / "bundle").bundle
             found = ask(OnnxModel(bundle), [*exam, *strangers], fold.domain)
         _write(file, found)
         discard(run.home.runs, name)
-    return [Answer(**answer) for answer in json.loads(file.read_text())]
+    return [FoldPrediction(**answer) for answer in json.loads(file.read_text())]
 
 
 def digest(domain: Domain, sides: Iterable[Clips]) -> str:
@@ -54,12 +54,12 @@ def digest(domain: Domain, sides: Iterable[Clips]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list[Answer]:
+def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list[FoldPrediction]:
     found = []
     for clip in clips:
         scores = model.predict([prepare(read_file(clip), domain).features])[0]
         found.append(
-            Answer(
+            FoldPrediction(
                 clip.name,
                 clip.group,
                 clip.label,
@@ -71,7 +71,7 @@ def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list
     return found
 
 
-def _write(file: Path, found: Sequence[Answer]) -> None:
+def _write(file: Path, found: Sequence[FoldPrediction]) -> None:
     part = file.with_suffix(f".{uuid.uuid4().hex}")
     part.write_text(json.dumps([asdict(answer) for answer in found]))
     part.rename(file)

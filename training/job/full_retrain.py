@@ -15,15 +15,15 @@ from models.networks.kinds import build_network, start
 from training.fitting.assignment import Assignment
 from training.fitting.trainer import fit
 from training.fitting.worker_loop import Trained
-from training.job.build_bundle import pack
+from training.job.build_bundle import build_bundle
 from training.job.lifecycle import folder_name
 from training.job.plan import Plan, plan_full
 from training.job.provenance import Origin, recipe_digest, started_from
-from training.job.run import Challenger, Material, Run, Training
+from training.job.run import Challenger, Material, RetrainRun, Training
 from training.job.run_progress import EpochReporter, epochs_on_terminal
 
 
-def make_full(run: Run, material: Material, folder: Path) -> Challenger:
+def make_full(run: RetrainRun, material: Material, folder: Path) -> Challenger:
     plan = plan_full(run.domain, run.dataset, material.uploads)
     return make_from(run, plan, folder, material.snapshot, material.parent)
 
@@ -44,7 +44,7 @@ def make_from(
         from_dataset=sum(clip.path is not None for clip in plan.clips),
         backbone=backbone,
     )
-    bundle = pack(run.domain, plan, trained.weights, run.read, origin, folder)
+    bundle = build_bundle(run.domain, plan, trained.weights, run.read, origin, folder)
     return Challenger(bundle, trained.history)
 
 

@@ -13,11 +13,11 @@ from training.job.plan import (
     plan_full,
     screen,
 )
-from training.job.run import Material, Run
-from training.job.serving_champion import Champion, dataset_clips, find_champion
+from training.job.run import Material, RetrainRun
+from training.job.serving_champion import ChampionBundle, dataset_clips, find_champion
 
 
-def gather(run: Run, mode: Mode) -> Material:
+def gather(run: RetrainRun, mode: Mode) -> Material:
     """The list of clips is fixed first, and stays: a run started again learns from the same."""
     unseen = exam_ids(run.domain, run.dataset, mode)
     known = run.progress.first_snapshot()
@@ -35,11 +35,11 @@ def gather(run: Run, mode: Mode) -> Material:
     return Material(snapshot.id, uploads, champion, forgotten)
 
 
-def serving(run: Run) -> Champion | None:
+def serving(run: RetrainRun) -> ChampionBundle | None:
     return find_champion(run.domain, run.registry, run.home.bundles, run.shipped)
 
 
-def _reject(run: Run, uploads: Uploads) -> None:
+def _reject(run: RetrainRun, uploads: Uploads) -> None:
     """A clip nothing can be learnt from does not wait for ever: its receipts tell the reason."""
     for refusal in uploads.refused:
         run.progress.say(f"       left out {refusal.sha256[:12]}: {refusal.reason}")
@@ -51,7 +51,7 @@ def _reject(run: Run, uploads: Uploads) -> None:
                 )
 
 
-def still_remembered(run: Run, champion: Champion | None) -> frozenset[str]:
+def still_remembered(run: RetrainRun, champion: ChampionBundle | None) -> frozenset[str]:
     """What somebody asked us to forget, and has not been sent again, in the champion's memory."""
     if champion is None:
         return frozenset()
@@ -60,7 +60,7 @@ def still_remembered(run: Run, champion: Champion | None) -> frozenset[str]:
     return frozenset(clips.gone(domain, asked & set(champion.memory.clip_ids)))
 
 
-def _only_remembered(uploads: Uploads, champion: Champion) -> Uploads:
+def _only_remembered(uploads: Uploads, champion: ChampionBundle) -> Uploads:
     """A teach that forgets learns nothing else: forgetting asks no gate, learning always does."""
     known = _as_remembered(uploads, champion)
     clips, places = uploads.clips, [place for place, same in enumerate(known) if same]
@@ -78,7 +78,7 @@ def _only_remembered(uploads: Uploads, champion: Champion) -> Uploads:
     )
 
 
-def is_known_already(material: Material, champion: Champion) -> bool:
+def is_known_already(material: Material, champion: ChampionBundle) -> bool:
     """The champion remembers just these clips from people, with just these labels."""
     uploads, taught = material.uploads, champion.memory.clip_ids[dataset_clips(champion) :]
     taken_back = set(taught) - {clip.sha256 for clip in uploads.clips}
@@ -86,7 +86,7 @@ def is_known_already(material: Material, champion: Champion) -> bool:
     return known and not taken_back and not material.forgotten
 
 
-def _as_remembered(uploads: Uploads, champion: Champion) -> list[bool]:
+def _as_remembered(uploads: Uploads, champion: ChampionBundle) -> list[bool]:
     """Which of them the champion remembers with just these labels."""
     memory = champion.memory
     remembered = dict(zip(memory.clip_ids, memory.labels_by_clip.tolist(), strict=True))
@@ -94,7 +94,7 @@ def _as_remembered(uploads: Uploads, champion: Champion) -> list[bool]:
     return [remembered.get(clip.sha256) == rows for clip, rows in said]
 
 
-def dry_run(run: Run, mode: Mode) -> list[str]:
+def dry_run(run: RetrainRun, mode: Mode) -> list[str]:
     """What a run would learn from; nothing is fixed, trained or written."""
     domain = run.domain
     champion = serving(run)

@@ -14,7 +14,7 @@ from training.job.run_progress import Progress
 
 
 @dataclass(frozen=True)
-class Aside:
+class IsolatedRun:
     """As much of a run as training a network takes: see `Training` in `training/job/run.py`."""
 
     domain: Domain
@@ -26,12 +26,12 @@ class Aside:
         return read_file(kept)
 
 
-def aside(domain: Domain, name: str, work: Path, workers: int) -> Aside:
+def isolated_run(domain: Domain, name: str, work: Path, workers: int) -> IsolatedRun:
     """`name` is the run's: given again, it goes on from the last epoch that is in `work`."""
     home = home_from_env({"TELLTALE_HOME": str(work)})
     store = Store.open(home.database_url, home.storage_uri)
     progress = Progress(store, name, domain.name, "aside", partial(print, flush=True))
-    return Aside(domain, home, progress, workers)
+    return IsolatedRun(domain, home, progress, workers)
 
 
 def needed_dataset_root() -> Path:

@@ -47,7 +47,7 @@ def at_least(text: str, least: int) -> int:
     return int(text)
 
 
-def anew(
+def rebuild_command(
     work: Callable[[Bundle], Bundle], program: str, text: str | None, given: Sequence[str] | None
 ) -> int:
     """The exit code; says which digest the bundle had and has."""

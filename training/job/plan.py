@@ -32,7 +32,7 @@ from data.store.clips import Clip
 from models.masks import ROWS
 from models.networks.backbone import backbone_of
 from training.assess.memory_rows import row_labels
-from training.job.serving_champion import Champion
+from training.job.serving_champion import ChampionBundle
 
 # Lossless copies come out above this, different recordings of the same thing below. No lower bound
 # would do: two utterances of one digit by one speaker are as alike as a recording and its MP3, to
@@ -80,7 +80,7 @@ def screen(
     read: Reader,
     domain: Domain,
     exam_ids: Iterable[str],
-    champion: Champion | None,
+    champion: ChampionBundle | None,
 ) -> Uploads:
     """Takes what can be learnt from; the champion's ear tells copies of exam clips."""
     forbidden = frozenset(exam_ids) | frozenset(champion.exam.clip_ids if champion else ())
@@ -209,7 +209,7 @@ def _candidate(clip: Clip, domain: Domain, forbidden: frozenset[str]) -> Labelle
 
 
 def _embedding(
-    clip: LabelledClip, read: Reader, domain: Domain, champion: Champion | None
+    clip: LabelledClip, read: Reader, domain: Domain, champion: ChampionBundle | None
 ) -> Floats | None:
     if champion is None:
         prepare(read(clip), domain)  # a clip that cannot be decoded is refused here
@@ -218,7 +218,7 @@ def _embedding(
         return champion.remembered[clip.sha256]
     value = champion.embed(prepare(read(clip), champion.bundle.domain).features)
     others = champion.exam.by_clip
-    closest = likeness(value.ravel(), others.reshape(len(others), -1))
+    closest = similarity(value.ravel(), others.reshape(len(others), -1))
     if closest > COPY_COSINE:
         raise InvalidParameter(
             "it cannot be told from a clip of the exam, which must stay unseen "
@@ -227,7 +227,7 @@ def _embedding(
     return value
 
 
-def likeness(value: Floats, others: Floats) -> float:
+def similarity(value: Floats, others: Floats) -> float:
     """The largest cosine between an embedding [D] and others [n, D]; 0 without others."""
     norms = np.linalg.norm(others, axis=1) * np.linalg.norm(value)
     return float(np.max(others @ value / np.maximum(norms, 1e-12), initial=0.0))

@@ -13,7 +13,7 @@ from models.bundle import Bundle
 from models.registry import Registry
 from training.job.plan import Uploads
 from training.job.run_progress import Progress
-from training.job.serving_champion import Champion
+from training.job.serving_champion import ChampionBundle
 
 History = Sequence[dict[str, Any]]
 
@@ -37,7 +37,7 @@ class Training(Protocol):
 
 
 @dataclass(frozen=True)
-class Run:
+class RetrainRun:
     """`dataset` is the folder of data sets, if there is one; `shipped` that of the bundles that
     come with Telltale; with `workers` 0 the training is done in this process."""
 
@@ -61,7 +61,7 @@ class Material:
 
     snapshot: str
     uploads: Uploads
-    champion: Champion | None
+    champion: ChampionBundle | None
     forgotten: frozenset[str] = frozenset()
 
     @property

@@ -17,7 +17,7 @@ from training.assess.memory_rows import rows_of
 
 
 @dataclass(frozen=True)
-class Champion:
+class ChampionBundle:
     """`name` is its version number, or "shipped" before anything was registered."""
 
     bundle: Bundle
@@ -47,16 +47,16 @@ class Champion:
 
 def find_champion(
     domain: Domain, registry: Registry, cache_root: Path, shipped_root: Path
-) -> Champion | None:
+) -> ChampionBundle | None:
     """The registry's champion, else the shipped bundle, else none."""
     found = champion_or_shipped(domain, registry, cache_root, shipped_root)
     if found is None:
         return None
     folder, version = found
-    return Champion(load_bundle(folder), version)
+    return ChampionBundle(load_bundle(folder), version)
 
 
-def dataset_clips(champion: Champion) -> int:
+def dataset_clips(champion: ChampionBundle) -> int:
     """How many of the first remembered clips came with the data set; the others were uploaded."""
     facts: Mapping[str, object] = champion.bundle.card.training.model_dump()
     clips = facts.get("from_dataset", len(champion.memory.clip_ids))
@@ -64,7 +64,7 @@ def dataset_clips(champion: Champion) -> int:
     return clips
 
 
-def must_share_labels(champion: Champion, domain: Domain) -> None:
+def must_share_labels(champion: ChampionBundle, domain: Domain) -> None:
     if champion.bundle.labels != domain.labels:
         raise Conflict(
             f"{domain.name} now has the labels {', '.join(domain.labels)}; its champion knows "

@@ -38,7 +38,7 @@ LAST_RESORT = 0.1  # for a clip that sounds like a dozen remembered ones of anot
 
 
 @dataclass(frozen=True)
-class Lesson:
+class LabelledEmbeddings:
     """Embeddings [n, D] and labels [n] of what is remembered or corrected."""
 
     values: NDArray[np.floating]
@@ -47,8 +47,8 @@ class Lesson:
 
 def fit_head(
     champion: Head,
-    memory: Lesson,
-    corrections: Lesson,
+    memory: LabelledEmbeddings,
+    corrections: LabelledEmbeddings,
     spec: TeachSpec,
     label_smoothing: float,
 ) -> Head:
@@ -82,7 +82,7 @@ def fit_head(
     return furthest
 
 
-def _right(head: Head, lesson: Lesson) -> NDArray[np.bool_]:
+def _right(head: Head, lesson: LabelledEmbeddings) -> NDArray[np.bool_]:
     """[n]: which of them the head answers as it was told to."""
     return np.asarray(head.logits(lesson.values.astype(np.float32)).argmax(axis=1) == lesson.labels)
 
@@ -94,7 +94,9 @@ def balanced_weights(labels: Integers, classes: int) -> Doubles:
     return np.asarray(len(labels) / (max(1, present) * np.maximum(counts, 1)))[labels]
 
 
-def correction_weight(memory: Lesson, corrections: Lesson, spec: TeachSpec) -> float:
+def correction_weight(
+    memory: LabelledEmbeddings, corrections: LabelledEmbeddings, spec: TeachSpec
+) -> float:
     """All corrections together never outweigh all that is remembered."""
     if not len(memory.labels):
         return spec.correction_weight

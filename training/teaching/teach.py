@@ -18,15 +18,15 @@ from data.errors import InvalidParameter
 from models.bundle import Bundle, write_bundle
 from models.card import HEAD, MEMORY
 from models.tensors import Embeddings, as_stored, head_bytes, memory_bytes
-from training.assess.examine import examine
+from training.assess.examine import exam_metrics
 from training.job.plan import Uploads
 from training.job.provenance import Origin
-from training.job.run import Challenger, Material, Run
-from training.job.serving_champion import Champion, dataset_clips, must_share_labels
-from training.teaching.head import Lesson, fit_head
+from training.job.run import Challenger, Material, RetrainRun
+from training.job.serving_champion import ChampionBundle, dataset_clips, must_share_labels
+from training.teaching.head import LabelledEmbeddings, fit_head
 
 
-def without_uploads(champion: Champion, but: Sequence[str]) -> Embeddings:
+def without_uploads(champion: ChampionBundle, but: Sequence[str]) -> Embeddings:
     """The remembered clips of the data set, less those that people have labelled anew or want
     forgotten."""
     memory, ours = champion.memory, dataset_clips(champion)
@@ -39,7 +39,7 @@ def without_uploads(champion: Champion, but: Sequence[str]) -> Embeddings:
     )
 
 
-def make_taught(run: Run, material: Material, folder: Path) -> Challenger:
+def make_taught(run: RetrainRun, material: Material, folder: Path) -> Challenger:
     champion, uploads = material.champion, material.uploads
     if champion is None:
         raise InvalidParameter(
@@ -53,7 +53,7 @@ def make_taught(run: Run, material: Material, folder: Path) -> Challenger:
 
 
 def teach(
-    champion: Champion,
+    champion: ChampionBundle,
     uploads: Uploads,
     domain: Domain,
     snapshot: str,
@@ -68,8 +68,8 @@ def teach(
     values = as_stored(uploads.values.reshape(-1, champion.memory.values.shape[1]))
     head = fit_head(
         old.head(),
-        Lesson(remembered.values, remembered.labels),
-        Lesson(values, labels),
+        LabelledEmbeddings(remembered.values, remembered.labels),
+        LabelledEmbeddings(values, labels),
         domain.teach,
         domain.training.label_smoothing,
     )
@@ -85,7 +85,7 @@ def teach(
         backbone=old.card.training.backbone,
     )
     validation = min(old.card.split.validation, clips)
-    exam = examine(domain, head, old.card.temperature, champion.exam)
+    exam = exam_metrics(domain, head, old.card.temperature, champion.exam)
     fields = {
         **old.card.model_dump(exclude={"format", "files"}),
         "domain": old.domain,

@@ -7,7 +7,7 @@ from PIL import Image
 from data.domains.domain import load_domains
 from data.errors import InvalidParameter, TelltaleError, UndecodableClip, UnsupportedClip
 from data.media.prepare import Prepared
-from data.store.corrections import Said, checked
+from data.store.corrections import Annotation, checked_annotation
 from support.pictures import cracked, encoded
 
 FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()
@@ -22,17 +22,17 @@ def photograph(side: int) -> Prepared:
 
 @pytest.mark.parametrize(("mask", "label"), [(DRAWN, "crack"), (EMPTY, "no crack")])
 def test_what_a_mask_shows_is_the_label_where_none_is_given(mask: bytes, label: str) -> None:
-    found = checked(None, mask, CRACKS, NEEDS)
+    found = checked_annotation(None, mask, CRACKS, NEEDS)
     assert found.label == label
-    assert found == checked(label, mask, CRACKS, NEEDS)
+    assert found == checked_annotation(label, mask, CRACKS, NEEDS)
 
 
 def test_an_empty_mask_has_to_fit_its_photograph_too() -> None:
-    found = checked(None, EMPTY, CRACKS, NEEDS)
+    found = checked_annotation(None, EMPTY, CRACKS, NEEDS)
     found.must_fit(photograph(96))
     with pytest.raises(InvalidParameter, match="96 x 96 pixels; the photograph has 200 x 200"):
         found.must_fit(photograph(200))
-    Said("no crack").must_fit(photograph(200))
+    Annotation("no crack").must_fit(photograph(200))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_photograph_that_nothing_can_be_learnt_from_is_told_why(
     label: str | None, mask: bytes | None, words: str
 ) -> None:
     with pytest.raises(TelltaleError, match=words):
-        checked(label, mask, CRACKS, NEEDS)
+        checked_annotation(label, mask, CRACKS, NEEDS)
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_a_mask_in_colours_is_not_guessed_at(mode: str, colour: object, label: s
     drawn = Image.new(mode, (64, 48))
     drawn.paste(colour, (0, 10, 64, 20))
     with pytest.raises(UndecodableClip, match="nothing light"):
-        checked(label, encoded(drawn, "PNG"), CRACKS, NEEDS)
+        checked_annotation(label, encoded(drawn, "PNG"), CRACKS, NEEDS)
 
 
 def test_a_mask_that_is_no_picture_is_as_wrong_as_such_a_photograph() -> None:
     with pytest.raises(UnsupportedClip, match="its mask cannot be used"):
-        checked("crack", b"a line", CRACKS, NEEDS)
+        checked_annotation("crack", b"a line", CRACKS, NEEDS)
 
 
 @pytest.mark.parametrize(
@@ -77,4 +77,4 @@ def test_a_recording_is_said_by_its_label_alone(
     label: str | None, mask: bytes | None, words: str
 ) -> None:
     with pytest.raises(InvalidParameter, match=words):
-        checked(label, mask, FAULTS, NEEDS)
+        checked_annotation(label, mask, FAULTS, NEEDS)

@@ -8,7 +8,7 @@ import pytest
 
 from data.errors import Conflict
 from data.store.events import record
-from data.store.runs import Run
+from data.store.runs import RunRow
 from support.fake_jobs import Jobs
 from support.teaching import School, school
 from training.assess.gate import Verdict
@@ -30,7 +30,7 @@ def forget(school: School, number: int) -> str:
     return sha256
 
 
-def looked_after(school: School, jobs: Jobs) -> list[Run]:
+def looked_after(school: School, jobs: Jobs) -> list[RunRow]:
     """One beat of the curator; the runs that are open behind it."""
     runs = school.curated(jobs)
     asyncio.run(runs.look_after(school.domain))

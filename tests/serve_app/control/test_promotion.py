@@ -12,7 +12,7 @@ from data.domains.domain import load_domains
 from data.errors import BundleError, Conflict
 from data.home import Home, home_from_env
 from models.registry import Registry, Version
-from serve_app.control.promotion import Succession
+from serve_app.control.promotion import Promotion
 from serve_app.replica.champion_pointer import Pointer, read_pointer
 from support.tiny import fresh_registry, tiny_bundle
 
@@ -62,10 +62,10 @@ def run(
     home: Home,
     registry: Registry,
     replicas: Replicas,
-    steps: Callable[[Succession], Awaitable[Any]],
+    steps: Callable[[Promotion], Awaitable[Any]],
 ) -> Any:
     async def go() -> Any:
-        return await steps(Succession("keywords", home, registry, replicas))  # type: ignore[arg-type]
+        return await steps(Promotion("keywords", home, registry, replicas))  # type: ignore[arg-type]
 
     return asyncio.run(go())
 
@@ -123,7 +123,7 @@ def test_an_alias_moved_to_a_damaged_version_leaves_pointer_and_replicas_alone(
     bad = registered(registry, tmp_path, 2, damage=True)
     replicas = Replicas()
 
-    async def steps(succession: Succession) -> None:
+    async def steps(succession: Promotion) -> None:
         await succession.promote(good.number)
         registry.promote("keywords", bad.number)  # as in MLflow's own page
         for _ in range(2):
@@ -145,7 +145,7 @@ def test_the_beat_never_undoes_a_promotion_that_came_between(
     registry.promote("keywords", first.number)
     replicas = Replicas(slow=0.05)
 
-    async def steps(succession: Succession) -> None:
+    async def steps(succession: Promotion) -> None:
         beat = asyncio.create_task(succession.reconcile())
         await asyncio.sleep(0.01)
         await asyncio.gather(succession.promote(second.number), beat, succession.reconcile())

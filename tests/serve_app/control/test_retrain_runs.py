@@ -14,7 +14,7 @@ from data.store.store import Store
 from serve_app.control import retrain_runs as module
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.jobs import JobState
-from serve_app.control.retrain_runs import Runs
+from serve_app.control.retrain_runs import RetrainRuns
 from support.fake_jobs import Jobs
 
 KEYWORDS = load_domains(names=("keywords",))["keywords"]
@@ -34,18 +34,18 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def run(store: Store, jobs: Jobs, steps: Callable[[Runs], Awaitable[Any]]) -> Any:
+def run(store: Store, jobs: Jobs, steps: Callable[[RetrainRuns], Awaitable[Any]]) -> Any:
     async def go() -> Any:
         registry: Any = NoRegistry()
         home = home_from_env({"TELLTALE_HOME": "/nowhere"})
         jobs_: Any = jobs
-        return await steps(Runs(store, jobs_, registry, Forgetting(store, registry, home)))
+        return await steps(RetrainRuns(store, jobs_, registry, Forgetting(store, registry, home)))
 
     return asyncio.run(go())
 
 
 def test_a_run_is_not_buried_between_its_row_and_its_job(store: Store) -> None:
-    async def steps(runs: Runs) -> dict[str, Any]:
+    async def steps(runs: RetrainRuns) -> dict[str, Any]:
         order = asyncio.create_task(runs.start("keywords", "teach", "", "ann"))
         for _ in range(20):
             await runs.look_after(KEYWORDS)
@@ -57,7 +57,7 @@ def test_a_run_is_not_buried_between_its_row_and_its_job(store: Store) -> None:
 
 
 def test_a_second_order_waits_for_the_first_to_end(store: Store) -> None:
-    async def steps(runs: Runs) -> None:
+    async def steps(runs: RetrainRuns) -> None:
         first = await runs.start("keywords", "teach", "", "ann")
         with pytest.raises(Conflict, match=first["id"]):
             await runs.start("keywords", "full", "", "bob")
@@ -70,7 +70,7 @@ def test_a_job_that_cannot_be_submitted_leaves_no_open_run(store: Store) -> None
         def submit(self, run_id: str, domain: str, mode: str, attempt: int = 1) -> None:
             raise NotReady("Ray takes no jobs")
 
-    async def steps(runs: Runs) -> None:
+    async def steps(runs: RetrainRuns) -> None:
         with pytest.raises(NotReady):
             await runs.start("keywords", "teach", "", "ann")
 
@@ -86,7 +86,7 @@ def test_a_full_retrain_whose_driver_died_gets_one_more_attempt(
 ) -> None:
     jobs = Jobs()
 
-    async def steps(runs: Runs) -> list[str]:
+    async def steps(runs: RetrainRuns) -> list[str]:
         run_id = (await runs.start("keywords", mode, "", "ann"))["id"]
         seen = []
         for attempt in (1, 2):
@@ -116,7 +116,7 @@ def test_a_run_that_never_got_its_job_is_closed_by_the_next_curator(store: Store
 def test_a_run_started_by_hand_is_left_alone_while_it_shows_life(store: Store) -> None:
     store.runs.start("by-hand", domain="keywords", mode="full", reason="", who="ann", by_hand=True)
 
-    async def steps(runs: Runs) -> None:
+    async def steps(runs: RetrainRuns) -> None:
         for look in range(3 * module.LOOKS):
             if look % module.LOOKS == 0:
                 store.runs.beat("by-hand")
@@ -135,7 +135,7 @@ def test_a_hiccup_of_the_job_list_closes_nothing(store: Store) -> None:
         def state(self, run_id: str) -> tuple[int, JobState]:
             raise NotReady("Ray's job list cannot be read")
 
-    async def steps(runs: Runs) -> None:
+    async def steps(runs: RetrainRuns) -> None:
         await runs.start("keywords", "teach", "", "ann")
         with pytest.raises(NotReady):
             await runs.look_after(KEYWORDS)

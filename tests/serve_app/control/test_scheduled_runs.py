@@ -11,7 +11,7 @@ import pytest
 from data.domains.domain import Domain
 from data.domains.sections import TriggerSpec
 from data.errors import Conflict
-from data.store.runs import Run
+from data.store.runs import RunRow
 from serve_app.control import retrain_runs as module
 from support.fake_jobs import Jobs
 from support.teaching import School, school
@@ -32,14 +32,14 @@ def with_triggers(school: School, new_clips: int | None, every_h: float | None) 
     return school.domain.model_copy(update={"triggers": triggers})
 
 
-def ordered(school: School, domain: Domain) -> Run | None:
+def ordered(school: School, domain: Domain) -> RunRow | None:
     """By the next beat of the curator."""
     runs = school.curated(Jobs())
     asyncio.run(runs.look_after(domain))
     return next(iter(school.store.runs.unfinished(domain.name)), None)
 
 
-def ended(school: School, run: Run | None, state: Any, result: dict[str, object]) -> None:
+def ended(school: School, run: RunRow | None, state: Any, result: dict[str, object]) -> None:
     assert run is not None
     school.store.runs.update(run.id, state=state, who="job", result=result)
 

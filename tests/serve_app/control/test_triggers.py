@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from data.domains.sections import TriggerSpec
-from data.store.runs import Run
+from data.store.runs import RunRow
 from data.store.tables import RunState
 from serve_app.control.triggers import due, next_try
 
@@ -33,9 +33,9 @@ def test_a_retrain_is_due_by_clips_or_by_time_but_never_for_nothing(
     assert (order and order[0]) == mode
 
 
-def run(state: RunState, hours_ago: float) -> Run:
+def run(state: RunState, hours_ago: float) -> RunRow:
     began = NOW - timedelta(hours=hours_ago)
-    return Run("r", "faults", "teach", "", "ann", state, began, began, {"message": ""})
+    return RunRow("r", "faults", "teach", "", "ann", state, began, began, {"message": ""})
 
 
 def test_a_failed_run_does_not_count_as_one_of_the_schedule() -> None:

@@ -22,7 +22,7 @@ from training.assess.calibrate import calibrate
 from training.assess.examine import from_embeddings
 from training.assess.reliability import exam_intervals
 from training.job.plan import Uploads
-from training.job.serving_champion import Champion
+from training.job.serving_champion import ChampionBundle
 from training.recalibrate import main, recalibrate
 from training.teaching.teach import teach
 
@@ -69,7 +69,7 @@ def test_a_card_gets_a_limit_and_a_confidence_for_each_label(name: str) -> None:
 
 def test_what_was_unknown_is_known_once_it_was_taught_and_the_limits_stay(tmp_path: Path) -> None:
     domain = DOMAINS["faults"]
-    champion = Champion(load_bundle(PRETRAINED / "faults"), "1")
+    champion = ChampionBundle(load_bundle(PRETRAINED / "faults"), "1")
     odd = champion.memory.values[:1] + 3
     assert unknown(champion.bundle, odd)
     clip = LabelledClip("a" * 64, domain.labels[0], "a" * 64, "upload", None)

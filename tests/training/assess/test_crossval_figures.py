@@ -3,12 +3,18 @@
 import json
 from pathlib import Path
 
-from training.assess.crossval_figures import Answer, record, said, split_entry, unknown_entry
+from training.assess.crossval_figures import (
+    FoldPrediction,
+    figure_in_words,
+    record,
+    split_entry,
+    unknown_entry,
+)
 
 
-def answers(label: str, *said_: str, unknown: bool = False) -> list[Answer]:
+def answers(label: str, *said_: str, unknown: bool = False) -> list[FoldPrediction]:
     return [
-        Answer(f"{label}{n}", f"{label}{n // 2}", label, answer, 0.9, unknown)
+        FoldPrediction(f"{label}{n}", f"{label}{n // 2}", label, answer, 0.9, unknown)
         for n, answer in enumerate(said_)
     ]
 
@@ -23,7 +29,7 @@ def test_all_folds_count_together_and_the_worst_is_named() -> None:
     assert accuracy["value"] == 0.875
     assert accuracy["low"] < 0.875 < accuracy["high"] <= 1
     assert "0.750 at worst, ben" in entry["note"]
-    assert said(entry).startswith("unseen speaker; accuracy 0.875 (")
+    assert figure_in_words(entry).startswith("unseen speaker; accuracy 0.875 (")
 
 
 def test_strangers_and_acquaintances_called_unknown_are_counted_apart() -> None:

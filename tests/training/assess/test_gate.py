@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 
 from data.domains.sections import GateSpec
-from training.assess.gate import ExamPaper, judge
+from training.assess.gate import ExamPredictions, judge
 
 NAMES = ("normal", "fluid", "mechanical")
 SPEC = GateSpec(bootstrap_samples=1000, max_macro_f1_drop=0.02, max_class_f1_drop=0.15)
 
 
-def exam(clips: int, wrong: int, *, only: int | None = None, names: str = "clip") -> ExamPaper:
+def exam(
+    clips: int, wrong: int, *, only: int | None = None, names: str = "clip"
+) -> ExamPredictions:
     """`wrong` mistakes, the first clips' (of the label `only`); the same clips each time."""
     labels = np.arange(clips) % len(NAMES)
     answers = labels.copy()
     places = np.flatnonzero(labels == only) if only is not None else np.arange(clips)
     answers[places[:wrong]] = (answers[places[:wrong]] + 1) % len(NAMES)
-    return ExamPaper(tuple(f"{names}{i}" for i in range(clips)), labels, answers)
+    return ExamPredictions(tuple(f"{names}{i}" for i in range(clips)), labels, answers)
 
 
 def test_an_equal_challenger_passes() -> None:
@@ -91,8 +93,8 @@ def test_clips_are_drawn_and_not_the_places_asked_about_in_them() -> None:
     """The pixels of one photograph err together: a hundred of them are not a hundred clips."""
     few, many = exam(90, 12), exam(90, 9)
 
-    def repeated(paper: ExamPaper) -> ExamPaper:
+    def repeated(paper: ExamPredictions) -> ExamPredictions:
         labels, answers = (np.repeat(ids[:, None], 50, 1) for ids in (paper.labels, paper.answers))
-        return ExamPaper(paper.clip_ids, labels, answers)
+        return ExamPredictions(paper.clip_ids, labels, answers)
 
     assert judge(repeated(few), repeated(many), NAMES, SPEC) == judge(few, many, NAMES, SPEC)

@@ -28,7 +28,7 @@ from training.assess.thresholds import mask_figures
 from training.evaluate import mask_lines
 from training.fitting.segment import mask_loss
 from training.job.inputs import dry_run
-from training.job.run import Run
+from training.job.run import RetrainRun
 from training.job.run_progress import Progress
 from training.retrain import retrain
 
@@ -44,11 +44,11 @@ class Shop:
     dataset: Path
     registry: Any
 
-    def run(self, name: str, mode: Mode) -> tuple[Run, dict[str, Any]]:
+    def run(self, name: str, mode: Mode) -> tuple[RetrainRun, dict[str, Any]]:
         self.store.runs.start(name, domain="cracks", mode=mode, reason="test", who="ann")
         progress = Progress(self.store, name, "cracks", "ann", lambda line: None)
         progress.started(mode)
-        run = Run(
+        run = RetrainRun(
             DOMAIN, self.home, self.store, self.registry, progress, self.dataset, self.home.root, 0
         )
         return run, retrain(run, mode, None, True)

@@ -18,7 +18,7 @@ from support.toy_dataset import toy_dataset, toy_domain
 from training.fitting.assignment import Assignment
 from training.fitting.trainer import fit
 from training.job.full_retrain import train
-from training.job.isolated import aside
+from training.job.isolated import isolated_run
 from training.job.lifecycle import discard
 from training.job.plan import Plan
 from training.job.run_progress import EpochReporter
@@ -48,7 +48,7 @@ def test_a_backbone_that_does_not_fit_is_said_before_a_clip_is_decoded(
     training = domain.training.model_copy(update={"start_from": "sounds"})
     features = domain.features.model_copy(update={"hop_length": 160})
     other = domain.model_copy(update={"training": training, "features": features})
-    run = aside(other, "misfit", tmp_path / "work", workers=1)
+    run = isolated_run(other, "misfit", tmp_path / "work", workers=1)
     with pytest.raises(InvalidDomain, match="cannot start from backbone sounds"):
         train(run, plan)
     assert not list(run.home.runs.glob("*"))
@@ -66,7 +66,7 @@ def test_a_training_in_this_process_goes_on_after_the_last_whole_epoch(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(EpochReporter, "__call__", on_epoch)
-    run = aside(domain, "toy", tmp_path / "work", workers=0)
+    run = isolated_run(domain, "toy", tmp_path / "work", workers=0)
     with pytest.raises(KeyboardInterrupt):
         train(run, plan)
     breaks_at.clear()
@@ -74,7 +74,7 @@ def test_a_training_in_this_process_goes_on_after_the_last_whole_epoch(
     assert told == [1, 2, 3, 3, 4], "the third epoch was not whole"
     assert [epoch["epoch"] for epoch in trained.history] == [1, 2, 3, 4]
     other = domain.training.model_copy(update={"epochs": 1})
-    again = aside(
+    again = isolated_run(
         domain.model_copy(update={"training": other}), "toy", tmp_path / "work", workers=0
     )
     assert len(train(again, plan).history) == 1, "another recipe is another training"

@@ -15,7 +15,7 @@ from support.teaching import School, school
 from training import retrain as retrain_module
 from training.job import run_progress as progress_module
 from training.job.lifecycle import attempt
-from training.job.run import Run
+from training.job.run import RetrainRun
 from training.job.run_progress import beating
 from training.retrain import retrain
 
@@ -30,7 +30,7 @@ def keywords(tmp_path: Path) -> Iterator[School]:
         yield opened
 
 
-def killed_after(step: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def killed_after(step: str, run: RetrainRun, monkeypatch: pytest.MonkeyPatch) -> None:
     owner: Any = {"promoting": run.store.runs, "promote": Registry}.get(step, retrain_module)
     real = getattr(owner, step)
 

@@ -13,7 +13,7 @@ from models.networks.kinds import build_network
 from support.tiny import tiny_bundle
 from training.job.plan import Uploads
 from training.job.provenance import Origin, code_version, started_from
-from training.job.serving_champion import Champion
+from training.job.serving_champion import ChampionBundle
 from training.model_card import write_model_card
 from training.teaching.teach import teach
 
@@ -46,7 +46,7 @@ def test_a_bundle_tells_its_backbone_in_its_cards_and_teaching_does_not_forget_i
     assert f"backbone sounds, `{found['sha256'][:12]}`: CC BY-NC 3.0 (ESC-50)" in written
     size = FAULTS.network.embedding
     nothing = Uploads((), np.zeros((0, 1, size), np.float32), np.zeros((0, 1), np.int64), ())
-    taught = teach(Champion(bundle, "1"), nothing, FAULTS, "0" * 64, tmp_path / "taught")
+    taught = teach(ChampionBundle(bundle, "1"), nothing, FAULTS, "0" * 64, tmp_path / "taught")
     assert taught.card.training.backbone == found
 
 

@@ -17,14 +17,14 @@ from models.runtime import OnnxModel
 from models.tensors import Head
 from support.sounds import tone
 from support.tiny import tiny_bundle
-from training.assess.examine import answers, from_embeddings
+from training.assess.examine import from_embeddings, remembered_answers
 from training.job.plan import Uploads
-from training.job.serving_champion import Champion, must_share_labels
-from training.teaching.head import Lesson, balanced_weights, correction_weight, fit_head
+from training.job.serving_champion import ChampionBundle, must_share_labels
+from training.teaching.head import LabelledEmbeddings, balanced_weights, correction_weight, fit_head
 from training.teaching.teach import teach
 
 SPEC = TeachSpec(correction_weight=8, prior_strength=0.00001)
-NOTHING = Lesson(np.zeros((0, 8), np.float32), np.zeros(0, np.int64))
+NOTHING = LabelledEmbeddings(np.zeros((0, 8), np.float32), np.zeros(0, np.int64))
 
 
 @pytest.fixture
@@ -33,17 +33,17 @@ def domain() -> Domain:
 
 
 @pytest.fixture
-def champion(domain: Domain, tmp_path: Path) -> Champion:
-    return Champion(tiny_bundle(tmp_path / "champion", domain), "1")
+def champion(domain: Domain, tmp_path: Path) -> ChampionBundle:
+    return ChampionBundle(tiny_bundle(tmp_path / "champion", domain), "1")
 
 
-def memory(clips: int = 90) -> tuple[Head, Lesson]:
+def memory(clips: int = 90) -> tuple[Head, LabelledEmbeddings]:
     """Three labels around three corners, and a head that tells them apart."""
     rng = np.random.default_rng(0)
     labels = np.arange(clips) % 3
     corners = np.eye(3, 8, dtype=np.float32) * 3
     values = corners[labels] + rng.normal(0, 0.4, (clips, 8)).astype(np.float32)
-    return Head(corners, np.zeros(3, np.float32)), Lesson(values, labels)
+    return Head(corners, np.zeros(3, np.float32)), LabelledEmbeddings(values, labels)
 
 
 def test_without_corrections_the_champions_head_is_the_best_head() -> None:
@@ -56,7 +56,7 @@ def test_one_correction_is_learnt_and_the_remembered_clips_are_answered_as_befor
     head, remembered = memory()
     odd = np.array([[2.0, 0.5, 0, 1.5, 0, 0, 0, 0]], np.float32)
     assert head.logits(odd).argmax() == 0
-    taught = fit_head(head, remembered, Lesson(odd, np.array([2])), SPEC, 0.1)
+    taught = fit_head(head, remembered, LabelledEmbeddings(odd, np.array([2])), SPEC, 0.1)
     assert taught.logits(odd).argmax() == 2
     same = taught.logits(remembered.values).argmax(1) == head.logits(remembered.values).argmax(1)
     assert same.mean() > 0.97
@@ -64,8 +64,8 @@ def test_one_correction_is_learnt_and_the_remembered_clips_are_answered_as_befor
 
 def test_the_head_moves_no_further_than_the_correction_needs() -> None:
     head, remembered = memory()
-    near = Lesson(np.array([[1.6, 1.4, 0, 0, 0, 0, 0, 0]], np.float32), np.array([1]))
-    far = Lesson(np.array([[2.0, 0.5, 0, 1.5, 0, 0, 0, 0]], np.float32), np.array([2]))
+    near = LabelledEmbeddings(np.array([[1.6, 1.4, 0, 0, 0, 0, 0, 0]], np.float32), np.array([1]))
+    far = LabelledEmbeddings(np.array([[2.0, 0.5, 0, 1.5, 0, 0, 0, 0]], np.float32), np.array([2]))
     moved = [
         np.abs(fit_head(head, remembered, lesson, SPEC, 0.1).weight - head.weight).max()
         for lesson in (near, far)
@@ -76,7 +76,9 @@ def test_the_head_moves_no_further_than_the_correction_needs() -> None:
 def test_many_corrections_never_outweigh_what_is_remembered() -> None:
     head, remembered = memory()
     rng = np.random.default_rng(1)
-    wrong = Lesson(rng.normal(0, 1, (900, 8)).astype(np.float32), rng.integers(0, 3, 900))
+    wrong = LabelledEmbeddings(
+        rng.normal(0, 1, (900, 8)).astype(np.float32), rng.integers(0, 3, 900)
+    )
     taught = fit_head(head, remembered, wrong, SPEC, 0.1)
     right = taught.logits(remembered.values).argmax(1) == remembered.labels
     assert right.mean() > 0.9
@@ -107,7 +109,7 @@ def uploads(*pairs: tuple[LabelledClip, np.ndarray]) -> Uploads:
     )
 
 
-def between(champion: Champion, first: int, second: int) -> np.ndarray:
+def between(champion: ChampionBundle, first: int, second: int) -> np.ndarray:
     """An embedding the champion takes for `first`, with much of `second` in it."""
     values, labels = champion.memory.values, champion.memory.labels
     return np.asarray(
@@ -116,13 +118,13 @@ def between(champion: Champion, first: int, second: int) -> np.ndarray:
 
 
 def test_teaching_corrects_the_clip_and_keeps_the_exam(
-    champion: Champion, domain: Domain, tmp_path: Path
+    champion: ChampionBundle, domain: Domain, tmp_path: Path
 ) -> None:
     value = between(champion, 0, 2)
     clip = upload("odd pump", domain.labels[2])
     assert champion.bundle.head().logits(value).argmax() == 0
     taught = teach(champion, uploads((clip, value)), domain, "s" * 64, tmp_path / "taught")
-    label, confidence = answers(taught, [clip.sha256])[clip.sha256]
+    label, confidence = remembered_answers(taught, [clip.sha256])[clip.sha256]
     assert label == domain.labels[2]
     assert 0 < confidence <= 1
     before, after = from_embeddings(champion.bundle), from_embeddings(taught)
@@ -131,7 +133,7 @@ def test_teaching_corrects_the_clip_and_keeps_the_exam(
 
 
 def test_teaching_takes_backbone_and_exam_over_unchanged(
-    champion: Champion, domain: Domain, tmp_path: Path
+    champion: ChampionBundle, domain: Domain, tmp_path: Path
 ) -> None:
     clip = upload("odd pump", domain.labels[2])
     taught = teach(
@@ -145,14 +147,14 @@ def test_teaching_takes_backbone_and_exam_over_unchanged(
 
 
 def test_a_relabelled_clip_takes_the_place_of_its_old_row_and_a_forgotten_one_leaves(
-    champion: Champion, domain: Domain, tmp_path: Path
+    champion: ChampionBundle, domain: Domain, tmp_path: Path
 ) -> None:
     one, two = upload("one", domain.labels[2]), upload("two", domain.labels[3])
     value = between(champion, 0, 2)
     first = teach(champion, uploads((one, value), (two, value)), domain, "s" * 64, tmp_path / "1")
     relabelled = upload("one", domain.labels[1])
     second = teach(
-        Champion(first, "2"), uploads((relabelled, value)), domain, "t" * 64, tmp_path / "2"
+        ChampionBundle(first, "2"), uploads((relabelled, value)), domain, "t" * 64, tmp_path / "2"
     )
     rows = dict(zip(second.memory().clip_ids, second.memory().labels, strict=True))
     assert rows[one.sha256] == 1
@@ -161,7 +163,7 @@ def test_a_relabelled_clip_takes_the_place_of_its_old_row_and_a_forgotten_one_le
 
 
 def test_a_correction_of_a_training_clip_replaces_what_the_data_set_said(
-    champion: Champion, domain: Domain, tmp_path: Path
+    champion: ChampionBundle, domain: Domain, tmp_path: Path
 ) -> None:
     known = champion.memory.clip_ids[0]
     corrected = LabelledClip(known, domain.labels[3], known, "upload", None)
@@ -174,7 +176,7 @@ def test_a_correction_of_a_training_clip_replaces_what_the_data_set_said(
 
 
 def test_teaching_refuses_other_labels_than_the_champions(
-    champion: Champion, domain: Domain
+    champion: ChampionBundle, domain: Domain
 ) -> None:
     more = domain.model_copy(update={"labels": (*domain.labels, "squeak")})
     with pytest.raises(Conflict, match="retrain in full"):
@@ -190,8 +192,8 @@ def test_a_clip_that_sounds_like_others_of_another_label_is_learnt_all_the_same(
     remembered, nine = bundle.memory(), spec.label_index("nine")
     taught = fit_head(
         model.head,
-        Lesson(remembered.values, remembered.labels),
-        Lesson(odd, np.array([nine])),
+        LabelledEmbeddings(remembered.values, remembered.labels),
+        LabelledEmbeddings(odd, np.array([nine])),
         spec.teach,
         spec.training.label_smoothing,
     )
