@@ -21,13 +21,17 @@ from ray._private.parameter import RayParams
 from ray._raylet import InnerGcsClient
 from ray.core.generated import autoscaler_pb2, node_manager_pb2, node_manager_pb2_grpc
 
+from data.errors import Conflict
 from serve_app.cluster.launch import _head_parameters
 from serve_app.cluster.ray_internals import environment, inner_port, node, workers
+from serve_app.cluster.ray_internals.haproxy_lines import SECTIONS, with_lines
+from serve_app.cluster.ray_internals.haproxy_template import rendered
 from serve_app.settings import settings_from_env
 
 RAY = Path(ray.__file__).parent
 NEW = f"Ray {version('ray')}"
 ROOT = Path(__file__).parents[3]
+LINES = {section: [f"at {section}"] for section in SECTIONS}
 LEFT_ALONE = "two services of one machine take each other's "
 NOT_OURS = "HAProxy runs without the lines that guard the replicas, and others of its own"
 
@@ -259,3 +263,66 @@ def test_other_servers_of_ray_bind_as_they_ask_to() -> None:
     closed = inner_port.Closed(lambda server, address: 7)
     assert closed(None, "127.0.0.1:0") == 7
     assert closed(None, inner_port.EVERYWHERE) == 0
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What Serve writes for HAProxy."""
+    folder = tmp_path_factory.mktemp("haproxy")
+    return rendered(folder, "127.0.0.1", 8000, [30_000, 30_001], 8500)
+
+
+@pytest.mark.parametrize(
+    ("written", "purpose"),
+    [
+        (r"^    errorfile 50[234] /", "Serve's plain 500 is taken out"),
+        (r" return status 404 ", "Serve's plain 404 is taken out"),
+        (r"^    server fallback .* backup$", "Serve's own proxy is taken out as a backup"),
+        (r"^ +bind \*?:\d+$", "what listens everywhere is bound to the service's host"),
+    ],
+)
+def test_serve_writes_what_is_changed(config: str, written: str, purpose: str) -> None:
+    assert re.search(written, config, re.MULTILINE), (
+        f"{NEW} writes nothing like {written} for HAProxy; look how {purpose} in haproxy_lines.py"
+    )
+
+
+def test_our_lines_go_into_what_serve_writes(config: str) -> None:
+    edited = with_lines(config, "127.0.0.1", LINES)
+    assert edited.count("\ndefaults\n    at defaults\n") == edited.count("at defaults") == 1
+    listening = "\nfrontend http_frontend\n    bind 127.0.0.1:8000\n    at frontend\n"
+    assert edited.count(listening) == edited.count("at frontend") == 1
+    assert re.findall(r"^backend (\S+)\n    at backend$", edited, re.MULTILINE) == [
+        "default_backend",
+        "http-app",
+    ]
+    assert not re.search(r"errorfile|status 404| backup$|bind \*?:", edited, re.MULTILINE)
+    kept = [line for line in config.splitlines() if "server replica-" in line]
+    assert len(kept) == 2
+    assert set(kept) <= set(edited.splitlines())
+    assert with_lines(edited, "127.0.0.1", LINES) == edited
+
+
+def test_haproxy_that_knows_no_application_listens_to_nobody(config: str) -> None:
+    before, _, after = config.partition("backend http-app\n")
+    alone = with_lines(before + after[after.index("listen stats") :], "127.0.0.1", LINES)
+    assert "bind 127.0.0.1:8000" in config
+    assert "bind 127.0.0.1:8000" not in alone
+
+
+@pytest.mark.parametrize(
+    ("as_it_is", "as_it_might_be", "said"),
+    [
+        ("\ndefaults\n", "\ndefaults serve\n", "no one section `defaults`"),
+        ("frontend http_frontend", "frontend http", "no one `frontend http_frontend`"),
+        ("    bind 127.0.0.1:8000\n", "", "no one `frontend http_frontend` that listens"),
+        ("backend http-app\n", "listen http-app\n", "reached by `listen http-app` too"),
+        ("listen stats\n", "frontend tls\n  use_backend http-app\n", "come in by `frontend tls`"),
+        ("bind *:", "bind [::]:", r"`bind \[::\]:\d+` is not at 127.0.0.1 alone"),
+    ],
+)
+def test_a_configuration_that_leaves_a_way_past_our_lines_is_refused(
+    config: str, as_it_is: str, as_it_might_be: str, said: str
+) -> None:
+    with pytest.raises(Conflict, match=said):
+        with_lines(config.replace(as_it_is, as_it_might_be), "127.0.0.1", LINES)
