@@ -4,6 +4,7 @@ import resource
 import select
 import socket
 import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack, closing, suppress
@@ -309,3 +310,15 @@ def test_haproxy_is_not_started_where_our_lines_do_not_fit(tmp_path: Path) -> No
     assert b"telltale: there is no one `frontend http_frontend` that listens" in found.stderr
     assert config.read_text() == before
     assert not (tmp_path / RUNNING).exists()
+
+
+def test_what_starts_haproxy_imports_nothing_that_takes_time() -> None:
+    """Each of these would add a third and more to a start, which comes with every replica."""
+    slow = ["typing", "re", "pathlib", "json", "dataclasses", "hashlib", "collections"]
+    code = (
+        f"import sys; sys.path.append({str(haproxy.SOURCE)!r})\n"
+        "from serve_app.cluster import haproxy_start\n"
+        f"print([name for name in {slow} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-ISc", code], capture_output=True, check=True)
+    assert found.stdout.strip() == b"[]"
