@@ -18,7 +18,7 @@ from ray.serve.handle import DeploymentHandle
 
 from data.domains.domain import Domain, load_domains
 from data.errors import NotReady
-from serve_app.cluster.inner_port import must_be_closed
+from serve_app.cluster.ray_internals.inner_port import must_be_closed
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import Champion

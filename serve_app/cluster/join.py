@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from data.errors import NotReady, Unauthorized
 from data.home import Home
@@ -20,16 +19,14 @@ from serve_app.cluster import haproxy
 from serve_app.cluster.cluster_file import Cluster, ip_towards, read_cluster, refuse_unfit
 from serve_app.cluster.node import ray_node
 from serve_app.cluster.ray_environment import environment
+from serve_app.cluster.ray_internals.node import RayNode, is_let_in
 from serve_app.settings import Settings
-
-if TYPE_CHECKING:
-    from ray._private.node import Node
 
 LEAVING_S = 60  # a replica's successor starts elsewhere, then it answers what it has
 
 
 @contextmanager
-def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iterator["Node"]:
+def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iterator[RayNode]:
     """A node of the running Telltale inside the block; drained and stopped behind it.
 
     `address` is Ray's on the head; empty for what the head says itself. Raises NotReady, Conflict
@@ -57,15 +54,15 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
         ) as node:
             yield node
             say("leaving; replicas move away first (Ctrl-C again to stop at once)")
-            _drain(node)
+            node.drain(LEAVING_S)
 
 
-def wait_while_joined(node: "Node", home: Home) -> None:
+def wait_while_joined(node: RayNode, home: Home) -> None:
     """Returns when interrupted only; raises NotReady when the head is gone. One that stops says so
     in `home`; of one that was killed Ray finds out after a minute."""
     with suppress(NotReady):
         announced = read_cluster(home)
-        while not node.dead_processes():
+        while not node.ended():
             with suppress(OSError):  # a shared folder that is away is not a head that is gone
                 if read_cluster(home) != announced:
                     break
@@ -75,29 +72,8 @@ def wait_while_joined(node: "Node", home: Home) -> None:
 
 def _refuse_wrong_token(cluster: Cluster) -> None:
     """Asks first: a node that may not join would try again and again, and then say it in C++."""
-    from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
-    from ray.exceptions import AuthenticationError
-
-    try:
-        GcsClient(address=cluster.address)
-    except AuthenticationError:
+    if not is_let_in(cluster.address):
         raise Unauthorized(
             "the head does not know this machine's token; unset RAY_AUTH_TOKEN, the right one "
             "is in TELLTALE_HOME"
-        ) from None
-
-
-def _drain(node: "Node") -> None:
-    """Waits until the node has stopped by itself, which it does when nothing runs on it."""
-    from ray.core.generated.autoscaler_pb2 import DrainNodeReason
-
-    deadline = time.time() + LEAVING_S
-    with suppress(Exception):  # a head that is gone drains nothing
-        node.get_gcs_client().drain_node(
-            node.node_id,
-            DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION"),
-            "this machine leaves",
-            int(deadline * 1000),
         )
-        while time.time() < deadline and not node.dead_processes():
-            time.sleep(0.2)

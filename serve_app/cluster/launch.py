@@ -20,8 +20,10 @@ import yaml
 
 from data.errors import Conflict, NotReady, TelltaleError
 from serve_app.cluster.cluster_file import announced
+from serve_app.cluster.haproxy_check import checking
 from serve_app.cluster.node import Lost, NoNode, ray_node, watcher
-from serve_app.cluster.processes import die_with, stop_when_asked
+from serve_app.cluster.parent import die_with
+from serve_app.cluster.processes import stop_when_asked
 from serve_app.cluster.ray_environment import (
     RAY_ENV,
     forget_old_sessions,
@@ -109,7 +111,9 @@ def running(
         say("starting Ray")
         show_logs(settings, scratch)
         stack.enter_context(stand_in(scratch))
+        refuse_unguarded = stack.enter_context(checking(scratch, settings.host, settings.port))
         head = stack.enter_context(ray_node(head=True, **_head_parameters(settings, scratch)))
+        refuse_unguarded()
         say(f"deploying {', '.join(settings.domains)}")
         _deploy(serve_config(settings, config))
         stack.enter_context(announced(settings, head.gcs_address))

@@ -4,7 +4,6 @@ Each has the service's home in its environment (`MARK`), which children inherit,
 folder in several variables: a process that sets its title may write over some of them.
 """
 
-import ctypes
 import os
 import signal
 import time
@@ -14,20 +13,12 @@ from pathlib import Path
 
 MARK = "TELLTALE_SERVICE"
 GONE_S = 5.0
-PR_SET_PDEATHSIG = 1  # Linux prctl(2)
 
 
 def stop_when_asked() -> None:
     """Both by hand: what a script starts in the background inherits SIGINT ignored."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-
-
-def die_with(parent: int) -> None:
-    """Ends this process as soon as `parent`, which started it, has ended; however that ends."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it had ended before we asked
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def scratch_path(home: Path) -> Path:

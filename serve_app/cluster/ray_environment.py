@@ -19,6 +19,7 @@ from data.domains.domain import config_root
 from data.errors import Conflict
 from serve_app.cluster import haproxy
 from serve_app.cluster.processes import MARK, scratch_path
+from serve_app.cluster.ray_internals.environment import ON_LOOPBACK, SETTINGS, Ports
 from serve_app.settings import Settings, is_loopback, kept_secret
 
 HELD: list[socket.socket] = []  # ports of ours, for as long as this process lives
@@ -32,48 +33,21 @@ FOR_PEOPLE = (  # what Ray's own commands need to find this service's cluster, a
     "RAY_DASHBOARD_ADDRESS",
     "RAY_AUTH_MODE",
     "RAY_AUTH_TOKEN_PATH",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER",
+    *ON_LOOPBACK,
     "TELLTALE_HOME",
     "TELLTALE_CONFIGS",
 )
 
-RAY_ENVIRONMENT = {
-    "RAY_SERVE_ENABLE_HA_PROXY": "1",
-    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "0",  # see inner_port.py
-    "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-    "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-    **haproxy.ENVIRONMENT,
-    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
-    # A busy machine takes longer than the 5 s after which Serve would kill its proxy's actor.
-    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "90",
-    # Serve looks this often whether HAProxy answers, and has it back after three misses.
-    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
-    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
-    "RAY_ROTATION_MAX_BYTES": str(8 * 1024**2),  # of each log, and as many old ones
-    "RAY_ROTATION_BACKUP_COUNT": "1",
+ALWAYS = {
+    **SETTINGS,
+    "RAY_AUTH_MODE": "token",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.3",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-    # Ray would run replicas at nice 15, behind everything else on the machine, training included.
-    "RAY_worker_niceness": "0",
-    "RAY_AUTH_MODE": "token",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_metrics_report_interval_ms": "5000",
-    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
-    # HAProxy of a new manager comes up beside the one that stands in: second_haproxy.py.
-    "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",
-    # Workers that stand by import what a replica needs: serve_app/cluster/standby.py.
-    "RAY_preload_python_modules": "serve_app.cluster.standby_imports",
-    # Ray's own idle workers, one a core, would be taken before those, and have imported nothing.
-    "RAY_prestart_worker_first_driver": "0",
     "GRADIO_ANALYTICS_ENABLED": "False",
     # One thread a replica: two replicas with two threads each fight over two cores.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
-# On one machine Ray's processes need to be reached by nobody else; Ray takes 127.0.0.1 for every
-# process's address when told that it cannot form clusters, as where firewalls ask people.
-ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 def environment(settings: Settings, scratch: Path) -> dict[str, str]:
@@ -82,11 +56,12 @@ def environment(settings: Settings, scratch: Path) -> dict[str, str]:
     token = home / "ray-token"
     kept_secret(token, secrets.token_hex(32))
     dashboard = f"http://127.0.0.1:{_free_port(8265)}"
-    replicas = _free_replica_ports()
     loopback = is_loopback(settings.host)
     return {
-        **RAY_ENVIRONMENT,
+        **ALWAYS,
         **(ON_LOOPBACK if loopback else {}),
+        **haproxy.environment(scratch),
+        **_ports(loopback).environment(),
         # A job's `python`, as typed by an admin, is this one.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         # Proxies are for the world outside; Ray's own clients would send it what is for here.
@@ -100,23 +75,20 @@ def environment(settings: Settings, scratch: Path) -> dict[str, str]:
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_API_SERVER_ADDRESS": dashboard,
         "RAY_DASHBOARD_ADDRESS": dashboard,
-        "RAY_SERVE_HAPROXY_BINARY_PATH": f"{scratch}/{haproxy.LAUNCHER}",
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{scratch}/haproxy.cfg",
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{scratch}/admin.sock",
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{scratch}/server-state",
-        "RAY_SERVE_HAPROXY_MAXCONN": str(haproxy.connections()),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port(9101)),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port(8404)),
-        # Serve binds these with SO_REUSEPORT: two services on one would get each other's requests.
-        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(_free_port(8500)),
-        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(_free_port(9500)),
-        # Nor may a replica of one get the port by which another's HAProxy still knows its own.
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(replicas.start),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(replicas.stop - 1),
-        # Where other machines may join, at a port that a firewall can name; else at any.
-        "RAY_GCS_SERVER_PORT": "0" if loopback else str(_free_port(6379)),
     }
+
+
+def _ports(loopback: bool) -> Ports:
+    return Ports(
+        # Where other machines may join, at a port that a firewall can name; else at any.
+        gcs=0 if loopback else _free_port(6379),
+        metrics=_free_port(9101),
+        statistics=_free_port(8404),
+        fallback_http=_free_port(8500),
+        fallback_grpc=_free_port(9500),
+        # A replica must not get the port by which another service's HAProxy still knows its own.
+        replicas=_free_replica_ports(),
+    )
 
 
 def prepare_environment(settings: Settings) -> None:

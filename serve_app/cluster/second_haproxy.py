@@ -3,7 +3,7 @@
 Serve notices after some seconds that its HAProxy is gone, or the actor that keeps it, and starts
 both anew; HAProxy binds its port with SO_REUSEPORT, so the next one comes up beside the stand-in.
 Every HAProxy of Serve's writes its process and its configuration into RUNNING when it starts
-(see `haproxy.py`).
+(see `haproxy_start.py`).
 """
 
 import os
@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from serve_app.cluster.haproxy import RUNNING, STAND_IN
+from serve_app.cluster.haproxy import STAND_IN
+from serve_app.cluster.haproxy_start import RUNNING
 from serve_app.cluster.processes import is_running
 
 LOOK_EVERY_S = 0.2

@@ -1,9 +1,9 @@
-"""Every Ray worker imports this when it starts (`RAY_preload_python_modules`): see standby.py.
+"""Every Ray worker imports this when it starts (ray_internals/environment.py): see standby.py.
 
 The one module of ours whose import has an effect; nothing else may import it.
 """
 
-from serve_app.cluster.inner_port import keep_closed
+from serve_app.cluster.ray_internals.inner_port import keep_closed
 from serve_app.cluster.standby import warm_if_called_for
 
 keep_closed()

@@ -24,7 +24,7 @@ from data.store.store import Store
 from models.bundle import PRETRAINED, load_bundle
 from models.local import shipped
 from models.registry import Registry
-from serve_app.cluster.inner_port import must_be_closed
+from serve_app.cluster.ray_internals.inner_port import must_be_closed
 from serve_app.cluster.standby import keep
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.jobs import Jobs

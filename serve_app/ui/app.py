@@ -15,7 +15,7 @@ from ray.serve import Application
 from data.home import home_from_env
 from serve_app.app import ON_HEAD
 from serve_app.client.client import Client
-from serve_app.cluster.inner_port import must_be_closed
+from serve_app.cluster.ray_internals.inner_port import must_be_closed
 
 DEFAULT_API = "http://127.0.0.1:8000"
 LOOK_EVERY_S = 0.03

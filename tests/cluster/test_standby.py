@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from serve_app.cluster.standby import IDLE, workers
+from serve_app.cluster.ray_internals.workers import IDLE, workers
 from support.sounds import tone
 
 PATIENCE_S = 90

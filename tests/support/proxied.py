@@ -10,14 +10,16 @@ from pathlib import Path
 
 from serve_app.cluster.haproxy import (
     BUFFER_BYTES,
-    ENVIRONMENT,
     MAX_CONNECTIONS,
     connections,
     write_launcher,
 )
+from serve_app.cluster.ray_internals.environment import SETTINGS
+from serve_app.cluster.ray_internals.haproxy_template import rendered
 from support.service import free_port
 
 Behaviour = Callable[[socket.socket, bytes], None]
+HEALTH = b"GET /-/healthz "  # by which HAProxy looks whether a replica lives
 
 
 class Toy:
@@ -50,7 +52,9 @@ class Toy:
                 if not piece:
                     return
                 body += piece
-            if head:
+            if head.startswith(HEALTH):
+                answer("200 OK")(connection, b"")
+            elif head:
                 self.requests.append(head)
                 self.behave(connection, body)
 
@@ -77,31 +81,32 @@ def proxied(
     *behaviours: Behaviour,
     maxconn: int = MAX_CONNECTIONS,
     hosts: tuple[str, ...] = (),
-    backup: int = 0,
+    backup: int = 1,
 ) -> Iterator[tuple[str, list[Toy]]]:
-    """HAProxy as Serve starts it, with a configuration of the same shape."""
-    maxconn = min(maxconn, connections())
+    """HAProxy as Serve starts it, with the configuration that Serve writes for one application,
+    and one path for which no application is there."""
     with ExitStack() as stack:
         toys = [stack.enter_context(closing(Toy(behave))) for behave in behaviours]
         port = free_port()
-        servers = "".join(f"    server s{i} 127.0.0.1:{toy.port}\n" for i, toy in enumerate(toys))
-        servers += f"    server fallback 127.0.0.1:{backup} check backup\n" if backup else ""
-        metrics, stats = (free_port() for _ in range(2))
-        config = folder / "haproxy.cfg"
-        config.write_text(
-            f"global\n    tune.bufsize {BUFFER_BYTES}\n    nbthread 1\n    maxconn {maxconn}\n"
-            "defaults\n    mode http\n    timeout connect 5s\n    timeout client 3600s\n"
-            "    timeout server 60s\n    option redispatch 1\n    errorfile 503 /nowhere\n"
-            "    option splice-request\n    option splice-response\n"
-            f"    retry-on {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRY_ON']}\n"
-            f"    retries {ENVIRONMENT['RAY_SERVE_HAPROXY_RETRIES']}\n    balance roundrobin\n"
-            f"frontend prometheus\n    bind :{metrics}\n"
-            f"frontend http_frontend\n    bind 127.0.0.1:{port}\n"
-            "    use_backend default_backend if { path /nowhere }\n    default_backend all\n"
-            "backend default_backend\n    http-request return status 404 content-type text/plain "
-            f'lf-string "Path not found"\nbackend all\n{servers}'
-            f"listen stats\n    bind *:{stats}\n    stats enable\n"
+        text = rendered(
+            folder,
+            "127.0.0.1",
+            port,
+            [toy.port for toy in toys],
+            backup,
+            maxconn=min(maxconn, connections()),
+            bufsize=BUFFER_BYTES,
+            nbthread=1,
+            metrics_port=free_port(),
+            stats_port=free_port(),
+            metrics_enabled=False,
+            enable_so_reuseport=True,
+            retry_on=SETTINGS["RAY_SERVE_HAPROXY_RETRY_ON"],
+            retries=int(SETTINGS["RAY_SERVE_HAPROXY_RETRIES"]),
         )
+        config = folder / "haproxy.cfg"
+        nowhere = "    use_backend default_backend if { path /nowhere }\n"
+        config.write_text(text.replace("    use_backend ", f"{nowhere}    use_backend ", 1))
         for _ in range(2):  # started again, as at every change of replicas: edited once
             process = subprocess.Popen([write_launcher(folder, hosts), "-db", "-f", str(config)])
             stack.callback(lambda ended=process: (ended.kill(), ended.wait()))

@@ -29,9 +29,8 @@ WORKER_CPUS = 0.1  # bookkeeping only; priority and thread caps keep the peace
 def fit(assignment: Assignment, name: str, runs: Path, workers: int) -> Trained:
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", POLL_S)
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, WorkerGroupError
     from ray.train.torch import TorchTrainer
-    from ray.train.v2.api.exceptions import WorkerGroupError
 
     # Its lines are for its developers; people read ours.
     logging.getLogger("ray.train").setLevel(logging.WARNING)

@@ -4,6 +4,7 @@ import resource
 import select
 import socket
 import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack, closing, suppress
@@ -17,6 +18,7 @@ from serve_app.cluster import haproxy
 from serve_app.cluster.haproxy import (
     connections,
 )
+from serve_app.cluster.haproxy_start import RUNNING
 from serve_app.replica.admission import MOST
 from support.proxied import Toy, answer, die, proxied
 
@@ -296,3 +298,27 @@ def test_it_starts_with_the_descriptors_that_the_system_gives(
         process.kill()
         assert process.stderr is not None
         assert ended is None, process.stderr.read().decode()
+
+
+def test_haproxy_is_not_started_where_our_lines_do_not_fit(tmp_path: Path) -> None:
+    launcher = haproxy.write_launcher(tmp_path, ())
+    config = tmp_path / "haproxy.cfg"
+    config.write_text("global\ndefaults\n  mode http\nfrontend entrance\n  bind 127.0.0.1:1\n")
+    before = config.read_text()
+    found = subprocess.run([launcher, "-db", "-f", config], capture_output=True, timeout=30)
+    assert found.returncode == 1
+    assert b"telltale: there is no one `frontend http_frontend` that listens" in found.stderr
+    assert config.read_text() == before
+    assert not (tmp_path / RUNNING).exists()
+
+
+def test_what_starts_haproxy_imports_nothing_that_takes_time() -> None:
+    """Each of these would add a third and more to a start, which comes with every replica."""
+    slow = ["typing", "re", "pathlib", "json", "dataclasses", "hashlib", "collections"]
+    code = (
+        f"import sys; sys.path.append({str(haproxy.SOURCE)!r})\n"
+        "from serve_app.cluster import haproxy_start\n"
+        f"print([name for name in {slow} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-ISc", code], capture_output=True, check=True)
+    assert found.stdout.strip() == b"[]"

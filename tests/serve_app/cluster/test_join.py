@@ -114,11 +114,11 @@ def test_a_machine_gives_up_when_the_head_takes_its_word_back(settings: Settings
     class Healthy:
         looked = 0
 
-        def dead_processes(self) -> list[str]:
+        def ended(self) -> dict[str, int]:
             self.looked += 1
             if self.looked == 1:
                 head.close()
-            return []
+            return {}
 
     node, head = Healthy(), ExitStack()
     head.enter_context(announced(settings, f"{HEAD}:6379"))
@@ -133,11 +133,11 @@ def test_a_shared_folder_that_is_away_for_a_moment_is_no_reason_to_leave(
     class Healthy:
         looked = 0
 
-        def dead_processes(self) -> list[str]:
+        def ended(self) -> dict[str, int]:
             self.looked += 1
             if self.looked == 3:
                 head.close()
-            return []
+            return {}
 
     def read(home: Home) -> Cluster:
         if node.looked == 2:

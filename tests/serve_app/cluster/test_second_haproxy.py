@@ -9,7 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from serve_app.cluster.haproxy import LAUNCHER, RUNNING
+from serve_app.cluster.haproxy import LAUNCHER
+from serve_app.cluster.haproxy_start import RUNNING
 from serve_app.cluster.processes import is_running
 from serve_app.cluster.second_haproxy import SETTLED_S, stand_in
 from support.proxied import answer, proxied

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from serve_app.cluster import standby
+from serve_app.cluster.ray_internals import workers
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_the_workers_of_another_cluster_or_job_are_not_counted(tmp_path: Path) -
     process(tmp_path, 14, "ray::IDLE", raylet=7, job="03000000")
     process(tmp_path, 15, "bash", raylet=7, job="02000000")
     (tmp_path / "16").mkdir()  # ended between two reads
-    found = standby.workers("7", "02000000", tmp_path)
+    found = workers.workers("7", "02000000", tmp_path)
     assert found == {11: "ray::IDLE", 12: "python default_worker.py --node-id=1"}
 
 

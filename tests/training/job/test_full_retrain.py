@@ -85,7 +85,7 @@ def test_a_training_in_this_process_goes_on_after_the_last_whole_epoch(
 def test_what_a_worker_says_in_words_reaches_people(
     domain: AudioDomain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ray.train.v2.api.exceptions import WorkerGroupError
+    from ray.train import WorkerGroupError
 
     class Failing:
         def __init__(self, *_: object, **__: object) -> None:

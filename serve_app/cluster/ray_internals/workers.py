@@ -1,0 +1,57 @@
+"""Ray's worker processes: which are there, and how one more is started ahead of its use."""
+
+import contextlib
+import os
+from pathlib import Path
+
+IDLE = "ray::IDLE"  # what Ray calls a worker that waits; one that starts has its command line
+STARTING = "default_worker.py"
+RAYLET_PID, JOB_ID = "RAY_RAYLET_PID", "RAY_JOB_ID"  # Ray tells a worker both at its start
+KEEP_ALIVE_S = 7 * 24 * 3600  # Ray ends idle workers sooner where few CPUs are left
+REPLICA = "ray.serve._private.replica"  # what becomes a replica of Serve imports it
+
+
+def raylet_pid() -> str:
+    """Names the raylet below which this worker runs. Raises KeyError outside of workers."""
+    return os.environ[RAYLET_PID]
+
+
+def workers(raylet: str, job: str, proc: Path = Path("/proc")) -> dict[int, str]:
+    """pid -> title of a job's workers below one raylet."""
+    ours = {f"{RAYLET_PID}={raylet}".encode(), f"{JOB_ID}={job}".encode()}
+    found = {}
+    for folder in proc.glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile, or is another user's
+            raw = (folder / "cmdline").read_bytes().replace(b"\0", b" ").strip()
+            title = raw.decode("utf-8", errors="replace")
+            if (title.startswith("ray::") or STARTING in title) and ours <= {
+                *(folder / "environ").read_bytes().split(b"\0")
+            }:
+                found[int(folder.name)] = title
+    return found
+
+
+def own_workers() -> dict[int, str]:
+    """Those of the job that calls, on this node."""
+    import ray
+
+    return workers(raylet_pid(), ray.get_runtime_context().get_job_id())
+
+
+def prestart() -> None:
+    """Asks this node's raylet for one more worker of the job that calls; it comes when it comes."""
+    import ray
+    from ray._private.grpc_utils import init_grpc_channel
+    from ray.core.generated import node_manager_pb2, node_manager_pb2_grpc
+
+    context = ray.get_runtime_context()
+    node = next(node for node in ray.nodes() if node["NodeID"] == context.get_node_id())
+    request = node_manager_pb2.PrestartWorkersRequest(
+        job_id=bytes.fromhex(context.get_job_id()),
+        num_workers=1,
+        keep_alive_duration_secs=KEEP_ALIVE_S,
+    )
+    request.runtime_env_info.serialized_runtime_env = "{}"
+    with init_grpc_channel(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}") as channel:
+        stub = node_manager_pb2_grpc.NodeManagerServiceStub(channel)
+        stub.PrestartWorkers(request, timeout=5)
