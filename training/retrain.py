@@ -25,6 +25,7 @@ from data.errors import TelltaleError
 from data.home import Home, home_from_env, keep_to_owner
 from data.store.events import somebody
 from data.store.store import Store
+from data.terminal import piped
 from models.bundle import PRETRAINED, Bundle, write_bundle
 from models.registry import Registry, Version
 from training.assess.examine import answers, paper
@@ -227,4 +228,4 @@ MODES: dict[str, Callable[[Run, Material, Path], Challenger]] = {
 
 if __name__ == "__main__":
     keep_to_owner()
-    sys.exit(main())
+    sys.exit(piped(main))
