@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from data.commands import check_clips, fetch_datasets, import_clips, snapshot_versions
 from data.errors import TelltaleError
+from data.terminal import piped
 
 COMMANDS = (fetch_datasets, import_clips, check_clips, snapshot_versions)
 
@@ -42,4 +43,4 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(piped(main))

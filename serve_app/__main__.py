@@ -16,6 +16,7 @@ from data.domains.domain import load_domains
 from data.errors import NotReady, TelltaleError
 from data.home import Home, home_from_env, keep_to_owner, planned_home
 from data.store.sqlite_files import cared_for
+from data.terminal import piped
 from models.bundle import cached
 from models.local import current
 from serve_app.cluster.launch import SERVE_YAML, refuse_taken_port, say
@@ -52,7 +53,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         if arguments.command == "predict":
-            return predict(arguments.clips, arguments.domain)
+            return piped(lambda: predict(arguments.clips, arguments.domain))
         if arguments.command == "key":
             return make_key(arguments.name, arguments.role)
         if arguments.command == "backup":

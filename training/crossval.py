@@ -23,6 +23,7 @@ from data.datasets.sources import listed
 from data.domains.domain import AudioDomain, Domain
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import planned_home
+from data.terminal import piped
 from training.assess.crossval_figures import (
     Answers,
     FoldPrediction,
@@ -132,4 +133,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(piped(main))

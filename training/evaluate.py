@@ -17,6 +17,7 @@ from data.datasets.sources import dataset_root
 from data.domains.domain import load_domains
 from data.errors import TelltaleError
 from data.home import planned_home
+from data.terminal import piped
 from models.bundle import Bundle, load_bundle
 from models.local import current
 from models.metrics import Metrics
@@ -97,4 +98,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(piped(main))

@@ -25,6 +25,7 @@ from data.progress import progress
 from data.store.events import somebody
 from data.store.flags import Found
 from data.store.store import Store
+from data.terminal import piped
 from models.bundle import PRETRAINED
 from models.registry import Registry
 from training.assess.label_errors import Suspect, out_of_sample, suspects
@@ -139,4 +140,4 @@ def tell(domain: Domain, dry_run: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(piped(main))

@@ -25,6 +25,7 @@ from data.errors import TelltaleError
 from data.home import Home, home_from_env, keep_to_owner
 from data.store.events import somebody
 from data.store.store import Store
+from data.terminal import piped
 from models.bundle import PRETRAINED, Bundle, write_bundle
 from models.registry import Registry, Version
 from training.assess.examine import exam_predictions, remembered_answers
@@ -232,4 +233,4 @@ MODES: dict[str, Callable[[RetrainRun, Material, Path], Challenger]] = {
 
 if __name__ == "__main__":
     keep_to_owner()
-    sys.exit(main())
+    sys.exit(piped(main))

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.datasets.augment import WaveformAugment, colour, mask, mix_background, mix_up
+from data.datasets.listing import readable
 from data.datasets.sampling import Chances
 from data.datasets.sources import Example
 from data.domains.domain import AudioDomain
@@ -63,12 +64,13 @@ class LabelledClip:
     source: str
     path: Path | None
     mask: MaskFile | None = None
-    split: HeldFor | None = None  # what its importer wanted it for
+    split: HeldFor | None = None  # what its importer, or its list, wanted it for
 
     @property
     def name(self) -> str:
         """As people know it: never with the folders of this machine."""
-        return f"{self.path.parent.name}/{self.path.name}" if self.path else self.sha256[:12]
+        path = self.path
+        return readable(f"{path.parent.name}/{path.name}") if path else self.sha256[:12]
 
 
 Reader = Callable[[Kept], bytes]
@@ -76,9 +78,9 @@ Reader = Callable[[Kept], bytes]
 
 def from_example(example: Example) -> LabelledClip:
     mask = MaskFile(_digest(example.mask), example.mask) if example.mask else None
-    return LabelledClip(
-        _digest(example.path), example.label, example.group, example.source, example.path, mask
-    )
+    sha256, path = _digest(example.path), example.path
+    about = example.label, example.group, example.source
+    return LabelledClip(sha256, *about, path, mask, example.held)
 
 
 def _digest(path: Path) -> str:

@@ -1,35 +1,66 @@
-"""What to import: a folder of labelled clips, or a CSV or JSON list of them.
+"""The one reader of labelled clips, for import and for training: a folder of them, or a list.
 
-    clips/                    clips/manifest.csv          clips.json
-      fluid/leak1.wav           path,label,group,split      [{"path": "a.wav", "label": "fluid"},
-      normal/fan.flac           a.wav,fluid,pump 7,train     {"path": "b.wav", "label": "normal"}]
+    clips/                    clips/manifest.csv          clips.jsonl
+      fluid/leak1.wav           path,label,group,split      {"path": "a.wav", "label": "fluid"}
+      normal/fan.flac           a.wav,fluid,pump 7,train    {"path": "b.wav", "label": "normal"}
 
-`path` is relative to the list's own folder. `group` (a recording, a machine, a speaker, a
-patient: what must stay on one side of a split) and `split` (train, validation or test) may be
-left out; other columns are not looked at. In folders, a folder below the label's is a group:
-`fluid/pump 7/leak1.wav`.
+`path`, or `file_name`, is relative to the list's own folder. `group` (a recording, a machine, a
+speaker, a patient: what must stay on one side of a split) and `split` (train, validation or test)
+may be left out; other columns are kept as they stand there. In folders, a folder below the label's
+is a group, `fluid/pump 7/leak1.wav`, and those above may be splits, `train/fluid/leak1.wav`.
 
 Of photographs a list has `mask`, a picture in the same folder or below it. The mask says what the
 label is, where there is none; a list may do without the column `label`. As in data sets, a
 photograph with neither then shows nothing of what is sought.
 """
 
-import csv
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import logging
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path, PureWindowsPath
 from typing import Literal, get_args
 
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from data.datasets.tabular import FORMATS, Row, read_rows
 from data.errors import InvalidParameter
 
 ListedSplit = Literal["train", "validation", "test"]
+SPLITS: dict[str, ListedSplit] = {name: name for name in get_args(ListedSplit)}
+SPLITS["val"] = "validation"
+LISTS = [f"{stem}{ending}" for stem in ("manifest", "metadata") for ending in FORMATS]
+STRAYS = ("thumbs.db", "desktop.ini", ".ds_store")  # what file managers leave behind
+
+log = logging.getLogger(__name__)
+
+
+class ListRow(BaseModel):
+    """A row as it stands in a list. What a list does not say is empty."""
+
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True, str_strip_whitespace=True)
+
+    path: str = Field(default="", validation_alias=AliasChoices("path", "file_name"))
+    label: str = ""
+    group: str = ""
+    split: ListedSplit | None = None
+    mask: str = ""
+
+    @field_validator("split", mode="before")
+    @classmethod
+    def split_is_known(cls, value: object) -> ListedSplit | None:
+        name = str(value).strip().lower()
+        if name and name not in SPLITS:
+            raise ValueError(f"expected {', '.join(get_args(ListedSplit))}")
+        return SPLITS.get(name)
 
 
 @dataclass(frozen=True)
 class Listed:
-    """One clip as its list names it; `name` is its path there. The label is empty where a list
-    leaves it to the mask."""
+    """One clip as its list names it; `name` is its path there and `place` where that stands. The
+    label is empty where a list leaves it to the mask. `path` is as on disk, if it is there."""
 
     path: Path
     name: str
@@ -37,23 +68,34 @@ class Listed:
     group: str | None
     split: ListedSplit | None
     mask: Path | None = None
+    place: str = field(default="", compare=False)
+    columns: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 def read_listing(path: Path, group_column: str = "group") -> list[Listed]:
     """In the order of the list, or of the file names; raises InvalidParameter."""
     if path.is_dir():
-        lists = [path / name for name in ("manifest.csv", "manifest.json")]
-        found = next((file for file in lists if file.is_file()), None)
-        listed = read_listing(found, group_column) if found else labelled_folders(path)
-    elif path.is_file() and path.suffix.lower() in READERS:
-        rows = READERS[path.suffix.lower()](path)
-        listed = [_listed(row, path, place, group_column) for place, row in rows]
-    elif path.exists():
-        raise InvalidParameter(f"{path.name} is neither a folder nor a .csv or .json list")
-    else:
-        raise InvalidParameter(f"there is no folder or list {str(path)!r}")
+        found = list_in(path)
+        return read_list(found, group_column) if found else labelled_folders(path)
+    if path.is_file() and path.suffix.lower() in FORMATS:
+        return read_list(path, group_column)
+    if path.exists():
+        raise InvalidParameter(f"{path.name} is no folder and no list: {', '.join(FORMATS)}")
+    raise InvalidParameter(f"there is no folder or list {str(path)!r}")
+
+
+def list_in(folder: Path) -> Path | None:
+    return next((folder / name for name in LISTS if (folder / name).is_file()), None)
+
+
+def read_list(file: Path, group_column: str = "group") -> list[Listed]:
+    """Raises InvalidParameter, also where it lists no clips."""
+    rows = read_rows(file)
+    listed = [_listed(row, file.parent, place, group_column) for place, row in rows if _counts(row)]
+    if len(listed) < len(rows):
+        _say_passed_over(file, len(rows) - len(listed))
     if not listed:
-        raise InvalidParameter(f"{path.name} lists no clips")
+        raise InvalidParameter(f"{file.name} lists no clips")
     _must_keep_groups_whole(listed)
     return listed
 
@@ -61,77 +103,109 @@ def read_listing(path: Path, group_column: str = "group") -> list[Listed]:
 def labelled_folders(path: Path) -> list[Listed]:
     """Raises InvalidParameter where no folder holds a file. Hidden ones are nobody's."""
     listed = [
-        Listed(file, str(file.relative_to(path)), folder.name, _group(file, folder), None)
-        for folder in sorted(path.iterdir())
-        if folder.is_dir() and not folder.name.startswith(".")
+        Listed(file, readable(str(file.relative_to(path))), label, _group(file, folder), split)
+        for folder, split in _label_folders(path)
+        for label in [readable(folder.name)]
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and not file.name.startswith(".")
+        if file.is_file() and not any(map(_is_hidden, file.relative_to(folder).parts))
     ]
     if not listed:
         raise InvalidParameter(
             f"{path.name} has no clips in folders named by label (clips/fluid/leak1.wav), "
-            "and no manifest.csv or manifest.json"
+            "and no manifest.csv, metadata.csv or the like in JSON"
         )
+    _must_keep_groups_whole(listed)
     return listed
+
+
+def readable(name: str) -> str:
+    """A file's name as text: bytes of it that are not UTF-8 are taken for Windows-1252, as in
+    lists. Python keeps such bytes as surrogates, which nothing can print or store."""
+
+    def decoded(found: re.Match[str]) -> str:
+        return os.fsencode(found[0]).decode("cp1252", "backslashreplace")
+
+    return re.sub(r"[\udc80-\udcff]+", decoded, name)
+
+
+def _label_folders(path: Path) -> list[tuple[Path, ListedSplit | None]]:
+    tops = _folders(path)
+    splits = [SPLITS.get(top.name.lower()) for top in tops]
+    below = [_folders(top) for top in tops]
+    if all(splits) and any(below):
+        sides = zip(below, splits, strict=True)
+        return [(folder, split) for folders, split in sides for folder in folders]
+    return [(top, None) for top in tops]
+
+
+def _folders(path: Path) -> list[Path]:
+    return [file for file in sorted(path.iterdir()) if file.is_dir() and not _is_hidden(file.name)]
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or _is_stray(name)
+
+
+def _is_stray(name: str) -> bool:
+    return name.lower() in STRAYS or name.startswith("._")
 
 
 def _group(file: Path, label: Path) -> str | None:
     first, *rest = file.relative_to(label).parts
-    return first if rest else None
+    return readable(first) if rest else None
 
 
-def _csv(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
-    # Excel begins its CSV with a byte order mark.
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        table = csv.DictReader(lines)
-        try:
-            for row in table:
-                yield f"line {table.line_num}", row
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InvalidParameter(f"{path.name} is not a CSV file in UTF-8: {error}") from error
+def _counts(row: Row) -> bool:
+    name = str(row.get("path") or row.get("file_name") or "").strip()
+    says = any(str(value).strip() for value in row.values() if value is not None)
+    return says and not _is_stray(PureWindowsPath(name).name)
 
 
-def _json(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
-    try:
-        rows = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise InvalidParameter(f"{path.name} is not valid JSON: {error}") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InvalidParameter(
-            f'{path.name} must be a list of objects: [{{"path": "a.wav", "label": "fluid"}}]'
-        )
-    return ((f"item {place}", row) for place, row in enumerate(rows, 1))
+@cache  # a service reads the same list again and again
+def _say_passed_over(file: Path, count: int) -> None:
+    log.warning("%s: rows passed over, empty or of files like Thumbs.db: %d", file.name, count)
 
 
-READERS = {".csv": _csv, ".json": _json}
+def _listed(row: Row, folder: Path, place: str, group_column: str) -> Listed:
+    _must_have_columns(row, place, group_column)
+    given = {name: value for name, value in row.items() if value is not None}
+    told = _validated(given | {"group": given.get(group_column, "")}, place)
+    labelled = told.label or told.mask or "label" not in row
+    if empty := ["path"] * (not told.path) + ["label"] * (not labelled):
+        raise InvalidParameter(f"{place}: nothing in {', '.join(empty)}")
+    mask = _located(folder, told.mask) if told.mask else None
+    if mask and not mask.resolve().is_relative_to(folder.resolve()):
+        raise InvalidParameter(f"{place}: mask {told.mask!r} leads out of the list's folder")
+    path, group = _located(folder, told.path), told.group or None
+    columns = {name: str(value) for name, value in given.items()}
+    return Listed(path, told.path, told.label, group, told.split, mask, place, columns)
 
 
-def _listed(row: Mapping[str, object], file: Path, place: str, group_column: str) -> Listed:
-    where = f"{file.name}, {place}"
-    wanted = ["path"] + ["label"] * ("mask" not in row) + [group_column] * (group_column != "group")
+def _must_have_columns(row: Row, place: str, group_column: str) -> None:
+    wanted = ["path"] * ("file_name" not in row) + ["label"] * ("mask" not in row)
+    wanted += [group_column] * (group_column != "group")
     if absent := [name for name in wanted if name not in row]:
         seen = ", ".join(str(name) for name in row if name) or "nothing"
-        raise InvalidParameter(f"{where}: there is no column {', '.join(absent)}; it has {seen}")
-    names = ("path", "label", "mask", group_column, "split")
-    values = {name: str(row.get(name) or "").strip() for name in names}
-    needed = ["path"] + ["label"] * ("label" in row and not values["mask"])
-    if empty := [name for name in needed if not values[name]]:
-        raise InvalidParameter(f"{where}: nothing in {', '.join(empty)}")
-    path = values["path"]
-    split = next((known for known in get_args(ListedSplit) if known == values["split"]), None)
-    if values["split"] and split is None:
-        raise InvalidParameter(
-            f"{where}: split is {values['split']!r}, expected {', '.join(get_args(ListedSplit))}"
-        )
-    mask = _mask(values["mask"], file.parent, where) if values["mask"] else None
-    group = values[group_column] or None
-    return Listed(file.parent / path, path, values["label"], group, split, mask)
+        raise InvalidParameter(f"{place}: there is no column {', '.join(absent)}; it has {seen}")
 
 
-def _mask(name: str, folder: Path, where: str) -> Path:
-    if not (folder / name).resolve().is_relative_to(folder.resolve()):
-        raise InvalidParameter(f"{where}: mask {name!r} leads out of the list's folder")
-    return folder / name
+def _validated(row: Row, place: str) -> ListRow:
+    try:
+        return ListRow.model_validate(row)
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        column, right = mistake["loc"][0], mistake["msg"].removeprefix("Value error, ")
+        raise InvalidParameter(f"{place}: {column} is {mistake['input']!r}, {right}") from error
+
+
+def _located(folder: Path, name: str) -> Path:
+    """As it is on disk: lists made on Windows have backslashes, another case of the ending, and
+    names in Windows-1252, which archives carry over as they are."""
+    slashed = name.replace("\\", "/")
+    stem, ending = os.path.splitext(slashed)
+    raw = os.fsdecode(slashed.encode("cp1252", "replace"))
+    tried = (name, slashed, stem + ending.lower(), stem + ending.upper(), raw)
+    return folder / next((name for name in tried if os.path.isfile(folder / name)), slashed)
 
 
 def _must_keep_groups_whole(listed: list[Listed]) -> None:

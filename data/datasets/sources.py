@@ -1,21 +1,22 @@
 """Dataset layouts: a folder of clips -> examples.
 
-A layout is one function in the table at the bottom; a data set in a layout of the table needs no
-code at all. Data sets are never part of this repository: `TELLTALE_DATASETS` names the folder
-that holds them, else `datasets/` here or `shared/datasets/` beside the repository is looked at.
+A layout is one function in the table at the bottom, over the one reader of clips (`listing.py`); a
+data set in a layout of the table needs no code at all. Data sets are never part of this repository:
+`TELLTALE_DATASETS` names the folder that holds them, else `datasets/` here or `shared/datasets/`
+beside the repository is looked at.
 """
 
-import csv
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from data.datasets.listing import labelled_folders
+from data.datasets.listing import Listed, labelled_folders, list_in, read_list
 from data.datasets.split import validation_mask
 from data.domains.domain import Domain
 from data.errors import InvalidParameter, UnknownName
+from data.store.tables import HeldFor
 
 Split = Literal["train", "test"]
 
@@ -28,8 +29,9 @@ EXAM_SEED = 0  # fixed: another exam would be another figure for the same model
 class Example:
     """One labelled clip. `group` is what must never be on both sides of a split (a recording,
     a speaker, a patient); `source` says finer than the label where it comes from. Where a
-    photograph has a mask, it shows both labels: `label` is then the one that is sought. `columns`
-    are those of the list as they stand there, a speaker or a fold among them."""
+    photograph has a mask, it shows both labels: `label` is then the one that is sought. `held` is
+    the side of the training that a list with a validation split names. `columns` are those of the
+    list as they stand there, a speaker or a fold among them."""
 
     path: Path
     label: str
@@ -37,6 +39,7 @@ class Example:
     split: Split
     source: str
     mask: Path | None = None
+    held: HeldFor | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,7 +70,7 @@ def is_trainable(domain: Domain, root: Path | None) -> bool:
 
 def listed(domain: Domain, root: Path) -> list[Example]:
     """The same, whatever its own split is: for those who make another."""
-    return LAYOUTS[domain.source.layout](root / domain.source.dataset, domain)
+    return _examples(LAYOUTS[domain.source.layout](root / domain.source.dataset, domain))
 
 
 def thing(source: str, label: str) -> str:
@@ -81,7 +84,10 @@ def _must_be_trainable(found: list[Example], domain: Domain) -> None:
     sides = {side: [row for row in found if row.split == side] for side in get_args(Split)}
     for side, rows in sides.items():
         if not rows:
-            raise InvalidParameter(f"the data set of {domain.name} has no clip of the {side} split")
+            raise InvalidParameter(
+                f"the data set of {domain.name} has no clip of the {side} split; without a column "
+                "split, which clips are tested is chosen"
+            )
     both = {row.group for row in sides["train"]} & {row.group for row in sides["test"]}
     if both:
         raise InvalidParameter(
@@ -89,92 +95,108 @@ def _must_be_trainable(found: list[Example], domain: Domain) -> None:
             "the exam would ask about what was learnt"
         )
     masked = any(row.mask for row in sides["train"])
-    shown = domain.labels if masked else {row.label for row in sides["train"]}
+    learnt = {row.label for row in sides["train"] if row.held != "validation"}
+    shown = domain.labels if masked else learnt
     if missing := set(domain.labels) - set(shown):
         raise InvalidParameter(
             f"the data set of {domain.name} has no training clip of {', '.join(sorted(missing))}"
         )
 
 
-def _manifest(folder: Path, domain: Domain) -> list[Example]:
-    """`manifest.csv` with the columns path, label, group, split (train or test) and source."""
-    return [_example(row, folder, domain, line) for line, row in _lines(folder, domain)]
+def _examples(rows: Sequence[Listed]) -> list[Example]:
+    """What has no group is one by itself."""
+    groups = [row.group or str(Path(row.name).with_suffix("")) for row in rows]
+    validates = any(row.split == "validation" for row in rows)
+    return [
+        Example(
+            path=row.path,
+            label=row.label,
+            group=group,
+            split="test" if is_tested else "train",
+            source=row.columns.get("source", ""),
+            mask=row.mask,
+            held=row.split if validates and row.split != "test" else None,
+            columns=row.columns,
+        )
+        for row, group, is_tested in zip(rows, groups, _tested(rows, groups), strict=True)
+    ]
 
 
-def _masks(folder: Path, domain: Domain) -> list[Example]:
-    """`manifest.csv` with the column mask in place of label: a picture of the same size, light
-    where the second label is; nothing stands there for a photograph without any of it."""
+def _tested(rows: Sequence[Listed], groups: Sequence[str]) -> list[bool]:
+    """Where nothing is said to be tested, a hash of the group chooses among those of which nothing
+    is said."""
+    said = {group: False for row, group in zip(rows, groups, strict=True) if row.split}
+    if any(row.split == "test" for row in rows) or said.keys() >= set(groups):
+        return [row.split == "test" for row in rows]
+    labels = [row.label for row in rows]
+    chosen = validation_mask(labels, groups, EXAM_SHARE, EXAM_SEED, said)
+    return [bool(is_chosen) for is_chosen in chosen]
+
+
+def _manifest(folder: Path, domain: Domain) -> list[Listed]:
+    """A list, such as `manifest.csv`, with the columns path and label."""
+    rows = _list(folder, domain)
+    for row in rows:
+        _must_be_label(row, domain)
+        if row.mask:
+            raise InvalidParameter(f"{row.place}: {domain.name} takes a label and no mask")
+    return rows
+
+
+def _masks(folder: Path, domain: Domain) -> list[Listed]:
+    """A list with the column mask in place of label: a picture of the same size, light where the
+    second label is; nothing stands there for a photograph without any of it."""
     ground, sought = domain.labels
-    found = []
-    for line, row in _lines(folder, domain):
-        mask = row.get("mask")
-        row["label"] = sought if mask else ground
-        example = _example(row, folder, domain, line)
-        found.append(replace(example, mask=_file(mask, folder, line) if mask else None))
-    return found
+    rows = _list(folder, domain)
+    for row in rows:
+        if row.label:
+            _must_be_label(row, domain)
+        if row.label == sought and not row.mask:
+            raise InvalidParameter(f"{row.place}: label is {sought!r}, but there is no mask")
+    return [replace(row, label=sought if row.mask else ground) for row in rows]
 
 
-def _folders(folder: Path, domain: Domain) -> list[Example]:
+def _folders(folder: Path, domain: Domain) -> list[Listed]:
     """A folder a label, and no list: `fluid/leak1.wav`. Clips in a folder below it, which names
-    their recording, machine or speaker, are one group, under every label. The test side is
-    chosen by a hash of the group."""
+    their recording, machine or speaker, are one group, under every label."""
     if not folder.is_dir():
         raise InvalidParameter(
             f"the data set of {domain.name} was not found: expected a folder {folder.name!r} under "
             f"TELLTALE_DATASETS, and in it one for each label: {', '.join(domain.labels)}"
         )
-    listed = labelled_folders(folder)
-    if strange := {row.label for row in listed} - set(domain.labels):
+    rows = labelled_folders(folder)
+    if strange := {row.label for row in rows} - set(domain.labels):
         raise InvalidParameter(
             f"the folder {min(strange)!r} in {folder.name} is no label of {domain.name}; "
             f"its labels are {', '.join(domain.labels)}"
         )
-    groups = [row.group or str(Path(row.name).with_suffix("")) for row in listed]
-    labels = [row.label for row in listed]
-    tested = validation_mask(labels, groups, EXAM_SHARE, EXAM_SEED)
-    return [
-        Example(row.path, row.label, group, "test" if is_tested else "train", "")
-        for row, group, is_tested in zip(listed, groups, tested, strict=True)
-    ]
+    return rows
 
 
-def _lines(folder: Path, domain: Domain) -> list[tuple[int, dict[str, str]]]:
-    file = folder / "manifest.csv"
-    if not file.is_file():
+def _list(folder: Path, domain: Domain) -> list[Listed]:
+    """All of whose files are there."""
+    if (file := list_in(folder)) is None:
         raise InvalidParameter(
             f"the data set {domain.source.dataset!r} of {domain.name} was not found: expected "
             f"manifest.csv in a folder {folder.name!r} under TELLTALE_DATASETS"
         )
-    # Excel begins its CSV with a byte order mark.
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        return list(enumerate(csv.DictReader(lines), 2))
+    rows = read_list(file)
+    for row in rows:
+        for path in filter(None, (row.path, row.mask)):
+            if not os.path.isfile(path):
+                name = os.path.relpath(path, folder)
+                raise InvalidParameter(f"{row.place}: there is no file {name}")
+    return rows
 
 
-def _example(row: dict[str, str], folder: Path, domain: Domain, line: int) -> Example:
-    missing = [name for name in ("path", "label", "group", "split") if not row.get(name)]
-    if missing:
-        raise InvalidParameter(f"manifest.csv, line {line}: nothing in {', '.join(missing)}")
-    if row["split"] not in ("train", "test"):
-        raise InvalidParameter(
-            f"manifest.csv, line {line}: split is {row['split']!r}, expected train or test"
-        )
+def _must_be_label(row: Listed, domain: Domain) -> None:
     try:
-        domain.label_index(row["label"])
+        domain.label_index(row.label)
     except UnknownName as error:
-        raise InvalidParameter(f"manifest.csv, line {line}: {error}") from error
-    split: Split = "train" if row["split"] == "train" else "test"
-    path = _file(row["path"], folder, line)
-    source = row.get("source") or ""
-    return Example(path, row["label"], row["group"], split, source, columns=row)
+        raise InvalidParameter(f"{row.place}: {error}") from error
 
 
-def _file(name: str, folder: Path, line: int) -> Path:
-    if not (folder / name).is_file():
-        raise InvalidParameter(f"manifest.csv, line {line}: there is no file {name}")
-    return folder / name
-
-
-LAYOUTS: dict[str, Callable[[Path, Domain], list[Example]]] = {
+LAYOUTS: dict[str, Callable[[Path, Domain], list[Listed]]] = {
     "manifest": _manifest,
     "folders": _folders,
     "masks": _masks,

@@ -1,6 +1,8 @@
 """`python -m serve_app predict`: what is answered without a server is as honest as the service."""
 
 import csv
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,19 @@ def test_an_unknown_clip_is_called_so_and_the_disclaimer_is_said_once(
     right = "unknown (fluid)" if unknown else "fluid"
     assert [line[:20].strip() for line in printed.out.splitlines()] == [right, right]
     assert printed.err.count(FAULTS.disclaimer) == 1
+
+
+def test_a_clip_whose_name_is_not_utf_8_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = load_served(tiny_bundle(tmp_path / "b", FAULTS, always="fluid").path, "1")
+    monkeypatch.setattr(command, "current_version", lambda home, name: served)
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
+    clip = tmp_path / os.fsdecode(b"L\xfcfter.wav")
+    clip.write_bytes(tone(400))
+    monkeypatch.setattr(sys, "argv", ["serve_app", "predict", str(clip)])
+    assert command.main() == 0
+    assert r"L\udcfcfter.wav" in capsys.readouterr().out
 
 
 def test_a_table_of_answers_says_which_of_them_to_rely_on() -> None:

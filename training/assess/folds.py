@@ -121,7 +121,7 @@ def _name(part: int) -> str:
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 PARTS: dict[str, Callable[[Sequence[Example], int], list[str]]] = {

@@ -76,7 +76,8 @@ def held_groups(domain: AudioDomain, rows: Sequence[Example]) -> set[str]:
     """The recordings that a domain holds out for validation: a backbone that had learnt them would
     make its confidence look better founded than it is."""
     train = [row for row in rows if row.split == "train"]
-    held = held_out(train, domain.training)
+    said = {row.group: row.held == "validation" for row in train if row.held}
+    held = held_out(train, domain.training, said)
     return {row.group for row, is_held in zip(train, held, strict=True) if is_held}
 
 

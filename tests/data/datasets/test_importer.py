@@ -1,6 +1,7 @@
 """python -m data import: as a person uses it, on a real store."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -179,6 +180,22 @@ def test_a_share_of_the_groups_is_held_out(tmp_path: Path, store: Store) -> None
     assert sum(clip.split == "validation" for clip in found) == 4
     sides = {(clip.group, clip.split) for clip in found}
     assert len(sides) == len({group for group, _ in sides})
+
+
+def test_folders_named_in_latin_1_are_imported_as_a_dry_run_says(
+    clips: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (clips / "fluid" / os.fsdecode(b"L\xfcfter")).mkdir()
+    (clips / "fluid" / "a.wav").rename(clips / "fluid" / os.fsdecode(b"L\xfcfter") / "a.wav")
+    (clips / "fluid" / "notes.txt").rename(clips / "fluid" / os.fsdecode(b"gr\xfcn.txt"))
+    (clips / "normal").rename(clips / os.fsdecode(b"l\xe4uft"))
+    for options in (["--dry-run"], []):
+        assert imported(clips, *options) == 1
+        said = capsys.readouterr().out
+        assert "1 accepted, 0 known already, 2 refused" in said
+        assert "no label 'läuft'" in said
+        assert "fluid/grün.txt" in said
+    assert [clip.group for clip in store.clips.find("faults")] == ["Lüfter"]
 
 
 def test_digests_name_the_clips_as_everywhere(clips: Path, store: Store) -> None:

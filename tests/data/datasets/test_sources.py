@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from data.datasets.dataset import from_example, pinned_groups
 from data.datasets.sources import LAYOUTS, dataset_root, examples, thing
+from data.datasets.split import held_out
 from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter
+from support.listed_clips import clips, of_clips
 
 HEADER = "path,label,group,split,source\n"
 
@@ -46,11 +49,39 @@ def test_each_line_is_one_example(domain: Domain, tmp_path: Path) -> None:
     assert (second.split, second.source) == ("test", "")
 
 
-def test_a_list_saved_by_excel_can_be_read(domain: Domain, tmp_path: Path) -> None:
-    root = dataset(tmp_path, "")
-    file = root / "faults" / "manifest.csv"
-    file.write_text(file.read_text(encoding="utf-8"), encoding="utf-8-sig")
-    assert len(examples(domain, root)) == 5
+def test_a_clip_without_a_group_is_one_by_itself(domain: Domain, tmp_path: Path) -> None:
+    root = dataset(tmp_path, "fluid/a.flac,fluid,,train,\nfluid/b.flac,fluid,,test,\n")
+    assert [row.group for row in examples(domain, root)[:2]] == ["fluid/a", "fluid/b"]
+
+
+def test_a_list_without_splits_is_tested_on_a_share_of_each_label(tmp_path: Path) -> None:
+    domain = of_clips("fluid", "normal")
+    folder = clips(tmp_path, *(f"{take}.wav" for take in range(40)))
+    rows = [f"{take}.wav,{('fluid', 'normal')[take % 2]}" for take in range(40)]
+    (folder / "manifest.csv").write_text("\n".join(("path,label", *rows)))
+    found = examples(domain, tmp_path)
+    for label in domain.labels:
+        sides = [row.split for row in found if row.label == label]
+        assert (sides.count("test"), sides.count("train")) == (4, 16)
+
+
+def test_a_list_may_say_what_is_held_out_for_validation(tmp_path: Path) -> None:
+    domain = of_clips("fluid", "normal", layout="folders")
+    splits = {"train": 9, "val": 2, "test": 2}
+    names = [
+        f"{split}/{label}/{take}.wav"
+        for split, count in splits.items()
+        for label in domain.labels
+        for take in range(count)
+    ]
+    for name in names:
+        (clips(tmp_path, name) / name).write_text(name)
+    train = [row for row in examples(domain, tmp_path) if row.split == "train"]
+    learnt = [from_example(row) for row in train]
+    held = held_out(learnt, domain.training, pinned_groups(learnt))
+    sides = {row.path.parts[-3] for row, is_held in zip(train, held, strict=True) if is_held}
+    assert sides == {"val"}
+    assert held.sum() == 4
 
 
 def test_a_label_the_domain_does_not_have_is_refused_with_those_it_has(
@@ -65,7 +96,6 @@ def test_a_label_the_domain_does_not_have_is_refused_with_those_it_has(
     ("line", "message"),
     [
         ("a.flac,fluid,tap,dev,\n", "line 2: split is 'dev'"),
-        ("a.flac,fluid,,train,\n", "line 2: nothing in group"),
         ("gone/a.flac,fluid,tap,train,\n", "line 2: there is no file gone/a.flac"),
         ("a.flac,fluid,t,train,\n", "group 't' .* is in both train and test"),
     ],
@@ -109,6 +139,23 @@ def test_a_photograph_is_labelled_by_whether_it_has_a_mask(tmp_path: Path) -> No
     (folder / "a.png").unlink()
     with pytest.raises(InvalidParameter, match=r"line 2: there is no file a\.png"):
         examples(domain, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("a.jpg,crack,,a,train", "line 2: label is 'crack', but there is no mask"),
+        ("a.jpg,hole,a.png,a,train", "line 2: cracks has no label 'hole'"),
+        (r"a.jpg,,..\b.png,a,train", "line 2: mask .* leads out of the list's folder"),
+    ],
+)
+def test_a_mask_that_no_import_would_take_is_refused(tmp_path: Path, row: str, words: str) -> None:
+    for name in ("cracks/a.jpg", "cracks/a.png", "b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "cracks" / "manifest.csv").write_text(f"path,label,mask,group,split\n{row}\n")
+    with pytest.raises(InvalidParameter, match=words):
+        examples(load_domains(names=("cracks",))["cracks"], tmp_path)
 
 
 @pytest.fixture

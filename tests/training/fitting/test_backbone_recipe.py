@@ -6,8 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from data.datasets.sources import Example
 from data.domains.domain import load_domain, load_domains
-from training.fitting.backbone_recipe import RECIPES, as_domain, load_recipe, material, taught_class
+from training.fitting.backbone_recipe import (
+    RECIPES,
+    as_domain,
+    held_groups,
+    load_recipe,
+    material,
+    taught_class,
+)
 from training.job.plan import Uploads, plan_full
 
 NOTHING = Uploads((), np.zeros((0, 1, 0), np.float32), np.zeros((0, 1), np.int64), ())
@@ -58,6 +66,23 @@ def test_what_a_domain_is_calibrated_on_is_not_learnt(datasets: Path) -> None:
         plan = plan_full(domain, datasets, NOTHING)
         held = {c.group for c, is_held in zip(plan.clips, plan.held_out, strict=True) if is_held}
         assert held & heard <= found.held
+
+
+def test_a_validation_split_of_a_list_is_what_a_domain_holds_out() -> None:
+    domain = load_domains(names=("faults",))["faults"]
+    rows = [
+        Example(
+            Path(f"{take}.wav"),
+            label,
+            f"{label} {take}",
+            "train",
+            "",
+            held="validation" if take == 9 else "train",
+        )
+        for label in domain.labels
+        for take in range(10)
+    ]
+    assert held_groups(domain, rows) == {f"{label} 9" for label in domain.labels}
 
 
 def test_every_recipe_of_one_data_set_is_a_domain_file() -> None:
