@@ -4,6 +4,7 @@ Ray reads these when its processes start, so they are set before anything import
 DECISIONS.md.
 """
 
+import hashlib
 import os
 import secrets
 import shlex
@@ -54,7 +55,7 @@ def environment(settings: Settings, scratch: Path) -> dict[str, str]:
     """Call before `import ray`; the ports are held for as long as this process lives."""
     home = settings.home.root.resolve()
     token = home / "ray-token"
-    kept_secret(token, secrets.token_hex(32))
+    secret = kept_secret(token, secrets.token_hex(32))
     dashboard = f"http://127.0.0.1:{_free_port(8265)}"
     loopback = is_loopback(settings.host)
     return {
@@ -71,7 +72,8 @@ def environment(settings: Settings, scratch: Path) -> dict[str, str]:
         "TELLTALE_HOST": settings.host,
         "TELLTALE_PORT": str(settings.port),
         "TELLTALE_DOMAINS": ",".join(settings.domains),
-        "TELLTALE_START_TOKEN": secrets.token_hex(16),
+        # The same on every machine of the service: a replica may run on any of them.
+        "TELLTALE_START_TOKEN": hashlib.sha256(f"start {secret}".encode()).hexdigest(),
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_API_SERVER_ADDRESS": dashboard,
         "RAY_DASHBOARD_ADDRESS": dashboard,

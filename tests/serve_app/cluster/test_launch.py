@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from data.domains.domain import CONFIGS, load_domains
 from data.errors import Conflict
 from serve_app.cluster.launch import SERVE_YAML, greeting, refuse_taken_port, serve_config
 from serve_app.cluster.ray_environment import (
+    HELD,
     environment,
     forget_old_sessions,
     prepare_environment,
@@ -26,9 +28,11 @@ from serve_app.settings import Settings, settings_from_env
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
-    return settings_from_env({"TELLTALE_DOMAINS": "keywords,faults", "TELLTALE_PORT": "8123"})
+    yield settings_from_env({"TELLTALE_DOMAINS": "keywords,faults", "TELLTALE_PORT": "8123"})
+    while HELD:  # a service holds its ports for as long as it lives; there are enough for twenty
+        HELD.pop().close()
 
 
 def applications(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -196,3 +200,16 @@ def test_the_key_is_shown_to_a_terminal_only(
     assert str(settings.home.root / "admin-key") in greeting(settings)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     assert f"/ui?key={settings.admin_key}" in greeting(settings)
+
+
+def test_every_machine_of_a_service_knows_its_start_and_no_other_service_does(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """A replica on a machine that has joined answers the start's question, too."""
+
+    def start(of: Settings) -> str:
+        return environment(of, Path("s"))["TELLTALE_START_TOKEN"]
+
+    other = replace(settings, home=replace(settings.home, root=tmp_path / "other"))
+    assert start(settings) == start(settings) != start(other)
+    assert (tmp_path / "ray-token").read_text(encoding="utf-8").strip() not in start(settings)
