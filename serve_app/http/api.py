@@ -11,9 +11,16 @@ from starlette.responses import RedirectResponse, Response
 from data.domains.domain import load_domains
 from data.store.disk import disk_trouble
 from serve_app.client.answers import Domains, Status
-from serve_app.http import admin, clip_routes, feedback_routes, predictions, problems, uploads
+from serve_app.http import (
+    admin,
+    clip_routes,
+    docs,
+    feedback_routes,
+    predictions,
+    problems,
+    uploads,
+)
 from serve_app.http.auth import Caller, Keyring
-from serve_app.http.docs import docs
 from serve_app.http.fast_path import Door
 from serve_app.http.forms import Forms
 from serve_app.http.replica import Replica
@@ -30,7 +37,7 @@ def build_api(service: Replica) -> Door:
     domain = service.domain
     title = f"Telltale: {domain.title}"
     app = FastAPI(title=title, description=domain.description, docs_url=None, redoc_url=None)
-    app.add_route("/docs", docs, include_in_schema=False)
+    docs.install(app)
     problems.install(app)
     app.state.service = service
     app.state.forms = Forms()
