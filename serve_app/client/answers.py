@@ -1,22 +1,36 @@
-"""What the service answers, as a caller reads it: one frozen model for each body.
+"""What the service answers: one frozen model for each body, and the only description of it.
 
-Only the keys a caller uses are named; keys the service adds later are ignored, so that an
-old page or script keeps working against a newer service.
+The routes declare and build them, OpenAPI shows them, the client reads them. What has a default
+may be missing. Keys that a newer service adds are ignored, so that an old page or script keeps
+working against it. Of runs, versions and the service itself: `service_answers.py`.
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from data.domains.domain import Mode
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 State = Literal["accepted", "quarantined", "rejected"]
-RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Outcome = Literal["stored", "duplicate", "refused"]  # of an uploaded file
+Moment = Annotated[
+    datetime,
+    PlainSerializer(datetime.isoformat, when_used="json"),  # +00:00, where pydantic writes Z
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 
 
 class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+
+
+class Problem(Answer):
+    """What is wrong, by RFC 9457; `detail` may be shown to a person."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
 
 
 class Limits(Answer):
@@ -32,9 +46,15 @@ class DomainInfo(Answer):
     disclaimer: str = ""
     labels: tuple[str, ...]
     modality: Literal["audio", "image"] = "audio"
-    limits: Limits
+    task: Literal["classify", "segment"] = "classify"
+    prefix: str = ""  # of its routes
     sample_rate_hz: int = 0
     window_s: float = 0.0
+    limits: Limits
+
+
+class Domains(Answer):
+    domains: tuple[DomainInfo, ...]
 
 
 class ModelRef(Answer):
@@ -104,17 +124,28 @@ class Prediction(Answer):
     disclaimer: str = ""
 
 
-class Receipt(Answer):
-    receipt: str
-    state: State
-    reason: str = ""
+class OneOfMany(Prediction):
+    file: str | None  # as the form names it
+
+
+class Failed(Answer):
+    file: str | None
+    error: Problem
+
+
+class Aggregate(Answer):
+    clips: int
+    failed: int
+    labels: dict[str, int]  # how many clips got which, the commonest first
+    mean_confidence: float | None
+
+
+class Batch(Answer):
+    """A result or an error for each clip of a form, in order."""
+
     domain: str
-    clip: str
-    label: str
-    mask: str | None = None
-    predicted: str
-    confidence: float
-    version: str | None = None
+    results: tuple[OneOfMany | Failed, ...]
+    aggregate: Aggregate
 
 
 class Seen(Answer):
@@ -125,136 +156,43 @@ class Seen(Answer):
     version: str | None = None
 
 
-class LifeLine(Answer):
+class Receipt(Answer):
+    """A correction and what became of it; `version` is the one that learnt it, `predicted` and
+    `confidence` are what was answered before."""
+
     receipt: str
     state: State
     reason: str = ""
     domain: str
-    clip: str
+    clip: str  # its sha256
     label: str
-    created: datetime
+    predicted: str
+    confidence: float
+    mask: str | None = None
+    who: str = ""
+    created: Moment
     before: Seen
     snapshot: str | None = None
     version: str | None = None
     after: Seen | None = None
 
 
-class RunResult(Answer):
-    version: str | None = None
-    digest: str | None = None
-    promoted: bool = False
-    reasons: tuple[str, ...] = ()
-    champion: dict[str, float | None] | None = None
-    challenger: dict[str, float | None] | None = None
-    seconds: dict[str, float] = {}
-    message: str = ""
+class Receipts(Answer):
+    feedback: tuple[Receipt, ...]
 
 
-class Run(Answer):
-    id: str
+class Uploaded(Answer):
+    file: str | None
+    outcome: Outcome
+    clip: str  # its sha256
+    label: str | None
+    reason: str
+
+
+class Uploads(Answer):
     domain: str
-    mode: Mode
-    state: RunState
-    reason: str = ""
-    who: str = ""
-    created: datetime
-    finished: datetime | None = None
-    result: RunResult | None = None
-
-
-class RunEvent(Answer):
-    """One line of a run's progress; `detail` depends on `kind` (queued, step, epoch, ...)."""
-
-    id: int
-    at: datetime
-    kind: str
-    detail: dict[str, Any] = {}
-
-
-class ModelVersion(Answer):
-    version: str
-    digest: str
-    aliases: tuple[str, ...] = ()
-    created: datetime
-    mode: str
-    parent: str | None = None
-    snapshot: str | None = None
-    metrics: dict[str, float | None] = {}
-    verdict: str
-    reasons: tuple[str, ...] = ()
-
-
-class Move(Answer):
-    """A change of champion, once the replicas have been told."""
-
-    domain: str
-    version: str
-    digest: str
-    replicas: int
-    agree: bool
-    seconds: float
-    warning: str | None = None  # of a version that remembers what it should have forgotten
-
-
-class Purged(Answer):
-    """Versions that were removed, and those that could not be looked into."""
-
-    domain: str
-    purged: tuple[str, ...]
-    unread: tuple[str, ...] = ()
-
-
-class Champion(Answer):
-    version: str
-    digest: str
-    created: datetime | None = None
-
-
-class ReplicaInfo(Answer):
-    replica: str
-    node: str = ""
-    version: str | None = None
-    digest: str | None = None
-    load_error: str | None = None
-    pid: int
-    swaps: int = 0
-    last_swap_s: float | None = None
-    queued: int = 0
-    answered: int = 0
-    batches: int = 0
-    busy_s: float = 0.0
-    cpu_s: float = 0.0
-    rss_mb: int = 0
-
-
-class DomainStatus(Answer):
-    title: str
-    champion: Champion | None = None
-    replicas: tuple[ReplicaInfo, ...] = ()
-    states: dict[str, int] = {}
-    agree: bool
-    clips: dict[str, int] = {}
-    running: tuple[Run, ...] = ()
-    waits: str | None = None
-
-
-class Status(Answer):
-    domains: dict[str, DomainStatus]
-    curator: str
-    uptime_s: float
-    warnings: tuple[str, ...] = ()
-
-
-class Domains(Answer):
-    domains: tuple[DomainInfo, ...]
-
-
-class Runs(Answer):
-    runs: tuple[Run, ...]
-
-
-class Versions(Answer):
-    versions: tuple[ModelVersion, ...]
+    results: tuple[Uploaded, ...]
+    counts: dict[Outcome, int]
 
 
 class ClipFlag(Answer):
@@ -262,21 +200,34 @@ class ClipFlag(Answer):
 
     kind: str
     reason: str
+    score: float
 
 
 class KeptClip(Answer):
     clip: str  # its sha256
     label: str | None = None
     mask: str | None = None  # the sha256 of where in a photograph that is true
+    group: str | None = None  # what stays on one side of a split
+    split: str | None = None  # what whoever imported it wanted it for
     state: State
     reason: str = ""
     who: str = ""
     source: str = ""
     duration_s: float = 0.0
-    created: datetime
+    sample_rate_hz: int = 0
+    created: Moment
     flags: tuple[ClipFlag, ...] = ()
     waiting: tuple[Receipt, ...] = ()  # corrections of it that nobody has decided upon
 
 
 class Clips(Answer):
+    domain: str
     clips: tuple[KeptClip, ...]
+
+
+class Forgotten(Answer):
+    """A clip that is gone, and the versions that still remember it."""
+
+    clip: str
+    versions: tuple[str, ...]
+    message: str

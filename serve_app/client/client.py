@@ -22,19 +22,20 @@ from serve_app.client.answers import (
     DomainInfo,
     Domains,
     KeptClip,
-    LifeLine,
-    ModelVersion,
-    Move,
     Prediction,
     Receipt,
+    State,
+)
+from serve_app.client.connection import Connection, ServiceError, backoff_s, checked, new_pool
+from serve_app.client.service_answers import (
+    ModelVersion,
+    Move,
     Run,
     RunEvent,
     Runs,
-    State,
     Status,
     Versions,
 )
-from serve_app.client.connection import Connection, ServiceError, backoff_s, checked, new_pool
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -116,8 +117,8 @@ class Client:
         )
         return _parse(self._link.send(request), Receipt)
 
-    def receipt(self, domain: str, receipt: str) -> LifeLine:
-        return self._ask("GET", f"/{domain}/feedback/{_segment(receipt)}", LifeLine)
+    def receipt(self, domain: str, receipt: str) -> Receipt:
+        return self._ask("GET", f"/{domain}/feedback/{_segment(receipt)}", Receipt)
 
     def clips(
         self,

@@ -30,7 +30,7 @@ from serve_app.control.forgetting import Forgetting
 from serve_app.control.jobs import Jobs
 from serve_app.control.promotion import Promotion
 from serve_app.control.retrain_runs import RetrainRuns
-from serve_app.http.schemas import run_facts, version_facts
+from serve_app.http.schemas import model_version, plain, run_info
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.settings import Settings, settings_from_env
 from serve_app.statuses import in_words
@@ -87,7 +87,7 @@ class Curator:
 
     async def versions(self, domain: str) -> list[dict[str, Any]]:
         found = await asyncio.to_thread(self._successions[domain].registry.versions, domain)
-        return [version_facts(version) for version in found]
+        return [plain(model_version(version)) for version in found]
 
     async def promote(self, domain: str, number: str, who: str) -> dict[str, Any]:
         moved = await self._successions[domain].promote(number)
@@ -154,7 +154,7 @@ class Curator:
             errors["store"] = in_words(error)
         return {
             "title": self._domains[name].title,
-            "champion": None if champion is None else version_facts(champion),
+            "champion": None if champion is None else plain(model_version(champion)),
             "error": "; ".join(errors.values()) or None,
             "replicas": succession.replicas,
             "agree": succession.agree,
@@ -168,7 +168,7 @@ class Curator:
         running = self._store.runs.unfinished(name)
         return {
             "clips": counts | {"new": clips.count_new(name)},
-            "running": [run_facts(run) for run in running],
+            "running": [plain(run_info(run)) for run in running],
         }
 
     # -- the beat ----------------------------------------------------------------------------

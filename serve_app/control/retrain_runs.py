@@ -28,7 +28,7 @@ from serve_app.control.triggers import (
     next_try,
     not_ended_well,
 )
-from serve_app.http.schemas import run_facts
+from serve_app.http.schemas import plain, run_info
 
 T = TypeVar("T")
 Order = tuple[Mode, str]  # and the reason
@@ -51,7 +51,8 @@ class RetrainRuns:
         """Raises Conflict while another retrain of the domain is under way."""
         async with self._starting:
             await self._must_be_idle(domain)
-            return run_facts(await asyncio.to_thread(self._start, domain, mode, reason, who))
+            run = await asyncio.to_thread(self._start, domain, mode, reason, who)
+            return plain(run_info(run))
 
     def _start(self, domain: str, mode: Mode, reason: str, who: str) -> RunRow:
         run_id = new_run_id()
@@ -70,7 +71,7 @@ class RetrainRuns:
             raise Conflict(f"run {run_id} is over ({run.state}); there is nothing to cancel")
         await asyncio.to_thread(self._jobs.stop, run_id)  # it may close its row itself
         words = f"cancelled by {who}"
-        return run_facts(await asyncio.to_thread(self._cancelled, run_id, words, who))
+        return plain(run_info(await asyncio.to_thread(self._cancelled, run_id, words, who)))
 
     async def undisturbed(self, domain: str, work: Callable[[], T]) -> T:
         """Work in a thread, while no retrain of the domain is under way nor may begin."""

@@ -2,18 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from data.errors import UnknownName
-from serve_app.client.answers import Move, Purged, Run, Runs, Versions
+from serve_app.client.service_answers import FollowedRun, Move, Purged, Run, Runs, Versions
+from serve_app.http.openapi import TEXT, parameter, told
 from serve_app.http.replica import Replica
-from serve_app.http.responses import answer, caller_of, service_of
-from serve_app.http.schemas import Problem, RetrainOrder, run_facts
+from serve_app.http.responses import caller_of, service_of
+from serve_app.http.schemas import RetrainOrder, run_event, run_info
 from serve_app.replica.threads import reading
 
 if TYPE_CHECKING:
@@ -22,51 +21,56 @@ if TYPE_CHECKING:
 
 POLL_S = 0.3
 HEARTBEAT_POLLS = 50
+EVENT_STREAM, LAST_EVENT = "text/event-stream", "last-event-id"
 
-router = APIRouter(
-    tags=["retrain"],
-    responses={status: {"model": Problem} for status in (401, 403, 404, 409)},
+FOLLOWED = told(
+    404,
+    role="admin",
+    parameters=(parameter(LAST_EVENT, "header", "the last one that was seen", type="string"),),
+    content={EVENT_STREAM: TEXT},
 )
 
+router = APIRouter(tags=["retrain"])
 
-@router.post("/retrain", status_code=202, responses={202: {"model": Run}})
-async def retrain(request: Request, order: RetrainOrder) -> Response:
+
+@router.post("/retrain", status_code=202, **told(400, 409, 413, role="admin"))
+async def retrain(request: Request, order: RetrainOrder) -> Run:
     """Starts a retrain as a Ray job: `teach` refits the head in seconds, `full` trains anew."""
     service, caller = service_of(request), caller_of(request, "admin")
     run = await service.ask_curator(
         "start_run", service.domain.name, order.mode, order.reason, caller.name
     )
-    return answer(run, 202)
+    return Run.model_validate(run)
 
 
-@router.get("/retrain", responses={200: {"model": Runs}})
-async def runs(request: Request, limit: int = Query(50, ge=1, le=500)) -> Response:
+@router.get("/retrain", **told(400, role="admin"))
+async def runs(request: Request, limit: int = Query(50, ge=1, le=500)) -> Runs:
     service = service_of(request)
     caller_of(request, "admin")
     found = await reading(lambda: service.store.runs.find(service.domain.name, limit=limit))
-    return answer({"runs": [run_facts(run) for run in found]})
+    return Runs(runs=tuple(map(run_info, found)))
 
 
-@router.get("/retrain/{run_id}", responses={200: {"model": Run}})
-async def run(request: Request, run_id: str) -> Response:
+@router.get("/retrain/{run_id}", **told(404, role="admin"))
+async def run(request: Request, run_id: str) -> FollowedRun:
     service = service_of(request)
     caller_of(request, "admin")
-    found = await reading(_run, service, run_id)
+    found = run_info(await reading(_run, service, run_id))
     events = await reading(_events, service, run_id, 0)
-    return answer({**run_facts(found), "events": [_event_facts(event) for event in events]})
+    return FollowedRun(**dict(found), events=tuple(map(run_event, events)))
 
 
-@router.get("/retrain/{run_id}/events")
+@router.get("/retrain/{run_id}/events", response_class=StreamingResponse, **FOLLOWED)
 async def follow(request: Request, run_id: str) -> Response:
     """The run's progress as server-sent events; `Last-Event-ID` goes on where one left off."""
     service = service_of(request)
     caller_of(request, "admin")
     await reading(_run, service, run_id)
-    last = request.headers.get("last-event-id", "0")
+    last = request.headers.get(LAST_EVENT, "0")
     after = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else 0
     return StreamingResponse(
         _progress(service, run_id, after),
-        media_type="text/event-stream",
+        media_type=EVENT_STREAM,
         headers={"Cache-Control": "no-cache"},
     )
 
@@ -79,7 +83,7 @@ async def _progress(service: Replica, run_id: str, after: int) -> AsyncIterator[
         events = await reading(_events, service, run_id, after)
         for event in events:
             after = event.id
-            data = orjson.dumps(_event_facts(event)).decode()
+            data = run_event(event).model_dump_json()
             yield f"id: {event.id}\nevent: {event.kind}\ndata: {data}\n\n".encode()
         if over and not events:
             return
@@ -89,42 +93,46 @@ async def _progress(service: Replica, run_id: str, after: int) -> AsyncIterator[
         await asyncio.sleep(0 if events else POLL_S)
 
 
-@router.delete("/retrain/{run_id}")
-async def cancel(request: Request, run_id: str) -> Response:
+@router.delete("/retrain/{run_id}", **told(404, 409, role="admin"))
+async def cancel(request: Request, run_id: str) -> Run:
     service, caller = service_of(request), caller_of(request, "admin")
     await reading(_run, service, run_id)
-    return answer(await service.ask_curator("cancel_run", run_id, caller.name))
+    return Run.model_validate(await service.ask_curator("cancel_run", run_id, caller.name))
 
 
-@router.get("/models", responses={200: {"model": Versions}})
-async def models(request: Request) -> Response:
+@router.get("/models", **told(role="viewer"))
+async def models(request: Request) -> Versions:
     """Every version with its figures, its gate's verdict and the aliases it holds."""
     service = service_of(request)
     caller_of(request, "viewer")
-    versions = await service.ask_curator("versions", service.domain.name)
-    return answer({"domain": service.domain.name, "versions": versions})
+    name = service.domain.name
+    versions = await service.ask_curator("versions", name)
+    return Versions.model_validate({"domain": name, "versions": versions})
 
 
-@router.post("/models/rollback", responses={200: {"model": Move}})
-async def rollback(request: Request) -> Response:
+@router.post("/models/rollback", **told(404, 409, role="admin"))
+async def rollback(request: Request) -> Move:
     """Back to the version that served before; answers when every replica serves it."""
     service, caller = service_of(request), caller_of(request, "admin")
-    return answer(await service.ask_curator("rollback", service.domain.name, caller.name))
+    moved = await service.ask_curator("rollback", service.domain.name, caller.name)
+    return Move.model_validate(moved)
 
 
-@router.post("/models/purge", responses={200: {"model": Purged}})
-async def purge(request: Request) -> Response:
+@router.post("/models/purge", **told(409, role="admin"))
+async def purge(request: Request) -> Purged:
     """Removes the versions, but for the champion, that remember clips somebody asked us to forget:
     from the registry, with their files, and from this machine."""
     service, caller = service_of(request), caller_of(request, "admin")
-    return answer(await service.ask_curator("purge", service.domain.name, caller.name))
+    purged = await service.ask_curator("purge", service.domain.name, caller.name)
+    return Purged.model_validate(purged)
 
 
-@router.post("/models/{version}/promote", responses={200: {"model": Move}})
-async def promote(request: Request, version: str) -> Response:
+@router.post("/models/{version}/promote", **told(404, 409, role="admin"))
+async def promote(request: Request, version: str) -> Move:
     """Makes a version the champion; answers when every replica serves it."""
     service, caller = service_of(request), caller_of(request, "admin")
-    return answer(await service.ask_curator("promote", service.domain.name, version, caller.name))
+    moved = await service.ask_curator("promote", service.domain.name, version, caller.name)
+    return Move.model_validate(moved)
 
 
 def _run(service: Replica, run_id: str) -> "RunRow":
@@ -136,8 +144,3 @@ def _run(service: Replica, run_id: str) -> "RunRow":
 
 def _events(service: Replica, run_id: str, after: int) -> "list[Event]":
     return service.store.events.find(subject=f"run:{run_id}", after=after, limit=1000)
-
-
-def _event_facts(event: "Event") -> dict[str, Any]:
-    at: datetime = event.at
-    return {"id": event.id, "at": at.isoformat(), "kind": event.kind, "detail": event.detail}

@@ -10,27 +10,49 @@ from starlette.responses import RedirectResponse, Response
 
 from data.domains.domain import load_domains
 from data.store.disk import disk_trouble
-from serve_app.client.answers import Domains, Status
-from serve_app.http import admin, clip_routes, feedback_routes, predictions, problems, uploads
+from serve_app.client.answers import Domains
+from serve_app.client.service_answers import (
+    Health,
+    NotReady,
+    Readiness,
+    Ready,
+    Series,
+    Served,
+    Status,
+)
+from serve_app.http import (
+    admin,
+    clip_routes,
+    docs,
+    feedback_routes,
+    openapi,
+    predictions,
+    problems,
+    uploads,
+)
 from serve_app.http.auth import Caller, Keyring
-from serve_app.http.docs import docs
 from serve_app.http.fast_path import Door
 from serve_app.http.forms import Forms
+from serve_app.http.openapi import TEXT, told
 from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, caller_of, request_id, service_of
-from serve_app.http.schemas import Problem, domain_facts
+from serve_app.http.schemas import domain_info, plain
 from serve_app.replica import prometheus
 from serve_app.replica.threads import reading
 from serve_app.settings import START_HEADER
 
 PATIENCE_S = 2.0
+READINESS = told()
+READINESS["responses"][503] = {"model": NotReady, "description": "Not ready"}
+METRICS = told(503, content={"text/plain": TEXT})
 
 
 def build_api(service: Replica) -> Door:
     domain = service.domain
     title = f"Telltale: {domain.title}"
     app = FastAPI(title=title, description=domain.description, docs_url=None, redoc_url=None)
-    app.add_route("/docs", docs, include_in_schema=False)
+    docs.install(app)
+    openapi.install(app)
     problems.install(app)
     app.state.service = service
     app.state.forms = Forms()
@@ -52,18 +74,17 @@ async def home() -> Response:
     return RedirectResponse("/ui")
 
 
-@public.get("/health", tags=["service"])
+@public.get("/health", tags=["service"], **told())
 @public.head("/health", include_in_schema=False)
 @public.get("/ping", include_in_schema=False)
-async def health(request: Request) -> Response:
+async def health(request: Request) -> Health:
     """This replica's process is up: its machine, uptime, counts and mean time of an answer."""
     service = service_of(request)
     uptime_s = round(time.time() - service.started, 1)
-    where = {"node": service.node, "uptime_s": uptime_s}
-    return answer({"status": "ok", **where, **service.metrics.summary()})
+    return Health(status="ok", node=service.node, uptime_s=uptime_s, **service.metrics.summary())
 
 
-@public.get("/ready", tags=["service"], responses={503: {"model": Problem}})
+@public.get("/ready", tags=["service"], response_model=Ready, **READINESS)
 @public.head("/ready", include_in_schema=False)
 async def ready(request: Request) -> Response:
     """200 only when every served domain has a warm replica; the curator is not asked."""
@@ -71,12 +92,13 @@ async def ready(request: Request) -> Response:
     names = service.settings.domains
     states = await asyncio.gather(*(_readiness(service, name) for name in names))
     found = dict(zip(names, states, strict=True))
-    told = {"domains": found, "warnings": await _warnings(request), **_yours(request)}
+    warnings = await _warnings(request)
+    facts: dict[str, Any] = {"domains": found, "warnings": warnings, **_yours(request)}
     if set(states) == {"warm"}:
-        return answer({"status": "ready", **told})
+        return answer(plain(Ready(status="ready", **facts)))
     missing = ", ".join(f"{name}: {state}" for name, state in found.items() if state != "warm")
-    body = problems.problem(503, "Not ready", missing, request_id(request))
-    return answer(body | told, 503)
+    problem = problems.problem(503, "Not ready", missing, request_id(request))
+    return answer(plain(NotReady(**problem, **facts)), 503, kind=openapi.PROBLEM)
 
 
 def _yours(request: Request) -> dict[str, bool]:
@@ -96,7 +118,7 @@ async def _warnings(request: Request) -> list[str]:
     return [trouble for trouble in (disk, keyring.trouble) if trouble]
 
 
-async def _readiness(service: Replica, name: str) -> str:
+async def _readiness(service: Replica, name: str) -> Readiness:
     if name == service.domain.name:
         return "warm" if service.champion.loaded else "no model yet"
     try:
@@ -107,14 +129,15 @@ async def _readiness(service: Replica, name: str) -> str:
     return "warm" if found["version"] is not None else "no model yet"
 
 
-@public.get("/status", tags=["service"], responses={200: {"model": Status}})
-async def status(request: Request) -> Response:
+@public.get("/status", tags=["service"], **told(role="anonymous"))
+async def status(request: Request) -> Status:
     """Champions, replicas and whether they agree, uploads since the last retrain, jobs."""
     service, caller = service_of(request), caller_of(request)
     found = await _cluster_status(service)
     uptime_s = round(time.time() - service.started, 1)
     warnings = await _warnings(request)
-    return answer({**_open_to(caller, found), "uptime_s": uptime_s, "warnings": warnings})
+    facts = {**_open_to(caller, found), "uptime_s": uptime_s, "warnings": warnings}
+    return Status.model_validate(facts)
 
 
 async def _cluster_status(service: Replica) -> dict[str, Any]:
@@ -139,28 +162,26 @@ def _open_to(caller: Caller, found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@public.get("/domains", tags=["service"], responses={200: {"model": Domains}})
-async def domains(request: Request) -> Response:
+@public.get("/domains", tags=["service"], **told())
+async def domains(request: Request) -> Domains:
     names = service_of(request).settings.domains
     found = await asyncio.to_thread(load_domains, names=names)
-    return answer({"domains": [domain_facts(d, f"/{name}") for name, d in found.items()]})
+    return Domains(domains=tuple(domain_info(d, f"/{name}") for name, d in found.items()))
 
 
-@public.get("/model-info", tags=["service"], responses={503: {"model": Problem}})
-async def model_info(request: Request) -> Response:
+@public.get("/model-info", tags=["service"], **told(503))
+async def model_info(request: Request) -> Served:
     """The champion's card: data, licence, split, metrics per class."""
     served = service_of(request).champion.served
-    return answer(
-        {
-            "domain": served.domain.name,
-            "version": served.version,
-            "digest": served.digest,
-            "card": served.bundle.card.model_dump(mode="json"),
-        }
+    return Served(
+        domain=served.domain.name,
+        version=served.version,
+        digest=served.digest,
+        card=served.bundle.card.model_dump(mode="json"),
     )
 
 
-@public.get("/metrics", tags=["service"])
+@public.get("/metrics", tags=["service"], response_model=Series, **METRICS)
 async def all_metrics(request: Request) -> Response:
     """The cluster's series as Prometheus text, or as JSON with Accept: application/json."""
     text = await asyncio.to_thread(prometheus.scrape)

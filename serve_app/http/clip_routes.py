@@ -2,17 +2,19 @@
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from data.errors import UnknownName
+from serve_app.client.answers import Clips, Forgotten, KeptClip
 from serve_app.http.correction_form import must_need_no_mask
 from serve_app.http.feedback_routes import of_domain
+from serve_app.http.openapi import BINARY, told
 from serve_app.http.replica import Replica
-from serve_app.http.responses import answer, caller_of, service_of
-from serve_app.http.schemas import Label, Problem, Review, clip_facts
+from serve_app.http.responses import caller_of, service_of
+from serve_app.http.schemas import Label, Review, kept_clip
 from serve_app.replica.threads import reading, writing
 
 if TYPE_CHECKING:
@@ -23,13 +25,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ray.serve")
 
-router = APIRouter(
-    tags=["review"],
-    responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409)},
-)
+OCTETS = "application/octet-stream"
+BYTES = told(404, 422, role="admin", content={OCTETS: BINARY})
+
+router = APIRouter(tags=["review"])
 
 
-@router.get("/clips")
+@router.get("/clips", **told(400, role="admin"))
 async def clips(
     request: Request,
     state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
@@ -38,14 +40,14 @@ async def clips(
     waiting: bool = Query(False),
     limit: int = Query(100, ge=1, le=1000),
     offset: int = Query(0, ge=0, le=10**9),
-) -> Response:
+) -> Clips:
     """Newest first; `flagged=true` only those that a check has something to say of, the worst
     first; `waiting=true` those in quarantine, or with a correction that nobody has decided upon."""
     service = service_of(request)
     caller_of(request, "admin")
     name = service.domain.name
 
-    def found() -> list[dict[str, Any]]:
+    def found() -> list[KeptClip]:
         return _facts(
             service,
             service.store.clips.find(
@@ -59,29 +61,29 @@ async def clips(
             ),
         )
 
-    return answer({"domain": name, "clips": await reading(found)})
+    return Clips(domain=name, clips=tuple(await reading(found)))
 
 
-@router.get("/clips/{sha256}")
-async def clip(request: Request, sha256: str) -> Response:
+@router.get("/clips/{sha256}", **told(404, role="admin"))
+async def clip(request: Request, sha256: str) -> KeptClip:
     service = service_of(request)
     caller_of(request, "admin")
-    return answer(await reading(_one, service, sha256))
+    return await reading(_one, service, sha256)
 
 
-@router.get("/clips/{sha256}/content")
+@router.get("/clips/{sha256}/content", response_class=Response, **BYTES)
 async def content(request: Request, sha256: str) -> Response:
     """The bytes as they were sent, to be heard."""
     return await _bytes(request, lambda service: _get(service, sha256).sha256)
 
 
-@router.get("/clips/{sha256}/mask")
+@router.get("/clips/{sha256}/mask", response_class=Response, **BYTES)
 async def mask(request: Request, sha256: str) -> Response:
     """Where in a photograph its label is true: a PNG, white there, as large as the photograph."""
     return await _bytes(request, lambda service: _mask(_get(service, sha256).mask))
 
 
-@router.get("/feedback/{receipt_id}/mask")
+@router.get("/feedback/{receipt_id}/mask", response_class=Response, **BYTES)
 async def said_mask(request: Request, receipt_id: str) -> Response:
     """The same, as a correction has it."""
     return await _bytes(request, lambda service: _mask(of_domain(service, receipt_id).mask))
@@ -107,67 +109,67 @@ async def _bytes(request: Request, which: Callable[[Replica], str]) -> Response:
     # Whoever sent the bytes chose them: a browser must not take them for a page.
     headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
     raw = await reading(read)
-    return Response(raw, headers=headers, media_type="application/octet-stream")
+    return Response(raw, headers=headers, media_type=OCTETS)
 
 
-@router.post("/clips/{sha256}/accept")
-async def accept(request: Request, sha256: str) -> Response:
+@router.post("/clips/{sha256}/accept", **told(404, 409, role="admin"))
+async def accept(request: Request, sha256: str) -> KeptClip:
     """The clip is right as it is: it counts, and its flags are dismissed."""
     return await _decide(request, sha256, "accepted")
 
 
-@router.post("/clips/{sha256}/reject")
-async def reject(request: Request, sha256: str, review: Review) -> Response:
+@router.post("/clips/{sha256}/reject", **told(400, 404, 413, role="admin"))
+async def reject(request: Request, sha256: str, review: Review) -> KeptClip:
     """The clip is not learnt from; a version that has learnt it forgets it at the next retrain,
     for which it counts as a new clip does."""
     return await _decide(request, sha256, "rejected", review.reason)
 
 
-async def _decide(request: Request, sha256: str, state: "ClipState", reason: str = "") -> Response:
+async def _decide(request: Request, sha256: str, state: "ClipState", reason: str = "") -> KeptClip:
     service, caller = service_of(request), caller_of(request, "admin")
 
-    def decide() -> dict[str, Any]:
+    def decide() -> KeptClip:
         name, store = service.domain.name, service.store
         store.clips.set_state(name, sha256, state, who=caller.name, reason=reason)
         store.flags.dismiss(name, sha256, who=caller.name)
         return _one(service, sha256)
 
-    return answer(await writing(decide))
+    return await writing(decide)
 
 
-@router.post("/clips/{sha256}/relabel")
-async def relabel(request: Request, sha256: str, right: Label) -> Response:
+@router.post("/clips/{sha256}/relabel", **told(400, 404, 413, role="admin"))
+async def relabel(request: Request, sha256: str, right: Label) -> KeptClip:
     service, caller = service_of(request), caller_of(request, "admin")
     must_need_no_mask(right.label, service.domain)
 
-    def decide() -> dict[str, Any]:
+    def decide() -> KeptClip:
         service.store.clips.relabel(service.domain.name, sha256, right.label, who=caller.name)
         return _one(service, sha256)
 
-    return answer(await writing(decide))
+    return await writing(decide)
 
 
-@router.delete("/clips/{sha256}")
-async def forget(request: Request, sha256: str) -> Response:
+@router.delete("/clips/{sha256}", **told(404, role="admin"))
+async def forget(request: Request, sha256: str) -> Forgotten:
     """Row and bytes are deleted; the answer names the versions that still remember the clip. If
     the one that serves does, a teach that forgets it starts by itself."""
     service, caller = service_of(request), caller_of(request, "admin")
     name = service.domain.name
     learnt = await writing(lambda: service.store.clips.forget(name, sha256, who=caller.name))
     try:
-        told = await service.ask_curator("remembering", name, sha256)
+        held = await service.ask_curator("remembering", name, sha256)
     except Exception:  # the clip is gone all the same; the curator sees to the rest when it is back
         log.warning("the curator does not say which versions hold a clip", exc_info=True)
         words = "which versions still remember it cannot be told at present; these have learnt it"
-        told = {"versions": learnt, "message": words}
-    return answer({"clip": sha256, **told})
+        held = {"versions": learnt, "message": words}
+    return Forgotten(clip=sha256, **held)
 
 
-def _one(service: Replica, sha256: str) -> dict[str, Any]:
+def _one(service: Replica, sha256: str) -> KeptClip:
     return _facts(service, [_get(service, sha256)])[0]
 
 
-def _facts(service: Replica, clips: "list[Clip]") -> list[dict[str, Any]]:
+def _facts(service: Replica, clips: "list[Clip]") -> list[KeptClip]:
     flags: dict[str, list[Flag]] = {clip.sha256: [] for clip in clips}
     for flag in service.store.flags.find(service.domain.name, list(flags)):
         flags[flag.sha256].append(flag)
@@ -176,4 +178,4 @@ def _facts(service: Replica, clips: "list[Clip]") -> list[dict[str, Any]]:
         service.domain.name, state="quarantined", clips=list(waiting), limit=None
     ):
         waiting[said.clip_sha256].append(said)
-    return [clip_facts(clip, flags[clip.sha256], waiting[clip.sha256]) for clip in clips]
+    return [kept_clip(clip, flags[clip.sha256], waiting[clip.sha256]) for clip in clips]

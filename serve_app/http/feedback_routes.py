@@ -1,19 +1,19 @@
 """What people tell the service: corrections, each with a receipt."""
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from fastapi import APIRouter, Query, Request, Response
 
 from data.errors import Conflict, InvalidParameter, UnknownName
 from data.store.corrections import Annotation
-from serve_app.client.answers import LifeLine, Receipt
+from serve_app.client.answers import Receipt, Receipts
 from serve_app.http.bodies import file_part, is_form, read_form
 from serve_app.http.correction_form import said
+from serve_app.http.openapi import BINARY, TEXT, form, told
 from serve_app.http.replica import Replica
-from serve_app.http.responses import answer, caller_of, queue_of, service_of
-from serve_app.http.schemas import Problem, Review, receipt
+from serve_app.http.responses import caller_of, queue_of, service_of
+from serve_app.http.schemas import Review, receipt
 from serve_app.replica.scoring import Answer
 from serve_app.replica.threads import decoding, reading, writing
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 OF_THE_EXAM = "this clip is part of the exam that models are judged by, so none may learn from it"
 WAITS = "sent without a contributor's key; waits until an admin accepts it"
 
-router = APIRouter(
-    tags=["correct"],
-    responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409, 413, 415, 422)},
-)
+FORM = form(("file",), file=BINARY, label=TEXT, mask=BINARY)
+CORRECTION = told(400, 404, 408, 413, 415, 422, 429, role="anonymous", body=FORM)
+
+router = APIRouter(tags=["correct"])
 
 
-@router.post("/feedback", status_code=201, responses={201: {"model": Receipt}})
+@router.post("/feedback", status_code=201, **CORRECTION)
 @router.post("/save-for-retrain", status_code=201, include_in_schema=False)
-async def correct(request: Request) -> Response:
+async def correct(request: Request, response: Response) -> Receipt:
     """A clip (`file`) and its right `label`; of a photograph a `mask` of what is sought in it, or
     the label for nothing. It is kept, and learnt from at the next retrain. A correction without a
     contributor's key waits in quarantine until an admin accepts it."""
@@ -49,8 +49,9 @@ async def correct(request: Request) -> Response:
         found = await service.predict(raw, who)
         right.must_fit(found.prepared)
         kept = await writing(_keep_correction, service, raw, found, right, caller, who)
-    service.metrics.corrected(kept["state"])
-    return answer(kept, 201, {"X-Model-Version": found.served.version})
+    service.metrics.corrected(kept.state)
+    response.headers["X-Model-Version"] = found.served.version
+    return kept
 
 
 def _keep_correction(
@@ -60,7 +61,7 @@ def _keep_correction(
     right: Annotation,
     caller: "Caller",
     address: str,
-) -> dict[str, Any]:
+) -> Receipt:
     state, reason = _standing(service, raw, caller)
     new = _new_clip(service, raw, found, right, state, reason)
     correction: NewFeedback = {
@@ -121,13 +122,13 @@ def _new_clip(
     )
 
 
-@router.get("/feedback")
+@router.get("/feedback", **told(400, role="admin"))
 async def corrections(
     request: Request,
     state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
     limit: int = Query(100, ge=1, le=1000),
     offset: int = Query(0, ge=0, le=10**9),
-) -> Response:
+) -> Receipts:
     """The review queue: corrections, oldest first."""
     service = service_of(request)
     caller_of(request, "admin")
@@ -136,34 +137,34 @@ async def corrections(
             service.domain.name, state=state, limit=limit, offset=offset
         )
     )
-    return answer({"feedback": [receipt(row) for row in found]})
+    return Receipts(feedback=tuple(map(receipt, found)))
 
 
-@router.get("/feedback/{receipt_id}", responses={200: {"model": LifeLine}})
-async def life_line(request: Request, receipt_id: str) -> Response:
+@router.get("/feedback/{receipt_id}", **told(404, role="anonymous"))
+async def life_line(request: Request, receipt_id: str) -> Receipt:
     """What became of a correction: its state, the version that learnt it, before and after."""
     service = service_of(request)
     caller_of(request)
     found = await reading(of_domain, service, receipt_id)
-    return answer(receipt(found))
+    return receipt(found)
 
 
-@router.post("/feedback/{receipt_id}/accept")
-async def accept(request: Request, receipt_id: str) -> Response:
+@router.post("/feedback/{receipt_id}/accept", **told(404, 409, role="admin"))
+async def accept(request: Request, receipt_id: str) -> Receipt:
     service, caller = service_of(request), caller_of(request, "admin")
     await reading(of_domain, service, receipt_id)
     found = await writing(lambda: service.store.feedback.accept(receipt_id, who=caller.name))
-    return answer(receipt(found))
+    return receipt(found)
 
 
-@router.post("/feedback/{receipt_id}/reject")
-async def reject(request: Request, receipt_id: str, review: Review) -> Response:
+@router.post("/feedback/{receipt_id}/reject", **told(400, 404, 409, 413, role="admin"))
+async def reject(request: Request, receipt_id: str, review: Review) -> Receipt:
     service, caller = service_of(request), caller_of(request, "admin")
     await reading(of_domain, service, receipt_id)
     found = await writing(
         lambda: service.store.feedback.reject(receipt_id, who=caller.name, reason=review.reason)
     )
-    return answer(receipt(found))
+    return receipt(found)
 
 
 def of_domain(service: Replica, receipt_id: str) -> "Feedback":

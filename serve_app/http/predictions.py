@@ -16,13 +16,14 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from data.errors import DeadlineExceeded, InvalidParameter, Overloaded, TelltaleError
-from serve_app.client.answers import Prediction
+from serve_app.client.answers import Batch, Prediction
 from serve_app.http import problems
 from serve_app.http.bodies import read_clip
 from serve_app.http.forms import forms_of
+from serve_app.http.openapi import BINARY, TEXT, form, many, parameter, told
 from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, queue_of, request_id, service_of
-from serve_app.http.schemas import Problem, prediction
+from serve_app.http.schemas import prediction
 from serve_app.replica.scoring import Answer
 from serve_app.statuses import explain
 
@@ -32,50 +33,31 @@ AT_ONCE = 8
 PAUSE_S = 0.1
 BATCH_PATIENCE_S = 60.0
 TOP_K = re.compile(r"[1-9][0-9]{0,2}")
+TOP_K_RANGE = {"type": "integer", "minimum": 1, "maximum": 999}
 DEADLINE = "x-deadline-seconds"
 ANSWERED = ("label", "confidence", "unknown", "asserted")  # columns of a table of answers
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem} for status in (400, 401, 413, 415, 422, 429, 503, 504)
-}
-CLIP = {"type": "string", "format": "binary"}
-FORM = {"type": "object", "required": ["file"], "properties": {"file": CLIP}}
-DOCUMENTED = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {"schema": FORM},
-            "audio/*": {"schema": CLIP},
-            "image/*": {"schema": CLIP},
-        },
-    },
-    "parameters": [
-        {
-            "name": "top_k",
-            "in": "query",
-            "description": "only the k likeliest labels",
-            "schema": {"type": "integer", "minimum": 1},
-        },
-        {
-            "name": "evidence",
-            "in": "query",
-            "description": "where in the clip the answer comes from",
-            "schema": {"type": "boolean", "default": False},
-        },
-        {
-            "name": DEADLINE,
-            "in": "header",
-            "description": "seconds from now after which the answer is of no use",
-            "schema": {"type": "number"},
-        },
-    ],
-}
+RAW = ("audio/*", "image/*", "video/*", "application/octet-stream")
+CLIP = form(("file",), file=BINARY) | dict.fromkeys(RAW, BINARY)
+OPTIONS = (
+    parameter("top_k", "query", "only the k likeliest labels", **TOP_K_RANGE),
+    parameter("evidence", "query", "where in the clip the answer comes from", type="boolean"),
+    parameter(
+        DEADLINE, "header", "seconds from now after which the answer is of no use", type="number"
+    ),
+)
+REFUSED = (400, 408, 413, 415, 422, 429, 503, 504)
+ONE = told(*REFUSED, role="anonymous", body=CLIP, parameters=OPTIONS)
+MANY = told(
+    *(400, 408, 413, 429),
+    role="anonymous",
+    body=form(("files",), files=many(BINARY)),
+    content={"text/csv": TEXT},
+)
 
 router = APIRouter(tags=["predict"])
 
 
-@router.post(
-    "/predict", openapi_extra=DOCUMENTED, responses={200: {"model": Prediction}, **PROBLEMS}
-)
+@router.post("/predict", response_model=Prediction, **ONE)
 async def predict(request: Request) -> Response:
     """One clip in; its class, a calibrated confidence and, if asked, the evidence out."""
     service, who = service_of(request), queue_of(request)
@@ -131,7 +113,7 @@ def _deadline(request: Request) -> float:
     return time.monotonic() + seconds
 
 
-@router.post("/batch-predict", responses=PROBLEMS)
+@router.post("/batch-predict", response_model=Batch, **MANY)
 async def batch_predict(request: Request) -> Response:
     """Many clips (`files`): a result or an error for each, in order; CSV with Accept: text/csv."""
     service, who = service_of(request), queue_of(request)

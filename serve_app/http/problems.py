@@ -1,4 +1,4 @@
-"""Mistakes as RFC 9457 problem documents, and as the API page describes them."""
+"""Mistakes as RFC 9457 problem documents."""
 
 import logging
 from typing import Any
@@ -15,9 +15,7 @@ from serve_app.statuses import explain
 
 log = logging.getLogger("ray.serve")
 
-JSON, PROBLEM = "application/json", "application/problem+json"
-INVALID = {"$ref": "#/components/schemas/HTTPValidationError"}
-OURS = {"$ref": "#/components/schemas/Problem"}
+PROBLEM = "application/problem+json"
 
 
 def problem(status: int, title: str, detail: str, request_id: str) -> dict[str, Any]:
@@ -47,8 +45,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, answer)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(Exception, answer)
-    generated = app.openapi
-    app.openapi = lambda: documented(generated())  # type: ignore[method-assign]
 
 
 def response(request: Request, error: Exception) -> Response:
@@ -63,24 +59,6 @@ def response(request: Request, error: Exception) -> Response:
     if status == 401:
         found.headers["WWW-Authenticate"] = "Bearer"
     return found
-
-
-def documented(schema: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI schema with problems as what they are: FastAPI declares them as plain JSON, and
-    of its own a 422 for parameters that are answered here by 400."""
-    for operations in schema["paths"].values():
-        for operation in operations.values():
-            answers = operation["responses"]
-            invalid = answers.get("422", {}).get("content", {}).get(JSON, {}).get("schema")
-            if invalid == INVALID:
-                del answers["422"]
-                answers["400"] = {"description": "Bad Request", "content": {JSON: {"schema": OURS}}}
-            for status, found in answers.items():
-                if int(status) >= 400 and JSON in found.get("content", {}):
-                    found["content"] = {PROBLEM: found["content"][JSON]}
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schema["components"]["schemas"].pop(unused, None)
-    return schema
 
 
 def _response(request: Request, status: int, title: str, detail: str) -> Response:

@@ -48,5 +48,10 @@ def request_id(request: Request) -> str:
     return request.headers.get("x-request-id", "")
 
 
-def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers, media_type="application/json")
+def answer(
+    body: Any,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    kind: str = "application/json",
+) -> Response:
+    return Response(orjson.dumps(body), status, headers, media_type=kind)

@@ -4,21 +4,21 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData, UploadFile
-from starlette.responses import Response
 
 from data.domains.domain import Domain
 from data.errors import ClipError, Conflict, InvalidParameter
 from data.media.prepare import prepare
 from data.store.corrections import MASKED, checked_annotation
+from serve_app.client.answers import Outcome, Uploaded, Uploads
 from serve_app.http.feedback_routes import OF_THE_EXAM
 from serve_app.http.forms import forms_of
+from serve_app.http.openapi import BINARY, TEXT, form, many, told
 from serve_app.http.replica import Replica
-from serve_app.http.responses import answer, caller_of, service_of
-from serve_app.http.schemas import Problem
+from serve_app.http.responses import caller_of, service_of
 from serve_app.replica.threads import decoding, writing
 
 if TYPE_CHECKING:
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 MAX_UPLOAD_FILES = 1000  # masks among them
 NEEDS_MASK = "it needs a part 'masks' that is named like the photograph (wall.png for wall.jpg)"
 
+OUTCOMES: dict[bool, Outcome] = {True: "stored", False: "duplicate"}  # was its row made?
 PARTS = {"files": True, "masks": True, "label": False, "labels": False}  # is it a file?
 
-router = APIRouter(
-    tags=["correct"],
-    responses={status: {"model": Problem} for status in (400, 401, 403, 404, 413)},
-)
+FORM = form(("files",), files=many(BINARY), masks=many(BINARY), label=TEXT, labels=many(TEXT))
+
+router = APIRouter(tags=["correct"])
 
 
-@router.post("/upload")
-async def upload(request: Request) -> Response:
+@router.post("/upload", **told(400, 404, 408, 413, 429, role="contributor", body=FORM))
+async def upload(request: Request) -> Uploads:
     """Labelled clips: `files`, and either one `label` for all or `labels`, one a file in order.
     Of photographs also `masks`, white where the label is true, each named like its photograph but
     for the ending; they may stand for labels. Each file has its own outcome; the same bytes sent
@@ -56,8 +56,8 @@ async def upload(request: Request) -> Response:
             await _keep(service, file, label, mask, caller)
             for file, label, mask in zip(files, labels, masks, strict=True)
         ]
-    counts = Counter(row["outcome"] for row in results)
-    return answer({"domain": service.domain.name, "results": results, "counts": dict(counts)})
+    counts = Counter(row.outcome for row in results)
+    return Uploads(domain=service.domain.name, results=tuple(results), counts=dict(counts))
 
 
 def _must_know(form: FormData) -> None:
@@ -119,24 +119,19 @@ async def _keep(
     label: str | None,
     mask: UploadFile | None,
     caller: "Caller",
-) -> dict[str, Any]:
+) -> Uploaded:
     enough = service.domain.limits.max_bytes + 1
     raw, drawn = await file.read(enough), await mask.read(enough) if mask else None
     sha256 = (await decoding(hashlib.sha256, raw)).hexdigest()
+    outcome: Outcome
     try:
         new = await decoding(_checked, service, raw, sha256, label, drawn)
         label = new.label
         _, created = await writing(lambda: service.store.clips.add(new, who=caller.name))
-        outcome, reason = "stored" if created else "duplicate", ""
+        outcome, reason = OUTCOMES[created], ""
     except (ClipError, Conflict, InvalidParameter) as error:
         outcome, reason = "refused", str(error)
-    return {
-        "file": file.filename,
-        "outcome": outcome,
-        "clip": sha256,
-        "label": label,
-        "reason": reason,
-    }
+    return Uploaded(file=file.filename, outcome=outcome, clip=sha256, label=label, reason=reason)
 
 
 def _checked(

@@ -19,9 +19,9 @@ import pytest
 import yaml
 
 from data.domains.domain import load_domains
-from serve_app.client.answers import ReplicaInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
+from serve_app.client.service_answers import ReplicaInfo
 from serve_app.cluster.launch import SERVE_YAML
 from support.machines import Machine, machines
 from support.sounds import tone

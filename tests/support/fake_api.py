@@ -1,4 +1,5 @@
-"""A small service that keeps the HTTP contract, for the client and the page to talk to.
+"""A small service that keeps the HTTP contract, for the client and the page to talk to: what it
+answers is validated by the models that the real routes declare.
 
 `World.hiccups` makes the next predictions fail with 503, to see who tries again, and
 `World.drop_after` breaks an event stream off once.
@@ -15,6 +16,8 @@ from typing import Any
 from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from serve_app.client.answers import Domains, Prediction, Receipt
+from serve_app.client.service_answers import FollowedRun, Move, Run, Runs, Status, Versions
 from support import fake_clips
 from support.fake_world import (
     DESCRIPTIONS,
@@ -59,7 +62,7 @@ def create(world: World) -> FastAPI:
                 404, "Unknown name", f"there is no domain {domain!r}; the domains are {known_names}"
             )
 
-    @app.get("/domains")
+    @app.get("/domains", response_model=Domains)
     def domains() -> dict[str, Any]:
         return {
             "domains": [
@@ -86,7 +89,7 @@ def create(world: World) -> FastAPI:
             ]
         }
 
-    @app.get("/status")
+    @app.get("/status", response_model=Status)
     def status() -> dict[str, Any]:
         return {
             "domains": {name: domain_status(world, name) for name in LABELS},
@@ -94,7 +97,7 @@ def create(world: World) -> FastAPI:
             "uptime_s": 61.0,
         }
 
-    @app.post("/{domain}/predict")
+    @app.post("/{domain}/predict", response_model=Prediction)
     def predict(domain: str, file: UploadFile, request: Request) -> dict[str, Any]:
         known(domain)
         if world.hiccups:
@@ -120,7 +123,7 @@ def create(world: World) -> FastAPI:
             "disclaimer": "A hint for a technician, not a diagnosis." if domain == "faults" else "",
         }
 
-    @app.post("/{domain}/feedback", status_code=201)
+    @app.post("/{domain}/feedback", status_code=201, response_model=Receipt)
     def feedback(
         domain: str,
         request: Request,
@@ -136,38 +139,31 @@ def create(world: World) -> FastAPI:
         heard = perceive(domain, raw)
         counts = request.headers.get("authorization") == f"Bearer {ADMIN}"
         receipt = uuid.uuid4().hex[:12]
-        row: dict[str, Any] = {
+        seen = {"label": heard["label"], "confidence": heard["confidence"]}
+        world.feedback[receipt] = {
             "receipt": receipt,
             "state": "accepted" if counts else "quarantined",
             "reason": "" if counts else "sent without a key: a person has to accept it first",
             "domain": domain,
             "clip": hashlib.sha256(raw).hexdigest(),
             "label": label,
-        }
-        seen = {"label": heard["label"], "confidence": heard["confidence"]}
-        version = world.champion(domain)["version"]
-        world.feedback[receipt] = {
-            **row,
+            "predicted": seen["label"],
+            "confidence": seen["confidence"],
             "created": now(),
-            "before": {**seen, "version": version},
+            "before": {**seen, "version": world.champion(domain)["version"]},
             "snapshot": None,
             "version": None,
             "after": None,
         }
-        return {
-            **row,
-            "predicted": seen["label"],
-            "confidence": seen["confidence"],
-            "version": version,
-        }
+        return world.feedback[receipt]
 
-    @app.get("/{domain}/feedback/{receipt}")
+    @app.get("/{domain}/feedback/{receipt}", response_model=Receipt)
     def life_line(domain: str, receipt: str) -> dict[str, Any]:
         if receipt not in world.feedback:
             raise Problem(404, "Unknown name", f"there is no receipt {receipt!r}")
         return world.feedback[receipt]
 
-    @app.post("/{domain}/retrain", status_code=202)
+    @app.post("/{domain}/retrain", status_code=202, response_model=Run)
     def retrain(domain: str, body: dict[str, str], request: Request) -> dict[str, Any]:
         admin(request)
         known(domain)
@@ -187,7 +183,7 @@ def create(world: World) -> FastAPI:
         threading.Thread(target=train, args=(world, run), daemon=True).start()
         return run
 
-    @app.get("/{domain}/retrain")
+    @app.get("/{domain}/retrain", response_model=Runs)
     def runs(domain: str, request: Request) -> dict[str, Any]:
         admin(request)
         return {"runs": world.runs[domain]}
@@ -198,12 +194,12 @@ def create(world: World) -> FastAPI:
                 return run
         raise Problem(404, "Unknown name", f"there is no run {run_id!r}")
 
-    @app.get("/{domain}/retrain/{run_id}")
+    @app.get("/{domain}/retrain/{run_id}", response_model=FollowedRun)
     def one_run(domain: str, run_id: str, request: Request) -> dict[str, Any]:
         admin(request)
         return {**find(domain, run_id), "events": world.events[run_id]}
 
-    @app.delete("/{domain}/retrain/{run_id}")
+    @app.delete("/{domain}/retrain/{run_id}", response_model=Run)
     def cancel(domain: str, run_id: str, request: Request) -> dict[str, Any]:
         admin(request)
         run = find(domain, run_id)
@@ -219,7 +215,7 @@ def create(world: World) -> FastAPI:
         after = int(request.headers.get("last-event-id", "0"))
         return StreamingResponse(stream(world, run, after), media_type="text/event-stream")
 
-    @app.get("/{domain}/models")
+    @app.get("/{domain}/models", response_model=Versions)
     def models(domain: str) -> dict[str, Any]:
         known(domain)
         return {"domain": domain, "versions": world.versions[domain]}
@@ -228,7 +224,7 @@ def create(world: World) -> FastAPI:
         told = {"replicas": 2, "agree": True, "seconds": 0.2}
         return {"domain": domain, "version": row["version"], "digest": row["digest"], **told}
 
-    @app.post("/{domain}/models/rollback")
+    @app.post("/{domain}/models/rollback", response_model=Move)
     def rollback(domain: str, request: Request) -> dict[str, Any]:
         admin(request)
         for row in world.versions[domain]:
@@ -236,7 +232,7 @@ def create(world: World) -> FastAPI:
                 return moved(domain, world.crown(domain, row["version"]))
         raise Problem(409, "Conflict", f"{domain} has no previous version to go back to")
 
-    @app.post("/{domain}/models/{version}/promote")
+    @app.post("/{domain}/models/{version}/promote", response_model=Move)
     def promote(domain: str, version: str, request: Request) -> dict[str, Any]:
         admin(request)
         return moved(domain, world.crown(domain, version))

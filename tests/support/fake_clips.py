@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from serve_app.client.answers import Clips, KeptClip, Receipt
 from support.fake_world import Problem, World, now
 from support.sounds import tone
 
@@ -61,6 +62,8 @@ def correction(domain: str, clip: str, label: str, mask: bytes | None) -> dict[s
         "mask": hashlib.sha256(mask).hexdigest() if mask else None,
         "predicted": "normal",
         "confidence": 0.7,
+        "created": now(),
+        "before": {"label": "normal", "confidence": 0.7, "version": "1"},
     }
 
 
@@ -70,7 +73,7 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
             raise Problem(404, "Unknown name", "there is no such clip")
         return world.clips[clip]
 
-    @app.get("/{domain}/clips")
+    @app.get("/{domain}/clips", response_model=Clips)
     def clips(
         domain: str,
         request: Request,
@@ -105,7 +108,7 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         admin(request)
         return Response(corrected(receipt)["waiting_mask"], media_type="application/octet-stream")
 
-    @app.post("/{domain}/feedback/{receipt}/accept")
+    @app.post("/{domain}/feedback/{receipt}/accept", response_model=Receipt)
     def accept_correction(receipt: str, request: Request) -> dict[str, Any]:
         admin(request)
         row = corrected(receipt)["row"]
@@ -113,19 +116,19 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         row.update(label=said["label"], mask=said["mask"], state="accepted", waiting=[])
         return {**said, "state": "accepted"}
 
-    @app.post("/{domain}/clips/{clip}/accept")
+    @app.post("/{domain}/clips/{clip}/accept", response_model=KeptClip)
     def accept(clip: str, request: Request) -> dict[str, Any]:
         admin(request)
         find(clip)["row"].update(state="accepted", flags=[], waiting=[])
         return dict(find(clip)["row"])
 
-    @app.post("/{domain}/clips/{clip}/reject")
+    @app.post("/{domain}/clips/{clip}/reject", response_model=KeptClip)
     def reject(clip: str, body: dict[str, str], request: Request) -> dict[str, Any]:
         admin(request)
         find(clip)["row"].update(state="rejected", reason=body["reason"], flags=[])
         return dict(find(clip)["row"])
 
-    @app.post("/{domain}/clips/{clip}/relabel")
+    @app.post("/{domain}/clips/{clip}/relabel", response_model=KeptClip)
     def relabel(clip: str, body: dict[str, str], request: Request) -> dict[str, Any]:
         admin(request)
         find(clip)["row"].update(label=body["label"])

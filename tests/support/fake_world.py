@@ -245,7 +245,7 @@ def domain_status(world: World, domain: str) -> dict[str, Any]:
     states = [row["state"] for row in world.feedback.values() if row["domain"] == domain]
     return {
         "title": TITLES[domain],
-        "champion": {key: champion[key] for key in ("version", "digest", "created", "metrics")},
+        "champion": champion,
         "replicas": [
             {
                 "replica": f"{domain}#{n}x9f2",

@@ -1,5 +1,6 @@
 """A replica without Ray: the real routes, door, batcher, admission and store, a shipped model."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ class Metrics:
     def corrected(self, verdict: str) -> None: ...
 
     def summary(self) -> dict[str, Any]:
-        return {}
+        return {"predictions": self.tally, "rejected": 0, "corrections": 0, "mean_ms": None}
 
 
 class Away:
@@ -55,7 +56,8 @@ class Replica:
         home = home_from_env({"TELLTALE_HOME": str(folder)})
         self.settings = Settings(home, "127.0.0.1", 8000, (name,), ADMIN)
         self.started, self.node = time.time(), "node"
-        self.metrics, self.curator = Metrics(), Away()
+        self.metrics = Metrics()
+        self.curator: Any = Away()
         self.admission = Admission(0.5)
         served = load_shipped(name)
         assert served is not None, name
@@ -71,7 +73,15 @@ class Replica:
         return Batcher(lambda items: answer_batch(self.served, items), 4)
 
     def describe(self) -> dict[str, Any]:
-        return {"version": self.served.version}
+        served = self.served
+        return {
+            "replica": "r-1",
+            "node": self.node,
+            "version": served.version,
+            "digest": served.digest,
+            "load_error": None,
+            "pid": os.getpid(),
+        }
 
     async def predict(self, raw: bytes, caller: str = "", deadline: float = float("inf")) -> Answer:
         with self.admission.place(caller):
@@ -80,7 +90,10 @@ class Replica:
         return found
 
     async def ask_curator(self, method: str, *arguments: object) -> Any:
-        raise NotReady("the curator does not answer; try again in a few seconds")
+        try:
+            return await getattr(self.curator, method).remote(*arguments)
+        except ConnectionError:
+            raise NotReady("the curator does not answer; try again in a few seconds") from None
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What the Predict tab says: an answer, a receipt and a receipt's life line, as HTML."""
 
-from serve_app.client.answers import ClipInfo, DomainInfo, LifeLine, Prediction, Receipt, Seen
+from serve_app.client.answers import ClipInfo, DomainInfo, Prediction, Receipt, Seen
 from serve_app.ui.markup import Tone, ago, badge, bar, note, percent, short, text
 
 EMPTY = (
@@ -123,7 +123,7 @@ def thanks(receipt: Receipt) -> str:
     )
 
 
-def life_line(line: LifeLine) -> str:
+def life_line(line: Receipt) -> str:
     steps = [_step("Received", f"{ago(line.created)}, as {text(line.label)}", "done")]
     steps.append(_judged(line))
     if line.state == "accepted":
@@ -134,13 +134,13 @@ def life_line(line: LifeLine) -> str:
     )
 
 
-def _judged(line: LifeLine) -> str:
+def _judged(line: Receipt) -> str:
     words, tone = STATES[line.state]
     state = {"good": "done", "warn": "now", "bad": "bad"}[tone]
     return _step(line.state.capitalize(), text(line.reason or words), state)
 
 
-def _learnt(line: LifeLine) -> str:
+def _learnt(line: Receipt) -> str:
     if line.version is None:
         return _step("Not learnt yet", "It waits for the next retrain.", "now")
     return _step(f"Learnt in version {text(line.version)}", "It is part of the model.", "done")
@@ -150,14 +150,14 @@ def _step(title: str, words: str, state: str) -> str:
     return f'<li class="tt-{state}"><b>{title}</b><span>{words}</span></li>'
 
 
-def _before_after(line: LifeLine) -> str:
+def _before_after(line: Receipt) -> str:
     then = _seen("Before", line.before, line)
     if line.after is None:
         return f'<div class="tt-pair">{then}</div>'
     return f'<div class="tt-pair">{then}{_seen("After", line.after, line)}</div>'
 
 
-def _seen(when: str, seen: Seen, line: LifeLine) -> str:
+def _seen(when: str, seen: Seen, line: Receipt) -> str:
     right = badge("right", "good") if seen.label == line.label else badge("wrong", "bad")
     version = seen.version or line.version
     return (

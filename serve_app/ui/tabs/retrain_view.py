@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from serve_app.client.answers import DomainStatus, ModelVersion, Move, ReplicaInfo, Run
+from serve_app.client.service_answers import DomainStatus, ModelVersion, Move, ReplicaInfo, Run
 from serve_app.ui.markup import Tone, ago, badge, note, score, short, table, text
 from serve_app.ui.tabs.run_view import MODES, TONES
 

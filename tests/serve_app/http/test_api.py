@@ -35,7 +35,7 @@ def test_a_prediction_is_answered(client: TestClient) -> None:
     assert len(found.json()["probabilities"]) == 2
 
 
-@pytest.mark.parametrize("top_k", ["9" * 5000, "1" * 20, "٣", "-1", "1e3", "NaN", "\0"])
+@pytest.mark.parametrize("top_k", ["0", "9" * 5000, "1" * 20, "٣", "-1", "1e3", "NaN", "\0"])
 def test_a_number_of_labels_that_is_none_is_refused(client: TestClient, top_k: str) -> None:
     found = client.post("/predict", params={"top_k": top_k}, files={"file": CLIP})
     assert is_problem(found, 400), found.text
@@ -64,19 +64,6 @@ def test_a_wrong_method_is_told_the_right_one(
     found = client.request(method, path)
     assert is_problem(found, 405)
     assert found.headers["allow"] == allowed
-
-
-def test_every_documented_problem_is_a_problem_document(client: TestClient) -> None:
-    schema = client.get("/openapi.json").json()
-    declared = [
-        (path, method, status, sorted(response.get("content", {})))
-        for path, methods in schema["paths"].items()
-        for method, operation in methods.items()
-        for status, response in operation["responses"].items()
-        if int(status) >= 400
-    ]
-    assert len(declared) > 100
-    assert [row for row in declared if row[3] != ["application/problem+json"]] == []
 
 
 @pytest.mark.parametrize("name", ["=cmd()", "\t=cmd()", " =cmd()", "\tx", "\u00a0-1", "＋1", "@a"])

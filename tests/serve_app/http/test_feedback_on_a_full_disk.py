@@ -62,7 +62,7 @@ def app(small: Path) -> Iterator[FastAPI]:
         metrics=SimpleNamespace(corrected=lambda state: None),
         settings=SimpleNamespace(home=home, domains=("faults",)),
         curator=None,
-        describe=dict,
+        describe=lambda: {"replica": "r-1", "pid": 1},
     )
     app.state.keyring = Keyring(ADMIN, small / "keys.json")
     yield app

@@ -56,6 +56,8 @@ def correction(label: str, mask: str | None = None) -> dict[str, Any]:
         "mask": mask,
         "predicted": "normal",
         "confidence": 0.5,
+        "created": datetime.now(UTC),
+        "before": {"label": "normal", "confidence": 0.5},
     }
 
 

@@ -1,0 +1,173 @@
+"""What the service answers of runs, versions and itself; the rest is in `answers.py`."""
+
+from typing import Any, Literal
+
+from data.domains.domain import Mode
+from serve_app.client.answers import Answer, Moment, Problem
+
+RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Readiness = Literal["warm", "no model yet", "no replica"]
+
+
+class RunResult(Answer):
+    version: str | None = None
+    digest: str | None = None
+    promoted: bool = False
+    reasons: tuple[str, ...] = ()
+    champion: dict[str, float | None] | None = None
+    challenger: dict[str, float | None] | None = None
+    seconds: dict[str, float] = {}
+    message: str = ""
+
+
+class Run(Answer):
+    id: str
+    domain: str
+    mode: Mode
+    state: RunState
+    reason: str = ""
+    who: str = ""
+    created: Moment
+    finished: Moment | None = None
+    result: RunResult | None = None
+
+
+class RunEvent(Answer):
+    """One line of a run's progress; `detail` depends on `kind` (queued, step, epoch, ...)."""
+
+    id: int
+    at: Moment
+    kind: str
+    detail: dict[str, Any] = {}
+
+
+class FollowedRun(Run):
+    events: tuple[RunEvent, ...]
+
+
+class Runs(Answer):
+    runs: tuple[Run, ...]
+
+
+class ModelVersion(Answer):
+    version: str
+    digest: str
+    aliases: tuple[str, ...] = ()
+    created: Moment
+    mode: str
+    parent: str | None = None
+    snapshot: str | None = None
+    metrics: dict[str, float | None] = {}
+    verdict: str
+    reasons: tuple[str, ...] = ()
+
+
+class Versions(Answer):
+    domain: str
+    versions: tuple[ModelVersion, ...]
+
+
+class Move(Answer):
+    """A change of champion, once the replicas have been told."""
+
+    domain: str
+    version: str
+    digest: str
+    replicas: int
+    agree: bool
+    seconds: float
+    warning: str | None = None  # of a version that remembers what it should have forgotten
+
+
+class Purged(Answer):
+    """Versions that were removed, and those that could not be looked into."""
+
+    domain: str
+    purged: tuple[str, ...]
+    unread: tuple[str, ...] = ()
+
+
+class Served(Answer):
+    """What answers; `card` is the model's own `card.json` (`models/card.py`)."""
+
+    domain: str
+    version: str
+    digest: str
+    card: dict[str, Any]
+
+
+class Health(Answer):
+    """Of one replica; `mean_ms` is the mean time of an answer, null before the first."""
+
+    status: Literal["ok"]
+    node: str
+    uptime_s: float
+    predictions: int
+    rejected: int
+    corrections: int
+    mean_ms: float | None
+
+
+class Ready(Answer):
+    """`yours` only where a start asked with its token."""
+
+    status: Literal["ready"]
+    domains: dict[str, Readiness]
+    warnings: tuple[str, ...]
+    yours: bool | None = None
+
+
+class NotReady(Problem):
+    domains: dict[str, Readiness]
+    warnings: tuple[str, ...]
+    yours: bool | None = None
+
+
+class Sample(Answer):
+    labels: dict[str, str]
+    value: float | None  # null for what is no number
+
+
+class Series(Answer):
+    """What Prometheus reads from the same address, by name."""
+
+    at: float
+    series: dict[str, tuple[Sample, ...]]
+
+
+class ReplicaInfo(Answer):
+    replica: str
+    node: str = ""
+    version: str | None = None
+    digest: str | None = None
+    load_error: str | None = None
+    pid: int
+    swaps: int = 0
+    last_swap_s: float | None = None
+    uptime_s: float = 0.0
+    queued: int = 0
+    answered: int = 0
+    batches: int = 0
+    busy_s: float = 0.0
+    cpu_s: float = 0.0
+    rss_mb: int = 0
+
+
+class DomainStatus(Answer):
+    title: str
+    champion: ModelVersion | None = None
+    error: str | None = None  # what the curator could not look after
+    replicas: tuple[ReplicaInfo, ...] = ()
+    states: dict[str, int] = {}
+    agree: bool
+    clips: dict[str, int] = {}
+    running: tuple[Run, ...] = ()
+    waits: str | None = None
+
+
+class Status(Answer):
+    domains: dict[str, DomainStatus]
+    curator: Literal["ok", "away"]
+    curator_pid: int | None = None
+    uptime_s: float
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,93 @@
+"""feedback_routes.py: whose corrections count, and from when on."""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from serve_app.http.auth import add_key
+from support.replica import ADMIN, Replica, answering
+from support.sounds import tone
+
+CLIP = tone()
+SHA256 = hashlib.sha256(CLIP).hexdigest()
+
+
+@pytest.fixture
+def replica(tmp_path: Path) -> Iterator[Replica]:
+    replica = Replica("keywords", tmp_path)
+    yield replica
+    replica.store.close()
+
+
+@pytest.fixture
+def client(replica: Replica) -> Iterator[TestClient]:
+    with answering(replica) as found:
+        yield found
+
+
+def correct(client: TestClient, label: str, key: str = "") -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    form: dict[str, Any] = {"files": {"file": CLIP}, "data": {"label": label}}
+    found = client.post("/feedback", headers=headers, **form)
+    assert found.status_code == 201, found.text
+    kept: dict[str, Any] = found.json()
+    return kept
+
+
+def learnable(replica: Replica) -> int:
+    return replica.store.clips.count_new("keywords")
+
+
+def test_a_correction_without_a_key_is_not_learnt_from_until_an_admin_accepts_it(
+    client: TestClient, replica: Replica
+) -> None:
+    kept = correct(client, "two")
+    assert (kept["state"], kept["who"], learnable(replica)) == ("quarantined", "anonymous", 0)
+    assert "waits until an admin accepts it" in kept["reason"]
+    path = f"/feedback/{kept['receipt']}"
+    assert client.post(f"{path}/accept").status_code == 401
+    client.post(f"{path}/accept", headers={"Authorization": f"Bearer {ADMIN}"})
+    assert (client.get(path).json()["state"], learnable(replica)) == ("accepted", 1)
+
+
+@pytest.mark.parametrize(
+    ("role", "state"), [("viewer", "quarantined"), ("contributor", "accepted")]
+)
+def test_a_correction_counts_at_once_with_a_contributors_key(
+    client: TestClient, replica: Replica, role: str, state: str
+) -> None:
+    key = add_key(replica.settings.home.root / "keys.json", "ann", role)
+    kept = correct(client, "two", key)
+    assert (kept["state"], kept["who"]) == (state, "ann")
+    assert learnable(replica) == (state == "accepted")
+
+
+def test_only_an_admins_correction_changes_a_label_that_counts(
+    client: TestClient, replica: Replica
+) -> None:
+    key = add_key(replica.settings.home.root / "keys.json", "ann", "contributor")
+    correct(client, "two", key)
+    assert correct(client, "three", key)["state"] == "quarantined"
+    assert replica.store.clips.get("keywords", SHA256).label == "two"
+    assert correct(client, "three", ADMIN)["state"] == "accepted"
+    assert replica.store.clips.get("keywords", SHA256).label == "three"
+
+
+def test_a_clip_of_the_exam_is_never_learnt_from(client: TestClient, replica: Replica) -> None:
+    examined = dataclasses.replace(replica.served, exam_clips=frozenset({SHA256}))
+    replica.served = replica.champion.served = examined
+    kept = correct(client, "two", ADMIN)
+    assert (kept["state"], learnable(replica)) == ("rejected", 0)
+    assert "part of the exam" in kept["reason"]
+
+
+def test_the_receipt_says_what_was_answered_before(client: TestClient) -> None:
+    answered = client.post("/predict", files={"file": CLIP}).json()
+    before = correct(client, "two")["before"]
+    assert (before["label"], before["version"]) == (answered["label"], "shipped")
+    assert before["confidence"] == pytest.approx(answered["confidence"], abs=1e-4)

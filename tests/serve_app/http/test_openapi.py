@@ -1,0 +1,290 @@
+"""openapi.py: every route is declared whole, and answers as it is declared."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.errors import NotReady
+from data.store.clips import NewClip
+from serve_app.http.auth import add_key
+from serve_app.replica import prometheus
+from serve_app.replica.champion import Champion
+from support.declared import PROBLEM, Declared
+from support.fake_curator import Curator, Handle
+from support.pictures import cracked
+from support.replica import ADMIN, Replica, answering
+from support.sounds import tone
+from support.uploads import new_clip
+
+SCRAPED = '# TYPE telltale_unknown_total counter\ntelltale_unknown_total{domain="keywords"} 2.0\n'
+NO_CLIP = b"this is no recording at all"
+NONE = "f" * 64
+JSON_BODIES: dict[str, Any] = {
+    "/retrain": {"mode": "teach"},
+    "/feedback/{receipt_id}/reject": {"reason": ""},
+    "/clips/{sha256}/reject": {"reason": ""},
+    "/clips/{sha256}/relabel": {"label": "one"},
+}
+
+
+@pytest.fixture(scope="module")
+def replica() -> Iterator[Replica]:
+    with tempfile.TemporaryDirectory() as home:
+        replica = Replica("keywords", Path(home))
+        replica.curator = Handle(Curator(replica.domain, replica.store))
+        yield replica
+        replica.store.close()
+
+
+@pytest.fixture(scope="module")
+def service(replica: Replica) -> Iterator[Declared]:
+    keys = {"admin": ADMIN, "wrong": "tt_nobody-has-this"}
+    for role in ("viewer", "contributor"):
+        keys[role] = add_key(replica.settings.home.root / "keys.json", role, role)
+    with answering(replica) as client:
+        yield Declared(client, keys)
+
+
+@pytest.fixture
+def clip(replica: Replica) -> str:
+    return add(replica, new_clip(tone(700), "two", domain="keywords"))
+
+
+def add(replica: Replica, new: NewClip) -> str:
+    return replica.store.clips.add(new, who="ann")[0].sha256
+
+
+def correct(service: Declared, role: str = "", seed: int = 0) -> dict[str, Any]:
+    form = {"files": {"file": tone(600, seed=seed)}, "data": {"label": "one"}}
+    kept: dict[str, Any] = service.ask("POST", "/feedback", 201, role, **form).json()
+    return kept
+
+
+# -- the document --------------------------------------------------------------------------------
+
+
+def test_every_answer_has_a_schema(service: Declared) -> None:
+    bare = [
+        (method, path, status)
+        for method, path, operation in service.operations()
+        for status, answer in operation["responses"].items()
+        if not all(kind.get("schema") for kind in answer.get("content", {"": {}}).values())
+    ]
+    assert bare == []
+
+
+def test_every_refusal_is_a_problem_document(service: Declared) -> None:
+    kinds = {
+        kind
+        for _, _, operation in service.operations()
+        for status, answer in operation["responses"].items()
+        if int(status) >= 400
+        for kind in answer["content"]
+    }
+    assert kinds == {PROBLEM}
+
+
+def test_what_is_posted_is_described(service: Declared) -> None:
+    posted = {path for method, path, o in service.operations() if "requestBody" in o}
+    forms = {"/predict", "/batch-predict", "/feedback", "/upload"}
+    assert posted == {*forms, *JSON_BODIES}
+
+
+def test_a_key_is_asked_for_where_the_document_says_so(service: Declared) -> None:
+    assert service.document["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
+    for method, path, operation in service.operations():
+        security = operation.get("security", [])
+        place = path.format(receipt_id=NONE, sha256=NONE, run_id=NONE, version="9")
+        body = {"json": JSON_BODIES[path]} if path in JSON_BODIES else {}
+        if security:
+            service.ask(method, place, 401, "wrong", **body)
+        if security and {} not in security:
+            service.ask(method, place, 401, "", **body)
+        if "403" in operation["responses"]:
+            service.ask(method, place, 403, "viewer", **body)
+            if path != "/upload":
+                service.ask(method, place, 403, "contributor", **body)
+
+
+# -- what each route answers ---------------------------------------------------------------------
+
+
+def test_every_route_answers_as_declared(
+    service: Declared, replica: Replica, clip: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prometheus, "scrape", lambda: SCRAPED)
+    of_the_service(service)
+    of_predictions(service)
+    of_corrections(service)
+    of_clips(service, clip)
+    of_runs_and_versions(service)
+    missing = {
+        (method, path)
+        for method, path, _ in service.operations()
+        if not any((method, path, status) in service.answered for status in (200, 201, 202))
+    }
+    assert missing == {("GET", "/feedback/{receipt_id}/mask"), ("GET", "/clips/{sha256}/mask")}
+
+
+def of_the_service(service: Declared) -> None:
+    for path in ("/health", "/ready", "/status", "/domains", "/model-info", "/metrics"):
+        service.ask("GET", path, role="")
+    service.ask("GET", "/metrics", headers={"accept": "application/json"})
+    assert service.ask("GET", "/status").json()["domains"]["keywords"]["champion"]["version"] == "2"
+
+
+def of_predictions(service: Declared) -> None:
+    service.ask("POST", "/predict?evidence=true&top_k=3", role="", files={"file": tone()})
+    service.ask("POST", "/predict", content=tone(), headers={"content-type": "audio/wav"})
+    forms = [("files", ("a.wav", tone())), ("files", ("b.wav", NO_CLIP))]
+    many = service.ask("POST", "/batch-predict", role="", files=forms).json()
+    assert many["aggregate"]["failed"] == 1
+    service.ask("POST", "/batch-predict", files=forms, headers={"accept": "text/csv"})
+
+
+def of_corrections(service: Declared) -> None:
+    receipts = [correct(service, seed=seed)["receipt"] for seed in (1, 2)]
+    service.ask("GET", "/feedback")
+    service.ask("GET", f"/feedback/{receipts[0]}", role="")
+    service.ask("POST", f"/feedback/{receipts[0]}/accept")
+    service.ask("POST", f"/feedback/{receipts[1]}/reject", json={"reason": "a door"})
+    forms = [("files", ("a.wav", tone(500))), ("files", ("b.wav", NO_CLIP))]
+    told = service.ask("POST", "/upload", files=forms, data={"label": "two"}).json()
+    assert told["counts"] == {"stored": 1, "refused": 1}
+
+
+def of_clips(service: Declared, clip: str) -> None:
+    assert service.ask("GET", "/clips?label=two").json()["clips"]
+    service.ask("GET", f"/clips/{clip}")
+    service.ask("GET", f"/clips/{clip}/content")
+    service.ask("POST", f"/clips/{clip}/accept")
+    service.ask("POST", f"/clips/{clip}/reject", json={"reason": "a door"})
+    service.ask("POST", f"/clips/{clip}/relabel", json={"label": "one"})
+    service.ask("DELETE", f"/clips/{clip}")
+
+
+def of_runs_and_versions(service: Declared) -> None:
+    run = service.ask("POST", "/retrain", 202, json={"mode": "teach"}).json()["id"]
+    service.ask("GET", "/retrain")
+    service.ask("DELETE", f"/retrain/{run}")
+    assert [e["kind"] for e in service.ask("GET", f"/retrain/{run}").json()["events"]] == [
+        "queued",
+        "finished",
+    ]
+    assert "event: finished" in service.ask("GET", f"/retrain/{run}/events").text
+    service.ask("GET", "/models", role="viewer")
+    for path in ("/models/rollback", "/models/purge", "/models/2/promote"):
+        service.ask("POST", path)
+
+
+def test_a_photograph_is_answered_as_declared(tmp_path: Path) -> None:
+    replica = Replica("cracks", tmp_path)
+    photograph, mask = cracked(seed=1)
+    with answering(replica) as client:
+        service = Declared(client, {"admin": ADMIN})
+        found = service.ask("POST", "/predict?evidence=true", files={"file": photograph}).json()
+        assert found["evidence"]["mask_rle"]["size"] == [96, 96]
+        service.ask("GET", "/domains")
+        kept = service.ask("POST", "/feedback", 201, files={"file": photograph, "mask": mask})
+        assert service.ask("GET", f"/feedback/{kept.json()['receipt']}/mask").content
+        assert service.ask("GET", f"/clips/{kept.json()['clip']}/mask").content
+    replica.store.close()
+
+
+# -- what each route refuses ---------------------------------------------------------------------
+
+CLIP = {"file": tone()}
+REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
+    ("POST", "/predict?top_k=0", 400, {"files": CLIP}),
+    ("POST", "/predict", 413, {"files": {"file": bytes(40_000_000)}}),
+    ("POST", "/predict", 415, {"files": {"file": NO_CLIP}}),
+    ("POST", "/predict", 422, {"files": {"file": tone()[:30]}}),
+    ("POST", "/predict", 504, {"files": CLIP, "headers": {"x-deadline-seconds": "0"}}),
+    ("POST", "/batch-predict", 400, {"data": {"files": "text"}}),
+    ("POST", "/feedback", 400, {"files": CLIP}),
+    ("POST", "/feedback", 404, {"files": CLIP, "data": {"label": "none such"}}),
+    ("POST", "/feedback", 415, {"files": {"file": NO_CLIP}, "data": {"label": "one"}}),
+    ("POST", "/feedback", 422, {"files": {"file": tone()[:30]}, "data": {"label": "one"}}),
+    ("GET", "/feedback?state=lost", 400, {}),
+    ("GET", f"/feedback/{NONE}", 404, {}),
+    ("POST", f"/feedback/{NONE}/accept", 404, {}),
+    ("POST", f"/feedback/{NONE}/reject", 404, {"json": {}}),
+    ("POST", f"/feedback/{NONE}/reject", 400, {"json": {"why": "a wrong key"}}),
+    ("GET", f"/feedback/{NONE}/mask", 404, {}),
+    ("POST", "/upload", 400, {"files": {"file": tone()}}),
+    ("POST", "/upload", 404, {"files": {"files": tone()}, "data": {"label": "none such"}}),
+    ("GET", "/clips?limit=0", 400, {}),
+    ("GET", f"/clips/{NONE}", 404, {}),
+    ("GET", f"/clips/{NONE}/content", 404, {}),
+    ("GET", f"/clips/{NONE}/mask", 404, {}),
+    ("POST", f"/clips/{NONE}/accept", 404, {}),
+    ("POST", f"/clips/{NONE}/reject", 404, {"json": {}}),
+    ("POST", f"/clips/{NONE}/reject", 413, {"json": {"reason": "x" * 70_000}}),
+    ("POST", f"/clips/{NONE}/relabel", 400, {"content": b"{"}),
+    ("POST", f"/clips/{NONE}/relabel", 404, {"json": {"label": "none such"}}),
+    ("DELETE", f"/clips/{NONE}", 404, {}),
+    ("POST", "/retrain", 400, {"json": {"mode": "guess"}}),
+    ("GET", "/retrain?limit=x", 400, {}),
+    ("GET", "/retrain/none", 404, {}),
+    ("DELETE", "/retrain/none", 404, {}),
+    ("GET", "/retrain/none/events", 404, {}),
+    ("POST", "/models/99/promote", 404, {}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status", "asked"), REFUSED)
+def test_a_refusal_is_declared(
+    service: Declared, method: str, path: str, status: int, asked: dict[str, Any]
+) -> None:
+    service.ask(method, path, status, **asked)
+
+
+def test_a_decision_that_was_made_is_not_made_again(service: Declared) -> None:
+    receipt = correct(service, seed=5)["receipt"]
+    service.ask("POST", f"/feedback/{receipt}/accept")
+    service.ask("POST", f"/feedback/{receipt}/reject", 409, json={})
+
+
+def test_one_retrain_at_a_time(service: Declared) -> None:
+    run = service.ask("POST", "/retrain", 202, json={}).json()["id"]
+    service.ask("POST", "/retrain", 409, json={})
+    assert service.ask("GET", "/status").json()["domains"]["keywords"]["running"][0]["id"] == run
+    service.ask("DELETE", f"/retrain/{run}")
+
+
+def test_a_full_queue_is_told_when_to_come_back(
+    service: Declared, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(replica.admission), "places", 0)
+    for path in ("/predict", "/batch-predict", "/feedback"):
+        form = {"files": {"files" if path == "/batch-predict" else "file": tone()}}
+        assert int(service.ask("POST", path, 429, **form).headers["retry-after"]) >= 1
+
+
+def test_a_replica_without_a_model_says_so(
+    service: Declared, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "champion", Champion("keywords", replica.settings.home))
+    found = service.ask("GET", "/ready", 503, headers={"x-request-id": "r-9"}).json()
+    assert (found["domains"], found["request_id"]) == ({"keywords": "no model yet"}, "r-9")
+    service.ask("GET", "/model-info", 503)
+
+
+def test_parts_that_are_away_are_told(
+    service: Declared, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent() -> str:
+        raise NotReady("no node's metrics can be read")
+
+    monkeypatch.setattr(prometheus, "scrape", silent)
+    service.ask("GET", "/metrics", 503)
+    monkeypatch.setattr(replica, "curator", Handle(object()))
+    assert service.ask("GET", "/status").json()["curator"] == "away"
+    keys = replica.settings.home.root / "keys.json"
+    whole = keys.read_bytes()
+    keys.write_bytes(b"{")
+    service.ask("GET", "/status", 503, "wrong")
+    keys.write_bytes(whole)

@@ -1,0 +1,98 @@
+"""predictions.py: the answer is the model's own, for the domain that was asked, in time."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from data.media.prepare import prepare
+from serve_app.replica.champion import load_served
+from support.replica import Replica, answering
+from support.sounds import tone
+from support.tiny import tiny_bundle
+
+CLIPS = [tone(300), tone(900), tone(2500)]
+
+
+@pytest.fixture(scope="module")
+def replica() -> Iterator[Replica]:
+    with tempfile.TemporaryDirectory() as home:
+        yield Replica("keywords", Path(home))
+
+
+@pytest.fixture(scope="module")
+def client(replica: Replica) -> Iterator[TestClient]:
+    with answering(replica) as found:
+        yield found
+
+
+@pytest.mark.parametrize("label", ["zero", "seven"])
+def test_the_label_is_the_one_that_the_model_gives(
+    client: TestClient,
+    replica: Replica,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    label: str,
+) -> None:
+    tiny_bundle(tmp_path / "bundle", replica.domain, always=label)
+    monkeypatch.setattr(replica, "served", load_served(tmp_path / "bundle", "7"))
+    found = client.post("/predict", files={"file": CLIPS[0]}).json()
+    assert (found["label"], found["model"]["version"]) == (label, "7")
+    assert next(iter(found["probabilities"])) == label
+
+
+def test_confidence_is_the_probability_that_the_model_gives_the_label(
+    client: TestClient, replica: Replica
+) -> None:
+    served = replica.served
+    confidences = set()
+    for raw in CLIPS:
+        (scores,) = served.model.predict([prepare(raw, replica.domain).features])
+        wanted = dict(zip(served.bundle.labels, scores.probabilities.tolist(), strict=True))
+        found = client.post("/predict", files={"file": raw}).json()
+        assert found["label"] == max(wanted, key=lambda label: wanted[label])
+        assert found["probabilities"] == pytest.approx(wanted, abs=1e-4)
+        assert found["confidence"] == pytest.approx(wanted[found["label"]], abs=1e-4)
+        confidences.add(found["confidence"])
+    assert len(confidences) == len(CLIPS)
+
+
+def test_clips_of_one_form_are_answered_as_each_alone(client: TestClient) -> None:
+    form = [("files", (f"{n}.wav", raw)) for n, raw in enumerate(CLIPS)]
+    many = client.post("/batch-predict", files=form).json()
+    alone = [client.post("/predict", files={"file": raw}).json() for raw in CLIPS]
+    assert [row["label"] for row in many["results"]] == [row["label"] for row in alone]
+    confidences = [row["confidence"] for row in alone]
+    assert [row["confidence"] for row in many["results"]] == pytest.approx(confidences, abs=1e-4)
+    mean = sum(confidences) / len(confidences)
+    assert many["aggregate"]["mean_confidence"] == pytest.approx(mean, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status"), [("0", 504), ("-1", 504), ("1e-6", 504), ("60", 200)]
+)
+def test_an_answer_that_would_come_too_late_is_not_given(
+    client: TestClient, seconds: str, status: int
+) -> None:
+    asked = {"X-Deadline-Seconds": seconds}
+    assert client.post("/predict", files={"file": CLIPS[0]}, headers=asked).status_code == status
+
+
+@pytest.mark.parametrize("top_k", [1, 3, 999])
+def test_the_likeliest_labels_are_answered(client: TestClient, top_k: int) -> None:
+    found = client.post("/predict", params={"top_k": top_k}, files={"file": CLIPS[0]}).json()
+    chances = list(found["probabilities"].values())
+    assert len(chances) == min(top_k, 10)
+    assert chances == sorted(chances, reverse=True)
+
+
+def test_a_domain_answers_under_the_prefix_that_it_is_listed_with(client: TestClient) -> None:
+    (listed,) = client.get("/domains").json()["domains"]
+    assert listed["prefix"] == "/keywords"
+    for prefix in ("", "/api", listed["prefix"], listed["prefix"] + "/api"):
+        found = client.post(f"{prefix}/predict", files={"file": CLIPS[0]})
+        assert found.json()["domain"] == listed["name"]
+        assert client.get(f"{prefix}/model-info").json()["domain"] == listed["name"]
+    assert client.post("/faults/predict", files={"file": CLIPS[0]}).status_code == 404
