@@ -19,6 +19,7 @@ import httpx
 import yaml
 
 from data.errors import Conflict, NotReady, TelltaleError
+from data.installed import FILES
 from serve_app.cluster.cluster_file import announced
 from serve_app.cluster.node import Lost, NoNode, ray_node, watcher
 from serve_app.cluster.processes import die_with, stop_when_asked
@@ -33,7 +34,7 @@ from serve_app.cluster.second_haproxy import stand_in
 from serve_app.cluster.supervisor import TRY_AGAIN, UP
 from serve_app.settings import START_HEADER, Settings, is_loopback, settings_from_env
 
-SERVE_YAML = Path(__file__).resolve().parents[2] / "deploy" / "serve.yaml"
+SERVE_YAML = FILES / "deploy" / "serve.yaml"
 PATIENCE_S = 180
 BARE_PATIENCE_S = 20  # for domains that may have no model, once all the others could be served
 WATCH_EVERY_S = 0.5
