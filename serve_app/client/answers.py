@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from data.domains.domain import Mode
-
+Mode = Literal["teach", "full"]  # how a retrain goes about it
 State = Literal["accepted", "quarantined", "rejected"]
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 

@@ -16,13 +16,13 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from data.domains.domain import Mode
-from serve_app.client.answers import (
+from .answers import (
     Clips,
     DomainInfo,
     Domains,
     KeptClip,
     LifeLine,
+    Mode,
     ModelVersion,
     Move,
     Prediction,
@@ -34,7 +34,7 @@ from serve_app.client.answers import (
     Status,
     Versions,
 )
-from serve_app.client.connection import Connection, ServiceError, backoff_s, checked, new_pool
+from .connection import Connection, ServiceError, backoff_s, checked, new_pool
 
 A = TypeVar("A", bound=BaseModel)
 
