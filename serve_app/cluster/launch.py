@@ -88,7 +88,7 @@ def greeting(settings: Settings) -> str:
     ]
     if not is_loopback(settings.host):
         there = os.environ["RAY_ADDRESS"]
-        lines.append(f"  join  python -m serve_app join {there} (deploy/cluster.md)")
+        lines.append(f"  join  telltale join {there} (deploy/cluster.md)")
     return "\n".join([*lines, "  stop  Ctrl-C"])
 
 
@@ -198,7 +198,7 @@ def wait_until_ready(
             bare_deadline = min(bare_deadline, time.monotonic() + BARE_PATIENCE_S)
             if bare.keys() <= followed.keys() or time.monotonic() > bare_deadline:
                 for name, state in bare.items():
-                    train = f"{state}; train it: python -m training.retrain {name} --mode full"
+                    train = f"{state}; train it: telltale retrain {name} --mode full"
                     say(f"{name}: {followed.get(name) or train}")
                 return
             followed = _followed(settings)  # and then one more look: it may be just loading
