@@ -17,6 +17,7 @@ class Command(NamedTuple):
 
 GROUPS = {
     "Begin": {
+        "new": Command("training.new_domain", (), "a folder of labelled clips becomes a domain"),
         "serve": Command("serve_app", ("serve",), "start the service, its API and its page"),
         "predict": Command("serve_app", ("predict",), "classify local files, without a service"),
     },
@@ -49,6 +50,7 @@ COMMANDS = {name: command for group in GROUPS.values() for name, command in grou
 EXAMPLE = """\
 For example:
   telltale predict --domain keywords clip.wav
+  telltale new sounds/pumps        a folder for each label in it, clips in those
   telltale serve
 
 telltale COMMAND --help tells more of one."""

@@ -53,4 +53,4 @@ def test_a_command_reads_its_own_words_and_names_itself(tmp_path: Path) -> None:
 def test_an_unknown_command_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     refused = run("prophesy", cwd=tmp_path)
     assert refused.returncode == 2
-    assert "'prophesy'; there are serve, predict, " in refused.stderr
+    assert "'prophesy'; there are new, serve, predict, " in refused.stderr
