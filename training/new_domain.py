@@ -36,7 +36,6 @@ from training.folder_clips import Measured, has_masks, measured
 from training.job.options import positive, whole
 
 DOMAINS = Path("domains")  # where one's own files go, if TELLTALE_CONFIGS names no folder
-SHOWN = 10  # remarks of each kind
 LEAST_GROUPS = 3  # of a label: to learn from, to hold out, and for the exam
 BACKBONE_HZ = 16_000  # what `sounds` hears, and with it the file for recordings
 LEAST_WINDOW_S, LONGEST_WINDOW_S = 1.0, 5.0
@@ -64,6 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             out.write(_text(raw, folder))
     except TelltaleError as error:
         print(f"telltale: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, EOFError):
+        print("telltale: stopped; nothing was written", file=sys.stderr)
         return 1
     except FileExistsError:
         print(f"telltale: {file} is there already", file=sys.stderr)
@@ -185,7 +187,7 @@ def doubts(domain: Domain, root: Path) -> int:
     clips, exam = of_dataset(domain, root), find_exam(domain, root, planned_home()).clips
     with progress("listening", len(clips)) as advance:
         found = check(clips, exam, lambda clip: read(clip, None), domain, advance)
-    print("\n".join([*report(found, SHOWN), f"{len(found)} remarks on {len(clips)} clips"]))
+    print("\n".join([*report(found, None), f"{len(found)} remarks on {len(clips)} clips"]))
     return sum(one.remark.kind in WORRY for one in found)
 
 

@@ -1,6 +1,7 @@
 """telltale new: from a folder of labelled clips to a domain that can be served."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -116,6 +117,29 @@ def test_one_sound_under_two_labels_is_trained_on_only_if_somebody_says_so(
     assert "normal/twin.wav" in printed.out
     assert "--yes" in printed.err
     assert not (here / "domains").exists()
+
+
+def test_whoever_is_asked_may_answer_or_leave(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = pumps(here)
+    (folder / "normal" / "twin.wav").write_bytes(wav(0.5 * bursts(0, 1.2), 8_000))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    for said in ("no\n", ""):
+        monkeypatch.setattr("builtins.input", lambda question, said=said: answer(said))
+        assert main([str(folder)]) == 1
+        assert "nothing was written" in capsys.readouterr().err
+    monkeypatch.setattr("builtins.input", lambda question: "y")
+    monkeypatch.setattr(retrain, "main", lambda arguments: 0)
+    main([str(folder)])
+    assert (here / "domains" / "pumps.yaml").exists()
+
+
+def answer(said: str) -> str:
+    """As `input` does: the end of the input is no answer."""
+    if not said:
+        raise EOFError
+    return said
 
 
 def refusal(folder: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
