@@ -1,4 +1,6 @@
-PYTHON ?= python3.11
+# The first of the supported versions that runs here.
+VERSIONS := python3.11 python3.12 python3.13
+PYTHON ?= $(or $(shell for p in $(VERSIONS); do $$p -c "" 2>/dev/null && echo $$p && break; done),python3.11)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint deploy/constraints.txt
 

@@ -1,9 +1,9 @@
 """The data tools: what is learnt from, brought in, listed, compared, and put back.
 
-python -m data import clips/ --domain faults --dry-run     labelled clips into the store
-python -m data snapshot faults                             fix the list of accepted clips
-python -m data diff 3fa9c1 [77e0d2]                        what changed since, or between two
-python -m data restore 3fa9c1 --dry-run                    labels and states as they were
+telltale data import clips/ --domain faults --dry-run     labelled clips into the store
+telltale data snapshot faults                             fix the list of accepted clips
+telltale data diff 3fa9c1 [77e0d2]                        what changed since, or between two
+telltale data restore 3fa9c1 --dry-run                    labels and states as they were
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m data",
+        prog="telltale data",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -2,7 +2,7 @@
 
 The service and the training jobs read the same environment, each when it starts:
 
-    TELLTALE_HOME           the folder; var/ in the repository by default
+    TELLTALE_HOME           the folder; by default var/ in a checkout, else the user's data folder
     TELLTALE_DATABASE_URL   sqlite:///<home>/telltale.db
     TELLTALE_STORAGE_URI    <home>/blobs
     MLFLOW_TRACKING_URI     sqlite:///<home>/mlflow.db
@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.errors import InvalidParameter
+from data.installed import own_folder
 
 ALL_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-DEFAULT_HOME = Path(__file__).resolve().parent.parent / "var"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def planned_home(environ: Mapping[str, str] = os.environ) -> Home:
 
 
 def _root(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("TELLTALE_HOME") or DEFAULT_HOME).expanduser().resolve()
+    return Path(environ.get("TELLTALE_HOME") or own_folder("var")).expanduser().resolve()
 
 
 def _home(root: Path, environ: Mapping[str, str]) -> Home:

@@ -16,10 +16,10 @@ from pathlib import Path
 import yaml
 
 from data.errors import NotReady
+from data.installed import CODE, FILES
 from loadtest.machine.family import end
 from loadtest.machine.interrupt import stop_on_signal
 
-ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 240.0
 STOP_S = 60.0
 
@@ -69,7 +69,7 @@ def launched(
         return subprocess.Popen(
             [sys.executable, "-m", "serve_app", "serve", "--config", str(config)],
             env=_environment(home, port, domain) | settings,
-            cwd=ROOT,
+            cwd=CODE,
             stdout=console,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -82,7 +82,7 @@ def admin_key(home: Path) -> str:
 
 def fixed_replicas(replicas: int) -> str:
     """deploy/serve.yaml with the autoscaler held at one number of replicas."""
-    config = yaml.safe_load((ROOT / "deploy" / "serve.yaml").read_text(encoding="utf-8"))
+    config = yaml.safe_load((FILES / "deploy" / "serve.yaml").read_text(encoding="utf-8"))
     bounds = dict.fromkeys(("min_replicas", "initial_replicas", "max_replicas"), replicas)
     for application in config["applications"]:
         for deployment in application.get("deployments", []):

@@ -19,9 +19,7 @@ def current(domain: Domain, home: Home) -> tuple[Path, str]:
     registry = Registry(home.tracking_uri, home.artifact_root) if known else None
     if found := champion_or_shipped(domain, registry, home.bundles):
         return found
-    raise NotReady(
-        f"{domain.name} has no model yet; train it: python -m training.retrain {domain.name}"
-    )
+    raise NotReady(f"{domain.name} has no model yet; train it: telltale retrain {domain.name}")
 
 
 def champion_or_shipped(

@@ -1,4 +1,4 @@
-"""The command line: `python -m serve_app [serve | join | predict CLIP... | key NAME ROLE |
+"""The command line: `telltale [serve | join | predict CLIP... | key NAME ROLE |
 backup FILE | restore FILE]`.
 
 Ray reads its environment when it is imported, so nothing here imports it before the launcher has
@@ -33,7 +33,7 @@ REJOIN_S = 5.0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m serve_app", description=__doc__)
+    parser = argparse.ArgumentParser(prog="telltale", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     serving = commands.add_parser("serve", help="start everything (the default)")
     serving.add_argument("--config", type=Path, default=SERVE_YAML, help="how much of it runs")

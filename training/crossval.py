@@ -1,10 +1,10 @@
 """The same training on other splits, and how well it does there: figures to set beside papers'.
 
-    python -m training.crossval hearts --folds random       clips at random, as many papers split
-    python -m training.crossval hearts --folds group        recordings together, as ours
-    python -m training.crossval keywords --leave-out speaker    unseen speakers
-    python -m training.crossval faults --leave-out label        unseen labels: are they "unknown"?
-    python -m training.crossval training/recipes/esc50.yaml --folds fold    a benchmark's own folds
+    telltale crossval hearts --folds random       clips at random, as many papers split
+    telltale crossval hearts --folds group        recordings together, as ours
+    telltale crossval keywords --leave-out speaker    unseen speakers
+    telltale crossval faults --leave-out label        unseen labels: are they "unknown"?
+    telltale crossval training/recipes/esc50.yaml --folds fold    a benchmark's own folds
 
 Every model starts from scratch, whatever training.start_from names: a pretrained backbone may have
 learnt the very clips that a fold asks about. Models are thrown away as soon as they have answered;
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m training.crossval",
+        prog="telltale crossval",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,6 +1,6 @@
 """The exam of a bundle: from the embeddings it carries, or from the clips themselves.
 
-    python -m training.evaluate faults [--bundle FOLDER] [--output models/cards]
+    telltale evaluate faults [--bundle FOLDER] [--output models/cards]
 
 prints the figures on the card beside those found again; from the clips too where the data set is
 there. All three must agree: that is what makes a card worth reading. The model is the champion of
@@ -69,7 +69,7 @@ def mask_lines(bundle: Bundle, dataset: Path | None) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="telltale evaluate", description=__doc__)
     parser.add_argument("domain")
     parser.add_argument("--bundle", type=Path, help="default: this home's champion, or the shipped")
     parser.add_argument("--output", type=Path, help="folder for a Markdown card and its plots")

@@ -1,6 +1,6 @@
 """Pretrains a backbone that domains may start from: `training.start_from` in their files.
 
-    python -m training.pretrain sounds [--workers 1] [--output FOLDER]
+    telltale pretrain sounds [--workers 1] [--output FOLDER]
 
 A recipe in `training/recipes/` says on which data sets, with which network and for how long. With
 a worker and a GPU, Ray Train uses it. A run that was broken off goes on from its last epoch when
@@ -82,7 +82,7 @@ def pretrain(recipe: Recipe, name: str, work: Path, workers: int, output: Path) 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m training.pretrain",
+        prog="telltale pretrain",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

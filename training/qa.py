@@ -1,6 +1,6 @@
 """Labels that are likely wrong, told worst first and flagged for review.
 
-    python -m training.qa faults [--dry-run]
+    telltale qa faults [--dry-run]
 
 The clips are those that the champion remembers and is examined by, and those that people sent; its
 backbone has heard them all, or does now. No network is trained and no label is changed.
@@ -87,7 +87,7 @@ def _heard(clip: LabelledClip, champion: ChampionBundle, store: Store | None) ->
         ]
         return value
     except (ClipError, UnknownName):
-        return None  # `python -m data check` tells of it
+        return None  # `telltale data check` tells of it
 
 
 def reason(suspect: Suspect, domain: Domain) -> str:
@@ -97,7 +97,7 @@ def reason(suspect: Suspect, domain: Domain) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m training.qa",
+        prog="telltale qa",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,8 +1,8 @@
 """A retrain, from people's corrections to a promoted version, on one page.
 
-    python -m training.retrain faults --mode full      the whole network, minutes
-    python -m training.retrain faults --mode teach     the head only, seconds
-    python -m training.retrain faults --dry-run        what would be learnt from, nothing else
+    telltale retrain faults --mode full      the whole network, minutes
+    telltale retrain faults --mode teach     the head only, seconds
+    telltale retrain faults --dry-run        what would be learnt from, nothing else
 
 The service starts this same command as a Ray job, with the `--run` it has queued. Torch and Ray
 are imported only where the whole network is trained: teaching is done before they would be.

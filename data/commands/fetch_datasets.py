@@ -5,9 +5,10 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from data.datasets.sources import REPOSITORY, dataset_root
+from data.datasets.sources import dataset_root
 from data.fetch.catalogue import CATALOGUE, Published, published
 from data.fetch.public_datasets import RECEIPT, fetch
+from data.installed import own_folder
 
 
 def offer(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     known = published(options.name)
     print("\n".join(terms(known, options.url or known.url)), flush=True)
-    root = options.to or dataset_root() or REPOSITORY / "datasets"
+    root = options.to or dataset_root() or own_folder("datasets")
     folder, made = fetch(options.folder or options.name, known, options.url or known.url, root)
     print(f"{folder} {'is ready' if made else 'was fetched before'}: {contents(folder)}")
     return 0

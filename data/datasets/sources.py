@@ -2,8 +2,8 @@
 
 A layout is one function in the table at the bottom, over the one reader of clips (`listing.py`); a
 data set in a layout of the table needs no code at all. Data sets are never part of this repository:
-`TELLTALE_DATASETS` names the folder that holds them, else `datasets/` here or `shared/datasets/`
-beside the repository is looked at.
+`TELLTALE_DATASETS` names the folder that holds them, else `datasets/` is looked at, here or,
+outside a checkout, in the user's data folder; `shared/datasets/` beside a checkout too.
 """
 
 import os
@@ -16,11 +16,11 @@ from data.datasets.listing import Listed, labelled_folders, list_in, read_list
 from data.datasets.split import validation_mask
 from data.domains.domain import Domain
 from data.errors import InvalidParameter, UnknownName
+from data.installed import CHECKOUT, own_folder
 from data.store.tables import HeldFor
 
 Split = Literal["train", "test"]
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 EXAM_SHARE = 0.2  # of the clips of each label, where nobody says which ones are tested
 EXAM_SEED = 0  # fixed: another exam would be another figure for the same model
 
@@ -47,10 +47,8 @@ def dataset_root(environment: Mapping[str, str] = os.environ) -> Path | None:
     """The folder that holds the data sets, or None: serving and teaching do without one."""
     if named := environment.get("TELLTALE_DATASETS"):
         return Path(named)
-    for folder in (REPOSITORY / "datasets", REPOSITORY.parent / "shared" / "datasets"):
-        if folder.is_dir():
-            return folder
-    return None
+    beside = [CHECKOUT.parent / "shared" / "datasets"] if CHECKOUT else []
+    return next((folder for folder in (own_folder("datasets"), *beside) if folder.is_dir()), None)
 
 
 def examples(domain: Domain, root: Path) -> list[Example]:

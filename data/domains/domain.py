@@ -1,4 +1,4 @@
-"""A domain is a file: reads and checks `configs/<name>.yaml`, in the repository or wherever
+"""A domain is a file: reads and checks `configs/<name>.yaml`, as shipped or wherever
 `TELLTALE_CONFIGS` says.
 
 Everything that makes one kind of question different from another stands in that file;
@@ -37,13 +37,14 @@ from data.domains.sections import (
 )
 from data.domains.yaml_errors import explain
 from data.errors import InvalidDomain, InvalidParameter, UnknownName
+from data.installed import FILES
 
 Mode = Literal["teach", "full"]  # how a retrain goes about it
 
 # Labels become names of files, of columns and of MLflow's figures.
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,59}$")]
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = FILES / "configs"
 
 
 class Domain(Section):
@@ -221,7 +222,7 @@ def checked(raw: Mapping[str, Any], file: str) -> Domain:
 
 
 def config_root(environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder of domain files: one's own in TELLTALE_CONFIGS, else that of the repository."""
+    """The folder of domain files: one's own in TELLTALE_CONFIGS, else what is shipped."""
     return Path(environment.get("TELLTALE_CONFIGS") or CONFIGS).expanduser().resolve()
 
 

@@ -83,6 +83,6 @@ def _opened(path: Path, patience_s: float = STOP_PATIENCE_S) -> Iterator[sqlite3
 def _damaged(path: Path, why: str) -> str:
     return (
         f"the database {path.name} is damaged ({why}); restore a backup into another TELLTALE_HOME "
-        f"(python -m serve_app restore FILE), or move it away, with its -wal and -shm, "
+        f"(telltale restore FILE), or move it away, with its -wal and -shm, "
         f"to start with an empty one: {path}"
     )

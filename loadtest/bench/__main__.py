@@ -62,7 +62,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def options_from(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m loadtest.bench",
+        prog="telltale bench",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from data.installed import CODE
 from loadtest.bench.driver import form
 from loadtest.bench.peers.kernel import BUNDLE
 from loadtest.bench.servers import Running, Server, asleep, label_from, running
 from loadtest.machine.processes import Roles
-from loadtest.own_service import ROOT, fixed_replicas
+from loadtest.own_service import fixed_replicas
 
-PEERS = ROOT / ".venv-bench" / "bin" / "python"
+PEERS = CODE / ".venv-bench" / "bin" / "python"
 HOW = "make .venv-bench, or pip install '.[bench]' in an environment of its own"
 LOOP = "loop"  # no server: measured by a program of its own
 NAMES = (

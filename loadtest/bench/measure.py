@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.installed import CODE
 from loadtest.bench.driver import Load, Request, drive, form, raw
 from loadtest.bench.peers.kernel import BUNDLE
 from loadtest.bench.servers import ONE_THREAD, Running, awake
@@ -20,7 +21,6 @@ from loadtest.machine.cpu import Machine, by_role, machine, spent
 from loadtest.machine.family import family
 from loadtest.machine.processes import pss_mib
 from loadtest.machine.quiet import meanwhile
-from loadtest.own_service import ROOT
 
 TURNS = 5  # answers a connection must get at least
 LONGER = 4
@@ -107,7 +107,7 @@ def looped(round_: int, case: Case, clip: bytes, bundle: Path, seconds: int) -> 
         command = [sys.executable, "-m", "loadtest.bench.peers.loop", file.name]
         done = subprocess.run(
             [*command, "--processes", str(processes), "--seconds", str(seconds)],
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT), BUNDLE: str(bundle)},
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(CODE), BUNDLE: str(bundle)},
             capture_output=True,
             text=True,
             check=False,

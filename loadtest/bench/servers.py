@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from data.installed import CODE
 from loadtest.bench.driver import Request
 from loadtest.machine.cpu import spent
 from loadtest.machine.family import end, family, freeze, thaw
 from loadtest.machine.processes import Roles, role
-from loadtest.own_service import ROOT
 
 PATIENCE_S = 180
 CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
@@ -51,13 +51,13 @@ class Running:
 def running(server: Server, request: Request, log: Path) -> Iterator[Running]:
     """Raises RuntimeError with the server's last words if it does not come up."""
     _refuse_taken(server.port)
-    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT), **server.environment}
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(CODE), **server.environment}
     with log.open("wb") as console:
         started = time.monotonic()
         process = subprocess.Popen(
             server.command,
             env=environment,
-            cwd=ROOT,
+            cwd=CODE,
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,

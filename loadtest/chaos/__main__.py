@@ -42,7 +42,7 @@ def main() -> int:
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m loadtest.chaos",
+        prog="telltale chaos",
         description=__doc__.splitlines()[0] if __doc__ else None,
     )
     what = parser.add_mutually_exclusive_group()

@@ -54,7 +54,7 @@ def measured(arguments: argparse.Namespace) -> int:
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m loadtest.overload",
+        prog="telltale overload",
         description=__doc__.splitlines()[0] if __doc__ else None,
     )
     parser.add_argument("clip", type=existing)

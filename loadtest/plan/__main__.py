@@ -40,7 +40,7 @@ def planned(arguments: argparse.Namespace) -> int:
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m loadtest.plan",
+        prog="telltale plan",
         description=__doc__.splitlines()[0] if __doc__ else None,
     )
     parser.add_argument("--rps", type=positive, help="requests a second that are to be served")

@@ -63,7 +63,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m loadtest.scaling", description=(__doc__ or "").splitlines()[0]
+        prog="telltale scaling", description=(__doc__ or "").splitlines()[0]
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--preset", default="step", choices=sorted(PRESETS))

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
+Mode = Literal["teach", "full"]  # how a retrain goes about it
 State = Literal["accepted", "quarantined", "rejected"]
 Outcome = Literal["stored", "duplicate", "refused"]  # of an uploaded file
 Moment = Annotated[

@@ -16,18 +16,18 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from data.domains.domain import Mode
-from serve_app.client.answers import (
+from .answers import (
     Clips,
     DomainInfo,
     Domains,
     KeptClip,
+    Mode,
     Prediction,
     Receipt,
     State,
 )
-from serve_app.client.connection import Connection, ServiceError, backoff_s, checked, new_pool
-from serve_app.client.service_answers import (
+from .connection import Connection, ServiceError, backoff_s, checked, new_pool
+from .service_answers import (
     ModelVersion,
     Move,
     Run,

@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from data.errors import TelltaleError
-
 LONGEST_WAIT_S = 5.0
 
 
-class ServiceError(TelltaleError):
+class ServiceError(Exception):
     """The service refused or failed. `status` is 0 when no answer came at all."""
 
     def __init__(self, detail: str, status: int = 0, request_id: str = "") -> None:

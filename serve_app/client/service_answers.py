@@ -2,8 +2,7 @@
 
 from typing import Any, Literal
 
-from data.domains.domain import Mode
-from serve_app.client.answers import Answer, Moment, Problem
+from .answers import Answer, Mode, Moment, Problem
 
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Readiness = Literal["warm", "no model yet", "no replica"]

@@ -19,9 +19,9 @@ from pathlib import Path
 from data.domains.domain import config_root
 from data.errors import Conflict, InvalidParameter, NotReady
 from data.home import Home
+from data.installed import CODE
 from serve_app.settings import Settings, is_loopback
 
-SOURCE = Path(__file__).resolve().parents[2]
 PATIENCE_S = 5.0
 
 DIFFERENCES = {
@@ -146,9 +146,9 @@ def _code() -> str:
     """Names every byte that decides how a replica answers."""
     digest = hashlib.sha256()
     found = [
-        (str(path.relative_to(SOURCE)), path)
+        (str(path.relative_to(CODE)), path)
         for folder in ("data", "models", "serve_app")
-        for path in sorted((SOURCE / folder).glob("*.py"))
+        for path in sorted((CODE / folder).rglob("*.py"))
     ]
     found += [(path.name, path) for path in sorted(config_root().glob("*.yaml"))]
     for name, path in found:

@@ -19,6 +19,7 @@ import httpx
 import yaml
 
 from data.errors import Conflict, NotReady, TelltaleError
+from data.installed import FILES
 from serve_app.cluster.cluster_file import announced
 from serve_app.cluster.haproxy_check import checking
 from serve_app.cluster.node import Lost, NoNode, ray_node, watcher
@@ -35,7 +36,7 @@ from serve_app.cluster.second_haproxy import stand_in
 from serve_app.cluster.supervisor import TRY_AGAIN, UP
 from serve_app.settings import START_HEADER, Settings, is_loopback, settings_from_env
 
-SERVE_YAML = Path(__file__).resolve().parents[2] / "deploy" / "serve.yaml"
+SERVE_YAML = FILES / "deploy" / "serve.yaml"
 PATIENCE_S = 180
 BARE_PATIENCE_S = 20  # for domains that may have no model, once all the others could be served
 WATCH_EVERY_S = 0.5
@@ -89,7 +90,7 @@ def greeting(settings: Settings) -> str:
     ]
     if not is_loopback(settings.host):
         there = os.environ["RAY_ADDRESS"]
-        lines.append(f"  join  python -m serve_app join {there} (deploy/cluster.md)")
+        lines.append(f"  join  telltale join {there} (deploy/cluster.md)")
     return "\n".join([*lines, "  stop  Ctrl-C"])
 
 
@@ -201,7 +202,7 @@ def wait_until_ready(
             bare_deadline = min(bare_deadline, time.monotonic() + BARE_PATIENCE_S)
             if bare.keys() <= followed.keys() or time.monotonic() > bare_deadline:
                 for name, state in bare.items():
-                    train = f"{state}; train it: python -m training.retrain {name} --mode full"
+                    train = f"{state}; train it: telltale retrain {name} --mode full"
                     say(f"{name}: {followed.get(name) or train}")
                 return
             followed = _followed(settings)  # and then one more look: it may be just loading

@@ -59,14 +59,14 @@ def test_correcting_gives_a_receipt_that_can_be_followed(service: Service, tmp_p
     assert life["receipt"] == receipt["receipt"]
 
 
-@pytest.mark.parametrize("what", ["serve_app predict", "training.retrain faults --mode full --dry"])
+@pytest.mark.parametrize("what", ["telltale predict", "telltale retrain faults --mode full --dry"])
 def test_the_commands_run(service: Service, tmp_path: Path, datasets: Path, what: str) -> None:
     line = next(line for text in SHELL for line in text.split("\n") if what in line)
     root = Path(__file__).resolve().parent.parent.parent
-    assert run(service, tmp_path, line.replace(".venv/bin/python", _python(root)))
+    assert run(service, tmp_path, line.replace(".venv/bin/telltale", _telltale(root)))
 
 
-def _python(root: Path) -> str:
+def _telltale(root: Path) -> str:
     import sys
 
-    return f"PYTHONPATH={root} {sys.executable}"
+    return f"PYTHONPATH={root} {sys.executable} -m telltale"

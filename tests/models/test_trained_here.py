@@ -20,7 +20,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 def test_what_to_do_about_a_domain_without_a_model_is_said(place: Home) -> None:
-    with pytest.raises(NotReady, match=r"train it: python -m training\.retrain digits$"):
+    with pytest.raises(NotReady, match=r"train it: telltale retrain digits$"):
         current_version(place, "digits")
 
 

@@ -35,5 +35,5 @@ def test_else_what_is_shipped_is_and_else_it_is_said_how_to_train_one(
     assert main(["keywords"]) == 0
     assert capsys.readouterr().out.startswith("keywords, version shipped\n")
     assert main(["digits"]) == 1
-    assert "train it: python -m training.retrain digits" in capsys.readouterr().err
+    assert "train it: telltale retrain digits" in capsys.readouterr().err
     assert not place.exists()

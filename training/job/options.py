@@ -13,7 +13,7 @@ from models.bundle import PRETRAINED, Bundle, load_bundle
 
 def parse(arguments: Sequence[str] | None, description: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m training.retrain",
+        prog="telltale retrain",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

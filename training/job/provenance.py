@@ -5,10 +5,11 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
-from data.datasets.sources import REPOSITORY
 from data.domains.domain import Domain
+from data.installed import CHECKOUT
 from models.networks.backbone import backbone_of
 
 LEARNT = {"labels", "input", "features", "network", "training"}  # what shapes a model from scratch
@@ -62,11 +63,14 @@ def recipe_digest(domain: Domain) -> str:
 
 
 def code_version() -> str:
-    """The commit this ran from, "-dirty" if files were changed since; "unknown" outside a clone."""
+    """The commit this ran from, "-dirty" if files were changed since, or the version installed;
+    "unknown" in a folder of sources that is no clone."""
+    if CHECKOUT is None:
+        return version("telltale")
     try:
         found = subprocess.run(
             ["git", "describe", "--always", "--dirty"],
-            cwd=REPOSITORY,
+            cwd=CHECKOUT,
             capture_output=True,
             text=True,
             timeout=5,

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from data.domains.domain import Mode
-from data.errors import TelltaleError
 from serve_app.client.client import ENDED, Client
+from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note
 from serve_app.ui.shared import words
 from serve_app.ui.tabs.run_view import progress
@@ -24,7 +24,7 @@ def order(client: Client, domain: str, mode: Mode, reason: str, watch: Watch) ->
     watch.run_id = ""
     try:
         run = client.retrain(domain, mode, reason)
-    except TelltaleError as error:
+    except ServiceError as error:
         return _refusal(error)
     watch.run_id = run.id
     return progress(run, [])
@@ -36,7 +36,7 @@ def running(client: Client, domain: str | None) -> str:
         return ""
     try:
         runs = client.runs(domain)
-    except TelltaleError:
+    except ServiceError:
         return ""
     return next((run.id for run in runs if run.state not in ENDED), "")
 
@@ -59,10 +59,10 @@ def _views(client: Client, domain: str, run_id: str) -> Iterator[str]:
             events.append(event)
             yield progress(run, events)
         yield progress(client.run(domain, run_id), events)
-    except TelltaleError as error:
+    except ServiceError as error:
         yield _refusal(error)
 
 
-def _refusal(error: TelltaleError) -> str:
+def _refusal(error: ServiceError) -> str:
     said = note(words(error), "bad")
     return f'<section class="tt-card tt-run">{said}</section>'

@@ -12,6 +12,7 @@ import gradio as gr
 
 from data.errors import TelltaleError
 from serve_app.client.answers import DomainInfo
+from serve_app.client.connection import ServiceError
 from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import note
 from serve_app.ui.shared import QUIET, Shared, find, html, words
@@ -80,7 +81,7 @@ def build(shared: Shared, examples: Path | None = None) -> None:
             found = shared.client_of(key, request).predict(
                 domain.name, raw, name=Path(path).name, evidence=True
             )
-        except TelltaleError as error:
+        except (ServiceError, TelltaleError) as error:
             yield {answer: view.failure(words(error))}
             return
         yield {
@@ -110,7 +111,7 @@ def build(shared: Shared, examples: Path | None = None) -> None:
                 name=Path(path).name,
                 mask=Path(drawn).read_bytes() if drawn else None,
             )
-        except TelltaleError as error:
+        except ServiceError as error:
             return {thanks: note(words(error), "bad")}
         return {thanks: view.thanks(taken), receipt: taken.receipt, life: ""}
 
@@ -119,7 +120,7 @@ def build(shared: Shared, examples: Path | None = None) -> None:
             return note("Enter the number of a receipt first.", "warn")
         try:
             return view.life_line(shared.client.receipt(name, number.strip()))
-        except TelltaleError as error:
+        except ServiceError as error:
             return note(words(error), "bad")
 
     def clear() -> dict[Any, Any]:

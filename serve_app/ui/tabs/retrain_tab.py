@@ -6,8 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from data.errors import TelltaleError
 from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import heading, note
 from serve_app.ui.shared import QUIET, Shared, html, or_note, words
 from serve_app.ui.tabs import follow_run, run_view
@@ -117,7 +117,7 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
     def cancel(domain: str, key: str, watch: Watch) -> None:
         try:
             shared.client.with_key(key).cancel(domain, watch.run_id)
-        except TelltaleError as error:
+        except ServiceError as error:
             gr.Warning(words(error))
 
     def look(domain: str | None) -> Any:
@@ -164,7 +164,7 @@ def _tables(parts: Parts, client: Client, domain: str) -> dict[Any, Any]:
     try:
         runs = client.runs(domain)
         versions = client.models(domain)
-    except TelltaleError as error:
+    except ServiceError as error:
         refused = note(words(error), "warn")
         return replicas | {parts.versions: refused, parts.runs: refused}
     others = [row.version for row in versions if "champion" not in row.aliases]

@@ -9,6 +9,7 @@ import gradio as gr
 from data.errors import TelltaleError
 from serve_app.client.answers import DomainInfo, KeptClip
 from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
 from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import heading, note
 from serve_app.ui.shared import QUIET, Shared, find, html, words
@@ -125,7 +126,7 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
             domain = find(domains, name)
             figure = SHOW[domain.modality](shared.client.with_key(key), domain, chosen)
             return view.named(chosen) + figure
-        except TelltaleError as error:
+        except (ServiceError, TelltaleError) as error:
             return note(words(error), "warn")
 
     def accept(
@@ -195,7 +196,7 @@ def _listed(
         return nothing | {parts.queue: note(LOCKED)}
     try:
         found = ASK[which](client, domain.name)
-    except TelltaleError as error:
+    except ServiceError as error:
         return nothing | {parts.queue: note(words(error), "warn")}
     listed = nothing | {parts.queue: view.clips(found, EMPTY[which])}
     if not found:
@@ -213,5 +214,5 @@ def _listed(
 def _decide(act: Callable[[], KeptClip]) -> str:
     try:
         return view.decided(act())
-    except TelltaleError as error:
+    except ServiceError as error:
         return note(words(error), "bad")

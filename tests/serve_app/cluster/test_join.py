@@ -75,6 +75,19 @@ def test_a_machine_with_other_domain_files_may_not_join(
         refuse_unfit(settings, head, HERE)
 
 
+def test_a_machine_with_other_code_in_any_room_may_not_join(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "code" / "serve_app" / "replica" / "batcher.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("one", encoding="utf-8")
+    monkeypatch.setattr("serve_app.cluster.cluster_file.CODE", tmp_path / "code")
+    head = described(settings, f"{HEAD}:6379")
+    file.write_text("two", encoding="utf-8")
+    with pytest.raises(Conflict, match="the same source"):
+        refuse_unfit(settings, head, HERE)
+
+
 def test_machines_that_share_a_database_server_may_have_kernels_of_their_own(
     settings: Settings,
 ) -> None:

@@ -53,7 +53,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_others_are_served_and_how_to_train_it_is_said(curator: str) -> None:
     started = time.monotonic()
     said = told(curator, None)
-    assert "pumps: no model yet; train it: python -m training.retrain pumps --mode full" in said
+    assert "pumps: no model yet; train it: telltale retrain pumps --mode full" in said
     assert time.monotonic() - started < 5
 
 

@@ -59,7 +59,7 @@ def test_what_starts_from_scratch_or_is_older_names_no_backbone(tmp_path: Path) 
 def test_code_that_was_changed_since_its_commit_is_called_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.job.provenance.REPOSITORY", tmp_path)
+    monkeypatch.setattr("training.job.provenance.CHECKOUT", tmp_path)
     assert code_version() == "unknown"
     who = ["-c", "user.name=a", "-c", "user.email=a@b"]
     for command in (["init", "-q"], [*who, "commit", "-q", "--allow-empty", "-m", "one"]):
