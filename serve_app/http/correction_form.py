@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from serve_app.http.bodies import Part
 
 
-def said(parts: "Sequence[Part]", domain: Domain) -> Annotation:
+def annotation_from_form(parts: "Sequence[Part]", domain: Domain) -> Annotation:
     """Raises InvalidParameter, UnknownName or ClipError for what nothing can be learnt from."""
     label = next((part.text for part in parts if part.name == "label"), None)
     mask = next((part.body for part in parts if part.name == "mask"), None)

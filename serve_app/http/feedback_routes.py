@@ -9,7 +9,7 @@ from data.errors import Conflict, InvalidParameter, UnknownName
 from data.store.corrections import Annotation
 from serve_app.client.answers import Receipt, Receipts
 from serve_app.http.bodies import file_part, is_form, read_form
-from serve_app.http.correction_form import said
+from serve_app.http.correction_form import annotation_from_form
 from serve_app.http.openapi import BINARY, TEXT, form, told
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, queue_of, service_of
@@ -45,7 +45,7 @@ async def correct(request: Request, response: Response) -> Receipt:
     with service.admission.room(who) as room:
         parts = await read_form(request, limit, room.hold)
         raw = file_part(parts, limit)
-        right = await decoding(said, parts, service.domain)
+        right = await decoding(annotation_from_form, parts, service.domain)
         found = await service.predict(raw, who)
         right.must_fit(found.prepared)
         kept = await writing(_keep_correction, service, raw, found, right, caller, who)

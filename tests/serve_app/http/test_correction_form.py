@@ -7,8 +7,9 @@ from data.domains.domain import load_domains
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.media.image import decode_mask
 from data.media.prepare import Prepared
+from data.store.corrections import Annotation
 from serve_app.http.bodies import Part
-from serve_app.http.correction_form import Said, must_need_no_mask, said
+from serve_app.http.correction_form import annotation_from_form, must_need_no_mask
 from support.pictures import cracked
 
 FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()
@@ -27,12 +28,12 @@ def photograph(side: int) -> Prepared:
 
 
 def test_a_recording_is_corrected_by_a_label() -> None:
-    assert said(form("fluid"), FAULTS) == Said("fluid")
+    assert annotation_from_form(form("fluid"), FAULTS) == Annotation("fluid")
 
 
 @pytest.mark.parametrize("label", [None, "crack"])
 def test_a_photograph_is_corrected_by_a_mask(label: str | None) -> None:
-    right = said(form(label, DRAWN), CRACKS)
+    right = annotation_from_form(form(label, DRAWN), CRACKS)
     assert right.label == "crack"
     assert right.mask is not None
     assert decode_mask(right.mask, CRACKS.limits).any()
@@ -40,22 +41,22 @@ def test_a_photograph_is_corrected_by_a_mask(label: str | None) -> None:
 
 
 def test_the_same_mask_is_the_same_bytes_however_it_was_sent() -> None:
-    first = said(form(mask=DRAWN), CRACKS).mask
+    first = annotation_from_form(form(mask=DRAWN), CRACKS).mask
     assert first is not None
-    assert said(form(mask=first), CRACKS).mask == first
+    assert annotation_from_form(form(mask=first), CRACKS).mask == first
 
 
 @pytest.mark.parametrize(("label", "mask"), [("no crack", None), (None, EMPTY)])
 def test_a_photograph_without_a_crack_is_said_to_be_so_by_label_or_empty_mask(
     label: str | None, mask: bytes | None
 ) -> None:
-    right = said(form(label, mask), CRACKS)
+    right = annotation_from_form(form(label, mask), CRACKS)
     assert (right.label, right.mask) == ("no crack", None)
 
 
 def test_the_mask_of_another_photograph_is_refused() -> None:
     with pytest.raises(InvalidParameter, match="96 x 96 pixels; the photograph has 200 x 200"):
-        said(form(mask=DRAWN), CRACKS).must_fit(photograph(200))
+        annotation_from_form(form(mask=DRAWN), CRACKS).must_fit(photograph(200))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_what_nothing_can_be_learnt_from_is_refused(
     domain: object, parts: list[Part], words: str
 ) -> None:
     with pytest.raises(TelltaleError, match=words):
-        said(parts, domain)  # type: ignore[arg-type]
+        annotation_from_form(parts, domain)  # type: ignore[arg-type]
 
 
 def test_a_crack_cannot_come_without_saying_where() -> None:
