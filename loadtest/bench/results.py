@@ -4,9 +4,10 @@ A ratio of two servers in the same round cancels what the machine did in those m
 of such ratios is steadier than the ratio of two medians.
 """
 
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
+from typing import Any
 
 from loadtest.bench.measure import Case, Sample
 
@@ -42,7 +43,7 @@ def p50(sample: Sample) -> float:
     return sample.load.p50_ms
 
 
-def rows(samples: Sequence[Sample]) -> list[Row]:
+def by_case(samples: Sequence[Sample]) -> list[Row]:
     """In the order of the first round."""
     groups: dict[tuple[str, Case], list[Sample]] = {}
     for sample in samples:
@@ -55,42 +56,41 @@ def _row(server: str, case: Case, group: list[Sample]) -> Row:
     return Row(
         server,
         case,
-        len(group),
-        statistics.median(rates),
-        min(rates),
-        max(rates),
-        statistics.median(sample.load.p50_ms for sample in group),
-        statistics.median(sample.load.p95_ms for sample in group),
-        statistics.median(sample.load.p99_ms for sample in group),
-        _summed([sample.load.errors for sample in group]),
-        _medians([sample.cpu_ms for sample in group]),
-        statistics.median(sample.client_cpu_ms for sample in group),
-        _medians([sample.memory_mib for sample in group]),
-        statistics.median(sample.elsewhere for sample in group),
-        sum(sample.replaced for sample in group),
+        rounds=len(group),
+        rate=median(rates),
+        lowest=min(rates),
+        highest=max(rates),
+        p50_ms=median(sample.load.p50_ms for sample in group),
+        p95_ms=median(sample.load.p95_ms for sample in group),
+        p99_ms=median(sample.load.p99_ms for sample in group),
+        errors=_merged(group, lambda sample: sample.load.errors, sum),
+        cpu_ms=_merged(group, lambda sample: sample.cpu_ms, median),
+        client_cpu_ms=median(sample.client_cpu_ms for sample in group),
+        memory_mib=_merged(group, lambda sample: sample.memory_mib, median),
+        elsewhere=median(sample.elsewhere for sample in group),
+        replaced=sum(sample.replaced for sample in group),
     )
 
 
-def _medians(found: list[dict[str, float]]) -> dict[str, float]:
+def _merged(
+    group: list[Sample],
+    value: Callable[[Sample], Mapping[str, Any]],
+    merge: Callable[[list[Any]], Any],
+) -> dict[str, Any]:
+    """By key; where a sample has none, 0."""
+    found = [value(sample) for sample in group]
     names = dict.fromkeys(name for one in found for name in one)
-    return {name: statistics.median(one.get(name, 0.0) for one in found) for name in names}
-
-
-def _summed(found: list[dict[str, int]]) -> dict[str, int]:
-    names = dict.fromkeys(name for one in found for name in one)
-    return {name: sum(one.get(name, 0) for one in found) for name in names}
+    return {name: merge([one.get(name, 0) for one in found]) for name in names}
 
 
 def ratio(
     samples: Sequence[Sample], server: str, to: str, case: Case, value: Value = rate
 ) -> float | None:
     """The median over the rounds of server / to; None where one of them was not measured."""
-    found = {
-        (sample.server, sample.round): value(sample) for sample in samples if sample.case == case
-    }
-    pairs = [
-        (mine, found[to, round_])
+    found = {(one.server, one.round): value(one) for one in samples if one.case == case}
+    ratios = [
+        mine / theirs
         for (name, round_), mine in found.items()
-        if name == server and found.get((to, round_))
+        if name == server and (theirs := found.get((to, round_)))
     ]
-    return statistics.median(mine / theirs for mine, theirs in pairs) if pairs else None
+    return median(ratios) if ratios else None

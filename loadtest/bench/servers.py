@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
+
 from loadtest.bench.driver import Request
-from loadtest.machine.cpu import spent
-from loadtest.machine.family import end, family, freeze, thaw
+from loadtest.machine.family import end, family, freeze, spent, thaw, used
 from loadtest.machine.processes import Roles, role
 from loadtest.own_service import ROOT
 
 PATIENCE_S = 180
 CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
-Name = tuple[int, int]  # pid, and ticks at its birth
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -44,7 +44,7 @@ class Running:
     url: str
     start_up_s: float
     label: str  # what it takes the clip for; all must agree
-    members: frozenset[Name] = frozenset()  # those who serve, when it came up
+    members: frozenset[psutil.Process] = frozenset()  # those who serve, when it came up
 
 
 @contextmanager
@@ -119,13 +119,11 @@ def _complete(server: Server, root: int) -> bool:
     return all(roles[name] >= number for name, number in server.waits_for.items())
 
 
-def serving(server: Server, root: int) -> frozenset[Name]:
+def serving(server: Server, root: int) -> frozenset[psutil.Process]:
     """Whose end would be a failure: those waited for, where such are named, else everybody."""
-    return frozenset(
-        (process.pid, process.born)
-        for process in family(root)
-        if not server.waits_for or role(process.pid, server.roles) in server.waits_for
-    )
+    wanted = server.waits_for
+    members = family(root)
+    return frozenset(one for one in members if not wanted or role(one.pid, server.roles) in wanted)
 
 
 @contextmanager
@@ -155,7 +153,7 @@ def calm(up: Running, patience_s: float = 20.0, look_s: float = 0.3) -> None:
     """Waits until what was left to do is done: after a start, a sleep, or a client that left."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
-        before = family(up.pid)
+        before = used(up.pid)
         time.sleep(look_s)
-        if sum(spent(before, family(up.pid)).values()) < CALM * look_s:
+        if sum(spent(before, used(up.pid)).values()) < CALM * look_s:
             return

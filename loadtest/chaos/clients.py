@@ -1,6 +1,6 @@
 """The clients that go on while something is disturbed, and what each request of theirs came to.
 
-Each clip is unique. What the service has said to have kept is written down with its digest, to be
+Each clip is unique. What the service has acknowledged is written down with its digest, to be
 looked for at the end; a client that gets no answer sends its next clip, never the same again.
 """
 
@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 import httpx
 
-from loadtest.chaos.service import Service
 from loadtest.client.clip import tone_in_noise
+from loadtest.own_service import Service
 
 PATIENCE_S = 15.0
 PAUSE_S = 0.5  # between a client's requests: a crowd, not an overload

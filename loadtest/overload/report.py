@@ -1,15 +1,15 @@
 """What an overload did, in words, figures and a plot, and whether it broke a bound."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from loadtest.open_loop.offer import Floats, Offered
+from loadtest.client.http_load import BROKEN
+from loadtest.client.offer import Floats, Offered
+from loadtest.tables import write_json
 
-BROKEN = 0
 REFUSED = 429
 
 
@@ -43,9 +43,7 @@ def publish(out: Path, runs: list[Loaded], bounds: Bounds) -> int:
     facts = {"reference": figures(reference), "overload": figures(overload)}
     wrong = broken(overload, bounds)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "overload.json").write_text(
-        json.dumps({**facts, "broken": wrong}, indent=1) + "\n", encoding="utf-8"
-    )
+    write_json(out / "overload.json", {**facts, "broken": wrong})
     _plot(out / "overload.png", overload)
     for name, rows in facts.items():
         print(f"\n{name}")
@@ -100,17 +98,14 @@ def memory(run: Loaded) -> dict[str, list[int]]:
 def broken(run: Loaded, bounds: Bounds) -> list[str]:
     """Each broken bound in words."""
     offered, found = run.offered, []
-    failed = int((offered.status >= 500).sum())
-    if failed:
-        found.append(f"{failed} answers of 5xx; 0 are allowed")
-    lost = int((offered.status == BROKEN).sum())
-    if lost:
-        found.append(f"{lost} requests ended without an answer; 0 are allowed")
     (p99,) = _at(offered.latency_ms, 0.99)
+    if failed := int((offered.status >= 500).sum()):
+        found.append(f"{failed} answers of 5xx; 0 are allowed")
+    if lost := int((offered.status == BROKEN).sum()):
+        found.append(f"{lost} requests ended without an answer; 0 are allowed")
     if p99 is None or p99 > bounds.p99_ms:
         found.append(f"p99 of the accepted is {p99} ms; at most {bounds.p99_ms:g} are allowed")
-    silent = int(((offered.status == REFUSED) & ~offered.retry_after).sum())
-    if silent:
+    if silent := int(((offered.status == REFUSED) & ~offered.retry_after).sum()):
         found.append(f"{silent} refusals had no Retry-After")
     # The first look is at a service that has not met the load: buffers that it then keeps are no
     # leak, so growth counts from the second.

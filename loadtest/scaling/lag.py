@@ -4,7 +4,7 @@ Times are as exact as the sampling is frequent. Where a replica reports its own 
 start is its own figure, from process to ready; else it is what was seen from outside.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loadtest.scaling.record import Begun
@@ -69,25 +69,23 @@ def _change(
 ) -> Change:
     users_before = before.users if before else 0
     growing = step.users > users_before
-    numbers = [running(sample) for sample in during]
-    reached = max(numbers) if growing else min(numbers)
+    reached = (max if growing else min)(running(sample) for sample in during)
 
-    def first(when: "list[bool]") -> float | None:
-        return next((s.at - step.at for s, yes in zip(during, when, strict=True) if yes), None)
+    def first(when: Callable[[Sample], bool]) -> float | None:
+        return next((sample.at - step.at for sample in during if when(sample)), None)
 
-    moved = [
-        wanted(s) > replicas_before if growing else wanted(s) < replicas_before for s in during
-    ]
-    there = [number == reached for number in numbers]
-    answering = [growing and _answering(sample) >= reached for sample in during]
+    def moved(sample: Sample) -> bool:
+        more = wanted(sample) - replicas_before
+        return more > 0 if growing else more < 0
+
     return Change(
         users_before=users_before,
         users=step.users,
         replicas_before=replicas_before,
         replicas=reached,
         wanted_s=first(moved),
-        running_s=first(there),
-        answering_s=first(answering),
+        running_s=first(lambda sample: running(sample) == reached),
+        answering_s=first(lambda sample: growing and _answering(sample) >= reached),
     )
 
 
@@ -97,22 +95,16 @@ def _answering(sample: Sample) -> int:
 
 def starts(samples: Sequence[Sample], begun: float) -> list[Start]:
     """Replicas that were not there at the first sample, in the order of their coming."""
-    known = [sample for sample in samples if sample.states]
-    names: dict[str, None] = {}
-    for sample in known:
-        names.update(dict.fromkeys(replica.name for replica in sample.replicas))
-    there = {replica.name for replica in known[0].replicas} if known else set()
-    return [_start(name, known, begun) for name in names if name not in there]
+    seen: dict[str, list[tuple[float, ReplicaSeen]]] = {}
+    for sample in (sample for sample in samples if sample.states):
+        for replica in sample.replicas:
+            seen.setdefault(replica.name, []).append((sample.at, replica))
+    first = min((looks[0][0] for looks in seen.values()), default=0.0)
+    return [_start(name, looks, begun) for name, looks in seen.items() if looks[0][0] > first]
 
 
-def _start(name: str, samples: Sequence[Sample], begun: float) -> Start:
-    seen: list[tuple[float, ReplicaSeen]] = [
-        (sample.at, replica)
-        for sample in samples
-        for replica in sample.replicas
-        if replica.name == name
-    ]
-    came = next((r.started_at for _, r in seen if r.started_at is not None), seen[0][0])
-    ran = next((at for at, r in seen if r.state in RUNNING), None)
-    own = next((r.ready_in_s for _, r in seen if r.ready_in_s is not None), None)
+def _start(name: str, looks: Sequence[tuple[float, ReplicaSeen]], begun: float) -> Start:
+    came = next((r.started_at for _, r in looks if r.started_at is not None), looks[0][0])
+    ran = next((at for at, r in looks if r.state in RUNNING), None)
+    own = next((r.ready_in_s for _, r in looks if r.ready_in_s is not None), None)
     return Start(name, came - begun, None if ran is None else ran - came, own)

@@ -8,7 +8,7 @@ from loadtest.scaling.checks import Check, checks
 from loadtest.scaling.lag import Change, Start, changes, starts
 from loadtest.scaling.record import Summary, summarise
 from loadtest.scaling.runs import Run
-from loadtest.scaling.series import Row, cores, rows
+from loadtest.scaling.series import Row, cores, per_second
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,10 @@ def outcome_of(run: Run, limits: Mapping[str, float], refused_fail: bool = False
     record, samples = run.record, run.samples
     overall = summarise(record.seconds)
     followed = changes(record.steps, samples)
-    causes: Counter[str] = Counter()
-    for second in record.seconds:
-        causes.update(second.causes)
+    causes = sum((Counter(second.causes) for second in record.seconds), Counter[str]())
     return Outcome(
         overall=overall,
-        rows=tuple(rows(record, samples)),
+        rows=tuple(per_second(record, samples)),
         stages=_stages(run),
         changes=tuple(followed),
         starts=tuple(starts(samples, record.steps[0].at)),

@@ -14,7 +14,7 @@ SPAN_S = 2.0  # over which CPU and batch size are taken: the replicas report onc
 
 @dataclass(frozen=True)
 class Row:
-    """One second, `t_s` after the first; None for what nobody told. `cores`: CPU by process."""
+    """One second, `t_s` after the first; None where not measured. `cores`: CPU by process."""
 
     t_s: float
     users: int
@@ -33,7 +33,7 @@ class Row:
     cores: dict[str, float]
 
 
-def rows(record: Record, samples: Sequence[Sample]) -> list[Row]:
+def per_second(record: Record, samples: Sequence[Sample]) -> list[Row]:
     first = record.seconds[0].at if record.seconds else 0.0
     return [_row(second, first, samples) for second in record.seconds]
 
@@ -74,11 +74,11 @@ def _batch_size(past: Sequence[ReplicaSeen], now: Sequence[ReplicaSeen]) -> floa
     """Clips a batch over the span, from counters that only grow."""
     before = {replica.name: replica for replica in past}
     answered = batches = 0
-    for replica in now:
-        earlier = before.get(replica.name)
-        if replica.answered is not None and replica.batches is not None and earlier:
-            answered += replica.answered - (earlier.answered or 0)
-            batches += replica.batches - (earlier.batches or 0)
+    for one in now:
+        earlier = before.get(one.name)
+        if earlier and one.answered is not None and one.batches is not None:
+            answered += one.answered - (earlier.answered or 0)
+            batches += one.batches - (earlier.batches or 0)
     return round(answered / batches, 2) if batches > 0 else None
 
 

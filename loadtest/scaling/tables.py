@@ -1,60 +1,23 @@
 """The figures of a run as tables of words, the same on the terminal and on the page."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from loadtest.scaling.outcome import Outcome
 from loadtest.scaling.presets import Claim, Preset
 from loadtest.scaling.record import Summary
+from loadtest.tables import Table, number
 
-UNKNOWN = "-"
 GOT = ("req/s", "p50 ms", "p95 ms", "p99 ms", "failed", "refused")
 
 
-@dataclass(frozen=True)
-class Table:
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str = ""
-
-    def as_text(self) -> str:
-        widths = [
-            max(len(row[i]) for row in [self.head, *self.rows]) for i in range(len(self.head))
-        ]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in [self.head, *self.rows]
-        ]
-        return "\n".join([self.title, *(f"  {line}" for line in lines), *self._noted()])
-
-    def _noted(self) -> list[str]:
-        return [f"  ({self.note})"] if self.note else []
-
-
 def tables(outcome: Outcome, preset: Preset | None) -> list[Table]:
-    """Those that have something to say."""
+    """Those that have rows."""
     made = [_checks(outcome), _stages(outcome), _changes(outcome), _starts(outcome)]
     made += [_fixed(outcome), _claims(outcome, preset), _causes(outcome)]
     return [table for table in made if table.rows]
 
 
-def number(value: float | None, digits: int = 0) -> str:
-    return UNKNOWN if value is None else f"{value:,.{digits}f}"
-
-
 def _got(found: Summary) -> tuple[str, ...]:
-    return (
-        number(found.req_s, 1),
-        number(found.p50_ms),
-        number(found.p95_ms),
-        number(found.p99_ms),
-        number(found.failed),
-        number(found.refused),
-    )
+    counts = (found.p50_ms, found.p95_ms, found.p99_ms, found.failed, found.refused)
+    return (number(found.req_s, 1), *map(number, counts))
 
 
 def _checks(outcome: Outcome) -> Table:
@@ -93,15 +56,11 @@ def _starts(outcome: Outcome) -> Table:
 
 
 def _fixed(outcome: Outcome) -> Table:
-    groups = sorted({group for row in outcome.fixed for group in row.cores})
+    groups = sorted({group for fixed in outcome.fixed for group in fixed.cores})
     rows = [
-        (
-            str(row.replicas),
-            str(row.users),
-            *_got(row.summary),
-            *(number(row.cores.get(group), 2) for group in groups),
-        )
-        for row in outcome.fixed
+        (f"{one.replicas}", f"{one.users}", *_got(one.summary))
+        + tuple(number(one.cores.get(group), 2) for group in groups)
+        for one in outcome.fixed
     ]
     head = ("replicas", "users", *GOT, *groups)
     note = "users without pauses; on the right cores in use, by process"
@@ -115,21 +74,21 @@ def _claims(outcome: Outcome, preset: Preset | None) -> Table:
         ("here", number(stage.users), "as they followed", *_brief(stage.summary))
         for stage in outcome.stages
     ]
-    theirs = [_published(claim) for claim in preset.claims]
     head = ("", "users", "replicas", "req/s", "p95 ms", "failed %")
     note = f"published by {preset.source}; other machines, other models"
-    return Table("Beside what is published about this scenario", head, [*ours, *theirs], note)
+    rows = [*ours, *map(_published, preset.claims)]
+    return Table("Beside what is published about this scenario", head, rows, note)
 
 
 def _brief(found: Summary) -> tuple[str, str, str]:
     asked = found.answered + found.failed
-    failed = f"{100 * found.failed / asked:.2g}" if asked else UNKNOWN
+    failed = f"{100 * found.failed / asked:.2g}" if asked else "-"
     return number(found.req_s, 1), number(found.p95_ms), failed
 
 
 def _published(claim: Claim) -> tuple[str, ...]:
     figures = (number(claim.req_s, 1), number(claim.p95_ms), claim.failed_percent)
-    return ("published", str(claim.users), str(claim.replicas or UNKNOWN), *figures)
+    return ("published", str(claim.users), str(claim.replicas or "-"), *figures)
 
 
 def _causes(outcome: Outcome) -> Table:

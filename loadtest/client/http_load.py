@@ -1,23 +1,39 @@
-"""The sending end of a load: one fixed request on kept-alive connections, as lean as can be.
+"""The HTTP/1.1 client of every load: one fixed request on kept-alive connections, kept lean.
 
-A protocol on the transport instead of streams: 0.13 ms of CPU for a clip of 160 KB. Connections
-are made as they are needed and used again while idle.
+A protocol on the transport instead of streams: 0.13 ms of CPU for a clip of 160 KB, a tenth of a
+general client's, so that what is measured is the server. Connections are made as they are needed
+and used again while idle.
 """
 
 import asyncio
 import socket
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 SEND_BUFFER = 1 << 20  # a whole clip leaves in one system call
 PATIENCE_S = 15.0  # for what is still unanswered when the load is over
 BROKEN = 0
+PAUSE_S = 0.01  # of a closed loop after a broken request: the next would end the same way
+
+
+def post(url: str, content_type: str, body: bytes, key: str = "") -> bytes:
+    """The bytes of a POST request, with `key` as its bearer."""
+    parts = urlsplit(url)
+    lines = [
+        f"POST {parts.path or '/'} HTTP/1.1",
+        f"Host: {parts.netloc}",
+        f"Content-Type: {content_type}",
+        f"Content-Length: {len(body)}",
+        *([f"Authorization: Bearer {key}"] if key else []),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 class Load:
     """Rows of what was sent and what came back; all moments in seconds from `begin`."""
 
-    def __init__(self, host: str, port: int, request: bytes) -> None:
+    def __init__(self, url: str, request: bytes) -> None:
         self.request = request
         self.due: list[float] = []
         self.sent: list[float] = []
@@ -26,8 +42,10 @@ class Load:
         self.retry_after: list[bool] = []
         self.bodies: list[bytes] = []
         self.answered: Callable[[], None] = lambda: None
+        self.unconnected = 0
         self.idle: list[Connection] = []
-        self._address = host, port
+        parts = urlsplit(url)
+        self._address = str(parts.hostname), parts.port or 80
         self._open = 0
         self._connecting: set[asyncio.Task[None]] = set()
         self._started = 0.0
@@ -61,6 +79,7 @@ class Load:
             )
             connection.ask(row)
         except OSError:
+            self.unconnected += 1
             self.close(row, BROKEN, False, b"")
 
     def close(self, row: int, status: int, retry_after: bool, body: bytes) -> None:
@@ -69,7 +88,10 @@ class Load:
         self.retry_after[row] = retry_after
         self.bodies[row] = body
         self._open -= 1
-        self.answered()
+        if status == BROKEN:
+            asyncio.get_running_loop().call_later(PAUSE_S, self.answered)
+        else:
+            self.answered()
 
     async def drained(self) -> None:
         """Until all is answered or patience is over; what is still open then ends as broken."""
