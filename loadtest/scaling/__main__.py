@@ -23,7 +23,7 @@ from data.errors import InvalidParameter
 from loadtest import command
 from loadtest.scaling.hosted import Hosted, autoscaling_in_words, hosted
 from loadtest.scaling.outcome import Fixed, Outcome, fixed_of, outcome_of
-from loadtest.scaling.presets import PRESETS, Preset, parse_steps
+from loadtest.scaling.presets import Preset, parse_steps, presets
 from loadtest.scaling.report import About, write_csv, write_html
 from loadtest.scaling.runs import Load, run
 from loadtest.scaling.sampler import Target, check_served
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def measure(arguments: argparse.Namespace) -> int:
-    chosen = None if arguments.steps else PRESETS[arguments.preset]
+    chosen = None if arguments.steps else presets()[arguments.preset]
     load = _load(arguments, chosen)
     about = _about(arguments, load, chosen)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def measure(arguments: argparse.Namespace) -> int:
 def _arguments() -> argparse.Namespace:
     parser = command.parser("scaling", __doc__)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--preset", default="step", choices=sorted(PRESETS))
+    what.add_argument("--preset", default="step", choices=sorted(presets()))
     what.add_argument("--steps", help="USERSxSECONDS[@USERS_PER_SECOND],...")
     parser.add_argument("--user", choices=USERS, help="the kind of user; a preset has its own")
     parser.add_argument("--url", help="a running service; without it, one is started")

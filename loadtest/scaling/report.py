@@ -5,16 +5,14 @@ for anything.
 """
 
 import csv
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
 from loadtest.scaling.chart import Chart, Line, Mark
-from loadtest.scaling.outcome import Outcome
+from loadtest.scaling.outcome import Outcome, Row
 from loadtest.scaling.presets import Preset
-from loadtest.scaling.series import Row
 from loadtest.scaling.tables import tables
 from loadtest.tables import number
 
@@ -78,24 +76,27 @@ def _tiles(outcome: Outcome) -> list[tuple[str, str]]:
 def _charts(outcome: Outcome) -> list[Chart]:
     rows = outcome.rows
 
-    def line(name: str, colour: int, value: Callable[[Row], float | None]) -> Line:
-        return Line(name, [value(row) for row in rows], colour)
-
-    def field(name: str, colour: int, column: str) -> Line:
-        return line(name, colour, lambda row: getattr(row, column))
+    def lines(*columns: tuple[str, int, str]) -> list[Line]:
+        return [
+            Line(name, [getattr(row, c) for row in rows], colour) for name, colour, c in columns
+        ]
 
     groups = sorted({group for row in rows for group in row.cores}, key=_rank)
-    states = zip(("running", "starting", "stopping"), (3, 2, 6), strict=True)
-    requests = [("answered", 1, "req_s"), ("refused (429)", 2, "refused"), ("failed", 4, "failed")]
-    shares = zip(("p50", "p95", "p99"), (1, 2, 4), strict=True)
-    queue = [("waiting at the replicas", 2, "queued"), ("clips a batch", 1, "batch_size")]
-    cpu = [line(g, COLOURS.get(g, 6), lambda row, g=g: row.cores.get(g)) for g in groups]  # type: ignore[misc]
+    cpu = [Line(g, [row.cores.get(g) for row in rows], COLOURS.get(g, 6)) for g in groups]
+    states = lines(
+        ("running", 3, "running"), ("starting", 2, "starting"), ("stopping", 6, "stopping")
+    )
+    requests = lines(
+        ("answered", 1, "req_s"), ("refused (429)", 2, "refused"), ("failed", 4, "failed")
+    )
+    latency = lines(("p50", 1, "p50_ms"), ("p95", 2, "p95_ms"), ("p99", 4, "p99_ms"))
+    queue = lines(("waiting at the replicas", 2, "queued"), ("clips a batch", 1, "batch_size"))
     return [
-        Chart("Replicas by state", "", [field(n, colour, n) for n, colour in states], True),
-        Chart("Requests", "a second", [field(*one) for one in requests], True),
-        Chart("Latency", "ms", [field(n, colour, f"{n}_ms") for n, colour in shares], False),
-        Chart("Users", "", [field("users", 5, "users")], True),
-        Chart("Queue", "clips", [field(*one) for one in queue], False),
+        Chart("Replicas by state", "", states, True),
+        Chart("Requests", "a second", requests, True),
+        Chart("Latency", "ms", latency, False),
+        Chart("Users", "", lines(("users", 5, "users")), True),
+        Chart("Queue", "clips", queue, False),
         Chart("CPU by process", "cores in use", cpu, True),
     ]
 

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.scaling.chart import Chart, Line, Mark
 from loadtest.scaling.outcome import Outcome, fixed_of, outcome_of
-from loadtest.scaling.presets import PRESETS
+from loadtest.scaling.presets import presets
 from loadtest.scaling.report import About, write_csv, write_html
 from loadtest.scaling.tables import tables
 from support.followed import run
@@ -84,10 +84,10 @@ def test_the_table_has_a_row_a_second(tmp_path: Path, outcome: Outcome) -> None:
 
 
 def test_a_scenario_stands_beside_what_is_published_about_it(outcome: Outcome) -> None:
-    text = "\n".join(table.as_text() for table in tables(outcome, PRESETS["hotline"]))
+    text = "\n".join(table.as_text() for table in tables(outcome, presets()["hotline"]))
     assert "published" in text
     assert "github.com/honorine22/ml-individual-summative" in text
-    text = "\n".join(table.as_text() for table in tables(outcome, PRESETS["smoke"]))
+    text = "\n".join(table.as_text() for table in tables(outcome, presets()["smoke"]))
     assert "published" not in text
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from loadtest.scaling.series import per_second
+from loadtest.scaling.outcome import per_second
 from support.followed import run
 
 
