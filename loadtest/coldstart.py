@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -63,10 +64,8 @@ def measure(arguments: argparse.Namespace) -> int:
         prepare_environment(settings)
         with running(settings, lambda text: print(f"  {text}", flush=True), config):
             for condition in arguments.conditions:
-                rounds = [
-                    one_round(condition, settings, config, arguments)
-                    for _ in range(arguments.times)
-                ]
+                once = partial(one_round, condition, settings, config, arguments)
+                rounds = [once() for _ in range(arguments.times)]
                 middle = {s: statistics.median(times[s] for times in rounds) for s in STAGES}
                 print_times(f"{condition}, median of {len(rounds)}", middle)
     return 0
@@ -101,16 +100,11 @@ def watch(settings: Settings, before: set[int], known: set[str], more: int, aske
     with httpx.Client(base_url=settings.url, trust_env=False) as client:
         while "answered" not in times and time.monotonic() - asked < PATIENCE_S:
             client.get("/model-info")  # at rest somebody must ask
-            answers = {
-                n: count for n, count in servers(settings.domains[0]).items() if n not in known
-            }
-            counts = {
-                "process": len(replicas(settings.domains[0]) - before),
-                "routed": len(answers),
-                "answered": sum(count > 0 for count in answers.values()),
-            }
-            for stage in STAGES:
-                if counts[stage] >= more:
+            answers = [n for name, n in servers(settings.domains[0]).items() if name not in known]
+            started = len(replicas(settings.domains[0]) - before)
+            counts = (started, len(answers), sum(count > 0 for count in answers))
+            for stage, count in zip(STAGES, counts, strict=True):
+                if count >= more:
                     times.setdefault(stage, time.monotonic() - asked)
             time.sleep(0.02)
     return {stage: times.get(stage, float("inf")) for stage in STAGES}

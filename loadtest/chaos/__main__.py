@@ -26,7 +26,6 @@ from loadtest.chaos.outcome import Disturbance, Outcome, Subject, disturbed
 from loadtest.chaos.report import About, audited, publish
 from loadtest.chaos.service import serving
 from loadtest.chaos.table import TABLE, chosen
-from loadtest.own_service import Service
 
 
 def main() -> int:
@@ -70,8 +69,8 @@ def tried(arguments: argparse.Namespace) -> int:
                 print("the service is up", flush=True)
                 with clients(service, service.labels()) as ledger:
                     outcomes, stopped = _disturbed_by(rows, Subject(service, ledger))
-                versions = _versions(service)
-            audit = audited(service.home, ledger, versions)
+                found = (service.get("/models") or {}).get("versions", [])
+            audit = audited(service.home, ledger, {row["version"]: row["digest"] for row in found})
     return publish(arguments.out, replace(about, stopped_early=stopped), outcomes, audit)
 
 
@@ -94,11 +93,6 @@ def _in_short(outcome: Outcome) -> str:
     if outcome.back_s is None:
         return "it did not get over it, and was started anew"
     return f"back after {outcome.back_s:.1f} s"
-
-
-def _versions(service: Service) -> dict[str, str]:
-    rows = (service.get("/models") or {}).get("versions", [])
-    return {row["version"]: row["digest"] for row in rows}
 
 
 if __name__ == "__main__":

@@ -96,18 +96,20 @@ def _allow_files(count: int) -> None:
 
 def big_forms(subject: Subject) -> Effect:
     """Many files each, at once and without a key; what they spool is watched meanwhile."""
-    head = _part("files", "; filename=clip.wav")
+    head = 'Content-Disposition: form-data; name="files"; filename=clip.wav'
     return _posted(subject.service, FORMS, head, FORM_PARTS, PART_BYTES)
 
 
 def text_form(subject: Subject) -> Effect:
-    return _posted(subject.service, 1, _part("note", ""), FIELDS, FIELD_BYTES)
+    head = 'Content-Disposition: form-data; name="note"'
+    return _posted(subject.service, 1, head, FIELDS, FIELD_BYTES)
 
 
-def _posted(service: Service, forms: int, head: bytes, parts: int, size: int) -> Effect:
+def _posted(service: Service, forms: int, head: str, parts: int, size: int) -> Effect:
     before, spooled = _replica_mib(service), 0.0
+    part = f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + bytes(size) + b"\r\n"
     with ThreadPoolExecutor(forms) as pool:
-        waiting = [pool.submit(_form, service.url, head, parts, size) for _ in range(forms)]
+        waiting = [pool.submit(_form, service.url, part, parts) for _ in range(forms)]
         while wait(waiting, LOOK_S).not_done:
             spooled = max(spooled, spool_mib(service.pids("replica")))
     time.sleep(SETTLE_S)
@@ -117,39 +119,30 @@ def _posted(service: Service, forms: int, head: bytes, parts: int, size: int) ->
         broken.append(f"{spooled:,.0f} MiB were spooled; at most {SPOOL_MIB:,} may be")
     if grown > GROWTH_MIB:
         broken.append(f"a replica kept {grown:.0f} MiB more; at most {GROWTH_MIB} may stay")
-    notes = (
-        f"answers {', '.join(sorted(_answer(one) for one in waiting))}",
-        f"spooled {spooled:,.0f} MiB at most",
-        f"replica {grown:+.0f} MiB",
-    )
-    return Effect(service.predicts, notes, tuple(broken))
+    answers = ", ".join(sorted(_in_short(one) for one in waiting))
+    spool, growth = f"spooled {spooled:,.0f} MiB at most", f"replica {grown:+.0f} MiB"
+    return Effect(service.predicts, (f"answers {answers}", spool, growth), tuple(broken))
 
 
-def _form(url: str, head: bytes, parts: int, size: int) -> int:
-    body = bytes(size)
-    length = parts * (len(head) + size + 2) + len(BOUNDARY) + 6
-    headers = {"Content-Type": FORM_TYPE, "Content-Length": str(length)}
+def _form(url: str, part: bytes, parts: int) -> int:
+    end = f"--{BOUNDARY}--\r\n".encode()
+    headers = {"Content-Type": FORM_TYPE, "Content-Length": str(parts * len(part) + len(end))}
 
     def stream() -> Iterator[bytes]:
         began = time.monotonic()
         for _ in range(parts):
-            yield head + body + b"\r\n"
+            yield part
             if time.monotonic() - began > FORM_S:
                 raise httpx.WriteTimeout("the form is not taken")
-        yield f"--{BOUNDARY}--\r\n".encode()
+        yield end
 
     with httpx.Client(timeout=FORM_S, trust_env=False) as client:
         return client.post(f"{url}/batch-predict", content=stream(), headers=headers).status_code
 
 
-def _answer(answer: "Future[int]") -> str:
+def _in_short(answer: "Future[int]") -> str:
     error = answer.exception()
     return str(answer.result()) if error is None else type(error).__name__
-
-
-def _part(name: str, filename: str) -> bytes:
-    disposition = f'Content-Disposition: form-data; name="{name}"{filename}'
-    return f"--{BOUNDARY}\r\n{disposition}\r\n\r\n".encode()
 
 
 def _replica_mib(service: Service) -> float:

@@ -9,6 +9,8 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import httpx
@@ -131,23 +133,24 @@ def check_served(target: Target) -> None:
 
 
 def domain_status(client: httpx.Client, domain: str) -> dict[str, Any]:
-    """What /status says of the domain; empty where it does not answer in time."""
-    try:
-        found: dict[str, Any] = client.get("/status").raise_for_status().json()["domains"][domain]
-        return found
-    except (httpx.HTTPError, ValueError, KeyError):
-        return {}
+    """The domain's part of /status; empty where it does not answer in time."""
+    found: dict[str, Any] = _at(client, "/status", "domains", domain) or {}
+    return found
 
 
 def serve_replicas(client: httpx.Client, target: Target) -> list[dict[str, Any]]:
     """Ray Serve's rows of the domain's replicas, those that are starting or stopping included."""
+    keys = ("applications", target.domain, "deployments", "DomainService", "replicas")
+    found: list[dict[str, Any]] = _at(client, "/api/serve/applications/", *keys) or []
+    return found
+
+
+def _at(client: httpx.Client, path: str, *keys: str) -> Any:
+    """What stands below the keys in the JSON at `path`; None where nothing does."""
     try:
-        page = client.get("/api/serve/applications/").raise_for_status().json()
-        deployment = page["applications"][target.domain]["deployments"]["DomainService"]
-        found: list[dict[str, Any]] = deployment["replicas"]
-        return found
+        return reduce(getitem, keys, client.get(path).raise_for_status().json())
     except (httpx.HTTPError, ValueError, KeyError):
-        return []
+        return None
 
 
 def sample(
