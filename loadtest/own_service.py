@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,38 @@ STOP_S = 60.0
 LOOK_S = 0.2
 REQUEST_S = 10.0
 SHARED = ("TELLTALE_", "MLFLOW_", "RAY_")
+
+
+def launched(
+    command: Sequence[str], environment: Mapping[str, str], log: Path
+) -> "subprocess.Popen[bytes]":
+    """In a session of its own."""
+    with log.open("wb") as console:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def wait_until(
+    reached: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path, failure: str
+) -> None:
+    """Raises NotReady, `failure` and the last words, where it ends instead, or time is up."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if reached():
+            return
+        time.sleep(0.05)
+    raise NotReady(f"{failure}; its last words:\n{last_words(log)}")
+
+
+def last_words(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
 
 
 @dataclass
@@ -72,21 +104,14 @@ class Service:
         return "Telltale is up" in self.log.read_text(encoding="utf-8", errors="replace")
 
     def last_words(self) -> str:
-        return self.log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
+        return last_words(self.log)
 
     def start(self, **settings: str) -> None:
         """The same command once more; returns at once."""
         self.starts += 1
-        config = str(self.folder / "serve.yaml")
-        with self.log.open("w", encoding="utf-8") as console:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "serve_app", "serve", "--config", config],
-                env=self._environment() | settings,
-                cwd=ROOT,
-                stdout=console,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        command = [sys.executable, "-m", "serve_app", "serve", "--config"]
+        command.append(str(self.folder / "serve.yaml"))
+        self.process = launched(command, self._environment() | settings, self.log)
 
     def _environment(self) -> dict[str, str]:
         """Nothing of a service that runs beside it: a store or a registry would be shared."""
@@ -100,12 +125,7 @@ class Service:
 
     def wait_until_up(self) -> None:
         """Raises NotReady with its last words where it ends instead, or time is up."""
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline and self.process.poll() is None:
-            if self.up:
-                return
-            time.sleep(LOOK_S)
-        raise NotReady(f"the service did not start; its last words:\n{self.last_words()}")
+        wait_until(lambda: self.up, self.process, self.log, "the service did not start")
 
     def end(self) -> None:
         """Asked to stop; who is left then, or STOP_S later, is killed, orphans too."""

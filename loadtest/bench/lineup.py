@@ -53,7 +53,7 @@ def standing(
 ) -> Iterator[dict[str, Running]]:
     """The servers among `names`, started and put to sleep; all of them are ended behind the block.
 
-    Raises RuntimeError if one does not come up. With `url`, Telltale is the service there.
+    Raises RuntimeError or NotReady if one does not come up. With `url`, Telltale is the one there.
     """
     os.environ[BUNDLE] = str(bundle.resolve())
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as folder, ExitStack() as stack:

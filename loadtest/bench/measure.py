@@ -69,13 +69,14 @@ def measured(up: Running, name: str, round_: int, case: Case, clip: bytes, secon
 
 def _turn(up: Running, name: str, round_: int, case: Case, clip: bytes, seconds: int) -> Sample:
     path = up.server.path if case.body == "form" else up.server.raw_path
-    before, then = used(up.pid), machine()
+    before, then, own_s = used(up.pid), machine(), sum(os.times()[:4])
     load = drive(up.url, path, clip, case.body, case.connections, seconds)
     after, now = used(up.pid), machine()
     cpu_s = spent(before, after)
     each_ms = {pid: one * 1e3 / max(1, load.answered) for pid, one in cpu_s.items()}
     roles, idle = up.server.roles, dict.fromkeys(up.server.roles, 0.0)
-    ours_s = sum(cpu_s.values()) + load.client_cpu_s
+    # The client's start is ours, too, though no part of what a request costs it.
+    ours_s = sum(cpu_s.values()) + sum(os.times()[:4]) - own_s
     others = (now.busy_s - then.busy_s - ours_s) / (now.at - then.at)
     return Sample(
         round_,

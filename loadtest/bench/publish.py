@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from loadtest.bench.measure import Sample
-from loadtest.bench.results import Row, by_case
+from loadtest.bench.results import Row, by_case, p50, rate
 from loadtest.bench.table import Page
 from loadtest.tables import write_json
 
@@ -67,25 +67,23 @@ def _numbers(value: object) -> object:
 
 
 def _line(row: Row, start_up_s: Mapping[str, float]) -> dict[str, object]:
-    return {
-        "server": row.server,
-        "clip": row.case.clip,
-        "body": row.case.body,
-        "connections": row.case.connections,
-        "rounds": row.rounds,
-        "req_per_s": round(row.rate, 3),
-        "lowest": round(row.lowest, 3),
-        "highest": round(row.highest, 3),
-        "p50_ms": round(row.p50_ms, 3),
-        "p95_ms": round(row.p95_ms, 3),
-        "p99_ms": round(row.p99_ms, 3),
+    ready_s = start_up_s.get(row.server)
+    figures = {
+        "req_per_s": row.median(rate),
+        "lowest": min(row.rates),
+        "highest": max(row.rates),
+        "p50_ms": row.median(p50),
+        "p95_ms": row.median(lambda one: one.load.p95_ms),
+        "p99_ms": row.median(lambda one: one.load.p99_ms),
         "errors": sum(row.errors.values()),
-        "cpu_ms_per_req": round(sum(row.cpu_ms.values()), 3),
-        "client_cpu_ms_per_req": round(row.client_cpu_ms, 3),
-        "pss_mib": round(sum(row.memory_mib.values()), 3),
-        "ready_after_s": round(start_up_s[row.server], 2) if row.server in start_up_s else "",
-        "elsewhere_cores": round(row.elsewhere, 3),
+        "cpu_ms_per_req": sum(row.cpu_ms.values()),
+        "client_cpu_ms_per_req": row.median(lambda one: one.client_cpu_ms),
+        "pss_mib": sum(row.memory_mib.values()),
+        "ready_after_s": "" if ready_s is None else round(ready_s, 2),
+        "elsewhere_cores": row.median(lambda one: one.elsewhere),
     }
+    case = {"server": row.server, **vars(row.case), "rounds": len(row.samples)}
+    return case | {name: round(n, 3) if isinstance(n, float) else n for name, n in figures.items()}
 
 
 def plot(path: Path, rows: Sequence[Row], titles: Mapping[str, str]) -> None:
@@ -94,7 +92,7 @@ def plot(path: Path, rows: Sequence[Row], titles: Mapping[str, str]) -> None:
     from matplotlib.ticker import LogFormatter
 
     first = rows[0].case
-    shown = [row for row in rows if row.rate > 0]  # who answered nothing has no place in it
+    shown = [row for row in rows if row.median(rate) > 0]  # who answered nothing has no place in it
     mine = [row for row in shown if (row.case.clip, row.case.body) == (first.clip, first.body)]
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     rates, waits = figure.subplots(1, 2)
@@ -102,9 +100,9 @@ def plot(path: Path, rows: Sequence[Row], titles: Mapping[str, str]) -> None:
         line = [row for row in mine if row.server == server]
         at = [row.case.connections for row in line]
         width = 3 if server == "telltale" else 1.2
-        rates.plot(at, [r.rate for r in line], marker="o", lw=width, label=titles[server])
+        rates.plot(at, [r.median(rate) for r in line], marker="o", lw=width, label=titles[server])
         # An empty line keeps the colours of both plots together.
-        served = ([], []) if server == "loop" else (at, [r.p50_ms for r in line])
+        served = ([], []) if server == "loop" else (at, [r.median(p50) for r in line])
         waits.plot(*served, marker="o", lw=width)
     for axis, words in ((rates, "requests a second"), (waits, "median latency, ms")):
         axis.set(xscale="log", yscale="log", xlabel="connections", ylabel=words)

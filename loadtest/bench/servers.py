@@ -4,10 +4,9 @@ import http.client
 import json
 import os
 import socket
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +17,8 @@ import psutil
 from loadtest.bench.driver import Request
 from loadtest.machine.family import end, family, freeze, spent, thaw, used
 from loadtest.machine.processes import Roles, role
-from loadtest.own_service import ROOT
+from loadtest.own_service import ROOT, launched, wait_until
 
-PATIENCE_S = 180
 CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -49,25 +47,19 @@ class Running:
 
 @contextmanager
 def running(server: Server, request: Request, log: Path) -> Iterator[Running]:
-    """Raises RuntimeError with the server's last words if it does not come up."""
+    """Raises NotReady with the server's last words if it does not come up, RuntimeError where its
+    port is taken."""
     _refuse_taken(server.port)
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT), **server.environment}
-    with log.open("wb") as console:
-        started = time.monotonic()
-        process = subprocess.Popen(
-            server.command,
-            env=environment,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    failure = f"{server.command!r} did not come up"
+    started = time.monotonic()
+    process = launched(server.command, environment, log)
     try:
         url = f"http://127.0.0.1:{server.port}"
-        _until(lambda: label_from(url + server.path, request) != "", process, log)
+        answers = url + server.path
+        wait_until(lambda: label_from(answers, request) != "", process, log, failure)
         took = time.monotonic() - started
-        _until(lambda: _complete(server, process.pid), process, log)
+        wait_until(lambda: _complete(server, process.pid), process, log, failure)
         label = label_from(url + server.path, request)
         up = Running(server, process.pid, url, took, label, serving(server, process.pid))
         calm(up)
@@ -84,16 +76,6 @@ def _refuse_taken(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise RuntimeError(f"port {port} is taken; choose others with --port") from None
-
-
-def _until(reached: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline and process.poll() is None:
-        if reached():
-            return
-        time.sleep(0.05)
-    words = log.read_text(encoding="utf-8", errors="replace").strip()[-1500:]
-    raise RuntimeError(f"{process.args!r} did not come up; its last words:\n{words}")
 
 
 def label_from(url: str, request: Request) -> str:

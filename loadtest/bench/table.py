@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from loadtest.bench.clips import MAIN
 from loadtest.bench.measure import Case, Sample
-from loadtest.bench.results import Row, by_case, p50, ratio
+from loadtest.bench.results import Row, by_case, p50, rate, ratio
 from loadtest.tables import Table, number
 
 US = "telltale"
@@ -56,17 +56,18 @@ class Page:
 
     def _main_row(self, row: Row) -> dict[str, str]:
         errors = [f"{count} {kind}" for kind, count in row.errors.items()]
-        errors += [f"{row.replaced} processes gone"] if row.replaced else []
+        replaced = sum(sample.replaced for sample in row.samples)
+        errors += [f"{replaced} processes gone"] if replaced else []
         return {
             "server": self.titles[row.server],
-            "req/s": f"{row.rate:.1f}",
-            "lowest - highest": f"{row.lowest:.1f} - {row.highest:.1f}",
-            "p50 ms": f"{row.p50_ms:.1f}",
-            "p95 ms": f"{row.p95_ms:.1f}",
-            "p99 ms": f"{row.p99_ms:.1f}",
+            "req/s": f"{row.median(rate):.1f}",
+            "lowest - highest": f"{min(row.rates):.1f} - {max(row.rates):.1f}",
+            "p50 ms": f"{row.median(p50):.1f}",
+            "p95 ms": f"{row.median(lambda one: one.load.p95_ms):.1f}",
+            "p99 ms": f"{row.median(lambda one: one.load.p99_ms):.1f}",
             "errors": ", ".join(errors) or "0",
             "CPU ms/req": number(sum(row.cpu_ms.values()) if row.cpu_ms else None, 2),
-            "client ms/req": f"{row.client_cpu_ms:.2f}",
+            "client ms/req": f"{row.median(lambda one: one.client_cpu_ms):.2f}",
             "PSS MiB": number(sum(row.memory_mib.values()) if row.memory_mib else None),
             "ready after s": number(self.start_up_s.get(row.server), 1),
             "of the loop": _times(ratio(self.samples, row.server, "loop", row.case)),
@@ -105,7 +106,7 @@ class Page:
 
     def _clips(self, found: Sequence[Row], cases: Sequence[Case]) -> Table:
         servers = list(dict.fromkeys(row.server for row in found if row.case in cases))
-        rates = {(row.server, row.case): row.rate for row in found}
+        rates = {(row.server, row.case): row.median(rate) for row in found}
         peers = [server for server in ("raw", "fastapi2") if server in servers and US in servers]
         rows = [
             [case.clip, case.body, *(number(rates.get((one, case)), 1) for one in servers)]

@@ -7,7 +7,7 @@ import pytest
 from loadtest.bench.driver import Load
 from loadtest.bench.measure import Case, Sample
 from loadtest.bench.publish import publish
-from loadtest.bench.results import by_case, p50, ratio
+from loadtest.bench.results import by_case, p50, rate, ratio
 
 CASE = Case("5s", "form", 32)
 ONE = Case("5s", "form", 1)
@@ -44,8 +44,13 @@ DRIFTING = [
 
 def test_a_row_is_the_median_of_its_rounds_and_its_errors_are_summed() -> None:
     raw, telltale = by_case(DRIFTING)
-    assert (raw.server, raw.rate, raw.lowest, raw.highest) == ("raw", 1000, 500, 1000)
-    assert telltale.rate == 800
+    assert (raw.server, raw.median(rate), min(raw.rates), max(raw.rates)) == (
+        "raw",
+        1000,
+        500,
+        1000,
+    )
+    assert telltale.median(rate) == 800
     assert telltale.errors == {"status": 3}
     assert telltale.cpu_ms == {"replica": 2.0, "ray": 0.5}
 
