@@ -122,7 +122,7 @@ def markdown(about: About, outcomes: Sequence[Outcome], audit: Audit) -> str:
         "\n".join(notes),
         "\n".join(f"- BROKEN: {words}" for words in wrong) or "Every bar was kept.",
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _row(one: Outcome) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import psutil
 
-from loadtest.machine.processes import running, running_process, send, tree
+from loadtest.machine.processes import cpu_s, running, running_process, send, tree
 
 Spent = Mapping[psutil.Process, float]  # seconds of CPU since its start
 
@@ -34,11 +34,7 @@ def _session(pid: int) -> int:
 
 def used(root: int) -> dict[psutil.Process, float]:
     """Seconds of CPU so far of each of the family."""
-    found = {}
-    for process in family(root):
-        with suppress(psutil.Error):
-            found[process] = sum(process.cpu_times()[:2])
-    return found
+    return cpu_s(family(root))
 
 
 def spent(before: Spent, after: Spent) -> dict[int, float]:

@@ -6,7 +6,7 @@ CPU is counted in ticks of the scheduler (10 ms as a rule), so take differences 
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +54,14 @@ def running() -> list[psutil.Process]:
 def running_process(pid: int) -> psutil.Process | None:
     with suppress(psutil.Error):
         process = psutil.Process(pid)
-        return process if process.status() != psutil.STATUS_ZOMBIE else None
+        return process if _runs(process) else None
     return None
+
+
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def tree(roots: Iterable[int]) -> dict[int, psutil.Process]:
@@ -64,7 +70,7 @@ def tree(roots: Iterable[int]) -> dict[int, psutil.Process]:
     for root in filter(None, map(running_process, roots)):
         with suppress(psutil.Error):
             found |= {one.pid: one for one in [root, *root.children(recursive=True)]}
-    return {pid: one for pid, one in found.items() if running_process(pid)}
+    return {pid: one for pid, one in found.items() if _runs(one)}
 
 
 def command(pid: int) -> str:
@@ -101,19 +107,19 @@ def environment_of(pid: int, name: str) -> str | None:
 
 def pss_mib(pids: Iterable[int]) -> dict[int, float]:
     """Memory by process: a page that n processes share counts as 1/n in each, and a sum is true."""
-    return _each(pids, lambda process: process.memory_full_info().pss / MIB)
-
-
-def cpu_s(pids: Iterable[int]) -> dict[int, float]:
-    """Seconds of CPU that each has used so far, in user and in kernel mode."""
-    return _each(pids, lambda process: sum(process.cpu_times()[:2]))
-
-
-def _each(pids: Iterable[int], value: Callable[[psutil.Process], float]) -> dict[int, float]:
     found: dict[int, float] = {}
     for pid in pids:
         with suppress(psutil.Error):  # it has just ended
-            found[pid] = value(psutil.Process(pid))
+            found[pid] = psutil.Process(pid).memory_full_info().pss / MIB
+    return found
+
+
+def cpu_s(members: Iterable[psutil.Process]) -> dict[psutil.Process, float]:
+    """Seconds of CPU that each has used so far, in user and in kernel mode."""
+    found: dict[psutil.Process, float] = {}
+    for process in members:
+        with suppress(psutil.Error):
+            found[process] = sum(process.cpu_times()[:2])
     return found
 
 

@@ -111,7 +111,8 @@ class Sampler:
 
 def cpu_seconds(roots: list[int]) -> dict[str, float]:
     """Group -> CPU seconds that the processes below `roots`, and these, have used so far."""
-    found = by_role(cpu_s(tree(roots)), GROUPS)
+    used = cpu_s(tree(roots).values())
+    found = by_role({process.pid: seconds for process, seconds in used.items()}, GROUPS)
     found.pop(OTHER, None)  # it has just ended
     return found
 
