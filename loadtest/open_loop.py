@@ -24,7 +24,7 @@ import numpy as np
 
 from loadtest.client.clip import FORM_TYPE, form
 from loadtest.client.http_load import Load, post
-from loadtest.client.offer import Offered, poisson
+from loadtest.client.offer import Offered, poisson, quantiles
 from loadtest.command import counted, existing, parser, positive
 
 
@@ -111,13 +111,14 @@ async def _closed(running: Load, clients: int, seconds: float) -> None:
 
 
 def _offered(load: Load, cpu_s: float) -> Offered:
+    requests = load.requests
     return Offered(
-        due_s=np.array(load.due),
-        sent_s=np.array(load.sent),
-        ended_s=np.array(load.ended),
-        status=np.array(load.status),
-        retry_after=np.array(load.retry_after),
-        worked_ms=np.array([_worked(body) for body in load.bodies]),
+        due_s=np.array([request.due for request in requests]),
+        sent_s=np.array([request.sent for request in requests]),
+        ended_s=np.array([request.ended for request in requests]),
+        status=np.array([request.status for request in requests]),
+        retry_after=np.array([request.retry_after for request in requests]),
+        worked_ms=np.array([_worked(request.body) for request in requests]),
         client_cpu_s=cpu_s,
         unconnected=load.unconnected,
     )
@@ -133,7 +134,7 @@ def _worked(body: bytes) -> float:
 
 def summary(offered: Offered) -> dict[str, object]:
     waits = offered.latency_ms
-    shares = np.quantile(waits, [0.5, 0.95, 0.99]).round(2).tolist() if waits.size else []
+    shares = quantiles(waits, 0.5, 0.95, 0.99) if waits.size else []
     late = float(np.quantile(offered.sent_s - offered.due_s, 0.99)) * 1e3
     return {
         "answered_per_s": round(waits.size / offered.seconds, 1),

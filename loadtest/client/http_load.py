@@ -6,9 +6,11 @@ and used again while idle.
 """
 
 import asyncio
+import math
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 SEND_BUFFER = 1 << 20  # a whole clip leaves in one system call
@@ -30,17 +32,24 @@ def post(url: str, content_type: str, body: bytes, key: str = "") -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-class Load:
-    """Rows of what was sent and what came back; all moments in seconds from `begin`."""
+@dataclass(slots=True)
+class Request:
+    """All moments in seconds from the load's `begin`."""
 
-    def __init__(self, url: str, request: bytes) -> None:
-        self.request = request
-        self.due: list[float] = []
-        self.sent: list[float] = []
-        self.ended: list[float] = []
-        self.status: list[int] = []
-        self.retry_after: list[bool] = []
-        self.bodies: list[bytes] = []
+    due: float
+    sent: float
+    ended: float = float("nan")
+    status: int = BROKEN
+    retry_after: bool = False
+    body: bytes = b""
+
+
+class Load:
+    """What was sent and what came back."""
+
+    def __init__(self, url: str, payload: bytes) -> None:
+        self.payload = payload
+        self.requests: list[Request] = []
         self.answered: Callable[[], None] = lambda: None
         self.unconnected = 0
         self.idle: list[Connection] = []
@@ -57,38 +66,30 @@ class Load:
         return time.perf_counter() - self._started
 
     def launch(self, due: float) -> None:
-        row = len(self.due)
-        self.due.append(due)
-        self.sent.append(self.now())
-        self.ended.append(float("nan"))
-        self.status.append(BROKEN)
-        self.retry_after.append(False)
-        self.bodies.append(b"")
+        request = Request(due, self.now())
+        self.requests.append(request)
         self._open += 1
         if self.idle:
-            self.idle.pop().ask(row)
+            self.idle.pop().ask(request)
             return
-        task = asyncio.create_task(self._connect(row))
+        task = asyncio.create_task(self._connect(request))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
-    async def _connect(self, row: int) -> None:
+    async def _connect(self, request: Request) -> None:
         try:
             _, connection = await asyncio.get_running_loop().create_connection(
                 lambda: Connection(self), *self._address
             )
-            connection.ask(row)
+            connection.ask(request)
         except OSError:
             self.unconnected += 1
-            self.close(row, BROKEN, False, b"")
+            self.close(request)
 
-    def close(self, row: int, status: int, retry_after: bool, body: bytes) -> None:
-        self.ended[row] = self.now()
-        self.status[row] = status
-        self.retry_after[row] = retry_after
-        self.bodies[row] = body
+    def close(self, request: Request) -> None:
+        request.ended = self.now()
         self._open -= 1
-        if status == BROKEN:
+        if request.status == BROKEN:
             asyncio.get_running_loop().call_later(PAUSE_S, self.answered)
         else:
             self.answered()
@@ -98,48 +99,48 @@ class Load:
         deadline = self.now() + PATIENCE_S
         while self._open and self.now() < deadline:
             await asyncio.sleep(0.02)
-        now = self.now()
-        self.ended = [now if ended != ended else ended for ended in self.ended]
+        for request in self.requests:
+            if math.isnan(request.ended):
+                request.ended = self.now()
 
 
 class Connection(asyncio.Protocol):
     def __init__(self, load: Load) -> None:
         self._load = load
-        self._row: int | None = None
+        self._request: Request | None = None
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport), transport
         self._transport = transport
-        transport.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER
-        )
+        wire = transport.get_extra_info("socket")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
-    def ask(self, row: int) -> None:
-        self._row = row
-        self._received = b""
-        self._transport.write(self._load.request)
+    def ask(self, request: Request) -> None:
+        self._request, self._received = request, b""
+        self._transport.write(self._load.payload)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
         found = parsed(self._received)
-        if found is None or self._row is None:
+        if found is None or self._request is None:
             return
-        status, head, body = found
+        request, self._request = self._request, None
+        request.status, head, request.body = found
+        request.retry_after = b"\r\nretry-after:" in head
         # Refused before the whole clip was sent: the rest of it would be taken for a request.
         if b"connection: close" in head or self._transport.get_write_buffer_size():
             self._transport.abort()
         else:
             self._load.idle.append(self)
-        row, self._row = self._row, None
-        self._load.close(row, status, b"\r\nretry-after:" in head, body)
+        self._load.close(request)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self in self._load.idle:
             self._load.idle.remove(self)
-        if self._row is not None:
-            self._load.close(self._row, BROKEN, False, b"")
-            self._row = None
+        if self._request is not None:
+            request, self._request = self._request, None
+            self._load.close(request)
 
 
 def parsed(received: bytes) -> tuple[int, bytes, bytes] | None:

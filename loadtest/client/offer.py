@@ -44,6 +44,14 @@ class Offered:
         return dict(Counter(self.status.tolist()))
 
 
+def quantiles(values: Floats, *shares: float) -> list[float | None]:
+    """To two places; None where there are no values."""
+    if not values.size:
+        return [None] * len(shares)
+    found: list[float | None] = np.quantile(values, shares).round(2).tolist()
+    return found
+
+
 def poisson(rate: float, seconds: float, seed: int, burst: float = 1.0) -> Floats:
     """Due times, sorted. With `burst` b > 1, groups of b on average (geometric) come at once."""
     rng = np.random.default_rng(seed)
