@@ -222,12 +222,12 @@ def wanted(sample: Sample) -> int:
 
 def changes(steps: Sequence[Begun], samples: Sequence[Sample]) -> list[Change]:
     """One for each step after which another number of replicas ran."""
-    told = [sample for sample in samples if sample.states]
+    sampled = [sample for sample in samples if sample.states]
     found = []
     users = 0
     for step, end in _spans(steps):
-        earlier = [sample for sample in told if sample.at <= step.at]
-        during = [sample for sample in told if step.at < sample.at <= end]
+        earlier = [sample for sample in sampled if sample.at <= step.at]
+        during = [sample for sample in sampled if step.at < sample.at <= end]
         if earlier and during:
             found.append(_change(users, step, running(earlier[-1]), during))
         users = step.users

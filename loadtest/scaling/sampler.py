@@ -166,8 +166,10 @@ def sample(
 
 
 def _replica(name: str, serve: dict[str, Any], own: dict[str, Any]) -> ReplicaSeen:
-    told = {key: own.get(key) for key in ("version", "queued", "answered", "batches", "ready_in_s")}
-    return ReplicaSeen(name, serve.get("state"), started_at=serve.get("start_time_s"), **told)
+    figures = {
+        key: own.get(key) for key in ("version", "queued", "answered", "batches", "ready_in_s")
+    }
+    return ReplicaSeen(name, serve.get("state"), started_at=serve.get("start_time_s"), **figures)
 
 
 def _short(replica: str) -> str:

@@ -16,7 +16,7 @@ ABOUT = {
     "when": "today",
     "disturbed": "",
     "machine": "a machine",
-    "client": "wrk",
+    "client": "asyncio",
     "clip_bytes": 160_044,
     "rounds": 3,
     "seconds": 4,
