@@ -3,7 +3,7 @@
     python -m loadtest.coldstart clip.wav
     python -m loadtest.coldstart clip.wav --spares 0        without processes that stand by
 
-It starts a service of its own (TELLTALE_HOME, TELLTALE_PORT). At `rest` and under `load` (wrk, 32
+It starts a service of its own (TELLTALE_HOME, TELLTALE_PORT). At `rest` and under `load` (32
 connections) Serve's REST interface is told the number; in `step` the load falls upon one replica
 and the autoscaler decides. A replica has its process when Ray names one after it; HAProxy's own
 counts tell when it knows the replica (routed) and when it had an answer from it (answered).
@@ -12,8 +12,8 @@ counts tell when it knows the replica (routed) and when it had an answer from it
 import argparse
 import contextlib
 import csv
+import json
 import os
-import shutil
 import signal
 import statistics
 import subprocess
@@ -21,16 +21,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import yaml
 
-from data.errors import NotReady, TelltaleError
-from loadtest.arguments import counted, existing
-from loadtest.client.clip import FORM_TYPE, form
-from loadtest.machine.interrupt import STOPPED, stop_on_signal
-from loadtest.machine.processes import command, processes
+from data.errors import NotReady
+from loadtest import command
+from loadtest.client.offer import command as load_command
+from loadtest.machine.processes import command as command_line
+from loadtest.machine.processes import running as processes
 from serve_app.cluster.launch import SERVE_YAML, running, serve_config
 from serve_app.cluster.ray_environment import prepare_environment
 from serve_app.settings import Settings, settings_from_env
@@ -38,53 +39,40 @@ from serve_app.settings import Settings, settings_from_env
 PATIENCE_S = 60.0
 CONDITIONS = ("rest", "load", "step")
 STAGES = ("process", "routed", "answered")
+CONNECTIONS = 32
 
 Times = dict[str, float]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("clip", type=existing)
+    parser = command.parser("coldstart", __doc__)
+    parser.add_argument("clip", type=command.existing)
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
     parser.add_argument("--replicas", type=int, default=3, help="from 1 to how many")
-    parser.add_argument("--times", type=counted, default=5)
+    parser.add_argument("--times", type=command.counted, default=5)
     parser.add_argument("--spares", type=int, help="default: what deploy/serve.yaml says")
     parser.add_argument("--pause-s", type=float, default=15, help="for the next spares to start")
     arguments = parser.parse_args()
-    if {*arguments.conditions} - {"rest"} and not shutil.which("wrk"):
-        parser.error("it loads the service by wrk, which is not installed")
-    stop_on_signal()
-    try:
-        measure(arguments)
-    except (TelltaleError, OSError, httpx.HTTPError) as error:
-        print(f"coldstart: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return STOPPED
-    return 0
+    command.stop_on_signal()
+    return command.exit_code("coldstart", lambda: measure(arguments))
 
 
-def measure(arguments: argparse.Namespace) -> None:
+def measure(arguments: argparse.Namespace) -> int:
     settings = settings_from_env()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        config, command = (
-            configuration(folder, arguments.spares),
-            wrk(settings, arguments.clip, folder),
-        )
+        config = configuration(Path(name), arguments.spares)
         prepare_environment(settings)
         with running(settings, lambda text: print(f"  {text}", flush=True), config):
             for condition in arguments.conditions:
-                rounds = [
-                    one_round(condition, settings, config, command, arguments)
-                    for _ in range(arguments.times)
-                ]
+                once = partial(one_round, condition, settings, config, arguments)
+                rounds = [once() for _ in range(arguments.times)]
                 middle = {s: statistics.median(times[s] for times in rounds) for s in STAGES}
-                say(f"{condition}, median of {len(rounds)}", middle)
+                print_times(f"{condition}, median of {len(rounds)}", middle)
+    return 0
 
 
 def one_round(
-    condition: str, settings: Settings, config: Path, load: list[str], arguments: argparse.Namespace
+    condition: str, settings: Settings, config: Path, arguments: argparse.Namespace
 ) -> Times:
     """Seconds from asking until the last of the new replicas reached each stage."""
     domain, many = settings.domains[0], arguments.replicas
@@ -94,16 +82,16 @@ def one_round(
         scale(settings, config, 1, many)
     with contextlib.ExitStack() as stack:
         if condition == "load":
-            stack.enter_context(driving(load))
+            stack.enter_context(driving(settings.url, arguments.clip))
         time.sleep(arguments.pause_s)
         before, known = replicas(domain), set(servers(domain))
         asked = time.monotonic()
         if condition == "step":
-            stack.enter_context(driving(load))
+            stack.enter_context(driving(settings.url, arguments.clip))
         else:
             scale(settings, config, many, many)
         times = watch(settings, before, known, many - 1, asked)
-    say(condition, times)
+    print_times(condition, times)
     return times
 
 
@@ -112,16 +100,11 @@ def watch(settings: Settings, before: set[int], known: set[str], more: int, aske
     with httpx.Client(base_url=settings.url, trust_env=False) as client:
         while "answered" not in times and time.monotonic() - asked < PATIENCE_S:
             client.get("/model-info")  # at rest somebody must ask
-            answers = {
-                n: count for n, count in servers(settings.domains[0]).items() if n not in known
-            }
-            counts = {
-                "process": len(replicas(settings.domains[0]) - before),
-                "routed": len(answers),
-                "answered": sum(count > 0 for count in answers.values()),
-            }
-            for stage in STAGES:
-                if counts[stage] >= more:
+            answers = [n for name, n in servers(settings.domains[0]).items() if name not in known]
+            started = len(replicas(settings.domains[0]) - before)
+            counts = (started, len(answers), sum(count > 0 for count in answers))
+            for stage, count in zip(STAGES, counts, strict=True):
+                if count >= more:
                     times.setdefault(stage, time.monotonic() - asked)
             time.sleep(0.02)
     return {stage: times.get(stage, float("inf")) for stage in STAGES}
@@ -129,7 +112,8 @@ def watch(settings: Settings, before: set[int], known: set[str], more: int, aske
 
 def replicas(domain: str) -> set[int]:
     """Pids on this machine that Ray has named after a replica of the domain."""
-    return {pid for pid in processes() if command(pid).startswith(f"ray::ServeReplica:{domain}:")}
+    title = f"ray::ServeReplica:{domain}:"
+    return {one.pid for one in processes() if command_line(one.pid).startswith(title)}
 
 
 def servers(domain: str) -> dict[str, int]:
@@ -166,27 +150,17 @@ def configuration(folder: Path, spares: int | None) -> Path:
     return path
 
 
-def wrk(settings: Settings, clip: Path, folder: Path) -> list[str]:
-    (folder / "body").write_bytes(form("file", [clip.read_bytes()]))
-    (folder / "post.lua").write_text(
-        f'wrk.method = "POST"\nwrk.body = io.open("{folder}/body", "rb"):read("*a")\n'
-        f'wrk.headers["Content-Type"] = "{FORM_TYPE}"\n'
-    )
-    command = ["wrk", "-t1", "-c32", "-d600s", "-s", f"{folder}/post.lua"]
-    return [*command, f"{settings.url}/predict"]
-
-
 @contextlib.contextmanager
-def driving(command: list[str]) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def driving(url: str, clip: Path) -> Iterator[None]:
+    words = load_command(url, clip, 600, "--clients", CONNECTIONS)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     try:
         yield
     finally:
         process.send_signal(signal.SIGINT)
-        out = process.communicate()[0]
-        bad = [line.strip() for line in out.splitlines() if "Non-2xx" in line or "errors" in line]
-        rate = (out.partition("Requests/sec:")[2].split() or ["?"])[0]
-        print(f"  {rate} req/s {' '.join(bad)}", flush=True)
+        found = json.loads(process.communicate()[0])
+        bad = {status: n for status, n in found["statuses"].items() if status != "200"}
+        print(f"  {found['answered_per_s']} req/s, others by status: {bad or 'none'}", flush=True)
 
 
 def until_one(domain: str) -> None:
@@ -197,7 +171,7 @@ def until_one(domain: str) -> None:
         time.sleep(0.2)
 
 
-def say(name: str, times: Times) -> None:
+def print_times(name: str, times: Times) -> None:
     row = "   ".join(f"{stage} {times[stage]:5.2f} s" for stage in STAGES)
     print(f"{name}: {row}", flush=True)
 

@@ -17,10 +17,10 @@ from typing import TypeVar
 import numpy as np
 
 from data.domains.domain import AudioDomain, of_sounds
-from data.errors import TelltaleError
 from data.media.audio import decode
 from data.media.features import features_for, windows
 from data.media.prepare import prepare
+from loadtest import command
 from models.bundle import PRETRAINED, load_bundle
 from models.runtime import Model, OnnxModel
 
@@ -72,22 +72,21 @@ def one_clip(raw: bytes, domain: AudioDomain, model: Model) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command.parser("kernel", __doc__)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
     parser.add_argument("--seconds", type=float, default=10)
     arguments = parser.parse_args()
-    try:
-        bundle = load_bundle(arguments.bundle or PRETRAINED / arguments.domain)
-        raw = arguments.clip.read_bytes()
-        print(f"{'ms':10}{'median':>8}{'least':>8}")
-        domain = of_sounds(bundle.domain)
-        for name, spent in measure(raw, domain, OnnxModel(bundle), arguments.seconds):
-            print(f"{name:10}{np.median(spent):8.3f}{min(spent):8.3f}")
-    except (TelltaleError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return command.exit_code("kernel", lambda: print_stages(arguments))
+
+
+def print_stages(arguments: argparse.Namespace) -> int:
+    bundle = load_bundle(arguments.bundle or PRETRAINED / arguments.domain)
+    raw, domain = arguments.clip.read_bytes(), of_sounds(bundle.domain)
+    print(f"{'ms':10}{'median':>8}{'least':>8}")
+    for name, spent in measure(raw, domain, OnnxModel(bundle), arguments.seconds):
+        print(f"{name:10}{np.median(spent):8.3f}{min(spent):8.3f}")
     return 0
 
 

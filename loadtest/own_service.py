@@ -1,121 +1,232 @@
-"""A service of one's own for a measurement: a fixed number of replicas of one domain, a fresh home.
+"""A service of a measurement's own: started as a person would start it, in a home of its own, and
+ended with the measurement, however that ends.
 
-It is started as a person would start it, and stopped with the measurement, however that ends.
+Its processes are those that were started with its TELLTALE_HOME, a folder nobody else has; what
+each of them is, its command line tells. No process is ever found by its name alone.
 """
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import httpx
 import yaml
 
 from data.errors import NotReady
-from data.installed import CODE, FILES
-from loadtest.machine.family import end
-from loadtest.machine.interrupt import stop_on_signal
+from data.installed import CODE
+from loadtest.client.clip import tone_in_noise
+from loadtest.command import stop_on_signal
+from loadtest.machine.processes import PARTS, of_home, role, send
+from serve_app.cluster.launch import SERVE_YAML
 
 PATIENCE_S = 240.0
 STOP_S = 60.0
-
-
-@dataclass(frozen=True)
-class OwnService:
-    url: str
-    key: str  # the admin's
-    pid: int
-    home: Path
-
-
-@contextmanager
-def own_service(replicas: int, port: int, domain: str = "faults") -> Iterator[OwnService]:
-    """Raises NotReady with the service's own last words when it does not come up."""
-    with tempfile.TemporaryDirectory(prefix="telltale-load-", dir="/tmp") as folder:
-        home = Path(folder) / "home"
-        home.mkdir()
-        config = Path(folder) / "serve.yaml"
-        config.write_text(fixed_replicas(replicas), encoding="utf-8")
-        with running(home, config, port, domain, Path(folder) / "console.log") as process:
-            yield OwnService(f"http://127.0.0.1:{port}", admin_key(home), process.pid, home)
-
-
-@contextmanager
-def running(
-    home: Path, config: Path, port: int, domain: str, log: Path
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """The service up and answering inside the block, its console in `log`; behind it nothing of it
-    is left, nor after Ctrl-C or SIGTERM."""
-    stop_on_signal()
-    process = launched(home, config, port, domain, log)
-    try:
-        wait_until_up(process, log)
-        yield process
-    finally:
-        end(process.pid, STOP_S)
-        process.wait()
+LOOK_S = 0.2
+REQUEST_S = 10.0
+SHARED = ("TELLTALE_", "MLFLOW_", "RAY_")
 
 
 def launched(
-    home: Path, config: Path, port: int, domain: str, log: Path, **settings: str
+    command: Sequence[str], environment: Mapping[str, str], log: Path
 ) -> "subprocess.Popen[bytes]":
-    """The command as a person would type it, in a session of its own; `settings` are more of its
-    environment."""
-    with log.open("w", encoding="utf-8") as console:
+    """In a session of its own."""
+    with log.open("wb") as console:
         return subprocess.Popen(
-            [sys.executable, "-m", "serve_app", "serve", "--config", str(config)],
-            env=_environment(home, port, domain) | settings,
+            command,
+            env=environment,
             cwd=CODE,
+            stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
 
 
-def admin_key(home: Path) -> str:
-    return (home / "admin-key").read_text(encoding="utf-8").strip()
-
-
-def fixed_replicas(replicas: int) -> str:
-    """deploy/serve.yaml with the autoscaler held at one number of replicas."""
-    config = yaml.safe_load((FILES / "deploy" / "serve.yaml").read_text(encoding="utf-8"))
-    bounds = dict.fromkeys(("min_replicas", "initial_replicas", "max_replicas"), replicas)
-    for application in config["applications"]:
-        for deployment in application.get("deployments", []):
-            if "autoscaling_config" in deployment:
-                deployment["autoscaling_config"] = deployment["autoscaling_config"] | bounds
-    text: str = yaml.safe_dump(config)
-    return text
-
-
-def _environment(home: Path, port: int, domain: str) -> dict[str, str]:
-    """Nothing of a service that runs beside it: a store or a registry would be shared."""
-    shared = ("TELLTALE_", "MLFLOW_", "RAY_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(shared)}
-    return kept | {
-        "TELLTALE_HOME": str(home),
-        "TELLTALE_PORT": str(port),
-        "TELLTALE_DOMAINS": domain,
-    }
-
-
-def wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Raises NotReady with its last words where it ends instead, or time is up."""
+def wait_until(
+    reached: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path, failure: str
+) -> None:
+    """Raises NotReady, `failure` and the last words, where it ends instead, or time is up."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and process.poll() is None:
-        if is_up(log):
+        if reached():
             return
-        time.sleep(0.2)
-    raise NotReady(f"the service did not start; its last words:\n{last_words(log)}")
-
-
-def is_up(log: Path) -> bool:
-    return "Telltale is up" in log.read_text(encoding="utf-8", errors="replace")
+        time.sleep(0.05)
+    raise NotReady(f"{failure}; its last words:\n{last_words(log)}")
 
 
 def last_words(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
+
+
+@dataclass
+class Service:
+    home: Path
+    folder: Path  # of what it is started with; its consoles are left there
+    port: int
+    domain: str
+    settings: Mapping[str, str] = field(default_factory=dict)  # more of its environment
+    starts: int = 0
+    process: "subprocess.Popen[bytes]" = field(init=False)
+    http: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        """One client: to make it takes longer than to ask. A connection for each question, since
+        the one before may be of a process that is dead."""
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self.http = httpx.Client(
+            base_url=self.url, timeout=REQUEST_S, trust_env=False, limits=limits
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def key(self) -> str:
+        """The admin's."""
+        return (self.home / "admin-key").read_text(encoding="utf-8").strip()
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"console-{self.starts}.log"
+
+    @property
+    def up(self) -> bool:
+        return "Telltale is up" in self.log.read_text(encoding="utf-8", errors="replace")
+
+    def last_words(self) -> str:
+        return last_words(self.log)
+
+    def start(self, **settings: str) -> None:
+        """The same command once more; returns at once."""
+        self.starts += 1
+        command = [sys.executable, "-m", "serve_app", "serve", "--config"]
+        command.append(str(self.folder / "serve.yaml"))
+        self.process = launched(command, self._environment() | settings, self.log)
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of a service that runs beside it: a store or a registry would be shared."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(SHARED)}
+        own = {
+            "TELLTALE_HOME": str(self.home),
+            "TELLTALE_PORT": str(self.port),
+            "TELLTALE_DOMAINS": self.domain,
+        }
+        return kept | own | dict(self.settings)
+
+    def wait_until_up(self) -> None:
+        """Raises NotReady with its last words where it ends instead, or time is up."""
+        wait_until(lambda: self.up, self.process, self.log, "the service did not start")
+
+    def end(self) -> None:
+        """Asked to stop; who is left then, or STOP_S later, is killed, orphans too."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.terminate()
+            self.process.wait(STOP_S)
+        while members := of_home(self.home):
+            send(members, signal.SIGKILL)
+            self.process.poll()
+            time.sleep(LOOK_S)
+        self.process.wait()
+
+    def restart(self) -> None:
+        """Raises NotReady where it does not come up."""
+        self.end()
+        self.start()
+        self.wait_until_up()
+
+    def refuse_ended(self) -> None:
+        """Raises NotReady with the launcher's last words where it has ended."""
+        code = self.process.poll()
+        if code is not None:
+            lines = re.sub(r"\n\s*", "; ", self.last_words())[-300:]
+            raise NotReady(f"the launcher ended with code {code}: ... {lines}")
+
+    def pids(self, part: str) -> set[int]:
+        return {pid for pid in of_home(self.home) if role(pid, PARTS) == part}
+
+    def victims(self, part: str) -> set[int]:
+        """Raises NotReady where there is none."""
+        if not (found := self.pids(part)):
+            raise NotReady(f"no process of this service is a {part}")
+        return found
+
+    def get(self, path: str) -> Any:
+        """The JSON at `path`; None where there is no such answer."""
+        with suppress(httpx.HTTPError, ValueError):
+            return self.request("GET", path).raise_for_status().json()
+        return None
+
+    def request(self, method: str, path: str, **content: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return self.http.request(method, path, headers=headers, **content)
+
+    def status(self) -> dict[str, Any]:
+        """The domain's part of /status; empty where there is none."""
+        found: dict[str, Any] = (self.get("/status") or {}).get("domains", {})
+        return found.get(self.domain) or {}
+
+    def labels(self) -> list[str]:
+        found: list[str] = self.get("/domains")["domains"][0]["labels"]
+        return found
+
+    def shows(self, path: str) -> bool:
+        with suppress(httpx.HTTPError):
+            return self.request("GET", path).status_code == 200
+        return False
+
+    def predicts(self) -> bool:
+        files = {"file": tone_in_noise(0.4, 8000)}
+        with suppress(httpx.HTTPError, ValueError):
+            answer = self.request("POST", "/predict", files=files)
+            return answer.status_code == 200 and answer.json()["domain"] == self.domain
+        return False
+
+
+@contextmanager
+def running(service: Service, config: Mapping[str, Any]) -> Iterator[Service]:
+    """Up and answering inside the block; behind it nothing of it is left, nor after Ctrl-C or
+    SIGTERM. `config` is Serve's. Raises NotReady with its own last words."""
+    stop_on_signal()
+    (service.folder / "serve.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    service.start()
+    try:
+        service.wait_until_up()
+        yield service
+    finally:
+        service.end()
+
+
+@contextmanager
+def own_service(replicas: int, port: int, domain: str = "faults") -> Iterator[Service]:
+    """A fixed number of replicas in a fresh home. Raises NotReady as `running` does."""
+    with tempfile.TemporaryDirectory(prefix="telltale-load-", dir="/tmp") as name:
+        home = Path(name) / "home"
+        home.mkdir()
+        with running(Service(home, Path(name), port, domain), fixed_replicas(replicas)) as service:
+            yield service
+
+
+def fixed_replicas(replicas: int) -> dict[str, Any]:
+    """deploy/serve.yaml with the autoscaler held at one number of replicas."""
+    config: dict[str, Any] = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
+    hold_replicas(config, replicas)
+    return config
+
+
+def hold_replicas(config: Mapping[str, Any], replicas: int) -> None:
+    """In place, wherever there is an autoscaler."""
+    bounds = dict.fromkeys(("min_replicas", "initial_replicas", "max_replicas"), replicas)
+    for application in config["applications"]:
+        for deployment in application.get("deployments", []):
+            if "autoscaling_config" in deployment:
+                deployment["autoscaling_config"] |= bounds

@@ -15,13 +15,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtest.arguments import counted, existing
+from loadtest import command
 from loadtest.bench import clips
 from loadtest.bench.lineup import NAMES, TITLES, standing
 from loadtest.bench.publish import conditions, publish
 from loadtest.bench.rounds import rounds
+from loadtest.command import counted, existing
 from loadtest.machine import quiet
-from loadtest.machine.interrupt import STOPPED, stop_on_signal
 from models.bundle import PRETRAINED
 
 CONNECTIONS = (1, 8, 32, 128)
@@ -31,41 +31,33 @@ SHIPPED = PRETRAINED / "faults"
 
 def main(words: Sequence[str] | None = None) -> int:
     options = options_from(words)
-    stop_on_signal()  # servers would stay behind, asleep
+    command.stop_on_signal()  # servers would stay behind, asleep
     if trouble := quiet.disturbance():
         print(f"bench: {trouble}", file=sys.stderr)
         if not options.anyway:
             print("bench: nothing was measured; --anyway measures and says so", file=sys.stderr)
             return 2
+    return command.exit_code("bench", lambda: measure(options, trouble))
+
+
+def measure(options: argparse.Namespace, trouble: str) -> int:
     sounds = clips.made()
     if options.clip:
         sounds[clips.MAIN] = options.clip.read_bytes()
-    try:
-        with standing(
-            options.only, options.port, options.bundle, options.url, sounds[clips.MAIN]
-        ) as up:
-            samples = rounds(up, sounds, options)
-            started = {name: one.start_up_s for name, one in up.items() if one.pid}
-            titles = {**TITLES, **{name: one.server.title for name, one in up.items()}}
-    except RuntimeError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("bench: stopped before the end; nothing is reported", file=sys.stderr)
-        return STOPPED
+    main_clip = sounds[clips.MAIN]
+    with standing(options.only, options.port, options.bundle, options.url, main_clip) as up:
+        samples = rounds(up, sounds, options)
+        started = {name: one.start_up_s for name, one in up.items() if one.pid}
+        titles = {**TITLES, **{name: one.server.title for name, one in up.items()}}
     trouble = trouble or quiet.meanwhile(statistics.median(one.elsewhere for one in samples))
-    about = conditions(trouble, len(sounds[clips.MAIN]), options.rounds, options.seconds)
+    about = conditions(trouble, len(main_clip), options.rounds, options.seconds)
     text, files = publish(options.out, samples, titles, started, about)
     print(f"\n{text}\nwritten: {', '.join(map(str, files))}")
     return 0
 
 
 def options_from(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="telltale bench",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("bench", __doc__)
     parser.add_argument("--quick", action="store_true", help="the headline only")
     parser.add_argument("--only", type=_names, default=NAMES, help=f"some of {','.join(NAMES)}")
     parser.add_argument("--connections", type=_numbers, default=())

@@ -13,40 +13,39 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import yaml
+
 from data.installed import CODE
 from loadtest.bench.driver import form
 from loadtest.bench.peers.kernel import BUNDLE
 from loadtest.bench.servers import Running, Server, asleep, label_from, running
-from loadtest.machine.processes import Roles
+from loadtest.machine.processes import grouped
 from loadtest.own_service import fixed_replicas
 
 PEERS = CODE / ".venv-bench" / "bin" / "python"
 HOW = "make .venv-bench, or pip install '.[bench]' in an environment of its own"
 LOOP = "loop"  # no server: measured by a program of its own
-NAMES = (
-    LOOP,
-    "noop",
-    "raw",
-    "fastapi1",
-    "fastapi2",
-    "seed",
-    "litserve",
-    "bentoml",
-    "telltale",
-)
 MANY = ("raw", "fastapi2", "telltale")  # those that every clip is sent to
 TITLES = {LOOP: "bare loop, no server"}
-# What a process of Telltale is, by what stands in its command line; the first that fits.
-TELLTALE_ROLES: Roles = {
-    "replica": ("DomainService",),
-    "haproxy": ("haproxy -", "bin/haproxy"),
-    "controller": ("ServeController",),
-    "proxy": ("HAProxyManager", "ProxyActor"),
-    "curator": ("ServeReplica:curator",),
-    "ui": ("ServeReplica:ui",),
-    "launcher": ("-m serve_app",),
-    "ray": ("",),
+TELLTALE_ROLES = grouped(
+    "ray",
+    replica=("replica",),
+    haproxy=("haproxy",),
+    controller=("controller",),
+    proxy=("haproxy-manager", "proxy"),
+    curator=("curator",),
+    ui=("page",),
+    launcher=("launcher",),
+)
+# name -> title, application, workers, where a clip may be the whole body
+UVICORN = {
+    "noop": ("no-op ASGI, 2 workers", "asgi:nothing", 2, "/"),
+    "raw": ("raw ASGI + uvicorn, 2 workers", "asgi:app", 2, "/"),
+    "fastapi1": ("FastAPI + uvicorn, 1 worker", "fastapi_app:app", 1, "/raw"),
+    "fastapi2": ("FastAPI + uvicorn, 2 workers", "fastapi_app:app", 2, "/raw"),
+    "seed": ("seed style: sync, librosa, torch", "seed:app", 1, ""),
 }
+NAMES = (LOOP, *UVICORN, "litserve", "bentoml", "telltale")
 
 
 @contextmanager
@@ -55,7 +54,7 @@ def standing(
 ) -> Iterator[dict[str, Running]]:
     """The servers among `names`, started and put to sleep; all of them are ended behind the block.
 
-    Raises RuntimeError if one does not come up. With `url`, Telltale is the service there.
+    Raises RuntimeError or NotReady if one does not come up. With `url`, Telltale is the one there.
     """
     os.environ[BUNDLE] = str(bundle.resolve())
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as folder, ExitStack() as stack:
@@ -66,11 +65,7 @@ def standing(
         up = {}
         for name, server in servers.items():
             if name == "telltale" and url:
-                there = dataclasses.replace(server, title=f"Telltale at {url}")
-                base = url.rstrip("/")
-                if not (label := label_from(base + server.path, form(clip))):
-                    raise RuntimeError(f"nobody answers a clip at {base}{server.path}")
-                up[name] = Running(there, 0, base, 0.0, label)
+                up[name] = _elsewhere(server, url.rstrip("/"), clip)
                 continue
             log = Path(folder) / f"{name}.log"
             up[name] = stack.enter_context(running(server, form(clip), log))
@@ -78,6 +73,12 @@ def standing(
             print(f"{server.title}: ready after {up[name].start_up_s:.1f} s", flush=True)
         refuse_disagreement(up)
         yield up
+
+
+def _elsewhere(server: Server, url: str, clip: bytes) -> Running:
+    if not (label := label_from(url + server.path, form(clip))):
+        raise RuntimeError(f"nobody answers a clip at {url}{server.path}")
+    return Running(dataclasses.replace(server, title=f"Telltale at {url}"), 0, url, 0.0, label)
 
 
 def refuse_disagreement(up: dict[str, Running]) -> None:
@@ -95,7 +96,7 @@ def lineup(names: tuple[str, ...], port: int, folder: Path) -> tuple[dict[str, S
         if name in {"litserve", "bentoml"} and not peers_python(name):
             missing.append(f"{name} is left out, it is not installed: {HOW}")
             continue
-        found[name] = MAKERS[name](port + number, folder)
+        found[name] = _server(name, port + number, folder)
     return found, missing
 
 
@@ -106,46 +107,32 @@ def peers_python(module: str) -> str:
     return sys.executable if importlib.util.find_spec(module) else ""
 
 
-def _uvicorn(title: str, app: str, workers: int, port: int, raw_path: str = "") -> Server:
-    options = ["--workers", str(workers), "--port", str(port), "--log-level", "warning"]
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        f"loadtest.bench.peers.{app}",
-        "--factory",
-        *options,
-    ]
-    return Server(title, (*command, "--no-access-log"), port, raw_path=raw_path)
-
-
-def _litserve(port: int) -> Server:
-    command = (
-        peers_python("litserve"),
-        "-m",
-        "loadtest.bench.peers.litserve_app",
-        "--port",
-        str(port),
-    )
-    return Server("LitServe, 2 workers, batching", command, port)
+def _server(name: str, port: int, folder: Path) -> Server:
+    if name == "litserve":
+        module = "loadtest.bench.peers.litserve_app"
+        command = (peers_python(name), "-m", module, "--port", str(port))
+        return Server("LitServe, 2 workers, batching", command, port)
+    if name == "bentoml":
+        return _bentoml(port)
+    if name == "telltale":
+        return _telltale(port, folder)
+    title, app, workers, raw_path = UVICORN[name]
+    command = (sys.executable, "-m", "uvicorn", f"loadtest.bench.peers.{app}", "--factory")
+    options = ("--port", str(port), "--log-level", "warning", "--no-access-log")
+    return Server(title, (*command, "--workers", str(workers), *options), port, raw_path=raw_path)
 
 
 def _bentoml(port: int) -> Server:
-    python = peers_python("bentoml")
-    service = "loadtest.bench.peers.bento:Predict"
-    options = ("--host", "127.0.0.1", "--port", str(port))
-    return Server(
-        "BentoML, 2 workers, adaptive batching",
-        (python, "-m", "bentoml", "serve", service, *options),
-        port,
-        environment={"BENTOML_DO_NOT_TRACK": "True"},
-    )
+    service = ("serve", "loadtest.bench.peers.bento:Predict", "--host", "127.0.0.1")
+    command = (peers_python("bentoml"), "-m", "bentoml", *service, "--port", str(port))
+    environment = {"BENTOML_DO_NOT_TRACK": "True"}
+    return Server("BentoML, 2 workers, adaptive batching", command, port, environment=environment)
 
 
 def _telltale(port: int, folder: Path) -> Server:
     """Two replicas from the first second, `faults` alone, everything else as it is shipped."""
     path = folder / "serve.yaml"
-    path.write_text(fixed_replicas(2), encoding="utf-8")
+    path.write_text(yaml.safe_dump(fixed_replicas(2)), encoding="utf-8")
     return Server(
         "Telltale, 2 replicas",
         (sys.executable, "-m", "serve_app", "serve", "--config", str(path)),
@@ -159,19 +146,3 @@ def _telltale(port: int, folder: Path) -> Server:
             "TELLTALE_DOMAINS": "faults",
         },
     )
-
-
-MAKERS = {
-    "noop": lambda port, _: _uvicorn("no-op ASGI, 2 workers", "asgi:nothing", 2, port, "/"),
-    "raw": lambda port, _: _uvicorn("raw ASGI + uvicorn, 2 workers", "asgi:app", 2, port, "/"),
-    "fastapi1": lambda port, _: _uvicorn(
-        "FastAPI + uvicorn, 1 worker", "fastapi_app:app", 1, port, "/raw"
-    ),
-    "fastapi2": lambda port, _: _uvicorn(
-        "FastAPI + uvicorn, 2 workers", "fastapi_app:app", 2, port, "/raw"
-    ),
-    "seed": lambda port, _: _uvicorn("seed style: sync, librosa, torch", "seed:app", 1, port),
-    "litserve": lambda port, _: _litserve(port),
-    "bentoml": lambda port, _: _bentoml(port),
-    "telltale": _telltale,
-}

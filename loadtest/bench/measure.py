@@ -11,15 +11,15 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from data.installed import CODE
-from loadtest.bench.driver import Load, Request, drive, form, raw
+from loadtest.bench.driver import Load, drive
 from loadtest.bench.peers.kernel import BUNDLE
 from loadtest.bench.servers import ONE_THREAD, Running, awake
-from loadtest.machine.cpu import Machine, by_role, machine, spent
-from loadtest.machine.family import family
-from loadtest.machine.processes import pss_mib
+from loadtest.machine.family import spent, used
+from loadtest.machine.processes import by_role, machine, pss_mib
 from loadtest.machine.quiet import meanwhile
 
 TURNS = 5  # answers a connection must get at least
@@ -54,48 +54,41 @@ class Sample:
 
 
 def measured(up: Running, name: str, round_: int, case: Case, clip: bytes, seconds: int) -> Sample:
-    path = up.server.path if case.body == "form" else up.server.raw_path
-    request = form(clip) if case.body == "form" else raw(clip)
+    turn = partial(_turn, up, name, round_, case, clip)
     with awake(up):
-        sample = _turn(up, name, round_, case, request, path, seconds)
+        sample = turn(seconds)
         if sample.load.answered < TURNS * case.connections:
             seconds *= LONGER
-            sample = _turn(up, name, round_, case, request, path, seconds)
+            sample = turn(seconds)
         for _ in range(TRIES - 1):
             if not meanwhile(sample.elsewhere):
                 break
-            sample = _turn(up, name, round_, case, request, path, seconds)
+            sample = turn(seconds)
     return sample
 
 
-def _turn(
-    up: Running, name: str, round_: int, case: Case, request: Request, path: str, seconds: int
-) -> Sample:
-    before, then = family(up.pid), machine()
-    load = drive(up.url + path, request, case.connections, seconds)
-    after, now = family(up.pid), machine()
-    used = spent(before, after)
-    answered = max(1, load.answered)
-    each = {pid: seconds_ * 1e3 / answered for pid, seconds_ in used.items()}
-    memory = pss_mib(process.pid for process in after)
+def _turn(up: Running, name: str, round_: int, case: Case, clip: bytes, seconds: int) -> Sample:
+    path = up.server.path if case.body == "form" else up.server.raw_path
+    before, then, own_s = used(up.pid), machine(), sum(os.times()[:4])
+    load = drive(up.url, path, clip, case.body, case.connections, seconds)
+    after, now = used(up.pid), machine()
+    cpu_s = spent(before, after)
+    each_ms = {pid: one * 1e3 / max(1, load.answered) for pid, one in cpu_s.items()}
     roles, idle = up.server.roles, dict.fromkeys(up.server.roles, 0.0)
-    ours = sum(used.values()) + load.client_cpu_s
-    others = elsewhere(then, now, ours) if up.pid else 0.0  # unknown, of a service not our own
+    # The client's start is ours, too, though no part of what a request costs it.
+    ours_s = sum(cpu_s.values()) + sum(os.times()[:4]) - own_s
+    others = (now.busy_s - then.busy_s - ours_s) / (now.at - then.at)
     return Sample(
         round_,
         name,
         case,
         load,
-        idle | by_role(each, roles),
-        idle | by_role(memory, roles),
-        others,
-        len(up.members - {(process.pid, process.born) for process in after}),
+        cpu_ms=idle | by_role(each_ms, roles),
+        memory_mib=idle | by_role(pss_mib(cpu_s), roles),
+        # Unknown, of a service not our own. Ticks are coarse: a little below nothing is nothing.
+        elsewhere=max(0.0, others) if up.pid else 0.0,
+        replaced=len(up.members - after.keys()),
     )
-
-
-def elsewhere(then: Machine, now: Machine, ours_s: float) -> float:
-    """Cores used by others; ticks are coarse, so a little below nothing is nothing."""
-    return max(0.0, (now.busy_s - then.busy_s - ours_s) / (now.at - then.at))
 
 
 def looped(round_: int, case: Case, clip: bytes, bundle: Path, seconds: int) -> Sample:
@@ -118,6 +111,5 @@ def looped(round_: int, case: Case, clip: bytes, bundle: Path, seconds: int) -> 
     found = json.loads(done.stdout)
     each_ms = processes * found["seconds"] * 1e3 / found["clips"]
     load = Load(found["clips"], found["seconds"], each_ms, each_ms, each_ms, {}, 0.0)
-    return Sample(
-        round_, "loop", case, load, {"kernel": found["cpu_ms"] / found["clips"]}, {}, 0.0, 0
-    )
+    cpu_ms = {"kernel": found["cpu_ms"] / found["clips"]}
+    return Sample(round_, "loop", case, load, cpu_ms, {}, 0.0, 0)

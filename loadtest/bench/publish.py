@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import json
 import math
 import os
 import platform
@@ -10,16 +9,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from loadtest.bench.driver import client_name
 from loadtest.bench.measure import Sample
-from loadtest.bench.results import Row, rows
-from loadtest.bench.table import page
-
-HEAD = (
-    "server", "clip", "body", "connections", "rounds", "req_per_s", "lowest", "highest",
-    "p50_ms", "p95_ms", "p99_ms", "errors", "cpu_ms_per_req", "client_cpu_ms_per_req",
-    "pss_mib", "ready_after_s", "elsewhere_cores",
-)  # fmt: skip
+from loadtest.bench.results import Row, by_case, p50, rate
+from loadtest.bench.table import Page
+from loadtest.tables import write_json
 
 
 def conditions(trouble: str, clip_bytes: int, rounds: int, seconds: int) -> dict[str, object]:
@@ -29,7 +22,7 @@ def conditions(trouble: str, clip_bytes: int, rounds: int, seconds: int) -> dict
         "disturbed": trouble,
         "machine": f"{_cpu_model()}, {os.cpu_count()} cores, {platform.system()} "
         f"{platform.release()}, Python {platform.python_version()}",
-        "client": client_name(),
+        "client": "asyncio",
         "clip_bytes": clip_bytes,
         "rounds": rounds,
         "seconds": seconds,
@@ -51,21 +44,18 @@ def publish(
 ) -> tuple[str, list[Path]]:
     """The page, and the files that were written."""
     out.mkdir(parents=True, exist_ok=True)
-    document = {
-        "about": about,
-        "start_up_s": start_up_s,
-        "samples": [_numbers(dataclasses.asdict(sample)) for sample in samples],
-    }
     files = {name: out / f"bench.{name}" for name in ("json", "csv", "md", "png")}
-    files["json"].write_text(json.dumps(document, indent=1), encoding="utf-8")
-    text = page(samples, titles, start_up_s, about)
+    numbers = [_numbers(dataclasses.asdict(sample)) for sample in samples]
+    write_json(files["json"], {"about": about, "start_up_s": start_up_s, "samples": numbers})
+    text = Page(samples, titles, start_up_s, about).text()
     files["md"].write_text(text, encoding="utf-8")
-    found = rows(samples)
+    rows = by_case(samples)
     with files["csv"].open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(HEAD)
-        table.writerows(_line(row, start_up_s) for row in found)
-    plot(files["png"], found, titles)
+        lines = [_line(row, start_up_s) for row in rows]
+        table = csv.DictWriter(file, lines[0])
+        table.writeheader()
+        table.writerows(lines)
+    plot(files["png"], rows, titles)
     return text, list(files.values())
 
 
@@ -76,30 +66,33 @@ def _numbers(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _line(row: Row, start_up_s: Mapping[str, float]) -> list[object]:
-    figures = [row.rate, row.lowest, row.highest, row.p50_ms, row.p95_ms, row.p99_ms]
-    costs = [sum(row.cpu_ms.values()), row.client_cpu_ms, sum(row.memory_mib.values())]
-    return [
-        row.server,
-        row.case.clip,
-        row.case.body,
-        row.case.connections,
-        row.rounds,
-        *(round(figure, 3) for figure in figures),
-        sum(row.errors.values()),
-        *(round(cost, 3) for cost in costs),
-        round(start_up_s[row.server], 2) if row.server in start_up_s else "",
-        round(row.elsewhere, 3),
-    ]
+def _line(row: Row, start_up_s: Mapping[str, float]) -> dict[str, object]:
+    ready_s = start_up_s.get(row.server)
+    figures = {
+        "req_per_s": row.median(rate),
+        "lowest": min(row.rates),
+        "highest": max(row.rates),
+        "p50_ms": row.median(p50),
+        "p95_ms": row.median(lambda one: one.load.p95_ms),
+        "p99_ms": row.median(lambda one: one.load.p99_ms),
+        "errors": sum(row.errors.values()),
+        "cpu_ms_per_req": sum(row.cpu_ms.values()),
+        "client_cpu_ms_per_req": row.median(lambda one: one.client_cpu_ms),
+        "pss_mib": sum(row.memory_mib.values()),
+        "ready_after_s": "" if ready_s is None else round(ready_s, 2),
+        "elsewhere_cores": row.median(lambda one: one.elsewhere),
+    }
+    case = {"server": row.server, **vars(row.case), "rounds": len(row.samples)}
+    return case | {name: round(n, 3) if isinstance(n, float) else n for name, n in figures.items()}
 
 
-def plot(path: Path, found: Sequence[Row], titles: Mapping[str, str]) -> None:
+def plot(path: Path, rows: Sequence[Row], titles: Mapping[str, str]) -> None:
     """Requests a second and median latency by connections, a line for each server."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogFormatter
 
-    first = found[0].case
-    shown = [row for row in found if row.rate > 0]  # who answered nothing has no place in it
+    first = rows[0].case
+    shown = [row for row in rows if row.median(rate) > 0]  # who answered nothing has no place in it
     mine = [row for row in shown if (row.case.clip, row.case.body) == (first.clip, first.body)]
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     rates, waits = figure.subplots(1, 2)
@@ -107,11 +100,10 @@ def plot(path: Path, found: Sequence[Row], titles: Mapping[str, str]) -> None:
         line = [row for row in mine if row.server == server]
         at = [row.case.connections for row in line]
         width = 3 if server == "telltale" else 1.2
-        rates.plot(at, [r.rate for r in line], marker="o", lw=width, label=titles[server])
-        if server != "loop":
-            waits.plot(at, [r.p50_ms for r in line], marker="o", lw=width)
-        else:
-            waits.plot([], [])  # keeps the colours of both plots together
+        rates.plot(at, [r.median(rate) for r in line], marker="o", lw=width, label=titles[server])
+        # An empty line keeps the colours of both plots together.
+        served = ([], []) if server == "loop" else (at, [r.median(p50) for r in line])
+        waits.plot(*served, marker="o", lw=width)
     for axis, words in ((rates, "requests a second"), (waits, "median latency, ms")):
         axis.set(xscale="log", yscale="log", xlabel="connections", ylabel=words)
         at = sorted({row.case.connections for row in mine})

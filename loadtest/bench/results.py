@@ -4,34 +4,14 @@ A ratio of two servers in the same round cancels what the machine did in those m
 of such ratios is steadier than the ratio of two medians.
 """
 
-import statistics
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from loadtest.bench.measure import Case, Sample
 
 Value = Callable[[Sample], float]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One server at one case; medians over the rounds, errors summed."""
-
-    server: str
-    case: Case
-    rounds: int
-    rate: float
-    lowest: float
-    highest: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    errors: dict[str, int]
-    cpu_ms: dict[str, float]  # of one request, by role
-    client_cpu_ms: float
-    memory_mib: dict[str, float]
-    elsewhere: float
-    replaced: int
 
 
 def rate(sample: Sample) -> float:
@@ -42,55 +22,57 @@ def p50(sample: Sample) -> float:
     return sample.load.p50_ms
 
 
-def rows(samples: Sequence[Sample]) -> list[Row]:
+@dataclass(frozen=True)
+class Row:
+    """One server at one case, in all rounds."""
+
+    server: str
+    case: Case
+    samples: tuple[Sample, ...]
+
+    def median(self, value: Value) -> float:
+        return median(map(value, self.samples))
+
+    @property
+    def rates(self) -> list[float]:
+        return [sample.load.rate for sample in self.samples]
+
+    @property
+    def errors(self) -> dict[str, int]:
+        """Of all rounds together."""
+        return dict(sum((Counter(sample.load.errors) for sample in self.samples), Counter[str]()))
+
+    @property
+    def cpu_ms(self) -> dict[str, float]:
+        """Of one request, by role."""
+        return _medians([sample.cpu_ms for sample in self.samples])
+
+    @property
+    def memory_mib(self) -> dict[str, float]:
+        return _medians([sample.memory_mib for sample in self.samples])
+
+
+def _medians(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    roles = dict.fromkeys(role for one in found for role in one)
+    return {role: median(one.get(role, 0.0) for one in found) for role in roles}
+
+
+def by_case(samples: Sequence[Sample]) -> list[Row]:
     """In the order of the first round."""
     groups: dict[tuple[str, Case], list[Sample]] = {}
     for sample in samples:
         groups.setdefault((sample.server, sample.case), []).append(sample)
-    return [_row(*key, group) for key, group in groups.items()]
-
-
-def _row(server: str, case: Case, group: list[Sample]) -> Row:
-    rates = [sample.load.rate for sample in group]
-    return Row(
-        server,
-        case,
-        len(group),
-        statistics.median(rates),
-        min(rates),
-        max(rates),
-        statistics.median(sample.load.p50_ms for sample in group),
-        statistics.median(sample.load.p95_ms for sample in group),
-        statistics.median(sample.load.p99_ms for sample in group),
-        _summed([sample.load.errors for sample in group]),
-        _medians([sample.cpu_ms for sample in group]),
-        statistics.median(sample.client_cpu_ms for sample in group),
-        _medians([sample.memory_mib for sample in group]),
-        statistics.median(sample.elsewhere for sample in group),
-        sum(sample.replaced for sample in group),
-    )
-
-
-def _medians(found: list[dict[str, float]]) -> dict[str, float]:
-    names = dict.fromkeys(name for one in found for name in one)
-    return {name: statistics.median(one.get(name, 0.0) for one in found) for name in names}
-
-
-def _summed(found: list[dict[str, int]]) -> dict[str, int]:
-    names = dict.fromkeys(name for one in found for name in one)
-    return {name: sum(one.get(name, 0) for one in found) for name in names}
+    return [Row(*key, tuple(group)) for key, group in groups.items()]
 
 
 def ratio(
     samples: Sequence[Sample], server: str, to: str, case: Case, value: Value = rate
 ) -> float | None:
     """The median over the rounds of server / to; None where one of them was not measured."""
-    found = {
-        (sample.server, sample.round): value(sample) for sample in samples if sample.case == case
-    }
-    pairs = [
-        (mine, found[to, round_])
+    found = {(one.server, one.round): value(one) for one in samples if one.case == case}
+    ratios = [
+        mine / theirs
         for (name, round_), mine in found.items()
-        if name == server and found.get((to, round_))
+        if name == server and (theirs := found.get((to, round_)))
     ]
-    return statistics.median(mine / theirs for mine, theirs in pairs) if pairs else None
+    return median(ratios) if ratios else None

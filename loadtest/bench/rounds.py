@@ -28,7 +28,9 @@ def rounds(
                 else:
                     sample = measured(up[name], name, number, case, clip, options.seconds)
                 samples.append(sample)
-                print(f"round {number} of {options.rounds}: {case}: {_said(sample)}", flush=True)
+                print(
+                    f"round {number} of {options.rounds}: {case}: {_in_short(sample)}", flush=True
+                )
     return samples
 
 
@@ -46,7 +48,7 @@ def _turn(case: Case, names: tuple[str, ...], up: Mapping[str, Running]) -> list
     return [name for name in names if (name in up or name == LOOP) and (main or name in MANY)]
 
 
-def _said(sample: Sample) -> str:
+def _in_short(sample: Sample) -> str:
     load = sample.load
     errors = f", errors {load.errors}" if load.errors else ""
     return (

@@ -4,24 +4,23 @@ import http.client
 import json
 import os
 import socket
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
+
 from data.installed import CODE
 from loadtest.bench.driver import Request
-from loadtest.machine.cpu import spent
-from loadtest.machine.family import end, family, freeze, thaw
+from loadtest.machine.family import end, family, freeze, spent, thaw, used
 from loadtest.machine.processes import Roles, role
+from loadtest.own_service import launched, wait_until
 
-PATIENCE_S = 180
 CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
-Name = tuple[int, int]  # pid, and ticks at its birth
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -44,30 +43,24 @@ class Running:
     url: str
     start_up_s: float
     label: str  # what it takes the clip for; all must agree
-    members: frozenset[Name] = frozenset()  # those who serve, when it came up
+    members: frozenset[psutil.Process] = frozenset()  # those who serve, when it came up
 
 
 @contextmanager
 def running(server: Server, request: Request, log: Path) -> Iterator[Running]:
-    """Raises RuntimeError with the server's last words if it does not come up."""
+    """Raises NotReady with the server's last words if it does not come up, RuntimeError where its
+    port is taken."""
     _refuse_taken(server.port)
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(CODE), **server.environment}
-    with log.open("wb") as console:
-        started = time.monotonic()
-        process = subprocess.Popen(
-            server.command,
-            env=environment,
-            cwd=CODE,
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    failure = f"{server.command!r} did not come up"
+    started = time.monotonic()
+    process = launched(server.command, environment, log)
     try:
         url = f"http://127.0.0.1:{server.port}"
-        _until(lambda: label_from(url + server.path, request) != "", process, log)
+        answers = url + server.path
+        wait_until(lambda: label_from(answers, request) != "", process, log, failure)
         took = time.monotonic() - started
-        _until(lambda: _complete(server, process.pid), process, log)
+        wait_until(lambda: _complete(server, process.pid), process, log, failure)
         label = label_from(url + server.path, request)
         up = Running(server, process.pid, url, took, label, serving(server, process.pid))
         calm(up)
@@ -84,16 +77,6 @@ def _refuse_taken(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise RuntimeError(f"port {port} is taken; choose others with --port") from None
-
-
-def _until(reached: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline and process.poll() is None:
-        if reached():
-            return
-        time.sleep(0.05)
-    words = log.read_text(encoding="utf-8", errors="replace").strip()[-1500:]
-    raise RuntimeError(f"{process.args!r} did not come up; its last words:\n{words}")
 
 
 def label_from(url: str, request: Request) -> str:
@@ -119,13 +102,11 @@ def _complete(server: Server, root: int) -> bool:
     return all(roles[name] >= number for name, number in server.waits_for.items())
 
 
-def serving(server: Server, root: int) -> frozenset[Name]:
+def serving(server: Server, root: int) -> frozenset[psutil.Process]:
     """Whose end would be a failure: those waited for, where such are named, else everybody."""
-    return frozenset(
-        (process.pid, process.born)
-        for process in family(root)
-        if not server.waits_for or role(process.pid, server.roles) in server.waits_for
-    )
+    wanted = server.waits_for
+    members = family(root)
+    return frozenset(one for one in members if not wanted or role(one.pid, server.roles) in wanted)
 
 
 @contextmanager
@@ -155,7 +136,7 @@ def calm(up: Running, patience_s: float = 20.0, look_s: float = 0.3) -> None:
     """Waits until what was left to do is done: after a start, a sleep, or a client that left."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
-        before = family(up.pid)
+        before = used(up.pid)
         time.sleep(look_s)
-        if sum(spent(before, family(up.pid)).values()) < CALM * look_s:
+        if sum(spent(before, used(up.pid)).values()) < CALM * look_s:
             return

@@ -1,10 +1,12 @@
 """The figures as Markdown: a table for each number of connections, then where the time goes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from loadtest.bench.clips import MAIN
 from loadtest.bench.measure import Case, Sample
-from loadtest.bench.results import Row, p50, ratio, rows
+from loadtest.bench.results import Row, by_case, p50, rate, ratio
+from loadtest.tables import Table, number
 
 US = "telltale"
 # At 32 connections, Telltale's rate over the peer's must reach this; the goal is behind it.
@@ -18,148 +20,103 @@ TARGETS = {
 P50_TARGET = (1.5, 1.2)  # at one connection, Telltale's p50 over the raw server's, at most
 
 
-def page(
-    samples: Sequence[Sample],
-    titles: Mapping[str, str],
-    start_up_s: Mapping[str, float],
-    about: Mapping[str, object],
-) -> str:
-    found = rows(samples)
-    cases = list(dict.fromkeys(row.case for row in found))
-    main = [case for case in cases if case.clip == MAIN and case.body == "form"]
-    parts = ["# Telltale beside its peers", _conditions(about)]
-    for case in main:
-        mine = [row for row in found if row.case == case]
-        parts += [f"## {_plural(case.connections)}", _main_table(mine, samples, titles, start_up_s)]
-    parts += ["## Targets", _targets(samples, main, titles)] if _has(found, US) else []
-    parts += ["## CPU of one request by process, ms", _cpu_table(found, main, titles)]
-    others = [case for case in cases if case not in main]
-    if others:
-        parts += ["## Other clips and bodies, req/s", _clip_table(found, others, samples, titles)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+@dataclass(frozen=True)
+class Page:
+    samples: Sequence[Sample]
+    titles: Mapping[str, str]
+    start_up_s: Mapping[str, float]
+    about: Mapping[str, object]
 
+    def text(self) -> str:
+        found = by_case(self.samples)
+        cases = list(dict.fromkeys(row.case for row in found))
+        main = [case for case in cases if case.clip == MAIN and case.body == "form"]
+        others = [case for case in cases if case not in main]
+        tables = [self._main([row for row in found if row.case == case]) for case in main]
+        if any(row.server == US for row in found):
+            tables.append(self._targets(main))
+        tables += [self._cpu(found, main), self._clips(found, others)]
+        parts = [f"## {one.title}\n\n{one.as_markdown()}" for one in tables if one.rows]
+        return "\n\n".join(["# Telltale beside its peers", self._conditions(), *parts]) + "\n"
 
-def _conditions(about: Mapping[str, object]) -> str:
-    disturbed = f"**Disturbed: {about['disturbed']}.** " if about["disturbed"] else ""
-    return (
-        f"{disturbed}{about['when']}; {about['machine']}. Client: {about['client']}, one clip of "
-        f"{about['clip_bytes']:,} bytes over and over. Medians of {about['rounds']} rounds of "
-        f"{about['seconds']} s, servers in turns; ratios are medians of those within a round."
-    )
+    def _conditions(self) -> str:
+        about = self.about
+        disturbed = f"**Disturbed: {about['disturbed']}.** " if about["disturbed"] else ""
+        return (
+            f"{disturbed}{about['when']}; {about['machine']}. Client: {about['client']}, one clip "
+            f"of {about['clip_bytes']:,} bytes over and over. Medians of {about['rounds']} rounds "
+            f"of {about['seconds']} s, servers in turns; ratios are medians of those in a round."
+        )
 
+    def _main(self, rows: Sequence[Row]) -> Table:
+        connections = rows[0].case.connections
+        title = "1 connection" if connections == 1 else f"{connections} connections"
+        cells = [self._main_row(row) for row in rows]
+        return Table(title, list(cells[0]), [list(row.values()) for row in cells])
 
-def _plural(connections: int) -> str:
-    return "1 connection" if connections == 1 else f"{connections} connections"
+    def _main_row(self, row: Row) -> dict[str, str]:
+        errors = [f"{count} {kind}" for kind, count in row.errors.items()]
+        replaced = sum(sample.replaced for sample in row.samples)
+        errors += [f"{replaced} processes gone"] if replaced else []
+        return {
+            "server": self.titles[row.server],
+            "req/s": f"{row.median(rate):.1f}",
+            "lowest - highest": f"{min(row.rates):.1f} - {max(row.rates):.1f}",
+            "p50 ms": f"{row.median(p50):.1f}",
+            "p95 ms": f"{row.median(lambda one: one.load.p95_ms):.1f}",
+            "p99 ms": f"{row.median(lambda one: one.load.p99_ms):.1f}",
+            "errors": ", ".join(errors) or "0",
+            "CPU ms/req": number(sum(row.cpu_ms.values()) if row.cpu_ms else None, 2),
+            "client ms/req": f"{row.median(lambda one: one.client_cpu_ms):.2f}",
+            "PSS MiB": number(sum(row.memory_mib.values()) if row.memory_mib else None),
+            "ready after s": number(self.start_up_s.get(row.server), 1),
+            "of the loop": _times(ratio(self.samples, row.server, "loop", row.case)),
+            "Telltale is": _times(ratio(self.samples, US, row.server, row.case)),
+        }
 
+    def _targets(self, cases: Sequence[Case]) -> Table:
+        rows = []
+        for case in cases:
+            found = ratio(self.samples, US, "raw", case, p50)
+            if case.connections == 1 and found is not None:
+                target, goal = P50_TARGET
+                what = f"p50 over {self.titles['raw']}, 1 connection"
+                reached = "yes" if found <= target else "NO"
+                rows.append([what, f"<= {target} (goal {goal})", f"{found:.2f}", reached])
+            for peer, (target, goal) in TARGETS.items():
+                found = ratio(self.samples, US, peer, case)
+                if case.connections == 32 and found is not None:
+                    what = f"req/s over {self.titles[peer]}, 32 connections"
+                    reached = "yes" if found >= target else "NO"
+                    rows.append([what, f">= {target} (goal {goal})", f"{found:.2f}", reached])
+        return Table("Targets", ["Telltale's", "target", "measured", "reached"], rows)
 
-def _has(found: Sequence[Row], server: str) -> bool:
-    return any(row.server == server for row in found)
+    def _cpu(self, found: Sequence[Row], cases: Sequence[Case]) -> Table:
+        """A line for each role of each server that has roles, else one for all its processes."""
+        rows = []
+        for server in dict.fromkeys(row.server for row in found):
+            mine = {row.case: row for row in found if row.server == server}
+            first = next(iter(mine.values()))
+            for role in dict.fromkeys(role for row in mine.values() for role in row.cpu_ms):
+                spent = [mine[c].cpu_ms.get(role, 0) if c in mine else None for c in cases]
+                cells = [number(ms, 2) for ms in spent] + [number(first.memory_mib.get(role))]
+                rows.append([self.titles[server], "all" if role == "other" else role, *cells])
+        head = ["server", "process", *(f"c={case.connections}" for case in cases), "PSS MiB"]
+        return Table("CPU of one request by process, ms", head, rows)
 
-
-def _main_table(
-    mine: Sequence[Row],
-    samples: Sequence[Sample],
-    titles: Mapping[str, str],
-    start_up_s: Mapping[str, float],
-) -> str:
-    head = ["server", "req/s", "lowest - highest", "p50 ms", "p95 ms", "p99 ms", "errors"]
-    head += [
-        "CPU ms/req",
-        "client ms/req",
-        "PSS MiB",
-        "ready after s",
-        "of the loop",
-        "Telltale is",
-    ]
-    return _markdown(head, [_main_row(row, samples, titles, start_up_s) for row in mine])
-
-
-def _main_row(
-    row: Row,
-    samples: Sequence[Sample],
-    titles: Mapping[str, str],
-    start_up_s: Mapping[str, float],
-) -> list[str]:
-    latency = [f"{ms:.1f}" for ms in (row.p50_ms, row.p95_ms, row.p99_ms)]
-    return [
-        titles[row.server],
-        f"{row.rate:.1f}",
-        f"{row.lowest:.1f} - {row.highest:.1f}",
-        *latency,
-        _errors(row),
-        f"{sum(row.cpu_ms.values()):.2f}" if row.cpu_ms else "-",
-        f"{row.client_cpu_ms:.2f}",
-        f"{sum(row.memory_mib.values()):.0f}" if row.memory_mib else "-",
-        f"{start_up_s[row.server]:.1f}" if row.server in start_up_s else "-",
-        _times(ratio(samples, row.server, "loop", row.case)),
-        _times(ratio(samples, US, row.server, row.case)),
-    ]
-
-
-def _errors(row: Row) -> str:
-    words = [f"{count} {kind}" for kind, count in row.errors.items()]
-    words += [f"{row.replaced} processes gone"] if row.replaced else []
-    return ", ".join(words) or "0"
+    def _clips(self, found: Sequence[Row], cases: Sequence[Case]) -> Table:
+        servers = list(dict.fromkeys(row.server for row in found if row.case in cases))
+        rates = {(row.server, row.case): row.median(rate) for row in found}
+        peers = [server for server in ("raw", "fastapi2") if server in servers and US in servers]
+        rows = [
+            [case.clip, case.body, *(number(rates.get((one, case)), 1) for one in servers)]
+            + [_times(ratio(self.samples, US, peer, case)) for peer in peers]
+            for case in cases
+        ]
+        head = ["clip", "body", *(self.titles[server] for server in servers)]
+        head += [f"Telltale / {peer}" for peer in peers]
+        return Table("Other clips and bodies, req/s", head, rows)
 
 
 def _times(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f} x"
-
-
-def _targets(samples: Sequence[Sample], cases: Sequence[Case], titles: Mapping[str, str]) -> str:
-    lines = []
-    for case in cases:
-        if case.connections == 1 and (found := ratio(samples, US, "raw", case, p50)) is not None:
-            target, goal = P50_TARGET
-            lines.append(
-                [f"p50 over {titles['raw']}, 1 connection", f"<= {target} (goal {goal})"]
-                + [f"{found:.2f}", "yes" if found <= target else "NO"]
-            )
-        for peer, (target, goal) in TARGETS.items():
-            if case.connections == 32 and (found := ratio(samples, US, peer, case)) is not None:
-                lines.append(
-                    [f"req/s over {titles[peer]}, 32 connections", f">= {target} (goal {goal})"]
-                    + [f"{found:.2f}", "yes" if found >= target else "NO"]
-                )
-    return _markdown(["Telltale's", "target", "measured", "reached"], lines)
-
-
-def _cpu_table(found: Sequence[Row], cases: Sequence[Case], titles: Mapping[str, str]) -> str:
-    """A line for each role of each server that has roles, else one for all its processes."""
-    lines = []
-    for server in dict.fromkeys(row.server for row in found):
-        by_case = {row.case: row for row in found if row.server == server}
-        roles = dict.fromkeys(role for row in by_case.values() for role in row.cpu_ms)
-        for role in roles:
-            cells = [
-                f"{by_case[case].cpu_ms.get(role, 0):.2f}" if case in by_case else "-"
-                for case in cases
-            ]
-            memory = next(iter(by_case.values())).memory_mib.get(role)
-            cells.append("-" if memory is None else f"{memory:.0f}")
-            lines.append([titles[server], "all" if role == "other" else role, *cells])
-    head = ["server", "process", *(f"c={case.connections}" for case in cases), "PSS MiB"]
-    return _markdown(head, lines)
-
-
-def _clip_table(
-    found: Sequence[Row],
-    cases: Sequence[Case],
-    samples: Sequence[Sample],
-    titles: Mapping[str, str],
-) -> str:
-    servers = list(dict.fromkeys(row.server for row in found if row.case in cases))
-    cells = {(row.server, row.case): f"{row.rate:.1f}" for row in found}
-    peers = [server for server in ("raw", "fastapi2") if server in servers and US in servers]
-    lines = [
-        [case.clip, case.body, *(cells.get((server, case), "-") for server in servers)]
-        + [_times(ratio(samples, US, peer, case)) for peer in peers]
-        for case in cases
-    ]
-    head = ["clip", "body", *(titles[server] for server in servers)]
-    return _markdown([*head, *(f"Telltale / {peer}" for peer in peers)], lines)
-
-
-def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    table = [head, ["-"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(line) + " |" for line in table)

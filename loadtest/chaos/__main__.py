@@ -19,16 +19,13 @@ from pathlib import Path
 
 from data.datasets.sources import dataset_root
 from data.errors import NotReady
-from loadtest.arguments import counted
-from loadtest.chaos.audit import audited
+from loadtest import command
 from loadtest.chaos.clients import CORRECTING, PREDICTING, UPLOADING, clients
 from loadtest.chaos.damage import small_disk
-from loadtest.chaos.effect import Disturbance, Subject
-from loadtest.chaos.outcome import Outcome, disturbed
-from loadtest.chaos.report import About, publish
-from loadtest.chaos.service import Service, serving
+from loadtest.chaos.outcome import Disturbance, Outcome, Subject, disturbed
+from loadtest.chaos.report import About, audited, publish
+from loadtest.chaos.service import serving
 from loadtest.chaos.table import TABLE, chosen
-from loadtest.machine.interrupt import stop_on_signal, told
 
 
 def main() -> int:
@@ -36,22 +33,19 @@ def main() -> int:
     if arguments.list:
         print("\n".join(f"{row.name:24} {row.bar_s:4g} s  {row.what}" for row in TABLE))
         return 0
-    stop_on_signal()
-    return told("chaos", lambda: tried(arguments))
+    command.stop_on_signal()
+    return command.exit_code("chaos", lambda: tried(arguments))
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="telltale chaos",
-        description=__doc__.splitlines()[0] if __doc__ else None,
-    )
+    parser = command.parser("chaos", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--only", default="", help="names of --list, with commas between them")
     what.add_argument("--quick", action="store_true", help="the short setting")
     what.add_argument("--list", action="store_true", help="what there is, and each bar")
     parser.add_argument("--domain", default="keywords")
-    parser.add_argument("--replicas", type=counted, default=2)
-    parser.add_argument("--port", type=counted, default=8140)
+    parser.add_argument("--replicas", type=command.counted, default=2)
+    parser.add_argument("--port", type=command.counted, default=8140)
     parser.add_argument("--out", type=Path, default=Path("var/chaos"))
     return parser.parse_args(words)
 
@@ -70,14 +64,13 @@ def tried(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="telltale-chaos-", dir="/tmp") as name:
         folder, home = Path(name), Path(name) / "home"
         with small_disk(home):
-            with serving(
-                folder, home, arguments.port, arguments.domain, arguments.replicas, **data
-            ) as service:
+            port, domain = arguments.port, arguments.domain
+            with serving(folder, home, port, domain, arguments.replicas, **data) as service:
                 print("the service is up", flush=True)
                 with clients(service, service.labels()) as ledger:
                     outcomes, stopped = _disturbed_by(rows, Subject(service, ledger))
-                known = _versions(service)
-            audit = audited(service.home, ledger, known)
+                found = (service.get("/models") or {}).get("versions", [])
+            audit = audited(service.home, ledger, {row["version"]: row["digest"] for row in found})
     return publish(arguments.out, replace(about, stopped_early=stopped), outcomes, audit)
 
 
@@ -100,11 +93,6 @@ def _in_short(outcome: Outcome) -> str:
     if outcome.back_s is None:
         return "it did not get over it, and was started anew"
     return f"back after {outcome.back_s:.1f} s"
-
-
-def _versions(service: Service) -> dict[str, str]:
-    rows = (service.asked("/models") or {}).get("versions", [])
-    return {row["version"]: row["digest"] for row in rows}
 
 
 if __name__ == "__main__":

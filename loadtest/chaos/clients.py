@@ -1,6 +1,6 @@
 """The clients that go on while something is disturbed, and what each request of theirs came to.
 
-Each clip is unique. What the service has said to have kept is written down with its digest, to be
+Each clip is unique. What the service has acknowledged is written down with its digest, to be
 looked for at the end; a client that gets no answer sends its next clip, never the same again.
 """
 
@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 import httpx
 
-from loadtest.chaos.service import Service
 from loadtest.client.clip import tone_in_noise
+from loadtest.own_service import Service
 
 PATIENCE_S = 15.0
 PAUSE_S = 0.5  # between a client's requests: a crowd, not an overload
@@ -60,9 +60,7 @@ def kind_of(status: int, retry_after: bool, domain: str, body: Any) -> tuple[Kin
         return ("ok", "") if named == domain else ("foreign", f"answered for {named}")
     if status in (401, 403):
         return "foreign", str(status)
-    if status in BUSY and retry_after:
-        return "busy", str(status)
-    return "error", str(status)
+    return "busy" if status in BUSY and retry_after else "error", str(status)
 
 
 @contextmanager
@@ -72,19 +70,13 @@ def clients(service: Service, labels: list[str]) -> Iterator[Ledger]:
     work = [_correct] * CORRECTING + [_upload] * UPLOADING + [_predict] * PREDICTING
     first = 100 * service.port  # no two services get the same clip
     headers = {"Authorization": f"Bearer {service.key}"}
-    with httpx.Client(
-        base_url=service.url, headers=headers, timeout=PATIENCE_S, trust_env=False
-    ) as connections:
-        threads = [
-            threading.Thread(
-                target=_client,
-                args=(Client(ledger, labels, first + number), one, connections, stop),
-                daemon=True,
-            )
-            for number, one in enumerate(work)
-        ]
-        for thread in threads:
-            thread.start()
+    options: Any = {"base_url": service.url, "timeout": PATIENCE_S, "trust_env": False}
+    with httpx.Client(headers=headers, **options) as connections:
+        threads = []
+        for number, one in enumerate(work):
+            client = Client(ledger, connections, labels, first + number)
+            threads.append(threading.Thread(target=client.run, args=(one, stop), daemon=True))
+            threads[-1].start()
         try:
             yield ledger
         finally:
@@ -96,8 +88,26 @@ def clients(service: Service, labels: list[str]) -> Iterator[Ledger]:
 @dataclass(frozen=True)
 class Client:
     ledger: Ledger
+    connections: httpx.Client
     labels: list[str]
     number: int
+
+    def run(self, work: "Work", stop: threading.Event) -> None:
+        for turn in itertools.count():
+            if stop.wait(PAUSE_S):
+                return
+            self.ledger.requests.append(self._sent(work, turn))
+
+    def _sent(self, work: "Work", turn: int) -> Sent:
+        began = time.monotonic()
+        try:
+            answer = work(self, turn)
+        except httpx.HTTPError as error:
+            words = type(error).__name__
+            return Sent(error.request.url.path, began, time.monotonic(), "unanswered", words)
+        retry_after, body = "retry-after" in answer.headers, body_of(answer)
+        kind, words = kind_of(answer.status_code, retry_after, self.ledger.domain, body)
+        return Sent(answer.request.url.path, began, time.monotonic(), kind, words)
 
     def clip(self, turn: int) -> tuple[bytes, str]:
         """One that nobody else sends, and its label; the pitch goes with the label."""
@@ -111,41 +121,22 @@ class Client:
         self.ledger.kept_at = time.monotonic()
 
 
-Work = Callable[[Client, httpx.Client, int], httpx.Response]
+Work = Callable[[Client, int], httpx.Response]
 
 
-def _client(client: Client, work: Work, connections: httpx.Client, stop: threading.Event) -> None:
-    for turn in itertools.count():
-        if stop.wait(PAUSE_S):
-            return
-        client.ledger.requests.append(_asked(client, connections, work, turn))
-
-
-def _asked(client: Client, connections: httpx.Client, work: Work, turn: int) -> Sent:
-    began = time.monotonic()
-    try:
-        answer = work(client, connections, turn)
-    except httpx.HTTPError as error:
-        words = type(error).__name__
-        return Sent(error.request.url.path, began, time.monotonic(), "unanswered", words)
-    path, retry_after = answer.request.url.path, "retry-after" in answer.headers
-    kind, words = kind_of(answer.status_code, retry_after, client.ledger.domain, body_of(answer))
-    return Sent(path, began, time.monotonic(), kind, words)
-
-
-def _correct(client: Client, connections: httpx.Client, turn: int) -> httpx.Response:
+def _correct(client: Client, turn: int) -> httpx.Response:
     clip, label = client.clip(turn)
-    answer = connections.post("/feedback", files={"file": clip}, data={"label": label})
+    answer = client.connections.post("/feedback", files={"file": clip}, data={"label": label})
     if answer.status_code == 201 and (body := body_of(answer)):
         client.acknowledged(body["clip"], body["receipt"])
     return answer
 
 
-def _upload(client: Client, connections: httpx.Client, turn: int) -> httpx.Response:
+def _upload(client: Client, turn: int) -> httpx.Response:
     made = [client.clip(FILES * turn + place) for place in range(FILES)]
     files = [("files", (f"{place}.wav", clip)) for place, (clip, _) in enumerate(made)]
     labels = {"labels": [label for _, label in made]}
-    answer = connections.post("/upload", files=files, data=labels)
+    answer = client.connections.post("/upload", files=files, data=labels)
     if answer.status_code == 200 and (body := body_of(answer)):
         for row in body["results"]:
             if row["outcome"] == "stored":
@@ -153,10 +144,10 @@ def _upload(client: Client, connections: httpx.Client, turn: int) -> httpx.Respo
     return answer
 
 
-def _predict(client: Client, connections: httpx.Client, turn: int) -> httpx.Response:
+def _predict(client: Client, turn: int) -> httpx.Response:
     """On a connection of its own each time: what a caller who comes now meets."""
-    files = {"file": tone_in_noise(0.4, 8000, seed=client.number)}
-    answer = connections.post("/predict", files=files, headers={"Connection": "close"})
+    files, alone = {"file": tone_in_noise(0.4, 8000, seed=client.number)}, {"Connection": "close"}
+    answer = client.connections.post("/predict", files=files, headers=alone)
     body = body_of(answer)
     if answer.status_code == 200 and body and body["domain"] == client.ledger.domain:
         client.ledger.versions[body["model"]["version"], body["model"]["digest"]] += 1

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from loadtest.chaos.effect import Effect, Skipped, Subject
 from loadtest.chaos.kills import kill, whole
-from loadtest.chaos.service import LOOK_S, Service
-from loadtest.machine.family import of_home
-from loadtest.own_service import last_words
+from loadtest.chaos.outcome import Effect, Skipped, Subject
+from loadtest.machine.processes import of_home
+from loadtest.own_service import LOOK_S, Service
 from serve_app.http.auth import add_key
 
 HOLD_S = 5.0
@@ -45,7 +44,7 @@ def _failed(command: list[str]) -> bool:
 
 def disk_full(subject: Subject) -> Effect:
     """For HOLD_S no byte more fits into the home; then there is room again."""
-    service, ledger = subject.service, subject.ledger
+    service = subject.service
     if not os.path.ismount(service.home):
         raise Skipped("needs a small disk: root, and leave to mount a tmpfs")
     filler = service.home / "filler"
@@ -59,30 +58,39 @@ def disk_full(subject: Subject) -> Effect:
                 time.sleep(LOOK_S)
     finally:
         filler.unlink()
-    over = time.monotonic()
-    return Effect(lambda: service.predicts() and ledger.kept_at > over)
+    return _keeps_again(subject)
 
 
 def database_locked(subject: Subject) -> Effect:
     """Another connection holds the write lock for HOLD_S."""
-    service, ledger = subject.service, subject.ledger
-    connection = sqlite3.connect(service.home / "telltale.db", timeout=30, isolation_level=None)
+    connection = sqlite3.connect(
+        subject.service.home / "telltale.db", timeout=30, isolation_level=None
+    )
     try:
         connection.execute("BEGIN IMMEDIATE")
         time.sleep(HOLD_S)
         connection.execute("ROLLBACK")
     finally:
         connection.close()
+    return _keeps_again(subject)
+
+
+def _keeps_again(subject: Subject) -> Effect:
+    """It predicts, and has acknowledged a clip since now."""
     over = time.monotonic()
-    return Effect(lambda: service.predicts() and ledger.kept_at > over)
+    return Effect(lambda: subject.service.predicts() and subject.ledger.kept_at > over)
 
 
 def damaged_keys(subject: Subject) -> Effect:
     """keys.json is nonsense for HOLD_S; the admin's key is not in it."""
     path = subject.service.home / "keys.json"
     add_key(path, f"chaos-{time.monotonic_ns()}", "viewer")
-    with _holding_nonsense(path):
+    right = path.read_bytes()
+    path.write_bytes(NONSENSE)
+    try:
         time.sleep(HOLD_S)
+    finally:
+        path.write_bytes(right)
     return Effect(subject.service.predicts)
 
 
@@ -112,7 +120,11 @@ def corrupt_database(subject: Subject) -> Effect:
     service = subject.service
     service.end()
     database = service.home / "telltale.db"
-    asides = _moved_aside(service.home)
+    asides = {
+        path: service.home / f"aside-{path.name}" for path in service.home.glob("telltale.db*")
+    }
+    for path, aside in asides.items():
+        path.rename(aside)
     try:
         database.write_bytes(NONSENSE * 1000)
         service.start()
@@ -127,36 +139,18 @@ def corrupt_database(subject: Subject) -> Effect:
     return Effect(lambda: whole(service) and service.up, broken=tuple(broken))
 
 
-def _moved_aside(home: Path) -> dict[Path, Path]:
-    """The database and its log: where they were -> where they are."""
-    found = {path: home / f"aside-{path.name}" for path in home.glob("telltale.db*")}
-    for path, aside in found.items():
-        path.rename(aside)
-    return found
-
-
 def _not_refused(service: Service) -> list[str]:
     """What is wrong with how the start ended."""
     with suppress(subprocess.TimeoutExpired):
         service.process.wait(REFUSED_S)
-    said, code = last_words(service.log), service.process.poll()
+    words, code = service.last_words(), service.process.poll()
     broken = []
     if code is None or service.up:
         broken.append("it started on a database that is none")
     elif code != 1:
         broken.append(f"the refused start ended with exit code {code}, not 1")
-    if "Traceback" in said:
+    if "Traceback" in words:
         broken.append("the refusal is a traceback")
     if code is not None and (left := of_home(service.home)):
         broken.append(f"{len(left)} processes were left running")
     return broken
-
-
-@contextmanager
-def _holding_nonsense(path: Path) -> Iterator[None]:
-    right = path.read_bytes()
-    path.write_bytes(NONSENSE)
-    try:
-        yield
-    finally:
-        path.write_bytes(right)

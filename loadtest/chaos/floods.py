@@ -12,20 +12,20 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import httpx
 
-from loadtest.chaos.effect import Effect, Skipped, Subject
-from loadtest.chaos.service import LOOK_S, Service
+from loadtest.chaos.outcome import Effect, Skipped, Subject
 from loadtest.client.clip import BOUNDARY, FORM_TYPE
-from loadtest.machine.processes import PROC, pss_mib
+from loadtest.machine.processes import MIB, pss_mib
+from loadtest.own_service import LOOK_S, Service
 
 HEADS, BODIES = 4500, 1300
 CONNECT_S = 1.0
 HOLD_S = 15.0  # longer than a head may take
 TRICKLE_S = 2.0  # between two bytes of each
 SPARE_FILES = 500  # that this process needs besides
-MIB = 1024**2
 FORMS, FORM_PARTS, PART_BYTES = 6, 100, 5_000_000  # six forms of 500 MB
 FIELDS, FIELD_BYTES = 480, 1_000_000
 FORM_S = 120.0
@@ -47,16 +47,16 @@ def slow_bodies(subject: Subject) -> Effect:
 
 
 def _held(service: Service, count: int, beginning: bytes) -> Effect:
-    """`count` connections that have said `beginning`, and a byte more now and then."""
+    """`count` connections that have sent `beginning`, and a byte more now and then."""
     _allow_files(count)
     with ExitStack() as stack:
         sockets = [stack.enter_context(_connecting(service.port)) for _ in range(count)]
         time.sleep(CONNECT_S)
-        _said_by_all(sockets, beginning)
+        _send_by_all(sockets, beginning)
         deadline = time.monotonic() + HOLD_S
         while time.monotonic() < deadline:
             time.sleep(TRICKLE_S)
-            open_ = _said_by_all(sockets, b"a")
+            open_ = _send_by_all(sockets, b"a")
     return Effect(service.predicts, (f"{open_} of {count} still open after {HOLD_S:g} s",))
 
 
@@ -69,12 +69,12 @@ def _connecting(port: int) -> socket.socket:
     return one
 
 
-def _said_by_all(sockets: Sequence[socket.socket], some: bytes) -> int:
+def _send_by_all(sockets: Sequence[socket.socket], some: bytes) -> int:
     """How many of them the service has open still."""
-    return sum(_says(one, some) for one in sockets)
+    return sum(_send(one, some) for one in sockets)
 
 
-def _says(one: socket.socket, some: bytes) -> bool:
+def _send(one: socket.socket, some: bytes) -> bool:
     try:
         one.send(some)
         return one.recv(4096) != b""
@@ -96,18 +96,20 @@ def _allow_files(count: int) -> None:
 
 def big_forms(subject: Subject) -> Effect:
     """Many files each, at once and without a key; what they spool is watched meanwhile."""
-    head = _part("files", "; filename=clip.wav")
+    head = 'Content-Disposition: form-data; name="files"; filename=clip.wav'
     return _posted(subject.service, FORMS, head, FORM_PARTS, PART_BYTES)
 
 
 def text_form(subject: Subject) -> Effect:
-    return _posted(subject.service, 1, _part("note", ""), FIELDS, FIELD_BYTES)
+    head = 'Content-Disposition: form-data; name="note"'
+    return _posted(subject.service, 1, head, FIELDS, FIELD_BYTES)
 
 
-def _posted(service: Service, forms: int, head: bytes, parts: int, size: int) -> Effect:
+def _posted(service: Service, forms: int, head: str, parts: int, size: int) -> Effect:
     before, spooled = _replica_mib(service), 0.0
+    part = f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + bytes(size) + b"\r\n"
     with ThreadPoolExecutor(forms) as pool:
-        waiting = [pool.submit(_form, service.url, head, parts, size) for _ in range(forms)]
+        waiting = [pool.submit(_form, service.url, part, parts) for _ in range(forms)]
         while wait(waiting, LOOK_S).not_done:
             spooled = max(spooled, spool_mib(service.pids("replica")))
     time.sleep(SETTLE_S)
@@ -117,39 +119,30 @@ def _posted(service: Service, forms: int, head: bytes, parts: int, size: int) ->
         broken.append(f"{spooled:,.0f} MiB were spooled; at most {SPOOL_MIB:,} may be")
     if grown > GROWTH_MIB:
         broken.append(f"a replica kept {grown:.0f} MiB more; at most {GROWTH_MIB} may stay")
-    notes = (
-        f"answers {', '.join(sorted(_said(one) for one in waiting))}",
-        f"spooled {spooled:,.0f} MiB at most",
-        f"replica {grown:+.0f} MiB",
-    )
-    return Effect(service.predicts, notes, tuple(broken))
+    answers = ", ".join(sorted(_in_short(one) for one in waiting))
+    spool, growth = f"spooled {spooled:,.0f} MiB at most", f"replica {grown:+.0f} MiB"
+    return Effect(service.predicts, (f"answers {answers}", spool, growth), tuple(broken))
 
 
-def _form(url: str, head: bytes, parts: int, size: int) -> int:
-    body = bytes(size)
-    length = parts * (len(head) + size + 2) + len(BOUNDARY) + 6
-    headers = {"Content-Type": FORM_TYPE, "Content-Length": str(length)}
+def _form(url: str, part: bytes, parts: int) -> int:
+    end = f"--{BOUNDARY}--\r\n".encode()
+    headers = {"Content-Type": FORM_TYPE, "Content-Length": str(parts * len(part) + len(end))}
 
     def stream() -> Iterator[bytes]:
         began = time.monotonic()
         for _ in range(parts):
-            yield head + body + b"\r\n"
+            yield part
             if time.monotonic() - began > FORM_S:
                 raise httpx.WriteTimeout("the form is not taken")
-        yield f"--{BOUNDARY}--\r\n".encode()
+        yield end
 
     with httpx.Client(timeout=FORM_S, trust_env=False) as client:
         return client.post(f"{url}/batch-predict", content=stream(), headers=headers).status_code
 
 
-def _said(answer: "Future[int]") -> str:
+def _in_short(answer: "Future[int]") -> str:
     error = answer.exception()
     return str(answer.result()) if error is None else type(error).__name__
-
-
-def _part(name: str, filename: str) -> bytes:
-    disposition = f'Content-Disposition: form-data; name="{name}"{filename}'
-    return f"--{BOUNDARY}\r\n{disposition}\r\n\r\n".encode()
 
 
 def _replica_mib(service: Service) -> float:
@@ -160,12 +153,10 @@ def _replica_mib(service: Service) -> float:
 def spool_mib(pids: set[int]) -> float:
     """On disk in temporary files that these processes hold open; nobody else can see those."""
     files: dict[tuple[int, int], int] = {}
-    for pid in pids:
+    for entry in (entry for pid in pids for entry in Path(f"/proc/{pid}/fd").glob("*")):
         with suppress(OSError):
-            for entry in os.scandir(PROC / str(pid) / "fd"):
-                with suppress(OSError):
-                    if os.readlink(entry.path).startswith(f"{tempfile.gettempdir()}/"):
-                        found = os.stat(entry.path)
-                        if stat.S_ISREG(found.st_mode) and not found.st_nlink:
-                            files[found.st_dev, found.st_ino] = found.st_blocks * 512
+            if os.readlink(entry).startswith(f"{tempfile.gettempdir()}/"):
+                found = entry.stat()
+                if stat.S_ISREG(found.st_mode) and not found.st_nlink:
+                    files[found.st_dev, found.st_ino] = found.st_blocks * 512
     return sum(files.values()) / MIB

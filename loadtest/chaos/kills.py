@@ -1,33 +1,44 @@
-"""Processes of the service killed, or stopped for some seconds; and how each part shows its return.
+"""Processes of the service killed, or stopped for some seconds; its clock moved; a second service
+beside it. And how each part shows its return.
 
 A part is back when a process of its own does its work again and predictions are answered.
 """
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 
-from loadtest.chaos.effect import Deed, Effect, Subject
-from loadtest.chaos.service import Service
-from loadtest.machine.family import of_home
-from loadtest.machine.processes import environment_of
+from loadtest.chaos.clients import clients
+from loadtest.chaos.outcome import Deed, Effect, Skipped, Subject
+from loadtest.chaos.report import audited
+from loadtest.chaos.service import serving
+from loadtest.machine.processes import environment_of, of_home, send
+from loadtest.own_service import LOOK_S, Service
 
 PAUSE_S = 5.0
+SHIFTS = ("+3h", "-3h")
+SHIFT_PATIENCE_S = 30.0
+PROBE = "import time; time.sleep(0.01)"
+DOMAINS = ("faults", "keywords")
+APART = 20  # ports
+MIX_S = 10.0
 
 
 def kill(part: str) -> Deed:
     """One of it, by SIGKILL."""
 
     def do(subject: Subject) -> Effect:
-        service = subject.service
-        before = service.victims(part)
+        before = subject.service.victims(part)
         victim = min(before)
         send({victim}, signal.SIGKILL)
-        return Effect(lambda: _replaced(service, part, {victim}, len(before)))
+        return Effect(lambda: _replaced(subject.service, part, {victim}, len(before)))
 
     return do
 
@@ -52,23 +63,16 @@ def pause(part: str) -> Deed:
     """All of it, by SIGSTOP, for PAUSE_S; the clock runs from when they are woken."""
 
     def do(subject: Subject) -> Effect:
-        service = subject.service
-        before = service.victims(part)
+        before = subject.service.victims(part)
         try:
             send(before, signal.SIGSTOP)
             time.sleep(PAUSE_S)
         finally:
             send(before, signal.SIGCONT)
         # It may have been taken for dead and replaced, or gone on: both are a return.
-        return Effect(lambda: _replaced(service, part, set(), len(before)))
+        return Effect(lambda: _replaced(subject.service, part, set(), len(before)))
 
     return do
-
-
-def send(pids: set[int], number: signal.Signals) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):  # its parent's death was its own
-            os.kill(pid, number)
 
 
 def _replaced(service: Service, part: str, victims: set[int], wanted: int) -> bool:
@@ -76,52 +80,117 @@ def _replaced(service: Service, part: str, victims: set[int], wanted: int) -> bo
     service.refuse_ended()
     found = service.pids(part)
     enough = len(found) >= wanted and not victims & found
-    return enough and service.predicts() and AT_WORK.get(part, whole)(service, found)
+    return enough and service.predicts() and AT_WORK.get(part, _whole)(service, found, wanted)
 
 
-def whole(service: Service, _: set[int] | None = None) -> bool:
+def whole(service: Service) -> bool:
     """Predictions, curator and page."""
     service.refuse_ended()
     curator = service.pids("curator")
-    return service.predicts() and _curator(service, curator) and service.shows("/ui/")
+    return service.predicts() and _curator(service, curator, 1) and service.shows("/ui/")
 
 
-def _replicas(service: Service, found: set[int]) -> bool:
+def _replicas(service: Service, found: set[int], wanted: int) -> bool:
     rows = service.status().get("replicas", [])
-    return len(rows) >= service.replicas and {row["pid"] for row in rows} <= found
+    return len(rows) >= wanted and {row["pid"] for row in rows} <= found
 
 
-def _curator(service: Service, found: set[int]) -> bool:
-    status = service.asked("/status") or {}
+def _curator(service: Service, found: set[int], _: int) -> bool:
+    status = service.get("/status") or {}
     return status.get("curator") == "ok" and status.get("curator_pid") in found
 
 
-def _controller(service: Service, found: set[int]) -> bool:
-    return bool(service.status().get("states"))
-
-
-def _page(service: Service, found: set[int]) -> bool:
-    return service.shows("/ui/")
-
-
-def _dashboard(service: Service, found: set[int]) -> bool:
+def _dashboard(service: Service, found: set[int], _: int) -> bool:
     address = environment_of(min(found), "RAY_API_SERVER_ADDRESS")
     with suppress(httpx.HTTPError):
         return httpx.get(str(address), timeout=5, trust_env=False).status_code == 200
     return False
 
 
-def _predicting(service: Service, found: set[int]) -> bool:
-    return True  # which was asked already
+def _whole(service: Service, *_: object) -> bool:
+    return whole(service)
 
 
-AT_WORK: Mapping[str, Callable[[Service, set[int]], bool]] = {
+AT_WORK: Mapping[str, Callable[[Service, set[int], int], bool]] = {
     "replica": _replicas,
     "curator": _curator,
-    "controller": _controller,
-    "page": _page,
+    "controller": lambda service, *_: bool(service.status().get("states")),
+    "page": lambda service, *_: service.shows("/ui/"),
     "dashboard": _dashboard,
-    "haproxy": _predicting,
-    "haproxy-manager": _predicting,
-    "proxy": _predicting,
+    # Those pass predictions on, which was asked already.
+    **dict.fromkeys(("haproxy", "haproxy-manager", "proxy"), lambda *_: True),
 }
+
+
+def moved_clock(subject: Subject) -> Effect:
+    """By libfaketime, under which it is started for this; the machine's own clock is left alone.
+
+    The monotonic clock must go on as it does when somebody sets the time: some versions of the
+    library then break Python's sleep, and those are of no use here."""
+    service, clock = subject.service, subject.service.folder / "clock"
+    clock.write_text("+0")
+    settings = _preloaded(clock)
+    service.end()
+    service.start(**settings)
+    service.wait_until_up()
+    broken = tuple(
+        f"with the clock at {shift} it was not whole within {SHIFT_PATIENCE_S:g} s"
+        for shift in SHIFTS
+        if not _works_at(service, clock, shift)
+    )
+    service.end()
+    service.start()
+    return Effect(lambda: whole(service) and service.up, broken=broken)
+
+
+def _preloaded(clock: Path) -> dict[str, str]:
+    """The environment in which a process has the clock of that file. Raises Skipped."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        raise Skipped("needs libfaketime, which is not installed")
+    settings = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    probe = [sys.executable, "-c", PROBE]
+    if subprocess.run(probe, env=os.environ | settings, capture_output=True).returncode:
+        raise Skipped("the libfaketime here breaks Python's time.sleep")
+    return settings
+
+
+def _works_at(service: Service, clock: Path, shift: str) -> bool:
+    clock.write_text(shift)
+    deadline = time.monotonic() + SHIFT_PATIENCE_S
+    while time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+        if whole(service):
+            return True
+    return False
+
+
+def beside(subject: Subject) -> Effect:
+    """A second service, which may never answer for the first nor keep its clips. Each in turn
+    loses all its replicas while both have clients; Serve's fallback answers then, and must know
+    whose it is."""
+    service = subject.service
+    domain = next(name for name in DOMAINS if name != service.domain)
+    folder = service.folder / "neighbour"
+    home = folder / "home"
+    home.mkdir(parents=True)
+    with serving(folder, home, service.port + APART, domain, 1) as other:
+        with clients(other, other.labels()) as ledger:
+            for one in (service, other):
+                send(one.victims("replica"), signal.SIGKILL)
+                time.sleep(MIX_S)
+        other.end()
+        audit = audited(home, ledger, {})
+    found = {
+        "foreign answers": sum(sent.kind == "foreign" for sent in ledger.requests),
+        "foreign clips in the store": len(audit.foreign),
+        "acknowledged clips lost": len(audit.lost),
+    }
+    broken = tuple(f"at the second service, {n} {what}" for what, n in found.items() if n)
+    notes = (f"the second service kept {audit.kept} clips of {len(ledger.requests)} requests",)
+    return Effect(lambda: whole(service), notes, broken)

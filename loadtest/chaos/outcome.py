@@ -1,4 +1,5 @@
-"""What a disturbance came to: seconds until the service had got over it, and who was not answered.
+"""A disturbance: something done to a service, a question whether it has got over it, and what it
+came to: seconds until then, and who was not answered.
 
 A request belongs to the disturbance during which it ended.
 """
@@ -10,17 +11,54 @@ from dataclasses import dataclass
 from functools import partial
 
 import httpx
+import numpy as np
 
 from data.errors import NotReady, TelltaleError
-from loadtest.chaos.clients import PATIENCE_S, Kind, Sent
-from loadtest.chaos.effect import Disturbance, Effect, Skipped, Subject
-from loadtest.chaos.service import LOOK_S
+from loadtest.chaos.clients import PATIENCE_S, Kind, Ledger, Sent
+from loadtest.own_service import LOOK_S, Service
 
 LEAST_PATIENCE_S = 60.0
 PATIENCE_OVER_BAR_S = 30.0
 SETTLE_S = 3.0  # afterwards; what was held up comes now
 KINDS: tuple[Kind, ...] = ("ok", "busy", "unanswered", "error", "foreign")
 WRONG: dict[Kind, str] = {"error": "wrong answers", "foreign": "answers of a stranger"}
+
+
+class Skipped(Exception):
+    """It cannot be done here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    service: Service
+    ledger: Ledger  # of the clients that are at work
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Of what has been done: `back` answers at once whether all is as before, and raises NotReady
+    where it never will be; `notes` are figures for people, `broken` what was seen that must not
+    be."""
+
+    back: Callable[[], bool]
+    notes: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+
+
+Deed = Callable[[Subject], Effect]  # returns when the disturbance is over
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """`bar_s`: from its end until `back`, at most; `p99_ms`: of other clients' predictions while
+    it goes on, at most."""
+
+    name: str
+    what: str
+    do: Deed
+    bar_s: float
+    p99_ms: float | None = None
+    quick: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,12 +99,12 @@ def disturbed(row: Disturbance, subject: Subject) -> Outcome:
     except (TelltaleError, OSError, httpx.HTTPError) as error:
         effect = Effect(partial(_raising, str(error)))
     over = time.monotonic()
-    back_s, words = waited(effect.back, max(LEAST_PATIENCE_S, row.bar_s + PATIENCE_OVER_BAR_S))
-    if back_s is None:
+    back = waited(effect.back, max(LEAST_PATIENCE_S, row.bar_s + PATIENCE_OVER_BAR_S))
+    if back[0] is None:
         subject.service.restart()
     time.sleep(SETTLE_S)
     moments = Moments(began, over, time.monotonic())
-    return outcome_of(row, effect, (back_s, words), moments, subject.ledger.requests)
+    return outcome_of(row, effect, back, moments, subject.ledger.requests)
 
 
 def _raising(words: str) -> bool:
@@ -93,23 +131,23 @@ def outcome_of(
     moments: Moments,
     requests: Sequence[Sent],
 ) -> Outcome:
-    """`back` as `waited` tells it."""
+    """`back` as `waited` returns it."""
     back_s, words = back
     window = [sent for sent in list(requests) if moments.began < sent.ended <= moments.closed]
+    predictions = [sent for sent in window if sent.path == "/predict"]
     counts = Counter(sent.kind for sent in window)
-    p99_ms = None if row.p99_ms is None else _p99_ms(window, moments)
-    broken = [*effect.broken, *_broken(row, words, back_s, p99_ms, counts)]
+    p99_ms = None if row.p99_ms is None else _p99_ms(predictions, moments)
     return Outcome(
         row.name,
         row.what,
         row.bar_s,
         back_s=None if back_s is None else round(back_s, 1),
-        gap_s=round(_longest_gap(window, moments), 1),
+        gap_s=round(_longest_gap(predictions, moments), 1),
         p99_ms=p99_ms,
         counts=tuple((kind, counts[kind]) for kind in KINDS),
         causes=_causes(window),
         notes=effect.notes,
-        broken=tuple(broken),
+        broken=(*effect.broken, *_broken(row, words, back_s, p99_ms, counts)),
     )
 
 
@@ -117,7 +155,7 @@ def _broken(
     row: Disturbance, words: str, back_s: float | None, p99_ms: float | None, counts: Counter[Kind]
 ) -> list[str]:
     found = [
-        f"{counts[kind]} {named}; 0 are allowed" for kind, named in WRONG.items() if counts[kind]
+        f"{counts[kind]} {what}; 0 are allowed" for kind, what in WRONG.items() if counts[kind]
     ]
     if back_s is None:
         found.append(f"it did not get over it by itself: {' '.join(words.split())}")
@@ -135,23 +173,17 @@ def _causes(window: Sequence[Sent]) -> tuple[tuple[str, int], ...]:
     return tuple((words, count) for (_, words), count in ordered)
 
 
-def _predictions(window: Sequence[Sent]) -> list[Sent]:
-    return [sent for sent in window if sent.path == "/predict"]
+def _longest_gap(predictions: Sequence[Sent], moments: Moments) -> float:
+    ends = sorted(sent.ended for sent in predictions if sent.kind == "ok")
+    return float(np.diff([moments.began, *ends, moments.closed]).max())
 
 
-def _longest_gap(window: Sequence[Sent], moments: Moments) -> float:
-    ends = [sent.ended for sent in _predictions(window) if sent.kind == "ok"]
-    marks = [moments.began, *sorted(ends), moments.closed]
-    return max(after - before for before, after in zip(marks, marks[1:], strict=False))
-
-
-def _p99_ms(window: Sequence[Sent], moments: Moments) -> float:
+def _p99_ms(predictions: Sequence[Sent], moments: Moments) -> float:
     """Of those that were under way while it went on and not told to come back later; who got none
     counts as who lost patience."""
-    waits = sorted(
+    waits = [
         sent.ended - sent.began if sent.kind == "ok" else PATIENCE_S
-        for sent in _predictions(window)
+        for sent in predictions
         if sent.began < moments.over and sent.kind != "busy"
-    )
-    waits = waits or [PATIENCE_S]
-    return round(1e3 * waits[min(len(waits) - 1, int(0.99 * len(waits)))])
+    ]
+    return round(1e3 * float(np.quantile(waits or [PATIENCE_S], 0.99, method="higher")))

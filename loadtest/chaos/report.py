@@ -1,15 +1,67 @@
-"""The table of what was disturbed, and whether a bar was broken."""
+"""After the service has stopped: is everything there that it acknowledged, and nothing else? And
+the table of what was disturbed, and whether a bar was broken."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from loadtest.chaos.audit import Audit
+from data.errors import TelltaleError
+from data.home import planned_home
+from data.store.store import Store
+from loadtest.chaos.clients import Ledger
 from loadtest.chaos.outcome import KINDS, Outcome
+from loadtest.tables import Table, number, write_json
+from models.local import SHIPPED
 
 HEAD = ("disturbance", "back s", "at most", "longest gap s", "p99 ms", *KINDS, "")
 NAMED = 3  # of lost or foreign clips, and of causes
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Digests of clips. `lost`: acknowledged, but gone or damaged, or without their receipt;
+    `foreign`: in the store, but never sent to it; `kept`: how many were acknowledged. And what
+    predictions named as their model, but is no version of the service."""
+
+    kept: int
+    lost: tuple[str, ...]
+    foreign: tuple[str, ...]
+    strange_versions: tuple[str, ...] = ()
+
+
+def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
+    """`versions` -> digest, all that there are; empty where the service could not tell. Raises
+    NotReady where the database cannot be opened."""
+    place = planned_home({"TELLTALE_HOME": str(home)})
+    store = Store.open(place.database_url, place.storage_uri)
+    try:
+        lost = tuple(sha256 for sha256 in ledger.kept if not _is_there(store, ledger, sha256))
+        stored = {clip.sha256 for clip in store.clips.find(ledger.domain, limit=None)}
+    finally:
+        store.close()
+    strange = _strange(ledger, versions) if versions else ()
+    return Audit(len(ledger.kept), lost, tuple(sorted(stored - ledger.clips)), strange)
+
+
+def _is_there(store: Store, ledger: Ledger, sha256: str) -> bool:
+    """Its row, its bytes by their hash, and its correction."""
+    try:
+        store.clips.get(ledger.domain, sha256)
+        store.clips.read(sha256)
+        receipt = ledger.kept[sha256]
+        return receipt is None or store.feedback.get(receipt).clip_sha256 == sha256
+    except TelltaleError:
+        return False
+
+
+def _strange(ledger: Ledger, versions: Mapping[str, str]) -> tuple[str, ...]:
+    """What is shipped is served before it has its number in the registry."""
+    digests = set(versions.values())
+    return tuple(
+        f"version {version} with digest {digest[:12]}"
+        for version, digest in ledger.versions
+        if versions.get(version) != digest and (version, digest in digests) != (SHIPPED, True)
+    )
 
 
 @dataclass(frozen=True)
@@ -28,18 +80,13 @@ def publish(out: Path, about: About, outcomes: Sequence[Outcome], audit: Audit) 
     """chaos.md and chaos.json in `out`; 1 where a bar is broken."""
     wrong = broken(about, outcomes, audit)
     text = markdown(about, outcomes, audit)
-    facts = {
-        "about": asdict(about),
-        "disturbances": [
-            asdict(one) | {"counts": dict(one.counts), "causes": dict(one.causes)}
-            for one in outcomes
-        ],
-        "audit": asdict(audit),
-        "broken": wrong,
-    }
+    disturbances = [
+        asdict(one) | {"counts": dict(one.counts), "causes": dict(one.causes)} for one in outcomes
+    ]
+    facts = {"about": asdict(about), "disturbances": disturbances, "audit": asdict(audit)}
     out.mkdir(parents=True, exist_ok=True)
     (out / "chaos.md").write_text(text, encoding="utf-8")
-    (out / "chaos.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    write_json(out / "chaos.json", facts | {"broken": wrong})
     print(f"\n{text}\nwritten to {out}/chaos.md and chaos.json")
     return 1 if wrong else 0
 
@@ -64,53 +111,38 @@ def broken(about: About, outcomes: Sequence[Outcome], audit: Audit) -> list[str]
 def markdown(about: About, outcomes: Sequence[Outcome], audit: Audit) -> str:
     wrong = broken(about, outcomes, audit)
     load = ", ".join(f"{one:.1f}" for one in about.load_average)
-    lines = [
+    notes = [f"- {one.name}: {words}" for one in outcomes for words in _notes(one)]
+    parts = [
         f"# Chaos, {about.when}",
-        "",
         f"{about.domain}, {about.replicas} replicas, {about.clients} clients; load average before "
         f"{load}. Counts are of requests that ended meanwhile; busy: 429 or 503 with Retry-After.",
-        "",
-        *_table([HEAD, *(_row(one) for one in outcomes)]),
-        "",
+        Table("", HEAD, [_row(one) for one in outcomes]).as_markdown(),
         f"Acknowledged clips {audit.kept}, lost {len(audit.lost)}; a stranger's "
         f"{len(audit.foreign)}.",
-        "",
-        *[f"- {one.name}: {words}" for one in outcomes for words in _said(one)],
-        "",
-        *([f"- BROKEN: {words}" for words in wrong] or ["Every bar was kept."]),
+        "\n".join(notes),
+        "\n".join(f"- BROKEN: {words}" for words in wrong) or "Every bar was kept.",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _row(one: Outcome) -> tuple[str, ...]:
     if one.skipped:
         return (one.name, *[""] * (len(HEAD) - 2), "skipped")
-    counts = dict(one.counts)
     return (
         one.name,
-        "-" if one.back_s is None else f"{one.back_s:.1f}",
+        number(one.back_s, 1),
         f"{one.bar_s:g}",
         f"{one.gap_s:.1f}",
         "" if one.p99_ms is None else f"{one.p99_ms:.0f}",
-        *(str(counts[kind]) for kind in KINDS),
+        *(str(count) for _, count in one.counts),
         "BROKEN" if one.broken else "kept",
     )
 
 
-def _said(one: Outcome) -> list[str]:
+def _notes(one: Outcome) -> list[str]:
     causes = [f"{count} x {words}" for words, count in one.causes[:NAMED]]
     skipped = [f"skipped: {one.skipped}"] if one.skipped else []
     return [*skipped, *one.notes, *([f"not answered: {'; '.join(causes)}"] if causes else [])]
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[place]) for row in rows) for place in range(len(HEAD))]
-    made = [
-        "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |"
-        for row in rows
-    ]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return [made[0], rule, *made[1:]]
 
 
 def _some(names: Sequence[str]) -> str:

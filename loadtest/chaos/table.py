@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from data.errors import InvalidParameter
-from loadtest.chaos.clock import moved_clock
 from loadtest.chaos.damage import (
     corrupt_bundle,
     corrupt_database,
@@ -12,10 +11,17 @@ from loadtest.chaos.damage import (
     database_locked,
     disk_full,
 )
-from loadtest.chaos.effect import Disturbance
 from loadtest.chaos.floods import big_forms, slow_bodies, slow_heads, text_form
-from loadtest.chaos.kills import PAUSE_S, kill, kill_everything, kill_launcher, pause
-from loadtest.chaos.neighbour import beside
+from loadtest.chaos.kills import (
+    PAUSE_S,
+    beside,
+    kill,
+    kill_everything,
+    kill_launcher,
+    moved_clock,
+    pause,
+)
+from loadtest.chaos.outcome import Disturbance
 from loadtest.chaos.versions import kill_train_worker, kill_trainer, swap
 
 # Seconds from kill -9 until it does its work again; what the rest of the cluster hangs on has more.

@@ -8,9 +8,9 @@ import httpx
 
 from data.datasets.sources import dataset_root
 from data.errors import NotReady
-from loadtest.chaos.effect import Effect, Skipped, Subject
-from loadtest.chaos.kills import send
-from loadtest.chaos.service import LOOK_S, Service
+from loadtest.chaos.outcome import Effect, Skipped, Subject
+from loadtest.machine.processes import send
+from loadtest.own_service import LOOK_S, Service
 
 SWAPS = 10
 SWAP_PAUSE_S = 1.0
@@ -22,7 +22,7 @@ def swap(subject: Subject) -> Effect:
     took: list[float] = []
     for _ in range(SWAPS):
         began = time.monotonic()
-        answer = service.told("/models/rollback", {})
+        answer = service.request("POST", "/models/rollback", json={})
         if answer.status_code == 409:
             raise Skipped("there is no second version: no retrain was promoted")
         answer.raise_for_status()
@@ -44,7 +44,7 @@ class Retrained:
         if not self._run:
             self._run = ordered(self._service, "teach")
             return False
-        run = self._service.asked(f"/retrain/{self._run}") or {}
+        run = self._service.get(f"/retrain/{self._run}") or {}
         if run.get("finished") and run["state"] != "succeeded":
             raise NotReady(f"the retrain ended as {run['state']}: {run.get('result')}")
         return bool(run.get("finished"))
@@ -53,7 +53,7 @@ class Retrained:
 def ordered(service: Service, mode: str) -> str:
     """The id of the run; empty where it was not taken."""
     with suppress(httpx.HTTPError, ValueError):
-        answer = service.told("/retrain", {"mode": mode, "reason": "chaos"})
+        answer = service.request("POST", "/retrain", json={"mode": mode, "reason": "chaos"})
         return str(answer.json()["id"]) if answer.status_code == 202 else ""
     return ""
 

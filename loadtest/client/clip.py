@@ -34,10 +34,7 @@ def clip_from(environment: Mapping[str, str] = os.environ) -> bytes:
 
 
 def tone_in_noise(
-    seconds: float = 5.0,
-    rate_hz: int = 16_000,
-    tone_hz: float = 440,
-    seed: int | Sequence[int] = 0,
+    seconds: float = 5.0, rate_hz: int = 16_000, tone_hz: float = 440, seed: int | Sequence[int] = 0
 ) -> bytes:
     """A mono PCM16 WAV, the same bytes each time for the same seed."""
     time = np.arange(round(seconds * rate_hz)) / rate_hz

@@ -1,67 +1,83 @@
-"""The processes of this machine, as /proc shows them: who descends from whom, and what each is."""
+"""The processes of this machine, by psutil: what each is, what it uses, who descends from whom.
+
+CPU is counted in ticks of the scheduler (10 ms as a rule), so take differences over seconds.
+"""
 
 import os
+import signal
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-PROC = Path("/proc")
+import psutil
+
+from serve_app.cluster.processes import service_processes
+
+MIB = 1024**2
 Roles = Mapping[str, tuple[str, ...]]  # name -> what a process's command line holds
 OTHER = "other"
 
-
-@dataclass(frozen=True)
-class Process:
-    pid: int
-    parent: int
-    session: int
-    ticks: int  # of CPU used so far, in user and in kernel mode
-    born: int  # ticks after the machine; with the pid, a name nobody else ever has
-
-
-def processes() -> dict[int, Process]:
-    """Every process of the machine that has not ended; who is not yet reaped has."""
-    found = (process(int(entry)) for entry in os.listdir(PROC) if entry.isdigit())
-    return {one.pid: one for one in found if one}
-
-
-def process(pid: int) -> Process | None:
-    try:
-        text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    # The name stands in brackets and may hold anything; fields are counted from behind it.
-    fields = text.rpartition(")")[2].split()
-    if fields[0] == "Z":
-        return None
-    ticks = int(fields[11]) + int(fields[12])
-    return Process(pid, int(fields[1]), int(fields[3]), ticks, int(fields[19]))
+# What a process of Telltale is, by what stands in its command line; the first that fits.
+PARTS: Roles = {
+    "curator": ("ServeReplica:curator",),
+    "page": ("ServeReplica:ui",),
+    "replica": ("ServeReplica:",),
+    "controller": ("ServeController",),
+    "haproxy-manager": ("HAProxyManager",),
+    "proxy": ("ProxyActor",),
+    "haproxy": ("haproxy -",),
+    "raylet": ("/raylet/raylet ",),
+    "gcs": ("/gcs/gcs_server ",),
+    "dashboard": ("/dashboard/dashboard.py",),
+    "dashboard-agent": ("ray::DashboardAgent",),
+    "runtime-env-agent": ("ray::RuntimeEnvAgent",),
+    "train-worker": ("RayTrainWorker",),
+    "trainer": ("training.retrain",),
+    "launcher": ("-m serve_app",),
+    "load client": ("locust", "loadtest.scaling"),
+}
 
 
-def tree(roots: Iterable[int], among: Mapping[int, Process] | None = None) -> dict[int, Process]:
-    """The roots and all that descend from them, where they still run; `among` is a look at all
-    processes that was taken before."""
-    everybody = processes() if among is None else among
-    children: dict[int, list[int]] = {}
-    for one in everybody.values():
-        children.setdefault(one.parent, []).append(one.pid)
-    waiting = [pid for pid in roots if pid in everybody]
-    found: dict[int, Process] = {}
-    while waiting:
-        pid = waiting.pop()
-        if pid not in found:
-            found[pid] = everybody[pid]
-            waiting += children.get(pid, [])
-    return found
+def grouped(rest: str, **groups: tuple[str, ...]) -> Roles:
+    """PARTS under a report's own names, group -> parts; what is in no group is the `rest`."""
+    found = {name: sum((PARTS[part] for part in parts), ()) for name, parts in groups.items()}
+    return found | {rest: ("",)}
+
+
+def running() -> list[psutil.Process]:
+    """Every process that has not ended; who is not yet reaped has."""
+    return [process for pid in psutil.pids() if (process := running_process(pid))]
+
+
+def running_process(pid: int) -> psutil.Process | None:
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return process if _runs(process) else None
+    return None
+
+
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def tree(roots: Iterable[int]) -> dict[int, psutil.Process]:
+    """The roots and all that descend from them, where they still run."""
+    found: dict[int, psutil.Process] = {}
+    for root in filter(None, map(running_process, roots)):
+        with suppress(psutil.Error):
+            found |= {one.pid: one for one in [root, *root.children(recursive=True)]}
+    return {pid: one for pid, one in found.items() if _runs(one)}
 
 
 def command(pid: int) -> str:
     """The command line, or the name of a process that has none; empty where it has ended."""
-    with suppress(OSError):
-        words = (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ")
-        words = words.strip() or (PROC / str(pid) / "comm").read_bytes().strip()
-        return words.decode("utf-8", "replace")
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return " ".join(process.cmdline()).strip() or str(process.name())
     return ""
 
 
@@ -72,21 +88,65 @@ def role(pid: int, roles: Roles) -> str:
     return next(fits, OTHER) if line else OTHER
 
 
+def by_role(values: Mapping[int, float], roles: Roles) -> dict[str, float]:
+    """Sums by role, those that occur; OTHER holds the rest and who has ended."""
+    found: dict[str, float] = {}
+    for pid, value in values.items():
+        name = role(pid, roles)
+        found[name] = found.get(name, 0.0) + value
+    return found
+
+
 def environment_of(pid: int, name: str) -> str | None:
     """A variable that the process started with; None where it has none or may not be read."""
-    try:
-        pairs = (PROC / str(pid) / "environ").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return None
-    return next((pair.partition("=")[2] for pair in pairs if pair.startswith(f"{name}=")), None)
+    with suppress(psutil.Error):
+        value: str | None = psutil.Process(pid).environ().get(name)
+        return value
+    return None
 
 
 def pss_mib(pids: Iterable[int]) -> dict[int, float]:
     """Memory by process: a page that n processes share counts as 1/n in each, and a sum is true."""
     found: dict[int, float] = {}
     for pid in pids:
-        with suppress(OSError, StopIteration):  # a kernel thread has no such line
-            text = (PROC / str(pid) / "smaps_rollup").read_text(encoding="ascii")
-            line = next(line for line in text.splitlines() if line.startswith("Pss:"))
-            found[pid] = int(line.split()[1]) / 1024
+        with suppress(psutil.Error):  # it has just ended
+            found[pid] = psutil.Process(pid).memory_full_info().pss / MIB
     return found
+
+
+def cpu_s(members: Iterable[psutil.Process]) -> dict[psutil.Process, float]:
+    """Seconds of CPU that each has used so far, in user and in kernel mode."""
+    found: dict[psutil.Process, float] = {}
+    for process in members:
+        with suppress(psutil.Error):
+            found[process] = sum(process.cpu_times()[:2])
+    return found
+
+
+def of_home(home: Path) -> list[int]:
+    """Everybody who was started with this TELLTALE_HOME, orphans too. A measurement's own home
+    is nobody else's, so that no other service's process is ever among them."""
+    pids = [process.pid for process in running()]
+    started = {pid for pid in pids if environment_of(pid, "TELLTALE_HOME") == str(home)}
+    return sorted(started | set(service_processes(home)))
+
+
+def send(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # its parent's death was its own
+            os.kill(pid, number)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """All cores since the machine started, in seconds."""
+
+    at: float
+    busy_s: float
+    stolen_s: float  # a virtual machine's: wanted, but given to somebody else
+
+
+def machine() -> Machine:
+    all_ = psutil.cpu_times()
+    busy_s = all_.user + all_.nice + all_.system + all_.irq + all_.softirq
+    return Machine(time.monotonic(), busy_s, all_.steal)

@@ -3,7 +3,7 @@
 import os
 import time
 
-from loadtest.machine.cpu import machine
+from loadtest.machine.processes import machine
 
 MAX_LOAD = 0.75  # of the cores, over the last minute
 MAX_BUSY = 0.1  # of a core, right now

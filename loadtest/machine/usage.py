@@ -1,7 +1,7 @@
 """What the processes of a service on this machine use: CPU by role and thread, memory.
 
-From /proc: nanoseconds on a CPU (`schedstat`) and PSS, which counts a shared page once over all
-the processes that share it.
+A thread's time is in nanoseconds (`schedstat`), which psutil does not read: in its ticks of 10 ms
+a thread's part of a light load would be lost.
 """
 
 import os
@@ -9,23 +9,22 @@ import time
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
+import psutil
 
-from loadtest.machine import cpu
-from loadtest.machine.cpu import machine
-from loadtest.machine.processes import OTHER, PROC, Roles, process, pss_mib, role, tree
+from loadtest.machine.processes import OTHER, by_role, grouped, machine, pss_mib, role, tree
 
-# What a process of Telltale is, by what stands in its command line; the first that fits.
 PATIENCE_S = 15.0
-ROLES: Roles = {
-    "curator": ("ServeReplica:curator",),
-    "ui": ("ServeReplica:ui",),
-    "replica": ("ServeReplica:",),
-    "haproxy": ("haproxy -", "/haproxy"),
-    "controller": ("ServeController", "Proxy"),
-    "ray": ("",),
-}
+ROLES = grouped(
+    "ray",
+    curator=("curator",),
+    ui=("page",),
+    replica=("replica",),
+    haproxy=("haproxy",),
+    controller=("controller", "haproxy-manager", "proxy"),
+)
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,13 @@ class Use:
 
 def service_root(replica_pid: int) -> int | None:
     """The process that started the service this replica belongs to; None on another machine."""
-    pid, found = replica_pid, None
-    if role(replica_pid, {"replica": ("ServeReplica",)}) != "replica":
+    if role(replica_pid, ROLES) != "replica":
         return None
-    while pid > 1 and (one := process(pid)):
-        if role(pid, {"starter": ("raylet", "serve_app")}) == "starter":
-            found = pid
-        pid = one.parent
-    return found
+    with suppress(psutil.Error):
+        above = [parent.pid for parent in reversed(psutil.Process(replica_pid).parents())]
+        starters = {"starter": ("raylet", "serve_app")}
+        return next((pid for pid in above if role(pid, starters) == "starter"), None)
+    return None
 
 
 def replicas(url: str) -> tuple[str, list[int]]:
@@ -79,49 +77,47 @@ def use(root: int) -> Use:
     threads: dict[tuple[int, int], float] = {}
     for pid in tree([root]):
         roles[pid] = role(pid, ROLES)
-        with suppress(OSError):  # it has just ended
-            for thread in map(int, os.listdir(PROC / str(pid) / "task")):
-                with suppress(OSError):  # it alone has; the others still count
-                    text = (PROC / str(pid) / "task" / str(thread) / "schedstat").read_text()
-                    threads[pid, thread] = int(text.split()[0]) / 1e9
+        for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            with suppress(OSError):  # it has just ended; the others still count
+                nanoseconds = schedstat.read_text().split()[0]
+                threads[pid, int(schedstat.parent.name)] = int(nanoseconds) / 1e9
     everybody = machine()
     machine_s = everybody.busy_s + everybody.stolen_s
     return Use(everybody.at, roles, threads, machine_s, sum(os.times()[:4]))
 
 
-def by_role(before: Use, after: Use) -> dict[str, float]:
-    """Seconds on a CPU between the two; a process that began in between counts from its start."""
+def _threads_s(before: Use, after: Use) -> dict[tuple[int, int], float]:
+    """Seconds on a CPU between the two; a thread that began in between counts from its start."""
+    return {key: s - before.threads_s.get(key, 0.0) for key, s in after.threads_s.items()}
+
+
+def cpu_by_role(before: Use, after: Use) -> dict[str, float]:
+    """Seconds on a CPU between the two."""
     found: dict[str, float] = defaultdict(float)
-    for (pid, thread), seconds in after.threads_s.items():
-        found[after.roles[pid]] += seconds - before.threads_s.get((pid, thread), 0.0)
+    for (pid, _), seconds in _threads_s(before, after).items():
+        found[after.roles[pid]] += seconds
     return dict(found)
 
 
 def cores_by_role(before: Use, after: Use) -> dict[str, float]:
     passed = after.at - before.at
-    return {name: seconds / passed for name, seconds in by_role(before, after).items()}
+    return {name: seconds / passed for name, seconds in cpu_by_role(before, after).items()}
 
 
 def strangers(before: Use, after: Use) -> float:
     """Cores used between the two by neither the service nor us and the clients we waited for."""
-    ours = sum(by_role(before, after).values()) + after.own_s - before.own_s
+    ours = sum(cpu_by_role(before, after).values()) + after.own_s - before.own_s
     return max(0.0, (after.machine_s - before.machine_s - ours) / (after.at - before.at))
 
 
 def by_thread(before: Use, after: Use, pid: int) -> list[float]:
     """Seconds on a CPU of one process's threads between the two, the busiest first."""
-    return sorted(
-        (
-            seconds - before.threads_s.get((of, thread), 0.0)
-            for (of, thread), seconds in after.threads_s.items()
-            if of == pid
-        ),
-        reverse=True,
-    )
+    found = [seconds for (of, _), seconds in _threads_s(before, after).items() if of == pid]
+    return sorted(found, reverse=True)
 
 
 def memory_mb(root: int) -> dict[str, float]:
     """PSS by role; processes of one role together."""
-    found = cpu.by_role(pss_mib(tree([root])), ROLES)
+    found = by_role(pss_mib(tree([root])), ROLES)
     found.pop(OTHER, None)
     return found

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import httpx
 
-from loadtest.arguments import counted, existing, positive
+from loadtest import command
+from loadtest.client.offer import Offered, offer
+from loadtest.command import counted, existing, positive
 from loadtest.machine import usage
-from loadtest.machine.interrupt import told
-from loadtest.open_loop.offer import Offered, offer
 from loadtest.overload.report import Bounds, Loaded, Sample, publish
 from loadtest.own_service import own_service
 from serve_app.http.auth import add_key
@@ -43,7 +43,7 @@ class Target:
 
 def main() -> int:
     arguments = parsed()
-    return told("overload", lambda: measured(arguments))
+    return command.exit_code("overload", lambda: measured(arguments))
 
 
 def measured(arguments: argparse.Namespace) -> int:
@@ -53,16 +53,12 @@ def measured(arguments: argparse.Namespace) -> int:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="telltale overload",
-        description=__doc__.splitlines()[0] if __doc__ else None,
-    )
+    parser = command.parser("overload", __doc__)
     parser.add_argument("clip", type=existing)
     parser.add_argument("--url", help="a service on this machine; default: start one")
-    parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
-    parser.add_argument(
-        "--replicas", type=counted, default=2, help="of the service that is started"
-    )
+    own = "of the service that is started"
+    parser.add_argument("--port", type=int, default=8120, help=own)
+    parser.add_argument("--replicas", type=counted, default=2, help=own)
     parser.add_argument("--key", default="", help="a bearer key; with --greedy, the greedy one")
     parser.add_argument("--modest-key", default="", help="another's, for --greedy")
     parser.add_argument("--seconds", type=positive, default=60.0)
@@ -136,12 +132,8 @@ def _queued(target: Target) -> int | None:
     headers = {"Authorization": f"Bearer {target.key}"} if target.key else {}
     try:
         found = httpx.get(f"{target.url}/status", headers=headers, timeout=2, trust_env=False)
-        rows = [
-            row
-            for domain in found.raise_for_status().json()["domains"].values()
-            for row in domain["replicas"]
-        ]
-        return sum(int(row["queued"]) for row in rows)
+        domains = found.raise_for_status().json()["domains"].values()
+        return sum(int(row["queued"]) for domain in domains for row in domain["replicas"])
     except (httpx.HTTPError, KeyError, ValueError):
         return None
 

@@ -1,15 +1,15 @@
 """What an overload did, in words, figures and a plot, and whether it broke a bound."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from loadtest.open_loop.offer import Floats, Offered
+from loadtest.client.http_load import BROKEN
+from loadtest.client.offer import Floats, Offered, quantiles
+from loadtest.tables import write_json
 
-BROKEN = 0
 REFUSED = 429
 
 
@@ -43,9 +43,7 @@ def publish(out: Path, runs: list[Loaded], bounds: Bounds) -> int:
     facts = {"reference": figures(reference), "overload": figures(overload)}
     wrong = broken(overload, bounds)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "overload.json").write_text(
-        json.dumps({**facts, "broken": wrong}, indent=1) + "\n", encoding="utf-8"
-    )
+    write_json(out / "overload.json", {**facts, "broken": wrong})
     _plot(out / "overload.png", overload)
     for name, rows in facts.items():
         print(f"\n{name}")
@@ -57,18 +55,22 @@ def publish(out: Path, runs: list[Loaded], bounds: Bounds) -> int:
 
 def figures(run: Loaded) -> dict[str, Any]:
     offered = run.offered
-    waits, refusals = offered.latency_ms, refused_ms(offered)
+    waits, asked_s = offered.latency_ms, float(offered.due_s.max())
+    refused = offered.status == REFUSED
+    refusals = (offered.ended_s - offered.sent_s)[refused] * 1e3  # until its sender knew
     found: dict[str, Any] = {
         "capacity_rps": round(run.capacity_rps, 1),
-        "offered_rps": round(offered.due_s.size / float(offered.due_s.max()), 1),
-        "accepted_rps": round(waits.size / float(offered.due_s.max()), 1),
-        "accepted_of_capacity": round(waits.size / offered.due_s.max() / run.capacity_rps, 3),
-        "accepted_p50_p99_ms": _at(waits, 0.5, 0.99),
-        "refused_p50_p99_ms": _at(refusals, 0.5, 0.99),
-        "retry_after_share": _share(offered.retry_after, offered.status == REFUSED),
+        "offered_rps": round(offered.due_s.size / asked_s, 1),
+        "accepted_rps": round(waits.size / asked_s, 1),
+        "accepted_of_capacity": round(waits.size / asked_s / run.capacity_rps, 3),
+        "accepted_p50_p99_ms": quantiles(waits, 0.5, 0.99),
+        "refused_p50_p99_ms": quantiles(refusals, 0.5, 0.99),
+        "retry_after_share": round(float(offered.retry_after[refused].mean()), 4)
+        if refused.any()
+        else None,
         "statuses": {str(status): count for status, count in offered.statuses().items()},
         "client_cores": round(offered.client_cpu_s / offered.seconds, 2),
-        "client_sent_late_p99_ms": _at((offered.sent_s - offered.due_s) * 1e3, 0.99)[0],
+        "client_sent_late_p99_ms": quantiles((offered.sent_s - offered.due_s) * 1e3, 0.99)[0],
         "queued": [sample.queued for sample in run.samples],
         "memory_mb_start_middle_end": memory(run),
     }
@@ -76,15 +78,9 @@ def figures(run: Loaded) -> dict[str, Any]:
         answered = run.modest.status == 200
         found |= {
             "modest_answered_share": round(float(answered.mean()), 4),
-            "modest_p50_p99_ms": _at(run.modest.latency_ms, 0.5, 0.99),
+            "modest_p50_p99_ms": quantiles(run.modest.latency_ms, 0.5, 0.99),
             "greedy_answered_share": round(float((offered.status == 200).mean()), 4),
         }
-    return found
-
-
-def refused_ms(offered: Offered) -> Floats:
-    """From when a refused request was sent to when its sender knew."""
-    found: Floats = (offered.ended_s - offered.sent_s)[offered.status == REFUSED] * 1e3
     return found
 
 
@@ -100,17 +96,14 @@ def memory(run: Loaded) -> dict[str, list[int]]:
 def broken(run: Loaded, bounds: Bounds) -> list[str]:
     """Each broken bound in words."""
     offered, found = run.offered, []
-    failed = int((offered.status >= 500).sum())
-    if failed:
+    (p99,) = quantiles(offered.latency_ms, 0.99)
+    if failed := int((offered.status >= 500).sum()):
         found.append(f"{failed} answers of 5xx; 0 are allowed")
-    lost = int((offered.status == BROKEN).sum())
-    if lost:
+    if lost := int((offered.status == BROKEN).sum()):
         found.append(f"{lost} requests ended without an answer; 0 are allowed")
-    (p99,) = _at(offered.latency_ms, 0.99)
     if p99 is None or p99 > bounds.p99_ms:
         found.append(f"p99 of the accepted is {p99} ms; at most {bounds.p99_ms:g} are allowed")
-    silent = int(((offered.status == REFUSED) & ~offered.retry_after).sum())
-    if silent:
+    if silent := int(((offered.status == REFUSED) & ~offered.retry_after).sum()):
         found.append(f"{silent} refusals had no Retry-After")
     # The first look is at a service that has not met the load: buffers that it then keeps are no
     # leak, so growth counts from the second.
@@ -119,16 +112,6 @@ def broken(run: Loaded, bounds: Bounds) -> list[str]:
         if growth > bounds.memory_mb:
             found.append(f"{role} grew by {growth:.0f} MB; at most {bounds.memory_mb:g} allowed")
     return found
-
-
-def _at(values: Floats, *shares: float) -> list[float | None]:
-    if not values.size:
-        return [None] * len(shares)
-    return [round(float(np.quantile(values, share)), 2) for share in shares]
-
-
-def _share(flags: Any, among: Any) -> float | None:
-    return round(float(flags[among].mean()), 4) if among.any() else None
 
 
 def _plot(path: Path, run: Loaded) -> None:

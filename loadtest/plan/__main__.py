@@ -14,18 +14,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from loadtest.arguments import existing, positive
+from loadtest import command
 from loadtest.client.clip import tone_in_noise
-from loadtest.machine.interrupt import told
-from loadtest.plan import service_times, timesheet
+from loadtest.command import existing, positive
+from loadtest.plan import service_times, times
 from loadtest.plan.check import check
 from loadtest.plan.sizing import Plan, Wish, cpu_ms, size
-from loadtest.plan.timesheet import Times
+from loadtest.plan.times import Times
 
 
 def main() -> int:
     arguments = parsed()
-    return told("plan", lambda: planned(arguments))
+    return command.exit_code("plan", lambda: planned(arguments))
 
 
 def planned(arguments: argparse.Namespace) -> int:
@@ -39,10 +39,7 @@ def planned(arguments: argparse.Namespace) -> int:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="telltale plan",
-        description=__doc__.splitlines()[0] if __doc__ else None,
-    )
+    parser = command.parser("plan", __doc__)
     parser.add_argument("--rps", type=positive, help="requests a second that are to be served")
     parser.add_argument("--p95-ms", type=positive, default=100.0)
     parser.add_argument("--cores-per-node", type=int, default=16)
@@ -50,9 +47,8 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--headroom", type=float, default=0.2, help="carried on top of --rps")
     parser.add_argument("--clip", type=existing, help="default: 5 s of synthesised sound")
     parser.add_argument("--times", type=Path, help="service times that were measured before")
-    parser.add_argument(
-        "--url", help="a service on this machine with one replica; default: start one"
-    )
+    here = "a service on this machine with one replica; default: start one"
+    parser.add_argument("--url", help=here)
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
     parser.add_argument("--check", action="store_true", help="predicted against measured, here")
     parser.add_argument("--seconds", type=positive, default=10.0, help="of each measurement")
@@ -67,7 +63,10 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
 
 
 def plan(arguments: argparse.Namespace, clip: Path) -> int:
-    times = _times(arguments, clip)
+    if arguments.times:
+        found = times.read(arguments.times)
+    else:
+        found = service_times.measured(arguments.url, arguments.port, clip, arguments.seconds)
     wish = Wish(
         rps=arguments.rps,
         p95_ms=arguments.p95_ms,
@@ -75,35 +74,26 @@ def plan(arguments: argparse.Namespace, clip: Path) -> int:
         burst=arguments.burst,
         spare=arguments.headroom,
     )
-    print(timesheet.in_words(times), end="\n\n")
-    print(in_words(size(wish, times.costs, times.node(1)), wish, times))
+    print(times.in_words(found), end="\n\n")
+    print(in_words(size(wish, found.costs, found.node(1)), wish, found))
     return 0
 
 
-def in_words(found: Plan, wish: Wish, times: Times) -> str:
+def in_words(found: Plan, wish: Wish, measured: Times) -> str:
     outcome, cores = found.outcome, wish.cores_per_node
     p50, p95, p99 = (outcome.quantile(share) for share in (0.5, 0.95, 0.99))
-    return "\n".join(
-        [
-            f"{wish.rps:g} requests/s with a p95 of at most {wish.p95_ms:g} ms:",
-            f"  {found.nodes} nodes of {cores} cores with {found.replicas} replicas each, "
-            f"{found.nodes * found.replicas} replicas in all",
-            f"  predicted p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms",
-            f"  each node uses {outcome.used_cores:.1f} of {cores} cores "
-            f"({outcome.used_cores / cores:.0%}); batches of {outcome.batch:.1f} clips",
-            f"  its HAProxy, one thread, uses {found.proxy_cores:.2f} of its core",
-            f"  carries {found.carries_rps:.0f} requests/s before the p95 breaks: "
-            f"{found.carries_rps / wish.rps - 1:.0%} headroom",
-            f"  cross-check, square-root rule: {found.staffing} replicas for "
-            f"{wish.rps * cpu_ms(times.costs, times.node(1)) / 1e3:.0f} cores of work in all",
-        ]
-    )
-
-
-def _times(arguments: argparse.Namespace, clip: Path) -> Times:
-    if arguments.times:
-        return timesheet.read(arguments.times)
-    return service_times.measured(arguments.url, arguments.port, clip, arguments.seconds)
+    work_cores = wish.rps * cpu_ms(measured.costs, measured.node(1)) / 1e3
+    return f"""{wish.rps:g} requests/s with a p95 of at most {wish.p95_ms:g} ms:
+  {found.nodes} nodes of {cores} cores with {found.replicas} replicas each, \
+{found.nodes * found.replicas} replicas in all
+  predicted p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms
+  each node uses {outcome.used_cores:.1f} of {cores} cores ({outcome.used_cores / cores:.0%}); \
+batches of {outcome.batch:.1f} clips
+  its HAProxy, one thread, uses {found.proxy_cores:.2f} of its core
+  carries {found.carries_rps:.0f} requests/s before the p95 breaks: \
+{found.carries_rps / wish.rps - 1:.0%} headroom
+  cross-check, square-root rule: {found.staffing} replicas for {work_cores:.0f} \
+cores of work in all"""
 
 
 if __name__ == "__main__":

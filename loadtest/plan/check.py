@@ -6,20 +6,19 @@ of the busy threads on the same cores, and is simulated too. A point during whic
 machine is measured once more.
 """
 
-import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from loadtest.client.offer import Floats, offer, poisson
 from loadtest.machine import quiet, usage
-from loadtest.open_loop.offer import Floats, offer, poisson
 from loadtest.own_service import own_service
 from loadtest.plan.queueing import saturate, simulate
 from loadtest.plan.service_times import CLIENTS, measure
-from loadtest.plan.timesheet import Times, in_words
+from loadtest.plan.times import Times, in_words
+from loadtest.tables import Table, write_json
 
 SHARES = (0.3, 0.5, 0.7, 0.85)
 REPLICAS = (1, 2)
@@ -69,13 +68,11 @@ def check(clip: Path, out: Path, port: int, seconds: float, anyway: bool) -> int
                 times = measure(service.url, clip, seconds)
                 print(in_words(times), flush=True)
             capacities.append(_capacity(service.url, clip, seconds, replicas, times))
-            root = service.pid
             for share in SHARES:
-                rate = share * capacities[-1].measured_rps
-                points.append(
-                    _point(service.url, clip, seconds, replicas, share, rate, times, root)
-                )
-                print(_row(points[-1]), flush=True)
+                rate, pid = share * capacities[-1].measured_rps, service.process.pid
+                point = _point(service.url, clip, seconds, replicas, share, rate, times, pid)
+                print(point, flush=True)
+                points.append(point)
     assert times is not None
     publish(out, times, capacities, points, disturbed)
     return 0
@@ -108,9 +105,8 @@ def _point(
         strangers = usage.strangers(before, usage.use(root))
         settled = offered.due_s >= CONNECTING_S
         waits = (offered.ended_s - offered.due_s)[settled & (offered.status == 200)] * 1e3
-        predicted = simulate(
-            offered.due_s, times.node(replicas), times.costs, since_s=CONNECTING_S
-        ).latency_ms
+        node = times.node(replicas)
+        predicted = simulate(offered.due_s, node, times.costs, since_s=CONNECTING_S).latency_ms
         tries.append(
             Point(
                 replicas=replicas,
@@ -128,7 +124,7 @@ def _point(
 
 
 def _quantiles(waits_ms: Floats) -> dict[str, float]:
-    return {name: round(float(np.quantile(waits_ms, q)), 2) for name, q in QUANTILES.items()}
+    return dict(zip(QUANTILES, np.quantile(waits_ms, [*QUANTILES.values()]).round(2), strict=True))
 
 
 def publish(
@@ -136,67 +132,52 @@ def publish(
 ) -> None:
     """check.json, check.md and check.png in `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    found: dict[str, Any] = {
+    facts = {
         "disturbed": disturbed,
         "times": asdict(times),
         "capacities": [asdict(one) for one in capacities],
         "points": [asdict(one) for one in points],
     }
-    (out / "check.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write_json(out / "check.json", facts)
     text = markdown(times, capacities, points, disturbed)
     (out / "check.md").write_text(text, encoding="utf-8")
     _plot(out / "check.png", times, capacities, points)
-    print(f"\n{text}\nwritten to {out}/check.json, check.md, check.png", file=sys.stdout)
+    print(f"\n{text}\nwritten to {out}/check.json, check.md, check.png")
 
 
 def markdown(times: Times, capacities: list[Capacity], points: list[Point], disturbed: str) -> str:
-    warning = f"**Disturbed before the start: {disturbed}.**\n\n" if disturbed else ""
-    lines = [
-        f"{warning}Times measured on one replica, {times.cores} cores:\n",
-        "```",
-        in_words(times),
-        "```\n",
-        "| replicas | capacity measured, req/s | predicted | error |",
-        "|---|---|---|---|",
-    ]
-    lines += [
-        f"| {one.replicas} | {one.measured_rps:.0f} | {one.predicted_rps:.0f} | {one.error:+.0%} |"
+    rates = [
+        [f"{one.replicas}", f"{one.measured_rps:.0f}", f"{one.predicted_rps:.0f}"]
+        + [f"{one.error:+.0%}"]
         for one in capacities
     ]
-    lines += [
-        "\n| replicas | load | req/s | p50 measured / predicted, ms | error "
-        "| p95 measured / predicted, ms | error | client, cores | strangers, cores | failed |",
-        "|---" * 10 + "|",
+    latency = [f"{name} measured / predicted, ms" for name in ("p50", "p95")]
+    head = ["replicas", "load", "req/s", latency[0], "error", latency[1], "error"]
+    head += ["client, cores", "strangers, cores", "failed"]
+    worst, middle = (
+        {name: fold([abs(one.error(name)) for one in points]) for name in ("p50", "p95")}
+        for fold in (np.max, np.median)
+    )
+    parts = [
+        *([f"**Disturbed before the start: {disturbed}.**"] if disturbed else []),
+        f"Times measured on one replica, {times.cores} cores:",
+        f"```\n{in_words(times)}\n```",
+        Table(
+            "", ["replicas", "capacity measured, req/s", "predicted", "error"], rates
+        ).as_markdown(),
+        Table("", head, [_cells(one) for one in points]).as_markdown(),
+        f"Error of p50: {middle['p50']:.0%} in the middle, {worst['p50']:.0%} at worst; "
+        f"of p95: {middle['p95']:.0%} and {worst['p95']:.0%}.",
     ]
-    lines += [_markdown_row(one) for one in points]
-    worst = {name: max(abs(one.error(name)) for one in points) for name in ("p50", "p95")}
-    middle = {
-        name: float(np.median([abs(one.error(name)) for one in points])) for name in ("p50", "p95")
-    }
-    lines.append(
-        f"\nError of p50: {middle['p50']:.0%} in the middle, {worst['p50']:.0%} at worst; "
-        f"of p95: {middle['p95']:.0%} and {worst['p95']:.0%}."
-    )
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
-def _markdown_row(one: Point) -> str:
-    both = [
-        f"{one.measured_ms[name]:.1f} / {one.predicted_ms[name]:.1f} | {one.error(name):+.0%}"
-        for name in ("p50", "p95")
-    ]
-    return (
-        f"| {one.replicas} | {one.share:.0%} | {one.rps:.0f} | {' | '.join(both)} "
-        f"| {one.client_cores:.2f} | {one.strangers:.2f} | {one.failed} |"
-    )
-
-
-def _row(one: Point) -> str:
-    return (
-        f"{one.replicas} replicas at {one.share:.0%}, {one.rps:.0f} req/s: measured "
-        f"{one.measured_ms}, predicted {one.predicted_ms}, strangers {one.strangers:.2f} cores, "
-        f"sent late p99 {one.late_p99_ms:.2f} ms, failed {one.failed}"
-    )
+def _cells(one: Point) -> list[str]:
+    cells = [f"{one.replicas}", f"{one.share:.0%}", f"{one.rps:.0f}"]
+    for name in ("p50", "p95"):
+        cells += [f"{one.measured_ms[name]:.1f} / {one.predicted_ms[name]:.1f}"]
+        cells += [f"{one.error(name):+.0%}"]
+    return [*cells, f"{one.client_cores:.2f}", f"{one.strangers:.2f}", f"{one.failed}"]
 
 
 def _plot(path: Path, times: Times, capacities: list[Capacity], points: list[Point]) -> None:
@@ -218,12 +199,8 @@ def _draw(axes: Any, times: Times, capacity: Capacity, points: list[Point]) -> N
     ]
     for name, colour in (("p50", "#2a78b5"), ("p95", "#c8553d")):
         axes.plot(rates, [one[name] for one in curves], color=colour, label=f"{name} predicted")
-        axes.scatter(
-            [one.rps for one in points],
-            [one.measured_ms[name] for one in points],
-            color=colour,
-            label=f"{name} measured",
-        )
+        at, measured = [one.rps for one in points], [one.measured_ms[name] for one in points]
+        axes.scatter(at, measured, color=colour, label=f"{name} measured")
     axes.axvline(capacity.measured_rps, color="#777777", linestyle="--", label="capacity measured")
     axes.set_title(f"{capacity.replicas} replica{'s' * (capacity.replicas > 1)}")
     axes.set(xlabel="requests a second, Poisson", ylabel="latency, ms", yscale="log")

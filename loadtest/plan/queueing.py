@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.plan.costs import Cost, Costs, Node
 from loadtest.plan.sharing import NEVER, Cores, Thread
+from loadtest.plan.times import Cost, Costs, Node
 
 Floats = NDArray[np.float64]
 IN_SHARE = 0.6  # of a thread's work on a request: the clip comes in, a little JSON goes out

@@ -8,26 +8,23 @@ that stood idle in between), and a closed loop that saturates (full batches). CP
 less what the idle service takes. The two busiest threads of a replica are its worker and its loop.
 """
 
-import argparse
 import os
 import sys
 import time
+from bisect import bisect_left
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-import httpx
 import numpy as np
 
 from data.domains.domain import load_domains
-from data.errors import TelltaleError
-from loadtest.arguments import existing
+from loadtest import command
+from loadtest.client.offer import Offered, offer
 from loadtest.machine import usage
-from loadtest.machine.interrupt import STOPPED
-from loadtest.open_loop.offer import Offered, offer
 from loadtest.own_service import own_service
-from loadtest.plan.costs import Cost, Costs
 from loadtest.plan.queueing import saturate, simulate
-from loadtest.plan.timesheet import Times, in_words, write
+from loadtest.plan.times import Cost, Costs, Times, in_words, write
 
 SETTLE_S = 8.0  # a service that has just started still makes its spare processes ready
 IDLE_S = 4.0
@@ -52,23 +49,21 @@ class Spent:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("clip", type=existing)
+    parser = command.parser("plan.service_times", __doc__)
+    parser.add_argument("clip", type=command.existing)
     parser.add_argument("--url", help="a service with one replica; default: start one")
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each run")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    try:
+
+    def work() -> int:
         times = measured(arguments.url, arguments.port, arguments.clip, arguments.seconds)
         write(times, arguments.out)
-    except (TelltaleError, ValueError, OSError, httpx.HTTPError) as error:
-        print(f"service_times: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return STOPPED
-    print(in_words(times))
-    return 0
+        print(in_words(times))
+        return 0
+
+    return command.exit_code("service_times", work)
 
 
 def measured(url: str | None, port: int, clip: Path, seconds: float) -> Times:
@@ -87,10 +82,10 @@ def measure(url: str, clip: Path, seconds: float) -> Times:
     before = usage.use(root)
     time.sleep(IDLE_S)
     idle = usage.cores_by_role(before, usage.use(root))
-    lone = spend(url, clip, root, replica, idle, seconds, clients=1)
-    full = spend(url, clip, root, replica, idle, seconds, clients=CLIENTS)
+    run = partial(spend, url, clip, root, replica, idle, seconds)
+    lone, full = run(clients=1), run(clients=CLIENTS)
     capacity = full.offered.latency_ms.size / full.offered.seconds
-    light = spend(url, clip, root, replica, idle, seconds, rate=max(5.0, LIGHT * capacity))
+    light = run(rate=max(5.0, LIGHT * capacity))
     times = Times(
         costs=_costs(lone, light, full, max_batch),
         cores=os.cpu_count() or 1,
@@ -133,7 +128,7 @@ def spend(
     asked, passed = offered.due_s.size, after.at - before.at
     roles = {
         role: (cpu_s - idle.get(role, 0.0) * passed) / asked * 1e3
-        for role, cpu_s in usage.by_role(before, after).items()
+        for role, cpu_s in usage.cpu_by_role(before, after).items()
     }
     first, second = usage.by_thread(before, after, replica)[:2]
     rest_ms = max(0.0, roles["replica"] - (first + second) / asked * 1e3)
@@ -186,13 +181,14 @@ def _spread(lone: Offered) -> tuple[float, ...]:
 def fitted(times: Times, light: Offered) -> Times:
     """Two figures that no counter shows: how far a replica's two threads run together, from the
     capacity of one replica; and what a light load waits beyond its CPU, from its median."""
-    low, high = 1.0, 2.0
-    for _ in range(12):
-        overlap = (low + high) / 2
+
+    def rate(overlap: float) -> float:
         costs = replace(times.costs, overlap=overlap)
-        found = saturate(times.node(1), costs, CLIENTS, seconds=5.0).answered_per_s
-        low, high = (overlap, high) if found < times.capacity_rps else (low, overlap)
-    costs = replace(times.costs, overlap=round(high, 4))
+        return saturate(times.node(1), costs, CLIENTS, seconds=5.0).answered_per_s
+
+    overlaps = np.linspace(1.0, 2.0, 4097).tolist()
+    reached = bisect_left(overlaps, times.capacity_rps, hi=len(overlaps) - 1, key=rate)
+    costs = replace(times.costs, overlap=round(overlaps[reached], 4))
     predicted = simulate(light.due_s, times.node(1), costs).quantile(0.5)
     delay = max(0.0, times.light_p50_ms - predicted)
     return replace(times, costs=replace(costs, delay_ms=round(delay, 3)))

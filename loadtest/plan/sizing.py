@@ -7,13 +7,17 @@ queues' details, Halfin and Whitt's square-root rule (Operations Research 29, 19
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
-from loadtest.open_loop.offer import poisson
-from loadtest.plan.costs import Cost, Costs, Node
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import norm
+
+from loadtest.client.offer import poisson
 from loadtest.plan.queueing import Outcome, simulate
+from loadtest.plan.times import Cost, Costs, Node
 
 MAX_NODES = 100_000
 REQUESTS = 12_000  # simulated for each candidate; a p95 then stands to a few percent
@@ -94,20 +98,11 @@ def replica_ms(costs: Costs, node: Node) -> float:
 
 
 def staffing(rps: float, costs: Costs, node: Node, waiting: float = 0.05) -> int:
-    """Replicas so that a share `waiting` of the requests finds all busy: load + beta * its root."""
+    """Replicas so that a share `waiting` of the requests finds all busy: load + beta * its
+    root, where waiting = 1 / (1 + beta * Phi(beta) / phi(beta))."""
     load = rps * replica_ms(costs, node) / 1e3
-    return math.ceil(load + _beta(waiting) * math.sqrt(load))
-
-
-def _beta(waiting: float) -> float:
-    """Solves waiting = 1 / (1 + beta * Phi(beta) / phi(beta)) for beta."""
-    normal = NormalDist()
-    low, high = 0.0, 6.0
-    for _ in range(50):
-        beta = (low + high) / 2
-        found = 1 / (1 + beta * normal.cdf(beta) / normal.pdf(beta))
-        low, high = (beta, high) if found > waiting else (low, beta)
-    return high
+    beta: float = brentq(lambda b: 1 / (1 + b * norm.cdf(b) / norm.pdf(b)) - waiting, 0.0, 6.0)
+    return math.ceil(load + beta * math.sqrt(load))
 
 
 def _refuse_impossible(wish: Wish, costs: Costs, node: Node) -> None:
@@ -139,20 +134,12 @@ def _fewest_replicas(rate: float, wish: Wish, costs: Costs, node: Node) -> int |
     def good(replicas: int) -> bool:
         return keeps(rate, wish, costs, replace(node, replicas=replicas))
 
-    if not good(most):
-        return None
-    low, high = 0, most
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if good(middle) else (middle, high)
-    return high
+    return 1 + bisect_left(range(1, most), True, key=good) if good(most) else None
 
 
 def _carries(rate: float, wish: Wish, costs: Costs, node: Node) -> float:
-    """The highest rate of one node that keeps the bound, to about 2 %; `rate` does."""
-    low, high = rate, 2.5 * rate
-    while high > 1.02 * low:
-        middle = (low + high) / 2
-        fits = keeps(middle, wish, costs, node)
-        low, high = (middle, high) if fits else (low, middle)
-    return low
+    """The highest rate of one node that keeps the bound, to 2 %; `rate` does."""
+    rates = (rate * 1.02 ** np.arange(1, 47)).tolist()  # up to 2.5 times as much
+    broken = bisect_left(rates, True, key=lambda more: not keeps(more, wish, costs, node))
+    found: float = [rate, *rates][broken]
+    return found

@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from data.errors import InvalidParameter, TelltaleError
-from loadtest.machine.interrupt import STOPPED
-from loadtest.scaling.hosted import Hosted, autoscaling_in_words, own_service
+from data.errors import InvalidParameter
+from loadtest import command
+from loadtest.scaling.hosted import Hosted, autoscaling_in_words, hosted
 from loadtest.scaling.outcome import Fixed, Outcome, fixed_of, outcome_of
-from loadtest.scaling.presets import PRESETS, Preset, parse_steps
+from loadtest.scaling.presets import Preset, parse_steps, presets
 from loadtest.scaling.report import About, write_csv, write_html
 from loadtest.scaling.runs import Load, run
 from loadtest.scaling.sampler import Target, check_served
@@ -38,21 +39,17 @@ SYNTHETIC = (
 
 
 def main() -> int:
-    arguments = _parser().parse_args()
-    chosen = None if arguments.steps else PRESETS[arguments.preset]
-    try:
-        load = _load(arguments, chosen)
-        about = _about(arguments, load, chosen)
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        with _service(arguments) as (target, hosted):
-            outcome = _followed(arguments, load, chosen, target)
-            outcome = replace(outcome, fixed=tuple(_fixed(arguments, hosted)))
-    except TelltaleError as error:
-        print(f"scaling: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("scaling: stopped before the end; nothing is reported", file=sys.stderr)
-        return STOPPED
+    return command.exit_code("scaling", lambda: measure(_arguments()))
+
+
+def measure(arguments: argparse.Namespace) -> int:
+    chosen = None if arguments.steps else presets()[arguments.preset]
+    load = _load(arguments, chosen)
+    about = _about(arguments, load, chosen)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with _service(arguments) as (target, own):
+        outcome = _followed(arguments, load, chosen, target)
+        outcome = replace(outcome, fixed=tuple(_fixed(arguments, own)))
     write_csv(arguments.out / "scaling.csv", outcome, arguments.synthetic > 0)
     write_html(arguments.out / "report.html", outcome, about)
     print("\n".join(["", *(f"{table.as_text()}\n" for table in tables(outcome, chosen))]))
@@ -61,35 +58,32 @@ def main() -> int:
     return 0 if outcome.passed else 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="telltale scaling", description=(__doc__ or "").splitlines()[0]
-    )
+def _arguments() -> argparse.Namespace:
+    parser = command.parser("scaling", __doc__)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--preset", default="step", choices=sorted(PRESETS))
+    what.add_argument("--preset", default="step", choices=sorted(presets()))
     what.add_argument("--steps", help="USERSxSECONDS[@USERS_PER_SECOND],...")
     parser.add_argument("--user", choices=USERS, help="the kind of user; a preset has its own")
     parser.add_argument("--url", help="a running service; without it, one is started")
-    parser.add_argument(
-        "--key", default=os.environ.get("TELLTALE_KEY", ""), help="for it; or set TELLTALE_KEY"
-    )
+    key = os.environ.get("TELLTALE_KEY", "")
+    parser.add_argument("--key", default=key, help="for it; or set TELLTALE_KEY")
     parser.add_argument("--domain", default="faults")
-    parser.add_argument(
-        "--synthetic",
-        type=float,
-        nargs="?",
-        const=WAIT_S,
-        default=0.0,
-        metavar="SECONDS",
-        help=f"replicas that wait so long before each batch, {WAIT_S:g} by default",
-    )
+    waits = f"replicas that wait so long before each batch, {WAIT_S:g} by default"
+    optional: Any = {
+        "type": float,
+        "nargs": "?",
+        "const": WAIT_S,
+        "default": 0.0,
+        "metavar": "SECONDS",
+    }
+    parser.add_argument("--synthetic", help=waits, **optional)
     parser.add_argument("--replicas", default="", help="fixed sizes as well, such as 1,2,3,5")
     parser.add_argument("--fixed", default="64x12", help="the load on those, 64x12 by default")
     parser.add_argument("--max-failed", type=float, help="requests")
     parser.add_argument("--max-p95-ms", type=float)
     parser.add_argument("--max-scale-up-s", type=float, help="from the step to all running")
     parser.add_argument("--out", type=Path, default=Path("var/scaling"))
-    return parser
+    return parser.parse_args()
 
 
 def _load(arguments: argparse.Namespace, chosen: Preset | None) -> Load:
@@ -119,8 +113,8 @@ def _service(arguments: argparse.Namespace) -> Iterator[tuple[Target, Hosted | N
         yield target, None
         return
     print("starting a service", flush=True)
-    with own_service(arguments.out, arguments.domain, arguments.synthetic) as hosted:
-        yield hosted.target, hosted
+    with hosted(arguments.out, arguments.domain, arguments.synthetic) as own:
+        yield own.target, own
 
 
 def _followed(
@@ -134,14 +128,14 @@ def _followed(
     return outcome_of(found, limits, chosen.refused_fail if chosen else False)
 
 
-def _fixed(arguments: argparse.Namespace, hosted: Hosted | None) -> Iterator[Fixed]:
+def _fixed(arguments: argparse.Namespace, own: Hosted | None) -> Iterator[Fixed]:
     """Users without pauses, whatever the steps were made of: the question is what is reached."""
     full = Load(parse_steps(arguments.fixed), "PowerUser", think_s=(0, 0))
     for size in map(int, _sizes(arguments)):
-        if hosted:
+        if own:
             print(f"{size} replicas: {arguments.fixed}", flush=True)
-            hosted.resize(size)
-            yield fixed_of(run(hosted.target, full, arguments.out, f"fixed-{size}"), size)
+            own.resize(size)
+            yield fixed_of(run(own.target, full, arguments.out, f"fixed-{size}"), size)
 
 
 def _about(arguments: argparse.Namespace, load: Load, chosen: Preset | None) -> About:

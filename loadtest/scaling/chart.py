@@ -1,24 +1,52 @@
-"""Charts over time as inline SVG, drawn here: no library, no request, light and dark by CSS.
+"""Charts over time as SVG inside the page, by matplotlib.
 
-Colours are the style sheet's (`.c1` to `.c6`), so that one chart serves both schemes.
+matplotlib knows no CSS variables: each colour is drawn as a stand-in and replaced by the style
+sheet's (`--c1` to `--c6`), so that one chart serves the light and the dark scheme.
 """
 
-import math
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
-WIDTH, HEIGHT = 960, 190
-LEFT, RIGHT, TOP, BOTTOM = 52, 8, 14, 22
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+SIZE_PT = (690.0, 140.0)
+COLOURS = {f"#0000a{number}": f"var(--c{number})" for number in range(1, 7)}
+SOFT, RULE = "#0000b1", "#0000b2"
+COLOURS |= {SOFT: "var(--soft)", RULE: "var(--rule)"}
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "font.size": 8,
+    "text.color": SOFT,
+    "axes.edgecolor": RULE,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": RULE,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+}
 
 
 @dataclass(frozen=True)
 class Line:
-    """`values` has one entry a second, None where nothing is known; `colour` is 1 to 6."""
+    """`values` has one entry a second, None where it was not measured; `colour` is 1 to 6."""
 
     name: str
     values: Sequence[float | None]
     colour: int
+
+    @property
+    def array(self) -> NDArray[np.float64]:
+        return np.array(self.values, dtype=float)  # None becomes NaN, where a line breaks
 
 
 @dataclass(frozen=True)
@@ -28,137 +56,67 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Axes:
-    """Seconds and values to places in the picture."""
+class Chart:
+    """`stacked`: areas one upon the other, in steps, each value for its second; else lines."""
 
-    last_s: float
-    top: float
+    title: str
+    unit: str
+    lines: Sequence[Line]
+    stacked: bool
 
-    def x(self, second: float) -> float:
-        return round(LEFT + second / self.last_s * (WIDTH - LEFT - RIGHT), 1)
+    @property
+    def measured(self) -> bool:
+        return any(value is not None for line in self.lines for value in line.values)
 
-    def y(self, value: float) -> float:
-        return round(TOP + (1 - min(value, self.top) / self.top) * (HEIGHT - TOP - BOTTOM), 1)
+    def svg(self, times: Sequence[float], marks: Sequence[Mark]) -> str:
+        with rc_context(STYLE):
+            figure = Figure(figsize=(SIZE_PT[0] / 72, SIZE_PT[1] / 72), dpi=72)
+            axes = figure.add_axes((0.055, 0.13, 0.925, 0.75))
+            (self._areas if self.stacked else self._lines)(axes, times)
+            axes.set(xlim=(0, _end(times)), ylim=(0, None))
+            axes.xaxis.set_major_formatter("{x:g} s")
+            axes.yaxis.set_major_formatter("{x:g}")
+            for mark in marks:
+                axes.axvline(mark.at_s, color=SOFT, lw=0.7, ls=(0, (3, 4)))
+                axes.annotate(mark.text, (mark.at_s, 1.03), xycoords=axes.get_xaxis_transform())
+            for artist in figure.findobj():
+                artist.set_clip_on(False)  # each clip is an url(...) in the page
+            out = io.StringIO()
+            metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+            figure.savefig(out, format="svg", transparent=True, metadata=metadata)
+        drawn = out.getvalue()
+        drawn = drawn[drawn.index("<svg") : drawn.rindex("</svg>")] + self._tips(axes, times)
+        for stand_in, colour in COLOURS.items():
+            drawn = drawn.replace(stand_in, colour)
+        return f"{drawn}</svg>"
 
+    def _lines(self, axes: Axes, times: Sequence[float]) -> None:
+        """A second without neighbours is a dot."""
+        for line in self.lines:
+            colour, middle = f"#0000a{line.colour}", np.array(times) + 0.5
+            axes.plot(middle, line.array, ".-", ms=2.5, lw=1.5, color=colour)
 
-def lines_chart(
-    title: str, unit: str, times: Sequence[float], lines: Sequence[Line], marks: Sequence[Mark]
-) -> str:
-    """Each line by itself; a gap where nothing is known."""
-    axes = _axes(times, [v for line in lines for v in line.values if v is not None])
-    drawn = [
-        f'<polyline class="line c{line.colour}" points="{points}"/>'
-        for line in lines
-        for points in _runs(axes, times, line.values)
-    ]
-    return _figure(title, unit, times, lines, axes, drawn, marks)
+    def _areas(self, axes: Axes, times: Sequence[float]) -> None:
+        heights = np.nan_to_num([[*line.array, line.array[-1]] for line in self.lines])
+        colours = [f"#0000a{line.colour}" for line in self.lines]
+        at = [*times, _end(times)]
+        axes.stackplot(at, heights, colors=colours, step="post", alpha=0.72)
 
-
-def areas_chart(
-    title: str, unit: str, times: Sequence[float], lines: Sequence[Line], marks: Sequence[Mark]
-) -> str:
-    """One upon the other, in steps: each value holds for its second."""
-    sums = [sum(line.values[i] or 0 for line in lines) for i in range(len(times))]
-    axes = _axes(times, sums)
-    base = [0.0] * len(times)
-    drawn = []
-    for line in lines:
-        upper = [low + (value or 0) for low, value in zip(base, line.values, strict=True)]
-        outline = _staircase(axes, times, upper) + _staircase(axes, times, base)[::-1]
-        drawn.append(f'<polygon class="area c{line.colour}" points="{" ".join(outline)}"/>')
-        base = upper
-    return _figure(title, unit, times, lines, axes, drawn, marks)
-
-
-def _axes(times: Sequence[float], values: Sequence[float]) -> Axes:
-    return Axes(max([*times, 1.0]) + 1, _ceiling(1.03 * max([*values, 0.0])))
-
-
-def _ceiling(value: float) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten."""
-    if value <= 0:
-        return 1.0
-    power: float = 10.0 ** math.floor(math.log10(value))
-    return next(power * step for step in (1, 2, 2.5, 5, 10) if value <= power * step * 1.0001)
-
-
-def _runs(axes: Axes, times: Sequence[float], values: Sequence[float | None]) -> list[str]:
-    runs: list[list[str]] = [[]]
-    for second, value in zip(times, values, strict=True):
-        if value is None:
-            runs.append([])
-        else:
-            runs[-1].append(f"{axes.x(second + 0.5)},{axes.y(value)}")
-    # A single point would not be seen: it becomes a short dash.
-    return [" ".join(run if len(run) > 1 else run * 2) for run in runs if run]
+    def _tips(self, axes: Axes, times: Sequence[float]) -> str:
+        """What a second held, shown while the pointer rests on it."""
+        x = axes.transData.transform([(second, 0) for second in [*times, _end(times)]])[:, 0]
+        parts = []
+        for i, begin in enumerate(times):
+            held = [
+                f"{line.name} {v:g}" for line in self.lines if (v := line.values[i]) is not None
+            ]
+            parts.append(
+                f'<rect class="tip" x="{x[i]:.1f}" width="{x[i + 1] - x[i]:.1f}" y="0" '
+                f'height="{SIZE_PT[1]:g}"><title>{begin:.0f} s: {escape(", ".join(held))}</title>'
+                "</rect>"
+            )
+        return "".join(parts)
 
 
-def _staircase(axes: Axes, times: Sequence[float], values: Sequence[float]) -> list[str]:
-    ends = [*times[1:], axes.last_s]
-    return [
-        f"{axes.x(at)},{axes.y(value)}"
-        for begin, end, value in zip(times, ends, values, strict=True)
-        for at in (begin, end)
-    ]
-
-
-def _figure(
-    title: str,
-    unit: str,
-    times: Sequence[float],
-    lines: Sequence[Line],
-    axes: Axes,
-    drawn: Sequence[str],
-    marks: Sequence[Mark],
-) -> str:
-    legend = "".join(
-        f'<span><i class="swatch c{line.colour}"></i>{escape(line.name)}</span>' for line in lines
-    )
-    picture = "".join([_grid(axes), *drawn, _marks(axes, marks), _tips(axes, times, lines)])
-    return (
-        f"<figure><figcaption><b>{escape(title)}</b> <small>{escape(unit)}</small>"
-        f'<span class="legend">{legend}</span></figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)} over time">'
-        f"{picture}</svg></figure>"
-    )
-
-
-def _grid(axes: Axes) -> str:
-    parts = []
-    # 2 is cut in four, 1, 2.5, 5 and 10 in five: round numbers on the axis.
-    cuts = 4 if f"{axes.top:e}".startswith("2.0") else 5
-    for part in range(cuts + 1):
-        value = axes.top * part / cuts
-        y = axes.y(value)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
-        parts.append(f'<text class="tick end" x="{LEFT - 6}" y="{y + 4}">{value:g}</text>')
-    step = _ceiling(axes.last_s / 12)
-    for number in range(int(axes.last_s // step) + 1):
-        x = axes.x(number * step)
-        parts.append(f'<text class="tick mid" x="{x}" y="{HEIGHT - 6}">{number * step:g} s</text>')
-    return "".join(parts)
-
-
-def _marks(axes: Axes, marks: Sequence[Mark]) -> str:
-    """Steps in the load: a dashed line and a word on top of it."""
-    return "".join(
-        f'<line class="mark" x1="{axes.x(mark.at_s)}" x2="{axes.x(mark.at_s)}" '
-        f'y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-        f'<text class="tick" x="{axes.x(mark.at_s) + 4}" y="{TOP - 3}">{escape(mark.text)}</text>'
-        for mark in marks
-    )
-
-
-def _tips(axes: Axes, times: Sequence[float], lines: Sequence[Line]) -> str:
-    """What a second held, shown while the pointer rests on it."""
-    ends = [*times[1:], axes.last_s]
-    parts = []
-    for i, (begin, end) in enumerate(zip(times, ends, strict=True)):
-        known = [f"{line.name} {line.values[i]:g}" for line in lines if line.values[i] is not None]
-        width = axes.x(end) - axes.x(begin)
-        parts.append(
-            f'<rect class="tip" x="{axes.x(begin)}" y="{TOP}" width="{width:.1f}" '
-            f'height="{HEIGHT - TOP - BOTTOM}"><title>{begin:.0f} s: {escape(", ".join(known))}'
-            "</title></rect>"
-        )
-    return "".join(parts)
+def _end(times: Sequence[float]) -> float:
+    return max([*times, 1.0]) + 1

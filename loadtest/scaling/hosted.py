@@ -1,6 +1,5 @@
 """A service of the load test's own: a home and a port of its own, gone when it is over."""
 
-import shutil
 import socket
 import tempfile
 import time
@@ -15,7 +14,7 @@ import yaml
 from data.errors import NotReady
 from data.home import home_from_env
 from loadtest.machine.processes import environment_of
-from loadtest.own_service import admin_key, running
+from loadtest.own_service import Service, hold_replicas, running
 from loadtest.scaling.sampler import Target, domain_status, serve_replicas
 from serve_app.cluster.launch import SERVE_YAML, serve_config
 from serve_app.settings import Settings
@@ -32,12 +31,7 @@ class Hosted:
     def resize(self, replicas: int) -> None:
         """Fixes their number; returns when so many run and no other does."""
         deployed = serve_config(self.settings, self.config)
-        for app in deployed["applications"]:
-            for deployment in app.get("deployments", []):
-                sizes = dict.fromkeys(
-                    ("min_replicas", "initial_replicas", "max_replicas"), replicas
-                )
-                deployment["autoscaling_config"] |= sizes
+        hold_replicas(deployed, replicas)
         with self.target.serve_client() as client:
             client.put("/api/serve/applications/", json=deployed).raise_for_status()
             deadline = time.monotonic() + RESIZE_PATIENCE_S
@@ -50,22 +44,15 @@ class Hosted:
 
 
 @contextmanager
-def own_service(out: Path, domain: str, wait_s: float) -> Iterator[Hosted]:
-    """`wait_s` as in `configuration`; its console goes to `out`/console.log. Raises NotReady with
-    its last words."""
-    home = Path(tempfile.mkdtemp(prefix="telltale-scaling-"))
-    config = home / "serve.yaml"
-    config.write_text(yaml.safe_dump(configuration(domain, wait_s)), encoding="utf-8")
-    port = _free_port()
-    try:
-        with running(home, config.resolve(), port, domain, out / "console.log"):
-            key = admin_key(home)
-            target = Target(f"http://127.0.0.1:{port}", domain, key)
-            place = home_from_env({"TELLTALE_HOME": str(home)})
-            settings = Settings(place, "127.0.0.1", port, (domain,), key)
-            yield Hosted(_with_serve(target, home), settings, config)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+def hosted(out: Path, domain: str, wait_s: float) -> Iterator[Hosted]:
+    """`wait_s` as in `configuration`; its console and serve.yaml are left in `out`. Raises
+    NotReady with its last words."""
+    with tempfile.TemporaryDirectory(prefix="telltale-scaling-") as name:
+        service = Service(Path(name).resolve(), out.resolve(), _free_port(), domain)
+        with running(service, configuration(domain, wait_s)):
+            place = home_from_env({"TELLTALE_HOME": name})
+            settings = Settings(place, "127.0.0.1", service.port, (domain,), service.key)
+            yield Hosted(_target(service), settings, service.folder / "serve.yaml")
 
 
 def configuration(domain: str, wait_s: float = 0.0) -> dict[str, Any]:
@@ -93,9 +80,10 @@ def autoscaling_in_words(domain: str) -> str:
     )
 
 
-def _with_serve(target: Target, home: Path) -> Target:
+def _target(service: Service) -> Target:
     """The launcher took a free port for Ray's dashboard; its replicas know which."""
-    token = (home / "ray-token").read_text(encoding="utf-8").strip()
+    token = (service.home / "ray-token").read_text(encoding="utf-8").strip()
+    target = Target(service.url, service.domain, service.key)
     with target.client() as client:
         for _ in range(100):  # the curator asks the replicas once a second
             for row in domain_status(client, target.domain).get("replicas", []):

@@ -1,14 +1,45 @@
-"""All that a run found, as one value: the terminal, the page and the table are made from it."""
+"""All that a run found, as one value: the terminal, the page and the table are made from it.
 
+What the users got and what the replicas did stand on one clock. Times are as exact as the sampling
+is frequent. Where a replica reports its own start, its cold start is its own figure, from process
+to ready; else it is what was seen from outside.
+"""
+
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest.scaling.checks import Check, checks
-from loadtest.scaling.lag import Change, Start, changes, starts
-from loadtest.scaling.record import Summary, summarise
+from loadtest.scaling.record import Begun, Record, Second, Summary, summarise
 from loadtest.scaling.runs import Run
-from loadtest.scaling.series import Row, cores, rows
+from loadtest.scaling.sampler import ReplicaSeen, Sample
+
+FRESH_S = 3.0  # an older sample says nothing about now
+SPAN_S = 2.0  # over which CPU and batch size are taken: the replicas report once a second
+RUNNING = ("RUNNING", "UPDATING")
+LEAVING = "STOPPING"
+NEVER = float("inf")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One second, `t_s` after the first; None where not measured. `cores`: CPU by process."""
+
+    t_s: float
+    users: int
+    req_s: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    failed: int
+    refused: int
+    running: int | None
+    starting: int | None
+    stopping: int | None
+    queued: int | None
+    batch_size: float | None
+    versions: str
+    cores: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -18,6 +49,43 @@ class Stage:
     at_s: float
     users: int
     summary: Summary
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one step in the load led to. Seconds count from the step; None: not seen to happen."""
+
+    users_before: int
+    users: int
+    replicas_before: int
+    replicas: int
+    wanted_s: float | None
+    running_s: float | None
+    answering_s: float | None
+
+    @property
+    def up(self) -> bool:
+        return self.replicas > self.replicas_before
+
+
+@dataclass(frozen=True)
+class Start:
+    """One replica that came while it was watched, `at_s` seconds after the first step."""
+
+    name: str
+    at_s: float
+    seen_s: float | None
+    ready_in_s: float | None
+
+
+@dataclass(frozen=True)
+class Check:
+    """What must hold for a run to pass; the exit code is theirs."""
+
+    what: str
+    limit: str
+    seen: str
+    passed: bool
 
 
 @dataclass(frozen=True)
@@ -51,13 +119,11 @@ def outcome_of(run: Run, limits: Mapping[str, float], refused_fail: bool = False
     record, samples = run.record, run.samples
     overall = summarise(record.seconds)
     followed = changes(record.steps, samples)
-    causes: Counter[str] = Counter()
-    for second in record.seconds:
-        causes.update(second.causes)
+    causes = sum((Counter(second.causes) for second in record.seconds), Counter[str]())
     return Outcome(
         overall=overall,
-        rows=tuple(rows(record, samples)),
-        stages=_stages(run),
+        rows=tuple(per_second(record, samples)),
+        stages=_stages(record),
         changes=tuple(followed),
         starts=tuple(starts(samples, record.steps[0].at)),
         causes=dict(causes.most_common()),
@@ -66,19 +132,172 @@ def outcome_of(run: Run, limits: Mapping[str, float], refused_fail: bool = False
 
 
 def fixed_of(run: Run, replicas: int) -> Fixed:
-    first, last = run.samples[0], run.samples[-1]
     users = max(step.users for step in run.record.steps)
-    return Fixed(replicas, users, summarise(run.record.seconds), cores(first, last))
+    used = _cores(run.samples[0], run.samples[-1])
+    return Fixed(replicas, users, summarise(run.record.seconds), used)
 
 
-def _stages(run: Run) -> tuple[Stage, ...]:
-    seconds, steps = run.record.seconds, run.record.steps
-    ends = [step.at for step in steps[1:]] + [float("inf")]
+def _stages(record: Record) -> tuple[Stage, ...]:
+    seconds = record.seconds
     return tuple(
         Stage(
             at_s=step.at - seconds[0].at,
             users=step.users,
             summary=summarise(s for s in seconds if step.at <= s.at + s.lasted_s / 2 < end),
         )
-        for step, end in zip(steps, ends, strict=True)
+        for step, end in _spans(record.steps)
     )
+
+
+def _spans(steps: Sequence[Begun]) -> list[tuple[Begun, float]]:
+    """Each step with the moment at which the next begins."""
+    return list(zip(steps, [*(step.at for step in steps[1:]), NEVER], strict=True))
+
+
+def per_second(record: Record, samples: Sequence[Sample]) -> list[Row]:
+    first = record.seconds[0].at if record.seconds else 0.0
+    return [_row(second, first, samples) for second in record.seconds]
+
+
+def _row(second: Second, first: float, samples: Sequence[Sample]) -> Row:
+    found = summarise([second])
+    now = _latest(samples, second.at + second.lasted_s)
+    past = _latest(samples, now.at - SPAN_S) if now else None
+    states = now.states if now else {}
+    replicas = now.replicas if now else ()
+    queued = [replica.queued for replica in replicas if replica.queued is not None]
+    return Row(
+        t_s=round(second.at - first, 1),
+        users=second.users,
+        req_s=round(found.req_s, 1),
+        p50_ms=found.p50_ms,
+        p95_ms=found.p95_ms,
+        p99_ms=found.p99_ms,
+        failed=found.failed,
+        refused=found.refused,
+        running=running(now) if now and states else None,
+        starting=wanted(now) - running(now) if now and states else None,
+        stopping=states.get(LEAVING, 0) if states else None,
+        queued=sum(queued) if queued else None,
+        batch_size=_batch_size(past.replicas, replicas) if past else None,
+        versions=" ".join(sorted({r.version for r in replicas if r.version})),
+        cores=_cores(past, now) if past and now else {},
+    )
+
+
+def _latest(samples: Sequence[Sample], at: float) -> Sample | None:
+    place = bisect_right(samples, at, key=lambda sample: sample.at)
+    return samples[place - 1] if place and at - samples[place - 1].at < FRESH_S else None
+
+
+def _batch_size(past: Sequence[ReplicaSeen], now: Sequence[ReplicaSeen]) -> float | None:
+    """Clips a batch over the span, from counters that only grow."""
+    before = {replica.name: replica for replica in past}
+    answered = batches = 0
+    for one in now:
+        earlier = before.get(one.name)
+        if earlier and one.answered is not None and one.batches is not None:
+            answered += one.answered - (earlier.answered or 0)
+            batches += one.batches - (earlier.batches or 0)
+    return round(answered / batches, 2) if batches > 0 else None
+
+
+def _cores(past: Sample, now: Sample) -> dict[str, float]:
+    """Group -> cores in use between two samples; what has ended in between counts as nothing."""
+    span_s = now.at - past.at
+    return {
+        group: round(max(0.0, used_s - past.cpu_s.get(group, 0.0)) / span_s, 3)
+        for group, used_s in now.cpu_s.items()
+        if span_s > 0
+    }
+
+
+def running(sample: Sample) -> int:
+    return sum(sample.states.get(state, 0) for state in RUNNING)
+
+
+def wanted(sample: Sample) -> int:
+    return sum(number for state, number in sample.states.items() if state != LEAVING)
+
+
+def changes(steps: Sequence[Begun], samples: Sequence[Sample]) -> list[Change]:
+    """One for each step after which another number of replicas ran."""
+    sampled = [sample for sample in samples if sample.states]
+    found = []
+    users = 0
+    for step, end in _spans(steps):
+        earlier = [sample for sample in sampled if sample.at <= step.at]
+        during = [sample for sample in sampled if step.at < sample.at <= end]
+        if earlier and during:
+            found.append(_change(users, step, running(earlier[-1]), during))
+        users = step.users
+    return [change for change in found if change.replicas != change.replicas_before]
+
+
+def _change(users: int, step: Begun, replicas: int, during: Sequence[Sample]) -> Change:
+    """From so many `users` and `replicas`."""
+    growing = step.users > users
+    reached = (max if growing else min)(running(sample) for sample in during)
+
+    def first(when: Callable[[Sample], bool]) -> float | None:
+        return next((sample.at - step.at for sample in during if when(sample)), None)
+
+    def moved(sample: Sample) -> bool:
+        return wanted(sample) > replicas if growing else wanted(sample) < replicas
+
+    def answering(sample: Sample) -> bool:
+        return growing and sum(bool(one.answered) for one in sample.replicas) >= reached
+
+    there = first(lambda sample: running(sample) == reached)
+    return Change(users, step.users, replicas, reached, first(moved), there, first(answering))
+
+
+def starts(samples: Sequence[Sample], begun: float) -> list[Start]:
+    """Replicas that were not there at the first sample, in the order of their coming."""
+    seen: dict[str, list[tuple[float, ReplicaSeen]]] = {}
+    for sample in (sample for sample in samples if sample.states):
+        for replica in sample.replicas:
+            seen.setdefault(replica.name, []).append((sample.at, replica))
+    first = min((looks[0][0] for looks in seen.values()), default=0.0)
+    return [_start(name, looks, begun) for name, looks in seen.items() if looks[0][0] > first]
+
+
+def _start(name: str, looks: Sequence[tuple[float, ReplicaSeen]], begun: float) -> Start:
+    came = next((r.started_at for _, r in looks if r.started_at is not None), looks[0][0])
+    ran = next((at for at, r in looks if r.state in RUNNING), None)
+    own = next((r.ready_in_s for _, r in looks if r.ready_in_s is not None), None)
+    return Start(name, came - begun, None if ran is None else ran - came, own)
+
+
+def checks(
+    limits: Mapping[str, float], overall: Summary, changes: Sequence[Change], refused_fail: bool
+) -> list[Check]:
+    """One for each limit that is set: max_failed, max_p95_ms, max_scale_up_s. Nothing failed
+    either where nothing was asked, so answers are wanted in any case."""
+    found = [Check("requests answered", "> 0", str(overall.answered), overall.answered > 0)]
+    if (limit := limits.get("max_failed")) is not None:
+        what = "requests failed or refused" if refused_fail else "requests failed"
+        number = overall.failed + (overall.refused if refused_fail else 0)
+        found.append(Check(what, f"≤ {limit:.0f}", str(number), number <= limit))
+    if (limit := limits.get("max_p95_ms")) is not None:
+        p95 = NEVER if overall.p95_ms is None else overall.p95_ms
+        seen = "nothing answered" if overall.p95_ms is None else f"{p95:.0f} ms"
+        found.append(Check("p95 latency", f"≤ {limit:.0f} ms", seen, p95 <= limit))
+    if (limit := limits.get("max_scale_up_s")) is not None:
+        found += [_scale_up(limit, changes), _back(changes)]
+    return found
+
+
+def _scale_up(limit: float, changes: Sequence[Change]) -> Check:
+    ups = [change.running_s for change in changes if change.up]
+    if not ups:
+        return Check("scale-up", f"≤ {limit:g} s", "no replica was added", False)
+    worst = max((seconds for seconds in ups if seconds is not None), default=NEVER)
+    what = "step in load to all new replicas running"
+    return Check(what, f"≤ {limit:g} s", f"{worst:.1f} s", worst <= limit)
+
+
+def _back(changes: Sequence[Change]) -> Check:
+    first, last = (changes[0].replicas_before, changes[-1].replicas) if changes else (0, 0)
+    what = "replicas at the end, as at the beginning"
+    return Check(what, str(first), str(last), bool(last) and first == last)

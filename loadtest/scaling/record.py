@@ -9,8 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from loadtest.client.clip import REFUSED
+
+KEYS = ("at", "lasted", "users", "ms", "refused", "failed", "causes")  # of a Second, in its order
 
 
 @dataclass(frozen=True)
@@ -26,17 +31,9 @@ class Second:
     causes: dict[str, int]
 
     def as_line(self) -> str:
-        return json.dumps(
-            {
-                "at": round(self.at, 3),
-                "lasted": round(self.lasted_s, 3),
-                "users": self.users,
-                "ms": self.latencies_ms,
-                "refused": self.refused,
-                "failed": self.failed,
-                "causes": self.causes,
-            }
-        )
+        when = (round(self.at, 3), round(self.lasted_s, 3), self.users)
+        counts = (self.refused, self.failed, self.causes)
+        return json.dumps(dict(zip(KEYS, (*when, self.latencies_ms, *counts), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -79,17 +76,14 @@ class Record:
 
 
 def read_record(path: Path) -> Record:
-    seconds: list[Second] = []
-    steps: list[Begun] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        if "step" in row:
-            steps.append(Begun(row["at"], row["step"]))
-        else:
-            counts = (row["refused"], row["failed"], row["causes"])
-            when = (row["at"], row["lasted"], row["users"])
-            seconds.append(Second(*when, tuple(row["ms"]), *counts))
-    return Record(tuple(seconds), tuple(steps))
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    steps = tuple(Begun(line["at"], line["step"]) for line in lines if "step" in line)
+    return Record(tuple(_second(line) for line in lines if "step" not in line), steps)
+
+
+def _second(line: dict[str, Any]) -> Second:
+    at, lasted_s, users, latencies_ms, *counts = (line[key] for key in KEYS)
+    return Second(at, lasted_s, users, tuple(latencies_ms), *counts)
 
 
 @dataclass(frozen=True)
@@ -111,20 +105,23 @@ class Summary:
 
 def summarise(seconds: Iterable[Second]) -> Summary:
     found = list(seconds)
-    latencies = sorted(ms for second in found for ms in second.latencies_ms)
+    latencies = [ms for second in found for ms in second.latencies_ms]
+    p50, p95, p99 = percentiles(latencies)
     return Summary(
         seconds=sum(second.lasted_s for second in found),
         answered=len(latencies),
         refused=sum(second.refused for second in found),
         failed=sum(second.failed for second in found),
-        p50_ms=percentile(latencies, 50),
-        p95_ms=percentile(latencies, 95),
-        p99_ms=percentile(latencies, 99),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
     )
 
 
-def percentile(ordered: Sequence[float], share: float) -> float | None:
-    """Nearest rank: an answer that somebody really got."""
-    if not ordered:
-        return None
-    return ordered[max(0, -(-len(ordered) * round(share) // 100) - 1)]
+def percentiles(values: Sequence[float]) -> list[float] | list[None]:
+    """The 50th, 95th and 99th by nearest rank: answers that somebody really got. None where there
+    are no values."""
+    if not values:
+        return [None] * 3
+    found: list[float] = np.percentile(values, (50, 95, 99), method="inverted_cdf").tolist()
+    return found

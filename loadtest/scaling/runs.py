@@ -41,23 +41,23 @@ def run(target: Target, load: Load, out: Path, name: str) -> Run:
     """Leaves `name`.jsonl and `name`.log in `out`. Raises NotReady if Locust could not do it."""
     record, log = out / f"{name}.jsonl", out / f"{name}.log"
     record.unlink(missing_ok=True)
+    # The key goes through the environment: a command line can be read by everybody.
+    think = ",".join(f"{seconds:g}" for seconds in load.think_s)
+    environment = os.environ | {"TELLTALE_KEY": target.key, "TELLTALE_THINK_S": think}
     with log.open("w", encoding="utf-8") as console, Sampler(target) as sampler:
-        process = subprocess.Popen(
-            _command(target, load, record),
-            env=_environment(target, load),
-            stdout=console,
-            stderr=subprocess.STDOUT,
-        )
         try:
-            process.wait(load.seconds + GRACE_S)
+            done = subprocess.run(
+                _command(target, load, record),
+                env=environment,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                timeout=load.seconds + GRACE_S,
+            )
         except subprocess.TimeoutExpired:
             raise NotReady(f"Locust did not end by itself; its last words are in {log}") from None
-        finally:
-            process.kill()
-            process.wait()
-    if process.returncode != 0 or not record.exists():
+    if done.returncode != 0 or not record.exists():
         words = log.read_text(encoding="utf-8")[-1500:].strip()
-        raise NotReady(f"Locust ended with {process.returncode}: {words}")
+        raise NotReady(f"Locust ended with {done.returncode}: {words}")
     return Run(read_record(record), tuple(sampler.samples))
 
 
@@ -70,9 +70,3 @@ def _command(target: Target, load: Load, record: Path) -> list[str]:
         *("--stop-timeout", "30", "--exit-code-on-error", "0"),
         *("--only-summary", "--loglevel", "WARNING", load.user),
     ]
-
-
-def _environment(target: Target, load: Load) -> dict[str, str]:
-    """The key goes through the environment: a command line can be read by everybody."""
-    think = ",".join(f"{seconds:g}" for seconds in load.think_s)
-    return os.environ | {"TELLTALE_KEY": target.key, "TELLTALE_THINK_S": think}

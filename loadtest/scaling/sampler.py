@@ -9,26 +9,26 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import httpx
 
 from data.errors import InvalidParameter, NotReady
-from loadtest.machine.cpu import TICK_S, by_role
-from loadtest.machine.processes import OTHER, Roles, tree
+from loadtest.machine.processes import OTHER, by_role, cpu_s, grouped, tree
 from loadtest.machine.usage import service_root
 
 EVERY_S = 1 / 3
 PATIENCE_S = 5.0
-# Whose CPU it is, by what stands in a command line; the first that fits.
-GROUPS: Roles = {
-    "curator": ("ServeReplica:curator",),
-    "page": ("ServeReplica:ui",),
-    "replicas": ("ServeReplica",),
-    "HAProxy": ("haproxy",),
-    "load client": ("locust", "loadtest.scaling"),
-    "Ray": ("",),
-}
+GROUPS = grouped(  # whose CPU it is
+    "Ray",
+    curator=("curator",),
+    page=("page",),
+    replicas=("replica",),
+    HAProxy=("haproxy",),
+    **{"load client": ("load client",)},
+)
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,15 @@ class Target:
     serve_token: str = ""
 
     def client(self) -> httpx.Client:
-        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE_S, trust_env=False)
+        return _client(self.url, self.key)
 
     def serve_client(self) -> httpx.Client:
-        headers = {"Authorization": f"Bearer {self.serve_token}"}
-        return httpx.Client(
-            base_url=self.serve_url, headers=headers, timeout=PATIENCE_S, trust_env=False
-        )
+        return _client(self.serve_url, self.serve_token)
+
+
+def _client(url: str, key: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.Client(base_url=url, headers=headers, timeout=PATIENCE_S, trust_env=False)
 
 
 class Sampler:
@@ -103,15 +104,15 @@ class Sampler:
                 status = domain_status(client, self._target.domain)
                 rows = serve_replicas(serve, self._target) if self._target.serve_url else []
                 root = root or _local_root(status)
-                cpu_s = cpu_seconds([os.getpid(), root] if root else [])
-                self.samples.append(sample(time.time(), status, rows, cpu_s))
+                used = cpu_seconds([os.getpid(), root] if root else [])
+                self.samples.append(sample(time.time(), status, rows, used))
                 over = self._over.wait(max(0.0, EVERY_S - (time.monotonic() - begun)))
 
 
 def cpu_seconds(roots: list[int]) -> dict[str, float]:
     """Group -> CPU seconds that the processes below `roots`, and these, have used so far."""
-    used = {pid: process.ticks * TICK_S for pid, process in tree(roots).items()}
-    found = by_role(used, GROUPS)
+    used = cpu_s(tree(roots).values())
+    found = by_role({process.pid: seconds for process, seconds in used.items()}, GROUPS)
     found.pop(OTHER, None)  # it has just ended
     return found
 
@@ -133,49 +134,42 @@ def check_served(target: Target) -> None:
 
 
 def domain_status(client: httpx.Client, domain: str) -> dict[str, Any]:
-    """What /status says of the domain; empty where it does not answer in time."""
-    try:
-        found: dict[str, Any] = client.get("/status").raise_for_status().json()["domains"][domain]
-        return found
-    except (httpx.HTTPError, ValueError, KeyError):
-        return {}
+    """The domain's part of /status; empty where it does not answer in time."""
+    found: dict[str, Any] = _at(client, "/status", "domains", domain) or {}
+    return found
 
 
 def serve_replicas(client: httpx.Client, target: Target) -> list[dict[str, Any]]:
     """Ray Serve's rows of the domain's replicas, those that are starting or stopping included."""
+    keys = ("applications", target.domain, "deployments", "DomainService", "replicas")
+    found: list[dict[str, Any]] = _at(client, "/api/serve/applications/", *keys) or []
+    return found
+
+
+def _at(client: httpx.Client, path: str, *keys: str) -> Any:
+    """What stands below the keys in the JSON at `path`; None where nothing does."""
     try:
-        page = client.get("/api/serve/applications/").raise_for_status().json()
-        deployment = page["applications"][target.domain]["deployments"]["DomainService"]
-        found: list[dict[str, Any]] = deployment["replicas"]
-        return found
+        return reduce(getitem, keys, client.get(path).raise_for_status().json())
     except (httpx.HTTPError, ValueError, KeyError):
-        return []
+        return None
 
 
 def sample(
-    at: float, status: dict[str, Any], serve: list[dict[str, Any]], cpu_s: dict[str, float]
+    at: float, status: dict[str, Any], serve: list[dict[str, Any]], used_s: dict[str, float]
 ) -> Sample:
     """Serve's states count where it was asked; the rest of a replica's row is its own."""
-    rows = {_short(row["replica"]): row for row in status.get("replicas", [])}
+    own = {_short(row["replica"]): row for row in status.get("replicas", [])}
     seen = {_short(row["replica_id"]): row for row in serve}
-    replicas = tuple(
-        _replica(name, seen.get(name, {}), rows.get(name, {})) for name in {**rows, **seen}
-    )
+    replicas = tuple(_replica(n, seen.get(n, {}), own.get(n, {})) for n in {**own, **seen})
     counts = Counter(str(row["state"]) for row in serve)
-    return Sample(at, dict(counts) or status.get("states") or {}, replicas, cpu_s)
+    return Sample(at, dict(counts) or status.get("states") or {}, replicas, used_s)
 
 
 def _replica(name: str, serve: dict[str, Any], own: dict[str, Any]) -> ReplicaSeen:
-    return ReplicaSeen(
-        name=name,
-        state=serve.get("state"),
-        version=own.get("version"),
-        queued=own.get("queued"),
-        answered=own.get("answered"),
-        batches=own.get("batches"),
-        ready_in_s=own.get("ready_in_s"),
-        started_at=serve.get("start_time_s"),
-    )
+    figures = {
+        key: own.get(key) for key in ("version", "queued", "answered", "batches", "ready_in_s")
+    }
+    return ReplicaSeen(name, serve.get("state"), started_at=serve.get("start_time_s"), **figures)
 
 
 def _short(replica: str) -> str:

@@ -1,4 +1,4 @@
-"""loadtest/open_loop/: load at a rate, and what is kept of it."""
+"""loadtest.open_loop: load at a rate, and what is kept of it."""
 
 import asyncio
 import subprocess
@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from data.errors import NotReady
-from loadtest.open_loop.offer import Offered, offer, poisson
-from loadtest.open_loop.wire_load import parsed
+from loadtest.client.http_load import parsed
+from loadtest.client.offer import Offered, offer, poisson
 from support.local_server import Server
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest.open_loop.offer import Offered
+from loadtest.client.offer import Offered
 from loadtest.overload.__main__ import parsed
 from loadtest.overload.report import Bounds, Loaded, Sample, broken, figures, publish
 

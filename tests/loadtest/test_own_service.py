@@ -6,14 +6,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from subprocess import Popen
 
 import pytest
 
 from data.errors import NotReady
 from loadtest import own_service
-from loadtest.machine.interrupt import STOPS, stop_on_signal
+from loadtest.command import STOPS, stop_on_signal
 from loadtest.machine.processes import tree
+from loadtest.own_service import Service
 
 PYTHON = sys.executable
 # Deaf to being asked, with a child in a session of its own: as bad as a service can be.
@@ -46,16 +46,16 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return program
 
 
-def run(tmp_path: Path) -> "AbstractContextManager[Popen[bytes]]":
-    return own_service.running(tmp_path, tmp_path / "any.yaml", 1, "faults", tmp_path / "log")
+def run(tmp_path: Path) -> AbstractContextManager[Service]:
+    return own_service.running(Service(tmp_path, tmp_path, 1, "faults"), {})
 
 
 def test_a_service_that_does_not_stop_is_ended_whole(started: Path, tmp_path: Path) -> None:
     members: set[int] = set()
 
     def measure() -> None:
-        with run(tmp_path) as process:
-            members.update(tree([process.pid]))
+        with run(tmp_path) as service:
+            members.update(tree([service.process.pid]))
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(KeyboardInterrupt):

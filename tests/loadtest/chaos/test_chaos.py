@@ -9,13 +9,20 @@ from pathlib import Path
 import pytest
 
 from data.errors import InvalidParameter, NotReady
+from loadtest import command
 from loadtest.chaos import __main__ as chaos
 from loadtest.chaos import outcome
-from loadtest.chaos.audit import Audit
 from loadtest.chaos.clients import Kind, Sent, kind_of
-from loadtest.chaos.effect import Disturbance, Effect, Subject
-from loadtest.chaos.outcome import Moments, Outcome, outcome_of, waited
-from loadtest.chaos.report import About, broken, publish
+from loadtest.chaos.outcome import (
+    Disturbance,
+    Effect,
+    Moments,
+    Outcome,
+    Subject,
+    outcome_of,
+    waited,
+)
+from loadtest.chaos.report import About, Audit, broken, publish
 from loadtest.chaos.table import NAMES, TABLE, chosen
 
 ABOUT = About("2026-11-28 12:00 UTC", "keywords", 2, 20, (0.1, 0.2, 0.3))
@@ -69,7 +76,7 @@ def test_a_wrong_name_is_said_before_a_service_is_started(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["chaos", "--only", "flood"])
-    monkeypatch.setattr(chaos, "stop_on_signal", lambda: None)
+    monkeypatch.setattr(command, "stop_on_signal", lambda: None)
     assert chaos.main() == 1
     assert capsys.readouterr().err.startswith("chaos: there is no disturbance 'flood'")
 

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Response, UploadFile
 
 from loadtest.chaos.clients import Ledger, clients
-from loadtest.chaos.service import Service
+from loadtest.own_service import Service
 from support.local_server import Server
 
 PATIENCE_S = 30.0
@@ -53,7 +53,7 @@ class Keeper:
 def at_work(tmp_path: Path, app: FastAPI, until: Callable[[Ledger], bool]) -> Ledger:
     (tmp_path / "admin-key").write_text("a key")
     with Server(app) as url:
-        service = Service(tmp_path, tmp_path, int(url.rpartition(":")[2]), "keywords", 1, {})
+        service = Service(tmp_path, tmp_path, int(url.rpartition(":")[2]), "keywords")
         with clients(service, ["one", "two"]) as ledger:
             deadline = time.monotonic() + PATIENCE_S
             while not until(ledger):
@@ -82,7 +82,7 @@ def test_another_services_answers_are_told_from_ones_own(tmp_path: Path) -> None
 
 def test_a_service_that_is_away_is_no_answer_and_the_clients_go_on(tmp_path: Path) -> None:
     (tmp_path / "admin-key").write_text("a key")
-    service = Service(tmp_path, tmp_path, 9, "keywords", 1, {})
+    service = Service(tmp_path, tmp_path, 9, "keywords")
     with clients(service, ["one"]) as ledger:
         deadline = time.monotonic() + PATIENCE_S
         while len(ledger.requests) < 60 and time.monotonic() < deadline:

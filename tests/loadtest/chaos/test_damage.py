@@ -12,14 +12,14 @@ from fastapi import FastAPI, Request, Response
 from data.errors import NotReady
 from loadtest.chaos import damage, floods, versions
 from loadtest.chaos.clients import Ledger
-from loadtest.chaos.effect import Skipped, Subject
-from loadtest.chaos.service import Service
+from loadtest.chaos.outcome import Skipped, Subject
 from loadtest.client.clip import BOUNDARY
+from loadtest.own_service import Service
 from support.local_server import Server
 
 
 def service(home: Path, port: int = 9) -> Service:
-    return Service(home, home, port, "keywords", 1, {})
+    return Service(home, home, port, "keywords")
 
 
 @pytest.fixture
@@ -110,14 +110,14 @@ class Retraining:
         self.orders = 0
         self.states = list(states)
 
-    def told(self, path: str, body: dict[str, str]) -> object:
+    def request(self, method: str, path: str, json: dict[str, str]) -> object:
         self.orders += 1
         taken = self.orders > 1
         return type(
             "Answer", (), {"status_code": 202 if taken else 409, "json": lambda _: {"id": "r"}}
         )()
 
-    def asked(self, path: str) -> dict[str, object]:
+    def get(self, path: str) -> dict[str, object]:
         state = self.states.pop(0)
         return {"state": state, "finished": None if state == "running" else "now", "result": {}}
 

@@ -8,14 +8,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from loadtest.chaos import floods, kills
 from loadtest.chaos.clients import Ledger
 from loadtest.chaos.damage import small_disk
-from loadtest.chaos.effect import Subject
-from loadtest.chaos.service import Service
-from loadtest.machine import processes
+from loadtest.chaos.outcome import Subject
+from loadtest.own_service import Service
 
 HOME, OTHER = "/tmp/chaos/home", "/tmp/somebody/home"
 TITLES = {
@@ -38,19 +38,19 @@ TITLES = {
 
 
 def service(home: Path | str) -> Service:
-    return Service(Path(home), Path(home), 9, "keywords", 1, {})
+    return Service(Path(home), Path(home), 9, "keywords")
 
 
 @pytest.fixture
 def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(processes, "PROC", tmp_path)
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
     return tmp_path
 
 
 def runs(proc: Path, pid: int, title: str, home: str, state: str = "S") -> None:
     folder = proc / str(pid)
     folder.mkdir()
-    fields = " ".join([state, "1", "1", "1", *["0"] * 30])
+    fields = " ".join([state, "1", "1", "1", *["0"] * 46])
     (folder / "stat").write_text(f"{pid} (any) name) {fields}")
     (folder / "cmdline").write_text(f"{title}\0")
     (folder / "environ").write_text(f"PATH=/bin\0TELLTALE_HOME={home}\0LANG=C\0")

@@ -8,9 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from loadtest.machine import usage
-from loadtest.machine.cpu import by_role, machine, spent
-from loadtest.machine.family import family
-from loadtest.machine.processes import Process, processes, pss_mib, role
+from loadtest.machine.family import spent, used
+from loadtest.machine.processes import by_role, machine, pss_mib, role
 from loadtest.scaling.sampler import GROUPS
 from support.local_server import Server
 
@@ -29,24 +28,20 @@ def test_a_child_is_charged_with_what_it_used() -> None:
     ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        before, then = family(child.pid), machine()
+        before, then = used(child.pid), machine()
         child.stdin.write(b"go\n")
         child.stdin.flush()
         assert child.stdout.readline() == b"done\n"
-        used, now = spent(before, family(child.pid)), machine()
-        assert used == {child.pid: pytest.approx(0.3, abs=0.1)}
+        found, now = spent(before, used(child.pid)), machine()
+        assert found == {child.pid: pytest.approx(0.3, abs=0.1)}
         assert now.busy_s - then.busy_s > 0.2
-        memory = pss_mib(used)
+        memory = pss_mib(found)
         assert 1 < memory[child.pid] < 100
         child.communicate(b"\n")
 
 
-def this() -> Process:
-    return processes()[os.getpid()]
-
-
 def test_a_process_born_meanwhile_is_charged_too() -> None:
-    assert spent([], [this()])[os.getpid()] > 0
+    assert spent({}, used(os.getpid()))[os.getpid()] > 0
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from loadtest.open_loop.offer import poisson
-from loadtest.plan.costs import Cost, Costs, Node
+from loadtest.client.offer import poisson
 from loadtest.plan.queueing import Outcome, saturate, simulate
+from loadtest.plan.times import Cost, Costs, Node
 
 TEN_MS = Cost(10.0, 10.0)
 EXPONENTIAL = tuple(np.random.default_rng(0).exponential(1.0, 50_000).tolist())

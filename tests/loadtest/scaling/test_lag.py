@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.scaling.lag import changes, starts
+from loadtest.scaling.outcome import changes, starts
 from loadtest.scaling.sampler import Sample
 from support.followed import START, run
 

@@ -3,7 +3,7 @@
 import pytest
 
 from data.errors import InvalidParameter
-from loadtest.scaling.presets import PRESETS, Step, parse_steps
+from loadtest.scaling.presets import Step, parse_steps, presets
 
 
 def test_steps_are_users_times_seconds() -> None:
@@ -25,8 +25,8 @@ def test_what_is_no_step_is_refused_with_the_way_to_write_one(text: str) -> None
         parse_steps(text)
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
+@pytest.mark.parametrize("name", sorted(presets()))
 def test_a_preset_can_be_run_and_names_the_source_of_each_figure(name: str) -> None:
-    preset = PRESETS[name]
+    preset = presets()[name]
     assert parse_steps(preset.steps)
     assert bool(preset.claims) == ("github.com/" in preset.source)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from loadtest.client.clip import REFUSED
-from loadtest.scaling.record import Begun, Tally, percentile, read_record, summarise
+from loadtest.scaling.record import Begun, Tally, percentiles, read_record, summarise
 
 
 def test_a_refusal_is_no_failure_and_no_answer() -> None:
@@ -35,10 +35,9 @@ def test_what_was_written_is_what_is_read(tmp_path: Path) -> None:
 
 
 def test_a_percentile_is_an_answer_that_somebody_got() -> None:
-    assert percentile([10.0, 20.0, 30.0, 40.0], 50) == 20.0
-    assert percentile([10.0, 20.0, 30.0, 40.0], 95) == 40.0
-    assert percentile([10.0], 99) == 10.0
-    assert percentile([], 50) is None
+    assert percentiles([40.0, 10.0, 30.0, 20.0]) == [20.0, 40.0, 40.0]
+    assert percentiles([10.0]) == [10.0] * 3
+    assert percentiles([]) == [None] * 3
 
 
 def test_a_rate_counts_the_time_that_really_passed() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.scaling.chart import Line, Mark, lines_chart
+from loadtest.scaling.chart import Chart, Line, Mark
 from loadtest.scaling.outcome import Outcome, fixed_of, outcome_of
-from loadtest.scaling.presets import PRESETS
+from loadtest.scaling.presets import presets
 from loadtest.scaling.report import About, write_csv, write_html
 from loadtest.scaling.tables import tables
 from support.followed import run
@@ -51,6 +51,8 @@ def test_the_page_shows_every_chart_and_table(tmp_path: Path, outcome: Outcome) 
 def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path, outcome: Outcome) -> None:
     text = page(tmp_path, outcome)
     assert not re.search(r"<script|<link|<img|src=|url\(|@import", text)
+    assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)"', text))
+    assert "#0000" not in text  # every colour is the style sheet's
     assert "prefers-color-scheme: dark" in text
     assert "A &lt;b&gt; fact." in text
 
@@ -82,16 +84,17 @@ def test_the_table_has_a_row_a_second(tmp_path: Path, outcome: Outcome) -> None:
 
 
 def test_a_scenario_stands_beside_what_is_published_about_it(outcome: Outcome) -> None:
-    text = "\n".join(table.as_text() for table in tables(outcome, PRESETS["hotline"]))
+    text = "\n".join(table.as_text() for table in tables(outcome, presets()["hotline"]))
     assert "published" in text
     assert "github.com/honorine22/ml-individual-summative" in text
-    text = "\n".join(table.as_text() for table in tables(outcome, PRESETS["smoke"]))
+    text = "\n".join(table.as_text() for table in tables(outcome, presets()["smoke"]))
     assert "published" not in text
 
 
-def test_a_line_breaks_where_nothing_is_known() -> None:
+def test_a_line_breaks_where_nothing_was_measured() -> None:
     line = Line("p50", [1.0, 2.0, None, 4.0, 5.0], colour=1)
-    drawn = lines_chart("Latency", "ms", [0, 1, 2, 3, 4], [line], [Mark(1, "9 users")])
-    assert drawn.count("<polyline") == 2
+    drawn = Chart("Latency", "ms", [line], stacked=False).svg([0, 1, 2, 3, 4], [Mark(1, "9 users")])
+    (path,) = re.findall(r'<path d="([^"]+)"[^>]*stroke: var\(--c1\); stroke-width', drawn)
+    assert path.count("M") == 2
     assert "9 users" in drawn
     assert "<title>2 s: </title>" in drawn

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.scaling.lag import Change
-from loadtest.scaling.outcome import Outcome, outcome_of
+from loadtest.scaling.outcome import Change, Outcome, outcome_of
 from loadtest.scaling.runs import Run
 from support.followed import run
 

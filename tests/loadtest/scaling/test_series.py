@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from loadtest.scaling.series import rows
+from loadtest.scaling.outcome import per_second
 from support.followed import run
 
 
 def test_each_second_has_what_the_users_got_and_what_the_replicas_were() -> None:
     found = run()
-    row = rows(found.record, found.samples)[12]
+    row = per_second(found.record, found.samples)[12]
     assert (row.t_s, row.users, row.req_s, row.refused) == (12.0, 24, 3.0, 1)
     assert (row.p50_ms, row.p95_ms) == (30.0, 260.0)
     assert (row.running, row.starting, row.stopping) == (2, 1, 0)
@@ -17,7 +17,7 @@ def test_each_second_has_what_the_users_got_and_what_the_replicas_were() -> None
 
 def test_cpu_and_batch_size_are_differences_of_counters_that_grow() -> None:
     found = run()
-    row = rows(found.record, found.samples)[20]
+    row = per_second(found.record, found.samples)[20]
     assert row.cores == {"replicas": 0.5}
     assert row.batch_size == 8.0
     assert row.queued == 6
@@ -25,7 +25,7 @@ def test_cpu_and_batch_size_are_differences_of_counters_that_grow() -> None:
 
 def test_what_nobody_told_is_left_empty() -> None:
     found = run()
-    row = rows(found.record, [])[5]
+    row = per_second(found.record, [])[5]
     assert (row.running, row.queued, row.batch_size, row.cores) == (None, None, None, {})
     late = [replace(sample, at=sample.at - 600) for sample in found.samples]
-    assert rows(found.record, late)[5].running is None
+    assert per_second(found.record, late)[5].running is None

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Offered:
-    """One row a request, seconds from the start of the load. `status` 0: no answer came."""
+    """An entry a request; seconds from the start of the load. `status` 0: no answer came."""
 
     due_s: Floats
     sent_s: Floats
@@ -27,6 +27,7 @@ class Offered:
     retry_after: NDArray[np.bool_]
     worked_ms: Floats  # decoding, features and network by the answer's own account; else NaN
     client_cpu_s: float
+    unconnected: int = 0  # of those without an answer, those that found nobody to connect to
 
     @property
     def latency_ms(self) -> Floats:
@@ -43,6 +44,14 @@ class Offered:
         return dict(Counter(self.status.tolist()))
 
 
+def quantiles(values: Floats, *shares: float) -> list[float | None]:
+    """To two places; None where there are no values."""
+    if not values.size:
+        return [None] * len(shares)
+    found: list[float | None] = np.quantile(values, shares).round(2).tolist()
+    return found
+
+
 def poisson(rate: float, seconds: float, seed: int, burst: float = 1.0) -> Floats:
     """Due times, sorted. With `burst` b > 1, groups of b on average (geometric) come at once."""
     rng = np.random.default_rng(seed)
@@ -52,33 +61,34 @@ def poisson(rate: float, seconds: float, seed: int, burst: float = 1.0) -> Float
     return np.repeat(moments, sizes)
 
 
+def command(url: str, clip: Path, seconds: float, *options: object) -> list[str]:
+    words = [sys.executable, "-m", "loadtest.open_loop", clip, "--url", url]
+    return [str(word) for word in (*words, "--seconds", seconds, *options)]
+
+
 def offer(
     url: str,
     clip: Path,
     seconds: float,
-    *,
+    *options: str,
     rate: float | None = None,
     clients: int = 1,
     key: str = "",
     seed: int = 1,
 ) -> Offered:
     """Open loop at `rate` requests a second, else `clients` closed loops; in its own process.
-    Raises NotReady with its last words where it could not."""
+    `options` are more of the command's. Raises NotReady with its last words where it could not."""
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / "load.npz"
-        command = [sys.executable, "-m", "loadtest.open_loop", str(clip), "--url", url]
-        command += ["--seconds", str(seconds), "--seed", str(seed), "--save", str(kept)]
-        command += ["--clients", str(clients)] if rate is None else ["--rate", str(rate)]
+        load = ("--clients", clients) if rate is None else ("--rate", rate)
+        words = command(url, clip, seconds, "--seed", seed, "--save", kept, *load, *options)
         # The key goes through the environment: a command line can be read by everybody.
         environment = os.environ | {"TELLTALE_KEY": key}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no words"])[-1]
             raise NotReady(f"the client ended with {done.returncode}: {last}")
-        return load(kept)
-
-
-def load(path: Path) -> Offered:
-    with np.load(path) as kept:
-        rows = {name: kept[name] for name in kept.files}
-    return Offered(**{**rows, "client_cpu_s": float(rows["client_cpu_s"])})
+        with np.load(kept) as arrays:
+            columns = {name: arrays[name] for name in arrays.files}
+        scalars = {name: columns[name].item() for name in ("client_cpu_s", "unconnected")}
+        return Offered(**{**columns, **scalars})

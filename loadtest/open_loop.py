@@ -17,56 +17,55 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from loadtest.arguments import counted, existing, positive
-from loadtest.client.wire import multipart_request
-from loadtest.open_loop.offer import Offered, poisson
-from loadtest.open_loop.wire_load import Load
+from loadtest.client.clip import FORM_TYPE, form
+from loadtest.client.http_load import Load, post
+from loadtest.client.offer import Offered, poisson, quantiles
+from loadtest.command import counted, existing, parser, positive
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m loadtest.open_loop",
-        description=__doc__.splitlines()[0] if __doc__ else None,
-    )
-    parser.add_argument("clip", type=existing)
-    parser.add_argument("--url", default="http://127.0.0.1:8000", help="the running service")
-    parser.add_argument("--rate", type=positive, help="requests a second, Poisson")
-    parser.add_argument("--clients", type=counted, default=1, help="closed loops, without --rate")
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--key",
-        default=os.environ.get("TELLTALE_KEY", ""),
-        help="a bearer key; or set TELLTALE_KEY",
-    )
-    parser.add_argument("--save", type=Path, help="keep every request's row, as .npz")
-    arguments = parser.parse_args()
-    headers = {"Authorization": f"Bearer {arguments.key}"} if arguments.key else {}
-    url = f"{arguments.url.rstrip('/')}/predict"
-    request = multipart_request(url, arguments.clip.read_bytes(), headers=headers)
-    offered = asyncio.run(_drive(url, request, arguments))
+    arguments = parsed()
+    clip = arguments.clip.read_bytes()
+    content_type, body = ("audio/wav", clip) if arguments.raw else (FORM_TYPE, form("file", [clip]))
+    url = f"{arguments.url.rstrip('/')}{arguments.path}"
+    load = Load(url, post(url, content_type, body, arguments.key))
+    offered = asyncio.run(_drive(load, arguments))
     if arguments.save:
         np.savez(arguments.save, **vars(offered))
     print(json.dumps(summary(offered)))
     return 0
 
 
-async def _drive(url: str, request: bytes, arguments: argparse.Namespace) -> Offered:
+def parsed() -> argparse.Namespace:
+    words = parser("open_loop", __doc__)
+    words.add_argument("clip", type=existing)
+    words.add_argument("--url", default="http://127.0.0.1:8000", help="the running service")
+    words.add_argument("--path", default="/predict")
+    words.add_argument("--raw", action="store_true", help="the clip is the whole body, no form")
+    words.add_argument("--rate", type=positive, help="requests a second, Poisson")
+    words.add_argument("--clients", type=counted, default=1, help="closed loops, without --rate")
+    words.add_argument("--seconds", type=float, default=10.0)
+    words.add_argument("--seed", type=int, default=1)
+    key = os.environ.get("TELLTALE_KEY", "")
+    words.add_argument("--key", default=key, help="a bearer key; or set TELLTALE_KEY")
+    words.add_argument("--save", type=Path, help="keep every request's row, as .npz")
+    return words.parse_args()
+
+
+async def _drive(load: Load, arguments: argparse.Namespace) -> Offered:
     gc.disable()  # a collection in mid-run would be taken for the server's doing
-    parts = urlsplit(url)
-    running = Load(str(parts.hostname), parts.port or 80, request)
     used = time.process_time()
     if arguments.rate is None:
-        await _closed(running, arguments.clients, arguments.seconds)
+        await _closed(load, arguments.clients, arguments.seconds)
     else:
         due = poisson(arguments.rate, arguments.seconds, arguments.seed)
-        await _open(running, due.tolist())
-    return _rows(running, time.process_time() - used)
+        await _open(load, due.tolist())
+    return _offered(load, time.process_time() - used)
 
 
 async def _open(running: Load, due: list[float]) -> None:
@@ -93,27 +92,35 @@ async def _open(running: Load, due: list[float]) -> None:
 
 
 async def _closed(running: Load, clients: int, seconds: float) -> None:
+    """For so long, or until Ctrl-C, after which there are figures as well."""
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, over.set)
+
     def again() -> None:
-        if running.now() < seconds:
+        if not over.is_set():
             running.launch(running.now())
 
     running.answered = again
     running.begin()
     for _ in range(clients):
         again()
-    await asyncio.sleep(seconds)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(over.wait(), seconds)
+    over.set()
     await running.drained()
 
 
-def _rows(running: Load, cpu_s: float) -> Offered:
+def _offered(load: Load, cpu_s: float) -> Offered:
+    requests = load.requests
     return Offered(
-        due_s=np.array(running.due),
-        sent_s=np.array(running.sent),
-        ended_s=np.array(running.ended),
-        status=np.array(running.status),
-        retry_after=np.array(running.retry_after),
-        worked_ms=np.array([_worked(body) for body in running.bodies]),
+        due_s=np.array([request.due for request in requests]),
+        sent_s=np.array([request.sent for request in requests]),
+        ended_s=np.array([request.ended for request in requests]),
+        status=np.array([request.status for request in requests]),
+        retry_after=np.array([request.retry_after for request in requests]),
+        worked_ms=np.array([_worked(request.body) for request in requests]),
         client_cpu_s=cpu_s,
+        unconnected=load.unconnected,
     )
 
 
@@ -127,7 +134,7 @@ def _worked(body: bytes) -> float:
 
 def summary(offered: Offered) -> dict[str, object]:
     waits = offered.latency_ms
-    shares = np.quantile(waits, [0.5, 0.95, 0.99]).round(2).tolist() if waits.size else []
+    shares = quantiles(waits, 0.5, 0.95, 0.99) if waits.size else []
     late = float(np.quantile(offered.sent_s - offered.due_s, 0.99)) * 1e3
     return {
         "answered_per_s": round(waits.size / offered.seconds, 1),

@@ -1,0 +1,73 @@
+"""What every command does alike: reads its arguments, stops with all it started, ends with a code.
+
+Mistakes in the arguments are refused before anything is started.
+"""
+
+import argparse
+import signal
+import sys
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import httpx
+
+from data.errors import TelltaleError
+
+STOPS = (signal.SIGINT, signal.SIGTERM)
+STOPPED = 130  # the exit code of a command that Ctrl-C ended
+
+
+def parser(module: str, doc: str | None) -> argparse.ArgumentParser:
+    """`doc` is the module's, which says how to run it."""
+    plain = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(f"python -m loadtest.{module}", None, doc, formatter_class=plain)
+
+
+def exit_code(name: str, work: Callable[[], int]) -> int:
+    """Of `work`; what keeps it from an end is printed in words, and gives one too."""
+    try:
+        return work()
+    except (TelltaleError, ValueError, OSError, RuntimeError, httpx.HTTPError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{name}: stopped before the end; nothing is reported", file=sys.stderr)
+        return STOPPED
+
+
+def stop_on_signal() -> None:
+    """From here on Ctrl-C and SIGTERM raise KeyboardInterrupt, once: a second one must not break
+    off the stopping. By hand, since what a script starts in the background ignores SIGINT."""
+    for number in STOPS:
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    for other in STOPS:
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def existing(text: str) -> Path:
+    if not Path(text).exists():
+        raise ArgumentTypeError(f"there is no {text}")
+    return Path(text)
+
+
+def positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ArgumentTypeError(f"must be a number above 0, got {text}")
+    return value
+
+
+def counted(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise ArgumentTypeError(f"must be a whole number above 0, got {text}")
+    return int(text)
