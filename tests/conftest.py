@@ -26,12 +26,18 @@ CLUSTER = Path(__file__).parent / "cluster"
 OWN_SERVICE = ("test_sixth_domain.py", "test_beside.py", "test_recovery.py", "test_chaos_quick.py")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Of a clip only its name: bytes hold times of day, and workers must agree on the ids."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Markers follow from where a test lives; the cluster's tests come last, and of those the ones
     with a service of their own first: beside the session's they would only wait for each other."""
     for item in items:
         if CLUSTER in item.path.parents:
             item.add_marker("cluster")
+            item.add_marker(pytest.mark.xdist_group("cluster"))  # one service for all of them
     items.sort(key=lambda item: (CLUSTER in item.path.parents, item.path.name not in OWN_SERVICE))
 
 
