@@ -2,13 +2,20 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint deploy/constraints.txt
 
-.PHONY: serve test lint fix
+# Rooms whose tests need no cluster, browser, data set or training, and are over within a minute.
+FAST := tests/data/domains tests/data/media tests/data/quality \
+	tests/serve_app/client tests/serve_app/http tests/serve_app/replica
+
+.PHONY: serve test test-fast lint fix
 
 serve: .venv/serve
 	@exec $(BIN)/python -m serve_app
 
 test: lint
 	$(BIN)/python -m pytest
+
+test-fast: lint
+	$(BIN)/python -m pytest $(FAST)
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
