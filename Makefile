@@ -4,13 +4,20 @@ PYTHON ?= $(or $(shell for p in $(VERSIONS); do $$p -c "" 2>/dev/null && echo $$
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint deploy/constraints.txt
 
-.PHONY: serve test lint fix
+# Rooms whose tests need no cluster, browser, data set or training, and are over within a minute.
+FAST := tests/data/domains tests/data/media tests/data/quality \
+	tests/serve_app/client tests/serve_app/http tests/serve_app/replica
+
+.PHONY: serve test test-fast lint fix
 
 serve: .venv/serve
 	@exec $(BIN)/python -m serve_app
 
 test: lint
 	$(BIN)/python -m pytest
+
+test-fast: lint
+	$(BIN)/python -m pytest $(FAST)
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

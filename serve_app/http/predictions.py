@@ -46,8 +46,8 @@ OPTIONS = (
     ),
 )
 REFUSED = (400, 408, 413, 415, 422, 429, 503, 504)
-ONE = told(*REFUSED, role="anonymous", body=CLIP, parameters=OPTIONS)
-MANY = told(
+PREDICT = told(*REFUSED, role="anonymous", body=CLIP, parameters=OPTIONS)
+BATCH = told(
     *(400, 408, 413, 429),
     role="anonymous",
     body=form(("files",), files=many(BINARY)),
@@ -57,7 +57,7 @@ MANY = told(
 router = APIRouter(tags=["predict"])
 
 
-@router.post("/predict", response_model=Prediction, **ONE)
+@router.post("/predict", response_model=Prediction, **PREDICT)
 async def predict(request: Request) -> Response:
     """One clip in; its class, a calibrated confidence and, if asked, the evidence out."""
     service, who = service_of(request), queue_of(request)
@@ -113,7 +113,7 @@ def _deadline(request: Request) -> float:
     return time.monotonic() + seconds
 
 
-@router.post("/batch-predict", response_model=Batch, **MANY)
+@router.post("/batch-predict", response_model=Batch, **BATCH)
 async def batch_predict(request: Request) -> Response:
     """Many clips (`files`): a result or an error for each, in order; CSV with Accept: text/csv."""
     service, who = service_of(request), queue_of(request)

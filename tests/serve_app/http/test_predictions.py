@@ -1,5 +1,6 @@
 """predictions.py: the answer is the model's own, for the domain that was asked, in time."""
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from support.replica import Replica, answering
 from support.sounds import tone
 from support.tiny import tiny_bundle
 
+README = Path(__file__).parents[3] / "README.md"
 CLIPS = [tone(300), tone(900), tone(2500)]
 
 
@@ -96,3 +98,11 @@ def test_a_domain_answers_under_the_prefix_that_it_is_listed_with(client: TestCl
         assert found.json()["domain"] == listed["name"]
         assert client.get(f"{prefix}/model-info").json()["domain"] == listed["name"]
     assert client.post("/faults/predict", files={"file": CLIPS[0]}).status_code == 404
+
+
+def test_the_readme_shows_an_answer_as_it_is(client: TestClient) -> None:
+    shown = json.loads(README.read_text(encoding="utf-8").split("```json")[1].split("```")[0])
+    found = client.post("/predict", files={"file": CLIPS[0]}).json()
+    assert shown.keys() == found.keys()
+    for part in ("model", "clip", "timings_ms"):
+        assert shown[part].keys() == found[part].keys()
