@@ -13,8 +13,9 @@ FAST := tests/data/domains tests/data/media tests/data/quality \
 serve: .venv/serve
 	@exec $(BIN)/python -m serve_app
 
+# In two processes: one has the tests that need a running service, and often waits for it.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-fast: lint
 	$(BIN)/python -m pytest $(FAST)

@@ -35,9 +35,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Markers follow from where a test lives; the cluster's tests come last, and of those the ones
     with a service of their own first: beside the session's they would only wait for each other."""
     for item in items:
-        if CLUSTER in item.path.parents:
+        cluster = CLUSTER in item.path.parents
+        if cluster:
             item.add_marker("cluster")
-            item.add_marker(pytest.mark.xdist_group("cluster"))  # one service for all of them
+        # One service for all of those, and for each other file what it makes for itself.
+        item.add_marker(pytest.mark.xdist_group("cluster" if cluster else str(item.path)))
     items.sort(key=lambda item: (CLUSTER in item.path.parents, item.path.name not in OWN_SERVICE))
 
 

@@ -64,7 +64,7 @@ def asked(domain: Domain, monkeypatch: pytest.MonkeyPatch) -> list[Fold]:
             for row in [*fold.exam, *fold.strangers]
         ]
 
-    monkeypatch.setattr(crossval, "answers_of", answers_of)
+    monkeypatch.setattr(crossval, "fold_predictions", answers_of)
     return folds
 
 

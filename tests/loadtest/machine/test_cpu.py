@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -68,7 +69,7 @@ def test_what_a_process_is_follows_from_its_command_line(
 
 
 def test_values_are_summed_by_role_and_the_rest_is_other() -> None:
-    roles = {"tests": ("pytest",), "nobody": ("no such program",)}
+    roles = {"tests": (Path(sys.executable).name,), "nobody": ("no such program",)}
     me = os.getpid()
     assert role(me, roles) == "tests"
     with subprocess.Popen(["sleep", "30"]) as sleeper:

@@ -168,10 +168,14 @@ def test_nothing_is_measured_on_a_busy_machine(
 
 
 def test_a_childs_cpu_is_counted_by_thread() -> None:
-    spin = "import time\nend = time.thread_time() + 0.2\nwhile time.thread_time() < end: pass\n"
-    child = subprocess.Popen([sys.executable, "-c", spin + "input()"], stdin=subprocess.PIPE)
+    spin = "end = time.thread_time() + 0.2\nwhile time.thread_time() < end: pass\n"
+    program = f"import time\ninput()\n{spin}input()"
+    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE)
     try:
         before = usage.use(os.getpid())
+        assert child.stdin is not None
+        child.stdin.write(b"\n")
+        child.stdin.flush()
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             after = usage.use(os.getpid())

@@ -52,7 +52,7 @@ def test_what_a_page_loads_is_here(client: TestClient, path: str) -> None:
             file = client.get(urljoin(path, name))
             assert (file.status_code, len(file.content) > 100_000) == (200, True)
     kind = client.get(urljoin(path, scripts[0])).headers["content-type"]
-    assert kind.startswith("text/javascript")
+    assert "javascript" in kind  # text/ or application/, as the system has it
 
 
 @pytest.mark.parametrize("path", PAGES)
