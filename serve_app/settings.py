@@ -14,6 +14,7 @@ from data.errors import InvalidParameter
 from data.home import Home, home_from_env
 
 START_HEADER = "x-telltale-start"
+PASSED_HEADER = "x-telltale-passed"  # of HAProxy to its own replicas: "start", and the token
 VISITOR_HEADER = "x-telltale-visitor"  # of the page: the token of the start, and an address
 HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False}  # loopback or not
 OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")

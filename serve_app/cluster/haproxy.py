@@ -28,6 +28,7 @@ from serve_app.cluster.haproxy_start import lines_path
 from serve_app.cluster.ray_internals.environment import haproxy_environment
 from serve_app.cluster.ray_internals.haproxy_lines import SECTIONS
 from serve_app.replica.admission import MOST
+from serve_app.settings import PASSED_HEADER
 
 BUFFER_BYTES = 256 * 1024  # 5 s of 24 kHz PCM16, or 10 s of what a phone sends
 LAUNCHER, STAND_IN = "haproxy", "stand-in"
@@ -123,6 +124,7 @@ def frontend_lines(hosts: Sequence[str]) -> list[str]:
         f"acl telltale_crowded fe_conn gt {connections() // 4}",
         f"http-request return {TWO_KEYS} if {{ req.hdr_cnt(authorization) gt 1 }}",
         "http-request set-header x-forwarded-for %[src]",
+        f'http-request set-header {PASSED_HEADER} "start ${{TELLTALE_START_TOKEN}}"',
         "http-request disable-l7-retry unless METH_GET or telltale_predict METH_POST",
         "http-request del-header x-request-disconnect-disabled",
         "http-request set-header x-request-disconnect-disabled ?1 if telltale_predict",

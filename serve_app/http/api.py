@@ -63,7 +63,7 @@ def build_api(service: Replica) -> Door:
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
-    return Door(app, domain.name, predictions.predict)
+    return Door(app, domain.name, predictions.predict, service.settings.start_token)
 
 
 public = APIRouter()

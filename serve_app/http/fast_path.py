@@ -1,4 +1,4 @@
-"""The door of a replica: the domain's own prefix, and a short way for predictions.
+"""The door of a replica: who is let in, the domain's own prefix, a short way for predictions.
 
 FastAPI's layers cost a tenth of a prediction's CPU; `POST /predict` goes straight to its handler.
 The same handler is a FastAPI route too, which documents it and answers under any other path.
@@ -11,19 +11,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from data.errors import Forbidden
 from serve_app.http import problems
 from serve_app.http.bodies import ORDER_BYTES, at_most
+from serve_app.settings import PASSED_HEADER
 
 READ_BY_THEMSELVES = ("/predict", "/batch-predict", "/feedback", "/save-for-retrain", "/upload")
+
+NOT_PASSED = "this port is for the service's own HAProxy; ask at the port of TELLTALE_PORT"
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Door:
-    """The first domain is served at `/`, and at `/<its name>` as every domain is."""
+    """The first domain is served at `/`, and at `/<its name>` as every domain is. With a `token`
+    only what HAProxy has passed on is answered: at a replica's own port its limits do not hold."""
 
-    def __init__(self, app: FastAPI, name: str, predict: Handler) -> None:
+    def __init__(self, app: FastAPI, name: str, predict: Handler, token: str = "") -> None:
         self._app = app
+        self._passed = (PASSED_HEADER.encode(), f"start {token}".encode()) if token else None
         self._prefix = f"/{name}"
         self._predict = predict
         paths = ("/predict", "/api/predict")
@@ -31,6 +37,10 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
+        if self._passed and scope["type"] == "http" and self._passed not in scope["headers"]:
+            refusal = problems.response(Request(scope), Forbidden(NOT_PASSED))
+            await refusal(scope, receive, send)
+            return
         if scope["type"] == "http" and scope["method"] == "POST" and path in self._short:
             await self._short_way({**scope, "app": self._app}, receive, send)
             return

@@ -20,6 +20,7 @@ from serve_app.cluster.haproxy import (
 )
 from serve_app.cluster.haproxy_start import RUNNING
 from serve_app.replica.admission import MOST
+from serve_app.settings import PASSED_HEADER
 from support.proxied import Toy, answer, die, proxied
 
 CLIP = b"c" * 160_000
@@ -82,6 +83,17 @@ def test_the_replica_learns_who_asks(tmp_path: Path) -> None:
         httpx.post(f"{url}/predict", content=b"clip", headers={"X-Forwarded-For": "6.6.6.6"})
         assert b"x-forwarded-for: 127.0.0.1" in toys[0].requests[0].lower()
         assert b"6.6.6.6" not in toys[0].requests[0]
+
+
+def test_the_replica_learns_that_haproxy_has_passed_it_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELLTALE_START_TOKEN", "a secret")
+    with proxied(tmp_path, answer("200 OK")) as (url, toys):
+        httpx.get(f"{url}/health", headers={PASSED_HEADER: "forged"}, trust_env=False)
+    (head,) = toys[0].requests
+    told = [row for row in head.lower().split(b"\r\n") if row.startswith(PASSED_HEADER.encode())]
+    assert told == [PASSED_HEADER.encode() + b": start a secret"]
 
 
 def test_a_replica_is_never_sent_more_than_it_lets_in(tmp_path: Path) -> None:
