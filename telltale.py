@@ -22,9 +22,15 @@ GROUPS = {
         "predict": Command("serve_app", ("predict",), "classify local files, without a service"),
     },
     "Look after a service": {
-        "status": Command("serve_app.remote", ("status",), "what serves, and whether it agrees"),
-        "promote": Command("serve_app.remote", ("promote",), "make a version the champion"),
-        "rollback": Command("serve_app.remote", ("rollback",), "go back to the champion before"),
+        "status": Command(
+            "serve_app.service_commands", ("status",), "what serves, and whether it agrees"
+        ),
+        "promote": Command(
+            "serve_app.service_commands", ("promote",), "make a version the champion"
+        ),
+        "rollback": Command(
+            "serve_app.service_commands", ("rollback",), "go back to the champion before"
+        ),
         "key": Command("serve_app", ("key",), "make a key for somebody"),
         "backup": Command("serve_app", ("backup",), "keep all of the home in one file"),
         "restore": Command("serve_app", ("restore",), "make an empty home from such a file"),

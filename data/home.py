@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.errors import InvalidParameter
-from data.installed import own_folder
+from data.install_paths import own_folder
 
 ALL_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

@@ -22,7 +22,7 @@ import httpx
 import yaml
 
 from data.errors import NotReady
-from data.installed import CODE
+from data.install_paths import CODE
 from loadtest.client.clip import tone_in_noise
 from loadtest.command import stop_on_signal
 from loadtest.machine.processes import PARTS, of_home, role, send

@@ -18,7 +18,7 @@ from data.home import Home, home_from_env, keep_to_owner, planned_home
 from data.store.sqlite_files import cared_for
 from data.terminal import piped
 from models.bundle import cached
-from models.local import current
+from models.current_model import current
 from serve_app.cluster.launch import SERVE_YAML, refuse_taken_port, say
 from serve_app.cluster.processes import stop_when_asked
 from serve_app.cluster.ray_environment import prepare_environment
@@ -27,7 +27,7 @@ from serve_app.replica.champion_pointer import read_pointer
 from serve_app.settings import settings_from_env
 
 if TYPE_CHECKING:
-    from serve_app.replica.champion import Served
+    from serve_app.replica.champion import LoadedVersion
 
 REJOIN_S = 5.0
 
@@ -137,7 +137,7 @@ def predict(clips: list[Path], name: str) -> int:
     return 1 if failed else 0
 
 
-def current_version(home: Home, name: str) -> "Served":
+def current_version(home: Home, name: str) -> "LoadedVersion":
     """What the service of this home serves, else what was trained here, else what is shipped."""
     from serve_app.replica.champion import load_served
 

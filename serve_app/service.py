@@ -24,12 +24,12 @@ from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import Champion
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.replica.prometheus import Metrics
-from serve_app.replica.scoring import Answer, Item, Outcome, answer_batch
+from serve_app.replica.scoring import Item, Outcome, ScoredClip, answer_batch
 from serve_app.settings import settings_from_env
 
 if TYPE_CHECKING:
     from data.store.store import Store
-    from serve_app.http.fast_path import Door
+    from serve_app.http.fast_path import FastPathApp
 
 CURATOR_PATIENCE_S = 0.5  # of a replica that starts; there is a pointer on disk, too
 CURATOR_TIMEOUT_S = 40.0  # a promotion waits until every replica has swapped
@@ -53,7 +53,7 @@ class DomainService:
         self.curator = serve.get_deployment_handle("Curator", app_name="curator")
         serving = self.domain.serving
         self.admission = Admission(MAX_WAIT_S, fewest=2 * serving.max_batch_size)
-        self._batcher: Batcher[Item, Answer] = Batcher(
+        self._batcher: Batcher[Item, ScoredClip] = Batcher(
             self.answer_batch,
             serving.max_batch_size,
             serving.batch_wait_s,
@@ -63,7 +63,7 @@ class DomainService:
         await self.champion.start(await self._ask_pointer(), self._fetch)
         self._announce()
 
-    def __serve_build_asgi_app__(self) -> "Door":
+    def __serve_build_asgi_app__(self) -> "FastPathApp":
         from serve_app.http.api import build_api
 
         return build_api(self)
@@ -89,7 +89,9 @@ class DomainService:
         except TimeoutError:
             raise NotReady("the curator does not answer; try again in a few seconds") from None
 
-    async def predict(self, raw: bytes, caller: str = "", deadline: float = float("inf")) -> Answer:
+    async def predict(
+        self, raw: bytes, caller: str = "", deadline: float = float("inf")
+    ) -> ScoredClip:
         """Raises ClipError for a clip nobody could hear, Overloaded when too many wait already,
         DeadlineExceeded when it is too late."""
         with self.admission.place(caller):

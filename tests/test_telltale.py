@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import telltale
-from data.installed import CODE
+from data.install_paths import CODE
 
 
 def run(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":

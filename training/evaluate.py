@@ -19,7 +19,7 @@ from data.errors import TelltaleError
 from data.home import planned_home
 from data.terminal import piped
 from models.bundle import Bundle, load_bundle
-from models.local import current
+from models.current_model import current
 from models.metrics import Metrics
 from models.runtime import OnnxModel
 from training.assess.examine import exam_clips, from_clips, from_embeddings

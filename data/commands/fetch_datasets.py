@@ -8,7 +8,7 @@ from pathlib import Path
 from data.datasets.sources import dataset_root
 from data.fetch.catalogue import CATALOGUE, Published, published
 from data.fetch.public_datasets import RECEIPT, fetch
-from data.installed import own_folder
+from data.install_paths import own_folder
 
 
 def offer(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -16,7 +16,7 @@ from data.datasets.listing import Listed, labelled_folders, list_in, read_list
 from data.datasets.split import validation_mask
 from data.domains.domain import Domain
 from data.errors import InvalidParameter, UnknownName
-from data.installed import CHECKOUT, own_folder
+from data.install_paths import CHECKOUT, own_folder
 from data.store.tables import HeldFor
 
 Split = Literal["train", "test"]

@@ -37,7 +37,7 @@ from data.domains.sections import (
 )
 from data.domains.yaml_errors import explain
 from data.errors import InvalidDomain, InvalidParameter, UnknownName
-from data.installed import FILES
+from data.install_paths import FILES
 
 Mode = Literal["teach", "full"]  # how a retrain goes about it
 

@@ -1,4 +1,4 @@
-"""The tables of the store; `data/migrations` makes them, a test keeps the two alike.
+"""The tables of the store; `migrations/` makes them, a test keeps the two alike.
 
 `runs` and `alembic_version` are names of MLflow's own, so ours are called otherwise:
 one PostgreSQL database may then hold both.

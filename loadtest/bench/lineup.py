@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from data.installed import CODE
+from data.install_paths import CODE
 from loadtest.bench.driver import form
 from loadtest.bench.peers.kernel import BUNDLE
 from loadtest.bench.servers import Running, Server, asleep, label_from, running

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from data.installed import CODE
+from data.install_paths import CODE
 from loadtest.bench.driver import Load, drive
 from loadtest.bench.peers.kernel import BUNDLE
 from loadtest.bench.servers import ONE_THREAD, Running, awake

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from data.installed import CODE
+from data.install_paths import CODE
 from loadtest.bench.driver import Request
 from loadtest.machine.family import end, family, freeze, spent, thaw, used
 from loadtest.machine.processes import Roles, role

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from data.domains.network_specs import CNNSpec
-from models.networks.pooling import attend
+from models.networks.pooling import attention_pool
 
 
 class DepthwiseBlock(nn.Module):
@@ -71,7 +71,7 @@ class DepthwiseCNN(nn.Module):
         weight = self.project.weight.view(self.project.out_features, -1, self.bands, 1)
         x = torch.relu(functional.conv2d(self.dropout(x), weight, self.project.bias))
         frames = x.permute(0, 2, 3, 1).squeeze(1)
-        return attend(self.attention, frames)
+        return attention_pool(self.attention, frames)
 
 
 def stages(channels: Sequence[int], halvings: int) -> nn.Sequential:

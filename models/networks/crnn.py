@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from data.domains.network_specs import CRNNSpec
 from models.networks.cnn import bands, stages
-from models.networks.pooling import attend
+from models.networks.pooling import attention_pool
 
 
 class SelfAttention(nn.Module):
@@ -58,4 +58,4 @@ class CRNN(nn.Module):
         x = torch.relu(self.narrow(x.permute(0, 3, 1, 2).flatten(2)))
         x, _ = self.memory(self.dropout(x))
         frames = torch.relu(self.project(self.dropout(self.compare(x))))
-        return attend(self.attention, frames)
+        return attention_pool(self.attention, frames)

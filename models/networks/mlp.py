@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from data.domains.network_specs import MLPSpec
-from models.networks.pooling import attend
+from models.networks.pooling import attention_pool
 
 STATISTICS = 4
 LEAST_VARIANCE = 1e-3  # of a log-mel; the root of less would blow up the last digits of silence
@@ -45,7 +45,7 @@ class StatisticsMLP(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         rows = torch.cat((features, self.cepstrum @ features), dim=1)
         told = self.level(self.statistics(rows)).transpose(1, 2)
-        return attend(self.attention, self.layers(told))
+        return attention_pool(self.attention, self.layers(told))
 
     def statistics(self, rows: Tensor) -> Tensor:
         """[batch, R, frames] -> [batch, 4 R, stretches]"""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 
-def attend(weigh: nn.Linear, frames: Tensor) -> tuple[Tensor, Tensor]:
+def attention_pool(weigh: nn.Linear, frames: Tensor) -> tuple[Tensor, Tensor]:
     """frames [batch, T, D] -> their weighted mean [batch, D], and the frames again.
 
     `weigh` [D -> 1] says how much a frame matters. A linear head after it gives the clip's logits

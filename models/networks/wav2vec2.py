@@ -14,7 +14,7 @@ from torch.nn.utils import parametrize
 
 from data.domains.network_specs import Wav2Vec2Spec
 from data.errors import DownloadError, InvalidParameter
-from models.networks.pooling import attend
+from models.networks.pooling import attention_pool
 
 WHERE = "name a file of torchaudio's WAV2VEC2_BASE (wav2vec2_fairseq_base_ls960.pth)"
 
@@ -39,7 +39,7 @@ class Wav2Vec2(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
             heard, _ = self.trunk(features)
-        return attend(self.attention, torch.relu(self.project(self.dropout(heard))))
+        return attention_pool(self.attention, torch.relu(self.project(self.dropout(heard))))
 
 
 def load_published(network: Wav2Vec2, spec: Wav2Vec2Spec) -> None:
@@ -58,7 +58,7 @@ def load_published(network: Wav2Vec2, spec: Wav2Vec2Spec) -> None:
 
 
 def _published(spec: Wav2Vec2Spec) -> dict[str, Tensor]:
-    from data.media import torch_audio
+    from models.networks import torch_audio
 
     if spec.weights is None:
         try:
@@ -79,7 +79,7 @@ def _published(spec: Wav2Vec2Spec) -> dict[str, Tensor]:
 
 def _trunk(spec: Wav2Vec2Spec) -> Any:
     """As torchaudio's `wav2vec2_base`, in the sizes of `spec`."""
-    from data.media import torch_audio  # slow to load, which other networks do without
+    from models.networks import torch_audio  # slow to load, which other networks do without
 
     convolutions = [(10, 5), *[(3, 2)] * 4, *[(2, 2)] * 2]  # kernel and stride: 320 samples in all
     return torch_audio.wav2vec2_model(

@@ -149,7 +149,7 @@ class Batch(Answer):
     aggregate: Aggregate
 
 
-class Seen(Answer):
+class PredictionSummary(Answer):
     """What one version says about the clip of a correction."""
 
     label: str
@@ -172,10 +172,10 @@ class Receipt(Answer):
     mask: str | None = None
     who: str = ""
     created: Moment
-    before: Seen
+    before: PredictionSummary
     snapshot: str | None = None
     version: str | None = None
-    after: Seen | None = None
+    after: PredictionSummary | None = None
 
 
 class Receipts(Answer):

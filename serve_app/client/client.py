@@ -1,4 +1,4 @@
-"""Talks to a running service over HTTP: the page, the load tests and the command line use it.
+"""Talks to a running service over HTTP: the page and the command line use it.
 
     with Client("http://127.0.0.1:8000", key="...") as client:
         print(client.predict("faults", Path("pump.wav").read_bytes()).label)

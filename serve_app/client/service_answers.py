@@ -86,7 +86,7 @@ class Purged(Answer):
     unread: tuple[str, ...] = ()
 
 
-class Served(Answer):
+class ModelInfo(Answer):
     """What answers; `card` is the model's own `card.json` (`models/card.py`)."""
 
     domain: str
@@ -116,7 +116,7 @@ class Ready(Answer):
     yours: bool | None = None
 
 
-class NotReady(Problem):
+class Unready(Problem):
     domains: dict[str, Readiness]
     warnings: tuple[str, ...]
     yours: bool | None = None

@@ -19,7 +19,7 @@ from pathlib import Path
 from data.domains.domain import config_root
 from data.errors import Conflict, InvalidParameter, NotReady
 from data.home import Home
-from data.installed import CODE
+from data.install_paths import CODE
 from serve_app.settings import Settings, is_loopback
 
 PATIENCE_S = 5.0

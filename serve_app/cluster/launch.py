@@ -19,7 +19,7 @@ import httpx
 import yaml
 
 from data.errors import Conflict, NotReady, TelltaleError
-from data.installed import FILES
+from data.install_paths import FILES
 from serve_app.cluster.cluster_file import announced
 from serve_app.cluster.haproxy_check import checking
 from serve_app.cluster.node import Lost, NoNode, ray_node, watcher

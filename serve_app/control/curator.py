@@ -22,7 +22,7 @@ from data.errors import TelltaleError
 from data.store.sqlite_files import checkpoint
 from data.store.store import Store
 from models.bundle import PRETRAINED, load_bundle
-from models.local import shipped
+from models.current_model import shipped
 from models.registry import Registry
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
 from serve_app.cluster.standby import keep
@@ -30,7 +30,7 @@ from serve_app.control.forgetting import Forgetting
 from serve_app.control.jobs import Jobs
 from serve_app.control.promotion import Promotion
 from serve_app.control.retrain_runs import RetrainRuns
-from serve_app.http.schemas import model_version, plain, run_info
+from serve_app.http.answer_bodies import model_version, plain, run_info
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.settings import Settings, settings_from_env
 from serve_app.statuses import in_words

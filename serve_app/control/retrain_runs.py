@@ -28,7 +28,7 @@ from serve_app.control.triggers import (
     next_try,
     not_ended_well,
 )
-from serve_app.http.schemas import plain, run_info
+from serve_app.http.answer_bodies import plain, run_info
 
 T = TypeVar("T")
 Order = tuple[Mode, str]  # and the reason

@@ -13,41 +13,41 @@ from data.store.disk import disk_trouble
 from serve_app.client.answers import Domains
 from serve_app.client.service_answers import (
     Health,
-    NotReady,
+    ModelInfo,
     Readiness,
     Ready,
     Series,
-    Served,
     Status,
+    Unready,
 )
 from serve_app.http import (
-    admin,
     clip_routes,
     docs,
     feedback_routes,
     openapi,
-    predictions,
+    predict_routes,
     problems,
-    uploads,
+    retrain_routes,
+    upload_routes,
 )
+from serve_app.http.answer_bodies import domain_info, plain
 from serve_app.http.auth import Caller, Keyring
-from serve_app.http.fast_path import Door
+from serve_app.http.fast_path import FastPathApp
 from serve_app.http.forms import Forms
-from serve_app.http.openapi import TEXT, told
+from serve_app.http.openapi import TEXT, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, caller_of, request_id, service_of
-from serve_app.http.schemas import domain_info, plain
 from serve_app.replica import prometheus
 from serve_app.replica.threads import reading
 from serve_app.settings import START_HEADER
 
 PATIENCE_S = 2.0
-READINESS = told()
-READINESS["responses"][503] = {"model": NotReady, "description": "Not ready"}
-METRICS = told(503, content={"text/plain": TEXT})
+READINESS = openapi_of()
+READINESS["responses"][503] = {"model": Unready, "description": "Not ready"}
+METRICS = openapi_of(503, content={"text/plain": TEXT})
 
 
-def build_api(service: Replica) -> Door:
+def build_api(service: Replica) -> FastPathApp:
     domain = service.domain
     title = f"Telltale: {domain.title}"
     app = FastAPI(title=title, description=domain.description, docs_url=None, redoc_url=None)
@@ -59,11 +59,11 @@ def build_api(service: Replica) -> Door:
     app.state.keyring = Keyring(
         service.settings.admin_key, service.settings.home.root / "keys.json"
     )
-    parts = (predictions, feedback_routes, uploads, clip_routes, admin)
+    parts = (predict_routes, feedback_routes, upload_routes, clip_routes, retrain_routes)
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
-    return Door(app, domain.name, predictions.predict, service.settings.start_token)
+    return FastPathApp(app, domain.name, predict_routes.predict, service.settings.start_token)
 
 
 public = APIRouter()
@@ -74,7 +74,7 @@ async def home() -> Response:
     return RedirectResponse("/ui")
 
 
-@public.get("/health", tags=["service"], **told())
+@public.get("/health", tags=["service"], **openapi_of())
 @public.head("/health", include_in_schema=False)
 @public.get("/ping", include_in_schema=False)
 async def health(request: Request) -> Health:
@@ -98,7 +98,7 @@ async def ready(request: Request) -> Response:
         return answer(plain(Ready(status="ready", **facts)))
     missing = ", ".join(f"{name}: {state}" for name, state in found.items() if state != "warm")
     problem = problems.problem(503, "Not ready", missing, request_id(request))
-    return answer(plain(NotReady(**problem, **facts)), 503, kind=openapi.PROBLEM)
+    return answer(plain(Unready(**problem, **facts)), 503, kind=openapi.PROBLEM)
 
 
 def _yours(request: Request) -> dict[str, bool]:
@@ -129,7 +129,7 @@ async def _readiness(service: Replica, name: str) -> Readiness:
     return "warm" if found["version"] is not None else "no model yet"
 
 
-@public.get("/status", tags=["service"], **told(role="anonymous"))
+@public.get("/status", tags=["service"], **openapi_of(role="anonymous"))
 async def status(request: Request) -> Status:
     """Champions, replicas and whether they agree, uploads since the last retrain, jobs."""
     service, caller = service_of(request), caller_of(request)
@@ -162,18 +162,18 @@ def _open_to(caller: Caller, found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@public.get("/domains", tags=["service"], **told())
+@public.get("/domains", tags=["service"], **openapi_of())
 async def domains(request: Request) -> Domains:
     names = service_of(request).settings.domains
     found = await asyncio.to_thread(load_domains, names=names)
     return Domains(domains=tuple(domain_info(d, f"/{name}") for name, d in found.items()))
 
 
-@public.get("/model-info", tags=["service"], **told(503))
-async def model_info(request: Request) -> Served:
+@public.get("/model-info", tags=["service"], **openapi_of(503))
+async def model_info(request: Request) -> ModelInfo:
     """The champion's card: data, licence, split, metrics per class."""
     served = service_of(request).champion.served
-    return Served(
+    return ModelInfo(
         domain=served.domain.name,
         version=served.version,
         digest=served.digest,

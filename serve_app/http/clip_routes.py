@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from data.errors import UnknownName
 from serve_app.client.answers import Clips, Forgotten, KeptClip
+from serve_app.http.answer_bodies import Label, Review, kept_clip
 from serve_app.http.correction_form import must_need_no_mask
 from serve_app.http.feedback_routes import of_domain
-from serve_app.http.openapi import BINARY, told
+from serve_app.http.openapi import BINARY, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
-from serve_app.http.schemas import Label, Review, kept_clip
 from serve_app.replica.threads import reading, writing
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("ray.serve")
 
 OCTETS = "application/octet-stream"
-BYTES = told(404, 422, role="admin", content={OCTETS: BINARY})
+BYTES = openapi_of(404, 422, role="admin", content={OCTETS: BINARY})
 
 router = APIRouter(tags=["review"])
 
 
-@router.get("/clips", **told(400, role="admin"))
+@router.get("/clips", **openapi_of(400, role="admin"))
 async def clips(
     request: Request,
     state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
@@ -64,7 +64,7 @@ async def clips(
     return Clips(domain=name, clips=tuple(await reading(found)))
 
 
-@router.get("/clips/{sha256}", **told(404, role="admin"))
+@router.get("/clips/{sha256}", **openapi_of(404, role="admin"))
 async def clip(request: Request, sha256: str) -> KeptClip:
     service = service_of(request)
     caller_of(request, "admin")
@@ -112,13 +112,13 @@ async def _bytes(request: Request, which: Callable[[Replica], str]) -> Response:
     return Response(raw, headers=headers, media_type=OCTETS)
 
 
-@router.post("/clips/{sha256}/accept", **told(404, 409, role="admin"))
+@router.post("/clips/{sha256}/accept", **openapi_of(404, 409, role="admin"))
 async def accept(request: Request, sha256: str) -> KeptClip:
     """The clip is right as it is: it counts, and its flags are dismissed."""
     return await _decide(request, sha256, "accepted")
 
 
-@router.post("/clips/{sha256}/reject", **told(400, 404, 413, role="admin"))
+@router.post("/clips/{sha256}/reject", **openapi_of(400, 404, 413, role="admin"))
 async def reject(request: Request, sha256: str, review: Review) -> KeptClip:
     """The clip is not learnt from; a version that has learnt it forgets it at the next retrain,
     for which it counts as a new clip does."""
@@ -137,7 +137,7 @@ async def _decide(request: Request, sha256: str, state: "ClipState", reason: str
     return await writing(decide)
 
 
-@router.post("/clips/{sha256}/relabel", **told(400, 404, 413, role="admin"))
+@router.post("/clips/{sha256}/relabel", **openapi_of(400, 404, 413, role="admin"))
 async def relabel(request: Request, sha256: str, right: Label) -> KeptClip:
     service, caller = service_of(request), caller_of(request, "admin")
     must_need_no_mask(right.label, service.domain)
@@ -149,7 +149,7 @@ async def relabel(request: Request, sha256: str, right: Label) -> KeptClip:
     return await writing(decide)
 
 
-@router.delete("/clips/{sha256}", **told(404, role="admin"))
+@router.delete("/clips/{sha256}", **openapi_of(404, role="admin"))
 async def forget(request: Request, sha256: str) -> Forgotten:
     """Row and bytes are deleted; the answer names the versions that still remember the clip. If
     the one that serves does, a teach that forgets it starts by itself."""

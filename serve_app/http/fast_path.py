@@ -23,7 +23,7 @@ NOT_PASSED = "this port is for the service's own HAProxy; ask at the port of TEL
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class Door:
+class FastPathApp:
     """The first domain is served at `/`, and at `/<its name>` as every domain is. With a `token`
     only what HAProxy has passed on is answered: at a replica's own port its limits do not hold."""
 

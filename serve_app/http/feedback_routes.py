@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query, Request, Response
 from data.errors import Conflict, InvalidParameter, UnknownName
 from data.store.corrections import Annotation
 from serve_app.client.answers import Receipt, Receipts
+from serve_app.http.answer_bodies import Review, receipt
 from serve_app.http.bodies import file_part, is_form, read_form
 from serve_app.http.correction_form import annotation_from_form
-from serve_app.http.openapi import BINARY, TEXT, form, told
+from serve_app.http.openapi import BINARY, TEXT, form, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, queue_of, service_of
-from serve_app.http.schemas import Review, receipt
-from serve_app.replica.scoring import Answer
+from serve_app.replica.scoring import ScoredClip
 from serve_app.replica.threads import decoding, reading, writing
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ OF_THE_EXAM = "this clip is part of the exam that models are judged by, so none 
 WAITS = "sent without a contributor's key; waits until an admin accepts it"
 
 FORM = form(("file",), file=BINARY, label=TEXT, mask=BINARY)
-CORRECTION = told(400, 404, 408, 413, 415, 422, 429, role="anonymous", body=FORM)
+CORRECTION = openapi_of(400, 404, 408, 413, 415, 422, 429, role="anonymous", body=FORM)
 
 router = APIRouter(tags=["correct"])
 
@@ -57,7 +57,7 @@ async def correct(request: Request, response: Response) -> Receipt:
 def _keep_correction(
     service: Replica,
     raw: bytes,
-    found: Answer,
+    found: ScoredClip,
     right: Annotation,
     caller: "Caller",
     address: str,
@@ -101,7 +101,7 @@ def _standing(service: Replica, raw: bytes, caller: "Caller") -> "tuple[ClipStat
 def _new_clip(
     service: Replica,
     raw: bytes,
-    found: Answer,
+    found: ScoredClip,
     right: Annotation,
     state: "ClipState",
     reason: str,
@@ -122,7 +122,7 @@ def _new_clip(
     )
 
 
-@router.get("/feedback", **told(400, role="admin"))
+@router.get("/feedback", **openapi_of(400, role="admin"))
 async def corrections(
     request: Request,
     state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
@@ -140,7 +140,7 @@ async def corrections(
     return Receipts(feedback=tuple(map(receipt, found)))
 
 
-@router.get("/feedback/{receipt_id}", **told(404, role="anonymous"))
+@router.get("/feedback/{receipt_id}", **openapi_of(404, role="anonymous"))
 async def life_line(request: Request, receipt_id: str) -> Receipt:
     """What became of a correction: its state, the version that learnt it, before and after."""
     service = service_of(request)
@@ -149,7 +149,7 @@ async def life_line(request: Request, receipt_id: str) -> Receipt:
     return receipt(found)
 
 
-@router.post("/feedback/{receipt_id}/accept", **told(404, 409, role="admin"))
+@router.post("/feedback/{receipt_id}/accept", **openapi_of(404, 409, role="admin"))
 async def accept(request: Request, receipt_id: str) -> Receipt:
     service, caller = service_of(request), caller_of(request, "admin")
     await reading(of_domain, service, receipt_id)
@@ -157,7 +157,7 @@ async def accept(request: Request, receipt_id: str) -> Receipt:
     return receipt(found)
 
 
-@router.post("/feedback/{receipt_id}/reject", **told(400, 404, 409, 413, role="admin"))
+@router.post("/feedback/{receipt_id}/reject", **openapi_of(400, 404, 409, 413, role="admin"))
 async def reject(request: Request, receipt_id: str, review: Review) -> Receipt:
     service, caller = service_of(request), caller_of(request, "admin")
     await reading(of_domain, service, receipt_id)

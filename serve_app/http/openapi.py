@@ -25,7 +25,7 @@ LATER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}
 Schema = Mapping[str, object]
 
 
-def told(
+def openapi_of(
     *refusals: int,
     role: str | None = None,
     body: Mapping[str, Schema] | None = None,

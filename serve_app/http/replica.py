@@ -6,7 +6,7 @@ from data.domains.domain import Domain
 from serve_app.replica.admission import Admission
 from serve_app.replica.champion import Champion
 from serve_app.replica.prometheus import Metrics
-from serve_app.replica.scoring import Answer
+from serve_app.replica.scoring import ScoredClip
 from serve_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Replica(Protocol):
 
     async def predict(
         self, raw: bytes, caller: str = "", deadline: float = float("inf")
-    ) -> Answer: ...
+    ) -> ScoredClip: ...
 
     def describe(self) -> dict[str, Any]: ...
 

@@ -17,7 +17,7 @@ from data.domains.domain import Domain, load_domains
 from data.errors import NotReady
 from data.home import Home
 from models.bundle import PRETRAINED, Bundle, cached, keep, load_bundle
-from models.local import SHIPPED, shipped
+from models.current_model import SHIPPED, shipped
 from models.runtime import OnnxModel
 from serve_app.replica.champion_pointer import Pointer, read_pointer
 from serve_app.statuses import in_words
@@ -30,7 +30,7 @@ Fetch = Callable[[str], Awaitable[dict[str, bytes]]]
 
 
 @dataclass(frozen=True)
-class Served:
+class LoadedVersion:
     """One loaded version."""
 
     version: str
@@ -46,7 +46,7 @@ class Champion:
         self._name = name
         self._home = home
         self._swapping = asyncio.Lock()
-        self._served: Served | None = None
+        self._served: LoadedVersion | None = None
         self._failed: Pointer | None = None
         self._retry_at = 0.0
         self.load_error: str | None = None
@@ -55,7 +55,7 @@ class Champion:
         self.last_swap_s: float | None = None
 
     @property
-    def served(self) -> Served:
+    def served(self) -> LoadedVersion:
         if self._served is None:
             raise NotReady(
                 f"{self._name} has no model yet; retrain it in full, from its data set, before you "
@@ -111,12 +111,12 @@ class Champion:
         return await asyncio.to_thread(keep, self._home.bundles, await fetch(digest))
 
 
-def load_shipped(name: str) -> Served | None:
+def load_shipped(name: str) -> LoadedVersion | None:
     folder = shipped(load_domains(names=(name,))[name], PRETRAINED)
     return None if folder is None else load_served(folder, SHIPPED)
 
 
-def load_served(folder: Path, version: str) -> Served:
+def load_served(folder: Path, version: str) -> LoadedVersion:
     """Raises BundleError if the bundle is damaged, fails its self-test or needs too much."""
     bundle = load_bundle(folder)
     model = OnnxModel(bundle)
@@ -126,4 +126,4 @@ def load_served(folder: Path, version: str) -> Served:
     for size in (1, domain.serving.max_batch_size):
         model.predict([silence] * size)
     exam_clips = frozenset(bundle.exam().clip_ids)
-    return Served(version, bundle.digest, domain, bundle, model, exam_clips)
+    return LoadedVersion(version, bundle.digest, domain, bundle, model, exam_clips)

@@ -18,7 +18,7 @@ from data.errors import NotReady
 from models.runtime import Scores
 
 if TYPE_CHECKING:
-    from serve_app.replica.champion import Served
+    from serve_app.replica.champion import LoadedVersion
 
 log = logging.getLogger("ray.serve")
 
@@ -56,7 +56,7 @@ class Metrics:
             "telltale_swap_failures_total", "Versions that could not be loaded", ("domain",)
         )
 
-    def predicted(self, served: "Served", scores: Scores, seconds: float) -> None:
+    def predicted(self, served: "LoadedVersion", scores: Scores, seconds: float) -> None:
         label = served.bundle.labels[scores.best]
         self._answered[label, served.version] += 1
         self._confidence.observe(scores.confidence, tags={"domain": self._domain})
@@ -80,7 +80,7 @@ class Metrics:
         self._feedback.inc(tags={"domain": self._domain, "verdict": verdict})
         self.tally["corrections"] += 1
 
-    def serving(self, served: "Served") -> None:
+    def serving(self, served: "LoadedVersion") -> None:
         now = (served.version, served.digest)
         if self._announced not in (None, now):
             self._mark(*self._announced, value=0)

@@ -7,7 +7,7 @@ from data.domains.domain import Domain
 from data.errors import DeadlineExceeded
 from data.media.prepare import Prepared, prepare
 from models.runtime import Scores
-from serve_app.replica.champion import Served
+from serve_app.replica.champion import LoadedVersion
 
 TOO_LATE = "the deadline passed before the clip's turn came"
 
@@ -22,10 +22,10 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ScoredClip:
     """`total_ms` runs from the queue to the scores of the whole batch."""
 
-    served: Served
+    served: LoadedVersion
     scores: Scores
     prepared: Prepared
     queue_ms: float
@@ -34,10 +34,10 @@ class Answer:
     total_ms: float
 
 
-Outcome = Answer | Exception
+Outcome = ScoredClip | Exception
 
 
-def answer_batch(served: Served, items: list[Item]) -> list[Outcome]:
+def answer_batch(served: LoadedVersion, items: list[Item]) -> list[Outcome]:
     """An answer for each clip, or what is wrong with it. One pass of the network for all."""
     begun = time.perf_counter()
     heard = [attempt(item, served.domain) for item in items]
@@ -48,7 +48,7 @@ def answer_batch(served: Served, items: list[Item]) -> list[Outcome]:
     return [
         found
         if isinstance(found, Exception)
-        else Answer(
+        else ScoredClip(
             served=served,
             scores=next(scores),
             prepared=found,

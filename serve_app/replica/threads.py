@@ -20,7 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Line:
+class BoundedThreadPool:
     """Not safe between threads: calls are made on the event loop of the process."""
 
     def __init__(self, what: str, threads: int) -> None:
@@ -40,6 +40,6 @@ class Line:
             self._waiting -= 1
 
 
-reading = Line("the database", threads=4)
-writing = Line("the database to be written", threads=4)
-decoding = Line("clips to be decoded", threads=1)  # a large picture takes 0.3 GB
+reading = BoundedThreadPool("the database", threads=4)
+writing = BoundedThreadPool("the database to be written", threads=4)
+decoding = BoundedThreadPool("clips to be decoded", threads=1)  # a large picture takes 0.3 GB

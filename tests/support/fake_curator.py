@@ -8,7 +8,7 @@ from data.domains.domain import Domain, Mode
 from data.errors import Conflict, UnknownName
 from data.store.store import Store
 from models.registry import Version
-from serve_app.http.schemas import model_version, plain, run_info
+from serve_app.http.answer_bodies import model_version, plain, run_info
 
 DIGEST = "0" * 64
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

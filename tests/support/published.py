@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from data.media import torch_audio
+from models.networks import torch_audio
 from support.kinds import SMALL_WAV2VEC2
 
 

@@ -19,7 +19,7 @@ from serve_app.http.api import build_api
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import load_shipped
-from serve_app.replica.scoring import Answer, Item, answer_batch
+from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 from serve_app.settings import Settings
 
 ADMIN = "tt_an-admins-key-for-this-test"
@@ -69,7 +69,7 @@ class Replica:
         return Store.open(self.settings.home.database_url, self.settings.home.storage_uri)
 
     @cached_property
-    def batcher(self) -> Batcher[Item, Answer]:
+    def batcher(self) -> Batcher[Item, ScoredClip]:
         return Batcher(lambda items: answer_batch(self.served, items), 4)
 
     def describe(self) -> dict[str, Any]:
@@ -83,7 +83,9 @@ class Replica:
             "pid": os.getpid(),
         }
 
-    async def predict(self, raw: bytes, caller: str = "", deadline: float = float("inf")) -> Answer:
+    async def predict(
+        self, raw: bytes, caller: str = "", deadline: float = float("inf")
+    ) -> ScoredClip:
         with self.admission.place(caller):
             found = await self.batcher.ask(caller, Item(raw, time.perf_counter(), deadline))
         self.metrics.tally += 1

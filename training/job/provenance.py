@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from data.domains.domain import Domain
-from data.installed import CHECKOUT
+from data.install_paths import CHECKOUT
 from models.networks.backbone import backbone_of
 
 LEARNT = {"labels", "input", "features", "network", "training"}  # what shapes a model from scratch

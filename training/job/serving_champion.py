@@ -9,7 +9,7 @@ from data.datasets.dataset import Floats
 from data.domains.domain import Domain
 from data.errors import Conflict
 from models.bundle import Bundle, load_bundle
-from models.local import champion_or_shipped
+from models.current_model import champion_or_shipped
 from models.registry import Registry
 from models.runtime import OnnxModel
 from models.tensors import Embeddings

@@ -1,6 +1,6 @@
 """What the Predict tab says: an answer, a receipt and a receipt's life line, as HTML."""
 
-from serve_app.client.answers import ClipInfo, DomainInfo, Prediction, Receipt, Seen
+from serve_app.client.answers import ClipInfo, DomainInfo, Prediction, PredictionSummary, Receipt
 from serve_app.ui.markup import Tone, ago, badge, bar, note, percent, short, text
 
 EMPTY = (
@@ -157,7 +157,7 @@ def _before_after(line: Receipt) -> str:
     return f'<div class="tt-pair">{then}{_seen("After", line.after, line)}</div>'
 
 
-def _seen(when: str, seen: Seen, line: Receipt) -> str:
+def _seen(when: str, seen: PredictionSummary, line: Receipt) -> str:
     right = badge("right", "good") if seen.label == line.label else badge("wrong", "bad")
     version = seen.version or line.version
     return (

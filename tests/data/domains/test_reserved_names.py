@@ -14,7 +14,13 @@ from data.errors import InvalidDomain
 from data.home import home_from_env
 from serve_app.cluster.launch import SERVE_YAML
 from serve_app.control import curator
-from serve_app.http import admin, clip_routes, feedback_routes, predictions, uploads
+from serve_app.http import (
+    clip_routes,
+    feedback_routes,
+    predict_routes,
+    retrain_routes,
+    upload_routes,
+)
 from serve_app.http.api import public
 from serve_app.settings import Settings, settings_from_env
 from support.tiny import fresh_registry, tiny_bundle
@@ -23,7 +29,7 @@ FAULTS = (CONFIGS / "faults.yaml").read_text(encoding="utf-8")
 
 
 def test_every_route_and_every_other_application_keeps_its_name() -> None:
-    parts = (predictions, feedback_routes, uploads, clip_routes, admin)
+    parts = (predict_routes, feedback_routes, upload_routes, clip_routes, retrain_routes)
     routers = (public, *(part.router for part in parts), FastAPI())
     routes = [route for router in routers for route in router.routes]
     found = {"api"} | {route.path.split("/")[1] for route in routes if isinstance(route, Route)}

@@ -21,7 +21,7 @@ def by_torchaudio(
 ) -> NDArray[np.float32]:
     import torch
 
-    from data.media.torch_audio import MelSpectrogram
+    from models.networks.torch_audio import MelSpectrogram
 
     mel = MelSpectrogram(
         sample_rate=sample_rate_hz,

@@ -14,7 +14,7 @@ import torch
 
 from data.domains.domain import AudioDomain, load_domains
 from data.errors import DownloadError, InvalidParameter
-from data.media import torch_audio
+from models.networks import torch_audio
 from models.networks.kinds import build_network, start
 from support.kinds import of_kind
 from support.published import published, saved

@@ -7,7 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from data.installed import CODE
+from data.install_paths import CODE
 from support.fake_api import create
 from support.fake_world import World
 from support.local_server import Server

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from data.store.clips import Clip
 from data.store.flags import Flag
 from serve_app.client.answers import KeptClip
-from serve_app.http.schemas import kept_clip, plain
+from serve_app.http.answer_bodies import kept_clip, plain
 
 SHA256 = "a" * 64
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from models.bundle import file_bytes, keep
 from serve_app.replica import champion as module
 from serve_app.replica.champion import Champion, load_served
 from serve_app.replica.champion_pointer import Pointer, write_pointer
-from serve_app.replica.scoring import Answer, Item, answer_batch
+from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 from support.sounds import tone
 from support.tiny import tiny_bundle
 
@@ -114,11 +114,11 @@ def clip(deadline: float = float("inf"), raw: bytes = b"") -> Item:
 def test_a_batch_is_answered_by_one_version_each_clip_for_itself(tmp_path: Path) -> None:
     served = load_served(tiny_bundle(tmp_path / "b", KEYWORDS).path, "1")
     outcomes = answer_batch(served, [clip(), clip(raw=b"no sound"), clip()])
-    assert [type(outcome) for outcome in outcomes] == [Answer, UnsupportedClip, Answer]
-    assert {o.served.version for o in outcomes if isinstance(o, Answer)} == {"1"}
+    assert [type(outcome) for outcome in outcomes] == [ScoredClip, UnsupportedClip, ScoredClip]
+    assert {o.served.version for o in outcomes if isinstance(o, ScoredClip)} == {"1"}
 
 
 def test_a_clip_whose_deadline_has_passed_is_not_computed(tmp_path: Path) -> None:
     served = load_served(tiny_bundle(tmp_path / "b", KEYWORDS).path, "1")
     outcomes = answer_batch(served, [clip(deadline=0.0), clip()])
-    assert [type(outcome) for outcome in outcomes] == [DeadlineExceeded, Answer]
+    assert [type(outcome) for outcome in outcomes] == [DeadlineExceeded, ScoredClip]

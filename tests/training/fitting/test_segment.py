@@ -129,16 +129,16 @@ def test_the_bundle_serves_masks_and_tells_what_it_cannot_see(trained: Bundle) -
 
 
 def test_an_answer_tells_what_was_measured_and_shows_the_mask_when_asked(trained: Bundle) -> None:
-    from serve_app.http.schemas import prediction
+    from serve_app.http.answer_bodies import prediction
     from serve_app.replica.champion import load_served
-    from serve_app.replica.scoring import Answer, Item, answer_batch
+    from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 
     photograph, mask = cracked(78, side=192)
     served = load_served(trained.path, "1")
     items = [Item(raw, 0.0, float("inf")) for raw in (photograph, b"no photograph")]
     found, refused = answer_batch(served, items)
     assert isinstance(refused, Exception)
-    assert isinstance(found, Answer)
+    assert isinstance(found, ScoredClip)
     body = prediction(found, "r", evidence=True)
     assert body["label"] == "crack"
     assert body["clip"] == {"width_px": 192, "height_px": 192, "container": "PNG"}

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from data.installed import CODE, FILES
+from data.install_paths import CODE, FILES
 
 SHOW = (
-    "from data.installed import CHECKOUT, FILES, own_folder; print(FILES, own_folder('var'), "
+    "from data.install_paths import CHECKOUT, FILES, own_folder; print(FILES, own_folder('var'), "
     "CHECKOUT, sep='\\n')"
 )
 
@@ -21,7 +21,7 @@ def shown(code: Path) -> list[str]:
     """What a copy of the module in the folder `code` says of itself."""
     (code / "data").mkdir(parents=True)
     (code / "data" / "__init__.py").touch()
-    shutil.copy(CODE / "data" / "installed.py", code / "data")
+    shutil.copy(CODE / "data" / "install_paths.py", code / "data")
     environment = {**os.environ, "PYTHONPATH": str(code), "XDG_DATA_HOME": str(code / "user")}
     command = [sys.executable, "-c", SHOW]
     done = subprocess.run(command, env=environment, cwd="/", capture_output=True, check=True)

@@ -1,4 +1,4 @@
-"""admin.py: an admin follows and ends the runs of the domain that is asked, and of no other."""
+"""retrain_routes.py: an admin follows and ends the runs of the domain that is asked, no other."""
 
 from collections.abc import Iterator
 from pathlib import Path

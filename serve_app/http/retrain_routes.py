@@ -9,10 +9,10 @@ from starlette.responses import Response, StreamingResponse
 
 from data.errors import UnknownName
 from serve_app.client.service_answers import FollowedRun, Move, Purged, Run, Runs, Versions
-from serve_app.http.openapi import TEXT, parameter, told
+from serve_app.http.answer_bodies import RetrainOrder, run_event, run_info
+from serve_app.http.openapi import TEXT, openapi_of, parameter
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
-from serve_app.http.schemas import RetrainOrder, run_event, run_info
 from serve_app.replica.threads import reading
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ POLL_S = 0.3
 HEARTBEAT_POLLS = 50
 EVENT_STREAM, LAST_EVENT = "text/event-stream", "last-event-id"
 
-FOLLOWED = told(
+FOLLOWED = openapi_of(
     404,
     role="admin",
     parameters=(parameter(LAST_EVENT, "header", "the last one that was seen", type="string"),),
@@ -33,7 +33,7 @@ FOLLOWED = told(
 router = APIRouter(tags=["retrain"])
 
 
-@router.post("/retrain", status_code=202, **told(400, 409, 413, role="admin"))
+@router.post("/retrain", status_code=202, **openapi_of(400, 409, 413, role="admin"))
 async def retrain(request: Request, order: RetrainOrder) -> Run:
     """Starts a retrain as a Ray job: `teach` refits the head in seconds, `full` trains anew."""
     service, caller = service_of(request), caller_of(request, "admin")
@@ -43,7 +43,7 @@ async def retrain(request: Request, order: RetrainOrder) -> Run:
     return Run.model_validate(run)
 
 
-@router.get("/retrain", **told(400, role="admin"))
+@router.get("/retrain", **openapi_of(400, role="admin"))
 async def runs(request: Request, limit: int = Query(50, ge=1, le=500)) -> Runs:
     service = service_of(request)
     caller_of(request, "admin")
@@ -51,7 +51,7 @@ async def runs(request: Request, limit: int = Query(50, ge=1, le=500)) -> Runs:
     return Runs(runs=tuple(map(run_info, found)))
 
 
-@router.get("/retrain/{run_id}", **told(404, role="admin"))
+@router.get("/retrain/{run_id}", **openapi_of(404, role="admin"))
 async def run(request: Request, run_id: str) -> FollowedRun:
     service = service_of(request)
     caller_of(request, "admin")
@@ -93,14 +93,14 @@ async def _progress(service: Replica, run_id: str, after: int) -> AsyncIterator[
         await asyncio.sleep(0 if events else POLL_S)
 
 
-@router.delete("/retrain/{run_id}", **told(404, 409, role="admin"))
+@router.delete("/retrain/{run_id}", **openapi_of(404, 409, role="admin"))
 async def cancel(request: Request, run_id: str) -> Run:
     service, caller = service_of(request), caller_of(request, "admin")
     await reading(_run, service, run_id)
     return Run.model_validate(await service.ask_curator("cancel_run", run_id, caller.name))
 
 
-@router.get("/models", **told(role="viewer"))
+@router.get("/models", **openapi_of(role="viewer"))
 async def models(request: Request) -> Versions:
     """Every version with its figures, its gate's verdict and the aliases it holds."""
     service = service_of(request)
@@ -110,7 +110,7 @@ async def models(request: Request) -> Versions:
     return Versions.model_validate({"domain": name, "versions": versions})
 
 
-@router.post("/models/rollback", **told(404, 409, role="admin"))
+@router.post("/models/rollback", **openapi_of(404, 409, role="admin"))
 async def rollback(request: Request) -> Move:
     """Back to the version that served before; answers when every replica serves it."""
     service, caller = service_of(request), caller_of(request, "admin")
@@ -118,7 +118,7 @@ async def rollback(request: Request) -> Move:
     return Move.model_validate(moved)
 
 
-@router.post("/models/purge", **told(409, role="admin"))
+@router.post("/models/purge", **openapi_of(409, role="admin"))
 async def purge(request: Request) -> Purged:
     """Removes the versions, but for the champion, that remember clips somebody asked us to forget:
     from the registry, with their files, and from this machine."""
@@ -127,7 +127,7 @@ async def purge(request: Request) -> Purged:
     return Purged.model_validate(purged)
 
 
-@router.post("/models/{version}/promote", **told(404, 409, role="admin"))
+@router.post("/models/{version}/promote", **openapi_of(404, 409, role="admin"))
 async def promote(request: Request, version: str) -> Move:
     """Makes a version the champion; answers when every replica serves it."""
     service, caller = service_of(request), caller_of(request, "admin")

@@ -16,7 +16,7 @@ from data.store.corrections import MASKED, checked_annotation
 from serve_app.client.answers import Outcome, Uploaded, Uploads
 from serve_app.http.feedback_routes import OF_THE_EXAM
 from serve_app.http.forms import forms_of
-from serve_app.http.openapi import BINARY, TEXT, form, many, told
+from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
 from serve_app.replica.threads import decoding, writing
@@ -36,7 +36,7 @@ FORM = form(("files",), files=many(BINARY), masks=many(BINARY), label=TEXT, labe
 router = APIRouter(tags=["correct"])
 
 
-@router.post("/upload", **told(400, 404, 408, 413, 429, role="contributor", body=FORM))
+@router.post("/upload", **openapi_of(400, 404, 408, 413, 429, role="contributor", body=FORM))
 async def upload(request: Request) -> Uploads:
     """Labelled clips: `files`, and either one `label` for all or `labels`, one a file in order.
     Of photographs also `masks`, white where the label is true, each named like its photograph but

@@ -18,13 +18,13 @@ from starlette.responses import Response
 from data.errors import DeadlineExceeded, InvalidParameter, Overloaded, TelltaleError
 from serve_app.client.answers import Batch, Prediction
 from serve_app.http import problems
+from serve_app.http.answer_bodies import prediction
 from serve_app.http.bodies import read_clip
 from serve_app.http.forms import forms_of
-from serve_app.http.openapi import BINARY, TEXT, form, many, parameter, told
+from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of, parameter
 from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, queue_of, request_id, service_of
-from serve_app.http.schemas import prediction
-from serve_app.replica.scoring import Answer
+from serve_app.replica.scoring import ScoredClip
 from serve_app.statuses import explain
 
 MAX_BATCH_FILES = 200
@@ -46,8 +46,8 @@ OPTIONS = (
     ),
 )
 REFUSED = (400, 408, 413, 415, 422, 429, 503, 504)
-PREDICT = told(*REFUSED, role="anonymous", body=CLIP, parameters=OPTIONS)
-BATCH = told(
+PREDICT = openapi_of(*REFUSED, role="anonymous", body=CLIP, parameters=OPTIONS)
+BATCH = openapi_of(
     *(400, 408, 413, 429),
     role="anonymous",
     body=form(("files",), files=many(BINARY)),
@@ -152,7 +152,7 @@ async def _one_of_many(
     return {"file": file.filename, **prediction(found, "")}
 
 
-async def _patiently(service: Replica, file: UploadFile, who: str) -> Answer:
+async def _patiently(service: Replica, file: UploadFile, who: str) -> ScoredClip:
     """Clips of a form that was let in wait a while for a place instead of being refused at once."""
     over = time.monotonic() + BATCH_PATIENCE_S
     while True:

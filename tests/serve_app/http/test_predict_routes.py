@@ -1,4 +1,4 @@
-"""predictions.py: the answer is the model's own, for the domain that was asked, in time."""
+"""predict_routes.py: the answer is the model's own, for the domain that was asked, in time."""
 
 import json
 import tempfile

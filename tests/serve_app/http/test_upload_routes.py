@@ -1,4 +1,4 @@
-"""uploads.py: photographs and recordings sent many at once, on a real store."""
+"""upload_routes.py: photographs and recordings sent many at once, on a real store."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from data.domains.domain import load_domains
 from data.media.image import decode_mask
 from data.store.store import Store
-from serve_app.http import problems, uploads
+from serve_app.http import problems, upload_routes
 from serve_app.http.auth import Keyring
 from serve_app.http.forms import Forms
 from support.pictures import cracked
@@ -40,7 +40,7 @@ def kept(tmp_path: Path) -> Iterator[Store]:
 def client(store: Store, folder: Path, domain: object) -> TestClient:
     app = FastAPI()
     problems.install(app)
-    app.include_router(uploads.router)
+    app.include_router(upload_routes.router)
     exam = hashlib.sha256(EXAMINED).hexdigest()
     champion = SimpleNamespace(loaded=True, served=SimpleNamespace(exam_clips={exam}))
     app.state.service = SimpleNamespace(store=store, domain=domain, champion=champion)

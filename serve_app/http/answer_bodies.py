@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from data.domains.domain import Domain, Mode, of_sounds
 from serve_app.client import answers, service_answers
-from serve_app.replica.scoring import Answer
+from serve_app.replica.scoring import ScoredClip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Label(BaseModel):
 
 
 def prediction(
-    answer: Answer, request_id: str, *, top_k: int | None = None, evidence: bool = False
+    answer: ScoredClip, request_id: str, *, top_k: int | None = None, evidence: bool = False
 ) -> dict[str, Any]:
     served, scores = answer.served, answer.scores
     labels, modality = served.bundle.labels, served.domain.modality
@@ -62,7 +62,7 @@ def prediction(
             labels[i]: round(float(scores.probabilities[i]), 6) for i in order[:top_k]
         },
         "model": {"version": served.version, "digest": served.digest},
-        **SEEN[modality](answer, evidence),
+        **FIELDS_OF_MODALITY[modality](answer, evidence),
         "timings_ms": {
             "prepare": round(answer.prepare_ms, 2),
             "queue": round(answer.queue_ms, 2),
@@ -73,7 +73,7 @@ def prediction(
     }
 
 
-def _heard(answer: Answer, evidence: bool) -> dict[str, Any]:
+def _audio_fields(answer: ScoredClip, evidence: bool) -> dict[str, Any]:
     prepared = answer.prepared
     return {
         "clip": {
@@ -86,7 +86,7 @@ def _heard(answer: Answer, evidence: bool) -> dict[str, Any]:
     }
 
 
-def _frames(answer: Answer) -> dict[str, Any]:
+def _frames(answer: ScoredClip) -> dict[str, Any]:
     """Frames of all windows on the clip's own clock. A short clip sits in the middle of its
     window, padded with silence: those frames belong to nothing anybody sent."""
     domain, prepared = of_sounds(answer.served.domain), answer.prepared
@@ -110,13 +110,16 @@ def _frames(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _seen(answer: Answer, evidence: bool) -> dict[str, Any]:
+def _image_fields(answer: ScoredClip, evidence: bool) -> dict[str, Any]:
     from serve_app.http.mask_answers import seen  # Pillow, which a replica that hears does without
 
     return seen(answer.prepared, answer.scores.mask, evidence)
 
 
-SEEN: dict[str, Callable[[Answer, bool], dict[str, Any]]] = {"audio": _heard, "image": _seen}
+FIELDS_OF_MODALITY: dict[str, Callable[[ScoredClip, bool], dict[str, Any]]] = {
+    "audio": _audio_fields,
+    "image": _image_fields,
+}
 
 
 def plain(body: BaseModel) -> dict[str, Any]:
@@ -140,12 +143,14 @@ def domain_info(domain: Domain, prefix: str) -> answers.DomainInfo:
 
 
 def receipt(feedback: "Feedback") -> answers.Receipt:
-    before = answers.Seen(
+    before = answers.PredictionSummary(
         label=feedback.predicted, confidence=feedback.confidence, version=feedback.version
     )
     after = None
     if feedback.after_label is not None and feedback.after_confidence is not None:
-        after = answers.Seen(label=feedback.after_label, confidence=feedback.after_confidence)
+        after = answers.PredictionSummary(
+            label=feedback.after_label, confidence=feedback.after_confidence
+        )
     return answers.Receipt(
         receipt=feedback.receipt,
         state=feedback.state,
