@@ -31,16 +31,23 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Markers follow from where a test lives; the cluster's tests come last, and of those the ones
-    with a service of their own first: beside the session's they would only wait for each other."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Markers follow from where a test lives. The cluster's tests come last, for they take longest,
+    but first where another process has the others meanwhile; of them those with a service of their
+    own lead: beside the session's they would only wait for each other."""
+    first = bool(config.getoption("numprocesses", None) or os.environ.get("PYTEST_XDIST_WORKER"))
     for item in items:
         cluster = CLUSTER in item.path.parents
         if cluster:
             item.add_marker("cluster")
         # One service for all of those, and for each other file what it makes for itself.
         item.add_marker(pytest.mark.xdist_group("cluster" if cluster else str(item.path)))
-    items.sort(key=lambda item: (CLUSTER in item.path.parents, item.path.name not in OWN_SERVICE))
+    items.sort(
+        key=lambda item: (
+            (CLUSTER in item.path.parents) != first,
+            item.path.name not in OWN_SERVICE,
+        )
+    )
 
 
 @pytest.fixture(scope="session")
