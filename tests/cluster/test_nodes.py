@@ -29,7 +29,7 @@ from support.tiny import fresh_registry, tiny_bundle
 
 ADMIN_KEY = "a key for this test only"
 CLIENTS = 3
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 @dataclass

@@ -224,7 +224,8 @@ def test_teaching_what_is_known_already_registers_nothing(
 ) -> None:
     run = make_run("again", "teach", [])
     first = retrain(run, "teach", None, may_promote=False)
-    run.registry.promote(domain.name, first["version"])
+    if "version" in first:  # else the gate has promoted what was taught before
+        run.registry.promote(domain.name, first["version"])
     versions = len(run.registry.versions(domain.name))
     result = retrain(make_run("and-again", "teach", []), "teach", None, may_promote=True)
     assert result["message"].endswith("there is nothing new to learn; the champion stays.")
