@@ -18,7 +18,7 @@ test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-fast: lint
-	$(BIN)/python -m pytest $(FAST)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(FAST)
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
