@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.settings import VISITOR_HEADER, Settings
+from serve_app.settings import PASSED_HEADER, VISITOR_HEADER, Settings
 from support.replica import Replica, answering
 from support.sounds import tone
 
@@ -39,6 +39,7 @@ def test_only_the_page_speaks_for_its_visitors(replica: Replica, told: str, coun
 
     replica.predict = noted  # type: ignore[method-assign, assignment]
     with answering(replica) as client:
-        found = client.post("/predict", files={"file": tone()}, headers={VISITOR_HEADER: told})
+        headers = {PASSED_HEADER: f"start {TOKEN}", VISITOR_HEADER: told}
+        found = client.post("/predict", files={"file": tone()}, headers=headers)
     assert found.status_code == 200
     assert asked == [counted]
