@@ -1,11 +1,12 @@
 """What clips in a folder are like: their rates and durations, from the recordings themselves."""
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.datasets.listing import list_in
+from data.datasets.tabular import read_rows
 from data.domains.sections import LimitSpec
 from data.errors import ClipError, InvalidParameter
 from data.media.audio import decode
@@ -31,11 +32,8 @@ class Measured:
 
 def has_masks(folder: Path) -> bool:
     """Whether it is a data set of photographs: a list with the column `mask`."""
-    file = folder / "manifest.csv"
-    if not file.is_file():
-        return False
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        return "mask" in (csv.DictReader(lines).fieldnames or ())
+    file = list_in(folder)
+    return file is not None and any("mask" in row for _, row in read_rows(file))
 
 
 def measured(files: Sequence[Path]) -> Measured:

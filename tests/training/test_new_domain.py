@@ -172,3 +172,12 @@ def test_photographs_need_masks(here: Path, capsys: pytest.CaptureFixture[str]) 
     toy_photographs(here / "data", toy_photo_domain(1))
     assert main([str(here / "data" / "cracks"), "--name", "rust", "--dry-run"]) == 0
     assert "labels: [no rust, rust]" in capsys.readouterr().out
+
+
+def test_any_list_with_masks_that_training_reads_makes_a_domain_of_photographs(here: Path) -> None:
+    folder = toy_photographs(here / "data", toy_photo_domain(1)) / "cracks"
+    rows = (folder / "manifest.csv").read_text(encoding="utf-8").replace(",", ";")
+    (folder / "metadata.csv").write_text(rows, encoding="utf-16")
+    (folder / "manifest.csv").unlink()
+    domain, _ = described(folder, "stains", "")
+    assert domain.labels == ("no stains", "stains")
