@@ -15,10 +15,10 @@ serve: .venv/serve
 
 # In two processes: one has the tests that need a running service, and often waits for it.
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 test-fast: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(FAST)
+	$(BIN)/python -m pytest -n 2 $(FAST)
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

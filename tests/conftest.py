@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from data.datasets.sources import dataset_root
 from data.home import home_from_env
@@ -37,17 +38,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     own lead: beside the session's they would only wait for each other."""
     first = bool(config.getoption("numprocesses", None) or os.environ.get("PYTEST_XDIST_WORKER"))
     for item in items:
-        cluster = CLUSTER in item.path.parents
-        if cluster:
+        if CLUSTER in item.path.parents:
             item.add_marker("cluster")
-        # One service for all of those, and for each other file what it makes for itself.
-        item.add_marker(pytest.mark.xdist_group("cluster" if cluster else str(item.path)))
     items.sort(
         key=lambda item: (
             (CLUSTER in item.path.parents) != first,
             item.path.name not in OWN_SERVICE,
         )
     )
+
+
+class OneProcessForServices(LoadScopeScheduling):  # type: ignore[misc]
+    """A file's tests share a process, for what they make is for the file; and so do all that need
+    a running service, for two at once would starve each other. (pytest-xdist's own groups have no
+    effect with pytest 9.2: https://github.com/pytest-dev/pytest-xdist/issues/1386.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "services" if file.startswith("tests/cluster/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneProcessForServices:
+    return OneProcessForServices(config, log)
 
 
 @pytest.fixture(scope="session")
