@@ -5,9 +5,11 @@
     telltale crossval keywords --leave-out speaker    unseen speakers
     telltale crossval faults --leave-out label        unseen labels: are they "unknown"?
     telltale crossval training/recipes/esc50.yaml --folds fold    a benchmark's own folds
+    telltale crossval faults --folds group --keep   bundles for training.trial, of train rows only
 
 Every model starts from scratch, whatever training.start_from names: a pretrained backbone may have
-learnt the very clips that a fold asks about. Models are thrown away as soon as they have answered;
+learnt the very clips that a fold asks about. Models are thrown away as soon as they have answered
+(with --keep they stay beside the answers, with the data set's own exam);
 the answers are kept in the work folder, and a fold that was broken off goes on from its last epoch:
 the same command resumes.
 """
@@ -19,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from data.datasets.dataset import from_example
 from data.datasets.sources import listed
 from data.domains.domain import AudioDomain, Domain
 from data.errors import InvalidParameter, TelltaleError, UnknownName
@@ -51,19 +54,23 @@ def from_scratch(domain: AudioDomain) -> AudioDomain:
 
 def compare(options: argparse.Namespace) -> str:
     """Returns the line that says what came of it."""
-    if options.record and (options.only or options.train):
-        raise InvalidParameter("what is recorded is of all folds: without --only and --train")
+    if options.record and (options.only or options.train or options.keep):
+        raise InvalidParameter("what is recorded is of all folds and rows: without --only, --train")
     domain = from_scratch(data_set(options.domain))
     by, left_out = options.leave_out or options.folds, bool(options.leave_out)
     listing = listed(domain, needed_dataset_root())
-    rows = [row for row in listing if not options.train or row.split == "train"]
+    only_train = options.train or options.keep
+    rows = [row for row in listing if not only_train or row.split == "train"]
+    exam = tuple(from_example(row) for row in listing if row.split == "test")
     parts = leave_out(domain, rows, by) if left_out else folds(domain, rows, by, options.parts)
     parts = _named(parts, options.only) if options.only else parts
     _must_have_clips(parts)
     found: dict[str, list[FoldPrediction]] = {}
     for number, fold in enumerate(parts, 1):
         print(f"{fold.name} ({number} of {len(parts)}): {len(fold.train)} clips", flush=True)
-        found[fold.name] = fold_predictions(fold, options.work / domain.name, options.workers)
+        found[fold.name] = fold_predictions(
+            fold, options.work / domain.name, options.workers, exam if options.keep else None
+        )
     line = entry(by, left_out, found, domain)
     if options.record:
         record(protocols_file(CARDS, domain.name), line)
@@ -124,6 +131,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--train", action="store_true", help="train rows only: to choose a recipe, exam unseen"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="each fold's bundle, of train rows only as by --train"
     )
     parser.add_argument("--record", action="store_true", help="beside the domain's model card")
     parser.add_argument("--only", nargs="+", help="these folds, e.g. on another machine")

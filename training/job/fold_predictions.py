@@ -1,4 +1,5 @@
-"""What the model of a fold answers: trained for that alone, asked as if served, and thrown away.
+"""What the model of a fold answers: trained for that alone, asked as if served, and thrown away
+or kept as a bundle.
 
 The answers stay in the work folder under the name of the fold and a digest of all that they come
 from, and a training that was broken off goes on from its last epoch: the same fold, asked for
@@ -10,13 +11,15 @@ import json
 import tempfile
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from data.datasets.dataset import LabelledClip, from_example, read_file
 from data.datasets.split import held_out
 from data.domains.domain import Domain
+from data.errors import InvalidParameter
 from data.media.prepare import prepare
+from models.bundle import Bundle, load_bundle
 from models.runtime import OnnxModel
 from training.assess.crossval_figures import FoldPrediction
 from training.assess.folds import Fold
@@ -29,22 +32,52 @@ from training.job.provenance import recipe_digest
 Clips = tuple[LabelledClip, ...]
 
 
-def fold_predictions(fold: Fold, work: Path, workers: int) -> list[FoldPrediction]:
-    """Found again in the work folder, or trained for now."""
-    train, exam, strangers = sides = tuple(
-        tuple(map(from_example, rows)) for rows in (fold.train, fold.exam, fold.strangers)
-    )
+@dataclass(frozen=True)
+class KeptFold:
+    """A fold's model as a bundle, and the clips that neither it nor its exam has."""
+
+    bundle: Bundle
+    left_out: Clips
+
+
+def fold_predictions(
+    fold: Fold, work: Path, workers: int, exam: Clips | None = None
+) -> list[FoldPrediction]:
+    """Found again in the work folder, or trained for now. With an `exam` of its own, which are
+    clips that no fold has, the fold's bundle carries that one and stays there: see `kept_fold`."""
+    train, left_out, strangers = sides = _sides(fold)
     name = f"{fold.name}-{digest(fold.domain, sides)}"
-    file = work / f"{name}.json"
-    if not file.is_file():
-        plan = Plan(train, held_out(train, fold.domain.training), exam, ())
+    file, kept = work / f"{name}.json", work / f"{name}.bundle"
+    if not file.is_file() or (exam and not kept.is_dir()):
+        plan = Plan(train, held_out(train, fold.domain.training), exam or left_out, ())
         run = isolated_run(fold.domain, name, work, workers)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=work) as folder:
             bundle = make_from(run, plan, Path(folder) / "bundle").bundle
-            found = ask(OnnxModel(bundle), [*exam, *strangers], fold.domain)
+            found = ask(OnnxModel(bundle), [*left_out, *strangers], fold.domain)
+            if exam:
+                bundle.path.rename(kept)
         _write(file, found)
         discard(run.home.runs, name)
     return [FoldPrediction(**answer) for answer in json.loads(file.read_text())]
+
+
+def kept_fold(fold: Fold, work: Path) -> KeptFold:
+    """Raises InvalidParameter, which says how to make it, where it was not kept."""
+    sides = _sides(fold)
+    folder = work / f"{fold.name}-{digest(fold.domain, sides)}.bundle"
+    if not folder.is_dir():
+        raise InvalidParameter(
+            f"the model of {fold.name} of {fold.domain.name} was not kept; make it by "
+            f"telltale crossval {fold.domain.name} --folds group --keep"
+        )
+    return KeptFold(load_bundle(folder), sides[1])
+
+
+def _sides(fold: Fold) -> tuple[Clips, Clips, Clips]:
+    train, exam, strangers = (
+        tuple(map(from_example, rows)) for rows in (fold.train, fold.exam, fold.strangers)
+    )
+    return train, exam, strangers
 
 
 def digest(domain: Domain, sides: Iterable[Clips]) -> str:
