@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from data.domains.domain import Domain
 from data.errors import BundleError
 from models.card import (
+    ANCHOR,
     BACKBONE,
     CARD,
     EXAM,
@@ -70,6 +71,10 @@ class Bundle:
 
     def head(self) -> Head:
         return read_head(self.read(HEAD))
+
+    def anchor(self) -> Head:
+        """The head of the last full training; of bundles taught before it was kept, their own."""
+        return read_head(self.read(ANCHOR)) if ANCHOR in self.card.files else self.head()
 
     def memory(self) -> Embeddings:
         return read_memory(self.read(MEMORY))
@@ -181,9 +186,9 @@ def _place(cache_root: Path, digest: str) -> Path:
 def _check_shapes(bundle: Bundle) -> None:
     domain, classes = bundle.domain, len(bundle.labels)
     size = domain.network.embedding
-    head = bundle.head()
-    _expect(f"{HEAD}: weight", head.weight.shape, (classes, size))
-    _expect(f"{HEAD}: bias", head.bias.shape, (classes,))
+    for name, head in ((HEAD, bundle.head()), (ANCHOR, bundle.anchor())):
+        _expect(f"{name}: weight", head.weight.shape, (classes, size))
+        _expect(f"{name}: bias", head.bias.shape, (classes,))
     exam, probe = bundle.exam_and_probe()
     _expect(f"{EXAM}: probe_features", probe.features.shape, (1, *domain.window))
     _expect(f"{EXAM}: probe_embedding", probe.embedding.shape, (size,))

@@ -22,9 +22,12 @@ HEAD = "head.safetensors"
 WEIGHTS = "weights.safetensors"
 MEMORY = "memory.safetensors"
 EXAM = "exam.safetensors"
+ANCHOR = "anchor.safetensors"
 
 REQUIRED = (BACKBONE, HEAD, MEMORY, EXAM)
-OPTIONAL = (WEIGHTS,)  # only to go on training, or to serve on a GPU
+# The weights only to go on training, or to serve on a GPU; the anchor of what was taught: the head
+# of the last full training, which every further teach starts from again.
+OPTIONAL = (WEIGHTS, ANCHOR)
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

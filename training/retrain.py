@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data.datasets.sources import dataset_root
 from data.domains.domain import Domain, Mode, load_domains
 from data.errors import TelltaleError
@@ -28,16 +30,21 @@ from data.store.store import Store
 from data.terminal import piped
 from models.bundle import PRETRAINED, Bundle, write_bundle
 from models.registry import Registry, Version
+from training.assess.approval import Learnt, objections
 from training.assess.examine import exam_predictions, remembered_answers
 from training.assess.gate import Verdict, judge, must_forget
 from training.fitting.priority import give_way
-from training.job.inputs import dry_run, gather, is_known_already, serving
+from training.job.inputs import as_remembered, dry_run, gather, is_known_already, serving
 from training.job.lifecycle import attempt, heed_stops, note_stops, sweep
 from training.job.options import parse
+from training.job.plan import Refusal
 from training.job.run import Challenger, Material, RetrainRun
 from training.job.run_progress import Progress, beating
 from training.job.serving_champion import ChampionBundle
 from training.job.tracking import Tracker, tracked
+from training.teaching.corrections import corrections_of
+from training.teaching.head import witnesses
+from training.teaching.hold_back import held_back, quarantine
 from training.teaching.teach import make_taught
 
 
@@ -52,18 +59,36 @@ def retrain(run: RetrainRun, mode: Mode, output: Path | None, may_promote: bool)
         tempfile.TemporaryDirectory() as folder,
     ):
         challenger = MODES[mode](run, material, Path(folder) / domain.name)
+        version, verdict, material = admit(run, material, challenger, tracker)
+        held: list[Refusal] = []
+        while mode == "teach" and not verdict.promoted:
+            tell_receipts(run, material, challenger.bundle, version.number, promoted=False)
+            culprits = held_back(run, material, challenger, len(held))
+            quarantine(run, culprits)
+            held += culprits
+            material = replace(material, uploads=material.uploads.without(culprits))
+            if not culprits or nothing_left(material):
+                break
+            challenger = make_taught(run, material, Path(folder) / f"{domain.name}-{len(held)}")
+            version, verdict, material = admit(run, material, challenger, tracker)
         if output:
             copy_bundle(challenger.bundle, output)
         tracker.record(challenger)
-        version, verdict, material = admit(run, material, challenger, tracker)
         promoted = verdict.promoted and may_promote
         progress.end_step()
         outcome = result(run, material, challenger, version.number, verdict, promoted)
+        if held:
+            outcome |= {"held_back": [each.sha256 for each in held]}
+            outcome["message"] += f" Clips held back for review: {len(held)}."
         if promoted:
             run.store.runs.promoting(progress.run_id, outcome)
             run.registry.promote(domain.name, version.number)
         tell_receipts(run, material, challenger.bundle, version.number, promoted)
         return outcome
+
+
+def nothing_left(material: Material) -> bool:
+    return material.champion is not None and is_known_already(material, material.champion)
 
 
 def nothing_new(run: RetrainRun, material: Material, champion: ChampionBundle) -> dict[str, Any]:
@@ -116,8 +141,25 @@ def compare(challenger: Bundle, material: Material) -> Verdict:
     if champion and champion.labels != challenger.labels:
         champion = None  # another question cannot be compared with
     before = exam_predictions(champion) if champion else None
-    verdict = judge(exam_predictions(challenger), before, challenger.labels, challenger.domain.gate)
+    taught = champion is not None and is_taught_from(champion, challenger)
+    anchor = exam_predictions(challenger, challenger.anchor()) if taught else None
+    gate = challenger.domain.gate
+    verdict = judge(exam_predictions(challenger), before, challenger.labels, gate, anchor)
+    if taught and champion:
+        worse = objections(challenger, champion, learnt_by(material))
+        verdict = Verdict(verdict.promoted and not worse, (*verdict.reasons, *worse))
     return must_forget(verdict, len(material.forgotten)) if only_forgets else verdict
+
+
+def learnt_by(material: Material) -> Learnt:
+    """As how many clips its corrections count, and those of them that are new to the champion."""
+    assert material.champion is not None
+    size = material.champion.memory.values.shape[1]
+    corrections = corrections_of(material.uploads, size)
+    counts = witnesses(corrections) / corrections.rows
+    known = as_remembered(material.uploads, material.champion)
+    new = ~np.repeat(np.array(known, bool), corrections.rows)
+    return Learnt(float(counts.sum()), float(counts[new].sum()))
 
 
 def is_taught_from(champion: Bundle | None, challenger: Bundle) -> bool:

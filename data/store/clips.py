@@ -148,9 +148,23 @@ def settle_by(connection: Connection, clip: Clip, *, who: str) -> None:
         # Its accepted receipts will not be learnt either: they must say so.
         open_ = _WAITING | ((feedback.c.state == "accepted") & feedback.c.learnt_version.is_(None))
         settle(connection, clip, None, why=clip.reason, who=who, which=open_)
+    elif clip.state == "quarantined":
+        _wait(connection, clip, who=who)
 
 
 _WAITING = feedback.c.state == "quarantined"
+
+
+def _wait(connection: Connection, clip: Clip, *, who: str) -> None:
+    """Receipts that counted, and that no version has learnt, wait again with their clip."""
+    counted = select(feedback.c.receipt).where(
+        feedback.c.domain == clip.domain,
+        feedback.c.clip_sha256 == clip.sha256,
+        feedback.c.state == "accepted",
+        feedback.c.learnt_version.is_(None),
+    )
+    for receipt in connection.execute(counted).scalars().all():
+        judge(connection, receipt, clip.domain, state="quarantined", reason=clip.reason, who=who)
 
 
 def settle(

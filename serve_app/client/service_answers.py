@@ -16,6 +16,7 @@ class RunResult(Answer):
     champion: dict[str, float | None] | None = None
     challenger: dict[str, float | None] | None = None
     seconds: dict[str, float] = {}
+    held_back: tuple[str, ...] = ()  # clips that wait for review, for the others to be learnt
     message: str = ""
 
 

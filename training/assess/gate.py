@@ -3,15 +3,19 @@
 Both sit the same exam, and only clips that both have sat count. The challenger is refused when
 
 - its macro-F1 is lower by more than `gate.max_macro_f1_drop`, or
-- it is lower at all and a paired bootstrap over the exam's clips is sure of it (the 95 % interval
+- it is lower at all and a paired bootstrap over the exam's groups is sure of it (the 95 % interval
   of the difference lies below zero), or
 - one label's F1 falls by more than `gate.max_class_f1_drop`,
 
 unless it learns nothing and only forgets clips that people asked us to forget (`must_forget`).
 
+A taught one is compared with the anchor, the head of the last full training, in the same way: what
+may be lost is one budget for all teaches since then, which a hundred of them cannot use twice.
+
 A challenger that is merely not better passes: people's corrections are worth having even where
 the exam does not ask about them. Paired, because both answer the same clips and most of the
-spread of two separate scores is the clips' difficulty.
+spread of two separate scores is the clips' difficulty; by group, for what was cut from one
+recording is right or wrong together.
 """
 
 from dataclasses import dataclass
@@ -25,6 +29,8 @@ from models.metrics import confusion, figures, macro_f1
 Integers = NDArray[np.int64]
 Doubles = NDArray[np.float64]
 
+NAMED = 5  # of the answers that an update breaks
+
 
 @dataclass(frozen=True)
 class ExamPredictions:
@@ -34,6 +40,12 @@ class ExamPredictions:
     clip_ids: tuple[str, ...]
     labels: Integers
     answers: Integers
+    groups: Integers | None = None  # [clips], of clips that belong together
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """[clips]: whether every row is answered right."""
+        return np.asarray((self.labels == self.answers).reshape(len(self.clip_ids), -1).all(axis=1))
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,7 @@ class Comparison:
     """Challenger and champion on the same clips; `difference` [samples] is the bootstrap's."""
 
     clips: int
+    groups: int
     challenger_f1: Doubles
     champion_f1: Doubles
     challenger_macro: float
@@ -63,15 +76,23 @@ def judge(
     champion: ExamPredictions | None,
     names: tuple[str, ...],
     spec: GateSpec,
+    anchor: ExamPredictions | None = None,
 ) -> Verdict:
+    """`anchor` is what the last full training answered, where the challenger was taught since."""
     if champion is None:
         return _first(challenger, names)
     challenger, champion = same_clips(challenger, champion)
     if not challenger.clip_ids:
         return Verdict(False, ("the two models have no exam clip in common to compare them on",))
     found = compare(challenger, champion, len(names), spec.bootstrap_samples)
-    objections = _worse_overall(found, spec) + _worse_labels(found, names, spec)
-    return Verdict(not objections, (_summary(found), *objections))
+    told = [_summary(found), *_changed(challenger, champion, names)]
+    objections = [*_worse_overall(found, spec), *_worse_labels(found, names, spec)]
+    if anchor is not None:
+        challenger, anchor = same_clips(challenger, anchor)
+        since = compare(challenger, anchor, len(names), spec.bootstrap_samples)
+        worse = [*_worse_overall(since, spec), *_worse_labels(since, names, spec)]
+        objections += [f"since the last full training {objection}" for objection in worse]
+    return Verdict(not objections, (*told, *objections))
 
 
 def must_forget(verdict: Verdict, clips: int) -> Verdict:
@@ -96,13 +117,18 @@ def compare(
     samples: int,
     seed: int = 0,
 ) -> Comparison:
-    """Predictions for the same clips; the bootstrap draws clips with return, for both alike."""
+    """Predictions for the same clips; the bootstrap draws groups with return, for both alike."""
     size = len(challenger.labels)
-    draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), samples)
+    groups = np.arange(size) if challenger.groups is None else challenger.groups
+    place = np.unique(groups, return_inverse=True)[1]
+    witnesses = int(place.max()) + 1
+    fair = np.full(witnesses, 1 / witnesses)
+    draws = np.random.default_rng(seed).multinomial(witnesses, fair, samples)[:, place]
     new = confusion(challenger.labels.ravel(), challenger.answers.ravel(), classes)
     old = confusion(champion.labels.ravel(), champion.answers.ravel(), classes)
     return Comparison(
         clips=size,
+        groups=witnesses,
         challenger_f1=figures(new)[2],
         champion_f1=figures(old)[2],
         challenger_macro=macro_f1(new),
@@ -138,7 +164,26 @@ def _summary(found: Comparison) -> str:
     return (
         f"macro-F1 {found.challenger_macro:.3f} against the champion's "
         f"{found.champion_macro:.3f} ({0.0 - found.drop:+.3f}, 95 % interval {low:+.3f} to "
-        f"{high:+.3f}) on {found.clips} exam clips"
+        f"{high:+.3f}) on {found.clips} exam clips in {found.groups} groups"
+    )
+
+
+def _changed(
+    challenger: ExamPredictions, champion: ExamPredictions, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Which right answers the update breaks (negative flips), and how many wrong ones it mends."""
+    broken = np.flatnonzero(champion.right & ~challenger.right)
+    mended = int(np.sum(~champion.right & challenger.right))
+    if not len(broken):
+        return (f"it mends {mended} wrong answers and breaks none",) if mended else ()
+    first = [
+        f"{challenger.clip_ids[place][:12]} ({names[challenger.labels[place].flat[0]]})"
+        for place in broken[:NAMED]
+    ]
+    more = "" if len(broken) <= NAMED else ", ..."
+    return (
+        f"it mends {mended} wrong answers and breaks {len(broken)} right ones: "
+        f"{', '.join(first)}{more}",
     )
 
 
@@ -162,4 +207,5 @@ def _worse_labels(found: Comparison, names: tuple[str, ...], spec: GateSpec) -> 
 
 def _take(predictions: ExamPredictions, places: list[int]) -> ExamPredictions:
     clips = tuple(predictions.clip_ids[place] for place in places)
-    return ExamPredictions(clips, predictions.labels[places], predictions.answers[places])
+    groups = None if predictions.groups is None else predictions.groups[places]
+    return ExamPredictions(clips, predictions.labels[places], predictions.answers[places], groups)

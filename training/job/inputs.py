@@ -62,19 +62,13 @@ def still_remembered(run: RetrainRun, champion: ChampionBundle | None) -> frozen
 
 def _only_remembered(uploads: Uploads, champion: ChampionBundle) -> Uploads:
     """A teach that forgets learns nothing else: forgetting asks no gate, learning always does."""
-    known = _as_remembered(uploads, champion)
-    clips, places = uploads.clips, [place for place, same in enumerate(known) if same]
     reason = "it waits for the next retrain: this one only forgets"
-    waiting = [
-        Refusal(clip.sha256, clip.label, reason, for_good=False)
-        for clip, same in zip(clips, known, strict=True)
-        if not same
-    ]
-    return Uploads(
-        tuple(clips[place] for place in places),
-        uploads.values[places],
-        uploads.labels[places],
-        (*uploads.refused, *waiting),
+    return uploads.without(
+        [
+            Refusal(clip.sha256, clip.label, reason, for_good=False)
+            for clip, same in zip(uploads.clips, as_remembered(uploads, champion), strict=True)
+            if not same
+        ]
     )
 
 
@@ -82,11 +76,11 @@ def is_known_already(material: Material, champion: ChampionBundle) -> bool:
     """The champion remembers just these clips from people, with just these labels."""
     uploads, taught = material.uploads, champion.memory.clip_ids[dataset_clips(champion) :]
     taken_back = set(taught) - {clip.sha256 for clip in uploads.clips}
-    known = all(_as_remembered(uploads, champion))
+    known = all(as_remembered(uploads, champion))
     return known and not taken_back and not material.forgotten
 
 
-def _as_remembered(uploads: Uploads, champion: ChampionBundle) -> list[bool]:
+def as_remembered(uploads: Uploads, champion: ChampionBundle) -> list[bool]:
     """Which of them the champion remembers with just these labels."""
     memory = champion.memory
     remembered = dict(zip(memory.clip_ids, memory.labels_by_clip.tolist(), strict=True))

@@ -54,12 +54,25 @@ class Refusal:
 class Uploads:
     """Accepted clips fit for training, the champion's embeddings of them [n, rows, D] (empty
     without a champion) with the right label of each row [n, rows], and the others with the reason
-    in words."""
+    in words. `sent` says who sent them when, as the store has it."""
 
     clips: tuple[LabelledClip, ...]
     values: Floats
     labels: Integers
     refused: tuple[Refusal, ...]
+    sent: tuple[Clip, ...] = ()
+
+    def without(self, refused: Sequence[Refusal]) -> "Uploads":
+        """Less the clips of these refusals, which are added to the others."""
+        out = {refusal.sha256 for refusal in refused}
+        places = [place for place, clip in enumerate(self.clips) if clip.sha256 not in out]
+        return Uploads(
+            tuple(self.clips[place] for place in places),
+            self.values[places],
+            self.labels[places],
+            (*self.refused, *refused),
+            tuple(clip for clip in self.sent if clip.sha256 not in out),
+        )
 
 
 NO_UPLOADS = Uploads((), np.zeros((0, 1, 0), np.float32), np.zeros((0, 1), np.int64), ())
@@ -87,6 +100,7 @@ def screen(
     kept: list[LabelledClip] = []
     values: list[Floats] = []
     labels: list[Integers] = []
+    sent: list[Clip] = []
     refused: list[Refusal] = []
     for clip in accepted:
         candidate = None
@@ -99,6 +113,7 @@ def screen(
             refused.append(Refusal(clip.sha256, clip.label or "", str(error), not lost))
             continue
         kept.append(candidate)
+        sent.append(clip)
         labels.append(right)
         values += [value] if value is not None else []
     rows = ROWS[domain.task]
@@ -107,6 +122,7 @@ def screen(
         np.stack(values) if values else np.zeros((0, rows, 0), np.float32),
         np.array(labels, np.int64).reshape(-1, rows),
         tuple(refused),
+        tuple(sent),
     )
 
 

@@ -6,7 +6,7 @@ hand reads the lines. Kinds and details are part of the HTTP contract.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +15,11 @@ from data.errors import TelltaleError
 from data.store.events import Event
 from data.store.store import Store
 from data.store.tables import RunState
+from training.job.plan import Refusal
 
 Say = Callable[[str], None]
 POLL_S = 0.3
+MOST_TOLD = 20  # of the clips that an event names
 BEAT_S = 2.0
 
 
@@ -58,13 +60,21 @@ class Progress:
     def end_step(self) -> None:
         if self._current:
             name, since = self._current
-            self.seconds[name] = round(time.monotonic() - since, 2)
+            took = self.seconds.get(name, 0.0) + time.monotonic() - since
+            self.seconds[name] = round(took, 2)
             self._current = None
 
     def verdict(self, promoted: bool, reasons: tuple[str, ...]) -> None:
         self._event("verdict", {"promoted": promoted, "reasons": list(reasons)})
         for reason in reasons:
             self.say(f"       {reason}")
+
+    def held_back(self, refusals: Sequence[Refusal]) -> None:
+        """Clips that wait from now on, so that the others can be learnt."""
+        told = [{"clip": each.sha256, "label": each.label} for each in refusals]
+        self._event("held_back", {"clips": told[:MOST_TOLD], "count": len(refusals)})
+        for each in refusals[:MOST_TOLD]:
+            self.say(f"       {each.sha256[:12]} ({each.label}): {each.reason}")
 
     def finished(self, state: RunState, result: dict[str, Any]) -> None:
         """The run's end in the store, with its event; result["message"] is the last line."""

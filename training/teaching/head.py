@@ -1,25 +1,25 @@
 """Teaching: a new head from remembered embeddings and people's corrections, in seconds.
 
-The backbone stays as it is, so no training data is needed beyond what the champion's bundle
-carries. The head W minimises, by L-BFGS,
+The backbone stays as it is, so no training data is needed beyond what the bundle carries. The head
+W is always fitted from the anchor, the head of the last full training, and never from one that was
+taught, so that a hundred teaches cannot drift. It minimises, by L-BFGS,
 
-      memory       sum_i w_i CE(champion's own answer to i, W)   each label weighs the same
-    + corrections  sum_j c_j CE(right label of j, W)             teach.correction_weight in the
-                                                                 mean, each label the same
-    + prior        N * p * |W - W_champion|^2 * mean_i |embedding i|^2
+      memory       sum_i w_i CE(anchor's own answer to i, W)   each label weighs the same
+    + corrections  sum_j c_j CE(right label of j, W)           c_j: see `correction_weights`
+    + prior        N * p * |W - W_anchor|^2 * mean_i |embedding i|^2
 
 divided by N, the number of remembered clips; the last factor makes the prior mean the same for
-embeddings of any length. p is no weaker than teach.prior_strength, a tenth of it where a correction
-would be lost otherwise, and as strong as it can be without one being lost: the head moves as far as
-the corrections need, and no further.
+embeddings of any length. Memory is asked to be answered as the anchor answers it (Li & Hoiem 2016,
+learning without forgetting) and not by its labels: without corrections the anchor is then exactly
+the best head. For that reason the temperature is kept: the scale of the logits has not changed.
 
-Memory is asked to be answered as the champion answers it (Li & Hoiem
-2016, learning without forgetting) and not by its labels: without corrections the champion is then
-exactly the best head, and remembered clips, which the network was fitted to, do not drive it to
-ever larger weights. For that reason the temperature is kept: the scale of the logits has not
-changed, and there is no unseen data to refit it on.
+p is teach.prior_strength times the one of PULLS with which heads that lacked a group of the
+corrections answered that group best (leave-one-group-out); with one group it is prior_strength.
+It is not loosened until every correction is answered right: what a head can only memorise waits
+for a full training.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,58 +33,129 @@ from models.tensors import Head
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-PULLS = (300.0, 100.0, 30.0, 10.0, 3.0)  # tried from the strongest, in teach.prior_strength
-LAST_RESORT = 0.1  # for a clip that sounds like a dozen remembered ones of another label
+PULLS = (3.0, 1.0, 0.3)  # times teach.prior_strength, the strongest first
+PARTS = 5  # of the groups, each left out once
+GROUP_CLIPS = 4.0  # as many as a group of corrections, however large, counts for
 
 
 @dataclass(frozen=True)
 class LabelledEmbeddings:
-    """Embeddings [n, D] and labels [n] of what is remembered or corrected."""
+    """Embeddings [n, D] and labels [n] of what is remembered or corrected. Of corrections also the
+    groups [n], recordings that stand or fall together, those who sent them [n], and what each
+    counts for [n], less than 1 where it has copies; without, each is its own. Of a photograph there
+    are `rows`, one after the other."""
 
     values: NDArray[np.floating]
     labels: Integers
+    groups: Integers | None = None
+    senders: Integers | None = None
+    counts: Doubles | None = None
+    rows: int = 1
+
+    def only(self, keep: NDArray[np.bool_]) -> "LabelledEmbeddings":
+        """Those that `keep` [n] marks."""
+        return LabelledEmbeddings(
+            self.values[keep],
+            self.labels[keep],
+            None if self.groups is None else self.groups[keep],
+            None if self.senders is None else self.senders[keep],
+            None if self.counts is None else self.counts[keep],
+            self.rows,
+        )
+
+    @property
+    def group_of(self) -> Integers:
+        return np.arange(len(self.labels)) if self.groups is None else self.groups
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """`pull` is the factor of prior_strength; `unseen_loss` the mean cross entropy, by pull, of
+    corrections that the head had not learnt; empty with one group."""
+
+    head: Head
+    pull: float
+    unseen_loss: dict[float, float]
 
 
 def fit_head(
-    champion: Head,
+    anchor: Head,
     memory: LabelledEmbeddings,
     corrections: LabelledEmbeddings,
     spec: TeachSpec,
     label_smoothing: float,
 ) -> Head:
-    classes = len(champion.bias)
+    return chosen_fit(anchor, memory, corrections, spec, label_smoothing).head
+
+
+def chosen_fit(
+    anchor: Head,
+    memory: LabelledEmbeddings,
+    corrections: LabelledEmbeddings,
+    spec: TeachSpec,
+    label_smoothing: float,
+) -> FittedHead:
+    """The head at the pull that serves unseen corrections best."""
+
+    def fitted(kept: LabelledEmbeddings, pull: float) -> Head:
+        return solve(anchor, memory, kept, spec, label_smoothing, pull)
+
+    losses = _unseen_losses(fitted, corrections)
+    pull = min(losses, key=lambda each: losses[each], default=1.0)
+    return FittedHead(fitted(corrections, pull), pull, losses)
+
+
+def _unseen_losses(
+    fitted: Callable[[LabelledEmbeddings, float], Head], corrections: LabelledEmbeddings
+) -> dict[float, float]:
+    """By pull, the mean over groups of the loss of a group to a head that lacked it."""
+    parts = dealt(corrections.group_of, PARTS)
+    if len(parts) < 2:
+        return {}
+    found = {pull: np.zeros(len(corrections.labels)) for pull in PULLS}
+    for part in parts:
+        learnt, unseen = corrections.only(~part), corrections.only(part)
+        for pull in PULLS:
+            logits = fitted(learnt, pull).logits(unseen.values.astype(np.float32))
+            log_p = log_softmax(logits, axis=1)
+            found[pull][part] = -log_p[np.arange(len(unseen.labels)), unseen.labels]
+    votes = 1 / np.bincount(corrections.group_of)[corrections.group_of]
+    return {pull: float(np.average(each, weights=votes)) for pull, each in found.items()}
+
+
+def dealt(groups: Integers, parts: int) -> list[NDArray[np.bool_]]:
+    """At most so many parts of whole groups, each a mask [n]."""
+    names = np.unique(groups)
+    return [np.isin(groups, names[place::parts]) for place in range(min(parts, len(names)))]
+
+
+def solve(
+    anchor: Head,
+    memory: LabelledEmbeddings,
+    corrections: LabelledEmbeddings,
+    spec: TeachSpec,
+    label_smoothing: float,
+    pull: float,
+) -> Head:
+    """The best head at `pull` times the domain's prior strength."""
+    classes, remembered = len(anchor.bias), len(memory.labels)
     values = np.vstack([memory.values, corrections.values]).astype(np.float64)
-    inputs = np.hstack([values, np.ones((len(values), 1))])
     targets = np.vstack(
         [
-            softmax(champion.logits(memory.values), axis=1),
+            softmax(anchor.logits(memory.values), axis=1),
             _smoothed(corrections.labels, classes, label_smoothing),
         ]
     )
     weights = np.concatenate(
         [
             balanced_weights(memory.labels, classes),
-            balanced_weights(corrections.labels, classes)
-            * correction_weight(memory, corrections, spec),
+            correction_weights(corrections, remembered, spec),
         ]
     )
-    weights /= max(1, len(memory.labels))
     scale = float(np.square(values).sum(axis=1).mean()) if len(values) else 1.0
-    weakest = spec.prior_strength * scale
-    furthest = _minimise(champion, inputs, targets, weights, weakest)
-    if not _right(furthest, corrections).all():
-        furthest = _minimise(champion, inputs, targets, weights, LAST_RESORT * weakest)
-    learnt = _right(furthest, corrections)
-    for strength in PULLS:
-        nearer = _minimise(champion, inputs, targets, weights, strength * weakest)
-        if _right(nearer, corrections)[learnt].all():
-            return nearer
-    return furthest
-
-
-def _right(head: Head, lesson: LabelledEmbeddings) -> NDArray[np.bool_]:
-    """[n]: which of them the head answers as it was told to."""
-    return np.asarray(head.logits(lesson.values.astype(np.float32)).argmax(axis=1) == lesson.labels)
+    prior = pull * spec.prior_strength * scale
+    inputs = np.hstack([values, np.ones((len(values), 1))])
+    return _minimise(anchor, inputs, targets, weights / max(1, remembered), prior)
 
 
 def balanced_weights(labels: Integers, classes: int) -> Doubles:
@@ -94,13 +165,33 @@ def balanced_weights(labels: Integers, classes: int) -> Doubles:
     return np.asarray(len(labels) / (max(1, present) * np.maximum(counts, 1)))[labels]
 
 
-def correction_weight(
-    memory: LabelledEmbeddings, corrections: LabelledEmbeddings, spec: TeachSpec
-) -> float:
-    """All corrections together never outweigh all that is remembered."""
-    if not len(memory.labels):
-        return spec.correction_weight
-    return min(spec.correction_weight, len(memory.labels) / max(1, len(corrections.labels)))
+def correction_weights(
+    corrections: LabelledEmbeddings, remembered: int, spec: TeachSpec
+) -> Doubles:
+    """[n]: all corrections together never outweigh all that is remembered."""
+    weights = witnesses(corrections) * spec.correction_weight
+    return np.asarray(weights * min(1.0, max(remembered, 1) / max(weights.sum(), 1e-12)))
+
+
+def witnesses(corrections: LabelledEmbeddings) -> Doubles:
+    """As how many rows each counts [n]: copies as one; a group, and so a label of few groups, as
+    GROUP_CLIPS clips at most; no sender as more than all others together, but each as a group."""
+    counts = corrections.counts
+    found = np.ones(len(corrections.labels)) if counts is None else np.asarray(counts, np.float64)
+    most = GROUP_CLIPS * corrections.rows
+    found = _capped(found, corrections.group_of, most)
+    if corrections.senders is not None and len(np.unique(corrections.senders)) > 1:
+        totals = np.bincount(corrections.senders, found)
+        others = np.maximum(totals.sum() - totals, most)
+        found = _capped(found, corrections.senders, others)
+    return found
+
+
+def _capped(weights: Doubles, owners: Integers, most: float | Doubles) -> Doubles:
+    """Scaled so that those of one owner come to `most`, or his of `most` [owners], and no more."""
+    totals = np.bincount(owners, weights)
+    share = np.minimum(1.0, most / np.maximum(totals, 1e-12))
+    return np.asarray(weights * share[owners])
 
 
 def _smoothed(labels: Integers, classes: int, smoothing: float) -> Doubles:
@@ -109,19 +200,19 @@ def _smoothed(labels: Integers, classes: int, smoothing: float) -> Doubles:
 
 
 def _minimise(
-    champion: Head, inputs: Doubles, targets: Doubles, weights: Doubles, prior: float
+    anchor: Head, inputs: Doubles, targets: Doubles, weights: Doubles, prior: float
 ) -> Head:
-    start = np.hstack([champion.weight, champion.bias[:, None]]).astype(np.float64)
+    origin = np.hstack([anchor.weight, anchor.bias[:, None]]).astype(np.float64)
 
     def loss(flat: Doubles) -> tuple[float, Doubles]:
-        moved = flat.reshape(start.shape) - start
-        logits = inputs @ flat.reshape(start.shape).T
+        moved = flat.reshape(origin.shape) - origin
+        logits = inputs @ flat.reshape(origin.shape).T
         log_p = log_softmax(logits, axis=1)
         fit = -np.sum(weights[:, None] * targets * log_p)
         slope = (weights[:, None] * (np.exp(log_p) - targets)).T @ inputs
         pull = prior * np.sum(np.square(moved))
         return float(fit + pull), np.ravel(slope + 2 * prior * moved)
 
-    best = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 500})
-    found = best.x.reshape(start.shape)
+    best = minimize(loss, origin.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    found = best.x.reshape(origin.shape)
     return Head(found[:, :-1].astype(np.float32), found[:, -1].astype(np.float32))

@@ -1,8 +1,9 @@
 """One act of teaching: champion and corrections in, a new bundle out.
 
-The new memory is the old one without what people took back, and with what they now say: a
-relabelled clip takes the place of its old row. Backbone, exam and weights are taken over as they
-are, by their bytes, so teaching changes nothing but the head, the memory and the card.
+The head is fitted from the anchor, that of the last full training, which the bundle carries on. The
+new memory is the old one without what people took back, and with what they now say: a relabelled
+clip takes the place of its old row. Backbone, exam and weights are taken over as they are, by their
+bytes, so teaching changes nothing but the head, the memory and the card.
 """
 
 import time
@@ -10,20 +11,19 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.datasets.dataset import Floats
 from data.domains.domain import Domain
 from data.errors import InvalidParameter
 from models.bundle import Bundle, write_bundle
-from models.card import HEAD, MEMORY
-from models.tensors import Embeddings, as_stored, head_bytes, memory_bytes
+from models.card import ANCHOR, HEAD, MEMORY
+from models.tensors import Embeddings, head_bytes, memory_bytes
 from training.assess.examine import exam_metrics
 from training.job.plan import Uploads
 from training.job.provenance import Origin
 from training.job.run import Challenger, Material, RetrainRun
 from training.job.serving_champion import ChampionBundle, dataset_clips, must_share_labels
-from training.teaching.head import LabelledEmbeddings, fit_head
+from training.teaching.corrections import corrections_of
+from training.teaching.head import FittedHead, LabelledEmbeddings, chosen_fit
 
 
 def without_uploads(champion: ChampionBundle, but: Sequence[str]) -> Embeddings:
@@ -61,18 +61,18 @@ def teach(
     forgotten: Collection[str] = (),
 ) -> Bundle:
     """Uploads are all accepted clips, learnt before or not."""
-    since, old = time.monotonic(), champion.bundle
+    since, old, anchor = time.monotonic(), champion.bundle, champion.bundle.anchor()
     relearnt = [clip.sha256 for clip in uploads.clips]
     remembered = without_uploads(champion, [*relearnt, *forgotten])
-    labels = uploads.labels.ravel()
-    values = as_stored(uploads.values.reshape(-1, champion.memory.values.shape[1]))
-    head = fit_head(
-        old.head(),
+    corrections = corrections_of(uploads, anchor.weight.shape[1])
+    fitted = chosen_fit(
+        anchor,
         LabelledEmbeddings(remembered.values, remembered.labels),
-        LabelledEmbeddings(values, labels),
+        corrections,
         domain.teach,
         domain.training.label_smoothing,
     )
+    head = fitted.head
     clips = len(remembered.clip_ids)
     origin = Origin(
         mode="teach",
@@ -97,19 +97,27 @@ def teach(
         },
         **origin.card_fields(domain),
     }
-    memory = _joined(remembered, values, labels, relearnt)
-    files: dict[str, bytes | Path] = {
-        name: old.read(name) for name in old.card.files if name not in (HEAD, MEMORY)
-    }
-    files |= {HEAD: head_bytes(head), MEMORY: memory_bytes(memory)}
+    fields["training"] |= {"pull": fitted.pull, "unseen_loss": _told(fitted)}
+    memory = _joined(remembered, corrections, relearnt)
+    files: dict[str, bytes | Path] = {name: old.read(name) for name in old.card.files}
+    files |= {HEAD: head_bytes(head), ANCHOR: head_bytes(anchor), MEMORY: memory_bytes(memory)}
     return write_bundle(folder, card_fields=fields, files=files)
 
 
+def pull_of(bundle: Bundle) -> float:
+    """With what pull a taught bundle's head was fitted; 1 if its card is older than that."""
+    return float(bundle.card.training.model_dump().get("pull", 1.0))
+
+
+def _told(fitted: FittedHead) -> dict[str, float]:
+    return {f"{pull:g}": round(loss, 4) for pull, loss in fitted.unseen_loss.items()}
+
+
 def _joined(
-    remembered: Embeddings, values: Floats, labels: NDArray[np.int64], clips: Sequence[str]
+    remembered: Embeddings, corrections: LabelledEmbeddings, clips: Sequence[str]
 ) -> Embeddings:
     return Embeddings(
-        np.concatenate([remembered.values, values]),
-        np.concatenate([remembered.labels, labels]),
+        np.concatenate([remembered.values, corrections.values.astype(np.float32)]),
+        np.concatenate([remembered.labels, corrections.labels]),
         (*remembered.clip_ids, *clips),
     )

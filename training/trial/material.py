@@ -1,0 +1,84 @@
+"""What a trial of one fold works with: embeddings by the fold's own network, made once.
+
+The left-out clips are neither in the fold's training nor in its exam, so they can be taught, and
+judge what was taught, without anybody having seen them.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.datasets.dataset import Floats, Integers, LabelledClip, read_file
+from data.domains.domain import AudioDomain
+from data.media.audio import decode
+from data.media.features import features_for, windows
+from models.bundle import Bundle
+from models.runtime import OnnxModel
+from models.tensors import as_stored
+from training.assess.memory_rows import numbered
+from training.job.fold_predictions import KeptFold
+from training.trial.conditions import CONDITIONS, pink
+
+NOISES = 20
+
+
+@dataclass(frozen=True)
+class TrialMaterial:
+    """Left-out clips [n]: embeddings [n, D] as recorded and in other conditions, labels and
+    groups; and noise [m, D] that is nothing at all."""
+
+    bundle: Bundle
+    values: Floats
+    labels: Integers
+    groups: Integers
+    conditions: dict[str, Floats]
+    noise: Floats
+
+
+def material_of(kept: KeptFold, work: Path) -> TrialMaterial:
+    bundle, clips = kept.bundle, kept.left_out
+    labels = np.array([bundle.domain.label_index(clip.label) for clip in clips], np.int64)
+    listed = hashlib.sha256("".join(clip.sha256 for clip in clips).encode()).hexdigest()
+    file = work / f"{bundle.digest[:12]}-{listed[:12]}.npz"
+    if not file.is_file():
+        _write(file, _embedded(bundle, clips))
+    with np.load(file) as found:
+        return TrialMaterial(
+            bundle,
+            found["values"],
+            labels,
+            numbered(clips),
+            {name: found[name] for name in CONDITIONS},
+            found["noises"],
+        )
+
+
+def _embedded(bundle: Bundle, clips: Sequence[LabelledClip]) -> dict[str, Floats]:
+    domain, model = bundle.domain, OnnxModel(bundle)
+    assert isinstance(domain, AudioDomain)
+    rate_hz, rng = domain.input.sample_rate_hz, np.random.default_rng(0)
+    heard = features_for(domain)
+
+    def embed(samples: Floats) -> NDArray[np.float32]:
+        return np.asarray(model.embed(heard(windows(samples, domain.input)))[0].mean(axis=0))
+
+    found: dict[str, list[Floats]] = {name: [] for name in ("values", *CONDITIONS)}
+    for clip in clips:
+        samples = decode(read_file(clip), sample_rate_hz=rate_hz, limits=domain.limits).samples
+        found["values"].append(embed(samples))
+        for name, condition in CONDITIONS.items():
+            found[name].append(embed(condition(samples, rate_hz, rng)))
+    length = domain.input.window_samples
+    noises = [embed(pink(length, rng) * np.float32(0.1)) for _ in range(NOISES)]
+    return {name: as_stored(np.stack(each)) for name, each in (found | {"noises": noises}).items()}
+
+
+def _write(file: Path, found: dict[str, Floats]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part.npz")
+    np.savez(part, **found)  # type: ignore[arg-type]
+    part.rename(file)
