@@ -30,7 +30,7 @@ from data.store.store import Store
 from data.terminal import piped
 from models.bundle import PRETRAINED, Bundle, write_bundle
 from models.registry import Registry, Version
-from training.assess.approval import Learnt, objections
+from training.assess.approval import TaughtHead, approve, of_dataset
 from training.assess.examine import exam_predictions, remembered_answers
 from training.assess.gate import Verdict, judge, must_forget
 from training.fitting.priority import give_way
@@ -141,25 +141,31 @@ def compare(challenger: Bundle, material: Material) -> Verdict:
     if champion and champion.labels != challenger.labels:
         champion = None  # another question cannot be compared with
     before = exam_predictions(champion) if champion else None
-    taught = champion is not None and is_taught_from(champion, challenger)
-    anchor = exam_predictions(challenger, challenger.anchor()) if taught else None
-    gate = challenger.domain.gate
-    verdict = judge(exam_predictions(challenger), before, challenger.labels, gate, anchor)
-    if taught and champion:
-        worse = objections(challenger, champion, learnt_by(material))
-        verdict = Verdict(verdict.promoted and not worse, (*verdict.reasons, *worse))
+    if champion and is_taught_from(champion, challenger):
+        verdict = approve(taught_head(challenger, material))
+    else:
+        asked, gate = exam_predictions(challenger), challenger.domain.gate
+        verdict = judge(asked, before, challenger.labels, gate)
     return must_forget(verdict, len(material.forgotten)) if only_forgets else verdict
 
 
-def learnt_by(material: Material) -> Learnt:
-    """As how many clips its corrections count, and those of them that are new to the champion."""
+def taught_head(challenger: Bundle, material: Material) -> TaughtHead:
     assert material.champion is not None
-    size = material.champion.memory.values.shape[1]
-    corrections = corrections_of(material.uploads, size)
+    head = challenger.head()
+    corrections = corrections_of(material.uploads, head.weight.shape[1])
     counts = witnesses(corrections) / corrections.rows
     known = as_remembered(material.uploads, material.champion)
     new = ~np.repeat(np.array(known, bool), corrections.rows)
-    return Learnt(float(counts.sum()), float(counts[new].sum()))
+    return TaughtHead(
+        head,
+        material.champion.bundle.head(),
+        challenger.anchor(),
+        of_dataset(challenger),
+        challenger.exam(),
+        challenger.card,
+        float(counts.sum()),
+        float(counts[new].sum()),
+    )
 
 
 def is_taught_from(champion: Bundle | None, challenger: Bundle) -> bool:

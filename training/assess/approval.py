@@ -25,6 +25,8 @@ from models.bundle import Bundle
 from models.calibration import softmax
 from models.card import Card
 from models.tensors import Embeddings, Head
+from training.assess.examine import answers_of
+from training.assess.gate import Verdict, judge
 
 Doubles = NDArray[np.float64]
 
@@ -36,29 +38,39 @@ SURE = 1.96  # standard errors
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """As how many clips the corrections count: all of them, and those new to the champion."""
+class TaughtHead:
+    """A challenger beside the champion and the anchor, all on one backbone; `memory` are the clips
+    of the data set that it remembers. The corrections that it learnt count as `learnt` clips in
+    all, and as `new` of which the champion had not learnt yet."""
 
-    in_all: float
+    head: Head
+    champion: Head
+    anchor: Head
+    memory: Embeddings
+    exam: Embeddings
+    card: Card
+    learnt: float
     new: float
 
 
-def objections(challenger: Bundle, champion: Bundle, learnt: Learnt) -> tuple[str, ...]:
-    """To a head taught on the champion's backbone; none is an approval."""
-    head, anchor = challenger.head(), challenger.anchor()
-    memory, exam, card = from_training(challenger), challenger.exam(), challenger.card
-    return (
-        *_forgets(head, champion.head(), memory, learnt.new, "the champion"),
-        *_forgets(head, anchor, memory, learnt.in_all, "the last full training"),
-        *_less_sure(head, anchor, exam, card.temperature),
-        *_asserts_more_wrongly(head, anchor, exam, card),
+def approve(taught: TaughtHead) -> Verdict:
+    """By right answers of the exam (`gate.py`), and by the losses above."""
+    heads = (taught.head, taught.champion, taught.anchor)
+    head, champion, anchor = (answers_of(each, taught.exam) for each in heads)
+    card = taught.card
+    verdict = judge(head, champion, card.labels, card.domain.gate, anchor)
+    worse = (
+        *_forgets(taught, taught.champion, taught.new, "the champion"),
+        *_forgets(taught, taught.anchor, taught.learnt, "the last full training"),
+        *_less_sure(taught),
+        *_asserts_more_wrongly(taught),
     )
+    return Verdict(verdict.promoted and not worse, (*verdict.reasons, *worse))
 
 
-def from_training(bundle: Bundle) -> Embeddings:
-    """Of what it remembers the clips of the data set, which come first."""
-    memory = bundle.memory()
-    facts = bundle.card.training.model_dump()
+def of_dataset(bundle: Bundle) -> Embeddings:
+    """Of what a bundle remembers, the clips of the data set, which come first."""
+    memory, facts = bundle.memory(), bundle.card.training.model_dump()
     clips = int(facts.get("from_dataset", len(memory.clip_ids)))
     rows = clips * (len(memory.values) // max(1, len(memory.clip_ids)))
     return Embeddings(memory.values[:rows], memory.labels[:rows], memory.clip_ids[:clips])
@@ -70,9 +82,8 @@ def losses(head: Head, kept: Embeddings, temperature: float = 1.0) -> Doubles:
     return np.asarray(-log_p[np.arange(len(kept.labels)), kept.labels])
 
 
-def _forgets(
-    head: Head, before: Head, memory: Embeddings, learnt: float, whose: str
-) -> tuple[str, ...]:
+def _forgets(taught: TaughtHead, before: Head, learnt: float, whose: str) -> tuple[str, ...]:
+    head, memory = taught.head, taught.memory
     if not len(memory.labels):
         return ()
     rise = float(np.mean(losses(head, memory) - losses(before, memory)))
@@ -84,18 +95,20 @@ def _forgets(
     )
     return (
         f"it forgets: the loss on {len(memory.clip_ids)} clips of training rises by {rise:.3f} "
-        f"against {whose}, more than the {allowed:.3f} allowed for {learnt:.0f} corrections "
+        f"against {whose}, more than the {allowed:.3f} allowed for {learnt:.3g} corrections "
         f"({np.sum(right & ~kept)} of {np.sum(right)} right answers are lost)",
     )
 
 
-def _less_sure(head: Head, anchor: Head, exam: Embeddings, temperature: float) -> tuple[str, ...]:
-    rise = losses(head, exam, temperature) - losses(anchor, exam, temperature)
-    groups = exam.groups if exam.groups is not None else np.arange(len(exam.clip_ids))
-    by_clip = rise.reshape(len(exam.clip_ids), -1).mean(axis=1)
-    sums = np.bincount(groups, by_clip - by_clip.mean())
-    error = float(np.sqrt(np.square(sums).sum())) / len(by_clip)
-    if by_clip.mean() <= EXAM_LOSS or by_clip.mean() <= SURE * error:
+def _less_sure(taught: TaughtHead) -> tuple[str, ...]:
+    exam, temperature = taught.exam, taught.card.temperature
+    rise = losses(taught.head, exam, temperature) - losses(taught.anchor, exam, temperature)
+    clips = len(exam.clip_ids)
+    by_clip = rise.reshape(clips, -1).mean(axis=1)
+    groups = exam.groups if exam.groups is not None else np.arange(clips)
+    by_group = np.bincount(groups, by_clip - by_clip.mean())
+    error = float(np.sqrt(np.square(by_group).sum())) / clips
+    if by_clip.mean() <= max(EXAM_LOSS, SURE * error):
         return ()
     return (
         f"its confidence fits the exam worse than that of the last full training: the loss rises "
@@ -103,12 +116,11 @@ def _less_sure(head: Head, anchor: Head, exam: Embeddings, temperature: float) -
     )
 
 
-def _asserts_more_wrongly(
-    head: Head, anchor: Head, exam: Embeddings, card: Card
-) -> tuple[str, ...]:
+def _asserts_more_wrongly(taught: TaughtHead) -> tuple[str, ...]:
+    exam, card = taught.exam, taught.card
     if not card.assert_at:
         return ()
-    after, before = (wrongly_asserted(each, exam, card) for each in (head, anchor))
+    after, before = (wrongly_asserted(each, exam, card) for each in (taught.head, taught.anchor))
     if after <= before + 1 + WRONGLY_ASSERTED * len(exam.labels):
         return ()
     return (f"{after} of the exam's answers are asserted and wrong, {before} were before",)

@@ -24,10 +24,12 @@ def exam_metrics(domain: Domain, head: Head, temperature: float, exam: Embedding
     return TASKS[domain.task](probabilities, exam.labels, domain.labels)
 
 
-def exam_predictions(bundle: Bundle, head: Head | None = None) -> ExamPredictions:
-    """Of its own head, or of another on its backbone."""
-    exam = bundle.exam()
-    best = (head or bundle.head()).logits(exam.by_clip).argmax(axis=2).astype(np.int64)
+def exam_predictions(bundle: Bundle) -> ExamPredictions:
+    return answers_of(bundle.head(), bundle.exam())
+
+
+def answers_of(head: Head, exam: Embeddings) -> ExamPredictions:
+    best = head.logits(exam.by_clip).argmax(axis=2).astype(np.int64)
     return ExamPredictions(exam.clip_ids, exam.labels_by_clip, best, exam.groups)
 
 

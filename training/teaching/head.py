@@ -19,8 +19,9 @@ It is not loosened until every correction is answered right: what a head can onl
 for a full training.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,30 +98,35 @@ def chosen_fit(
 ) -> FittedHead:
     """The head at the pull that serves unseen corrections best."""
 
-    def fitted(kept: LabelledEmbeddings, pull: float) -> Head:
-        return solve(anchor, memory, kept, spec, label_smoothing, pull)
+    def fitted(kept: LabelledEmbeddings, pull: float, start: Head) -> Head:
+        return solve(anchor, memory, kept, spec, label_smoothing, pull, start)
 
-    losses = _unseen_losses(fitted, corrections)
-    pull = min(losses, key=lambda each: losses[each], default=1.0)
-    return FittedHead(fitted(corrections, pull), pull, losses)
-
-
-def _unseen_losses(
-    fitted: Callable[[LabelledEmbeddings, float], Head], corrections: LabelledEmbeddings
-) -> dict[float, float]:
-    """By pull, the mean over groups of the loss of a group to a head that lacked it."""
     parts = dealt(corrections.group_of, PARTS)
     if len(parts) < 2:
-        return {}
-    found = {pull: np.zeros(len(corrections.labels)) for pull in PULLS}
+        return FittedHead(fitted(corrections, 1.0, anchor), 1.0, {})
+    heads: dict[float, Head] = {}
+    losses: dict[float, float] = {}
+    for pull in PULLS:
+        near = heads[pull] = fitted(corrections, pull, anchor)
+        losses[pull] = _unseen_loss(corrections, parts, partial(fitted, pull=pull, start=near))
+    pull = min(losses, key=lambda each: losses[each])
+    return FittedHead(heads[pull], pull, losses)
+
+
+def _unseen_loss(
+    corrections: LabelledEmbeddings,
+    parts: Sequence[NDArray[np.bool_]],
+    fitted: Callable[[LabelledEmbeddings], Head],
+) -> float:
+    """The mean over groups of the loss of a group to a head that lacked it."""
+    found = np.zeros(len(corrections.labels))
     for part in parts:
-        learnt, unseen = corrections.only(~part), corrections.only(part)
-        for pull in PULLS:
-            logits = fitted(learnt, pull).logits(unseen.values.astype(np.float32))
-            log_p = log_softmax(logits, axis=1)
-            found[pull][part] = -log_p[np.arange(len(unseen.labels)), unseen.labels]
+        unseen = corrections.only(part)
+        logits = fitted(corrections.only(~part)).logits(unseen.values.astype(np.float32))
+        log_p = log_softmax(logits.astype(np.float64), axis=1)
+        found[part] = -log_p[np.arange(len(unseen.labels)), unseen.labels]
     votes = 1 / np.bincount(corrections.group_of)[corrections.group_of]
-    return {pull: float(np.average(each, weights=votes)) for pull, each in found.items()}
+    return float(np.average(found, weights=votes))
 
 
 def dealt(groups: Integers, parts: int) -> list[NDArray[np.bool_]]:
@@ -136,8 +142,10 @@ def solve(
     spec: TeachSpec,
     label_smoothing: float,
     pull: float,
+    start: Head | None = None,
 ) -> Head:
-    """The best head at `pull` times the domain's prior strength."""
+    """The best head at `pull` times the domain's prior strength, found from `start` or the anchor:
+    it is the same from wherever, and found sooner from nearby."""
     classes, remembered = len(anchor.bias), len(memory.labels)
     values = np.vstack([memory.values, corrections.values]).astype(np.float64)
     targets = np.vstack(
@@ -155,7 +163,8 @@ def solve(
     scale = float(np.square(values).sum(axis=1).mean()) if len(values) else 1.0
     prior = pull * spec.prior_strength * scale
     inputs = np.hstack([values, np.ones((len(values), 1))])
-    return _minimise(anchor, inputs, targets, weights / max(1, remembered), prior)
+    weights /= max(1, remembered)
+    return _minimise(anchor, start or anchor, inputs, targets, weights, prior)
 
 
 def balanced_weights(labels: Integers, classes: int) -> Doubles:
@@ -200,9 +209,16 @@ def _smoothed(labels: Integers, classes: int, smoothing: float) -> Doubles:
 
 
 def _minimise(
-    anchor: Head, inputs: Doubles, targets: Doubles, weights: Doubles, prior: float
+    anchor: Head,
+    start: Head,
+    inputs: Doubles,
+    targets: Doubles,
+    weights: Doubles,
+    prior: float,
 ) -> Head:
-    origin = np.hstack([anchor.weight, anchor.bias[:, None]]).astype(np.float64)
+    origin, first = (
+        np.hstack([head.weight, head.bias[:, None]]).astype(np.float64) for head in (anchor, start)
+    )
 
     def loss(flat: Doubles) -> tuple[float, Doubles]:
         moved = flat.reshape(origin.shape) - origin
@@ -213,6 +229,8 @@ def _minimise(
         pull = prior * np.sum(np.square(moved))
         return float(fit + pull), np.ravel(slope + 2 * prior * moved)
 
-    best = minimize(loss, origin.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    best = minimize(
+        loss, first.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 500, "ftol": 1e-8}
+    )
     found = best.x.reshape(origin.shape)
     return Head(found[:, :-1].astype(np.float32), found[:, -1].astype(np.float32))

@@ -6,6 +6,7 @@ a part is exact forgetting of it: the head of a memory that never held the part.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,15 +38,15 @@ def influences(
     so is all that belongs together, and then all of one sender's.
     """
 
-    def loss(kept: LabelledEmbeddings, judges: LabelledEmbeddings) -> float:
-        head = solve(anchor, memory, kept, spec, label_smoothing, pull)
-        return _loss(head, memory, judges)
-
+    fitted = partial(solve, anchor, memory)
+    everything = fitted(corrections, spec, label_smoothing, pull)
     found = np.zeros(len(new))
     for parts in _levels(corrections, new):
         for part in parts:
             rest = corrections.only(~part)
-            influence = (loss(corrections, rest) - loss(rest, rest)) * corrections.rows / part.sum()
+            without = fitted(rest, spec, label_smoothing, pull, everything)
+            gain = _loss(everything, memory, rest) - _loss(without, memory, rest)
+            influence = gain * corrections.rows / part.sum()
             found[part] = influence if influence > HARM else 0.0
         if found.any():
             break

@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.datasets.dataset import Floats, Integers, LabelledClip, read_file
-from data.domains.domain import AudioDomain
+from data.domains.domain import AudioDomain, Domain
 from data.media.audio import decode
 from data.media.features import features_for, windows
-from models.bundle import Bundle
+from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.runtime import OnnxModel
-from models.tensors import as_stored
+from models.tensors import Embeddings, Head, as_stored
 from training.assess.memory_rows import numbered
 from training.job.fold_predictions import KeptFold
+from training.job.plan import NO_UPLOADS, plan_full
+from training.teaching.head import LabelledEmbeddings
 from training.trial.conditions import CONDITIONS, pink
 
 NOISES = 20
@@ -29,9 +31,13 @@ NOISES = 20
 @dataclass(frozen=True)
 class TrialMaterial:
     """Left-out clips [n]: embeddings [n, D] as recorded and in other conditions, labels and
-    groups; and noise [m, D] that is nothing at all."""
+    groups; and noise [m, D] that is nothing at all. `memory` and `exam` have none of them."""
 
     bundle: Bundle
+    domain: Domain  # as its file says how to teach now
+    anchor: Head
+    memory: LabelledEmbeddings
+    exam: Embeddings
     values: Floats
     labels: Integers
     groups: Integers
@@ -39,7 +45,7 @@ class TrialMaterial:
     noise: Floats
 
 
-def material_of(kept: KeptFold, work: Path) -> TrialMaterial:
+def material_of(kept: KeptFold, domain: Domain, work: Path) -> TrialMaterial:
     bundle, clips = kept.bundle, kept.left_out
     labels = np.array([bundle.domain.label_index(clip.label) for clip in clips], np.int64)
     listed = hashlib.sha256("".join(clip.sha256 for clip in clips).encode()).hexdigest()
@@ -49,12 +55,29 @@ def material_of(kept: KeptFold, work: Path) -> TrialMaterial:
     with np.load(file) as found:
         return TrialMaterial(
             bundle,
+            domain,
+            bundle.anchor(),
+            _memory_without(bundle, {clip.sha256 for clip in clips}),
+            bundle.exam(),
             found["values"],
             labels,
             numbered(clips),
             {name: found[name] for name in CONDITIONS},
             found["noises"],
         )
+
+
+def shipped_fold(domain: Domain, dataset: Path) -> KeptFold:
+    """The bundle that serves from the start, and its validation groups, which it never learnt."""
+    plan = plan_full(domain, dataset, NO_UPLOADS)
+    held = [clip for clip, out in zip(plan.clips, plan.held_out, strict=True) if out]
+    return KeptFold(load_bundle(PRETRAINED / domain.name), tuple(held))
+
+
+def _memory_without(bundle: Bundle, left_out: set[str]) -> LabelledEmbeddings:
+    memory = bundle.memory()
+    keep = np.array([clip not in left_out for clip in memory.clip_ids])
+    return LabelledEmbeddings(memory.values[keep], memory.labels[keep])
 
 
 def _embedded(bundle: Bundle, clips: Sequence[LabelledClip]) -> dict[str, Floats]:

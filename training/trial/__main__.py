@@ -1,0 +1,113 @@
+"""Are corrections learnt, and does a bad one do no lasting harm? Each kind of teaching, tried on
+clips that neither the exam nor the training has.
+
+    telltale trial faults                    on the shipped model and its validation groups
+    telltale trial faults --folds            on the models that telltale crossval --keep made, too
+    telltale trial faults --only poison creep --seeds 20
+
+Teaches are fitted, judged and held back as by telltale retrain, on embeddings, so that a hundred
+take a minute. The table says what each kind did in the mean, with the interval over models and
+seeds; a bar that is missed is said and ends the command with 1.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from data.datasets.sources import listed
+from data.domains.domain import AudioDomain, load_domains
+from data.errors import InvalidParameter, TelltaleError
+from data.home import planned_home
+from data.terminal import piped
+from training.assess.folds import folds
+from training.crossval import from_scratch
+from training.fitting.priority import give_way
+from training.job.fold_predictions import kept_fold
+from training.job.isolated import needed_dataset_root
+from training.job.options import at_least
+from training.trial.material import TrialMaterial, material_of, shipped_fold
+from training.trial.report import Row, draw, row_of, table
+from training.trial.scenarios import SCENARIOS
+
+
+def materials(domain: AudioDomain, options: argparse.Namespace) -> dict[str, TrialMaterial]:
+    """By what it is of."""
+    work, root = options.work, needed_dataset_root()
+    found = {"shipped": material_of(shipped_fold(domain, root), domain, work)}
+    if options.folds:
+        scratch = from_scratch(domain)
+        rows = [row for row in listed(domain, root) if row.split == "train"]
+        for fold in folds(scratch, rows, options.by, options.parts):
+            kept = kept_fold(fold, options.kept / domain.name)
+            found[f"{fold.name}, from scratch"] = material_of(kept, domain, work)
+    return found
+
+
+def run(options: argparse.Namespace) -> list[Row]:
+    domain = load_domains(names=(options.domain,))[options.domain]
+    if not isinstance(domain, AudioDomain):
+        raise InvalidParameter(f"{domain.name} is of photographs; a trial is of recordings")
+    models = materials(domain, options)
+    for name, material in models.items():
+        groups = len(np.unique(material.groups))
+        print(f"{name}: {len(material.labels)} clips left out, in {groups} groups", flush=True)
+    figures: dict[str, list[list[float]]] = defaultdict(list)
+    for name in options.only:
+        since = time.monotonic()
+        for material in models.values():
+            for seed in range(options.seeds):
+                rng = np.random.default_rng([seed, sum(map(ord, name))])
+                for figure, values in SCENARIOS[name](material, rng).items():
+                    figures[figure].append(values)
+        print(f"{name}: {time.monotonic() - since:.0f} s", flush=True)
+    return [row_of(figure, values) for figure, values in figures.items()]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parse(arguments)
+    give_way()
+    try:
+        rows = run(options)
+    except TelltaleError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(table(rows))
+    if options.report:
+        options.report.mkdir(parents=True, exist_ok=True)
+        (options.report / f"{options.domain}.json").write_text(
+            json.dumps([vars(row) for row in rows], indent=2), encoding="utf-8"
+        )
+        draw(rows, options.report / f"{options.domain}.png", options.domain)
+    missed = [row.figure for row in rows if row.passed is False]
+    print(f"missed: {', '.join(missed)}" if missed else "every bar is held")
+    return 1 if missed else 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="telltale trial",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("domain")
+    parser.add_argument("--only", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
+    parser.add_argument("--seeds", type=partial(at_least, least=1), default=3)
+    parser.add_argument("--folds", action="store_true", help="with what crossval --keep has made")
+    parser.add_argument("--by", default="group", help="as crossval's --folds")
+    parser.add_argument("--parts", type=partial(at_least, least=2), default=5)
+    parser.add_argument("--report", type=Path, help="a folder for the figures and the plot")
+    home = planned_home().root
+    parser.add_argument("--kept", type=Path, default=home / "crossval", help="crossval's --work")
+    parser.add_argument("--work", type=Path, default=home / "trial")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(piped(main))

@@ -1,0 +1,115 @@
+"""A model that is taught again and again, judged as a retrain judges it, without a service."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.datasets.dataset import Floats, Integers
+from models.tensors import Embeddings, Head
+from training.assess.approval import TaughtHead, approve
+from training.assess.gate import Verdict
+from training.teaching.head import FittedHead, LabelledEmbeddings, chosen_fit, witnesses
+from training.teaching.suspects import influences
+from training.trial.material import TrialMaterial
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What somebody sends at once: embeddings [n, D], the labels he says, and their groups."""
+
+    values: Floats
+    labels: Integers
+    groups: Integers
+    sender: int = 0
+
+
+@dataclass
+class Classroom:
+    """`kept` are the corrections that have not been held back, `champion` what was promoted last
+    and `learnt` [kept] which of the corrections that one has learnt."""
+
+    material: TrialMaterial
+    champion: Head
+    kept: list[Batch] = field(default_factory=list)
+    learnt: Mask = field(default_factory=lambda: np.zeros(0, bool))
+
+    def teach(self, batch: Batch) -> bool:
+        """One clip a batch in `kept`; whether any of these was promoted."""
+        places = range(len(batch.labels))
+        self.kept += [
+            Batch(
+                batch.values[[i]],
+                batch.labels[[i]],
+                batch.groups[[i]],
+                batch.sender,
+            )
+            for i in places
+        ]
+        self.learnt = np.append(self.learnt, np.zeros(len(batch.labels), bool))
+        attempts = 0
+        while len(self.kept) and not self.learnt.all():
+            fitted = self._fitted()
+            if self._verdict(fitted.head).promoted:
+                self.champion, self.learnt = fitted.head, np.ones(len(self.kept), bool)
+                return True
+            self._hold_back(fitted, again=attempts > 0)
+            attempts += 1
+        return False
+
+    @property
+    def corrections(self) -> LabelledEmbeddings:
+        return LabelledEmbeddings(
+            np.concatenate([each.values for each in self.kept]),
+            np.concatenate([each.labels for each in self.kept]),
+            np.unique(np.concatenate([each.groups for each in self.kept]), return_inverse=True)[1],
+            np.repeat([each.sender for each in self.kept], [len(e.labels) for e in self.kept]),
+        )
+
+    def _fitted(self) -> FittedHead:
+        material = self.material
+        return chosen_fit(
+            material.anchor,
+            material.memory,
+            self.corrections,
+            material.domain.teach,
+            material.domain.training.label_smoothing,
+        )
+
+    def _verdict(self, head: Head) -> Verdict:
+        material, counts = self.material, witnesses(self.corrections)
+        memory = material.memory
+        ids = ("",) * len(memory.labels)
+        return approve(
+            TaughtHead(
+                head,
+                self.champion,
+                material.anchor,
+                Embeddings(np.asarray(memory.values, np.float32), memory.labels, ids),
+                material.exam,
+                material.bundle.card,
+                float(counts.sum()),
+                float(counts[~self.learnt].sum()),
+            )
+        )
+
+    def _hold_back(self, fitted: FittedHead, again: bool) -> None:
+        material = self.material
+        harm = (
+            np.zeros(len(self.kept))
+            if again
+            else influences(
+                material.anchor,
+                material.memory,
+                self.corrections,
+                ~self.learnt,
+                material.domain.teach,
+                material.domain.training.label_smoothing,
+                fitted.pull,
+            )
+        )
+        held = harm > 0 if harm.any() else ~self.learnt
+        self.kept = [each for each, out in zip(self.kept, held, strict=True) if not out]
+        self.learnt = self.learnt[~held]

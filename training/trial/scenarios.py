@@ -1,0 +1,196 @@
+"""What people, careless ones and bad ones may teach, and what comes of it.
+
+Every scenario begins with the anchor as champion. Clips are drawn by group, so that those that
+judge never share a recording with those that were taught.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from data.datasets.dataset import Floats, Integers
+from models.tensors import Head
+from training.trial.classroom import Batch, Classroom, Mask
+from training.trial.material import TrialMaterial
+
+Figures = Mapping[str, list[float]]  # each of one teach, or of one run of them
+Rng = np.random.Generator
+
+HONEST_TEACHES = 36
+GOOD_BEFORE, BAD_CLIPS, GOOD_AFTER = 10, 12, 20
+POISON_SIZES = (1, 4, 12, 20)
+FLIP_BATCHES, FLIP_SIZE = 25, 4
+CONDITION_CLIPS = 10
+LEFT_TO_JUDGE = 0.4  # of the groups, at least
+NOBODY = 10**6  # groups from here on are of no recording
+
+
+def honest(material: TrialMaterial, rng: Rng) -> Figures:
+    """Right one-clip teaches: how the clips that were not taught fare."""
+    taught = _drawn(material, HONEST_TEACHES, rng)
+    room = Classroom(material, material.anchor)
+    promoted = [room.teach(_batch(material, [place])) for place in taught]
+    return {
+        "honest: other clips": [_gain(material, room.champion, _others(material, taught))],
+        "honest: promoted": [float(np.mean(promoted))],
+    }
+
+
+def wedge(material: TrialMaterial, rng: Rng) -> Figures:
+    """Ten right clips, then twelve of one label called another: what becomes of right ones."""
+    before, after = _drawn(material, GOOD_BEFORE, rng), _drawn(material, GOOD_AFTER, rng)
+    room = Classroom(material, material.anchor)
+    room.teach(_batch(material, before))
+    room.teach(_flipped_label(material, BAD_CLIPS, rng))
+    promoted = [room.teach(_batch(material, [place])) for place in after]
+    return {"wedge: honest teaches promoted": [float(np.mean(promoted))]}
+
+
+def poison(material: TrialMaterial, rng: Rng) -> Figures:
+    """Single teaches that ought not to be: 1 for each that is promoted and lowers the right
+    answers to other clips by more than 0.02."""
+    found: dict[str, list[float]] = {}
+    for name, batch in _poisons(material, rng):
+        room = Classroom(material, material.anchor)
+        promoted = room.teach(batch)
+        lost = -_gain(material, room.champion, ~np.isin(material.groups, batch.groups))
+        found.setdefault("poison: promoted", []).append(float(promoted))
+        found.setdefault("poison: harmful", []).append(float(promoted and lost > 0.02))
+        found.setdefault(f"poison, {name}: harmful", []).append(float(promoted and lost > 0.02))
+    return found
+
+
+def flips(material: TrialMaterial, rng: Rng) -> Figures:
+    """Batches of clips with random wrong labels, one after the other."""
+    room = Classroom(material, material.anchor)
+    for _ in range(FLIP_BATCHES):
+        places = rng.permutation(len(material.labels))[:FLIP_SIZE]
+        room.teach(_batch(material, places, _wrong(material, material.labels[places], rng)))
+    every = np.ones(len(material.labels), bool)
+    return {"flips: other clips": [_gain(material, room.champion, every)]}
+
+
+def half_of_the_wrong(material: TrialMaterial, rng: Rng) -> Figures:
+    """Half of the groups with wrong answers are taught, in each condition: how many answers of the
+    other half are right then."""
+    found: dict[str, list[float]] = {}
+    for values in (material.values, *material.conditions.values()):
+        wrong = ~right(material.anchor, values, material.labels)
+        groups = rng.permutation(np.unique(material.groups[wrong]))
+        taught = np.flatnonzero(wrong & np.isin(material.groups, groups[: len(groups) // 2]))
+        rest = wrong & np.isin(material.groups, groups[len(groups) // 2 :])
+        if len(taught) and rest.any():
+            room = Classroom(material, material.anchor)
+            room.teach(_batch(material, taught, values=values))
+            fixed = right(room.champion, values[rest], material.labels[rest])
+            found.setdefault("half of the wrong: others mended", []).extend(fixed.astype(float))
+    return found
+
+
+def new_condition(material: TrialMaterial, rng: Rng) -> Figures:
+    """Ten clips by another microphone, in another room or noise: the others there."""
+    found: dict[str, list[float]] = {}
+    for name, values in material.conditions.items():
+        taught = _drawn(material, CONDITION_CLIPS, rng)
+        room = Classroom(material, material.anchor)
+        room.teach(_batch(material, taught, values=values))
+        gain = _gain(material, room.champion, _others(material, taught), values)
+        found.setdefault("new condition: untaught clips", []).append(gain)
+        found[f"new condition, {name}: untaught clips"] = [gain]
+    return found
+
+
+def creep(material: TrialMaterial, rng: Rng) -> Figures:
+    """Teaches of no value, each a clip between two labels called either: the curve of what the
+    live model loses."""
+    room, every = Classroom(material, material.anchor), np.ones(len(material.labels), bool)
+    curve = []
+    for step in range(HONEST_TEACHES):
+        first, second = rng.permutation(len(material.memory.labels))[:2]
+        middle = (material.memory.values[[first]] + material.memory.values[[second]]) / 2
+        label = material.memory.labels[[first]]
+        room.teach(Batch(middle.astype(np.float32), label, np.array([NOBODY + step])))
+        curve.append(_gain(material, room.champion, every))
+    return {"creep: worse by 0.02": [float(curve[-1] < -0.02)], "creep: curve": curve}
+
+
+SCENARIOS: dict[str, Callable[[TrialMaterial, Rng], Figures]] = {
+    "honest": honest,
+    "wedge": wedge,
+    "poison": poison,
+    "flips": flips,
+    "half": half_of_the_wrong,
+    "condition": new_condition,
+    "creep": creep,
+}
+
+
+def right(head: Head, values: Floats, labels: Integers) -> Mask:
+    return np.asarray(head.logits(values).argmax(axis=1) == labels)
+
+
+def _gain(material: TrialMaterial, head: Head, judges: Mask, values: Floats | None = None) -> float:
+    """Of the share of right answers, over the anchor's."""
+    heard = (material.values if values is None else values)[judges]
+    after, before = (
+        right(each, heard, material.labels[judges]) for each in (head, material.anchor)
+    )
+    return float(after.mean() - before.mean())
+
+
+def _drawn(material: TrialMaterial, clips: int, rng: Rng) -> Integers:
+    """So many clips, of as many groups as can be, which leave enough groups to judge."""
+    groups = rng.permutation(np.unique(material.groups))
+    allowed = groups[: max(1, int(len(groups) * (1 - LEFT_TO_JUDGE)))]
+    places = rng.permutation(np.flatnonzero(np.isin(material.groups, allowed)))
+    first = np.unique(material.groups[places], return_index=True)[1]
+    others = np.setdiff1d(np.arange(len(places)), first)
+    ordered = np.concatenate([rng.permutation(first), others])
+    return np.asarray(places[ordered[:clips]])
+
+
+def _others(material: TrialMaterial, taught: Integers) -> Mask:
+    return ~np.isin(material.groups, material.groups[taught])
+
+
+def _batch(
+    material: TrialMaterial,
+    places: Integers | list[int],
+    labels: Integers | None = None,
+    values: Floats | None = None,
+) -> Batch:
+    heard = material.values if values is None else values
+    said = material.labels[places] if labels is None else labels
+    return Batch(heard[places], said, material.groups[places])
+
+
+def _wrong(material: TrialMaterial, labels: Integers, rng: Rng) -> Integers:
+    """Another label for each."""
+    classes = len(material.bundle.labels)
+    return np.asarray((labels + rng.integers(1, classes, len(labels))) % classes)
+
+
+def _flipped_label(material: TrialMaterial, clips: int, rng: Rng) -> Batch:
+    label = rng.permutation(np.unique(material.labels))[0]
+    places = rng.permutation(np.flatnonzero(material.labels == label))[:clips]
+    other = _wrong(material, np.array([label]), rng)
+    return _batch(material, places, np.repeat(other, len(places)))
+
+
+def _poisons(material: TrialMaterial, rng: Rng) -> Iterator[tuple[str, Batch]]:
+    for size in POISON_SIZES:
+        yield "one label flipped", _flipped_label(material, size, rng)
+        places = rng.permutation(len(material.labels))[:size]
+        wrong = _wrong(material, material.labels[places], rng)
+        yield "all labels flipped", _batch(material, places, wrong)
+        label = np.repeat(rng.integers(0, len(material.bundle.labels), 1), size)
+        yield "noise", Batch(material.noise[:size], label, NOBODY + np.arange(size))
+        place = rng.integers(0, len(material.labels), 1)
+        wrong = np.repeat(_wrong(material, material.labels[place], rng), size)
+        yield "copies of one clip", _batch(material, np.repeat(place, size), wrong)
+    places = _drawn(material, max(POISON_SIZES) + 1, rng)
+    labels = material.labels[places].copy()
+    counts = np.bincount(labels, minlength=len(material.bundle.labels))
+    rare = int(np.argmin(counts))
+    labels[0] = rare if labels[0] != rare else _wrong(material, labels[:1], rng)[0]
+    yield "one wrong of a rare label", _batch(material, places, labels)
