@@ -43,6 +43,7 @@ from training.job.run_progress import Progress, beating
 from training.job.serving_champion import ChampionBundle
 from training.job.tracking import Tracker, tracked
 from training.teaching.corrections import corrections_of
+from training.teaching.fresh_evidence import read_evidence
 from training.teaching.head import witnesses
 from training.teaching.hold_back import held_back, quarantine
 from training.teaching.teach import make_taught
@@ -61,15 +62,17 @@ def retrain(run: RetrainRun, mode: Mode, output: Path | None, may_promote: bool)
         challenger = MODES[mode](run, material, Path(folder) / domain.name)
         version, verdict, material = admit(run, material, challenger, tracker)
         held: list[Refusal] = []
+        attempt = 0
         while mode == "teach" and not verdict.promoted:
             tell_receipts(run, material, challenger.bundle, version.number, promoted=False)
-            culprits = held_back(run, material, challenger, len(held))
+            attempt += 1
+            culprits = held_back(run, material, challenger, attempt)
             quarantine(run, culprits)
             held += culprits
             material = replace(material, uploads=material.uploads.without(culprits))
             if not culprits or nothing_left(material):
                 break
-            challenger = make_taught(run, material, Path(folder) / f"{domain.name}-{len(held)}")
+            challenger = make_taught(run, material, Path(folder) / f"{domain.name}-{attempt}")
             version, verdict, material = admit(run, material, challenger, tracker)
         if output:
             copy_bundle(challenger.bundle, output)
@@ -106,6 +109,7 @@ def admit(
     while True:
         run.progress.step("gate", "Comparing with the champion on the same exam", 0.92)
         verdict = compare(challenger.bundle, material)
+        verdict = Verdict(verdict.promoted, (*verdict.reasons, *told_beside(run, challenger)))
         run.progress.verdict(verdict.promoted, verdict.reasons)
         run.progress.step("register", "Registering the version", 0.95)
         version = tracker.register(challenger.bundle, verdict)
@@ -113,6 +117,21 @@ def admit(
         if _digest(champion) == material.parent:
             return version, verdict, material
         material = replace(material, champion=champion)
+
+
+def told_beside(run: RetrainRun, challenger: Challenger) -> tuple[str, ...]:
+    """What weighs a verdict without deciding it: how worn the exam is, and fresh evidence."""
+    versions = run.registry.versions(run.domain.name)
+    since = 1 + next(
+        (place for place, each in enumerate(versions) if each.tags.get("mode") == "full"),
+        len(versions),
+    )
+    card = challenger.bundle.card
+    evidence = read_evidence(card.training.model_dump())
+    worn = (
+        f"the exam has judged {len(versions) + 1} versions, {since} of them since a full training"
+    )
+    return (worn, evidence.sentence) if evidence.clips else (worn,)
 
 
 def _digest(champion: ChampionBundle | None) -> str | None:

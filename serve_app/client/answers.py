@@ -176,6 +176,7 @@ class Receipt(Answer):
     snapshot: str | None = None
     version: str | None = None
     after: PredictionSummary | None = None
+    note: str = ""  # of a correction that was heard and is not yet answered as it says
 
 
 class Receipts(Answer):

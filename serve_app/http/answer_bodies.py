@@ -44,6 +44,9 @@ class Label(BaseModel):
     label: str
 
 
+NOT_YET_LEARNT = "heard, not yet learnt: a full training will take it into account"
+
+
 def prediction(
     answer: ScoredClip, request_id: str, *, top_k: int | None = None, evidence: bool = False
 ) -> dict[str, Any]:
@@ -167,6 +170,7 @@ def receipt(feedback: "Feedback") -> answers.Receipt:
         snapshot=feedback.snapshot,
         version=feedback.learnt_version,
         after=after,
+        note=NOT_YET_LEARNT if after and after.label != feedback.corrected else "",
     )
 
 

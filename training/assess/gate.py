@@ -65,6 +65,7 @@ class Comparison:
     challenger_macro: float
     champion_macro: float
     difference: Doubles
+    uncertainty: float  # of the champion's own macro-F1: 1.96 standard errors
 
     @property
     def drop(self) -> float:
@@ -126,6 +127,7 @@ def compare(
     draws = np.random.default_rng(seed).multinomial(witnesses, fair, samples)[:, place]
     new = confusion(challenger.labels.ravel(), challenger.answers.ravel(), classes)
     old = confusion(champion.labels.ravel(), champion.answers.ravel(), classes)
+    theirs = _macro_f1s(champion, classes, draws)
     return Comparison(
         clips=size,
         groups=witnesses,
@@ -133,7 +135,8 @@ def compare(
         champion_f1=figures(old)[2],
         challenger_macro=macro_f1(new),
         champion_macro=macro_f1(old),
-        difference=_macro_f1s(challenger, classes, draws) - _macro_f1s(champion, classes, draws),
+        difference=_macro_f1s(challenger, classes, draws) - theirs,
+        uncertainty=float(1.96 * theirs.std()),
     )
 
 
@@ -164,7 +167,8 @@ def _summary(found: Comparison) -> str:
     return (
         f"macro-F1 {found.challenger_macro:.3f} against the champion's "
         f"{found.champion_macro:.3f} ({0.0 - found.drop:+.3f}, 95 % interval {low:+.3f} to "
-        f"{high:+.3f}) on {found.clips} exam clips in {found.groups} groups"
+        f"{high:+.3f}) on {found.clips} exam clips in {found.groups} groups, which know a model's "
+        f"macro-F1 to \N{PLUS-MINUS SIGN}{found.uncertainty:.3f}"
     )
 
 

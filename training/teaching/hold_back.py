@@ -18,6 +18,8 @@ from training.teaching.head import LabelledEmbeddings
 from training.teaching.suspects import influences
 from training.teaching.teach import pull_of, without_uploads
 
+ATTEMPTS = 2
+
 HARMS = (
     "held back: with it the model does worse on what it had learnt before (loss {influence:+.3f} a "
     "clip); accept it again if it is right"
@@ -29,14 +31,14 @@ STILL_WORSE = (
 
 
 def held_back(
-    run: RetrainRun, material: Material, refused: Challenger, before: int
+    run: RetrainRun, material: Material, refused: Challenger, attempt: int
 ) -> list[Refusal]:
-    """Those that harm the rest. If none does, or what was held back `before` did not help, all
-    that the champion had not learnt yet."""
+    """Those that harm the rest. If none does, or after ATTEMPTS, all that the champion had not
+    learnt yet."""
     champion, uploads = material.champion, material.uploads
     assert champion is not None, "only what is taught on a champion is blamed on corrections"
     new = ~np.array(as_remembered(uploads, champion), bool)
-    if before:
+    if attempt > ATTEMPTS:
         return _refusals(material, new.astype(np.float64), STILL_WORSE)
     anchor = champion.bundle.anchor()
     corrections = corrections_of(uploads, anchor.weight.shape[1])

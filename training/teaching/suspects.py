@@ -14,7 +14,7 @@ from scipy.special import log_softmax
 
 from data.domains.sections import TeachSpec
 from models.tensors import Head
-from training.teaching.head import Doubles, LabelledEmbeddings, dealt, solve
+from training.teaching.head import Doubles, LabelledEmbeddings, dealt, solve, witnesses
 
 Mask = NDArray[np.bool_]
 
@@ -32,7 +32,7 @@ def influences(
     label_smoothing: float,
     pull: float,
 ) -> Doubles:
-    """How much harm a clip of each row [n] does to the rest, 0 where less than HARM.
+    """How much harm each row's clip [n] does to the rest for what it counts, 0 if less than HARM.
 
     Clips that are `new` [n] to the champion are looked at one by one; if none of them stands out,
     so is all that belongs together, and then all of one sender's.
@@ -40,13 +40,14 @@ def influences(
 
     fitted = partial(solve, anchor, memory)
     everything = fitted(corrections, spec, label_smoothing, pull)
+    counts = witnesses(corrections) / corrections.rows
     found = np.zeros(len(new))
     for parts in _levels(corrections, new):
         for part in parts:
             rest = corrections.only(~part)
             without = fitted(rest, spec, label_smoothing, pull, everything)
             gain = _loss(everything, memory, rest) - _loss(without, memory, rest)
-            influence = gain * corrections.rows / part.sum()
+            influence = gain / counts[part].sum()
             found[part] = influence if influence > HARM else 0.0
         if found.any():
             break

@@ -18,11 +18,13 @@ from models.bundle import Bundle, write_bundle
 from models.card import ANCHOR, HEAD, MEMORY
 from models.tensors import Embeddings, head_bytes, memory_bytes
 from training.assess.examine import exam_metrics
+from training.job.inputs import as_remembered
 from training.job.plan import Uploads
 from training.job.provenance import Origin
 from training.job.run import Challenger, Material, RetrainRun
 from training.job.serving_champion import ChampionBundle, dataset_clips, must_share_labels
 from training.teaching.corrections import corrections_of
+from training.teaching.fresh_evidence import added, read_evidence
 from training.teaching.head import FittedHead, LabelledEmbeddings, chosen_fit
 
 
@@ -97,7 +99,14 @@ def teach(
         },
         **origin.card_fields(domain),
     }
-    fields["training"] |= {"pull": fitted.pull, "unseen_loss": _told(fitted)}
+    new = ~np.repeat(np.array(as_remembered(uploads, champion), bool), corrections.rows)
+    kept = read_evidence(old.card.training.model_dump())
+    evidence = added(kept, old.head(), anchor, corrections.only(new))
+    fields["training"] |= {
+        "pull": fitted.pull,
+        "unseen_loss": _told(fitted),
+        "fresh_evidence": vars(evidence),
+    }
     memory = _joined(remembered, corrections, relearnt)
     files: dict[str, bytes | Path] = {name: old.read(name) for name in old.card.files}
     files |= {HEAD: head_bytes(head), ANCHOR: head_bytes(anchor), MEMORY: memory_bytes(memory)}

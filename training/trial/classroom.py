@@ -10,6 +10,7 @@ from models.tensors import Embeddings, Head
 from training.assess.approval import TaughtHead, approve
 from training.assess.gate import Verdict
 from training.teaching.head import FittedHead, LabelledEmbeddings, chosen_fit, witnesses
+from training.teaching.hold_back import ATTEMPTS
 from training.teaching.suspects import influences
 from training.trial.material import TrialMaterial
 
@@ -55,8 +56,8 @@ class Classroom:
             if self._verdict(fitted.head).promoted:
                 self.champion, self.learnt = fitted.head, np.ones(len(self.kept), bool)
                 return True
-            self._hold_back(fitted, again=attempts > 0)
             attempts += 1
+            self._hold_back(fitted, attempts)
         return False
 
     @property
@@ -95,11 +96,11 @@ class Classroom:
             )
         )
 
-    def _hold_back(self, fitted: FittedHead, again: bool) -> None:
+    def _hold_back(self, fitted: FittedHead, attempt: int) -> None:
         material = self.material
         harm = (
             np.zeros(len(self.kept))
-            if again
+            if attempt > ATTEMPTS
             else influences(
                 material.anchor,
                 material.memory,

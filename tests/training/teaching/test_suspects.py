@@ -1,0 +1,72 @@
+"""suspects.py and approval.py: wrong corrections are told from right ones by what they cost."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from data.domains.sections import TeachSpec
+from models.bundle import PRETRAINED, load_bundle
+from models.tensors import Embeddings, Head
+from training.assess.approval import TaughtHead, approve
+from training.assess.gate import Verdict
+from training.teaching.head import LabelledEmbeddings, chosen_fit, witnesses
+from training.teaching.suspects import influences
+
+SPEC = TeachSpec(correction_weight=8, prior_strength=0.001)
+SMOOTHING = 0.1
+
+
+@pytest.fixture(scope="module")
+def shipped() -> tuple[Head, Embeddings, Embeddings]:
+    bundle = load_bundle(PRETRAINED / "faults")
+    return bundle.head(), bundle.memory(), bundle.exam()
+
+
+def lesson(
+    memory: Embeddings, wrong: int, right: int
+) -> tuple[LabelledEmbeddings, NDArray[np.bool_]]:
+    """Clips near remembered ones, the first of them called by the next label."""
+    rng = np.random.default_rng(2)
+    places = rng.permutation(len(memory.labels))[: wrong + right]
+    values = memory.values[places] + rng.normal(0, 0.3, (len(places), memory.values.shape[1]))
+    labels = memory.labels[places].copy()
+    labels[:wrong] = (labels[:wrong] + 1) % 4
+    is_wrong = np.arange(len(places)) < wrong
+    return LabelledEmbeddings(values.astype(np.float32), labels), is_wrong
+
+
+def verdict(
+    shipped: tuple[Head, Embeddings, Embeddings], corrections: LabelledEmbeddings
+) -> Verdict:
+    anchor, memory, exam = shipped
+    card = load_bundle(PRETRAINED / "faults").card
+    kept = LabelledEmbeddings(memory.values, memory.labels)
+    head = chosen_fit(anchor, kept, corrections, SPEC, SMOOTHING).head
+    learnt = float(witnesses(corrections).sum())
+    return approve(TaughtHead(head, anchor, anchor, memory, exam, card, learnt, learnt))
+
+
+def test_right_corrections_are_approved(shipped: tuple[Head, Embeddings, Embeddings]) -> None:
+    corrections, _ = lesson(shipped[1], wrong=0, right=16)
+    assert verdict(shipped, corrections).promoted
+
+
+def test_a_dozen_wrong_ones_are_refused_for_what_they_cost(
+    shipped: tuple[Head, Embeddings, Embeddings],
+) -> None:
+    corrections, _ = lesson(shipped[1], wrong=12, right=0)
+    found = verdict(shipped, corrections)
+    assert not found.promoted
+    assert any(reason.startswith("it forgets: the loss on") for reason in found.reasons)
+
+
+def test_the_wrong_ones_among_right_ones_are_found(
+    shipped: tuple[Head, Embeddings, Embeddings],
+) -> None:
+    anchor, memory, _ = shipped
+    corrections, wrong = lesson(memory, wrong=6, right=14)
+    kept = LabelledEmbeddings(memory.values, memory.labels)
+    new = np.ones(20, bool)
+    harm = influences(anchor, kept, corrections, new, SPEC, SMOOTHING, pull=1.0)
+    assert (harm > 0)[wrong].all()
+    assert (harm > 0)[~wrong].sum() <= 1

@@ -1,0 +1,86 @@
+"""A small trial on a tiny bundle: its table has every figure, and a missed bar ends it with 1."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.domains.domain import load_domains
+from models.tensors import Head
+from support.tiny import tiny_bundle
+from training.teaching.head import LabelledEmbeddings
+from training.trial.classroom import Batch, Classroom
+from training.trial.conditions import CONDITIONS, pink
+from training.trial.material import TrialMaterial
+from training.trial.report import draw, row_of, table
+from training.trial.scenarios import SCENARIOS
+
+
+@pytest.fixture
+def material(tmp_path: Path) -> TrialMaterial:
+    """Clips around the corners that the tiny bundle's head tells apart."""
+    domain = load_domains(names=("faults",))["faults"]
+    bundle = tiny_bundle(tmp_path / "bundle", domain)
+    memory, rng = bundle.memory(), np.random.default_rng(0)
+    labels = np.arange(60) % len(domain.labels)
+    centres = np.stack([memory.values[memory.labels == k].mean(0) for k in range(4)])
+    values = (centres[labels] + rng.normal(0, 0.3, (60, centres.shape[1]))).astype(np.float32)
+    return TrialMaterial(
+        bundle,
+        domain,
+        bundle.anchor(),
+        LabelledEmbeddings(memory.values, memory.labels),
+        bundle.exam(),
+        values,
+        labels,
+        np.arange(60),
+        dict.fromkeys(CONDITIONS, values),
+        rng.normal(0, 1, (20, centres.shape[1])).astype(np.float32),
+    )
+
+
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_every_scenario_has_its_figures(name: str, material: TrialMaterial) -> None:
+    figures = SCENARIOS[name](material, np.random.default_rng(0))
+    assert figures
+    for values in figures.values():
+        assert len(values)
+        assert np.isfinite(values).all()
+
+
+def test_a_right_batch_is_promoted_and_only_what_is_promoted_changes_the_champion(
+    material: TrialMaterial,
+) -> None:
+    room = Classroom(material, material.anchor)
+    places = np.arange(8)
+    assert room.teach(Batch(material.values[places], material.labels[places], places))
+    taught: Head = room.champion
+    wrong = (material.labels[8:28] + 1) % 4
+    if not room.teach(Batch(material.values[8:28], wrong, np.arange(8, 28))):
+        assert room.champion is taught
+        assert len(room.kept) == 8
+
+
+def test_the_table_says_what_is_missed_and_the_plot_is_drawn(tmp_path: Path) -> None:
+    rows = [
+        row_of("honest: other clips", [[0.01], [0.0]]),
+        row_of("flips: other clips", [[-0.2], [-0.1]]),
+        row_of("creep: curve", [[0.0, -0.01], [0.0, -0.02]]),
+    ]
+    lines = table(rows).splitlines()
+    assert lines[1].endswith("held")
+    assert lines[2].endswith("MISSED")
+    draw(rows, tmp_path / "trial.png", "faults")
+    assert (tmp_path / "trial.png").stat().st_size > 5_000
+    assert json.dumps([vars(row) for row in rows])
+
+
+@pytest.mark.parametrize("name", list(CONDITIONS))
+def test_a_condition_changes_the_sound_and_not_its_length(name: str) -> None:
+    rng = np.random.default_rng(1)
+    sound = pink(16_000, rng)
+    heard = CONDITIONS[name](sound, 16_000, rng)
+    assert heard.shape == sound.shape
+    assert np.isfinite(heard).all()
+    assert not np.allclose(heard, sound)
