@@ -1,7 +1,7 @@
 """How long replicas take from being asked for to their first answer, when 1 becomes 3.
 
-    python -m loadtest.coldstart clip.wav
-    python -m loadtest.coldstart clip.wav --spares 0        without processes that stand by
+    telltale coldstart clip.wav
+    telltale coldstart clip.wav --spares 0        without processes that stand by
 
 It starts a service of its own (TELLTALE_HOME, TELLTALE_PORT). At `rest` and under `load` (32
 connections) Serve's REST interface is told the number; in `step` the load falls upon one replica
@@ -45,7 +45,7 @@ Times = dict[str, float]
 
 
 def main() -> int:
-    parser = command.parser("coldstart", __doc__)
+    parser = command.parser("telltale coldstart", __doc__)
     parser.add_argument("clip", type=command.existing)
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
     parser.add_argument("--replicas", type=int, default=3, help="from 1 to how many")

@@ -1,6 +1,6 @@
 """Where the time of one clip goes, stage by stage, on one core and without a server.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m loadtest.kernel CLIP [--domain faults]
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 telltale kernel CLIP [--domain faults]
 
 The stages are timed in turn, clip after clip, so that each finds the caches as the one before it
 left them. On a shared machine the median says what a clip costs here and now, the least what the
@@ -72,7 +72,7 @@ def one_clip(raw: bytes, domain: AudioDomain, model: Model) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = command.parser("kernel", __doc__)
+    parser = command.parser("telltale kernel", __doc__)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")

@@ -1,8 +1,8 @@
 """Far more than the service can do: who is still served, and how soon the others hear of it.
 
-    python -m loadtest.overload clip.wav                          starts a service of its own
-    python -m loadtest.overload clip.wav --url URL --key KEY      KEY sees all of /status
-    python -m loadtest.overload clip.wav --greedy                 one key floods, another asks
+    telltale overload clip.wav                          starts a service of its own
+    telltale overload clip.wav --url URL --key KEY      KEY sees all of /status
+    telltale overload clip.wav --greedy                 one key floods, another asks
 
 The capacity comes first (closed loops), then a reference at 0.7 of it, then four times the capacity
 for a minute, Poisson, from a process of its own. Exit code 1 where a bound is broken: an answer of
@@ -53,7 +53,7 @@ def measured(arguments: argparse.Namespace) -> int:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = command.parser("overload", __doc__)
+    parser = command.parser("telltale overload", __doc__)
     parser.add_argument("clip", type=existing)
     parser.add_argument("--url", help="a service on this machine; default: start one")
     own = "of the service that is started"

@@ -49,7 +49,7 @@ class Spent:
 
 
 def main() -> int:
-    parser = command.parser("plan.service_times", __doc__)
+    parser = command.parser("python -m loadtest.plan.service_times", __doc__)
     parser.add_argument("clip", type=command.existing)
     parser.add_argument("--url", help="a service with one replica; default: start one")
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")

@@ -1,8 +1,8 @@
 """Replicas as they follow the load: Locust's users in steps, and what the service makes of them.
 
-    python -m loadtest.scaling --preset step --synthetic          a service of its own
-    python -m loadtest.scaling --steps 6x10,20x25,6x45 --url http://127.0.0.1:8000 --key KEY
-    python -m loadtest.scaling --synthetic 0.2 --replicas 1,2,3,5 fixed sizes as well
+    telltale scaling --preset step --synthetic          a service of its own
+    telltale scaling --steps 6x10,20x25,6x45 --url http://127.0.0.1:8000 --key KEY
+    telltale scaling --synthetic 0.2 --replicas 1,2,3,5 fixed sizes as well
 
 Locust runs in a process of its own (its monkey patching must not reach the sampler); a thread
 here watches replicas, queues and CPU. report.html, scaling.csv and the raw record are left in
@@ -59,7 +59,7 @@ def measure(arguments: argparse.Namespace) -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = command.parser("scaling", __doc__)
+    parser = command.parser("telltale scaling", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--preset", default="step", choices=sorted(presets()))
     what.add_argument("--steps", help="USERSxSECONDS[@USERS_PER_SECOND],...")
@@ -150,7 +150,7 @@ def _about(arguments: argparse.Namespace, load: Load, chosen: Preset | None) -> 
             f"{when}, {machine}; {service}.",
         ),
         synthetic=SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
-        command=" ".join(["python -m loadtest.scaling", *without_key(sys.argv[1:])]),
+        command=" ".join(["telltale scaling", *without_key(sys.argv[1:])]),
         preset=chosen,
     )
 

@@ -14,7 +14,7 @@ from loadtest.scaling.report import About, write_csv, write_html
 from loadtest.scaling.tables import tables
 from support.followed import run
 
-ABOUT = About("Telltale under load", ("A <b> fact.",), "", "python -m loadtest.scaling", None)
+ABOUT = About("Telltale under load", ("A <b> fact.",), "", "telltale scaling", None)
 
 
 @pytest.fixture
