@@ -25,7 +25,7 @@ from loadtest.client.offer import Offered, offer
 from loadtest.command import counted, existing, positive
 from loadtest.machine import usage
 from loadtest.overload.report import Bounds, Loaded, Sample, publish
-from loadtest.own_service import own_service
+from loadtest.own_service import fixed_replicas, own_service
 from serve_app.http.auth import add_key
 
 CLIENTS = 8  # closed loops a replica, for its capacity
@@ -78,7 +78,7 @@ def _target(arguments: argparse.Namespace) -> Iterator[Target]:
     if arguments.url:
         yield Target(arguments.url, arguments.key, arguments.modest_key)
         return
-    with own_service(arguments.replicas, arguments.port) as service:
+    with own_service(arguments.port, fixed_replicas(arguments.replicas)) as service:
         keys = service.home / "keys.json"
         greedy = add_key(keys, "greedy", "viewer")
         yield Target(service.url, greedy, add_key(keys, "modest", "viewer"))

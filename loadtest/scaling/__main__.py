@@ -21,7 +21,8 @@ from typing import Any
 
 from data.errors import InvalidParameter
 from loadtest import command
-from loadtest.scaling.hosted import Hosted, autoscaling_in_words, hosted
+from loadtest.own_service import Service, own_service
+from loadtest.scaling.hosted import autoscaling_in_words, configuration, free_port, resize
 from loadtest.scaling.outcome import Fixed, Outcome, fixed_of, outcome_of
 from loadtest.scaling.presets import Preset, parse_steps, presets
 from loadtest.scaling.report import About, write_csv, write_html
@@ -49,7 +50,8 @@ def measure(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     with _service(arguments) as (target, own):
         outcome = _followed(arguments, load, chosen, target)
-        outcome = replace(outcome, fixed=tuple(_fixed(arguments, own)))
+        fixed = tuple(_fixed(arguments, target, own)) if own else ()
+        outcome = replace(outcome, fixed=fixed)
     write_csv(arguments.out / "scaling.csv", outcome, arguments.synthetic > 0)
     write_html(arguments.out / "report.html", outcome, about)
     print("\n".join(["", *(f"{table.as_text()}\n" for table in tables(outcome, chosen))]))
@@ -106,15 +108,17 @@ def _sizes(arguments: argparse.Namespace) -> list[str]:
 
 
 @contextmanager
-def _service(arguments: argparse.Namespace) -> Iterator[tuple[Target, Hosted | None]]:
+def _service(arguments: argparse.Namespace) -> Iterator[tuple[Target, Service | None]]:
     if arguments.url:
         target = Target(arguments.url.rstrip("/"), arguments.domain, arguments.key)
         check_served(target)
         yield target, None
         return
     print("starting a service", flush=True)
-    with hosted(arguments.out, arguments.domain, arguments.synthetic) as own:
-        yield own.target, own
+    domain = arguments.domain
+    config = configuration(domain, arguments.synthetic)
+    with own_service(free_port(), config, domain, arguments.out) as own:
+        yield Target(own.url, own.domain, own.key, own.ray), own
 
 
 def _followed(
@@ -128,14 +132,13 @@ def _followed(
     return outcome_of(found, limits, chosen.refused_fail if chosen else False)
 
 
-def _fixed(arguments: argparse.Namespace, own: Hosted | None) -> Iterator[Fixed]:
+def _fixed(arguments: argparse.Namespace, target: Target, own: Service) -> Iterator[Fixed]:
     """Users without pauses, whatever the steps were made of: the question is what is reached."""
     full = Load(parse_steps(arguments.fixed), "PowerUser", think_s=(0, 0))
     for size in map(int, _sizes(arguments)):
-        if own:
-            print(f"{size} replicas: {arguments.fixed}", flush=True)
-            own.resize(size)
-            yield fixed_of(run(own.target, full, arguments.out, f"fixed-{size}"), size)
+        print(f"{size} replicas: {arguments.fixed}", flush=True)
+        resize(own, size)
+        yield fixed_of(run(target, full, arguments.out, f"fixed-{size}"), size)
 
 
 def _about(arguments: argparse.Namespace, load: Load, chosen: Preset | None) -> About:
