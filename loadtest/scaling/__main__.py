@@ -25,10 +25,9 @@ from loadtest.own_service import Service, own_service
 from loadtest.scaling.hosted import autoscaling_in_words, configuration, free_port, resize
 from loadtest.scaling.outcome import Fixed, Outcome, fixed_of, outcome_of
 from loadtest.scaling.presets import Preset, parse_steps, presets
-from loadtest.scaling.report import About, write_csv, write_html
+from loadtest.scaling.report import About, tables, write_csv, write_html
 from loadtest.scaling.runs import Load, run
 from loadtest.scaling.sampler import Target, check_served
-from loadtest.scaling.tables import tables
 
 USERS = ("NormalUser", "PowerUser", "StressUser")
 LIMITS = ("max_failed", "max_p95_ms", "max_scale_up_s")
