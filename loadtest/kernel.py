@@ -30,15 +30,11 @@ LEAST = 20  # clips that are measured, however short the time
 Result = TypeVar("Result")
 
 
-def stages(raw: bytes, domain: AudioDomain, model: Model, seconds: float = 5.0) -> dict[str, float]:
-    """Median milliseconds of each stage for one clip, and of "all". Raises a ClipError."""
-    return {name: float(np.median(spent)) for name, spent in measure(raw, domain, model, seconds)}
-
-
 def measure(
     raw: bytes, domain: AudioDomain, model: Model, seconds: float
 ) -> Iterator[tuple[str, list[float]]]:
-    """Milliseconds of each stage, one for each of the clips that fit in `seconds`."""
+    """Milliseconds of each stage and of "all", one for each of the clips that fit in `seconds`.
+    Raises a ClipError."""
     prepare(raw, domain)  # refused here if at all, not in the middle of a measurement
     for _ in range(WARM_UP):
         one_clip(raw, domain, model)
