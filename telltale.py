@@ -43,6 +43,8 @@ GROUPS = {
         "trial": Command("training.trial", (), "are corrections learnt, and do bad ones harm"),
         "qa": Command("training.qa", (), "labels that are likely wrong"),
         "pretrain": Command("training.pretrain", (), "a backbone that domains start from"),
+        "recalibrate": Command("training.recalibrate", (), "a bundle's calibration, fitted anew"),
+        "reexport": Command("training.reexport", (), "a bundle's network, exported anew"),
         "data": Command("data", (), "fetch, import, check, snapshot, diff, restore clips"),
     },
     "Measure": {
@@ -51,6 +53,9 @@ GROUPS = {
         "overload": Command("loadtest.overload", (), "who is served at too much load"),
         "chaos": Command("loadtest.chaos", (), "parts die, clients flood; what is lost"),
         "plan": Command("loadtest.plan", (), "machines for a rate, simulated"),
+        "coldstart": Command("loadtest.coldstart", (), "how soon a new replica answers"),
+        "kernel": Command("loadtest.kernel", (), "where the time of one clip goes"),
+        "open-loop": Command("loadtest.open_loop", (), "requests at a rate, answered or not"),
     },
 }
 COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
@@ -83,7 +88,7 @@ def overview() -> str:
         "A folder of labelled clips becomes a live service that improves with each correction."
     ]
     for title, commands in GROUPS.items():
-        lines += ["", title, *(f"  {name:<9} {one.help}" for name, one in commands.items())]
+        lines += ["", title, *(f"  {name:<11} {one.help}" for name, one in commands.items())]
     return "\n".join([*lines, "", EXAMPLE])
 
 

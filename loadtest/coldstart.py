@@ -1,28 +1,26 @@
 """How long replicas take from being asked for to their first answer, when 1 becomes 3.
 
-    python -m loadtest.coldstart clip.wav
-    python -m loadtest.coldstart clip.wav --spares 0        without processes that stand by
+    telltale coldstart clip.wav
+    telltale coldstart clip.wav --spares 0        without processes that stand by
 
-It starts a service of its own (TELLTALE_HOME, TELLTALE_PORT). At `rest` and under `load` (32
-connections) Serve's REST interface is told the number; in `step` the load falls upon one replica
-and the autoscaler decides. A replica has its process when Ray names one after it; HAProxy's own
-counts tell when it knows the replica (routed) and when it had an answer from it (answered).
+It starts a service of its own. At `rest` and under `load` (32 connections) Serve's REST interface
+is told the number; in `step` the load falls upon one replica and the autoscaler decides. A replica
+has its process when Ray names one after it; HAProxy's own counts tell when it knows the replica
+(routed) and when it had an answer from it (answered).
 """
 
 import argparse
 import contextlib
 import csv
 import json
-import os
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import yaml
@@ -32,9 +30,8 @@ from loadtest import command
 from loadtest.client.offer import command as load_command
 from loadtest.machine.processes import command as command_line
 from loadtest.machine.processes import running as processes
-from serve_app.cluster.launch import SERVE_YAML, running, serve_config
-from serve_app.cluster.ray_environment import prepare_environment
-from serve_app.settings import Settings, settings_from_env
+from loadtest.own_service import Service, own_service, reached
+from serve_app.cluster.launch import SERVE_YAML
 
 PATIENCE_S = 60.0
 CONDITIONS = ("rest", "load", "step")
@@ -45,65 +42,65 @@ Times = dict[str, float]
 
 
 def main() -> int:
-    parser = command.parser("coldstart", __doc__)
+    parser = command.parser("telltale coldstart", __doc__)
     parser.add_argument("clip", type=command.existing)
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
     parser.add_argument("--replicas", type=int, default=3, help="from 1 to how many")
     parser.add_argument("--times", type=command.counted, default=5)
     parser.add_argument("--spares", type=int, help="default: what deploy/serve.yaml says")
     parser.add_argument("--pause-s", type=float, default=15, help="for the next spares to start")
+    parser.add_argument("--domain", default="faults")
+    parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
     arguments = parser.parse_args()
-    command.stop_on_signal()
     return command.exit_code("coldstart", lambda: measure(arguments))
 
 
 def measure(arguments: argparse.Namespace) -> int:
-    settings = settings_from_env()
-    with tempfile.TemporaryDirectory() as name:
-        config = configuration(Path(name), arguments.spares)
-        prepare_environment(settings)
-        with running(settings, lambda text: print(f"  {text}", flush=True), config):
-            for condition in arguments.conditions:
-                once = partial(one_round, condition, settings, config, arguments)
-                rounds = [once() for _ in range(arguments.times)]
-                middle = {s: statistics.median(times[s] for times in rounds) for s in STAGES}
-                print_times(f"{condition}, median of {len(rounds)}", middle)
+    config = configuration(arguments.spares)
+    with own_service(arguments.port, config, arguments.domain) as service:
+        for condition in arguments.conditions:
+            rounds = [one_round(condition, service, arguments) for _ in range(arguments.times)]
+            middle = {s: statistics.median(times[s] for times in rounds) for s in STAGES}
+            print_times(f"{condition}, median of {len(rounds)}", middle)
     return 0
 
 
-def one_round(
-    condition: str, settings: Settings, config: Path, arguments: argparse.Namespace
-) -> Times:
+def one_round(condition: str, service: Service, arguments: argparse.Namespace) -> Times:
     """Seconds from asking until the last of the new replicas reached each stage."""
-    domain, many = settings.domains[0], arguments.replicas
-    scale(settings, config, 1, 1)
-    until_one(domain)
-    if condition == "step":
-        scale(settings, config, 1, many)
+    many, domain = arguments.replicas, service.domain
+    counts = f"http://127.0.0.1:{service.variable('RAY_SERVE_HAPROXY_STATS_PORT')}/stats;csv"
     with contextlib.ExitStack() as stack:
+        ray = stack.enter_context(service.ray())
+        service.scale(ray, 1, 1)
+        until_one(domain)
+        if condition == "step":
+            service.scale(ray, 1, many)
         if condition == "load":
-            stack.enter_context(driving(settings.url, arguments.clip))
+            stack.enter_context(driving(service.url, arguments.clip))
         time.sleep(arguments.pause_s)
-        before, known = replicas(domain), set(servers(domain))
+        before, known = replicas(domain), set(servers(counts, domain))
         asked = time.monotonic()
         if condition == "step":
-            stack.enter_context(driving(settings.url, arguments.clip))
+            stack.enter_context(driving(service.url, arguments.clip))
         else:
-            scale(settings, config, many, many)
-        times = watch(settings, before, known, many - 1, asked)
+            service.scale(ray, many, many)
+        times = watch(service, counts, before, known, many - 1, asked)
     print_times(condition, times)
     return times
 
 
-def watch(settings: Settings, before: set[int], known: set[str], more: int, asked: float) -> Times:
+def watch(
+    service: Service, counts: str, before: set[int], known: set[str], more: int, asked: float
+) -> Times:
     times: Times = {}
-    with httpx.Client(base_url=settings.url, trust_env=False) as client:
+    with httpx.Client(base_url=service.url, trust_env=False) as client:
         while "answered" not in times and time.monotonic() - asked < PATIENCE_S:
             client.get("/model-info")  # at rest somebody must ask
-            answers = [n for name, n in servers(settings.domains[0]).items() if name not in known]
-            started = len(replicas(settings.domains[0]) - before)
-            counts = (started, len(answers), sum(count > 0 for count in answers))
-            for stage, count in zip(STAGES, counts, strict=True):
+            found = servers(counts, service.domain)
+            answers = [n for name, n in found.items() if name not in known]
+            started = len(replicas(service.domain) - before)
+            seen = (started, len(answers), sum(count > 0 for count in answers))
+            for stage, count in zip(STAGES, seen, strict=True):
                 if count >= more:
                     times.setdefault(stage, time.monotonic() - asked)
             time.sleep(0.02)
@@ -116,9 +113,9 @@ def replicas(domain: str) -> set[int]:
     return {one.pid for one in processes() if command_line(one.pid).startswith(title)}
 
 
-def servers(domain: str) -> dict[str, int]:
-    url = f"http://127.0.0.1:{os.environ['RAY_SERVE_HAPROXY_STATS_PORT']}/stats;csv"
-    return answered(httpx.get(url, trust_env=False).text, domain)
+def servers(counts: str, domain: str) -> dict[str, int]:
+    """`counts` is the address of HAProxy's."""
+    return answered(httpx.get(counts, trust_env=False).text, domain)
 
 
 def answered(statistics: str, domain: str) -> dict[str, int]:
@@ -130,24 +127,12 @@ def answered(statistics: str, domain: str) -> dict[str, int]:
     }
 
 
-def scale(settings: Settings, config: Path, least: int, most: int) -> None:
-    from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
-
-    wanted = serve_config(settings, config)
-    app = next(app for app in wanted["applications"] if app["name"] == settings.domains[0])
-    limits = {"min_replicas": least, "initial_replicas": least, "max_replicas": most}
-    app["deployments"][0]["autoscaling_config"].update(limits)
-    ServeSubmissionClient(os.environ["RAY_API_SERVER_ADDRESS"]).deploy_applications(wanted)
-
-
-def configuration(folder: Path, spares: int | None) -> Path:
-    config = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
+def configuration(spares: int | None) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
     curator = next(app for app in config["applications"] if app["name"] == "curator")
     if spares is not None:
         curator["args"] = {"spares": spares}
-    path = folder / "serve.yaml"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    return path
+    return config
 
 
 @contextlib.contextmanager
@@ -164,11 +149,9 @@ def driving(url: str, clip: Path) -> Iterator[None]:
 
 
 def until_one(domain: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while (number := len(replicas(domain))) != 1:
-        if time.monotonic() > deadline:
-            raise NotReady(f"{number} replicas run after {PATIENCE_S:g} s; one was asked for")
-        time.sleep(0.2)
+    if not reached(lambda: len(replicas(domain)) == 1, PATIENCE_S):
+        number = len(replicas(domain))
+        raise NotReady(f"{number} replicas run after {PATIENCE_S:g} s; one was asked for")
 
 
 def print_times(name: str, times: Times) -> None:

@@ -20,10 +20,10 @@ STOPS = (signal.SIGINT, signal.SIGTERM)
 STOPPED = 130  # the exit code of a command that Ctrl-C ended
 
 
-def parser(module: str, doc: str | None) -> argparse.ArgumentParser:
+def parser(program: str, doc: str | None) -> argparse.ArgumentParser:
     """`doc` is the module's, which says how to run it."""
     plain = argparse.RawDescriptionHelpFormatter
-    return argparse.ArgumentParser(f"python -m loadtest.{module}", None, doc, formatter_class=plain)
+    return argparse.ArgumentParser(program, None, doc, formatter_class=plain)
 
 
 def exit_code(name: str, work: Callable[[], int]) -> int:

@@ -1,6 +1,6 @@
 """Where the time of one clip goes, stage by stage, on one core and without a server.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m loadtest.kernel CLIP [--domain faults]
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 telltale kernel CLIP [--domain faults]
 
 The stages are timed in turn, clip after clip, so that each finds the caches as the one before it
 left them. On a shared machine the median says what a clip costs here and now, the least what the
@@ -30,15 +30,11 @@ LEAST = 20  # clips that are measured, however short the time
 Result = TypeVar("Result")
 
 
-def stages(raw: bytes, domain: AudioDomain, model: Model, seconds: float = 5.0) -> dict[str, float]:
-    """Median milliseconds of each stage for one clip, and of "all". Raises a ClipError."""
-    return {name: float(np.median(spent)) for name, spent in measure(raw, domain, model, seconds)}
-
-
 def measure(
     raw: bytes, domain: AudioDomain, model: Model, seconds: float
 ) -> Iterator[tuple[str, list[float]]]:
-    """Milliseconds of each stage, one for each of the clips that fit in `seconds`."""
+    """Milliseconds of each stage and of "all", one for each of the clips that fit in `seconds`.
+    Raises a ClipError."""
     prepare(raw, domain)  # refused here if at all, not in the middle of a measurement
     for _ in range(WARM_UP):
         one_clip(raw, domain, model)
@@ -72,7 +68,7 @@ def one_clip(raw: bytes, domain: AudioDomain, model: Model) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = command.parser("kernel", __doc__)
+    parser = command.parser("telltale kernel", __doc__)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")

@@ -1,7 +1,7 @@
 """Requests that leave when they are due, whether or not the last was answered.
 
-    python -m loadtest.open_loop clip.wav --rate 100 --seconds 10       Poisson arrivals
-    python -m loadtest.open_loop clip.wav --clients 32 --seconds 10     closed loops instead
+    telltale open-loop clip.wav --rate 100 --seconds 10       Poisson arrivals
+    telltale open-loop clip.wav --clients 32 --seconds 10     closed loops instead
 
 An interval timer's signal wakes the sender to within microseconds; an event loop's own timer rounds
 up to milliseconds. A latency counts from the moment a request was due, so a client that falls
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def parsed() -> argparse.Namespace:
-    words = parser("open_loop", __doc__)
+    words = parser("telltale open-loop", __doc__)
     words.add_argument("clip", type=existing)
     words.add_argument("--url", default="http://127.0.0.1:8000", help="the running service")
     words.add_argument("--path", default="/predict")

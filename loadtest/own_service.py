@@ -22,11 +22,13 @@ import httpx
 import yaml
 
 from data.errors import NotReady
+from data.home import planned_home
 from data.install_paths import CODE
 from loadtest.client.clip import tone_in_noise
 from loadtest.command import stop_on_signal
-from loadtest.machine.processes import PARTS, of_home, role, send
-from serve_app.cluster.launch import SERVE_YAML
+from loadtest.machine.processes import PARTS, environment_of, of_home, role, send
+from serve_app.cluster.launch import SERVE_YAML, serve_config
+from serve_app.settings import Settings
 
 PATIENCE_S = 240.0
 STOP_S = 60.0
@@ -61,6 +63,14 @@ def wait_until(
             return
         time.sleep(0.05)
     raise NotReady(f"{failure}; its last words:\n{last_words(log)}")
+
+
+def reached(what: Callable[[], bool], patience_s: float, every_s: float = LOOK_S) -> bool:
+    """Whether it came about before patience was over."""
+    deadline = time.monotonic() + patience_s
+    while not (there := what()) and time.monotonic() < deadline:
+        time.sleep(every_s)
+    return there
 
 
 def last_words(log: Path) -> str:
@@ -102,9 +112,6 @@ class Service:
     @property
     def up(self) -> bool:
         return "Telltale is up" in self.log.read_text(encoding="utf-8", errors="replace")
-
-    def last_words(self) -> str:
-        return last_words(self.log)
 
     def start(self, **settings: str) -> None:
         """The same command once more; returns at once."""
@@ -148,7 +155,7 @@ class Service:
         """Raises NotReady with the launcher's last words where it has ended."""
         code = self.process.poll()
         if code is not None:
-            lines = re.sub(r"\n\s*", "; ", self.last_words())[-300:]
+            lines = re.sub(r"\n\s*", "; ", last_words(self.log))[-300:]
             raise NotReady(f"the launcher ended with code {code}: ... {lines}")
 
     def pids(self, part: str) -> set[int]:
@@ -159,6 +166,28 @@ class Service:
         if not (found := self.pids(part)):
             raise NotReady(f"no process of this service is a {part}")
         return found
+
+    def variable(self, name: str) -> str:
+        """One that the launcher gave to all that it started. Raises NotReady where none has it."""
+        for pid in of_home(self.home):
+            if value := environment_of(pid, name):
+                return value
+        raise NotReady(f"no process of this service has {name}")
+
+    def ray(self) -> httpx.Client:
+        """For Ray's own view of the service, at its dashboard."""
+        token = (self.home / "ray-token").read_text(encoding="utf-8").strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        url = self.variable("RAY_API_SERVER_ADDRESS")
+        return httpx.Client(base_url=url, headers=headers, timeout=REQUEST_S, trust_env=False)
+
+    def scale(self, ray: httpx.Client, least: int, most: int) -> None:
+        """Deploys it anew with these bounds; the replicas that run stay. Returns at once."""
+        place = planned_home({"TELLTALE_HOME": str(self.home)})
+        settings = Settings(place, "127.0.0.1", self.port, (self.domain,), self.key)
+        config = serve_config(settings, self.folder / "serve.yaml")
+        bound_replicas(config, least, most)
+        ray.put("/api/serve/applications/", json=config).raise_for_status()
 
     def get(self, path: str) -> Any:
         """The JSON at `path`; None where there is no such answer."""
@@ -207,25 +236,28 @@ def running(service: Service, config: Mapping[str, Any]) -> Iterator[Service]:
 
 
 @contextmanager
-def own_service(replicas: int, port: int, domain: str = "faults") -> Iterator[Service]:
-    """A fixed number of replicas in a fresh home. Raises NotReady as `running` does."""
+def own_service(
+    port: int, config: Mapping[str, Any], domain: str = "faults", left: Path | None = None
+) -> Iterator[Service]:
+    """`running` in a fresh home; its console and serve.yaml stay in `left`, where that is given."""
     with tempfile.TemporaryDirectory(prefix="telltale-load-", dir="/tmp") as name:
-        home = Path(name) / "home"
+        home = Path(name).resolve() / "home"
         home.mkdir()
-        with running(Service(home, Path(name), port, domain), fixed_replicas(replicas)) as service:
+        service = Service(home, left.resolve() if left else home.parent, port, domain)
+        with running(service, config):
             yield service
 
 
 def fixed_replicas(replicas: int) -> dict[str, Any]:
     """deploy/serve.yaml with the autoscaler held at one number of replicas."""
     config: dict[str, Any] = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
-    hold_replicas(config, replicas)
+    bound_replicas(config, replicas, replicas)
     return config
 
 
-def hold_replicas(config: Mapping[str, Any], replicas: int) -> None:
+def bound_replicas(config: Mapping[str, Any], least: int, most: int) -> None:
     """In place, wherever there is an autoscaler."""
-    bounds = dict.fromkeys(("min_replicas", "initial_replicas", "max_replicas"), replicas)
+    bounds = {"min_replicas": least, "initial_replicas": least, "max_replicas": most}
     for application in config["applications"]:
         for deployment in application.get("deployments", []):
             if "autoscaling_config" in deployment:

@@ -50,6 +50,11 @@ def test_a_command_reads_its_own_words_and_names_itself(tmp_path: Path) -> None:
     assert "usage: telltale key " in run("key", cwd=tmp_path).stderr
 
 
+@pytest.mark.parametrize("name", ["chaos", "open-loop", "reexport"])
+def test_usage_says_how_a_person_calls_it(name: str, tmp_path: Path) -> None:
+    assert run(name, "--help", cwd=tmp_path).stdout.startswith(f"usage: telltale {name} ")
+
+
 def test_an_unknown_command_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     refused = run("prophesy", cwd=tmp_path)
     assert refused.returncode == 2

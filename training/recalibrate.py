@@ -1,6 +1,6 @@
 """A bundle's calibration, fitted anew from what it carries: for cards made before it was there.
 
-    python -m training.recalibrate faults [--bundle FOLDER]
+    telltale recalibrate faults [--bundle FOLDER]
 
 Nothing is learnt: network, head and memory stay. The data set says which of the remembered clips
 were validation, and which clips belong together; both follow from the card's domain. The bundle
@@ -73,7 +73,7 @@ def _must_be_the_same(
 def main(arguments: Sequence[str] | None = None) -> int:
     return rebuild_command(
         lambda bundle: recalibrate(bundle, dataset_root()),
-        "training.recalibrate",
+        "recalibrate",
         __doc__,
         arguments,
     )

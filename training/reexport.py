@@ -1,6 +1,6 @@
 """The same weights, exported anew: what a bundle gains when the export becomes better.
 
-    python -m training.reexport faults [--bundle FOLDER]
+    telltale reexport faults [--bundle FOLDER]
 
 Nothing is learnt and no answer changes: the new network must pass the old one's self-test, which
 asks for the same embedding and the same exam. The bundle gets a new digest, for its file is new.
@@ -38,7 +38,7 @@ def reexport(bundle: Bundle) -> Bundle:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return rebuild_command(reexport, "training.reexport", __doc__, arguments)
+    return rebuild_command(reexport, "reexport", __doc__, arguments)
 
 
 if __name__ == "__main__":

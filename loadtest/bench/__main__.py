@@ -1,8 +1,8 @@
 """Telltale beside what a user would pick instead, on this machine, in one command.
 
-    python -m loadtest.bench                                   about 20 minutes: everything
-    python -m loadtest.bench --quick                           1 and 32 connections, one clip
-    python -m loadtest.bench --quick --only raw,fastapi2,telltale --rounds 3 --seconds 3
+    telltale bench                                   about 20 minutes: everything
+    telltale bench --quick                           1 and 32 connections, one clip
+    telltale bench --quick --only raw,fastapi2,telltale --rounds 3 --seconds 3
 
 All servers stand side by side with the same model, clip and client, and are measured in turns;
 whoever is not being measured is put to sleep whole (SIGSTOP), and woken a moment before its turn.
@@ -57,7 +57,7 @@ def measure(options: argparse.Namespace, trouble: str) -> int:
 
 
 def options_from(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = command.parser("bench", __doc__)
+    parser = command.parser("telltale bench", __doc__)
     parser.add_argument("--quick", action="store_true", help="the headline only")
     parser.add_argument("--only", type=_names, default=NAMES, help=f"some of {','.join(NAMES)}")
     parser.add_argument("--connections", type=_numbers, default=())

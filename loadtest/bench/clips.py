@@ -8,8 +8,9 @@ import io
 
 import av
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
+
+from loadtest.client.clip import recording
 
 Samples = NDArray[np.float32]
 MAIN = "5s"
@@ -19,10 +20,10 @@ SEED = 7
 def made() -> dict[str, bytes]:
     """Name -> file; MAIN is 5 s of 16 bit at 16 kHz, 160 KB."""
     return {
-        MAIN: _wav(machine(5, 16_000), 16_000),
-        "1s": _wav(machine(1, 16_000), 16_000),
-        "5s-44k": _wav(machine(5, 44_100), 44_100),
-        "flac": _written(machine(5, 16_000), 16_000, "FLAC"),
+        MAIN: recording(machine(5, 16_000), 16_000),
+        "1s": recording(machine(1, 16_000), 16_000),
+        "5s-44k": recording(machine(5, 44_100), 44_100),
+        "flac": recording(machine(5, 16_000), 16_000, "FLAC"),
         "m4a": _m4a(machine(5, 44_100), 44_100),
     }
 
@@ -35,16 +36,6 @@ def machine(seconds: float, rate_hz: int) -> Samples:
     swell = 0.6 + 0.4 * np.sin(2 * np.pi * 3.1 * time)
     tick = np.exp(-400 * (time % 0.111)) * np.sin(2 * np.pi * 2900 * time)
     return np.asarray(0.15 * (hum + swell * noise + tick), np.float32)
-
-
-def _wav(samples: Samples, rate_hz: int) -> bytes:
-    return _written(samples, rate_hz, "WAV")
-
-
-def _written(samples: Samples, rate_hz: int, container: str) -> bytes:
-    out = io.BytesIO()
-    soundfile.write(out, samples, rate_hz, format=container, subtype="PCM_16")
-    return out.getvalue()
 
 
 def _m4a(samples: Samples, rate_hz: int) -> bytes:

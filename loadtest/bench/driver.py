@@ -10,16 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from loadtest.client.clip import FORM_TYPE
-from loadtest.client.clip import form as multipart
 from loadtest.client.http_load import BROKEN
 from loadtest.client.offer import Offered, offer
-
-
-@dataclass(frozen=True)
-class Request:
-    content_type: str
-    body: bytes
 
 
 @dataclass(frozen=True)
@@ -39,18 +31,9 @@ class Load:
         return self.answered / self.seconds
 
 
-def form(clip: bytes) -> Request:
-    """The clip as part `file` of a multipart form."""
-    return Request(FORM_TYPE, multipart("file", [clip]))
-
-
-def raw(clip: bytes) -> Request:
-    """The clip alone; what it is, servers see from its bytes."""
-    return Request("audio/wav", clip)
-
-
 def drive(url: str, path: str, clip: bytes, body: str, connections: int, seconds: int) -> Load:
-    """`body` is form or raw. Raises NotReady with the client's own words if it could not run."""
+    """`body` is form, or raw: the clip alone; servers see from its bytes what it is. Raises
+    NotReady with the client's own words if it could not run."""
     options = ["--path", path, *(["--raw"] if body == "raw" else [])]
     with tempfile.NamedTemporaryFile() as file:
         file.write(clip)

@@ -16,7 +16,6 @@ from pathlib import Path
 import yaml
 
 from data.install_paths import CODE
-from loadtest.bench.driver import form
 from loadtest.bench.peers.kernel import BUNDLE
 from loadtest.bench.servers import Running, Server, asleep, label_from, running
 from loadtest.machine.processes import grouped
@@ -68,7 +67,7 @@ def standing(
                 up[name] = _elsewhere(server, url.rstrip("/"), clip)
                 continue
             log = Path(folder) / f"{name}.log"
-            up[name] = stack.enter_context(running(server, form(clip), log))
+            up[name] = stack.enter_context(running(server, clip, log))
             stack.enter_context(asleep(up[name]))
             print(f"{server.title}: ready after {up[name].start_up_s:.1f} s", flush=True)
         refuse_disagreement(up)
@@ -76,7 +75,7 @@ def standing(
 
 
 def _elsewhere(server: Server, url: str, clip: bytes) -> Running:
-    if not (label := label_from(url + server.path, form(clip))):
+    if not (label := label_from(url + server.path, clip)):
         raise RuntimeError(f"nobody answers a clip at {url}{server.path}")
     return Running(dataclasses.replace(server, title=f"Telltale at {url}"), 0, url, 0.0, label)
 

@@ -68,22 +68,13 @@ def _numbers(value: object) -> object:
 
 def _line(row: Row, start_up_s: Mapping[str, float]) -> dict[str, object]:
     ready_s = start_up_s.get(row.server)
-    figures = {
-        "req_per_s": row.median(rate),
-        "lowest": min(row.rates),
-        "highest": max(row.rates),
-        "p50_ms": row.median(p50),
-        "p95_ms": row.median(lambda one: one.load.p95_ms),
-        "p99_ms": row.median(lambda one: one.load.p99_ms),
-        "errors": sum(row.errors.values()),
-        "cpu_ms_per_req": sum(row.cpu_ms.values()),
-        "client_cpu_ms_per_req": row.median(lambda one: one.client_cpu_ms),
-        "pss_mib": sum(row.memory_mib.values()),
+    return {
+        "server": row.server,
+        **vars(row.case),
+        "rounds": len(row.samples),
+        **{name: round(value, 3) for name, value in row.figures().items()},
         "ready_after_s": "" if ready_s is None else round(ready_s, 2),
-        "elsewhere_cores": row.median(lambda one: one.elsewhere),
     }
-    case = {"server": row.server, **vars(row.case), "rounds": len(row.samples)}
-    return case | {name: round(n, 3) if isinstance(n, float) else n for name, n in figures.items()}
 
 
 def plot(path: Path, rows: Sequence[Row], titles: Mapping[str, str]) -> None:

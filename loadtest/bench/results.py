@@ -37,6 +37,22 @@ class Row:
     def rates(self) -> list[float]:
         return [sample.load.rate for sample in self.samples]
 
+    def figures(self) -> dict[str, float]:
+        """Under the names of the table's columns; what has no other name is a median."""
+        return {
+            "req_per_s": self.median(rate),
+            "lowest": min(self.rates),
+            "highest": max(self.rates),
+            "p50_ms": self.median(p50),
+            "p95_ms": self.median(lambda one: one.load.p95_ms),
+            "p99_ms": self.median(lambda one: one.load.p99_ms),
+            "errors": sum(self.errors.values()),
+            "cpu_ms_per_req": sum(self.cpu_ms.values()),
+            "client_cpu_ms_per_req": self.median(lambda one: one.client_cpu_ms),
+            "pss_mib": sum(self.memory_mib.values()),
+            "elsewhere_cores": self.median(lambda one: one.elsewhere),
+        }
+
     @property
     def errors(self) -> dict[str, int]:
         """Of all rounds together."""

@@ -1,7 +1,5 @@
 """A server that is measured: started in a session of its own, awake only while it is its turn."""
 
-import http.client
-import json
 import os
 import socket
 import time
@@ -10,15 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
+import httpx
 import psutil
 
 from data.install_paths import CODE
-from loadtest.bench.driver import Request
 from loadtest.machine.family import end, family, freeze, spent, thaw, used
 from loadtest.machine.processes import Roles, role
-from loadtest.own_service import launched, wait_until
+from loadtest.own_service import launched, reached, wait_until
 
 CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -47,7 +44,7 @@ class Running:
 
 
 @contextmanager
-def running(server: Server, request: Request, log: Path) -> Iterator[Running]:
+def running(server: Server, clip: bytes, log: Path) -> Iterator[Running]:
     """Raises NotReady with the server's last words if it does not come up, RuntimeError where its
     port is taken."""
     _refuse_taken(server.port)
@@ -58,10 +55,10 @@ def running(server: Server, request: Request, log: Path) -> Iterator[Running]:
     try:
         url = f"http://127.0.0.1:{server.port}"
         answers = url + server.path
-        wait_until(lambda: label_from(answers, request) != "", process, log, failure)
+        wait_until(lambda: label_from(answers, clip) != "", process, log, failure)
         took = time.monotonic() - started
         wait_until(lambda: _complete(server, process.pid), process, log, failure)
-        label = label_from(url + server.path, request)
+        label = label_from(answers, clip)
         up = Running(server, process.pid, url, took, label, serving(server, process.pid))
         calm(up)
         yield up
@@ -79,19 +76,13 @@ def _refuse_taken(port: int) -> None:
             raise RuntimeError(f"port {port} is taken; choose others with --port") from None
 
 
-def label_from(url: str, request: Request) -> str:
+def label_from(url: str, clip: bytes) -> str:
     """The answered label; empty while there is no answer."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     try:
-        headers = {"Content-Type": request.content_type}
-        connection.request("POST", parts.path, request.body, headers)
-        response = connection.getresponse()
-        found = json.loads(response.read()) if response.status == 200 else {}
-    except (OSError, http.client.HTTPException, ValueError):
+        response = httpx.post(url, files={"file": clip}, timeout=30, trust_env=False)
+        found = response.json() if response.status_code == 200 else {}
+    except (httpx.HTTPError, ValueError):
         return ""
-    finally:
-        connection.close()
     # BentoML's batching answers a list for each request.
     found = found[0] if isinstance(found, list) else found
     return str(found.get("label", ""))
@@ -134,9 +125,10 @@ def awake(up: Running) -> Iterator[None]:
 
 def calm(up: Running, patience_s: float = 20.0, look_s: float = 0.3) -> None:
     """Waits until what was left to do is done: after a start, a sleep, or a client that left."""
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
+
+    def is_calm() -> bool:
         before = used(up.pid)
         time.sleep(look_s)
-        if sum(spent(before, used(up.pid)).values()) < CALM * look_s:
-            return
+        return sum(spent(before, used(up.pid)).values()) < CALM * look_s
+
+    reached(is_calm, patience_s, every_s=0.0)

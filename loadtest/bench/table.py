@@ -55,20 +55,19 @@ class Page:
         return Table(title, list(cells[0]), [list(row.values()) for row in cells])
 
     def _main_row(self, row: Row) -> dict[str, str]:
+        found = row.figures()
         errors = [f"{count} {kind}" for kind, count in row.errors.items()]
         replaced = sum(sample.replaced for sample in row.samples)
         errors += [f"{replaced} processes gone"] if replaced else []
         return {
             "server": self.titles[row.server],
-            "req/s": f"{row.median(rate):.1f}",
-            "lowest - highest": f"{min(row.rates):.1f} - {max(row.rates):.1f}",
-            "p50 ms": f"{row.median(p50):.1f}",
-            "p95 ms": f"{row.median(lambda one: one.load.p95_ms):.1f}",
-            "p99 ms": f"{row.median(lambda one: one.load.p99_ms):.1f}",
+            "req/s": f"{found['req_per_s']:.1f}",
+            "lowest - highest": f"{found['lowest']:.1f} - {found['highest']:.1f}",
+            **{f"{q} ms": f"{found[f'{q}_ms']:.1f}" for q in ("p50", "p95", "p99")},
             "errors": ", ".join(errors) or "0",
-            "CPU ms/req": number(sum(row.cpu_ms.values()) if row.cpu_ms else None, 2),
-            "client ms/req": f"{row.median(lambda one: one.client_cpu_ms):.2f}",
-            "PSS MiB": number(sum(row.memory_mib.values()) if row.memory_mib else None),
+            "CPU ms/req": number(found["cpu_ms_per_req"] if row.cpu_ms else None, 2),
+            "client ms/req": f"{found['client_cpu_ms_per_req']:.2f}",
+            "PSS MiB": number(found["pss_mib"] if row.memory_mib else None),
             "ready after s": number(self.start_up_s.get(row.server), 1),
             "of the loop": _times(ratio(self.samples, row.server, "loop", row.case)),
             "Telltale is": _times(ratio(self.samples, US, row.server, row.case)),

@@ -1,8 +1,8 @@
 """What becomes of a service when its parts die, hang or are flooded, while clients go on.
 
-    python -m loadtest.chaos --list
-    python -m loadtest.chaos --quick                 some of it, in a minute and a half
-    python -m loadtest.chaos --only kill-gcs,swap
+    telltale chaos --list
+    telltale chaos --quick                 some of it, in a minute and a half
+    telltale chaos --only kill-gcs,swap
 
 It starts a service of its own, disturbs it in one way after another while clients upload, correct
 and predict, and then looks for every clip that was acknowledged. Exit code 1: a bar is broken.
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = command.parser("chaos", __doc__)
+    parser = command.parser("telltale chaos", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--only", default="", help="names of --list, with commas between them")
     what.add_argument("--quick", action="store_true", help="the short setting")

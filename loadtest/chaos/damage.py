@@ -11,7 +11,7 @@ from pathlib import Path
 from loadtest.chaos.kills import kill, whole
 from loadtest.chaos.outcome import Effect, Skipped, Subject
 from loadtest.machine.processes import of_home
-from loadtest.own_service import LOOK_S, Service
+from loadtest.own_service import LOOK_S, Service, last_words
 from serve_app.http.auth import add_key
 
 HOLD_S = 5.0
@@ -143,7 +143,7 @@ def _not_refused(service: Service) -> list[str]:
     """What is wrong with how the start ended."""
     with suppress(subprocess.TimeoutExpired):
         service.process.wait(REFUSED_S)
-    words, code = service.last_words(), service.process.poll()
+    words, code = last_words(service.log), service.process.poll()
     broken = []
     if code is None or service.up:
         broken.append("it started on a database that is none")

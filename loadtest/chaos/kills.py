@@ -20,7 +20,7 @@ from loadtest.chaos.outcome import Deed, Effect, Skipped, Subject
 from loadtest.chaos.report import audited
 from loadtest.chaos.service import serving
 from loadtest.machine.processes import environment_of, of_home, send
-from loadtest.own_service import LOOK_S, Service
+from loadtest.own_service import Service, reached
 
 PAUSE_S = 5.0
 SHIFTS = ("+3h", "-3h")
@@ -80,7 +80,7 @@ def _replaced(service: Service, part: str, victims: set[int], wanted: int) -> bo
     service.refuse_ended()
     found = service.pids(part)
     enough = len(found) >= wanted and not victims & found
-    return enough and service.predicts() and AT_WORK.get(part, _whole)(service, found, wanted)
+    return enough and service.predicts() and AT_WORK[part](service, found, wanted)
 
 
 def whole(service: Service) -> bool:
@@ -107,16 +107,17 @@ def _dashboard(service: Service, found: set[int], _: int) -> bool:
     return False
 
 
-def _whole(service: Service, *_: object) -> bool:
-    return whole(service)
-
-
 AT_WORK: Mapping[str, Callable[[Service, set[int], int], bool]] = {
     "replica": _replicas,
     "curator": _curator,
     "controller": lambda service, *_: bool(service.status().get("states")),
     "page": lambda service, *_: service.shows("/ui/"),
     "dashboard": _dashboard,
+    # On these the whole cluster hangs.
+    **dict.fromkeys(
+        ("raylet", "gcs", "dashboard-agent", "runtime-env-agent"),
+        lambda service, *_: whole(service),
+    ),
     # Those pass predictions on, which was asked already.
     **dict.fromkeys(("haproxy", "haproxy-manager", "proxy"), lambda *_: True),
 }
@@ -162,12 +163,7 @@ def _preloaded(clock: Path) -> dict[str, str]:
 
 def _works_at(service: Service, clock: Path, shift: str) -> bool:
     clock.write_text(shift)
-    deadline = time.monotonic() + SHIFT_PATIENCE_S
-    while time.monotonic() < deadline:
-        time.sleep(LOOK_S)
-        if whole(service):
-            return True
-    return False
+    return reached(lambda: whole(service), SHIFT_PATIENCE_S)
 
 
 def beside(subject: Subject) -> Effect:

@@ -10,7 +10,7 @@ from data.datasets.sources import dataset_root
 from data.errors import NotReady
 from loadtest.chaos.outcome import Effect, Skipped, Subject
 from loadtest.machine.processes import send
-from loadtest.own_service import LOOK_S, Service
+from loadtest.own_service import Service, reached
 
 SWAPS = 10
 SWAP_PAUSE_S = 1.0
@@ -79,9 +79,6 @@ def _killed_once_there(service: Service, run: str, part: str, patience_s: float)
     """Raises NotReady where no such process comes."""
     if not run:
         raise NotReady("a retrain was not taken")
-    deadline = time.monotonic() + patience_s
-    while not (found := service.pids(part)):
-        if time.monotonic() > deadline:
-            raise NotReady(f"no {part} was started in {patience_s:g} s")
-        time.sleep(LOOK_S)
-    send(found, signal.SIGKILL)
+    if not reached(lambda: bool(service.pids(part)), patience_s):
+        raise NotReady(f"no {part} was started in {patience_s:g} s")
+    send(service.victims(part), signal.SIGKILL)

@@ -6,14 +6,16 @@ heard in them is of no interest, what they weigh is that of a real clip.
 
 import io
 import os
-import wave
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import soundfile
+from numpy.typing import NDArray
 
 from data.errors import InvalidParameter
 
+Samples = NDArray[np.float32] | NDArray[np.float64]
 BOUNDARY = "telltale-loadtest-boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 REFUSED = "refused"  # the line, in statistics, of answers 429 that say when to come back
@@ -39,13 +41,13 @@ def tone_in_noise(
     """A mono PCM16 WAV, the same bytes each time for the same seed."""
     time = np.arange(round(seconds * rate_hz)) / rate_hz
     noise = np.random.default_rng(seed).normal(0, 0.05, time.size)
-    pcm = np.clip(0.3 * np.sin(2 * np.pi * tone_hz * time) + noise, -1, 1) * 32767
+    return recording(0.3 * np.sin(2 * np.pi * tone_hz * time) + noise, rate_hz)
+
+
+def recording(samples: Samples, rate_hz: int, container: str = "WAV") -> bytes:
+    """Mono, of 16 bit, from samples in [-1, 1]; what is beyond is clipped."""
     out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate_hz)
-        file.writeframes(pcm.astype("<i2").tobytes())
+    soundfile.write(out, samples, rate_hz, format=container, subtype="PCM_16")
     return out.getvalue()
 
 

@@ -36,7 +36,7 @@ PARTS: Roles = {
     "train-worker": ("RayTrainWorker",),
     "trainer": ("training.retrain",),
     "launcher": ("-m serve_app",),
-    "load client": ("locust", "loadtest.scaling"),
+    "load client": ("locust", "loadtest.scaling", "telltale scaling"),
 }
 
 

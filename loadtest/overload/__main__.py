@@ -1,8 +1,8 @@
 """Far more than the service can do: who is still served, and how soon the others hear of it.
 
-    python -m loadtest.overload clip.wav                          starts a service of its own
-    python -m loadtest.overload clip.wav --url URL --key KEY      KEY sees all of /status
-    python -m loadtest.overload clip.wav --greedy                 one key floods, another asks
+    telltale overload clip.wav                          starts a service of its own
+    telltale overload clip.wav --url URL --key KEY      KEY sees all of /status
+    telltale overload clip.wav --greedy                 one key floods, another asks
 
 The capacity comes first (closed loops), then a reference at 0.7 of it, then four times the capacity
 for a minute, Poisson, from a process of its own. Exit code 1 where a bound is broken: an answer of
@@ -25,7 +25,7 @@ from loadtest.client.offer import Offered, offer
 from loadtest.command import counted, existing, positive
 from loadtest.machine import usage
 from loadtest.overload.report import Bounds, Loaded, Sample, publish
-from loadtest.own_service import own_service
+from loadtest.own_service import fixed_replicas, own_service
 from serve_app.http.auth import add_key
 
 CLIENTS = 8  # closed loops a replica, for its capacity
@@ -53,7 +53,7 @@ def measured(arguments: argparse.Namespace) -> int:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = command.parser("overload", __doc__)
+    parser = command.parser("telltale overload", __doc__)
     parser.add_argument("clip", type=existing)
     parser.add_argument("--url", help="a service on this machine; default: start one")
     own = "of the service that is started"
@@ -78,7 +78,7 @@ def _target(arguments: argparse.Namespace) -> Iterator[Target]:
     if arguments.url:
         yield Target(arguments.url, arguments.key, arguments.modest_key)
         return
-    with own_service(arguments.replicas, arguments.port) as service:
+    with own_service(arguments.port, fixed_replicas(arguments.replicas)) as service:
         keys = service.home / "keys.json"
         greedy = add_key(keys, "greedy", "viewer")
         yield Target(service.url, greedy, add_key(keys, "modest", "viewer"))

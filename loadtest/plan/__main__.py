@@ -1,8 +1,8 @@
 """Past one machine, on paper: the nodes that a rate needs, and whether the paper is right.
 
-    python -m loadtest.plan --rps 10000 --p95-ms 100                 times measured here, then sized
-    python -m loadtest.plan --rps 10000 --p95-ms 100 --times times.json
-    python -m loadtest.plan --check --out results                    predicted against measured
+    telltale plan --rps 10000 --p95-ms 100                 times measured here, then sized
+    telltale plan --rps 10000 --p95-ms 100 --times times.json
+    telltale plan --check --out results                    predicted against measured
 
 The times of one request are measured at a service on this machine (`service_times.py`), a node is
 simulated with them (`queueing.py`, where the model stands), and nodes are added until the p95
@@ -39,7 +39,7 @@ def planned(arguments: argparse.Namespace) -> int:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = command.parser("plan", __doc__)
+    parser = command.parser("telltale plan", __doc__)
     parser.add_argument("--rps", type=positive, help="requests a second that are to be served")
     parser.add_argument("--p95-ms", type=positive, default=100.0)
     parser.add_argument("--cores-per-node", type=int, default=16)

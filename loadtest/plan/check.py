@@ -14,7 +14,7 @@ import numpy as np
 
 from loadtest.client.offer import Floats, offer, poisson
 from loadtest.machine import quiet, usage
-from loadtest.own_service import own_service
+from loadtest.own_service import fixed_replicas, own_service
 from loadtest.plan.queueing import saturate, simulate
 from loadtest.plan.service_times import CLIENTS, measure
 from loadtest.plan.times import Times, in_words
@@ -63,7 +63,7 @@ def check(clip: Path, out: Path, port: int, seconds: float, anyway: bool) -> int
     capacities: list[Capacity] = []
     times: Times | None = None
     for replicas in REPLICAS:
-        with own_service(replicas, port) as service:
+        with own_service(port, fixed_replicas(replicas)) as service:
             if times is None:
                 times = measure(service.url, clip, seconds)
                 print(in_words(times), flush=True)

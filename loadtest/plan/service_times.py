@@ -22,7 +22,7 @@ from data.domains.domain import load_domains
 from loadtest import command
 from loadtest.client.offer import Offered, offer
 from loadtest.machine import usage
-from loadtest.own_service import own_service
+from loadtest.own_service import fixed_replicas, own_service
 from loadtest.plan.queueing import saturate, simulate
 from loadtest.plan.times import Cost, Costs, Times, in_words, write
 
@@ -49,7 +49,7 @@ class Spent:
 
 
 def main() -> int:
-    parser = command.parser("plan.service_times", __doc__)
+    parser = command.parser("python -m loadtest.plan.service_times", __doc__)
     parser.add_argument("clip", type=command.existing)
     parser.add_argument("--url", help="a service with one replica; default: start one")
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
@@ -70,7 +70,7 @@ def measured(url: str | None, port: int, clip: Path, seconds: float) -> Times:
     """At the service there, else at one that is started for it."""
     if url:
         return measure(url, clip, seconds)
-    with own_service(1, port) as service:
+    with own_service(port, fixed_replicas(1)) as service:
         return measure(service.url, clip, seconds)
 
 

@@ -1,8 +1,8 @@
 """Replicas as they follow the load: Locust's users in steps, and what the service makes of them.
 
-    python -m loadtest.scaling --preset step --synthetic          a service of its own
-    python -m loadtest.scaling --steps 6x10,20x25,6x45 --url http://127.0.0.1:8000 --key KEY
-    python -m loadtest.scaling --synthetic 0.2 --replicas 1,2,3,5 fixed sizes as well
+    telltale scaling --preset step --synthetic          a service of its own
+    telltale scaling --steps 6x10,20x25,6x45 --url http://127.0.0.1:8000 --key KEY
+    telltale scaling --synthetic 0.2 --replicas 1,2,3,5 fixed sizes as well
 
 Locust runs in a process of its own (its monkey patching must not reach the sampler); a thread
 here watches replicas, queues and CPU. report.html, scaling.csv and the raw record are left in
@@ -21,13 +21,13 @@ from typing import Any
 
 from data.errors import InvalidParameter
 from loadtest import command
-from loadtest.scaling.hosted import Hosted, autoscaling_in_words, hosted
+from loadtest.own_service import Service, own_service
+from loadtest.scaling.hosted import autoscaling_in_words, configuration, free_port, resize
 from loadtest.scaling.outcome import Fixed, Outcome, fixed_of, outcome_of
 from loadtest.scaling.presets import Preset, parse_steps, presets
-from loadtest.scaling.report import About, write_csv, write_html
+from loadtest.scaling.report import About, tables, write_csv, write_html
 from loadtest.scaling.runs import Load, run
 from loadtest.scaling.sampler import Target, check_served
-from loadtest.scaling.tables import tables
 
 USERS = ("NormalUser", "PowerUser", "StressUser")
 LIMITS = ("max_failed", "max_p95_ms", "max_scale_up_s")
@@ -49,7 +49,8 @@ def measure(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     with _service(arguments) as (target, own):
         outcome = _followed(arguments, load, chosen, target)
-        outcome = replace(outcome, fixed=tuple(_fixed(arguments, own)))
+        fixed = tuple(_fixed(arguments, target, own)) if own else ()
+        outcome = replace(outcome, fixed=fixed)
     write_csv(arguments.out / "scaling.csv", outcome, arguments.synthetic > 0)
     write_html(arguments.out / "report.html", outcome, about)
     print("\n".join(["", *(f"{table.as_text()}\n" for table in tables(outcome, chosen))]))
@@ -59,7 +60,7 @@ def measure(arguments: argparse.Namespace) -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = command.parser("scaling", __doc__)
+    parser = command.parser("telltale scaling", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--preset", default="step", choices=sorted(presets()))
     what.add_argument("--steps", help="USERSxSECONDS[@USERS_PER_SECOND],...")
@@ -106,15 +107,17 @@ def _sizes(arguments: argparse.Namespace) -> list[str]:
 
 
 @contextmanager
-def _service(arguments: argparse.Namespace) -> Iterator[tuple[Target, Hosted | None]]:
+def _service(arguments: argparse.Namespace) -> Iterator[tuple[Target, Service | None]]:
     if arguments.url:
         target = Target(arguments.url.rstrip("/"), arguments.domain, arguments.key)
         check_served(target)
         yield target, None
         return
     print("starting a service", flush=True)
-    with hosted(arguments.out, arguments.domain, arguments.synthetic) as own:
-        yield own.target, own
+    domain = arguments.domain
+    config = configuration(domain, arguments.synthetic)
+    with own_service(free_port(), config, domain, arguments.out) as own:
+        yield Target(own.url, own.domain, own.key, own.ray), own
 
 
 def _followed(
@@ -128,14 +131,13 @@ def _followed(
     return outcome_of(found, limits, chosen.refused_fail if chosen else False)
 
 
-def _fixed(arguments: argparse.Namespace, own: Hosted | None) -> Iterator[Fixed]:
+def _fixed(arguments: argparse.Namespace, target: Target, own: Service) -> Iterator[Fixed]:
     """Users without pauses, whatever the steps were made of: the question is what is reached."""
     full = Load(parse_steps(arguments.fixed), "PowerUser", think_s=(0, 0))
     for size in map(int, _sizes(arguments)):
-        if own:
-            print(f"{size} replicas: {arguments.fixed}", flush=True)
-            own.resize(size)
-            yield fixed_of(run(own.target, full, arguments.out, f"fixed-{size}"), size)
+        print(f"{size} replicas: {arguments.fixed}", flush=True)
+        resize(own, size)
+        yield fixed_of(run(target, full, arguments.out, f"fixed-{size}"), size)
 
 
 def _about(arguments: argparse.Namespace, load: Load, chosen: Preset | None) -> About:
@@ -150,7 +152,7 @@ def _about(arguments: argparse.Namespace, load: Load, chosen: Preset | None) -> 
             f"{when}, {machine}; {service}.",
         ),
         synthetic=SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
-        command=" ".join(["python -m loadtest.scaling", *without_key(sys.argv[1:])]),
+        command=" ".join(["telltale scaling", *without_key(sys.argv[1:])]),
         preset=chosen,
     )
 

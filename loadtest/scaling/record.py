@@ -9,13 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from loadtest.client.clip import REFUSED
-
-KEYS = ("at", "lasted", "users", "ms", "refused", "failed", "causes")  # of a Second, in its order
 
 
 @dataclass(frozen=True)
@@ -25,15 +22,10 @@ class Second:
     at: float
     lasted_s: float
     users: int
-    latencies_ms: tuple[float, ...]
+    latencies_ms: Sequence[float]
     refused: int
     failed: int
     causes: dict[str, int]
-
-    def as_line(self) -> str:
-        when = (round(self.at, 3), round(self.lasted_s, 3), self.users)
-        counts = (self.refused, self.failed, self.causes)
-        return json.dumps(dict(zip(KEYS, (*when, self.latencies_ms, *counts), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -43,8 +35,9 @@ class Begun:
     at: float
     users: int
 
-    def as_line(self) -> str:
-        return json.dumps({"at": round(self.at, 3), "step": self.users})
+
+def as_line(one: Second | Begun) -> str:
+    return f"{json.dumps(vars(one))}\n"
 
 
 @dataclass
@@ -66,7 +59,8 @@ class Tally:
     def take(self, at: float, lasted_s: float, users: int) -> Second:
         latencies, refused, causes = self.latencies_ms, self.refused, self.causes
         self.latencies_ms, self.refused, self.causes = [], 0, Counter()
-        return Second(at, lasted_s, users, tuple(latencies), refused, causes.total(), dict(causes))
+        when = (round(at, 3), round(lasted_s, 3), users)
+        return Second(*when, latencies, refused, causes.total(), dict(causes))
 
 
 @dataclass(frozen=True)
@@ -77,13 +71,8 @@ class Record:
 
 def read_record(path: Path) -> Record:
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    steps = tuple(Begun(line["at"], line["step"]) for line in lines if "step" in line)
-    return Record(tuple(_second(line) for line in lines if "step" not in line), steps)
-
-
-def _second(line: dict[str, Any]) -> Second:
-    at, lasted_s, users, latencies_ms, *counts = (line[key] for key in KEYS)
-    return Second(at, lasted_s, users, tuple(latencies_ms), *counts)
+    steps = tuple(Begun(**line) for line in lines if "lasted_s" not in line)
+    return Record(tuple(Second(**line) for line in lines if "lasted_s" in line), steps)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
 from operator import getitem
@@ -57,24 +59,16 @@ class Sample:
 
 @dataclass(frozen=True)
 class Target:
-    """The service under load. `serve_url` and `serve_token` lead to Ray Serve's own view."""
+    """The service under load. `ray` makes a client of Ray's own view, where that is open."""
 
     url: str
     domain: str
     key: str = ""
-    serve_url: str = ""
-    serve_token: str = ""
+    ray: Callable[[], httpx.Client] | None = None
 
     def client(self) -> httpx.Client:
-        return _client(self.url, self.key)
-
-    def serve_client(self) -> httpx.Client:
-        return _client(self.serve_url, self.serve_token)
-
-
-def _client(url: str, key: str) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx.Client(base_url=url, headers=headers, timeout=PATIENCE_S, trust_env=False)
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE_S, trust_env=False)
 
 
 class Sampler:
@@ -96,13 +90,15 @@ class Sampler:
         self._thread.join(2 * PATIENCE_S)
 
     def _watch(self) -> None:
-        with self._target.client() as client, self._target.serve_client() as serve:
+        with ExitStack() as stack:
+            client = stack.enter_context(self._target.client())
+            ray = stack.enter_context(self._target.ray()) if self._target.ray else None
             root: int | None = None
             over = False
             while not over:
                 begun = time.monotonic()
                 status = domain_status(client, self._target.domain)
-                rows = serve_replicas(serve, self._target) if self._target.serve_url else []
+                rows = serve_replicas(ray, self._target.domain) if ray else []
                 root = root or _local_root(status)
                 used = cpu_seconds([os.getpid(), root] if root else [])
                 self.samples.append(sample(time.time(), status, rows, used))
@@ -139,9 +135,9 @@ def domain_status(client: httpx.Client, domain: str) -> dict[str, Any]:
     return found
 
 
-def serve_replicas(client: httpx.Client, target: Target) -> list[dict[str, Any]]:
+def serve_replicas(client: httpx.Client, domain: str) -> list[dict[str, Any]]:
     """Ray Serve's rows of the domain's replicas, those that are starting or stopping included."""
-    keys = ("applications", target.domain, "deployments", "DomainService", "replicas")
+    keys = ("applications", domain, "deployments", "DomainService", "replicas")
     found: list[dict[str, Any]] = _at(client, "/api/serve/applications/", *keys) or []
     return found
 

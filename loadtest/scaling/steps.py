@@ -18,7 +18,7 @@ from locust.env import Environment
 
 from loadtest.locustfile import NormalUser, PowerUser, StressUser
 from loadtest.scaling.presets import parse_steps
-from loadtest.scaling.record import Begun, Tally
+from loadtest.scaling.record import Begun, Tally, as_line
 
 __all__ = ["NormalUser", "PowerUser", "StepShape", "StressUser"]  # Locust picks them up from here
 
@@ -59,7 +59,7 @@ def _keep(environment: Environment, file: TextIO) -> None:
     def write_second() -> None:
         nonlocal begun
         now = time.time()
-        file.write(tally.take(begun, now - begun, environment.runner.user_count).as_line() + "\n")
+        file.write(as_line(tally.take(begun, now - begun, environment.runner.user_count)))
         begun = now
 
     environment.events.quitting.add_listener(lambda **_: write_second())
@@ -67,7 +67,7 @@ def _keep(environment: Environment, file: TextIO) -> None:
         time.sleep(0.05)
         asked = environment.runner.target_user_count if environment.runner else None
         if asked != wanted and asked:
-            file.write(Begun(time.time(), asked).as_line() + "\n")
+            file.write(as_line(Begun(round(time.time(), 3), asked)))
             wanted = asked
         if time.time() - begun >= EVERY_S:
             write_second()

@@ -2,18 +2,23 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from fastapi import FastAPI, Request
 
 from data.errors import NotReady
 from loadtest import own_service
 from loadtest.command import STOPS, stop_on_signal
 from loadtest.machine.processes import tree
-from loadtest.own_service import Service
+from loadtest.own_service import Service, fixed_replicas
+from support.local_server import Server
 
 PYTHON = sys.executable
 # Deaf to being asked, with a child in a session of its own: as bad as a service can be.
@@ -76,3 +81,30 @@ def test_a_second_ctrl_c_does_not_break_off_the_stopping() -> None:
         os.kill(os.getpid(), signal.SIGINT)
     for number in STOPS:
         os.kill(os.getpid(), number)
+
+
+def test_it_is_scaled_where_its_own_processes_say_ray_is(tmp_path: Path) -> None:
+    app, told = FastAPI(), {}
+
+    @app.put("/api/serve/applications/")
+    async def deploy(request: Request) -> dict[str, Any]:
+        told.update(await request.json(), key=request.headers["authorization"])
+        return {}
+
+    for name in ("ray-token", "admin-key"):
+        (tmp_path / name).write_text(f"{name} of this home")
+    (tmp_path / "serve.yaml").write_text(yaml.safe_dump(fixed_replicas(1)))
+    service = Service(tmp_path, tmp_path, 8123, "hearts")
+    with pytest.raises(NotReady, match="no process of this service has RAY_API_SERVER_ADDRESS"):
+        service.ray()
+    with Server(app) as url:
+        environment = {"TELLTALE_HOME": str(tmp_path), "RAY_API_SERVER_ADDRESS": url}
+        with subprocess.Popen(["sleep", "60"], env=environment) as member:
+            with service.ray() as ray:
+                service.scale(ray, 1, 3)
+            member.kill()
+    bounds = told["applications"][-1]["deployments"][0]["autoscaling_config"]
+    assert (bounds["min_replicas"], bounds["max_replicas"]) == (1, 3)
+    assert told["applications"][-1]["name"] == "hearts"
+    assert told["http_options"]["port"] == 8123
+    assert told["key"] == "Bearer ray-token of this home"

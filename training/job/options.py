@@ -51,7 +51,7 @@ def rebuild_command(
     work: Callable[[Bundle], Bundle], program: str, text: str | None, given: Sequence[str] | None
 ) -> int:
     """The exit code; says which digest the bundle had and has."""
-    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=text)
+    parser = argparse.ArgumentParser(prog=f"telltale {program}", description=text)
     parser.add_argument("domain")
     parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
     options = parser.parse_args(given)

@@ -11,11 +11,13 @@ import json
 import multiprocessing
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 WARM_UP = 20
 PATIENCE_S = 60
+START: list[Barrier] = []  # of a worker process: none begins before all are warm
 
 
 def main() -> int:
@@ -24,42 +26,32 @@ def main() -> int:
     parser.add_argument("--processes", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     arguments = parser.parse_args()
-    together = multiprocessing.get_context("spawn")
-    start = together.Barrier(arguments.processes)
-    work = (str(arguments.clip), arguments.seconds, start)
-    results = together.SimpleQueue()
-    workers = [
-        together.Process(target=_worker, args=(*work, results)) for _ in range(arguments.processes)
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    if any(worker.exitcode for worker in workers):
-        return 1
-    found = [results.get() for _ in workers]
+    many, together = arguments.processes, multiprocessing.get_context("spawn")
+    start = (together.Barrier(many),)
+    with ProcessPoolExecutor(many, together, initializer=_ready, initargs=start) as pool:
+        found = [*pool.map(_worked, [arguments.clip] * many, [arguments.seconds] * many)]
     clips, cpu_s = sum(row[0] for row in found), sum(row[1] for row in found)
     print(json.dumps({"clips": clips, "seconds": arguments.seconds, "cpu_ms": cpu_s * 1e3}))
     return 0
 
 
-def _worker(
-    path: str,
-    seconds: float,
-    start: Barrier,
-    results: "multiprocessing.SimpleQueue[tuple[int, float]]",
-) -> None:
+def _ready(start: Barrier) -> None:
+    START.append(start)
+
+
+def _worked(path: Path, seconds: float) -> tuple[int, float]:
+    """Clips, and the seconds of CPU they took."""
     from loadtest.bench.peers.kernel import Kernel
 
-    kernel, clip = Kernel(), Path(path).read_bytes()
+    kernel, clip = Kernel(), path.read_bytes()
     for _ in range(WARM_UP):
         kernel(clip)
-    start.wait(PATIENCE_S)  # for one that failed before it got here, all fail
+    START[0].wait(PATIENCE_S)  # for one that failed before it got here, all fail
     clips, cpu, end = 0, time.process_time(), time.perf_counter() + seconds
     while time.perf_counter() < end:
         kernel(clip)
         clips += 1
-    results.put((clips, time.process_time() - cpu))
+    return clips, time.process_time() - cpu
 
 
 if __name__ == "__main__":

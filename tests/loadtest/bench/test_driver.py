@@ -6,15 +6,14 @@ from starlette.types import Receive, Scope, Send
 
 from loadtest.bench import driver
 from loadtest.bench.peers.asgi import clip_in
+from loadtest.client.clip import FORM_TYPE, form
 from loadtest.client.offer import Offered
 from support.local_server import Server
 
 
 def test_a_form_holds_the_clip_as_it_is() -> None:
     clip = b"RIFF\r\n\r\n--x\0\r\n--"
-    request = driver.form(clip)
-    assert request.content_type.startswith("multipart/form-data; boundary=")
-    assert clip_in(request.content_type.encode(), request.body) == clip
+    assert clip_in(FORM_TYPE.encode(), form("file", [clip])) == clip
 
 
 async def every_third_fails(scope: Scope, receive: Receive, send: Send) -> None:

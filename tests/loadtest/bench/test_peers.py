@@ -4,10 +4,10 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from loadtest.bench import driver
 from loadtest.bench.clips import MAIN, made
 from loadtest.bench.peers import asgi, fastapi_app
 from loadtest.bench.peers.kernel import BUNDLE, Kernel
+from loadtest.client.clip import FORM_TYPE, form
 from models.bundle import PRETRAINED
 from support.local_server import Server
 
@@ -19,18 +19,24 @@ def bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(BUNDLE, str(PRETRAINED / "faults"))
 
 
-def posted(app: ASGIApp, path: str, request: driver.Request) -> httpx.Response:
+FORM = form("file", [CLIP])
+
+
+def posted(app: ASGIApp, path: str, body: bytes, content_type: str) -> httpx.Response:
     with Server(app) as url:
-        headers = {"Content-Type": request.content_type}
-        return httpx.post(url + path, content=request.body, headers=headers, timeout=60)
+        headers = {"Content-Type": content_type}
+        return httpx.post(url + path, content=body, headers=headers, timeout=60)
 
 
-@pytest.mark.parametrize("path", ["/predict", "/raw"])
-def test_raw_asgi_and_fastapi_answer_with_the_kernels_words(path: str) -> None:
-    request = driver.form(CLIP) if path == "/predict" else driver.raw(CLIP)
+@pytest.mark.parametrize(
+    ("path", "request_"), [("/predict", (FORM, FORM_TYPE)), ("/raw", (CLIP, "audio/wav"))]
+)
+def test_raw_asgi_and_fastapi_answer_with_the_kernels_words(
+    path: str, request_: tuple[bytes, str]
+) -> None:
     right = Kernel()(CLIP)
-    assert posted(asgi.app(), path, request).content == right
-    assert posted(fastapi_app.app(), path, request).content == right
+    assert posted(asgi.app(), path, *request_).content == right
+    assert posted(fastapi_app.app(), path, *request_).content == right
 
 
 @pytest.mark.filterwarnings("ignore:'(aifc|audioop|sunau)' is deprecated:DeprecationWarning")
@@ -38,7 +44,7 @@ def test_the_seed_style_hears_the_same_with_tools_of_its_own() -> None:
     pytest.importorskip("librosa")
     from loadtest.bench.peers import seed
 
-    found = posted(seed.app(), "/predict", driver.form(CLIP)).json()
+    found = posted(seed.app(), "/predict", FORM, FORM_TYPE).json()
     right = httpx.Response(200, content=Kernel()(CLIP)).json()
     assert found["label"] == right["label"]
     assert found["probabilities"] == pytest.approx(right["probabilities"], abs=1e-3)

@@ -56,6 +56,7 @@ def test_a_process_born_meanwhile_is_charged_too() -> None:
         ("ray::HAProxyManager", "controller", "Ray"),
         ("ray::ServeController", "controller", "Ray"),
         ("python -m locust -f steps.py", "ray", "load client"),
+        ("python .venv/bin/telltale scaling --synthetic", "ray", "load client"),
         ("/ray/raylet --node", "ray", "Ray"),
         ("", "other", "other"),
     ],

@@ -10,11 +10,10 @@ import pytest
 from loadtest.scaling.chart import Chart, Line, Mark
 from loadtest.scaling.outcome import Outcome, fixed_of, outcome_of
 from loadtest.scaling.presets import presets
-from loadtest.scaling.report import About, write_csv, write_html
-from loadtest.scaling.tables import tables
+from loadtest.scaling.report import About, tables, write_csv, write_html
 from support.followed import run
 
-ABOUT = About("Telltale under load", ("A <b> fact.",), "", "python -m loadtest.scaling", None)
+ABOUT = About("Telltale under load", ("A <b> fact.",), "", "telltale scaling", None)
 
 
 @pytest.fixture
