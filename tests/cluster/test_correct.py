@@ -58,8 +58,8 @@ def wait_for_version(client: httpx.Client, version: str) -> None:
 
 
 def test_a_correction_is_learnt_and_served_by_every_replica(admin: httpx.Client) -> None:
-    clip = tone(hz=333, seconds=0.6, rate_hz=8000, seed=1)
-    receipt = correct(admin, clip)
+    clip = tone(hz=380, seconds=0.4, rate_hz=8000, seed=1)  # between "two" and "zero"
+    receipt = correct(admin, clip, "zero")
     assert receipt["state"] == "accepted"
     before = champion(admin)
     run = admin.post("/keywords/retrain", json={"mode": "teach", "reason": "a test"})
@@ -69,10 +69,11 @@ def test_a_correction_is_learnt_and_served_by_every_replica(admin: httpx.Client)
     wait_for_version(admin, result["version"])
     answer = admin.post("/keywords/predict", files={"file": clip}).json()
     life = admin.get(f"/keywords/feedback/{receipt['receipt']}").json()
-    assert answer["label"] == "nine"
+    assert answer["label"] == "zero"
     assert answer["model"]["digest"] != before["digest"]
     assert life["version"] == result["version"] == answer["model"]["version"]
-    assert life["after"]["label"] == "nine"
+    assert life["after"]["label"] == "zero"
+    assert life["note"] == ""
     assert life["before"]["version"] == before["version"]
 
 
