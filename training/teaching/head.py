@@ -36,7 +36,7 @@ Integers = NDArray[np.int64]
 
 PULLS = (3.0, 1.0, 0.3)  # times teach.prior_strength, the strongest first
 PARTS = 5  # of the groups, each left out once
-GROUP_CLIPS = 4.0  # as many as a group of corrections, however large, counts for
+GROUP_CLIPS = 4.0  # of one group count in full; of n more of them as 2 sqrt(n)
 
 
 @dataclass(frozen=True)
@@ -183,23 +183,26 @@ def correction_weights(
 
 
 def witnesses(corrections: LabelledEmbeddings) -> Doubles:
-    """As how many rows each counts [n]: copies as one; a group, and so a label of few groups, as
-    GROUP_CLIPS clips at most; no sender as more than all others together, but each as a group."""
+    """As how many rows each counts [n]: copies as one; the n clips of a large group, and so a label
+    of few groups, as 2 sqrt(n); no sender as more than all others together, but each as
+    GROUP_CLIPS."""
     counts = corrections.counts
     found = np.ones(len(corrections.labels)) if counts is None else np.asarray(counts, np.float64)
-    most = GROUP_CLIPS * corrections.rows
-    found = _capped(found, corrections.group_of, most)
+    full = GROUP_CLIPS * corrections.rows
+    found = _capped(found, corrections.group_of, lambda totals: np.sqrt(full * totals))
     if corrections.senders is not None and len(np.unique(corrections.senders)) > 1:
-        totals = np.bincount(corrections.senders, found)
-        others = np.maximum(totals.sum() - totals, most)
-        found = _capped(found, corrections.senders, others)
+        found = _capped(
+            found,
+            corrections.senders,
+            lambda totals: np.maximum(totals.sum() - totals, full),
+        )
     return found
 
 
-def _capped(weights: Doubles, owners: Integers, most: float | Doubles) -> Doubles:
-    """Scaled so that those of one owner come to `most`, or his of `most` [owners], and no more."""
-    totals = np.bincount(owners, weights)
-    share = np.minimum(1.0, most / np.maximum(totals, 1e-12))
+def _capped(weights: Doubles, owners: Integers, most: Callable[[Doubles], Doubles]) -> Doubles:
+    """Scaled so that those of one owner come to no more than `most` says of all owners' totals."""
+    totals = np.bincount(owners, weights).astype(np.float64)
+    share = np.minimum(1.0, most(totals) / np.maximum(totals, 1e-12))
     return np.asarray(weights * share[owners])
 
 

@@ -22,7 +22,6 @@ from training.assess.examine import from_embeddings, remembered_answers
 from training.job.plan import Uploads
 from training.job.serving_champion import ChampionBundle, must_share_labels
 from training.teaching.head import (
-    GROUP_CLIPS,
     LabelledEmbeddings,
     balanced_weights,
     chosen_fit,
@@ -96,12 +95,12 @@ def test_the_pull_is_chosen_by_corrections_that_were_left_out_and_told() -> None
     assert (one.pull, one.unseen_loss) == (1.0, {})
 
 
-def test_a_group_however_large_counts_as_a_few_clips_and_copies_as_one() -> None:
-    values, labels = np.zeros((24, 8), np.float32), np.zeros(24, np.int64)
-    one_sitting = LabelledEmbeddings(values, labels, np.r_[np.zeros(20, np.int64), 1, 2, 3, 4])
-    assert witnesses(one_sitting)[:20].sum() == pytest.approx(GROUP_CLIPS)
-    assert witnesses(one_sitting)[20:].tolist() == [1, 1, 1, 1]
-    copies = LabelledEmbeddings(values, labels, counts=np.full(24, 1 / 24))
+def test_a_large_group_counts_as_fewer_clips_and_copies_as_one() -> None:
+    values, labels = np.zeros((29, 8), np.float32), np.zeros(29, np.int64)
+    one_sitting = LabelledEmbeddings(values, labels, np.r_[np.zeros(25, np.int64), 1, 2, 3, 3])
+    assert witnesses(one_sitting)[:25].sum() == pytest.approx(10)
+    assert witnesses(one_sitting)[25:].tolist() == [1, 1, 1, 1]
+    copies = LabelledEmbeddings(values, labels, counts=np.full(29, 1 / 29))
     assert witnesses(copies).sum() == pytest.approx(1)
 
 
