@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from data.domains.domain import Domain, Mode, load_domains
+from data.domains.domain import Domain, Mode, load_domains, of_sounds
 from data.home import Home, home_from_env
 from data.store.clips import NewClip
 from data.store.store import Store
@@ -74,15 +74,14 @@ def make_run(home: Home, store: Store, domain: Domain, dataset: Path) -> Any:
 
 
 def send(store: Store, domain: Domain, raw: bytes, label: str, group: str | None = None) -> str:
-    clip = NewClip(
-        raw, domain.name, label, group, "accepted", "upload", domain.input.window_s, 16000
-    )
+    window_s = of_sounds(domain).input.window_s
+    clip = NewClip(raw, domain.name, label, group, "accepted", "upload", window_s, 16000)
     return store.clips.add(clip, who="anna")[0].sha256
 
 
 def odd_clip(domain: Domain, number: int) -> bytes:
     """Unlike any clip of the data set."""
-    sizes = domain.input
+    sizes = of_sounds(domain).input
     return tone(1200 + 10 * number, sizes.window_s * 0.5, sizes.sample_rate_hz, seed=777 + number)
 
 
