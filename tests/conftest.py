@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     )
 
 
-class OneProcessForServices(LoadScopeScheduling):  # type: ignore[misc]
+class OneProcessForServices(LoadScopeScheduling):  # type: ignore[misc]  # untyped
     """A file's tests share a process, for what they make is for the file; and so do all that need
     a running service, for two at once would starve each other. (pytest-xdist's own groups have no
     effect with pytest 9.2: https://github.com/pytest-dev/pytest-xdist/issues/1386.)"""

@@ -11,7 +11,7 @@ import pytest
 
 from data.domains.domain import load_domains
 from data.home import home_from_env
-from models.registry import Registry
+from models.registry import Registry, Version
 from support.service import Service, finished
 from support.sounds import tone
 from support.tiny import tiny_bundle
@@ -37,6 +37,12 @@ def restored(admin: httpx.Client) -> Iterator[None]:
 
 def champion(admin: httpx.Client) -> dict[str, Any]:
     found: dict[str, Any] = admin.get("/keywords/model-info").raise_for_status().json()
+    return found
+
+
+def registered_champion(registry: Registry) -> Version:
+    found = registry.champion("keywords")
+    assert found is not None
     return found
 
 
@@ -230,8 +236,7 @@ def test_a_damaged_version_leaves_the_champion_serving_and_is_reported(
 def test_the_admins_routes_are_closed_to_others(
     anybody: httpx.Client, method: str, path: str
 ) -> None:
-    body = {} if method == "POST" else None
-    assert anybody.request(method, path, json=body).status_code == 401
+    assert anybody.request(method, path, json={} if method == "POST" else None).status_code == 401
 
 
 def test_a_clip_that_is_forgotten_leaves_what_serves_and_then_the_registry(
@@ -244,7 +249,7 @@ def test_a_clip_that_is_forgotten_leaves_what_serves_and_then_the_registry(
     assert learnt in told["versions"], told
     assert "starts by itself" in told["message"]
     deadline = time.monotonic() + PATIENCE_S
-    while clip in registry.memory(now_serves := registry.champion("keywords")).clip_ids:
+    while clip in registry.memory(now_serves := registered_champion(registry)).clip_ids:
         assert time.monotonic() < deadline, admin.get("/status").json()["domains"]["keywords"]
         time.sleep(0.2)
     wait_for_version(admin, now_serves.number)

@@ -11,7 +11,7 @@ from support.service import Service
 from support.sounds import tone
 
 README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")
-SHELL = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+SHELL: list[str] = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
 
 
 def block(word: str) -> str:

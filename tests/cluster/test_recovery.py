@@ -96,8 +96,8 @@ def test_rays_own_commands_work_as_an_admin_types_them(own: Service, tmp_path: P
     assert "Active:" in typed("ray status")
     assert "keywords" in typed("serve status")
     with own.client(own.admin_key) as admin:
-        form = {"files": {"file": tone()}, "data": {"label": "nine"}}
-        admin.post("/feedback", **form).raise_for_status()
+        sent = admin.post("/feedback", files={"file": tone()}, data={"label": "nine"})
+        sent.raise_for_status()
         said = typed("ray job submit -- python -m training.retrain keywords --mode teach")
         assert "succeeded" in said.lower()
         assert "training.retrain keywords" in typed("ray job list")

@@ -36,7 +36,10 @@ def whistle(time_s: Sound, rng: np.random.Generator) -> Sound:
 
 def hum(time_s: Sound, rng: np.random.Generator) -> Sound:
     mains_hz = rng.uniform(90, 130)
-    return sum(0.3 / n * np.sin(2 * np.pi * n * mains_hz * time_s) for n in (1, 2, 3, 5))
+    sound = np.zeros_like(time_s)
+    for n in (1, 2, 3, 5):
+        sound += 0.3 / n * np.sin(2 * np.pi * n * mains_hz * time_s)
+    return sound
 
 
 def rattle(time_s: Sound, rng: np.random.Generator) -> Sound:

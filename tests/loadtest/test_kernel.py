@@ -6,6 +6,7 @@ from statistics import median
 
 import pytest
 
+from data.domains.domain import of_sounds
 from data.errors import UnsupportedClip
 from loadtest.kernel import main, measure
 from models.runtime import OnnxModel
@@ -17,7 +18,7 @@ CLIP = by_sndfile("WAV", "PCM_16")
 
 def test_every_stage_of_a_clip_takes_its_time_and_all_takes_the_longest(tmp_path: Path) -> None:
     bundle = tiny_bundle(tmp_path / "b")
-    found = measure(CLIP, bundle.domain, OnnxModel(bundle), seconds=0)
+    found = measure(CLIP, of_sounds(bundle.domain), OnnxModel(bundle), seconds=0)
     spent = {name: median(milliseconds) for name, milliseconds in found}
     assert list(spent) == ["decode", "features", "network", "scores", "all"]
     assert all(milliseconds > 0 for milliseconds in spent.values())
@@ -27,7 +28,7 @@ def test_every_stage_of_a_clip_takes_its_time_and_all_takes_the_longest(tmp_path
 def test_a_clip_that_cannot_be_heard_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
     bundle = tiny_bundle(tmp_path / "b")
     with pytest.raises(UnsupportedClip, match="a PDF document"):
-        list(measure(b"%PDF-1.7", bundle.domain, OnnxModel(bundle), seconds=0))
+        list(measure(b"%PDF-1.7", of_sounds(bundle.domain), OnnxModel(bundle), seconds=0))
 
 
 def test_the_command_prints_one_line_a_stage(

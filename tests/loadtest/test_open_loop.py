@@ -65,7 +65,7 @@ def test_closed_loops_ask_again_when_they_are_answered(app: Starlette, clip: Pat
     with Server(app) as url:
         found = offer(url, clip, 0.5, clients=3)
     assert found.due_s.size > 6
-    assert (found.due_s[:3] < 0.1).all()
+    assert found.due_s[:3].max() < found.ended_s.min()
     assert set(found.statuses()) == {200, 429}
 
 

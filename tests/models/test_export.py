@@ -58,7 +58,7 @@ def test_silent_channels_change_no_answer(domain: Domain) -> None:
     odd = domain.network.model_copy(update={"channels": (5, 17, 30, 30, 33)})
     narrow = domain.model_copy(update={"network": odd})
     network = random_network(narrow, 0)
-    features = torch.randn(2, domain.features.n_mels, domain.frames)
+    features = torch.randn(2, *domain.window)
     with torch.inference_mode():
         padded, plain = whole_blocks(network, narrow)(features), network(features)
     for ours, theirs in zip(padded, plain, strict=True):
@@ -68,7 +68,7 @@ def test_silent_channels_change_no_answer(domain: Domain) -> None:
 
 def test_the_export_takes_any_number_of_windows(domain: Domain) -> None:
     backbone = OnnxBackbone(export_backbone(random_network(domain, 0), domain))
-    features = np.zeros((7, domain.features.n_mels, domain.frames), np.float32)
+    features = np.zeros((7, *domain.window), np.float32)
     embedding, frames = backbone(features)
     assert len(embedding) == len(frames) == 7
 
@@ -85,5 +85,5 @@ def test_weights_are_enough_to_go_on_training(domain: Domain) -> None:
     network = random_network(domain, 0)
     again = build_network(domain)
     again.load_state_dict(load(weights_bytes(network)))
-    features = torch.randn(1, domain.features.n_mels, domain.frames)
+    features = torch.randn(1, *domain.window)
     assert torch.equal(again.eval()(features)[0], network(features)[0])

@@ -1,6 +1,7 @@
 """novelty.py: what is unlike anything remembered is called unknown, at a known price."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,14 +87,16 @@ def test_an_answer_is_asserted_as_soon_as_it_is_as_sure_as_its_label_needs(tmp_p
     features = [np.zeros((1, *DOMAIN.window), np.float32)]
     cases = ((0.1, 99.0, True), (1.1, 99.0, False), (None, 99.0, False), (0.1, 0.0, False))
     for place, (needed, far, asserted) in enumerate(cases):
-        fields = {"assert_at": dict.fromkeys(DOMAIN.labels, needed), "novelty": limits(far)}
-        model = OnnxModel(tiny_bundle(tmp_path / str(place), DOMAIN, **fields))
+        thresholds = dict.fromkeys(DOMAIN.labels, needed)
+        folder = tmp_path / str(place)
+        bundle = tiny_bundle(folder, DOMAIN, assert_at=thresholds, novelty=limits(far))
+        model = OnnxModel(bundle)
         assert model.predict(features)[0].asserted is asserted
 
 
 @pytest.mark.parametrize(
     "fields", [{"novelty": {**limits(1), "limits": {"x": 1}}}, {"assert_at": {"x": 1}}]
 )
-def test_limits_are_for_the_labels_there_are(tmp_path: Path, fields: dict[str, object]) -> None:
+def test_limits_are_for_the_labels_there_are(tmp_path: Path, fields: dict[str, Any]) -> None:
     with pytest.raises(BundleError, match=next(iter(fields))):
         tiny_bundle(tmp_path / "b", DOMAIN, **fields)

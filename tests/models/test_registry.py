@@ -38,6 +38,7 @@ def test_a_version_carries_its_cards_facts_and_the_gates_reasons(
     registry: Registry, bundles: list[Bundle]
 ) -> None:
     tags = {"verdict": "refused", "reasons": json.dumps(["too weak", "too late"])}
+    before = time.time()
     version = registry.register(bundles[0], run_id=None, tags=tags)
     assert (version.domain, version.number) == ("keywords", "1")
     assert version.digest == bundles[0].digest
@@ -46,7 +47,7 @@ def test_a_version_carries_its_cards_facts_and_the_gates_reasons(
     assert version.tags["verdict"] == "refused"
     assert float(version.tags["macro_f1"]) == bundles[0].card.metrics.exam.macro_f1
     assert version.tags["snapshot"] == bundles[0].card.snapshot
-    assert abs(version.created_at.timestamp() - time.time()) < 60
+    assert before - 0.001 <= version.created_at.timestamp() <= time.time()  # whole milliseconds
 
 
 def test_a_reason_typed_by_a_person_is_a_reason(registry: Registry, bundles: list[Bundle]) -> None:
@@ -233,9 +234,7 @@ def test_asking_for_the_champion_is_cheap_enough_for_every_second(
 ) -> None:
     registered(registry, bundles)
     registry.promote("keywords", "3")
-    took = []
+    started = time.process_time()
     for _ in range(20):
-        started = time.perf_counter()
         registry.champion("keywords")
-        took.append(time.perf_counter() - started)
-    assert sorted(took)[10] < 0.1, "5 ms on a quiet machine"
+    assert time.process_time() - started < 20 * 0.1, "5 ms each on a quiet machine"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from httpx import Response
+from httpx2 import Response
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 

@@ -7,6 +7,7 @@ from typing import Any
 from data.domains.domain import Domain, Mode
 from data.errors import Conflict, UnknownName
 from data.store.store import Store
+from data.store.tables import Detail
 from models.registry import Version
 from serve_app.http.answer_bodies import model_version, plain, run_info
 
@@ -46,7 +47,7 @@ class Curator:
         return plain(run_info(run))
 
     def cancel_run(self, run_id: str, who: str) -> dict[str, Any]:
-        words = {"message": f"cancelled by {who}"}
+        words: Detail = {"message": f"cancelled by {who}"}
         run = self._store.runs.update(run_id, state="cancelled", who=who, result=words)
         return plain(run_info(run))
 

@@ -107,16 +107,20 @@ def proxied(
         config = folder / "haproxy.cfg"
         nowhere = "    use_backend default_backend if { path /nowhere }\n"
         config.write_text(text.replace("    use_backend ", f"{nowhere}    use_backend ", 1))
-        for _ in range(2):  # started again, as at every change of replicas: edited once
+        for take in range(2):  # started again, as at every change of replicas: edited once
             process = subprocess.Popen([write_launcher(folder, hosts), "-db", "-f", str(config)])
-            stack.callback(lambda ended=process: (ended.kill(), ended.wait()))
+            stack.callback(_end, process)
             _wait_for(port, process)
             if config.read_text().count("acl telltale_predict") != 1:
                 raise AssertionError(config.read_text())
-            if _ == 0:
-                process.kill()
-                process.wait()
+            if take == 0:
+                _end(process)
         yield f"http://127.0.0.1:{port}", toys
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.wait()
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -20,7 +20,7 @@ def tone(hz: float = 440.0, seconds: float = 1.0, rate_hz: int = 16_000, seed: i
 def bursts(seed: int, seconds: float = 3.0, rate_hz: int = 8_000) -> NDArray[np.float32]:
     """Sliding tones and noise of random lengths, [T]: as much happens as in a recording."""
     rng = np.random.default_rng(seed)
-    pieces = []
+    pieces: list[NDArray[np.float64]] = []
     while sum(piece.size for piece in pieces) < seconds * rate_hz:
         time = np.arange(int(rng.uniform(0.05, 0.4) * rate_hz)) / rate_hz
         phase = 2 * np.pi * np.cumsum(rng.uniform(150, 3500) + 300 * time) / rate_hz

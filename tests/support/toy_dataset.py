@@ -3,7 +3,8 @@
 import csv
 from pathlib import Path
 
-from data.domains.domain import Domain
+from data.domains.domain import AudioDomain, Domain, of_sounds
+from data.domains.sections import LogMelSpec
 from support.sounds import tone
 
 TRAIN, TEST = 8, 3
@@ -26,13 +27,16 @@ def toy_dataset(root: Path, domain: Domain) -> Path:
 
 
 def toy_clip(domain: Domain, label: str, seed: int) -> bytes:
+    domain = of_sounds(domain)
+    assert isinstance(domain.features, LogMelSpec), domain.features
     step = (domain.features.fmax_hz - 400) / len(domain.labels)
     hz = 200 + step * domain.label_index(label) + seed % 7
     return tone(hz, domain.input.window_s * 0.8, domain.input.sample_rate_hz, seed)
 
 
-def toy_domain(domain: Domain, epochs: int) -> Domain:
+def toy_domain(domain: Domain, epochs: int) -> AudioDomain:
     """The domain with a network and a schedule of seconds."""
+    domain = of_sounds(domain)
     sizes = domain.input.model_copy(update={"window_s": 1.0, "hop_s": 0.5})
     network = domain.network.model_copy(update={"channels": (8, 16, 24), "embedding": 16})
     augment = domain.training.augment.model_copy(

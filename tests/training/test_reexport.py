@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from data.domains.domain import Domain, load_domains
+from data.domains.domain import load_domains
 from models.bundle import Bundle, load_bundle, write_bundle
 from models.card import BACKBONE, EXAM, WEIGHTS
 from models.export import weights_bytes
@@ -19,9 +19,8 @@ from training.reexport import main, reexport
 ONE = load_domains(names=("keywords",))["keywords"]
 
 
-def noise(domain: Domain) -> Floats:
-    shape = (1, domain.features.n_mels, domain.frames)
-    return np.random.default_rng(0).normal(-6, 4, shape).astype(np.float32)
+def noise() -> Floats:
+    return np.random.default_rng(0).normal(-6, 4, (1, *ONE.window)).astype(np.float32)
 
 
 def trained_bundle(folder: Path, seed: int, probed: int) -> Bundle:
@@ -31,11 +30,11 @@ def trained_bundle(folder: Path, seed: int, probed: int) -> Bundle:
         torch.manual_seed(number)
         networks[number] = build_network(ONE).eval()
     with torch.inference_mode():
-        embedding = networks[probed](torch.from_numpy(noise(ONE)))[0][0].numpy()
+        embedding = networks[probed](torch.from_numpy(noise()))[0][0].numpy()
     files = {
         **tiny_files(ONE),
         WEIGHTS: weights_bytes(networks[seed]),
-        EXAM: exam_bytes(tiny_clips(ONE, "exam"), Probe(noise(ONE), embedding)),
+        EXAM: exam_bytes(tiny_clips(ONE, "exam"), Probe(noise(), embedding)),
     }
     return write_bundle(folder, card_fields=tiny_fields(ONE), files=files)
 

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from data.domains.domain import Domain, Mode, load_domains
+from data.domains.domain import Domain, Mode, load_domains, of_sounds
 from data.home import Home, home_from_env
 from data.store.clips import NewClip
 from data.store.store import Store
@@ -74,15 +75,14 @@ def make_run(home: Home, store: Store, domain: Domain, dataset: Path) -> Any:
 
 
 def send(store: Store, domain: Domain, raw: bytes, label: str, group: str | None = None) -> str:
-    clip = NewClip(
-        raw, domain.name, label, group, "accepted", "upload", domain.input.window_s, 16000
-    )
+    window_s = of_sounds(domain).input.window_s
+    clip = NewClip(raw, domain.name, label, group, "accepted", "upload", window_s, 16000)
     return store.clips.add(clip, who="anna")[0].sha256
 
 
 def odd_clip(domain: Domain, number: int) -> bytes:
     """Unlike any clip of the data set."""
-    sizes = domain.input
+    sizes = of_sounds(domain).input
     return tone(1200 + 10 * number, sizes.window_s * 0.5, sizes.sample_rate_hz, seed=777 + number)
 
 
@@ -175,8 +175,12 @@ def taught(full: dict[str, Any], make_run: Any, store: Store, domain: Domain) ->
         corrected="mechanical", version="1", state="accepted", reason="", who="anna",
     )  # fmt: skip
     run = make_run("teach", "teach", lines)
+    started = time.process_time()
     result = retrain(run, "teach", None, may_promote=True)
-    return {"run": run, "result": result, "receipt": receipt.receipt, "clip": sha256}
+    cpu_s = time.process_time() - started
+    return {
+        "run": run, "result": result, "receipt": receipt.receipt, "clip": sha256, "cpu_s": cpu_s,
+    }  # fmt: skip
 
 
 def test_teaching_is_done_in_seconds_without_the_backbone_changing(
@@ -189,7 +193,7 @@ def test_teaching_is_done_in_seconds_without_the_backbone_changing(
     assert bundle.card.parent == full["bundle"].digest
     assert bundle.card.files["backbone.onnx"] == full["bundle"].card.files["backbone.onnx"]
     assert taught["clip"] in bundle.memory().clip_ids
-    assert sum(taught["result"]["seconds"].values()) < 30
+    assert taught["cpu_s"] < 30
 
 
 def test_a_receipt_tells_what_the_new_version_says(taught: dict[str, Any], store: Store) -> None:

@@ -52,7 +52,9 @@ def test_a_network_is_trained_packed_taught_and_answers_with_the_same_numbers(
         return retrain(wired, mode, None, may_promote=False)
 
     registry.promote(domain.name, run("full")["version"])  # two epochs would not pass the gate
-    bundle = load_bundle(registry.fetch(registry.champion(domain.name), home.bundles))
+    champion = registry.champion(domain.name)
+    assert champion is not None
+    bundle = load_bundle(registry.fetch(champion, home.bundles))
     assert bundle.domain.network.kind == bundle.card.network.kind == kind
     assert bundle.card.metrics.exam == from_embeddings(bundle)
     found = from_clips(bundle, dataset)

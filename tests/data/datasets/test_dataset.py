@@ -9,6 +9,7 @@ import soundfile
 
 from data.datasets.dataset import (
     Batches,
+    Kept,
     LabelledClip,
     decode_all,
     one_hot,
@@ -16,15 +17,15 @@ from data.datasets.dataset import (
 )
 from data.datasets.sampling import draw_chances
 from data.datasets.split import validation_mask
-from data.domains.domain import Domain, load_domains
+from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter, TelltaleError
 from data.media.audio import MAX_PEAK
 from data.store.tables import HeldFor
 
 
 @pytest.fixture
-def domain() -> Domain:
-    return load_domains(names=("keywords",))["keywords"]
+def domain() -> AudioDomain:
+    return of_sounds(load_domains(names=("keywords",))["keywords"])
 
 
 def wav(samples: int, seed: int) -> bytes:
@@ -99,7 +100,7 @@ def test_nothing_to_hold_out_is_said_in_words() -> None:
 
 
 def test_the_loudest_clip_that_is_accepted_survives_decoding(
-    domain: Domain, tmp_path: Path
+    domain: AudioDomain, tmp_path: Path
 ) -> None:
     def loud(peak: float) -> bytes:
         out = io.BytesIO()
@@ -112,7 +113,7 @@ def test_the_loudest_clip_that_is_accepted_survives_decoding(
         decode_all([clip(1)], lambda one: loud(65_600), domain, tmp_path / "e")
 
 
-def test_a_damaged_clip_of_a_data_set_is_named(domain: Domain, tmp_path: Path) -> None:
+def test_a_damaged_clip_of_a_data_set_is_named(domain: AudioDomain, tmp_path: Path) -> None:
     listed = LabelledClip("0" * 64, "one", "g", "", tmp_path / "one" / "a.flac")
     with pytest.raises(InvalidParameter, match=r"^one/a\.flac: ") as refused:
         decode_all([listed], lambda one: b"no recording", domain, tmp_path / "d")
@@ -127,10 +128,11 @@ def test_new_clips_do_not_reshuffle_the_old_ones() -> None:
     assert np.mean(before == after[:200]) > 0.97
 
 
-def test_clips_are_decoded_once_a_run(domain: Domain, tmp_path: Path) -> None:
-    clips, reads = [clip(1), clip(2)], []
+def test_clips_are_decoded_once_a_run(domain: AudioDomain, tmp_path: Path) -> None:
+    clips = [clip(1), clip(2)]
+    reads: list[str] = []
 
-    def read(one: LabelledClip) -> bytes:
+    def read(one: Kept) -> bytes:
         reads.append(one.sha256)
         return wav(3000 + 1000 * int(one.sha256, 16), seed=1)
 
@@ -141,8 +143,8 @@ def test_clips_are_decoded_once_a_run(domain: Domain, tmp_path: Path) -> None:
     assert np.array_equal(first[1], again[1])
 
 
-def test_decoding_that_fails_leaves_nothing_half_done(domain: Domain, tmp_path: Path) -> None:
-    def read(one: LabelledClip) -> bytes:
+def test_decoding_that_fails_leaves_nothing_half_done(domain: AudioDomain, tmp_path: Path) -> None:
+    def read(one: Kept) -> bytes:
         return wav(3000, seed=1) if one == clip(1) else b"no recording"
 
     with pytest.raises(TelltaleError):
@@ -150,7 +152,7 @@ def test_decoding_that_fails_leaves_nothing_half_done(domain: Domain, tmp_path: 
     assert not (tmp_path / "decoded").exists()
 
 
-def batches(domain: Domain, folder: Path, count: int) -> Batches:
+def batches(domain: AudioDomain, folder: Path, count: int) -> Batches:
     clips = [clip(n) for n in range(count)]
     waveforms = decode_all(clips, lambda one: wav(4000, int(one.sha256, 16)), domain, folder)
     labels = np.arange(count) % len(domain.labels)
@@ -158,14 +160,14 @@ def batches(domain: Domain, folder: Path, count: int) -> Batches:
 
 
 def test_an_epoch_shows_every_clip_once_and_none_in_a_tiny_last_batch(
-    domain: Domain, tmp_path: Path
+    domain: AudioDomain, tmp_path: Path
 ) -> None:
     shown = [targets for _, targets in batches(domain, tmp_path / "d", 18).epoch(1)]
     assert sum(len(targets) for targets in shown) == 18
     assert min(len(targets) for targets in shown) >= 4
 
 
-def test_workers_share_each_batch_between_them(domain: Domain, tmp_path: Path) -> None:
+def test_workers_share_each_batch_between_them(domain: AudioDomain, tmp_path: Path) -> None:
     many = batches(domain, tmp_path / "d", 16)
     alone = np.concatenate([targets for _, targets in many.epoch(1)])
     shares = [np.concatenate([t for _, t in many.epoch(1, rank, 2)]) for rank in range(2)]
@@ -174,7 +176,7 @@ def test_workers_share_each_batch_between_them(domain: Domain, tmp_path: Path) -
 
 
 def test_an_epoch_can_be_repeated_exactly_and_the_next_one_differs(
-    domain: Domain, tmp_path: Path
+    domain: AudioDomain, tmp_path: Path
 ) -> None:
     many = batches(domain, tmp_path / "d", 8)
     first, again, later = (next(many.epoch(number))[0] for number in (1, 1, 2))
@@ -183,7 +185,7 @@ def test_an_epoch_can_be_repeated_exactly_and_the_next_one_differs(
 
 
 def test_what_is_learnt_in_parts_is_as_long_as_the_domain_says(
-    domain: Domain, tmp_path: Path
+    domain: AudioDomain, tmp_path: Path
 ) -> None:
     whole = next(batches(domain, tmp_path / "d", 8).epoch(1))[0]
     training = domain.training.model_copy(update={"crop_s": domain.input.window_s / 2})
@@ -197,6 +199,10 @@ def test_what_is_learnt_in_parts_is_as_long_as_the_domain_says(
 def test_how_often_a_clip_is_drawn() -> None:
     labels, groups = np.array([0, 0, 0, 0, 0, 1]), np.array([0, 0, 0, 0, 1, 2])
     assert draw_chances(labels, groups, "uniform") is None
-    assert np.allclose(draw_chances(labels, groups, "balanced"), [0.1] * 5 + [0.5])
-    by_groups = draw_chances(labels, groups, "groups")
+    balanced, by_groups = (
+        draw_chances(labels, groups, sampling) for sampling in ("balanced", "groups")
+    )
+    assert balanced is not None
+    assert by_groups is not None
+    assert np.allclose(balanced, [0.1] * 5 + [0.5])
     assert np.allclose(by_groups, [0.5 / 6] * 4 + [0.5 / 3, 0.5]), "four alike count as two"

@@ -206,6 +206,6 @@ def test_a_full_retrain_learns_imported_photographs_and_where_their_cracks_are(
     ours = [clip for clip in plan.clips if clip.group == "wall 100"]
     assert len(ours) == 3
     photographs = decode_photographs(ours, read, DOMAIN, tmp_path / "decoded")
-    for photograph in (photographs[place] for place in range(3)):
-        dark = photograph[..., :3].mean(axis=2) < 90
-        np.testing.assert_array_equal(dark, photograph[..., 3] == 255)
+    for planes in (photographs[place] for place in range(3)):
+        dark = planes[..., :3].mean(axis=2) < 90
+        np.testing.assert_array_equal(dark, planes[..., 3] == 255)

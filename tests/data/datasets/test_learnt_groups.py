@@ -20,9 +20,7 @@ AUDIO = [name for name, domain in load_domains().items() if domain.modality == "
 
 @pytest.fixture
 def domain() -> AudioDomain:
-    found = toy_domain(load_domains(names=("faults",))["faults"], epochs=1)
-    assert isinstance(found, AudioDomain)
-    return starting_from(found, "sounds")
+    return starting_from(toy_domain(load_domains(names=("faults",))["faults"], epochs=1), "sounds")
 
 
 @pytest.fixture

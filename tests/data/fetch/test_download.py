@@ -58,7 +58,7 @@ def files() -> Files:
 
 @pytest.fixture
 def url(files: Files, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("data.fetch.download.time.sleep", lambda seconds: None)
     with Server(files) as address:
         yield f"{address}/set.zip"
 
@@ -132,7 +132,7 @@ def test_a_server_that_is_busy_is_asked_again(url: str, files: Files, tmp_path: 
 
 
 def test_a_server_that_is_away_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("data.fetch.download.time.sleep", lambda seconds: None)
     with pytest.raises(DownloadError, match="http://127.0.0.1:9/x cannot be downloaded"):
         download("http://127.0.0.1:9/x", tmp_path / "x")
 

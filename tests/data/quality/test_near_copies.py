@@ -8,9 +8,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from data.domains.domain import load_domains
+from data.domains.domain import load_domains, of_sounds
 from data.media.audio import decode
-from data.quality.near_copies import COPY, RATE_HZ, Alike, contour, find_alike
+from data.quality.near_copies import COPY, RATE_HZ, contour, find_alike
 from support.sounds import bursts
 
 Floats = NDArray[np.float32]
@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 def coded(samples: Floats, container: str, subtype: str) -> Floats:
     out = io.BytesIO()
     soundfile.write(out, samples, RATE_HZ, format=container, subtype=subtype)
-    limits = load_domains()["faults"].limits
+    limits = of_sounds(load_domains()["faults"]).limits
     return decode(out.getvalue(), sample_rate_hz=RATE_HZ, limits=limits).samples
 
 
@@ -51,7 +51,9 @@ def test_silence_is_like_nothing_and_short_clips_are_compared_too() -> None:
     silent = contour(np.zeros(RATE_HZ, np.float32))
     short = contour(bursts(1, 0.3))
     tiny = contour(bursts(2, 0.001))
-    assert find_alike([silent, silent, short, tiny, short]) == [Alike(2, 4, pytest.approx(1))]
+    (found,) = find_alike([silent, silent, short, tiny, short])
+    assert (found.first, found.second) == (2, 4)
+    assert found.score == pytest.approx(1)
     assert find_alike([]) == find_alike([short]) == []
 
 

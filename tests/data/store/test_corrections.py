@@ -57,7 +57,9 @@ def test_a_photograph_that_nothing_can_be_learnt_from_is_told_why(
     ("mode", "colour"), [("RGB", (255, 0, 0)), ("RGB", (128, 0, 0)), ("L", 100)]
 )
 @pytest.mark.parametrize("label", ["crack", "no crack", None])
-def test_a_mask_in_colours_is_not_guessed_at(mode: str, colour: object, label: str | None) -> None:
+def test_a_mask_in_colours_is_not_guessed_at(
+    mode: str, colour: float | tuple[int, ...], label: str | None
+) -> None:
     drawn = Image.new(mode, (64, 48))
     drawn.paste(colour, (0, 10, 64, 20))
     with pytest.raises(UndecodableClip, match="nothing light"):

@@ -61,7 +61,7 @@ def test_a_run_that_promotes_can_only_succeed(store: Store) -> None:
     store.runs.promoting("r1", {"version": "2"})
     for end in ("failed", "cancelled"):
         with pytest.raises(Conflict, match="promoting its version"):
-            store.runs.update("r1", state=end, who="admin")  # type: ignore[arg-type]
+            store.runs.update("r1", state=end, who="admin")
     assert store.runs.update("r1", state="succeeded", who="job", result={"version": "2"}).result
 
 

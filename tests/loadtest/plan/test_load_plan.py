@@ -134,7 +134,10 @@ def test_a_wish_that_makes_no_sense_is_refused(
 
 
 def test_predicted_stands_beside_measured(tmp_path: Path) -> None:
-    measured, predicted = {"p50": 10.0, "p95": 20.0, "p99": 40.0}, {"p50": 9, "p95": 25, "p99": 40}
+    measured, predicted = (
+        {"p50": 10.0, "p95": 20.0, "p99": 40.0},
+        {"p50": 9.0, "p95": 25.0, "p99": 40.0},
+    )
     points = [Point(1, 0.5, 150.0, measured, predicted, 0.02, 0.1, 0.03, 0)]
     plan_check.publish(tmp_path, TIMES, [Capacity(1, 300.0, 330.0)], points, "a game is on")
     text = " ".join((tmp_path / "check.md").read_text().split())

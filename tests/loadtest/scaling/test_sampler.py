@@ -16,7 +16,7 @@ from loadtest.scaling.sampler import Sampler, Target, check_served, cpu_seconds,
 from support.local_server import Server
 
 OWN = {"replica": "ab1", "version": "3", "queued": 4, "answered": 80, "batches": 10}
-SERVE = [
+SERVE: list[dict[str, Any]] = [
     {"replica_id": "SERVE_REPLICA::faults#DomainService#ab1", "state": "RUNNING"},
     {"replica_id": "cd2", "state": "STARTING", "start_time_s": 90.0},
 ]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from data.domains.domain import AudioDomain, load_domains
+from data.domains.sections import LogMelSpec
 from data.errors import InvalidDomain
 from models.networks import backbone
 from models.networks.backbone import start_from, write_backbone
@@ -30,7 +31,7 @@ def sounds(tmp_path: Path, domain: AudioDomain, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_network_starts_where_another_ended(sounds: torch.nn.Module, domain: AudioDomain) -> None:
     network = build_network(domain)
-    features = torch.randn(2, domain.features.n_mels, domain.frames)
+    features = torch.randn(2, *domain.window)
     start_from("sounds", network, domain)
     with torch.inference_mode():
         ours, theirs = network.eval()(features)[0], sounds.eval()(features)[0]
@@ -66,6 +67,7 @@ def test_only_the_keys_that_differ_are_named(sounds: torch.nn.Module, domain: Au
     features = domain.features.model_copy(update={"hop_length": 160})
     network = domain.network.model_copy(update={"dropout": 0.5, "embedding": 32})
     other = domain.model_copy(update={"features": features, "network": network})
+    assert isinstance(domain.features, LogMelSpec)
     hop, size = domain.features.hop_length, domain.network.embedding
     with pytest.raises(InvalidDomain) as refused:
         start_from("sounds", build_network(other), other)

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from data.domains.domain import AudioDomain, load_domains
+from data.domains.network_specs import Wav2Vec2Spec
 from data.errors import DownloadError, InvalidParameter
 from models.networks import torch_audio
 from models.networks.kinds import build_network, start
@@ -59,8 +60,7 @@ def test_without_a_file_the_weights_are_those_torchaudio_fetches(
 
 
 def test_the_sizes_are_by_default_those_that_torchaudio_publishes() -> None:
-    spec = of_kind(FAULTS, "wav2vec2_base").network
-    base: Any = type(spec)(kind="wav2vec2_base", embedding=64, dropout=0)
+    base = Wav2Vec2Spec(kind="wav2vec2_base", embedding=64, dropout=0)
     theirs = torch_audio.WAV2VEC2_BASE._params
     assert base.layers == theirs["encoder_num_layers"]
     assert base.width == theirs["encoder_embed_dim"]

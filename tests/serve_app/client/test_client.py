@@ -10,6 +10,7 @@ import soundfile
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from serve_app.client.answers import Evidence
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceAway, ServiceError
 from support.fake_api import ADMIN, create
@@ -44,7 +45,7 @@ def test_a_clip_comes_back_as_a_label_with_evidence_in_seconds(client: Client) -
     answer = client.predict("faults", tone(60), evidence=True)
     assert answer.label == "electrical"
     assert next(iter(answer.probabilities)) == answer.label
-    assert answer.evidence is not None
+    assert isinstance(answer.evidence, Evidence)
     assert len(answer.evidence.scores) == len(answer.evidence.start_s)
     assert answer.clip.duration_s == pytest.approx(1.0)
 

@@ -107,7 +107,7 @@ def test_a_replica_is_never_sent_more_than_it_lets_in(tmp_path: Path) -> None:
         clients = [stack.enter_context(socket.create_connection(address)) for _ in range(MOST + 20)]
         for client in clients:
             client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nclip")
-        refused = []
+        refused: list[bytes] = []
         deadline = time.monotonic() + 10
         while len(refused) < 20 and time.monotonic() < deadline:
             answered, _, _ = select.select(clients, [], [], 1)

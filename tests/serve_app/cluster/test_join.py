@@ -22,6 +22,7 @@ from serve_app.cluster.cluster_file import (
     refuse_unfit,
 )
 from serve_app.cluster.join import joined, wait_while_joined
+from serve_app.cluster.ray_internals.node import RayNode
 from serve_app.settings import Settings, settings_from_env
 
 HEAD = "10.0.0.5"
@@ -123,17 +124,22 @@ def test_a_home_without_a_head_is_refused(settings: Settings) -> None:
         raise AssertionError("it joined")
 
 
+class Healthy(RayNode):
+    """All of its processes are well; the head takes its word back while it is looked at again."""
+
+    def __init__(self, head: ExitStack, leaves_at: int) -> None:
+        self.looked, self._head, self._leaves_at = 0, head, leaves_at
+
+    def ended(self) -> dict[str, int]:
+        self.looked += 1
+        if self.looked == self._leaves_at:
+            self._head.close()
+        return {}
+
+
 def test_a_machine_gives_up_when_the_head_takes_its_word_back(settings: Settings) -> None:
-    class Healthy:
-        looked = 0
-
-        def ended(self) -> dict[str, int]:
-            self.looked += 1
-            if self.looked == 1:
-                head.close()
-            return {}
-
-    node, head = Healthy(), ExitStack()
+    head = ExitStack()
+    node = Healthy(head, leaves_at=1)
     head.enter_context(announced(settings, f"{HEAD}:6379"))
     with pytest.raises(NotReady, match="the head has stopped"):
         wait_while_joined(node, settings.home)
@@ -143,21 +149,13 @@ def test_a_machine_gives_up_when_the_head_takes_its_word_back(settings: Settings
 def test_a_shared_folder_that_is_away_for_a_moment_is_no_reason_to_leave(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Healthy:
-        looked = 0
-
-        def ended(self) -> dict[str, int]:
-            self.looked += 1
-            if self.looked == 3:
-                head.close()
-            return {}
-
     def read(home: Home) -> Cluster:
         if node.looked == 2:
             raise OSError(errno.ESTALE, "Stale file handle")
         return read_cluster(home)
 
-    node, head = Healthy(), ExitStack()
+    head = ExitStack()
+    node = Healthy(head, leaves_at=3)
     head.enter_context(announced(settings, f"{HEAD}:6379"))
     monkeypatch.setattr("serve_app.cluster.join.read_cluster", read)
     monkeypatch.setattr("serve_app.cluster.join.time.sleep", lambda seconds: None)

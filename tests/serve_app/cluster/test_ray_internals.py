@@ -18,7 +18,7 @@ import ray
 from ray._private import node as ray_node
 from ray._private import ray_constants
 from ray._private.parameter import RayParams
-from ray._raylet import InnerGcsClient
+from ray._raylet import InnerGcsClient  # type: ignore[attr-defined]  # compiled
 from ray.core.generated import autoscaler_pb2, node_manager_pb2, node_manager_pb2_grpc
 
 from data.errors import Conflict
@@ -200,7 +200,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """What is asked of this node's raylet, which a gRPC server stands for."""
     requests = []
 
-    class Raylet(node_manager_pb2_grpc.NodeManagerServiceServicer):
+    # Of what is generated for Ray nothing is typed.
+    class Raylet(node_manager_pb2_grpc.NodeManagerServiceServicer):  # type: ignore[misc]
         def PrestartWorkers(self, request: Any, context: Any) -> Any:
             requests.append(request)
             return node_manager_pb2.PrestartWorkersReply()

@@ -65,7 +65,7 @@ def run(
     steps: Callable[[Promotion], Awaitable[Any]],
 ) -> Any:
     async def go() -> Any:
-        return await steps(Promotion("keywords", home, registry, replicas))  # type: ignore[arg-type]
+        return await steps(Promotion("keywords", home, registry, replicas))
 
     return asyncio.run(go())
 

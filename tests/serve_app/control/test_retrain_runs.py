@@ -88,7 +88,7 @@ def test_a_full_retrain_whose_driver_died_gets_one_more_attempt(
 
     async def steps(runs: RetrainRuns) -> list[str]:
         run_id = (await runs.start("keywords", mode, "", "ann"))["id"]
-        seen = []
+        seen: list[str] = []
         for attempt in (1, 2):
             jobs.jobs[run_id] = (attempt, "failed")
             await runs.look_after(KEYWORDS)

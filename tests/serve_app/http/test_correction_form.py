@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data.domains.domain import load_domains
+from data.domains.domain import Domain, ImageDomain, load_domains
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.media.image import decode_mask
 from data.media.prepare import Prepared
@@ -36,6 +36,7 @@ def test_a_photograph_is_corrected_by_a_mask(label: str | None) -> None:
     right = annotation_from_form(form(label, DRAWN), CRACKS)
     assert right.label == "crack"
     assert right.mask is not None
+    assert isinstance(CRACKS, ImageDomain)
     assert decode_mask(right.mask, CRACKS.limits).any()
     right.must_fit(photograph(96))
 
@@ -73,10 +74,10 @@ def test_the_mask_of_another_photograph_is_refused() -> None:
     ],
 )
 def test_what_nothing_can_be_learnt_from_is_refused(
-    domain: object, parts: list[Part], words: str
+    domain: Domain, parts: list[Part], words: str
 ) -> None:
     with pytest.raises(TelltaleError, match=words):
-        annotation_from_form(parts, domain)  # type: ignore[arg-type]
+        annotation_from_form(parts, domain)
 
 
 def test_a_crack_cannot_come_without_saying_where() -> None:

@@ -18,12 +18,14 @@ def test_a_replica_answers_what_haproxy_has_passed_on_and_nothing_else(
 ) -> None:
     replica = Replica("keywords", tmp_path)
     replica.settings = replace(replica.settings, start_token=TOKEN)
-    form = {"files": {"file": tone()}} if path.endswith("predict") else {}
-    method = "POST" if form else "GET"
+    files = {"file": tone()} if path.endswith("predict") else None
+    method = "POST" if files else "GET"
     with answering(replica) as client:
-        for headers in ({}, {PASSED_HEADER: "start "}, {PASSED_HEADER: "a guess"}):
-            refused = client.request(method, path, headers=headers, **form)
+        for told in (None, "start ", "a guess"):
+            headers = {PASSED_HEADER: told} if told else {}
+            refused = client.request(method, path, headers=headers, files=files)
             assert refused.status_code == 403
             assert "TELLTALE_PORT" in refused.json()["detail"]
-        passed = client.request(method, path, headers={PASSED_HEADER: f"start {TOKEN}"}, **form)
+        headers = {PASSED_HEADER: f"start {TOKEN}"}
+        passed = client.request(method, path, headers=headers, files=files)
         assert passed.status_code == 200

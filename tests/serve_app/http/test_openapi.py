@@ -260,8 +260,8 @@ def test_a_full_queue_is_told_when_to_come_back(
 ) -> None:
     monkeypatch.setattr(type(replica.admission), "places", 0)
     for path in ("/predict", "/batch-predict", "/feedback"):
-        form = {"files": {"files" if path == "/batch-predict" else "file": tone()}}
-        assert int(service.ask("POST", path, 429, **form).headers["retry-after"]) >= 1
+        files = {"files" if path == "/batch-predict" else "file": tone()}
+        assert int(service.ask("POST", path, 429, files=files).headers["retry-after"]) >= 1
 
 
 def test_a_replica_without_a_model_says_so(

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from data.domains.domain import load_domains
+from data.domains.domain import ImageDomain, load_domains
 from data.media.image import decode_mask
 from data.store.store import Store
 from serve_app.http import problems, upload_routes
@@ -78,6 +78,7 @@ def test_each_mask_goes_with_the_photograph_that_is_named_alike(
         clip = kept.clips.get("cracks", row["clip"])
         assert (clip.label, clip.state, clip.source) == ("crack", "accepted", "upload")
         assert clip.mask is not None
+        assert isinstance(CRACKS, ImageDomain)
         seen, drawn = (
             decode_mask(raw, CRACKS.limits) for raw in (kept.clips.read(clip.mask), mask)
         )

@@ -81,9 +81,9 @@ def test_the_verdict_does_not_depend_on_luck() -> None:
 
 
 def test_a_verdict_on_an_exam_of_hundreds_takes_a_fraction_of_a_second() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     judge(exam(600, 60), exam(600, 50), NAMES, SPEC)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_label_without_exam_clips_does_not_count_as_a_failure() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from data.datasets.sources import Example
-from data.domains.domain import load_domain, load_domains
+from data.domains.domain import load_domain, load_domains, of_sounds
 from training.fitting.backbone_recipe import (
     RECIPES,
     as_domain,
@@ -69,7 +69,7 @@ def test_what_a_domain_is_calibrated_on_is_not_learnt(datasets: Path) -> None:
 
 
 def test_a_validation_split_of_a_list_is_what_a_domain_holds_out() -> None:
-    domain = load_domains(names=("faults",))["faults"]
+    domain = of_sounds(load_domains(names=("faults",))["faults"])
     rows = [
         Example(
             Path(f"{take}.wav"),

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from data.datasets.dataset import decode_all, from_example
+from data.datasets.dataset import decode_all, from_example, read_file
 from data.datasets.sources import examples
 from data.datasets.split import validation_mask
-from data.domains.domain import Domain, load_domains
+from data.domains.domain import AudioDomain, load_domains
 from data.errors import InvalidParameter
 from models.networks.kinds import build_classifier
 from support.toy_dataset import toy_dataset, toy_domain
@@ -24,21 +24,17 @@ from training.job.run_progress import EpochReporter
 
 
 @pytest.fixture(scope="module")
-def domain() -> Domain:
+def domain() -> AudioDomain:
     return toy_domain(load_domains(names=("faults",))["faults"], epochs=20)
 
 
 @pytest.fixture(scope="module")
-def assignment(domain: Domain, tmp_path_factory: pytest.TempPathFactory) -> Assignment:
+def assignment(domain: AudioDomain, tmp_path_factory: pytest.TempPathFactory) -> Assignment:
     root = tmp_path_factory.mktemp("loop")
     rows = [row for row in examples(domain, toy_dataset(root, domain)) if row.split == "train"]
     clips = [from_example(row) for row in rows]
     labels = [clip.label for clip in clips]
-
-    def read(clip: Any) -> bytes:
-        return bytes(clip.path.read_bytes())
-
-    decode_all(clips, read, domain, root / "decoded")
+    decode_all(clips, read_file, domain, root / "decoded")
     indexes = np.array([domain.label_index(label) for label in labels], np.int64)
     held = validation_mask(labels, [clip.group for clip in clips], 0.25, 1)
     return Assignment(
@@ -71,7 +67,9 @@ def test_each_epoch_is_told_with_its_figures(
     assert all(set(epoch) == wanted for epoch in epochs)
 
 
-def test_the_weights_returned_are_those_of_the_best_epoch(trained: Trained, domain: Domain) -> None:
+def test_the_weights_returned_are_those_of_the_best_epoch(
+    trained: Trained, domain: AudioDomain
+) -> None:
     classifier = build_classifier(domain)
     classifier.load_state_dict(trained.weights)  # the whole classifier, and nothing besides
     assert all(torch.isfinite(value).all() for value in trained.weights.values())
@@ -90,12 +88,14 @@ def test_training_stops_when_it_has_stopped_getting_better(
     assert len(fit(stuck, "stuck", tmp_path, workers=0).history) < 50
 
 
-def test_a_checkpoint_brings_back_everything_that_changes(domain: Domain, tmp_path: Path) -> None:
+def test_a_checkpoint_brings_back_everything_that_changes(
+    domain: AudioDomain, tmp_path: Path
+) -> None:
     def learner() -> Learner:
         network = ClassifyingNetwork(domain, 4, torch.ones(4))
         return Learner(network, domain.training, 10, torch.device("cpu"))
 
-    features = torch.randn(8, domain.features.n_mels, domain.frames)
+    features = torch.randn(8, *domain.window)
     targets = torch.eye(8)[:, :8].reshape(8, 8)
     first = learner()
     first.learn(features, targets)

@@ -26,9 +26,7 @@ from training.job.run_progress import EpochReporter
 
 @pytest.fixture
 def domain() -> AudioDomain:
-    found = toy_domain(load_domains(names=("faults",))["faults"], epochs=4)
-    assert isinstance(found, AudioDomain)
-    return found
+    return toy_domain(load_domains(names=("faults",))["faults"], epochs=4)
 
 
 @pytest.fixture

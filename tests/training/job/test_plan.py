@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from data.datasets.dataset import LabelledClip
+from data.datasets.dataset import Kept
 from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter, UnknownName
 from data.store.clips import Clip
@@ -25,7 +25,7 @@ def clip(name: str, label: str = "fluid") -> Clip:
     )
 
 
-def read(one: LabelledClip) -> bytes:
+def read(one: Kept) -> bytes:
     if one.sha256.startswith(b"lost".hex()):
         raise UnknownName("there is no clip")
     return tone() if one.sha256.startswith(b"good".hex()) else b"no recording"
