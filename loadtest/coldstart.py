@@ -34,6 +34,7 @@ from loadtest.machine.processes import command as command_line
 from loadtest.machine.processes import running as processes
 from serve_app.cluster.launch import SERVE_YAML, running, serve_config
 from serve_app.cluster.ray_environment import prepare_environment
+from serve_app.cluster.ray_internals.applications import deploy
 from serve_app.settings import Settings, settings_from_env
 
 PATIENCE_S = 60.0
@@ -131,13 +132,11 @@ def answered(statistics: str, domain: str) -> dict[str, int]:
 
 
 def scale(settings: Settings, config: Path, least: int, most: int) -> None:
-    from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
-
     wanted = serve_config(settings, config)
     app = next(app for app in wanted["applications"] if app["name"] == settings.domains[0])
     limits = {"min_replicas": least, "initial_replicas": least, "max_replicas": most}
     app["deployments"][0]["autoscaling_config"].update(limits)
-    ServeSubmissionClient(os.environ["RAY_API_SERVER_ADDRESS"]).deploy_applications(wanted)
+    deploy(wanted)
 
 
 def configuration(folder: Path, spares: int | None) -> Path:

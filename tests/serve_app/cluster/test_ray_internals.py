@@ -20,6 +20,8 @@ from ray._private import ray_constants
 from ray._private.parameter import RayParams
 from ray._raylet import InnerGcsClient
 from ray.core.generated import autoscaler_pb2, node_manager_pb2, node_manager_pb2_grpc
+from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
+from ray.serve.schema import ApplicationDetails, ServeInstanceDetails
 
 from data.errors import Conflict
 from serve_app.cluster.launch import _head_parameters
@@ -192,6 +194,18 @@ def test_a_machine_with_another_token_is_told_so() -> None:
     )
     assert hasattr(ray.exceptions, "AuthenticationError"), (
         f"{NEW} refuses a wrong token otherwise; a machine that may not join waits for ever"
+    )
+
+
+def test_applications_are_deployed_and_looked_at_through_the_dashboard() -> None:
+    client = ServeSubmissionClient
+    asked = (client, "http://a:1"), (client.deploy_applications, None, {})
+    assert all(takes(*call) for call in (*asked, (client.get_serve_details, None))), (
+        f"{NEW}'s client of the dashboard is asked otherwise; no application is deployed"
+    )
+    assert "applications" in ServeInstanceDetails.model_fields, f"{NEW} lists no applications"
+    assert {"status", "message"} <= set(ApplicationDetails.model_fields), (
+        f"{NEW} tells how applications stand otherwise; a start never ends"
     )
 
 
