@@ -23,7 +23,7 @@ from data.domains.domain import AudioDomain
 from data.errors import ClipError, InvalidParameter
 from data.media.audio import decode
 from data.media.features import features_for
-from data.store.tables import HeldFor
+from data.store.schema import HeldFor
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]

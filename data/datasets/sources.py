@@ -17,7 +17,7 @@ from data.datasets.split import validation_mask
 from data.domains.domain import Domain
 from data.errors import InvalidParameter, UnknownName
 from data.install_paths import own_folder
-from data.store.tables import HeldFor
+from data.store.schema import HeldFor
 
 Split = Literal["train", "test"]
 

@@ -13,8 +13,8 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.config import BackpressureConfig
 
+from serve_app.domain_service import DomainService
 from serve_app.replica.scoring import Item, Outcome
-from serve_app.service import DomainService
 
 
 class WaitingService(DomainService):

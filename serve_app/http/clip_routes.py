@@ -18,10 +18,10 @@ from serve_app.http.responses import caller_of, service_of
 from serve_app.replica.threads import reading, writing
 
 if TYPE_CHECKING:
-    from data.store.clips import Clip
+    from data.store.clip_rows import Clip
     from data.store.feedback import Feedback
     from data.store.flags import Flag
-    from data.store.tables import ClipState
+    from data.store.schema import ClipState
 
 log = logging.getLogger("ray.serve")
 

@@ -17,7 +17,7 @@ from serve_app.replica.threads import reading
 
 if TYPE_CHECKING:
     from data.store.events import Event
-    from data.store.runs import RunRow
+    from data.store.run_rows import RunRow
 
 POLL_S = 0.3
 HEARTBEAT_POLLS = 50

@@ -22,7 +22,7 @@ from serve_app.http.responses import caller_of, service_of
 from serve_app.replica.threads import decoding, writing
 
 if TYPE_CHECKING:
-    from data.store.clips import NewClip
+    from data.store.clip_rows import NewClip
     from serve_app.http.auth import Caller
 
 MAX_UPLOAD_FILES = 1000  # masks among them
@@ -138,7 +138,7 @@ def _checked(
     service: Replica, raw: bytes, sha256: str, label: str | None, mask: bytes | None
 ) -> "NewClip":
     """A clip that nobody could hear is refused now, not found out by the retrain."""
-    from data.store.clips import NewClip
+    from data.store.clip_rows import NewClip
 
     if service.champion.loaded and sha256 in service.champion.served.exam_clips:
         raise Conflict(OF_THE_EXAM)

@@ -141,8 +141,8 @@ def test_a_node_starts_with_the_parameters_that_it_is_given(
         ("num_cpus", "object_store_memory", "dashboard_agent_listen_port")  # of both
     )
     assert takes(RayParams, **given, gcs_address="", include_log_monitor=False), (
-        f"{NEW}'s RayParams no longer takes what node.py, launch.py and join.py give it; no node "
-        "starts"
+        f"{NEW}'s RayParams no longer takes what ray_node.py, launch.py and join.py give it; no "
+        "node starts"
     )
     assert takes(ray_node.Node, None, head=True, shutdown_at_exit=False, spawn_reaper=True), (
         f"{NEW}'s Node no longer takes head, shutdown_at_exit and spawn_reaper; no node starts"

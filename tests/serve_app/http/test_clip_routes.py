@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 from data.domains.domain import load_domains
 from data.errors import Conflict, NotReady
 from data.store.flags import Found
+from data.store.schema import ClipState
 from data.store.store import Store
-from data.store.tables import ClipState
 from serve_app.http import clip_routes, problems
 from serve_app.http.auth import Keyring, add_key
 from support.uploads import new_clip
