@@ -13,7 +13,7 @@ from data.domains.domain import Domain
 from data.errors import ClipError, Conflict, InvalidParameter
 from data.media.prepare import prepare
 from data.store.corrections import MASKED, checked_annotation
-from serve_app.client.answers import Outcome, Uploaded, Uploads
+from serve_app.client.answers import Uploaded, UploadOutcome, Uploads
 from serve_app.http.feedback_routes import OF_THE_EXAM
 from serve_app.http.forms import forms_of
 from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_UPLOAD_FILES = 1000  # masks among them
 NEEDS_MASK = "it needs a part 'masks' that is named like the photograph (wall.png for wall.jpg)"
 
-OUTCOMES: dict[bool, Outcome] = {True: "stored", False: "duplicate"}  # was its row made?
+OUTCOMES: dict[bool, UploadOutcome] = {True: "stored", False: "duplicate"}  # was its row made?
 PARTS = {"files": True, "masks": True, "label": False, "labels": False}  # is it a file?
 
 FORM = form(("files",), files=many(BINARY), masks=many(BINARY), label=TEXT, labels=many(TEXT))
@@ -123,7 +123,7 @@ async def _keep(
     enough = service.domain.limits.max_bytes + 1
     raw, drawn = await file.read(enough), await mask.read(enough) if mask else None
     sha256 = (await decoding(hashlib.sha256, raw)).hexdigest()
-    outcome: Outcome
+    outcome: UploadOutcome
     try:
         new = await decoding(_checked, service, raw, sha256, label, drawn)
         label = new.label
