@@ -37,8 +37,8 @@ from serve_app.http.forms import Forms
 from serve_app.http.openapi import TEXT, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, caller_of, request_id, service_of
+from serve_app.http.threads import reading
 from serve_app.replica import prometheus
-from serve_app.replica.threads import reading
 from serve_app.settings import START_HEADER
 
 PATIENCE_S = 2.0

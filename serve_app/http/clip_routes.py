@@ -15,7 +15,7 @@ from serve_app.http.feedback_routes import of_domain
 from serve_app.http.openapi import BINARY, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
-from serve_app.replica.threads import reading, writing
+from serve_app.http.threads import reading, writing
 
 if TYPE_CHECKING:
     from data.store.clip_rows import Clip

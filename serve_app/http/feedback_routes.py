@@ -14,8 +14,8 @@ from serve_app.http.correction_form import annotation_from_form
 from serve_app.http.openapi import BINARY, TEXT, form, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, queue_of, service_of
+from serve_app.http.threads import decoding, reading, writing
 from serve_app.replica.scoring import ScoredClip
-from serve_app.replica.threads import decoding, reading, writing
 
 if TYPE_CHECKING:
     from data.store.clip_rows import NewClip

@@ -19,7 +19,7 @@ from serve_app.http.forms import forms_of
 from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
-from serve_app.replica.threads import decoding, writing
+from serve_app.http.threads import decoding, writing
 
 if TYPE_CHECKING:
     from data.store.clip_rows import NewClip
