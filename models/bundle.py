@@ -9,16 +9,14 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from data.atomic import replace_folder, staging
 from data.domains.domain import Domain
 from data.errors import BundleError
 from models.card import (
@@ -37,7 +35,6 @@ from models.masks import ROWS
 from models.tensors import Embeddings, Head, Probe, read_exam, read_head, read_memory
 
 PRETRAINED = Path(__file__).resolve().parent / "pretrained"  # the shipped ones, by domain
-ABANDONED_S = 3600  # a writer's folder this old belongs to nobody any more
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ def write_bundle(
             raise BundleError(f"{CARD} would be wrong: {card_mistakes(error)}") from error
         (temporary / CARD).write_bytes(write_card(card))
         bundle = load_bundle(temporary)
-        replace(temporary, folder)
+        replace_folder(temporary, folder)
     return Bundle(folder, bundle.card, bundle.digest)
 
 
@@ -158,7 +155,7 @@ def keep(cache_root: Path, source: Path | Mapping[str, bytes]) -> Path:
             temporary.rename(folder)
         except OSError:  # there already: by somebody faster with the same bytes, or damaged
             if cached(cache_root, digest) is None:
-                replace(temporary, folder)
+                replace_folder(temporary, folder)
     return folder
 
 
@@ -221,28 +218,3 @@ def _bytes(path: Path) -> bytes:
 
 def _digest(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
-
-
-@contextmanager
-def staging(folder: Path) -> Iterator[Path]:
-    """A folder beside `folder` to write in, gone afterwards unless it was renamed."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(".writing-*"):
-        with suppress(OSError):
-            if time.time() - left.stat().st_mtime > ABANDONED_S:
-                shutil.rmtree(left, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
-    temporary.chmod(0o755)  # mkdtemp's own 0700 would shut out a server of another user
-    try:
-        yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def replace(new: Path, folder: Path) -> None:
-    """A folder cannot be renamed onto a filled one: the old one steps aside first."""
-    aside = new.with_name(f"{new.name}-old")
-    with suppress(FileNotFoundError):
-        folder.rename(aside)
-    new.rename(folder)
-    shutil.rmtree(aside, ignore_errors=True)

@@ -20,8 +20,8 @@ from data.terminal import piped
 from models.bundle import cached
 from models.current_model import current
 from serve_app.cluster.launch import SERVE_YAML, refuse_taken_port, say
-from serve_app.cluster.processes import stop_when_asked
 from serve_app.cluster.ray_environment import prepare_environment
+from serve_app.cluster.service_processes import stop_when_asked
 from serve_app.cluster.supervisor import alone_at, alone_in, supervise
 from serve_app.replica.champion_pointer import read_pointer
 from serve_app.settings import settings_from_env

@@ -15,7 +15,7 @@ ON_HEAD = {"node:__internal_head__": 0.001}
 
 
 def domain(args: dict[str, Any]) -> Application:
-    from serve_app.service import DomainService
+    from serve_app.domain_service import DomainService
 
     deployment = serve.deployment(
         DomainService,

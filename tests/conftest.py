@@ -21,6 +21,10 @@ for name in set(os.environ) - {"TELLTALE_DATASETS"}:
     if name.startswith("TELLTALE_") or name == "MLFLOW_TRACKING_URI":
         del os.environ[name]
 
+BESIDE = Path(__file__).parents[2] / "shared" / "datasets"  # beside the checkout, for developers
+if not os.environ.get("TELLTALE_DATASETS") and BESIDE.is_dir():
+    os.environ["TELLTALE_DATASETS"] = str(BESIDE)
+
 pytest_plugins = ["support.databases"]
 
 CLUSTER = Path(__file__).parent / "cluster"

@@ -5,8 +5,6 @@ that the same recording is found again wherever it turns up.
 """
 
 import hashlib
-import os
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from data.atomic import staging
 from data.datasets.augment import WaveformAugment, colour, mask, mix_background, mix_up
 from data.datasets.listing import readable
 from data.datasets.sampling import Chances
@@ -24,7 +23,7 @@ from data.domains.domain import AudioDomain
 from data.errors import ClipError, InvalidParameter
 from data.media.audio import decode
 from data.media.features import features_for
-from data.store.tables import HeldFor
+from data.store.schema import HeldFor
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -133,11 +132,10 @@ def write_once(folder: Path, make: Callable[[], Mapping[str, NDArray[np.generic]
     if folder.is_dir():
         return
     arrays = make()
-    partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}")
-    partial.mkdir(parents=True)
-    for name, array in arrays.items():
-        np.save(partial / f"{name}.npy", array)
-    os.rename(partial, folder)
+    with staging(folder) as part:
+        for name, array in arrays.items():
+            np.save(part / f"{name}.npy", array)
+        part.rename(folder)
 
 
 @contextmanager

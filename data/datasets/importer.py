@@ -18,10 +18,10 @@ from data.datasets.split import Exam, validation_mask
 from data.domains.domain import Domain
 from data.errors import Conflict, TelltaleError, UndecodableClip
 from data.media.prepare import prepare
-from data.store.clips import NewClip
+from data.store.clip_rows import NewClip
 from data.store.corrections import MASKED, Annotation, checked_annotation
+from data.store.schema import HeldFor
 from data.store.store import Store
-from data.store.tables import HeldFor
 
 BATCH = 50  # clips a transaction; the clips of a batch are in memory together
 NEEDS_MASK = "it needs a mask, in the column 'mask' of a CSV or JSON list"

@@ -6,8 +6,8 @@ from pathlib import Path
 from data.datasets.dataset import Kept, LabelledClip, from_example
 from data.datasets.sources import examples
 from data.domains.domain import Domain
+from data.store.schema import ClipState
 from data.store.store import Store
-from data.store.tables import ClipState
 
 
 def of_dataset(domain: Domain, root: Path | None) -> list[LabelledClip]:

@@ -2,8 +2,8 @@
 
 A layout is one function in the table at the bottom, over the one reader of clips (`listing.py`); a
 data set in a layout of the table needs no code at all. Data sets are never part of this repository:
-`TELLTALE_DATASETS` names the folder that holds them, else `datasets/` is looked at, here or,
-outside a checkout, in the user's data folder; `shared/datasets/` beside a checkout too.
+`TELLTALE_DATASETS` names the folder that holds them, else `datasets/` is looked at, in the checkout
+or, outside of one, in the user's data folder.
 """
 
 import os
@@ -16,8 +16,8 @@ from data.datasets.listing import Listed, labelled_folders, list_in, read_list
 from data.datasets.split import validation_mask
 from data.domains.domain import Domain
 from data.errors import InvalidParameter, UnknownName
-from data.install_paths import CHECKOUT, own_folder
-from data.store.tables import HeldFor
+from data.install_paths import own_folder
+from data.store.schema import HeldFor
 
 Split = Literal["train", "test"]
 
@@ -47,8 +47,8 @@ def dataset_root(environment: Mapping[str, str] = os.environ) -> Path | None:
     """The folder that holds the data sets, or None: serving and teaching do without one."""
     if named := environment.get("TELLTALE_DATASETS"):
         return Path(named)
-    beside = [CHECKOUT.parent / "shared" / "datasets"] if CHECKOUT else []
-    return next((folder for folder in (own_folder("datasets"), *beside) if folder.is_dir()), None)
+    found = own_folder("datasets")
+    return found if found.is_dir() else None
 
 
 def examples(domain: Domain, root: Path) -> list[Example]:

@@ -5,12 +5,12 @@ came from where, when, and on what terms.
 """
 
 import json
-import shutil
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from data.atomic import staging
 from data.datasets.manifests import write_manifest
 from data.errors import Conflict, DownloadError
 from data.fetch.catalogue import Published
@@ -30,12 +30,11 @@ def fetch(name: str, source: Published, url: str, root: Path) -> tuple[Path, boo
     archive = root / ".fetch" / (Path(urlsplit(url).path).name or name)
     try:
         got = download(url, archive, source.checksum)
-        aside = root / ".fetch" / name
-        shutil.rmtree(aside, ignore_errors=True)
-        _unpack(archive, aside)
-        _list(aside, source)
-        _write_receipt(aside, source, url, got)
-        aside.rename(folder)
+        with staging(folder) as part:
+            _unpack(archive, part / name)
+            _list(part / name, source)
+            _write_receipt(part / name, source, url, got)
+            (part / name).rename(folder)
         archive.unlink()
         with suppress(OSError):  # another download may be there
             archive.parent.rmdir()
@@ -44,12 +43,11 @@ def fetch(name: str, source: Published, url: str, root: Path) -> tuple[Path, boo
     return folder, True
 
 
-def _unpack(archive: Path, aside: Path) -> None:
+def _unpack(archive: Path, folder: Path) -> None:
     try:
-        unpack(archive, aside)
+        unpack(archive, folder)
     except DownloadError:
         archive.unlink()  # the same bytes would fail the same way again
-        shutil.rmtree(aside, ignore_errors=True)
         raise
 
 

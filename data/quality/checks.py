@@ -12,7 +12,7 @@ from data.domains.domain import AudioDomain
 from data.errors import ClipError, UnknownName
 from data.quality.clip_checks import Heard, Remark, listen
 from data.quality.near_copies import Alike, find_alike
-from data.store.tables import FlagKind
+from data.store.schema import FlagKind
 
 KINDS: tuple[FlagKind, ...] = (
     "exam_copy",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from data.domains.domain import AudioDomain
 from data.media.audio import decode
 from data.quality.near_copies import RATE_HZ, contour
-from data.store.tables import FlagKind
+from data.store.schema import FlagKind
 
 Floats = NDArray[np.float32]
 

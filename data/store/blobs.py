@@ -8,13 +8,13 @@ standard library alone, so that a replica pays for pyarrow (0.3 s, 40 MB) only w
 import errno
 import os
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
+from data.atomic import atomic_file
 from data.errors import DiskFull, InvalidParameter, NotReady, UnknownName
 
 if TYPE_CHECKING:
@@ -85,15 +85,10 @@ class Folder:
         path = self._path(sha256)
         if path.exists():
             return
-        aside = self._unfinished / uuid.uuid4().hex
         with _named_trouble():
-            try:
-                _write_through(aside, raw)
-                path.parent.mkdir(exist_ok=True)
-                aside.replace(path)
-            except BaseException:
-                aside.unlink(missing_ok=True)  # on a full disk it takes what others need
-                raise
+            path.parent.mkdir(exist_ok=True)
+            with atomic_file(path, aside=self._unfinished) as file:
+                file.write(raw)
 
     def has(self, sha256: str) -> bool:
         return self._path(sha256).exists()
@@ -163,13 +158,6 @@ class Bucket:
 
 def _unknown(sha256: str) -> UnknownName:
     return UnknownName(f"there are no bytes of a clip {sha256!r}")
-
-
-def _write_through(path: Path, raw: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _old_files(paths: Iterator[Path], age_s: float) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select, update
 
 from data.errors import Conflict, DiskFull, Overloaded, UndecodableClip, UnknownName
 from data.store.blobs import Blobs
-from data.store.clips import (
+from data.store.clip_rows import (
     CLIP,
     Clip,
     NewClip,
@@ -30,7 +30,7 @@ from data.store.clips import (
     settle_by,
 )
 from data.store.database import Database
-from data.store.tables import ClipState, clip_flags, clips, events, feedback, now
+from data.store.schema import ClipState, clip_flags, clips, events, feedback, now
 
 Added = tuple[Clip, bool]
 Hashed = list[tuple[str, NewClip]]
@@ -49,7 +49,7 @@ class ClipStore:
         self._blobs = blobs
 
     def add(self, new: NewClip, *, who: str) -> Added:
-        """The clip, and whether it is new; raises Conflict (see `data/store/clips.py`)."""
+        """The clip, and whether it is new; raises Conflict (see `data/store/clip_rows.py`)."""
         (outcome,) = self.add_many([new], who=who)
         if isinstance(outcome, Conflict):
             raise outcome

@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from data.errors import DiskFull, InvalidParameter, NotReady
-from data.store.tables import VERSION_TABLE
+from data.store.schema import VERSION_TABLE
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 WAIT_S = 30

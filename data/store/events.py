@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from data.store.database import Database
-from data.store.tables import Detail, events, fields_of, now
+from data.store.schema import Detail, events, fields_of, now
 
 
 @dataclass(frozen=True)

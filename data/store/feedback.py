@@ -9,10 +9,10 @@ from typing import NotRequired, TypedDict, Unpack
 from sqlalchemy import Connection, insert, select
 
 from data.errors import Conflict, UnknownName
-from data.store.clips import decide, judge, known_clip
+from data.store.clip_rows import decide, judge, known_clip
 from data.store.database import Database
 from data.store.events import record
-from data.store.tables import Detail, FeedbackState, feedback, fields_of, now
+from data.store.schema import Detail, FeedbackState, feedback, fields_of, now
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from data.store.events import Events
 from data.store.feedback import Corrections
 from data.store.flags import Flags
 from data.store.quarantine import Quarantine
-from data.store.runs import RunTable
+from data.store.run_rows import RunTable
 from data.store.snapshots import Snapshots
 
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, insert, select, update
 
-from data.store.clips import Clip
-from data.store.tables import clips, feedback, learnt, now, snapshot_clips
+from data.store.clip_rows import Clip
+from data.store.schema import clips, feedback, learnt, now, snapshot_clips
 
 
 def note_learner(connection: Connection, number: int | None, version: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from serve_app.cluster.processes import service_processes
+from serve_app.cluster.service_processes import service_processes
 
 MIB = 1024**2
 Roles = Mapping[str, tuple[str, ...]]  # name -> what a process's command line holds

@@ -13,8 +13,8 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.config import BackpressureConfig
 
-from serve_app.replica.scoring import Item, Outcome
-from serve_app.service import DomainService
+from serve_app.domain_service import DomainService
+from serve_app.replica.scoring import Item, ScoredOrError
 
 
 class WaitingService(DomainService):
@@ -22,7 +22,7 @@ class WaitingService(DomainService):
         self._wait_s = wait_s
         await super().__init__(name)
 
-    def answer_batch(self, items: list[Item]) -> list[Outcome]:
+    def answer_batch(self, items: list[Item]) -> list[ScoredOrError]:
         time.sleep(self._wait_s)
         return super().answer_batch(items)
 

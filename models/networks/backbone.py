@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from data.atomic import replace_folder, staging
 from data.domains.domain import AudioDomain, Domain
 from data.domains.network_specs import AnyAudioNetwork
 from data.domains.sections import AnyFeatures
 from data.errors import InvalidDomain
-from models.bundle import replace, staging
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -70,7 +70,7 @@ def write_backbone(
     with staging(folder) as part:
         (part / WEIGHTS).write_bytes(raw)
         (part / FACTS).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        replace(part, folder)
+        replace_folder(part, folder)
 
 
 def digests(groups: Iterable[str]) -> tuple[str, ...]:

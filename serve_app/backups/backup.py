@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
 
+from data.atomic import atomic_file
 from data.errors import Conflict, InvalidParameter, NotReady, UndecodableClip, UnknownName
 from data.home import Home
 from data.progress import progress
@@ -120,15 +121,12 @@ def must_be_kept_here(home: Home) -> None:
 def _appearing(file: Path) -> Iterator[tuple[Path, tarfile.TarFile]]:
     """A folder beside `file` to copy to, and the tar file that becomes `file` behind the block."""
     try:
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.resolve().parent) as folder:
-            partial = Path(folder) / "partial.tar"
-            with partial.open("xb") as raw:
-                os.fchmod(raw.fileno(), 0o600)
-                with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
-                    yield Path(folder), tar
-                raw.flush()
-                os.fsync(raw.fileno())
-            partial.rename(file)
+        with (
+            tempfile.TemporaryDirectory(prefix=".backup-", dir=file.resolve().parent) as folder,
+            atomic_file(file, mode=0o600, aside=Path(folder)) as raw,
+            tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            yield Path(folder), tar
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
         raise NotReady(f"the backup {file} could not be written: {why}") from error

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 Mode = Literal["teach", "full"]  # how a retrain goes about it
 State = Literal["accepted", "quarantined", "rejected"]
-Outcome = Literal["stored", "duplicate", "refused"]  # of an uploaded file
+UploadOutcome = Literal["stored", "duplicate", "refused"]  # of an uploaded file
 Moment = Annotated[
     datetime,
     PlainSerializer(datetime.isoformat, when_used="json"),  # +00:00, where pydantic writes Z
@@ -185,7 +185,7 @@ class Receipts(Answer):
 
 class Uploaded(Answer):
     file: str | None
-    outcome: Outcome
+    outcome: UploadOutcome
     clip: str  # its sha256
     label: str | None
     reason: str
@@ -194,7 +194,7 @@ class Uploaded(Answer):
 class Uploads(Answer):
     domain: str
     results: tuple[Uploaded, ...]
-    counts: dict[Outcome, int]
+    counts: dict[UploadOutcome, int]
 
 
 class ClipFlag(Answer):

@@ -6,16 +6,15 @@ the keys and, unless they have addresses of their own, the clips are in there, t
 
 import hashlib
 import json
-import os
 import platform
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from data.atomic import atomic_file
 from data.domains.domain import config_root
 from data.errors import Conflict, InvalidParameter, NotReady
 from data.home import Home
@@ -79,10 +78,8 @@ def described(settings: Settings, address: str) -> Cluster:
 def announced(settings: Settings, address: str) -> Iterator[None]:
     """`cluster.json` is there inside the block, readable by its owner only."""
     path = _path(settings.home)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(asdict(described(settings, address)), file, indent=1)
-    os.replace(partial, path)
+    with atomic_file(path, mode=0o600) as file:
+        file.write(json.dumps(asdict(described(settings, address)), indent=1).encode())
     try:
         yield
     finally:

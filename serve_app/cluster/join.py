@@ -17,9 +17,9 @@ from data.errors import NotReady, Unauthorized
 from data.home import Home
 from serve_app.cluster import haproxy
 from serve_app.cluster.cluster_file import Cluster, ip_towards, read_cluster, refuse_unfit
-from serve_app.cluster.node import ray_node
 from serve_app.cluster.ray_environment import environment
 from serve_app.cluster.ray_internals.node import RayNode, is_let_in
+from serve_app.cluster.ray_node import ray_node
 from serve_app.settings import Settings
 
 LEAVING_S = 60  # a replica's successor starts elsewhere, then it answers what it has

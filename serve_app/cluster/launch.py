@@ -22,9 +22,7 @@ from data.errors import Conflict, NotReady, TelltaleError
 from data.install_paths import FILES
 from serve_app.cluster.cluster_file import announced
 from serve_app.cluster.haproxy_check import checking
-from serve_app.cluster.node import Lost, NoNode, ray_node, watcher
 from serve_app.cluster.parent import die_with
-from serve_app.cluster.processes import stop_when_asked
 from serve_app.cluster.ray_environment import (
     RAY_ENV,
     forget_old_sessions,
@@ -32,7 +30,10 @@ from serve_app.cluster.ray_environment import (
     show_logs,
     told_to_people,
 )
+from serve_app.cluster.ray_internals.applications import applications, deploy
+from serve_app.cluster.ray_node import Lost, NoNode, ray_node, watcher
 from serve_app.cluster.second_haproxy import stand_in
+from serve_app.cluster.service_processes import stop_when_asked
 from serve_app.cluster.supervisor import TRY_AGAIN, UP
 from serve_app.settings import START_HEADER, Settings, is_loopback, settings_from_env
 
@@ -116,7 +117,7 @@ def running(
         head = stack.enter_context(ray_node(head=True, **_head_parameters(settings, scratch)))
         refuse_unguarded()
         say(f"deploying {', '.join(settings.domains)}")
-        _deploy(serve_config(settings, config))
+        deploy(serve_config(settings, config))
         stack.enter_context(announced(settings, head.gcs_address))
         stack.enter_context(told_to_people(settings, head.gcs_address))
         os.environ["RAY_ADDRESS"] = head.gcs_address
@@ -145,22 +146,6 @@ def _head_parameters(settings: Settings, scratch: Path) -> dict[str, Any]:
         "temp_dir": str(scratch / "ray"),
         **({"node_ip_address": "127.0.0.1"} if is_loopback(settings.host) else {}),
     }
-
-
-def _client() -> Any:
-    from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
-
-    return ServeSubmissionClient(os.environ["RAY_API_SERVER_ADDRESS"])
-
-
-def _deploy(config: dict[str, Any]) -> None:
-    _client().deploy_applications(config)
-
-
-def applications() -> dict[str, tuple[str, str]]:
-    """Name -> how an application stands, and Serve's words about it."""
-    found = _client().get_serve_details()["applications"]
-    return {name: (app["status"], app["message"]) for name, app in found.items()}
 
 
 def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from serve_app.cluster.haproxy import STAND_IN
 from serve_app.cluster.haproxy_start import RUNNING
-from serve_app.cluster.processes import is_running
+from serve_app.cluster.service_processes import is_running
 
 LOOK_EVERY_S = 0.2
 SETTLED_S = 1.0  # after which a new HAProxy answers for sure

@@ -25,7 +25,7 @@ CALL_HOLDS_S = 10.0
 # What a replica imports from its first line to its first answer.
 NEEDED = (
     workers.REPLICA,
-    "serve_app.service",
+    "serve_app.domain_service",
     "serve_app.http.api",
     "uvicorn.lifespan.off",
     "uvicorn.protocols.http.auto",

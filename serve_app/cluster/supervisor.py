@@ -18,7 +18,7 @@ from typing import IO
 
 from data.errors import Conflict
 from data.home import Home
-from serve_app.cluster.processes import end_service
+from serve_app.cluster.service_processes import end_service
 
 LOCK = "running.lock"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # before a start that follows one that failed

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from data.datasets.sources import dataset_root, is_trainable
 from data.domains.domain import Domain, Mode
 from data.errors import Conflict, UnknownName
-from data.store.runs import RunRow
+from data.store.run_rows import RunRow
+from data.store.schema import RunState, now
 from data.store.store import Store
-from data.store.tables import RunState, now
 from models.registry import CHALLENGER, Registry
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.jobs import ATTEMPTS, Jobs, JobState, new_run_id

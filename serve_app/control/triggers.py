@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from data.domains.domain import Mode
 from data.domains.sections import TriggerSpec
-from data.store.runs import RunRow
+from data.store.run_rows import RunRow
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 LOOK_BACK = 20  # runs; by then the longest wait is reached

@@ -17,11 +17,11 @@ from serve_app.replica.scoring import ScoredClip
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from data.store.clips import Clip
+    from data.store.clip_rows import Clip
     from data.store.events import Event
     from data.store.feedback import Feedback
     from data.store.flags import Flag
-    from data.store.runs import RunRow
+    from data.store.run_rows import RunRow
     from models.registry import Version
 
 

@@ -20,16 +20,7 @@ from serve_app.client.service_answers import (
     Status,
     Unready,
 )
-from serve_app.http import (
-    clip_routes,
-    docs,
-    feedback_routes,
-    openapi,
-    predict_routes,
-    problems,
-    retrain_routes,
-    upload_routes,
-)
+from serve_app.http import docs, openapi, problems
 from serve_app.http.answer_bodies import domain_info, plain
 from serve_app.http.auth import Caller, Keyring
 from serve_app.http.fast_path import FastPathApp
@@ -37,8 +28,15 @@ from serve_app.http.forms import Forms
 from serve_app.http.openapi import TEXT, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, caller_of, request_id, service_of
+from serve_app.http.routes import (
+    clip_routes,
+    feedback_routes,
+    predict_routes,
+    retrain_routes,
+    upload_routes,
+)
+from serve_app.http.threads import reading
 from serve_app.replica import prometheus
-from serve_app.replica.threads import reading
 from serve_app.settings import START_HEADER
 
 PATIENCE_S = 2.0

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.atomic import atomic_file
 from data.errors import Conflict, Forbidden, InvalidParameter, NotReady, Unauthorized
 from serve_app.settings import new_key
 
@@ -144,11 +145,5 @@ def _only_writer(path: Path) -> Iterator[None]:
 
 def _write(path: Path, callers: dict[str, Caller]) -> None:
     rows = {digest: {"name": c.name, "role": c.role} for digest, c in callers.items()}
-    partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(rows, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    with atomic_file(path, mode=0o600) as file:
+        file.write(json.dumps(rows, indent=1).encode())

@@ -1,4 +1,4 @@
-"""What the routes ask of the replica they run in; `serve_app/service.py` is the real one."""
+"""What the routes ask of the replica they run in; `serve_app/domain_service.py` is the real one."""
 
 from typing import TYPE_CHECKING, Any, Protocol
 

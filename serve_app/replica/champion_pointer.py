@@ -1,10 +1,10 @@
 """Which version serves a domain: the curator's word, kept on disk for when it is away."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from data.atomic import atomic_file
 from data.home import Home
 
 
@@ -20,9 +20,8 @@ class Pointer:
 def write_pointer(home: Home, pointer: Pointer) -> None:
     path = _path(home, pointer.domain)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(asdict(pointer)), encoding="utf-8")
-    partial.replace(path)
+    with atomic_file(path) as file:
+        file.write(json.dumps(asdict(pointer)).encode())
 
 
 def read_pointer(home: Home, domain: str) -> Pointer | None:

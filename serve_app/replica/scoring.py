@@ -34,10 +34,10 @@ class ScoredClip:
     total_ms: float
 
 
-Outcome = ScoredClip | Exception
+ScoredOrError = ScoredClip | Exception
 
 
-def answer_batch(served: LoadedVersion, items: list[Item]) -> list[Outcome]:
+def answer_batch(served: LoadedVersion, items: list[Item]) -> list[ScoredOrError]:
     """An answer for each clip, or what is wrong with it. One pass of the network for all."""
     begun = time.perf_counter()
     heard = [attempt(item, served.domain) for item in items]

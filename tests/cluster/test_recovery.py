@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serve_app.cluster.processes import service_processes
+from serve_app.cluster.service_processes import service_processes
 from support.service import Service, finished, started
 from support.sounds import tone
 

@@ -85,7 +85,7 @@ def test_a_second_ctrl_c_does_not_break_off_the_stopping() -> None:
 
 def test_it_is_scaled_where_its_own_processes_say_ray_is(tmp_path: Path) -> None:
     app = FastAPI()
-    told: dict[str, object] = {}
+    told: dict[str, Any] = {}
 
     @app.put("/api/serve/applications/")
     async def deploy(request: Request) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from data.domains.domain import load_domains
 from serve_app import __main__ as command
-from serve_app.http.predict_routes import _as_csv
+from serve_app.http.routes.predict_routes import _as_csv
 from serve_app.replica.champion import load_served
 from support.sounds import tone
 from support.tiny import tiny_bundle

@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import delete
 
 from data.store.database import Database
+from data.store.schema import metadata
 from data.store.store import Store
-from data.store.tables import metadata
 
 _numbers = itertools.count()
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from data.domains.domain import Domain, Mode
 from data.errors import Conflict, UnknownName
+from data.store.schema import Detail
 from data.store.store import Store
-from data.store.tables import Detail
 from models.registry import Version
 from serve_app.http.answer_bodies import model_version, plain, run_info
 

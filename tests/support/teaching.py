@@ -10,7 +10,7 @@ from typing import Any
 
 from data.domains.domain import Domain, load_domains
 from data.home import Home, home_from_env
-from data.store.clips import NewClip
+from data.store.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import Bundle, load_bundle
 from models.registry import Registry

@@ -19,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import alembic.command  # noqa: F401
 
-from data.store.clips import NewClip
+from data.store.clip_rows import NewClip
 from data.store.database import Database
+from data.store.schema import ClipState
 from data.store.store import Store
-from data.store.tables import ClipState
 
 KILLS = 10
 RACERS = 4

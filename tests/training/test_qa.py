@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from data.store.clips import NewClip
+from data.store.clip_rows import NewClip
 from data.store.store import Store
 from support.sounds import tone
 from training.qa import main

@@ -12,7 +12,7 @@ import pytest
 
 from data.domains.domain import Domain, Mode, load_domains, of_sounds
 from data.home import Home, home_from_env
-from data.store.clips import NewClip
+from data.store.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import Bundle, load_bundle
 from models.registry import Version

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from data.atomic import atomic_file
 from data.domains.sections import TrainingSpec
 from models.networks.kinds import Classifier
 from training.fitting.assignment import LearningNetwork
@@ -71,19 +72,16 @@ class Learner:
 
     def save(self, file: Path) -> None:
         """Whole or not at all, and without what stays as it was when the training started."""
-        part = file.with_suffix(".part")
-        torch.save(
-            {
-                "network": _learning(self.plain),
-                "average": _learning(self.average),
-                "optimizer": self.optimizer.state_dict(),
-                "schedule": self.schedule.state_dict(),
-                "history": self.history,
-                "best": self.best,
-            },
-            part,
-        )
-        part.replace(file)
+        state = {
+            "network": _learning(self.plain),
+            "average": _learning(self.average),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "history": self.history,
+            "best": self.best,
+        }
+        with atomic_file(file) as part:
+            torch.save(state, part)
 
     def restore(self, file: Path) -> None:
         # Loading moves each part to where it belongs; the best weights stay off the GPU.

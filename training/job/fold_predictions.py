@@ -9,11 +9,11 @@ again, is never trained twice, and another recipe or split never gets its answer
 import hashlib
 import json
 import tempfile
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from data.atomic import atomic_file
 from data.datasets.dataset import LabelledClip, from_example, read_file
 from data.datasets.split import held_out
 from data.domains.domain import Domain
@@ -105,6 +105,5 @@ def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list
 
 
 def _write(file: Path, found: Sequence[FoldPrediction]) -> None:
-    part = file.with_suffix(f".{uuid.uuid4().hex}")
-    part.write_text(json.dumps([asdict(answer) for answer in found]))
-    part.rename(file)
+    with atomic_file(file) as part:
+        part.write(json.dumps([asdict(answer) for answer in found]).encode())

@@ -17,8 +17,8 @@ from types import FrameType
 from typing import Any
 
 from data.errors import TelltaleError, UnknownName
+from data.store.schema import RunState
 from data.store.store import Store
-from data.store.tables import RunState
 from training.job.run_progress import Progress
 
 NAME = re.compile(r"(?P<run>.+)-[0-9a-f]{8}(\.clips(\.[0-9a-f]{32})?)?")

@@ -28,7 +28,7 @@ from data.datasets.split import held_out
 from data.domains.domain import Domain, Mode
 from data.errors import ClipError, InvalidDomain, InvalidParameter, UnknownName
 from data.media.prepare import prepare
-from data.store.clips import Clip
+from data.store.clip_rows import Clip
 from models.masks import ROWS
 from models.networks.backbone import backbone_of
 from training.assess.memory_rows import row_labels

@@ -13,8 +13,8 @@ from typing import Any
 
 from data.errors import TelltaleError
 from data.store.events import Event
+from data.store.schema import RunState
 from data.store.store import Store
-from data.store.tables import RunState
 from training.job.plan import Refusal
 
 Say = Callable[[str], None]

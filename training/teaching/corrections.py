@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from data.store.clips import Clip
+from data.store.clip_rows import Clip
 from models.tensors import as_stored
 from training.job.plan import Uploads
 from training.teaching.head import Integers, LabelledEmbeddings

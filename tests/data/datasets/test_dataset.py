@@ -20,7 +20,7 @@ from data.datasets.split import validation_mask
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter, TelltaleError
 from data.media.audio import MAX_PEAK
-from data.store.tables import HeldFor
+from data.store.schema import HeldFor
 
 
 @pytest.fixture

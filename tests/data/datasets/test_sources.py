@@ -232,6 +232,15 @@ def test_the_environment_names_the_folder_of_data_sets(tmp_path: Path) -> None:
     assert dataset_root({"TELLTALE_DATASETS": str(tmp_path)}) == tmp_path
 
 
+def test_without_it_data_sets_lie_in_a_folder_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.datasets.sources.own_folder", lambda name: tmp_path / name)
+    assert dataset_root({}) is None
+    (tmp_path / "datasets").mkdir()
+    assert dataset_root({}) == tmp_path / "datasets"
+
+
 @pytest.mark.parametrize("name", sorted(load_domains()))
 def test_every_domain_has_a_known_layout(name: str) -> None:
     assert load_domains(names=(name,))[name].source.layout in LAYOUTS

@@ -14,14 +14,14 @@ from data.errors import InvalidDomain
 from data.home import home_from_env
 from serve_app.cluster.launch import SERVE_YAML
 from serve_app.control import curator
-from serve_app.http import (
+from serve_app.http.api import public
+from serve_app.http.routes import (
     clip_routes,
     feedback_routes,
     predict_routes,
     retrain_routes,
     upload_routes,
 )
-from serve_app.http.api import public
 from serve_app.settings import Settings, settings_from_env
 from support.tiny import fresh_registry, tiny_bundle
 

@@ -7,9 +7,9 @@ import pytest
 
 from data.__main__ import main
 from data.domains.domain import Domain, load_domains
-from data.store.clips import NewClip
+from data.store.clip_rows import NewClip
+from data.store.schema import ClipState
 from data.store.store import Store
-from data.store.tables import ClipState
 from support.sounds import bursts, tone, wav
 from support.toy_dataset import toy_dataset
 

@@ -64,7 +64,7 @@ def test_a_write_that_fails_leaves_nothing_to_see(
         raise OSError(errno.ENOSPC, "full")
 
     folder = Folder(tmp_path)
-    monkeypatch.setattr("data.store.blobs.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DiskFull, match="disk is full"):
         folder.put(NAME, b"hum")
     assert not folder.has(NAME)

@@ -4,8 +4,8 @@ import pytest
 
 from data.errors import Conflict, UnknownName
 from data.store.feedback import Feedback
+from data.store.schema import FeedbackState
 from data.store.store import Store
-from data.store.tables import FeedbackState
 from support.uploads import new_clip
 
 

@@ -1,8 +1,8 @@
 """flags.py: what waits for review, on both databases."""
 
-from data.store.clips import Clip
+from data.store.clip_rows import Clip
+from data.store.schema import FlagKind
 from data.store.store import Store
-from data.store.tables import FlagKind
 from support.uploads import new_clip
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import Conflict, UnknownName
-from data.store.clips import Clip, NewClip
+from data.store.clip_rows import Clip, NewClip
 from data.store.store import Store
 
 ONE, OTHER = b"a mask", b"another mask"

@@ -14,8 +14,8 @@ from data.store import quarantine
 from data.store.database import Database
 from data.store.disk import Disk
 from data.store.feedback import Feedback
+from data.store.schema import ClipState, feedback
 from data.store.store import Store
-from data.store.tables import ClipState, feedback
 from support.uploads import new_clip
 
 MB = 1_000_000

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from data.errors import UnknownName
-from data.store.clips import Clip
+from data.store.clip_rows import Clip
 from data.store.feedback import Feedback
+from data.store.schema import ClipState
 from data.store.store import Store
-from data.store.tables import ClipState
 from support.uploads import new_clip
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from data.errors import DiskFull, NotReady
 from data.home import Home, home_from_env
-from data.store.clips import Clip
+from data.store.clip_rows import Clip
 from data.store.sqlite_files import STOP_PATIENCE_S, cared_for, checkpoint, must_be_sound
 from data.store.store import Store
 from models.registry import Registry

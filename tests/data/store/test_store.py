@@ -13,8 +13,8 @@ from sqlalchemy import insert, select, text
 
 from data.errors import InvalidParameter, NotReady
 from data.store.database import Database
+from data.store.schema import VERSION_TABLE, metadata, now, snapshots
 from data.store.store import Store
-from data.store.tables import VERSION_TABLE, metadata, now, snapshots
 from support import uploads
 
 

@@ -61,7 +61,7 @@ def test_the_synthetic_profile_differs_in_the_replica_alone() -> None:
 
 def test_the_waiting_replica_takes_the_place_of_the_real_one_in_the_batcher() -> None:
     from loadtest.scaling.synthetic import WaitingService, domain
-    from serve_app.service import DomainService
+    from serve_app.domain_service import DomainService
 
     real, waiting = (signature(kind.answer_batch) for kind in (DomainService, WaitingService))
     assert waiting == real

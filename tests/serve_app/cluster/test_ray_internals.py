@@ -20,6 +20,8 @@ from ray._private import ray_constants
 from ray._private.parameter import RayParams
 from ray._raylet import InnerGcsClient  # type: ignore[attr-defined]  # compiled
 from ray.core.generated import autoscaler_pb2, node_manager_pb2, node_manager_pb2_grpc
+from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
+from ray.serve.schema import ApplicationDetails, ServeInstanceDetails
 
 from data.errors import Conflict
 from serve_app.cluster.launch import _head_parameters
@@ -139,8 +141,8 @@ def test_a_node_starts_with_the_parameters_that_it_is_given(
         ("num_cpus", "object_store_memory", "dashboard_agent_listen_port")  # of both
     )
     assert takes(RayParams, **given, gcs_address="", include_log_monitor=False), (
-        f"{NEW}'s RayParams no longer takes what node.py, launch.py and join.py give it; no node "
-        "starts"
+        f"{NEW}'s RayParams no longer takes what ray_node.py, launch.py and join.py give it; no "
+        "node starts"
     )
     assert takes(ray_node.Node, None, head=True, shutdown_at_exit=False, spawn_reaper=True), (
         f"{NEW}'s Node no longer takes head, shutdown_at_exit and spawn_reaper; no node starts"
@@ -192,6 +194,18 @@ def test_a_machine_with_another_token_is_told_so() -> None:
     )
     assert hasattr(ray.exceptions, "AuthenticationError"), (
         f"{NEW} refuses a wrong token otherwise; a machine that may not join waits for ever"
+    )
+
+
+def test_applications_are_deployed_and_looked_at_through_the_dashboard() -> None:
+    client = ServeSubmissionClient
+    changed = f"{NEW}'s client of the dashboard is asked otherwise; no application is deployed"
+    assert takes(client, "http://a:1"), changed
+    assert takes(client.deploy_applications, None, {}), changed
+    assert takes(client.get_serve_details, None), changed
+    assert "applications" in ServeInstanceDetails.model_fields, f"{NEW} lists no applications"
+    assert {"status", "message"} <= set(ApplicationDetails.model_fields), (
+        f"{NEW} tells how applications stand otherwise; a start never ends"
     )
 
 

@@ -11,8 +11,8 @@ import httpx
 
 from serve_app.cluster.haproxy import LAUNCHER
 from serve_app.cluster.haproxy_start import RUNNING
-from serve_app.cluster.processes import is_running
 from serve_app.cluster.second_haproxy import SETTLED_S, stand_in
+from serve_app.cluster.service_processes import is_running
 from support.proxied import answer, proxied
 from support.waiting import wait_for
 

@@ -12,7 +12,7 @@ import pytest
 
 from data.errors import Conflict
 from data.home import home_from_env
-from serve_app.cluster.processes import MARK, end_service, scratch_path, service_processes
+from serve_app.cluster.service_processes import MARK, end_service, scratch_path, service_processes
 from serve_app.cluster.supervisor import TRY_AGAIN, alone_at, alone_in
 from support.waiting import wait_for
 
@@ -31,7 +31,7 @@ CLUSTER = """
 SUPERVISOR = """
     import os, sys
     from data.home import home_from_env
-    from serve_app.cluster.processes import stop_when_asked
+    from serve_app.cluster.service_processes import stop_when_asked
     from serve_app.cluster.supervisor import alone_in, supervise
     home = home_from_env()
     stop_when_asked()

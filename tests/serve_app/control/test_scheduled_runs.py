@@ -11,7 +11,7 @@ import pytest
 from data.domains.domain import Domain
 from data.domains.sections import TriggerSpec
 from data.errors import Conflict
-from data.store.runs import RunRow
+from data.store.run_rows import RunRow
 from serve_app.control import retrain_runs as module
 from support.fake_jobs import Jobs
 from support.teaching import School, school

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from data.domains.sections import TriggerSpec
-from data.store.runs import RunRow
-from data.store.tables import RunState
+from data.store.run_rows import RunRow
+from data.store.schema import RunState
 from serve_app.control.triggers import due, next_try
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

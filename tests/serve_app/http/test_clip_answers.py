@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from data.store.clips import Clip
+from data.store.clip_rows import Clip
 from data.store.flags import Flag
 from serve_app.client.answers import KeptClip
 from serve_app.http.answer_bodies import kept_clip, plain

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from data.errors import NotReady
-from data.store.clips import NewClip
+from data.store.clip_rows import NewClip
 from serve_app.http.auth import add_key
 from serve_app.replica import prometheus
 from serve_app.replica.champion import Champion

@@ -15,7 +15,7 @@ from data.domains.domain import Mode
 from data.home import Home, home_from_env
 from data.media.image import decode_mask
 from data.media.prepare import prepare
-from data.store.clips import NewClip
+from data.store.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import Bundle, load_bundle
 from models.masks import ROWS

@@ -7,7 +7,7 @@ import pytest
 from data.datasets.dataset import Kept
 from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter, UnknownName
-from data.store.clips import Clip
+from data.store.clip_rows import Clip
 from support.sounds import tone
 from training.job.plan import exam_ids, screen
 

@@ -10,7 +10,7 @@ import soundfile
 from data.datasets.sources import Example, examples
 from data.domains.domain import Domain, load_domains
 from data.home import Home, home_from_env
-from data.store.clips import NewClip
+from data.store.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import PRETRAINED
 from models.registry import Registry

@@ -13,11 +13,11 @@ from serve_app.http.answer_bodies import RetrainOrder, run_event, run_info
 from serve_app.http.openapi import TEXT, openapi_of, parameter
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
-from serve_app.replica.threads import reading
+from serve_app.http.threads import reading
 
 if TYPE_CHECKING:
     from data.store.events import Event
-    from data.store.runs import RunRow
+    from data.store.run_rows import RunRow
 
 POLL_S = 0.3
 HEARTBEAT_POLLS = 50

@@ -23,7 +23,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from data.errors import Conflict, UnknownName
 from data.store.events import record
-from data.store.tables import (
+from data.store.schema import (
     ClipState,
     Detail,
     FeedbackState,

@@ -15,8 +15,9 @@ from data.domains.domain import load_domains
 from data.home import home_from_env
 from data.media.prepare import prepare
 from data.store.store import Store
-from serve_app.http import api, feedback_routes, problems
+from serve_app.http import api, problems
 from serve_app.http.auth import Keyring, add_key
+from serve_app.http.routes import feedback_routes
 from serve_app.replica.admission import Admission
 from support.sounds import tone
 

@@ -24,7 +24,7 @@ from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import Champion
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.replica.prometheus import Metrics
-from serve_app.replica.scoring import Item, Outcome, ScoredClip, answer_batch
+from serve_app.replica.scoring import Item, ScoredClip, ScoredOrError, answer_batch
 from serve_app.settings import settings_from_env
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class DomainService:
         self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
         return found
 
-    def answer_batch(self, items: list[Item]) -> list[Outcome]:
+    def answer_batch(self, items: list[Item]) -> list[ScoredOrError]:
         """Bytes to scores, in the batcher's thread; `served` is read once, so that a batch runs
         on one version."""
         return answer_batch(self.champion.served, items)

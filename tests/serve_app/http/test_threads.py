@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from serve_app.http import threads
 from serve_app.http.api import build_api
-from serve_app.replica import threads
 from support.replica import ADMIN, Replica
 from support.sounds import tone
 

@@ -3,8 +3,8 @@
 import pytest
 
 from data.errors import Conflict, UnknownName
+from data.store.schema import ClipState
 from data.store.store import Store
-from data.store.tables import ClipState
 from support.uploads import new_clip
 
 Said = tuple[str | None, ClipState]

@@ -14,13 +14,13 @@ from serve_app.http.correction_form import annotation_from_form
 from serve_app.http.openapi import BINARY, TEXT, form, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, queue_of, service_of
+from serve_app.http.threads import decoding, reading, writing
 from serve_app.replica.scoring import ScoredClip
-from serve_app.replica.threads import decoding, reading, writing
 
 if TYPE_CHECKING:
-    from data.store.clips import NewClip
+    from data.store.clip_rows import NewClip
     from data.store.feedback import Feedback, NewFeedback
-    from data.store.tables import ClipState
+    from data.store.schema import ClipState
     from serve_app.http.auth import Caller
 
 OF_THE_EXAM = "this clip is part of the exam that models are judged by, so none may learn from it"
@@ -106,7 +106,7 @@ def _new_clip(
     state: "ClipState",
     reason: str,
 ) -> "NewClip":
-    from data.store.clips import NewClip
+    from data.store.clip_rows import NewClip
 
     return NewClip(
         raw,

@@ -14,7 +14,7 @@ from support.replica import Replica, answering
 from support.sounds import tone
 from support.tiny import tiny_bundle
 
-README = Path(__file__).parents[3] / "README.md"
+README = Path(__file__).parents[4] / "README.md"
 CLIPS = [tone(300), tone(900), tone(2500)]
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from data.errors import Conflict, UnknownName
+from data.store.schema import RunState
 from data.store.store import Store
-from data.store.tables import RunState
 
 
 def start(store: Store, run_id: str = "r1", domain: str = "faults") -> None:

@@ -15,9 +15,10 @@ from starlette.testclient import TestClient
 from data.domains.domain import ImageDomain, load_domains
 from data.media.image import decode_mask
 from data.store.store import Store
-from serve_app.http import problems, upload_routes
+from serve_app.http import problems
 from serve_app.http.auth import Keyring
 from serve_app.http.forms import Forms
+from serve_app.http.routes import upload_routes
 from support.pictures import cracked
 from support.sounds import tone
 

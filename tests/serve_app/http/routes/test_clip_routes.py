@@ -13,10 +13,11 @@ from starlette.testclient import TestClient
 from data.domains.domain import load_domains
 from data.errors import Conflict, NotReady
 from data.store.flags import Found
+from data.store.schema import ClipState
 from data.store.store import Store
-from data.store.tables import ClipState
-from serve_app.http import clip_routes, problems
+from serve_app.http import problems
 from serve_app.http.auth import Keyring, add_key
+from serve_app.http.routes import clip_routes
 from support.uploads import new_clip
 
 ADMIN = "tt_an-admins-key-for-this-test"

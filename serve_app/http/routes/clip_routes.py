@@ -11,17 +11,17 @@ from data.errors import UnknownName
 from serve_app.client.answers import Clips, Forgotten, KeptClip
 from serve_app.http.answer_bodies import Label, Review, kept_clip
 from serve_app.http.correction_form import must_need_no_mask
-from serve_app.http.feedback_routes import of_domain
 from serve_app.http.openapi import BINARY, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
-from serve_app.replica.threads import reading, writing
+from serve_app.http.routes.feedback_routes import of_domain
+from serve_app.http.threads import reading, writing
 
 if TYPE_CHECKING:
-    from data.store.clips import Clip
+    from data.store.clip_rows import Clip
     from data.store.feedback import Feedback
     from data.store.flags import Flag
-    from data.store.tables import ClipState
+    from data.store.schema import ClipState
 
 log = logging.getLogger("ray.serve")
 

@@ -13,22 +13,22 @@ from data.domains.domain import Domain
 from data.errors import ClipError, Conflict, InvalidParameter
 from data.media.prepare import prepare
 from data.store.corrections import MASKED, checked_annotation
-from serve_app.client.answers import Outcome, Uploaded, Uploads
-from serve_app.http.feedback_routes import OF_THE_EXAM
+from serve_app.client.answers import Uploaded, UploadOutcome, Uploads
 from serve_app.http.forms import forms_of
 from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
-from serve_app.replica.threads import decoding, writing
+from serve_app.http.routes.feedback_routes import OF_THE_EXAM
+from serve_app.http.threads import decoding, writing
 
 if TYPE_CHECKING:
-    from data.store.clips import NewClip
+    from data.store.clip_rows import NewClip
     from serve_app.http.auth import Caller
 
 MAX_UPLOAD_FILES = 1000  # masks among them
 NEEDS_MASK = "it needs a part 'masks' that is named like the photograph (wall.png for wall.jpg)"
 
-OUTCOMES: dict[bool, Outcome] = {True: "stored", False: "duplicate"}  # was its row made?
+OUTCOMES: dict[bool, UploadOutcome] = {True: "stored", False: "duplicate"}  # was its row made?
 PARTS = {"files": True, "masks": True, "label": False, "labels": False}  # is it a file?
 
 FORM = form(("files",), files=many(BINARY), masks=many(BINARY), label=TEXT, labels=many(TEXT))
@@ -123,7 +123,7 @@ async def _keep(
     enough = service.domain.limits.max_bytes + 1
     raw, drawn = await file.read(enough), await mask.read(enough) if mask else None
     sha256 = (await decoding(hashlib.sha256, raw)).hexdigest()
-    outcome: Outcome
+    outcome: UploadOutcome
     try:
         new = await decoding(_checked, service, raw, sha256, label, drawn)
         label = new.label
@@ -138,7 +138,7 @@ def _checked(
     service: Replica, raw: bytes, sha256: str, label: str | None, mask: bytes | None
 ) -> "NewClip":
     """A clip that nobody could hear is refused now, not found out by the retrain."""
-    from data.store.clips import NewClip
+    from data.store.clip_rows import NewClip
 
     if service.champion.loaded and sha256 in service.champion.served.exam_clips:
         raise Conflict(OF_THE_EXAM)

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from data.errors import NotReady
-from serve_app.cluster.processes import is_running
 from serve_app.cluster.ray_internals.node import DASHBOARD, VITAL, RayNode
+from serve_app.cluster.service_processes import is_running
 
 OBJECT_STORE_BYTES = 256 * 1024**2
 
