@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from serve_app.http.auth import add_key
+from support.drawn_masks import MASK, REFUSED, WALL, drawn_mask
 from support.replica import ADMIN, Replica, answering
 from support.sounds import tone
 
@@ -91,3 +92,15 @@ def test_the_receipt_says_what_was_answered_before(client: TestClient) -> None:
     before = correct(client, "two")["before"]
     assert (before["label"], before["version"]) == (answered["label"], "shipped")
     assert before["confidence"] == pytest.approx(answered["confidence"], abs=1e-4)
+
+
+def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
+    replica = Replica("cracks", tmp_path)
+    with answering(replica) as client:
+        for make, _ in REFUSED.values():
+            files = {"file": WALL, "mask": make(drawn_mask())}
+            found = client.post("/feedback", files=files, data={"label": "crack"})
+            assert (found.status_code, "mask cannot be used" in found.text) == (422, True)
+        assert not replica.store.clips.find("cracks")
+        assert client.post("/feedback", files={"file": WALL, "mask": MASK}).status_code == 201
+    replica.store.close()

@@ -18,6 +18,7 @@ from data.store.store import Store
 from serve_app.http import problems, upload_routes
 from serve_app.http.auth import Keyring
 from serve_app.http.forms import Forms
+from support.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
 from support.pictures import cracked
 from support.sounds import tone
 
@@ -113,6 +114,16 @@ def test_a_photograph_that_its_mask_does_not_fit_is_refused_alone(
     assert words in found[0]["reason"]
     assert found[0]["label"] == label
     assert [clip.sha256 for clip in kept.clips.find("cracks")] == [found[1]["clip"]]
+
+
+def test_masks_are_kept_as_drawn_or_refused_in_words(kept: Store, cracks: TestClient) -> None:
+    black_on_clear = KEPT["black on clear"](drawn_mask())
+    for make, words in REFUSED.values():
+        (row,) = sent(cracks, form({"wall.png": make(drawn_mask())}, wall=WALL))
+        assert row["outcome"] == "refused"
+        assert re.search(words, row["reason"])
+    (row,) = sent(cracks, form({"wall.png": black_on_clear}, wall=WALL))
+    assert (row["outcome"], row["label"]) == ("stored", "crack")
 
 
 def test_another_mask_of_a_kept_photograph_is_refused(kept: Store, cracks: TestClient) -> None:
