@@ -10,7 +10,11 @@ from data.store.corrections import Annotation
 from serve_app.client.answers import Receipt, Receipts
 from serve_app.http.answer_bodies import Review, receipt
 from serve_app.http.bodies import file_part, is_form, read_form
-from serve_app.http.correction_form import annotation_from_form
+from serve_app.http.correction_form import (
+    PartRule,
+    annotation_from_form,
+    must_know,
+)
 from serve_app.http.openapi import BINARY, TEXT, form, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, queue_of, service_of
@@ -26,6 +30,11 @@ if TYPE_CHECKING:
 OF_THE_EXAM = "this clip is part of the exam that models are judged by, so none may learn from it"
 WAITS = "sent without a contributor's key; waits until an admin accepts it"
 
+PARTS = {
+    "file": PartRule(is_file=True),
+    "label": PartRule(is_file=False),
+    "mask": PartRule(is_file=True),
+}
 FORM = form(("file",), file=BINARY, label=TEXT, mask=BINARY)
 CORRECTION = openapi_of(400, 404, 408, 413, 415, 422, 429, role="anonymous", body=FORM)
 
@@ -44,6 +53,7 @@ async def correct(request: Request, response: Response) -> Receipt:
     who, limit = queue_of(request), service.domain.limits.max_bytes
     with service.admission.room(who) as room:
         parts = await read_form(request, limit, room.hold)
+        must_know(((part.name, part.filename is not None) for part in parts), PARTS)
         raw = file_part(parts, limit)
         right = await decoding(annotation_from_form, parts, service.domain)
         found = await service.predict(raw, who)

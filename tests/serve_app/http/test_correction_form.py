@@ -9,7 +9,12 @@ from data.media.image import decode_mask
 from data.media.prepare import Prepared
 from data.store.corrections import Annotation
 from serve_app.http.bodies import Part
-from serve_app.http.correction_form import annotation_from_form, must_need_no_mask
+from serve_app.http.correction_form import (
+    PartRule,
+    annotation_from_form,
+    must_know,
+    must_need_no_mask,
+)
 from support.pictures import cracked
 
 FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()
@@ -77,6 +82,26 @@ def test_what_nothing_can_be_learnt_from_is_refused(
 ) -> None:
     with pytest.raises(TelltaleError, match=words):
         annotation_from_form(parts, domain)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ([("mask", True), ("masks", True)], "a part 'masks', which is not known; known are mask, "),
+        ([("", False)], "a part '', which is not known"),
+        ([("mask", False)], "the part 'mask' must be a file, as -F mask=@name"),
+        ([("label", True)], "the part 'label' must be text"),
+        ([("label", False), ("labels", False), ("label", False)], "two parts 'label'"),
+    ],
+)
+def test_a_part_that_nobody_would_look_at_is_refused_by_name(
+    parts: list[tuple[str, bool]], words: str
+) -> None:
+    once, many = PartRule(is_file=False), PartRule(is_file=False, many=True)
+    known = {"mask": PartRule(is_file=True), "label": once, "labels": many}
+    must_know([("mask", True), ("label", False), ("labels", False), ("labels", False)], known)
+    with pytest.raises(InvalidParameter, match=words):
+        must_know(parts, known)
 
 
 def test_a_crack_cannot_come_without_saying_where() -> None:

@@ -14,6 +14,8 @@ from support.drawn_masks import MASK, REFUSED, WALL, drawn_mask
 from support.replica import ADMIN, Replica, answering
 from support.sounds import tone
 
+Form = list[tuple[str, tuple[str | None, bytes]]]
+
 CLIP = tone()
 SHA256 = hashlib.sha256(CLIP).hexdigest()
 
@@ -92,6 +94,24 @@ def test_the_receipt_says_what_was_answered_before(client: TestClient) -> None:
     before = correct(client, "two")["before"]
     assert (before["label"], before["version"]) == (answered["label"], "shipped")
     assert before["confidence"] == pytest.approx(answered["confidence"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ([("masks", ("m.png", MASK))], "a part 'masks', which is not known; known are file, label"),
+        ([("file", ("other.wav", CLIP))], "two parts 'file'"),
+        ([("label", (None, b"three"))], "two parts 'label'"),
+        ([("mask", (None, b"mask.png"))], "the part 'mask' must be a file"),
+    ],
+)
+def test_a_form_that_would_be_read_in_part_is_refused(
+    client: TestClient, replica: Replica, more: Form, words: str
+) -> None:
+    form: Form = [("file", ("clip.wav", CLIP)), ("label", (None, b"two")), *more]
+    found = client.post("/feedback", files=form)
+    assert (found.status_code, words in found.json()["detail"]) == (400, True), found.text
+    assert not replica.store.clips.find("keywords")
 
 
 def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:

@@ -180,6 +180,22 @@ def test_names_match_whatever_wrote_them(kept: Store, cracks: TestClient) -> Non
     assert (row["outcome"], row["label"]) == ("stored", "crack")
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"labels": ["no crack"] * 2}, "2 files came with 3 labels; send one 'label' for all"),
+        ({"label": ["no crack", "crack"]}, "the form has two parts 'label'"),
+    ],
+)
+def test_what_is_said_of_files_is_not_guessed_at(
+    kept: Store, cracks: TestClient, said: dict[str, Any], words: str
+) -> None:
+    files = form({}, one=ONE, two=TWO)
+    found = cracks.post("/upload", files=files, data={"label": "no crack", **said})
+    assert (found.status_code, words in found.json()["detail"]) == (400, True), found.text
+    assert not kept.clips.find("cracks")
+
+
 def test_an_unknown_label_is_told_those_there_are(cracks: TestClient) -> None:
     found = cracks.post("/upload", files=form({}, one=ONE), data={"label": "hole"})
     assert (found.status_code, "no crack, crack" in found.json()["detail"]) == (404, True)
