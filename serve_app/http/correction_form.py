@@ -11,6 +11,8 @@ from data.store.corrections import MASKED, Annotation, checked_annotation
 if TYPE_CHECKING:
     from serve_app.http.bodies import Part
 
+MAX_GROUP_CHARACTERS = 200
+
 
 @dataclass(frozen=True)
 class PartRule:
@@ -42,6 +44,21 @@ def annotation_from_form(parts: "Sequence[Part]", domain: Domain) -> Annotation:
     if label is None and domain.task not in MASKED:
         raise InvalidParameter("the form has no part named 'label'; add it as -F label=...")
     return checked_annotation(label, mask, domain, needs="the form needs a part 'mask'")
+
+
+def group_from_form(parts: "Sequence[Part]") -> str | None:
+    return checked_group(next((part.text for part in parts if part.name == "group"), ""))
+
+
+def checked_group(text: str) -> str | None:
+    """The recording, machine, patient or speaker that a clip is of; raises InvalidParameter."""
+    group = text.strip()
+    if len(group) > MAX_GROUP_CHARACTERS or not group.isprintable():
+        raise InvalidParameter(
+            f"a group has at most {MAX_GROUP_CHARACTERS} characters, all of them printable; this "
+            f"is {group[:20]!r}, {len(group):,} characters long"
+        )
+    return group or None
 
 
 def must_need_no_mask(label: str, domain: Domain) -> None:

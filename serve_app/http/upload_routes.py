@@ -14,7 +14,7 @@ from data.errors import ClipError, Conflict, InvalidParameter
 from data.media.prepare import prepare
 from data.store.corrections import MASKED, checked_annotation
 from serve_app.client.answers import Outcome, Uploaded, Uploads
-from serve_app.http.correction_form import PartRule, must_know
+from serve_app.http.correction_form import PartRule, checked_group, must_know
 from serve_app.http.feedback_routes import OF_THE_EXAM
 from serve_app.http.forms import forms_of
 from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of
@@ -35,6 +35,8 @@ PARTS = {
     "masks": PartRule(is_file=True, many=True),
     "label": PartRule(is_file=False),
     "labels": PartRule(is_file=False, many=True),
+    "group": PartRule(is_file=False),
+    "groups": PartRule(is_file=False, many=True),
 }
 FORM = form(
     ("files",),
@@ -42,6 +44,8 @@ FORM = form(
     masks=many(BINARY),
     label=TEXT,
     labels=many(TEXT),
+    group=TEXT,
+    groups=many(TEXT),
 )
 
 router = APIRouter(tags=["correct"])
@@ -51,11 +55,12 @@ router = APIRouter(tags=["correct"])
 async def upload(request: Request) -> Uploads:
     """Labelled clips: `files`, and either one `label` for all or `labels`, one a file in order.
     Of photographs also `masks`, white where the label is true, each named like its photograph but
-    for the ending; they may stand for labels. Each file has its own outcome; the same
+    for the ending; they may stand for labels. One `group` for all or `groups` (recording, machine,
+    patient, speaker) keep clips on one side of a split. Each file has its own outcome; the same
     bytes sent twice are one clip."""
     service, caller = service_of(request), caller_of(request, "contributor")
     async with forms_of(request).read(
-        request, max_files=MAX_UPLOAD_FILES, max_fields=MAX_UPLOAD_FILES + 10
+        request, max_files=MAX_UPLOAD_FILES, max_fields=2 * MAX_UPLOAD_FILES + 10
     ) as form:
         names = ((name, isinstance(part, UploadFile)) for name, part in form.multi_items())
         must_know(names, PARTS)
@@ -63,10 +68,11 @@ async def upload(request: Request) -> Uploads:
         if not files:
             raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
         labels = _labels(form, len(files), service.domain)
+        groups = _groups(form, len(files))
         masks = _masks(_files(form, "masks"), files)
         results = [
-            await _keep(service, file, label, mask, caller)
-            for file, label, mask in zip(files, labels, masks, strict=True)
+            await _keep(service, file, label, group, mask, caller)
+            for file, label, group, mask in zip(files, labels, groups, masks, strict=True)
         ]
     counts = Counter(row.outcome for row in results)
     return Uploads(domain=service.domain.name, results=tuple(results), counts=dict(counts))
@@ -84,6 +90,12 @@ def _labels(form: FormData, files: int, domain: Domain) -> Sequence[str | None]:
     for label in {label for label in labels if label}:
         domain.label_index(label)
     return labels
+
+
+def _groups(form: FormData, files: int) -> Sequence[str | None]:
+    if "group" not in form and "groups" not in form:
+        return [None] * files
+    return [checked_group(group) for group in _one_each(form, "group", files)]
 
 
 def _one_each(form: FormData, name: str, files: int) -> list[str]:
@@ -123,6 +135,7 @@ async def _keep(
     service: Replica,
     file: UploadFile,
     label: str | None,
+    group: str | None,
     mask: UploadFile | None,
     caller: "Caller",
 ) -> Uploaded:
@@ -131,7 +144,7 @@ async def _keep(
     sha256 = (await decoding(hashlib.sha256, raw)).hexdigest()
     outcome: Outcome
     try:
-        new = await decoding(_checked, service, raw, sha256, label, drawn)
+        new = await decoding(_checked, service, raw, sha256, label, group, drawn)
         label = new.label
         _, created = await writing(lambda: service.store.clips.add(new, who=caller.name))
         outcome, reason = OUTCOMES[created], ""
@@ -145,6 +158,7 @@ def _checked(
     raw: bytes,
     sha256: str,
     label: str | None,
+    group: str | None,
     mask: bytes | None,
 ) -> "NewClip":
     """A clip that nobody could hear is refused now, not found out by the retrain."""
@@ -159,7 +173,7 @@ def _checked(
         raw,
         domain=service.domain.name,
         label=said.label,
-        group=None,
+        group=group,
         state="accepted",
         source="upload",
         duration_s=prepared.duration_s,

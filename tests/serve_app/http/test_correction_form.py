@@ -12,6 +12,7 @@ from serve_app.http.bodies import Part
 from serve_app.http.correction_form import (
     PartRule,
     annotation_from_form,
+    checked_group,
     must_know,
     must_need_no_mask,
 )
@@ -102,6 +103,20 @@ def test_a_part_that_nobody_would_look_at_is_refused_by_name(
     must_know([("mask", True), ("label", False), ("labels", False), ("labels", False)], known)
     with pytest.raises(InvalidParameter, match=words):
         must_know(parts, known)
+
+
+@pytest.mark.parametrize(
+    ("text", "group"),
+    [("pump 7", "pump 7"), ("  Frau Müller\n", "Frau Müller"), ("g" * 200, "g" * 200), (" ", None)],
+)
+def test_a_group_is_what_people_call_it(text: str, group: str | None) -> None:
+    assert checked_group(text) == group
+
+
+@pytest.mark.parametrize("text", ["g" * 201, "pump\x007", "pump\n7", "pump\u202e7"])
+def test_a_group_that_nobody_could_read_is_refused(text: str) -> None:
+    with pytest.raises(InvalidParameter, match="at most 200 characters, all of them printable"):
+        checked_group(text)
 
 
 def test_a_crack_cannot_come_without_saying_where() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from serve_app.client.client import Client
 from serve_app.http.auth import add_key
 from support.drawn_masks import MASK, REFUSED, WALL, drawn_mask
 from support.replica import ADMIN, Replica, answering
@@ -96,10 +97,23 @@ def test_the_receipt_says_what_was_answered_before(client: TestClient) -> None:
     assert before["confidence"] == pytest.approx(answered["confidence"], abs=1e-4)
 
 
+def test_a_group_is_kept_with_its_clip_and_the_first_one_stays(
+    client: TestClient, replica: Replica
+) -> None:
+    speaker = Client("http://testserver", ADMIN, pool=client)
+    for group, kept in (("", None), (" speaker 7 ", "speaker 7"), ("speaker 8", "speaker 7")):
+        speaker.correct("keywords", CLIP, "two", group=group)
+        (clip,) = speaker.clips("keywords")
+        assert (clip.label, clip.group) == ("two", kept)
+    assert speaker.correct("keywords", tone(seed=2), "two", group="speaker 7").state == "accepted"
+    assert {clip.group for clip in speaker.clips("keywords")} == {"speaker 7"}
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
         ([("masks", ("m.png", MASK))], "a part 'masks', which is not known; known are file, label"),
+        ([("group", (None, b"g" * 201))], "at most 200 characters"),
         ([("file", ("other.wav", CLIP))], "two parts 'file'"),
         ([("label", (None, b"three"))], "two parts 'label'"),
         ([("mask", (None, b"mask.png"))], "the part 'mask' must be a file"),

@@ -181,10 +181,29 @@ def test_names_match_whatever_wrote_them(kept: Store, cracks: TestClient) -> Non
 
 
 @pytest.mark.parametrize(
+    ("said", "groups"),
+    [
+        ({}, {None}),
+        ({"group": " bridge 3 "}, {"bridge 3"}),
+        ({"groups": ["bridge 3", ""]}, {"bridge 3", None}),
+    ],
+)
+def test_groups_are_kept_with_their_clips(
+    kept: Store, cracks: TestClient, said: dict[str, Any], groups: set[str | None]
+) -> None:
+    sent(cracks, form({}, one=ONE, two=TWO), label="no crack", **said)
+    assert {clip.group for clip in kept.clips.find("cracks")} == groups
+
+
+@pytest.mark.parametrize(
     ("said", "words"),
     [
+        ({"groups": ["bridge 3"]}, "2 files came with 1 groups; send one 'group' for all"),
+        ({"groups": ["a", "b"], "group": "c"}, "2 files came with 3 groups"),
         ({"labels": ["no crack"] * 2}, "2 files came with 3 labels; send one 'label' for all"),
+        ({"group": ["a", "b"]}, "the form has two parts 'group'"),
         ({"label": ["no crack", "crack"]}, "the form has two parts 'label'"),
+        ({"group": "bridge\t3"}, "all of them printable"),
     ],
 )
 def test_what_is_said_of_files_is_not_guessed_at(
