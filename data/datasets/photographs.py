@@ -26,6 +26,7 @@ from data.domains.domain import ImageDomain
 from data.domains.sections import ImageAugmentSpec
 from data.errors import UndecodableClip
 from data.media import image
+from data.media.mask_levels import Mask
 
 Bytes = NDArray[np.uint8]
 
@@ -69,7 +70,7 @@ def open_photographs(folder: Path) -> Photographs:
     return Photographs(values, np.load(folder / "ends.npy"), np.load(folder / "sizes.npy"))
 
 
-def read_mask(clip: LabelledClip, read: Reader, domain: ImageDomain) -> image.Mask | None:
+def read_mask(clip: LabelledClip, read: Reader, domain: ImageDomain) -> Mask | None:
     """As the network sees the photograph; None where it shows nothing of what is sought."""
     if clip.mask is None:
         if domain.label_index(clip.label):

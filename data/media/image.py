@@ -12,16 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from data.domains.sections import PhotoLimitSpec
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
-from data.media.image_strips import give_back, shrunk, strips
+from data.media.image_strips import give_back, shrunk
+from data.media.mask_levels import Mask, binarised, levels_of
 from data.media.sniff import sniff_image
 
 Pixels = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-Levels = NDArray[np.integer]
 
 MIN_SIDE_PX = 32
 ORIENTATION = 0x0112  # the EXIF tag
@@ -70,32 +69,14 @@ def features(pixels: Pixels) -> NDArray[np.float32]:
 
 
 def decode_mask(raw: bytes, limits: PhotoLimitSpec) -> Mask:
-    """What is light in a picture of the photograph's size, upright: bool [H, W]."""
-    return light(mask_levels(raw, limits))
-
-
-def mask_levels(raw: bytes, limits: PhotoLimitSpec) -> Levels:
-    """How light it is everywhere, [H, W] upright, of 255 or 65,535; what is transparent is dark."""
+    """Where something is drawn in a picture of the photograph's size, upright: bool [H, W]. Raises
+    UndecodableClip where that would be a guess: see `mask_levels.py`."""
     with _opened(raw, limits) as (image, container):
         _must_stand_still(image, container)
         turn = image.getexif().get(ORIENTATION)
-        levels = _levels(image)
-        return np.asarray(_upright(Image.fromarray(levels), turn)) if turn in TURNS else levels
-
-
-def _levels(image: Image.Image) -> Levels:
-    kind = np.uint16 if image.mode.startswith("I;16") else np.uint8
-    levels = np.empty((image.height, image.width), np.int32 if image.mode == "I" else kind)
-    for top, strip in strips(image):
-        levels[top : top + strip.height] = np.asarray(_grey(strip))
-    return levels
-
-
-def light(levels: Levels) -> Mask:
-    """Where more than half of full, or anything at all where there are 0 and 1 alone."""
-    brightest = int(levels.max(initial=0))
-    middle = (np.iinfo(np.uint16).max if brightest > 255 else 255) // 2
-    return np.asarray(levels > (middle if brightest > 1 else 0))
+        levels = levels_of(image)
+    mask = binarised(levels)
+    return np.asarray(_upright(Image.fromarray(mask), turn)) if turn in TURNS else mask
 
 
 def shrink_mask(mask: Mask, max_side_px: int, multiple_px: int) -> Mask:
@@ -207,16 +188,6 @@ def _colours(image: Image.Image) -> Image.Image:
 
 def _upright(image: Image.Image, turn: int | None) -> Image.Image:
     return image.transpose(TURNS[turn]) if turn in TURNS else image
-
-
-def _grey(image: Image.Image) -> Image.Image:
-    """8 or 16 bits a pixel, transparent parts black."""
-    if image.mode.startswith("I"):
-        return image
-    if not image.has_transparency_data:
-        return image.convert("L")
-    image = image.convert("RGBA")
-    return ImageChops.multiply(image.convert("L"), image.getchannel("A"))
 
 
 def _learn_heif() -> None:

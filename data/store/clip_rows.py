@@ -13,6 +13,8 @@ clip. `claimed` says what then stands in the row ("label" is the label with its 
     no label yet   a label                        the claim
     rejected       another label                  the claim, quarantined: somebody looked at
                                                   this clip before and should look again
+
+Of a clip without a group a claim may name one, whatever it says of the label; the first one stays.
 """
 
 import hashlib
@@ -113,6 +115,16 @@ def claimed(stored: Clip, new: NewClip, who: str) -> Clip:
             raise Conflict(f"{known} with another mask; an admin's correction can replace that")
         raise Conflict(f"{known}, so it was not stored as {new.label!r}; an admin can relabel it")
     return claim
+
+
+def fill_group(connection: Connection, stored: Clip, new: NewClip, who: str) -> Clip:
+    """What waits for review, or is refused, names none of a clip that counts."""
+    waits = stored.state == "accepted" and new.state != "accepted"
+    if stored.group is not None or new.group is None or new.state == "rejected" or waits:
+        return stored
+    connection.execute(update(clips).where(_is(stored)).values(group=new.group))
+    _record(connection, stored, "clip.grouped", who, {"group": new.group})
+    return replace(stored, group=new.group)
 
 
 def insert_clip(connection: Connection, clip: Clip) -> None:

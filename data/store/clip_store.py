@@ -23,6 +23,7 @@ from data.store.clip_rows import (
     NewClip,
     claimed,
     decide,
+    fill_group,
     find_clip,
     forget_clip,
     insert_clip,
@@ -268,6 +269,7 @@ def add_clip(connection: Connection, sha256: str, new: NewClip, who: str) -> Add
         clip = _first(sha256, new, who)
         insert_clip(connection, clip)
         return clip, True
+    stored = fill_group(connection, stored, new, who)
     try:
         claim = claimed(stored, new, who)
     except Conflict as conflict:

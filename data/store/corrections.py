@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.domains.domain import Domain, ImageDomain
-from data.errors import ClipError, InvalidParameter, UndecodableClip
+from data.errors import ClipError, InvalidParameter
 from data.media.prepare import Prepared
 
 MASKED = ("segment",)
@@ -61,17 +61,12 @@ def _mask(label: str | None, mask: bytes | None, domain: ImageDomain, needs: str
 
 
 def _drawn(label: str | None, raw: bytes, domain: ImageDomain) -> Annotation:
-    from data.media import image  # Pillow: photographs only
+    from data.media import image, mask_levels  # Pillow: photographs only
 
     ground, sought = domain.labels
     try:
-        levels = image.mask_levels(raw, domain.limits)
-        mask = image.light(levels)
-        if levels.any() and not mask.any():  # as where classes are drawn in colours
-            raise UndecodableClip(
-                "it has greys or colours, but nothing light: it must be white where the label is "
-                "true, and black elsewhere"
-            )
+        mask = image.decode_mask(raw, domain.limits)
+        mask_levels.must_leave_ground(mask)
     except ClipError as error:
         raise type(error)(f"its mask cannot be used: {error}") from error
     drawn = sought if mask.any() else ground

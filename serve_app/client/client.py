@@ -105,15 +105,27 @@ class Client:
         return _parse(self._link.send(request, repeatable=True), Prediction)
 
     def correct(
-        self, domain: str, clip: bytes, label: str, *, name: str = "clip", mask: bytes | None = None
+        self,
+        domain: str,
+        clip: bytes,
+        label: str,
+        *,
+        name: str = "clip",
+        mask: bytes | None = None,
+        group: str = "",
     ) -> Receipt:
         """Says which label is right, or with a mask (a PNG) where in a photograph it is; whether
-        that counts already is in the receipt's state."""
+        that counts already is in the receipt's state. `group` is the recording, machine, patient
+        or speaker that the clip is of."""
         files = {"file": (name, clip)}
         if mask is not None:
             files["mask"] = ("mask.png", mask)
+        said = {"label": label, "group": group}
         request = self._link.request(
-            "POST", f"/{domain}/feedback", files=files, data={"label": label} if label else {}
+            "POST",
+            f"/{domain}/feedback",
+            files=files,
+            data={part: text for part, text in said.items() if text},
         )
         return _parse(self._link.send(request), Receipt)
 

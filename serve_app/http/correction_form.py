@@ -1,6 +1,7 @@
-"""What the form of a correction says of its clip."""
+"""What the forms of corrections and uploads say of their clips."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from data.domains.domain import Domain
@@ -10,6 +11,31 @@ from data.store.corrections import MASKED, Annotation, checked_annotation
 if TYPE_CHECKING:
     from serve_app.http.bodies import Part
 
+MAX_GROUP_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class PartRule:
+    is_file: bool
+    many: bool = False
+
+
+def must_know(parts: Iterable[tuple[str, bool]], known: Mapping[str, PartRule]) -> None:
+    """`parts` are names, each with whether it is a file. Raises InvalidParameter for a part that
+    nobody would look at: it may be the mask that somebody meant."""
+    seen: set[str] = set()
+    for name, is_file in parts:
+        if name not in known:
+            raise InvalidParameter(
+                f"the form has a part {name!r}, which is not known; known are {', '.join(known)}"
+            )
+        if known[name].is_file is not is_file:
+            wanted = f"a file, as -F {name}=@name" if known[name].is_file else "text"
+            raise InvalidParameter(f"the part {name!r} must be {wanted}")
+        if name in seen and not known[name].many:
+            raise InvalidParameter(f"the form has two parts {name!r}, and takes one")
+        seen.add(name)
+
 
 def annotation_from_form(parts: "Sequence[Part]", domain: Domain) -> Annotation:
     """Raises InvalidParameter, UnknownName or ClipError for what nothing can be learnt from."""
@@ -18,6 +44,21 @@ def annotation_from_form(parts: "Sequence[Part]", domain: Domain) -> Annotation:
     if label is None and domain.task not in MASKED:
         raise InvalidParameter("the form has no part named 'label'; add it as -F label=...")
     return checked_annotation(label, mask, domain, needs="the form needs a part 'mask'")
+
+
+def group_from_form(parts: "Sequence[Part]") -> str | None:
+    return checked_group(next((part.text for part in parts if part.name == "group"), ""))
+
+
+def checked_group(text: str) -> str | None:
+    """The recording, machine, patient or speaker that a clip is of; raises InvalidParameter."""
+    group = text.strip()
+    if len(group) > MAX_GROUP_CHARACTERS or not group.isprintable():
+        raise InvalidParameter(
+            f"a group has at most {MAX_GROUP_CHARACTERS} characters, all of them printable; this "
+            f"is {group[:20]!r}, {len(group):,} characters long"
+        )
+    return group or None
 
 
 def must_need_no_mask(label: str, domain: Domain) -> None:

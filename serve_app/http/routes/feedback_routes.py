@@ -10,7 +10,12 @@ from data.store.corrections import Annotation
 from serve_app.client.answers import Receipt, Receipts
 from serve_app.http.answer_bodies import Review, receipt
 from serve_app.http.bodies import file_part, is_form, read_form
-from serve_app.http.correction_form import annotation_from_form
+from serve_app.http.correction_form import (
+    PartRule,
+    annotation_from_form,
+    group_from_form,
+    must_know,
+)
 from serve_app.http.openapi import BINARY, TEXT, form, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, queue_of, service_of
@@ -26,7 +31,13 @@ if TYPE_CHECKING:
 OF_THE_EXAM = "this clip is part of the exam that models are judged by, so none may learn from it"
 WAITS = "sent without a contributor's key; waits until an admin accepts it"
 
-FORM = form(("file",), file=BINARY, label=TEXT, mask=BINARY)
+PARTS = {
+    "file": PartRule(is_file=True),
+    "label": PartRule(is_file=False),
+    "mask": PartRule(is_file=True),
+    "group": PartRule(is_file=False),
+}
+FORM = form(("file",), file=BINARY, label=TEXT, mask=BINARY, group=TEXT)
 CORRECTION = openapi_of(400, 404, 408, 413, 415, 422, 429, role="anonymous", body=FORM)
 
 router = APIRouter(tags=["correct"])
@@ -36,7 +47,8 @@ router = APIRouter(tags=["correct"])
 @router.post("/save-for-retrain", status_code=201, include_in_schema=False)
 async def correct(request: Request, response: Response) -> Receipt:
     """A clip (`file`) and its right `label`; of a photograph a `mask` of what is sought in it, or
-    the label for nothing. It is kept, and learnt from at the next retrain. A correction without a
+    the label for nothing. A `group` (a recording, machine, patient or speaker) keeps clips on one
+    side of a split. It is kept, and learnt from at the next retrain. A correction without a
     contributor's key waits in quarantine until an admin accepts it."""
     service, caller = service_of(request), caller_of(request)
     if not is_form(request.headers.get("content-type", "")):
@@ -44,11 +56,12 @@ async def correct(request: Request, response: Response) -> Receipt:
     who, limit = queue_of(request), service.domain.limits.max_bytes
     with service.admission.room(who) as room:
         parts = await read_form(request, limit, room.hold)
-        raw = file_part(parts, limit)
+        must_know(((part.name, part.filename is not None) for part in parts), PARTS)
+        raw, group = file_part(parts, limit), group_from_form(parts)
         right = await decoding(annotation_from_form, parts, service.domain)
         found = await service.predict(raw, who)
         right.must_fit(found.prepared)
-        kept = await writing(_keep_correction, service, raw, found, right, caller, who)
+        kept = await writing(_keep_correction, service, raw, found, right, group, caller, who)
     service.metrics.corrected(kept.state)
     response.headers["X-Model-Version"] = found.served.version
     return kept
@@ -59,11 +72,12 @@ def _keep_correction(
     raw: bytes,
     found: ScoredClip,
     right: Annotation,
+    group: str | None,
     caller: "Caller",
     address: str,
 ) -> Receipt:
     state, reason = _standing(service, raw, caller)
-    new = _new_clip(service, raw, found, right, state, reason)
+    new = _new_clip(service, raw, found, right, group, state, reason)
     correction: NewFeedback = {
         "domain": new.domain,
         "clip_sha256": _sha256(raw),
@@ -103,6 +117,7 @@ def _new_clip(
     raw: bytes,
     found: ScoredClip,
     right: Annotation,
+    group: str | None,
     state: "ClipState",
     reason: str,
 ) -> "NewClip":
@@ -112,7 +127,7 @@ def _new_clip(
         raw,
         domain=service.domain.name,
         label=right.label,
-        group=None,
+        group=group,
         state=state,
         source="feedback",
         duration_s=found.prepared.duration_s,

@@ -14,6 +14,7 @@ from data.errors import ClipError, Conflict, InvalidParameter
 from data.media.prepare import prepare
 from data.store.corrections import MASKED, checked_annotation
 from serve_app.client.answers import Uploaded, UploadOutcome, Uploads
+from serve_app.http.correction_form import PartRule, checked_group, must_know
 from serve_app.http.forms import forms_of
 from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of
 from serve_app.http.replica import Replica
@@ -29,9 +30,23 @@ MAX_UPLOAD_FILES = 1000  # masks among them
 NEEDS_MASK = "it needs a part 'masks' that is named like the photograph (wall.png for wall.jpg)"
 
 OUTCOMES: dict[bool, UploadOutcome] = {True: "stored", False: "duplicate"}  # was its row made?
-PARTS = {"files": True, "masks": True, "label": False, "labels": False}  # is it a file?
-
-FORM = form(("files",), files=many(BINARY), masks=many(BINARY), label=TEXT, labels=many(TEXT))
+PARTS = {
+    "files": PartRule(is_file=True, many=True),
+    "masks": PartRule(is_file=True, many=True),
+    "label": PartRule(is_file=False),
+    "labels": PartRule(is_file=False, many=True),
+    "group": PartRule(is_file=False),
+    "groups": PartRule(is_file=False, many=True),
+}
+FORM = form(
+    ("files",),
+    files=many(BINARY),
+    masks=many(BINARY),
+    label=TEXT,
+    labels=many(TEXT),
+    group=TEXT,
+    groups=many(TEXT),
+)
 
 router = APIRouter(tags=["correct"])
 
@@ -40,36 +55,27 @@ router = APIRouter(tags=["correct"])
 async def upload(request: Request) -> Uploads:
     """Labelled clips: `files`, and either one `label` for all or `labels`, one a file in order.
     Of photographs also `masks`, white where the label is true, each named like its photograph but
-    for the ending; they may stand for labels. Each file has its own outcome; the same bytes sent
-    twice are one clip."""
+    for the ending; they may stand for labels. One `group` for all or `groups` (recording, machine,
+    patient, speaker) keep clips on one side of a split. Each file has its own outcome; the same
+    bytes sent twice are one clip."""
     service, caller = service_of(request), caller_of(request, "contributor")
     async with forms_of(request).read(
-        request, max_files=MAX_UPLOAD_FILES, max_fields=MAX_UPLOAD_FILES + 10
+        request, max_files=MAX_UPLOAD_FILES, max_fields=2 * MAX_UPLOAD_FILES + 10
     ) as form:
-        _must_know(form)
+        names = ((name, isinstance(part, UploadFile)) for name, part in form.multi_items())
+        must_know(names, PARTS)
         files = _files(form, "files")
         if not files:
             raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
         labels = _labels(form, len(files), service.domain)
+        groups = _groups(form, len(files))
         masks = _masks(_files(form, "masks"), files)
         results = [
-            await _keep(service, file, label, mask, caller)
-            for file, label, mask in zip(files, labels, masks, strict=True)
+            await _keep(service, file, label, group, mask, caller)
+            for file, label, group, mask in zip(files, labels, groups, masks, strict=True)
         ]
     counts = Counter(row.outcome for row in results)
     return Uploads(domain=service.domain.name, results=tuple(results), counts=dict(counts))
-
-
-def _must_know(form: FormData) -> None:
-    """A part that nobody looks at may be the mask that somebody meant."""
-    for name, value in form.multi_items():
-        if name not in PARTS:
-            raise InvalidParameter(
-                f"the form has a part {name!r}, which is not known; known are {', '.join(PARTS)}"
-            )
-        if PARTS[name] is not isinstance(value, UploadFile):
-            wanted = f"a file, as -F {name}=@name" if PARTS[name] else "text"
-            raise InvalidParameter(f"the part {name!r} must be {wanted}")
 
 
 def _files(form: FormData, name: str) -> list[UploadFile]:
@@ -78,18 +84,30 @@ def _files(form: FormData, name: str) -> list[UploadFile]:
 
 def _labels(form: FormData, files: int, domain: Domain) -> Sequence[str | None]:
     """One a file; None where it is left to the mask."""
-    one, each = form.getlist("label"), form.getlist("labels")
-    if not one and not each and domain.task in MASKED:
+    if "label" not in form and "labels" not in form and domain.task in MASKED:
         return [None] * files
-    labels = [str(label) or None for label in (one * files if len(one) == 1 else each)]
-    if len(labels) != files:
-        raise InvalidParameter(
-            f"{files} files came with {len(labels)} labels; send one 'label' for all, or one part "
-            "'labels' for each file, in the same order"
-        )
+    labels = [label or None for label in _one_each(form, "label", files)]
     for label in {label for label in labels if label}:
         domain.label_index(label)
     return labels
+
+
+def _groups(form: FormData, files: int) -> Sequence[str | None]:
+    if "group" not in form and "groups" not in form:
+        return [None] * files
+    return [checked_group(group) for group in _one_each(form, "group", files)]
+
+
+def _one_each(form: FormData, name: str, files: int) -> list[str]:
+    """What a part says of all files, or one part of each."""
+    one, each = form.getlist(name), form.getlist(f"{name}s")
+    texts = [str(text) for text in (*one * files, *each)]
+    if len(texts) != files:
+        raise InvalidParameter(
+            f"{files} files came with {len(one) + len(each)} {name}s; send one '{name}' for all, "
+            f"or one part '{name}s' for each file, in the same order"
+        )
+    return texts
 
 
 def _masks(masks: Sequence[UploadFile], files: Sequence[UploadFile]) -> list[UploadFile | None]:
@@ -117,6 +135,7 @@ async def _keep(
     service: Replica,
     file: UploadFile,
     label: str | None,
+    group: str | None,
     mask: UploadFile | None,
     caller: "Caller",
 ) -> Uploaded:
@@ -125,7 +144,7 @@ async def _keep(
     sha256 = (await decoding(hashlib.sha256, raw)).hexdigest()
     outcome: UploadOutcome
     try:
-        new = await decoding(_checked, service, raw, sha256, label, drawn)
+        new = await decoding(_checked, service, raw, sha256, label, group, drawn)
         label = new.label
         _, created = await writing(lambda: service.store.clips.add(new, who=caller.name))
         outcome, reason = OUTCOMES[created], ""
@@ -135,7 +154,12 @@ async def _keep(
 
 
 def _checked(
-    service: Replica, raw: bytes, sha256: str, label: str | None, mask: bytes | None
+    service: Replica,
+    raw: bytes,
+    sha256: str,
+    label: str | None,
+    group: str | None,
+    mask: bytes | None,
 ) -> "NewClip":
     """A clip that nobody could hear is refused now, not found out by the retrain."""
     from data.store.clip_rows import NewClip
@@ -149,7 +173,7 @@ def _checked(
         raw,
         domain=service.domain.name,
         label=said.label,
-        group=None,
+        group=group,
         state="accepted",
         source="upload",
         duration_s=prepared.duration_s,

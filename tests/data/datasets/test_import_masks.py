@@ -15,6 +15,7 @@ from data.datasets.photographs import decode_photographs
 from data.errors import InvalidParameter
 from data.media.image import decode_mask
 from data.store.store import Store
+from support.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
 from support.pictures import cracked, encoded, turned, two_halves
 from support.toy_photographs import BARE, toy_photo_domain, toy_photographs
 from training.job.plan import plan_full, screen
@@ -114,6 +115,21 @@ def test_a_photograph_that_its_mask_does_not_fit_is_refused_alone(
     (reason,) = (line for line in said.splitlines() if line.startswith("  refused: "))
     assert re.search(words, reason)
     assert len(found_store.clips.find("cracks")) == (0 if options else 1)
+
+
+def test_masks_are_kept_as_drawn_or_refused_in_words(
+    tmp_path: Path, found_store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = {"drawn": KEPT["black on clear"], **{kind: make for kind, (make, _) in REFUSED.items()}}
+    (tmp_path / "wall.png").write_bytes(WALL)
+    for number, make in enumerate(masks.values()):
+        (tmp_path / f"{number}.png").write_bytes(make(drawn_mask()))
+    rows = [f"wall.png,crack,{number}.png" for number in range(len(masks))]
+    assert imported(listed(tmp_path, *rows)) == 1
+    said = capsys.readouterr().out
+    assert f"1 accepted, 0 known already, {len(REFUSED)} refused" in said
+    assert "as by an inverted mask" in said
+    assert [clip.label for clip in found_store.clips.find("cracks")] == ["crack"]
 
 
 def test_folders_of_cracks_are_told_where_masks_belong(

@@ -69,7 +69,8 @@ def test_a_photograph_comes_back_with_its_mask(domain: ImageDomain, tmp_path: Pa
     ("mask", "words"),
     [
         (None, "label is 'crack', but no mask says where"),
-        (encoded(two_halves(48, 48), "PNG"), "another size"),
+        (cracked(1, side=48)[1], "another size"),
+        (encoded(two_halves(96, 96), "PNG"), "greys or colours, but nothing light"),
         (b"no picture", "not a photograph"),
     ],
 )

@@ -1,5 +1,7 @@
 """What a second sender of the same bytes changes, on both databases."""
 
+from dataclasses import replace
+
 import pytest
 
 from data.errors import Conflict, UnknownName
@@ -45,6 +47,54 @@ def test_an_accepted_label_is_contradicted_by_nobody_but_an_admin(
     with pytest.raises(Conflict, match="already known as 'normal'.*not stored as 'fluid'"):
         store.clips.add(new_clip(b"hum", "fluid", state), who="ben")
     assert store.clips.relabel("faults", clip.sha256, "fluid", who="admin").label == "fluid"
+
+
+@pytest.mark.parametrize(
+    ("kept", "first", "claimed", "second", "then"),
+    [
+        (None, "accepted", "pump 7", "accepted", "pump 7"),
+        ("pump 7", "accepted", "pump 8", "accepted", "pump 7"),
+        ("pump 7", "accepted", None, "accepted", "pump 7"),
+        (None, "quarantined", "pump 7", "quarantined", "pump 7"),
+        (None, "accepted", "pump 7", "quarantined", None),
+        (None, "accepted", "pump 7", "rejected", None),
+    ],
+)
+def test_a_claim_names_the_group_of_a_clip_that_has_none(
+    store: Store,
+    kept: str | None,
+    first: ClipState,
+    claimed: str | None,
+    second: ClipState,
+    then: str | None,
+) -> None:
+    store.clips.add(replace(new_clip(state=first), group=kept), who="anna")
+    clip, _ = store.clips.add(replace(new_clip(state=second), group=claimed), who="ben")
+    assert clip.group == then
+    assert store.clips.find("faults") == [clip]
+
+
+def test_a_group_is_named_whatever_is_said_of_the_label_and_settles_nothing(store: Store) -> None:
+    clip, _ = store.clips.add(new_clip(label="normal"), who="anna")
+    waiting = store.feedback.add(
+        domain="faults",
+        clip_sha256=clip.sha256,
+        predicted="normal",
+        confidence=0.9,
+        corrected="fluid",
+        version="1",
+        state="quarantined",
+        reason="",
+        who="anonymous",
+    )
+    with pytest.raises(Conflict):
+        store.clips.add(replace(new_clip(label="fluid"), group="pump 7"), who="ben")
+    assert store.clips.get("faults", clip.sha256) == replace(clip, group="pump 7")
+    assert store.feedback.get(waiting.receipt).state == "quarantined"
+    assert [event.kind for event in store.events.find(subject=f"clip:{clip.sha256}")] == [
+        "clip.added",
+        "clip.grouped",
+    ]
 
 
 def test_the_same_bytes_are_a_clip_of_each_domain(store: Store) -> None:

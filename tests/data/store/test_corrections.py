@@ -5,14 +5,18 @@ import pytest
 from PIL import Image
 
 from data.domains.domain import load_domains
+from data.domains.sections import PhotoLimitSpec
 from data.errors import InvalidParameter, TelltaleError, UndecodableClip, UnsupportedClip
+from data.media.image import decode_mask
 from data.media.prepare import Prepared
 from data.store.corrections import Annotation, checked_annotation
+from support.drawn_masks import KEPT, REFUSED, drawn_mask, png
 from support.pictures import cracked, encoded
 
 FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()
 EMPTY, DRAWN = cracked(1, crack=False)[1], cracked(1)[1]
 NEEDS = "it needs a mask"
+LIMITS = PhotoLimitSpec(max_bytes=10**7, max_pixels=10**7)
 
 
 def photograph(side: int) -> Prepared:
@@ -51,6 +55,34 @@ def test_a_photograph_that_nothing_can_be_learnt_from_is_told_why(
 ) -> None:
     with pytest.raises(TelltaleError, match=words):
         checked_annotation(label, mask, CRACKS, NEEDS)
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_a_mask_is_kept_as_it_was_drawn_by_whatever_program(kind: str) -> None:
+    drawn = drawn_mask()
+    found = checked_annotation(None, KEPT[kind](drawn), CRACKS, NEEDS)
+    assert (found.label, found.sides) == ("crack", (96, 96))
+    assert found.mask is not None
+    kept = decode_mask(found.mask, LIMITS)
+    if kind == "wide":
+        assert kept[8:88, 8:88].all()
+        assert kept[drawn].all()
+    else:
+        assert (kept & drawn).sum() > 0.85 * (kept | drawn).sum()
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("label", [None, "crack", "no crack"])
+def test_what_is_no_mask_is_refused_in_words(kind: str, label: str | None) -> None:
+    make, words = REFUSED[kind]
+    with pytest.raises(UndecodableClip, match=f"its mask cannot be used: .*{words}"):
+        checked_annotation(label, make(drawn_mask()), CRACKS, NEEDS)
+
+
+@pytest.mark.parametrize("pixels", [(0,), (0, 0, 0), (0, 0, 0, 255), (0, 0, 0, 0), (9, 9, 9, 0)])
+def test_a_mask_with_nothing_on_it_shows_nothing(pixels: tuple[int, ...]) -> None:
+    empty = np.full((48, 64, len(pixels)), pixels, np.uint8).squeeze()
+    assert checked_annotation(None, png(empty), CRACKS, NEEDS).label == "no crack"
 
 
 @pytest.mark.parametrize(

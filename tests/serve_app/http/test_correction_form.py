@@ -9,7 +9,13 @@ from data.media.image import decode_mask
 from data.media.prepare import Prepared
 from data.store.corrections import Annotation
 from serve_app.http.bodies import Part
-from serve_app.http.correction_form import annotation_from_form, must_need_no_mask
+from serve_app.http.correction_form import (
+    PartRule,
+    annotation_from_form,
+    checked_group,
+    must_know,
+    must_need_no_mask,
+)
 from support.pictures import cracked
 
 FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()
@@ -78,6 +84,40 @@ def test_what_nothing_can_be_learnt_from_is_refused(
 ) -> None:
     with pytest.raises(TelltaleError, match=words):
         annotation_from_form(parts, domain)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ([("mask", True), ("masks", True)], "a part 'masks', which is not known; known are mask, "),
+        ([("", False)], "a part '', which is not known"),
+        ([("mask", False)], "the part 'mask' must be a file, as -F mask=@name"),
+        ([("label", True)], "the part 'label' must be text"),
+        ([("label", False), ("labels", False), ("label", False)], "two parts 'label'"),
+    ],
+)
+def test_a_part_that_nobody_would_look_at_is_refused_by_name(
+    parts: list[tuple[str, bool]], words: str
+) -> None:
+    once, many = PartRule(is_file=False), PartRule(is_file=False, many=True)
+    known = {"mask": PartRule(is_file=True), "label": once, "labels": many}
+    must_know([("mask", True), ("label", False), ("labels", False), ("labels", False)], known)
+    with pytest.raises(InvalidParameter, match=words):
+        must_know(parts, known)
+
+
+@pytest.mark.parametrize(
+    ("text", "group"),
+    [("pump 7", "pump 7"), ("  Frau Müller\n", "Frau Müller"), ("g" * 200, "g" * 200), (" ", None)],
+)
+def test_a_group_is_what_people_call_it(text: str, group: str | None) -> None:
+    assert checked_group(text) == group
+
+
+@pytest.mark.parametrize("text", ["g" * 201, "pump\x007", "pump\n7", "pump\u202e7"])
+def test_a_group_that_nobody_could_read_is_refused(text: str) -> None:
+    with pytest.raises(InvalidParameter, match="at most 200 characters, all of them printable"):
+        checked_group(text)
 
 
 def test_a_crack_cannot_come_without_saying_where() -> None:

@@ -4,14 +4,19 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from serve_app.client.client import Client
 from serve_app.http.auth import add_key
+from support.drawn_masks import MASK, REFUSED, WALL, drawn_mask
 from support.replica import ADMIN, Replica, answering
 from support.sounds import tone
+
+Form = list[tuple[str, tuple[str | None, bytes]]]
 
 CLIP = tone()
 SHA256 = hashlib.sha256(CLIP).hexdigest()
@@ -91,3 +96,46 @@ def test_the_receipt_says_what_was_answered_before(client: TestClient) -> None:
     before = correct(client, "two")["before"]
     assert (before["label"], before["version"]) == (answered["label"], "shipped")
     assert before["confidence"] == pytest.approx(answered["confidence"], abs=1e-4)
+
+
+def test_a_group_is_kept_with_its_clip_and_the_first_one_stays(
+    client: TestClient, replica: Replica
+) -> None:
+    speaker = Client("http://testserver", ADMIN, pool=cast(httpx.Client, client))
+    for group, kept in (("", None), (" speaker 7 ", "speaker 7"), ("speaker 8", "speaker 7")):
+        speaker.correct("keywords", CLIP, "two", group=group)
+        (clip,) = speaker.clips("keywords")
+        assert (clip.label, clip.group) == ("two", kept)
+    assert speaker.correct("keywords", tone(seed=2), "two", group="speaker 7").state == "accepted"
+    assert {clip.group for clip in speaker.clips("keywords")} == {"speaker 7"}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ([("masks", ("m.png", MASK))], "a part 'masks', which is not known; known are file, label"),
+        ([("group", (None, b"g" * 201))], "at most 200 characters"),
+        ([("file", ("other.wav", CLIP))], "two parts 'file'"),
+        ([("label", (None, b"three"))], "two parts 'label'"),
+        ([("mask", (None, b"mask.png"))], "the part 'mask' must be a file"),
+    ],
+)
+def test_a_form_that_would_be_read_in_part_is_refused(
+    client: TestClient, replica: Replica, more: Form, words: str
+) -> None:
+    form: Form = [("file", ("clip.wav", CLIP)), ("label", (None, b"two")), *more]
+    found = client.post("/feedback", files=form)
+    assert (found.status_code, words in found.json()["detail"]) == (400, True), found.text
+    assert not replica.store.clips.find("keywords")
+
+
+def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
+    replica = Replica("cracks", tmp_path)
+    with answering(replica) as client:
+        for make, _ in REFUSED.values():
+            files = {"file": WALL, "mask": make(drawn_mask())}
+            found = client.post("/feedback", files=files, data={"label": "crack"})
+            assert (found.status_code, "mask cannot be used" in found.text) == (422, True)
+        assert not replica.store.clips.find("cracks")
+        assert client.post("/feedback", files={"file": WALL, "mask": MASK}).status_code == 201
+    replica.store.close()

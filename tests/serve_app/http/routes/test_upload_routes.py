@@ -19,6 +19,7 @@ from serve_app.http import problems
 from serve_app.http.auth import Keyring
 from serve_app.http.forms import Forms
 from serve_app.http.routes import upload_routes
+from support.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
 from support.pictures import cracked
 from support.sounds import tone
 
@@ -117,6 +118,16 @@ def test_a_photograph_that_its_mask_does_not_fit_is_refused_alone(
     assert [clip.sha256 for clip in kept.clips.find("cracks")] == [found[1]["clip"]]
 
 
+def test_masks_are_kept_as_drawn_or_refused_in_words(kept: Store, cracks: TestClient) -> None:
+    black_on_clear = KEPT["black on clear"](drawn_mask())
+    for make, words in REFUSED.values():
+        (row,) = sent(cracks, form({"wall.png": make(drawn_mask())}, wall=WALL))
+        assert row["outcome"] == "refused"
+        assert re.search(words, row["reason"])
+    (row,) = sent(cracks, form({"wall.png": black_on_clear}, wall=WALL))
+    assert (row["outcome"], row["label"]) == ("stored", "crack")
+
+
 def test_another_mask_of_a_kept_photograph_is_refused(kept: Store, cracks: TestClient) -> None:
     sent(cracks, form({"one.png": MASK}, one=ONE), label="crack")
     (row,) = sent(cracks, form({"one.png": OTHER}, one=ONE), label="crack")
@@ -169,6 +180,41 @@ def test_names_match_whatever_wrote_them(kept: Store, cracks: TestClient) -> Non
     files = [("files", ("D:\\walls\\IMG_3.JPG", ONE)), ("masks", ("img_3.png", MASK))]
     (row,) = sent(cracks, files, labels=[""])
     assert (row["outcome"], row["label"]) == ("stored", "crack")
+
+
+@pytest.mark.parametrize(
+    ("said", "groups"),
+    [
+        ({}, {None}),
+        ({"group": " bridge 3 "}, {"bridge 3"}),
+        ({"groups": ["bridge 3", ""]}, {"bridge 3", None}),
+    ],
+)
+def test_groups_are_kept_with_their_clips(
+    kept: Store, cracks: TestClient, said: dict[str, Any], groups: set[str | None]
+) -> None:
+    sent(cracks, form({}, one=ONE, two=TWO), label="no crack", **said)
+    assert {clip.group for clip in kept.clips.find("cracks")} == groups
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"groups": ["bridge 3"]}, "2 files came with 1 groups; send one 'group' for all"),
+        ({"groups": ["a", "b"], "group": "c"}, "2 files came with 3 groups"),
+        ({"labels": ["no crack"] * 2}, "2 files came with 3 labels; send one 'label' for all"),
+        ({"group": ["a", "b"]}, "the form has two parts 'group'"),
+        ({"label": ["no crack", "crack"]}, "the form has two parts 'label'"),
+        ({"group": "bridge\t3"}, "all of them printable"),
+    ],
+)
+def test_what_is_said_of_files_is_not_guessed_at(
+    kept: Store, cracks: TestClient, said: dict[str, Any], words: str
+) -> None:
+    files = form({}, one=ONE, two=TWO)
+    found = cracks.post("/upload", files=files, data={"label": "no crack", **said})
+    assert (found.status_code, words in found.json()["detail"]) == (400, True), found.text
+    assert not kept.clips.find("cracks")
 
 
 def test_an_unknown_label_is_told_those_there_are(cracks: TestClient) -> None:
