@@ -22,9 +22,11 @@ HEAD = "head.safetensors"
 WEIGHTS = "weights.safetensors"
 MEMORY = "memory.safetensors"
 EXAM = "exam.safetensors"
+FINGERPRINTS = "fingerprints.safetensors"
 
 REQUIRED = (BACKBONE, HEAD, MEMORY, EXAM)
-OPTIONAL = (WEIGHTS,)  # only to go on training, or to serve on a GPU
+# To go on training, or to serve on a GPU; to know copies of the exam's clips.
+OPTIONAL = (WEIGHTS, FINGERPRINTS)
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
