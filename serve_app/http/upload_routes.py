@@ -19,10 +19,12 @@ from serve_app.http.forms import forms_of
 from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
+from serve_app.replica.first_checks import check_clip
 from serve_app.replica.threads import decoding, writing
 
 if TYPE_CHECKING:
     from data.store.clips import NewClip
+    from data.store.flags import Found
     from serve_app.http.auth import Caller
 
 MAX_UPLOAD_FILES = 1000  # masks among them
@@ -125,9 +127,10 @@ async def _keep(
     sha256 = (await decoding(hashlib.sha256, raw)).hexdigest()
     outcome: Outcome
     try:
-        new = await decoding(_checked, service, raw, sha256, label, drawn)
+        new, flags = await decoding(_checked, service, raw, sha256, label, drawn)
         label = new.label
         _, created = await writing(lambda: service.store.clips.add(new, who=caller.name))
+        await writing(service.store.flags.add, new.domain, flags, who=caller.name)
         outcome, reason = OUTCOMES[created], ""
     except (ClipError, Conflict, InvalidParameter) as error:
         outcome, reason = "refused", str(error)
@@ -136,16 +139,21 @@ async def _keep(
 
 def _checked(
     service: Replica, raw: bytes, sha256: str, label: str | None, mask: bytes | None
-) -> "NewClip":
-    """A clip that nobody could hear is refused now, not found out by the retrain."""
+) -> "tuple[NewClip, list[Found]]":
+    """With its flags. A clip that nobody could hear is refused now, not found out by the
+    retrain."""
     from data.store.clips import NewClip
 
-    if service.champion.loaded and sha256 in service.champion.served.exam_clips:
+    served = service.champion.served if service.champion.loaded else None
+    if served and sha256 in served.exam_clips:
         raise Conflict(OF_THE_EXAM)
     said = checked_annotation(label, mask, service.domain, NEEDS_MASK)
     prepared = prepare(raw, service.domain)
     said.must_fit(prepared)
-    return NewClip(
+    checks = check_clip(raw, service.domain, served)
+    if checks.of_exam:
+        raise Conflict(OF_THE_EXAM)
+    new = NewClip(
         raw,
         domain=service.domain.name,
         label=said.label,
@@ -156,3 +164,4 @@ def _checked(
         sample_rate_hz=prepared.sample_rate_hz,
         mask=said.mask,
     )
+    return new, checks.flags(sha256)
