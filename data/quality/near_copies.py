@@ -5,7 +5,9 @@ fingerprint is the sign of each sample between 40 and 1,000 Hz, after the spectr
 that no hum speaks alone; moments 30 dB below the loudest count for nothing. Two are compared at
 every shift (their cross-correlation, by FFT). Of many recordings only those are compared whose
 spectra are close, which no shift alters: n of them need n^2 products of short vectors, and
-n x NEAREST comparisons.
+n x NEAREST comparisons. Of coded and cut copies the original was the closest of 463 to 2,730
+spectra, but for some by Opus (the 11th of 885 at worst); with noise 39 (hearts) to 99 % are among
+the NEAREST.
 
 COPY was chosen on copies of 100 train rows a data set and then measured, once, on all test rows.
 Reached by, in % of the copies:
@@ -16,7 +18,7 @@ Reached by, in % of the copies:
   keywords     100              100  100      100  99.7  100       100    100       98
   wildlife    99.2             99.2  100      100  99.2  100      99.2    100       91
 
-and by none of 352, 714, 1,000 and 394 train rows against the exam (at most 0.57: one speaker says a
+and by none of 352, 714, 2,430 and 394 train rows against the exam (at most 0.57: one speaker says a
 digit again). A hum that two recordings share makes them copies where it is 25 dB above all else.
 """
 
@@ -36,7 +38,8 @@ COPY = 0.6
 RATE_HZ = 4_000
 LOWEST_HZ = 40  # below it stethoscopes and rooms differ, and codecs cut
 HIGHEST_HZ = 1_000  # far enough below RATE_HZ / 2 for copies that start between two samples
-FINER = 2  # steps a sample, of the shifts that are tried
+FINER = 2  # steps a sample, of the shifts that are tried, where whole samples come
+NEAR = 0.4  # so near; a half step costs a copy at most an eighth of its likeness
 SMOOTH_HZ = 60
 NOISE = 0.03  # of the mean power: what is fainter may be a codec's, or the room's
 QUIET = 0.03  # of the loudest sample: what is fainter says nothing
@@ -91,7 +94,9 @@ def likeness(one: bytes, others: Sequence[bytes]) -> Floats:
     for place, other in enumerate(theirs):
         if len(other):
             product = scipy.fft.rfft(other, size) * turned
-            found[place] = FINER * scipy.fft.irfft(product, FINER * size).max()
+            found[place] = scipy.fft.irfft(product, size).max()
+            if found[place] >= NEAR:
+                found[place] = FINER * scipy.fft.irfft(product, FINER * size).max()
     return found
 
 
