@@ -19,11 +19,13 @@ from pydantic import ValidationError
 from data.atomic import replace_folder, staging
 from data.domains.domain import Domain
 from data.errors import BundleError
+from data.quality.alike import Fingerprints
 from models.card import (
     ANCHOR,
     BACKBONE,
     CARD,
     EXAM,
+    FINGERPRINTS,
     HEAD,
     MEMORY,
     Card,
@@ -32,7 +34,15 @@ from models.card import (
     write_card,
 )
 from models.masks import ROWS
-from models.tensors import Embeddings, Head, Probe, read_exam, read_head, read_memory
+from models.tensors import (
+    Embeddings,
+    Head,
+    Probe,
+    read_exam,
+    read_fingerprints,
+    read_head,
+    read_memory,
+)
 
 PRETRAINED = Path(__file__).resolve().parent / "pretrained"  # the shipped ones, by domain
 
@@ -78,6 +88,12 @@ class Bundle:
 
     def exam(self) -> Embeddings:
         return self.exam_and_probe()[0]
+
+    def exam_fingerprints(self) -> Fingerprints | None:
+        """Of its clips in order; None of a bundle that was made before they were there."""
+        if FINGERPRINTS not in self.card.files:
+            return None
+        return read_fingerprints(self.read(FINGERPRINTS))
 
     def exam_and_probe(self) -> tuple[Embeddings, Probe]:
         return read_exam(self.read(EXAM))
@@ -193,6 +209,8 @@ def _check_shapes(bundle: Bundle) -> None:
     rows = bundle.card.split.exam * ROWS[domain.task]
     _expect(f"{EXAM}: embeddings", exam.values.shape, (rows, size))
     _check_rows(EXAM, exam, classes, size)
+    if prints := bundle.exam_fingerprints():
+        _expect(f"{FINGERPRINTS}: {prints.kind}", (len(prints.values),), (len(exam.clip_ids),))
 
 
 def _check_rows(name: str, kept: Embeddings, classes: int, size: int) -> None:

@@ -23,11 +23,13 @@ WEIGHTS = "weights.safetensors"
 MEMORY = "memory.safetensors"
 EXAM = "exam.safetensors"
 ANCHOR = "anchor.safetensors"
+FINGERPRINTS = "fingerprints.safetensors"
 
 REQUIRED = (BACKBONE, HEAD, MEMORY, EXAM)
 # The weights only to go on training, or to serve on a GPU; the anchor of what was taught: the head
-# of the last full training, which every further teach starts from again.
-OPTIONAL = (WEIGHTS, ANCHOR)
+# of the last full training, which every further teach starts from again; and what knows copies of
+# the exam's clips.
+OPTIONAL = (WEIGHTS, ANCHOR, FINGERPRINTS)
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

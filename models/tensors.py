@@ -11,7 +11,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from data.errors import BundleError
-from models.card import EXAM, HEAD, MEMORY
+from data.quality.alike import Fingerprints
+from models.card import EXAM, FINGERPRINTS, HEAD, MEMORY
 
 Floats = NDArray[np.float32]
 
@@ -79,6 +80,18 @@ def exam_bytes(exam: Embeddings, probe: Probe) -> bytes:
     return _save({**_rows(exam), **groups, **probed})
 
 
+def fingerprint_bytes(prints: Fingerprints) -> bytes:
+    """All of them end to end, the length of each, and the name of their kind in ASCII."""
+    kind, joined = prints.kind.encode("ascii"), b"".join(prints.values)
+    return _save(
+        {
+            "kind": np.frombuffer(kind, np.uint8),
+            "lengths": np.array([len(one) for one in prints.values], np.int64),
+            "prints": np.frombuffer(joined, np.uint8),
+        }
+    )
+
+
 def as_stored(values: Floats) -> Floats:
     """Embeddings after the way through a file: figures are to be taken from these."""
     return values.astype(np.float16).astype(np.float32)
@@ -100,6 +113,20 @@ def read_exam(raw: bytes) -> tuple[Embeddings, Probe]:
         _embeddings(tensors, EXAM),
         Probe(tensors["probe_features"], tensors["probe_embedding"]),
     )
+
+
+def read_fingerprints(raw: bytes) -> Fingerprints:
+    tensors = _load(raw, FINGERPRINTS, PRINTS)
+    kind, lengths, joined = (tensors[key] for key in PRINTS)
+    fitting = kind.ndim == lengths.ndim == joined.ndim == 1 and (lengths >= 0).all()
+    if not fitting or lengths.sum() != len(joined):
+        raise BundleError(f"{FINGERPRINTS}: its fingerprints and their lengths do not fit together")
+    ends = np.cumsum(lengths)
+    values = (joined[end - size : end].tobytes() for size, end in zip(lengths, ends, strict=True))
+    return Fingerprints(kind.tobytes().decode("ascii", "replace"), tuple(values))
+
+
+PRINTS: dict[str, type[np.generic]] = {"kind": np.uint8, "lengths": np.int64, "prints": np.uint8}
 
 
 ROWS: dict[str, type[np.generic]] = {

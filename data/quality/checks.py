@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import AudioDomain
 from data.errors import ClipError, UnknownName
+from data.quality.alike import Alike
 from data.quality.clip_checks import Heard, Remark, listen
-from data.quality.near_copies import Alike, find_alike
+from data.quality.near_copies import find_alike
 from data.store.schema import FlagKind
 
 KINDS: tuple[FlagKind, ...] = (
@@ -49,12 +50,12 @@ def check(
             found.append(Finding(clip, Remark("unreadable", str(error), 1.0)))
         advance(1)
     examined = frozenset(exam)
-    pairs = find_alike([one.contour for _, one in heard])
-    found += _copies([clip for clip, _ in heard], pairs, examined)
+    pairs = find_alike([one.fingerprint for _, one in heard])
+    found += copies([clip for clip, _ in heard], pairs, examined)
     return sorted(found, key=lambda one: (KINDS.index(one.remark.kind), -one.remark.score))
 
 
-def _copies(
+def copies(
     clips: Sequence[LabelledClip], pairs: Sequence[Alike], exam: frozenset[str]
 ) -> list[Finding]:
     """One finding a clip and kind, of the copy that is most alike."""
@@ -72,12 +73,12 @@ def _remark(
     named: LabelledClip, other: LabelledClip, score: float, exam: frozenset[str]
 ) -> Remark | None:
     if other.sha256 in exam and named.sha256 not in exam:
-        return Remark("exam_copy", f"sounds the same as {other.name}, which is in the exam", score)
+        return Remark("exam_copy", f"seems a copy of {other.name}, which is in the exam", score)
     if named.label and other.label and named.label != other.label:
-        reason = f"sounds the same as {other.name}, which is labelled {other.label!r}"
+        reason = f"seems a copy of {other.name}, which is labelled {other.label!r}"
         return Remark("label_conflict", reason, score)
     # Takes of one group stay on one side of a split; that they sound alike does no harm.
     if named.group == other.group:
         return None
-    reason = f"sounds the same as {other.name}, and their groups differ (likeness {score:.2f})"
+    reason = f"seems a copy of {other.name}, and their groups differ (likeness {score:.2f})"
     return Remark("copy", reason, score)

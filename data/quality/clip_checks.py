@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from data.domains.domain import AudioDomain
 from data.media.audio import decode
-from data.quality.near_copies import RATE_HZ, contour
+from data.quality.near_copies import RATE_HZ, signs
 from data.store.schema import FlagKind
 
 Floats = NDArray[np.float32]
@@ -30,10 +30,10 @@ class Remark:
 
 @dataclass(frozen=True)
 class Heard:
-    """A clip's remarks, and its contour [bands, frames] to compare it with others."""
+    """A clip's remarks, and its fingerprint to compare it with others."""
 
     remarks: tuple[Remark, ...]
-    contour: Floats
+    fingerprint: bytes
 
 
 def listen(raw: bytes, domain: AudioDomain) -> Heard:
@@ -43,7 +43,7 @@ def listen(raw: bytes, domain: AudioDomain) -> Heard:
     # At its own rate: resampling rounds the flat tops off.
     samples = decode(raw, sample_rate_hz=rate_hz, limits=domain.limits).samples
     found = (check(samples, rate_hz, domain) for check in CHECKS)
-    return Heard(tuple(remark for remark in found if remark), contour(slow.samples))
+    return Heard(tuple(remark for remark in found if remark), signs(slow.samples))
 
 
 def silence(samples: Floats, rate_hz: int, domain: AudioDomain) -> Remark | None:
@@ -78,6 +78,16 @@ def low_rate(samples: Floats, rate_hz: int, domain: AudioDomain) -> Remark | Non
         f"nothing above {rate_hz // 2:,} Hz can be heard"
     )
     return Remark("low_rate", reason, 1 - rate_hz / wanted_hz)
+
+
+def contradiction(
+    asserted: bool | None, answer: str, confidence: float, label: str
+) -> Remark | None:
+    """A label that the model, sure of another one, contradicts."""
+    if not asserted or answer == label:
+        return None
+    reason = f"the model is sure that it is {answer!r} ({confidence:.0%}), not {label!r}"
+    return Remark("label_conflict", reason, confidence)
 
 
 CHECKS: tuple[Callable[[Floats, int, AudioDomain], Remark | None], ...] = (

@@ -4,7 +4,7 @@ A flag changes nothing but the review: the clip goes on counting as it did. Chec
 each time; one that somebody has dismissed stays dismissed until the clip's label changes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -48,30 +48,21 @@ class Flags:
             open_ = ~clip_flags.c.dismissed & clip_flags.c.kind.in_(list(kinds))
             mine = clip_flags.c.clip_id.in_(select(clips.c.id).where(clips.c.domain == domain))
             connection.execute(delete(clip_flags).where(open_ & mine))
-            rows = {
-                (ids[sha256], kind): {
-                    "clip_id": ids[sha256],
-                    "kind": kind,
-                    "reason": reason,
-                    "score": score,
-                    "at": now(),
-                    "dismissed": False,
-                }
-                for sha256, kind, reason, score in found
-                if sha256 in ids and (ids[sha256], kind) not in dismissed
-            }
-            if rows:
-                connection.execute(insert(clip_flags), list(rows.values()))
-            detail = {"kinds": list(kinds), "flags": len(rows)}
-            record(
-                connection,
-                "clips.checked",
-                subject=f"domain:{domain}",
-                who=who,
-                domain=domain,
-                detail=detail,
-            )
-            return len(rows)
+            count = _insert(connection, found, ids, dismissed)
+            _note(connection, domain, list(kinds), count, who)
+            return count
+
+    def add(self, domain: str, found: Sequence[Found], *, who: str) -> int:
+        """Beside those that stand; how many came. Of a clip and kind that has a flag already, open
+        or dismissed, that one stays."""
+        if not found:
+            return 0
+        with self._database.write() as connection:
+            ids = _ids(connection, domain, {sha256 for sha256, *_ in found})
+            count = _insert(connection, found, ids, _standing(connection, ids))
+            if count:
+                _note(connection, domain, sorted({kind for _, kind, *_ in found}), count, who)
+            return count
 
     def find(self, domain: str, sha256s: Sequence[str] | None = None) -> list[Flag]:
         """The open ones, of these clips where they are named; the worst of each clip's first."""
@@ -110,9 +101,56 @@ class Flags:
             )
 
 
-def _ids(connection: Connection, domain: str) -> dict[str, int]:
+def _insert(
+    connection: Connection,
+    found: Sequence[Found],
+    ids: Mapping[str, int],
+    but: Collection[tuple[int, FlagKind]],
+) -> int:
+    rows = {
+        (ids[sha256], kind): {
+            "clip_id": ids[sha256],
+            "kind": kind,
+            "reason": reason,
+            "score": score,
+            "at": now(),
+            "dismissed": False,
+        }
+        for sha256, kind, reason, score in found
+        if sha256 in ids and (ids[sha256], kind) not in but
+    }
+    if rows:
+        connection.execute(insert(clip_flags), list(rows.values()))
+    return len(rows)
+
+
+def _note(
+    connection: Connection, domain: str, kinds: Sequence[FlagKind], count: int, who: str
+) -> None:
+    record(
+        connection,
+        "clips.checked",
+        subject=f"domain:{domain}",
+        who=who,
+        domain=domain,
+        detail={"kinds": list(kinds), "flags": count},
+    )
+
+
+def _ids(
+    connection: Connection, domain: str, sha256s: Collection[str] | None = None
+) -> dict[str, int]:
     query = select(clips.c.sha256, clips.c.id).where(clips.c.domain == domain)
+    if sha256s is not None:
+        query = query.where(clips.c.sha256.in_(sha256s))
     return dict(connection.execute(query).all())
+
+
+def _standing(connection: Connection, ids: Mapping[str, int]) -> set[tuple[int, FlagKind]]:
+    query = select(clip_flags.c.clip_id, clip_flags.c.kind).where(
+        clip_flags.c.clip_id.in_(ids.values())
+    )
+    return {(number, cast(FlagKind, kind)) for number, kind in connection.execute(query)}
 
 
 def _dismissed(connection: Connection, domain: str) -> set[tuple[int, FlagKind]]:

@@ -100,6 +100,15 @@ class FlagColumns(TypedColumns):
     dismissed: Named[bool] = Column()
 
 
+class FeatureColumns(TypedColumns):
+    clip_id: Named[int] = Column(ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True)
+    backbone: Named[str] = Column(String(64), primary_key=True)
+    rows: Named[int] = Column()
+    embedding: Named[bytes] = Column()
+    fingerprint: Named[bytes | None] = Column()
+    at: Named[datetime] = Column(Moment)
+
+
 class FeedbackColumns(TypedColumns):
     id: Named[int] = Column(primary_key=True)
     receipt: Named[str] = Column(String(32), unique=True)
@@ -187,6 +196,7 @@ clips = Table(
     Index("clips_by_mask", "mask"),
 )
 clip_flags = Table("clip_flags", metadata, FlagColumns)
+clip_features = Table("clip_features", metadata, FeatureColumns)
 feedback = Table(
     "feedback",
     metadata,

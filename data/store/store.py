@@ -15,6 +15,7 @@ from data.store.clip_store import ClipStore
 from data.store.database import Database
 from data.store.disk import Disk, fullest, local_folders
 from data.store.events import Events
+from data.store.features import ClipFeatures
 from data.store.feedback import Corrections
 from data.store.flags import Flags
 from data.store.quarantine import Quarantine
@@ -30,6 +31,7 @@ class Store:
         self.quarantine = Quarantine(database, self.clips, disk)
         self.snapshots = Snapshots(database)
         self.flags = Flags(database)
+        self.features = ClipFeatures(database)
         self.runs = RunTable(database)
         self.events = Events(database)
 

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from data.domains.domain import Domain, load_domains
 from data.errors import NotReady
 from data.home import Home
+from data.quality.alike import Fingerprints
 from models.bundle import PRETRAINED, Bundle, cached, keep, load_bundle
 from models.current_model import SHIPPED, shipped
 from models.runtime import OnnxModel
@@ -39,6 +41,11 @@ class LoadedVersion:
     bundle: Bundle
     model: OnnxModel
     exam_clips: frozenset[str]
+
+    @cached_property
+    def exam_fingerprints(self) -> Fingerprints | None:
+        """Read when a clip is first compared with them; None where the bundle has none."""
+        return self.bundle.exam_fingerprints()
 
 
 class Champion:

@@ -16,9 +16,10 @@ from safetensors.numpy import load, save
 
 from data.domains.domain import Domain, load_domains
 from data.errors import BundleError
+from data.quality.alike import Fingerprints
 from models.bundle import cached, file_bytes, keep, load_bundle, write_bundle
-from models.card import BACKBONE, CARD, EXAM, HEAD, MEMORY
-from models.tensors import Embeddings, Head, head_bytes, memory_bytes
+from models.card import BACKBONE, CARD, EXAM, FINGERPRINTS, HEAD, MEMORY
+from models.tensors import Embeddings, Head, fingerprint_bytes, head_bytes, memory_bytes
 from support.tiny import tiny_bundle, tiny_clips, tiny_fields, tiny_files, tiny_head
 
 DOMAINS = load_domains()
@@ -58,6 +59,20 @@ def test_a_bundle_is_read_as_it_was_written(tmp_path: Path, domain: Domain) -> N
     np.testing.assert_array_equal(bundle.exam().values, tiny_clips(domain, "exam").values)
     np.testing.assert_array_equal(bundle.memory().labels, tiny_clips(domain, "memory").labels)
     assert bundle.memory().clip_ids == tiny_clips(domain, "memory").clip_ids
+
+
+def test_fingerprints_are_of_the_exams_clips_one_each(tmp_path: Path) -> None:
+    domain = load_domains(names=("keywords",))["keywords"]
+    count = len(tiny_clips(domain, "exam").clip_ids)
+    for extra in (0, 1):
+        prints = Fingerprints("waveform_signs", (b"\x01\x02", *[b""] * (count - 1 + extra)))
+        files = tiny_files(domain) | {FINGERPRINTS: fingerprint_bytes(prints)}
+        if extra:
+            with pytest.raises(BundleError, match=f"shape .{count + 1},., right is .{count},."):
+                write_bundle(tmp_path / "b", card_fields=tiny_fields(domain), files=files)
+        else:
+            bundle = write_bundle(tmp_path / "a", card_fields=tiny_fields(domain), files=files)
+            assert load_bundle(bundle.path).exam_fingerprints() == prints
 
 
 def test_a_transposed_head_is_kept_as_it_reads_not_as_it_lies(tmp_path: Path) -> None:

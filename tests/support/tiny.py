@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from data.domains.domain import Domain, load_domains
+from data.quality.alike import Fingerprints
+from data.quality.fingerprints import kind_of
 from models.bundle import Bundle, write_bundle
 from models.calibration import softmax
-from models.card import BACKBONE, EXAM, HEAD, MEMORY
+from models.card import BACKBONE, EXAM, FINGERPRINTS, HEAD, MEMORY
 from models.masks import ROWS
 from models.metrics import TASKS
 from models.registry import Registry
@@ -33,6 +35,7 @@ from models.tensors import (
     Probe,
     as_stored,
     exam_bytes,
+    fingerprint_bytes,
     head_bytes,
     memory_bytes,
 )
@@ -55,6 +58,15 @@ def tiny_bundle(
     files = tiny_files(domain, seed=seed, always=always)
     fields = tiny_fields(domain, seed=seed, always=always) | card_fields
     return write_bundle(folder, card_fields=fields, files=files)
+
+
+def examined_bundle(folder: Path, domain: Domain, raw: bytes) -> Bundle:
+    """One whose exam's first clip is `raw`, by its fingerprint; the others are like nothing."""
+    kind = kind_of(domain)
+    others = len(tiny_clips(domain, "exam").clip_ids) - 1
+    prints = Fingerprints(kind.name, (kind.make(raw, domain), *[b""] * others))
+    files = tiny_files(domain) | {FINGERPRINTS: fingerprint_bytes(prints)}
+    return write_bundle(folder, card_fields=tiny_fields(domain), files=files)
 
 
 def tiny_files(domain: Domain, *, seed: int = 0, always: str | None = None) -> dict[str, bytes]:

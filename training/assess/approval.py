@@ -7,9 +7,10 @@ budget for all teaches together. It is moreover asked, in the mean cross entropy
 which tells of harm long before an answer changes:
 
 - what it has kept of the clips remembered from training: the loss may rise by MEMORY_LOSS and
-  MEMORY_SHARE of what it was, and by MEMORY_LOSS_A_CLIP for each clip that was learnt. On validation groups of faults and hearts, 1 to
-  20 right corrections, of other microphones, rooms and noise too, stay within it; of wrong ones
-  most do not: twelve of one label rise by 0.05 to 0.13, one alone by 0.004 to 0.012.
+  MEMORY_SHARE of what it was, and by MEMORY_LOSS_A_CLIP for each clip that was learnt. On
+  validation groups of faults and hearts, 1 to 20 right corrections, of other microphones, rooms and
+  noise too, stay within it; of wrong ones most do not: twelve of one label rise by 0.05 to 0.13,
+  one alone by 0.004 to 0.012.
 - how well its confidence fits the exam: the loss may rise by EXAM_LOSS at most, where the exam's
   groups are sure of it.
 - how many answers it asserts that are wrong: no more than WRONGLY_ASSERTED above the anchor's.

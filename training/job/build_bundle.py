@@ -16,11 +16,21 @@ import numpy as np
 from data.datasets.dataset import Floats, LabelledClip, Reader
 from data.domains.domain import Domain
 from data.media.prepare import prepare
+from data.quality.fingerprints import fingerprints_of
 from models.bundle import Bundle, write_bundle
-from models.card import BACKBONE, EXAM, HEAD, MEMORY, WEIGHTS
+from models.card import BACKBONE, EXAM, FINGERPRINTS, HEAD, MEMORY, WEIGHTS
 from models.export import OnnxBackbone, export_backbone, weights_bytes
 from models.networks.kinds import build_classifier, count_parameters
-from models.tensors import Embeddings, Head, Probe, as_stored, exam_bytes, head_bytes, memory_bytes
+from models.tensors import (
+    Embeddings,
+    Head,
+    Probe,
+    as_stored,
+    exam_bytes,
+    fingerprint_bytes,
+    head_bytes,
+    memory_bytes,
+)
 from training.assess.calibrate import calibrate
 from training.assess.examine import exam_metrics
 from training.assess.memory_rows import numbered, row_labels, rows_of
@@ -73,6 +83,7 @@ def build_bundle(
         WEIGHTS: weights_bytes(classifier.backbone),
         MEMORY: memory_bytes(memory),
         EXAM: exam_bytes(exam, _probe(plan.exam[0], backbone, read, domain)),
+        FINGERPRINTS: fingerprint_bytes(fingerprints_of(plan.exam, read, domain)),
     }
     return write_bundle(folder, card_fields=fields, files=files)
 

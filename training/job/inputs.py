@@ -4,6 +4,8 @@ from contextlib import suppress
 
 from data.domains.domain import Mode
 from data.errors import UnknownName
+from training.job.doubts import backbone_of, doubts, first_heard, keep_features
+from training.job.hearing import Listener
 from training.job.plan import (
     Refusal,
     Uploads,
@@ -27,7 +29,9 @@ def gather(run: RetrainRun, mode: Mode) -> Material:
     run.progress.fixed_snapshot(snapshot.id, len(snapshot.clips))
     champion = serving(run)
     run.progress.step("screen", f"Listening to {len(snapshot.clips)} accepted clips", 0.05)
-    uploads = screen(snapshot.clips, run.read, run.domain, unseen, champion)
+    listener = listening(run, champion)
+    uploads = screen(snapshot.clips, unseen, listener)
+    _note(run, uploads, listener)
     _reject(run, uploads)
     forgotten = still_remembered(run, champion)
     if champion and forgotten and mode == "teach":
@@ -37,6 +41,19 @@ def gather(run: RetrainRun, mode: Mode) -> Material:
 
 def serving(run: RetrainRun) -> ChampionBundle | None:
     return find_champion(run.domain, run.registry, run.home.bundles, run.shipped)
+
+
+def listening(run: RetrainRun, champion: ChampionBundle | None) -> Listener:
+    known = run.store.features.find(run.domain.name, backbone_of(champion) if champion else "")
+    return Listener(run.read, run.domain, champion, known)
+
+
+def _note(run: RetrainRun, uploads: Uploads, listener: Listener) -> None:
+    """What was heard for the first time is kept, whatever becomes of the run, and flagged."""
+    new, champion, domain = first_heard(uploads, listener.known), listener.champion, run.domain.name
+    if champion:
+        keep_features(run.store, domain, champion, uploads, new)
+    run.store.flags.add(domain, doubts(uploads, new, champion), who=run.progress.who)
 
 
 def _reject(run: RetrainRun, uploads: Uploads) -> None:
@@ -94,7 +111,7 @@ def dry_run(run: RetrainRun, mode: Mode) -> list[str]:
     champion = serving(run)
     unseen = exam_ids(domain, run.dataset, mode)
     accepted = run.store.clips.find(domain.name, state="accepted", limit=None)
-    uploads = screen(accepted, run.read, domain, unseen, champion)
+    uploads = screen(accepted, unseen, listening(run, champion))
     if mode == "full":
         lines = describe(plan_full(domain, run.dataset, uploads), domain)
     else:

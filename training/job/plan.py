@@ -1,9 +1,7 @@
 """What a run will learn from: which clips, on which side of the split, and which not, and why.
 
 The exam is the data set's own test side and nothing else. Whatever people upload is compared with
-it first: the same bytes are refused, and so is what the champion's ear cannot tell from an exam
-clip. That catches a copy without loss (another container, a rewritten header); a copy through a
-lossy codec, at another level or cut shorter may pass.
+it first: the same bytes are refused, and so are copies of an exam clip (`hearing.py`).
 """
 
 from collections import Counter
@@ -19,7 +17,6 @@ from data.datasets.dataset import (
     Integers,
     LabelledClip,
     MaskFile,
-    Reader,
     from_example,
     pinned_groups,
 )
@@ -27,17 +24,14 @@ from data.datasets.sources import Example, examples
 from data.datasets.split import held_out
 from data.domains.domain import Domain, Mode
 from data.errors import ClipError, InvalidDomain, InvalidParameter, UnknownName
-from data.media.prepare import prepare
+from data.quality.alike import Fingerprints
+from data.quality.fingerprints import kind_of
 from data.store.clip_rows import Clip
+from data.store.features import Features
 from models.masks import ROWS
 from models.networks.backbone import backbone_of
 from training.assess.memory_rows import row_labels
-from training.job.serving_champion import ChampionBundle
-
-# Lossless copies come out above this, different recordings of the same thing below. No lower bound
-# would do: two utterances of one digit by one speaker are as alike as a recording and its MP3, to
-# embeddings and to correlated spectrograms (0.99 against 0.94 to 1.00) alike.
-COPY_COSINE = 0.9995
+from training.job.hearing import Listener
 
 
 @dataclass(frozen=True)
@@ -53,13 +47,14 @@ class Refusal:
 @dataclass(frozen=True)
 class Uploads:
     """Accepted clips fit for training, the champion's embeddings of them [n, rows, D] (empty
-    without a champion) with the right label of each row [n, rows], and the others with the reason
-    in words. `sent` says who sent them when, as the store has it."""
+    without a champion) with the right label of each row [n, rows], the others with the reason in
+    words, and the clips' fingerprints. `sent` says who sent them when, as the store has it."""
 
     clips: tuple[LabelledClip, ...]
     values: Floats
     labels: Integers
     refused: tuple[Refusal, ...]
+    fingerprints: Fingerprints | None = None
     sent: tuple[Clip, ...] = ()
 
     def without(self, refused: Sequence[Refusal]) -> "Uploads":
@@ -71,6 +66,7 @@ class Uploads:
             self.values[places],
             self.labels[places],
             (*self.refused, *refused),
+            self.fingerprints and self.fingerprints.at(places),
             tuple(clip for clip in self.sent if clip.sha256 not in out),
         )
 
@@ -88,17 +84,12 @@ class Plan:
     refused: tuple[Refusal, ...]
 
 
-def screen(
-    accepted: Sequence[Clip],
-    read: Reader,
-    domain: Domain,
-    exam_ids: Iterable[str],
-    champion: ChampionBundle | None,
-) -> Uploads:
-    """Takes what can be learnt from; the champion's ear tells copies of exam clips."""
+def screen(accepted: Sequence[Clip], exam_ids: Iterable[str], listener: Listener) -> Uploads:
+    """Takes what can be learnt from; the listener tells copies of exam clips."""
+    domain, champion = listener.domain, listener.champion
     forbidden = frozenset(exam_ids) | frozenset(champion.exam.clip_ids if champion else ())
     kept: list[LabelledClip] = []
-    values: list[Floats] = []
+    heard: list[Features] = []
     labels: list[Integers] = []
     sent: list[Clip] = []
     refused: list[Refusal] = []
@@ -106,8 +97,8 @@ def screen(
         candidate = None
         try:
             candidate = _candidate(clip, domain, forbidden)
-            value = _embedding(candidate, read, domain, champion)
-            right = row_labels(candidate, read, domain)
+            features = listener.hear(candidate)
+            right = row_labels(candidate, listener.read, domain)
         except (InvalidParameter, UnknownName, ClipError) as error:
             lost = candidate is not None and isinstance(error, UnknownName)
             refused.append(Refusal(clip.sha256, clip.label or "", str(error), not lost))
@@ -115,13 +106,15 @@ def screen(
         kept.append(candidate)
         sent.append(clip)
         labels.append(right)
-        values += [value] if value is not None else []
+        heard.append(features)
+    values = [features.embedding for features in heard if features.embedding is not None]
     rows = ROWS[domain.task]
     return Uploads(
         tuple(kept),
         np.stack(values) if values else np.zeros((0, rows, 0), np.float32),
         np.array(labels, np.int64).reshape(-1, rows),
         tuple(refused),
+        Fingerprints(kind_of(domain).name, tuple(one.fingerprint or b"" for one in heard)),
         tuple(sent),
     )
 
@@ -222,31 +215,6 @@ def _candidate(clip: Clip, domain: Domain, forbidden: frozenset[str]) -> Labelle
     mask = MaskFile(clip.mask, None) if clip.mask else None
     source = f"upload:{clip.label}"
     return LabelledClip(clip.sha256, clip.label, group, source, None, mask, clip.split)
-
-
-def _embedding(
-    clip: LabelledClip, read: Reader, domain: Domain, champion: ChampionBundle | None
-) -> Floats | None:
-    if champion is None:
-        prepare(read(clip), domain)  # a clip that cannot be decoded is refused here
-        return None
-    if clip.sha256 in champion.remembered:
-        return champion.remembered[clip.sha256]
-    value = champion.embed(prepare(read(clip), champion.bundle.domain).features)
-    others = champion.exam.by_clip
-    closest = similarity(value.ravel(), others.reshape(len(others), -1))
-    if closest > COPY_COSINE:
-        raise InvalidParameter(
-            "it cannot be told from a clip of the exam, which must stay unseen "
-            f"(likeness {closest:.5f})"
-        )
-    return value
-
-
-def similarity(value: Floats, others: Floats) -> float:
-    """The largest cosine between an embedding [D] and others [n, D]; 0 without others."""
-    norms = np.linalg.norm(others, axis=1) * np.linalg.norm(value)
-    return float(np.max(others @ value / np.maximum(norms, 1e-12), initial=0.0))
 
 
 def _relabelled(clip: LabelledClip, corrected: Mapping[str, LabelledClip]) -> LabelledClip:

@@ -20,6 +20,7 @@ from serve_app.http.openapi import BINARY, TEXT, form, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, queue_of, service_of
 from serve_app.http.threads import decoding, reading, writing
+from serve_app.replica.first_checks import FirstChecks, check_correction
 from serve_app.replica.scoring import ScoredClip
 
 if TYPE_CHECKING:
@@ -61,7 +62,14 @@ async def correct(request: Request, response: Response) -> Receipt:
         right = await decoding(annotation_from_form, parts, service.domain)
         found = await service.predict(raw, who)
         right.must_fit(found.prepared)
-        kept = await writing(_keep_correction, service, raw, found, right, group, caller, who)
+        checks = await decoding(check_correction, raw, service.domain, found, right.label)
+        standing = _standing(service, raw, checks, caller)
+        kept = await writing(
+            _keep_correction, service, raw, found, right, group, standing, caller, who
+        )
+        if kept.state != "rejected":
+            flags = checks.flags(kept.clip)
+            await writing(service.store.flags.add, service.domain.name, flags, who=caller.name)
     service.metrics.corrected(kept.state)
     response.headers["X-Model-Version"] = found.served.version
     return kept
@@ -73,10 +81,11 @@ def _keep_correction(
     found: ScoredClip,
     right: Annotation,
     group: str | None,
+    standing: "tuple[ClipState, str]",
     caller: "Caller",
     address: str,
 ) -> Receipt:
-    state, reason = _standing(service, raw, caller)
+    state, reason = standing
     new = _new_clip(service, raw, found, right, group, state, reason)
     correction: NewFeedback = {
         "domain": new.domain,
@@ -106,8 +115,10 @@ def _keep_correction(
     return receipt(service.store.feedback.add(**correction))
 
 
-def _standing(service: Replica, raw: bytes, caller: "Caller") -> "tuple[ClipState, str]":
-    if _sha256(raw) in service.champion.served.exam_clips:
+def _standing(
+    service: Replica, raw: bytes, checks: FirstChecks, caller: "Caller"
+) -> "tuple[ClipState, str]":
+    if checks.of_exam or _sha256(raw) in service.champion.served.exam_clips:
         return "rejected", OF_THE_EXAM
     return ("accepted", "") if caller.may("contributor") else ("quarantined", WAITS)
 

@@ -21,9 +21,11 @@ from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
 from serve_app.http.routes.feedback_routes import OF_THE_EXAM
 from serve_app.http.threads import decoding, writing
+from serve_app.replica.first_checks import check_clip
 
 if TYPE_CHECKING:
     from data.store.clip_rows import NewClip
+    from data.store.flags import Found
     from serve_app.http.auth import Caller
 
 MAX_UPLOAD_FILES = 1000  # masks among them
@@ -144,9 +146,10 @@ async def _keep(
     sha256 = (await decoding(hashlib.sha256, raw)).hexdigest()
     outcome: UploadOutcome
     try:
-        new = await decoding(_checked, service, raw, sha256, label, group, drawn)
+        new, flags = await decoding(_checked, service, raw, sha256, label, group, drawn)
         label = new.label
         _, created = await writing(lambda: service.store.clips.add(new, who=caller.name))
+        await writing(service.store.flags.add, new.domain, flags, who=caller.name)
         outcome, reason = OUTCOMES[created], ""
     except (ClipError, Conflict, InvalidParameter) as error:
         outcome, reason = "refused", str(error)
@@ -160,16 +163,21 @@ def _checked(
     label: str | None,
     group: str | None,
     mask: bytes | None,
-) -> "NewClip":
-    """A clip that nobody could hear is refused now, not found out by the retrain."""
+) -> "tuple[NewClip, list[Found]]":
+    """With its flags. A clip that nobody could hear is refused now, not found out by the
+    retrain."""
     from data.store.clip_rows import NewClip
 
-    if service.champion.loaded and sha256 in service.champion.served.exam_clips:
+    served = service.champion.served if service.champion.loaded else None
+    if served and sha256 in served.exam_clips:
         raise Conflict(OF_THE_EXAM)
     said = checked_annotation(label, mask, service.domain, NEEDS_MASK)
     prepared = prepare(raw, service.domain)
     said.must_fit(prepared)
-    return NewClip(
+    checks = check_clip(raw, service.domain, served)
+    if checks.of_exam:
+        raise Conflict(OF_THE_EXAM)
+    new = NewClip(
         raw,
         domain=service.domain.name,
         label=said.label,
@@ -180,3 +188,4 @@ def _checked(
         sample_rate_hz=prepared.sample_rate_hz,
         mask=said.mask,
     )
+    return new, checks.flags(sha256)

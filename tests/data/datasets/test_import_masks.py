@@ -18,6 +18,7 @@ from data.store.store import Store
 from support.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
 from support.pictures import cracked, encoded, turned, two_halves
 from support.toy_photographs import BARE, toy_photo_domain, toy_photographs
+from training.job.hearing import Listener
 from training.job.plan import plan_full, screen
 
 DOMAIN = toy_photo_domain(epochs=1)
@@ -216,7 +217,7 @@ def test_a_full_retrain_learns_imported_photographs_and_where_their_cracks_are(
     def read(kept: Kept) -> bytes:
         return kept.path.read_bytes() if kept.path else found_store.clips.read(kept.sha256)
 
-    uploads = screen(found_store.clips.find("cracks"), read, DOMAIN, (), None)
+    uploads = screen(found_store.clips.find("cracks"), (), Listener(read, DOMAIN, None, {}))
     assert (len(uploads.clips), uploads.refused) == (3, ())
     plan = plan_full(DOMAIN, dataset, uploads)
     ours = [clip for clip in plan.clips if clip.group == "wall 100"]

@@ -9,6 +9,7 @@ from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter, UnknownName
 from data.store.clip_rows import Clip
 from support.sounds import tone
+from training.job.hearing import Listener
 from training.job.plan import exam_ids, screen
 
 
@@ -34,7 +35,7 @@ def read(one: Kept) -> bytes:
 def test_each_clip_that_is_left_out_has_its_reason(domain: Domain) -> None:
     exam = clip("exam")
     listed = [clip("good"), clip("bad"), exam, clip("old", "squeak"), clip("lost")]
-    found = screen(listed, read, domain, [exam.sha256], None)
+    found = screen(listed, [exam.sha256], Listener(read, domain, None, {}))
     assert [one.sha256 for one in found.clips] == [listed[0].sha256]
     reasons = [(refusal.reason, refusal.for_good) for refusal in found.refused]
     assert len(reasons) == 4

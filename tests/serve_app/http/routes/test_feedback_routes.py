@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -14,7 +15,8 @@ from serve_app.client.client import Client
 from serve_app.http.auth import add_key
 from support.drawn_masks import MASK, REFUSED, WALL, drawn_mask
 from support.replica import ADMIN, Replica, answering
-from support.sounds import tone
+from support.sounds import bursts, tone, wav
+from support.tiny import examined_bundle
 
 Form = list[tuple[str, tuple[str | None, bytes]]]
 
@@ -35,9 +37,9 @@ def client(replica: Replica) -> Iterator[TestClient]:
         yield found
 
 
-def correct(client: TestClient, label: str, key: str = "") -> dict[str, Any]:
+def correct(client: TestClient, label: str, key: str = "", raw: bytes = CLIP) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    form: dict[str, Any] = {"files": {"file": CLIP}, "data": {"label": label}}
+    form: dict[str, Any] = {"files": {"file": raw}, "data": {"label": label}}
     found = client.post("/feedback", headers=headers, **form)
     assert found.status_code == 201, found.text
     kept: dict[str, Any] = found.json()
@@ -89,6 +91,32 @@ def test_a_clip_of_the_exam_is_never_learnt_from(client: TestClient, replica: Re
     kept = correct(client, "two", ADMIN)
     assert (kept["state"], learnable(replica)) == ("rejected", 0)
     assert "part of the exam" in kept["reason"]
+
+
+def test_a_copy_of_a_clip_of_the_exam_is_never_learnt_from(
+    client: TestClient, replica: Replica, tmp_path: Path
+) -> None:
+    bundle = examined_bundle(tmp_path / "examined", replica.domain, wav(bursts(1), 8000))
+    replica.served = replica.champion.served = dataclasses.replace(replica.served, bundle=bundle)
+    kept = correct(client, "two", ADMIN, wav(bursts(1)[400:] / 2, 8000))
+    assert (kept["state"], learnable(replica)) == ("rejected", 0)
+    assert "part of the exam" in kept["reason"]
+    assert correct(client, "two", ADMIN, wav(bursts(2), 8000))["state"] == "accepted"
+
+
+def test_what_is_doubted_of_a_correction_waits_for_review_and_changes_nothing(
+    client: TestClient, replica: Replica, datasets: Path
+) -> None:
+    spoken = (datasets / "keywords/seven/7_george_10.flac").read_bytes()
+    assert client.post("/predict", files={"file": spoken}).json()["asserted"]
+    correct(client, "seven", ADMIN, spoken)
+    assert replica.store.flags.find("keywords") == []
+    replica.store.clips.forget("keywords", hashlib.sha256(spoken).hexdigest(), who="admin")
+    loud = wav(np.clip(4 * bursts(1), -0.5, 0.5), 8000)
+    kept = [correct(client, "two", ADMIN, raw) for raw in (spoken, loud, tone(seconds=0.5))]
+    found = {(flag.sha256, flag.kind) for flag in replica.store.flags.find("keywords")}
+    assert {(kept[0]["clip"], "label_conflict"), (kept[1]["clip"], "clipped")} <= found
+    assert [one["state"] for one in kept] == ["accepted"] * 3
 
 
 def test_the_receipt_says_what_was_answered_before(client: TestClient) -> None:

@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 
 from data.domains.domain import ImageDomain, load_domains
 from data.media.image import decode_mask
+from data.quality.alike import Fingerprints
+from data.quality.fingerprints import kind_of
 from data.store.store import Store
 from serve_app.http import problems
 from serve_app.http.auth import Keyring
@@ -21,7 +23,7 @@ from serve_app.http.forms import Forms
 from serve_app.http.routes import upload_routes
 from support.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
 from support.pictures import cracked
-from support.sounds import tone
+from support.sounds import bursts, tone, wav
 
 ADMIN = "tt_an-admins-key-for-this-test"
 FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()
@@ -39,12 +41,15 @@ def kept(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def client(store: Store, folder: Path, domain: object) -> TestClient:
+def client(
+    store: Store, folder: Path, domain: object, prints: Fingerprints | None = None
+) -> TestClient:
     app = FastAPI()
     problems.install(app)
     app.include_router(upload_routes.router)
     exam = hashlib.sha256(EXAMINED).hexdigest()
-    champion = SimpleNamespace(loaded=True, served=SimpleNamespace(exam_clips={exam}))
+    served = SimpleNamespace(exam_clips={exam}, exam_fingerprints=prints)
+    champion = SimpleNamespace(loaded=True, served=served)
     app.state.service = SimpleNamespace(store=store, domain=domain, champion=champion)
     app.state.forms = Forms()
     app.state.keyring = Keyring(ADMIN, folder / "keys.json")
@@ -228,3 +233,17 @@ def test_recordings_have_labels_and_no_masks(kept: Store, tmp_path: Path) -> Non
         found = sent(faults, form({"a.png": MASK}, a=tone(), b=tone(seed=2)), label="fluid")
     assert [row["outcome"] for row in found] == ["refused", "stored"]
     assert found[0]["reason"] == "faults takes a label and no mask"
+
+
+def test_a_copy_of_the_exam_is_refused_and_what_is_doubted_of_others_is_flagged(
+    kept: Store, tmp_path: Path
+) -> None:
+    kind = kind_of(FAULTS)
+    prints = Fingerprints(kind.name, (kind.make(wav(bursts(1), 8000), FAULTS),))
+    loud = wav(np.clip(4 * bursts(2), -0.5, 0.5), 8000)
+    with client(kept, tmp_path, FAULTS, prints) as faults:
+        found = sent(faults, form({}, copy=wav(bursts(1) / 3, 8000), loud=loud), label="fluid")
+    assert [row["outcome"] for row in found] == ["refused", "stored"]
+    assert "part of the exam" in found[0]["reason"]
+    (flag,) = kept.flags.find("faults")
+    assert (flag.sha256, flag.kind) == (found[1]["clip"], "clipped")

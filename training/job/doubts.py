@@ -1,0 +1,84 @@
+"""What is kept and doubted of clips when a run hears them for the first time.
+
+Doubts become flags, for whoever reviews the clips: copies of clips that are kept already, and
+labels that a copy or a champion that is sure contradicts. They change nothing by themselves.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from data.datasets.dataset import Floats
+from data.quality.checks import copies
+from data.quality.clip_checks import Remark, contradiction
+from data.quality.fingerprints import find_alike
+from data.store.features import Features
+from data.store.flags import Found
+from data.store.store import Store
+from models.card import BACKBONE
+from models.runtime import Scores
+from training.job.plan import Uploads
+from training.job.serving_champion import ChampionBundle
+
+NO_FRAMES: Floats = np.zeros((0, 0, 0), np.float32)
+
+
+def backbone_of(champion: ChampionBundle) -> str:
+    """The sha256 of its network's file."""
+    return champion.bundle.card.files[BACKBONE]
+
+
+def keep_features(
+    store: Store, domain: str, champion: ChampionBundle, uploads: Uploads, new: list[int]
+) -> None:
+    """Of the clips at the places `new`."""
+    prints = uploads.fingerprints
+    assert prints is not None, "screened clips have fingerprints"
+    found = {
+        uploads.clips[place].sha256: Features(uploads.values[place], prints.values[place])
+        for place in new
+    }
+    if found:
+        store.features.put(domain, backbone_of(champion), found)
+
+
+def first_heard(uploads: Uploads, known: Mapping[str, Features]) -> list[int]:
+    """The places of the clips that this backbone has not heard before."""
+    nothing = Features(None, None)
+    return [
+        place
+        for place, clip in enumerate(uploads.clips)
+        if known.get(clip.sha256, nothing).embedding is None
+    ]
+
+
+def doubts(uploads: Uploads, new: list[int], champion: ChampionBundle | None) -> list[Found]:
+    """Of the clips at the places `new`, against all others and the champion."""
+    remarks = _of_copies(uploads, new)
+    if champion:
+        for place in new:
+            if remark := _of_champion(champion, uploads, place):
+                remarks.append((uploads.clips[place].sha256, remark))
+    return [(sha256, one.kind, one.reason, one.score) for sha256, one in remarks]
+
+
+def _of_copies(uploads: Uploads, new: list[int]) -> list[tuple[str, Remark]]:
+    prints = uploads.fingerprints
+    if prints is None or not new:
+        return []
+    old = sorted(set(range(len(uploads.clips))) - set(new))
+    order = [*old, *new]
+    pairs = find_alike(prints.at(order), len(old))
+    found = copies([uploads.clips[place] for place in order], pairs, frozenset())
+    return [(one.clip.sha256, one.remark) for one in found]
+
+
+def _of_champion(champion: ChampionBundle, uploads: Uploads, place: int) -> Remark | None:
+    clip, values, model = uploads.clips[place], uploads.values[place], champion.model
+    if len(values) != 1:  # pixels of a photograph, of which none is asserted
+        return None
+    logits = model.head.logits(values[0])
+    probabilities = model.probabilities(logits)
+    unknown = model.is_unknown(values[0], probabilities)
+    scores = Scores(logits, probabilities, values[0], NO_FRAMES, model, unknown=unknown)
+    return contradiction(scores.asserted, model.labels[scores.best], scores.confidence, clip.label)

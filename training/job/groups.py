@@ -1,0 +1,71 @@
+"""Which corrections hang together: what stands or falls as one when they are judged.
+
+Ten takes of one machine in one afternoon are one witness, not ten. Whoever leaves corrections out
+to see what the others teach must leave them out by group.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.quality.alike import Alike, Fingerprints
+from data.quality.fingerprints import find_alike
+from data.store.clip_rows import Clip
+
+SESSION = timedelta(hours=1)
+
+
+def correction_groups(clips: Sequence[Clip], fingerprints: Fingerprints | None) -> tuple[str, ...]:
+    """A name for each: the clip's own group; else that of its near copies, which is the group of
+    one of them where one has any; else that of its contributor's session, clips of which no one
+    came more than an hour after the one before."""
+    names: list[str | None] = [clip.group for clip in clips]
+    pairs = find_alike(fingerprints) if fingerprints else []
+    for members in _components(len(clips), pairs):
+        if len(members) > 1:
+            given = next((names[place] for place in members if names[place]), None)
+            for place in members:
+                names[place] = names[place] or given or f"copies:{clips[members[0]].sha256}"
+    for session in _sessions(clips, [place for place, name in enumerate(names) if not name]):
+        for place in session:
+            names[place] = f"session:{clips[session[0]].sha256}"
+    return tuple(name or "" for name in names)
+
+
+def copy_weights(labels: Sequence[str], fingerprints: Fingerprints | None) -> NDArray[np.float64]:
+    """[n]: near copies with the same label count once together."""
+    weights = np.ones(len(labels))
+    pairs = find_alike(fingerprints) if fingerprints else []
+    same = [pair for pair in pairs if labels[pair.first] == labels[pair.second]]
+    for members in _components(len(labels), same):
+        weights[members] = 1 / len(members)
+    return weights
+
+
+def _components(count: int, pairs: Sequence[Alike]) -> Iterable[list[int]]:
+    """Places that pairs connect, in order; one that is in no pair stands alone."""
+    members = {place: [place] for place in range(count)}
+    for pair in pairs:
+        one, other = members[pair.first], members[pair.second]
+        if one is not other:
+            one += other
+            members |= dict.fromkeys(other, one)
+    return [sorted(one) for place, one in members.items() if place == min(one)]
+
+
+def _sessions(clips: Sequence[Clip], places: Sequence[int]) -> Iterable[list[int]]:
+    found: list[list[int]] = []
+    for place in sorted(places, key=lambda one: (clips[one].who, clips[one].created_at)):
+        before = clips[found[-1][-1]] if found else None
+        clip = clips[place]
+        if (
+            before is not None
+            and before.who == clip.who
+            and clip.created_at - before.created_at <= SESSION
+        ):
+            found[-1].append(place)
+        else:
+            found.append([place])
+    return found
