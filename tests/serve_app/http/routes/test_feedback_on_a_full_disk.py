@@ -43,10 +43,12 @@ def app(small: Path) -> Iterator[FastAPI]:
     home = home_from_env({"TELLTALE_HOME": str(small)})
     store = Store.open(home.database_url, home.storage_uri)
     bundle = SimpleNamespace(labels=FAULTS.labels)
-    served = SimpleNamespace(exam_clips=frozenset(), bundle=bundle, version="1")
+    served = SimpleNamespace(
+        exam_clips=frozenset(), exam_fingerprints=None, bundle=bundle, version="1"
+    )
 
     async def predict(raw: bytes, who: str) -> SimpleNamespace:
-        scores = SimpleNamespace(best=0, confidence=0.5)
+        scores = SimpleNamespace(best=0, confidence=0.5, asserted=False)
         return SimpleNamespace(served=served, scores=scores, prepared=prepare(raw, FAULTS))
 
     app = FastAPI()
