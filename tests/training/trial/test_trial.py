@@ -10,6 +10,7 @@ from data.domains.domain import load_domains
 from models.tensors import Head
 from support.tiny import tiny_bundle
 from training.teaching.head import LabelledEmbeddings
+from training.trial import scenarios
 from training.trial.classroom import Batch, Classroom
 from training.trial.conditions import CONDITIONS, pink
 from training.trial.material import TrialMaterial
@@ -35,13 +36,18 @@ def material(tmp_path: Path) -> TrialMaterial:
         values,
         labels,
         np.arange(60),
-        dict.fromkeys(CONDITIONS, values),
+        {name: values.copy() for name in CONDITIONS},
         rng.normal(0, 1, (20, centres.shape[1])).astype(np.float32),
     )
 
 
 @pytest.mark.parametrize("name", list(SCENARIOS))
-def test_every_scenario_has_its_figures(name: str, material: TrialMaterial) -> None:
+def test_every_scenario_has_its_figures(
+    name: str, material: TrialMaterial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenarios, "HONEST_TEACHES", 6)
+    monkeypatch.setattr(scenarios, "FLIP_BATCHES", 4)
+    material.conditions["noise"][:20] = -material.values[:20]  # what it answers wrongly
     figures = SCENARIOS[name](material, np.random.default_rng(0))
     assert figures
     for values in figures.values():
