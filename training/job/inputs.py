@@ -11,7 +11,7 @@ from training.job.plan import (
     Uploads,
     describe,
     describe_teaching,
-    exam_ids,
+    exam_of,
     plan_full,
     screen,
 )
@@ -21,7 +21,7 @@ from training.job.serving_champion import ChampionBundle, dataset_clips, find_ch
 
 def gather(run: RetrainRun, mode: Mode) -> Material:
     """The list of clips is fixed first, and stays: a run started again learns from the same."""
-    unseen = exam_ids(run.domain, run.dataset, mode)
+    unseen = exam_of(run.domain, run.dataset, mode)
     known = run.progress.first_snapshot()
     snapshots = run.store.snapshots
     who = run.progress.who
@@ -109,7 +109,7 @@ def dry_run(run: RetrainRun, mode: Mode) -> list[str]:
     """What a run would learn from; nothing is fixed, trained or written."""
     domain = run.domain
     champion = serving(run)
-    unseen = exam_ids(domain, run.dataset, mode)
+    unseen = exam_of(domain, run.dataset, mode)
     accepted = run.store.clips.find(domain.name, state="accepted", limit=None)
     uploads = screen(accepted, unseen, listening(run, champion))
     if mode == "full":

@@ -21,7 +21,7 @@ from data.datasets.dataset import (
     pinned_groups,
 )
 from data.datasets.sources import Example, examples
-from data.datasets.split import held_out
+from data.datasets.split import Exam, held_out
 from data.domains.domain import Domain, Mode
 from data.errors import ClipError, InvalidDomain, InvalidParameter, UnknownName
 from data.quality.alike import Fingerprints
@@ -84,10 +84,11 @@ class Plan:
     refused: tuple[Refusal, ...]
 
 
-def screen(accepted: Sequence[Clip], exam_ids: Iterable[str], listener: Listener) -> Uploads:
+def screen(accepted: Sequence[Clip], exam: Exam, listener: Listener) -> Uploads:
     """Takes what can be learnt from; the listener tells copies of exam clips."""
     domain, champion = listener.domain, listener.champion
-    forbidden = frozenset(exam_ids) | frozenset(champion.exam.clip_ids if champion else ())
+    of_champion = frozenset(champion.exam.clip_ids) if champion else frozenset()
+    forbidden = Exam(exam.clips | of_champion, exam.groups)
     kept: list[LabelledClip] = []
     heard: list[Features] = []
     labels: list[Integers] = []
@@ -161,13 +162,14 @@ def dataset_rows(domain: Domain, dataset: Path | None) -> list[Example]:
     return examples(domain, dataset)
 
 
-def exam_ids(domain: Domain, dataset: Path | None, mode: Mode) -> frozenset[str]:
-    """Digests of the test side for a full retrain; teaching sits the exam its champion carries,
-    and must not depend on what lies on this machine."""
+def exam_of(domain: Domain, dataset: Path | None, mode: Mode) -> Exam:
+    """The test side, for a full retrain; teaching sits the exam its champion carries, and must not
+    depend on what lies on this machine."""
     if mode == "teach":
-        return frozenset()
+        return Exam(frozenset(), frozenset())
     rows = [row for row in dataset_rows(domain, dataset) if row.split == "test"]
-    return frozenset(from_example(row).sha256 for row in rows)
+    clips = frozenset(from_example(row).sha256 for row in rows)
+    return Exam(clips, frozenset(row.group for row in rows))
 
 
 def describe(plan: Plan, domain: Domain) -> list[str]:
@@ -205,12 +207,17 @@ def _row(label: str, counts: Mapping[str, Counter[str]], width: int) -> str:
     return label.ljust(width) + "".join(f"{side[label]:>12}" for side in counts.values())
 
 
-def _candidate(clip: Clip, domain: Domain, forbidden: frozenset[str]) -> LabelledClip:
+def _candidate(clip: Clip, domain: Domain, exam: Exam) -> LabelledClip:
     if clip.label is None:
         raise InvalidParameter("nobody has said yet what it is")
     domain.label_index(clip.label)
-    if clip.sha256 in forbidden:
+    if clip.sha256 in exam.clips:
         raise InvalidParameter("it is a clip of the exam, which must stay unseen")
+    if clip.group in exam.groups:
+        raise InvalidParameter(
+            f"its group {clip.group!r} is in the exam, which must stay unseen; give it another "
+            "group if it is another recording"
+        )
     group = clip.group or clip.sha256
     mask = MaskFile(clip.mask, None) if clip.mask else None
     source = f"upload:{clip.label}"

@@ -12,6 +12,7 @@ from data.__main__ import main
 from data.datasets.dataset import Kept
 from data.datasets.listing import read_listing
 from data.datasets.photographs import decode_photographs
+from data.datasets.split import Exam
 from data.errors import InvalidParameter
 from data.media.image import decode_mask
 from data.store.store import Store
@@ -217,7 +218,8 @@ def test_a_full_retrain_learns_imported_photographs_and_where_their_cracks_are(
     def read(kept: Kept) -> bytes:
         return kept.path.read_bytes() if kept.path else found_store.clips.read(kept.sha256)
 
-    uploads = screen(found_store.clips.find("cracks"), (), Listener(read, DOMAIN, None, {}))
+    nothing = Exam(frozenset(), frozenset())
+    uploads = screen(found_store.clips.find("cracks"), nothing, Listener(read, DOMAIN, None, {}))
     assert (len(uploads.clips), uploads.refused) == (3, ())
     plan = plan_full(DOMAIN, dataset, uploads)
     ours = [clip for clip in plan.clips if clip.group == "wall 100"]

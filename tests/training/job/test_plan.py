@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from data.datasets.dataset import Kept
+from data.datasets.split import Exam
 from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter, UnknownName
 from data.store.clip_rows import Clip
 from support.sounds import tone
 from training.job.hearing import Listener
-from training.job.plan import exam_ids, screen
+from training.job.plan import exam_of, screen
 
 
 @pytest.fixture
@@ -18,11 +19,11 @@ def domain() -> Domain:
     return load_domains(names=("faults",))["faults"]
 
 
-def clip(name: str, label: str = "fluid") -> Clip:
+def clip(name: str, label: str = "fluid", group: str | None = None) -> Clip:
     moment = datetime.now(UTC)
     digest = name.encode().hex().ljust(64, "0")
     return Clip(
-        "faults", digest, label, None, "accepted", "", "anna", "upload", 9, 1.0, 16000, moment
+        "faults", digest, label, group, "accepted", "", "anna", "upload", 9, 1.0, 16000, moment
     )
 
 
@@ -34,17 +35,20 @@ def read(one: Kept) -> bytes:
 
 def test_each_clip_that_is_left_out_has_its_reason(domain: Domain) -> None:
     exam = clip("exam")
-    listed = [clip("good"), clip("bad"), exam, clip("old", "squeak"), clip("lost")]
-    found = screen(listed, [exam.sha256], Listener(read, domain, None, {}))
+    sibling = clip("good sibling", group="pump 7")
+    listed = [clip("good"), clip("bad"), exam, clip("old", "squeak"), clip("lost"), sibling]
+    unseen = Exam(frozenset({exam.sha256}), frozenset({"pump 7"}))
+    found = screen(listed, unseen, Listener(read, domain, None, {}))
     assert [one.sha256 for one in found.clips] == [listed[0].sha256]
     reasons = [(refusal.reason, refusal.for_good) for refusal in found.refused]
-    assert len(reasons) == 4
+    assert len(reasons) == 5
     assert "clip of the exam" in reasons[1][0]
     assert "no label 'squeak'" in reasons[2][0]
-    assert [for_good for _, for_good in reasons] == [True, True, True, False]
+    assert [for_good for _, for_good in reasons] == [True, True, True, False, True]
+    assert reasons[4][0].startswith("its group 'pump 7' is in the exam")
 
 
 def test_only_a_full_retrain_needs_the_data_set(domain: Domain) -> None:
-    assert exam_ids(domain, None, "teach") == frozenset()
+    assert exam_of(domain, None, "teach").clips == frozenset()
     with pytest.raises(InvalidParameter, match="TELLTALE_DATASETS"):
-        exam_ids(domain, None, "full")
+        exam_of(domain, None, "full")
