@@ -45,6 +45,7 @@ GROUPS = {
         "pretrain": Command("training.pretrain", (), "a backbone that domains start from"),
         "recalibrate": Command("training.recalibrate", (), "a bundle's calibration, fitted anew"),
         "reexport": Command("training.reexport", (), "a bundle's network, exported anew"),
+        "fingerprint": Command("training.fingerprint", (), "a bundle's exam, known in copies too"),
         "data": Command("data", (), "fetch, import, check, snapshot, diff, restore clips"),
     },
     "Measure": {

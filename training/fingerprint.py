@@ -1,6 +1,6 @@
 """The fingerprints of a bundle's exam, for a bundle that was made before there were any.
 
-    python -m training.fingerprint faults [--bundle FOLDER]
+    telltale fingerprint faults [--bundle FOLDER]
 
 Nothing is learnt and no answer changes: copies of the exam's clips are known from then on. The
 data set must hold the clips. The bundle gets a new digest, for it has one file more.
@@ -40,7 +40,7 @@ def fingerprint(bundle: Bundle, dataset: Path | None) -> Bundle:
 def main(arguments: Sequence[str] | None = None) -> int:
     return rebuild_command(
         lambda bundle: fingerprint(bundle, dataset_root()),
-        "training.fingerprint",
+        "fingerprint",
         __doc__,
         arguments,
     )
