@@ -14,7 +14,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,6 @@ from training.fitting.priority import give_way
 from training.job.inputs import as_remembered, dry_run, gather, is_known_already, serving
 from training.job.lifecycle import attempt, heed_stops, note_stops, sweep
 from training.job.options import parse
-from training.job.plan import Refusal
 from training.job.run import Challenger, Material, RetrainRun
 from training.job.run_progress import Progress, beating
 from training.job.serving_champion import ChampionBundle
@@ -47,6 +46,18 @@ from training.teaching.fresh_evidence import read_evidence
 from training.teaching.head import witnesses
 from training.teaching.hold_back import held_back, quarantine
 from training.teaching.teach import make_taught
+
+MOST_ATTEMPTS = 4  # of a teach, each less some corrections
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A challenger with its number and verdict, and what it was made of and compared with."""
+
+    challenger: Challenger
+    version: Version
+    verdict: Verdict
+    material: Material
 
 
 def retrain(run: RetrainRun, mode: Mode, output: Path | None, may_promote: bool) -> dict[str, Any]:
@@ -60,43 +71,62 @@ def retrain(run: RetrainRun, mode: Mode, output: Path | None, may_promote: bool)
         tempfile.TemporaryDirectory() as folder,
     ):
         challenger = MODES[mode](run, material, Path(folder) / domain.name)
-        version, verdict, material = admit(run, material, challenger, tracker)
-        held: list[Refusal] = []
-        attempt = 0
-        while mode == "teach" and not verdict.promoted:
-            tell_receipts(run, material, challenger.bundle, version.number, promoted=False)
-            attempt += 1
-            culprits = held_back(run, material, challenger, attempt)
-            quarantine(run, culprits)
-            held += culprits
-            material = replace(material, uploads=material.uploads.without(culprits))
-            if not culprits or nothing_left(material):
-                break
-            challenger = make_taught(run, material, Path(folder) / f"{domain.name}-{attempt}")
-            version, verdict, material = admit(run, material, challenger, tracker)
+        made, held = admit(run, material, challenger, tracker), set[str]()
+        if mode == "teach" and may_promote:
+            made, held = without_harm(run, made, tracker, Path(folder))
         if output:
-            copy_bundle(challenger.bundle, output)
-        tracker.record(challenger)
-        promoted = verdict.promoted and may_promote
+            copy_bundle(made.challenger.bundle, output)
+        tracker.record(made.challenger)
+        promoted = made.verdict.promoted and may_promote
         progress.end_step()
-        outcome = result(run, material, challenger, version.number, verdict, promoted)
-        if held:
-            outcome |= {"held_back": [each.sha256 for each in held]}
-            outcome["message"] += f" Clips held back for review: {len(held)}."
+        outcome = result(run, made, promoted, held)
         if promoted:
             run.store.runs.promoting(progress.run_id, outcome)
-            run.registry.promote(domain.name, version.number)
-        tell_receipts(run, material, challenger.bundle, version.number, promoted)
+            run.registry.promote(domain.name, made.version.number)
+        tell_receipts(run, made, promoted)
         return outcome
 
 
-def nothing_left(material: Material) -> bool:
-    return material.champion is not None and is_known_already(material, material.champion)
+def without_harm(
+    run: RetrainRun, made: Admitted, tracker: Tracker, folder: Path
+) -> tuple[Admitted, set[str]]:
+    """After a refusal the same teach less the corrections that do harm, which wait from then on:
+    their digests. What another champion is compared with, it is taught on first."""
+    held: set[str] = set()
+    for number in range(1, MOST_ATTEMPTS + 1):
+        material, overtaken = made.material, is_overtaken(made)
+        if overtaken:
+            material = gather(run, "teach")
+        elif made.verdict.promoted:
+            break
+        else:
+            harmful = held_back(run, material, made.challenger, number)
+            if not harmful:
+                break
+            quarantine(run, harmful)
+            held |= {each.sha256 for each in harmful}
+            material = replace(material, uploads=material.uploads.without(harmful))
+        if material.champion and is_known_already(material, material.champion):
+            refused = Verdict(False, made.verdict.reasons)
+            return replace(made, material=material, verdict=refused), held
+        tell_receipts(run, made, promoted=False)
+        challenger = make_taught(run, material, folder / f"{run.domain.name}-{number}")
+        made = admit(run, material, challenger, tracker)
+    if is_overtaken(made):
+        reasons = (*made.verdict.reasons, "another version became champion again and again")
+        made = replace(made, verdict=Verdict(False, reasons))
+    return made, held
+
+
+def is_overtaken(made: Admitted) -> bool:
+    """Another became champion since it was taught: what that one learnt would be lost."""
+    champion = made.material.champion
+    return champion is None or not is_taught_from(champion.bundle, made.challenger.bundle)
 
 
 def nothing_new(run: RetrainRun, material: Material, champion: ChampionBundle) -> dict[str, Any]:
     """Nothing is registered; receipts that waited learn what the champion says already."""
-    tell_receipts(run, material, champion.bundle, champion.name, promoted=True)
+    mark_learnt(run, material, champion.bundle, champion.name, promoted=True)
     run.progress.end_step()
     message = f"{run.domain.title}: there is nothing new to learn; the champion stays."
     return {"reasons": ["there is nothing new to learn"], "message": message}
@@ -104,7 +134,7 @@ def nothing_new(run: RetrainRun, material: Material, champion: ChampionBundle) -
 
 def admit(
     run: RetrainRun, material: Material, challenger: Challenger, tracker: Tracker
-) -> tuple[Version, Verdict, Material]:
+) -> Admitted:
     """Compares and registers; again if there is another champion by then than was compared with."""
     while True:
         run.progress.step("gate", "Comparing with the champion on the same exam", 0.92)
@@ -115,7 +145,7 @@ def admit(
         version = tracker.register(challenger.bundle, verdict)
         champion = serving(run)
         if _digest(champion) == material.parent:
-            return version, verdict, material
+            return Admitted(challenger, version, verdict, material)
         material = replace(material, champion=champion)
 
 
@@ -138,7 +168,11 @@ def _digest(champion: ChampionBundle | None) -> str | None:
     return champion.bundle.digest if champion else None
 
 
-def tell_receipts(
+def tell_receipts(run: RetrainRun, made: Admitted, promoted: bool) -> None:
+    mark_learnt(run, made.material, made.challenger.bundle, made.version.number, promoted)
+
+
+def mark_learnt(
     run: RetrainRun, material: Material, bundle: Bundle, number: str, promoted: bool
 ) -> None:
     """Whoever corrected a clip can read what the new champion says of it; a version that does
@@ -188,36 +222,37 @@ def taught_head(challenger: Bundle, material: Material) -> TaughtHead:
 
 
 def is_taught_from(champion: Bundle | None, challenger: Bundle) -> bool:
-    """Not so if another became champion meanwhile: what that one learnt would be lost."""
     card = challenger.card
     return champion is not None and (card.mode, card.parent) == ("teach", champion.digest)
 
 
-def result(
-    run: RetrainRun,
-    material: Material,
-    challenger: Challenger,
-    number: str,
-    verdict: Verdict,
-    done: bool,
-) -> dict[str, Any]:
-    bundle, champion = challenger.bundle, material.champion
-    exam = bundle.card.metrics.exam
+def result(run: RetrainRun, made: Admitted, promoted: bool, held: set[str]) -> dict[str, Any]:
+    bundle, champion = made.challenger.bundle, made.material.champion
+    exam, number = bundle.card.metrics.exam, made.version.number
     before = {"macro_f1": champion.bundle.card.metrics.exam.macro_f1} if champion else None
     stays = "the champion stays" if champion else "there is still no champion"
-    outcome = "is now the champion" if done else f"is registered, and {stays}"
+    outcome = "is now the champion" if promoted else f"is registered, and {stays}"
     took = sum(run.progress.seconds.values())
+    waiting = f" Clips held back for review: {len(held)}." if held else ""
     return {
         "version": number,
         "digest": bundle.digest,
-        "promoted": done,
-        "reasons": list(verdict.reasons),
+        "promoted": promoted,
+        "reasons": list(made.verdict.reasons),
         "champion": before,
         "challenger": {"macro_f1": exam.macro_f1, "accuracy": exam.accuracy},
         "seconds": run.progress.seconds,
+        **pull_told(bundle),
+        "held_back": sorted(held),
         "message": f"{run.domain.title}: version {number} {outcome} "
-        f"(macro-F1 {exam.macro_f1:.3f}, {took:.1f} s).",
+        f"(macro-F1 {exam.macro_f1:.3f}, {took:.1f} s).{waiting}",
     }
+
+
+def pull_told(bundle: Bundle) -> dict[str, Any]:
+    """How a taught head's pull was chosen."""
+    facts = bundle.card.training.model_dump()
+    return {name: facts[name] for name in ("pull", "unseen_loss") if name in facts}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,3 +22,13 @@ class Alike:
     first: int
     second: int
     score: float
+
+
+def among(pairs: Sequence[Alike], places: Sequence[int]) -> tuple[Alike, ...]:
+    """The pairs of a shorter list, which has the clips at these places alone."""
+    moved = {old: new for new, old in enumerate(places)}
+    return tuple(
+        Alike(moved[pair.first], moved[pair.second], pair.score)
+        for pair in pairs
+        if pair.first in moved and pair.second in moved
+    )

@@ -19,13 +19,12 @@ from data.quality.near_copies import Floats
 class Kind:
     """`name` is kept with fingerprints, and changes with what they mean; `find` takes those of
     one clip and of others, and gives their likeness [n], at most 1; from `copy` on they are
-    copies. `find_alike` gives the pairs of copies in a list, of which the second is at or behind
-    a place."""
+    copies. `find_alike` gives the pairs of copies in a list."""
 
     name: str
     make: Callable[[bytes, Any], bytes]
     likeness: Callable[[bytes, Sequence[bytes]], Floats]
-    find_alike: Callable[[Sequence[bytes], int], list[Alike]]
+    find_alike: Callable[[Sequence[bytes]], list[Alike]]
     copy: float
 
 
@@ -50,11 +49,11 @@ def is_copy(one: bytes, others: Fingerprints, domain: Domain) -> bool:
     return likeness_to(one, others, domain) >= kind_of(domain).copy
 
 
-def find_alike(prints: Fingerprints, first: int = 0) -> list[Alike]:
-    """Pairs of copies, the most alike first; with `first` only those of clips from there on."""
+def find_alike(prints: Fingerprints) -> list[Alike]:
+    """Pairs of copies, the most alike first."""
     for kind in KINDS.values():
         if kind.name == prints.kind:
-            return kind.find_alike(prints.values, first)
+            return kind.find_alike(prints.values)
     return []
 
 

@@ -108,12 +108,11 @@ def _swings(one: bytes) -> Floats:
     return np.asarray(swings / max(1.0, float(np.linalg.norm(swings))), np.float32)
 
 
-def find_alike(prints: Sequence[bytes], first: int = 0) -> list[Alike]:
-    """Every pair of copies, the most alike first; with `first` those of recordings from there on
-    with each other and with those before."""
+def find_alike(prints: Sequence[bytes]) -> list[Alike]:
+    """Every pair of copies, the most alike first."""
     found = [
         Alike(int(before), place, float(score))
-        for place, others in _candidates(prints, first)
+        for place, others in _candidates(prints)
         for before, score in zip(
             others, likeness(prints[place], [prints[other] for other in others]), strict=True
         )
@@ -122,12 +121,12 @@ def find_alike(prints: Sequence[bytes], first: int = 0) -> list[Alike]:
     return sorted(found, key=lambda pair: -pair.score)
 
 
-def _candidates(prints: Sequence[bytes], first: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Each recording from `first` on with those before it that may be copies of it."""
-    if first >= len(prints):
+def _candidates(prints: Sequence[bytes]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Each recording with those before it that may be copies of it."""
+    if not prints:
         return
     spectra = _spectra(prints)
-    for start in range(first, len(prints), BLOCK):
+    for start in range(0, len(prints), BLOCK):
         cosines = spectra[start : start + BLOCK] @ spectra.T
         for row, closeness in enumerate(cosines):
             place = start + row

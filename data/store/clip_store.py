@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import get_args
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, exists, func, select, update
 
 from data.errors import Conflict, DiskFull, Overloaded, UndecodableClip, UnknownName
 from data.store.blobs import Blobs
@@ -126,14 +126,17 @@ class ClipStore:
 
     def count_new(self, domain: str, *, since: datetime | None = None) -> int:
         """Accepted clips that no champion has learnt, or not with the label they have now, and
-        those that were taken back behind one that has.
+        those that were taken back behind one that has; but for those that a teach has held back
+        and that wait for a full training.
 
         With `since`, only those that were added, decided on or relabelled after it.
         """
         learnt_as, accepted = clips.c.learnt_label, clips.c.state == "accepted"
         to_learn = accepted & learnt_as.is_distinct_from(clips.c.label)
         to_unlearn = ~accepted & learnt_as.is_not(None)
-        query = select(func.count()).where(clips.c.domain == domain, to_learn | to_unlearn)
+        held_back = exists().where(clip_flags.c.clip_id == clips.c.id, clip_flags.c.kind == "harm")
+        wanted = (to_learn & ~held_back) | to_unlearn
+        query = select(func.count()).where(clips.c.domain == domain, wanted)
         if since is not None:
             query = query.where(clips.c.changed_at > since)
         with self._database.read() as connection:
@@ -159,6 +162,17 @@ class ClipStore:
                 return before
             after = replace(before, state=state, reason=reason)
             return decide(connection, before, after, kind=f"clip.{state}", who=who)
+
+    def hold_back(self, domain: str, sha256: str, label: str, *, who: str, reason: str) -> bool:
+        """Quarantined, if it is there and still accepted with that label: what a person has
+        decided meanwhile stands. Whether it was."""
+        with self._database.write() as connection:
+            before = find_clip(connection, domain, sha256)
+            if before is None or (before.state, before.label) != ("accepted", label):
+                return False
+            after = replace(before, state="quarantined", reason=reason)
+            decide(connection, before, after, kind="clip.held_back", who=who)
+            return True
 
     def relabel(
         self, domain: str, sha256: str, label: str, *, who: str, mask: str | None = None

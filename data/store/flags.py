@@ -83,6 +83,17 @@ class Flags:
         with self._database.read() as connection:
             return [Flag(**row) for row in connection.execute(query).mappings()]
 
+    def harmful(self, domain: str) -> set[str]:
+        """Clips that a teach has held back under the label that they still have, also where
+        somebody has dismissed the flag: they are for full trainings."""
+        query = (
+            select(clips.c.sha256)
+            .join(clip_flags, clip_flags.c.clip_id == clips.c.id)
+            .where(clips.c.domain == domain, clip_flags.c.kind == "harm")
+        )
+        with self._database.read() as connection:
+            return set(connection.execute(query).scalars())
+
     def dismiss(self, domain: str, sha256: str, *, who: str) -> None:
         """The clip is right as it is; raises UnknownName."""
         with self._database.write() as connection:

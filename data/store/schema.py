@@ -33,7 +33,15 @@ if TYPE_CHECKING:
 ClipState = Literal["accepted", "quarantined", "rejected"]
 FeedbackState = ClipState
 FlagKind = Literal[
-    "exam_copy", "label_conflict", "copy", "unreadable", "silent", "clipped", "low_rate", "label"
+    "exam_copy",
+    "label_conflict",
+    "copy",
+    "unreadable",
+    "silent",
+    "clipped",
+    "low_rate",
+    "label",
+    "harm",
 ]
 HeldFor = Literal["train", "validation"]  # the exam takes no clips from people
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]

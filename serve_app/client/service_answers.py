@@ -16,6 +16,8 @@ class RunResult(Answer):
     champion: dict[str, float | None] | None = None
     challenger: dict[str, float | None] | None = None
     seconds: dict[str, float] = {}
+    pull: float | None = None  # towards the head of the last full training, of what was taught
+    unseen_loss: dict[str, float] = {}  # by pull, of corrections left out
     held_back: tuple[str, ...] = ()  # clips that wait for review, for the others to be learnt
     message: str = ""
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from data.datasets.dataset import Floats
+from data.quality.alike import Alike, among
 from data.quality.checks import copies
 from data.quality.clip_checks import Remark, contradiction
-from data.quality.fingerprints import find_alike
 from data.store.features import Features
 from data.store.flags import Found
 from data.store.store import Store
@@ -63,14 +63,20 @@ def doubts(uploads: Uploads, new: list[int], champion: ChampionBundle | None) ->
 
 
 def _of_copies(uploads: Uploads, new: list[int]) -> list[tuple[str, Remark]]:
-    prints = uploads.fingerprints
-    if prints is None or not new:
-        return []
     old = sorted(set(range(len(uploads.clips))) - set(new))
-    order = [*old, *new]
-    pairs = find_alike(prints.at(order), len(old))
+    order = [*old, *new]  # of a pair the second is doubted
+    pairs = [
+        pair
+        for pair in (_in_order(each) for each in among(uploads.alike, order))
+        if pair.second >= len(old)
+    ]
     found = copies([uploads.clips[place] for place in order], pairs, frozenset())
     return [(one.clip.sha256, one.remark) for one in found]
+
+
+def _in_order(pair: Alike) -> Alike:
+    first, second = sorted((pair.first, pair.second))
+    return Alike(first, second, pair.score)
 
 
 def _of_champion(champion: ChampionBundle, uploads: Uploads, place: int) -> Remark | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from data.atomic import atomic_file
+from data.atomic import atomic_file, replace_folder
 from data.datasets.dataset import LabelledClip, from_example, read_file
 from data.datasets.split import held_out
 from data.domains.domain import Domain
@@ -55,7 +55,7 @@ def fold_predictions(
             bundle = make_from(run, plan, Path(folder) / "bundle").bundle
             found = ask(OnnxModel(bundle), [*left_out, *strangers], fold.domain)
             if exam:
-                bundle.path.rename(kept)
+                replace_folder(bundle.path, kept)
         _write(file, found)
         discard(run.home.runs, name)
     return [FoldPrediction(**answer) for answer in json.loads(file.read_text())]

@@ -33,6 +33,8 @@ def gather(run: RetrainRun, mode: Mode) -> Material:
     uploads = screen(snapshot.clips, unseen, listener)
     _note(run, uploads, listener)
     _reject(run, uploads)
+    if mode == "teach":
+        uploads = _without_harmful(run, uploads, champion)
     forgotten = still_remembered(run, champion)
     if champion and forgotten and mode == "teach":
         uploads = _only_remembered(uploads, champion)
@@ -75,6 +77,23 @@ def still_remembered(run: RetrainRun, champion: ChampionBundle | None) -> frozen
     clips, domain = run.store.clips, run.domain.name
     asked, _ = clips.forgotten(domain)
     return frozenset(clips.gone(domain, asked & set(champion.memory.clip_ids)))
+
+
+def _without_harmful(run: RetrainRun, uploads: Uploads, champion: ChampionBundle | None) -> Uploads:
+    """What a teach has held back before, and a person has accepted since, is for full trainings:
+    it would only be held back again. What one of those has learnt stays."""
+    harmful = run.store.flags.harmful(run.domain.name)
+    if champion is None or not harmful:
+        return uploads
+    known = as_remembered(uploads, champion)
+    reason = "a teach with it was refused: it waits for a full training"
+    return uploads.without(
+        [
+            Refusal(clip.sha256, clip.label, reason, for_good=False)
+            for clip, same in zip(uploads.clips, known, strict=True)
+            if clip.sha256 in harmful and not same
+        ]
+    )
 
 
 def _only_remembered(uploads: Uploads, champion: ChampionBundle) -> Uploads:

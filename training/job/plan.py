@@ -24,8 +24,8 @@ from data.datasets.sources import Example, examples
 from data.datasets.split import Exam, held_out
 from data.domains.domain import Domain, Mode
 from data.errors import ClipError, InvalidDomain, InvalidParameter, UnknownName
-from data.quality.alike import Fingerprints
-from data.quality.fingerprints import kind_of
+from data.quality.alike import Alike, Fingerprints, among
+from data.quality.fingerprints import find_alike, kind_of
 from data.store.clip_rows import Clip
 from data.store.features import Features
 from models.masks import ROWS
@@ -48,13 +48,15 @@ class Refusal:
 class Uploads:
     """Accepted clips fit for training, the champion's embeddings of them [n, rows, D] (empty
     without a champion) with the right label of each row [n, rows], the others with the reason in
-    words, and the clips' fingerprints. `sent` says who sent them when, as the store has it."""
+    words, the clips' fingerprints and those that are copies of each other. `sent` says who sent
+    them when, as the store has it."""
 
     clips: tuple[LabelledClip, ...]
     values: Floats
     labels: Integers
     refused: tuple[Refusal, ...]
     fingerprints: Fingerprints | None = None
+    alike: tuple[Alike, ...] = ()
     sent: tuple[Clip, ...] = ()
 
     def without(self, refused: Sequence[Refusal]) -> "Uploads":
@@ -67,6 +69,7 @@ class Uploads:
             self.labels[places],
             (*self.refused, *refused),
             self.fingerprints and self.fingerprints.at(places),
+            among(self.alike, places),
             tuple(clip for clip in self.sent if clip.sha256 not in out),
         )
 
@@ -110,12 +113,14 @@ def screen(accepted: Sequence[Clip], exam: Exam, listener: Listener) -> Uploads:
         heard.append(features)
     values = [features.embedding for features in heard if features.embedding is not None]
     rows = ROWS[domain.task]
+    prints = Fingerprints(kind_of(domain).name, tuple(one.fingerprint or b"" for one in heard))
     return Uploads(
         tuple(kept),
         np.stack(values) if values else np.zeros((0, rows, 0), np.float32),
         np.array(labels, np.int64).reshape(-1, rows),
         tuple(refused),
-        Fingerprints(kind_of(domain).name, tuple(one.fingerprint or b"" for one in heard)),
+        prints,
+        tuple(find_alike(prints)),
         tuple(sent),
     )
 
@@ -214,10 +219,7 @@ def _candidate(clip: Clip, domain: Domain, exam: Exam) -> LabelledClip:
     if clip.sha256 in exam.clips:
         raise InvalidParameter("it is a clip of the exam, which must stay unseen")
     if clip.group in exam.groups:
-        raise InvalidParameter(
-            f"its group {clip.group!r} is in the exam, which must stay unseen; give it another "
-            "group if it is another recording"
-        )
+        raise InvalidParameter(f"its group {clip.group!r} is in the exam, which must stay unseen")
     group = clip.group or clip.sha256
     mask = MaskFile(clip.mask, None) if clip.mask else None
     source = f"upload:{clip.label}"

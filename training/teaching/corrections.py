@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.tensors import as_stored
-from training.job.groups import copy_weights, correction_groups
 from training.job.plan import Uploads
+from training.teaching.groups import copy_weights, correction_groups
 from training.teaching.head import Integers, LabelledEmbeddings
 
 
@@ -16,11 +16,11 @@ def corrections_of(uploads: Uploads, size: int) -> LabelledEmbeddings:
     values = as_stored(uploads.values.reshape(clips * rows, size))
     if not uploads.sent:
         return LabelledEmbeddings(values, uploads.labels.ravel(), rows=rows)
-    copies = copy_weights([clip.label for clip in uploads.clips], uploads.fingerprints)
+    copies = copy_weights([clip.label for clip in uploads.clips], uploads.alike)
     return LabelledEmbeddings(
         values,
         uploads.labels.ravel(),
-        np.repeat(_numbered(correction_groups(uploads.sent, uploads.fingerprints)), rows),
+        np.repeat(_numbered(correction_groups(uploads.sent, uploads.alike)), rows),
         np.repeat(_numbered([clip.who for clip in uploads.sent]), rows),
         np.repeat(copies, rows),
         rows,

@@ -21,7 +21,7 @@ STAKE = 0.5
 
 @dataclass(frozen=True)
 class FreshEvidence:
-    """`clips` is of rows; `worth` of the bet on the taught head, from 1."""
+    """`worth` is that of a bet of 1 on the taught head. What was held back is not counted."""
 
     clips: int = 0
     taught_right: int = 0
@@ -49,9 +49,10 @@ def added(
     scores = [softmax(head.logits(values).astype(np.float64), axis=1) for head in (taught, anchor)]
     edge = scores[0][at] - scores[1][at]
     bets = [edge[corrections.group_of == group].mean() for group in np.unique(corrections.group_of)]
-    right = [int(np.sum(each.argmax(axis=1) == labels)) for each in scores]
+    rows = corrections.rows
+    right = [round(float(np.sum(each.argmax(axis=1) == labels)) / rows) for each in scores]
     return FreshEvidence(
-        before.clips + len(labels),
+        before.clips + len(labels) // rows,
         before.taught_right + right[0],
         before.anchor_right + right[1],
         before.worth * float(np.prod(1 + STAKE * np.array(bets))),

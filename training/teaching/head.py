@@ -184,18 +184,13 @@ def correction_weights(
 
 def witnesses(corrections: LabelledEmbeddings) -> Doubles:
     """As how many rows each counts [n]: copies as one; the n clips of a large group, and so a label
-    of few groups, as 2 sqrt(n); no sender as more than all others together, but each as
-    GROUP_CLIPS."""
+    of few groups, as 2 sqrt(n); and no sender as more than half of what all count for."""
     counts = corrections.counts
     found = np.ones(len(corrections.labels)) if counts is None else np.asarray(counts, np.float64)
     full = GROUP_CLIPS * corrections.rows
     found = _capped(found, corrections.group_of, lambda totals: np.sqrt(full * totals))
     if corrections.senders is not None and len(np.unique(corrections.senders)) > 1:
-        found = _capped(
-            found,
-            corrections.senders,
-            lambda totals: np.maximum(totals.sum() - totals, full),
-        )
+        found = _capped(found, corrections.senders, lambda totals: totals.sum() / 2 + 0 * totals)
     return found
 
 

@@ -1,49 +1,46 @@
 """After a refusal: the corrections it is owed to wait for a person, and the others are learnt.
 
 Without this one bad batch would block all later learning, since every teach fits all accepted
-corrections again.
+corrections again. A clip that a person accepts again is left to full trainings, unless he gives it
+another label.
 """
-
-from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import UnknownName
+from data.store.flags import Found
 from training.job.inputs import as_remembered
 from training.job.plan import Refusal
 from training.job.run import Challenger, Material, RetrainRun
 from training.teaching.corrections import corrections_of
 from training.teaching.head import LabelledEmbeddings
-from training.teaching.suspects import influences
+from training.teaching.suspects import Teaching, culprits
 from training.teaching.teach import pull_of, without_uploads
-
-ATTEMPTS = 2
 
 HARMS = (
     "held back: with it the model does worse on what it had learnt before (loss {influence:+.3f} a "
-    "clip); accept it again if it is right"
+    "clip); accepted again, it is left to a full training"
 )
 STILL_WORSE = (
     "held back: a model that learnt it and what came with it was refused, and no clip among them "
-    "stands out; accept it again if it is right"
+    "stands out; accepted again, it is left to a full training"
 )
 
 
 def held_back(
     run: RetrainRun, material: Material, refused: Challenger, attempt: int
 ) -> list[Refusal]:
-    """Those that harm the rest. If none does, or after ATTEMPTS, all that the champion had not
-    learnt yet."""
+    """See `culprits`; nothing without corrections."""
     champion, uploads = material.champion, material.uploads
     assert champion is not None, "only what is taught on a champion is blamed on corrections"
+    if not uploads.clips:
+        return []
+    run.progress.step("suspects", "Looking for corrections that do harm", 0.93)
     new = ~np.array(as_remembered(uploads, champion), bool)
-    if attempt > ATTEMPTS:
-        return _refusals(material, new.astype(np.float64), STILL_WORSE)
     anchor = champion.bundle.anchor()
     corrections = corrections_of(uploads, anchor.weight.shape[1])
     remembered = without_uploads(champion, [clip.sha256 for clip in uploads.clips])
-    harm = influences(
+    teaching = Teaching(
         anchor,
         LabelledEmbeddings(remembered.values, remembered.labels),
         corrections,
@@ -51,27 +48,31 @@ def held_back(
         run.domain.teach,
         run.domain.training.label_smoothing,
         pull_of(refused.bundle),
-    ).reshape(len(new), -1)[:, 0]
-    return _refusals(material, harm) or _refusals(material, new.astype(np.float64), STILL_WORSE)
+    )
+    return _refusals(material, culprits(teaching, attempt)[:: corrections.rows])
 
 
-def _refusals(material: Material, harm: NDArray[np.float64], reason: str = HARMS) -> list[Refusal]:
+def _refusals(material: Material, influence: NDArray[np.float64]) -> list[Refusal]:
+    """Of the clips with an influence [clips] above 0."""
     return [
-        Refusal(clip.sha256, clip.label, reason.format(influence=influence), for_good=False)
-        for clip, influence in zip(material.uploads.clips, harm.tolist(), strict=True)
-        if influence > 0
+        Refusal(
+            clip.sha256,
+            clip.label,
+            STILL_WORSE if np.isinf(harm) else HARMS.format(influence=harm),
+            for_good=False,
+        )
+        for clip, harm in zip(material.uploads.clips, influence.tolist(), strict=True)
+        if harm > 0
     ]
 
 
 def quarantine(run: RetrainRun, held: list[Refusal]) -> None:
     """They wait for a person, who sees why; their receipts wait with them."""
     run.progress.held_back(held)
-    for refusal in held:
-        with suppress(UnknownName):  # forgotten meanwhile
-            run.store.clips.set_state(
-                run.domain.name,
-                refusal.sha256,
-                "quarantined",
-                who=run.progress.who,
-                reason=refusal.reason,
-            )
+    domain, who = run.domain.name, run.progress.who
+    flags: list[Found] = [
+        (each.sha256, "harm", each.reason, 1.0)
+        for each in held
+        if run.store.clips.hold_back(domain, each.sha256, each.label, who=who, reason=each.reason)
+    ]
+    run.store.flags.add(domain, flags, who=who)

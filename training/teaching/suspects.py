@@ -5,7 +5,8 @@ other corrections gain by that, in mean cross entropy, is the part's influence. 
 a part is exact forgetting of it: the head of a memory that never held the part.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -18,37 +19,58 @@ from training.teaching.head import Doubles, LabelledEmbeddings, dealt, solve, wi
 
 Mask = NDArray[np.bool_]
 
-HARM = 0.001  # a right correction moves the loss on training's clips by a third of that at most
-MOST_FITS = 60  # more owners than that are looked at in parts
+# Most right corrections move the loss on training's clips by less, but of those that the model had
+# wrong some by seven times as much: only what does a good part of the worst one's harm is suspect.
+HARM = 0.001
+OF_THE_WORST = 0.2
+MOST_FITS = 60  # more owners than that are looked at in parts first
 PARTS_OF_MANY = 20
+ATTEMPTS = 2
 
 
-def influences(
-    anchor: Head,
-    memory: LabelledEmbeddings,
-    corrections: LabelledEmbeddings,
-    new: Mask,
-    spec: TeachSpec,
-    label_smoothing: float,
-    pull: float,
-) -> Doubles:
+@dataclass(frozen=True)
+class Teaching:
+    """What a refused head was fitted to; `new` [n] marks corrections that the champion lacked."""
+
+    anchor: Head
+    memory: LabelledEmbeddings
+    corrections: LabelledEmbeddings
+    new: Mask
+    spec: TeachSpec
+    label_smoothing: float
+    pull: float
+
+
+def culprits(teaching: Teaching, attempt: int) -> Doubles:
+    """The influence of each row [n] that is to be held back, 0 of the others: of those that harm
+    the rest; if none does, or after ATTEMPTS, it is infinite of all that are new."""
+    found = influences(teaching) if attempt <= ATTEMPTS else np.zeros(len(teaching.new))
+    return found if found.any() else np.where(teaching.new, np.inf, 0.0)
+
+
+def influences(teaching: Teaching) -> Doubles:
     """How much harm each row's clip [n] does to the rest for what it counts, 0 if less than HARM.
 
-    Clips that are `new` [n] to the champion are looked at one by one; if none of them stands out,
+    Clips that are `new` to the champion are looked at one by one; if none of them stands out,
     so is all that belongs together, and then all of one sender's.
     """
-
-    fitted = partial(solve, anchor, memory)
-    everything = fitted(corrections, spec, label_smoothing, pull)
+    corrections, memory = teaching.corrections, teaching.memory
+    fitted = partial(solve, teaching.anchor, memory)
+    settings = (teaching.spec, teaching.label_smoothing, teaching.pull)
+    everything = fitted(corrections, *settings)
     counts = witnesses(corrections) / corrections.rows
-    found = np.zeros(len(new))
-    for parts in _levels(corrections, new):
-        for part in parts:
-            rest = corrections.only(~part)
-            without = fitted(rest, spec, label_smoothing, pull, everything)
-            gain = _loss(everything, memory, rest) - _loss(without, memory, rest)
-            influence = gain / counts[part].sum()
-            found[part] = influence if influence > HARM else 0.0
+
+    def influence(part: Mask) -> float:
+        rest = corrections.only(~part)
+        without = fitted(rest, *settings, everything)
+        gain = _loss(everything, memory, rest) - _loss(without, memory, rest)
+        return float(gain / counts[part].sum())
+
+    found = np.zeros(len(teaching.new))
+    for owners, among in _levels(corrections, teaching.new):
+        for part in _narrowed(owners, among, influence):
+            found[part] = max(influence(part), 0.0)
+        found[found <= max(HARM, OF_THE_WORST * found.max())] = 0.0
         if found.any():
             break
     return found
@@ -62,17 +84,27 @@ def _loss(head: Head, memory: LabelledEmbeddings, others: LabelledEmbeddings) ->
     return float(-log_p[np.arange(len(labels)), labels].mean()) if len(labels) else 0.0
 
 
-def _levels(corrections: LabelledEmbeddings, new: Mask) -> Iterator[Sequence[Mask]]:
+def _levels(corrections: LabelledEmbeddings, new: Mask) -> Iterator[tuple[NDArray[np.int64], Mask]]:
+    """Who owns each row [n], and which rows are looked at."""
     every = np.ones(len(new), bool)
-    yield _of_each(np.arange(len(new)) // corrections.rows, new)
-    yield _of_each(corrections.group_of, every)
+    yield np.arange(len(new)) // corrections.rows, new
+    yield corrections.group_of, every
     if corrections.senders is not None:
-        yield _of_each(corrections.senders, every)
+        yield corrections.senders, every
 
 
-def _of_each(owners: NDArray[np.int64], among: Mask) -> Sequence[Mask]:
-    """What each owner has of those that are `among` them; of many owners, of some together."""
-    names = np.unique(owners[among])
-    if len(names) <= MOST_FITS:
-        return [(owners == name) & among for name in names]
-    return [part & among for part in dealt(owners, PARTS_OF_MANY) if (part & among).any()]
+def _narrowed(
+    owners: NDArray[np.int64], among: Mask, influence: Callable[[Mask], float]
+) -> Iterator[Mask]:
+    """What each owner has of the rows `among` them; where they are many, of the owners in those
+    parts alone that do harm together, which is less for each than if they did it alone."""
+    suspected = among
+    if len(np.unique(owners[among])) > MOST_FITS:
+        parts = [part & among for part in dealt(owners, PARTS_OF_MANY)]
+        harmful = sorted((part for part in parts if part.any()), key=influence, reverse=True)
+        suspected = np.zeros(len(among), bool)
+        for part in harmful:
+            if len(np.unique(owners[suspected | part])) <= MOST_FITS or not suspected.any():
+                suspected |= part
+    for owner in np.unique(owners[suspected]):
+        yield (owners == owner) & suspected

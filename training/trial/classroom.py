@@ -10,8 +10,7 @@ from models.tensors import Embeddings, Head
 from training.assess.approval import TaughtHead, approve
 from training.assess.gate import Verdict
 from training.teaching.head import FittedHead, LabelledEmbeddings, chosen_fit, witnesses
-from training.teaching.hold_back import ATTEMPTS
-from training.teaching.suspects import influences
+from training.teaching.suspects import Teaching, culprits
 from training.trial.material import TrialMaterial
 
 Mask = NDArray[np.bool_]
@@ -97,20 +96,17 @@ class Classroom:
         )
 
     def _hold_back(self, fitted: FittedHead, attempt: int) -> None:
+        """See `training/teaching/hold_back.py`."""
         material = self.material
-        harm = (
-            np.zeros(len(self.kept))
-            if attempt > ATTEMPTS
-            else influences(
-                material.anchor,
-                material.memory,
-                self.corrections,
-                ~self.learnt,
-                material.domain.teach,
-                material.domain.training.label_smoothing,
-                fitted.pull,
-            )
+        teaching = Teaching(
+            material.anchor,
+            material.memory,
+            self.corrections,
+            ~self.learnt,
+            material.domain.teach,
+            material.domain.training.label_smoothing,
+            fitted.pull,
         )
-        held = harm > 0 if harm.any() else ~self.learnt
+        held = culprits(teaching, attempt) > 0
         self.kept = [each for each, out in zip(self.kept, held, strict=True) if not out]
         self.learnt = self.learnt[~held]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from data.atomic import atomic_file
 from data.datasets.dataset import Floats, Integers, LabelledClip, read_file
 from data.domains.domain import AudioDomain, Domain
 from data.media.audio import decode
@@ -102,6 +103,5 @@ def _embedded(bundle: Bundle, clips: Sequence[LabelledClip]) -> dict[str, Floats
 
 def _write(file: Path, found: dict[str, Floats]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part.npz")
-    np.savez(part, **found)  # type: ignore[arg-type]
-    part.rename(file)
+    with atomic_file(file) as out:
+        np.savez(out, **found)  # type: ignore[arg-type]

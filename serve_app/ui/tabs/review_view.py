@@ -16,6 +16,7 @@ FLAGS = {
     "clipped": "clipped",
     "low_rate": "low rate",
     "label": "label in doubt",
+    "harm": "held back by a teach",
 }
 
 

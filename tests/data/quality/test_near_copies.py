@@ -72,9 +72,3 @@ def test_all_copies_of_one_recording_are_found() -> None:
     prints = [made(bursts(seed)) for seed in (1, 2, 1, 3, 1)]
     found = {(pair.first, pair.second) for pair in find_alike(prints)}
     assert found == {(0, 2), (0, 4), (2, 4)}
-
-
-def test_only_what_is_new_is_compared() -> None:
-    prints = [made(bursts(seed)) for seed in (1, 1, 2, 1, 2)]
-    found = {(pair.first, pair.second) for pair in find_alike(prints, 3)}
-    assert found == {(0, 3), (1, 3), (2, 4)}

@@ -158,5 +158,6 @@ def test_lists_and_counts_use_indexes(tmp_path: Path) -> None:
     assert len(queries) == 8
     for sql, values in queries:
         steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]  # type: ignore[arg-type]
-        assert all("SEARCH" in step and "INDEX" in step for step in steps), (sql, steps)
+        looked_up = [step for step in steps if not step.startswith("CORRELATED")]
+        assert all("SEARCH" in step and "INDEX" in step for step in looked_up), (sql, steps)
     connection.close()

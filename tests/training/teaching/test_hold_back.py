@@ -46,7 +46,7 @@ class Teacher:
         )
         return clip
 
-    def teach(self, name: str) -> dict[str, Any]:
+    def teach(self, name: str, *, may_promote: bool = True) -> dict[str, Any]:
         runs = self.store.runs
         runs.start(name, domain="faults", mode="teach", reason="", who="ann", by_hand=False)
         progress = Progress(self.store, name, "faults", "ann", lambda line: None)
@@ -61,7 +61,7 @@ class Teacher:
             PRETRAINED,
             0,
         )
-        return retrain(run, "teach", None, True)
+        return retrain(run, "teach", None, may_promote)
 
     def send_again(self, row: Example) -> str:
         """By telephone, which the model has never heard, with the right label."""
@@ -92,7 +92,7 @@ def test_a_bad_batch_is_held_back_and_the_next_right_correction_goes_live(
     held = teacher.store.clips.get("faults", first["held_back"][0])
     assert held.state == "quarantined"
     assert held.reason.startswith("held back: with it the model does worse on what it had learnt")
-    assert held.reason.endswith("accept it again if it is right")
+    assert held.reason.endswith("accepted again, it is left to a full training")
     receipts = teacher.store.feedback.find("faults", state="quarantined")
     assert {each.clip_sha256 for each in receipts} == set(first["held_back"])
 
@@ -100,6 +100,11 @@ def test_a_bad_batch_is_held_back_and_the_next_right_correction_goes_live(
     second = teacher.teach("second")
     assert second["promoted"], second["reasons"]
     assert teacher.state(right) == "accepted"
+
+    teacher.store.clips.set_state("faults", first["held_back"][0], "accepted", who="admin")
+    third = teacher.teach("third")
+    assert third["reasons"] == ["there is nothing new to learn"]
+    assert teacher.state(first["held_back"][0]) == "accepted", "it waits for a full training"
 
 
 def test_a_verdict_tells_how_worn_the_exam_is_and_what_fresh_corrections_say(
@@ -113,3 +118,23 @@ def test_a_verdict_tells_how_worn_the_exam_is_and_what_fresh_corrections_say(
     told = " ".join(outcome["reasons"])
     assert "the exam has judged 2 versions, 2 of them since a full training" in told
     assert "of 2 corrections, asked before they were learnt" in told
+
+
+def test_a_rehearsal_holds_nothing_back(tmp_path: Path, datasets: Path) -> None:
+    teacher = Teacher(tmp_path)
+    rows = [row for row in examples(teacher.domain, datasets) if row.label == "electrical"]
+    bad = [teacher.send(row.path.read_bytes(), "fluid") for row in rows if row.split == "train"]
+    outcome = teacher.teach("rehearsal", may_promote=False)
+    assert not outcome["promoted"]
+    assert outcome["held_back"] == []
+    assert {teacher.state(clip) for clip in bad} == {"accepted"}
+
+
+def test_what_a_person_decides_meanwhile_stands(tmp_path: Path, datasets: Path) -> None:
+    teacher = Teacher(tmp_path)
+    row = next(row for row in examples(teacher.domain, datasets) if row.split == "train")
+    clip = teacher.send_again(row)
+    clips = teacher.store.clips
+    clips.set_state("faults", clip, "rejected", who="admin", reason="a test tone")
+    clips.hold_back("faults", clip, row.label, who="ann", reason="held back")
+    assert teacher.state(clip) == "rejected"

@@ -10,19 +10,17 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from data.quality.alike import Alike, Fingerprints
-from data.quality.fingerprints import find_alike
+from data.quality.alike import Alike
 from data.store.clip_rows import Clip
 
 SESSION = timedelta(hours=1)
 
 
-def correction_groups(clips: Sequence[Clip], fingerprints: Fingerprints | None) -> tuple[str, ...]:
+def correction_groups(clips: Sequence[Clip], pairs: Sequence[Alike]) -> tuple[str, ...]:
     """A name for each: the clip's own group; else that of its near copies, which is the group of
     one of them where one has any; else that of its contributor's session, clips of which no one
     came more than an hour after the one before."""
     names: list[str | None] = [clip.group for clip in clips]
-    pairs = find_alike(fingerprints) if fingerprints else []
     for members in _components(len(clips), pairs):
         if len(members) > 1:
             given = next((names[place] for place in members if names[place]), None)
@@ -34,10 +32,9 @@ def correction_groups(clips: Sequence[Clip], fingerprints: Fingerprints | None) 
     return tuple(name or "" for name in names)
 
 
-def copy_weights(labels: Sequence[str], fingerprints: Fingerprints | None) -> NDArray[np.float64]:
+def copy_weights(labels: Sequence[str], pairs: Sequence[Alike]) -> NDArray[np.float64]:
     """[n]: near copies with the same label count once together."""
     weights = np.ones(len(labels))
-    pairs = find_alike(fingerprints) if fingerprints else []
     same = [pair for pair in pairs if labels[pair.first] == labels[pair.second]]
     for members in _components(len(labels), same):
         weights[members] = 1 / len(members)
