@@ -55,7 +55,9 @@ def from_scratch(domain: AudioDomain) -> AudioDomain:
 def compare(options: argparse.Namespace) -> str:
     """Returns the line that says what came of it."""
     if options.record and (options.only or options.train or options.keep):
-        raise InvalidParameter("what is recorded is of all folds and rows: without --only, --train")
+        raise InvalidParameter(
+            "what is recorded is of all folds: without --only and --train, --keep"
+        )
     domain = from_scratch(data_set(options.domain))
     by, left_out = options.leave_out or options.folds, bool(options.leave_out)
     listing = listed(domain, needed_dataset_root())

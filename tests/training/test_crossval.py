@@ -49,7 +49,7 @@ def asked(domain: Domain, monkeypatch: pytest.MonkeyPatch) -> list[Fold]:
     """The folds that models were wanted of; each answers rightly, but for the first speaker."""
     folds: list[Fold] = []
 
-    def answers_of(fold: Fold, work: Path, workers: int) -> list[FoldPrediction]:
+    def answers_of(fold: Fold, work: Path, workers: int, exam: object) -> list[FoldPrediction]:
         folds.append(fold)
         known = fold.domain.labels
         return [

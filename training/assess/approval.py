@@ -7,10 +7,11 @@ budget for all teaches together. It is moreover asked, in the mean cross entropy
 which tells of harm long before an answer changes:
 
 - what it has kept of the clips remembered from training: the loss may rise by MEMORY_LOSS and
-  MEMORY_SHARE of what it was, and by MEMORY_LOSS_A_CLIP for each clip that was learnt. On
-  validation groups of faults and hearts, 1 to 20 right corrections, of other microphones, rooms and
-  noise too, stay within it; of wrong ones most do not: twelve of one label rise by 0.05 to 0.13,
-  one alone by 0.004 to 0.012.
+  MEMORY_SHARE of what it was, and by MEMORY_LOSS_A_CLIP for each clip that was learnt; these are of
+  TYPICAL remembered clips, for the more there are, the less one correction weighs. On validation
+  groups of faults and hearts, 1 to 20 right corrections, of other microphones, rooms and noise too,
+  stay within it; of wrong ones most do not: twelve of one label rise by 0.05 to 0.13, one alone by
+  0.004 to 0.012.
 - how well its confidence fits the exam: the loss may rise by EXAM_LOSS at most, where the exam's
   groups are sure of it.
 - how many answers it asserts that are wrong: no more than WRONGLY_ASSERTED above the anchor's.
@@ -34,6 +35,7 @@ Doubles = NDArray[np.float64]
 MEMORY_LOSS = 0.005
 MEMORY_LOSS_A_CLIP = 0.001
 MEMORY_SHARE = 0.02
+TYPICAL = 350
 EXAM_LOSS = 0.03
 WRONGLY_ASSERTED = 0.01  # of the exam's rows, and one more
 SURE = 1.96  # standard errors
@@ -90,7 +92,9 @@ def _forgets(taught: TaughtHead, before: Head, learnt: float, whose: str) -> tup
         return ()
     was = float(np.mean(losses(before, memory)))
     rise = float(np.mean(losses(head, memory))) - was
-    allowed = MEMORY_LOSS + MEMORY_SHARE * was + MEMORY_LOSS_A_CLIP * learnt
+    fewer = TYPICAL / len(memory.clip_ids)
+    allowed = MEMORY_LOSS * max(1.0, fewer) + MEMORY_SHARE * was
+    allowed += MEMORY_LOSS_A_CLIP * fewer * learnt
     if rise <= allowed:
         return ()
     right, kept = (

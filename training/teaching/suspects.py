@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 
 # Most right corrections move the loss on training's clips by less, but of those that the model had
 # wrong some by seven times as much: only what does a good part of the worst one's harm is suspect.
-HARM = 0.001
+HARM = 0.35  # divided by the number of remembered clips
 OF_THE_WORST = 0.2
 MOST_FITS = 60  # more owners than that are looked at in parts first
 PARTS_OF_MANY = 20
@@ -59,6 +59,7 @@ def influences(teaching: Teaching) -> Doubles:
     settings = (teaching.spec, teaching.label_smoothing, teaching.pull)
     everything = fitted(corrections, *settings)
     counts = witnesses(corrections) / corrections.rows
+    least = HARM * corrections.rows / max(1, len(memory.labels))
 
     def influence(part: Mask) -> float:
         rest = corrections.only(~part)
@@ -70,7 +71,7 @@ def influences(teaching: Teaching) -> Doubles:
     for owners, among in _levels(corrections, teaching.new):
         for part in _narrowed(owners, among, influence):
             found[part] = max(influence(part), 0.0)
-        found[found <= max(HARM, OF_THE_WORST * found.max())] = 0.0
+        found[found <= max(least, OF_THE_WORST * found.max())] = 0.0
         if found.any():
             break
     return found

@@ -54,7 +54,7 @@ def test_a_start_that_would_be_unguarded_ends_in_one_sentence(
         raise AssertionError("Serve was deployed")
 
     reading, writing = os.pipe()
-    for name, stands_for in {"die_with": id, "stop_when_asked": list, "_deploy": deploy}.items():
+    for name, stands_for in {"die_with": id, "stop_when_asked": list, "deploy": deploy}.items():
         monkeypatch.setattr(launch, name, stands_for)
     monkeypatch.setattr(launch, "ray_node", node)
     monkeypatch.setattr(sys, "argv", ["launch", "--up", str(writing), "--parent", "1"])

@@ -127,19 +127,23 @@ def test_a_failure_behind_a_refusal_does_not_bring_the_same_clips_back(
     assert ordered(keywords, domain) is None
 
 
-def test_a_refused_version_leaves_its_clips_new(
+def test_what_a_refused_teach_held_back_starts_no_run_even_if_it_is_accepted_again(
     keywords: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from training.assess.gate import Verdict
 
-    keywords.send()
+    clip, clips = keywords.send(), keywords.store.clips
     refuse = Verdict(False, ("worse",))
     monkeypatch.setattr("training.retrain.compare", lambda *_: refuse)
-    assert not keywords.teach("r1")["promoted"]
-    assert keywords.store.clips.count_new("keywords") == 1
+    assert keywords.teach("r1")["held_back"] == [clip]
     monkeypatch.undo()
-    assert keywords.teach("r2")["promoted"]
-    assert keywords.store.clips.count_new("keywords") == 0
+    assert clips.get("keywords", clip).state == "quarantined"
+    clips.set_state("keywords", clip, "accepted", who="admin")
+    keywords.store.flags.dismiss("keywords", clip, who="admin")
+    assert clips.count_new("keywords") == 0
+    assert keywords.teach("r2")["reasons"] == ["there is nothing new to learn"]
+    clips.relabel("keywords", clip, keywords.domain.labels[1], who="admin")
+    assert clips.count_new("keywords") == 1
 
 
 def test_a_domain_without_model_and_data_set_says_what_it_waits_for(
