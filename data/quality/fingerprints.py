@@ -17,7 +17,7 @@ from data.quality.near_copies import Floats
 
 @dataclass(frozen=True)
 class Kind:
-    """`name` is kept with fingerprints, and changes with what they mean; `find` takes those of
+    """`name` is kept with fingerprints, and changes with what they mean; `likeness` takes those of
     one clip and of others, and gives their likeness [n], at most 1; from `copy` on they are
     copies. `find_alike` gives the pairs of copies in a list."""
 

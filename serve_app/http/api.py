@@ -162,6 +162,7 @@ def _open_to(caller: Caller, found: dict[str, Any]) -> dict[str, Any]:
 
 @public.get("/domains", tags=["service"], **openapi_of())
 async def domains(request: Request) -> Domains:
+    """What is served here, each with its labels and the prefix of its routes."""
     names = service_of(request).settings.domains
     found = await asyncio.to_thread(load_domains, names=names)
     return Domains(domains=tuple(domain_info(d, f"/{name}") for name, d in found.items()))

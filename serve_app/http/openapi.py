@@ -1,7 +1,7 @@
 """What OpenAPI is told of the routes that FastAPI cannot see in their signatures.
 
-`@router.get("/x", **told(404, role="admin"))`: the statuses a route refuses with, whose key it
-needs, a body that it reads by itself, an answer that is no JSON.
+`@router.get("/x", **openapi_of(404, role="admin"))`: the statuses a route refuses with, whose key
+it needs, a body that it reads by itself, an answer that is no JSON.
 """
 
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ def openapi_of(
 
 
 def form(required: tuple[str, ...], **parts: Schema) -> dict[str, Schema]:
-    """A body of `told`; `parts` are schemas by name."""
+    """A body of `openapi_of`; `parts` are schemas by name."""
     schema = {"type": "object", "required": list(required), "properties": parts}
     return {"multipart/form-data": schema}
 

@@ -66,6 +66,7 @@ async def clips(
 
 @router.get("/clips/{sha256}", **openapi_of(404, role="admin"))
 async def clip(request: Request, sha256: str) -> KeptClip:
+    """A kept clip: its label, state, group, and what checks doubt of it."""
     service = service_of(request)
     caller_of(request, "admin")
     return await reading(_one, service, sha256)
@@ -84,7 +85,7 @@ async def mask(request: Request, sha256: str) -> Response:
 
 
 @router.get("/feedback/{receipt_id}/mask", response_class=Response, **BYTES)
-async def said_mask(request: Request, receipt_id: str) -> Response:
+async def correction_mask(request: Request, receipt_id: str) -> Response:
     """The same, as a correction has it."""
     return await _bytes(request, lambda service: _mask(of_domain(service, receipt_id).mask))
 
@@ -139,6 +140,7 @@ async def _decide(request: Request, sha256: str, state: "ClipState", reason: str
 
 @router.post("/clips/{sha256}/relabel", **openapi_of(400, 404, 413, role="admin"))
 async def relabel(request: Request, sha256: str, right: Label) -> KeptClip:
+    """Another label for a kept clip; what had learnt the old one learns it anew."""
     service, caller = service_of(request), caller_of(request, "admin")
     must_need_no_mask(right.label, service.domain)
 

@@ -167,7 +167,7 @@ async def corrections(
 
 
 @router.get("/feedback/{receipt_id}", **openapi_of(404, role="anonymous"))
-async def life_line(request: Request, receipt_id: str) -> Receipt:
+async def correction(request: Request, receipt_id: str) -> Receipt:
     """What became of a correction: its state, the version that learnt it, before and after."""
     service = service_of(request)
     caller_of(request)
@@ -177,6 +177,7 @@ async def life_line(request: Request, receipt_id: str) -> Receipt:
 
 @router.post("/feedback/{receipt_id}/accept", **openapi_of(404, 409, role="admin"))
 async def accept(request: Request, receipt_id: str) -> Receipt:
+    """The correction counts from now on: its clip is learnt with its label."""
     service, caller = service_of(request), caller_of(request, "admin")
     await reading(of_domain, service, receipt_id)
     found = await writing(lambda: service.store.feedback.accept(receipt_id, who=caller.name))
@@ -185,6 +186,7 @@ async def accept(request: Request, receipt_id: str) -> Receipt:
 
 @router.post("/feedback/{receipt_id}/reject", **openapi_of(400, 404, 409, 413, role="admin"))
 async def reject(request: Request, receipt_id: str, review: Review) -> Receipt:
+    """The correction does not count; its receipt tells the reason."""
     service, caller = service_of(request), caller_of(request, "admin")
     await reading(of_domain, service, receipt_id)
     found = await writing(

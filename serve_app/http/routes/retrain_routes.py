@@ -45,6 +45,7 @@ async def retrain(request: Request, order: RetrainOrder) -> Run:
 
 @router.get("/retrain", **openapi_of(400, role="admin"))
 async def runs(request: Request, limit: int = Query(50, ge=1, le=500)) -> Runs:
+    """Retrains of the domain, newest first."""
     service = service_of(request)
     caller_of(request, "admin")
     found = await reading(lambda: service.store.runs.find(service.domain.name, limit=limit))
@@ -53,6 +54,7 @@ async def runs(request: Request, limit: int = Query(50, ge=1, le=500)) -> Runs:
 
 @router.get("/retrain/{run_id}", **openapi_of(404, role="admin"))
 async def run(request: Request, run_id: str) -> FollowedRun:
+    """A retrain with its events so far and, once it has ended, its result."""
     service = service_of(request)
     caller_of(request, "admin")
     found = run_info(await reading(_run, service, run_id))
@@ -95,6 +97,7 @@ async def _progress(service: Replica, run_id: str, after: int) -> AsyncIterator[
 
 @router.delete("/retrain/{run_id}", **openapi_of(404, 409, role="admin"))
 async def cancel(request: Request, run_id: str) -> Run:
+    """Stops a retrain that has not ended; the champion stays."""
     service, caller = service_of(request), caller_of(request, "admin")
     await reading(_run, service, run_id)
     return Run.model_validate(await service.ask_curator("cancel_run", run_id, caller.name))

@@ -66,6 +66,15 @@ def correct(service: Declared, role: str = "", seed: int = 0) -> dict[str, Any]:
 # -- the document --------------------------------------------------------------------------------
 
 
+def test_every_operation_says_what_it_does(service: Declared) -> None:
+    mute = [
+        (method, path)
+        for method, path, operation in service.operations()
+        if not operation.get("description")
+    ]
+    assert mute == []
+
+
 def test_every_answer_has_a_schema(service: Declared) -> None:
     bare = [
         (method, path, status)
