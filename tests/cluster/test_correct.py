@@ -80,7 +80,7 @@ def test_a_correction_is_learnt_and_served_by_every_replica(admin: httpx.Client)
     assert life["version"] == result["version"] == answer["model"]["version"]
     assert life["after"]["label"] == "zero"
     assert life["note"] == ""
-    assert life["before"]["version"] == before["version"]
+    assert life["before"]["version"] in {before["version"], "shipped"}  # one model, two names
 
 
 def test_progress_is_told_live_and_ends_with_the_run(admin: httpx.Client) -> None:
@@ -242,7 +242,8 @@ def test_the_admins_routes_are_closed_to_others(
 def test_a_clip_that_is_forgotten_leaves_what_serves_and_then_the_registry(
     admin: httpx.Client, registry: Registry
 ) -> None:
-    clip = correct(admin, tone(hz=905, seed=77), "three")["clip"]
+    odd = tone(hz=420, seconds=0.6, rate_hz=8000, seed=1)  # near "four" and "zero" alike
+    clip = correct(admin, odd, "zero")["clip"]
     run = admin.post("/keywords/retrain", json={"mode": "teach"}).json()
     learnt = finished(admin, run["id"], PATIENCE_S)["result"]["version"]
     told = admin.delete(f"/keywords/clips/{clip}").json()

@@ -185,7 +185,7 @@ def test_a_correction_is_taught_and_every_replica_serves_the_new_version(
     assert receipt.json()["state"] == "accepted", receipt.text
     run_id = until(lambda: ordered(client))
     ended = until(lambda: finished(client, run_id))
-    assert ended["result"]["promoted"], ended
+    assert ended["result"]["promoted"], ended["result"]["reasons"]
     until(lambda: agreed(client) == ended["result"]["version"])
     assert ended["result"]["version"] != version
     assert ask(client, odd()) == (right, ended["result"]["version"])

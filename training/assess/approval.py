@@ -93,7 +93,7 @@ def _forgets(taught: TaughtHead, before: Head, learnt: float, whose: str) -> tup
     was = float(np.mean(losses(before, memory)))
     rise = float(np.mean(losses(head, memory))) - was
     fewer = TYPICAL / len(memory.clip_ids)
-    allowed = MEMORY_LOSS * max(1.0, fewer) + MEMORY_SHARE * was
+    allowed = MEMORY_LOSS * max(1.0, 2 * fewer - 1) + MEMORY_SHARE * was
     allowed += MEMORY_LOSS_A_CLIP * fewer * learnt
     if rise <= allowed:
         return ()
@@ -115,11 +115,12 @@ def _less_sure(taught: TaughtHead) -> tuple[str, ...]:
     groups = exam.groups if exam.groups is not None else np.arange(clips)
     by_group = np.bincount(groups, by_clip - by_clip.mean())
     error = float(np.sqrt(np.square(by_group).sum())) / clips
-    if by_clip.mean() <= max(EXAM_LOSS, SURE * error):
+    most = EXAM_LOSS * max(1.0, TYPICAL / max(1, len(taught.memory.clip_ids)))
+    if by_clip.mean() <= max(most, SURE * error):
         return ()
     return (
         f"its confidence fits the exam worse than that of the last full training: the loss rises "
-        f"by {by_clip.mean():.3f}, more than the {EXAM_LOSS:g} allowed",
+        f"by {by_clip.mean():.3f}, more than the {most:.3g} allowed",
     )
 
 
