@@ -19,8 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data.datasets.sources import dataset_root
 from data.domains.domain import Domain, Mode, load_domains
 from data.errors import TelltaleError
@@ -34,14 +32,14 @@ from training.assess.approval import TaughtHead, approve, of_dataset
 from training.assess.examine import exam_predictions, remembered_answers
 from training.assess.gate import Verdict, judge, must_forget
 from training.fitting.priority import give_way
-from training.job.inputs import as_remembered, dry_run, gather, is_known_already, serving
+from training.job.inputs import dry_run, gather, is_known_already, serving
 from training.job.lifecycle import attempt, heed_stops, note_stops, sweep
 from training.job.options import parse
 from training.job.run import Challenger, Material, RetrainRun
 from training.job.run_progress import Progress, beating
 from training.job.serving_champion import ChampionBundle
 from training.job.tracking import Tracker, tracked
-from training.teaching.corrections import corrections_of
+from training.teaching.corrections import corrections_of, new_rows
 from training.teaching.fresh_evidence import read_evidence
 from training.teaching.head import witnesses
 from training.teaching.hold_back import held_back, quarantine
@@ -207,8 +205,7 @@ def taught_head(challenger: Bundle, material: Material) -> TaughtHead:
     head = challenger.head()
     corrections = corrections_of(material.uploads, head.weight.shape[1])
     counts = witnesses(corrections) / corrections.rows
-    known = as_remembered(material.uploads, material.champion)
-    new = ~np.repeat(np.array(known, bool), corrections.rows)
+    new = new_rows(material.uploads, material.champion)
     return TaughtHead(
         head,
         material.champion.bundle.head(),

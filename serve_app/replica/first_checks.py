@@ -1,7 +1,6 @@
 """What is found out about a clip that somebody sends to be learnt from, before it is kept.
 
-None of it is worked out for a prediction, nor are the exam's fingerprints read before the first
-clip is compared with them.
+None of it is worked out for a prediction.
 """
 
 from collections.abc import Callable

@@ -21,14 +21,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from models.bundle import Bundle
 from models.calibration import softmax
 from models.card import Card
 from models.tensors import Embeddings, Head
-from training.assess.examine import answers_of
+from training.assess.examine import answers_of, label_losses
 from training.assess.gate import Verdict, judge
+from training.assess.reliability import exam_groups
 
 Doubles = NDArray[np.float64]
 
@@ -82,8 +82,7 @@ def of_dataset(bundle: Bundle) -> Embeddings:
 
 def losses(head: Head, kept: Embeddings, temperature: float = 1.0) -> Doubles:
     """The cross entropy of each row's right label [N]."""
-    log_p = log_softmax(head.logits(kept.values).astype(np.float64) / temperature, axis=1)
-    return np.asarray(-log_p[np.arange(len(kept.labels)), kept.labels])
+    return label_losses(head, kept.values, kept.labels, temperature)
 
 
 def _forgets(taught: TaughtHead, before: Head, learnt: float, whose: str) -> tuple[str, ...]:
@@ -112,8 +111,7 @@ def _less_sure(taught: TaughtHead) -> tuple[str, ...]:
     rise = losses(taught.head, exam, temperature) - losses(taught.anchor, exam, temperature)
     clips = len(exam.clip_ids)
     by_clip = rise.reshape(clips, -1).mean(axis=1)
-    groups = exam.groups if exam.groups is not None else np.arange(clips)
-    by_group = np.bincount(groups, by_clip - by_clip.mean())
+    by_group = np.bincount(exam_groups(exam), by_clip - by_clip.mean())
     error = float(np.sqrt(np.square(by_group).sum())) / clips
     most = EXAM_LOSS * max(1.0, TYPICAL / max(1, len(taught.memory.clip_ids)))
     if by_clip.mean() <= max(most, SURE * error):

@@ -4,8 +4,10 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
 
-from data.datasets.dataset import Floats, LabelledClip, from_example, read_file
+from data.datasets.dataset import Floats, Integers, LabelledClip, from_example, read_file
 from data.datasets.sources import examples
 from data.domains.domain import Domain
 from data.media.prepare import prepare
@@ -31,6 +33,14 @@ def exam_predictions(bundle: Bundle) -> ExamPredictions:
 def answers_of(head: Head, exam: Embeddings) -> ExamPredictions:
     best = head.logits(exam.by_clip).argmax(axis=2).astype(np.int64)
     return ExamPredictions(exam.clip_ids, exam.labels_by_clip, best, exam.groups)
+
+
+def label_losses(
+    head: Head, values: Floats, labels: Integers, temperature: float = 1.0
+) -> NDArray[np.float64]:
+    """The cross entropy of each right label [N], by embeddings [N, D]."""
+    log_p = log_softmax(head.logits(values).astype(np.float64) / temperature, axis=1)
+    return np.asarray(-log_p[np.arange(len(labels)), labels])
 
 
 def from_embeddings(bundle: Bundle) -> Metrics:

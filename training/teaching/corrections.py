@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.tensors import as_stored
+from training.job.inputs import as_remembered
 from training.job.plan import Uploads
+from training.job.serving_champion import ChampionBundle
 from training.teaching.groups import copy_weights, correction_groups
 from training.teaching.head import Integers, LabelledEmbeddings
 
@@ -25,6 +28,12 @@ def corrections_of(uploads: Uploads, size: int) -> LabelledEmbeddings:
         np.repeat(copies, rows),
         rows,
     )
+
+
+def new_rows(uploads: Uploads, champion: ChampionBundle) -> NDArray[np.bool_]:
+    """Which rows [n * rows] are of clips that the champion has not learnt with just this label."""
+    known = np.array(as_remembered(uploads, champion), bool)
+    return ~np.repeat(known, uploads.labels.shape[1])
 
 
 def _numbered(names: Sequence[str]) -> Integers:

@@ -30,6 +30,7 @@ from scipy.special import log_softmax, softmax
 
 from data.domains.sections import TeachSpec
 from models.tensors import Head
+from training.assess.examine import label_losses
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -122,9 +123,8 @@ def _unseen_loss(
     found = np.zeros(len(corrections.labels))
     for part in parts:
         unseen = corrections.only(part)
-        logits = fitted(corrections.only(~part)).logits(unseen.values.astype(np.float32))
-        log_p = log_softmax(logits.astype(np.float64), axis=1)
-        found[part] = -log_p[np.arange(len(unseen.labels)), unseen.labels]
+        lacking = fitted(corrections.only(~part))
+        found[part] = label_losses(lacking, unseen.values.astype(np.float32), unseen.labels)
     votes = 1 / np.bincount(corrections.group_of)[corrections.group_of]
     return float(np.average(found, weights=votes))
 
@@ -190,7 +190,9 @@ def witnesses(corrections: LabelledEmbeddings) -> Doubles:
     full = GROUP_CLIPS * corrections.rows
     found = _capped(found, corrections.group_of, lambda totals: np.sqrt(full * totals))
     if corrections.senders is not None and len(np.unique(corrections.senders)) > 1:
-        found = _capped(found, corrections.senders, lambda totals: totals.sum() / 2 + 0 * totals)
+        found = _capped(
+            found, corrections.senders, lambda totals: np.full_like(totals, totals.sum() / 2)
+        )
     return found
 
 

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.flags import Found
-from training.job.inputs import as_remembered
 from training.job.plan import Refusal
 from training.job.run import Challenger, Material, RetrainRun
-from training.teaching.corrections import corrections_of
+from training.teaching.corrections import corrections_of, new_rows
 from training.teaching.head import LabelledEmbeddings
 from training.teaching.suspects import Teaching, culprits
 from training.teaching.teach import pull_of, without_uploads
@@ -36,7 +35,6 @@ def held_back(
     if not uploads.clips:
         return []
     run.progress.step("suspects", "Looking for corrections that do harm", 0.93)
-    new = ~np.array(as_remembered(uploads, champion), bool)
     anchor = champion.bundle.anchor()
     corrections = corrections_of(uploads, anchor.weight.shape[1])
     remembered = without_uploads(champion, [clip.sha256 for clip in uploads.clips])
@@ -44,7 +42,7 @@ def held_back(
         anchor,
         LabelledEmbeddings(remembered.values, remembered.labels),
         corrections,
-        np.repeat(new, corrections.rows),
+        new_rows(uploads, champion),
         run.domain.teach,
         run.domain.training.label_smoothing,
         pull_of(refused.bundle),

@@ -11,10 +11,10 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from data.domains.sections import TeachSpec
 from models.tensors import Head
+from training.assess.examine import label_losses
 from training.teaching.head import Doubles, LabelledEmbeddings, dealt, solve, witnesses
 
 Mask = NDArray[np.bool_]
@@ -81,8 +81,7 @@ def _loss(head: Head, memory: LabelledEmbeddings, others: LabelledEmbeddings) ->
     """The mean over remembered clips and other corrections, each alike."""
     values = np.vstack([memory.values, others.values]).astype(np.float32)
     labels = np.concatenate([memory.labels, others.labels])
-    log_p = log_softmax(head.logits(values).astype(np.float64), axis=1)
-    return float(-log_p[np.arange(len(labels)), labels].mean()) if len(labels) else 0.0
+    return float(label_losses(head, values, labels).mean()) if len(labels) else 0.0
 
 
 def _levels(corrections: LabelledEmbeddings, new: Mask) -> Iterator[tuple[NDArray[np.int64], Mask]]:

@@ -18,12 +18,11 @@ from models.bundle import Bundle, write_bundle
 from models.card import ANCHOR, HEAD, MEMORY
 from models.tensors import Embeddings, head_bytes, memory_bytes
 from training.assess.examine import exam_metrics
-from training.job.inputs import as_remembered
 from training.job.plan import Uploads
 from training.job.provenance import Origin
 from training.job.run import Challenger, Material, RetrainRun
 from training.job.serving_champion import ChampionBundle, dataset_clips, must_share_labels
-from training.teaching.corrections import corrections_of
+from training.teaching.corrections import corrections_of, new_rows
 from training.teaching.fresh_evidence import added, read_evidence
 from training.teaching.head import FittedHead, LabelledEmbeddings, chosen_fit
 
@@ -99,7 +98,7 @@ def teach(
         },
         **origin.card_fields(domain),
     }
-    new = ~np.repeat(np.array(as_remembered(uploads, champion), bool), corrections.rows)
+    new = new_rows(uploads, champion)
     kept = read_evidence(old.card.training.model_dump())
     evidence = added(kept, old.head(), anchor, corrections.only(new))
     fields["training"] |= {
