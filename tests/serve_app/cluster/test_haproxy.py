@@ -124,7 +124,8 @@ def test_a_replica_is_never_sent_more_than_it_lets_in(tmp_path: Path) -> None:
         while len(toys[0].requests) < MOST + 1 and time.monotonic() < deadline:
             time.sleep(0.02)
         assert len(toys[0].requests) == MOST + 1
-        assert b"bearer modest" in toys[0].requests[-1].lower()
+        # The replica reads in threads, so the order in which it notes requests says nothing.
+        assert any(b"bearer modest" in request.lower() for request in toys[0].requests)
         over.set()
         waiting.join()
 
