@@ -17,6 +17,7 @@ from models.bundle import Bundle
 from models.card import CARD
 from models.metrics import ECE_BINS, ClassFigures, Interval
 from models.runtime import OnnxModel
+from training.assess.background import ask_backgrounds
 from training.assess.cost import clip_ms, window_ms
 from training.assess.crossval_figures import WORDS, protocols_file, with_interval
 from training.assess.reliability import (
@@ -169,18 +170,28 @@ def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[ForeignClips]
         ("exam clips", _percent(found.unknown)),
         *((f"{each.dataset} ({each.clips} clips)", _percent(each.unknown)) for each in strangers),
     ]
+    nothing = ask_backgrounds(bundle)
+    assert nothing is not None  # what has novelty hears
+    rows.append(
+        (
+            f"silence, hiss, rumble and hum ({nothing.clips})",
+            _percent(nothing.unknown / nothing.clips),
+        )
+    )
     others = f", and {_percent(found.unsure_right)} of the others"
     unsure = "" if math.isnan(found.unsure_right) else others
     return [
         "## Unknown, and asserted",
         "",
         "A clip is unknown when it lies farther from all remembered clips of the label it is "
-        "answered with than validation clips do. Clips of other data sets should be:",
+        "answered with than validation clips do, or nearer to a sound that no label is for. Clips "
+        "of other data sets should be:",
         "",
         *_table(("clips of", "called unknown"), rows),
         "An answer is asserted when the clip is known and the answer as sure as answers of its "
         "label had to be on validation clips to be right nine times in ten. Of the exam "
-        f"{_percent(found.asserted)} are; {_percent(found.sure_right)} of them are right{unsure}.",
+        f"{_percent(found.asserted)} are; {_percent(found.sure_right)} of them are right{unsure}. "
+        f"While nothing happens {nothing.asserted_per_hour:.0f} an hour are.",
         "",
     ]
 

@@ -17,12 +17,14 @@ import numpy as np
 from data.datasets.sources import dataset_root
 from data.errors import Conflict
 from models.bundle import Bundle, write_bundle
-from models.card import EXAM
-from models.tensors import exam_bytes
+from models.card import EXAM, OTHERS
+from models.export import OnnxBackbone
+from models.tensors import exam_bytes, others_bytes
 from training.assess.calibrate import calibrate
 from training.assess.examine import exam_metrics
 from training.assess.memory_rows import numbered
 from training.job.options import rebuild_command
+from training.job.other_sounds import other_sounds
 from training.job.plan import NO_UPLOADS, Plan, plan_full
 
 
@@ -35,17 +37,22 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     _must_be_the_same(bundle, plan, memory.clip_ids, exam.clip_ids)
     held = dict(zip((clip.sha256 for clip in plan.clips), plan.held_out, strict=True))
     groups = {clip.sha256: clip.group for clip in plan.clips}
+    others = bundle.others()
+    if not len(others):
+        others = other_sounds(domain, OnnxBackbone(bundle.backbone()))
     fields = calibrate(
         domain,
         head,
         memory,
         np.array([held[clip] for clip in memory.clip_ids]),
         [groups[clip] for clip in memory.clip_ids],
+        others,
     )
     card = bundle.card
     figures = exam_metrics(domain, head, fields["temperature"], exam)
     files = {name: bundle.read(name) for name in card.files}
     files[EXAM] = exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)
+    files[OTHERS] = others_bytes(others)
     return write_bundle(
         bundle.path,
         card_fields={

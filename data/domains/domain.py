@@ -100,6 +100,7 @@ class AudioDomain(Domain):
     training: AudioTrainingSpec
     limits: LimitSpec
     source: ClipSourceSpec
+    other_sounds: tuple[str, ...] = ()  # data sets of sounds that no label is for, if at hand
 
     @model_validator(mode="after")
     def parts_fit_together(self) -> Self:

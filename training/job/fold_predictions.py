@@ -90,7 +90,7 @@ def digest(domain: Domain, sides: Iterable[Clips]) -> str:
 def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list[FoldPrediction]:
     found = []
     for clip in clips:
-        scores = model.predict([prepare(read_file(clip), domain).features])[0]
+        scores = model.answer([prepare(read_file(clip), domain)])[0]
         found.append(
             FoldPrediction(
                 clip.name,

@@ -41,13 +41,18 @@ def _verdict(found: Prediction) -> str:
     if found.unknown:
         return (
             '<p class="tt-over">The answer</p><p class="tt-label tt-unknown">Unknown</p>'
-            '<p class="tt-sentence">This is unlike anything this model has learnt. '
+            f'<p class="tt-sentence">{_why_unknown(found)} '
             f"The nearest is <b>{text(found.label)}</b>, with {share}; teach it what it is.</p>"
         )
     return (
         f'<p class="tt-over">The answer</p><p class="tt-label">{text(found.label)}</p>'
         f'<p class="tt-sentence">{sureness(found)}: <b>{share}</b></p>{_caution(found)}'
     )
+
+
+def _why_unknown(found: Prediction) -> str:
+    reason = found.unknown_reason or "unlike anything learnt"
+    return f"This is {text(reason)}."
 
 
 def _caution(found: Prediction) -> str:

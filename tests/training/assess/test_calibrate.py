@@ -54,7 +54,8 @@ def calibrated(
     """What the card says when one in `every` remembered clips, from the first on, was held out;
     without `groups` each is a group of its own."""
     held = np.arange(len(memory.clip_ids)) % every == 0
-    return calibrate(domain, tiny_head(domain), memory, held, groups or memory.clip_ids)
+    others = np.zeros((0, memory.values.shape[1]), np.float32)
+    return calibrate(domain, tiny_head(domain), memory, held, groups or memory.clip_ids, others)
 
 
 @pytest.mark.parametrize("name", HEARD)
