@@ -95,8 +95,9 @@ class Model(ABC):
             self._nearest_other, others = novelty.nearest_other, bundle.others()
             self._others = Remembered(others, np.zeros(len(others), np.int64), 1)
         self._predict = PREDICT[bundle.domain.task]
-        of_sounds = isinstance(bundle.domain, AudioDomain)
-        self._quietest_dbfs = bundle.domain.input.quietest_dbfs if of_sounds else None
+        domain = bundle.domain
+        heard = domain.input if isinstance(domain, AudioDomain) else None
+        self._quietest_dbfs = heard.quietest_dbfs if heard else None
 
     @abstractmethod
     def embed(self, features: Floats) -> tuple[Floats, Floats]:

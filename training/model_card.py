@@ -51,9 +51,9 @@ def write_model_card(bundle: Bundle, dataset: Path | None, folder: Path) -> Path
     strangers = rejected_foreign_clips(model, bundle.domain, dataset) if dataset else []
     lines = [
         *_head(bundle),
+        *_protocols(protocols_file(CARDS, name), recipe_digest(bundle.domain)),
         *summary(bundle),
         *labels(bundle),
-        *_protocols(protocols_file(CARDS, name), recipe_digest(bundle.domain)),
         *_confidence(bundle),
         *_unknown(bundle, model, strangers),
         *_cost(bundle, model, dataset),
@@ -77,6 +77,9 @@ def summary(bundle: Bundle) -> Lines:
     if card.masks:
         rows += [("Dice", *_spread(card.masks.dice)), ("IoU", *_spread(card.masks.iou))]
     rows.append(("calibration error", _number(card.exam.ece), ""))
+    if card.exam.reliability:
+        above = max(0.0, card.exam.ece - exam_chance_error(bundle))
+        rows.append(("of it above chance", _number(above), ""))
     groups, clips = len(set(exam_groups(exam).tolist())), len(exam.clip_ids)
     what = "All pixels count for Dice and IoU, remembered ones for the others. " * bool(card.masks)
     return [
@@ -120,7 +123,14 @@ def _protocols(file: Path, recipe: str) -> Lines:
             '{"protocol": "random split", "note": "...", "figures": {"accuracy": '
             '{"value": 0.9, "low": 0.8, "high": 1.0}, "macro_f1": {...}}}'
         ) from error
-    return ["## Other protocols", "", *(line for lines in tables for line in lines)]
+    return [
+        "## Clips of folds",
+        "",
+        "Of models that were trained like this one, each asked about what it was not given: closer "
+        "to what a stranger's clip will meet than one exam.",
+        "",
+        *(line for lines in tables for line in lines),
+    ]
 
 
 def _others(entries: Any, columns: Mapping[str, str], recipe: str) -> Lines:

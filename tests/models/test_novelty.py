@@ -60,7 +60,7 @@ def test_a_rare_label_is_not_mostly_called_unknown_for_lying_wider_apart() -> No
     rng = np.random.default_rng(2)
     answers = np.repeat([0, 1], [300, 12])
     far = rng.normal(1, 0.1, 312) * np.where(answers == 1, 3, 1)
-    found = fit_limits(far, answers, 3)
+    found = fit_limits(far, answers, 3, 0.05)
     assert (far > found[answers])[answers == 1].mean() < 0.5
     assert found[0] < found[1]
     assert found[2] > 0  # a label that nobody was answered with
@@ -106,7 +106,7 @@ def test_the_nearest_other_leaves_nearly_all_known_clips_known() -> None:
     own, others = np.ones(200), np.linspace(0.2, 2, 200)
     least = fit_nearest_other(own, others, 0.02)
     assert 0 < np.mean(others < least * own) <= 0.02
-    assert fit_nearest_other(own, np.full(200, 3.0)) <= 1
+    assert fit_nearest_other(own, np.full(200, 3.0), 0.02) <= 1
 
 
 def test_a_card_from_before_there_were_limits_goes_by_its_confidence(tmp_path: Path) -> None:

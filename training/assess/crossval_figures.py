@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.metrics import Interval, intervals, share
+from models.metrics import Interval, excess_error, intervals, share
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class FoldPrediction:
     answer: str
     confidence: float
     unknown: bool
+    asserted: bool | None = None  # None of answers from before it was kept
 
 
 Answers = Mapping[str, Sequence[FoldPrediction]]  # by fold
@@ -58,8 +60,19 @@ def split_entry(protocol: str, found: Answers, labels: Sequence[str]) -> dict[st
     note = (
         f"{len(answers)} clips in {groups.max() + 1} groups; accuracy of {len(found)} models "
         f"{np.mean(list(by_fold.values())):.3f} in the mean, {by_fold[worst]:.3f} at worst, {worst}"
+        f"; {_trust(answers, groups)}"
     )
     return {"protocol": protocol, "figures": figures, "note": note}
+
+
+def _trust(answers: Sequence[FoldPrediction], groups: NDArray[np.int64]) -> str:
+    """How far confidence and assertion held."""
+    right = np.array([answer.label == answer.answer for answer in answers])
+    confidence = np.array([answer.confidence for answer in answers])
+    error = excess_error(confidence, right, groups)
+    asserted = np.array([bool(answer.asserted) for answer in answers])
+    sure = f", {right[asserted].mean():.1%} of them right" if asserted.any() else ""
+    return f"calibration error above chance {error:.3f}; asserted {asserted.mean():.0%}{sure}"
 
 
 def unknown_entry(protocol: str, found: Answers) -> dict[str, Any]:

@@ -99,6 +99,7 @@ def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list
                 model.labels[scores.best],
                 round(scores.confidence, 4),
                 scores.unknown,
+                scores.asserted,
             )
         )
     return found
