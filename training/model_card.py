@@ -199,7 +199,8 @@ def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[ForeignClips]
         "",
         *_table(("clips of", "called unknown"), rows),
         "An answer is asserted when the clip is known and the answer as sure as answers of its "
-        "label had to be on validation clips to be right nine times in ten. Of the exam "
+        "label have to be for a chance of four in five; of all that are, nine in ten are then "
+        "right. Of the exam "
         f"{_percent(found.asserted)} are; {_percent(found.sure_right)} of them are right{unsure}. "
         f"While nothing happens {nothing.asserted_per_hour:.0f} an hour are.",
         "",

@@ -40,7 +40,8 @@ def calibrate(
     marks validation among the remembered clips, which belong to `groups` [clips], and `others`
     [m, D] are embeddings of sounds that no label is for.
 
-    To the temperature a group is one witness: forty near copies are right or wrong together.
+    To temperature and assertions a group is one witness: forty near copies are right or wrong
+    together.
     """
     rows = np.repeat(held, ROWS[domain.task])
     logits, labels = head.logits(memory.values[rows]), memory.labels[rows]
@@ -66,7 +67,7 @@ def _of_clips(
     probabilities: Floats,
     others: Floats,
 ) -> dict[str, Any]:
-    needed = fit_assertions(probabilities, memory.labels[held])
+    needed = fit_assertions(probabilities, memory.labels[held], _votes(groups)[held])
     novelty = _novelty(domain, memory, held, groups, probabilities.argmax(axis=1), others)
     return {
         "novelty": novelty,
