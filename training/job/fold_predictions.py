@@ -20,6 +20,7 @@ from data.domains.domain import Domain
 from data.errors import InvalidParameter
 from data.media.prepare import prepare
 from models.bundle import Bundle, load_bundle
+from models.networks.backbone import backbone_of
 from models.runtime import OnnxModel
 from training.assess.crossval_figures import FoldPrediction
 from training.assess.folds import Fold
@@ -81,9 +82,12 @@ def _sides(fold: Fold) -> tuple[Clips, Clips, Clips]:
 
 
 def digest(domain: Domain, sides: Iterable[Clips]) -> str:
-    """Of the recipe, and of which clips are learnt, asked about and strange."""
+    """Of the recipe, of what it starts from, and of which clips are learnt, asked about and
+    strange."""
     listed = [[(clip.sha256, clip.label, clip.group) for clip in side] for side in sides]
-    text = json.dumps([recipe_digest(domain), listed])
+    backbone = backbone_of(domain)
+    start = [backbone.sha256] if backbone else []
+    text = json.dumps([recipe_digest(domain), listed, *start])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
