@@ -52,7 +52,8 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     figures = exam_metrics(domain, head, fields["temperature"], exam)
     files = {name: bundle.read(name) for name in card.files}
     files[EXAM] = exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)
-    files[OTHERS] = others_bytes(others)
+    if len(others):
+        files[OTHERS] = others_bytes(others)
     return write_bundle(
         bundle.path,
         card_fields={

@@ -19,22 +19,23 @@ MOST_GAIN_DB = 80.0  # below lies the last bit of 16: there is nothing to be mad
 
 def level_dbfs(samples: Float32, window_samples: int) -> float:
     """Root mean square of the loudest window of a recording [T], or of all of it if it is shorter,
-    in dB below full scale (a constant 1 has 0); a constant offset is no sound."""
-    centred = samples - samples.mean()
+    in dB below full scale (a constant 1 has 0)."""
     if len(samples) <= window_samples:
-        power = float(centred @ centred) / len(samples)
+        power = float(samples @ samples) / len(samples)
     else:
         # In double precision: the sum over an hour forgets what a quiet second adds to it.
-        sums = np.concatenate([[0.0], np.cumsum(np.square(centred, dtype=np.float64))])
+        sums = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
         power = float((sums[window_samples:] - sums[:-window_samples]).max()) / window_samples
     return max(SILENCE_DBFS, 10 * math.log10(max(power, 1e-30)))
 
 
 def at_loudness(samples: Float32, spec: AudioInput) -> tuple[Float32, float]:
     """A recording [T] at its domain's `loudness_dbfs`, by one gain, and the level in dBFS that it
-    had; as it is where the domain says none."""
-    level = level_dbfs(samples, spec.window_samples)
+    had; as it is where the domain says none. A constant offset is no sound and goes."""
+    centred = samples - samples.mean()
+    level = level_dbfs(centred, spec.window_samples)
     if spec.loudness_dbfs is None:
         return samples, level
     gain_db = min(spec.loudness_dbfs - level, MOST_GAIN_DB)
-    return samples * np.float32(10 ** (gain_db / 20)), level
+    centred *= np.float32(10 ** (gain_db / 20))
+    return centred, level

@@ -35,7 +35,7 @@ def domain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Domain:
         table.writeheader()
         table.writerows(row | {"speaker": f"s{place % SPEAKERS}"} for place, row in enumerate(rows))
     raw = found.model_dump(mode="json", exclude={"name"})
-    raw["training"]["start_from"] = "nowhere"
+    raw["training"]["start_from"] = "sounds"
     configs = tmp_path / "configs"
     configs.mkdir()
     (configs / "faults.yaml").write_text(yaml.safe_dump(raw))

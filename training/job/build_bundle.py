@@ -87,8 +87,9 @@ def build_bundle(
         MEMORY: memory_bytes(memory),
         EXAM: exam_bytes(exam, _probe(plan.exam[0], backbone, read, domain)),
         FINGERPRINTS: fingerprint_bytes(fingerprints_of(plan.exam, read, domain)),
-        OTHERS: others_bytes(others),
     }
+    if len(others):
+        files[OTHERS] = others_bytes(others)
     return write_bundle(folder, card_fields=fields, files=files)
 
 

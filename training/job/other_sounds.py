@@ -22,7 +22,7 @@ from models.export import OnnxBackbone
 from models.tensors import as_stored
 from training.fitting.backbone_recipe import data_set
 
-OF_EACH = 12  # backgrounds of a kind
+OF_EACH = 40  # backgrounds of a kind
 MOST = 500  # clips of all data sets
 SEED = 1
 

@@ -15,7 +15,15 @@ def test_the_level_is_that_of_the_loudest_window() -> None:
     quiet = SOUND.copy()
     quiet[:10_000] *= 0.01
     assert level_dbfs(quiet, 8000) == pytest.approx(-20, abs=0.3)
-    assert level_dbfs(np.ones(100, np.float32), 8000) == SILENCE_DBFS  # an offset is no sound
+
+
+def test_an_offset_is_no_sound() -> None:
+    found, level = at_loudness(np.full(100, 0.5, np.float32), SPEC)
+    assert level == SILENCE_DBFS
+    assert not found.any()
+    np.testing.assert_allclose(
+        at_loudness(SOUND + np.float32(0.5), SPEC)[0], at_loudness(SOUND, SPEC)[0], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("gain_db", [-60, -24, 0, 12])
