@@ -60,8 +60,8 @@ def _caution(found: Prediction) -> str:
     if found.asserted is not False:
         return ""
     return (
-        '<p class="tt-small">A hint only: there are too few validation clips of such answers, or '
-        "too many wrong ones, to say that they are right nine times in ten.</p>"
+        '<p class="tt-small">A hint only: more than one in five answers as sure as this one are '
+        "wrong.</p>"
     )
 
 
