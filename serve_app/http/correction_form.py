@@ -1,7 +1,6 @@
 """What the forms of corrections and uploads say of their clips."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from data.domains.domain import Domain
@@ -12,29 +11,6 @@ if TYPE_CHECKING:
     from serve_app.http.bodies import Part
 
 MAX_GROUP_CHARACTERS = 200
-
-
-@dataclass(frozen=True)
-class PartRule:
-    is_file: bool
-    many: bool = False
-
-
-def must_know(parts: Iterable[tuple[str, bool]], known: Mapping[str, PartRule]) -> None:
-    """`parts` are names, each with whether it is a file. Raises InvalidParameter for a part that
-    nobody would look at: it may be the mask that somebody meant."""
-    seen: set[str] = set()
-    for name, is_file in parts:
-        if name not in known:
-            raise InvalidParameter(
-                f"the form has a part {name!r}, which is not known; known are {', '.join(known)}"
-            )
-        if known[name].is_file is not is_file:
-            wanted = f"a file, as -F {name}=@name" if known[name].is_file else "text"
-            raise InvalidParameter(f"the part {name!r} must be {wanted}")
-        if name in seen and not known[name].many:
-            raise InvalidParameter(f"the form has two parts {name!r}, and takes one")
-        seen.add(name)
 
 
 def annotation_from_form(parts: "Sequence[Part]", domain: Domain) -> Annotation:

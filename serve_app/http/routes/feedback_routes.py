@@ -10,12 +10,8 @@ from data.store.corrections import Annotation
 from serve_app.client.answers import Receipt, Receipts
 from serve_app.http.answer_bodies import Review, receipt
 from serve_app.http.bodies import file_part, is_form, read_form
-from serve_app.http.correction_form import (
-    PartRule,
-    annotation_from_form,
-    group_from_form,
-    must_know,
-)
+from serve_app.http.correction_form import annotation_from_form, group_from_form
+from serve_app.http.multipart import PartRule
 from serve_app.http.openapi import BINARY, TEXT, form, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, queue_of, service_of
@@ -56,8 +52,7 @@ async def correct(request: Request, response: Response) -> Receipt:
         raise InvalidParameter("a correction is a form with the parts 'file' and 'label'")
     who, limit = queue_of(request), service.domain.limits.max_bytes
     with service.admission.room(who) as room:
-        parts = await read_form(request, limit, room.hold)
-        must_know(((part.name, part.filename is not None) for part in parts), PARTS)
+        parts = await read_form(request, limit, PARTS, room.hold)
         raw, group = file_part(parts, limit), group_from_form(parts)
         right = await decoding(annotation_from_form, parts, service.domain)
         found = await service.predict(raw, who)

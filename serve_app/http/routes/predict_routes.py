@@ -20,7 +20,8 @@ from serve_app.client.answers import Batch, Prediction
 from serve_app.http import problems
 from serve_app.http.answer_bodies import prediction
 from serve_app.http.bodies import read_clip
-from serve_app.http.forms import forms_of
+from serve_app.http.forms import files_of, forms_of
+from serve_app.http.multipart import PartRule
 from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of, parameter
 from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, queue_of, request_id, service_of
@@ -28,7 +29,10 @@ from serve_app.replica.scoring import ScoredClip
 from serve_app.statuses import explain
 
 MAX_BATCH_FILES = 200
-MAX_BATCH_FIELDS = 10  # none is needed, but a form may bring some
+MANY_FILES = {
+    "files": PartRule(is_file=True, most=MAX_BATCH_FILES),
+    "file": PartRule(is_file=True),
+}
 AT_ONCE = 8
 PAUSE_S = 0.1
 BATCH_PATIENCE_S = 60.0
@@ -119,10 +123,8 @@ async def batch_predict(request: Request) -> Response:
     service, who = service_of(request), queue_of(request)
     service.admission.check(who)
     turns = asyncio.Semaphore(AT_ONCE)
-    async with forms_of(request).read(
-        request, max_files=MAX_BATCH_FILES, max_fields=MAX_BATCH_FIELDS
-    ) as form:
-        files = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
+    async with forms_of(request).read(request, MANY_FILES) as form:
+        files = files_of(form, "file", "files")
         if not files:
             raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
         results = await asyncio.gather(*(_one_of_many(service, file, who, turns) for file in files))
