@@ -27,7 +27,7 @@ from serve_app.http.fast_path import FastPathApp
 from serve_app.http.forms import Forms
 from serve_app.http.openapi import TEXT, openapi_of
 from serve_app.http.replica import Replica
-from serve_app.http.responses import answer, caller_of, request_id, service_of
+from serve_app.http.responses import answer, caller_of, preferred, request_id, service_of
 from serve_app.http.routes import (
     clip_routes,
     feedback_routes,
@@ -42,7 +42,8 @@ from serve_app.settings import START_HEADER
 PATIENCE_S = 2.0
 READINESS = openapi_of()
 READINESS["responses"][503] = {"model": Unready, "description": "Not ready"}
-METRICS = openapi_of(503, content={"text/plain": TEXT})
+PLAIN = "text/plain"
+METRICS = openapi_of(503, content={PLAIN: TEXT})
 
 
 def build_api(service: Replica) -> FastPathApp:
@@ -182,8 +183,10 @@ async def model_info(request: Request) -> ModelInfo:
 
 @public.get("/metrics", tags=["service"], response_model=Series, **METRICS)
 async def all_metrics(request: Request) -> Response:
-    """The cluster's series as Prometheus text, or as JSON with Accept: application/json."""
+    """The cluster's series as Prometheus text, or as JSON with Accept: application/json, which
+    /api/metrics is without it."""
     text = await asyncio.to_thread(prometheus.scrape)
-    if "application/json" in request.headers.get("accept", ""):
+    kinds = (openapi.JSON, PLAIN) if "/api/" in request.url.path else (PLAIN, openapi.JSON)
+    if preferred(request, kinds) == openapi.JSON:
         return answer(await asyncio.to_thread(prometheus.as_json, text))
-    return Response(text, media_type="text/plain; version=0.0.4")
+    return Response(text, media_type=f"{PLAIN}; version=0.0.4")

@@ -22,9 +22,9 @@ from serve_app.http.answer_bodies import prediction
 from serve_app.http.bodies import read_clip
 from serve_app.http.forms import files_of, forms_of
 from serve_app.http.multipart import PartRule
-from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of, parameter
+from serve_app.http.openapi import BINARY, JSON, TEXT, form, many, openapi_of, parameter
 from serve_app.http.replica import Replica
-from serve_app.http.responses import answer, queue_of, request_id, service_of
+from serve_app.http.responses import answer, preferred, queue_of, request_id, service_of
 from serve_app.replica.scoring import ScoredClip
 from serve_app.statuses import explain
 
@@ -39,6 +39,7 @@ BATCH_PATIENCE_S = 60.0
 TOP_K = re.compile(r"[1-9][0-9]{0,2}")
 TOP_K_RANGE = {"type": "integer", "minimum": 1, "maximum": 999}
 DEADLINE = "x-deadline-seconds"
+CSV = "text/csv"
 ANSWERED = ("label", "confidence", "unknown", "asserted")  # columns of a table of answers
 RAW = ("audio/*", "image/*", "video/*", "application/octet-stream")
 CLIP = form(("file",), file=BINARY) | dict.fromkeys(RAW, BINARY)
@@ -52,10 +53,10 @@ OPTIONS = (
 REFUSED = (400, 408, 413, 415, 422, 429, 503, 504)
 PREDICT = openapi_of(*REFUSED, role="anonymous", body=CLIP, parameters=OPTIONS)
 BATCH = openapi_of(
-    *(400, 408, 413, 429),
+    *(400, 408, 413, 415, 429),
     role="anonymous",
     body=form(("files",), files=many(BINARY)),
-    content={"text/csv": TEXT},
+    content={CSV: TEXT},
 )
 
 router = APIRouter(tags=["predict"])
@@ -127,9 +128,11 @@ async def batch_predict(request: Request) -> Response:
         files = files_of(form, "file", "files")
         if not files:
             raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
-        results = await asyncio.gather(*(_one_of_many(service, file, who, turns) for file in files))
-    if "text/csv" in request.headers.get("accept", ""):
-        return Response(_as_csv(results), media_type="text/csv")
+        results = await asyncio.gather(
+            *(_one_of_many(service, file, who, turns, request_id(request)) for file in files)
+        )
+    if preferred(request, (JSON, CSV)) == CSV:
+        return Response(_as_csv(results), media_type=CSV)
     labels = Counter(row["label"] for row in results if "label" in row)
     confidences = [row["confidence"] for row in results if "label" in row]
     aggregate = {
@@ -142,7 +145,7 @@ async def batch_predict(request: Request) -> Response:
 
 
 async def _one_of_many(
-    service: Replica, file: UploadFile, who: str, turns: asyncio.Semaphore
+    service: Replica, file: UploadFile, who: str, turns: asyncio.Semaphore, request_id: str
 ) -> dict[str, Any]:
     """A few at once: two hundred clips together must not lie in memory together."""
     async with turns:
@@ -150,8 +153,8 @@ async def _one_of_many(
             found = await _patiently(service, file, who)
         except TelltaleError as error:
             service.metrics.rejected(type(error).__name__)
-            return {"file": file.filename, "error": problems.problem(*explain(error), "")}
-    return {"file": file.filename, **prediction(found, "")}
+            return {"file": file.filename, "error": problems.problem(*explain(error), request_id)}
+    return {"file": file.filename, **prediction(found, request_id)}
 
 
 async def _patiently(service: Replica, file: UploadFile, who: str) -> ScoredClip:

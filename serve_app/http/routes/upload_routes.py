@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 NEEDS_MASK = "it needs a part 'masks' that is named like the photograph (wall.png for wall.jpg)"
 
+REFUSED = (400, 404, 408, 413, 415, 429)
 OUTCOMES: dict[bool, UploadOutcome] = {True: "stored", False: "duplicate"}  # was its row made?
 PARTS = {
     "files": PartRule(is_file=True, most=MAX_FILES),
@@ -54,7 +55,7 @@ FORM = form(
 router = APIRouter(tags=["correct"])
 
 
-@router.post("/upload", **openapi_of(400, 404, 408, 413, 429, role="contributor", body=FORM))
+@router.post("/upload", **openapi_of(*REFUSED, role="contributor", body=FORM))
 async def upload(request: Request) -> Uploads:
     """Labelled clips: `files` (one also as `file`), and either one `label` for all or `labels`, one
     a file in order. Of photographs also `masks`, white where the label is true, each named like its
