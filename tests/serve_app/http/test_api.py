@@ -88,7 +88,8 @@ def test_an_order_is_small_and_not_read_beyond_that(client: TestClient, path: st
             sent.append(number)
             yield b"x" * 100_000
 
-    found = client.post(path, content=order(), headers={"content-type": "application/json"})
+    headers = {"content-type": "application/json", "authorization": f"Bearer {ADMIN}"}
+    found = client.post(path, content=order(), headers=headers)
     assert is_problem(found, 413), found.text
     assert "65,536 bytes" in found.json()["detail"]
 
