@@ -28,8 +28,9 @@ from serve_app.replica.scoring import Item, ScoredClip, ScoredOrError, answer_ba
 from serve_app.settings import settings_from_env
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from data.store.store import Store
-    from serve_app.http.fast_path import FastPathApp
 
 CURATOR_PATIENCE_S = 0.5  # of a replica that starts; there is a pointer on disk, too
 CURATOR_TIMEOUT_S = 40.0  # a promotion waits until every replica has swapped
@@ -63,7 +64,7 @@ class DomainService:
         await self.champion.start(await self._ask_pointer(), self._fetch)
         self._announce()
 
-    def __serve_build_asgi_app__(self) -> "FastPathApp":
+    def __serve_build_asgi_app__(self) -> "ASGIApp":
         from serve_app.http.api import build_api
 
         return build_api(self)

@@ -3,10 +3,13 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp
 
 from data.domains.domain import load_domains
 from data.store.disk import disk_trouble
@@ -46,7 +49,7 @@ PLAIN = "text/plain"
 METRICS = openapi_of(503, content={PLAIN: TEXT})
 
 
-def build_api(service: Replica) -> FastPathApp:
+def build_api(service: Replica) -> ASGIApp:
     domain = service.domain
     title = f"Telltale: {domain.title}"
     app = FastAPI(title=title, description=domain.description, docs_url=None, redoc_url=None)
@@ -62,7 +65,21 @@ def build_api(service: Replica) -> FastPathApp:
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
-    return FastPathApp(app, domain.name, predict_routes.predict, service.settings.start_token)
+    door = FastPathApp(app, domain.name, predict_routes.predict, service.settings.start_token)
+    return _open_to_pages(door, service.settings.cors_origins)
+
+
+def _open_to_pages(door: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """Lets pages of these origins ask from a browser; without any, browsers refuse that."""
+    if not origins:
+        return door
+    return CORSMiddleware(
+        door,
+        allow_origins=origins,
+        allow_methods=("GET", "HEAD", "POST", "DELETE"),
+        allow_headers=("*",),  # a key is a header, so nothing is sent that a page does not know
+        expose_headers=("X-Request-ID", "X-Model-Version", "Retry-After"),
+    )
 
 
 public = APIRouter()
