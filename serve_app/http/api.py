@@ -33,6 +33,7 @@ from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, caller_of, preferred, request_id, service_of
 from serve_app.http.routes import (
     clip_routes,
+    earlier_routes,
     feedback_routes,
     predict_routes,
     retrain_routes,
@@ -61,6 +62,7 @@ def build_api(service: Replica) -> ASGIApp:
     app.state.keyring = Keyring(
         service.settings.admin_key, service.settings.home.root / "keys.json"
     )
+    app.include_router(earlier_routes.router)  # before `/api` is the same as without it
     parts = (predict_routes, feedback_routes, upload_routes, clip_routes, retrain_routes)
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)
@@ -93,15 +95,27 @@ async def home() -> Response:
 @public.get("/health", tags=["service"], **openapi_of())
 @public.head("/health", include_in_schema=False)
 @public.get("/ping", include_in_schema=False)
+@public.get("/livez", include_in_schema=False)
+@public.get("/healthz", include_in_schema=False)
 async def health(request: Request) -> Health:
     """This replica's process is up: its machine, uptime, counts and mean time of an answer."""
     service = service_of(request)
-    uptime_s = round(time.time() - service.started, 1)
-    return Health(status="ok", node=service.node, uptime_s=uptime_s, **service.metrics.summary())
+    uptime_s, counts = round(time.time() - service.started, 1), service.metrics.summary()
+    return Health(
+        status="ok",
+        node=service.node,
+        uptime_s=uptime_s,
+        uptime_seconds=uptime_s,
+        model_available=service.champion.loaded,
+        total_predictions=counts["predictions"],
+        avg_processing_time=(counts["mean_ms"] or 0.0) / 1e3,
+        **counts,
+    )
 
 
 @public.get("/ready", tags=["service"], response_model=Ready, **READINESS)
 @public.head("/ready", include_in_schema=False)
+@public.get("/readyz", include_in_schema=False)
 async def ready(request: Request) -> Response:
     """200 only when every served domain has a warm replica; the curator is not asked."""
     service = service_of(request)

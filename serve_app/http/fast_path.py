@@ -20,7 +20,14 @@ from serve_app.http.responses import caller_of
 from serve_app.settings import PASSED_HEADER
 from serve_app.statuses import explain
 
-READ_BY_THEMSELVES = ("/predict", "/batch-predict", "/feedback", "/save-for-retrain", "/upload")
+READ_BY_THEMSELVES = (
+    "/predict",
+    "/batch-predict",
+    "/feedback",
+    "/save-for-retrain",
+    "/upload",
+    "/transcribe",
+)
 
 NOT_PASSED = "this port is for the service's own HAProxy; ask at the port of TELLTALE_PORT"
 
@@ -36,8 +43,7 @@ class FastPathApp:
         self._passed = (PASSED_HEADER.encode(), f"start {token}".encode()) if token else None
         self._prefix = f"/{name}"
         self._predict = predict
-        paths = ("/predict", "/api/predict")
-        self._short = {prefix + path for prefix in ("", self._prefix) for path in paths}
+        self._short = {"/predict", f"{self._prefix}/predict"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")

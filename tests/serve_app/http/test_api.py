@@ -107,6 +107,11 @@ def test_a_body_that_is_announced_too_large_is_refused_in_words(
     assert is_problem(found, expected), found.text
 
 
+@pytest.mark.parametrize("path", ["/livez", "/healthz", "/readyz", "/keywords/readyz"])
+def test_whoever_watches_it_asks_as_he_is_used_to(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
 APP = {"origin": "https://app.example.org"}
 
 
