@@ -22,6 +22,14 @@ def annotation_from_form(parts: "Sequence[Part]", domain: Domain) -> Annotation:
     return checked_annotation(label, mask, domain, needs="the form needs a part 'mask'")
 
 
+def annotation_or_none(parts: "Sequence[Part]", domain: Domain) -> Annotation:
+    """The same; of a photograph that comes alone nothing is known but that its answer was wrong,
+    and the label is empty."""
+    if domain.task in MASKED and not {"label", "mask"} & {part.name for part in parts}:
+        return Annotation("")
+    return annotation_from_form(parts, domain)
+
+
 def group_from_form(parts: "Sequence[Part]") -> str | None:
     return checked_group(next((part.text for part in parts if part.name == "group"), ""))
 

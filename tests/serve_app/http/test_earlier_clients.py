@@ -156,6 +156,26 @@ def test_a_photograph_is_answered(walls: TestClient) -> None:
     assert found["evidence"]["mask_png"]
 
 
+def test_a_photograph_that_was_answered_badly_waits_for_its_mask(walls: TestClient) -> None:
+    alone = {"file": ("wall.png", PHOTOGRAPH)}
+    for headers in ({}, KEY):  # an admin's word has no mask either
+        kept = answered(walls.post("/save-for-retrain", files=alone, headers=headers), 201)
+        assert (kept["state"], kept["label"]) == ("quarantined", "")
+        assert "waits for its mask" in kept["reason"]
+    path = f"/feedback/{kept['receipt']}"
+    (clip,) = answered(walls.get("/clips?waiting=true", headers=KEY))["clips"]
+    assert (clip["state"], clip["label"]) == ("quarantined", None)
+    refused = answered(walls.post(f"{path}/accept", headers=KEY), 409)
+    assert "has no label yet" in refused["detail"]
+
+    both = {**alone, "mask": ("mask.png", MASK)}
+    taught = answered(walls.post("/save-for-retrain", files=both, headers=KEY), 201)
+    assert (taught["state"], taught["label"]) == ("accepted", "crack")
+    settled = answered(walls.get(path))
+    assert (settled["state"], settled["label"]) == ("accepted", "crack")
+    assert settled["mask"] == taught["mask"]
+
+
 def test_a_recording_is_not_kept_without_its_label(sounds: TestClient) -> None:
     found = answered(sounds.post("/save-for-retrain", files={"file": CLIP}), 400)
     assert "no part named 'label'" in found["detail"]
