@@ -188,15 +188,19 @@ def settle(
     who: str,
     which: ColumnElement[bool] = _WAITING,
 ) -> None:
-    """Accept the waiting receipts that say the `right` label (and the clip's mask), reject the
-    others for `why`."""
+    """Accept the waiting receipts that say the `right` label (and the clip's mask), or none, which
+    then say that; reject the others for `why`."""
     waiting = connection.execute(
         select(feedback.c.receipt, feedback.c.corrected, feedback.c.mask).where(
             feedback.c.domain == clip.domain, feedback.c.clip_sha256 == clip.sha256, which
         )
     )
     for receipt, corrected, mask in waiting.all():
-        agreed = (corrected, mask) == (right, clip.mask)
+        silent = not corrected and right is not None
+        if silent:
+            said = update(feedback).where(feedback.c.receipt == receipt)
+            connection.execute(said.values(corrected=right, mask=clip.mask))
+        agreed = silent or (corrected, mask) == (right, clip.mask)
         state: FeedbackState = "accepted" if agreed else "rejected"
         reason = why if state == "rejected" else ""
         judge(connection, receipt, clip.domain, state=state, reason=reason, who=who)

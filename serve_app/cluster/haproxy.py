@@ -38,7 +38,7 @@ BODY_PATIENCE = "30s"  # for as much of it as fits the buffer
 CLIENT_PATIENCE = "60s"  # without a byte, where one is due
 IDLE_PATIENCE = "30s"  # between two requests
 TUNNEL_PATIENCE = "1h"
-CLIP_PATHS = ("/predict", "/feedback", "/save-for-retrain")
+CLIP_PATHS = ("/predict", "/transcribe", "/feedback", "/save-for-retrain")
 MAX_CONNECTIONS = 8000  # where the system has descriptors for them
 FEW = 4  # requests at once of a caller who is not refused before others are
 # Refusals a second by the replicas -> percent that HAProxy refuses by itself.
