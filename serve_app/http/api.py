@@ -31,6 +31,7 @@ from serve_app.http.responses import answer, caller_of, request_id, service_of
 from serve_app.http.routes import (
     clip_routes,
     feedback_routes,
+    inference_protocol,
     predict_routes,
     retrain_routes,
     upload_routes,
@@ -61,6 +62,7 @@ def build_api(service: Replica) -> FastPathApp:
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
+    app.include_router(inference_protocol.router)
     return FastPathApp(app, domain.name, predict_routes.predict, service.settings.start_token)
 
 

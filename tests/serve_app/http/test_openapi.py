@@ -1,5 +1,6 @@
 """openapi.py: every route is declared whole, and answers as it is declared."""
 
+import base64
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ JSON_BODIES: dict[str, Any] = {
     "/clips/{sha256}/reject": {"reason": ""},
     "/clips/{sha256}/relabel": {"label": "one"},
 }
+INFER = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +101,14 @@ def test_every_refusal_is_a_problem_document(service: Declared) -> None:
 def test_what_is_posted_is_described(service: Declared) -> None:
     posted = {path for method, path, o in service.operations() if "requestBody" in o}
     forms = {"/predict", "/batch-predict", "/feedback", "/upload"}
-    assert posted == {*forms, *JSON_BODIES}
+    assert posted == {*forms, *JSON_BODIES, *INFER}
 
 
 def test_a_key_is_asked_for_where_the_document_says_so(service: Declared) -> None:
     assert service.document["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
     for method, path, operation in service.operations():
         security = operation.get("security", [])
-        place = path.format(receipt_id=NONE, sha256=NONE, run_id=NONE, version="9")
+        place = path.format(receipt_id=NONE, sha256=NONE, run_id=NONE, version="9", name="keywords")
         body = {"json": JSON_BODIES[path]} if path in JSON_BODIES else {}
         if security:
             service.ask(method, place, 401, "wrong", **body)
@@ -127,6 +129,7 @@ def test_every_route_answers_as_declared(
     monkeypatch.setattr(prometheus, "scrape", lambda: SCRAPED)
     of_the_service(service)
     of_predictions(service)
+    of_the_inference_protocol(service, replica.served.version)
     of_corrections(service)
     of_clips(service, clip)
     of_runs_and_versions(service)
@@ -152,6 +155,17 @@ def of_predictions(service: Declared) -> None:
     many = service.ask("POST", "/batch-predict", role="", files=forms).json()
     assert many["aggregate"]["failed"] == 1
     service.ask("POST", "/batch-predict", files=forms, headers={"accept": "text/csv"})
+
+
+def of_the_inference_protocol(service: Declared, version: str) -> None:
+    for path in ("", "/health/live", "/health/ready"):
+        service.ask("GET", f"/v2{path}", role="")
+    data = [base64.b64encode(tone()).decode()]
+    order = {"inputs": [{"name": "clip", "datatype": "BYTES", "shape": [1], "data": data}]}
+    for model in ("/v2/models/keywords", f"/v2/models/keywords/versions/{version}"):
+        service.ask("GET", model)
+        service.ask("GET", f"{model}/ready")
+        service.ask("POST", f"{model}/infer", role="", json=order)
 
 
 def of_corrections(service: Declared) -> None:
@@ -241,6 +255,9 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("DELETE", "/retrain/none", 404, {}),
     ("GET", "/retrain/none/events", 404, {}),
     ("POST", "/models/99/promote", 404, {}),
+    ("GET", "/v2/models/none/ready", 404, {}),
+    ("POST", "/v2/models/keywords/versions/99/infer", 404, {"json": {"inputs": []}}),
+    ("POST", "/v2/models/keywords/infer", 400, {"content": b"{"}),
 ]
 
 
