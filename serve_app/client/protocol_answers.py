@@ -1,8 +1,8 @@
-"""What is answered to clients of the Open Inference Protocol."""
+"""What is answered to clients of the Open Inference Protocol, and to Label Studio."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from .answers import Answer, Problem
+from .answers import Answer, Problem, State
 
 Datatype = Literal["BYTES", "FP32", "BOOL"]
 
@@ -64,3 +64,33 @@ class Inferred(Answer):
     model_name: str
     model_version: str
     outputs: tuple[OutputTensor, ...]
+
+
+class Backend(Answer):
+    """What Label Studio is told when it connects."""
+
+    model_version: str
+
+
+class PreAnnotation(Answer):
+    """Empty, with an `error`, of a task whose clip cannot be decoded."""
+
+    result: tuple[dict[str, Any], ...]
+    score: float
+    model_version: str | None = None
+    error: str = ""
+
+
+class PreAnnotations(Answer):
+    """One a task of Label Studio's, in order."""
+
+    results: tuple[PreAnnotation, ...]
+    model_version: str
+
+
+class Heard(Answer):
+    """What became of an annotation: the state of a correction, or why it is none."""
+
+    status: State | Literal["ignored"]
+    reason: str = ""
+    receipt: str | None = None

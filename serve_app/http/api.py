@@ -32,6 +32,7 @@ from serve_app.http.routes import (
     clip_routes,
     feedback_routes,
     inference_protocol,
+    label_studio,
     predict_routes,
     retrain_routes,
     upload_routes,
@@ -62,8 +63,10 @@ def build_api(service: Replica) -> FastPathApp:
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
-    app.include_router(inference_protocol.router)
-    return FastPathApp(app, domain.name, predict_routes.predict, service.settings.start_token)
+    for router in (inference_protocol.router, label_studio.router):
+        app.include_router(router)
+    predict = predict_routes.predict_or_annotate
+    return FastPathApp(app, domain.name, predict, service.settings.start_token)
 
 
 public = APIRouter()

@@ -18,7 +18,7 @@ from serve_app.settings import PASSED_HEADER
 
 READ_BY_THEMSELVES = (
     *("/predict", "/batch-predict", "/feedback", "/save-for-retrain", "/upload"),
-    "/infer",
+    *("/infer", "/webhook"),
 )
 
 NOT_PASSED = "this port is for the service's own HAProxy; ask at the port of TELLTALE_PORT"

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from data.domains.domain import load_domains
 from data.errors import NotReady
 from data.store.clip_rows import NewClip
 from serve_app.http.auth import add_key
 from serve_app.replica import prometheus
 from serve_app.replica.champion import Champion
+from support.annotated import event, interface, task
 from support.declared import PROBLEM, Declared
 from support.fake_curator import Curator, Handle
 from support.pictures import cracked
@@ -23,11 +25,14 @@ from support.uploads import new_clip
 SCRAPED = '# TYPE telltale_unknown_total counter\ntelltale_unknown_total{domain="keywords"} 2.0\n'
 NO_CLIP = b"this is no recording at all"
 NONE = "f" * 64
+WORDS = load_domains(names=("keywords",))["keywords"].labels
 JSON_BODIES: dict[str, Any] = {
     "/retrain": {"mode": "teach"},
     "/feedback/{receipt_id}/reject": {"reason": ""},
     "/clips/{sha256}/reject": {"reason": ""},
     "/clips/{sha256}/relabel": {"label": "one"},
+    "/setup": {"schema": interface(WORDS)},
+    "/webhook": {"action": "PROJECT_CREATED"},
 }
 INFER = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
 
@@ -116,7 +121,7 @@ def test_a_key_is_asked_for_where_the_document_says_so(service: Declared) -> Non
             service.ask(method, place, 401, "", **body)
         if "403" in operation["responses"]:
             service.ask(method, place, 403, "viewer", **body)
-            if path != "/upload":
+            if path not in {"/upload", "/webhook"}:
                 service.ask(method, place, 403, "contributor", **body)
 
 
@@ -130,6 +135,7 @@ def test_every_route_answers_as_declared(
     of_the_service(service)
     of_predictions(service)
     of_the_inference_protocol(service, replica.served.version)
+    of_label_studio(service)
     of_corrections(service)
     of_clips(service, clip)
     of_runs_and_versions(service)
@@ -166,6 +172,13 @@ def of_the_inference_protocol(service: Declared, version: str) -> None:
         service.ask("GET", model)
         service.ask("GET", f"{model}/ready")
         service.ask("POST", f"{model}/infer", role="", json=order)
+
+
+def of_label_studio(service: Declared) -> None:
+    service.ask("POST", "/setup", role="", json=JSON_BODIES["/setup"])
+    order = {"tasks": [task(tone()), task(NO_CLIP)], "label_config": interface(WORDS)}
+    service.ask("POST", "/predict", role="", json=order)
+    service.ask("POST", "/webhook", role="contributor", json=event(task(tone(650)), "one"))
 
 
 def of_corrections(service: Declared) -> None:
@@ -258,6 +271,10 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("GET", "/v2/models/none/ready", 404, {}),
     ("POST", "/v2/models/keywords/versions/99/infer", 404, {"json": {"inputs": []}}),
     ("POST", "/v2/models/keywords/infer", 400, {"content": b"{"}),
+    ("POST", "/predict", 400, {"json": {}}),
+    ("POST", "/setup", 400, {"json": {"schema": "<View/>"}}),
+    ("POST", "/webhook", 404, {"json": event(task(tone()), "none such")}),
+    ("POST", "/webhook", 415, {"json": event(task(NO_CLIP), "one")}),
 ]
 
 
