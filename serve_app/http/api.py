@@ -32,6 +32,7 @@ from serve_app.http.routes import (
     clip_routes,
     feedback_routes,
     inference_protocol,
+    insights,
     label_studio,
     predict_routes,
     retrain_routes,
@@ -56,6 +57,7 @@ def build_api(service: Replica) -> FastPathApp:
     problems.install(app)
     app.state.service = service
     app.state.forms = Forms()
+    app.state.insights = insights.FreshInsights()
     app.state.keyring = Keyring(
         service.settings.admin_key, service.settings.home.root / "keys.json"
     )
@@ -63,7 +65,7 @@ def build_api(service: Replica) -> FastPathApp:
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
-    for router in (inference_protocol.router, label_studio.router):
+    for router in (inference_protocol.router, label_studio.router, insights.router):
         app.include_router(router)
     predict = predict_routes.predict_or_annotate
     return FastPathApp(app, domain.name, predict, service.settings.start_token)

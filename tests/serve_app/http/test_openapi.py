@@ -212,6 +212,7 @@ def of_runs_and_versions(service: Declared) -> None:
     ]
     assert "event: finished" in service.ask("GET", f"/retrain/{run}/events").text
     service.ask("GET", "/models", role="viewer")
+    assert service.ask("GET", "/insights", role="viewer").json()["kept"]["clips"]
     for path in ("/models/rollback", "/models/purge", "/models/2/promote"):
         service.ask("POST", path)
 
