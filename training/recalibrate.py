@@ -1,4 +1,5 @@
 """A bundle's calibration, fitted anew from what it carries: for cards made before it was there.
+So are the mean log-mel frames of its labels, from the data set.
 
     telltale recalibrate faults [--bundle FOLDER]
 
@@ -14,13 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
+from data.datasets.dataset import read_file
 from data.datasets.sources import dataset_root
+from data.domains.domain import Domain
 from data.errors import Conflict
+from data.media.prepare import prepare
 from models.bundle import Bundle, write_bundle
 from models.card import EXAM
 from models.tensors import exam_bytes
 from training.assess.calibrate import calibrate
 from training.assess.examine import exam_metrics
+from training.assess.log_mel_means import LogMelMeans
 from training.assess.memory_rows import numbered
 from training.job.options import rebuild_command
 from training.job.plan import NO_UPLOADS, Plan, plan_full
@@ -44,6 +49,7 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     )
     card = bundle.card
     figures = exam_metrics(domain, head, fields["temperature"], exam)
+    facts = {**card.training.model_dump(), "log_mel_means": _log_mel_means(plan, domain)}
     files = {name: bundle.read(name) for name in card.files}
     files[EXAM] = exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)
     return write_bundle(
@@ -51,10 +57,18 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
         card_fields={
             **card.model_dump(exclude={"files"}),
             **fields,
+            "training": facts,
             "metrics": {"exam": figures, "masks": card.metrics.masks},
         },
         files=files,
     )
+
+
+def _log_mel_means(plan: Plan, domain: Domain) -> dict[str, list[float]] | None:
+    means = LogMelMeans(domain)
+    for clip in plan.clips if means.has_log_mel else ():
+        means.add(clip.label, prepare(read_file(clip), domain).features)
+    return means.card_field()
 
 
 def _must_be_the_same(

@@ -21,7 +21,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 
 from data.errors import Conflict, UnknownName
 from data.store.events import record
@@ -125,6 +125,15 @@ def fill_group(connection: Connection, stored: Clip, new: NewClip, who: str) -> 
     connection.execute(update(clips).where(_is(stored)).values(group=new.group))
     _record(connection, stored, "clip.grouped", who, {"group": new.group})
     return replace(stored, group=new.group)
+
+
+def is_new() -> ColumnElement[bool]:
+    """Whether a retrain would change what is learnt of a clip: see `ClipStore.count_new`."""
+    learnt_as, accepted = clips.c.learnt_label, clips.c.state == "accepted"
+    to_learn = accepted & learnt_as.is_distinct_from(clips.c.label)
+    to_unlearn = ~accepted & learnt_as.is_not(None)
+    held_back = exists().where(clip_flags.c.clip_id == clips.c.id, clip_flags.c.kind == "harm")
+    return (to_learn & ~held_back) | to_unlearn
 
 
 def insert_clip(connection: Connection, clip: Clip) -> None:

@@ -35,6 +35,9 @@ from serve_app.http.routes import (
     clip_routes,
     earlier_routes,
     feedback_routes,
+    inference_protocol,
+    insights,
+    label_studio,
     predict_routes,
     retrain_routes,
     upload_routes,
@@ -59,6 +62,7 @@ def build_api(service: Replica) -> ASGIApp:
     problems.install(app)
     app.state.service = service
     app.state.forms = Forms()
+    app.state.insights = insights.FreshInsights()
     app.state.keyring = Keyring(
         service.settings.admin_key, service.settings.home.root / "keys.json"
     )
@@ -67,7 +71,10 @@ def build_api(service: Replica) -> ASGIApp:
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
-    door = FastPathApp(app, domain.name, predict_routes.predict, service.settings.start_token)
+    for router in (inference_protocol.router, label_studio.router, insights.router):
+        app.include_router(router)
+    predict = predict_routes.predict_or_annotate
+    door = FastPathApp(app, domain.name, predict, service.settings.start_token)
     return _open_to_pages(door, service.settings.cors_origins)
 
 

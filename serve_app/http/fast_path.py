@@ -21,12 +21,8 @@ from serve_app.settings import PASSED_HEADER
 from serve_app.statuses import explain
 
 READ_BY_THEMSELVES = (
-    "/predict",
-    "/batch-predict",
-    "/feedback",
-    "/save-for-retrain",
-    "/upload",
-    "/transcribe",
+    *("/predict", "/batch-predict", "/feedback", "/save-for-retrain", "/upload"),
+    *("/transcribe", "/infer", "/webhook"),
 )
 
 NOT_PASSED = "this port is for the service's own HAProxy; ask at the port of TELLTALE_PORT"

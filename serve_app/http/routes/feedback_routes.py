@@ -76,19 +76,31 @@ async def _corrected(request: Request, response: Response, annotation: Annotatio
         parts = await read_form(request, limit, PARTS, room.hold)
         raw, group = file_part(parts, limit), group_from_form(parts)
         right = await decoding(annotation, parts, service.domain)
-        found = await service.predict(raw, who)
-        right.must_fit(found.prepared)
-        checks = await decoding(check_correction, raw, service.domain, found, right.label)
-        standing = _standing(service, raw, right, checks, caller)
-        kept = await writing(
-            _keep_correction, service, raw, found, right, group, standing, caller, who
-        )
-        if kept.state != "rejected":
-            flags = checks.flags(kept.clip)
-            await writing(service.store.flags.add, service.domain.name, flags, who=caller.name)
-    service.metrics.corrected(kept.state)
+        kept, found = await keep_correction(service, raw, right, group, caller, who)
     response.headers["X-Model-Version"] = found.served.version
     return kept
+
+
+async def keep_correction(
+    service: Replica,
+    raw: bytes,
+    right: Annotation,
+    group: str | None,
+    caller: "Caller",
+    who: str,
+) -> tuple[Receipt, ScoredClip]:
+    """The receipt of a correction, and what was answered before; `who` has the clip's turn in the
+    queue. Raises what is wrong with the clip, or with its mask."""
+    found = await service.predict(raw, who)
+    right.must_fit(found.prepared)
+    checks = await decoding(check_correction, raw, service.domain, found, right.label)
+    standing = _standing(service, raw, right, checks, caller)
+    kept = await writing(_keep_correction, service, raw, found, right, group, standing, caller, who)
+    if kept.state != "rejected":
+        flags = checks.flags(kept.clip)
+        await writing(service.store.flags.add, service.domain.name, flags, who=caller.name)
+    service.metrics.corrected(kept.state)
+    return kept, found
 
 
 def _keep_correction(

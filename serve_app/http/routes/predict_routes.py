@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from data.errors import DeadlineExceeded, InvalidParameter, Overloaded, TelltaleError
 from serve_app.client.answers import Batch, Prediction
+from serve_app.client.protocol_answers import PreAnnotations
 from serve_app.http import problems
 from serve_app.http.answer_bodies import prediction
 from serve_app.http.bodies import read_clip
@@ -25,6 +26,7 @@ from serve_app.http.multipart import PartRule
 from serve_app.http.openapi import BINARY, JSON, TEXT, form, many, openapi_of, parameter
 from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, preferred, queue_of, request_id, service_of
+from serve_app.http.routes import label_studio
 from serve_app.replica.scoring import ScoredClip
 from serve_app.statuses import explain
 
@@ -43,6 +45,7 @@ CSV = "text/csv"
 ANSWERED = ("label", "confidence", "unknown", "asserted")  # columns of a table of answers
 RAW = ("audio/*", "image/*", "video/*", "application/octet-stream")
 CLIP = form(("file",), file=BINARY) | dict.fromkeys(RAW, BINARY)
+CLIP |= {label_studio.JSON: label_studio.TASKS}
 OPTIONS = (
     parameter("top_k", "query", "only the k likeliest labels", **TOP_K_RANGE),
     parameter("version", "query", "a version of `GET /models` besides the champion", **TEXT),
@@ -63,9 +66,16 @@ BATCH = openapi_of(
 router = APIRouter(tags=["predict"])
 
 
-@router.post("/predict", response_model=Prediction, **PREDICT)
+@router.post("/predict", name="predict", response_model=Prediction | PreAnnotations, **PREDICT)
+async def predict_or_annotate(request: Request) -> Response:
+    """One clip in; its class, a calibrated confidence and, if asked, the evidence out. Of tasks of
+    Label Studio (JSON) pre-annotations."""
+    if label_studio.is_tasks(request):
+        return await label_studio.pre_annotate(request)
+    return await predict(request)
+
+
 async def predict(request: Request) -> Response:
-    """One clip in; its class, a calibrated confidence and, if asked, the evidence out."""
     service, who = service_of(request), queue_of(request)
     top_k, evidence, version = _options(request.query_params)
     limit = service.domain.limits.max_bytes
