@@ -35,6 +35,12 @@ OTHERS = (  # tables of other protocols, and their columns
     {"unknown_strangers": "strangers called unknown", "unknown_known": "others called unknown"},
 )
 
+NEVER_UNKNOWN = {  # by task, and why
+    "segment": "No photograph is called unknown: a pixel that is nothing in particular is part of "
+    "the ground, which is an answer. Nor is any asserted: how much of a mask is right cannot be "
+    "said of the photograph as a whole.",
+}
+
 Lines = list[str]
 
 
@@ -161,6 +167,8 @@ def _confidence(bundle: Bundle) -> Lines:
 
 
 def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[ForeignClips]) -> Lines:
+    if why := NEVER_UNKNOWN.get(bundle.domain.task):
+        return ["## Unknown, and asserted", "", why, ""]
     novelty, found = bundle.card.novelty, reliability(model, bundle.exam())
     if novelty is None or found is None:
         return []
@@ -210,12 +218,23 @@ def _data(bundle: Bundle) -> Lines:
     if found := card.training.backbone:
         what = f"backbone {found['name']}, `{found['sha256'][:12]}`: {found['licence']}"
         rows.append(("starts from", what))
+    rows += _left_out(bundle)
     rows += [
         ("clips", f"{split.train} train, {split.validation} validation, {split.exam} exam"),
         ("made", f"{card.created:%Y-%m-%d} by `{card.mode}`, code {card.code_version}"),
         ("bundle", f"`{bundle.digest[:12]}`"),
     ]
     return ["## Data and licence", "", *_table(("", ""), rows)]
+
+
+def _left_out(bundle: Bundle) -> list[tuple[str, str]]:
+    """Of the data set, since the network was trained: see `training/reexamine.py`."""
+    since = bundle.card.training.model_dump().get("left_out_since")
+    if since is None:
+        return []
+    why = "; ".join(f"{row.path}: {row.reason}" for row in bundle.domain.source.left_out)
+    counts = f"{since['learnt']} that it has learnt, {since['examined']} of its exam"
+    return [("left out since it was trained", f"{counts} ({why})")]
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
