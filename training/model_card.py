@@ -187,10 +187,21 @@ def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[ForeignClips]
         "",
         *_table(("clips of", "called unknown"), rows),
         "An answer is asserted when the clip is known and the answer as sure as answers of its "
-        "label had to be on validation clips to be right nine times in ten. Of the exam "
+        f"label had to be {_asserted_by(bundle)}. Of the exam "
         f"{_percent(found.asserted)} are; {_percent(found.sure_right)} of them are right{unsure}.",
         "",
     ]
+
+
+def _asserted_by(bundle: Bundle) -> str:
+    """See `training/assess/reviewed_thresholds.py`."""
+    reviewed = bundle.card.training.model_dump().get("asserted_by_reviews")
+    if reviewed is None:
+        return "on validation clips to be right nine times in ten"
+    return (
+        f"to be right in {_percent(reviewed['precision'])} of {reviewed['answers']} reviewed ones, "
+        "or on validation clips where too few were reviewed"
+    )
 
 
 def _cost(bundle: Bundle, model: OnnxModel, dataset: Path | None) -> Lines:
