@@ -32,6 +32,7 @@ from training.job.provenance import recipe_digest
 CARDS = Path(__file__).resolve().parent.parent / "models" / "cards"
 OTHERS = (  # tables of other protocols, and their columns
     {"accuracy": "accuracy", "macro_f1": "macro-F1"},
+    {"dice": "Dice", "iou": "IoU"},
     {"unknown_strangers": "strangers called unknown", "unknown_known": "others called unknown"},
 )
 
