@@ -5,6 +5,7 @@
     telltale crossval keywords --leave-out speaker    unseen speakers
     telltale crossval faults --leave-out label        unseen labels: are they "unknown"?
     telltale crossval training/recipes/esc50.yaml --folds fold    a benchmark's own folds
+    telltale crossval cracks --folds group        photographs: how well masks agree
     telltale crossval faults --folds group --keep   bundles for training.trial, of train rows only
 
 Every model starts from scratch, whatever training.start_from names: a pretrained backbone may have
@@ -23,7 +24,7 @@ from typing import Any
 
 from data.datasets.dataset import from_example
 from data.datasets.sources import listed
-from data.domains.domain import AudioDomain, Domain
+from data.domains.domain import Domain
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import planned_home
 from data.terminal import piped
@@ -38,7 +39,7 @@ from training.assess.crossval_figures import (
     unknown_entry,
 )
 from training.assess.folds import LABEL, Fold, folds, leave_out
-from training.fitting.backbone_recipe import data_set
+from training.fitting.backbone_recipe import any_data_set
 from training.fitting.priority import give_way
 from training.job.fold_predictions import fold_predictions
 from training.job.isolated import needed_dataset_root
@@ -47,7 +48,9 @@ from training.job.provenance import code_version, recipe_digest
 from training.model_card import CARDS
 
 
-def from_scratch(domain: AudioDomain) -> AudioDomain:
+def from_scratch(domain: Domain) -> Domain:
+    if domain.start_from is None:
+        return domain
     training = domain.training.model_copy(update={"start_from": None})
     return domain.model_copy(update={"training": training})
 
@@ -58,7 +61,7 @@ def compare(options: argparse.Namespace) -> str:
         raise InvalidParameter(
             "what is recorded is of all folds: without --only and --train, --keep"
         )
-    domain = from_scratch(data_set(options.domain))
+    domain = from_scratch(any_data_set(options.domain))
     by, left_out = options.leave_out or options.folds, bool(options.leave_out)
     listing = listed(domain, needed_dataset_root())
     only_train = options.train or options.keep
