@@ -3,6 +3,8 @@ VERSIONS := python3.11 python3.12 python3.13
 PYTHON ?= $(or $(shell for p in $(VERSIONS); do $$p -c "" 2>/dev/null && echo $$p && break; done),python3.11)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint deploy/constraints.txt
+# The rest in a quarter of pip's time; torch is pip's, which may know where a CPU build of it is.
+UV := $(BIN)/uv pip install --python $(BIN)/python --constraint deploy/constraints.txt
 
 # Rooms whose tests need no cluster, browser, data set or training, and are over within a minute.
 FAST := tests/data/domains tests/data/media tests/data/quality \
@@ -33,12 +35,12 @@ fix: .venv/dev
 .venv/serve: pyproject.toml deploy/constraints.txt
 	$(PYTHON) -m venv .venv
 	@echo "Installing pinned packages into .venv; this takes some minutes the first time."
-	$(PIP) --quiet torch
-	$(PIP) --quiet --editable .
+	$(PIP) --quiet torch uv
+	$(UV) --quiet --editable . || $(PIP) --quiet --editable .
 	@touch $@
 
 .venv/dev: .venv/serve
-	$(PIP) --quiet --editable ".[dev,notebook]"
+	$(UV) --quiet --editable ".[dev,notebook]" || $(PIP) --quiet --editable ".[dev,notebook]"
 	@touch $@
 
 # The servers that loadtest.bench compares with; what cannot share an environment is left unpinned.

@@ -44,6 +44,9 @@ GROUPS = {
         "qa": Command("training.qa", (), "labels that are likely wrong"),
         "pretrain": Command("training.pretrain", (), "a backbone that domains start from"),
         "recalibrate": Command("training.recalibrate", (), "a bundle's calibration, fitted anew"),
+        "reexamine": Command(
+            "training.reexamine", (), "a bundle without the clips that its domain leaves out"
+        ),
         "reexport": Command("training.reexport", (), "a bundle's network, exported anew"),
         "fingerprint": Command("training.fingerprint", (), "a bundle's exam, known in copies too"),
         "data": Command("data", (), "fetch, import, check, snapshot, diff, restore clips"),

@@ -1,6 +1,7 @@
 """The data tools: what is learnt from, brought in, listed, compared, and put back.
 
 telltale data import clips/ --domain faults --dry-run     labelled clips into the store
+telltale data similar clip.wav --domain faults            what a model remembers that is like it
 telltale data snapshot faults                             fix the list of accepted clips
 telltale data diff 3fa9c1 [77e0d2]                        what changed since, or between two
 telltale data restore 3fa9c1 --dry-run                    labels and states as they were
@@ -10,11 +11,17 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from data.commands import check_clips, fetch_datasets, import_clips, snapshot_versions
+from data.commands import (
+    check_clips,
+    fetch_datasets,
+    import_clips,
+    similar_clips,
+    snapshot_versions,
+)
 from data.errors import TelltaleError
 from data.terminal import piped
 
-COMMANDS = (fetch_datasets, import_clips, check_clips, snapshot_versions)
+COMMANDS = (fetch_datasets, import_clips, check_clips, similar_clips, snapshot_versions)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -55,6 +55,7 @@ class TrainingFacts(Facts):
     epochs: int = Field(ge=0)
     workers: int = Field(ge=1)
     backbone: dict[str, str] | None = None  # what it started from: name, sha256, licence
+    log_mel_means: dict[str, list[float]] | None = None  # label -> its mean log-mel frame
 
 
 class Split(Part):

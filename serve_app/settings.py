@@ -19,6 +19,7 @@ VISITOR_HEADER = "x-telltale-visitor"  # of the page: the token of the start, an
 HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False}  # loopback or not
 OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+ORIGIN = re.compile(rf"https?://({NAME.pattern})(:\d{{1,5}})?")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Settings:
     admin_key: str = field(repr=False)
     start_token: str = field(default="", repr=False)  # by which a start knows its own service
     names: tuple[str, ...] = ()  # that requests may call it by; any where there are none
+    cors_origins: tuple[str, ...] = ()  # of pages that may ask from a browser, "*" for any
 
     @property
     def url(self) -> str:
@@ -56,6 +58,7 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
         admin_key=chosen_key or kept_secret(home.root / "admin-key", new_key()),
         start_token=environment.get("TELLTALE_START_TOKEN", ""),
         names=_names(host, environment.get("TELLTALE_ALLOWED_HOSTS", "")),
+        cors_origins=_origins(environment.get("TELLTALE_CORS_ORIGINS", "")),
     )
 
 
@@ -70,6 +73,18 @@ def _names(host: str, text: str) -> tuple[str, ...]:
                 f"telltale.example.org, 10.0.0.5; got {name!r}"
             )
     return (*OWN_NAMES, *added) if added or is_loopback(host) else ()
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """As browsers send them: a path or a slash behind them would never match."""
+    origins = tuple(text.lower().replace(",", " ").split())
+    for origin in origins:
+        if origin != "*" and not ORIGIN.fullmatch(origin):
+            raise InvalidParameter(
+                "TELLTALE_CORS_ORIGINS must be origins, as https://app.example.org "
+                f"http://localhost:3000, or * for all pages; got {origin!r}"
+            )
+    return origins
 
 
 def _port(text: str) -> int:

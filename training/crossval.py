@@ -5,6 +5,7 @@
     telltale crossval keywords --leave-out speaker    unseen speakers
     telltale crossval faults --leave-out label        unseen labels: are they "unknown"?
     telltale crossval training/recipes/esc50.yaml --folds fold    a benchmark's own folds
+    telltale crossval cracks --folds group        photographs: how well masks agree
     telltale crossval faults --folds group --keep   bundles for training.trial, of train rows only
 
 A model starts from the backbone that training.start_from names only if that has heard none of the
@@ -24,7 +25,7 @@ from typing import Any
 
 from data.datasets.dataset import from_example
 from data.datasets.sources import Example, listed
-from data.domains.domain import AudioDomain, Domain
+from data.domains.domain import Domain
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import planned_home
 from data.terminal import piped
@@ -40,7 +41,7 @@ from training.assess.crossval_figures import (
     unknown_entry,
 )
 from training.assess.folds import LABEL, Fold, folds, leave_out
-from training.fitting.backbone_recipe import data_set
+from training.fitting.backbone_recipe import any_data_set
 from training.fitting.priority import give_way
 from training.job.fold_predictions import fold_predictions
 from training.job.isolated import needed_dataset_root
@@ -49,8 +50,10 @@ from training.job.provenance import code_version, recipe_digest
 from training.model_card import CARDS
 
 
-def fairly_started(domain: AudioDomain, rows: Sequence[Example]) -> AudioDomain:
+def fairly_started(domain: Domain, rows: Sequence[Example]) -> Domain:
     """From its backbone if that has heard none of these recordings, otherwise from scratch."""
+    if domain.start_from is None:
+        return domain
     backbone = backbone_of(domain)
     if backbone and backbone.learnt_groups and not backbone.has_learnt({r.group for r in rows}):
         return domain
@@ -64,7 +67,7 @@ def compare(options: argparse.Namespace) -> str:
         raise InvalidParameter(
             "what is recorded is of all folds: without --only and --train, --keep"
         )
-    domain = data_set(options.domain)
+    domain = any_data_set(options.domain)
     by, left_out = options.leave_out or options.folds, bool(options.leave_out)
     listing = listed(domain, needed_dataset_root())
     domain = fairly_started(domain, listing)

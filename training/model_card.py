@@ -33,8 +33,15 @@ from training.job.provenance import recipe_digest
 CARDS = Path(__file__).resolve().parent.parent / "models" / "cards"
 OTHERS = (  # tables of other protocols, and their columns
     {"accuracy": "accuracy", "macro_f1": "macro-F1"},
+    {"dice": "Dice", "iou": "IoU"},
     {"unknown_strangers": "strangers called unknown", "unknown_known": "others called unknown"},
 )
+
+NEVER_UNKNOWN = {  # by task, and why
+    "segment": "No photograph is called unknown: a pixel that is nothing in particular is part of "
+    "the ground, which is an answer. Nor is any asserted: how much of a mask is right cannot be "
+    "said of the photograph as a whole.",
+}
 
 Lines = list[str]
 
@@ -172,6 +179,8 @@ def _confidence(bundle: Bundle) -> Lines:
 
 
 def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[ForeignClips]) -> Lines:
+    if why := NEVER_UNKNOWN.get(bundle.domain.task):
+        return ["## Unknown, and asserted", "", why, ""]
     novelty, found = bundle.card.novelty, reliability(model, bundle.exam())
     if novelty is None or found is None:
         return []
@@ -199,12 +208,22 @@ def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[ForeignClips]
         "",
         *_table(("clips of", "called unknown"), rows),
         "An answer is asserted when the clip is known and the answer as sure as answers of its "
-        "label have to be for a chance of four in five; of all that are, nine in ten are then "
-        "right. Of the exam "
+        f"label have to be {_asserted_by(bundle)}. Of the exam "
         f"{_percent(found.asserted)} are; {_percent(found.sure_right)} of them are right{unsure}. "
         f"While nothing happens {nothing.asserted_per_hour:.0f} an hour are.",
         "",
     ]
+
+
+def _asserted_by(bundle: Bundle) -> str:
+    """See `training/assess/reviewed_thresholds.py`."""
+    reviewed = bundle.card.training.model_dump().get("asserted_by_reviews")
+    if reviewed is None:
+        return "for a chance of four in five; of all that are, nine in ten are then right"
+    return (
+        f"to be right in {_percent(reviewed['precision'])} of {reviewed['answers']} reviewed ones, "
+        "or on validation clips where too few were reviewed"
+    )
 
 
 def _cost(bundle: Bundle, model: OnnxModel, dataset: Path | None) -> Lines:
@@ -232,12 +251,23 @@ def _data(bundle: Bundle) -> Lines:
     if found := card.training.backbone:
         what = f"backbone {found['name']}, `{found['sha256'][:12]}`: {found['licence']}"
         rows.append(("starts from", what))
+    rows += _left_out(bundle)
     rows += [
         ("clips", f"{split.train} train, {split.validation} validation, {split.exam} exam"),
         ("made", f"{card.created:%Y-%m-%d} by `{card.mode}`, code {card.code_version}"),
         ("bundle", f"`{bundle.digest[:12]}`"),
     ]
     return ["## Data and licence", "", *_table(("", ""), rows)]
+
+
+def _left_out(bundle: Bundle) -> list[tuple[str, str]]:
+    """Of the data set, since the network was trained: see `training/reexamine.py`."""
+    since = bundle.card.training.model_dump().get("left_out_since")
+    if since is None:
+        return []
+    why = "; ".join(f"{row.path}: {row.reason}" for row in bundle.domain.source.left_out)
+    counts = f"{since['learnt']} that it has learnt, {since['examined']} of its exam"
+    return [("left out since it was trained", f"{counts} ({why})")]
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:

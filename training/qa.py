@@ -3,21 +3,22 @@
     telltale qa faults [--dry-run]
 
 The clips are those that the champion remembers and is examined by, and those that people sent; its
-backbone has heard them all, or does now. No network is trained and no label is changed.
+backbone has heard them all, or does now. No network is trained and no label is changed. Of
+photographs it is their masks that are doubted.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from data.commands.found_store import existing_store
-from data.datasets.dataset import Floats, LabelledClip
+from data.datasets.dataset import Floats, Integers, LabelledClip
 from data.datasets.labelled_clips import of_dataset, of_store, read
 from data.datasets.sources import dataset_root
-from data.domains.domain import Domain, load_domains, of_sounds
+from data.domains.domain import Domain, load_domains
 from data.errors import ClipError, NotReady, TelltaleError, UnknownName
 from data.home import home_from_env
 from data.media.prepare import prepare
@@ -28,7 +29,9 @@ from data.store.store import Store
 from data.terminal import piped
 from models.bundle import PRETRAINED
 from models.registry import Registry
-from training.assess.label_errors import Suspect, out_of_sample, suspects
+from training.assess.label_errors import Doubles, Suspect, out_of_sample, suspects
+from training.assess.mask_errors import doubtful_masks
+from training.assess.memory_rows import row_labels
 from training.job.serving_champion import ChampionBundle, find_champion, must_share_labels
 
 SHOWN = 50
@@ -36,18 +39,33 @@ SHOWN = 50
 
 @dataclass(frozen=True)
 class Labelled:
-    """Clips and the champion's embeddings of them, values [n, D]."""
+    """Clips, the champion's embeddings of them, values [n, rows, D], and the right label of each
+    row [n, rows]: one row a clip, or one for each remembered pixel of a photograph."""
 
     clips: tuple[LabelledClip, ...]
     values: Floats
+    labels: Integers
+
+
+Known = dict[str, tuple[LabelledClip, Floats, Integers]]  # by sha256, as in Labelled
 
 
 def examine_labels(domain: Domain, labelled: Labelled) -> list[Suspect]:
-    labels = np.array([domain.label_index(clip.label) for clip in labelled.clips], np.int64)
-    groups = [clip.group for clip in labelled.clips]
-    seed = domain.training.seed
-    found = out_of_sample(labelled.values, labels, groups, len(domain.labels), seed)
-    return suspects(found, labels)
+    """The worst first; a photograph's label is what of it is drawn."""
+    count, rows, size = labelled.values.shape
+    groups = [clip.group for clip in labelled.clips for _ in range(rows)]
+    found = out_of_sample(
+        labelled.values.reshape(-1, size),
+        labelled.labels.ravel(),
+        groups,
+        len(domain.labels),
+        domain.training.seed,
+    )
+    return SUSPECTS[domain.task](found.reshape(count, rows, -1), labelled.labels)
+
+
+def _of_clips(probabilities: Doubles, labels: Integers) -> list[Suspect]:
+    return suspects(probabilities[:, 0], labels[:, 0])
 
 
 def gather(champion: ChampionBundle, domain: Domain, store: Store | None) -> Labelled:
@@ -56,43 +74,65 @@ def gather(champion: ChampionBundle, domain: Domain, store: Store | None) -> Lab
     known = _remembered(champion)
     for clip in of_dataset(domain, dataset_root()):
         if found := known.get(clip.sha256):
-            known[clip.sha256] = (replace(clip, label=found[0].label), found[1])
+            known[clip.sha256] = (replace(clip, label=found[0].label), *found[1:])
     kept = of_store(store, domain.name) if store else []
     with progress("listening", len(kept)) as advance:
         for clip in kept:
             advance(1)
-            if clip.label not in domain.labels:
-                continue
-            if found := known.get(clip.sha256):
-                known[clip.sha256] = (replace(found[0], label=clip.label), found[1])
-            elif (value := _heard(clip, champion, store)) is not None:
-                known[clip.sha256] = (clip, value)
-    clips, values = zip(*known.values(), strict=True)
-    return Labelled(clips, np.stack(values))
+            if clip.label in domain.labels:
+                known |= _heard(clip, champion, known, store)
+    clips, values, labels = zip(*known.values(), strict=True)
+    return Labelled(clips, np.stack(values), np.stack(labels))
 
 
-def _remembered(champion: ChampionBundle) -> dict[str, tuple[LabelledClip, Floats]]:
-    known = {}
+def _remembered(champion: ChampionBundle) -> Known:
+    known: Known = {}
     for part in (champion.exam, champion.memory):
-        for sha256, label, value in zip(part.clip_ids, part.labels, part.values, strict=True):
-            name = champion.bundle.labels[label]
-            known[sha256] = (LabelledClip(sha256, name, sha256, "", None), value)
+        rows = zip(part.clip_ids, part.by_clip, part.labels_by_clip, strict=True)
+        for sha256, values, labels in rows:
+            name = champion.bundle.labels[labels.max()]  # of a photograph what is sought, if any is
+            known[sha256] = (LabelledClip(sha256, name, sha256, "", None), values, labels)
     return known
 
 
-def _heard(clip: LabelledClip, champion: ChampionBundle, store: Store | None) -> Floats | None:
+def _heard(
+    clip: LabelledClip, champion: ChampionBundle, known: Known, store: Store | None
+) -> Known:
+    """By what people say of it; nothing where that, or the clip, cannot be read: `telltale data
+    check` tells of it."""
+    domain = champion.bundle.domain
     try:
-        value: Floats = champion.embed(prepare(read(clip, store), champion.bundle.domain).features)[
-            0
-        ]
-        return value
+        labels = row_labels(clip, lambda kept: read(kept, store), domain)
+        if found := known.get(clip.sha256):
+            return {clip.sha256: (replace(found[0], label=clip.label), found[1], labels)}
+        features = prepare(read(clip, store), domain).features
+        return {clip.sha256: (clip, champion.embed(features), labels)}
     except (ClipError, UnknownName):
-        return None  # `telltale data check` tells of it
+        return {}
 
 
 def reason(suspect: Suspect, domain: Domain) -> str:
+    return REASONS[domain.task](suspect, domain)
+
+
+def _of_label(suspect: Suspect, domain: Domain) -> str:
     better = domain.labels[suspect.label]
     return f"more likely {better!r} ({suspect.suggested:.0%} against {suspect.given:.0%})"
+
+
+def _of_mask(suspect: Suspect, domain: Domain) -> str:
+    better = domain.labels[suspect.label]
+    return (
+        f"its mask is in doubt: {suspect.suggested:.0%} of what is drawn, or should be, is drawn "
+        f"otherwise than it looks, most of that more likely {better!r}"
+    )
+
+
+SUSPECTS: dict[str, Callable[[Doubles, Integers], list[Suspect]]] = {
+    "classify": _of_clips,
+    "segment": doubtful_masks,
+}
+REASONS: dict[str, Callable[[Suspect, Domain], str]] = {"classify": _of_label, "segment": _of_mask}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dry-run", action="store_true", help="tell, but put no flags")
     options = parser.parse_args(arguments)
     try:
-        domain = of_sounds(load_domains(names=(options.domain,))[options.domain])
+        domain = load_domains(names=(options.domain,))[options.domain]
         tell(domain, options.dry_run)
     except TelltaleError as error:
         sys.stderr.write(f"telltale: {error}\n")

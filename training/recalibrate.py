@@ -1,12 +1,19 @@
 """A bundle's calibration, fitted anew from what it carries: for cards made before it was there.
+So are the mean log-mel frames of its labels, from the data set.
 
     telltale recalibrate faults [--bundle FOLDER]
+    telltale recalibrate faults --precision 0.95 --from reviews
 
-Nothing is learnt: network, head and memory stay. The data set says which of the remembered clips
-were validation, and which clips belong together; both follow from the card's domain. The bundle
-gets a new digest, for its card is new.
+The second sets only how sure an answer has to be to be asserted, from what people have reviewed,
+and registers that as a version beside this home's champion
+(`training/assess/reviewed_thresholds.py`).
+
+Of the first: nothing is learnt, network, head and memory stay. The data set says which of the
+remembered clips were validation, and which clips belong together; both follow from the card's
+domain. The bundle gets a new digest, for its card is new.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,18 +21,26 @@ from pathlib import Path
 
 import numpy as np
 
+from data.datasets.dataset import read_file
 from data.datasets.sources import dataset_root
-from data.errors import Conflict
+from data.domains.domain import Domain, load_domains
+from data.errors import Conflict, TelltaleError
+from data.home import home_from_env
+from data.media.prepare import prepare
 from models.bundle import Bundle, write_bundle
 from models.card import EXAM, OTHERS
 from models.export import OnnxBackbone
 from models.tensors import exam_bytes, others_bytes
 from training.assess.calibrate import calibrate
 from training.assess.examine import exam_metrics
+from training.assess.log_mel_means import LogMelMeans
 from training.assess.memory_rows import numbered
+from training.assess.reviewed_thresholds import PRECISION, recalibrate_by_reviews
 from training.job.options import rebuild_command
 from training.job.other_sounds import other_sounds
 from training.job.plan import NO_UPLOADS, Plan, plan_full
+
+REVIEWS = "--from"
 
 
 def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
@@ -50,6 +65,7 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     )
     card = bundle.card
     figures = exam_metrics(domain, head, fields["temperature"], exam)
+    facts = {**card.training.model_dump(), "log_mel_means": _log_mel_means(plan, domain)}
     files = {name: bundle.read(name) for name in card.files}
     files[EXAM] = exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)
     if len(others):
@@ -59,10 +75,18 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
         card_fields={
             **card.model_dump(exclude={"files"}),
             **fields,
+            "training": facts,
             "metrics": {"exam": figures, "masks": card.metrics.masks},
         },
         files=files,
     )
+
+
+def _log_mel_means(plan: Plan, domain: Domain) -> dict[str, list[float]] | None:
+    means = LogMelMeans(domain)
+    for clip in plan.clips if means.has_log_mel else ():
+        means.add(clip.label, prepare(read_file(clip), domain).features)
+    return means.card_field()
 
 
 def _must_be_the_same(
@@ -79,12 +103,38 @@ def _must_be_the_same(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if any(word.startswith(REVIEWS) for word in given):
+        return _by_reviews(given)
     return rebuild_command(
         lambda bundle: recalibrate(bundle, dataset_root()),
         "recalibrate",
         __doc__,
-        arguments,
+        given,
     )
+
+
+def _by_reviews(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="telltale recalibrate", description=__doc__)
+    parser.add_argument("domain")
+    parser.add_argument(REVIEWS, dest="source", choices=["reviews"], required=True)
+    parser.add_argument("--precision", type=_precision, default=PRECISION)
+    options = parser.parse_args(arguments)
+    try:
+        domain = load_domains(names=(options.domain,))[options.domain]
+        lines = recalibrate_by_reviews(domain, home_from_env(), options.precision)
+    except TelltaleError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _precision(text: str) -> float:
+    value = float(text)
+    if not 0.5 <= value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 0.5 and below 1, got {text}")
+    return value
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from data.commands.found_store import existing_store
 from data.datasets.labelled_clips import of_dataset, of_store, read, together
 from data.datasets.sources import dataset_root
-from data.domains.domain import load_domains, of_sounds
+from data.domains.domain import load_domains
 from data.errors import NotReady
 from data.home import planned_home
 from data.progress import progress
@@ -20,7 +20,7 @@ SHOWN = 20  # of each kind
 
 def offer(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     checking = commands.add_parser(
-        "check", help="copies, silence, clipping, rates: told and flagged"
+        "check", help="copies, silence, clipping, rates, wrong masks: told and flagged"
     )
     checking.add_argument("domain")
     checking.add_argument("--dry-run", action="store_true", help="tell, but put no flags")
@@ -30,7 +30,7 @@ def offer(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(options: argparse.Namespace) -> int:
     """0 also where something was found: the data is there to be looked at, not broken."""
-    domain = of_sounds(load_domains(names=(options.domain,))[options.domain])
+    domain = load_domains(names=(options.domain,))[options.domain]
     home, dataset = planned_home(), dataset_root()
     store = existing_store(home)
     clips = together(of_dataset(domain, dataset), of_store(store, domain.name) if store else [])

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from data.datasets.dataset import Kept, LabelledClip, from_example
+from data.datasets.dataset import Kept, LabelledClip, MaskFile, from_example
 from data.datasets.sources import examples
 from data.domains.domain import Domain
+from data.store.clip_rows import Clip
 from data.store.schema import ClipState
 from data.store.store import Store
 
@@ -20,17 +21,21 @@ def of_store(store: Store, domain: str) -> list[LabelledClip]:
     """Those that count or may yet count, oldest first."""
     states: tuple[ClipState, ...] = ("accepted", "quarantined")
     kept = [clip for state in states for clip in store.clips.find(domain, state=state, limit=None)]
-    return [
-        LabelledClip(clip.sha256, clip.label or "", clip.group or clip.sha256, clip.source, None)
-        for clip in sorted(kept, key=lambda clip: clip.created_at)
-    ]
+    return [_labelled(clip) for clip in sorted(kept, key=lambda clip: clip.created_at)]
+
+
+def _labelled(clip: Clip) -> LabelledClip:
+    mask = MaskFile(clip.mask, None) if clip.mask else None
+    about = clip.label or "", clip.group or clip.sha256, clip.source
+    return LabelledClip(clip.sha256, *about, None, mask)
 
 
 def together(ours: list[LabelledClip], kept: list[LabelledClip]) -> list[LabelledClip]:
-    """A clip that is in both has the label that people gave it."""
-    said = {clip.sha256: clip.label for clip in kept}
+    """A clip that is in both has the label, and the mask, that people gave it."""
+    said = {clip.sha256: clip for clip in kept}
     known = {clip.sha256 for clip in ours}
-    ours = [replace(clip, label=said.get(clip.sha256, clip.label)) for clip in ours]
+    better = [(clip, said.get(clip.sha256, clip)) for clip in ours]
+    ours = [replace(clip, label=told.label, mask=told.mask) for clip, told in better]
     return ours + [clip for clip in kept if clip.sha256 not in known]
 
 

@@ -10,6 +10,14 @@ Row = dict[str, str]
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
+VALVES = {
+    "AS": "aortic_stenosis",
+    "MR": "mitral_regurgitation",
+    "MS": "mitral_stenosis",
+    "MVP": "mitral_valve_prolapse",
+    "N": "normal",
+}
+
 
 def write_manifest(folder: Path, rows: Sequence[Row]) -> None:
     """Without the training rows of a group that is tested too: the exam would know them."""
@@ -90,7 +98,7 @@ def physionet2016(folder: Path) -> list[Row]:
             "path": str((reference.parent / f"{name}.wav").relative_to(folder)),
             "label": labels[verdict.strip()],
             "group": name,
-            "split": "test" if hashlib.sha256(name.encode()).digest()[0] % 5 == 0 else "train",
+            "split": _side(name),
             "source": f"PhysioNet2016:{reference.parent.name}",
         }
         for reference in sorted(folder.rglob("REFERENCE.csv"))
@@ -112,6 +120,39 @@ def deepcrack(folder: Path) -> list[Row]:
         for side in ("train", "test")
         for image in sorted(folder.rglob(f"{side}_img/*.jpg"))
     ]
+
+
+def crackforest(folder: Path) -> list[Row]:
+    """There is no official test side: every fifth photograph is tested, by a hash of its name."""
+    return [
+        {
+            "path": f"image/{mask.stem}.jpg",
+            "mask": f"groundTruth/{mask.name}",
+            "group": mask.stem,
+            "split": _side(mask.stem),
+            "source": "CFD",
+        }
+        for mask in sorted((folder / "groundTruth").glob("*.png"))
+    ]
+
+
+def yaseen2018(folder: Path) -> list[Row]:
+    """Patients are not named and there is no test side: every fifth recording is tested, by a hash
+    of its name. Many are nearly copies of each other, which such a split does not mind."""
+    return [
+        {
+            "path": str(file.relative_to(folder)),
+            "label": VALVES[file.stem.split("_")[1]],
+            "group": file.stem,
+            "split": _side(file.stem),
+            "source": f"Yaseen2018:{file.stem.split('_')[1]}",
+        }
+        for file in sorted(folder.glob("Data/*_New/New_*.wav"))
+    ]
+
+
+def _side(name: str) -> str:
+    return "test" if hashlib.sha256(name.encode()).digest()[0] % 5 == 0 else "train"
 
 
 def _table(file: Path) -> list[Row]:

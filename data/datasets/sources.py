@@ -68,7 +68,9 @@ def is_trainable(domain: Domain, root: Path | None) -> bool:
 
 def listed(domain: Domain, root: Path) -> list[Example]:
     """The same, whatever its own split is: for those who make another."""
-    return _examples(LAYOUTS[domain.source.layout](root / domain.source.dataset, domain))
+    rows = LAYOUTS[domain.source.layout](root / domain.source.dataset, domain)
+    out = {row.path for row in domain.source.left_out}
+    return _examples([row for row in rows if row.name not in out])
 
 
 def thing(source: str, label: str) -> str:

@@ -177,10 +177,18 @@ class PhotoLimitSpec(ByteLimitSpec):
     max_pixels: int = Field(ge=10_000, le=80_000_000)  # Pillow itself warns of more
 
 
+class LeftOutRow(Section):
+    path: str  # as the data set's list has it
+    reason: str = Field(min_length=1)
+
+
 class SourceSpec(Section):
+    """`left_out` are rows of the data set that nobody learns from or is examined by."""
+
     dataset: str
     layout: Literal["manifest", "folders", "masks"]
     licence: str
+    left_out: tuple[LeftOutRow, ...] = Field(default=(), exclude_if=lambda rows: not rows)
 
 
 class ClipSourceSpec(SourceSpec):

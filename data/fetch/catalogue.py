@@ -11,6 +11,11 @@ from pathlib import Path
 from data.datasets import manifests
 from data.errors import UnknownName
 from data.fetch.download import Checksum
+from data.fetch.matlab_masks import draw_masks
+
+
+def as_it_is(folder: Path) -> None:
+    """Nothing has to be done to what was unpacked."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,8 @@ class Published:
     size: str = "size unknown"  # of the download, about
     checksum: Checksum | None = None
     rows: Callable[[Path], list[manifests.Row]] | None = None  # None: no list of it can be made
+    inside: str = ""  # the folder of the archive that is meant
+    prepare: Callable[[Path], None] = as_it_is
 
 
 CATALOGUE: dict[str, Published] = {
@@ -77,11 +84,33 @@ CATALOGUE: dict[str, Published] = {
         licence="non-commercial research and education only",
         rows=manifests.deepcrack,
     ),
+    "deepcrack_256": Published(
+        title="DeepCrack made smaller, 537 photographs of 256 x 256 (Liu et al. 2019)",
+        url="https://github.com/zfsu3722/MTS-Based-Lightweight-Pavement-Crack-Detection-Model/archive/"
+        "9e51319b1409da5057ea20ae7f544d421a1efc4e.zip",
+        home="https://github.com/zfsu3722/MTS-Based-Lightweight-Pavement-Crack-Detection-Model",
+        licence="non-commercial research and education only",
+        size="about 320 MB",
+        rows=manifests.deepcrack,
+        inside="dataset/DeepCrack",
+    ),
+    "yaseen2018": Published(
+        title="Heart sounds: 1,000 recordings of 5 classes (Yaseen, Son & Kwon 2018)",
+        url="https://github.com/miladshiraniUCB/"
+        "Classification-of-Heart-Sound-Signal-Using-Multiple-Features-/archive/"
+        "072329badbb51f2095d45bb9a01ef4be74de3e91.zip",
+        home="https://doi.org/10.3390/app8122344",
+        licence="none stated; the article is CC BY 4.0. For research, not for diagnosis",
+        size="about 70 MB",
+        rows=manifests.yaseen2018,
+    ),
     "crackforest": Published(
-        title="CrackForest: 118 photographs of road cracks, masks as .mat (Shi et al. 2016)",
+        title="CrackForest: 118 photographs of road cracks with masks (Shi et al. 2016)",
         url="https://github.com/cuilimeng/CrackForest-dataset/archive/refs/heads/master.zip",
         home="https://github.com/cuilimeng/CrackForest-dataset",
         licence="non-commercial research only",
+        rows=manifests.crackforest,
+        prepare=draw_masks,
     ),
 }
 

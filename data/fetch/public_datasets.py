@@ -5,6 +5,7 @@ came from where, when, and on what terms.
 """
 
 import json
+import shutil
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from data.fetch.download import Downloaded, download
 from data.fetch.unpack import unpack
 
 RECEIPT = "receipt.json"
+ASIDE = ".fetch"  # in the root of data sets: what is still on its way
 
 
 def fetch(name: str, source: Published, url: str, root: Path) -> tuple[Path, bool]:
@@ -27,11 +29,12 @@ def fetch(name: str, source: Published, url: str, root: Path) -> tuple[Path, boo
         return folder, False
     if folder.exists():
         raise Conflict(f"{folder} is there already, and was not fetched; name another by --as")
-    archive = root / ".fetch" / (Path(urlsplit(url).path).name or name)
+    archive = root / ASIDE / (Path(urlsplit(url).path).name or name)
     try:
         got = download(url, archive, source.checksum)
         with staging(folder) as part:
-            _unpack(archive, part / name)
+            _unpack(archive, part / name, source.inside)
+            source.prepare(part / name)
             _list(part / name, source)
             _write_receipt(part / name, source, url, got)
             (part / name).rename(folder)
@@ -43,12 +46,17 @@ def fetch(name: str, source: Published, url: str, root: Path) -> tuple[Path, boo
     return folder, True
 
 
-def _unpack(archive: Path, folder: Path) -> None:
+def _unpack(archive: Path, folder: Path, inside: str) -> None:
+    """Of the archive the folder `inside` alone, where there is one; else all of it."""
     try:
         unpack(archive, folder)
     except DownloadError:
         archive.unlink()  # the same bytes would fail the same way again
         raise
+    if inside and (folder / inside).is_dir():
+        around = folder.rename(folder.with_name(f"{folder.name}.around"))
+        (around / inside).rename(folder)
+        shutil.rmtree(around)
 
 
 def _list(folder: Path, source: Published) -> None:

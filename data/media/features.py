@@ -126,12 +126,17 @@ def _hann(length: int) -> Float32:
 
 def _filterbank(features: LogMelSpec, sample_rate_hz: int) -> Float32:
     """Triangles [n_fft // 2 + 1, n_mels], equally spaced on the HTK mel scale."""
-    low, high = _mel_from_hz(features.fmin_hz), _mel_from_hz(features.fmax_hz)
-    corners = _hz_from_mel(np.linspace(low, high, features.n_mels + 2))
+    corners = mel_corners_hz(features)
     bins = np.linspace(0, sample_rate_hz / 2, features.n_fft // 2 + 1)[:, np.newaxis]
     rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])
     falling = (corners[2:] - bins) / (corners[2:] - corners[1:-1])
     return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+
+
+def mel_corners_hz(features: LogMelSpec) -> NDArray[np.float64]:
+    """Where the triangles begin, peak and end: [n_mels + 2], each peak the next one's start."""
+    low, high = _mel_from_hz(features.fmin_hz), _mel_from_hz(features.fmax_hz)
+    return _hz_from_mel(np.linspace(low, high, features.n_mels + 2))
 
 
 def _without_zeros(filterbank: Float32) -> list[tuple[slice, slice, Float32]]:

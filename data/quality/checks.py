@@ -6,18 +6,21 @@ worst, since the exam would ask about what was learnt, then the same sound under
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from data.datasets.dataset import LabelledClip, Reader
-from data.domains.domain import AudioDomain
+from data.domains.domain import Domain
 from data.errors import ClipError, UnknownName
 from data.quality.alike import Alike
 from data.quality.clip_checks import Heard, Remark, listen
-from data.quality.near_copies import find_alike
+from data.quality.fingerprints import kind_of
+from data.quality.mask_checks import look, shared
 from data.store.schema import FlagKind
 
 KINDS: tuple[FlagKind, ...] = (
     "exam_copy",
     "label_conflict",
+    "mask",
     "copy",
     "unreadable",
     "silent",
@@ -36,7 +39,7 @@ def check(
     clips: Sequence[LabelledClip],
     exam: Iterable[str],
     read: Reader,
-    domain: AudioDomain,
+    domain: Domain,
     advance: Callable[[int], object],
 ) -> list[Finding]:
     """The order of `clips` says who was there first: of two copies, the later one is named."""
@@ -44,13 +47,14 @@ def check(
     heard: list[tuple[LabelledClip, Heard]] = []
     for clip in clips:
         try:
-            heard.append((clip, listen(read(clip), domain)))
+            heard.append((clip, LOOK[domain.modality](clip, read, domain)))
             found += [Finding(clip, remark) for remark in heard[-1][1].remarks]
         except (ClipError, UnknownName) as error:
             found.append(Finding(clip, Remark("unreadable", str(error), 1.0)))
         advance(1)
     examined = frozenset(exam)
-    pairs = find_alike([one.fingerprint for _, one in heard])
+    pairs = kind_of(domain).find_alike([one.fingerprint for _, one in heard])
+    found += [Finding(clip, remark) for clip, remark in shared(heard)]
     found += copies([clip for clip, _ in heard], pairs, examined)
     return sorted(found, key=lambda one: (KINDS.index(one.remark.kind), -one.remark.score))
 
@@ -82,3 +86,10 @@ def _remark(
         return None
     reason = f"seems a copy of {other.name}, and their groups differ (likeness {score:.2f})"
     return Remark("copy", reason, score)
+
+
+# Each is given the domains of its own modality only, which their type cannot say.
+LOOK: dict[str, Callable[[LabelledClip, Reader, Any], Heard]] = {
+    "audio": lambda clip, read, domain: listen(read(clip), domain),
+    "image": look,
+}

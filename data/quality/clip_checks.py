@@ -29,11 +29,20 @@ class Remark:
 
 
 @dataclass(frozen=True)
+class SeenMask:
+    """The digest of its pixels, and how far what it marks is told apart from what is around it."""
+
+    digest: str
+    told_apart: float
+
+
+@dataclass(frozen=True)
 class Heard:
-    """A clip's remarks, and its fingerprint to compare it with others."""
+    """A clip's remarks, and its fingerprint and its mask, if any, to compare it with others."""
 
     remarks: tuple[Remark, ...]
     fingerprint: bytes
+    mask: SeenMask | None = None
 
 
 def listen(raw: bytes, domain: AudioDomain) -> Heard:

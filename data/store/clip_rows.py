@@ -21,7 +21,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 
 from data.errors import Conflict, UnknownName
 from data.store.events import record
@@ -127,6 +127,15 @@ def fill_group(connection: Connection, stored: Clip, new: NewClip, who: str) -> 
     return replace(stored, group=new.group)
 
 
+def is_new() -> ColumnElement[bool]:
+    """Whether a retrain would change what is learnt of a clip: see `ClipStore.count_new`."""
+    learnt_as, accepted = clips.c.learnt_label, clips.c.state == "accepted"
+    to_learn = accepted & learnt_as.is_distinct_from(clips.c.label)
+    to_unlearn = ~accepted & learnt_as.is_not(None)
+    held_back = exists().where(clip_flags.c.clip_id == clips.c.id, clip_flags.c.kind == "harm")
+    return (to_learn & ~held_back) | to_unlearn
+
+
 def insert_clip(connection: Connection, clip: Clip) -> None:
     connection.execute(insert(clips).values(changed_at=clip.created_at, **vars(clip)))
     detail = {"label": clip.label, "state": clip.state, "reason": clip.reason}
@@ -188,15 +197,19 @@ def settle(
     who: str,
     which: ColumnElement[bool] = _WAITING,
 ) -> None:
-    """Accept the waiting receipts that say the `right` label (and the clip's mask), reject the
-    others for `why`."""
+    """Accept the waiting receipts that say the `right` label (and the clip's mask), or none, which
+    then say that; reject the others for `why`."""
     waiting = connection.execute(
         select(feedback.c.receipt, feedback.c.corrected, feedback.c.mask).where(
             feedback.c.domain == clip.domain, feedback.c.clip_sha256 == clip.sha256, which
         )
     )
     for receipt, corrected, mask in waiting.all():
-        agreed = (corrected, mask) == (right, clip.mask)
+        silent = not corrected and right is not None
+        if silent:
+            said = update(feedback).where(feedback.c.receipt == receipt)
+            connection.execute(said.values(corrected=right, mask=clip.mask))
+        agreed = silent or (corrected, mask) == (right, clip.mask)
         state: FeedbackState = "accepted" if agreed else "rejected"
         reason = why if state == "rejected" else ""
         judge(connection, receipt, clip.domain, state=state, reason=reason, who=who)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import get_args
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from data.errors import Conflict, DiskFull, Overloaded, UndecodableClip, UnknownName
 from data.store.blobs import Blobs
@@ -27,6 +27,7 @@ from data.store.clip_rows import (
     find_clip,
     forget_clip,
     insert_clip,
+    is_new,
     known_clip,
     settle_by,
 )
@@ -131,12 +132,7 @@ class ClipStore:
 
         With `since`, only those that were added, decided on or relabelled after it.
         """
-        learnt_as, accepted = clips.c.learnt_label, clips.c.state == "accepted"
-        to_learn = accepted & learnt_as.is_distinct_from(clips.c.label)
-        to_unlearn = ~accepted & learnt_as.is_not(None)
-        held_back = exists().where(clip_flags.c.clip_id == clips.c.id, clip_flags.c.kind == "harm")
-        wanted = (to_learn & ~held_back) | to_unlearn
-        query = select(func.count()).where(clips.c.domain == domain, wanted)
+        query = select(func.count()).where(clips.c.domain == domain, is_new())
         if since is not None:
             query = query.where(clips.c.changed_at > since)
         with self._database.read() as connection:

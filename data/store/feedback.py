@@ -22,7 +22,7 @@ class Feedback:
     clip_sha256: str
     predicted: str
     confidence: float
-    corrected: str
+    corrected: str  # "" where it was only said that the answer is wrong
     version: str  # the one that predicted
     state: FeedbackState
     reason: str
@@ -90,9 +90,8 @@ class Corrections:
             said = _waiting(connection, receipt, "accepted")
             if said.state == "quarantined":
                 before = known_clip(connection, said.domain, said.clip_sha256)
-                after = replace(
-                    before, label=said.corrected, mask=said.mask, state="accepted", reason=""
-                )
+                label = said.corrected or None  # one without a label waits for that
+                after = replace(before, label=label, mask=said.mask, state="accepted", reason="")
                 decide(connection, before, after, kind="clip.accepted", who=who)
             return _known(connection, receipt)
 

@@ -35,6 +35,7 @@ FeedbackState = ClipState
 FlagKind = Literal[
     "exam_copy",
     "label_conflict",
+    "mask",
     "copy",
     "unreadable",
     "silent",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from data.store.blobs import Blobs, open_blobs
+from data.store.clip_counts import ClipCounts
 from data.store.clip_store import ClipStore
 from data.store.database import Database
 from data.store.disk import Disk, fullest, local_folders
@@ -27,6 +28,7 @@ class Store:
     def __init__(self, database: Database, blobs: Blobs, disk: Callable[[], Disk | None]) -> None:
         self._database = database
         self.clips = ClipStore(database, blobs)
+        self.counts = ClipCounts(database)
         self.feedback = Corrections(database)
         self.quarantine = Quarantine(database, self.clips, disk)
         self.snapshots = Snapshots(database)

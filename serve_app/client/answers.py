@@ -162,7 +162,8 @@ class PredictionSummary(Answer):
 
 class Receipt(Answer):
     """A correction and what became of it; `version` is the one that learnt it, `predicted` and
-    `confidence` are what was answered before."""
+    `confidence` are what was answered before. `label` is "" of a photograph that waits for its
+    mask."""
 
     receipt: str
     state: State

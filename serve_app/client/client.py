@@ -27,6 +27,7 @@ from .answers import (
     State,
 )
 from .connection import Connection, ServiceError, backoff_s, checked, new_pool
+from .insight_answers import Insights
 from .service_answers import (
     ModelVersion,
     Move,
@@ -205,6 +206,9 @@ class Client:
             if ended:
                 return
             time.sleep(backoff_s(lost))
+
+    def insights(self, domain: str) -> Insights:
+        return self._ask("GET", f"/{domain}/insights", Insights)
 
     def models(self, domain: str) -> tuple[ModelVersion, ...]:
         return self._ask("GET", f"/{domain}/models", Versions).versions

@@ -99,7 +99,8 @@ class ModelInfo(Answer):
 
 
 class Health(Answer):
-    """Of one replica; `mean_ms` is the mean time of an answer, null before the first."""
+    """Of one replica; `mean_ms` is the mean time of an answer, null before the first. From
+    `uptime_seconds` on what clients of earlier systems read; their times are seconds."""
 
     status: Literal["ok"]
     node: str
@@ -108,6 +109,10 @@ class Health(Answer):
     rejected: int
     corrections: int
     mean_ms: float | None
+    uptime_seconds: float = 0.0
+    model_available: bool = True
+    total_predictions: int = 0
+    avg_processing_time: float = 0.0
 
 
 class Ready(Answer):

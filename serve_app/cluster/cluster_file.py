@@ -44,6 +44,7 @@ class Cluster:
     host: str
     port: int
     domains: tuple[str, ...]
+    cors_origins: tuple[str, ...]
     ray: str
     code: str
     stores: str
@@ -65,6 +66,7 @@ def described(settings: Settings, address: str) -> Cluster:
         host=settings.host,
         port=settings.port,
         domains=settings.domains,
+        cors_origins=settings.cors_origins,
         ray=f"{version('ray')} on Python {platform.python_version()}",
         code=_code(),
         stores=_digest(stores),
@@ -90,7 +92,8 @@ def read_cluster(home: Home) -> Cluster:
     """Raises NotReady where no head has announced itself in this folder."""
     try:
         found = json.loads(_path(home).read_text(encoding="utf-8"))
-        return Cluster(**{**found, "domains": tuple(found["domains"])})
+        lists = {name: tuple(found[name]) for name in ("domains", "cors_origins")}
+        return Cluster(**{**found, **lists})
     except FileNotFoundError:
         raise NotReady(
             f"no Telltale runs in {home.root}; start the head, and mount its TELLTALE_HOME on this "

@@ -38,7 +38,8 @@ BODY_PATIENCE = "30s"  # for as much of it as fits the buffer
 CLIENT_PATIENCE = "60s"  # without a byte, where one is due
 IDLE_PATIENCE = "30s"  # between two requests
 TUNNEL_PATIENCE = "1h"
-CLIP_PATHS = ("/predict", "/feedback", "/save-for-retrain")
+PREDICT_PATHS = ("/predict", "/transcribe", "/infer")
+CLIP_PATHS = (*PREDICT_PATHS, "/feedback", "/save-for-retrain")
 MAX_CONNECTIONS = 8000  # where the system has descriptors for them
 FEW = 4  # requests at once of a caller who is not refused before others are
 # Refusals a second by the replicas -> percent that HAProxy refuses by itself.
@@ -118,7 +119,7 @@ def frontend_lines(hosts: Sequence[str]) -> list[str]:
         f"timeout http-keep-alive {IDLE_PATIENCE}",
         *_names_lines(hosts),
         # As the replica reads the path: decoded.
-        "acl telltale_predict path,url_dec -m end /predict",
+        f"acl telltale_predict path,url_dec -m end {' '.join(PREDICT_PATHS)}",
         f"acl telltale_clip path,url_dec -m end {' '.join(CLIP_PATHS)}",
         "acl telltale_body method POST PUT PATCH DELETE",
         f"acl telltale_crowded fe_conn gt {connections() // 4}",

@@ -36,7 +36,13 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
     cluster = replace(cluster, address=address or cluster.address)
     ip = ip_towards(cluster)
     refuse_unfit(settings, cluster, ip)
-    as_there = replace(settings, host=cluster.host, port=cluster.port, domains=cluster.domains)
+    as_there = replace(
+        settings,
+        host=cluster.host,
+        port=cluster.port,
+        domains=cluster.domains,
+        cors_origins=cluster.cors_origins,
+    )
     with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
         haproxy.write_launcher(Path(scratch), as_there.names, cluster.host)
         os.environ.update(environment(as_there, Path(scratch)))

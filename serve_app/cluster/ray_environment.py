@@ -72,6 +72,7 @@ def environment(settings: Settings, scratch: Path) -> dict[str, str]:
         "TELLTALE_HOST": settings.host,
         "TELLTALE_PORT": str(settings.port),
         "TELLTALE_DOMAINS": ",".join(settings.domains),
+        "TELLTALE_CORS_ORIGINS": ",".join(settings.cors_origins),
         # The same on every machine of the service: a replica may run on any of them.
         "TELLTALE_START_TOKEN": hashlib.sha256(f"start {secret}".encode()).hexdigest(),
         "RAY_AUTH_TOKEN_PATH": str(token),

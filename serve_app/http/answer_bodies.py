@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from data.domains.domain import Domain, Mode, of_sounds
 from serve_app.client import answers, service_answers
@@ -29,7 +29,9 @@ class RetrainOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     mode: Mode = "teach"
-    reason: str = Field("", max_length=500)
+    reason: str = Field(
+        "", max_length=500, validation_alias=AliasChoices("reason", "trigger_reason")
+    )
 
 
 class Review(BaseModel):

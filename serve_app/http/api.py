@@ -3,10 +3,13 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp
 
 from data.domains.domain import load_domains
 from data.store.disk import disk_trouble
@@ -27,10 +30,14 @@ from serve_app.http.fast_path import FastPathApp
 from serve_app.http.forms import Forms
 from serve_app.http.openapi import TEXT, openapi_of
 from serve_app.http.replica import Replica
-from serve_app.http.responses import answer, caller_of, request_id, service_of
+from serve_app.http.responses import answer, caller_of, preferred, request_id, service_of
 from serve_app.http.routes import (
     clip_routes,
+    earlier_routes,
     feedback_routes,
+    inference_protocol,
+    insights,
+    label_studio,
     predict_routes,
     retrain_routes,
     upload_routes,
@@ -42,10 +49,11 @@ from serve_app.settings import START_HEADER
 PATIENCE_S = 2.0
 READINESS = openapi_of()
 READINESS["responses"][503] = {"model": Unready, "description": "Not ready"}
-METRICS = openapi_of(503, content={"text/plain": TEXT})
+PLAIN = "text/plain"
+METRICS = openapi_of(503, content={PLAIN: TEXT})
 
 
-def build_api(service: Replica) -> FastPathApp:
+def build_api(service: Replica) -> ASGIApp:
     domain = service.domain
     title = f"Telltale: {domain.title}"
     app = FastAPI(title=title, description=domain.description, docs_url=None, redoc_url=None)
@@ -54,14 +62,33 @@ def build_api(service: Replica) -> FastPathApp:
     problems.install(app)
     app.state.service = service
     app.state.forms = Forms()
+    app.state.insights = insights.FreshInsights()
     app.state.keyring = Keyring(
         service.settings.admin_key, service.settings.home.root / "keys.json"
     )
+    app.include_router(earlier_routes.router)  # before `/api` is the same as without it
     parts = (predict_routes, feedback_routes, upload_routes, clip_routes, retrain_routes)
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
-    return FastPathApp(app, domain.name, predict_routes.predict, service.settings.start_token)
+    for router in (inference_protocol.router, label_studio.router, insights.router):
+        app.include_router(router)
+    predict = predict_routes.predict_or_annotate
+    door = FastPathApp(app, domain.name, predict, service.settings.start_token)
+    return _open_to_pages(door, service.settings.cors_origins)
+
+
+def _open_to_pages(door: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """Lets pages of these origins ask from a browser; without any, browsers refuse that."""
+    if not origins:
+        return door
+    return CORSMiddleware(
+        door,
+        allow_origins=origins,
+        allow_methods=("GET", "HEAD", "POST", "DELETE"),
+        allow_headers=("*",),  # a key is a header, so nothing is sent that a page does not know
+        expose_headers=("X-Request-ID", "X-Model-Version", "Retry-After"),
+    )
 
 
 public = APIRouter()
@@ -75,15 +102,27 @@ async def home() -> Response:
 @public.get("/health", tags=["service"], **openapi_of())
 @public.head("/health", include_in_schema=False)
 @public.get("/ping", include_in_schema=False)
+@public.get("/livez", include_in_schema=False)
+@public.get("/healthz", include_in_schema=False)
 async def health(request: Request) -> Health:
     """This replica's process is up: its machine, uptime, counts and mean time of an answer."""
     service = service_of(request)
-    uptime_s = round(time.time() - service.started, 1)
-    return Health(status="ok", node=service.node, uptime_s=uptime_s, **service.metrics.summary())
+    uptime_s, counts = round(time.time() - service.started, 1), service.metrics.summary()
+    return Health(
+        status="ok",
+        node=service.node,
+        uptime_s=uptime_s,
+        uptime_seconds=uptime_s,
+        model_available=service.champion.loaded,
+        total_predictions=counts["predictions"],
+        avg_processing_time=(counts["mean_ms"] or 0.0) / 1e3,
+        **counts,
+    )
 
 
 @public.get("/ready", tags=["service"], response_model=Ready, **READINESS)
 @public.head("/ready", include_in_schema=False)
+@public.get("/readyz", include_in_schema=False)
 async def ready(request: Request) -> Response:
     """200 only when every served domain has a warm replica; the curator is not asked."""
     service = service_of(request)
@@ -182,8 +221,10 @@ async def model_info(request: Request) -> ModelInfo:
 
 @public.get("/metrics", tags=["service"], response_model=Series, **METRICS)
 async def all_metrics(request: Request) -> Response:
-    """The cluster's series as Prometheus text, or as JSON with Accept: application/json."""
+    """The cluster's series as Prometheus text, or as JSON with Accept: application/json, which
+    /api/metrics is without it."""
     text = await asyncio.to_thread(prometheus.scrape)
-    if "application/json" in request.headers.get("accept", ""):
+    kinds = (openapi.JSON, PLAIN) if "/api/" in request.url.path else (PLAIN, openapi.JSON)
+    if preferred(request, kinds) == openapi.JSON:
         return answer(await asyncio.to_thread(prometheus.as_json, text))
-    return Response(text, media_type="text/plain; version=0.0.4")
+    return Response(text, media_type=f"{PLAIN}; version=0.0.4")

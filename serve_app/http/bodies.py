@@ -7,34 +7,30 @@ the file, as curl and nearly every client send it, takes two searches and that s
 
 import asyncio
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import (
-    MAX_BOUNDARY_LENGTH,
-    MultipartParser,
-    parse_options_header,
-)
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from data.errors import ClipTooLarge, InvalidParameter, TooSlow, UnsupportedClip
-
-if TYPE_CHECKING:
-    from python_multipart.multipart import MultipartCallbacks
+from serve_app.http.multipart import FormPart, FormReader, PartRule, Rules
 
 ENVELOPE_BYTES = 64 * 1024
 ORDER_BYTES = 64 * 1024  # of a body in JSON
 PATIENCE_S = 120.0  # 20 MB at 1.4 Mbit/s
 RAW_KINDS = {"audio", "image", "video", ""}
-MAX_PARTS = 20  # of a form with one clip
+RAW_TYPES = {  # what some send of any file, or of a container that may hold sound
+    *("application/octet-stream", "binary/octet-stream"),
+    *("application/ogg", "application/x-ogg", "application/mp4"),
+}
+ONE_FILE = {"file": PartRule(is_file=True)}
 IN_PLACE_BYTES = 1024**2  # parsed on the event loop; a longer form in a thread
 PLAIN_BOUNDARY = re.compile(r'boundary="?([0-9A-Za-z_.-]{1,70})"?\s*$')
 FILE_PART = re.compile(
-    rb'Content-Disposition: form-data; name="file"(?:; filename="[^"\r\n]*")?\r\n'
+    rb'Content-Disposition: form-data; name="file"; filename="[^"\r\n]*"\r\n'
     rb"(?:Content-Type: [^\r\n]*\r\n)?\r\n",
     re.IGNORECASE,
 )
@@ -47,7 +43,6 @@ Hold = Callable[[int], None]
 @dataclass(frozen=True)
 class Part:
     name: str
-    filename: str | None
     body: bytes
 
     @property
@@ -122,10 +117,12 @@ async def read_clip(request: Request, max_bytes: int, hold: Hold = uncounted) ->
         body = await read_body(request, max_bytes + ENVELOPE_BYTES, hold)
         clip = lone_file(content_type, body)
         if clip is None:
-            return file_part(await _parts(content_type, body), max_bytes)
+            must_be_plain(request)
+            return file_part(await _parts(content_type, body, ONE_FILE), max_bytes)
         return _within(clip, max_bytes)
-    kind = content_type.lower()
-    if kind.split("/")[0] in RAW_KINDS or kind.startswith("application/octet-stream"):
+    kind = content_type.lower().partition(";")[0].strip()
+    if kind.split("/")[0] in RAW_KINDS or kind in RAW_TYPES:
+        must_be_plain(request)
         return await read_body(request, max_bytes, hold)
     raise UnsupportedClip(
         f"a clip comes as multipart/form-data with a part named 'file', or as a raw body of type "
@@ -133,20 +130,34 @@ async def read_clip(request: Request, max_bytes: int, hold: Hold = uncounted) ->
     )
 
 
+def must_be_plain(request: Request) -> None:
+    """Raises UnsupportedClip for a body that is compressed as a whole: how large it gets is known
+    only when it is too late, and clips have codecs of their own."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", ""}:
+        raise UnsupportedClip(
+            f"the body is sent with Content-Encoding {encoding[:40]!r}; send it as it is, or the "
+            "clip in a codec that compresses (FLAC, M4A)"
+        )
+
+
 def is_form(content_type: str) -> bool:
     return content_type.lower().startswith("multipart/form-data")
 
 
-async def read_form(request: Request, max_bytes: int, hold: Hold = uncounted) -> list[Part]:
+async def read_form(
+    request: Request, max_bytes: int, rules: Rules, hold: Hold = uncounted
+) -> list[Part]:
     """The parts of a form with one clip."""
+    must_be_plain(request)
     body = await read_body(request, max_bytes + ENVELOPE_BYTES, hold)
-    return await _parts(request.headers.get("content-type", ""), body)
+    return await _parts(request.headers.get("content-type", ""), body, rules)
 
 
-async def _parts(content_type: str, body: bytes) -> list[Part]:
+async def _parts(content_type: str, body: bytes, rules: Rules) -> list[Part]:
     if len(body) <= IN_PLACE_BYTES:
-        return parse_multipart(content_type, body)
-    return await asyncio.to_thread(parse_multipart, content_type, body)
+        return parse_multipart(content_type, body, rules)
+    return await asyncio.to_thread(parse_multipart, content_type, body, rules)
 
 
 def lone_file(content_type: str, body: bytes) -> bytes | None:
@@ -170,78 +181,18 @@ def file_part(parts: list[Part], max_bytes: int) -> bytes:
     raise InvalidParameter("the form has no part named 'file'; add the clip as -F file=@clip.wav")
 
 
-def parse_multipart(content_type: str, body: bytes) -> list[Part]:
-    """Raises InvalidParameter for a form that is damaged or has no boundary."""
-    collector = _Collector()
-    try:
-        parser = MultipartParser(boundary_of(content_type), collector.callbacks())
-        parser.write(body)
-        parser.finalize()
-    except FormParserError as error:
-        raise InvalidParameter(f"the multipart form is damaged: {error}") from error
-    return collector.parts
-
-
-def boundary_of(content_type: str) -> bytes:
-    """Raises InvalidParameter where there is none, or one that is too long."""
-    _, options = parse_options_header(content_type)
-    boundary = options.get(b"boundary")
-    if not boundary:
-        raise InvalidParameter("multipart/form-data needs a boundary in its Content-Type")
-    if len(boundary) > MAX_BOUNDARY_LENGTH:
-        raise InvalidParameter(
-            f"the form's boundary has {len(boundary):,} characters; at most "
-            f"{MAX_BOUNDARY_LENGTH} are allowed"
-        )
-    return boundary
-
-
-class _Collector:
-    """Callbacks of the parser: each gets the buffer and the range that it speaks of."""
-
-    def __init__(self) -> None:
-        self.parts: list[Part] = []
-        self._start()
-
-    def _start(self) -> None:
-        if len(self.parts) >= MAX_PARTS:
-            raise InvalidParameter(f"the form has more than {MAX_PARTS} parts; one clip needs few")
-        self._field = b""
-        self._value = b""
-        self._disposition = b""
-        self._body: list[bytes] = []
-
-    def callbacks(self) -> "MultipartCallbacks":
-        return {
-            "on_part_begin": self._start,
-            "on_header_field": self._on_field,
-            "on_header_value": self._on_value,
-            "on_header_end": self._on_header,
-            "on_part_data": lambda data, start, end: self._body.append(data[start:end]),
-            "on_part_end": self._on_end,
-        }
-
-    def _on_field(self, data: bytes, start: int, end: int) -> None:
-        self._field += data[start:end]
-
-    def _on_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def _on_header(self) -> None:
-        if self._field.lower() == b"content-disposition":
-            self._disposition = self._value
-        self._field = self._value = b""
-
-    def _on_end(self) -> None:
-        _, options = parse_options_header(self._disposition)
-        filename = options.get(b"filename")
-        self.parts.append(
-            Part(
-                name=options.get(b"name", b"").decode("utf-8", errors="replace"),
-                filename=None if filename is None else filename.decode("utf-8", errors="replace"),
-                body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
-            )
-        )
+def parse_multipart(content_type: str, body: bytes, rules: Rules) -> list[Part]:
+    """Raises InvalidParameter for a form that is damaged, or has a part that is not allowed."""
+    form = FormReader(content_type, rules)
+    form.feed(body)
+    form.finish()
+    files: defaultdict[FormPart, list[bytes]] = defaultdict(list)
+    for part, data in form.pending:
+        files[part].append(data)
+    return [
+        Part(part.name, b"".join(files[part]) if part.is_file else bytes(part.start))
+        for part in form.parts
+    ]
 
 
 def _within(clip: bytes, max_bytes: int) -> bytes:

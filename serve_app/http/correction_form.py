@@ -1,7 +1,6 @@
 """What the forms of corrections and uploads say of their clips."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from data.domains.domain import Domain
@@ -14,29 +13,6 @@ if TYPE_CHECKING:
 MAX_GROUP_CHARACTERS = 200
 
 
-@dataclass(frozen=True)
-class PartRule:
-    is_file: bool
-    many: bool = False
-
-
-def must_know(parts: Iterable[tuple[str, bool]], known: Mapping[str, PartRule]) -> None:
-    """`parts` are names, each with whether it is a file. Raises InvalidParameter for a part that
-    nobody would look at: it may be the mask that somebody meant."""
-    seen: set[str] = set()
-    for name, is_file in parts:
-        if name not in known:
-            raise InvalidParameter(
-                f"the form has a part {name!r}, which is not known; known are {', '.join(known)}"
-            )
-        if known[name].is_file is not is_file:
-            wanted = f"a file, as -F {name}=@name" if known[name].is_file else "text"
-            raise InvalidParameter(f"the part {name!r} must be {wanted}")
-        if name in seen and not known[name].many:
-            raise InvalidParameter(f"the form has two parts {name!r}, and takes one")
-        seen.add(name)
-
-
 def annotation_from_form(parts: "Sequence[Part]", domain: Domain) -> Annotation:
     """Raises InvalidParameter, UnknownName or ClipError for what nothing can be learnt from."""
     label = next((part.text for part in parts if part.name == "label"), None)
@@ -44,6 +20,14 @@ def annotation_from_form(parts: "Sequence[Part]", domain: Domain) -> Annotation:
     if label is None and domain.task not in MASKED:
         raise InvalidParameter("the form has no part named 'label'; add it as -F label=...")
     return checked_annotation(label, mask, domain, needs="the form needs a part 'mask'")
+
+
+def annotation_or_none(parts: "Sequence[Part]", domain: Domain) -> Annotation:
+    """The same; of a photograph that comes alone nothing is known but that its answer was wrong,
+    and the label is empty."""
+    if domain.task in MASKED and not {"label", "mask"} & {part.name for part in parts}:
+        return Annotation("")
+    return annotation_from_form(parts, domain)
 
 
 def group_from_form(parts: "Sequence[Part]") -> str | None:

@@ -7,16 +7,23 @@ The same handler is a FastAPI route too, which documents it and answers under an
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from data.errors import Forbidden
+from data.errors import Forbidden, TelltaleError
 from serve_app.http import problems
 from serve_app.http.bodies import ORDER_BYTES, at_most
+from serve_app.http.openapi import ROLE
+from serve_app.http.responses import caller_of
 from serve_app.settings import PASSED_HEADER
+from serve_app.statuses import explain
 
-READ_BY_THEMSELVES = ("/predict", "/batch-predict", "/feedback", "/save-for-retrain", "/upload")
+READ_BY_THEMSELVES = (
+    *("/predict", "/batch-predict", "/feedback", "/save-for-retrain", "/upload"),
+    *("/transcribe", "/infer", "/webhook"),
+)
 
 NOT_PASSED = "this port is for the service's own HAProxy; ask at the port of TELLTALE_PORT"
 
@@ -32,8 +39,7 @@ class FastPathApp:
         self._passed = (PASSED_HEADER.encode(), f"start {token}".encode()) if token else None
         self._prefix = f"/{name}"
         self._predict = predict
-        paths = ("/predict", "/api/predict")
-        self._short = {prefix + path for prefix in ("", self._prefix) for path in paths}
+        self._short = {"/predict", f"{self._prefix}/predict"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -48,7 +54,7 @@ class FastPathApp:
             scope = {**scope, "root_path": self._prefix}
         if not path.endswith(READ_BY_THEMSELVES):
             receive = at_most(receive, ORDER_BYTES)
-        await self._app(scope, receive, send)
+        await self._app(scope, after_key(scope, receive), send)
 
     async def _short_way(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -57,3 +63,23 @@ class FastPathApp:
         except Exception as error:
             response = problems.response(request, error)
         await response(scope, receive, send)
+
+
+def after_key(scope: Scope, receive: Receive) -> Receive:
+    """The key is looked at before the first byte of a body, also where FastAPI reads and checks
+    that before it calls a route. The route is found by then; it says whose key it needs."""
+    looked = False
+
+    async def receiving() -> Message:
+        nonlocal looked
+        role = (getattr(scope.get("route"), "openapi_extra", None) or {}).get(ROLE)
+        if role is not None and not looked:
+            try:
+                caller_of(Request(scope), role)
+            except TelltaleError as error:
+                # FastAPI lets nothing else through while it reads a body.
+                raise HTTPException(explain(error)[0]) from error
+        looked = True
+        return await receive()
+
+    return receiving

@@ -13,19 +13,18 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from starlette.datastructures import FormData
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from data.errors import ClipTooLarge, InvalidParameter, NotReady, Overloaded, TooSlow
 from data.store.disk import fullest
 from serve_app.http import bodies
+from serve_app.http.multipart import FormPart, FormReader, Rules
 from serve_app.http.responses import caller_of, queue_of
 from serve_app.replica.admission import Held
 
 MAX_FORM_BYTES = 512 * 1024**2
 IN_MEMORY_BYTES = 16 * 1024  # of a file; a form may have a thousand
-TEXT_BYTES = 1024  # of a field that is no file
 SLOWEST_BYTES_S = 150_000  # 1.2 Mbit/s, once the first patience is over
 COME_BACK_S = 5
 
@@ -89,42 +88,54 @@ class Forms:
         self._anonymous = Bounds(64 * 1024**2, 256 * 1024**2, forms=16)
 
     @asynccontextmanager
-    async def read(
-        self, request: Request, *, max_files: int, max_fields: int
-    ) -> AsyncIterator[FormData]:
+    async def read(self, request: Request, rules: Rules) -> AsyncIterator[FormData]:
         """The form's parts inside the block; their files are deleted behind it. Raises
-        InvalidParameter for what is no form, and what `Place.hold` and `_pieces` raise."""
+        InvalidParameter for what is no form or has a part that `rules` do not allow, and what
+        `Place.hold`, `_pieces` and `must_be_plain` raise."""
         content_type = request.headers.get("content-type", "")
         if not bodies.is_form(content_type):
             raise InvalidParameter(
                 "clips come as multipart/form-data; add them as -F files=@a.wav, one for each"
             )
-        bodies.boundary_of(content_type)
+        bodies.must_be_plain(request)
+        reader = FormReader(content_type, rules)
         anonymous = caller_of(request).role == "anonymous"
         bounds = self._anonymous if anonymous else self._keyed
         must_be_allowed(bodies.announced_bytes(request), bounds)
         with bounds.place(queue_of(request)) as place:
-            form = await _parsed(request, place, max_files, max_fields)
+            files: dict[FormPart, UploadFile] = {}
             try:
-                yield form
+                async with aclosing(_pieces(request, place)) as pieces:
+                    async for piece in pieces:
+                        reader.feed(piece)
+                        await _write_out(reader, files)
+                reader.finish()
+                yield await _whole(reader, files)
             finally:
-                await form.close()
+                for file in files.values():
+                    await file.close()
 
 
-async def _parsed(request: Request, place: Place, max_files: int, max_fields: int) -> FormData:
-    async with aclosing(_pieces(request, place)) as pieces:
-        parser = MultiPartParser(
-            request.headers,
-            pieces,
-            max_files=max_files,
-            max_fields=max_fields,
-            max_part_size=TEXT_BYTES,
-        )
-        parser.spool_max_size = IN_MEMORY_BYTES
-        try:
-            return await parser.parse()
-        except MultiPartException as error:
-            raise InvalidParameter(f"the form cannot be read: {error.message}") from error
+async def _write_out(reader: FormReader, files: dict[FormPart, UploadFile]) -> None:
+    for part, data in reader.pending:
+        await _file_of(part, files).write(data)
+    reader.pending.clear()
+
+
+async def _whole(reader: FormReader, files: dict[FormPart, UploadFile]) -> FormData:
+    found: list[tuple[str, UploadFile | str]] = []
+    for part in reader.parts:
+        if part.is_file:
+            await _file_of(part, files).seek(0)
+        found.append((part.name, files[part] if part.is_file else part.text))
+    return FormData(found)
+
+
+def _file_of(part: FormPart, files: dict[FormPart, UploadFile]) -> UploadFile:
+    if part not in files:
+        spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115
+        files[part] = UploadFile(spooled, size=0, filename=part.filename)  # type: ignore[arg-type]
+    return files[part]
 
 
 async def _pieces(request: Request, place: Place) -> AsyncGenerator[bytes]:
@@ -156,3 +167,9 @@ def must_be_allowed(size: int, bounds: Bounds) -> None:
 def forms_of(request: Request) -> Forms:
     forms: Forms = request.app.state.forms
     return forms
+
+
+def files_of(form: FormData, *names: str) -> list[UploadFile]:
+    """The files of these parts, in the order of the form."""
+    parts = (part for name, part in form.multi_items() if name in names)
+    return [part for part in parts if isinstance(part, UploadFile)]

@@ -18,6 +18,7 @@ BINARY = {"type": "string", "format": "binary"}
 TEXT = {"type": "string"}
 INVALID = {"$ref": "#/components/schemas/HTTPValidationError"}
 BEARER = {"HTTPBearer": {"type": "http", "scheme": "bearer"}}
+ROLE = "x-role"  # of an operation: the least that may call it
 KEYED: dict[str, list[str]] = {"HTTPBearer": []}
 OF_A_KEY = {"anonymous": (401, 503), "viewer": (401, 503)}  # any key is a viewer's: no 403
 LATER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
@@ -42,6 +43,7 @@ def openapi_of(
         responses[200] = {"content": {kind: {"schema": schema} for kind, schema in content.items()}}
     extra: dict[str, Any] = {}
     if role is not None:
+        extra[ROLE] = role
         extra["security"] = [{}, KEYED] if role == "anonymous" else [KEYED]
     if body:
         kinds = {kind: {"schema": schema} for kind, schema in body.items()}

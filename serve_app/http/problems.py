@@ -48,6 +48,8 @@ def install(app: FastAPI) -> None:
 
 
 def response(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and isinstance(error.__cause__, errors.TelltaleError):
+        error = error.__cause__  # that is what was wrong: see `after_key` in fast_path.py
     status, title, detail = explain(error)
     if status >= 500 and not isinstance(error, errors.TelltaleError):
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)

@@ -1,8 +1,11 @@
 """What the routes ask of the replica they run in; `serve_app/domain_service.py` is the real one."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from data.domains.domain import Domain
+from data.errors import TelltaleError
 from serve_app.replica.admission import Admission
 from serve_app.replica.champion import Champion
 from serve_app.replica.prometheus import Metrics
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from ray.serve.handle import DeploymentHandle
 
     from data.store.store import Store
+
+AT_ONCE = 8  # clips of one request: the others of the queue are for other callers
 
 
 class Replica(Protocol):
@@ -32,8 +37,29 @@ class Replica(Protocol):
         self, raw: bytes, caller: str = "", deadline: float = float("inf")
     ) -> ScoredClip: ...
 
+    async def predict_on(
+        self, version: str, raw: bytes, caller: str = "", deadline: float = float("inf")
+    ) -> ScoredClip: ...
+
     def describe(self) -> dict[str, Any]: ...
 
     def peer(self, domain: str) -> "DeploymentHandle": ...
 
     async def ask_curator(self, method: str, *arguments: Any) -> Any: ...
+
+
+async def predict_all(
+    service: Replica, clips: Sequence[bytes], who: str
+) -> list[ScoredClip | Exception]:
+    """For each clip its answer, or what is wrong with it."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(clip: bytes) -> ScoredClip | Exception:
+        async with turns:
+            try:
+                return await service.predict(clip, who)
+            except TelltaleError as error:
+                service.metrics.rejected(type(error).__name__)
+                return error
+
+    return await asyncio.gather(*map(one, clips))

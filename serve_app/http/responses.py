@@ -1,6 +1,8 @@
 """What every route needs: who calls, which service answers, and an answer as JSON."""
 
+import re
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -10,6 +12,8 @@ from starlette.responses import Response
 from serve_app.http.auth import Caller, Keyring
 from serve_app.http.replica import Replica
 from serve_app.settings import VISITOR_HEADER
+
+QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]*)?)", re.IGNORECASE)
 
 
 def service_of(request: Request) -> Replica:
@@ -46,6 +50,25 @@ def _visitor(request: Request, told: str) -> str:
 
 def request_id(request: Request) -> str:
     return request.headers.get("x-request-id", "")
+
+
+def preferred(request: Request, kinds: Sequence[str]) -> str:
+    """The one of these media types that `Accept` weighs most (RFC 9110, 12.5.1); of equals the one
+    that it names first, and the first of `kinds` where it wants none of them."""
+    ranges = ",".join(request.headers.getlist("accept")).lower().split(",")
+    return max(kinds, key=lambda kind: _weight(kind, ranges))
+
+
+def _weight(kind: str, ranges: Sequence[str]) -> tuple[float, int]:
+    """Its quality, by the range that fits it most closely, and how early that stands."""
+    fits = (kind, f"{kind.partition('/')[0]}/*", "*/*")
+    for fit in fits:
+        for place, text in enumerate(ranges):
+            if text.partition(";")[0].strip() == fit:
+                quality = QUALITY.search(text)
+                weight = float(quality[1]) if quality else 1.0
+                return (weight, -place) if weight else (0.0, 0)
+    return 0.0, 0
 
 
 def answer(

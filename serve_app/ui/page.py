@@ -8,6 +8,7 @@ import gradio as gr
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
+from serve_app.ui import named_endpoints
 from serve_app.ui.markup import note, text
 from serve_app.ui.shared import QUIET, Shared, html, words
 from serve_app.ui.tabs import predict_tab, retrain_tab, review_tab
@@ -62,6 +63,7 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
             review_tab.build(shared, review)
         with gr.Tab("Retrain", id="retrain") as retrain:
             retrain_tab.build(shared, retrain)
+        named_endpoints.build(shared)
         _wire(page, shared, banner, header)
     page.queue(default_concurrency_limit=16, max_size=200)
     return page

@@ -12,7 +12,7 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceAway, ServiceError
 from serve_app.settings import VISITOR_HEADER
 
-# Nothing here is meant to be called from outside: scripts have the service's own API.
+# Of all that is no named endpoint: scripts have those, and the service's own API.
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 
 

@@ -79,3 +79,17 @@ def test_a_wide_bind_is_called_by_any_name_unless_some_are_given() -> None:
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(InvalidParameter, match="TELLTALE_ALLOWED_HOSTS"):
         settings_from_env({"TELLTALE_ALLOWED_HOSTS": name})
+
+
+def test_no_page_may_ask_unless_its_origin_is_named() -> None:
+    assert settings_from_env({}).cors_origins == ()
+    named = {"TELLTALE_CORS_ORIGINS": "https://App.example.org, http://localhost:3000"}
+    origins = ("https://app.example.org", "http://localhost:3000")
+    assert settings_from_env(named).cors_origins == origins
+    assert settings_from_env({"TELLTALE_CORS_ORIGINS": "*"}).cors_origins == ("*",)
+
+
+@pytest.mark.parametrize("origin", ["app.example.org", "https://a.org/", "https://*.a.org", "null"])
+def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
+    with pytest.raises(InvalidParameter, match="TELLTALE_CORS_ORIGINS"):
+        settings_from_env({"TELLTALE_CORS_ORIGINS": origin})

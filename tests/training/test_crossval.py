@@ -14,6 +14,7 @@ from data.domains.domain import AudioDomain, Domain, load_domains
 from data.errors import InvalidParameter
 from models.networks.backbone import BackboneCard
 from support.toy_dataset import toy_dataset, toy_domain
+from support.toy_photographs import toy_photo_domain, toy_photographs
 from training import crossval, pretrain
 from training.assess.crossval_figures import FoldPrediction
 from training.assess.folds import Fold, leave_out
@@ -136,11 +137,7 @@ def test_what_cannot_be_compared_is_said_before_anything_is_trained(
     assert asked == []
 
 
-def test_only_recordings_are_compared_and_only_those_of_known_domains(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert crossval.main(["cracks", "--leave-out", "label"]) == 1
-    assert "cracks is about photographs" in capsys.readouterr().err
+def test_only_clips_of_known_domains_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     assert crossval.main(["wombats", "--folds", "group"]) == 1
     assert "no domain 'wombats'; the domains are" in capsys.readouterr().err
 
@@ -166,3 +163,19 @@ def test_impossible_numbers_are_refused(
     with pytest.raises(SystemExit):
         main(told)
     assert "is not a whole number of at least" in capsys.readouterr().err
+
+
+def test_folds_of_photographs_tell_how_well_masks_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photographs = toy_photo_domain(epochs=1)
+    root = toy_photographs(tmp_path / "datasets", photographs)
+    monkeypatch.setenv("TELLTALE_DATASETS", str(root))
+    monkeypatch.setattr(crossval, "any_data_set", lambda name: photographs)
+    where = ["--work", str(tmp_path / "work"), "--parts", "2", "--folds", "group"]
+    assert crossval.main(["cracks", *where]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"group split, 2 parts; Dice [\d.]+ \([\d.]+ to [\d.]+\); IoU", said)
+    assert "18 clips in 18 groups; Dice of 2 models" in said
+    assert crossval.main(["cracks", *where[:2], "--leave-out", "label"]) == 1
+    assert "cracks has 2 labels; without one of them" in capsys.readouterr().err

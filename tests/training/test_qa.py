@@ -4,22 +4,28 @@ from pathlib import Path
 
 import pytest
 
+from data.home import home_from_env
 from data.store.clip_rows import NewClip
 from data.store.store import Store
+from support.pictures import cracked
 from support.sounds import tone
+from support.tiny import tiny_champion
 from training.qa import main
 
 
-def keep(store: Store, raw: bytes, label: str) -> str:
+def keep(
+    store: Store, raw: bytes, label: str, domain: str = "keywords", mask: bytes | None = None
+) -> str:
     new = NewClip(
         raw,
-        domain="keywords",
+        domain=domain,
         label=label,
         group=None,
         state="accepted",
         source="upload",
         duration_s=1.0,
         sample_rate_hz=8_000,
+        mask=mask,
     )
     return store.clips.add(new, who="anna")[0].sha256
 
@@ -51,3 +57,15 @@ def test_a_clip_that_nobody_can_hear_does_not_stop_the_others(found_store: Store
     keep(found_store, b"no sound", "seven")
     keep(found_store, tone(rate_hz=8_000), "seven")
     assert main(["keywords"]) == 0
+
+
+def test_masks_of_photographs_are_looked_at_beside_those_that_the_champion_remembers(
+    found_store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    champion = tiny_champion(home_from_env().root, "cracks")
+    known = len(champion.exam().clip_ids) + len(champion.memory().clip_ids)
+    photograph, mask = cracked(1)
+    keep(found_store, photograph, "crack", "cracks", mask)
+    keep(found_store, b"no photograph", "crack", "cracks", mask)
+    assert main(["cracks"]) == 0
+    assert f"of {known + 1} labels are doubtful" in capsys.readouterr().out

@@ -193,6 +193,9 @@ def test_teaching_is_done_in_seconds_without_the_backbone_changing(
     assert bundle.card.parent == full["bundle"].digest
     assert bundle.card.files["backbone.onnx"] == full["bundle"].card.files["backbone.onnx"]
     assert taught["clip"] in bundle.memory().clip_ids
+    means = bundle.card.training.log_mel_means
+    assert means == full["bundle"].card.training.log_mel_means
+    assert set(means or ()) == set(domain.labels)
     assert taught["cpu_s"] < 30
 
 

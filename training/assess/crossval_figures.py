@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.metrics import Interval, excess_error, intervals, share
+from models.metrics import Interval, excess_error, intervals, segmentation, share
 
 
 @dataclass(frozen=True)
 class FoldPrediction:
-    """What a fold's model said of a clip that it had never heard."""
+    """What a fold's model said of a clip that it had never heard. `overlap` is of a photograph:
+    pixels that are in both masks, in the answer, and in the right one."""
 
     clip: str
     group: str
@@ -27,6 +28,7 @@ class FoldPrediction:
     confidence: float
     unknown: bool
     asserted: bool | None = None  # None of answers from before it was kept
+    overlap: tuple[int, int, int] | None = None
 
 
 Answers = Mapping[str, Sequence[FoldPrediction]]  # by fold
@@ -34,6 +36,8 @@ Answers = Mapping[str, Sequence[FoldPrediction]]  # by fold
 WORDS = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
+    "dice": "Dice",
+    "iou": "IoU",
     "unknown_strangers": "called unknown: strangers",
     "unknown_known": "others",
 }
@@ -47,26 +51,51 @@ def drawn_whole(found: Answers) -> Answers:
 def split_entry(protocol: str, found: Answers, labels: Sequence[str]) -> dict[str, Any]:
     """All folds' answers together; every clip was asked about once."""
     answers = [answer for fold in found.values() for answer in fold]
-    tables = np.zeros((len(answers), len(labels), len(labels)), np.int64)
-    for table, answer in zip(tables, answers, strict=True):
-        table[labels.index(answer.label), labels.index(answer.answer)] = 1
-    groups = np.unique([answer.group for answer in answers], return_inverse=True)[1]
-    figures = {name: _rounded(each) for name, each in intervals(tables, groups).items()}
-    by_fold = {
-        name: _share(answer.label == answer.answer for answer in each)
-        for name, each in found.items()
-    }
+    by_fold = {name: _right(each) for name, each in found.items()}
     worst = min(by_fold, key=lambda name: by_fold[name])
+    masks, groups = bool(answers[0].overlap), len({answer.group for answer in answers})
+    spread = _mask_intervals(answers) if masks else _label_intervals(answers, labels)
     note = (
-        f"{len(answers)} clips in {groups.max() + 1} groups; accuracy of {len(found)} models "
-        f"{np.mean(list(by_fold.values())):.3f} in the mean, {by_fold[worst]:.3f} at worst, {worst}"
-        f"; {_trust(answers, groups)}"
+        f"{len(answers)} clips in {groups} groups; {WORDS[next(iter(spread))]} of {len(found)} "
+        f"models {np.mean(list(by_fold.values())):.3f} in the mean, {by_fold[worst]:.3f} at worst, "
+        f"{worst}"
     )
+    if not masks:
+        note += f"; {_trust(answers)}"
+    figures = {name: _rounded(each) for name, each in spread.items()}
     return {"protocol": protocol, "figures": figures, "note": note}
 
 
-def _trust(answers: Sequence[FoldPrediction], groups: NDArray[np.int64]) -> str:
+def _right(answers: Sequence[FoldPrediction]) -> float:
+    """Accuracy, or of photographs the Dice coefficient of all their pixels together."""
+    if not answers[0].overlap:
+        return _share(answer.label == answer.answer for answer in answers)
+    both, answered, right = _overlaps(answers).sum(axis=0)
+    return float(2 * both / max(1, answered + right))
+
+
+def _overlaps(answers: Sequence[FoldPrediction]) -> NDArray[np.int64]:
+    return np.array([answer.overlap for answer in answers], np.int64)
+
+
+def _mask_intervals(answers: Sequence[FoldPrediction]) -> dict[str, Interval]:
+    groups = [answer.group for answer in answers]
+    found = segmentation(_overlaps(answers), groups, found=0.0)
+    return {"dice": found.dice, "iou": found.iou}
+
+
+def _label_intervals(
+    answers: Sequence[FoldPrediction], labels: Sequence[str]
+) -> dict[str, Interval]:
+    tables = np.zeros((len(answers), len(labels), len(labels)), np.int64)
+    for table, answer in zip(tables, answers, strict=True):
+        table[labels.index(answer.label), labels.index(answer.answer)] = 1
+    return intervals(tables, np.unique([a.group for a in answers], return_inverse=True)[1])
+
+
+def _trust(answers: Sequence[FoldPrediction]) -> str:
     """How far confidence and assertion held."""
+    groups = np.unique([answer.group for answer in answers], return_inverse=True)[1]
     right = np.array([answer.label == answer.answer for answer in answers])
     confidence = np.array([answer.confidence for answer in answers])
     error = excess_error(confidence, right, groups)

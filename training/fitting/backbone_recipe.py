@@ -19,6 +19,7 @@ from data.datasets.sources import Example, listed, thing
 from data.datasets.split import held_out
 from data.domains.domain import (
     AudioDomain,
+    Domain,
     checked,
     config_root,
     load_domain,
@@ -67,11 +68,16 @@ def _known() -> list[str]:
 
 
 def data_set(name: str) -> AudioDomain:
+    """Raises InvalidParameter for photographs, from which no backbone is pretrained."""
+    return of_sounds(any_data_set(name))
+
+
+def any_data_set(name: str) -> Domain:
     """A domain by name, or one that is not served: a recipe of ours, or a file of one's own."""
     served = config_root() / f"{name}.yaml"
     if served.is_file() or not (file := _file(name)).is_file():
-        return of_sounds(load_domains(names=(name,))[name])
-    return of_sounds(load_domain(file))
+        return load_domains(names=(name,))[name]
+    return load_domain(file)
 
 
 def held_groups(domain: AudioDomain, rows: Sequence[Example]) -> set[str]:

@@ -6,7 +6,7 @@ The exam is scored last, once, and from embeddings as they are stored, so that w
 bundle finds the figures of its card again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from models.tensors import (
 )
 from training.assess.calibrate import calibrate
 from training.assess.examine import exam_metrics
+from training.assess.log_mel_means import LogMelMeans
 from training.assess.memory_rows import numbered, row_labels, rows_of
 from training.assess.thresholds import finished_head, mask_figures
 from training.fitting.learner import State
@@ -51,7 +52,10 @@ def build_bundle(
     backbone = OnnxBackbone(model)
     # The data set's clips come first: teaching tells them from uploads by their number.
     order = sorted(range(len(plan.clips)), key=lambda place: plan.clips[place].path is None)
-    memory = embed_clips([plan.clips[place] for place in order], backbone, read, domain)
+    means = LogMelMeans(domain)
+    memory = embed_clips(
+        [plan.clips[place] for place in order], backbone, read, domain, heard=means.add
+    )
     exam = replace(embed_clips(plan.exam, backbone, read, domain), groups=numbered(plan.exam))
     head = Head(
         classifier.head.weight.detach().numpy().copy(), classifier.head.bias.detach().numpy().copy()
@@ -80,6 +84,7 @@ def build_bundle(
         },
         **origin.card_fields(domain),
     }
+    fields["training"] |= {"log_mel_means": means.card_field()}
     files: dict[str, bytes | Path] = {
         BACKBONE: model,
         HEAD: head_bytes(head),
@@ -94,11 +99,17 @@ def build_bundle(
 
 
 def embed_clips(
-    clips: Sequence[LabelledClip], backbone: OnnxBackbone, read: Reader, domain: Domain
+    clips: Sequence[LabelledClip],
+    backbone: OnnxBackbone,
+    read: Reader,
+    domain: Domain,
+    heard: Callable[[str, Floats], None] = lambda label, features: None,
 ) -> Embeddings:
+    """`heard` is told of each clip's label and features."""
     values, labels = [], []
     for clip in clips:
         features = prepare(read(clip), domain).features
+        heard(clip.label, features)
         values.append(rows_of(features, backbone(features), domain))
         labels.append(row_labels(clip, read, domain))
     ids = tuple(clip.sha256 for clip in clips)

@@ -9,19 +9,22 @@ again, is never trained twice, and another recipe or split never gets its answer
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from data.atomic import atomic_file, replace_folder
 from data.datasets.dataset import LabelledClip, from_example, read_file
 from data.datasets.split import held_out
-from data.domains.domain import Domain
+from data.domains.domain import Domain, ImageDomain
 from data.errors import InvalidParameter
 from data.media.prepare import prepare
 from models.bundle import Bundle, load_bundle
 from models.networks.backbone import backbone_of
-from models.runtime import OnnxModel
+from models.runtime import OnnxModel, Scores
 from training.assess.crossval_figures import FoldPrediction
 from training.assess.folds import Fold
 from training.job.full_retrain import make_from
@@ -104,9 +107,30 @@ def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list
                 round(scores.confidence, 4),
                 scores.unknown,
                 scores.asserted,
+                OVERLAPS[domain.task](scores, clip, domain),
             )
         )
     return found
+
+
+def _none(*_: object) -> None:
+    return None
+
+
+def _overlap(scores: Scores, clip: LabelledClip, domain: ImageDomain) -> tuple[int, int, int]:
+    from data.datasets.photographs import read_mask  # Pillow, which sounds do without
+
+    assert scores.mask is not None, clip.name
+    mask = read_mask(clip, read_file, domain)
+    right = np.zeros_like(scores.mask) if mask is None else mask
+    return int((scores.mask & right).sum()), int(scores.mask.sum()), int(right.sum())
+
+
+# Each is given the domains of its own task only, which their type cannot say.
+OVERLAPS: dict[str, Callable[[Scores, LabelledClip, Any], tuple[int, int, int] | None]] = {
+    "classify": _none,
+    "segment": _overlap,
+}
 
 
 def _write(file: Path, found: Sequence[FoldPrediction]) -> None:

@@ -105,6 +105,7 @@ def teach(
         "pull": fitted.pull,
         "unseen_loss": _told(fitted),
         "fresh_evidence": vars(evidence),
+        "log_mel_means": old.card.training.log_mel_means,
     }
     memory = _joined(remembered, corrections, relearnt)
     files: dict[str, bytes | Path] = {name: old.read(name) for name in old.card.files}

@@ -1,21 +1,23 @@
 """What people tell the service: corrections, each with a receipt."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
+from data.domains.domain import Domain
 from data.errors import Conflict, InvalidParameter, UnknownName
 from data.store.corrections import Annotation
 from serve_app.client.answers import Receipt, Receipts
 from serve_app.http.answer_bodies import Review, receipt
-from serve_app.http.bodies import file_part, is_form, read_form
+from serve_app.http.bodies import Part, file_part, is_form, read_form
 from serve_app.http.correction_form import (
-    PartRule,
     annotation_from_form,
+    annotation_or_none,
     group_from_form,
-    must_know,
 )
+from serve_app.http.multipart import PartRule
 from serve_app.http.openapi import BINARY, TEXT, form, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, queue_of, service_of
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 
 OF_THE_EXAM = "this clip is part of the exam that models are judged by, so none may learn from it"
 WAITS = "sent without a contributor's key; waits until an admin accepts it"
+WAITS_FOR_MASK = (
+    "waits for its mask: send the photograph again, to /feedback with the part 'mask', or with "
+    "the label for nothing"
+)
 
 PARTS = {
     "file": PartRule(is_file=True),
@@ -41,38 +47,60 @@ PARTS = {
 FORM = form(("file",), file=BINARY, label=TEXT, mask=BINARY, group=TEXT)
 CORRECTION = openapi_of(400, 404, 408, 413, 415, 422, 429, role="anonymous", body=FORM)
 
+AnnotationOf = Callable[[Sequence[Part], Domain], Annotation]
+
 router = APIRouter(tags=["correct"])
 
 
 @router.post("/feedback", status_code=201, **CORRECTION)
-@router.post("/save-for-retrain", status_code=201, include_in_schema=False)
 async def correct(request: Request, response: Response) -> Receipt:
     """A clip (`file`) and its right `label`; of a photograph a `mask` of what is sought in it, or
     the label for nothing. A `group` (a recording, machine, patient or speaker) keeps clips on one
     side of a split. It is kept, and learnt from at the next retrain. A correction without a
     contributor's key waits in quarantine until an admin accepts it."""
+    return await _corrected(request, response, annotation_from_form)
+
+
+@router.post("/save-for-retrain", status_code=201, include_in_schema=False)
+async def save_for_retrain(request: Request, response: Response) -> Receipt:
+    """The same; a photograph may also come alone, and waits in quarantine for its mask."""
+    return await _corrected(request, response, annotation_or_none)
+
+
+async def _corrected(request: Request, response: Response, annotation: AnnotationOf) -> Receipt:
     service, caller = service_of(request), caller_of(request)
     if not is_form(request.headers.get("content-type", "")):
         raise InvalidParameter("a correction is a form with the parts 'file' and 'label'")
     who, limit = queue_of(request), service.domain.limits.max_bytes
     with service.admission.room(who) as room:
-        parts = await read_form(request, limit, room.hold)
-        must_know(((part.name, part.filename is not None) for part in parts), PARTS)
+        parts = await read_form(request, limit, PARTS, room.hold)
         raw, group = file_part(parts, limit), group_from_form(parts)
-        right = await decoding(annotation_from_form, parts, service.domain)
-        found = await service.predict(raw, who)
-        right.must_fit(found.prepared)
-        checks = await decoding(check_correction, raw, service.domain, found, right.label)
-        standing = _standing(service, raw, checks, caller)
-        kept = await writing(
-            _keep_correction, service, raw, found, right, group, standing, caller, who
-        )
-        if kept.state != "rejected":
-            flags = checks.flags(kept.clip)
-            await writing(service.store.flags.add, service.domain.name, flags, who=caller.name)
-    service.metrics.corrected(kept.state)
+        right = await decoding(annotation, parts, service.domain)
+        kept, found = await keep_correction(service, raw, right, group, caller, who)
     response.headers["X-Model-Version"] = found.served.version
     return kept
+
+
+async def keep_correction(
+    service: Replica,
+    raw: bytes,
+    right: Annotation,
+    group: str | None,
+    caller: "Caller",
+    who: str,
+) -> tuple[Receipt, ScoredClip]:
+    """The receipt of a correction, and what was answered before; `who` has the clip's turn in the
+    queue. Raises what is wrong with the clip, or with its mask."""
+    found = await service.predict(raw, who)
+    right.must_fit(found.prepared)
+    checks = await decoding(check_correction, raw, service.domain, found, right.label)
+    standing = _standing(service, raw, right, checks, caller)
+    kept = await writing(_keep_correction, service, raw, found, right, group, standing, caller, who)
+    if kept.state != "rejected":
+        flags = checks.flags(kept.clip)
+        await writing(service.store.flags.add, service.domain.name, flags, who=caller.name)
+    service.metrics.corrected(kept.state)
+    return kept, found
 
 
 def _keep_correction(
@@ -116,10 +144,12 @@ def _keep_correction(
 
 
 def _standing(
-    service: Replica, raw: bytes, checks: FirstChecks, caller: "Caller"
+    service: Replica, raw: bytes, right: Annotation, checks: FirstChecks, caller: "Caller"
 ) -> "tuple[ClipState, str]":
     if checks.of_exam or _sha256(raw) in service.champion.served.exam_clips:
         return "rejected", OF_THE_EXAM
+    if not right.label:
+        return "quarantined", WAITS_FOR_MASK
     return ("accepted", "") if caller.may("contributor") else ("quarantined", WAITS)
 
 
@@ -137,7 +167,7 @@ def _new_clip(
     return NewClip(
         raw,
         domain=service.domain.name,
-        label=right.label,
+        label=right.label or None,
         group=group,
         state=state,
         source="feedback",

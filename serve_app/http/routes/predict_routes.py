@@ -17,57 +17,76 @@ from starlette.responses import Response
 
 from data.errors import DeadlineExceeded, InvalidParameter, Overloaded, TelltaleError
 from serve_app.client.answers import Batch, Prediction
+from serve_app.client.protocol_answers import PreAnnotations
 from serve_app.http import problems
 from serve_app.http.answer_bodies import prediction
 from serve_app.http.bodies import read_clip
-from serve_app.http.forms import forms_of
-from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of, parameter
+from serve_app.http.forms import files_of, forms_of
+from serve_app.http.multipart import PartRule
+from serve_app.http.openapi import BINARY, JSON, TEXT, form, many, openapi_of, parameter
 from serve_app.http.replica import Replica
-from serve_app.http.responses import answer, queue_of, request_id, service_of
+from serve_app.http.responses import answer, preferred, queue_of, request_id, service_of
+from serve_app.http.routes import label_studio
 from serve_app.replica.scoring import ScoredClip
 from serve_app.statuses import explain
 
 MAX_BATCH_FILES = 200
-MAX_BATCH_FIELDS = 10  # none is needed, but a form may bring some
+MANY_FILES = {
+    "files": PartRule(is_file=True, most=MAX_BATCH_FILES),
+    "file": PartRule(is_file=True),
+}
 AT_ONCE = 8
 PAUSE_S = 0.1
 BATCH_PATIENCE_S = 60.0
 TOP_K = re.compile(r"[1-9][0-9]{0,2}")
 TOP_K_RANGE = {"type": "integer", "minimum": 1, "maximum": 999}
 DEADLINE = "x-deadline-seconds"
+CSV = "text/csv"
 ANSWERED = ("label", "confidence", "unknown", "asserted")  # columns of a table of answers
 RAW = ("audio/*", "image/*", "video/*", "application/octet-stream")
 CLIP = form(("file",), file=BINARY) | dict.fromkeys(RAW, BINARY)
+CLIP |= {label_studio.JSON: label_studio.TASKS}
 OPTIONS = (
     parameter("top_k", "query", "only the k likeliest labels", **TOP_K_RANGE),
+    parameter("version", "query", "a version of `GET /models` besides the champion", **TEXT),
     parameter("evidence", "query", "where in the clip the answer comes from", type="boolean"),
     parameter(
         DEADLINE, "header", "seconds from now after which the answer is of no use", type="number"
     ),
 )
-REFUSED = (400, 408, 413, 415, 422, 429, 503, 504)
+REFUSED = (400, 404, 408, 409, 413, 415, 422, 429, 503, 504)
 PREDICT = openapi_of(*REFUSED, role="anonymous", body=CLIP, parameters=OPTIONS)
 BATCH = openapi_of(
-    *(400, 408, 413, 429),
+    *(400, 408, 413, 415, 429),
     role="anonymous",
     body=form(("files",), files=many(BINARY)),
-    content={"text/csv": TEXT},
+    content={CSV: TEXT},
 )
 
 router = APIRouter(tags=["predict"])
 
 
-@router.post("/predict", response_model=Prediction, **PREDICT)
+@router.post("/predict", name="predict", response_model=Prediction | PreAnnotations, **PREDICT)
+async def predict_or_annotate(request: Request) -> Response:
+    """One clip in; its class, a calibrated confidence and, if asked, the evidence out. Of tasks of
+    Label Studio (JSON) pre-annotations."""
+    if label_studio.is_tasks(request):
+        return await label_studio.pre_annotate(request)
+    return await predict(request)
+
+
 async def predict(request: Request) -> Response:
-    """One clip in; its class, a calibrated confidence and, if asked, the evidence out."""
     service, who = service_of(request), queue_of(request)
-    top_k, evidence = _options(request.query_params)
+    top_k, evidence, version = _options(request.query_params)
     limit = service.domain.limits.max_bytes
     try:
         deadline = _deadline(request)
         with service.admission.room(who) as room:
             raw = await read_clip(request, limit, room.hold)
-            found = await service.predict(raw, who, deadline)
+            if version is None:
+                found = await service.predict(raw, who, deadline)
+            else:
+                found = await service.predict_on(version, raw, who, deadline)
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
         raise
@@ -80,12 +99,12 @@ async def predict(request: Request) -> Response:
     return answer(body, headers={"X-Model-Version": found.served.version})
 
 
-def _options(query: Mapping[str, str]) -> tuple[int | None, bool]:
+def _options(query: Mapping[str, str]) -> tuple[int | None, bool, str | None]:
     """Raises InvalidParameter; a parameter that is not known would be ignored without a word."""
     for name in query:
-        if name not in {"top_k", "evidence"}:
+        if name not in {"top_k", "evidence", "version"}:
             raise InvalidParameter(
-                f"there is no parameter {shortened(name)}; there are top_k and evidence"
+                f"there is no parameter {shortened(name)}; there are top_k, evidence and version"
             )
     top_k, evidence = query.get("top_k"), query.get("evidence", "false").lower()
     if top_k is not None and not TOP_K.fullmatch(top_k):
@@ -94,7 +113,8 @@ def _options(query: Mapping[str, str]) -> tuple[int | None, bool]:
         )
     if evidence not in {"true", "false", "1", "0"}:
         raise InvalidParameter(f"evidence must be true or false, got {shortened(evidence)}")
-    return (None if top_k is None else int(top_k)), evidence in {"true", "1"}
+    number = None if top_k is None else int(top_k)
+    return number, evidence in {"true", "1"}, query.get("version")
 
 
 def _deadline(request: Request) -> float:
@@ -119,15 +139,15 @@ async def batch_predict(request: Request) -> Response:
     service, who = service_of(request), queue_of(request)
     service.admission.check(who)
     turns = asyncio.Semaphore(AT_ONCE)
-    async with forms_of(request).read(
-        request, max_files=MAX_BATCH_FILES, max_fields=MAX_BATCH_FIELDS
-    ) as form:
-        files = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
+    async with forms_of(request).read(request, MANY_FILES) as form:
+        files = files_of(form, "file", "files")
         if not files:
             raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
-        results = await asyncio.gather(*(_one_of_many(service, file, who, turns) for file in files))
-    if "text/csv" in request.headers.get("accept", ""):
-        return Response(_as_csv(results), media_type="text/csv")
+        results = await asyncio.gather(
+            *(_one_of_many(service, file, who, turns, request_id(request)) for file in files)
+        )
+    if preferred(request, (JSON, CSV)) == CSV:
+        return Response(_as_csv(results), media_type=CSV)
     labels = Counter(row["label"] for row in results if "label" in row)
     confidences = [row["confidence"] for row in results if "label" in row]
     aggregate = {
@@ -140,7 +160,7 @@ async def batch_predict(request: Request) -> Response:
 
 
 async def _one_of_many(
-    service: Replica, file: UploadFile, who: str, turns: asyncio.Semaphore
+    service: Replica, file: UploadFile, who: str, turns: asyncio.Semaphore, request_id: str
 ) -> dict[str, Any]:
     """A few at once: two hundred clips together must not lie in memory together."""
     async with turns:
@@ -148,8 +168,8 @@ async def _one_of_many(
             found = await _patiently(service, file, who)
         except TelltaleError as error:
             service.metrics.rejected(type(error).__name__)
-            return {"file": file.filename, "error": problems.problem(*explain(error), "")}
-    return {"file": file.filename, **prediction(found, "")}
+            return {"file": file.filename, "error": problems.problem(*explain(error), request_id)}
+    return {"file": file.filename, **prediction(found, request_id)}
 
 
 async def _patiently(service: Replica, file: UploadFile, who: str) -> ScoredClip:

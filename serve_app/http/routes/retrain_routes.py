@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Body, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from data.errors import UnknownName
@@ -34,8 +34,11 @@ router = APIRouter(tags=["retrain"])
 
 
 @router.post("/retrain", status_code=202, **openapi_of(400, 409, 413, role="admin"))
-async def retrain(request: Request, order: RetrainOrder) -> Run:
-    """Starts a retrain as a Ray job: `teach` refits the head in seconds, `full` trains anew."""
+async def retrain(
+    request: Request, order: Annotated[RetrainOrder, Body(default_factory=RetrainOrder)]
+) -> Run:
+    """Starts a retrain as a Ray job: `teach`, also without a body, refits the head in seconds,
+    `full` trains anew. The reason may be called `trigger_reason`."""
     service, caller = service_of(request), caller_of(request, "admin")
     run = await service.ask_curator(
         "start_run", service.domain.name, order.mode, order.reason, caller.name

@@ -14,8 +14,9 @@ from data.errors import ClipError, Conflict, InvalidParameter
 from data.media.prepare import prepare
 from data.store.corrections import MASKED, checked_annotation
 from serve_app.client.answers import Uploaded, UploadOutcome, Uploads
-from serve_app.http.correction_form import PartRule, checked_group, must_know
-from serve_app.http.forms import forms_of
+from serve_app.http.correction_form import checked_group
+from serve_app.http.forms import files_of, forms_of
+from serve_app.http.multipart import MAX_FILES, PartRule
 from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
@@ -28,17 +29,18 @@ if TYPE_CHECKING:
     from data.store.flags import Found
     from serve_app.http.auth import Caller
 
-MAX_UPLOAD_FILES = 1000  # masks among them
 NEEDS_MASK = "it needs a part 'masks' that is named like the photograph (wall.png for wall.jpg)"
 
+REFUSED = (400, 404, 408, 413, 415, 429)
 OUTCOMES: dict[bool, UploadOutcome] = {True: "stored", False: "duplicate"}  # was its row made?
 PARTS = {
-    "files": PartRule(is_file=True, many=True),
-    "masks": PartRule(is_file=True, many=True),
+    "files": PartRule(is_file=True, most=MAX_FILES),
+    "masks": PartRule(is_file=True, most=MAX_FILES),
     "label": PartRule(is_file=False),
-    "labels": PartRule(is_file=False, many=True),
+    "labels": PartRule(is_file=False, most=MAX_FILES),
     "group": PartRule(is_file=False),
-    "groups": PartRule(is_file=False, many=True),
+    "groups": PartRule(is_file=False, most=MAX_FILES),
+    "file": PartRule(is_file=True),  # as some clients call the only clip of a form
 }
 FORM = form(
     ("files",),
@@ -53,35 +55,27 @@ FORM = form(
 router = APIRouter(tags=["correct"])
 
 
-@router.post("/upload", **openapi_of(400, 404, 408, 413, 429, role="contributor", body=FORM))
+@router.post("/upload", **openapi_of(*REFUSED, role="contributor", body=FORM))
 async def upload(request: Request) -> Uploads:
-    """Labelled clips: `files`, and either one `label` for all or `labels`, one a file in order.
-    Of photographs also `masks`, white where the label is true, each named like its photograph but
-    for the ending; they may stand for labels. One `group` for all or `groups` (recording, machine,
-    patient, speaker) keep clips on one side of a split. Each file has its own outcome; the same
-    bytes sent twice are one clip."""
+    """Labelled clips: `files` (one also as `file`), and either one `label` for all or `labels`, one
+    a file in order. Of photographs also `masks`, white where the label is true, each named like its
+    photograph but for the ending; they may stand for labels. One `group` for all or `groups`
+    (recording, machine, patient, speaker) keep clips on one side of a split. Each file has its own
+    outcome; the same bytes sent twice are one clip."""
     service, caller = service_of(request), caller_of(request, "contributor")
-    async with forms_of(request).read(
-        request, max_files=MAX_UPLOAD_FILES, max_fields=2 * MAX_UPLOAD_FILES + 10
-    ) as form:
-        names = ((name, isinstance(part, UploadFile)) for name, part in form.multi_items())
-        must_know(names, PARTS)
-        files = _files(form, "files")
+    async with forms_of(request).read(request, PARTS) as form:
+        files = files_of(form, "file", "files")
         if not files:
             raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
         labels = _labels(form, len(files), service.domain)
         groups = _groups(form, len(files))
-        masks = _masks(_files(form, "masks"), files)
+        masks = _masks(files_of(form, "masks"), files)
         results = [
             await _keep(service, file, label, group, mask, caller)
             for file, label, group, mask in zip(files, labels, groups, masks, strict=True)
         ]
     counts = Counter(row.outcome for row in results)
     return Uploads(domain=service.domain.name, results=tuple(results), counts=dict(counts))
-
-
-def _files(form: FormData, name: str) -> list[UploadFile]:
-    return [part for part in form.getlist(name) if isinstance(part, UploadFile)]
 
 
 def _labels(form: FormData, files: int, domain: Domain) -> Sequence[str | None]:

@@ -185,6 +185,7 @@ def _examples(shared: Shared, clip: Any, folder: Path | None) -> list[Any]:
         clip,
         example_labels=[path.stem for path in paths],
         label="Or try one",
+        api_visibility="private",
     )
 
     def choose(example: tuple[int, Any]) -> Any:

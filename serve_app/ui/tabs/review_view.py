@@ -10,6 +10,7 @@ TONES: dict[str, Tone] = {"accepted": "good", "quarantined": "warn", "rejected":
 FLAGS = {
     "exam_copy": "copy of an exam clip",
     "label_conflict": "two labels",
+    "mask": "mask in doubt",
     "copy": "copy",
     "unreadable": "unreadable",
     "silent": "silent",

@@ -7,7 +7,7 @@ import pytest
 from data.datasets.dataset import from_example, pinned_groups
 from data.datasets.sources import LAYOUTS, dataset_root, examples, thing
 from data.datasets.split import held_out
-from data.domains.domain import Domain, load_domains
+from data.domains.domain import Domain, checked, load_domains
 from data.errors import InvalidParameter
 from support.listed_clips import clips, of_clips
 
@@ -47,6 +47,15 @@ def test_each_line_is_one_example(domain: Domain, tmp_path: Path) -> None:
         "rain",
     )
     assert (second.split, second.source) == ("test", "")
+
+
+def test_what_the_domain_file_leaves_out_is_in_no_split(domain: Domain, tmp_path: Path) -> None:
+    root = dataset(tmp_path, "fluid/a.flac,fluid,tap,train,\nfluid/b.flac,fluid,tub,test,\n")
+    row = {"path": "fluid/b.flac", "reason": "somebody speaks over it"}
+    source = {**domain.source.model_dump(), "left_out": [row]}
+    without = checked({**domain.model_dump(), "source": source}, "faults.yaml")
+    names = [row.path.name for row in examples(without, root)]
+    assert names == [row.path.name for row in examples(domain, root) if row.group != "tub"]
 
 
 def test_a_clip_without_a_group_is_one_by_itself(domain: Domain, tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.io import savemat
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,7 +24,16 @@ ESC50 = "filename,fold,target,category,esc10,src_file,take\n" + "".join(
     f"{fold}-{source}-A-0.wav,{fold},0,dog,True,{source},A\n"
     for fold, source in ((1, 100), (2, 200), (5, 200), (5, 300))
 )
-SETS: dict[str, dict[str, str]] = {
+
+
+def crack() -> bytes:
+    """Of two pixels, as CrackForest has its masks."""
+    out = io.BytesIO()
+    savemat(out, {"groundTruth": {"Segmentation": np.array([[1, 2]], np.uint16)}})
+    return out.getvalue()
+
+
+SETS: dict[str, Mapping[str, str | bytes]] = {
     "esc50": {"meta/esc50.csv": ESC50},
     "urbansound8k": {
         "metadata/UrbanSound8K.csv": "slice_file_name,fsID,fold,class\n7-1.wav,7,1,dog_bark\n"
@@ -44,11 +55,24 @@ SETS: dict[str, dict[str, str]] = {
         "test_img/11-2.jpg": "",
         "README.md": "",
     },
-    "crackforest": {"image/001.jpg": "", "groundTruth/001.mat": ""},
+    "deepcrack_256": {
+        "dataset/DeepCrack/train_img/11-1.jpg": "",
+        "dataset/DeepCrack/test_img/11-2.jpg": "",
+        "dataset/DeepCrack/test_img/12.jpg": "",
+        "dataset/DeepCrack/train_img/13.jpg": "",
+        "dataset/dc_512/train_img/13.jpg": "",
+    },
+    "yaseen2018": {
+        f"Data/{kind}_New/New_{kind}_00{take}.wav": ""
+        for kind in ("AS", "MR", "MS", "MVP", "N")
+        for take in range(1, 4)
+    },
+    "crackforest": {f"image/00{take}.jpg": "" for take in range(1, 9)}
+    | {f"groundTruth/00{take}.mat": crack() for take in range(1, 9)},
 }
 
 
-def archive(files: dict[str, str]) -> bytes:
+def archive(files: Mapping[str, str | bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as packed:
         for name, text in files.items():
@@ -122,7 +146,7 @@ def test_a_page_instead_of_an_archive_leaves_nothing(
 
 def test_an_unknown_set_is_told_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fetch", "esc51"]) == 1
-    assert "known are esc50, speech_commands, fsdd" in capsys.readouterr().err
+    assert "known are cracks, faults, hearts, keywords, wildlife, esc50" in capsys.readouterr().err
     assert main(["fetch"]) == 0
     listed = capsys.readouterr().out
     assert all(known.licence in listed for known in CATALOGUE.values())

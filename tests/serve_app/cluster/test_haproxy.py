@@ -26,7 +26,7 @@ from support.proxied import Toy, answer, die, proxied
 CLIP = b"c" * 160_000
 
 
-@pytest.mark.parametrize("path", ["/predict", "/api/predict", "/keywords/predict"])
+@pytest.mark.parametrize("path", ["/predict", "/api/predict", "/v2/models/keywords/infer"])
 def test_a_prediction_whose_replica_dies_is_answered_by_another(tmp_path: Path, path: str) -> None:
     with proxied(tmp_path, die, answer("200 OK")) as (url, toys):
         for _ in range(4):

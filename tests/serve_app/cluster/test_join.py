@@ -32,7 +32,9 @@ HERE = "10.0.0.6"
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
-    return settings_from_env({"TELLTALE_HOST": "0.0.0.0", "TELLTALE_ADMIN_KEY": "k" * 16})
+    pages = {"TELLTALE_CORS_ORIGINS": "https://app.example.org"}
+    wide = {"TELLTALE_HOST": "0.0.0.0", "TELLTALE_ADMIN_KEY": "k" * 16}
+    return settings_from_env(wide | pages)
 
 
 @pytest.fixture

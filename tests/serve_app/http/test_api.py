@@ -5,6 +5,7 @@ import io
 import random
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -88,7 +89,8 @@ def test_an_order_is_small_and_not_read_beyond_that(client: TestClient, path: st
             sent.append(number)
             yield b"x" * 100_000
 
-    found = client.post(path, content=order(), headers={"content-type": "application/json"})
+    headers = {"content-type": "application/json", "authorization": f"Bearer {ADMIN}"}
+    found = client.post(path, content=order(), headers=headers)
     assert is_problem(found, 413), found.text
     assert "65,536 bytes" in found.json()["detail"]
 
@@ -103,6 +105,35 @@ def test_a_body_that_is_announced_too_large_is_refused_in_words(
     found = client.post(path, content=b"--b--", headers=kind | key)
     expected = 400 if path == "/retrain" else 413  # of an order only what arrives is looked at
     assert is_problem(found, expected), found.text
+
+
+@pytest.mark.parametrize("path", ["/livez", "/healthz", "/readyz", "/keywords/readyz"])
+def test_whoever_watches_it_asks_as_he_is_used_to(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
+APP = {"origin": "https://app.example.org"}
+
+
+def test_pages_of_other_origins_may_not_ask_unless_they_are_named(
+    client: TestClient, tmp_path: Path
+) -> None:
+    assert "access-control-allow-origin" not in client.get("/health", headers=APP).headers
+    replica = Replica("keywords", tmp_path)
+    replica.settings = replace(replica.settings, cors_origins=(APP["origin"],))
+    asks = {"access-control-request-method": "POST"}
+    asks |= {"access-control-request-headers": "authorization,content-type"}
+    with answering(replica) as named:
+        allowed = named.options("/predict", headers=APP | asks)
+        assert allowed.headers["access-control-allow-origin"] == APP["origin"]
+        assert "authorization" in allowed.headers["access-control-allow-headers"]
+        for files in ({"file": CLIP}, {"file": b"no clip"}):  # refusals can be read, too
+            found = named.post("/predict", files=files, headers=APP)
+            assert found.headers["access-control-allow-origin"] == APP["origin"]
+        other = {"origin": "https://evil.example"}
+        assert named.options("/predict", headers=other | asks).status_code == 400
+        found = named.get("/health", headers=other)
+        assert "access-control-allow-origin" not in found.headers
 
 
 NASTY = [

@@ -1,6 +1,7 @@
 """A request's body is read within its limits and the clip found in it, byte for byte."""
 
 import asyncio
+import gzip
 from collections.abc import Iterator
 
 import httpx
@@ -10,7 +11,8 @@ from starlette.testclient import TestClient
 
 from data.errors import TooSlow
 from serve_app.http import problems
-from serve_app.http.bodies import lone_file, parse_multipart, read_clip
+from serve_app.http.bodies import ONE_FILE, lone_file, parse_multipart, read_clip
+from serve_app.http.multipart import PartRule
 from serve_app.http.responses import answer
 
 LIMIT = 10_000
@@ -37,9 +39,25 @@ def test_a_form_and_a_raw_body_give_the_same_bytes(client: TestClient, raw: byte
     assert form.json() == body.json() == {"bytes": raw.hex()}
 
 
-def test_other_parts_of_the_form_do_not_disturb(client: TestClient) -> None:
-    found = client.post("/clip", data={"note": "x" * 100}, files={"file": ("a", b"clip")})
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("application/ogg", "Application/Ogg; codecs=opus", "application/mp4", "audio/wav"),
+        *("binary/octet-stream", "application/octet-stream;charset=binary", "video/mp4", ""),
+    ],
+)
+def test_a_raw_body_is_a_clip_whatever_its_sender_calls_it(client: TestClient, kind: str) -> None:
+    found = client.post("/clip", content=b"clip", headers={"content-type": kind})
     assert found.json() == {"bytes": b"clip".hex()}
+
+
+@pytest.mark.parametrize("kind", ["audio/wav", "multipart/form-data; boundary=b"])
+def test_a_body_that_is_compressed_as_a_whole_is_refused_by_that(
+    client: TestClient, kind: str
+) -> None:
+    headers = {"content-type": kind, "content-encoding": "gzip"}
+    found = client.post("/clip", content=gzip.compress(b"clip"), headers=headers)
+    assert (found.status_code, "Content-Encoding 'gzip'" in found.json()["detail"]) == (415, True)
 
 
 @pytest.mark.parametrize("content_type", ["audio/wav", "multipart/form-data; boundary=b"])
@@ -107,7 +125,7 @@ def test_a_small_file_in_a_long_form_is_refused_by_the_file_limit(client: TestCl
             "multipart/form-data; boundary=b",
             b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\ncut off',
             400,
-            "file",
+            "cut off within a part",
         ),
     ],
 )
@@ -120,13 +138,13 @@ def test_a_request_without_a_clip_says_how_to_send_one(
     assert words in found.json()["detail"]
 
 
-def test_names_of_parts_and_files_survive() -> None:
+def test_each_part_has_its_name() -> None:
     request = httpx.Request(
         "POST", "http://x", data={"label": "fluid"}, files={"file": ("Blå fisk.wav", b"1")}
     )
-    parts = parse_multipart(request.headers["content-type"], request.read())
-    assert {part.name: part.filename for part in parts} == {"label": None, "file": "Blå fisk.wav"}
-    assert [part.text for part in parts if part.name == "label"] == ["fluid"]
+    rules = {**ONE_FILE, "label": PartRule(is_file=False)}
+    parts = parse_multipart(request.headers["content-type"], request.read(), rules)
+    assert {part.name: part.text for part in parts} == {"label": "fluid", "file": "1"}
 
 
 PART = b'Content-Disposition: form-data; name="file"; filename="a.wav"'
@@ -144,9 +162,8 @@ PART = b'Content-Disposition: form-data; name="file"; filename="a.wav"'
 def test_a_form_with_nothing_but_the_file_takes_the_short_way(form: bytes, clip: bytes) -> None:
     body = form % PART
     assert lone_file("multipart/form-data; boundary=b", body) == clip
-    assert [part.body for part in parse_multipart("multipart/form-data; boundary=b", body)] == [
-        clip
-    ]
+    (part,) = parse_multipart("multipart/form-data; boundary=b", body, ONE_FILE)
+    assert part.body == clip
 
 
 @pytest.mark.parametrize(
@@ -155,6 +172,7 @@ def test_a_form_with_nothing_but_the_file_takes_the_short_way(form: bytes, clip:
         b"--b\r\n%s\r\n\r\nclip\r\n--b\r\n%s\r\n\r\nsecond\r\n--b--\r\n" % (PART, PART),
         b"--b\r\n%s\r\nContent-Transfer-Encoding: base64\r\n\r\nclip\r\n--b--\r\n" % PART,
         b'--b\r\nContent-Disposition: form-data; name="files"\r\n\r\nclip\r\n--b--\r\n',
+        b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nclip\r\n--b--\r\n',
         b"--b\r\n%s\r\n\r\nclip" % PART,
         b"--b\r\n%s" % PART,
         b"--bb\r\n%s\r\n\r\nclip\r\n--bb--\r\n" % PART,

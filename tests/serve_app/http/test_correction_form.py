@@ -10,10 +10,8 @@ from data.media.prepare import Prepared
 from data.store.corrections import Annotation
 from serve_app.http.bodies import Part
 from serve_app.http.correction_form import (
-    PartRule,
     annotation_from_form,
     checked_group,
-    must_know,
     must_need_no_mask,
 )
 from support.pictures import cracked
@@ -23,9 +21,9 @@ EMPTY, DRAWN = cracked(1, crack=False)[1], cracked(1)[1]
 
 
 def form(label: str | None = None, mask: bytes | None = None) -> list[Part]:
-    parts = [Part("file", "clip", b"...")]
-    parts += [Part("label", None, label.encode())] if label is not None else []
-    return parts + ([Part("mask", "mask.png", mask)] if mask is not None else [])
+    parts = [Part("file", b"...")]
+    parts += [Part("label", label.encode())] if label is not None else []
+    return parts + ([Part("mask", mask)] if mask is not None else [])
 
 
 def photograph(side: int) -> Prepared:
@@ -84,26 +82,6 @@ def test_what_nothing_can_be_learnt_from_is_refused(
 ) -> None:
     with pytest.raises(TelltaleError, match=words):
         annotation_from_form(parts, domain)
-
-
-@pytest.mark.parametrize(
-    ("parts", "words"),
-    [
-        ([("mask", True), ("masks", True)], "a part 'masks', which is not known; known are mask, "),
-        ([("", False)], "a part '', which is not known"),
-        ([("mask", False)], "the part 'mask' must be a file, as -F mask=@name"),
-        ([("label", True)], "the part 'label' must be text"),
-        ([("label", False), ("labels", False), ("label", False)], "two parts 'label'"),
-    ],
-)
-def test_a_part_that_nobody_would_look_at_is_refused_by_name(
-    parts: list[tuple[str, bool]], words: str
-) -> None:
-    once, many = PartRule(is_file=False), PartRule(is_file=False, many=True)
-    known = {"mask": PartRule(is_file=True), "label": once, "labels": many}
-    must_know([("mask", True), ("label", False), ("labels", False), ("labels", False)], known)
-    with pytest.raises(InvalidParameter, match=words):
-        must_know(parts, known)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
-"""fast_path.py: who is let in at a replica's own port."""
+"""fast_path.py: who is let in, at a replica's own port and by which key."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from serve_app.http.auth import add_key
 from serve_app.settings import PASSED_HEADER
 from support.replica import Replica, answering
 from support.sounds import tone
@@ -29,3 +31,30 @@ def test_a_replica_answers_what_haproxy_has_passed_on_and_nothing_else(
         headers = {PASSED_HEADER: f"start {TOKEN}"}
         passed = client.request(method, path, headers=headers, files=files)
         assert passed.status_code == 200
+
+
+ORDERS = [
+    *("/predict", "/api/predict", "/transcribe", "/batch-predict", "/feedback", "/upload"),
+    *("/save-for-retrain", "/retrain", "/keywords/retrain", "/api/clips/1/relabel"),
+    *("/clips/1/reject", "/feedback/1/reject"),
+]
+
+
+@pytest.mark.parametrize("path", ORDERS)
+def test_a_key_is_looked_at_before_the_body(tmp_path: Path, path: str) -> None:
+    replica = Replica("keywords", tmp_path)
+    viewer = add_key(tmp_path / "keys.json", "ann", "viewer")
+
+    def body() -> Iterator[bytes]:
+        yield b"{" * 100_000  # more than is read of an order, and wrong in every kind
+
+    with answering(replica) as client:
+        for kind in ("application/json", "multipart/form-data; boundary=b", "audio/wav"):
+            headers = {"authorization": "Bearer nobody's", "content-type": kind}
+            found = client.post(path, content=body(), headers=headers)
+            assert (found.status_code, "not known here" in found.text) == (401, True), found.text
+            assert found.headers["www-authenticate"] == "Bearer"
+            if path.endswith(("retrain", "relabel", "reject", "upload")) and "save" not in path:
+                headers["authorization"] = f"Bearer {viewer}"
+                found = client.post(path, content=body(), headers=headers)
+                assert (found.status_code, "has viewer" in found.text) == (403, True), found.text

@@ -14,8 +14,8 @@ from serve_app.http.api import build_api
 from support.replica import ADMIN, Replica
 
 PIECE = 256 * 1024
-PART = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.wav"\r\n\r\n'
-FIELD = b'\r\n--b\r\nContent-Disposition: form-data; name="note"\r\n\r\n'
+PART = b'\r\n--b\r\nContent-Disposition: form-data; name="files"; filename="a.wav"\r\n\r\n'
+FIELD = b'\r\n--b\r\nContent-Disposition: form-data; name="labels"\r\n\r\n'
 END = b"\r\n--b--\r\n"
 KEY = {"authorization": f"Bearer {ADMIN}"}
 
@@ -88,11 +88,16 @@ def test_who_has_no_key_sends_smaller_forms(tmp_path: Path) -> None:
 
 def test_text_is_short_and_little_however_large_the_form(tmp_path: Path) -> None:
     async def ask(client: httpx.AsyncClient) -> None:
-        for start in (FIELD, FIELD.replace(b"name=", b"filename*=x; name="), PART + FIELD * 12):
+        for start, words in (
+            (FIELD, "the text of the part 'labels' has over 1024 bytes"),
+            (FIELD.replace(b"name=", b"filename*=x; name="), "the part 'labels' has over"),
+            (PART + FIELD * 1001, "more than 1,000 parts 'labels'"),
+            (FIELD + PART * 1001, "more than 1,000 parts 'files'"),
+            (FIELD + (PART + PART.replace(b"files", b"masks")) * 501, "more than 1,000 files"),
+        ):
             long = body(start, 40)
-            found = await client.post("/batch-predict", content=long, headers=KEY)
-            assert found.status_code == 400
-            assert "the form cannot be read" in found.json()["detail"]
+            found = await client.post("/upload", content=long, headers=KEY)
+            assert (found.status_code, words in found.json()["detail"]) == (400, True), found.text
             assert long.sent <= 2 * PIECE
 
     asked(tmp_path, ask)
@@ -126,7 +131,7 @@ def test_forms_that_are_read_at_once_are_few(tmp_path: Path) -> None:
     async def ask(client: httpx.AsyncClient) -> None:
         door = Door(12)
         slow = [
-            asyncio.create_task(client.post("/batch-predict", content=body(FIELD, 0, door.wait)))
+            asyncio.create_task(client.post("/batch-predict", content=body(PART, 0, door.wait)))
             for _ in range(12)
         ]
         await door.all_there.wait()
@@ -147,7 +152,7 @@ def test_a_form_whose_bytes_do_not_come_is_given_up_and_its_room_given_back(
     async def ask(client: httpx.AsyncClient) -> None:
         for _ in range(20):  # more than may be read at once
             never = body(start, 0, asyncio.Event().wait)
-            found = await client.post("/batch-predict", content=never)
+            found = await client.post("/upload", content=never, headers=KEY)
             assert found.status_code == 408
             assert "the form is not whole" in found.json()["detail"]
 

@@ -1,5 +1,6 @@
 """openapi.py: every route is declared whole, and answers as it is declared."""
 
+import base64
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from data.domains.domain import load_domains
 from data.errors import NotReady
 from data.store.clip_rows import NewClip
 from serve_app.http.auth import add_key
 from serve_app.replica import prometheus
 from serve_app.replica.champion import Champion
+from support.annotated import event, interface, task
 from support.declared import PROBLEM, Declared
 from support.fake_curator import Curator, Handle
 from support.pictures import cracked
@@ -22,12 +25,16 @@ from support.uploads import new_clip
 SCRAPED = '# TYPE telltale_unknown_total counter\ntelltale_unknown_total{domain="keywords"} 2.0\n'
 NO_CLIP = b"this is no recording at all"
 NONE = "f" * 64
+WORDS = load_domains(names=("keywords",))["keywords"].labels
 JSON_BODIES: dict[str, Any] = {
     "/retrain": {"mode": "teach"},
     "/feedback/{receipt_id}/reject": {"reason": ""},
     "/clips/{sha256}/reject": {"reason": ""},
     "/clips/{sha256}/relabel": {"label": "one"},
+    "/setup": {"schema": interface(WORDS)},
+    "/webhook": {"action": "PROJECT_CREATED"},
 }
+INFER = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +106,14 @@ def test_every_refusal_is_a_problem_document(service: Declared) -> None:
 def test_what_is_posted_is_described(service: Declared) -> None:
     posted = {path for method, path, o in service.operations() if "requestBody" in o}
     forms = {"/predict", "/batch-predict", "/feedback", "/upload"}
-    assert posted == {*forms, *JSON_BODIES}
+    assert posted == {*forms, *JSON_BODIES, *INFER}
 
 
 def test_a_key_is_asked_for_where_the_document_says_so(service: Declared) -> None:
     assert service.document["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
     for method, path, operation in service.operations():
         security = operation.get("security", [])
-        place = path.format(receipt_id=NONE, sha256=NONE, run_id=NONE, version="9")
+        place = path.format(receipt_id=NONE, sha256=NONE, run_id=NONE, version="9", name="keywords")
         body = {"json": JSON_BODIES[path]} if path in JSON_BODIES else {}
         if security:
             service.ask(method, place, 401, "wrong", **body)
@@ -114,7 +121,7 @@ def test_a_key_is_asked_for_where_the_document_says_so(service: Declared) -> Non
             service.ask(method, place, 401, "", **body)
         if "403" in operation["responses"]:
             service.ask(method, place, 403, "viewer", **body)
-            if path != "/upload":
+            if path not in {"/upload", "/webhook"}:
                 service.ask(method, place, 403, "contributor", **body)
 
 
@@ -127,6 +134,8 @@ def test_every_route_answers_as_declared(
     monkeypatch.setattr(prometheus, "scrape", lambda: SCRAPED)
     of_the_service(service)
     of_predictions(service)
+    of_the_inference_protocol(service, replica.served.version)
+    of_label_studio(service)
     of_corrections(service)
     of_clips(service, clip)
     of_runs_and_versions(service)
@@ -152,6 +161,24 @@ def of_predictions(service: Declared) -> None:
     many = service.ask("POST", "/batch-predict", role="", files=forms).json()
     assert many["aggregate"]["failed"] == 1
     service.ask("POST", "/batch-predict", files=forms, headers={"accept": "text/csv"})
+
+
+def of_the_inference_protocol(service: Declared, version: str) -> None:
+    for path in ("", "/health/live", "/health/ready"):
+        service.ask("GET", f"/v2{path}", role="")
+    data = [base64.b64encode(tone()).decode()]
+    order = {"inputs": [{"name": "clip", "datatype": "BYTES", "shape": [1], "data": data}]}
+    for model in ("/v2/models/keywords", f"/v2/models/keywords/versions/{version}"):
+        service.ask("GET", model)
+        service.ask("GET", f"{model}/ready")
+        service.ask("POST", f"{model}/infer", role="", json=order)
+
+
+def of_label_studio(service: Declared) -> None:
+    service.ask("POST", "/setup", role="", json=JSON_BODIES["/setup"])
+    order = {"tasks": [task(tone()), task(NO_CLIP)], "label_config": interface(WORDS)}
+    service.ask("POST", "/predict", role="", json=order)
+    service.ask("POST", "/webhook", role="contributor", json=event(task(tone(650)), "one"))
 
 
 def of_corrections(service: Declared) -> None:
@@ -185,6 +212,7 @@ def of_runs_and_versions(service: Declared) -> None:
     ]
     assert "event: finished" in service.ask("GET", f"/retrain/{run}/events").text
     service.ask("GET", "/models", role="viewer")
+    assert service.ask("GET", "/insights", role="viewer").json()["kept"]["clips"]
     for path in ("/models/rollback", "/models/purge", "/models/2/promote"):
         service.ask("POST", path)
 
@@ -241,6 +269,13 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("DELETE", "/retrain/none", 404, {}),
     ("GET", "/retrain/none/events", 404, {}),
     ("POST", "/models/99/promote", 404, {}),
+    ("GET", "/v2/models/none/ready", 404, {}),
+    ("POST", "/v2/models/keywords/versions/99/infer", 404, {"json": {"inputs": []}}),
+    ("POST", "/v2/models/keywords/infer", 400, {"content": b"{"}),
+    ("POST", "/predict", 400, {"json": {}}),
+    ("POST", "/setup", 400, {"json": {"schema": "<View/>"}}),
+    ("POST", "/webhook", 404, {"json": event(task(tone()), "none such")}),
+    ("POST", "/webhook", 415, {"json": event(task(NO_CLIP), "one")}),
 ]
 
 

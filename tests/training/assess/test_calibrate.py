@@ -150,6 +150,7 @@ def test_a_shipped_card_is_what_its_bundle_gives_when_calibrated_anew(
         assert new.card.novelty.limits == pytest.approx(old.card.novelty.limits, rel=1e-3)
     assert bool(new.card.novelty) == bool(old.card.novelty) == (name in HEARD)
     assert new.card.files == old.card.files
+    assert bool(new.card.training.log_mel_means) == (name in HEARD)
     assert from_embeddings(new) == new.card.metrics.exam
 
 

@@ -168,7 +168,8 @@ def test_a_mask_that_is_not_of_one_photograph_is_not_guessed_at(
     ("part", "words"),
     [
         (("mask", ("one.png", MASK)), "a part 'mask', which is not known; known are files, masks"),
-        (("masks", (None, MASK)), "the part 'masks' must be a file"),
+        (("masks", (None, MASK)), "the mask None has the name of none of the 1 files"),
+        (("masks", (None, b"one.png")), "the part 'masks' must be a file"),
     ],
 )
 def test_a_mask_that_nobody_would_look_at_is_refused(

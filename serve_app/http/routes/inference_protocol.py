@@ -1,0 +1,262 @@
+"""The Open Inference Protocol (V2), as clients of KServe and Triton speak it.
+
+    client = tritonclient.http.InferenceServerClient("127.0.0.1:8000/keywords")
+
+Each domain is a server with one model, of its own name, at its own prefix. A request has one input:
+`clip` (BYTES, a whole file an element) or, of recordings, `waveform` (FP32 [clips, samples] at the
+domain's rate), which goes the way of any clip, as a WAV file.
+"""
+
+import io
+from collections.abc import Callable, Coroutine
+from importlib.metadata import version as installed
+from typing import Any
+
+import numpy as np
+import orjson
+import soundfile
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from data.domains.domain import AudioDomain, Domain
+from data.errors import InvalidParameter, NotReady, UnknownName
+from serve_app.client.protocol_answers import (
+    InferenceProblem,
+    Inferred,
+    Live,
+    ModelMetadata,
+    ModelReady,
+    ServerMetadata,
+    ServerReady,
+    TensorMetadata,
+)
+from serve_app.http import problems
+from serve_app.http.bodies import ENVELOPE_BYTES, read_body
+from serve_app.http.openapi import BINARY, openapi_of, parameter
+from serve_app.http.replica import Replica, predict_all
+from serve_app.http.responses import queue_of, service_of
+from serve_app.http.tensors import (
+    HEADER,
+    Float32,
+    InferenceRequest,
+    Input,
+    Output,
+    read_request,
+    write_response,
+)
+from serve_app.replica.champion import LoadedVersion
+from serve_app.replica.scoring import ScoredClip
+
+MAX_CLIPS = 200
+WIDER = 2  # than the clip itself: base64 and JSON are, and several short clips may come at once
+MODEL = "/v2/models/{name}"
+VERSION = MODEL + "/versions/{version}"
+OCTETS = "application/octet-stream"
+REQUEST = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"type": "array"}}}
+OF_VERSION = (
+    {**parameter("version", "path", "the one that serves", type="string"), "required": True},
+)
+
+
+class ProtocolRoute(APIRoute):
+    """Refuses as every route does, with what was wrong also where these clients look for it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except Exception as error:
+                refusal = problems.response(request, error)
+                said = orjson.loads(refusal.body)
+                refusal.body = orjson.dumps({**said, "error": said["detail"]})
+                refusal.headers["content-length"] = str(len(refusal.body))
+                return refusal
+
+        return answered
+
+
+def _openapi(*refusals: int, **described: Any) -> dict[str, Any]:
+    found = openapi_of(*refusals, **described)
+    for status, answer in found["responses"].items():
+        if status >= 400:
+            answer["model"] = InferenceProblem
+    return found
+
+
+def _inferring(parameters: tuple[Any, ...] = ()) -> dict[str, Any]:
+    return _openapi(
+        *(400, 404, 408, 413, 415, 422, 429, 503),
+        role="anonymous",
+        body={"application/json": REQUEST, OCTETS: BINARY},
+        parameters=(
+            parameter(HEADER, "header", "bytes of JSON, before binary data", type="integer"),
+            *parameters,
+        ),
+        content={OCTETS: BINARY},
+    )
+
+
+router = APIRouter(tags=["inference protocol"], route_class=ProtocolRoute)
+
+
+@router.get("/v2", **_openapi())
+async def server() -> ServerMetadata:
+    """The server's name and version, and the extensions of the protocol that it knows."""
+    return ServerMetadata(
+        name="telltale", version=installed("telltale"), extensions=("binary_tensor_data",)
+    )
+
+
+@router.get("/v2/health/live", **_openapi())
+async def live() -> Live:
+    """This replica's process is up."""
+    return Live(live=True)
+
+
+@router.get("/v2/health/ready", **_openapi(503))
+async def ready(request: Request) -> ServerReady:
+    """200 only where this replica has a model."""
+    return ServerReady(ready=bool(service_of(request).champion.served))
+
+
+@router.get(MODEL + "/ready", **_openapi(404, 503))
+@router.get(VERSION + "/ready", **_openapi(404, 503, parameters=OF_VERSION))
+async def model_ready(request: Request, name: str) -> ModelReady:
+    """200 only where this model, in this version, answers."""
+    _asked_version(request, name)
+    return ModelReady(name=name, ready=True)
+
+
+@router.get(MODEL, **_openapi(404, 503))
+@router.get(VERSION, **_openapi(404, 503, parameters=OF_VERSION))
+async def model(request: Request, name: str) -> ModelMetadata:
+    """The model's inputs, of which one is sent, and its outputs."""
+    served = _asked_version(request, name)
+    labels = len(served.bundle.labels)
+    clip = TensorMetadata(name="clip", datatype="BYTES", shape=(-1,))
+    waveform = TensorMetadata(name="waveform", datatype="FP32", shape=(-1, -1))
+    return ModelMetadata(
+        name=name,
+        versions=(served.version,),
+        platform="telltale_onnx",
+        inputs=(clip, waveform) if isinstance(served.domain, AudioDomain) else (clip,),
+        outputs=(
+            TensorMetadata(name="label", datatype="BYTES", shape=(-1,)),
+            TensorMetadata(name="confidence", datatype="FP32", shape=(-1,)),
+            TensorMetadata(name="unknown", datatype="BOOL", shape=(-1,)),
+            TensorMetadata(name="probabilities", datatype="FP32", shape=(-1, labels)),
+            TensorMetadata(name="labels", datatype="BYTES", shape=(labels,)),
+        ),
+    )
+
+
+@router.post(MODEL + "/infer", response_model=Inferred, **_inferring())
+@router.post(VERSION + "/infer", response_model=Inferred, **_inferring(OF_VERSION))
+async def infer(request: Request, name: str) -> Response:
+    """Clips in (`clip`, BYTES; base64 in JSON) or waveforms (`waveform`, FP32 at the domain's
+    rate); for each its label, confidence, whether it is unknown, and the probabilities of
+    `labels`. One that cannot be decoded refuses the request."""
+    service, who = service_of(request), queue_of(request)
+    _asked_version(request, name)
+    found, asked = await _scored(service, request, who)
+    served = found[0].served
+    fields = {"model_name": name, "model_version": served.version}
+    if asked.id:
+        fields["id"] = asked.id
+    body, json_bytes = write_response(fields, _wanted(_outputs(found), asked), asked)
+    headers = {"X-Model-Version": served.version}
+    if json_bytes is None:
+        return Response(body, headers=headers, media_type="application/json")
+    return Response(body, headers={**headers, HEADER: str(json_bytes)}, media_type=OCTETS)
+
+
+def _asked_version(request: Request, name: str) -> LoadedVersion:
+    """What serves; raises UnknownName where another model or version is asked for."""
+    service = service_of(request)
+    if name != service.domain.name:
+        raise UnknownName(
+            f"there is no model {name!r} at this address, which serves {service.domain.name}; "
+            f"another domain's is at its own prefix, as /{service.domain.name}/v2"
+        )
+    served = service.champion.served
+    version = request.path_params.get("version", served.version)
+    if version != served.version:
+        raise UnknownName(f"{name} serves version {served.version}, and not {version!r}")
+    return served
+
+
+async def _scored(
+    service: Replica, request: Request, who: str
+) -> tuple[list[ScoredClip], InferenceRequest]:
+    """Raises what is wrong with the first clip of which something is."""
+    most = WIDER * service.domain.limits.max_bytes + ENVELOPE_BYTES
+    with service.admission.room(who) as room:
+        body = await read_body(request, most, room.hold)
+        asked, inputs = read_request(body, request.headers.get(HEADER))
+        found = await predict_all(service, _clips(inputs, service.domain), who)
+    if failed := next((one for one in found if isinstance(one, Exception)), None):
+        raise failed
+    results = [one for one in found if isinstance(one, ScoredClip)]
+    if len({one.served.digest for one in results}) > 1:
+        raise NotReady("the model changed while these clips were answered; send them again")
+    return results, asked
+
+
+def _clips(inputs: list[Input], domain: Domain) -> list[bytes]:
+    """Raises InvalidParameter unless there is one input with clips, of a kind that is known."""
+    if len(inputs) != 1:
+        raise InvalidParameter(
+            f"{len(inputs)} inputs came; send one: clip (BYTES) or waveform (FP32)"
+        )
+    (found,) = inputs
+    kind = found.sent.name, found.sent.datatype
+    if kind == ("clip", "BYTES"):
+        clips = found.strings(MAX_CLIPS)
+    elif kind == ("waveform", "FP32") and isinstance(domain, AudioDomain):
+        waveforms = found.floats()
+        rows = waveforms.reshape(-1, waveforms.shape[-1] if waveforms.size else 1)
+        _must_be_few(len(rows))
+        clips = [_wav(row, domain.input.sample_rate_hz) for row in rows]
+    else:
+        known = (
+            "clip (BYTES), waveform (FP32)" if isinstance(domain, AudioDomain) else "clip (BYTES)"
+        )
+        raise InvalidParameter(f"there is no input {kind[0]!r} ({kind[1]}); known: {known}")
+    _must_be_few(len(clips))
+    return clips
+
+
+def _must_be_few(clips: int) -> None:
+    if not 0 < clips <= MAX_CLIPS:
+        raise InvalidParameter(f"{clips} clips came; send 1 to {MAX_CLIPS}")
+
+
+def _wav(samples: Float32, rate_hz: int) -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, samples, rate_hz, format="WAV", subtype="FLOAT")
+    return out.getvalue()
+
+
+def _outputs(found: list[ScoredClip]) -> list[Output]:
+    labels = np.array(found[0].served.bundle.labels)
+    scores = [one.scores for one in found]
+    return [
+        Output("label", labels[[one.best for one in scores]]),
+        Output("confidence", np.array([one.confidence for one in scores], np.float32)),
+        Output("unknown", np.array([one.unknown for one in scores], np.bool_)),
+        Output("probabilities", np.stack([one.probabilities for one in scores]).astype("<f4")),
+        Output("labels", labels),
+    ]
+
+
+def _wanted(outputs: list[Output], asked: InferenceRequest) -> list[Output]:
+    """All of them where none is named; raises InvalidParameter for one that there is not."""
+    if not asked.outputs:
+        return outputs
+    named = {output.name: output for output in outputs}
+    if unknown := [one.name for one in asked.outputs if one.name not in named]:
+        raise InvalidParameter(f"there is no output {unknown[0]!r}; known: {', '.join(named)}")
+    return [named[one.name] for one in asked.outputs]

@@ -1,0 +1,80 @@
+"""What `gradio_client` may call by name: /predict, /correct and /domains.
+
+    Client("http://127.0.0.1:8000/ui/").predict(handle_file("pump.wav"), api_name="/predict")
+
+They have components of their own, which nobody sees: Gradio then checks the files that they are
+given as it checks those of the page.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from data.errors import UnknownName
+from serve_app.client.answers import DomainInfo
+from serve_app.client.connection import ServiceError
+from serve_app.ui.shared import Shared, find
+
+NAMED = {"api_visibility": "public", "show_progress": "hidden", "concurrency_limit": 16}
+
+
+def build(shared: Shared) -> None:
+    def chosen(name: str) -> DomainInfo:
+        """Of no name the first one, as at the root of the service."""
+        domains = shared.client.domains()
+        return find(domains, name) if name else domains[0]
+
+    def predict(clip: str | None, domain: str, key: str, request: gr.Request) -> dict[str, Any]:
+        """One clip, the domain it is asked of (the first where none is named) and a key, which is
+        not needed. Answers as POST /predict does."""
+        name, raw = _read(clip)
+        try:
+            asked = shared.client_of(key, request)
+            found = asked.predict(chosen(domain).name, raw, name=name)
+        except (ServiceError, UnknownName) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return found.model_dump(mode="json", exclude_unset=True)
+
+    def correct(
+        clip: str | None,
+        label: str,
+        domain: str,
+        key: str,
+        request: gr.Request,
+        mask: str | None = None,
+    ) -> dict[str, Any]:
+        """A clip and its right label, of a photograph with what is sought a mask. Without a
+        contributor's key it waits for an admin. Answers as POST /feedback does."""
+        name, raw = _read(clip)
+        drawn = Path(mask).read_bytes() if mask else None
+        try:
+            asked = shared.client_of(key, request)
+            kept = asked.correct(chosen(domain).name, raw, label, name=name, mask=drawn)
+        except (ServiceError, UnknownName) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return kept.model_dump(mode="json", exclude_unset=True)
+
+    def domains() -> list[dict[str, Any]]:
+        """What may be asked, each with its labels. Answers as GET /domains does."""
+        try:
+            found = shared.client.domains()
+        except ServiceError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return [domain.model_dump(mode="json", exclude_unset=True) for domain in found]
+
+    clip = gr.File(label="Clip", type="filepath", visible=False)
+    mask = gr.File(label="Mask", type="filepath", visible=False)
+    label, domain, key = (
+        gr.Textbox(label=name, value="", visible=False) for name in ("Label", "Domain", "Key")
+    )
+    answer, event = gr.JSON(visible=False), gr.Button(visible=False).click
+    event(predict, [clip, domain, key], answer, api_name="predict", **NAMED)
+    event(correct, [clip, label, domain, key, mask], answer, api_name="correct", **NAMED)
+    event(domains, None, answer, api_name="domains", **NAMED)
+
+
+def _read(path: str | None) -> tuple[str, bytes]:
+    if not path:
+        raise gr.Error("there is no clip; send one as handle_file(...)", print_exception=False)
+    return Path(path).name, Path(path).read_bytes()
