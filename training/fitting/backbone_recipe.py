@@ -3,9 +3,7 @@ that any of them names.
 
 Nothing that a model is examined on may have been heard before: a recording (a Freesound id, where
 the data sets share them) that is in the test side of any domain or recipe is left out wherever else
-it turns up. What a domain holds out for validation is held out here as well. Of a domain that
-starts from this backbone nothing is heard at all: models of its folds may then start from it, and
-what they show is as true as of models from scratch.
+it turns up. What a domain holds out for validation is held out here as well.
 """
 
 from collections.abc import Sequence
@@ -91,16 +89,15 @@ def held_groups(domain: AudioDomain, rows: Sequence[Example]) -> set[str]:
 
 @dataclass(frozen=True)
 class Material:
-    """Train rows; how many were left out because an exam, or a domain that starts from them, has
-    their recording; and the groups that some domain holds out for validation, which are only
-    listened to."""
+    """Train rows; how many were left out because an exam has their recording; and the groups that
+    some domain holds out for validation, which are only listened to."""
 
     rows: tuple[Example, ...]
     left_out: int
     held: frozenset[str]
 
 
-def material(recipe: Recipe, name: str, root: Path) -> Material:
+def material(recipe: Recipe, root: Path) -> Material:
     served = [domain for domain in load_domains().values() if isinstance(domain, AudioDomain)]
     by_domain = {domain.name: listed(domain, root) for domain in served}
     by_set = {
@@ -108,8 +105,6 @@ def material(recipe: Recipe, name: str, root: Path) -> Material:
     }
     lists = {**by_domain, **by_set}
     forbidden = {row.group for rows in lists.values() for row in rows if row.split == "test"}
-    starters = {domain.name for domain in served if domain.start_from == name}
-    forbidden |= {row.group for starter in starters for row in by_domain[starter]}
     held = set().union(*(held_groups(domain, by_domain[domain.name]) for domain in served))
     found: list[Example] = []
     taken: set[str] = set()
