@@ -20,6 +20,7 @@ GROUPS = {
         "new": Command("training.new_domain", (), "a folder of labelled clips becomes a domain"),
         "serve": Command("serve_app", ("serve",), "start the service, its API and its page"),
         "predict": Command("serve_app", ("predict",), "classify local files, without a service"),
+        "analyze": Command("serve_app.analyze_command", (), "what happens when in recordings"),
     },
     "Look after a service": {
         "status": Command(
