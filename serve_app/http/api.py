@@ -26,9 +26,11 @@ from serve_app.http.auth import Caller, Keyring
 from serve_app.http.fast_path import FastPathApp
 from serve_app.http.forms import Forms
 from serve_app.http.openapi import TEXT, openapi_of
+from serve_app.http.recordings import Recordings
 from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, caller_of, request_id, service_of
 from serve_app.http.routes import (
+    analyze_routes,
     clip_routes,
     feedback_routes,
     predict_routes,
@@ -54,11 +56,12 @@ def build_api(service: Replica) -> FastPathApp:
     problems.install(app)
     app.state.service = service
     app.state.forms = Forms()
+    app.state.recordings = Recordings()
     app.state.keyring = Keyring(
         service.settings.admin_key, service.settings.home.root / "keys.json"
     )
     parts = (predict_routes, feedback_routes, upload_routes, clip_routes, retrain_routes)
-    for router in (public, *(part.router for part in parts)):
+    for router in (public, *(part.router for part in (*parts, analyze_routes))):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
     return FastPathApp(app, domain.name, predict_routes.predict, service.settings.start_token)

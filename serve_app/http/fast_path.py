@@ -16,7 +16,9 @@ from serve_app.http import problems
 from serve_app.http.bodies import ORDER_BYTES, at_most
 from serve_app.settings import PASSED_HEADER
 
-READ_BY_THEMSELVES = ("/predict", "/batch-predict", "/feedback", "/save-for-retrain", "/upload")
+READ_BY_THEMSELVES = (
+    *("/predict", "/batch-predict", "/analyze", "/feedback", "/save-for-retrain", "/upload"),
+)
 
 NOT_PASSED = "this port is for the service's own HAProxy; ask at the port of TELLTALE_PORT"
 
