@@ -26,7 +26,7 @@ from models.analysis.recording import Analysis, planned, wishes_from
 from models.analysis.tables import TABLES, row
 from serve_app.client import analysis_answers as answers
 from serve_app.http import problems
-from serve_app.http.openapi import BINARY, TEXT, form, openapi_of, parameter
+from serve_app.http.openapi import BINARY, JSON, TEXT, form, openapi_of, parameter
 from serve_app.http.recordings import recordings_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, queue_of, request_id, service_of
@@ -121,6 +121,8 @@ def _asked(request: Request) -> str:
         return wish
     if EVENT_STREAM in accepted:
         return EVENT_STREAM
+    if JSON in accepted:  # many clients accept it beside text/plain
+        return "json"
     return next((name for name, (kind, _) in TABLES.items() if kind in accepted), "json")
 
 

@@ -92,6 +92,11 @@ def test_events_come_as_tables(client: TestClient, kind: str, format_: str, begi
     assert rows == len(ask(client).json()["events"])
 
 
+def test_who_takes_json_gets_it(client: TestClient) -> None:
+    accepts = {"accept": "application/json, text/plain, */*"}
+    assert ask(client, content=RAW, headers=accepts).json() == ask(client).json()
+
+
 def told(answer: Response) -> list[tuple[str, dict[str, Any]]]:
     blocks = [block.splitlines() for block in answer.text.strip().split("\n\n")]
     return [(kind.removeprefix("event: "), json.loads(data[6:])) for kind, data in blocks]
