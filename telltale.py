@@ -57,6 +57,7 @@ GROUPS = {
         "plan": Command("loadtest.plan", (), "machines for a rate, simulated"),
         "coldstart": Command("loadtest.coldstart", (), "how soon a new replica answers"),
         "kernel": Command("loadtest.kernel", (), "where the time of one clip goes"),
+        "planted": Command("loadtest.planted", (), "are events found in noise, and at what cost"),
         "open-loop": Command("loadtest.open_loop", (), "requests at a rate, answered or not"),
     },
 }
