@@ -20,6 +20,7 @@ GROUPS = {
         "new": Command("training.new_domain", (), "a folder of labelled clips becomes a domain"),
         "serve": Command("serve_app", ("serve",), "start the service, its API and its page"),
         "predict": Command("serve_app", ("predict",), "classify local files, without a service"),
+        "analyze": Command("serve_app.analyze_command", (), "what happens when in recordings"),
     },
     "Look after a service": {
         "status": Command(
@@ -59,6 +60,7 @@ GROUPS = {
         "plan": Command("loadtest.plan", (), "machines for a rate, simulated"),
         "coldstart": Command("loadtest.coldstart", (), "how soon a new replica answers"),
         "kernel": Command("loadtest.kernel", (), "where the time of one clip goes"),
+        "planted": Command("loadtest.planted", (), "are events found in noise, and at what cost"),
         "open-loop": Command("loadtest.open_loop", (), "requests at a rate, answered or not"),
     },
 }

@@ -37,6 +37,8 @@ class Problem(Answer):
 class Limits(Answer):
     max_bytes: int
     max_duration_s: float = 0.0
+    max_recording_bytes: int = 0  # of what is analysed
+    max_recording_s: float = 0.0
     max_pixels: int = 0
 
 

@@ -8,14 +8,16 @@ Every failure is a ServiceError (`connection.py`) whose text may be shown to a p
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import BinaryIO, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from .analysis_answers import Analysis, Progress
+from .analyze import analyze
 from .answers import (
     Clips,
     DomainInfo,
@@ -28,6 +30,7 @@ from .answers import (
 )
 from .connection import Connection, ServiceError, backoff_s, checked, new_pool
 from .insight_answers import Insights
+from .server_events import server_events
 from .service_answers import (
     ModelVersion,
     Move,
@@ -104,6 +107,26 @@ class Client:
             files={"file": (name, clip)},
         )
         return _parse(self._link.send(request, repeatable=True), Prediction)
+
+    def analyze(
+        self,
+        domain: str,
+        recording: BinaryIO,
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        watch: Callable[[Progress], None] = lambda progress: None,
+        hop_s: float | None = None,
+        min_length_s: float | None = None,
+        merge_gap_s: float | None = None,
+        top_n: int | None = None,
+    ) -> Analysis:
+        """The events of a recording of any length; `watch` is told how far it is. `thresholds` by
+        label, and what follows, are the route's own where they are not given."""
+        given = {"hop_s": hop_s, "min_length_s": min_length_s, "merge_gap_s": merge_gap_s}
+        said = given | {"top_n": top_n}
+        wishes = {name: f"{value:g}" for name, value in said.items() if value is not None}
+        enter = [f"{label}:{least:g}" for label, least in (thresholds or {}).items()]
+        return analyze(self._link, domain, recording, wishes | {"threshold": enter}, watch)
 
     def correct(
         self,
@@ -265,12 +288,5 @@ def _parse(response: httpx.Response, model: type[A]) -> A:
 
 
 def _parse_events(lines: Iterator[str]) -> Iterator[RunEvent]:
-    """Server-sent events: `field: value` lines; a blank line ends one, a colon starts a comment."""
-    fields: dict[str, str] = {}
-    for line in lines:
-        if not line and "data" in fields:
-            yield RunEvent.model_validate({**json.loads(fields["data"]), "id": fields.get("id", 0)})
-            fields = {}
-        elif line and not line.startswith(":"):
-            name, _, value = line.partition(":")
-            fields[name] = value.strip()
+    for fields in server_events(lines):
+        yield RunEvent.model_validate({**json.loads(fields["data"]), "id": fields.get("id", 0)})

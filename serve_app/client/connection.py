@@ -50,17 +50,20 @@ class Connection:
         data: dict[str, str] | None = None,
         json: dict[str, str] | None = None,
     ) -> httpx.Request:
-        key = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         return self.pool.build_request(
             method,
             self.url.rstrip("/") + path,
             params=params,
-            headers={**key, **dict(self.headers), **(headers or {})},
+            headers={**self.own_headers(), **(headers or {})},
             files=files,
             data=data,
             json=json,
             timeout=self.timeout_s,
         )
+
+    def own_headers(self) -> dict[str, str]:
+        key = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        return {**key, **dict(self.headers)}
 
     def send(self, request: httpx.Request, *, repeatable: bool = False) -> httpx.Response:
         """Raises ServiceError with the service's own sentence, ServiceAway when there is none."""

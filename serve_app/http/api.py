@@ -29,9 +29,11 @@ from serve_app.http.auth import Caller, Keyring
 from serve_app.http.fast_path import FastPathApp
 from serve_app.http.forms import Forms
 from serve_app.http.openapi import TEXT, openapi_of
+from serve_app.http.recordings import Recordings
 from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, caller_of, preferred, request_id, service_of
 from serve_app.http.routes import (
+    analyze_routes,
     clip_routes,
     earlier_routes,
     feedback_routes,
@@ -63,12 +65,13 @@ def build_api(service: Replica) -> ASGIApp:
     app.state.service = service
     app.state.forms = Forms()
     app.state.insights = insights.FreshInsights()
+    app.state.recordings = Recordings()
     app.state.keyring = Keyring(
         service.settings.admin_key, service.settings.home.root / "keys.json"
     )
     app.include_router(earlier_routes.router)  # before `/api` is the same as without it
     parts = (predict_routes, feedback_routes, upload_routes, clip_routes, retrain_routes)
-    for router in (public, *(part.router for part in parts)):
+    for router in (public, *(part.router for part in (*parts, analyze_routes))):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
     for router in (inference_protocol.router, label_studio.router, insights.router):

@@ -21,7 +21,7 @@ from serve_app.settings import PASSED_HEADER
 from serve_app.statuses import explain
 
 READ_BY_THEMSELVES = (
-    *("/predict", "/batch-predict", "/feedback", "/save-for-retrain", "/upload"),
+    *("/predict", "/batch-predict", "/analyze", "/feedback", "/save-for-retrain", "/upload"),
     *("/transcribe", "/infer", "/webhook"),
 )
 

@@ -105,7 +105,7 @@ def test_every_refusal_is_a_problem_document(service: Declared) -> None:
 
 def test_what_is_posted_is_described(service: Declared) -> None:
     posted = {path for method, path, o in service.operations() if "requestBody" in o}
-    forms = {"/predict", "/batch-predict", "/feedback", "/upload"}
+    forms = {"/predict", "/batch-predict", "/analyze", "/feedback", "/upload"}
     assert posted == {*forms, *JSON_BODIES, *INFER}
 
 
@@ -161,6 +161,9 @@ def of_predictions(service: Declared) -> None:
     many = service.ask("POST", "/batch-predict", role="", files=forms).json()
     assert many["aggregate"]["failed"] == 1
     service.ask("POST", "/batch-predict", files=forms, headers={"accept": "text/csv"})
+    for query in ("", "?format=csv", "?format=raven", "?format=audacity", "?format=parquet"):
+        service.ask("POST", f"/analyze{query}", role="", files={"file": tone()})
+    service.ask("POST", "/analyze", content=tone(), headers={"accept": "text/event-stream"})
 
 
 def of_the_inference_protocol(service: Declared, version: str) -> None:
@@ -241,6 +244,11 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("POST", "/predict", 422, {"files": {"file": tone()[:30]}}),
     ("POST", "/predict", 504, {"files": CLIP, "headers": {"x-deadline-seconds": "0"}}),
     ("POST", "/batch-predict", 400, {"data": {"files": "text"}}),
+    ("POST", "/analyze?hop_s=0", 400, {"files": CLIP}),
+    ("POST", "/analyze?threshold=none:1", 404, {"files": CLIP}),
+    ("POST", "/analyze", 413, {"files": CLIP, "headers": {"content-length": "9" * 12}}),
+    ("POST", "/analyze", 415, {"files": {"file": NO_CLIP}}),
+    ("POST", "/analyze", 422, {"files": {"file": tone()[:30]}}),
     ("POST", "/feedback", 400, {"files": CLIP}),
     ("POST", "/feedback", 404, {"files": CLIP, "data": {"label": "none such"}}),
     ("POST", "/feedback", 415, {"files": {"file": NO_CLIP}, "data": {"label": "one"}}),
