@@ -84,6 +84,23 @@ class Corrections:
             rows = connection.execute(query.order_by(feedback.c.id).limit(limit).offset(offset))
             return [Feedback(**row) for row in rows.mappings()]
 
+    def of_sender(
+        self,
+        domain: str,
+        who: str,
+        *,
+        state: FeedbackState | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[Feedback]:
+        """Newest first."""
+        query = FEEDBACK.where(feedback.c.domain == domain, feedback.c.who == who)
+        if state is not None:
+            query = query.where(feedback.c.state == state)
+        query = query.order_by(feedback.c.id.desc()).limit(limit).offset(offset)
+        with self._database.read() as connection:
+            return [Feedback(**row) for row in connection.execute(query).mappings()]
+
     def accept(self, receipt: str, *, who: str) -> Feedback:
         """The clip gets the corrected label and counts; other receipts of it are settled too."""
         with self._database.write() as connection:

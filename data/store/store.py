@@ -18,6 +18,7 @@ from data.store.events import Events
 from data.store.features import ClipFeatures
 from data.store.feedback import Corrections
 from data.store.flags import Flags
+from data.store.keys import Keys
 from data.store.quarantine import Quarantine
 from data.store.run_rows import RunTable
 from data.store.snapshots import Snapshots
@@ -34,6 +35,7 @@ class Store:
         self.features = ClipFeatures(database)
         self.runs = RunTable(database)
         self.events = Events(database)
+        self.keys = Keys(database)
 
     @classmethod
     def open(cls, database_url: str, storage_uri: str) -> "Store":

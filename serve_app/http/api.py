@@ -31,11 +31,13 @@ from serve_app.http.responses import answer, caller_of, request_id, service_of
 from serve_app.http.routes import (
     clip_routes,
     feedback_routes,
+    key_routes,
     predict_routes,
     retrain_routes,
     upload_routes,
 )
 from serve_app.http.threads import reading
+from serve_app.key_file import known_keys, trouble_of
 from serve_app.replica import prometheus
 from serve_app.settings import START_HEADER
 
@@ -54,14 +56,22 @@ def build_api(service: Replica) -> FastPathApp:
     problems.install(app)
     app.state.service = service
     app.state.forms = Forms()
-    app.state.keyring = Keyring(
-        service.settings.admin_key, service.settings.home.root / "keys.json"
+    root = service.settings.home.root
+    keyring = Keyring(service.settings.admin_key, lambda: known_keys(service.store.keys, root))
+    app.state.keyring = keyring
+    parts = (
+        predict_routes,
+        feedback_routes,
+        upload_routes,
+        clip_routes,
+        retrain_routes,
+        key_routes,
     )
-    parts = (predict_routes, feedback_routes, upload_routes, clip_routes, retrain_routes)
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
-    return FastPathApp(app, domain.name, predict_routes.predict, service.settings.start_token)
+    token = service.settings.start_token
+    return FastPathApp(app, domain.name, predict_routes.predict, keyring, token)
 
 
 public = APIRouter()
@@ -111,9 +121,9 @@ def _yours(request: Request) -> dict[str, bool]:
 async def _warnings(request: Request) -> list[str]:
     """What whoever runs the service should mend before it stops working."""
     keyring: Keyring = request.app.state.keyring
-    keyring.refresh()
-    disk = await reading(disk_trouble, service_of(request).settings.home)
-    return [trouble for trouble in (disk, keyring.trouble) if trouble]
+    home = service_of(request).settings.home
+    disk, keys = await reading(lambda: (disk_trouble(home), trouble_of(home.root)))
+    return [trouble for trouble in dict.fromkeys((disk, keys, keyring.trouble)) if trouble]
 
 
 async def _readiness(service: Replica, name: str) -> Readiness:

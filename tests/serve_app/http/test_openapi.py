@@ -9,11 +9,11 @@ import pytest
 
 from data.errors import NotReady
 from data.store.clip_rows import NewClip
-from serve_app.http.auth import add_key
 from serve_app.replica import prometheus
 from serve_app.replica.champion import Champion
 from support.declared import PROBLEM, Declared
 from support.fake_curator import Curator, Handle
+from support.keys import key_of
 from support.pictures import cracked
 from support.replica import ADMIN, Replica, answering
 from support.sounds import tone
@@ -27,6 +27,8 @@ JSON_BODIES: dict[str, Any] = {
     "/feedback/{receipt_id}/reject": {"reason": ""},
     "/clips/{sha256}/reject": {"reason": ""},
     "/clips/{sha256}/relabel": {"label": "one"},
+    "/keys": {"name": "bob", "role": "viewer"},
+    "/keys/{name}/expire": {"days": 1},
 }
 
 
@@ -42,8 +44,8 @@ def replica() -> Iterator[Replica]:
 @pytest.fixture(scope="module")
 def service(replica: Replica) -> Iterator[Declared]:
     keys = {"admin": ADMIN, "wrong": "tt_nobody-has-this"}
-    for role in ("viewer", "contributor"):
-        keys[role] = add_key(replica.settings.home.root / "keys.json", role, role)
+    keys["viewer"] = key_of(replica.store, "viewer", "viewer")
+    keys["contributor"] = key_of(replica.store, "contributor", "contributor")
     with answering(replica) as client:
         yield Declared(client, keys)
 
@@ -106,7 +108,7 @@ def test_a_key_is_asked_for_where_the_document_says_so(service: Declared) -> Non
     assert service.document["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
     for method, path, operation in service.operations():
         security = operation.get("security", [])
-        place = path.format(receipt_id=NONE, sha256=NONE, run_id=NONE, version="9")
+        place = path.format(receipt_id=NONE, sha256=NONE, run_id=NONE, version="9", name=NONE)
         body = {"json": JSON_BODIES[path]} if path in JSON_BODIES else {}
         if security:
             service.ask(method, place, 401, "wrong", **body)
@@ -130,6 +132,7 @@ def test_every_route_answers_as_declared(
     of_corrections(service)
     of_clips(service, clip)
     of_runs_and_versions(service)
+    of_keys(service)
     missing = {
         (method, path)
         for method, path, _ in service.operations()
@@ -157,6 +160,7 @@ def of_predictions(service: Declared) -> None:
 def of_corrections(service: Declared) -> None:
     receipts = [correct(service, seed=seed)["receipt"] for seed in (1, 2)]
     service.ask("GET", "/feedback")
+    service.ask("GET", "/feedback?mine=true", role="viewer")
     service.ask("GET", f"/feedback/{receipts[0]}", role="")
     service.ask("POST", f"/feedback/{receipts[0]}/accept")
     service.ask("POST", f"/feedback/{receipts[1]}/reject", json={"reason": "a door"})
@@ -187,6 +191,16 @@ def of_runs_and_versions(service: Declared) -> None:
     service.ask("GET", "/models", role="viewer")
     for path in ("/models/rollback", "/models/purge", "/models/2/promote"):
         service.ask("POST", path)
+
+
+def of_keys(service: Declared) -> None:
+    made = service.ask("POST", "/keys", 201, json={"name": "cid", "role": "viewer", "days": 30})
+    assert made.headers["cache-control"] == "no-store"
+    service.ask("POST", "/keys/cid/rotate")
+    service.ask("POST", "/keys/cid/expire", json={})
+    assert [key["name"] for key in service.ask("GET", "/keys").json()["keys"]][0] == "cid"
+    service.ask("DELETE", "/keys/cid")
+    service.ask("GET", "/me", role="viewer")
 
 
 def test_a_photograph_is_answered_as_declared(tmp_path: Path) -> None:
@@ -241,6 +255,14 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("DELETE", "/retrain/none", 404, {}),
     ("GET", "/retrain/none/events", 404, {}),
     ("POST", "/models/99/promote", 404, {}),
+    ("POST", "/keys", 400, {"json": {"name": "a b", "role": "viewer"}}),
+    ("POST", "/keys", 400, {"json": {"name": "bob", "role": "king"}}),
+    ("POST", "/keys", 400, {"json": {"name": "bob", "role": "viewer", "days": 0}}),
+    ("POST", "/keys", 409, {"json": {"name": "viewer", "role": "viewer"}}),
+    ("POST", "/keys/nobody/rotate", 404, {}),
+    ("POST", "/keys/nobody/expire", 404, {"json": {"days": 1}}),
+    ("POST", "/keys/viewer/expire", 400, {"json": {"days": "forever"}}),
+    ("DELETE", "/keys/nobody", 404, {}),
 ]
 
 
@@ -293,7 +315,6 @@ def test_parts_that_are_away_are_told(
     monkeypatch.setattr(replica, "curator", Handle(object()))
     assert service.ask("GET", "/status").json()["curator"] == "away"
     keys = replica.settings.home.root / "keys.json"
-    whole = keys.read_bytes()
     keys.write_bytes(b"{")
     service.ask("GET", "/status", 503, "wrong")
-    keys.write_bytes(whole)
+    keys.unlink()

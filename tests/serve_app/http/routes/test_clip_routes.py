@@ -16,8 +16,8 @@ from data.store.flags import Found
 from data.store.schema import ClipState
 from data.store.store import Store
 from serve_app.http import problems
-from serve_app.http.auth import Keyring, add_key
 from serve_app.http.routes import clip_routes
+from support.keys import keyring
 from support.uploads import new_clip
 
 ADMIN = "tt_an-admins-key-for-this-test"
@@ -31,14 +31,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def admin(store: Store, tmp_path: Path) -> Iterator[TestClient]:
+def admin(store: Store) -> Iterator[TestClient]:
     app = FastAPI()
     problems.install(app)
     app.include_router(clip_routes.router)
     app.state.service = SimpleNamespace(
         store=store, domain=load_domains()["faults"], ask_curator=told_by_the_curator
     )
-    app.state.keyring = Keyring(ADMIN, tmp_path / "keys.json")
+    app.state.keyring = keyring(ADMIN, ann="contributor")
     with TestClient(app, headers={"Authorization": f"Bearer {ADMIN}"}) as client:
         yield client
 
@@ -220,10 +220,9 @@ def test_clips_of_another_domain_are_not_shown(store: Store, admin: TestClient) 
         ("DELETE", "/clips/x"),
     ],
 )
-def test_only_an_admin_reviews(admin: TestClient, tmp_path: Path, method: str, route: str) -> None:
-    key = add_key(tmp_path / "keys.json", "ann", "contributor")
+def test_only_an_admin_reviews(admin: TestClient, method: str, route: str) -> None:
     bodies = {"/clips/x/reject": {"reason": ""}, "/clips/x/relabel": {"label": "fluid"}}
-    for header, status in ((f"Bearer {key}", 403), ("", 401)):
+    for header, status in (("Bearer ann", 403), ("", 401)):
         found = admin.request(
             method, route, headers={"Authorization": header}, json=bodies.get(route)
         )
