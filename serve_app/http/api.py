@@ -32,6 +32,7 @@ from serve_app.http.routes import (
     clip_routes,
     feedback_routes,
     key_routes,
+    past_routes,
     predict_routes,
     retrain_routes,
     upload_routes,
@@ -66,6 +67,7 @@ def build_api(service: Replica) -> FastPathApp:
         clip_routes,
         retrain_routes,
         key_routes,
+        past_routes,
     )
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)

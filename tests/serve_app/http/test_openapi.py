@@ -15,7 +15,7 @@ from support.declared import PROBLEM, Declared
 from support.fake_curator import Curator, Handle
 from support.keys import key_of
 from support.pictures import cracked
-from support.replica import ADMIN, Replica, answering
+from support.replica import ADMIN, Away, Replica, answering
 from support.sounds import tone
 from support.uploads import new_clip
 
@@ -201,6 +201,8 @@ def of_keys(service: Declared) -> None:
     assert [key["name"] for key in service.ask("GET", "/keys").json()["keys"]][0] == "cid"
     service.ask("DELETE", "/keys/cid")
     service.ask("GET", "/me", role="viewer")
+    assert service.ask("GET", "/events?kind=key").json()["events"][0]["kind"] == "key.revoked"
+    assert service.ask("GET", "/history?window=1h", role="").json()["points"][0]["replicas"] == 1
 
 
 def test_a_photograph_is_answered_as_declared(tmp_path: Path) -> None:
@@ -255,6 +257,9 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("DELETE", "/retrain/none", 404, {}),
     ("GET", "/retrain/none/events", 404, {}),
     ("POST", "/models/99/promote", 404, {}),
+    ("GET", "/events?since=yesterday", 400, {}),
+    ("GET", "/events?kind=%00", 400, {}),
+    ("GET", "/history?window=1y", 400, {}),
     ("POST", "/keys", 400, {"json": {"name": "a b", "role": "viewer"}}),
     ("POST", "/keys", 400, {"json": {"name": "bob", "role": "king"}}),
     ("POST", "/keys", 400, {"json": {"name": "bob", "role": "viewer", "days": 0}}),
@@ -312,8 +317,9 @@ def test_parts_that_are_away_are_told(
 
     monkeypatch.setattr(prometheus, "scrape", silent)
     service.ask("GET", "/metrics", 503)
-    monkeypatch.setattr(replica, "curator", Handle(object()))
+    monkeypatch.setattr(replica, "curator", Away())
     assert service.ask("GET", "/status").json()["curator"] == "away"
+    service.ask("GET", "/history", 503)
     keys = replica.settings.home.root / "keys.json"
     keys.write_bytes(b"{")
     service.ask("GET", "/status", 503, "wrong")

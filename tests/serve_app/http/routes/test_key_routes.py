@@ -103,3 +103,18 @@ def test_whoever_has_a_key_sees_his_own_receipts_and_no_others(
     assert receipt["who"] == "ann"
     assert client.get("/feedback?mine=true", headers={"authorization": ""}).status_code == 401
     assert len(client.get("/feedback").json()["feedback"]) == 2
+
+
+def test_an_admin_reads_who_did_what(client: TestClient) -> None:
+    made(client, "ann")
+    client.delete("/keys/ann")
+    found = client.get("/events?kind=key&limit=1").json()
+    assert [event["kind"] for event in found["events"]] == ["key.revoked"]
+    assert (found["events"][0]["who"], found["events"][0]["subject"]) == ("admin", "key:ann")
+    rest = client.get(f"/events?kind=key&before={found['next']}").json()
+    assert ([event["kind"] for event in rest["events"]], rest["next"]) == (["key.added"], None)
+    at = rest["events"][0]["at"]
+    late = client.get("/events", params={"kind": "key.added", "until": at}).json()["events"]
+    assert late == []
+    assert client.get("/events", params={"since": "0001-01-01T00:00:00+14:00"}).status_code == 400
+    assert client.get("/events", params={"since": "2026-01-01T00:00:00"}).status_code == 400
