@@ -28,7 +28,8 @@ from data.store.clip_rows import (
     forget_clip,
     insert_clip,
     known_clip,
-    settle_by,
+    relabel,
+    set_state,
 )
 from data.store.database import Database
 from data.store.schema import ClipState, clip_flags, clips, events, feedback, now
@@ -156,12 +157,7 @@ class ClipStore:
     ) -> Clip:
         """Waiting receipts of the clip are settled with it; raises Conflict without a label."""
         with self._database.write() as connection:
-            before = known_clip(connection, domain, sha256)
-            if before.state == state:
-                settle_by(connection, before, who=who)
-                return before
-            after = replace(before, state=state, reason=reason)
-            return decide(connection, before, after, kind=f"clip.{state}", who=who)
+            return set_state(connection, domain, sha256, state, who=who, reason=reason)
 
     def hold_back(self, domain: str, sha256: str, label: str, *, who: str, reason: str) -> bool:
         """Quarantined, if it is there and still accepted with that label: what a person has
@@ -180,11 +176,7 @@ class ClipStore:
         """The state stays; a version that learnt the old label makes the clip new again. `mask`
         is the digest of one that was stored before."""
         with self._database.write() as connection:
-            before = known_clip(connection, domain, sha256)
-            if (before.label, before.mask) == (label, mask):
-                return before
-            after = replace(before, label=label, mask=mask)
-            return decide(connection, before, after, kind="clip.relabelled", who=who)
+            return relabel(connection, domain, sha256, label, who=who, mask=mask)
 
     def forget(self, domain: str, sha256: str, *, who: str) -> list[str]:
         """Delete the clip and its bytes; the versions that learnt from it, oldest first."""

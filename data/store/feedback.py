@@ -12,6 +12,7 @@ from data.errors import Conflict, UnknownName
 from data.store.clip_rows import decide, judge, known_clip
 from data.store.database import Database
 from data.store.events import record
+from data.store.reviews import reviewed
 from data.store.schema import Detail, FeedbackState, feedback, fields_of, now
 
 
@@ -106,11 +107,12 @@ class Corrections:
         with self._database.write() as connection:
             said = _waiting(connection, receipt, "accepted")
             if said.state == "quarantined":
-                before = known_clip(connection, said.domain, said.clip_sha256)
-                after = replace(
-                    before, label=said.corrected, mask=said.mask, state="accepted", reason=""
-                )
-                decide(connection, before, after, kind="clip.accepted", who=who)
+                clip = said.domain, said.clip_sha256
+                with reviewed(connection, *clip, "accepted", who=who) as before:
+                    after = replace(
+                        before, label=said.corrected, mask=said.mask, state="accepted", reason=""
+                    )
+                    decide(connection, before, after, kind="clip.accepted", who=who)
             return _known(connection, receipt)
 
     def reject(self, receipt: str, *, who: str, reason: str = "") -> Feedback:
@@ -118,11 +120,12 @@ class Corrections:
         with self._database.write() as connection:
             said = _waiting(connection, receipt, "rejected")
             if said.state == "quarantined":
-                judge(connection, receipt, said.domain, state="rejected", reason=reason, who=who)
-                before = known_clip(connection, said.domain, said.clip_sha256)
-                if before.state == "quarantined" and not others_wait(connection, said):
-                    after = replace(before, state="rejected", reason=reason)
-                    decide(connection, before, after, kind="clip.rejected", who=who)
+                clip = said.domain, said.clip_sha256
+                with reviewed(connection, *clip, "rejected", who=who) as before:
+                    judge(connection, receipt, clip[0], state="rejected", reason=reason, who=who)
+                    if before.state == "quarantined" and not others_wait(connection, said):
+                        after = replace(before, state="rejected", reason=reason)
+                        decide(connection, before, after, kind="clip.rejected", who=who)
             return _known(connection, receipt)
 
 

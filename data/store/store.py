@@ -20,6 +20,7 @@ from data.store.feedback import Corrections
 from data.store.flags import Flags
 from data.store.keys import Keys
 from data.store.quarantine import Quarantine
+from data.store.reviews import Reviews
 from data.store.run_rows import RunTable
 from data.store.snapshots import Snapshots
 
@@ -29,6 +30,7 @@ class Store:
         self._database = database
         self.clips = ClipStore(database, blobs)
         self.feedback = Corrections(database)
+        self.reviews = Reviews(database, blobs)
         self.quarantine = Quarantine(database, self.clips, disk)
         self.snapshots = Snapshots(database)
         self.flags = Flags(database)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from data.store.clip_rows import Clip
     from data.store.feedback import Feedback
     from data.store.flags import Flag
-    from data.store.schema import ClipState
+    from data.store.reviews import Reviews
+
+Decision = Callable[["Reviews", tuple[str, str], str], object]  # of a clip by domain and digest
 
 log = logging.getLogger("ray.serve")
 
@@ -116,23 +118,31 @@ async def _bytes(request: Request, which: Callable[[Replica], str]) -> Response:
 @router.post("/clips/{sha256}/accept", **openapi_of(404, 409, role="admin"))
 async def accept(request: Request, sha256: str) -> KeptClip:
     """The clip is right as it is: it counts, and its flags are dismissed."""
-    return await _decide(request, sha256, "accepted")
+    return await _decide(request, sha256, lambda reviews, clip, who: reviews.accept(*clip, who=who))
 
 
 @router.post("/clips/{sha256}/reject", **openapi_of(400, 404, 413, role="admin"))
 async def reject(request: Request, sha256: str, review: Review) -> KeptClip:
     """The clip is not learnt from; a version that has learnt it forgets it at the next retrain,
     for which it counts as a new clip does."""
-    return await _decide(request, sha256, "rejected", review.reason)
+    why = review.reason
+    return await _decide(
+        request, sha256, lambda reviews, clip, who: reviews.reject(*clip, who=who, reason=why)
+    )
 
 
-async def _decide(request: Request, sha256: str, state: "ClipState", reason: str = "") -> KeptClip:
+@router.post("/clips/{sha256}/undo", **openapi_of(404, 409, role="admin"))
+async def undo(request: Request, sha256: str) -> KeptClip:
+    """Takes back the last review of the clip: its label, state, flags and the receipts that were
+    decided with it are as they were before; once more takes back the one before that."""
+    return await _decide(request, sha256, lambda reviews, clip, who: reviews.undo(*clip, who=who))
+
+
+async def _decide(request: Request, sha256: str, review: "Decision") -> KeptClip:
     service, caller = service_of(request), caller_of(request, "admin")
 
     def decide() -> KeptClip:
-        name, store = service.domain.name, service.store
-        store.clips.set_state(name, sha256, state, who=caller.name, reason=reason)
-        store.flags.dismiss(name, sha256, who=caller.name)
+        review(service.store.reviews, (service.domain.name, sha256), caller.name)
         return _one(service, sha256)
 
     return await writing(decide)
@@ -141,14 +151,12 @@ async def _decide(request: Request, sha256: str, state: "ClipState", reason: str
 @router.post("/clips/{sha256}/relabel", **openapi_of(400, 404, 413, role="admin"))
 async def relabel(request: Request, sha256: str, right: Label) -> KeptClip:
     """Another label for a kept clip; what had learnt the old one learns it anew."""
-    service, caller = service_of(request), caller_of(request, "admin")
-    must_need_no_mask(right.label, service.domain)
-
-    def decide() -> KeptClip:
-        service.store.clips.relabel(service.domain.name, sha256, right.label, who=caller.name)
-        return _one(service, sha256)
-
-    return await writing(decide)
+    caller_of(request, "admin")
+    must_need_no_mask(right.label, service_of(request).domain)
+    label = right.label
+    return await _decide(
+        request, sha256, lambda reviews, clip, who: reviews.relabel(*clip, label, who=who)
+    )
 
 
 @router.delete("/clips/{sha256}", **openapi_of(404, role="admin"))

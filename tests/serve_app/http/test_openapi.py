@@ -176,6 +176,7 @@ def of_clips(service: Declared, clip: str) -> None:
     service.ask("POST", f"/clips/{clip}/accept")
     service.ask("POST", f"/clips/{clip}/reject", json={"reason": "a door"})
     service.ask("POST", f"/clips/{clip}/relabel", json={"label": "one"})
+    service.ask("POST", f"/clips/{clip}/undo")
     service.ask("DELETE", f"/clips/{clip}")
 
 
@@ -257,6 +258,7 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("DELETE", "/retrain/none", 404, {}),
     ("GET", "/retrain/none/events", 404, {}),
     ("POST", "/models/99/promote", 404, {}),
+    ("POST", f"/clips/{NONE}/undo", 404, {}),
     ("GET", "/events?since=yesterday", 400, {}),
     ("GET", "/events?kind=%00", 400, {}),
     ("GET", "/history?window=1y", 400, {}),
@@ -282,6 +284,9 @@ def test_a_decision_that_was_made_is_not_made_again(service: Declared) -> None:
     receipt = correct(service, seed=5)["receipt"]
     service.ask("POST", f"/feedback/{receipt}/accept")
     service.ask("POST", f"/feedback/{receipt}/reject", 409, json={})
+    clip = service.ask("GET", f"/feedback/{receipt}").json()["clip"]
+    service.ask("POST", f"/clips/{clip}/undo")
+    service.ask("POST", f"/clips/{clip}/undo", 409)
 
 
 def test_one_retrain_at_a_time(service: Declared) -> None:

@@ -95,6 +95,15 @@ def test_a_label_that_the_domain_has_not_is_refused(store: Store, admin: TestCli
     assert "its labels are electrical" in found.json()["detail"]
 
 
+def test_a_review_is_taken_back(store: Store, admin: TestClient) -> None:
+    clip = add(store, b"1", state="quarantined")
+    flag(store, (clip, 0.9))
+    before = admin.get(f"/clips/{clip}").json()
+    admin.post(f"/clips/{clip}/reject", json={"reason": "a slammed door"})
+    assert admin.post(f"/clips/{clip}/undo").json() == before
+    assert admin.post(f"/clips/{clip}/undo").status_code == 409
+
+
 def test_a_clip_can_be_heard_and_not_run(store: Store, admin: TestClient) -> None:
     clip = add(store, b"<script>")
     found = admin.get(f"/clips/{clip}/content")
@@ -217,6 +226,7 @@ def test_clips_of_another_domain_are_not_shown(store: Store, admin: TestClient) 
         ("POST", "/clips/x/accept"),
         ("POST", "/clips/x/reject"),
         ("POST", "/clips/x/relabel"),
+        ("POST", "/clips/x/undo"),
         ("DELETE", "/clips/x"),
     ],
 )
