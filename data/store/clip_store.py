@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import get_args
+from typing import TypedDict, TypeVarTuple, Unpack, get_args
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import Connection, Select, exists, func, select, update
 
 from data.errors import Conflict, DiskFull, Overloaded, UndecodableClip, UnknownName
 from data.store.blobs import Blobs
@@ -35,6 +35,7 @@ from data.store.database import Database
 from data.store.schema import ClipState, clip_flags, clips, events, feedback, now
 
 Added = tuple[Clip, bool]
+Columns = TypeVarTuple("Columns")
 Hashed = list[tuple[str, NewClip]]
 
 WORST = (
@@ -43,6 +44,16 @@ WORST = (
     .group_by(clip_flags.c.clip_id)
     .subquery()
 )
+
+
+class Wanted(TypedDict, total=False):
+    """Which clips: all, or those of a state, a label, with open flags (`flagged`), in quarantine or
+    with a correction that waits (`waiting`)."""
+
+    state: ClipState | None
+    label: str | None
+    flagged: bool
+    waiting: bool
 
 
 class ClipStore:
@@ -93,31 +104,35 @@ class ClipStore:
         self,
         domain: str,
         *,
-        state: ClipState | None = None,
-        label: str | None = None,
-        flagged: bool = False,
-        waiting: bool = False,
         limit: int | None = 100,
         offset: int = 0,
+        **wanted: Unpack[Wanted],
     ) -> list[Clip]:
-        """Newest first, or where `flagged` those with open flags, the worst first; where `waiting`
-        those in quarantine, or with a correction that waits; all of them without a limit."""
-        query = CLIP.where(clips.c.domain == domain)
-        if state is not None:
-            query = query.where(clips.c.state == state)
-        if label is not None:
-            query = query.where(clips.c.label == label)
-        if waiting:
-            corrected = select(feedback.c.clip_sha256).where(
-                feedback.c.domain == domain, feedback.c.state == "quarantined"
-            )
-            query = query.where((clips.c.state == "quarantined") | clips.c.sha256.in_(corrected))
-        if flagged:
-            query = query.join(WORST, WORST.c.clip_id == clips.c.id).order_by(WORST.c.score.desc())
+        """Newest first, or where `flagged` the worst first; all of them without a limit."""
+        query = _listing(CLIP, domain, **wanted)
+        if wanted.get("flagged"):
+            query = query.order_by(WORST.c.score.desc())
         query = query.order_by(clips.c.id.desc()).limit(limit).offset(offset)
         with self._database.read() as connection:
             rows = connection.execute(query)
             return [Clip(**row) for row in rows.mappings()]
+
+    def labels(
+        self,
+        domain: str,
+        **wanted: Unpack[Wanted],
+    ) -> dict[str, str | None]:
+        """By digest, of all that `find` would list, newest first."""
+        query = _listing(select(clips.c.sha256, clips.c.label), domain, **wanted)
+        with self._database.read() as connection:
+            return dict(connection.execute(query.order_by(clips.c.id.desc())).all())
+
+    def those(self, domain: str, sha256s: Sequence[str]) -> list[Clip]:
+        """In this order; without those that are gone."""
+        query = CLIP.where(clips.c.domain == domain, clips.c.sha256.in_(sha256s))
+        with self._database.read() as connection:
+            found = {row["sha256"]: Clip(**row) for row in connection.execute(query).mappings()}
+        return [found[sha256] for sha256 in sha256s if sha256 in found]
 
     def counts(self, domain: str) -> dict[ClipState, int]:
         query = select(clips.c.state, func.count()).where(clips.c.domain == domain)
@@ -251,6 +266,22 @@ class ClipStore:
             if unused:
                 self._blobs.delete(sha256)
             return unused
+
+
+def _listing(query: Select[*Columns], domain: str, **wanted: Unpack[Wanted]) -> Select[*Columns]:
+    query = query.where(clips.c.domain == domain)
+    if (state := wanted.get("state")) is not None:
+        query = query.where(clips.c.state == state)
+    if (label := wanted.get("label")) is not None:
+        query = query.where(clips.c.label == label)
+    if wanted.get("flagged"):
+        query = query.join(WORST, WORST.c.clip_id == clips.c.id)
+    if wanted.get("waiting"):
+        corrected = select(feedback.c.clip_sha256).where(
+            feedback.c.domain == domain, feedback.c.state == "quarantined"
+        )
+        query = query.where((clips.c.state == "quarantined") | clips.c.sha256.in_(corrected))
+    return query
 
 
 def _has_row(connection: Connection, sha256: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NotRequired, TypedDict, Unpack
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from data.errors import Conflict, UnknownName
 from data.store.clip_rows import decide, judge, known_clip
@@ -84,6 +84,23 @@ class Corrections:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(feedback.c.id).limit(limit).offset(offset))
             return [Feedback(**row) for row in rows.mappings()]
+
+    def answered(
+        self, domain: str, clips: Sequence[str] | None = None
+    ) -> dict[str, tuple[str, float, str]]:
+        """Label, confidence and version that the newest correction of each clip was answered
+        with, of these clips or of all."""
+        newest = select(func.max(feedback.c.id)).where(feedback.c.domain == domain)
+        if clips is not None:
+            newest = newest.where(feedback.c.clip_sha256.in_(clips))
+        newest = newest.group_by(feedback.c.clip_sha256)
+        answer = (feedback.c.predicted, feedback.c.confidence, feedback.c.version)
+        query = select(feedback.c.clip_sha256, *answer).where(feedback.c.id.in_(newest))
+        with self._database.read() as connection:
+            return {
+                row.clip_sha256: (row.predicted, row.confidence, row.version)
+                for row in connection.execute(query)
+            }
 
     def of_sender(
         self,

@@ -177,6 +177,7 @@ def of_clips(service: Declared, clip: str) -> None:
     service.ask("POST", f"/clips/{clip}/reject", json={"reason": "a door"})
     service.ask("POST", f"/clips/{clip}/relabel", json={"label": "one"})
     service.ask("POST", f"/clips/{clip}/undo")
+    assert service.ask("GET", "/clips?order=disagreement").json()["clips"][0]["may_forget"]
     service.ask("DELETE", f"/clips/{clip}")
 
 
@@ -258,6 +259,7 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("DELETE", "/retrain/none", 404, {}),
     ("GET", "/retrain/none/events", 404, {}),
     ("POST", "/models/99/promote", 404, {}),
+    ("GET", "/clips?order=oldest", 400, {}),
     ("POST", f"/clips/{NONE}/undo", 404, {}),
     ("GET", "/events?since=yesterday", 400, {}),
     ("GET", "/events?kind=%00", 400, {}),
