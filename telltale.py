@@ -33,6 +33,7 @@ GROUPS = {
             "serve_app.service_commands", ("rollback",), "go back to the champion before"
         ),
         "key": Command("serve_app", ("key",), "make a key for somebody"),
+        "keys": Command("serve_app.key_commands", (), "list, revoke, rotate and expire keys"),
         "backup": Command("serve_app", ("backup",), "keep all of the home in one file"),
         "restore": Command("serve_app", ("restore",), "make an empty home from such a file"),
         "join": Command("serve_app", ("join",), "add this machine to a running service"),

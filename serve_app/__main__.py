@@ -15,6 +15,7 @@ from data.errors import NotReady, TelltaleError
 from data.home import home_from_env, keep_to_owner, planned_home
 from data.store.sqlite_files import cared_for
 from data.terminal import piped
+from serve_app import key_commands
 from serve_app.cluster.launch import SERVE_YAML, refuse_taken_port, say
 from serve_app.cluster.ray_environment import prepare_environment
 from serve_app.cluster.service_processes import stop_when_asked
@@ -48,7 +49,7 @@ def main() -> int:
         if arguments.command == "predict":
             return piped(lambda: predict(arguments.clips, arguments.domain))
         if arguments.command == "key":
-            return make_key(arguments.name, arguments.role)
+            return key_commands.main(["add", arguments.name, arguments.role])
         if arguments.command == "backup":
             return back_up(arguments.file)
         if arguments.command == "restore":
@@ -128,14 +129,6 @@ def predict(clips: list[Path], name: str) -> int:
     if served.domain.disclaimer:
         print(served.domain.disclaimer, file=sys.stderr)
     return 1 if failed else 0
-
-
-def make_key(name: str, role: str) -> int:
-    from serve_app.http.auth import add_key
-
-    key = add_key(settings_from_env().home.root / "keys.json", name, role)
-    print(f"{key}\nThis is {name}'s key ({role}); it is not shown again.")
-    return 0
 
 
 def back_up(file: Path) -> int:

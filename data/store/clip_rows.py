@@ -161,6 +161,27 @@ def decide(connection: Connection, before: Clip, after: Clip, *, kind: str, who:
     return after
 
 
+def set_state(
+    connection: Connection, domain: str, sha256: str, state: ClipState, *, who: str, reason: str
+) -> Clip:
+    before = known_clip(connection, domain, sha256)
+    if before.state == state:
+        settle_by(connection, before, who=who)
+        return before
+    after = replace(before, state=state, reason=reason)
+    return decide(connection, before, after, kind=f"clip.{state}", who=who)
+
+
+def relabel(
+    connection: Connection, domain: str, sha256: str, label: str, *, who: str, mask: str | None
+) -> Clip:
+    before = known_clip(connection, domain, sha256)
+    if (before.label, before.mask) == (label, mask):
+        return before
+    after = replace(before, label=label, mask=mask)
+    return decide(connection, before, after, kind="clip.relabelled", who=who)
+
+
 def settle_by(connection: Connection, clip: Clip, *, who: str) -> None:
     """What the clip's state means for its receipts."""
     if clip.state == "accepted":

@@ -4,7 +4,7 @@ A fingerprint is of the clip alone, an embedding of the clip and a backbone. Bot
 when somebody asks us to forget it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from data.store.database import Database
 from data.store.schema import clip_features, clips, now
 
+AT_ONCE = 1000
 BACKBONES = 2  # of a domain: the one that serves, and the one it may go back to
 SAME = delete(clip_features).where(
     clip_features.c.clip_id == bindparam("clip_id"),
@@ -51,6 +52,25 @@ class ClipFeatures:
             )
             for row in rows
         }
+
+    def embeddings(
+        self, domain: str, backbone: str, sha256s: Collection[str] | None = None
+    ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        """By this backbone, of these clips or of all, of which each has one: some clips at a time,
+        with the embeddings [n, D] of those."""
+        query = (
+            select(clips.c.sha256, clip_features.c.embedding)
+            .join(clips, clips.c.id == clip_features.c.clip_id)
+            .where(clips.c.domain == domain, clip_features.c.backbone == backbone)
+            .where(clip_features.c.rows == 1)
+        )
+        if sha256s is not None:
+            query = query.where(clips.c.sha256.in_(sha256s))
+        with self._database.read() as connection:
+            rows = connection.execution_options(yield_per=AT_ONCE).execute(query)
+            for part in rows.partitions():
+                raw = b"".join(row.embedding for row in part)
+                yield [row.sha256 for row in part], _matrix(raw, len(part))
 
     def put(self, domain: str, backbone: str, found: Mapping[str, Features]) -> None:
         """Embeddings by this backbone, in place of what it had. Of clips that are gone nothing is

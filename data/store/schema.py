@@ -190,6 +190,15 @@ class EventColumns(TypedColumns):
     detail: Named[Detail] = Column(JSON)
 
 
+class KeyColumns(TypedColumns):
+    digest: Named[str] = Column(String(64), primary_key=True)
+    name: Named[str] = Column(Text, unique=True)
+    role: Named[str] = Column(String(16))
+    who: Named[str] = Column(Text)
+    created_at: Named[datetime] = Column(Moment)
+    expires_at: Named[datetime | None] = Column(Moment)
+
+
 metadata = MetaData()
 
 clips = Table(
@@ -214,6 +223,7 @@ feedback = Table(
     Index("feedback_by_clip", "domain", "clip_sha256"),
     Index("feedback_by_mask", "mask"),
     Index("feedback_by_address", "address"),
+    Index("feedback_by_sender", "domain", "who", "id"),
 )
 snapshots = Table("snapshots", metadata, SnapshotColumns)
 snapshot_clips = Table("snapshot_clips", metadata, SnapshotClipColumns)
@@ -228,3 +238,4 @@ events = Table(
     Index("events_by_subject", "subject", "id"),
     Index("events_by_domain", "domain", "id"),
 )
+access_keys = Table("access_keys", metadata, KeyColumns)

@@ -223,6 +223,8 @@ class KeptClip(Answer):
     created: Moment
     flags: tuple[ClipFlag, ...] = ()
     waiting: tuple[Receipt, ...] = ()  # corrections of it that nobody has decided upon
+    model: PredictionSummary | None = None  # what the model that serves says of it, where known
+    may_forget: bool = False  # whether whoever asks may have it deleted
 
 
 class Clips(Answer):

@@ -16,6 +16,8 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from .account_answers import Me
+from .accounts import Accounts
 from .analysis_answers import Analysis, Progress
 from .analyze import analyze
 from .answers import (
@@ -26,10 +28,12 @@ from .answers import (
     Mode,
     Prediction,
     Receipt,
+    Receipts,
     State,
 )
 from .connection import Connection, ServiceError, backoff_s, checked, new_pool
 from .insight_answers import Insights
+from .past_answers import History, Window
 from .server_events import server_events
 from .service_answers import (
     ModelVersion,
@@ -90,6 +94,17 @@ class Client:
             pool=link.pool,
             headers=headers,
         )
+
+    @property
+    def accounts(self) -> Accounts:
+        """Keys of others, and who did what; for admins."""
+        return Accounts(self._ask)
+
+    def me(self) -> Me:
+        return self._ask("GET", "/me", Me)
+
+    def history(self, domain: str, window: Window = "5m") -> History:
+        return self._ask("GET", f"/{domain}/history", History, params={"window": window})
 
     def domains(self) -> tuple[DomainInfo, ...]:
         return self._ask("GET", "/domains", Domains).domains
@@ -156,6 +171,11 @@ class Client:
     def receipt(self, domain: str, receipt: str) -> Receipt:
         return self._ask("GET", f"/{domain}/feedback/{_segment(receipt)}", Receipt)
 
+    def own_receipts(self, domain: str, *, offset: int = 0) -> tuple[Receipt, ...]:
+        """Of the corrections that were sent with this key, LISTED from the newest on."""
+        params = {"mine": "true", "limit": str(LISTED), "offset": str(offset)}
+        return self._ask("GET", f"/{domain}/feedback", Receipts, params=params).feedback
+
     def clips(
         self,
         domain: str,
@@ -163,11 +183,14 @@ class Client:
         *,
         flagged: bool = False,
         waiting: bool = False,
+        doubted: bool = False,
     ) -> tuple[KeptClip, ...]:
-        """The first LISTED, newest first; `flagged` ones alone come with the worst first."""
+        """The first LISTED, newest first; `flagged` ones alone come with the worst first, and
+        where `doubted` those that the model is surest are something else."""
         params = {"limit": str(LISTED)} | ({"state": state} if state else {})
         params |= {"flagged": "true"} if flagged else {}
         params |= {"waiting": "true"} if waiting else {}
+        params |= {"order": "disagreement"} if doubted else {}
         request = self._link.request("GET", f"/{domain}/clips", params=params)
         return _parse(self._link.send(request, repeatable=True), Clips).clips
 
@@ -191,6 +214,10 @@ class Client:
 
     def reject(self, domain: str, clip: str, reason: str) -> KeptClip:
         return self._decide(domain, clip, "reject", {"reason": reason})
+
+    def undo(self, domain: str, clip: str) -> KeptClip:
+        """Takes back the last decision upon the clip."""
+        return self._ask("POST", f"/{domain}/clips/{_segment(clip)}/undo", KeptClip)
 
     def retrain(self, domain: str, mode: Mode, reason: str) -> Run:
         body = {"mode": mode, "reason": reason}
@@ -249,8 +276,16 @@ class Client:
     def _bytes(self, path: str) -> bytes:
         return self._link.send(self._link.request("GET", path), repeatable=True).content
 
-    def _ask(self, method: str, path: str, model: type[A]) -> A:
-        request = self._link.request(method, path)
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        model: type[A],
+        *,
+        params: dict[str, str] | None = None,
+        json: dict[str, object] | None = None,
+    ) -> A:
+        request = self._link.request(method, path, params=params, json=json)
         return _parse(self._link.send(request, repeatable=method == "GET"), model)
 
     def _events(self, domain: str, run_id: str, seen: int) -> Iterator[RunEvent]:

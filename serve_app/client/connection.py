@@ -5,6 +5,7 @@ after a 429 (with the wait the service asks for) or when no connection came abou
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import httpx
@@ -48,7 +49,7 @@ class Connection:
         headers: dict[str, str] | None = None,
         files: dict[str, tuple[str, bytes]] | None = None,
         data: dict[str, str] | None = None,
-        json: dict[str, str] | None = None,
+        json: Mapping[str, object] | None = None,
     ) -> httpx.Request:
         return self.pool.build_request(
             method,

@@ -177,7 +177,12 @@ def receipt(feedback: "Feedback") -> answers.Receipt:
 
 
 def kept_clip(
-    clip: "Clip", flags: "Sequence[Flag]", waiting: "Sequence[Feedback]" = ()
+    clip: "Clip",
+    flags: "Sequence[Flag]",
+    waiting: "Sequence[Feedback]" = (),
+    model: answers.PredictionSummary | None = None,
+    *,
+    may_forget: bool = False,
 ) -> answers.KeptClip:
     return answers.KeptClip(
         clip=clip.sha256,
@@ -197,6 +202,8 @@ def kept_clip(
             for flag in flags
         ),
         waiting=tuple(receipt(said) for said in waiting),
+        model=model,
+        may_forget=may_forget,
     )
 
 

@@ -182,17 +182,21 @@ def _new_clip(
 async def corrections(
     request: Request,
     state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
+    mine: bool = Query(False),
     limit: int = Query(100, ge=1, le=1000),
     offset: int = Query(0, ge=0, le=10**9),
 ) -> Receipts:
-    """The review queue: corrections, oldest first."""
-    service = service_of(request)
-    caller_of(request, "admin")
-    found = await reading(
-        lambda: service.store.feedback.find(
-            service.domain.name, state=state, limit=limit, offset=offset
-        )
-    )
+    """The review queue: corrections, oldest first; for an admin. With `mine=true` those that were
+    sent with the caller's own key, newest first, for whoever has one."""
+    service, caller = service_of(request), caller_of(request, "viewer" if mine else "admin")
+
+    def find() -> "list[Feedback]":
+        name, kept = service.domain.name, service.store.feedback
+        if mine:
+            return kept.of_sender(name, caller.name, state=state, limit=limit, offset=offset)
+        return kept.find(name, state=state, limit=limit, offset=offset)
+
+    found = await reading(find)
     return Receipts(feedback=tuple(map(receipt, found)))
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from data.access_keys import Role
 from serve_app.client.client import Client
-from serve_app.http.auth import add_key
 from support.drawn_masks import MASK, REFUSED, WALL, drawn_mask
+from support.keys import key_of
 from support.replica import ADMIN, Replica, answering
 from support.sounds import bursts, tone, wav
 from support.tiny import examined_bundle
@@ -66,9 +67,9 @@ def test_a_correction_without_a_key_is_not_learnt_from_until_an_admin_accepts_it
     ("role", "state"), [("viewer", "quarantined"), ("contributor", "accepted")]
 )
 def test_a_correction_counts_at_once_with_a_contributors_key(
-    client: TestClient, replica: Replica, role: str, state: str
+    client: TestClient, replica: Replica, role: Role, state: str
 ) -> None:
-    key = add_key(replica.settings.home.root / "keys.json", "ann", role)
+    key = key_of(replica.store, "ann", role)
     kept = correct(client, "two", key)
     assert (kept["state"], kept["who"]) == (state, "ann")
     assert learnable(replica) == (state == "accepted")
@@ -77,7 +78,7 @@ def test_a_correction_counts_at_once_with_a_contributors_key(
 def test_only_an_admins_correction_changes_a_label_that_counts(
     client: TestClient, replica: Replica
 ) -> None:
-    key = add_key(replica.settings.home.root / "keys.json", "ann", "contributor")
+    key = key_of(replica.store, "ann", "contributor")
     correct(client, "two", key)
     assert correct(client, "three", key)["state"] == "quarantined"
     assert replica.store.clips.get("keywords", SHA256).label == "two"
