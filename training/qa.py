@@ -29,7 +29,7 @@ from data.terminal import piped
 from models.bundle import PRETRAINED
 from models.registry import Registry
 from training.assess.label_errors import Suspect, out_of_sample, suspects
-from training.job.serving_champion import ChampionBundle, find_champion, must_share_labels
+from training.screening.serving_champion import ChampionBundle, find_champion, must_share_labels
 
 SHOWN = 50
 

@@ -23,7 +23,8 @@ from training.assess.calibrate import calibrate
 from training.assess.examine import exam_metrics
 from training.assess.memory_rows import numbered
 from training.job.options import rebuild_command
-from training.job.plan import NO_UPLOADS, Plan, plan_full
+from training.job.plan import Plan, plan_full
+from training.screening.uploads import NO_UPLOADS
 
 
 def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:

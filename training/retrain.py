@@ -37,8 +37,8 @@ from training.job.lifecycle import attempt, heed_stops, note_stops, sweep
 from training.job.options import parse
 from training.job.run import Challenger, Material, RetrainRun
 from training.job.run_progress import Progress, beating
-from training.job.serving_champion import ChampionBundle
 from training.job.tracking import Tracker, tracked
+from training.screening.serving_champion import ChampionBundle
 from training.teaching.corrections import corrections_of, new_rows
 from training.teaching.fresh_evidence import read_evidence
 from training.teaching.head import witnesses

@@ -114,6 +114,10 @@ class FeatureColumns(TypedColumns):
     rows: Named[int] = Column()
     embedding: Named[bytes] = Column()
     fingerprint: Named[bytes | None] = Column()
+    # Of the fingerprints (their file's sha256) of the exam that it was found to be no copy of.
+    exam: Named[str | None] = Column(String(64))
+    # By sha256, the likeness of its copies among the clips that were there before it.
+    copies: Named[dict[str, float] | None] = Column(JSON(none_as_null=True))
     at: Named[datetime] = Column(Moment)
 
 

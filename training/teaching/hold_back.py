@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.flags import Found
-from training.job.plan import Refusal
 from training.job.run import Challenger, Material, RetrainRun
+from training.screening.uploads import Refusal
 from training.teaching.corrections import corrections_of, new_rows
 from training.teaching.head import LabelledEmbeddings
 from training.teaching.suspects import Teaching, culprits

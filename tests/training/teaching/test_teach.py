@@ -19,8 +19,8 @@ from models.tensors import Head
 from support.sounds import tone
 from support.tiny import tiny_bundle
 from training.assess.examine import from_embeddings, remembered_answers
-from training.job.plan import Uploads
-from training.job.serving_champion import ChampionBundle, must_share_labels
+from training.screening.serving_champion import ChampionBundle, must_share_labels
+from training.screening.uploads import Uploads
 from training.teaching.head import (
     LabelledEmbeddings,
     balanced_weights,
