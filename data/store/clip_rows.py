@@ -21,7 +21,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 
 from data.errors import Conflict, UnknownName
 from data.store.events import record
@@ -35,6 +35,7 @@ from data.store.schema import (
     feedback,
     fields_of,
     learnt,
+    left_out,
     now,
     snapshot_clips,
 )
@@ -167,6 +168,16 @@ def settle_by(connection: Connection, clip: Clip, *, who: str) -> None:
 _WAITING = feedback.c.state == "quarantined"
 
 
+def forget_learnt(connection: Connection, clip: Clip) -> None:
+    """Its receipts name no version as the one that learnt it: from now on none is to hold it."""
+    said = (feedback.c.domain == clip.domain) & (feedback.c.clip_sha256 == clip.sha256)
+    connection.execute(
+        update(feedback)
+        .where(said, feedback.c.state == "accepted")
+        .values(learnt_version=None, after_label=None, after_confidence=None)
+    )
+
+
 def _wait(connection: Connection, clip: Clip, *, who: str) -> None:
     """Receipts that counted, and that no version has learnt, wait again with their clip."""
     counted = select(feedback.c.receipt).where(
@@ -236,11 +247,16 @@ def forget_clip(connection: Connection, clip: Clip, *, who: str) -> list[str]:
 
 
 def _versions_that_learnt(connection: Connection, clip: Clip) -> list[str]:
+    without = exists().where(
+        left_out.c.snapshot_id == learnt.c.snapshot_id,
+        left_out.c.version == learnt.c.version,
+        left_out.c.clip_id == clips.c.id,
+    )
     query = (
         select(learnt.c.version)
         .join(snapshot_clips, snapshot_clips.c.snapshot_id == learnt.c.snapshot_id)
         .join(clips, clips.c.id == snapshot_clips.c.clip_id)
-        .where(_is(clip))
+        .where(_is(clip), ~without)
         .group_by(learnt.c.version)
         .order_by(func.min(learnt.c.at), learnt.c.version)
     )

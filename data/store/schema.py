@@ -168,6 +168,14 @@ class LearntColumns(TypedColumns):
     at: Named[datetime] = Column(Moment)
 
 
+class LeftOutColumns(TypedColumns):
+    """A clip of the snapshot that a version has not learnt all the same."""
+
+    snapshot_id: Named[int] = Column(ForeignKey("snapshots.id"), primary_key=True)
+    version: Named[str] = Column(String(64), primary_key=True)
+    clip_id: Named[int] = Column(ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True)
+
+
 class RunColumns(TypedColumns):
     id: Named[str] = Column(String(64), primary_key=True)
     domain: Named[str] = Column(String(32))
@@ -221,6 +229,7 @@ feedback = Table(
 snapshots = Table("snapshots", metadata, SnapshotColumns)
 snapshot_clips = Table("snapshot_clips", metadata, SnapshotClipColumns)
 learnt = Table("learnt", metadata, LearntColumns)
+left_out = Table("left_out", metadata, LeftOutColumns)
 runs = Table(
     "retrain_runs", metadata, RunColumns, Index("retrain_runs_in_order", "domain", "created_at")
 )
