@@ -14,7 +14,8 @@ clip. `claimed` says what then stands in the row ("label" is the label with its 
     rejected       another label                  the claim, quarantined: somebody looked at
                                                   this clip before and should look again
 
-Of a clip without a group a claim may name one, whatever it says of the label; the first one stays.
+Of a clip without a group a claim may name one, whatever it says of the label; the first one stays,
+unless an admin names another (`regroup`).
 """
 
 import hashlib
@@ -126,6 +127,13 @@ def fill_group(connection: Connection, stored: Clip, new: NewClip, who: str) -> 
     connection.execute(update(clips).where(_is(stored)).values(group=new.group))
     _record(connection, stored, "clip.grouped", who, {"group": new.group})
     return replace(stored, group=new.group)
+
+
+def regroup(connection: Connection, before: Clip, group: str | None, *, who: str) -> Clip:
+    """Its label and state stand; the group is that of the next training on."""
+    connection.execute(update(clips).where(_is(before)).values(group=group))
+    _record(connection, before, "clip.grouped", who, {"group": group, "before": before.group})
+    return replace(before, group=group)
 
 
 def insert_clip(connection: Connection, clip: Clip) -> None:

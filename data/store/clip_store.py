@@ -29,6 +29,7 @@ from data.store.clip_rows import (
     forget_learnt,
     insert_clip,
     known_clip,
+    regroup,
     settle_by,
 )
 from data.store.database import Database
@@ -175,6 +176,14 @@ class ClipStore:
             after = replace(before, state="quarantined", reason=reason)
             decide(connection, before, after, kind="clip.held_back", who=who)
             return True
+
+    def regroup(self, domain: str, sha256: str, group: str | None, *, who: str) -> Clip:
+        """Another group, or none; what a retrain has split or weighed by the old one stays."""
+        with self._database.write() as connection:
+            before = known_clip(connection, domain, sha256)
+            if before.group == group:
+                return before
+            return regroup(connection, before, group, who=who)
 
     def relabel(
         self, domain: str, sha256: str, label: str, *, who: str, mask: str | None = None

@@ -27,6 +27,7 @@ JSON_BODIES: dict[str, Any] = {
     "/feedback/{receipt_id}/reject": {"reason": ""},
     "/clips/{sha256}/reject": {"reason": ""},
     "/clips/{sha256}/relabel": {"label": "one"},
+    "/clips/{sha256}": {"group": "speaker 7"},
 }
 
 
@@ -172,6 +173,7 @@ def of_clips(service: Declared, clip: str) -> None:
     service.ask("POST", f"/clips/{clip}/accept")
     service.ask("POST", f"/clips/{clip}/reject", json={"reason": "a door"})
     service.ask("POST", f"/clips/{clip}/relabel", json={"label": "one"})
+    service.ask("PATCH", f"/clips/{clip}", json={"group": "speaker 7"})
     service.ask("DELETE", f"/clips/{clip}")
 
 
@@ -234,6 +236,8 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("POST", f"/clips/{NONE}/reject", 413, {"json": {"reason": "x" * 70_000}}),
     ("POST", f"/clips/{NONE}/relabel", 400, {"content": b"{"}),
     ("POST", f"/clips/{NONE}/relabel", 404, {"json": {"label": "none such"}}),
+    ("PATCH", f"/clips/{NONE}", 404, {"json": {"group": "speaker 7"}}),
+    ("PATCH", f"/clips/{NONE}", 400, {"json": {"group": "speaker\t7"}}),
     ("DELETE", f"/clips/{NONE}", 404, {}),
     ("POST", "/retrain", 400, {"json": {"mode": "guess"}}),
     ("GET", "/retrain?limit=x", 400, {}),
