@@ -178,11 +178,11 @@ def correction_weights(
     corrections: LabelledEmbeddings, remembered: int, spec: TeachSpec
 ) -> Doubles:
     """[n]: all corrections together never outweigh all that is remembered."""
-    weights = witnesses(corrections) * spec.correction_weight
+    weights = effective_counts(corrections) * spec.correction_weight
     return np.asarray(weights * min(1.0, max(remembered, 1) / max(weights.sum(), 1e-12)))
 
 
-def witnesses(corrections: LabelledEmbeddings) -> Doubles:
+def effective_counts(corrections: LabelledEmbeddings) -> Doubles:
     """As how many rows each counts [n]: copies as one; the n clips of a large group, and so a label
     of few groups, as 2 sqrt(n); and no sender as more than half of what all count for."""
     counts = corrections.counts

@@ -26,8 +26,8 @@ from training.teaching.head import (
     balanced_weights,
     chosen_fit,
     correction_weights,
+    effective_counts,
     fit_head,
-    witnesses,
 )
 from training.teaching.teach import teach
 
@@ -98,16 +98,16 @@ def test_the_pull_is_chosen_by_corrections_that_were_left_out_and_told() -> None
 def test_a_large_group_counts_as_fewer_clips_and_copies_as_one() -> None:
     values, labels = np.zeros((29, 8), np.float32), np.zeros(29, np.int64)
     one_sitting = LabelledEmbeddings(values, labels, np.r_[np.zeros(25, np.int64), 1, 2, 3, 3])
-    assert witnesses(one_sitting)[:25].sum() == pytest.approx(10)
-    assert witnesses(one_sitting)[25:].tolist() == [1, 1, 1, 1]
+    assert effective_counts(one_sitting)[:25].sum() == pytest.approx(10)
+    assert effective_counts(one_sitting)[25:].tolist() == [1, 1, 1, 1]
     copies = LabelledEmbeddings(values, labels, counts=np.full(29, 1 / 29))
-    assert witnesses(copies).sum() == pytest.approx(1)
+    assert effective_counts(copies).sum() == pytest.approx(1)
 
 
 def test_no_sender_counts_for_more_than_half_of_all() -> None:
     values, labels = np.zeros((30, 8), np.float32), np.zeros(30, np.int64)
     senders = np.r_[np.zeros(24, np.int64), np.full(6, 1)]
-    weights = witnesses(LabelledEmbeddings(values, labels, np.arange(30), senders))
+    weights = effective_counts(LabelledEmbeddings(values, labels, np.arange(30), senders))
     assert weights[:24].sum() == pytest.approx(15)
     assert weights[24:].tolist() == [1] * 6
 

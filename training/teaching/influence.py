@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from data.domains.sections import TeachSpec
 from models.tensors import Head
 from training.assess.examine import label_losses
-from training.teaching.head import Doubles, LabelledEmbeddings, dealt, solve, witnesses
+from training.teaching.head import Doubles, LabelledEmbeddings, dealt, effective_counts, solve
 
 Mask = NDArray[np.bool_]
 
@@ -29,7 +29,7 @@ ATTEMPTS = 2
 
 
 @dataclass(frozen=True)
-class Teaching:
+class RefusedFit:
     """What a refused head was fitted to; `new` [n] marks corrections that the champion lacked."""
 
     anchor: Head
@@ -41,14 +41,14 @@ class Teaching:
     pull: float
 
 
-def culprits(teaching: Teaching, attempt: int) -> Doubles:
+def harmful_rows(teaching: RefusedFit, attempt: int) -> Doubles:
     """The influence of each row [n] that is to be held back, 0 of the others: of those that harm
     the rest; if none does, or after ATTEMPTS, it is infinite of all that are new."""
     found = influences(teaching) if attempt <= ATTEMPTS else np.zeros(len(teaching.new))
     return found if found.any() else np.where(teaching.new, np.inf, 0.0)
 
 
-def influences(teaching: Teaching) -> Doubles:
+def influences(teaching: RefusedFit) -> Doubles:
     """How much harm each row's clip [n] does to the rest for what it counts, 0 if less than HARM.
 
     Clips that are `new` to the champion are looked at one by one; if none of them stands out,
@@ -58,7 +58,7 @@ def influences(teaching: Teaching) -> Doubles:
     fitted = partial(solve, teaching.anchor, memory)
     settings = (teaching.spec, teaching.label_smoothing, teaching.pull)
     everything = fitted(corrections, *settings)
-    counts = witnesses(corrections) / corrections.rows
+    counts = effective_counts(corrections) / corrections.rows
     least = HARM * corrections.rows / max(1, len(memory.labels))
 
     def influence(part: Mask) -> float:

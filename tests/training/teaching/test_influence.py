@@ -1,4 +1,4 @@
-"""suspects.py and approval.py: wrong corrections are told from right ones by what they cost."""
+"""influence.py and approval.py: wrong corrections are told from right ones by what they cost."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from models.bundle import PRETRAINED, load_bundle
 from models.tensors import Embeddings, Head
 from training.assess.approval import TaughtHead, approve
 from training.assess.gate import Verdict
-from training.teaching.head import LabelledEmbeddings, chosen_fit, witnesses
-from training.teaching.suspects import Teaching, influences
+from training.teaching.head import LabelledEmbeddings, chosen_fit, effective_counts
+from training.teaching.influence import RefusedFit, influences
 
 SPEC = TeachSpec(correction_weight=8, prior_strength=0.001)
 SMOOTHING = 0.1
@@ -42,7 +42,7 @@ def verdict(
     card = load_bundle(PRETRAINED / "faults").card
     kept = LabelledEmbeddings(memory.values, memory.labels)
     head = chosen_fit(anchor, kept, corrections, SPEC, SMOOTHING).head
-    learnt = float(witnesses(corrections).sum())
+    learnt = float(effective_counts(corrections).sum())
     return approve(TaughtHead(head, anchor, anchor, memory, exam, card, learnt, learnt))
 
 
@@ -67,6 +67,6 @@ def test_most_of_the_wrong_ones_among_right_ones_are_found_at_once(
     corrections, wrong = lesson(memory, wrong=6, right=14)
     kept = LabelledEmbeddings(memory.values, memory.labels)
     new = np.ones(20, bool)
-    harm = influences(Teaching(anchor, kept, corrections, new, SPEC, SMOOTHING, pull=1.0))
+    harm = influences(RefusedFit(anchor, kept, corrections, new, SPEC, SMOOTHING, pull=1.0))
     assert (harm > 0)[wrong].sum() >= 5  # what is left shows once these are gone
     assert (harm > 0)[~wrong].sum() <= 1
