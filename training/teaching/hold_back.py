@@ -38,7 +38,7 @@ def harmful_corrections(
     anchor = champion.bundle.anchor()
     corrections = corrections_of(uploads, anchor.weight.shape[1])
     remembered = without_uploads(champion, [clip.sha256 for clip in uploads.clips])
-    teaching = RefusedFit(
+    fit = RefusedFit(
         anchor,
         LabelledEmbeddings(remembered.values, remembered.labels),
         corrections,
@@ -47,7 +47,7 @@ def harmful_corrections(
         run.domain.training.label_smoothing,
         pull_of(refused.bundle),
     )
-    return _refusals(material, harmful_rows(teaching, attempt)[:: corrections.rows])
+    return _refusals(material, harmful_rows(fit, attempt)[:: corrections.rows])
 
 
 def _refusals(material: Material, influence: NDArray[np.float64]) -> list[Refusal]:

@@ -98,7 +98,7 @@ class TeachLoop:
     def _hold_back(self, fitted: FittedHead, attempt: int) -> None:
         """See `training/teaching/hold_back.py`."""
         material = self.material
-        teaching = RefusedFit(
+        refused = RefusedFit(
             material.anchor,
             material.memory,
             self.corrections,
@@ -107,6 +107,6 @@ class TeachLoop:
             material.domain.training.label_smoothing,
             fitted.pull,
         )
-        held = harmful_rows(teaching, attempt) > 0
+        held = harmful_rows(refused, attempt) > 0
         self.kept = [each for each, out in zip(self.kept, held, strict=True) if not out]
         self.learnt = self.learnt[~held]

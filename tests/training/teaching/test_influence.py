@@ -9,7 +9,7 @@ from models.bundle import PRETRAINED, load_bundle
 from models.tensors import Embeddings, Head
 from training.assess.approval import TaughtHead, approve
 from training.assess.gate import Verdict
-from training.teaching.head import LabelledEmbeddings, chosen_fit, effective_counts
+from training.teaching.head import LabelledEmbeddings, chosen_fit, effective_counts, solve
 from training.teaching.influence import RefusedFit, influences
 
 SPEC = TeachSpec(correction_weight=8, prior_strength=0.001)
@@ -70,3 +70,53 @@ def test_most_of_the_wrong_ones_among_right_ones_are_found_at_once(
     harm = influences(RefusedFit(anchor, kept, corrections, new, SPEC, SMOOTHING, pull=1.0))
     assert (harm > 0)[wrong].sum() >= 5  # what is left shows once these are gone
     assert (harm > 0)[~wrong].sum() <= 1
+
+
+LABELS, SIZE, CLIPS = 4, 32, 1000
+
+
+def many(kind: str, wrong: int) -> tuple[RefusedFit, NDArray[np.bool_]]:
+    """A thousand corrections by another microphone, of ten senders in sessions of some four clips,
+    and which of them have a wrong label: all of one sender's, some of one label, or any."""
+    rng = np.random.default_rng([wrong, *map(ord, kind)])
+    centres = rng.normal(0, 0.7, (LABELS, SIZE))
+    remembered = np.arange(350) % LABELS
+    heard = centres[remembered] + rng.normal(0, 1, (350, SIZE))
+    nothing = Head(np.zeros((LABELS, SIZE), np.float32), np.zeros(LABELS, np.float32))
+    memory = LabelledEmbeddings(heard.astype(np.float32), remembered)
+    no_memory = memory.only(np.zeros(350, bool))
+    anchor = solve(nothing, no_memory, memory, SPEC, SMOOTHING, pull=1.0)
+    right = rng.integers(0, LABELS, CLIPS)
+    values = centres[right] + rng.normal(0, 1, (CLIPS, SIZE)) + rng.normal(0, 0.5, SIZE)
+    senders = rng.integers(0, 10, CLIPS)
+    places = {
+        "one sender": np.argsort(senders, kind="stable"),
+        "one label": np.flatnonzero(right == 0),
+        "any": rng.permutation(CLIPS),
+    }[kind][:wrong]
+    labels, is_wrong = right.copy(), np.isin(np.arange(CLIPS), places)
+    labels[places] = (right[places] + rng.integers(1, LABELS, len(places))) % LABELS
+    if kind == "one label":
+        labels[places] = 1
+    if kind == "one sender":
+        senders[places] = 10
+    groups = np.unique(rng.integers(0, CLIPS // 40, CLIPS) + CLIPS * senders, return_inverse=True)
+    corrections = LabelledEmbeddings(values.astype(np.float32), labels, groups[1], senders)
+    new = np.ones(CLIPS, bool)
+    return RefusedFit(anchor, memory, corrections, new, SPEC, SMOOTHING, 1.0), is_wrong
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [("one sender", 200), ("one sender", 400), ("one label", 150), ("any", 200), ("any", 40)],
+)
+def test_many_wrong_ones_among_a_thousand_are_found_at_once(kind: str, wrong: int) -> None:
+    refused, is_wrong = many(kind, wrong)
+    harmful = influences(refused) > 0
+    assert (harmful & is_wrong).sum() >= 0.7 * wrong
+    assert (harmful & ~is_wrong).sum() <= 0.02 * CLIPS
+
+
+def test_where_none_is_wrong_none_is_blamed_for_being_one_of_many() -> None:
+    refused, _ = many("any", 0)
+    assert not influences(refused).any()
