@@ -37,7 +37,8 @@ from training.assess.log_mel_means import LogMelMeans
 from training.assess.memory_rows import numbered
 from training.assess.reviewed_thresholds import recalibrate_by_reviews
 from training.job.options import rebuild_command
-from training.job.plan import NO_UPLOADS, Plan, plan_full
+from training.job.plan import Plan, plan_full
+from training.screening.uploads import NO_UPLOADS
 
 REVIEWS = "--from"
 

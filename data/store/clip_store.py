@@ -26,9 +26,11 @@ from data.store.clip_rows import (
     fill_group,
     find_clip,
     forget_clip,
+    forget_learnt,
     insert_clip,
     is_new,
     known_clip,
+    regroup,
     relabel,
     set_state,
 )
@@ -172,14 +174,23 @@ class ClipStore:
 
     def hold_back(self, domain: str, sha256: str, label: str, *, who: str, reason: str) -> bool:
         """Quarantined, if it is there and still accepted with that label: what a person has
-        decided meanwhile stands. Whether it was."""
+        decided meanwhile stands. Whether it was. Its receipts wait, those that were learnt, too."""
         with self._database.write() as connection:
             before = find_clip(connection, domain, sha256)
             if before is None or (before.state, before.label) != ("accepted", label):
                 return False
+            forget_learnt(connection, before)
             after = replace(before, state="quarantined", reason=reason)
             decide(connection, before, after, kind="clip.held_back", who=who)
             return True
+
+    def regroup(self, domain: str, sha256: str, group: str | None, *, who: str) -> Clip:
+        """Another group, or none; what a retrain has split or weighed by the old one stays."""
+        with self._database.write() as connection:
+            before = known_clip(connection, domain, sha256)
+            if before.group == group:
+                return before
+            return regroup(connection, before, group, who=who)
 
     def relabel(
         self, domain: str, sha256: str, label: str, *, who: str, mask: str | None = None

@@ -1,7 +1,7 @@
-"""What was heard of kept clips, so that none is decoded or embedded twice.
+"""What was found out of kept clips, so that none is decoded, embedded or compared twice.
 
-A fingerprint is of the clip alone, an embedding of the clip and a backbone. Both go with the clip
-when somebody asks us to forget it.
+A fingerprint and the copies found by it are of the clip alone, an embedding of the clip and a
+backbone. All go with the clip when somebody asks us to forget it.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -25,10 +25,15 @@ SAME = delete(clip_features).where(
 @dataclass(frozen=True)
 class Features:
     """`embedding` [rows, D] (kept as float16) is None where another backbone heard the clip;
-    `fingerprint` is None of a clip that has none (`data/quality/fingerprints.py`)."""
+    `fingerprint` is None of one that was heard before there were any
+    (`data/quality/fingerprints.py`). `exam` names the exam's fingerprints (the sha256 of their
+    file) that it was found to be no copy of; `copies` are the clips, by sha256, that it is a copy
+    of with their likeness, among those that were there before it; None if nobody has looked."""
 
     embedding: NDArray[np.float32] | None
     fingerprint: bytes | None
+    exam: str | None = None
+    copies: Mapping[str, float] | None = None
 
 
 class ClipFeatures:
@@ -49,6 +54,8 @@ class ClipFeatures:
             row.sha256: Features(
                 _matrix(row.embedding, row.rows) if row.backbone == backbone else None,
                 row.fingerprint,
+                row.exam,
+                row.copies,
             )
             for row in rows
         }
@@ -93,6 +100,8 @@ def _row(clip_id: int, backbone: str, features: Features) -> dict[str, object]:
         "rows": len(values),
         "embedding": values.astype(np.float16).tobytes(),
         "fingerprint": features.fingerprint,
+        "exam": features.exam,
+        "copies": None if features.copies is None else dict(features.copies),
         "at": now(),
     }
 

@@ -115,6 +115,10 @@ class FeatureColumns(TypedColumns):
     rows: Named[int] = Column()
     embedding: Named[bytes] = Column()
     fingerprint: Named[bytes | None] = Column()
+    # Of the fingerprints (their file's sha256) of the exam that it was found to be no copy of.
+    exam: Named[str | None] = Column(String(64))
+    # By sha256, the likeness of its copies among the clips that were there before it.
+    copies: Named[dict[str, float] | None] = Column(JSON(none_as_null=True))
     at: Named[datetime] = Column(Moment)
 
 
@@ -163,6 +167,14 @@ class LearntColumns(TypedColumns):
     snapshot_id: Named[int] = Column(ForeignKey("snapshots.id"), primary_key=True)
     version: Named[str] = Column(String(64), primary_key=True)
     at: Named[datetime] = Column(Moment)
+
+
+class LeftOutColumns(TypedColumns):
+    """A clip of the snapshot that a version has not learnt all the same."""
+
+    snapshot_id: Named[int] = Column(ForeignKey("snapshots.id"), primary_key=True)
+    version: Named[str] = Column(String(64), primary_key=True)
+    clip_id: Named[int] = Column(ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True)
 
 
 class RunColumns(TypedColumns):
@@ -228,6 +240,7 @@ feedback = Table(
 snapshots = Table("snapshots", metadata, SnapshotColumns)
 snapshot_clips = Table("snapshot_clips", metadata, SnapshotClipColumns)
 learnt = Table("learnt", metadata, LearntColumns)
+left_out = Table("left_out", metadata, LeftOutColumns)
 runs = Table(
     "retrain_runs", metadata, RunColumns, Index("retrain_runs_in_order", "domain", "created_at")
 )

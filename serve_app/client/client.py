@@ -212,6 +212,11 @@ class Client:
     def relabel(self, domain: str, clip: str, label: str) -> KeptClip:
         return self._decide(domain, clip, "relabel", {"label": label})
 
+    def regroup(self, domain: str, clip: str, group: str) -> KeptClip:
+        """Another recording, machine, patient or speaker that the clip is of; "" for none."""
+        path, body = f"/{domain}/clips/{_segment(clip)}", {"group": group}
+        return _parse(self._link.send(self._link.request("PATCH", path, json=body)), KeptClip)
+
     def reject(self, domain: str, clip: str, reason: str) -> KeptClip:
         return self._decide(domain, clip, "reject", {"reason": reason})
 

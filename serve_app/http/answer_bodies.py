@@ -46,6 +46,14 @@ class Label(BaseModel):
     label: str
 
 
+class Group(BaseModel):
+    """Of a recording, machine, patient or speaker; null or empty for none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    group: str | None
+
+
 NOT_YET_LEARNT = "heard, not yet learnt: a full training will take it into account"
 
 

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from data.errors import UnknownName
 from serve_app.client.answers import Clips, Forgotten, KeptClip, PredictionSummary
-from serve_app.http.answer_bodies import Label, Review, kept_clip
+from serve_app.http.answer_bodies import Group, Label, Review, kept_clip
 from serve_app.http.auth import Caller
-from serve_app.http.correction_form import must_need_no_mask
+from serve_app.http.correction_form import checked_group, must_need_no_mask
 from serve_app.http.openapi import BINARY, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
@@ -155,6 +155,20 @@ async def relabel(request: Request, sha256: str, right: Label) -> KeptClip:
     return await _decide(
         request, sha256, lambda reviews, clip, who: reviews.relabel(*clip, label, who=who)
     )
+
+
+@router.patch("/clips/{sha256}", **openapi_of(400, 404, 413, role="admin"))
+async def regroup(request: Request, sha256: str, right: Group) -> KeptClip:
+    """Another `group` for a kept clip (recording, machine, patient, speaker), or null for none: it
+    stays on one side of the next split with the clips of that group."""
+    service, caller = service_of(request), caller_of(request, "admin")
+    group = checked_group(right.group or "")
+
+    def decide() -> KeptClip:
+        service.store.clips.regroup(service.domain.name, sha256, group, who=caller.name)
+        return _one(service, caller, sha256)
+
+    return await writing(decide)
 
 
 @router.delete("/clips/{sha256}", **openapi_of(404, role="admin"))

@@ -97,8 +97,7 @@ async def keep_correction(
     standing = _standing(service, raw, right, checks, caller)
     kept = await writing(_keep_correction, service, raw, found, right, group, standing, caller, who)
     if kept.state != "rejected":
-        flags = checks.flags(kept.clip)
-        await writing(service.store.flags.add, service.domain.name, flags, who=caller.name)
+        await writing(_flag, service, kept, checks, right, caller)
     service.metrics.corrected(kept.state)
     return kept, found
 
@@ -141,6 +140,16 @@ def _keep_correction(
         else:
             correction |= {"state": "quarantined", "reason": str(conflict)}
     return receipt(service.store.feedback.add(**correction))
+
+
+def _flag(
+    service: Replica, kept: Receipt, checks: FirstChecks, right: Annotation, caller: "Caller"
+) -> None:
+    """A correction that waits beside another, accepted label leaves no doubt on that one."""
+    name, store = service.domain.name, service.store
+    label_stands = store.clips.get(name, kept.clip).label == right.label
+    flags = checks.flags(kept.clip, label_stands=label_stands)
+    store.flags.add(name, flags, who=caller.name)
 
 
 def _standing(

@@ -35,6 +35,7 @@ JSON_BODIES: dict[str, Any] = {
     "/webhook": {"action": "PROJECT_CREATED"},
     "/keys": {"name": "bob", "role": "viewer"},
     "/keys/{name}/expire": {"days": 1},
+    "/clips/{sha256}": {"group": "speaker 7"},
 }
 INFER = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
 
@@ -209,6 +210,7 @@ def of_clips(service: Declared, clip: str) -> None:
     service.ask("POST", f"/clips/{clip}/relabel", json={"label": "one"})
     service.ask("POST", f"/clips/{clip}/undo")
     assert service.ask("GET", "/clips?order=disagreement").json()["clips"][0]["may_forget"]
+    service.ask("PATCH", f"/clips/{clip}", json={"group": "speaker 7"})
     service.ask("DELETE", f"/clips/{clip}")
 
 
@@ -289,6 +291,8 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("POST", f"/clips/{NONE}/reject", 413, {"json": {"reason": "x" * 70_000}}),
     ("POST", f"/clips/{NONE}/relabel", 400, {"content": b"{"}),
     ("POST", f"/clips/{NONE}/relabel", 404, {"json": {"label": "none such"}}),
+    ("PATCH", f"/clips/{NONE}", 404, {"json": {"group": "speaker 7"}}),
+    ("PATCH", f"/clips/{NONE}", 400, {"json": {"group": "speaker\t7"}}),
     ("DELETE", f"/clips/{NONE}", 404, {}),
     ("POST", "/retrain", 400, {"json": {"mode": "guess"}}),
     ("GET", "/retrain?limit=x", 400, {}),

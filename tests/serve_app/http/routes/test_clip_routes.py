@@ -95,6 +95,15 @@ def test_relabelling_and_rejecting_settle_the_flags(store: Store, admin: TestCli
     assert admin.get("/clips", params={"flagged": True}).json()["clips"] == []
 
 
+def test_an_admin_names_another_group_of_a_clip_or_none(store: Store, admin: TestClient) -> None:
+    clip = add(store, b"1")
+    for said, group in ((" pump 3 ", "pump 3"), ("pump 4", "pump 4"), (None, None)):
+        found = admin.patch(f"/clips/{clip}", json={"group": said}).json()
+        assert (found["group"], found["state"], found["label"]) == (group, "accepted", "normal")
+    last = store.events.find(subject=f"clip:{clip}")[-1]
+    assert (last.kind, last.detail) == ("clip.grouped", {"group": None, "before": "pump 4"})
+
+
 def test_a_label_that_the_domain_has_not_is_refused(store: Store, admin: TestClient) -> None:
     clip = add(store, b"1")
     found = admin.post(f"/clips/{clip}/relabel", json={"label": "pump"})
@@ -259,11 +268,13 @@ def test_clips_of_another_domain_are_not_shown(store: Store, admin: TestClient) 
         ("POST", "/clips/x/reject"),
         ("POST", "/clips/x/relabel"),
         ("POST", "/clips/x/undo"),
+        ("PATCH", "/clips/x"),
         ("DELETE", "/clips/x"),
     ],
 )
 def test_only_an_admin_reviews(admin: TestClient, method: str, route: str) -> None:
     bodies = {"/clips/x/reject": {"reason": ""}, "/clips/x/relabel": {"label": "fluid"}}
+    bodies |= {"/clips/x": {"group": ""}} if method == "PATCH" else {}
     for header, status in (("Bearer ann", 403), ("", 401)):
         found = admin.request(
             method, route, headers={"Authorization": header}, json=bodies.get(route)

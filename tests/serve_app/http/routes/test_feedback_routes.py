@@ -120,6 +120,19 @@ def test_what_is_doubted_of_a_correction_waits_for_review_and_changes_nothing(
     assert [one["state"] for one in kept] == ["accepted"] * 3
 
 
+def test_what_another_person_says_leaves_no_doubt_on_a_label_that_counts(
+    client: TestClient, replica: Replica, datasets: Path
+) -> None:
+    spoken = (datasets / "keywords/seven/7_george_10.flac").read_bytes()
+    key = key_of(replica.store, "ann", "contributor")
+    clip = correct(client, "seven", key, spoken)["clip"]
+    for other in (key, ""):
+        assert correct(client, "two", other, spoken)["state"] == "quarantined"
+    assert replica.store.flags.find("keywords") == []
+    (taken,) = replica.store.snapshots.take("keywords", who="ann").clips
+    assert (taken.sha256, taken.label, learnable(replica)) == (clip, "seven", 1)
+
+
 def test_the_receipt_says_what_was_answered_before(client: TestClient) -> None:
     answered = client.post("/predict", files={"file": CLIP}).json()
     before = correct(client, "two")["before"]
