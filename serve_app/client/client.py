@@ -168,6 +168,10 @@ class Client:
     def reject(self, domain: str, clip: str, reason: str) -> KeptClip:
         return self._decide(domain, clip, "reject", {"reason": reason})
 
+    def undo(self, domain: str, clip: str) -> KeptClip:
+        """Takes back the last decision upon the clip."""
+        return self._ask("POST", f"/{domain}/clips/{_segment(clip)}/undo", KeptClip)
+
     def retrain(self, domain: str, mode: Mode, reason: str) -> Run:
         body = {"mode": mode, "reason": reason}
         request = self._link.request("POST", f"/{domain}/retrain", json=body)

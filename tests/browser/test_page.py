@@ -294,6 +294,22 @@ def test_a_run_is_found_again_after_a_reload_and_can_be_cancelled(
     expect(page.locator("#run")).to_contain_text("cancelled")
 
 
+def choose_which(page: Page, which: str) -> None:
+    page.get_by_label(which, exact=True).check()
+
+
+def choose_kept(page: Page, clip: str) -> None:
+    page.locator("#kept input").click()
+    page.get_by_role("option", name=clip[:8]).click()
+    expect(page.locator("#shown")).to_contain_text(clip[:8])
+
+
+def accept_as(page: Page, label: str) -> None:
+    page.locator("#its-label input").click()
+    page.get_by_role("option", name=label, exact=True).click()
+    page.click("#accept")
+
+
 def test_a_flagged_clip_is_shown_with_its_doubt_heard_and_given_the_right_label(
     page: Page, site: str, world: World
 ) -> None:
@@ -306,9 +322,10 @@ def test_a_flagged_clip_is_shown_with_its_doubt_heard_and_given_the_right_label(
     expect(page.locator("#queue")).to_contain_text("label in doubt it sounds more like fluid")
     expect(page.locator("#queue tbody tr")).to_have_count(1)
     assert page.locator("#shown audio").evaluate(LASTS) == pytest.approx(0.5)
-    page.locator("#its-label input").click()
-    page.get_by_role("option", name="fluid", exact=True).click()
-    page.click("#accept")
+    expect(page.locator("#views")).to_contain_text("Sent as normal")
+    expect(page.locator("#views")).to_contain_text("The model, version")
+    expect(page.locator("#shown .tt-spectrum polyline").first).to_be_attached()  # its evidence
+    accept_as(page, "fluid")
     expect(page.locator("#decided")).to_contain_text("counts as fluid")
     expect(page.locator("#queue")).to_contain_text("No check has anything to say")
     assert (world.clips[clip]["row"]["label"], world.clips[clip]["row"]["flags"]) == ("fluid", [])
@@ -326,34 +343,49 @@ def test_what_is_heard_and_what_it_is_called_are_of_the_clip_that_is_chosen(
     page.get_by_role("option", name="Spoken digits").click()
     page.get_by_role("tab", name="Review").click()
     page.get_by_label("Accepted", exact=True).check()
-    expect(page.locator("#its-label input")).to_have_value("one")
+    expect(page.locator("#kept input")).to_have_value(f"{slow[:8]}, one")
     page.locator("#kept input").click()
     page.get_by_role("option", name=quick[:8]).click()  # while the first is on its way
-    expect(page.locator("#its-label input")).to_have_value("two")
     expect(page.locator("#shown")).to_contain_text(quick[:8])
     page.wait_for_timeout(1500)
     expect(page.locator("#shown")).to_contain_text(quick[:8])
     for clip in (slow, quick):
         world.clips.pop(clip)
     page.click("#reject")
-    expect(page.locator("#its-label input")).to_have_value("three")
+    expect(page.locator("#views")).to_contain_text("Sent as three")
     expect(page.locator("#shown")).to_contain_text(last[:8])
 
 
-def test_a_clip_that_waits_can_be_rejected_with_a_reason(
+def test_a_clip_that_waits_can_be_rejected_with_a_reason_of_its_own_and_that_be_undone(
     page: Page, site: str, world: World
 ) -> None:
+    keep(world, "faults", "normal", state="quarantined")
     clip = keep(world, "faults", "fluid", state="quarantined")
     open_page(page, f"{site}?key={ADMIN}")
     page.get_by_role("tab", name="Review").click()
     expect(page.locator("#queue")).to_contain_text(clip[:8])
+    expect(page.locator("#its-label input")).to_have_value("")
+    page.click("#accept")
+    expect(page.locator("#decided")).to_contain_text("Say what it is first")
+    choose_kept(page, clip)
     page.get_by_label("Or why not").fill("that is a dog")
     page.click("#reject")
     expect(page.locator("#decided")).to_contain_text("will not be learnt from")
-    assert (world.clips[clip]["row"]["state"], world.clips[clip]["row"]["reason"]) == (
-        "rejected",
-        "that is a dog",
-    )
+    expect(page.get_by_label("Or why not")).to_have_value("")
+    row = world.clips[clip]["row"]
+    assert (row["state"], row["reason"]) == ("rejected", "that is a dog")
+    choose_which(page, "Rejected")
+    expect(page.locator("#queue")).to_contain_text(clip[:8])
+    page.click("#undo")
+    expect(page.locator("#decided")).to_contain_text("is quarantined as fluid again")
+    expect(page.locator("#queue")).to_contain_text("No clip was rejected")
+    expect(page.locator("#undo")).to_be_hidden()
+    choose_which(page, "Waiting for a decision")
+    choose_kept(page, clip)
+    accept_as(page, "mechanical")  # two steps: another label, and its acceptance
+    expect(page.locator("#decided")).to_contain_text("counts as mechanical")
+    page.click("#undo")
+    expect(page.locator("#decided")).to_contain_text("is quarantined as fluid again")
 
 
 def test_a_kept_photograph_is_seen_with_the_mask_that_was_drawn_on_it(
@@ -365,10 +397,10 @@ def test_a_kept_photograph_is_seen_with_the_mask_that_was_drawn_on_it(
     page.get_by_label("Domain").click()
     page.get_by_role("option", name="Cracks").click()
     page.get_by_role("tab", name="Review").click()
-    seen, drawn = (page.locator(f"#shown .{css}") for css in ("tt-photo", "tt-mask"))
+    seen, drawn = (page.locator(f"#shown .{css}").first for css in ("tt-photo", "tt-mask"))
     expect(drawn).to_be_visible()
     assert seen.bounding_box() == drawn.bounding_box()
-    page.click("#accept")
+    accept_as(page, "crack")
     expect(page.locator("#decided")).to_contain_text("counts as crack")
     assert world.clips[clip]["row"]["state"] == "accepted"
 
@@ -381,12 +413,9 @@ def test_a_correction_of_an_accepted_clip_waits_where_it_is_seen(
     page.get_by_role("tab", name="Review").click()
     row = page.locator("#queue tbody tr", has_text=clip[:8])
     expect(row).to_contain_text("correction waits fluid")
-    page.locator("#kept input").click()
-    page.get_by_role("option", name=clip[:8]).click()
+    choose_kept(page, clip)
     expect(page.locator("#shown")).to_contain_text("A correction waits: fluid")
-    page.locator("#its-label input").click()
-    page.get_by_role("option", name="fluid", exact=True).click()
-    page.click("#accept")
+    accept_as(page, "fluid")
     expect(page.locator("#decided")).to_contain_text("counts as fluid")
     expect(row).to_have_count(0)
 
@@ -410,10 +439,8 @@ def test_another_mask_of_a_photograph_is_seen_and_can_be_taken(
     page.get_by_label("Domain").click()
     page.get_by_role("option", name="Cracks").click()
     page.get_by_role("tab", name="Review").click()
-    expect(page.locator("#shown .tt-mask")).to_have_count(2)
-    page.locator("#its-label input").click()
-    page.get_by_role("option", name="crack, as correction 1 marks it").click()
-    page.click("#accept")
+    expect(page.locator("#shown .tt-mask")).to_have_count(3)  # its own, another, the model's
+    accept_as(page, "crack, as correction 1 marks it")
     expect(page.locator("#decided")).to_contain_text("counts as crack")
     assert world.clips[clip]["row"]["mask"] not in (None, before)
 

@@ -1,28 +1,9 @@
 """predict_view.py: an answer that may not be relied on says so, and why."""
 
-from typing import Any
-
 import pytest
 
-from serve_app.client.answers import Prediction
 from serve_app.ui.tabs.predict_view import answer
-
-
-def prediction(**fields: Any) -> Prediction:
-    return Prediction.model_validate(
-        {
-            "request_id": "r",
-            "domain": "faults",
-            "label": "fluid",
-            "confidence": 0.7,
-            "unknown": False,
-            "probabilities": {"fluid": 0.7, "normal": 0.3},
-            "model": {"version": "1", "digest": "0" * 64},
-            "clip": {"container": "WAV", "duration_s": 1.0, "sample_rate_hz": 16000},
-            "timings_ms": {"total": 3.0},
-            **fields,
-        }
-    )
+from support.predictions import prediction
 
 
 def test_an_unknown_clip_is_told_why_and_what_is_nearest() -> None:
