@@ -9,10 +9,10 @@ from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note, text
-from serve_app.ui.shared import QUIET, Shared, html, words
+from serve_app.ui.shared import QUIET, Shared, html
 from serve_app.ui.tabs import predict_tab, retrain_tab, review_tab
+from serve_app.ui.wording import LOOK_AGAIN_S, words
 
-LOOK_AGAIN_S = 5.0
 # The key is taken from the address once and kept for this browser tab only, so that a reload
 # does not lose it and a shared address does not give it away.
 TAKE_KEY = """(typed) => {

@@ -145,6 +145,33 @@ def test_an_example_is_answered_at_a_click(page: Page, site: str) -> None:
     expect(page.locator("#answer .tt-label")).to_have_text("electrical")
 
 
+def test_touching_the_list_of_domains_keeps_the_answer_and_choosing_another_empties_it(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, site)
+    upload(page, clip)
+    page.get_by_label("Domain").focus()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(1000)
+    expect(page.locator("#answer .tt-label")).to_have_text("electrical")
+    page.get_by_label("Domain").click()
+    page.get_by_role("option", name="Spoken digits").click()
+    expect(page.locator("#answer .tt-label")).to_have_count(0)
+
+
+def test_a_clip_that_found_the_service_busy_or_away_is_answered_by_itself(
+    page: Page, site: str, clip: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_page(page, site)
+    monkeypatch.setattr(world, "busy", 1)
+    monkeypatch.setattr(world, "hiccups", 4)  # as often as the client tries
+    page.set_input_files("#clip input[type=file]", str(clip))
+    expect(page.locator("#answer")).to_contain_text("The service is busy: asking again in 1 s.")
+    expect(page.locator("#answer")).to_contain_text("This page asks again by itself.")
+    expect(page.locator("#answer .tt-label")).to_have_text("electrical")
+
+
 def test_another_domain_answers_with_its_own_labels(page: Page, site: str, clip: Path) -> None:
     open_page(page, site)
     page.get_by_label("Domain").click()

@@ -7,8 +7,8 @@ from data.domains.domain import Mode
 from serve_app.client.client import ENDED, Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note
-from serve_app.ui.shared import words
 from serve_app.ui.tabs.run_view import progress
+from serve_app.ui.wording import words
 
 
 @dataclass

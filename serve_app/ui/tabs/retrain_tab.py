@@ -9,16 +9,16 @@ import gradio as gr
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import heading, note
-from serve_app.ui.shared import QUIET, Shared, html, or_note, words
+from serve_app.ui.shared import QUIET, Shared, html, or_note
 from serve_app.ui.tabs import follow_run, run_view
 from serve_app.ui.tabs import retrain_view as view
 from serve_app.ui.tabs.follow_run import Watch
+from serve_app.ui.wording import LOOK_AGAIN_S, words
 
 MODES = [
     ("Teach: learn from corrections in seconds; only the last layer changes", "teach"),
     ("Full: train the whole network anew on all accepted clips; takes minutes", "full"),
 ]
-LOOK_AGAIN_S = 5.0
 
 
 @dataclass(frozen=True)

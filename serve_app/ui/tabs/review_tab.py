@@ -15,8 +15,9 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import heading, note
-from serve_app.ui.shared import QUIET, Shared, find, html, words
+from serve_app.ui.shared import QUIET, Shared, find, html
 from serve_app.ui.tabs import review_view as view
+from serve_app.ui.wording import words
 
 WAITING, FLAGGED, ACCEPTED, REJECTED = "waiting", "flagged", "accepted", "rejected"
 WHICH = [
@@ -130,7 +131,8 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
         clip: str | None,
     ) -> dict[Any, Any]:
         client = shared.client.with_key(key)
-        return _listed(parts, client, which, find(domains, name), clip) if name else {}
+        listed = name and _listed(parts, client, which, find(domains, name), clip)
+        return listed or gr.skip()
 
     def show(
         clip: str | None, found: tuple[KeptClip, ...], domains: tuple[DomainInfo, ...], name: str
