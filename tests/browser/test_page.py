@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from serve_app.client.client import Client
 from serve_app.ui.app import build_page
 from support.fake_api import ADMIN, create
 from support.fake_clips import keep
@@ -274,7 +275,9 @@ def test_without_a_key_a_correction_waits_and_a_retrain_is_refused(
     expect(page.get_by_text("It waits until somebody with a key accepts it.")).to_be_visible()
     page.get_by_role("tab", name="Retrain").click()
     page.click("#start")
-    expect(page.locator("#run")).to_contain_text("role admin")
+    expect(page.locator("#told")).to_contain_text("role admin")
+    page.wait_for_timeout(1500)
+    expect(page.locator("#told")).to_contain_text("role admin")
 
 
 def test_a_retrain_shows_its_steps_curves_and_verdict_and_can_be_rolled_back(
@@ -291,7 +294,10 @@ def test_a_retrain_shows_its_steps_curves_and_verdict_and_can_be_rolled_back(
     expect(page.locator("#run .tt-curve").first).to_be_visible()
     expect(page.locator("#run .tt-verdict")).to_contain_text("Promoted")
     expect(page.locator("#cancel")).to_be_hidden()
-    page.click("#roll-back")
+    page.get_by_role("button", name=f"Go back to version {before}").click()
+    expect(page.locator("#going-back")).to_contain_text(f"Version {before} will answer")
+    assert world.champion("faults")["version"] != before
+    page.click("#sure")
     expect(page.locator("#said")).to_contain_text(f"Version {before} serves on every replica")
     expect(page.locator("#versions tr", has_text="champion")).to_contain_text(before)
 
@@ -318,6 +324,24 @@ def test_a_run_is_found_again_after_a_reload_and_can_be_cancelled(
     page.get_by_role("tab", name="Retrain").click()
     expect(page.locator("#run .tt-busy")).to_be_visible()
     page.click("#cancel")
+    expect(page.locator("#run")).to_contain_text("cancelled")
+
+
+def test_a_run_that_began_elsewhere_is_seen_and_is_why_another_one_is_refused(
+    page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "step_s", 4.0)
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_role("tab", name="Retrain").click()
+    expect(page.locator("#replicas")).to_contain_text("serve version")
+    with Server(create(world)) as api, Client(api, key=ADMIN) as elsewhere:
+        run = elsewhere.retrain("faults", "teach", "by a colleague")
+        expect(page.locator("#run .tt-busy")).to_be_visible()
+        expect(page.locator("#run")).to_contain_text("by a colleague")
+        page.click("#start")
+        expect(page.locator("#told")).to_contain_text("under way")
+        expect(page.locator("#run .tt-busy")).to_be_visible()
+        elsewhere.cancel("faults", run.id)
     expect(page.locator("#run")).to_contain_text("cancelled")
 
 

@@ -174,6 +174,8 @@ def create(world: World) -> FastAPI:
     def retrain(domain: str, body: dict[str, str], request: Request) -> dict[str, Any]:
         admin(request)
         known(domain)
+        if any(run["state"] in {"queued", "running"} for run in world.runs[domain]):
+            raise Problem(409, "Conflict", f"a retrain of {domain} is under way")
         run: dict[str, Any] = {
             "id": uuid.uuid4().hex[:8],
             "domain": domain,
