@@ -16,6 +16,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from .account_answers import Me
 from .answers import (
     Clips,
     DomainInfo,
@@ -101,6 +102,9 @@ class Client:
             headers=link.headers,
             patient=False,
         )
+
+    def me(self) -> Me:
+        return self._ask("GET", "/me", Me)
 
     def domains(self) -> tuple[DomainInfo, ...]:
         return self._ask("GET", "/domains", Domains).domains

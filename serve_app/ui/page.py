@@ -8,6 +8,7 @@ import gradio as gr
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
+from serve_app.ui.account import who as account_of
 from serve_app.ui.markup import note, text
 from serve_app.ui.shared import QUIET, Shared, html
 from serve_app.ui.tabs import predict_tab, retrain_tab, review_tab
@@ -47,6 +48,7 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
                 elem_classes="tt-plain",
                 min_width=220,
             )
+        account = html(elem_id="account")
         with gr.Accordion("Key (not needed to try a clip)", open=False, elem_id="key-box"):
             key = gr.Textbox(
                 label="Key",
@@ -63,6 +65,7 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
         with gr.Tab("Retrain", id="retrain") as retrain:
             retrain_tab.build(shared, retrain)
         _wire(page, shared, banner, header)
+        _wire_key(page, shared, account)
     page.queue(default_concurrency_limit=16, max_size=200)
     return page
 
@@ -90,10 +93,20 @@ def _wire(page: Any, shared: Shared, banner: Any, header: Any) -> None:
 
     asked = [shared.domains, shared.domain]
     page.load(look, asked, outputs, **QUIET)
-    page.load(None, shared.key, shared.key, js=TAKE_KEY, **QUIET)
     gr.Timer(LOOK_AGAIN_S).tick(look, asked, outputs, **QUIET)
     shared.domain.change(_header, [shared.domains, shared.domain], header, **QUIET)
+
+
+def _wire_key(page: Any, shared: Shared, account: Any) -> None:
+    def who(key: str) -> str:
+        return account_of(shared.client.with_key(key))
+
+    page.load(None, shared.key, shared.key, js=TAKE_KEY, **QUIET).then(
+        who, shared.key, account, **QUIET
+    )
     shared.key.change(None, shared.key, None, js=KEEP_KEY, **QUIET)
+    for moment in shared.key_entered:
+        moment(who, shared.key, account, **QUIET)
 
 
 def _header(domains: tuple[DomainInfo, ...], name: str | None) -> str:

@@ -30,6 +30,11 @@ class Shared:
     key: Any  # gr.Textbox: the bearer key, empty for nobody
     start_token: str = ""  # by which the service believes whom the page asks for
 
+    @property
+    def key_entered(self) -> tuple[Any, Any]:
+        """A key that was typed counts as well when its field is left."""
+        return self.key.submit, self.key.blur
+
     def client_of(self, key: str, request: gr.Request) -> Client:
         """For this visitor: without a key his corrections and clips count as his address's own, not
         as the page's."""

@@ -173,6 +173,19 @@ def test_a_clip_that_found_the_service_busy_or_away_is_answered_by_itself(
     expect(page.locator("#answer .tt-label")).to_have_text("electrical")
 
 
+def test_a_wrong_key_is_said_when_its_field_is_left_and_clips_are_answered_all_the_same(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, site)
+    expect(page.locator("#account")).to_contain_text("No key")
+    page.get_by_text("Key (not needed").click()
+    page.get_by_label("Key", exact=True).fill("wrong")
+    page.keyboard.press("Tab")
+    expect(page.locator("#account")).to_contain_text("not known here")
+    upload(page, clip)
+    expect(page.locator("#answer")).to_contain_text("answered without one")
+
+
 def test_another_domain_answers_with_its_own_labels(page: Page, site: str, clip: Path) -> None:
     open_page(page, site)
     page.get_by_label("Domain").click()

@@ -17,6 +17,7 @@ from typing import Any
 from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from serve_app.client.account_answers import Me
 from serve_app.client.answers import Domains, Prediction, Receipt
 from serve_app.client.service_answers import FollowedRun, Move, Run, Runs, Status, Versions
 from support import fake_clips
@@ -90,6 +91,11 @@ def create(world: World) -> FastAPI:
                 for name, labels in LABELS.items()
             ]
         }
+
+    @app.get("/me", response_model=Me)
+    def me(request: Request) -> dict[str, Any]:
+        admin(request)
+        return {"name": "anna", "role": "admin", "limits": {"max_bytes": 1}}
 
     @app.get("/status", response_model=Status)
     def status() -> dict[str, Any]:

@@ -146,7 +146,7 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
         """What follows is in the watch already."""
 
     watching = [*who, parts.watch]
-    shown = (tab.select, shared.key.submit)
+    shown = (tab.select, *shared.key_entered)
     opened = [parts.run, parts.told, parts.said, *parts.back.shown]
     begun = [
         parts.start.click(order, [parts.mode, parts.reason, *watching], parts.told, **QUIET),

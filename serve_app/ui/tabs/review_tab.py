@@ -196,7 +196,8 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
     listed = [parts.queue, parts.found, parts.clip, parts.shown, parts.label]
     outcome = [parts.said, parts.decided, parts.undo, parts.reason]
     shared.domain.change(forget_decided, None, outcome[:3], **QUIET)
-    for moment in (tab.select, shared.domain.change, shared.key.submit, parts.which.change):
+    entered = shared.key_entered
+    for moment in (tab.select, shared.domain.change, *entered, parts.which.change):
         moment(look, asked, listed, **QUIET)
     chosen = [parts.clip, parts.found, shared.domains, shared.domain]
     parts.clip.change(show, chosen, [parts.shown, parts.label, parts.reason], **QUIET).then(

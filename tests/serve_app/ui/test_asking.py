@@ -6,6 +6,7 @@ import pytest
 
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
+from serve_app.ui.account import who
 from serve_app.ui.asking import ask
 from support.fake_api import ADMIN, create
 from support.fake_world import World
@@ -42,3 +43,9 @@ def test_who_waits_by_himself_is_told_at_once_that_the_service_is_busy(
     assert (refusal.value.status, refusal.value.retry_after_s) == (429, 1.0)
     world.busy = 1
     assert anybody.predict("faults", tone()).domain == "faults"
+
+
+def test_everybody_sees_which_role_he_has(anybody: Client) -> None:
+    assert "No key" in who(anybody)
+    assert "<b>anna</b>, admin" in who(anybody.with_key(ADMIN))
+    assert "not known here" in who(anybody.with_key("wrong"))
