@@ -8,6 +8,7 @@ import gradio as gr
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
+from serve_app.ui import address
 from serve_app.ui.account import who as account_of
 from serve_app.ui.markup import note, text
 from serve_app.ui.shared import QUIET, Shared, html
@@ -58,13 +59,15 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
                 elem_classes="tt-plain",
             )
         shared = Shared(client, gr.State(()), domain, key, start_token)
-        with gr.Tab("Predict", id="predict"):
-            predict_tab.build(shared, examples)
-        with gr.Tab("Review", id="review") as review:
-            review_tab.build(shared, review)
-        with gr.Tab("Retrain", id="retrain") as retrain:
-            retrain_tab.build(shared, retrain)
+        with gr.Tabs() as places:
+            with gr.Tab("Predict", id="predict") as predict:
+                predict_tab.build(shared, examples)
+            with gr.Tab("Review", id="review") as review:
+                review_tab.build(shared, review)
+            with gr.Tab("Retrain", id="retrain") as retrain:
+                retrain_tab.build(shared, retrain)
         _wire(page, shared, banner, header)
+        _wire_address(page, shared, places, [predict, review, retrain])
         _wire_key(page, shared, account)
     page.queue(default_concurrency_limit=16, max_size=200)
     return page
@@ -72,8 +75,9 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
 
 def _wire(page: Any, shared: Shared, banner: Any, header: Any) -> None:
     outputs = [banner, header, shared.domain, shared.domains]
+    wanted_domain = gr.Textbox(visible=False)
 
-    def look(known: tuple[DomainInfo, ...], name: str | None) -> dict[Any, Any]:
+    def look(known: tuple[DomainInfo, ...], name: str | None, wanted: str) -> dict[Any, Any]:
         """Asks for the domains until they are known; afterwards only whether anybody answers."""
         try:
             domains = shared.client.domains()
@@ -82,7 +86,7 @@ def _wire(page: Any, shared: Shared, banner: Any, header: Any) -> None:
         if domains == known:
             return {banner: ""}
         names = [domain.name for domain in domains]
-        chosen = name if name in names else names[0]
+        chosen = next((one for one in (name, wanted) if one in names), names[0])
         choices = [(domain.title, domain.name) for domain in domains]
         return {
             banner: "",
@@ -91,10 +95,23 @@ def _wire(page: Any, shared: Shared, banner: Any, header: Any) -> None:
             header: _header(domains, chosen),
         }
 
-    asked = [shared.domains, shared.domain]
-    page.load(look, asked, outputs, **QUIET)
-    gr.Timer(LOOK_AGAIN_S).tick(look, asked, outputs, **QUIET)
+    asked = [shared.domains, shared.domain, wanted_domain]
+    for moment in (page.load, gr.Timer(LOOK_AGAIN_S).tick):
+        moment(look, asked, outputs, js=address.TAKE_DOMAIN, **QUIET)
     shared.domain.change(_header, [shared.domains, shared.domain], header, **QUIET)
+
+
+def _wire_address(page: Any, shared: Shared, places: Any, tabs: list[Any]) -> None:
+    wanted_place = gr.Textbox(visible=False)
+    names = [tab.id for tab in tabs]
+
+    def open_place(place: str) -> Any:
+        return gr.Tabs(selected=place) if place in names else gr.skip()
+
+    page.load(open_place, wanted_place, places, js=address.TAKE_PLACE, **QUIET)
+    shared.domain.change(None, shared.domain, None, js=address.KEEP_DOMAIN, **QUIET)
+    for tab in tabs:
+        tab.select(None, None, None, js=address.keep_place(tab.id), **QUIET)
 
 
 def _wire_key(page: Any, shared: Shared, account: Any) -> None:

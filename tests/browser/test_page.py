@@ -186,6 +186,20 @@ def test_a_wrong_key_is_said_when_its_field_is_left_and_clips_are_answered_all_t
     expect(page.locator("#answer")).to_contain_text("answered without one")
 
 
+def test_a_page_that_is_loaded_again_opens_the_domain_and_the_tab_that_were_open(
+    page: Page, site: str
+) -> None:
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_label("Domain").click()
+    page.get_by_role("option", name="Spoken digits").click()
+    page.get_by_role("tab", name="Retrain").click()
+    expect(page).to_have_url(f"{site}?domain=keywords&place=retrain")
+    page.reload()
+    expect(page.get_by_label("Domain")).to_have_value("Spoken digits")
+    expect(page.locator("#replicas")).to_contain_text("keywords#0")
+    expect(page.locator("#account")).to_contain_text("anna, admin")
+
+
 def test_another_domain_answers_with_its_own_labels(page: Page, site: str, clip: Path) -> None:
     open_page(page, site)
     page.get_by_label("Domain").click()
