@@ -161,16 +161,27 @@ def test_touching_the_list_of_domains_keeps_the_answer_and_choosing_another_empt
     expect(page.locator("#answer .tt-label")).to_have_count(0)
 
 
-def test_a_clip_that_found_the_service_busy_or_away_is_answered_by_itself(
-    page: Page, site: str, clip: Path, world: World, monkeypatch: pytest.MonkeyPatch
+def test_a_recording_that_is_declared_as_video_is_answered(
+    page: Page, site: str, clip: Path
 ) -> None:
     open_page(page, site)
-    monkeypatch.setattr(world, "busy", 1)
-    monkeypatch.setattr(world, "hiccups", 4)  # as often as the client tries
-    page.set_input_files("#clip input[type=file]", str(clip))
-    expect(page.locator("#answer")).to_contain_text("The service is busy: asking again in 1 s.")
-    expect(page.locator("#answer")).to_contain_text("This page asks again by itself.")
+    declared = {"name": "pump.webm", "mimeType": "video/webm", "buffer": clip.read_bytes()}
+    page.set_input_files("#clip input[type=file]", files=[declared])
     expect(page.locator("#answer .tt-label")).to_have_text("electrical")
+
+
+def test_a_page_that_is_loaded_again_opens_the_domain_and_the_tab_that_were_open(
+    page: Page, site: str
+) -> None:
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_label("Domain").click()
+    page.get_by_role("option", name="Spoken digits").click()
+    page.get_by_role("tab", name="Retrain").click()
+    expect(page).to_have_url(f"{site}?domain=keywords&place=retrain")
+    page.reload()
+    expect(page.get_by_label("Domain")).to_have_value("Spoken digits")
+    expect(page.locator("#replicas")).to_contain_text("keywords#0")
+    expect(page.locator("#account")).to_contain_text("anna, admin")
 
 
 def test_a_wrong_key_is_said_when_its_field_is_left_and_clips_are_answered_all_the_same(
@@ -186,18 +197,16 @@ def test_a_wrong_key_is_said_when_its_field_is_left_and_clips_are_answered_all_t
     expect(page.locator("#answer")).to_contain_text("answered without one")
 
 
-def test_a_page_that_is_loaded_again_opens_the_domain_and_the_tab_that_were_open(
-    page: Page, site: str
+def test_a_clip_that_found_the_service_busy_or_away_is_answered_by_itself(
+    page: Page, site: str, clip: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_page(page, f"{site}?key={ADMIN}")
-    page.get_by_label("Domain").click()
-    page.get_by_role("option", name="Spoken digits").click()
-    page.get_by_role("tab", name="Retrain").click()
-    expect(page).to_have_url(f"{site}?domain=keywords&place=retrain")
-    page.reload()
-    expect(page.get_by_label("Domain")).to_have_value("Spoken digits")
-    expect(page.locator("#replicas")).to_contain_text("keywords#0")
-    expect(page.locator("#account")).to_contain_text("anna, admin")
+    open_page(page, site)
+    monkeypatch.setattr(world, "busy", 1)
+    monkeypatch.setattr(world, "hiccups", 4)  # as often as the client tries
+    page.set_input_files("#clip input[type=file]", str(clip))
+    expect(page.locator("#answer")).to_contain_text("The service is busy: asking again in 1 s.")
+    expect(page.locator("#answer")).to_contain_text("This page asks again by itself.")
+    expect(page.locator("#answer .tt-label")).to_have_text("electrical")
 
 
 def test_another_domain_answers_with_its_own_labels(page: Page, site: str, clip: Path) -> None:
@@ -354,6 +363,22 @@ def test_a_run_is_found_again_after_a_reload_and_can_be_cancelled(
     expect(page.locator("#run")).to_contain_text("cancelled")
 
 
+def choose_which(page: Page, which: str) -> None:
+    page.get_by_label(which, exact=True).check()
+
+
+def choose_kept(page: Page, clip: str) -> None:
+    page.locator("#kept input").click()
+    page.get_by_role("option", name=clip[:8]).click()
+    expect(page.locator("#shown")).to_contain_text(clip[:8])
+
+
+def accept_as(page: Page, label: str) -> None:
+    page.locator("#its-label input").click()
+    page.get_by_role("option", name=label, exact=True).click()
+    page.click("#accept")
+
+
 def test_a_run_that_began_elsewhere_is_seen_and_is_why_another_one_is_refused(
     page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,22 +395,6 @@ def test_a_run_that_began_elsewhere_is_seen_and_is_why_another_one_is_refused(
         expect(page.locator("#run .tt-busy")).to_be_visible()
         elsewhere.cancel("faults", run.id)
     expect(page.locator("#run")).to_contain_text("cancelled")
-
-
-def choose_which(page: Page, which: str) -> None:
-    page.get_by_label(which, exact=True).check()
-
-
-def choose_kept(page: Page, clip: str) -> None:
-    page.locator("#kept input").click()
-    page.get_by_role("option", name=clip[:8]).click()
-    expect(page.locator("#shown")).to_contain_text(clip[:8])
-
-
-def accept_as(page: Page, label: str) -> None:
-    page.locator("#its-label input").click()
-    page.get_by_role("option", name=label, exact=True).click()
-    page.click("#accept")
 
 
 def test_a_flagged_clip_is_shown_with_its_doubt_heard_and_given_the_right_label(
