@@ -65,8 +65,10 @@ class Client:
         tries: int = 4,
         pool: httpx.Client | None = None,
         headers: tuple[tuple[str, str], ...] = (),
+        patient: bool = True,
     ) -> None:
-        self._link = Connection(url, key.strip(), timeout_s, tries, pool or new_pool(), headers)
+        pool = pool or new_pool()
+        self._link = Connection(url, key.strip(), timeout_s, tries, pool, headers, patient)
 
     @property
     def key(self) -> str:
@@ -99,6 +101,19 @@ class Client:
     def accounts(self) -> Accounts:
         """Keys of others, and who did what; for admins."""
         return Accounts(self._ask)
+
+    def impatient(self) -> "Client":
+        """For the same caller, raising ServiceError at once when the service is busy (429)."""
+        link = self._link
+        return Client(
+            link.url,
+            link.key,
+            timeout_s=link.timeout_s,
+            tries=link.tries,
+            pool=link.pool,
+            headers=link.headers,
+            patient=False,
+        )
 
     def me(self) -> Me:
         return self._ask("GET", "/me", Me)
