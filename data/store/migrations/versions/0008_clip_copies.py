@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008_clip_copies"
-down_revision = "0006_features"
+down_revision = "0007_keys"
 
 
 def upgrade() -> None:
