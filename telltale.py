@@ -20,6 +20,7 @@ GROUPS = {
         "new": Command("training.new_domain", (), "a folder of labelled clips becomes a domain"),
         "serve": Command("serve_app", ("serve",), "start the service, its API and its page"),
         "predict": Command("serve_app", ("predict",), "classify local files, without a service"),
+        "analyze": Command("serve_app.analyze_command", (), "what happens when in recordings"),
     },
     "Look after a service": {
         "status": Command(
@@ -32,6 +33,7 @@ GROUPS = {
             "serve_app.service_commands", ("rollback",), "go back to the champion before"
         ),
         "key": Command("serve_app", ("key",), "make a key for somebody"),
+        "keys": Command("serve_app.key_commands", (), "list, revoke, rotate and expire keys"),
         "backup": Command("serve_app", ("backup",), "keep all of the home in one file"),
         "restore": Command("serve_app", ("restore",), "make an empty home from such a file"),
         "join": Command("serve_app", ("join",), "add this machine to a running service"),
@@ -59,6 +61,7 @@ GROUPS = {
         "plan": Command("loadtest.plan", (), "machines for a rate, simulated"),
         "coldstart": Command("loadtest.coldstart", (), "how soon a new replica answers"),
         "kernel": Command("loadtest.kernel", (), "where the time of one clip goes"),
+        "planted": Command("loadtest.planted", (), "are events found in noise, and at what cost"),
         "open-loop": Command("loadtest.open_loop", (), "requests at a rate, answered or not"),
     },
 }

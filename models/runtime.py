@@ -110,14 +110,15 @@ class Model(ABC):
         scores = self.predict([clip.features for clip in clips])
         return [
             replace(each, unknown_reason=f"too quiet: {clip.level_dbfs:.0f} dBFS")
-            if self._is_too_quiet(clip)
+            if self.is_too_quiet(clip.level_dbfs)
             else each
             for each, clip in zip(scores, clips, strict=True)
         ]
 
-    def _is_too_quiet(self, clip: "Prepared") -> bool:
-        level, quietest = clip.level_dbfs, self._quietest_dbfs
-        return level is not None and quietest is not None and level < quietest
+    def is_too_quiet(self, level_dbfs: float | None) -> bool:
+        """False of a photograph, which has no level."""
+        quietest = self._quietest_dbfs
+        return level_dbfs is not None and quietest is not None and level_dbfs < quietest
 
     def predict(self, batch: Sequence[Floats]) -> list[Scores]:
         """An answer for each clip, its windows or its one photograph [1, 3, H, W]."""

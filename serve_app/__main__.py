@@ -10,24 +10,18 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from data.domains.domain import load_domains
 from data.errors import NotReady, TelltaleError
-from data.home import Home, home_from_env, keep_to_owner, planned_home
+from data.home import home_from_env, keep_to_owner, planned_home
 from data.store.sqlite_files import cared_for
 from data.terminal import piped
-from models.bundle import cached
-from models.current_model import current
+from serve_app import key_commands
 from serve_app.cluster.launch import SERVE_YAML, refuse_taken_port, say
 from serve_app.cluster.ray_environment import prepare_environment
 from serve_app.cluster.service_processes import stop_when_asked
 from serve_app.cluster.supervisor import alone_at, alone_in, supervise
-from serve_app.replica.champion_pointer import read_pointer
+from serve_app.replica.current_version import current_version
 from serve_app.settings import settings_from_env
-
-if TYPE_CHECKING:
-    from serve_app.replica.champion import LoadedVersion
 
 REJOIN_S = 5.0
 
@@ -55,7 +49,7 @@ def main() -> int:
         if arguments.command == "predict":
             return piped(lambda: predict(arguments.clips, arguments.domain))
         if arguments.command == "key":
-            return make_key(arguments.name, arguments.role)
+            return key_commands.main(["add", arguments.name, arguments.role])
         if arguments.command == "backup":
             return back_up(arguments.file)
         if arguments.command == "restore":
@@ -135,26 +129,6 @@ def predict(clips: list[Path], name: str) -> int:
     if served.domain.disclaimer:
         print(served.domain.disclaimer, file=sys.stderr)
     return 1 if failed else 0
-
-
-def current_version(home: Home, name: str) -> "LoadedVersion":
-    """What the service of this home serves, else what was trained here, else what is shipped."""
-    from serve_app.replica.champion import load_served
-
-    domain = load_domains(names=(name,))[name]
-    pointer = read_pointer(home, name)
-    folder = cached(home.bundles, pointer.digest) if pointer else None
-    if pointer and folder:
-        return load_served(folder, pointer.version)
-    return load_served(*current(domain, home))
-
-
-def make_key(name: str, role: str) -> int:
-    from serve_app.http.auth import add_key
-
-    key = add_key(settings_from_env().home.root / "keys.json", name, role)
-    print(f"{key}\nThis is {name}'s key ({role}); it is not shown again.")
-    return 0
 
 
 def back_up(file: Path) -> int:

@@ -156,6 +156,8 @@ class DomainService:
             "busy_s": round(counts.busy_s, 3),
             "cpu_s": round(used.ru_utime + used.ru_stime, 2),
             "rss_mb": resident_mb(),
+            "refused": self.metrics.tally["rejected"],
+            "latencies": list(self.metrics.latencies.counts),
         }
 
     def _announce(self) -> None:

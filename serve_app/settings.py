@@ -3,12 +3,12 @@
 import contextlib
 import os
 import re
-import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from data.access_keys import new_key
 from data.domains.domain import config_root, load_domains
 from data.errors import InvalidParameter
 from data.home import Home, home_from_env
@@ -102,11 +102,6 @@ def is_loopback(host: str) -> bool:
             "out, use 0.0.0.0 and a firewall"
         )
     return HOSTS[host]
-
-
-def new_key() -> str:
-    """A secret that says whose it is, and that no command line takes for an option."""
-    return f"tt_{secrets.token_urlsafe(24)}"
 
 
 def kept_secret(path: Path, fresh: str) -> str:

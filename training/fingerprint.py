@@ -18,7 +18,7 @@ from models.bundle import Bundle, write_bundle
 from models.card import FINGERPRINTS
 from models.tensors import fingerprint_bytes
 from training.job.options import rebuild_command
-from training.job.plan import dataset_rows
+from training.screening.exam_guard import dataset_rows
 
 
 def fingerprint(bundle: Bundle, dataset: Path | None) -> Bundle:

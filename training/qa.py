@@ -32,7 +32,7 @@ from models.registry import Registry
 from training.assess.label_errors import Doubles, Suspect, out_of_sample, suspects
 from training.assess.mask_errors import doubtful_masks
 from training.assess.memory_rows import row_labels
-from training.job.serving_champion import ChampionBundle, find_champion, must_share_labels
+from training.screening.serving_champion import ChampionBundle, find_champion, must_share_labels
 
 SHOWN = 50
 

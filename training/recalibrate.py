@@ -38,7 +38,8 @@ from training.assess.memory_rows import numbered
 from training.assess.reviewed_thresholds import PRECISION, recalibrate_by_reviews
 from training.job.options import rebuild_command
 from training.job.other_sounds import other_sounds
-from training.job.plan import NO_UPLOADS, Plan, plan_full
+from training.job.plan import Plan, plan_full
+from training.screening.uploads import NO_UPLOADS
 
 REVIEWS = "--from"
 

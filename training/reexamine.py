@@ -88,7 +88,8 @@ def _those(kept: Embeddings, at: Kept, domain: Domain) -> Embeddings:
 
 
 def _remaining(prints: Fingerprints, at: Kept) -> Fingerprints:
-    return prints.at([int(place) for place in np.flatnonzero(at)])
+    kept = (value for value, stays in zip(prints.values, at, strict=True) if stays)
+    return Fingerprints(prints.kind, tuple(kept))
 
 
 def _fields(

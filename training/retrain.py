@@ -38,12 +38,12 @@ from training.job.lifecycle import attempt, heed_stops, note_stops, sweep
 from training.job.options import parse
 from training.job.run import Challenger, Material, RetrainRun
 from training.job.run_progress import Progress, beating
-from training.job.serving_champion import ChampionBundle
 from training.job.tracking import Tracker, tracked
+from training.screening.serving_champion import ChampionBundle
 from training.teaching.corrections import corrections_of, new_rows
 from training.teaching.fresh_evidence import read_evidence
-from training.teaching.head import witnesses
-from training.teaching.hold_back import held_back, quarantine
+from training.teaching.head import effective_counts
+from training.teaching.hold_back import harmful_corrections, hold_back
 from training.teaching.teach import make_taught
 
 MOST_ATTEMPTS = 4  # of a teach, each less some corrections
@@ -99,10 +99,10 @@ def without_harm(
         elif made.verdict.promoted:
             break
         else:
-            harmful = held_back(run, material, made.challenger, number)
+            harmful = harmful_corrections(run, material, made.challenger, number)
             if not harmful:
                 break
-            quarantine(run, harmful)
+            hold_back(run, harmful)
             held |= {each.sha256 for each in harmful}
             material = replace(material, uploads=material.uploads.without(harmful))
         if material.champion and is_known_already(material, material.champion):
@@ -206,7 +206,7 @@ def taught_head(challenger: Bundle, material: Material) -> TaughtHead:
     assert material.champion is not None
     head = challenger.head()
     corrections = corrections_of(material.uploads, head.weight.shape[1])
-    counts = witnesses(corrections) / corrections.rows
+    counts = effective_counts(corrections) / corrections.rows
     new = new_rows(material.uploads, material.champion)
     return TaughtHead(
         head,

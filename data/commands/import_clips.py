@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.commands.found_store import existing_store, open_store
+from data.datasets.cut_clips import cut_clips
 from data.datasets.importer import (
     ImportOutcome,
     import_clips,
@@ -13,9 +14,10 @@ from data.datasets.importer import (
     rehearse_in,
     with_validation,
 )
-from data.datasets.listing import read_listing
+from data.datasets.listing import Listed, read_listing
+from data.datasets.selection_tables import read_selections
 from data.datasets.sources import dataset_root
-from data.domains.domain import Domain, load_domains
+from data.domains.domain import Domain, load_domains, of_sounds
 from data.home import home_from_env, planned_home
 from data.progress import progress
 from data.store.events import somebody
@@ -27,7 +29,9 @@ REASONS_SHOWN = 10
 
 def offer(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     adding = commands.add_parser("import", help="labelled clips into the store")
-    adding.add_argument("listing", type=Path, help="a folder of labelled clips, or a CSV or JSON")
+    adding.add_argument(
+        "listing", type=Path, help="a folder of clips, a CSV or JSON, or a recording"
+    )
     adding.add_argument("--domain", required=True, metavar="NAME")
     adding.add_argument("--dry-run", action="store_true", help="say what would be done")
     adding.add_argument(
@@ -35,6 +39,9 @@ def offer(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     )
     adding.add_argument(
         "--group-column", metavar="NAME", default="group", help="of the list; default: group"
+    )
+    adding.add_argument(
+        "--labels", type=Path, help="of one recording: Audacity's labels or a Raven selection table"
     )
     adding.set_defaults(run=add)
 
@@ -48,7 +55,14 @@ def fraction(text: str) -> float:
 
 def add(options: argparse.Namespace) -> int:
     domain = load_domains(names=(options.domain,))[options.domain]
-    listed = read_listing(options.listing, options.group_column)
+    if not options.labels:
+        return add_listed(read_listing(options.listing, options.group_column), domain, options)
+    selections = read_selections(options.labels)
+    with cut_clips(options.listing, selections, of_sounds(domain)) as listed:
+        return add_listed(listed, domain, options)
+
+
+def add_listed(listed: Sequence[Listed], domain: Domain, options: argparse.Namespace) -> int:
     if options.validation_split:
         listed = with_validation(listed, domain, options.validation_split)
     home = planned_home() if options.dry_run else home_from_env()

@@ -101,9 +101,15 @@ class AudioDomain(Domain):
     limits: LimitSpec
     source: ClipSourceSpec
     other_sounds: tuple[str, ...] = ()  # data sets of sounds that no label is for, if at hand
+    # What nothing of interest is called: in a recording of hours it is no event.
+    rest_label: Label | None = Field(default=None, exclude_if=lambda label: label is None)
 
     @model_validator(mode="after")
     def parts_fit_together(self) -> Self:
+        if self.rest_label is not None and self.rest_label not in self.labels:
+            raise ValueError(
+                f"rest_label ({self.rest_label}) must be one of the labels {list(self.labels)}"
+            )
         if isinstance(self.features, LogMelSpec):
             _must_fit(self.features, self.input)
         elif self.training.augment.changes_log_mel:

@@ -170,7 +170,11 @@ class ByteLimitSpec(Section):
 
 
 class LimitSpec(ByteLimitSpec):
+    """Of a clip, and of a recording of hours that is analysed (`POST /analyze`)."""
+
     max_duration_s: float = Field(gt=0)
+    max_recording_bytes: int = Field(default=2_000_000_000, ge=1_000)  # 17 h at 16 kHz, 16 bit
+    max_recording_s: float = Field(default=86_400, gt=0)
 
 
 class PhotoLimitSpec(ByteLimitSpec):

@@ -11,9 +11,6 @@ class Fingerprints:
     kind: str
     values: tuple[bytes, ...]
 
-    def at(self, places: Sequence[int]) -> "Fingerprints":
-        return Fingerprints(self.kind, tuple(self.values[place] for place in places))
-
 
 @dataclass(frozen=True)
 class Alike:

@@ -53,7 +53,7 @@ def check(
             found.append(Finding(clip, Remark("unreadable", str(error), 1.0)))
         advance(1)
     examined = frozenset(exam)
-    pairs = kind_of(domain).find_alike([one.fingerprint for _, one in heard])
+    pairs = kind_of(domain).find_alike([one.fingerprint for _, one in heard], 0)
     found += [Finding(clip, remark) for clip, remark in shared(heard)]
     found += copies([clip for clip, _ in heard], pairs, examined)
     return sorted(found, key=lambda one: (KINDS.index(one.remark.kind), -one.remark.score))

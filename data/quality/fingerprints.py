@@ -19,12 +19,13 @@ from data.quality.near_copies import Floats
 class Kind:
     """`name` is kept with fingerprints, and changes with what they mean; `likeness` takes those of
     one clip and of others, and gives their likeness [n], at most 1; from `copy` on they are
-    copies. `find_alike` gives the pairs of copies in a list."""
+    copies. `find_alike` gives the pairs of copies in a list, but for those among so many of the
+    first."""
 
     name: str
     make: Callable[[bytes, Any], bytes]
     likeness: Callable[[bytes, Sequence[bytes]], Floats]
-    find_alike: Callable[[Sequence[bytes]], list[Alike]]
+    find_alike: Callable[[Sequence[bytes], int], list[Alike]]
     copy: float
 
 
@@ -49,11 +50,11 @@ def is_copy(one: bytes, others: Fingerprints, domain: Domain) -> bool:
     return likeness_to(one, others, domain) >= kind_of(domain).copy
 
 
-def find_alike(prints: Fingerprints) -> list[Alike]:
-    """Pairs of copies, the most alike first."""
+def find_alike(prints: Fingerprints, compared: int = 0) -> list[Alike]:
+    """Pairs of copies, the most alike first, but for those among the first `compared`."""
     for kind in KINDS.values():
         if kind.name == prints.kind:
-            return kind.find_alike(prints.values)
+            return kind.find_alike(prints.values, compared)
     return []
 
 

@@ -108,11 +108,11 @@ def _swings(one: bytes) -> Floats:
     return np.asarray(swings / max(1.0, float(np.linalg.norm(swings))), np.float32)
 
 
-def find_alike(prints: Sequence[bytes]) -> list[Alike]:
-    """Every pair of copies, the most alike first."""
+def find_alike(prints: Sequence[bytes], compared: int = 0) -> list[Alike]:
+    """Every pair of copies, the most alike first; but for those among the first `compared`."""
     found = [
         Alike(int(before), place, float(score))
-        for place, others in _candidates(prints)
+        for place, others in _candidates(prints, compared)
         for before, score in zip(
             others, likeness(prints[place], [prints[other] for other in others]), strict=True
         )
@@ -121,12 +121,12 @@ def find_alike(prints: Sequence[bytes]) -> list[Alike]:
     return sorted(found, key=lambda pair: -pair.score)
 
 
-def _candidates(prints: Sequence[bytes]) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Each recording with those before it that may be copies of it."""
-    if not prints:
+def _candidates(prints: Sequence[bytes], compared: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Each recording behind the first `compared` with those before it that may be copies of it."""
+    if len(prints) <= compared:
         return
     spectra = _spectra(prints)
-    for start in range(0, len(prints), BLOCK):
+    for start in range(compared, len(prints), BLOCK):
         cosines = spectra[start : start + BLOCK] @ spectra.T
         for row, closeness in enumerate(cosines):
             place = start + row

@@ -65,11 +65,11 @@ def _pictures(prints: Sequence[bytes]) -> Floats:
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6))
 
 
-def find_alike(prints: Sequence[bytes]) -> list[Alike]:
-    """Every pair of copies, the most alike first."""
+def find_alike(prints: Sequence[bytes], compared: int = 0) -> list[Alike]:
+    """Every pair of copies, the most alike first; but for those among the first `compared`."""
     found = [
         Alike(before, place, float(score))
-        for place in range(1, len(prints))
+        for place in range(max(1, compared), len(prints))
         for before, score in enumerate(likeness(prints[place], prints[:place]))
         if score >= COPY
     ]

@@ -14,7 +14,8 @@ clip. `claimed` says what then stands in the row ("label" is the label with its 
     rejected       another label                  the claim, quarantined: somebody looked at
                                                   this clip before and should look again
 
-Of a clip without a group a claim may name one, whatever it says of the label; the first one stays.
+Of a clip without a group a claim may name one, whatever it says of the label; the first one stays,
+unless an admin names another (`regroup`).
 """
 
 import hashlib
@@ -35,6 +36,7 @@ from data.store.schema import (
     feedback,
     fields_of,
     learnt,
+    left_out,
     now,
     snapshot_clips,
 )
@@ -136,6 +138,13 @@ def is_new() -> ColumnElement[bool]:
     return (to_learn & ~held_back) | to_unlearn
 
 
+def regroup(connection: Connection, before: Clip, group: str | None, *, who: str) -> Clip:
+    """Its label and state stand; the group is that of the next training on."""
+    connection.execute(update(clips).where(_is(before)).values(group=group))
+    _record(connection, before, "clip.grouped", who, {"group": group, "before": before.group})
+    return replace(before, group=group)
+
+
 def insert_clip(connection: Connection, clip: Clip) -> None:
     connection.execute(insert(clips).values(changed_at=clip.created_at, **vars(clip)))
     detail = {"label": clip.label, "state": clip.state, "reason": clip.reason}
@@ -161,6 +170,27 @@ def decide(connection: Connection, before: Clip, after: Clip, *, kind: str, who:
     return after
 
 
+def set_state(
+    connection: Connection, domain: str, sha256: str, state: ClipState, *, who: str, reason: str
+) -> Clip:
+    before = known_clip(connection, domain, sha256)
+    if before.state == state:
+        settle_by(connection, before, who=who)
+        return before
+    after = replace(before, state=state, reason=reason)
+    return decide(connection, before, after, kind=f"clip.{state}", who=who)
+
+
+def relabel(
+    connection: Connection, domain: str, sha256: str, label: str, *, who: str, mask: str | None
+) -> Clip:
+    before = known_clip(connection, domain, sha256)
+    if (before.label, before.mask) == (label, mask):
+        return before
+    after = replace(before, label=label, mask=mask)
+    return decide(connection, before, after, kind="clip.relabelled", who=who)
+
+
 def settle_by(connection: Connection, clip: Clip, *, who: str) -> None:
     """What the clip's state means for its receipts."""
     if clip.state == "accepted":
@@ -174,6 +204,16 @@ def settle_by(connection: Connection, clip: Clip, *, who: str) -> None:
 
 
 _WAITING = feedback.c.state == "quarantined"
+
+
+def forget_learnt(connection: Connection, clip: Clip) -> None:
+    """Its receipts name no version as the one that learnt it: from now on none is to hold it."""
+    said = (feedback.c.domain == clip.domain) & (feedback.c.clip_sha256 == clip.sha256)
+    connection.execute(
+        update(feedback)
+        .where(said, feedback.c.state == "accepted")
+        .values(learnt_version=None, after_label=None, after_confidence=None)
+    )
 
 
 def _wait(connection: Connection, clip: Clip, *, who: str) -> None:
@@ -249,11 +289,16 @@ def forget_clip(connection: Connection, clip: Clip, *, who: str) -> list[str]:
 
 
 def _versions_that_learnt(connection: Connection, clip: Clip) -> list[str]:
+    without = exists().where(
+        left_out.c.snapshot_id == learnt.c.snapshot_id,
+        left_out.c.version == learnt.c.version,
+        left_out.c.clip_id == clips.c.id,
+    )
     query = (
         select(learnt.c.version)
         .join(snapshot_clips, snapshot_clips.c.snapshot_id == learnt.c.snapshot_id)
         .join(clips, clips.c.id == snapshot_clips.c.clip_id)
-        .where(_is(clip))
+        .where(_is(clip), ~without)
         .group_by(learnt.c.version)
         .order_by(func.min(learnt.c.at), learnt.c.version)
     )

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import get_args
+from typing import TypedDict, TypeVarTuple, Unpack, get_args
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Select, func, select, update
 
 from data.errors import Conflict, DiskFull, Overloaded, UndecodableClip, UnknownName
 from data.store.blobs import Blobs
@@ -26,15 +26,19 @@ from data.store.clip_rows import (
     fill_group,
     find_clip,
     forget_clip,
+    forget_learnt,
     insert_clip,
     is_new,
     known_clip,
-    settle_by,
+    regroup,
+    relabel,
+    set_state,
 )
 from data.store.database import Database
 from data.store.schema import ClipState, clip_flags, clips, events, feedback, now
 
 Added = tuple[Clip, bool]
+Columns = TypeVarTuple("Columns")
 Hashed = list[tuple[str, NewClip]]
 
 WORST = (
@@ -43,6 +47,16 @@ WORST = (
     .group_by(clip_flags.c.clip_id)
     .subquery()
 )
+
+
+class Wanted(TypedDict, total=False):
+    """Which clips: all, or those of a state, a label, with open flags (`flagged`), in quarantine or
+    with a correction that waits (`waiting`)."""
+
+    state: ClipState | None
+    label: str | None
+    flagged: bool
+    waiting: bool
 
 
 class ClipStore:
@@ -93,31 +107,35 @@ class ClipStore:
         self,
         domain: str,
         *,
-        state: ClipState | None = None,
-        label: str | None = None,
-        flagged: bool = False,
-        waiting: bool = False,
         limit: int | None = 100,
         offset: int = 0,
+        **wanted: Unpack[Wanted],
     ) -> list[Clip]:
-        """Newest first, or where `flagged` those with open flags, the worst first; where `waiting`
-        those in quarantine, or with a correction that waits; all of them without a limit."""
-        query = CLIP.where(clips.c.domain == domain)
-        if state is not None:
-            query = query.where(clips.c.state == state)
-        if label is not None:
-            query = query.where(clips.c.label == label)
-        if waiting:
-            corrected = select(feedback.c.clip_sha256).where(
-                feedback.c.domain == domain, feedback.c.state == "quarantined"
-            )
-            query = query.where((clips.c.state == "quarantined") | clips.c.sha256.in_(corrected))
-        if flagged:
-            query = query.join(WORST, WORST.c.clip_id == clips.c.id).order_by(WORST.c.score.desc())
+        """Newest first, or where `flagged` the worst first; all of them without a limit."""
+        query = _listing(CLIP, domain, **wanted)
+        if wanted.get("flagged"):
+            query = query.order_by(WORST.c.score.desc())
         query = query.order_by(clips.c.id.desc()).limit(limit).offset(offset)
         with self._database.read() as connection:
             rows = connection.execute(query)
             return [Clip(**row) for row in rows.mappings()]
+
+    def labels(
+        self,
+        domain: str,
+        **wanted: Unpack[Wanted],
+    ) -> dict[str, str | None]:
+        """By digest, of all that `find` would list, newest first."""
+        query = _listing(select(clips.c.sha256, clips.c.label), domain, **wanted)
+        with self._database.read() as connection:
+            return dict(connection.execute(query.order_by(clips.c.id.desc())).all())
+
+    def those(self, domain: str, sha256s: Sequence[str]) -> list[Clip]:
+        """In this order; without those that are gone."""
+        query = CLIP.where(clips.c.domain == domain, clips.c.sha256.in_(sha256s))
+        with self._database.read() as connection:
+            found = {row["sha256"]: Clip(**row) for row in connection.execute(query).mappings()}
+        return [found[sha256] for sha256 in sha256s if sha256 in found]
 
     def counts(self, domain: str) -> dict[ClipState, int]:
         query = select(clips.c.state, func.count()).where(clips.c.domain == domain)
@@ -152,23 +170,27 @@ class ClipStore:
     ) -> Clip:
         """Waiting receipts of the clip are settled with it; raises Conflict without a label."""
         with self._database.write() as connection:
-            before = known_clip(connection, domain, sha256)
-            if before.state == state:
-                settle_by(connection, before, who=who)
-                return before
-            after = replace(before, state=state, reason=reason)
-            return decide(connection, before, after, kind=f"clip.{state}", who=who)
+            return set_state(connection, domain, sha256, state, who=who, reason=reason)
 
     def hold_back(self, domain: str, sha256: str, label: str, *, who: str, reason: str) -> bool:
         """Quarantined, if it is there and still accepted with that label: what a person has
-        decided meanwhile stands. Whether it was."""
+        decided meanwhile stands. Whether it was. Its receipts wait, those that were learnt, too."""
         with self._database.write() as connection:
             before = find_clip(connection, domain, sha256)
             if before is None or (before.state, before.label) != ("accepted", label):
                 return False
+            forget_learnt(connection, before)
             after = replace(before, state="quarantined", reason=reason)
             decide(connection, before, after, kind="clip.held_back", who=who)
             return True
+
+    def regroup(self, domain: str, sha256: str, group: str | None, *, who: str) -> Clip:
+        """Another group, or none; what a retrain has split or weighed by the old one stays."""
+        with self._database.write() as connection:
+            before = known_clip(connection, domain, sha256)
+            if before.group == group:
+                return before
+            return regroup(connection, before, group, who=who)
 
     def relabel(
         self, domain: str, sha256: str, label: str, *, who: str, mask: str | None = None
@@ -176,11 +198,7 @@ class ClipStore:
         """The state stays; a version that learnt the old label makes the clip new again. `mask`
         is the digest of one that was stored before."""
         with self._database.write() as connection:
-            before = known_clip(connection, domain, sha256)
-            if (before.label, before.mask) == (label, mask):
-                return before
-            after = replace(before, label=label, mask=mask)
-            return decide(connection, before, after, kind="clip.relabelled", who=who)
+            return relabel(connection, domain, sha256, label, who=who, mask=mask)
 
     def forget(self, domain: str, sha256: str, *, who: str) -> list[str]:
         """Delete the clip and its bytes; the versions that learnt from it, oldest first."""
@@ -255,6 +273,22 @@ class ClipStore:
             if unused:
                 self._blobs.delete(sha256)
             return unused
+
+
+def _listing(query: Select[*Columns], domain: str, **wanted: Unpack[Wanted]) -> Select[*Columns]:
+    query = query.where(clips.c.domain == domain)
+    if (state := wanted.get("state")) is not None:
+        query = query.where(clips.c.state == state)
+    if (label := wanted.get("label")) is not None:
+        query = query.where(clips.c.label == label)
+    if wanted.get("flagged"):
+        query = query.join(WORST, WORST.c.clip_id == clips.c.id)
+    if wanted.get("waiting"):
+        corrected = select(feedback.c.clip_sha256).where(
+            feedback.c.domain == domain, feedback.c.state == "quarantined"
+        )
+        query = query.where((clips.c.state == "quarantined") | clips.c.sha256.in_(corrected))
+    return query
 
 
 def _has_row(connection: Connection, sha256: str) -> bool:

@@ -2,7 +2,7 @@
 
 Whatever changes the store records its event in the same transaction, through `record`.
 A subject says what it was done to: run:<id>, clip:<sha256>, feedback:<receipt>,
-snapshot:<id>, model:<domain>:<version>.
+snapshot:<id>, model:<domain>:<version>, key:<name>.
 """
 
 import getpass
@@ -62,6 +62,33 @@ class Events:
             query = query.where(events.c.domain == domain)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(events.c.id).limit(limit))
+            return [Event(**row) for row in rows.mappings()]
+
+    def latest(
+        self,
+        domain: str,
+        *,
+        kind: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[Event]:
+        """Of the domain and of the service as a whole, newest first; for the next page ask again
+        with the last id as `before`. `clip` is the kind of all that begin with `clip.`"""
+        wanted = (events.c.domain == domain) | events.c.domain.is_(None)
+        query = select(*fields_of(events, Event)).where(wanted)
+        if kind is not None:
+            among = events.c.kind.startswith(f"{kind}.", autoescape=True)
+            query = query.where((events.c.kind == kind) | among)
+        if since is not None:
+            query = query.where(events.c.at >= since)
+        if until is not None:
+            query = query.where(events.c.at < until)
+        if before is not None:
+            query = query.where(events.c.id < before)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(events.c.id.desc()).limit(limit))
             return [Event(**row) for row in rows.mappings()]
 
 

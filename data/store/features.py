@@ -1,10 +1,10 @@
-"""What was heard of kept clips, so that none is decoded or embedded twice.
+"""What was found out of kept clips, so that none is decoded, embedded or compared twice.
 
-A fingerprint is of the clip alone, an embedding of the clip and a backbone. Both go with the clip
-when somebody asks us to forget it.
+A fingerprint and the copies found by it are of the clip alone, an embedding of the clip and a
+backbone. All go with the clip when somebody asks us to forget it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from data.store.database import Database
 from data.store.schema import clip_features, clips, now
 
+AT_ONCE = 1000
 BACKBONES = 2  # of a domain: the one that serves, and the one it may go back to
 SAME = delete(clip_features).where(
     clip_features.c.clip_id == bindparam("clip_id"),
@@ -24,10 +25,15 @@ SAME = delete(clip_features).where(
 @dataclass(frozen=True)
 class Features:
     """`embedding` [rows, D] (kept as float16) is None where another backbone heard the clip;
-    `fingerprint` is None of a clip that has none (`data/quality/fingerprints.py`)."""
+    `fingerprint` is None of one that was heard before there were any
+    (`data/quality/fingerprints.py`). `exam` names the exam's fingerprints (the sha256 of their
+    file) that it was found to be no copy of; `copies` are the clips, by sha256, that it is a copy
+    of with their likeness, among those that were there before it; None if nobody has looked."""
 
     embedding: NDArray[np.float32] | None
     fingerprint: bytes | None
+    exam: str | None = None
+    copies: Mapping[str, float] | None = None
 
 
 class ClipFeatures:
@@ -48,9 +54,30 @@ class ClipFeatures:
             row.sha256: Features(
                 _matrix(row.embedding, row.rows) if row.backbone == backbone else None,
                 row.fingerprint,
+                row.exam,
+                row.copies,
             )
             for row in rows
         }
+
+    def embeddings(
+        self, domain: str, backbone: str, sha256s: Collection[str] | None = None
+    ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        """By this backbone, of these clips or of all, of which each has one: some clips at a time,
+        with the embeddings [n, D] of those."""
+        query = (
+            select(clips.c.sha256, clip_features.c.embedding)
+            .join(clips, clips.c.id == clip_features.c.clip_id)
+            .where(clips.c.domain == domain, clip_features.c.backbone == backbone)
+            .where(clip_features.c.rows == 1)
+        )
+        if sha256s is not None:
+            query = query.where(clips.c.sha256.in_(sha256s))
+        with self._database.read() as connection:
+            rows = connection.execution_options(yield_per=AT_ONCE).execute(query)
+            for part in rows.partitions():
+                raw = b"".join(row.embedding for row in part)
+                yield [row.sha256 for row in part], _matrix(raw, len(part))
 
     def put(self, domain: str, backbone: str, found: Mapping[str, Features]) -> None:
         """Embeddings by this backbone, in place of what it had. Of clips that are gone nothing is
@@ -73,6 +100,8 @@ def _row(clip_id: int, backbone: str, features: Features) -> dict[str, object]:
         "rows": len(values),
         "embedding": values.astype(np.float16).tobytes(),
         "fingerprint": features.fingerprint,
+        "exam": features.exam,
+        "copies": None if features.copies is None else dict(features.copies),
         "at": now(),
     }
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NotRequired, TypedDict, Unpack
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from data.errors import Conflict, UnknownName
 from data.store.clip_rows import decide, judge, known_clip
 from data.store.database import Database
 from data.store.events import record
+from data.store.reviews import reviewed
 from data.store.schema import Detail, FeedbackState, feedback, fields_of, now
 
 
@@ -84,15 +85,52 @@ class Corrections:
             rows = connection.execute(query.order_by(feedback.c.id).limit(limit).offset(offset))
             return [Feedback(**row) for row in rows.mappings()]
 
+    def answered(
+        self, domain: str, clips: Sequence[str] | None = None
+    ) -> dict[str, tuple[str, float, str]]:
+        """Label, confidence and version that the newest correction of each clip was answered
+        with, of these clips or of all."""
+        newest = select(func.max(feedback.c.id)).where(feedback.c.domain == domain)
+        if clips is not None:
+            newest = newest.where(feedback.c.clip_sha256.in_(clips))
+        newest = newest.group_by(feedback.c.clip_sha256)
+        answer = (feedback.c.predicted, feedback.c.confidence, feedback.c.version)
+        query = select(feedback.c.clip_sha256, *answer).where(feedback.c.id.in_(newest))
+        with self._database.read() as connection:
+            return {
+                row.clip_sha256: (row.predicted, row.confidence, row.version)
+                for row in connection.execute(query)
+            }
+
+    def of_sender(
+        self,
+        domain: str,
+        who: str,
+        *,
+        state: FeedbackState | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[Feedback]:
+        """Newest first."""
+        query = FEEDBACK.where(feedback.c.domain == domain, feedback.c.who == who)
+        if state is not None:
+            query = query.where(feedback.c.state == state)
+        query = query.order_by(feedback.c.id.desc()).limit(limit).offset(offset)
+        with self._database.read() as connection:
+            return [Feedback(**row) for row in connection.execute(query).mappings()]
+
     def accept(self, receipt: str, *, who: str) -> Feedback:
         """The clip gets the corrected label and counts; other receipts of it are settled too."""
         with self._database.write() as connection:
             said = _waiting(connection, receipt, "accepted")
             if said.state == "quarantined":
-                before = known_clip(connection, said.domain, said.clip_sha256)
-                label = said.corrected or None  # one without a label waits for that
-                after = replace(before, label=label, mask=said.mask, state="accepted", reason="")
-                decide(connection, before, after, kind="clip.accepted", who=who)
+                clip = said.domain, said.clip_sha256
+                with reviewed(connection, *clip, "accepted", who=who) as before:
+                    label = said.corrected or None  # one without a label waits for that
+                    after = replace(
+                        before, label=label, mask=said.mask, state="accepted", reason=""
+                    )
+                    decide(connection, before, after, kind="clip.accepted", who=who)
             return _known(connection, receipt)
 
     def reject(self, receipt: str, *, who: str, reason: str = "") -> Feedback:
@@ -100,11 +138,12 @@ class Corrections:
         with self._database.write() as connection:
             said = _waiting(connection, receipt, "rejected")
             if said.state == "quarantined":
-                judge(connection, receipt, said.domain, state="rejected", reason=reason, who=who)
-                before = known_clip(connection, said.domain, said.clip_sha256)
-                if before.state == "quarantined" and not others_wait(connection, said):
-                    after = replace(before, state="rejected", reason=reason)
-                    decide(connection, before, after, kind="clip.rejected", who=who)
+                clip = said.domain, said.clip_sha256
+                with reviewed(connection, *clip, "rejected", who=who) as before:
+                    judge(connection, receipt, clip[0], state="rejected", reason=reason, who=who)
+                    if before.state == "quarantined" and not others_wait(connection, said):
+                        after = replace(before, state="rejected", reason=reason)
+                        decide(connection, before, after, kind="clip.rejected", who=who)
             return _known(connection, receipt)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from data.store.clip_rows import known_clip
 from data.store.database import Database
 from data.store.events import record
-from data.store.schema import FlagKind, clip_flags, clips, now
+from data.store.schema import Detail, FlagKind, clip_flags, clips, now
 
 Found = tuple[str, FlagKind, str, float]  # sha256, kind, reason and score
 
@@ -97,19 +97,20 @@ class Flags:
     def dismiss(self, domain: str, sha256: str, *, who: str) -> None:
         """The clip is right as it is; raises UnknownName."""
         with self._database.write() as connection:
-            known_clip(connection, domain, sha256)
-            ids = select(clips.c.id).where(clips.c.domain == domain, clips.c.sha256 == sha256)
-            mine = clip_flags.c.clip_id.in_(ids)
-            kinds = list(connection.execute(select(clip_flags.c.kind).where(mine)).scalars())
-            connection.execute(update(clip_flags).where(mine).values(dismissed=True))
-            record(
-                connection,
-                "clip.flags_dismissed",
-                subject=f"clip:{sha256}",
-                who=who,
-                domain=domain,
-                detail={"kinds": kinds},
-            )
+            dismiss(connection, domain, sha256, who=who)
+
+
+def dismiss(connection: Connection, domain: str, sha256: str, *, who: str) -> None:
+    known_clip(connection, domain, sha256)
+    ids = select(clips.c.id).where(clips.c.domain == domain, clips.c.sha256 == sha256)
+    mine = clip_flags.c.clip_id.in_(ids)
+    kinds = list(connection.execute(select(clip_flags.c.kind).where(mine)).scalars())
+    connection.execute(update(clip_flags).where(mine).values(dismissed=True))
+    subject = f"clip:{sha256}"
+    detail: Detail = {"kinds": kinds}
+    record(
+        connection, "clip.flags_dismissed", subject=subject, who=who, domain=domain, detail=detail
+    )
 
 
 def _insert(

@@ -115,6 +115,10 @@ class FeatureColumns(TypedColumns):
     rows: Named[int] = Column()
     embedding: Named[bytes] = Column()
     fingerprint: Named[bytes | None] = Column()
+    # Of the fingerprints (their file's sha256) of the exam that it was found to be no copy of.
+    exam: Named[str | None] = Column(String(64))
+    # By sha256, the likeness of its copies among the clips that were there before it.
+    copies: Named[dict[str, float] | None] = Column(JSON(none_as_null=True))
     at: Named[datetime] = Column(Moment)
 
 
@@ -165,6 +169,14 @@ class LearntColumns(TypedColumns):
     at: Named[datetime] = Column(Moment)
 
 
+class LeftOutColumns(TypedColumns):
+    """A clip of the snapshot that a version has not learnt all the same."""
+
+    snapshot_id: Named[int] = Column(ForeignKey("snapshots.id"), primary_key=True)
+    version: Named[str] = Column(String(64), primary_key=True)
+    clip_id: Named[int] = Column(ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True)
+
+
 class RunColumns(TypedColumns):
     id: Named[str] = Column(String(64), primary_key=True)
     domain: Named[str] = Column(String(32))
@@ -188,6 +200,15 @@ class EventColumns(TypedColumns):
     who: Named[str] = Column(Text)
     domain: Named[str | None] = Column(String(32))
     detail: Named[Detail] = Column(JSON)
+
+
+class KeyColumns(TypedColumns):
+    digest: Named[str] = Column(String(64), primary_key=True)
+    name: Named[str] = Column(Text, unique=True)
+    role: Named[str] = Column(String(16))
+    who: Named[str] = Column(Text)
+    created_at: Named[datetime] = Column(Moment)
+    expires_at: Named[datetime | None] = Column(Moment)
 
 
 metadata = MetaData()
@@ -214,10 +235,12 @@ feedback = Table(
     Index("feedback_by_clip", "domain", "clip_sha256"),
     Index("feedback_by_mask", "mask"),
     Index("feedback_by_address", "address"),
+    Index("feedback_by_sender", "domain", "who", "id"),
 )
 snapshots = Table("snapshots", metadata, SnapshotColumns)
 snapshot_clips = Table("snapshot_clips", metadata, SnapshotClipColumns)
 learnt = Table("learnt", metadata, LearntColumns)
+left_out = Table("left_out", metadata, LeftOutColumns)
 runs = Table(
     "retrain_runs", metadata, RunColumns, Index("retrain_runs_in_order", "domain", "created_at")
 )
@@ -228,3 +251,4 @@ events = Table(
     Index("events_by_subject", "subject", "id"),
     Index("events_by_domain", "domain", "id"),
 )
+access_keys = Table("access_keys", metadata, KeyColumns)

@@ -17,7 +17,13 @@ from data.store.clip_rows import CLIP, Clip, decide, known_clip
 from data.store.database import Database
 from data.store.events import record
 from data.store.schema import clips, feedback, now, snapshot_clips, snapshots
-from data.store.trained_versions import answer_receipts, learners, no_longer_new, note_learner
+from data.store.trained_versions import (
+    answer_receipts,
+    learners,
+    listed_among,
+    no_longer_new,
+    note_learner,
+)
 
 
 @dataclass(frozen=True)
@@ -145,10 +151,10 @@ class Snapshots:
         with self._database.write() as connection:
             taken = _read(connection, snapshot_id)
             number = _number(connection, snapshot_id)
-            note_learner(connection, number, version)
-            learnt_clips = [clip for clip in taken.clips if clip.sha256 not in left_out]
+            out = listed_among(connection, number, left_out)
+            note_learner(connection, number, version, out)
             if serves:
-                no_longer_new(connection, taken.domain, number, left_out)
+                no_longer_new(connection, taken.domain, number, out)
             answer_receipts(connection, taken.id, taken.clips, version, after)
             record(
                 connection,
@@ -156,7 +162,7 @@ class Snapshots:
                 subject=f"model:{taken.domain}:{version}",
                 who=who,
                 domain=taken.domain,
-                detail={"snapshot": snapshot_id, "clips": len(learnt_clips)},
+                detail={"snapshot": snapshot_id, "clips": len(taken.clips) - len(out)},
             )
 
 

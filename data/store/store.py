@@ -19,7 +19,9 @@ from data.store.events import Events
 from data.store.features import ClipFeatures
 from data.store.feedback import Corrections
 from data.store.flags import Flags
+from data.store.keys import Keys
 from data.store.quarantine import Quarantine
+from data.store.reviews import Reviews
 from data.store.run_rows import RunTable
 from data.store.snapshots import Snapshots
 
@@ -30,12 +32,14 @@ class Store:
         self.clips = ClipStore(database, blobs)
         self.counts = ClipCounts(database)
         self.feedback = Corrections(database)
+        self.reviews = Reviews(database, blobs)
         self.quarantine = Quarantine(database, self.clips, disk)
         self.snapshots = Snapshots(database)
         self.flags = Flags(database)
         self.features = ClipFeatures(database)
         self.runs = RunTable(database)
         self.events = Events(database)
+        self.keys = Keys(database)
 
     @classmethod
     def open(cls, database_url: str, storage_uri: str) -> "Store":

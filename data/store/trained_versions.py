@@ -5,16 +5,35 @@ A snapshot is named by its number here, that of its row, but on receipts by its 
 
 from collections.abc import Collection, Iterable, Mapping
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from data.store.clip_rows import Clip
-from data.store.schema import clips, feedback, learnt, now, snapshot_clips
+from data.store.schema import clips, feedback, learnt, left_out, now, snapshot_clips
 
 
-def note_learner(connection: Connection, number: int | None, version: str) -> None:
+def note_learner(
+    connection: Connection, number: int | None, version: str, but: Collection[int]
+) -> None:
+    """`version` has learnt the snapshot's clips, less those with these numbers."""
     row = {"snapshot_id": number, "version": version}
     if connection.execute(select(learnt).filter_by(**row)).first() is None:
         connection.execute(insert(learnt).values(at=now(), **row))
+    connection.execute(
+        delete(left_out).where(left_out.c.snapshot_id == number, left_out.c.version == version)
+    )
+    if but:
+        connection.execute(insert(left_out), [{**row, "clip_id": clip} for clip in but])
+
+
+def listed_among(connection: Connection, number: int | None, sha256s: Collection[str]) -> set[int]:
+    """The numbers of the snapshot's clips that are among these."""
+    query = (
+        select(clips.c.id, clips.c.sha256)
+        .join(snapshot_clips, snapshot_clips.c.clip_id == clips.c.id)
+        .where(snapshot_clips.c.snapshot_id == number)
+    )
+    among = set(sha256s)
+    return {clip for clip, sha256 in connection.execute(query) if sha256 in among}
 
 
 def learners(connection: Connection) -> dict[int, list[str]]:
@@ -27,17 +46,20 @@ def learners(connection: Connection) -> dict[int, list[str]]:
 
 
 def no_longer_new(
-    connection: Connection, domain: str, number: int | None, left_out: Collection[str]
+    connection: Connection, domain: str, number: int | None, but: Collection[int]
 ) -> None:
-    """The snapshot's clips, less those `left_out`, count as learnt under their labels then, and
-    no others of the domain."""
+    """The snapshot's clips, less those with these numbers, count as learnt under their labels
+    then, and no others of the domain."""
     held = snapshot_clips.c.snapshot_id == number
     label = select(snapshot_clips.c.label).where(held, snapshot_clips.c.clip_id == clips.c.id)
     # A mask that was drawn anew since then is still to be learnt.
     as_learnt = snapshot_clips.c.mask.is_not_distinct_from(clips.c.mask)
     ids = select(snapshot_clips.c.clip_id).where(held, as_learnt)
-    listed = clips.c.id.in_(ids) & clips.c.sha256.not_in(sorted(left_out))
+    listed = clips.c.id.in_(ids)
     connection.execute(update(clips).where(listed).values(learnt_label=label.scalar_subquery()))
+    if but:
+        one = update(clips).where(clips.c.id == bindparam("number")).values(learnt_label=None)
+        connection.execute(one, [{"number": clip} for clip in but])
     others = clips.c.id.not_in(select(snapshot_clips.c.clip_id).where(held))
     of_domain = (clips.c.domain == domain) & clips.c.learnt_label.is_not(None)
     connection.execute(update(clips).where(of_domain, others).values(learnt_label=None))

@@ -12,7 +12,6 @@ from loadtest.chaos.kills import kill, whole
 from loadtest.chaos.outcome import Effect, Skipped, Subject
 from loadtest.machine.processes import of_home
 from loadtest.own_service import LOOK_S, Service, last_words
-from serve_app.http.auth import add_key
 
 HOLD_S = 5.0
 DISK = "1g"
@@ -82,15 +81,13 @@ def _keeps_again(subject: Subject) -> Effect:
 
 
 def damaged_keys(subject: Subject) -> Effect:
-    """keys.json is nonsense for HOLD_S; the admin's key is not in it."""
+    """For HOLD_S there is a keys.json to be taken over that is nonsense."""
     path = subject.service.home / "keys.json"
-    add_key(path, f"chaos-{time.monotonic_ns()}", "viewer")
-    right = path.read_bytes()
     path.write_bytes(NONSENSE)
     try:
         time.sleep(HOLD_S)
     finally:
-        path.write_bytes(right)
+        path.unlink()
     return Effect(subject.service.predicts)
 
 

@@ -65,7 +65,9 @@ TABLE = (
     Disturbance("text-form", "480 MB of text fields without a key", text_form, 10.0),
     Disturbance("database-locked", "by somebody else for 5 s", database_locked, 10.0, 1000.0),
     Disturbance("disk-full", "the home's disk for 5 s", disk_full, 10.0),
-    Disturbance("damaged-keys", "keys.json is nonsense for 5 s", damaged_keys, 3.0),
+    Disturbance(
+        "damaged-keys", "keys.json, to be taken over, is nonsense for 5 s", damaged_keys, 3.0
+    ),
     Disturbance("damaged-pointer", "and a replica starts", damaged_pointer, 6.0),
     Disturbance("corrupt-bundle", "in the cache, and a replica starts", corrupt_bundle, 6.0),
     Disturbance("corrupt-database", "at a start, then the right one", corrupt_database, 60.0),

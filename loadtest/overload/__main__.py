@@ -25,8 +25,7 @@ from loadtest.client.offer import Offered, offer
 from loadtest.command import counted, existing, positive
 from loadtest.machine import usage
 from loadtest.overload.report import Bounds, Loaded, Sample, publish
-from loadtest.own_service import fixed_replicas, own_service
-from serve_app.http.auth import add_key
+from loadtest.own_service import Service, fixed_replicas, own_service
 
 CLIENTS = 8  # closed loops a replica, for its capacity
 REFERENCE = 0.7
@@ -79,9 +78,12 @@ def _target(arguments: argparse.Namespace) -> Iterator[Target]:
         yield Target(arguments.url, arguments.key, arguments.modest_key)
         return
     with own_service(arguments.port, fixed_replicas(arguments.replicas)) as service:
-        keys = service.home / "keys.json"
-        greedy = add_key(keys, "greedy", "viewer")
-        yield Target(service.url, greedy, add_key(keys, "modest", "viewer"))
+        yield Target(service.url, _key(service, "greedy"), _key(service, "modest"))
+
+
+def _key(service: Service, name: str) -> str:
+    made = service.request("POST", "/keys", json={"name": name, "role": "viewer"})
+    return str(made.raise_for_status().json()["key"])
 
 
 def measure(target: Target, arguments: argparse.Namespace) -> list[Loaded]:

@@ -31,7 +31,7 @@ from data.store.store import Store
 FORMAT = 1
 MANIFEST = "manifest.json"
 DATABASE, REGISTRY = "telltale.db", "mlflow.db"
-SMALL = ("keys.json", "admin-key")
+SMALL = ("keys.json", "admin-key")  # the first where its keys wait to be taken over
 FOLDERS = ("champions", "artifacts")
 BLOBS = "blobs"
 KEPT = (BLOBS, *FOLDERS, *SMALL, REGISTRY, DATABASE)
@@ -113,7 +113,7 @@ def must_be_kept_here(home: Home) -> None:
         raise InvalidParameter(
             f"{' and '.join(elsewhere)} name a store that is not in TELLTALE_HOME, and backup and "
             "restore know only what is; use its own tools (pg_dump, the bucket's versions), and "
-            "copy keys.json and admin-key besides"
+            "copy admin-key besides"
         )
 
 

@@ -37,6 +37,8 @@ class Problem(Answer):
 class Limits(Answer):
     max_bytes: int
     max_duration_s: float = 0.0
+    max_recording_bytes: int = 0  # of what is analysed
+    max_recording_s: float = 0.0
     max_pixels: int = 0
 
 
@@ -224,6 +226,8 @@ class KeptClip(Answer):
     created: Moment
     flags: tuple[ClipFlag, ...] = ()
     waiting: tuple[Receipt, ...] = ()  # corrections of it that nobody has decided upon
+    model: PredictionSummary | None = None  # what the model that serves says of it, where known
+    may_forget: bool = False  # whether whoever asks may have it deleted
 
 
 class Clips(Answer):

@@ -8,14 +8,18 @@ Every failure is a ServiceError (`connection.py`) whose text may be shown to a p
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import BinaryIO, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from .account_answers import Me
+from .accounts import Accounts
+from .analysis_answers import Analysis, Progress
+from .analyze import analyze
 from .answers import (
     Clips,
     DomainInfo,
@@ -24,10 +28,13 @@ from .answers import (
     Mode,
     Prediction,
     Receipt,
+    Receipts,
     State,
 )
 from .connection import Connection, ServiceError, backoff_s, checked, new_pool
 from .insight_answers import Insights
+from .past_answers import History, Window
+from .server_events import server_events
 from .service_answers import (
     ModelVersion,
     Move,
@@ -58,8 +65,10 @@ class Client:
         tries: int = 4,
         pool: httpx.Client | None = None,
         headers: tuple[tuple[str, str], ...] = (),
+        patient: bool = True,
     ) -> None:
-        self._link = Connection(url, key.strip(), timeout_s, tries, pool or new_pool(), headers)
+        pool = pool or new_pool()
+        self._link = Connection(url, key.strip(), timeout_s, tries, pool, headers, patient)
 
     @property
     def key(self) -> str:
@@ -88,6 +97,30 @@ class Client:
             headers=headers,
         )
 
+    @property
+    def accounts(self) -> Accounts:
+        """Keys of others, and who did what; for admins."""
+        return Accounts(self._ask)
+
+    def impatient(self) -> "Client":
+        """For the same caller, raising ServiceError at once when the service is busy (429)."""
+        link = self._link
+        return Client(
+            link.url,
+            link.key,
+            timeout_s=link.timeout_s,
+            tries=link.tries,
+            pool=link.pool,
+            headers=link.headers,
+            patient=False,
+        )
+
+    def me(self) -> Me:
+        return self._ask("GET", "/me", Me)
+
+    def history(self, domain: str, window: Window = "5m") -> History:
+        return self._ask("GET", f"/{domain}/history", History, params={"window": window})
+
     def domains(self) -> tuple[DomainInfo, ...]:
         return self._ask("GET", "/domains", Domains).domains
 
@@ -104,6 +137,26 @@ class Client:
             files={"file": (name, clip)},
         )
         return _parse(self._link.send(request, repeatable=True), Prediction)
+
+    def analyze(
+        self,
+        domain: str,
+        recording: BinaryIO,
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        watch: Callable[[Progress], None] = lambda progress: None,
+        hop_s: float | None = None,
+        min_length_s: float | None = None,
+        merge_gap_s: float | None = None,
+        top_n: int | None = None,
+    ) -> Analysis:
+        """The events of a recording of any length; `watch` is told how far it is. `thresholds` by
+        label, and what follows, are the route's own where they are not given."""
+        given = {"hop_s": hop_s, "min_length_s": min_length_s, "merge_gap_s": merge_gap_s}
+        said = given | {"top_n": top_n}
+        wishes = {name: f"{value:g}" for name, value in said.items() if value is not None}
+        enter = [f"{label}:{least:g}" for label, least in (thresholds or {}).items()]
+        return analyze(self._link, domain, recording, wishes | {"threshold": enter}, watch)
 
     def correct(
         self,
@@ -133,6 +186,11 @@ class Client:
     def receipt(self, domain: str, receipt: str) -> Receipt:
         return self._ask("GET", f"/{domain}/feedback/{_segment(receipt)}", Receipt)
 
+    def own_receipts(self, domain: str, *, offset: int = 0) -> tuple[Receipt, ...]:
+        """Of the corrections that were sent with this key, LISTED from the newest on."""
+        params = {"mine": "true", "limit": str(LISTED), "offset": str(offset)}
+        return self._ask("GET", f"/{domain}/feedback", Receipts, params=params).feedback
+
     def clips(
         self,
         domain: str,
@@ -140,11 +198,14 @@ class Client:
         *,
         flagged: bool = False,
         waiting: bool = False,
+        doubted: bool = False,
     ) -> tuple[KeptClip, ...]:
-        """The first LISTED, newest first; `flagged` ones alone come with the worst first."""
+        """The first LISTED, newest first; `flagged` ones alone come with the worst first, and
+        where `doubted` those that the model is surest are something else."""
         params = {"limit": str(LISTED)} | ({"state": state} if state else {})
         params |= {"flagged": "true"} if flagged else {}
         params |= {"waiting": "true"} if waiting else {}
+        params |= {"order": "disagreement"} if doubted else {}
         request = self._link.request("GET", f"/{domain}/clips", params=params)
         return _parse(self._link.send(request, repeatable=True), Clips).clips
 
@@ -166,8 +227,17 @@ class Client:
     def relabel(self, domain: str, clip: str, label: str) -> KeptClip:
         return self._decide(domain, clip, "relabel", {"label": label})
 
+    def regroup(self, domain: str, clip: str, group: str) -> KeptClip:
+        """Another recording, machine, patient or speaker that the clip is of; "" for none."""
+        path, body = f"/{domain}/clips/{_segment(clip)}", {"group": group}
+        return _parse(self._link.send(self._link.request("PATCH", path, json=body)), KeptClip)
+
     def reject(self, domain: str, clip: str, reason: str) -> KeptClip:
         return self._decide(domain, clip, "reject", {"reason": reason})
+
+    def undo(self, domain: str, clip: str) -> KeptClip:
+        """Takes back the last decision upon the clip."""
+        return self._ask("POST", f"/{domain}/clips/{_segment(clip)}/undo", KeptClip)
 
     def retrain(self, domain: str, mode: Mode, reason: str) -> Run:
         body = {"mode": mode, "reason": reason}
@@ -226,8 +296,16 @@ class Client:
     def _bytes(self, path: str) -> bytes:
         return self._link.send(self._link.request("GET", path), repeatable=True).content
 
-    def _ask(self, method: str, path: str, model: type[A]) -> A:
-        request = self._link.request(method, path)
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        model: type[A],
+        *,
+        params: dict[str, str] | None = None,
+        json: dict[str, object] | None = None,
+    ) -> A:
+        request = self._link.request(method, path, params=params, json=json)
         return _parse(self._link.send(request, repeatable=method == "GET"), model)
 
     def _events(self, domain: str, run_id: str, seen: int) -> Iterator[RunEvent]:
@@ -265,12 +343,5 @@ def _parse(response: httpx.Response, model: type[A]) -> A:
 
 
 def _parse_events(lines: Iterator[str]) -> Iterator[RunEvent]:
-    """Server-sent events: `field: value` lines; a blank line ends one, a colon starts a comment."""
-    fields: dict[str, str] = {}
-    for line in lines:
-        if not line and "data" in fields:
-            yield RunEvent.model_validate({**json.loads(fields["data"]), "id": fields.get("id", 0)})
-            fields = {}
-        elif line and not line.startswith(":"):
-            name, _, value = line.partition(":")
-            fields[name] = value.strip()
+    for fields in server_events(lines):
+        yield RunEvent.model_validate({**json.loads(fields["data"]), "id": fields.get("id", 0)})

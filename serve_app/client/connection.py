@@ -5,6 +5,7 @@ after a 429 (with the wait the service asks for) or when no connection came abou
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import httpx
@@ -15,10 +16,13 @@ LONGEST_WAIT_S = 5.0
 class ServiceError(Exception):
     """The service refused or failed. `status` is 0 when no answer came at all."""
 
-    def __init__(self, detail: str, status: int = 0, request_id: str = "") -> None:
+    def __init__(
+        self, detail: str, status: int = 0, request_id: str = "", retry_after_s: float = 0.0
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.request_id = request_id
+        self.retry_after_s = retry_after_s
 
 
 class ServiceAway(ServiceError):
@@ -38,6 +42,7 @@ class Connection:
     tries: int = 4
     pool: httpx.Client = field(default_factory=new_pool, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # of every request
+    patient: bool = True  # waits when the service is busy, rather than to raise at once
 
     def request(
         self,
@@ -48,19 +53,22 @@ class Connection:
         headers: dict[str, str] | None = None,
         files: dict[str, tuple[str, bytes]] | None = None,
         data: dict[str, str] | None = None,
-        json: dict[str, str] | None = None,
+        json: Mapping[str, object] | None = None,
     ) -> httpx.Request:
-        key = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         return self.pool.build_request(
             method,
             self.url.rstrip("/") + path,
             params=params,
-            headers={**key, **dict(self.headers), **(headers or {})},
+            headers={**self.own_headers(), **(headers or {})},
             files=files,
             data=data,
             json=json,
             timeout=self.timeout_s,
         )
+
+    def own_headers(self) -> dict[str, str]:
+        key = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        return {**key, **dict(self.headers)}
 
     def send(self, request: httpx.Request, *, repeatable: bool = False) -> httpx.Response:
         """Raises ServiceError with the service's own sentence, ServiceAway when there is none."""
@@ -72,7 +80,8 @@ class Connection:
                     raise self.away(error) from error
                 time.sleep(backoff_s(attempt))
                 continue
-            if not _may_repeat(response, repeatable):
+            busy = response.status_code == 429
+            if not _may_repeat(response, repeatable) or (busy and not self.patient):
                 return checked(response)
             time.sleep(_asked_wait_s(response, attempt))
         try:
@@ -88,8 +97,11 @@ def checked(response: httpx.Response) -> httpx.Response:
     if response.is_success:
         return response
     problem = _problem(response)
-    detail = problem.get("detail") or problem.get("title") or f"HTTP {response.status_code}"
-    raise ServiceError(str(detail), response.status_code, response.headers.get("x-request-id", ""))
+    status, headers = response.status_code, response.headers
+    detail = problem.get("detail") or problem.get("title") or _unworded(status)
+    asked = headers.get("retry-after", "")
+    wait_s = float(asked) if asked.isdigit() else 0.0
+    raise ServiceError(str(detail), status, headers.get("x-request-id", ""), wait_s)
 
 
 def backoff_s(attempt: int) -> float:
@@ -103,6 +115,12 @@ def _problem(response: httpx.Response) -> dict[str, object]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _unworded(status: int) -> str:
+    """Of an answer that is not the service's own but of a proxy in front of it."""
+    words = "the service cannot answer right now" if status >= 500 else "the service refuses this"
+    return f"{words} (HTTP {status})"
 
 
 def _never_sent(error: httpx.TransportError) -> bool:

@@ -24,9 +24,11 @@ from data.store.store import Store
 from models.bundle import PRETRAINED, load_bundle
 from models.current_model import shipped
 from models.registry import Registry
+from serve_app.client.past_answers import Window
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
 from serve_app.cluster.standby import keep
 from serve_app.control.forgetting import Forgetting
+from serve_app.control.history import History
 from serve_app.control.jobs import Jobs
 from serve_app.control.promotion import Promotion
 from serve_app.control.retrain_runs import RetrainRuns
@@ -66,6 +68,7 @@ class Curator:
             )
             for name in self._domains
         }
+        self._histories = {name: History() for name in self._domains}
         self._errors: dict[str, dict[str, str]] = {name: {} for name in self._domains}
         self._states: dict[str, dict[str, int]] = {}
         self._states_until = 0.0
@@ -82,6 +85,9 @@ class Curator:
 
     async def fetch(self, domain: str, digest: str) -> dict[str, bytes]:
         return await self._successions[domain].fetch(digest)
+
+    def history(self, domain: str, window: Window) -> list[dict[str, Any]]:
+        return self._histories[domain].points(window)
 
     # -- what the admin asks -----------------------------------------------------------------
 
@@ -177,8 +183,12 @@ class Curator:
         """One for each domain: one that is stuck does not hold up the others."""
         while True:
             await self._attempt(domain.name, "champion", self._successions[domain.name].reconcile())
+            await self._attempt(domain.name, "history", self._note(domain.name))
             await self._attempt(domain.name, "runs", self._runs.look_after(domain))
             await asyncio.sleep(BEAT_S)
+
+    async def _note(self, name: str) -> None:
+        self._histories[name].note(self._successions[name].replicas, time.time())
 
     async def _sweep(self) -> None:
         while True:

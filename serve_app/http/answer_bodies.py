@@ -46,6 +46,14 @@ class Label(BaseModel):
     label: str
 
 
+class Group(BaseModel):
+    """Of a recording, machine, patient or speaker; null or empty for none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    group: str | None
+
+
 NOT_YET_LEARNT = "heard, not yet learnt: a full training will take it into account"
 
 
@@ -179,7 +187,12 @@ def receipt(feedback: "Feedback") -> answers.Receipt:
 
 
 def kept_clip(
-    clip: "Clip", flags: "Sequence[Flag]", waiting: "Sequence[Feedback]" = ()
+    clip: "Clip",
+    flags: "Sequence[Flag]",
+    waiting: "Sequence[Feedback]" = (),
+    model: answers.PredictionSummary | None = None,
+    *,
+    may_forget: bool = False,
 ) -> answers.KeptClip:
     return answers.KeptClip(
         clip=clip.sha256,
@@ -199,6 +212,8 @@ def kept_clip(
             for flag in flags
         ),
         waiting=tuple(receipt(said) for said in waiting),
+        model=model,
+        may_forget=may_forget,
     )
 
 

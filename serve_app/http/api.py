@@ -29,20 +29,25 @@ from serve_app.http.auth import Caller, Keyring
 from serve_app.http.fast_path import FastPathApp
 from serve_app.http.forms import Forms
 from serve_app.http.openapi import TEXT, openapi_of
+from serve_app.http.recordings import Recordings
 from serve_app.http.replica import Replica
 from serve_app.http.responses import answer, caller_of, preferred, request_id, service_of
 from serve_app.http.routes import (
+    analyze_routes,
     clip_routes,
     earlier_routes,
     feedback_routes,
     inference_protocol,
     insights,
+    key_routes,
     label_studio,
+    past_routes,
     predict_routes,
     retrain_routes,
     upload_routes,
 )
 from serve_app.http.threads import reading
+from serve_app.key_file import known_keys, trouble_of
 from serve_app.replica import prometheus
 from serve_app.settings import START_HEADER
 
@@ -63,18 +68,28 @@ def build_api(service: Replica) -> ASGIApp:
     app.state.service = service
     app.state.forms = Forms()
     app.state.insights = insights.FreshInsights()
-    app.state.keyring = Keyring(
-        service.settings.admin_key, service.settings.home.root / "keys.json"
-    )
+    app.state.recordings = Recordings()
+    root = service.settings.home.root
+    keyring = Keyring(service.settings.admin_key, lambda: known_keys(service.store.keys, root))
+    app.state.keyring = keyring
     app.include_router(earlier_routes.router)  # before `/api` is the same as without it
-    parts = (predict_routes, feedback_routes, upload_routes, clip_routes, retrain_routes)
+    parts = (
+        predict_routes,
+        feedback_routes,
+        upload_routes,
+        clip_routes,
+        retrain_routes,
+        analyze_routes,
+        key_routes,
+        past_routes,
+    )
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)
         app.include_router(router, prefix="/api", include_in_schema=False)
     for router in (inference_protocol.router, label_studio.router, insights.router):
         app.include_router(router)
-    predict = predict_routes.predict_or_annotate
-    door = FastPathApp(app, domain.name, predict, service.settings.start_token)
+    predict, token = predict_routes.predict_or_annotate, service.settings.start_token
+    door = FastPathApp(app, domain.name, predict, keyring, token)
     return _open_to_pages(door, service.settings.cors_origins)
 
 
@@ -150,9 +165,9 @@ def _yours(request: Request) -> dict[str, bool]:
 async def _warnings(request: Request) -> list[str]:
     """What whoever runs the service should mend before it stops working."""
     keyring: Keyring = request.app.state.keyring
-    keyring.refresh()
-    disk = await reading(disk_trouble, service_of(request).settings.home)
-    return [trouble for trouble in (disk, keyring.trouble) if trouble]
+    home = service_of(request).settings.home
+    disk, keys = await reading(lambda: (disk_trouble(home), trouble_of(home.root)))
+    return [trouble for trouble in dict.fromkeys((disk, keys, keyring.trouble)) if trouble]
 
 
 async def _readiness(service: Replica, name: str) -> Readiness:

@@ -2,33 +2,37 @@
 
 viewer (predict) < contributor (upload, corrections that count) < admin (everything else).
 Whoever brings no key is anonymous: may predict, and may correct, but the correction waits
-in quarantine. Only digests of keys are kept; a lookup by digest leaks no timing about a key.
+in quarantine.
 """
 
-import fcntl
-import hashlib
-import json
-import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 
-from data.atomic import atomic_file
-from data.errors import Conflict, Forbidden, InvalidParameter, NotReady, Unauthorized
-from serve_app.settings import new_key
+from data import access_keys
+from data.access_keys import digest_of
+from data.errors import Forbidden, NotReady, Unauthorized
+from serve_app.http.threads import BoundedThreadPool
+from serve_app.key_file import KnownKeys
+from serve_app.statuses import in_words
 
-ROLES = ("anonymous", "viewer", "contributor", "admin")
-UNREADABLE = (
-    "keys.json cannot be read ({why}); an admin restores it, or deletes it and makes the keys anew"
-)
+ROLES = ("anonymous", *access_keys.ROLES)
+FRESH_S = 1.0  # what was read so lately is not read again for a key that is known
+LIFE_S = 3.0  # older than this it is not relied upon: by then a revoked key is refused
+PAUSE_S = 0.2  # between two reads, whoever brings keys that nobody knows
+PATIENCE_S = 1.0  # with a database that hangs; what was known before counts then
+SLOW = "the keys cannot be read at present; try again in a moment"
 
 
 @dataclass(frozen=True)
 class Caller:
     name: str
     role: str
+    expires_at: datetime | None = None
 
     def may(self, role: str) -> bool:
         return ROLES.index(self.role) >= ROLES.index(role)
@@ -44,106 +48,97 @@ class Caller:
 
 
 ANONYMOUS = Caller("anonymous", "anonymous")
+ADMIN = Caller("admin", "admin")
 
 
 class Keyring:
-    """The admin key plus the keys in `<home>/keys.json`, read again when that file changes. Where
-    it cannot be read, `trouble` says why, and the keys that were read before still count."""
+    """The admin key, and the keys that `read` finds, which blocks and is asked in a thread: by
+    `look`, before a request is answered, so that `caller` needs no more than memory. While they
+    cannot be read, `trouble` says why, and those that were read before still count. Not safe
+    between threads: everything happens on the event loop."""
 
-    def __init__(self, admin_key: str, path: Path) -> None:
-        self._admin = {_digest(admin_key): Caller("admin", "admin")}
-        self._path = path
-        self._seen: tuple[int, ...] = (-1,)
-        self._callers = dict(self._admin)
-        self.trouble = ""
+    def __init__(self, admin_key: str, read: Callable[[], KnownKeys]) -> None:
+        self._admin = digest_of(admin_key)
+        self._read = read
+        self._thread = BoundedThreadPool("the keys", threads=1)
+        self._found = KnownKeys({})
+        self._since = -math.inf  # when the last read began that has ended
+        self._begun = self._ordered = -math.inf  # when the newest read did, or was to
+        self._changed = -math.inf  # when somebody changed them in this process
+        self._reading: asyncio.Task[None] | None = None
+
+    @property
+    def trouble(self) -> str:
+        return self._found.trouble
+
+    async def look(self, authorization: str | None) -> None:
+        """What `caller` will be asked for this header is known behind it, as far as it can be."""
+        key = _key_in(authorization)
+        if not key or (digest := digest_of(key)) == self._admin:
+            return
+        now = time.monotonic()
+        needed = max(now - LIFE_S, self._changed) if digest in self._found.keys else now
+        if self._since < needed:
+            await self._read_since(needed)
+        elif now - self._since > FRESH_S:
+            self._next_read()
 
     def caller(self, authorization: str | None) -> Caller:
         """Raises Unauthorized for a header that is no bearer key, or a key nobody knows; NotReady
-        for one that may be in a file that cannot be read."""
+        for one that may be among those that cannot be read."""
         if not authorization:
             return ANONYMOUS
-        scheme, _, key = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
+        key = _key_in(authorization)
+        if not key:
             raise Unauthorized("the Authorization header must read 'Bearer <key>'")
-        self.refresh()
-        caller = self._callers.get(_digest(key.strip()))
-        if caller is None and self.trouble:
+        digest = digest_of(key)
+        if digest == self._admin:
+            return ADMIN
+        found = self._found.keys.get(digest)
+        if found is None and self.trouble:
             raise NotReady(self.trouble)
-        if caller is None:
+        if found is None:
             raise Unauthorized("this key is not known here; ask an admin for one")
-        return caller
+        if found.has_expired:
+            raise Unauthorized(f"the key of {found.name!r} has expired; ask an admin for more time")
+        return Caller(found.name, found.role, found.expires_at)
 
-    def refresh(self) -> None:
-        changed = _changed(self._path)
-        if changed == self._seen:
-            return
+    def changed(self) -> None:
+        """They are read anew before anybody is let in by them."""
+        self._changed = time.monotonic()
+
+    async def _read_since(self, moment: float) -> None:
+        """Until a read that began at `moment` or later has ended, or one takes too long."""
+        waits_s = time.monotonic() - self._ordered if self._is_reading else 0.0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S if waits_s <= PATIENCE_S else 0):
+                while self._since < moment:
+                    await asyncio.shield(self._next_read())
+                return
+        self._found = KnownKeys(self._found.keys, SLOW)
+
+    def _next_read(self) -> asyncio.Task[None]:
+        """The one that is under way, or a new one: there are never two."""
+        if self._reading is None or self._reading.done():
+            self._ordered = time.monotonic()
+            self._reading = asyncio.create_task(self._renew())
+        return self._reading
+
+    @property
+    def _is_reading(self) -> bool:
+        return self._reading is not None and not self._reading.done()
+
+    async def _renew(self) -> None:
+        await asyncio.sleep(self._begun + PAUSE_S - time.monotonic())
+        self._begun = time.monotonic()
         try:
-            self._callers = _read(self._path) | self._admin
-        except NotReady as error:
-            self.trouble = str(error)
-            if isinstance(error.__cause__, OSError):
-                return  # it may be read another time, and look the same
-        else:
-            self.trouble = ""
-        self._seen = changed
+            self._found = await self._thread(self._read)
+        except Exception as error:  # whatever keeps it from being read
+            self._found = KnownKeys(self._found.keys, in_words(error))
+        self._since = self._begun
 
 
-def add_key(path: Path, name: str, role: str) -> str:
-    """Makes a key for `name`, keeps its digest, and returns it: the only time it is shown.
-    Raises NotReady, and writes nothing, where the other keys cannot be read."""
-    if role not in ROLES[1:]:
-        raise InvalidParameter(f"there is no role {role!r}; the roles are {', '.join(ROLES[1:])}")
-    if not re.fullmatch(r"[\w.@-]{1,60}", name):
-        raise InvalidParameter("a key's name has 1 to 60 letters, digits, '.', '_', '-' or '@'")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _only_writer(path):
-        callers = _read(path)
-        if any(caller.name == name for caller in callers.values()):
-            raise Conflict(f"there is a key for {name!r} already; choose another name")
-        key = new_key()
-        _write(path, callers | {_digest(key): Caller(name, role)})
-    return key
-
-
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _changed(path: Path) -> tuple[int, ...]:
-    try:
-        seen = path.stat()
-    except OSError:  # `_read` says what is wrong
-        return ()
-    return seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino
-
-
-def _read(path: Path) -> dict[str, Caller]:
-    """Raises NotReady for what is no list of keys."""
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        return {digest: _row(**row) for digest, row in rows.items()}
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise NotReady(UNREADABLE.format(why=os.strerror(error.errno or 0))) from error
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise NotReady(UNREADABLE.format(why="it is damaged")) from error
-
-
-def _row(name: str, role: str) -> Caller:
-    if role not in ROLES[1:]:
-        raise ValueError(role)
-    return Caller(name, role)
-
-
-@contextmanager
-def _only_writer(path: Path) -> Iterator[None]:
-    with open(path.with_suffix(".lock"), "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _write(path: Path, callers: dict[str, Caller]) -> None:
-    rows = {digest: {"name": c.name, "role": c.role} for digest, c in callers.items()}
-    with atomic_file(path, mode=0o600) as file:
-        file.write(json.dumps(rows, indent=1).encode())
+def _key_in(authorization: str | None) -> str:
+    """Nothing where there is none."""
+    scheme, _, key = (authorization or "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""

@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from data.errors import Forbidden, TelltaleError
 from serve_app.http import problems
+from serve_app.http.auth import Keyring
 from serve_app.http.bodies import ORDER_BYTES, at_most
 from serve_app.http.openapi import ROLE
 from serve_app.http.responses import caller_of
@@ -21,7 +22,7 @@ from serve_app.settings import PASSED_HEADER
 from serve_app.statuses import explain
 
 READ_BY_THEMSELVES = (
-    *("/predict", "/batch-predict", "/feedback", "/save-for-retrain", "/upload"),
+    *("/predict", "/batch-predict", "/analyze", "/feedback", "/save-for-retrain", "/upload"),
     *("/transcribe", "/infer", "/webhook"),
 )
 
@@ -34,8 +35,11 @@ class FastPathApp:
     """The first domain is served at `/`, and at `/<its name>` as every domain is. With a `token`
     only what HAProxy has passed on is answered: at a replica's own port its limits do not hold."""
 
-    def __init__(self, app: FastAPI, name: str, predict: Handler, token: str = "") -> None:
+    def __init__(
+        self, app: FastAPI, name: str, predict: Handler, keyring: Keyring, token: str = ""
+    ) -> None:
         self._app = app
+        self._keyring = keyring
         self._passed = (PASSED_HEADER.encode(), f"start {token}".encode()) if token else None
         self._prefix = f"/{name}"
         self._predict = predict
@@ -47,6 +51,7 @@ class FastPathApp:
             refusal = problems.response(Request(scope), Forbidden(NOT_PASSED))
             await refusal(scope, receive, send)
             return
+        await self._keyring.look(_authorization(scope))
         if scope["type"] == "http" and scope["method"] == "POST" and path in self._short:
             await self._short_way({**scope, "app": self._app}, receive, send)
             return
@@ -83,3 +88,8 @@ def after_key(scope: Scope, receive: Receive) -> Receive:
         return await receive()
 
     return receiving
+
+
+def _authorization(scope: Scope) -> str | None:
+    found = (value for name, value in scope.get("headers", ()) if name == b"authorization")
+    return next((value.decode("latin-1") for value in found), None)

@@ -89,6 +89,11 @@ class Admission:
     def places(self) -> int:
         return max(self._fewest, min(MOST, int(self._max_wait_s / self._clip_s)))
 
+    @property
+    def busy(self) -> bool:
+        """Whether any clip waits or is being answered."""
+        return self._clips.total > 0
+
     def measured(self, clip_s: float) -> None:
         """What one clip of the newest batch took, its part of the batch."""
         self._clip_s += MEMORY * (clip_s - self._clip_s)

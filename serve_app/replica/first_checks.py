@@ -25,8 +25,14 @@ class FirstChecks:
     of_exam: bool
     remarks: "tuple[Remark, ...]"
 
-    def flags(self, sha256: str) -> "list[Found]":
-        return [(sha256, one.kind, one.reason, one.score) for one in self.remarks]
+    def flags(self, sha256: str, *, label_stands: bool = True) -> "list[Found]":
+        """Where the clip is kept with another label than the one that was checked, what is said
+        against that one is not said of the clip."""
+        return [
+            (sha256, one.kind, one.reason, one.score)
+            for one in self.remarks
+            if label_stands or one.kind != "label_conflict"
+        ]
 
 
 def check_clip(raw: bytes, domain: Domain, served: LoadedVersion | None) -> FirstChecks:

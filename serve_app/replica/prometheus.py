@@ -16,6 +16,7 @@ from ray.serve.metrics import Counter, Gauge, Histogram
 
 from data.errors import NotReady
 from models.runtime import Scores
+from serve_app.replica.latencies import Latencies
 
 if TYPE_CHECKING:
     from serve_app.replica.champion import LoadedVersion
@@ -32,6 +33,7 @@ class Metrics:
     def __init__(self, domain: str) -> None:
         self._domain = domain
         self.tally: Tally[str] = Tally()
+        self.latencies = Latencies()
         self._busy_s = 0.0
         self._answered: Tally[tuple[str, str]] = Tally()
         self._announced: tuple[str, str] | None = None
@@ -64,6 +66,7 @@ class Metrics:
             self._unknown.inc(tags={"domain": self._domain})
         self.tally["predictions"] += 1
         self._busy_s += seconds
+        self.latencies.add(seconds)
 
     def flush(self) -> None:
         """Hands on what was counted since: a call into Ray for each answer would be felt."""

@@ -8,12 +8,13 @@ import gradio as gr
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui import named_endpoints
+from serve_app.ui import address, named_endpoints
+from serve_app.ui.account import who as account_of
 from serve_app.ui.markup import note, text
-from serve_app.ui.shared import QUIET, Shared, html, words
+from serve_app.ui.shared import QUIET, Shared, html
 from serve_app.ui.tabs import predict_tab, retrain_tab, review_tab
+from serve_app.ui.wording import LOOK_AGAIN_S, words
 
-LOOK_AGAIN_S = 5.0
 # The key is taken from the address once and kept for this browser tab only, so that a reload
 # does not lose it and a shared address does not give it away.
 TAKE_KEY = """(typed) => {
@@ -48,6 +49,7 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
                 elem_classes="tt-plain",
                 min_width=220,
             )
+        account = html(elem_id="account")
         with gr.Accordion("Key (not needed to try a clip)", open=False, elem_id="key-box"):
             key = gr.Textbox(
                 label="Key",
@@ -57,22 +59,26 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
                 elem_classes="tt-plain",
             )
         shared = Shared(client, gr.State(()), domain, key, start_token)
-        with gr.Tab("Predict", id="predict"):
-            predict_tab.build(shared, examples)
-        with gr.Tab("Review", id="review") as review:
-            review_tab.build(shared, review)
-        with gr.Tab("Retrain", id="retrain") as retrain:
-            retrain_tab.build(shared, retrain)
+        with gr.Tabs() as places:
+            with gr.Tab("Predict", id="predict") as predict:
+                predict_tab.build(shared, examples)
+            with gr.Tab("Review", id="review") as review:
+                review_tab.build(shared, review)
+            with gr.Tab("Retrain", id="retrain") as retrain:
+                retrain_tab.build(shared, retrain)
         named_endpoints.build(shared)
         _wire(page, shared, banner, header)
+        _wire_address(page, shared, places, [predict, review, retrain])
+        _wire_key(page, shared, account)
     page.queue(default_concurrency_limit=16, max_size=200)
     return page
 
 
 def _wire(page: Any, shared: Shared, banner: Any, header: Any) -> None:
     outputs = [banner, header, shared.domain, shared.domains]
+    wanted_domain = gr.Textbox(visible=False)
 
-    def look(known: tuple[DomainInfo, ...], name: str | None) -> dict[Any, Any]:
+    def look(known: tuple[DomainInfo, ...], name: str | None, wanted: str) -> dict[Any, Any]:
         """Asks for the domains until they are known; afterwards only whether anybody answers."""
         try:
             domains = shared.client.domains()
@@ -81,7 +87,7 @@ def _wire(page: Any, shared: Shared, banner: Any, header: Any) -> None:
         if domains == known:
             return {banner: ""}
         names = [domain.name for domain in domains]
-        chosen = name if name in names else names[0]
+        chosen = next((one for one in (name, wanted) if one in names), names[0])
         choices = [(domain.title, domain.name) for domain in domains]
         return {
             banner: "",
@@ -90,12 +96,35 @@ def _wire(page: Any, shared: Shared, banner: Any, header: Any) -> None:
             header: _header(domains, chosen),
         }
 
-    asked = [shared.domains, shared.domain]
-    page.load(look, asked, outputs, **QUIET)
-    page.load(None, shared.key, shared.key, js=TAKE_KEY, **QUIET)
-    gr.Timer(LOOK_AGAIN_S).tick(look, asked, outputs, **QUIET)
+    asked = [shared.domains, shared.domain, wanted_domain]
+    for moment in (page.load, gr.Timer(LOOK_AGAIN_S).tick):
+        moment(look, asked, outputs, js=address.TAKE_DOMAIN, **QUIET)
     shared.domain.change(_header, [shared.domains, shared.domain], header, **QUIET)
+
+
+def _wire_address(page: Any, shared: Shared, places: Any, tabs: list[Any]) -> None:
+    wanted_place = gr.Textbox(visible=False)
+    names = [tab.id for tab in tabs]
+
+    def open_place(place: str) -> Any:
+        return gr.Tabs(selected=place) if place in names else gr.skip()
+
+    page.load(open_place, wanted_place, places, js=address.TAKE_PLACE, **QUIET)
+    shared.domain.change(None, shared.domain, None, js=address.KEEP_DOMAIN, **QUIET)
+    for tab in tabs:
+        tab.select(None, None, None, js=address.keep_place(tab.id), **QUIET)
+
+
+def _wire_key(page: Any, shared: Shared, account: Any) -> None:
+    def who(key: str) -> str:
+        return account_of(shared.client.with_key(key))
+
+    page.load(None, shared.key, shared.key, js=TAKE_KEY, **QUIET).then(
+        who, shared.key, account, **QUIET
+    )
     shared.key.change(None, shared.key, None, js=KEEP_KEY, **QUIET)
+    for moment in shared.key_entered:
+        moment(who, shared.key, account, **QUIET)
 
 
 def _header(domains: tuple[DomainInfo, ...], name: str | None) -> str:

@@ -9,8 +9,9 @@ import gradio as gr
 from data.errors import UnknownName
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
-from serve_app.client.connection import ServiceAway, ServiceError
+from serve_app.client.connection import ServiceError
 from serve_app.settings import VISITOR_HEADER
+from serve_app.ui.wording import words
 
 # Of all that is no named endpoint: scripts have those, and the service's own API.
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
@@ -29,6 +30,11 @@ class Shared:
     key: Any  # gr.Textbox: the bearer key, empty for nobody
     start_token: str = ""  # by which the service believes whom the page asks for
 
+    @property
+    def key_entered(self) -> tuple[Any, Any]:
+        """A key that was typed counts as well when its field is left."""
+        return self.key.submit, self.key.blur
+
     def client_of(self, key: str, request: gr.Request) -> Client:
         """For this visitor: without a key his corrections and clips count as his address's own, not
         as the page's."""
@@ -43,23 +49,6 @@ def find(domains: tuple[DomainInfo, ...], name: str) -> DomainInfo:
             return domain
     known = ", ".join(domain.name for domain in domains) or "none yet"
     raise UnknownName(f"there is no domain {name!r}; the domains are {known}")
-
-
-def words(error: Exception) -> str:
-    """What a person is told, with the way out where there is one."""
-    if isinstance(error, ServiceAway):
-        return "The service does not answer right now. Try again in a moment."
-    if isinstance(error, ServiceError) and error.status in {401, 403}:
-        return f"{_sentence(error)} Enter a key under “Key” at the top of the page."
-    if isinstance(error, ServiceError) and error.request_id and error.status >= 500:
-        return f"{_sentence(error)} (request {error.request_id})"
-    return _sentence(error)
-
-
-def _sentence(error: Exception) -> str:
-    said = str(error).strip() or type(error).__name__
-    said = said[0].upper() + said[1:]
-    return said if said.endswith((".", "!", "?")) else said + "."
 
 
 def or_note(show: Callable[[], str], complain: Callable[[str], str]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 CSS = Path(__file__).with_name("page.css")
+SCRIPT = Path(__file__).with_name("page.js")
 
 
 def theme() -> Any:

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from serve_app.client.client import Client
 from serve_app.ui.app import build_page
 from support.fake_api import ADMIN, create
 from support.fake_clips import keep
@@ -145,6 +146,69 @@ def test_an_example_is_answered_at_a_click(page: Page, site: str) -> None:
     expect(page.locator("#answer .tt-label")).to_have_text("electrical")
 
 
+def test_touching_the_list_of_domains_keeps_the_answer_and_choosing_another_empties_it(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, site)
+    upload(page, clip)
+    page.get_by_label("Domain").focus()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(1000)
+    expect(page.locator("#answer .tt-label")).to_have_text("electrical")
+    page.get_by_label("Domain").click()
+    page.get_by_role("option", name="Spoken digits").click()
+    expect(page.locator("#answer .tt-label")).to_have_count(0)
+
+
+def test_a_recording_that_is_declared_as_video_is_answered(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, site)
+    declared = {"name": "pump.webm", "mimeType": "video/webm", "buffer": clip.read_bytes()}
+    page.set_input_files("#clip input[type=file]", files=[declared])
+    expect(page.locator("#answer .tt-label")).to_have_text("electrical")
+
+
+def test_a_page_that_is_loaded_again_opens_the_domain_and_the_tab_that_were_open(
+    page: Page, site: str
+) -> None:
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_label("Domain").click()
+    page.get_by_role("option", name="Spoken digits").click()
+    page.get_by_role("tab", name="Retrain").click()
+    expect(page).to_have_url(f"{site}?domain=keywords&place=retrain")
+    page.reload()
+    expect(page.get_by_label("Domain")).to_have_value("Spoken digits")
+    expect(page.locator("#replicas")).to_contain_text("keywords#0")
+    expect(page.locator("#account")).to_contain_text("anna, admin")
+
+
+def test_a_wrong_key_is_said_when_its_field_is_left_and_clips_are_answered_all_the_same(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, site)
+    expect(page.locator("#account")).to_contain_text("No key")
+    page.get_by_text("Key (not needed").click()
+    page.get_by_label("Key", exact=True).fill("wrong")
+    page.keyboard.press("Tab")
+    expect(page.locator("#account")).to_contain_text("not known here")
+    upload(page, clip)
+    expect(page.locator("#answer")).to_contain_text("answered without one")
+
+
+def test_a_clip_that_found_the_service_busy_or_away_is_answered_by_itself(
+    page: Page, site: str, clip: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_page(page, site)
+    monkeypatch.setattr(world, "busy", 1)
+    monkeypatch.setattr(world, "hiccups", 4)  # as often as the client tries
+    page.set_input_files("#clip input[type=file]", str(clip))
+    expect(page.locator("#answer")).to_contain_text("The service is busy: asking again in 1 s.")
+    expect(page.locator("#answer")).to_contain_text("This page asks again by itself.")
+    expect(page.locator("#answer .tt-label")).to_have_text("electrical")
+
+
 def test_another_domain_answers_with_its_own_labels(page: Page, site: str, clip: Path) -> None:
     open_page(page, site)
     page.get_by_label("Domain").click()
@@ -247,7 +311,9 @@ def test_without_a_key_a_correction_waits_and_a_retrain_is_refused(
     expect(page.get_by_text("It waits until somebody with a key accepts it.")).to_be_visible()
     page.get_by_role("tab", name="Retrain").click()
     page.click("#start")
-    expect(page.locator("#run")).to_contain_text("role admin")
+    expect(page.locator("#told")).to_contain_text("role admin")
+    page.wait_for_timeout(1500)
+    expect(page.locator("#told")).to_contain_text("role admin")
 
 
 def test_a_retrain_shows_its_steps_curves_and_verdict_and_can_be_rolled_back(
@@ -264,7 +330,10 @@ def test_a_retrain_shows_its_steps_curves_and_verdict_and_can_be_rolled_back(
     expect(page.locator("#run .tt-curve").first).to_be_visible()
     expect(page.locator("#run .tt-verdict")).to_contain_text("Promoted")
     expect(page.locator("#cancel")).to_be_hidden()
-    page.click("#roll-back")
+    page.get_by_role("button", name=f"Go back to version {before}").click()
+    expect(page.locator("#going-back")).to_contain_text(f"Version {before} will answer")
+    assert world.champion("faults")["version"] != before
+    page.click("#sure")
     expect(page.locator("#said")).to_contain_text(f"Version {before} serves on every replica")
     expect(page.locator("#versions tr", has_text="champion")).to_contain_text(before)
 
@@ -294,6 +363,40 @@ def test_a_run_is_found_again_after_a_reload_and_can_be_cancelled(
     expect(page.locator("#run")).to_contain_text("cancelled")
 
 
+def choose_which(page: Page, which: str) -> None:
+    page.get_by_label(which, exact=True).check()
+
+
+def choose_kept(page: Page, clip: str) -> None:
+    page.locator("#kept input").click()
+    page.get_by_role("option", name=clip[:8]).click()
+    expect(page.locator("#shown")).to_contain_text(clip[:8])
+
+
+def accept_as(page: Page, label: str) -> None:
+    page.locator("#its-label input").click()
+    page.get_by_role("option", name=label, exact=True).click()
+    page.click("#accept")
+
+
+def test_a_run_that_began_elsewhere_is_seen_and_is_why_another_one_is_refused(
+    page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "step_s", 4.0)
+    open_page(page, f"{site}?key={ADMIN}")
+    page.get_by_role("tab", name="Retrain").click()
+    expect(page.locator("#replicas")).to_contain_text("serve version")
+    with Server(create(world)) as api, Client(api, key=ADMIN) as elsewhere:
+        run = elsewhere.retrain("faults", "teach", "by a colleague")
+        expect(page.locator("#run .tt-busy")).to_be_visible()
+        expect(page.locator("#run")).to_contain_text("by a colleague")
+        page.click("#start")
+        expect(page.locator("#told")).to_contain_text("under way")
+        expect(page.locator("#run .tt-busy")).to_be_visible()
+        elsewhere.cancel("faults", run.id)
+    expect(page.locator("#run")).to_contain_text("cancelled")
+
+
 def test_a_flagged_clip_is_shown_with_its_doubt_heard_and_given_the_right_label(
     page: Page, site: str, world: World
 ) -> None:
@@ -306,9 +409,10 @@ def test_a_flagged_clip_is_shown_with_its_doubt_heard_and_given_the_right_label(
     expect(page.locator("#queue")).to_contain_text("label in doubt it sounds more like fluid")
     expect(page.locator("#queue tbody tr")).to_have_count(1)
     assert page.locator("#shown audio").evaluate(LASTS) == pytest.approx(0.5)
-    page.locator("#its-label input").click()
-    page.get_by_role("option", name="fluid", exact=True).click()
-    page.click("#accept")
+    expect(page.locator("#views")).to_contain_text("Sent as normal")
+    expect(page.locator("#views")).to_contain_text("The model, version")
+    expect(page.locator("#shown .tt-spectrum polyline").first).to_be_attached()  # its evidence
+    accept_as(page, "fluid")
     expect(page.locator("#decided")).to_contain_text("counts as fluid")
     expect(page.locator("#queue")).to_contain_text("No check has anything to say")
     assert (world.clips[clip]["row"]["label"], world.clips[clip]["row"]["flags"]) == ("fluid", [])
@@ -326,34 +430,49 @@ def test_what_is_heard_and_what_it_is_called_are_of_the_clip_that_is_chosen(
     page.get_by_role("option", name="Spoken digits").click()
     page.get_by_role("tab", name="Review").click()
     page.get_by_label("Accepted", exact=True).check()
-    expect(page.locator("#its-label input")).to_have_value("one")
+    expect(page.locator("#kept input")).to_have_value(f"{slow[:8]}, one")
     page.locator("#kept input").click()
     page.get_by_role("option", name=quick[:8]).click()  # while the first is on its way
-    expect(page.locator("#its-label input")).to_have_value("two")
     expect(page.locator("#shown")).to_contain_text(quick[:8])
     page.wait_for_timeout(1500)
     expect(page.locator("#shown")).to_contain_text(quick[:8])
     for clip in (slow, quick):
         world.clips.pop(clip)
     page.click("#reject")
-    expect(page.locator("#its-label input")).to_have_value("three")
+    expect(page.locator("#views")).to_contain_text("Sent as three")
     expect(page.locator("#shown")).to_contain_text(last[:8])
 
 
-def test_a_clip_that_waits_can_be_rejected_with_a_reason(
+def test_a_clip_that_waits_can_be_rejected_with_a_reason_of_its_own_and_that_be_undone(
     page: Page, site: str, world: World
 ) -> None:
+    keep(world, "faults", "normal", state="quarantined")
     clip = keep(world, "faults", "fluid", state="quarantined")
     open_page(page, f"{site}?key={ADMIN}")
     page.get_by_role("tab", name="Review").click()
     expect(page.locator("#queue")).to_contain_text(clip[:8])
+    expect(page.locator("#its-label input")).to_have_value("")
+    page.click("#accept")
+    expect(page.locator("#decided")).to_contain_text("Say what it is first")
+    choose_kept(page, clip)
     page.get_by_label("Or why not").fill("that is a dog")
     page.click("#reject")
     expect(page.locator("#decided")).to_contain_text("will not be learnt from")
-    assert (world.clips[clip]["row"]["state"], world.clips[clip]["row"]["reason"]) == (
-        "rejected",
-        "that is a dog",
-    )
+    expect(page.get_by_label("Or why not")).to_have_value("")
+    row = world.clips[clip]["row"]
+    assert (row["state"], row["reason"]) == ("rejected", "that is a dog")
+    choose_which(page, "Rejected")
+    expect(page.locator("#queue")).to_contain_text(clip[:8])
+    page.click("#undo")
+    expect(page.locator("#decided")).to_contain_text("is quarantined as fluid again")
+    expect(page.locator("#queue")).to_contain_text("No clip was rejected")
+    expect(page.locator("#undo")).to_be_hidden()
+    choose_which(page, "Waiting for a decision")
+    choose_kept(page, clip)
+    accept_as(page, "mechanical")  # two steps: another label, and its acceptance
+    expect(page.locator("#decided")).to_contain_text("counts as mechanical")
+    page.click("#undo")
+    expect(page.locator("#decided")).to_contain_text("is quarantined as fluid again")
 
 
 def test_a_kept_photograph_is_seen_with_the_mask_that_was_drawn_on_it(
@@ -365,10 +484,10 @@ def test_a_kept_photograph_is_seen_with_the_mask_that_was_drawn_on_it(
     page.get_by_label("Domain").click()
     page.get_by_role("option", name="Cracks").click()
     page.get_by_role("tab", name="Review").click()
-    seen, drawn = (page.locator(f"#shown .{css}") for css in ("tt-photo", "tt-mask"))
+    seen, drawn = (page.locator(f"#shown .{css}").first for css in ("tt-photo", "tt-mask"))
     expect(drawn).to_be_visible()
     assert seen.bounding_box() == drawn.bounding_box()
-    page.click("#accept")
+    accept_as(page, "crack")
     expect(page.locator("#decided")).to_contain_text("counts as crack")
     assert world.clips[clip]["row"]["state"] == "accepted"
 
@@ -381,12 +500,9 @@ def test_a_correction_of_an_accepted_clip_waits_where_it_is_seen(
     page.get_by_role("tab", name="Review").click()
     row = page.locator("#queue tbody tr", has_text=clip[:8])
     expect(row).to_contain_text("correction waits fluid")
-    page.locator("#kept input").click()
-    page.get_by_role("option", name=clip[:8]).click()
+    choose_kept(page, clip)
     expect(page.locator("#shown")).to_contain_text("A correction waits: fluid")
-    page.locator("#its-label input").click()
-    page.get_by_role("option", name="fluid", exact=True).click()
-    page.click("#accept")
+    accept_as(page, "fluid")
     expect(page.locator("#decided")).to_contain_text("counts as fluid")
     expect(row).to_have_count(0)
 
@@ -410,10 +526,8 @@ def test_another_mask_of_a_photograph_is_seen_and_can_be_taken(
     page.get_by_label("Domain").click()
     page.get_by_role("option", name="Cracks").click()
     page.get_by_role("tab", name="Review").click()
-    expect(page.locator("#shown .tt-mask")).to_have_count(2)
-    page.locator("#its-label input").click()
-    page.get_by_role("option", name="crack, as correction 1 marks it").click()
-    page.click("#accept")
+    expect(page.locator("#shown .tt-mask")).to_have_count(3)  # its own, another, the model's
+    accept_as(page, "crack, as correction 1 marks it")
     expect(page.locator("#decided")).to_contain_text("counts as crack")
     assert world.clips[clip]["row"]["mask"] not in (None, before)
 

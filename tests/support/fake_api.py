@@ -1,7 +1,8 @@
 """A small service that keeps the HTTP contract, for the client and the page to talk to: what it
 answers is validated by the models that the real routes declare.
 
-`World.hiccups` makes the next predictions fail with 503, to see who tries again, and
+`World.hiccups` makes the next predictions fail with 503, to see who tries again, `World.busy`
+with 429 and a second to wait, and
 `World.drop_after` breaks an event stream off once.
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from serve_app.client.account_answers import Me
 from serve_app.client.answers import Domains, Prediction, Receipt
 from serve_app.client.service_answers import FollowedRun, Move, Run, Runs, Status, Versions
 from support import fake_clips
@@ -44,14 +46,15 @@ def create(world: World) -> FastAPI:
         return JSONResponse(
             {**body, "detail": error.detail, "request_id": "r-1"},
             error.status,
-            headers={"X-Request-ID": "r-1"},
+            headers={"X-Request-ID": "r-1"} | error.headers,
             media_type="application/problem+json",
         )
 
     def admin(request: Request) -> None:
         header = request.headers.get("authorization", "")
         if not header:
-            raise Problem(401, "Unauthorized", "this needs a key with the role admin")
+            how = "send it as 'Authorization: Bearer <key>'"
+            raise Problem(401, "Unauthorized", f"this needs a key with the role admin: {how}")
         if header != f"Bearer {ADMIN}":
             raise Problem(401, "Unauthorized", "nobody has this key")
 
@@ -89,6 +92,11 @@ def create(world: World) -> FastAPI:
             ]
         }
 
+    @app.get("/me", response_model=Me)
+    def me(request: Request) -> dict[str, Any]:
+        admin(request)
+        return {"name": "anna", "role": "admin", "limits": {"max_bytes": 1}}
+
     @app.get("/status", response_model=Status)
     def status() -> dict[str, Any]:
         return {
@@ -100,6 +108,11 @@ def create(world: World) -> FastAPI:
     @app.post("/{domain}/predict", response_model=Prediction)
     def predict(domain: str, file: UploadFile, request: Request) -> dict[str, Any]:
         known(domain)
+        if request.headers.get("authorization"):
+            admin(request)
+        if world.busy:
+            world.busy -= 1
+            raise Problem(429, "Overloaded", "too many clips wait", retry_after_s=1)
         if world.hiccups:
             world.hiccups -= 1
             raise Problem(503, "Not ready", "no replica is ready; try again in a moment")
@@ -167,6 +180,8 @@ def create(world: World) -> FastAPI:
     def retrain(domain: str, body: dict[str, str], request: Request) -> dict[str, Any]:
         admin(request)
         known(domain)
+        if any(run["state"] in {"queued", "running"} for run in world.runs[domain]):
+            raise Problem(409, "Conflict", f"a retrain of {domain} is under way")
         run: dict[str, Any] = {
             "id": uuid.uuid4().hex[:8],
             "domain": domain,

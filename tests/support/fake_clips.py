@@ -35,6 +35,7 @@ def keep(
         "raw": raw,
         "mask": mask,
         "waiting_mask": waiting[1] if waiting else None,
+        "before": [],  # the row as it was before each decision
         "row": {
             "clip": clip,
             "label": label,
@@ -72,6 +73,12 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         if clip not in world.clips:
             raise Problem(404, "Unknown name", "there is no such clip")
         return world.clips[clip]
+
+    def decide(clip: str, **changes: Any) -> dict[str, Any]:
+        row = find(clip)["row"]
+        find(clip)["before"].append(dict(row))
+        row.update(changes)
+        return dict(row)
 
     @app.get("/{domain}/clips", response_model=Clips)
     def clips(
@@ -113,23 +120,28 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         admin(request)
         row = corrected(receipt)["row"]
         (said,) = row["waiting"]
-        row.update(label=said["label"], mask=said["mask"], state="accepted", waiting=[])
+        decide(row["clip"], label=said["label"], mask=said["mask"], state="accepted", waiting=[])
         return {**said, "state": "accepted"}
 
     @app.post("/{domain}/clips/{clip}/accept", response_model=KeptClip)
     def accept(clip: str, request: Request) -> dict[str, Any]:
         admin(request)
-        find(clip)["row"].update(state="accepted", flags=[], waiting=[])
-        return dict(find(clip)["row"])
+        return decide(clip, state="accepted", flags=[], waiting=[])
 
     @app.post("/{domain}/clips/{clip}/reject", response_model=KeptClip)
     def reject(clip: str, body: dict[str, str], request: Request) -> dict[str, Any]:
         admin(request)
-        find(clip)["row"].update(state="rejected", reason=body["reason"], flags=[])
-        return dict(find(clip)["row"])
+        return decide(clip, state="rejected", reason=body["reason"], flags=[])
 
     @app.post("/{domain}/clips/{clip}/relabel", response_model=KeptClip)
     def relabel(clip: str, body: dict[str, str], request: Request) -> dict[str, Any]:
         admin(request)
-        find(clip)["row"].update(label=body["label"])
+        return decide(clip, label=body["label"])
+
+    @app.post("/{domain}/clips/{clip}/undo", response_model=KeptClip)
+    def undo(clip: str, request: Request) -> dict[str, Any]:
+        admin(request)
+        if not find(clip)["before"]:
+            raise Problem(409, "Conflict", f"clip {clip[:12]} has no review that could be undone")
+        find(clip)["row"] = find(clip)["before"].pop()
         return dict(find(clip)["row"])

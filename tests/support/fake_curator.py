@@ -1,5 +1,6 @@
 """The curator without Ray, MLflow and jobs: runs in the real store, two versions of one model."""
 
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,10 @@ from data.errors import Conflict, UnknownName
 from data.store.schema import Detail
 from data.store.store import Store
 from models.registry import Version
+from serve_app.client.past_answers import Window
+from serve_app.control.history import History
 from serve_app.http.answer_bodies import model_version, plain, run_info
+from serve_app.replica.latencies import Latencies
 
 DIGEST = "0" * 64
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -68,6 +72,15 @@ class Curator:
 
     def remembering(self, domain: str, sha256: str) -> dict[str, Any]:
         return {"versions": ["2"], "message": "version 2 still remembers it"}
+
+    def history(self, domain: str, window: Window) -> list[dict[str, Any]]:
+        row = {"replica": "r-1", "version": "2", "uptime_s": 9.0, "refused": 0, "swaps": 0}
+        counted = Latencies()
+        history = History()
+        for second in range(3):
+            history.note([{**row, "latencies": list(counted.counts)}], time.time() - 3 + second)
+            counted.add(0.01)
+        return history.points(window)
 
     def status(self) -> dict[str, Any]:
         name = self._domain.name

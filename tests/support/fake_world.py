@@ -34,8 +34,9 @@ STEPS = {
 
 
 class Problem(Exception):
-    def __init__(self, status: int, title: str, detail: str) -> None:
+    def __init__(self, status: int, title: str, detail: str, retry_after_s: int = 0) -> None:
         self.status, self.title, self.detail = status, title, detail
+        self.headers = {"Retry-After": str(retry_after_s)} if retry_after_s else {}
 
 
 def now() -> str:
@@ -46,6 +47,7 @@ def now() -> str:
 class World:
     step_s: float
     hiccups: int = 0
+    busy: int = 0
     content_s: dict[str, float] = field(default_factory=dict)  # clip -> how long its bytes take
     drop_after: int = 0  # events after which an event stream breaks off, once
     feedback: dict[str, dict[str, Any]] = field(default_factory=dict)

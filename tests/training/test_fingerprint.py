@@ -15,7 +15,7 @@ from models.tensors import exam_bytes
 from support.tiny import tiny_bundle, tiny_fields, tiny_files
 from support.toy_dataset import toy_dataset, toy_domain
 from training.fingerprint import fingerprint
-from training.job.plan import dataset_rows
+from training.screening.exam_guard import dataset_rows
 
 
 @pytest.fixture(scope="module")

@@ -1,27 +1,23 @@
 """What a run starts from: the list of clips, fixed and screened, and the champion to beat."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
+from data.datasets.dataset import LabelledClip
 from data.domains.domain import Mode
 from data.errors import UnknownName
-from training.job.doubts import backbone_of, doubts, first_heard, keep_features
-from training.job.hearing import Listener
-from training.job.plan import (
-    Refusal,
-    Uploads,
-    describe,
-    describe_teaching,
-    exam_of,
-    plan_full,
-    screen,
-)
+from training.job.plan import describe, describe_teaching, plan_full
 from training.job.run import Material, RetrainRun
-from training.job.serving_champion import ChampionBundle, dataset_clips, find_champion
+from training.screening.clip_embedder import ClipEmbedder
+from training.screening.exam_guard import exam_guard, examined_clips
+from training.screening.review_flags import backbone_of, keep_features, newly_found, review_flags
+from training.screening.serving_champion import ChampionBundle, dataset_clips, find_champion
+from training.screening.uploads import Refusal, Uploads, screen
 
 
 def gather(run: RetrainRun, mode: Mode) -> Material:
     """The list of clips is fixed first, and stays: a run started again learns from the same."""
-    unseen = exam_of(run.domain, run.dataset, mode)
+    examined = examined_clips(run.domain, run.dataset, mode)
     known = run.progress.first_snapshot()
     snapshots = run.store.snapshots
     who = run.progress.who
@@ -29,9 +25,9 @@ def gather(run: RetrainRun, mode: Mode) -> Material:
     run.progress.fixed_snapshot(snapshot.id, len(snapshot.clips))
     champion = serving(run)
     run.progress.step("screen", f"Listening to {len(snapshot.clips)} accepted clips", 0.05)
-    listener = listening(run, champion)
-    uploads = screen(snapshot.clips, unseen, listener)
-    _note(run, uploads, listener)
+    embedder = embedding(run, examined if snapshot.clips else (), champion)
+    uploads = screen(snapshot.clips, embedder)
+    _keep(run, uploads, embedder)
     _reject(run, uploads)
     if mode == "teach":
         uploads = _without_harmful(run, uploads, champion)
@@ -45,17 +41,25 @@ def serving(run: RetrainRun) -> ChampionBundle | None:
     return find_champion(run.domain, run.registry, run.home.bundles, run.shipped)
 
 
-def listening(run: RetrainRun, champion: ChampionBundle | None) -> Listener:
+def embedding(
+    run: RetrainRun, examined: Sequence[LabelledClip], champion: ChampionBundle | None
+) -> ClipEmbedder:
+    """What tells of accepted clips what can be learnt from; `examined` are those of a full
+    training's exam."""
     known = run.store.features.find(run.domain.name, backbone_of(champion) if champion else "")
-    return Listener(run.read, run.domain, champion, known)
+    guard = exam_guard(run.domain, run.dataset, examined, champion)
+    return ClipEmbedder(run.read, run.domain, champion, known, guard)
 
 
-def _note(run: RetrainRun, uploads: Uploads, listener: Listener) -> None:
-    """What was heard for the first time is kept, whatever becomes of the run, and flagged."""
-    new, champion, domain = first_heard(uploads, listener.known), listener.champion, run.domain.name
+def _keep(run: RetrainRun, uploads: Uploads, embedder: ClipEmbedder) -> None:
+    """What was found out for the first time is kept, whatever becomes of the run, and flagged."""
+    champion, domain = embedder.champion, run.domain.name
+    new = newly_found(uploads, embedder.known)
     if champion:
         keep_features(run.store, domain, champion, uploads, new)
-    run.store.flags.add(domain, doubts(uploads, new, champion), who=run.progress.who)
+    run.store.flags.add(domain, review_flags(uploads, new, champion), who=run.progress.who)
+    for sentence in embedder.exam.unchecked if uploads.clips else ():
+        run.progress.say(f"       {sentence}")
 
 
 def _reject(run: RetrainRun, uploads: Uploads) -> None:
@@ -128,9 +132,9 @@ def dry_run(run: RetrainRun, mode: Mode) -> list[str]:
     """What a run would learn from; nothing is fixed, trained or written."""
     domain = run.domain
     champion = serving(run)
-    unseen = exam_of(domain, run.dataset, mode)
+    examined = examined_clips(domain, run.dataset, mode)
     accepted = run.store.clips.find(domain.name, state="accepted", limit=None)
-    uploads = screen(accepted, unseen, listening(run, champion))
+    uploads = screen(accepted, embedding(run, examined, champion))
     if mode == "full":
         lines = describe(plan_full(domain, run.dataset, uploads), domain)
     else:

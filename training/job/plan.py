@@ -1,7 +1,7 @@
 """What a run will learn from: which clips, on which side of the split, and which not, and why.
 
-The exam is the data set's own test side and nothing else. Whatever people upload is compared with
-it first: the same bytes are refused, and so are copies of an exam clip (`hearing.py`).
+The exam is the data set's own test side and nothing else. Whatever people upload was compared with
+it first (`training/screening/`).
 """
 
 from collections import Counter
@@ -13,68 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.datasets.dataset import (
-    Floats,
-    Integers,
     LabelledClip,
-    MaskFile,
     from_example,
     pinned_groups,
 )
-from data.datasets.sources import Example, examples
-from data.datasets.split import Exam, held_out
-from data.domains.domain import Domain, Mode
-from data.errors import ClipError, InvalidDomain, InvalidParameter, UnknownName
-from data.quality.alike import Alike, Fingerprints, among
-from data.quality.fingerprints import find_alike, kind_of
-from data.store.clip_rows import Clip
-from data.store.features import Features
-from models.masks import ROWS
+from data.datasets.split import held_out
+from data.domains.domain import Domain
+from data.errors import InvalidDomain
 from models.networks.backbone import backbone_of
-from training.assess.memory_rows import row_labels
-from training.job.hearing import Listener
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """`for_good` unless its bytes were merely not to be found."""
-
-    sha256: str
-    label: str
-    reason: str
-    for_good: bool
-
-
-@dataclass(frozen=True)
-class Uploads:
-    """Accepted clips fit for training, the champion's embeddings of them [n, rows, D] (empty
-    without a champion) with the right label of each row [n, rows], the others with the reason in
-    words, the clips' fingerprints and those that are copies of each other. `sent` says who sent
-    them when, as the store has it."""
-
-    clips: tuple[LabelledClip, ...]
-    values: Floats
-    labels: Integers
-    refused: tuple[Refusal, ...]
-    fingerprints: Fingerprints | None = None
-    alike: tuple[Alike, ...] = ()
-    sent: tuple[Clip, ...] = ()
-
-    def without(self, refused: Sequence[Refusal]) -> "Uploads":
-        """Less the clips of these refusals, which are added to the others."""
-        out = {refusal.sha256 for refusal in refused}
-        places = [place for place, clip in enumerate(self.clips) if clip.sha256 not in out]
-        return Uploads(
-            tuple(self.clips[place] for place in places),
-            self.values[places],
-            self.labels[places],
-            (*self.refused, *refused),
-            self.fingerprints and self.fingerprints.at(places),
-            among(self.alike, places),
-            tuple(clip for clip in self.sent if clip.sha256 not in out),
-        )
-
-
-NO_UPLOADS = Uploads((), np.zeros((0, 1, 0), np.float32), np.zeros((0, 1), np.int64), ())
+from training.screening.exam_guard import dataset_rows
+from training.screening.uploads import Refusal, Uploads
 
 
 @dataclass(frozen=True)
@@ -85,44 +33,6 @@ class Plan:
     held_out: NDArray[np.bool_]
     exam: tuple[LabelledClip, ...]
     refused: tuple[Refusal, ...]
-
-
-def screen(accepted: Sequence[Clip], exam: Exam, listener: Listener) -> Uploads:
-    """Takes what can be learnt from; the listener tells copies of exam clips."""
-    domain, champion = listener.domain, listener.champion
-    of_champion = frozenset(champion.exam.clip_ids) if champion else frozenset()
-    forbidden = Exam(exam.clips | of_champion, exam.groups)
-    kept: list[LabelledClip] = []
-    heard: list[Features] = []
-    labels: list[Integers] = []
-    sent: list[Clip] = []
-    refused: list[Refusal] = []
-    for clip in accepted:
-        candidate = None
-        try:
-            candidate = _candidate(clip, domain, forbidden)
-            features = listener.hear(candidate)
-            right = row_labels(candidate, listener.read, domain)
-        except (InvalidParameter, UnknownName, ClipError) as error:
-            lost = candidate is not None and isinstance(error, UnknownName)
-            refused.append(Refusal(clip.sha256, clip.label or "", str(error), not lost))
-            continue
-        kept.append(candidate)
-        sent.append(clip)
-        labels.append(right)
-        heard.append(features)
-    values = [features.embedding for features in heard if features.embedding is not None]
-    rows = ROWS[domain.task]
-    prints = Fingerprints(kind_of(domain).name, tuple(one.fingerprint or b"" for one in heard))
-    return Uploads(
-        tuple(kept),
-        np.stack(values) if values else np.zeros((0, rows, 0), np.float32),
-        np.array(labels, np.int64).reshape(-1, rows),
-        tuple(refused),
-        prints,
-        tuple(find_alike(prints)),
-        tuple(sent),
-    )
 
 
 def plan_full(domain: Domain, dataset: Path | None, uploads: Uploads) -> Plan:
@@ -158,25 +68,6 @@ def _must_be_unheard(domain: Domain, groups: set[str]) -> None:
         )
 
 
-def dataset_rows(domain: Domain, dataset: Path | None) -> list[Example]:
-    if dataset is None:
-        raise InvalidParameter(
-            "a full retrain needs the data set: name the folder that holds it in "
-            "TELLTALE_DATASETS (teaching needs none: --mode teach)"
-        )
-    return examples(domain, dataset)
-
-
-def exam_of(domain: Domain, dataset: Path | None, mode: Mode) -> Exam:
-    """The test side, for a full retrain; teaching sits the exam its champion carries, and must not
-    depend on what lies on this machine."""
-    if mode == "teach":
-        return Exam(frozenset(), frozenset())
-    rows = [row for row in dataset_rows(domain, dataset) if row.split == "test"]
-    clips = frozenset(from_example(row).sha256 for row in rows)
-    return Exam(clips, frozenset(row.group for row in rows))
-
-
 def describe(plan: Plan, domain: Domain) -> list[str]:
     """Lines for people: counts per label and split, groups, and what was refused."""
     sides = {
@@ -210,20 +101,6 @@ def _refusals(refused: Sequence[Refusal]) -> list[str]:
 
 def _row(label: str, counts: Mapping[str, Counter[str]], width: int) -> str:
     return label.ljust(width) + "".join(f"{side[label]:>12}" for side in counts.values())
-
-
-def _candidate(clip: Clip, domain: Domain, exam: Exam) -> LabelledClip:
-    if clip.label is None:
-        raise InvalidParameter("nobody has said yet what it is")
-    domain.label_index(clip.label)
-    if clip.sha256 in exam.clips:
-        raise InvalidParameter("it is a clip of the exam, which must stay unseen")
-    if clip.group in exam.groups:
-        raise InvalidParameter(f"its group {clip.group!r} is in the exam, which must stay unseen")
-    group = clip.group or clip.sha256
-    mask = MaskFile(clip.mask, None) if clip.mask else None
-    source = f"upload:{clip.label}"
-    return LabelledClip(clip.sha256, clip.label, group, source, None, mask, clip.split)
 
 
 def _relabelled(clip: LabelledClip, corrected: Mapping[str, LabelledClip]) -> LabelledClip:

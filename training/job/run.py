@@ -11,9 +11,9 @@ from data.home import Home
 from data.store.store import Store
 from models.bundle import Bundle
 from models.registry import Registry
-from training.job.plan import Uploads
 from training.job.run_progress import Progress
-from training.job.serving_champion import ChampionBundle
+from training.screening.serving_champion import ChampionBundle
+from training.screening.uploads import Uploads
 
 History = Sequence[dict[str, Any]]
 

@@ -15,7 +15,7 @@ from data.errors import TelltaleError
 from data.store.events import Event
 from data.store.schema import RunState
 from data.store.store import Store
-from training.job.plan import Refusal
+from training.screening.uploads import Refusal
 
 Say = Callable[[str], None]
 POLL_S = 0.3

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from models.tensors import as_stored
 from training.job.inputs import as_remembered
-from training.job.plan import Uploads
-from training.job.serving_champion import ChampionBundle
+from training.screening.serving_champion import ChampionBundle
+from training.screening.uploads import Uploads
 from training.teaching.groups import copy_weights, correction_groups
 from training.teaching.head import Integers, LabelledEmbeddings
 

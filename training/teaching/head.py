@@ -80,16 +80,6 @@ class FittedHead:
     unseen_loss: dict[float, float]
 
 
-def fit_head(
-    anchor: Head,
-    memory: LabelledEmbeddings,
-    corrections: LabelledEmbeddings,
-    spec: TeachSpec,
-    label_smoothing: float,
-) -> Head:
-    return chosen_fit(anchor, memory, corrections, spec, label_smoothing).head
-
-
 def chosen_fit(
     anchor: Head,
     memory: LabelledEmbeddings,
@@ -151,7 +141,7 @@ def solve(
     targets = np.vstack(
         [
             softmax(anchor.logits(memory.values), axis=1),
-            _smoothed(corrections.labels, classes, label_smoothing),
+            smoothed_targets(corrections.labels, classes, label_smoothing),
         ]
     )
     weights = np.concatenate(
@@ -160,11 +150,20 @@ def solve(
             correction_weights(corrections, remembered, spec),
         ]
     )
-    scale = float(np.square(values).sum(axis=1).mean()) if len(values) else 1.0
-    prior = pull * spec.prior_strength * scale
-    inputs = np.hstack([values, np.ones((len(values), 1))])
     weights /= max(1, remembered)
-    return _minimise(anchor, start or anchor, inputs, targets, weights, prior)
+    prior = prior_weight(values, spec, pull)
+    return _minimise(anchor, start or anchor, with_ones(values), targets, weights, prior)
+
+
+def prior_weight(values: Doubles, spec: TeachSpec, pull: float) -> float:
+    """What |W - W_anchor|^2 counts."""
+    scale = float(np.square(values).sum(axis=1).mean()) if len(values) else 1.0
+    return pull * spec.prior_strength * scale
+
+
+def with_ones(values: Doubles) -> Doubles:
+    """[n, D] -> [n, D + 1]: the bias is the weight of what is always 1."""
+    return np.hstack([values, np.ones((len(values), 1))])
 
 
 def balanced_weights(labels: Integers, classes: int) -> Doubles:
@@ -178,11 +177,11 @@ def correction_weights(
     corrections: LabelledEmbeddings, remembered: int, spec: TeachSpec
 ) -> Doubles:
     """[n]: all corrections together never outweigh all that is remembered."""
-    weights = witnesses(corrections) * spec.correction_weight
+    weights = effective_counts(corrections) * spec.correction_weight
     return np.asarray(weights * min(1.0, max(remembered, 1) / max(weights.sum(), 1e-12)))
 
 
-def witnesses(corrections: LabelledEmbeddings) -> Doubles:
+def effective_counts(corrections: LabelledEmbeddings) -> Doubles:
     """As how many rows each counts [n]: copies as one; the n clips of a large group, and so a label
     of few groups, as 2 sqrt(n); and no sender as more than half of what all count for."""
     counts = corrections.counts
@@ -203,8 +202,8 @@ def _capped(weights: Doubles, owners: Integers, most: Callable[[Doubles], Double
     return np.asarray(weights * share[owners])
 
 
-def _smoothed(labels: Integers, classes: int, smoothing: float) -> Doubles:
-    """Smoothing keeps the best weights finite: a label is never worth an infinite logit."""
+def smoothed_targets(labels: Integers, classes: int, smoothing: float) -> Doubles:
+    """[n, classes]: the best weights stay finite, for a label is never worth an infinite logit."""
     return np.asarray(np.eye(classes)[labels] * (1 - smoothing) + smoothing / classes)
 
 

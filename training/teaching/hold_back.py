@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.flags import Found
-from training.job.plan import Refusal
 from training.job.run import Challenger, Material, RetrainRun
+from training.screening.uploads import Refusal
 from training.teaching.corrections import corrections_of, new_rows
 from training.teaching.head import LabelledEmbeddings
-from training.teaching.suspects import Teaching, culprits
+from training.teaching.influence import RefusedFit, harmful_rows
 from training.teaching.teach import pull_of, without_uploads
 
 HARMS = (
@@ -26,10 +26,10 @@ STILL_WORSE = (
 )
 
 
-def held_back(
+def harmful_corrections(
     run: RetrainRun, material: Material, refused: Challenger, attempt: int
 ) -> list[Refusal]:
-    """See `culprits`; nothing without corrections."""
+    """See `harmful_rows`; nothing without corrections."""
     champion, uploads = material.champion, material.uploads
     assert champion is not None, "only what is taught on a champion is blamed on corrections"
     if not uploads.clips:
@@ -38,7 +38,7 @@ def held_back(
     anchor = champion.bundle.anchor()
     corrections = corrections_of(uploads, anchor.weight.shape[1])
     remembered = without_uploads(champion, [clip.sha256 for clip in uploads.clips])
-    teaching = Teaching(
+    fit = RefusedFit(
         anchor,
         LabelledEmbeddings(remembered.values, remembered.labels),
         corrections,
@@ -47,7 +47,7 @@ def held_back(
         run.domain.training.label_smoothing,
         pull_of(refused.bundle),
     )
-    return _refusals(material, culprits(teaching, attempt)[:: corrections.rows])
+    return _refusals(material, harmful_rows(fit, attempt)[:: corrections.rows])
 
 
 def _refusals(material: Material, influence: NDArray[np.float64]) -> list[Refusal]:
@@ -64,7 +64,7 @@ def _refusals(material: Material, influence: NDArray[np.float64]) -> list[Refusa
     ]
 
 
-def quarantine(run: RetrainRun, held: list[Refusal]) -> None:
+def hold_back(run: RetrainRun, held: list[Refusal]) -> None:
     """They wait for a person, who sees why; their receipts wait with them."""
     run.progress.held_back(held)
     domain, who = run.domain.name, run.progress.who

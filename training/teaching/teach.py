@@ -18,10 +18,10 @@ from models.bundle import Bundle, write_bundle
 from models.card import ANCHOR, HEAD, MEMORY
 from models.tensors import Embeddings, head_bytes, memory_bytes
 from training.assess.examine import exam_metrics
-from training.job.plan import Uploads
 from training.job.provenance import Origin
 from training.job.run import Challenger, Material, RetrainRun
-from training.job.serving_champion import ChampionBundle, dataset_clips, must_share_labels
+from training.screening.serving_champion import ChampionBundle, dataset_clips, must_share_labels
+from training.screening.uploads import Uploads
 from training.teaching.corrections import corrections_of, new_rows
 from training.teaching.fresh_evidence import added, read_evidence
 from training.teaching.head import FittedHead, LabelledEmbeddings, chosen_fit

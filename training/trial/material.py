@@ -23,7 +23,8 @@ from models.runtime import OnnxModel
 from models.tensors import Embeddings, Head, as_stored
 from training.assess.memory_rows import numbered
 from training.job.fold_predictions import KeptFold
-from training.job.plan import NO_UPLOADS, plan_full
+from training.job.plan import plan_full
+from training.screening.uploads import NO_UPLOADS
 from training.teaching.head import LabelledEmbeddings
 from training.trial.conditions import CONDITIONS
 

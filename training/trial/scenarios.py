@@ -10,8 +10,8 @@ import numpy as np
 
 from data.datasets.dataset import Floats, Integers
 from models.tensors import Head
-from training.trial.classroom import Batch, Classroom, Mask
 from training.trial.material import TrialMaterial
+from training.trial.teach_loop import Batch, Mask, TeachLoop
 
 Figures = Mapping[str, list[float]]  # each of one teach, or of one run of them
 Rng = np.random.Generator
@@ -28,10 +28,10 @@ NOBODY = 10**6  # groups from here on are of no recording
 def honest(material: TrialMaterial, rng: Rng) -> Figures:
     """Right one-clip teaches: how the clips that were not taught fare."""
     taught = _drawn(material, HONEST_TEACHES, rng)
-    room = Classroom(material, material.anchor)
-    promoted = [room.teach(_batch(material, [place])) for place in taught]
+    loop = TeachLoop(material, material.anchor)
+    promoted = [loop.teach(_batch(material, [place])) for place in taught]
     return {
-        "honest: other clips": [_gain(material, room.champion, _others(material, taught))],
+        "honest: other clips": [_gain(material, loop.champion, _others(material, taught))],
         "honest: promoted": [float(np.mean(promoted))],
     }
 
@@ -39,10 +39,10 @@ def honest(material: TrialMaterial, rng: Rng) -> Figures:
 def wedge(material: TrialMaterial, rng: Rng) -> Figures:
     """Ten right clips, then twelve of one label called another: what becomes of right ones."""
     before, after = _drawn(material, GOOD_BEFORE, rng), _drawn(material, GOOD_AFTER, rng)
-    room = Classroom(material, material.anchor)
-    room.teach(_batch(material, before))
-    room.teach(_flipped_label(material, BAD_CLIPS, rng))
-    promoted = [room.teach(_batch(material, [place])) for place in after]
+    loop = TeachLoop(material, material.anchor)
+    loop.teach(_batch(material, before))
+    loop.teach(_flipped_label(material, BAD_CLIPS, rng))
+    promoted = [loop.teach(_batch(material, [place])) for place in after]
     return {"wedge: honest teaches promoted": [float(np.mean(promoted))]}
 
 
@@ -51,9 +51,9 @@ def poison(material: TrialMaterial, rng: Rng) -> Figures:
     answers to other clips by more than 0.02."""
     found: dict[str, list[float]] = {}
     for name, batch in _poisons(material, rng):
-        room = Classroom(material, material.anchor)
-        promoted = room.teach(batch)
-        lost = -_gain(material, room.champion, ~np.isin(material.groups, batch.groups))
+        loop = TeachLoop(material, material.anchor)
+        promoted = loop.teach(batch)
+        lost = -_gain(material, loop.champion, ~np.isin(material.groups, batch.groups))
         found.setdefault("poison: promoted", []).append(float(promoted))
         found.setdefault("poison: harmful", []).append(float(promoted and lost > 0.02))
         found.setdefault(f"poison, {name}: harmful", []).append(float(promoted and lost > 0.02))
@@ -62,12 +62,12 @@ def poison(material: TrialMaterial, rng: Rng) -> Figures:
 
 def flips(material: TrialMaterial, rng: Rng) -> Figures:
     """Batches of clips with random wrong labels, one after the other."""
-    room = Classroom(material, material.anchor)
+    loop = TeachLoop(material, material.anchor)
     for _ in range(FLIP_BATCHES):
         places = rng.permutation(len(material.labels))[:FLIP_SIZE]
-        room.teach(_batch(material, places, _wrong(material, material.labels[places], rng)))
+        loop.teach(_batch(material, places, _wrong(material, material.labels[places], rng)))
     every = np.ones(len(material.labels), bool)
-    return {"flips: other clips": [_gain(material, room.champion, every)]}
+    return {"flips: other clips": [_gain(material, loop.champion, every)]}
 
 
 def half_of_the_wrong(material: TrialMaterial, rng: Rng) -> Figures:
@@ -80,9 +80,9 @@ def half_of_the_wrong(material: TrialMaterial, rng: Rng) -> Figures:
         taught = np.flatnonzero(wrong & np.isin(material.groups, groups[: len(groups) // 2]))
         rest = wrong & np.isin(material.groups, groups[len(groups) // 2 :])
         if len(taught) and rest.any():
-            room = Classroom(material, material.anchor)
-            room.teach(_batch(material, taught, values=values))
-            fixed = right(room.champion, values[rest], material.labels[rest])
+            loop = TeachLoop(material, material.anchor)
+            loop.teach(_batch(material, taught, values=values))
+            fixed = right(loop.champion, values[rest], material.labels[rest])
             found.setdefault("half of the wrong: others mended", []).extend(fixed.astype(float))
     return found
 
@@ -92,9 +92,9 @@ def new_condition(material: TrialMaterial, rng: Rng) -> Figures:
     found: dict[str, list[float]] = {}
     for name, values in material.conditions.items():
         taught = _drawn(material, CONDITION_CLIPS, rng)
-        room = Classroom(material, material.anchor)
-        room.teach(_batch(material, taught, values=values))
-        gain = _gain(material, room.champion, _others(material, taught), values)
+        loop = TeachLoop(material, material.anchor)
+        loop.teach(_batch(material, taught, values=values))
+        gain = _gain(material, loop.champion, _others(material, taught), values)
         found.setdefault("new condition: untaught clips", []).append(gain)
         found[f"new condition, {name}: untaught clips"] = [gain]
     return found
@@ -103,14 +103,14 @@ def new_condition(material: TrialMaterial, rng: Rng) -> Figures:
 def creep(material: TrialMaterial, rng: Rng) -> Figures:
     """Teaches of no value, each a clip between two labels called either: the curve of what the
     live model loses."""
-    room, every = Classroom(material, material.anchor), np.ones(len(material.labels), bool)
+    loop, every = TeachLoop(material, material.anchor), np.ones(len(material.labels), bool)
     curve = []
     for step in range(HONEST_TEACHES):
         first, second = rng.permutation(len(material.memory.labels))[:2]
         middle = (material.memory.values[[first]] + material.memory.values[[second]]) / 2
         label = material.memory.labels[[first]]
-        room.teach(Batch(middle.astype(np.float32), label, np.array([NOBODY + step])))
-        curve.append(_gain(material, room.champion, every))
+        loop.teach(Batch(middle.astype(np.float32), label, np.array([NOBODY + step])))
+        curve.append(_gain(material, loop.champion, every))
     return {"creep: worse by 0.02": [float(curve[-1] < -0.02)], "creep: curve": curve}
 
 

@@ -8,20 +8,26 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from data.errors import UnknownName
-from serve_app.client.answers import Clips, Forgotten, KeptClip
-from serve_app.http.answer_bodies import Label, Review, kept_clip
-from serve_app.http.correction_form import must_need_no_mask
+from serve_app.client.answers import Clips, Forgotten, KeptClip, PredictionSummary
+from serve_app.http.answer_bodies import Group, Label, Review, kept_clip
+from serve_app.http.auth import Caller
+from serve_app.http.correction_form import checked_group, must_need_no_mask
 from serve_app.http.openapi import BINARY, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.responses import caller_of, service_of
 from serve_app.http.routes.feedback_routes import of_domain
 from serve_app.http.threads import reading, writing
+from serve_app.replica.opinions import most_doubted, opinions
 
 if TYPE_CHECKING:
     from data.store.clip_rows import Clip
+    from data.store.clip_store import Wanted
     from data.store.feedback import Feedback
     from data.store.flags import Flag
-    from data.store.schema import ClipState
+    from data.store.reviews import Reviews
+
+MAY_FORGET = "admin"
+Decision = Callable[["Reviews", tuple[str, str], str], object]  # of a clip by domain and digest
 
 log = logging.getLogger("ray.serve")
 
@@ -31,45 +37,39 @@ BYTES = openapi_of(404, 422, role="admin", content={OCTETS: BINARY})
 router = APIRouter(tags=["review"])
 
 
-@router.get("/clips", **openapi_of(400, role="admin"))
+@router.get("/clips", **openapi_of(400, 503, role="admin"))
 async def clips(
     request: Request,
     state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
     label: str | None = Query(None),
     flagged: bool = Query(False),
     waiting: bool = Query(False),
+    order: Literal["newest", "disagreement"] = Query("newest"),
     limit: int = Query(100, ge=1, le=1000),
     offset: int = Query(0, ge=0, le=10**9),
 ) -> Clips:
     """Newest first; `flagged=true` only those that a check has something to say of, the worst
-    first; `waiting=true` those in quarantine, or with a correction that nobody has decided upon."""
-    service = service_of(request)
-    caller_of(request, "admin")
+    first; `waiting=true` those in quarantine, or with a correction that nobody has decided upon.
+    `order=disagreement`: first those that the model is surest are something else (`model`)."""
+    service, caller = service_of(request), caller_of(request, "admin")
     name = service.domain.name
 
-    def found() -> list[KeptClip]:
-        return _facts(
-            service,
-            service.store.clips.find(
-                name,
-                state=state,
-                label=label,
-                flagged=flagged,
-                waiting=waiting,
-                limit=limit,
-                offset=offset,
-            ),
-        )
+    def listed() -> list[KeptClip]:
+        kept = service.store.clips
+        wanted: Wanted = {"state": state, "label": label, "flagged": flagged, "waiting": waiting}
+        if order == "newest":
+            return _facts(service, caller, kept.find(name, limit=limit, offset=offset, **wanted))
+        found = most_doubted(service.store, service.champion.served, kept.labels(name, **wanted))
+        return _facts(service, caller, kept.those(name, found[offset : offset + limit]))
 
-    return Clips(domain=name, clips=tuple(await reading(found)))
+    return Clips(domain=name, clips=tuple(await reading(listed)))
 
 
 @router.get("/clips/{sha256}", **openapi_of(404, role="admin"))
 async def clip(request: Request, sha256: str) -> KeptClip:
-    """A kept clip: its label, state, group, and what checks doubt of it."""
-    service = service_of(request)
-    caller_of(request, "admin")
-    return await reading(_one, service, sha256)
+    """A kept clip: its label, state, group, what checks doubt of it, and what the model says."""
+    service, caller = service_of(request), caller_of(request, "admin")
+    return await reading(_one, service, caller, sha256)
 
 
 @router.get("/clips/{sha256}/content", response_class=Response, **BYTES)
@@ -116,24 +116,32 @@ async def _bytes(request: Request, which: Callable[[Replica], str]) -> Response:
 @router.post("/clips/{sha256}/accept", **openapi_of(404, 409, role="admin"))
 async def accept(request: Request, sha256: str) -> KeptClip:
     """The clip is right as it is: it counts, and its flags are dismissed."""
-    return await _decide(request, sha256, "accepted")
+    return await _decide(request, sha256, lambda reviews, clip, who: reviews.accept(*clip, who=who))
 
 
 @router.post("/clips/{sha256}/reject", **openapi_of(400, 404, 413, role="admin"))
 async def reject(request: Request, sha256: str, review: Review) -> KeptClip:
     """The clip is not learnt from; a version that has learnt it forgets it at the next retrain,
     for which it counts as a new clip does."""
-    return await _decide(request, sha256, "rejected", review.reason)
+    why = review.reason
+    return await _decide(
+        request, sha256, lambda reviews, clip, who: reviews.reject(*clip, who=who, reason=why)
+    )
 
 
-async def _decide(request: Request, sha256: str, state: "ClipState", reason: str = "") -> KeptClip:
+@router.post("/clips/{sha256}/undo", **openapi_of(404, 409, role="admin"))
+async def undo(request: Request, sha256: str) -> KeptClip:
+    """Takes back the last review of the clip: its label, state, flags and the receipts that were
+    decided with it are as they were before; once more takes back the one before that."""
+    return await _decide(request, sha256, lambda reviews, clip, who: reviews.undo(*clip, who=who))
+
+
+async def _decide(request: Request, sha256: str, review: "Decision") -> KeptClip:
     service, caller = service_of(request), caller_of(request, "admin")
 
     def decide() -> KeptClip:
-        name, store = service.domain.name, service.store
-        store.clips.set_state(name, sha256, state, who=caller.name, reason=reason)
-        store.flags.dismiss(name, sha256, who=caller.name)
-        return _one(service, sha256)
+        review(service.store.reviews, (service.domain.name, sha256), caller.name)
+        return _one(service, caller, sha256)
 
     return await writing(decide)
 
@@ -141,12 +149,24 @@ async def _decide(request: Request, sha256: str, state: "ClipState", reason: str
 @router.post("/clips/{sha256}/relabel", **openapi_of(400, 404, 413, role="admin"))
 async def relabel(request: Request, sha256: str, right: Label) -> KeptClip:
     """Another label for a kept clip; what had learnt the old one learns it anew."""
+    caller_of(request, "admin")
+    must_need_no_mask(right.label, service_of(request).domain)
+    label = right.label
+    return await _decide(
+        request, sha256, lambda reviews, clip, who: reviews.relabel(*clip, label, who=who)
+    )
+
+
+@router.patch("/clips/{sha256}", **openapi_of(400, 404, 413, role="admin"))
+async def regroup(request: Request, sha256: str, right: Group) -> KeptClip:
+    """Another `group` for a kept clip (recording, machine, patient, speaker), or null for none: it
+    stays on one side of the next split with the clips of that group."""
     service, caller = service_of(request), caller_of(request, "admin")
-    must_need_no_mask(right.label, service.domain)
+    group = checked_group(right.group or "")
 
     def decide() -> KeptClip:
-        service.store.clips.relabel(service.domain.name, sha256, right.label, who=caller.name)
-        return _one(service, sha256)
+        service.store.clips.regroup(service.domain.name, sha256, group, who=caller.name)
+        return _one(service, caller, sha256)
 
     return await writing(decide)
 
@@ -155,7 +175,7 @@ async def relabel(request: Request, sha256: str, right: Label) -> KeptClip:
 async def forget(request: Request, sha256: str) -> Forgotten:
     """Row and bytes are deleted; the answer names the versions that still remember the clip. If
     the one that serves does, a teach that forgets it starts by itself."""
-    service, caller = service_of(request), caller_of(request, "admin")
+    service, caller = service_of(request), caller_of(request, MAY_FORGET)
     name = service.domain.name
     learnt = await writing(lambda: service.store.clips.forget(name, sha256, who=caller.name))
     try:
@@ -167,11 +187,11 @@ async def forget(request: Request, sha256: str) -> Forgotten:
     return Forgotten(clip=sha256, **held)
 
 
-def _one(service: Replica, sha256: str) -> KeptClip:
-    return _facts(service, [_get(service, sha256)])[0]
+def _one(service: Replica, caller: Caller, sha256: str) -> KeptClip:
+    return _facts(service, caller, [_get(service, sha256)])[0]
 
 
-def _facts(service: Replica, clips: "list[Clip]") -> list[KeptClip]:
+def _facts(service: Replica, caller: Caller, clips: "list[Clip]") -> list[KeptClip]:
     flags: dict[str, list[Flag]] = {clip.sha256: [] for clip in clips}
     for flag in service.store.flags.find(service.domain.name, list(flags)):
         flags[flag.sha256].append(flag)
@@ -180,4 +200,17 @@ def _facts(service: Replica, clips: "list[Clip]") -> list[KeptClip]:
         service.domain.name, state="quarantined", clips=list(waiting), limit=None
     ):
         waiting[said.clip_sha256].append(said)
-    return [kept_clip(clip, flags[clip.sha256], waiting[clip.sha256]) for clip in clips]
+    models: dict[str, PredictionSummary] = {}
+    if service.champion.loaded:
+        models = opinions(service.store, service.champion.served, list(flags))
+    may_forget = caller.may(MAY_FORGET)
+    return [
+        kept_clip(
+            clip,
+            flags[clip.sha256],
+            waiting[clip.sha256],
+            models.get(clip.sha256),
+            may_forget=may_forget,
+        )
+        for clip in clips
+    ]

@@ -97,8 +97,7 @@ async def keep_correction(
     standing = _standing(service, raw, right, checks, caller)
     kept = await writing(_keep_correction, service, raw, found, right, group, standing, caller, who)
     if kept.state != "rejected":
-        flags = checks.flags(kept.clip)
-        await writing(service.store.flags.add, service.domain.name, flags, who=caller.name)
+        await writing(_flag, service, kept, checks, right, caller)
     service.metrics.corrected(kept.state)
     return kept, found
 
@@ -143,6 +142,16 @@ def _keep_correction(
     return receipt(service.store.feedback.add(**correction))
 
 
+def _flag(
+    service: Replica, kept: Receipt, checks: FirstChecks, right: Annotation, caller: "Caller"
+) -> None:
+    """A correction that waits beside another, accepted label leaves no doubt on that one."""
+    name, store = service.domain.name, service.store
+    label_stands = store.clips.get(name, kept.clip).label == right.label
+    flags = checks.flags(kept.clip, label_stands=label_stands)
+    store.flags.add(name, flags, who=caller.name)
+
+
 def _standing(
     service: Replica, raw: bytes, right: Annotation, checks: FirstChecks, caller: "Caller"
 ) -> "tuple[ClipState, str]":
@@ -182,17 +191,21 @@ def _new_clip(
 async def corrections(
     request: Request,
     state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
+    mine: bool = Query(False),
     limit: int = Query(100, ge=1, le=1000),
     offset: int = Query(0, ge=0, le=10**9),
 ) -> Receipts:
-    """The review queue: corrections, oldest first."""
-    service = service_of(request)
-    caller_of(request, "admin")
-    found = await reading(
-        lambda: service.store.feedback.find(
-            service.domain.name, state=state, limit=limit, offset=offset
-        )
-    )
+    """The review queue: corrections, oldest first; for an admin. With `mine=true` those that were
+    sent with the caller's own key, newest first, for whoever has one."""
+    service, caller = service_of(request), caller_of(request, "viewer" if mine else "admin")
+
+    def find() -> "list[Feedback]":
+        name, kept = service.domain.name, service.store.feedback
+        if mine:
+            return kept.of_sender(name, caller.name, state=state, limit=limit, offset=offset)
+        return kept.find(name, state=state, limit=limit, offset=offset)
+
+    found = await reading(find)
     return Receipts(feedback=tuple(map(receipt, found)))
 
 

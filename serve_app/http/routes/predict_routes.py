@@ -101,6 +101,8 @@ async def predict(request: Request) -> Response:
 
 def _options(query: Mapping[str, str]) -> tuple[int | None, bool, str | None]:
     """Raises InvalidParameter; a parameter that is not known would be ignored without a word."""
+    if not query:  # nearly always
+        return None, False, None
     for name in query:
         if name not in {"top_k", "evidence", "version"}:
             raise InvalidParameter(

@@ -23,21 +23,30 @@ EMBER = (255, 190, 92)
 
 
 def spectrogram(waveform: Float32, sample_rate_hz: int) -> str:
-    """Time to the right, mel frequency upwards."""
+    """Time to the right, mel frequency upwards. A column of a long recording shows the loudest that
+    there is in its stretch of time, so that a short event can be seen at any length."""
     n_fft = 2 ** round(np.log2(sample_rate_hz * 0.05))
     padded = np.pad(waveform, (0, max(0, n_fft - len(waveform))))
     spec = LogMelSpec(
         n_fft=n_fft,
-        hop_length=max(16, len(padded) // COLUMNS),
+        hop_length=min(n_fft // 2, max(16, len(padded) // COLUMNS)),
         n_mels=MELS,
         fmin_hz=0,
         fmax_hz=sample_rate_hz / 2,
     )
-    log_mel = LogMel(spec, sample_rate_hz)(padded)
+    log_mel = _at_most(COLUMNS, LogMel(spec, sample_rate_hz)(padded))
     top = float(np.quantile(log_mel, 0.999))
     floor = max(float(np.quantile(log_mel, 0.05)), top - RANGE_NATS)
     level = np.clip((log_mel - floor) / max(top - floor, 1.0), 0, 1)
     return _image((level[::-1] * 255).astype(np.uint8), _palette())
+
+
+def _at_most(columns: int, log_mel: Float32) -> Float32:
+    frames = log_mel.shape[1]
+    if frames <= 2 * columns:
+        return log_mel
+    starts = np.linspace(0, frames, columns, endpoint=False).astype(int)
+    return np.maximum.reduceat(log_mel, starts, axis=1)
 
 
 def glow(scores: NDArray[np.float64]) -> str:

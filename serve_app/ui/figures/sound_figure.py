@@ -15,21 +15,25 @@ from serve_app.ui.figures.sound_plots import clip_figure
 def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
     """At the rate the model hears. No figure is no reason to spoil an answer already given."""
     try:
-        recording = _decoded(raw, domain)
+        return _figure(_decoded(raw, domain), found)
     except ClipError:
         return ""
-    evidence = found.evidence if isinstance(found.evidence, Evidence) else None
-    return clip_figure(recording.samples, recording.sample_rate_hz, evidence, found.label)
 
 
-def played(raw: bytes, domain: DomainInfo) -> str:
+def played(raw: bytes, domain: DomainInfo, found: Prediction | None) -> str:
     """A player and the figure, of what the model hears; raises ClipError."""
     recording = _decoded(raw, domain)
     out = io.BytesIO()
     soundfile.write(out, recording.samples, recording.sample_rate_hz, format="WAV")
     address = base64.b64encode(out.getvalue()).decode()
     player = f'<audio class="tt-player" controls src="data:audio/wav;base64,{address}"></audio>'
-    return player + clip_figure(recording.samples, recording.sample_rate_hz, None, "")
+    return player + _figure(recording, found)
+
+
+def _figure(recording: Recording, found: Prediction | None) -> str:
+    evidence = found.evidence if found and isinstance(found.evidence, Evidence) else None
+    label = found.label if found else ""
+    return clip_figure(recording.samples, recording.sample_rate_hz, evidence, label)
 
 
 def _decoded(raw: bytes, domain: DomainInfo) -> Recording:

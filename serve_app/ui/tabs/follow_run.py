@@ -1,14 +1,15 @@
 """Orders a retrain and follows it: the run's events, one by one, as the page shows them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from data.domains.domain import Mode
 from serve_app.client.client import ENDED, Client
 from serve_app.client.connection import ServiceError
+from serve_app.client.service_answers import Run
 from serve_app.ui.markup import note
-from serve_app.ui.shared import words
-from serve_app.ui.tabs.run_view import progress
+from serve_app.ui.tabs.run_view import NOBODY, progress
+from serve_app.ui.wording import words
 
 
 @dataclass
@@ -18,34 +19,46 @@ class Watch:
     run_id: str = ""
     turn: int = 0
     domain: str | None = None  # that `run_id` belongs to
+    noticed: str = ""  # the last run under way that was turned to without being asked
 
 
 def order(client: Client, domain: str, mode: Mode, reason: str, watch: Watch) -> str:
-    watch.run_id = ""
+    """Why not, if it was refused; the run that stands in the way is followed instead."""
     try:
-        run = client.retrain(domain, mode, reason)
+        watch.run_id = watch.noticed = client.retrain(domain, mode, reason).id
     except ServiceError as error:
-        return _refusal(error)
-    watch.run_id = run.id
-    return progress(run, [])
+        watch.run_id = current(client, domain, watch.run_id)
+        return note(words(error), "bad")
+    return ""
 
 
-def running(client: Client, domain: str | None) -> str:
-    """The run under way, "" for none, or where the key does not allow to know."""
+def current(client: Client, domain: str | None, shown: str) -> str:
+    """The run under way, else the one that is shown, else the newest; "" for none, or where the
+    key does not allow to know."""
     if not domain or not client.key:
         return ""
     try:
         runs = client.runs(domain)
     except ServiceError:
         return ""
-    return next((run.id for run in runs if run.state not in ENDED), "")
+    running = next((run.id for run in runs if run.state not in ENDED), "")
+    return running or shown or (runs[0].id if runs else "")
+
+
+def notice(client: Client, domain: str, running: Sequence[Run], watch: Watch) -> bool:
+    """Whether one is under way that began elsewhere, and may be seen: true once for each."""
+    new = next((run.id for run in running if run.id not in (watch.noticed, watch.run_id)), "")
+    if not new or current(client, domain, "") != new:
+        return False
+    watch.run_id = watch.noticed = new
+    return True
 
 
 def follow(client: Client, domain: str, watch: Watch) -> Iterator[str]:
     """The one begun last goes on; an older one stops, or both would write to one place."""
     watch.turn += 1
     turn, run_id = watch.turn, watch.run_id
-    for shown in _views(client, domain, run_id) if run_id else ():
+    for shown in _views(client, domain, run_id) if run_id else (NOBODY,):
         if watch.turn != turn:
             return
         yield shown
@@ -60,9 +73,5 @@ def _views(client: Client, domain: str, run_id: str) -> Iterator[str]:
             yield progress(run, events)
         yield progress(client.run(domain, run_id), events)
     except ServiceError as error:
-        yield _refusal(error)
-
-
-def _refusal(error: ServiceError) -> str:
-    said = note(words(error), "bad")
-    return f'<section class="tt-card tt-run">{said}</section>'
+        said = note(words(error), "bad")
+        yield f'<section class="tt-card tt-run">{said}</section>'

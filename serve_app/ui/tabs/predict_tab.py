@@ -13,10 +13,12 @@ import gradio as gr
 from data.errors import TelltaleError
 from serve_app.client.answers import DomainInfo
 from serve_app.client.connection import ServiceError
+from serve_app.ui.asking import ask
 from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import note
-from serve_app.ui.shared import QUIET, Shared, find, html, words
+from serve_app.ui.shared import QUIET, Shared, find, html
 from serve_app.ui.tabs import predict_view as view
+from serve_app.ui.wording import LOOK_AGAIN_S, again_in_s, with_again, words
 
 AUDIO = {".wav", ".flac", ".ogg", ".mp3", ".m4a", ".webm", ".opus"}
 FIGURES = {"audio": sound_figure.drawn, "image": photograph_figure.drawn}
@@ -37,7 +39,8 @@ def build(shared: Shared, examples: Path | None = None) -> None:
             # A plain file: Gradio would open the picture itself, and knows fewer kinds.
             photo = gr.File(label="Photograph", type="filepath", elem_id="photo", visible=False)
             listen_button = gr.Button("Listen", variant="primary", elem_id="listen")
-            shown = _examples(shared, clip, examples)
+            paths = _example_paths(examples)
+            shown = _examples(clip, paths)
         with gr.Column(scale=7, min_width=300):
             answer = html(view.EMPTY, elem_id="answer")
             figure = html(elem_id="figure")
@@ -60,7 +63,25 @@ def build(shared: Shared, examples: Path | None = None) -> None:
             thanks = html()
             receipt, check_button, life = _receipt_box()
 
+    heard_in = gr.State("")  # the domain that the answer is of
+    again = gr.Timer(LOOK_AGAIN_S, active=False)
+    stopped = gr.update(active=False)
+
     def listen(
+        sound: str | None,
+        picture: str | None,
+        name: str | None,
+        domains: tuple[DomainInfo, ...],
+        key: str,
+        request: gr.Request,
+    ) -> Iterator[dict[Any, Any]]:
+        if not (picture or sound):
+            yield {answer: view.failure("Choose or record a clip first."), figure: ""}
+            return
+        yield {answer: view.LISTENING, figure: "", thanks: ""}
+        yield from hear(sound, picture, name, domains, key, request)
+
+    def hear(
         sound: str | None,
         picture: str | None,
         name: str | None,
@@ -70,24 +91,28 @@ def build(shared: Shared, examples: Path | None = None) -> None:
     ) -> Iterator[dict[Any, Any]]:
         path = picture or sound  # the one that is not shown is empty
         if not path:
-            yield {answer: view.failure("Choose or record a clip first."), figure: ""}
+            yield {again: stopped}
             return
-        yield {answer: view.LISTENING, figure: "", thanks: ""}
         raw = Path(path).read_bytes()
         try:
             # The clip may be here before the first answer to "which domains are there?" is.
             domains = domains or shared.client.domains()
             domain = find(domains, name or domains[0].name)
-            found = shared.client_of(key, request).predict(
-                domain.name, raw, name=Path(path).name, evidence=True
-            )
+            caller = shared.client_of(key, request).impatient()
+            anybody = shared.client_of("", request).impatient()
+            found, without_key = ask(caller, anybody, domain.name, raw, Path(path).name)
         except (ServiceError, TelltaleError) as error:
-            yield {answer: view.failure(words(error))}
+            wait_s = again_in_s(error)
+            timer = gr.update(value=wait_s, active=True) if wait_s else stopped
+            yield {answer: view.failure(with_again(error)), again: timer}
             return
         yield {
-            answer: view.answer(found),
+            answer: view.answer(found) + without_key,
             right: gr.update(choices=view.choices(domain, found), value=None),
             mask: None,
+            again: stopped,
+            # Of no domain yet: the page stands as for recordings until one is chosen.
+            heard_in: domain.name if name or domain.modality == "audio" else "",
         }
         yield {figure: FIGURES[domain.modality](raw, domain, found)}
 
@@ -124,13 +149,20 @@ def build(shared: Shared, examples: Path | None = None) -> None:
             return note(words(error), "bad")
 
     def clear() -> dict[Any, Any]:
-        return {answer: view.EMPTY, figure: "", thanks: ""}
+        return {answer: view.EMPTY, figure: "", thanks: "", again: stopped}
 
-    def turn_to(name: str | None, domains: tuple[DomainInfo, ...]) -> dict[Any, Any]:
-        """The way in for this domain's kind of clips; the other one is emptied."""
-        modality = find(domains, name).modality if name and domains else "audio"
+    def turn_to(name: str | None, domains: tuple[DomainInfo, ...], heard: str) -> dict[Any, Any]:
+        """An answer of this very domain stays: its clip may have been here first."""
+        if not name or name == heard:
+            return gr.skip()
+        return clear() | way_in(name, domains)
+
+    def way_in(name: str, domains: tuple[DomainInfo, ...]) -> dict[Any, Any]:
+        """The one for this domain's kind of clips; the other one is emptied."""
+        modality = find(domains, name).modality if domains else "audio"
         hears = modality == "audio"
         return {
+            heard_in: name,
             clip: gr.update(visible=hears) if hears else gr.update(visible=False, value=None),
             photo: gr.update(visible=False, value=None) if hears else gr.update(visible=True),
             mask: gr.update(visible=not hears, value=None),
@@ -138,19 +170,26 @@ def build(shared: Shared, examples: Path | None = None) -> None:
             listen_button: gr.update(value="Listen" if hears else "Look"),
         }
 
-    told = [answer, figure, right, mask, thanks]
+    def choose(example: tuple[int, Any], domains: tuple[DomainInfo, ...]) -> dict[Any, Any]:
+        """With all that its domain needs: the domain's own change would empty the answer."""
+        name = paths[example[0]].parent.name
+        return way_in(name, domains) | {shared.domain: gr.update(value=name)}
+
+    told = [answer, figure, right, mask, thanks, again, heard_in]
     asked = [clip, photo, shared.domain, shared.domains, shared.key]
-    begun = (clip.upload, clip.stop_recording, photo.upload, listen_button.click, *shown)
+    begun = [clip.upload, clip.stop_recording, photo.upload, listen_button.click]
+    ways = [heard_in, clip, photo, mask, right, listen_button]
+    if shown:
+        chosen = [shown.dataset, shared.domains]
+        event = shown.load_input_event.then(choose, chosen, [shared.domain, *ways], **QUIET)
+        begun.append(event.then)
     for moment in begun:
         moment(listen, asked, told, concurrency_limit=16, **QUIET)
-    for moment in (clip.clear, photo.clear, shared.domain.input):
+    again.tick(hear, asked, told, concurrency_limit=16, **QUIET)
+    for moment in (clip.clear, photo.clear):
         moment(clear, None, told, **QUIET)
-    shared.domain.change(
-        turn_to,
-        [shared.domain, shared.domains],
-        [clip, photo, mask, right, listen_button],
-        **QUIET,
-    )
+    turning = [shared.domain, shared.domains, heard_in]
+    shared.domain.change(turn_to, turning, [answer, figure, thanks, again, *ways], **QUIET)
     send_button.click(
         send,
         [clip, photo, right, mask, shared.domain, shared.key],
@@ -171,15 +210,16 @@ def _receipt_box() -> tuple[Any, Any, Any]:
     return receipt, button, life
 
 
-def _examples(shared: Shared, clip: Any, folder: Path | None) -> list[Any]:
-    """Clips from `<folder>/<domain>/`; a click chooses the domain, too. Returns what to hook on."""
-    paths = [
-        path
-        for path in sorted(folder.glob("*/*") if folder else ())
-        if path.suffix.lower() in AUDIO
-    ]
+def _example_paths(folder: Path | None) -> list[Path]:
+    """Clips from `<folder>/<domain>/`"""
+    found = sorted(folder.glob("*/*") if folder else ())
+    return [path for path in found if path.suffix.lower() in AUDIO]
+
+
+def _examples(clip: Any, paths: list[Path]) -> Any:
+    """None where there are none; a click chooses the domain, too."""
     if not paths:
-        return []
+        return None
     shown = gr.Examples(
         [str(path) for path in paths],
         clip,
@@ -188,7 +228,4 @@ def _examples(shared: Shared, clip: Any, folder: Path | None) -> list[Any]:
         api_visibility="private",
     )
 
-    def choose(example: tuple[int, Any]) -> Any:
-        return gr.update(value=paths[example[0]].parent.name)
-
-    return [shown.load_input_event.then(choose, shown.dataset, shared.domain, **QUIET).then]
+    return shown

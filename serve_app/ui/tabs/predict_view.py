@@ -124,8 +124,15 @@ def thanks(receipt: Receipt) -> str:
     return (
         f'<div class="tt-receipt">{note(f"Thank you. {words}{reason}", tone)}'
         f'<p class="tt-small">Receipt <code>{text(receipt.receipt)}</code> · '
-        f"{text(receipt.predicted)} → {text(receipt.label)}</p></div>"
+        f"{_changed(receipt)}</p></div>"
     )
+
+
+def _changed(receipt: Receipt) -> str:
+    """Of a photograph the label may be right and the mask not."""
+    if receipt.predicted == receipt.label:
+        return f"{text(receipt.label)}{', with another mask' if receipt.mask else ', as answered'}"
+    return f"{text(receipt.predicted)} → {text(receipt.label)}"
 
 
 def life_line(line: Receipt) -> str:
@@ -141,14 +148,16 @@ def life_line(line: Receipt) -> str:
 
 def _judged(line: Receipt) -> str:
     words, tone = STATES[line.state]
+    words = "It counts." if line.version else words
     state = {"good": "done", "warn": "now", "bad": "bad"}[tone]
     return _step(line.state.capitalize(), text(line.reason or words), state)
 
 
 def _learnt(line: Receipt) -> str:
     if line.version is None:
-        return _step("Not learnt yet", "It waits for the next retrain.", "now")
-    return _step(f"Learnt in version {text(line.version)}", "It is part of the model.", "done")
+        return _step("Not learnt yet", text(line.note or "It waits for the next retrain."), "now")
+    words = text(line.note or "It is part of the model.")
+    return _step(f"Learnt in version {text(line.version)}", words, "done")
 
 
 def _step(title: str, words: str, state: str) -> str:

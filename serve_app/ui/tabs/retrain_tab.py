@@ -9,16 +9,17 @@ import gradio as gr
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import heading, note
-from serve_app.ui.shared import QUIET, Shared, html, or_note, words
-from serve_app.ui.tabs import follow_run, run_view
+from serve_app.ui.shared import QUIET, Shared, html, or_note
+from serve_app.ui.tabs import follow_run, go_back, run_view
 from serve_app.ui.tabs import retrain_view as view
 from serve_app.ui.tabs.follow_run import Watch
+from serve_app.ui.tabs.go_back import GoBack
+from serve_app.ui.wording import LOOK_AGAIN_S, words
 
 MODES = [
     ("Teach: learn from corrections in seconds; only the last layer changes", "teach"),
     ("Full: train the whole network anew on all accepted clips; takes minutes", "full"),
 ]
-LOOK_AGAIN_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,15 @@ class Parts:
     reason: Any
     start: Any
     cancel: Any
+    told: Any
     watch: Any  # gr.State of Watch
+    noticed: Any  # gr.State of str: a run that began elsewhere
     run: Any
     replicas: Any
     versions: Any
     version: Any
     promote: Any
-    roll_back: Any
+    back: GoBack
     said: Any
     runs: Any
     chosen_run: Any
@@ -48,6 +51,7 @@ def build(shared: Shared, tab: Any) -> None:
                 label="Reason", placeholder="for those who read the list of runs", max_length=500
             )
             start = gr.Button("Start", variant="primary", elem_id="start")
+            told = html(elem_id="told")
             cancel = gr.Button("Cancel this run", elem_id="cancel")
         with gr.Column(scale=7, min_width=300):
             run = html(run_view.NOBODY, elem_id="run")
@@ -66,7 +70,7 @@ def build(shared: Shared, tab: Any) -> None:
             min_width=160,
         )
         promote = gr.Button("Promote", elem_id="promote", min_width=120)
-        roll_back = gr.Button("Roll back to the previous", elem_id="roll-back", min_width=200)
+    back = go_back.build()
     html(heading("Runs"))
     runs = html(elem_id="runs")
     with gr.Row(elem_classes="tt-actions", equal_height=True):
@@ -80,15 +84,18 @@ def build(shared: Shared, tab: Any) -> None:
         )
         show = gr.Button("Show this run", elem_id="show", min_width=160)
     parts = Parts(
-        mode, reason, start, cancel, gr.State(Watch()), run, replicas, versions, version, promote,
-        roll_back, said, runs, chosen_run, show,
+        mode, reason, start, cancel, told, gr.State(Watch()), gr.State(""), run, replicas,
+        versions, version, promote, back, said, runs, chosen_run, show,
     )  # fmt: skip
     _wire(shared, parts, tab)
 
 
 def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
     who = [shared.domain, shared.key]
-    tables = [parts.replicas, parts.versions, parts.version, parts.runs, parts.chosen_run]
+    tables = [
+        parts.replicas, parts.versions, parts.version, parts.runs, parts.chosen_run,
+        *parts.back.shown,
+    ]  # fmt: skip
 
     def order(mode: Any, reason: str, domain: str, key: str, watch: Watch) -> str:
         return follow_run.order(shared.client.with_key(key), domain, mode, reason, watch)
@@ -100,18 +107,20 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
         yield from follow_run.follow(shared.client.with_key(key), domain, watch)
 
     def refresh(domain: str | None, key: str) -> dict[Any, Any]:
-        return _tables(parts, shared.client.with_key(key), domain) if domain else {}
+        return _tables(parts, shared.client.with_key(key), domain) if domain else gr.skip()
 
-    def open_domain(domain: str | None, key: str, watch: Watch) -> str:
+    def open_domain(domain: str | None, key: str, watch: Watch) -> dict[Any, Any]:
         watch.turn += 1  # what is followed belongs to the domain before
         # Or it does not: a page that loads says its domain late, when a run may be followed.
         kept = watch.run_id if domain == watch.domain else ""
-        watch.run_id = follow_run.running(shared.client.with_key(key), domain) or kept
+        watch.run_id = follow_run.current(shared.client.with_key(key), domain, kept)
         watch.domain = domain
-        return run_view.NOBODY
+        cleared = {parts.run: run_view.NOBODY, parts.told: "", parts.said: ""}
+        return cleared | parts.back.to(None)  # it is of the domain before, too
 
     def open_tab(domain: str | None, key: str, watch: Watch) -> None:
-        watch.run_id = follow_run.running(shared.client.with_key(key), domain) or watch.run_id
+        kept = watch.run_id
+        watch.run_id = follow_run.current(shared.client.with_key(key), domain, kept)
         watch.domain = domain
 
     def cancel(domain: str, key: str, watch: Watch) -> None:
@@ -120,22 +129,38 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
         except ServiceError as error:
             gr.Warning(words(error))
 
-    def look(domain: str | None) -> Any:
-        return _replicas(shared.client, domain) if domain else gr.skip()
+    def look(domain: str | None, key: str, watch: Watch) -> dict[Any, Any]:
+        if not domain:
+            return gr.skip()
+        try:
+            status = shared.client.status()
+        except ServiceError as error:
+            return {parts.replicas: note(words(error), "bad")}
+        told = status.domains[domain]
+        found: dict[Any, Any] = {parts.replicas: view.replicas(told, status.curator)}
+        if follow_run.notice(shared.client.with_key(key), domain, told.running, watch):
+            found[parts.noticed] = watch.run_id
+        return found
+
+    def turn_to_noticed() -> None:
+        """What follows is in the watch already."""
 
     watching = [*who, parts.watch]
+    shown = (tab.select, *shared.key_entered)
+    opened = [parts.run, parts.told, parts.said, *parts.back.shown]
     begun = [
-        parts.start.click(order, [parts.mode, parts.reason, *watching], parts.run, **QUIET),
+        parts.start.click(order, [parts.mode, parts.reason, *watching], parts.told, **QUIET),
         parts.show.click(pick, [parts.chosen_run, parts.watch], None, **QUIET),
-        shared.domain.change(open_domain, watching, parts.run, **QUIET),
-        *(moment(open_tab, watching, None, **QUIET) for moment in (tab.select, shared.key.submit)),
+        shared.domain.change(open_domain, watching, opened, **QUIET),
+        parts.noticed.change(turn_to_noticed, None, None, **QUIET),
+        *(moment(open_tab, watching, None, **QUIET) for moment in shown),
     ]
     for moment in begun:
         moment.then(refresh, who, tables, **QUIET)
         moment.then(follow, watching, parts.run, **QUIET).then(refresh, who, tables, **QUIET)
     parts.cancel.click(cancel, watching, None, **QUIET)
     _wire_decisions(shared, parts, refresh, tables)
-    gr.Timer(LOOK_AGAIN_S).tick(look, shared.domain, parts.replicas, **QUIET)
+    gr.Timer(LOOK_AGAIN_S).tick(look, watching, [parts.replicas, parts.noticed], **QUIET)
 
 
 def _wire_decisions(shared: Shared, parts: Parts, refresh: Any, tables: list[Any]) -> None:
@@ -146,14 +171,13 @@ def _wire_decisions(shared: Shared, parts: Parts, refresh: Any, tables: list[Any
             return note("Choose a version first.", "warn")
         return _move(lambda: shared.client.with_key(key).promote(domain, version))
 
-    def roll_back(domain: str, key: str) -> str:
-        return _move(lambda: shared.client.with_key(key).roll_back(domain))
-
-    for button, act, inputs in (
-        (parts.promote, promote, [*who, parts.version]),
-        (parts.roll_back, roll_back, who),
+    parts.back.wire()
+    for button, version in (
+        (parts.promote, parts.version),
+        (parts.back.sure, parts.back.target),
     ):
-        button.click(act, inputs, parts.said, **QUIET).then(refresh, who, tables, **QUIET)
+        chosen = [*who, version]
+        button.click(promote, chosen, parts.said, **QUIET).then(refresh, who, tables, **QUIET)
 
 
 def _tables(parts: Parts, client: Client, domain: str) -> dict[Any, Any]:
@@ -174,6 +198,7 @@ def _tables(parts: Parts, client: Client, domain: str) -> dict[Any, Any]:
         parts.version: gr.update(choices=others, value=others[0] if others else None),
         parts.runs: view.runs(runs),
         parts.chosen_run: gr.update(choices=named, value=named[0][1] if named else None),
+        **parts.back.to(view.before_champion(versions)),
     }
 
 

@@ -58,6 +58,15 @@ def versions(found: Sequence[ModelVersion]) -> str:
     return table(headers, rows, "No version is registered yet.")
 
 
+def before_champion(found: Sequence[ModelVersion]) -> str | None:
+    """The newest version before the one that serves which was not refused. By number, so that
+    going back twice goes two versions back and not to the one just left."""
+    champion = next((int(row.version) for row in found if "champion" in row.aliases), 0)
+    taken = (int(row.version) for row in found if row.verdict != "refused")
+    before = [number for number in taken if number < champion]
+    return str(max(before)) if before else None
+
+
 def _marks(row: ModelVersion) -> str:
     return " ".join(badge(alias, MARKS.get(alias, "calm")) for alias in row.aliases)
 
@@ -83,7 +92,17 @@ def replicas(status: DomainStatus, curator: str) -> str:
     away = (
         "" if curator == "ok" else note("The curator is away: no changes until it is back.", "warn")
     )
-    return f"{_agreement(status)}{away}{table(headers, rows, 'No replica is running.')}"
+    full = table(headers, rows, "No replica is running.")
+    return f"{_agreement(status)}{_new(status)}{away}{full}"
+
+
+def _new(status: DomainStatus) -> str:
+    new = status.clips.get("new")
+    if new is None:
+        return ""
+    if not new:
+        return note("No clip waits to be learnt: a teach would find nothing new.")
+    return note(f"{new} clip{' waits' if new == 1 else 's wait'} to be learnt by the next retrain.")
 
 
 def _serving(row: ReplicaInfo) -> str:
@@ -106,4 +125,6 @@ def _agreement(status: DomainStatus) -> str:
 def moved(move: Move) -> str:
     where = "every replica" if move.agree else f"not yet every one of {move.replicas} replicas"
     tone: Tone = "good" if move.agree else "warn"
-    return note(f"Version {move.version} serves on {where}, after {move.seconds:.1f} s.", tone)
+    warned = note(move.warning, "warn") if move.warning else ""
+    said = f"Version {move.version} serves on {where}, after {move.seconds:.1f} s."
+    return note(said, tone) + warned

@@ -1,4 +1,7 @@
-"""The Review tab: kept clips with what checks say of them, heard or seen, and decided upon."""
+"""The Review tab: kept clips, what checks and the model say of them, and what is decided of them.
+
+Nothing is chosen beforehand: whoever accepts says what it is, and what was decided can be undone.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,48 +10,66 @@ from typing import Any
 import gradio as gr
 
 from data.errors import TelltaleError
-from serve_app.client.answers import DomainInfo, KeptClip
+from serve_app.client.answers import DomainInfo, KeptClip, Prediction
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import heading, note
-from serve_app.ui.shared import QUIET, Shared, find, html, words
+from serve_app.ui.shared import QUIET, Shared, find, html
 from serve_app.ui.tabs import review_view as view
+from serve_app.ui.wording import words
 
-WAITING, FLAGGED, ACCEPTED = "waiting", "flagged", "accepted"
+WAITING, FLAGGED, ACCEPTED, REJECTED = "waiting", "flagged", "accepted", "rejected"
 WHICH = [
     ("Waiting for a decision", WAITING),
     ("Flagged by a check", FLAGGED),
     ("Accepted", ACCEPTED),
+    ("Rejected", REJECTED),
 ]
 ASK: dict[str, Callable[[Client, str], tuple[KeptClip, ...]]] = {
     WAITING: lambda client, domain: client.clips(domain, waiting=True),
     FLAGGED: lambda client, domain: client.clips(domain, flagged=True),
     ACCEPTED: lambda client, domain: client.clips(domain, "accepted"),
+    REJECTED: lambda client, domain: client.clips(domain, "rejected"),
 }
 EMPTY = {
     WAITING: "No clip waits for a decision.",
     FLAGGED: "No check has anything to say.",
     ACCEPTED: "No clip is kept yet.",
+    REJECTED: "No clip was rejected.",
 }
 LOCKED = "Enter an admin's key under “Key” to see and decide."
 
 
-def _heard(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
-    return sound_figure.played(client.content(domain.name, clip.clip), domain)
+@dataclass(frozen=True)
+class Seen:
+    """A kept clip with its bytes, and what the model that serves says of it, where it answers."""
+
+    clip: KeptClip
+    raw: bytes
+    found: Prediction | None
 
 
-def _seen(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
-    raw = client.content(domain.name, clip.clip)
+def _sound(client: Client, domain: DomainInfo, seen: Seen) -> str:
+    return sound_figure.played(seen.raw, domain, seen.found)
+
+
+def _photograph(client: Client, domain: DomainInfo, seen: Seen) -> str:
+    clip, raw = seen.clip, seen.raw
     mask = client.mask(domain.name, clip.clip) if clip.mask else None
     figures = [photograph_figure.shown(raw, mask, domain)]
     for number, said in enumerate(view.masked(clip), 1):
         mask = client.correction_mask(domain.name, said.receipt)
         figures += [heading(f"Correction {number}"), photograph_figure.shown(raw, mask, domain)]
+    if seen.found:
+        figures += [heading("The model"), photograph_figure.drawn(raw, domain, seen.found)]
     return "".join(figures)
 
 
-SHOW: dict[str, Callable[[Client, DomainInfo, KeptClip], str]] = {"audio": _heard, "image": _seen}
+SHOW: dict[str, Callable[[Client, DomainInfo, Seen], str]] = {
+    "audio": _sound,
+    "image": _photograph,
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +84,8 @@ class Parts:
     reason: Any
     reject: Any
     said: Any
+    decided: Any  # gr.State of tuple[KeptClip, ...]: the last clip as it was, to be undone
+    undo: Any
 
 
 def build(shared: Shared, tab: Any) -> None:
@@ -80,8 +103,12 @@ def build(shared: Shared, tab: Any) -> None:
         )
         reject = gr.Button("Reject", elem_id="reject", min_width=120)
     said = html(elem_id="decided")
-    found = gr.State(())
-    _wire(shared, Parts(which, queue, found, clip, shown, label, accept, reason, reject, said), tab)
+    undo = gr.Button("Undo", elem_id="undo", min_width=120, visible=False)
+    parts = Parts(
+        which, queue, gr.State(()), clip, shown, label, accept, reason, reject, said,
+        gr.State(()), undo,
+    )  # fmt: skip
+    _wire(shared, parts, tab)
 
 
 def _choice(label: str, elem_id: str) -> Any:
@@ -104,13 +131,18 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
         clip: str | None,
     ) -> dict[Any, Any]:
         client = shared.client.with_key(key)
-        return _listed(parts, client, which, find(domains, name), clip) if name else {}
+        listed = name and _listed(parts, client, which, find(domains, name), clip)
+        return listed or gr.skip()
 
     def show(
         clip: str | None, found: tuple[KeptClip, ...], domains: tuple[DomainInfo, ...], name: str
     ) -> dict[Any, Any]:
         chosen = _chosen(clip, found)
-        return {parts.shown: "", parts.label: _called(chosen, find(domains, name))}
+        return {
+            parts.shown: "",
+            parts.label: _called(chosen, find(domains, name)),
+            parts.reason: "",  # it was why another clip is not right
+        }
 
     def play(
         clip: str | None,
@@ -123,18 +155,16 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
         if not chosen:
             return ""
         try:
-            domain = find(domains, name)
-            figure = SHOW[domain.modality](shared.client.with_key(key), domain, chosen)
-            return view.named(chosen) + figure
+            return _shown(shared.client.with_key(key), find(domains, name), chosen)
         except (ServiceError, TelltaleError) as error:
             return note(words(error), "warn")
 
     def accept(
         clip: str | None, label: str | None, found: tuple[KeptClip, ...], name: str, key: str
-    ) -> str:
+    ) -> dict[Any, Any]:
         client, chosen = shared.client.with_key(key), _chosen(clip, found)
         if not chosen or not label:
-            return note("Choose a clip and what it is first.", "warn")
+            return {parts.said: note("Say what it is first: choose it under “It is”.", "warn")}
 
         def act() -> KeptClip:
             if label in {said.receipt for said in chosen.waiting}:
@@ -143,19 +173,34 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
                 client.relabel(name, chosen.clip, label)
             return client.accept(name, chosen.clip)
 
-        return _decide(act)
+        return _decide(parts, chosen, act)
 
-    def reject(clip: str | None, reason: str, name: str, key: str) -> str:
-        if not clip:
-            return note("Choose a clip first.", "warn")
-        return _decide(lambda: shared.client.with_key(key).reject(name, clip, reason))
+    def reject(
+        clip: str | None, reason: str, found: tuple[KeptClip, ...], name: str, key: str
+    ) -> dict[Any, Any]:
+        client, chosen = shared.client.with_key(key), _chosen(clip, found)
+        if not chosen:
+            return {parts.said: note("Choose a clip first.", "warn")}
+        return _decide(parts, chosen, lambda: client.reject(name, chosen.clip, reason))
+
+    def undo(decided: tuple[KeptClip, ...], name: str, key: str) -> dict[Any, Any]:
+        client = shared.client.with_key(key)
+        said = "".join(_undone(client, name, clip) for clip in decided)
+        return {parts.said: said, parts.decided: (), parts.undo: gr.update(visible=False)}
+
+    def forget_decided() -> dict[Any, Any]:
+        """What was decided last was of another domain."""
+        return {parts.said: "", parts.decided: (), parts.undo: gr.update(visible=False)}
 
     asked = [parts.which, shared.domain, shared.key, shared.domains, parts.clip]
     listed = [parts.queue, parts.found, parts.clip, parts.shown, parts.label]
-    for moment in (tab.select, shared.domain.change, shared.key.submit, parts.which.change):
+    outcome = [parts.said, parts.decided, parts.undo, parts.reason]
+    shared.domain.change(forget_decided, None, outcome[:3], **QUIET)
+    entered = shared.key_entered
+    for moment in (tab.select, shared.domain.change, *entered, parts.which.change):
         moment(look, asked, listed, **QUIET)
     chosen = [parts.clip, parts.found, shared.domains, shared.domain]
-    parts.clip.change(show, chosen, [parts.shown, parts.label], **QUIET).then(
+    parts.clip.change(show, chosen, [parts.shown, parts.label, parts.reason], **QUIET).then(
         # Else a clip chosen while another one is on its way would never be shown.
         play,
         [*chosen, shared.key],
@@ -166,9 +211,10 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
     who = [shared.domain, shared.key]
     for button, act, inputs in (
         (parts.accept, accept, [parts.clip, parts.label, parts.found, *who]),
-        (parts.reject, reject, [parts.clip, parts.reason, *who]),
+        (parts.reject, reject, [parts.clip, parts.reason, parts.found, *who]),
+        (parts.undo, undo, [parts.decided, *who]),
     ):
-        button.click(act, inputs, parts.said, **QUIET).then(look, asked, listed, **QUIET)
+        button.click(act, inputs, outcome, **QUIET).then(look, asked, listed, **QUIET)
 
 
 def _chosen(clip: str | None, found: tuple[KeptClip, ...]) -> KeptClip | None:
@@ -176,9 +222,23 @@ def _chosen(clip: str | None, found: tuple[KeptClip, ...]) -> KeptClip | None:
 
 
 def _called(clip: KeptClip | None, domain: DomainInfo) -> Any:
-    labels = view.labels(domain, clip) if clip else []
-    value = clip.label if clip and clip.label in labels else None
-    return gr.update(choices=labels, value=value)
+    """None is chosen: what somebody sent would else be accepted by a click that passes over it."""
+    return gr.update(choices=view.labels(domain, clip) if clip else [], value=None)
+
+
+def _shown(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
+    raw = client.content(domain.name, clip.clip)
+    seen = Seen(clip, raw, _heard(client, domain.name, raw))
+    views = view.named(clip) + view.both_views(clip, seen.found)
+    return views + SHOW[domain.modality](client, domain, seen)
+
+
+def _heard(client: Client, domain: str, raw: bytes) -> Prediction | None:
+    """The model's own view helps to decide; without it one can decide all the same."""
+    try:
+        return client.predict(domain, raw, evidence=True)
+    except ServiceError:
+        return None
 
 
 def _listed(
@@ -211,8 +271,26 @@ def _listed(
     }
 
 
-def _decide(act: Callable[[], KeptClip]) -> str:
+def _decide(parts: Parts, before: KeptClip, act: Callable[[], KeptClip]) -> dict[Any, Any]:
     try:
-        return view.decided(act())
+        said = view.decided(act())
+    except ServiceError as error:
+        return {parts.said: note(words(error), "bad")}
+    return {
+        parts.said: said,
+        parts.decided: (before,),
+        parts.undo: gr.update(visible=True),
+        parts.reason: "",
+    }
+
+
+def _undone(client: Client, domain: str, before: KeptClip) -> str:
+    """A decision may be two steps, another label and its acceptance; as many are taken back."""
+    try:
+        for _ in range(2):
+            now = client.undo(domain, before.clip)
+            if view.same(now, before):
+                break
     except ServiceError as error:
         return note(words(error), "bad")
+    return note(f"Undone: clip {now.clip[:8]} is {now.state} as {now.label or 'nothing'} again.")

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from serve_app.client.answers import ClipFlag, DomainInfo, KeptClip, Receipt
+from serve_app.client.answers import ClipFlag, DomainInfo, KeptClip, Prediction, Receipt
 from serve_app.client.client import LISTED
-from serve_app.ui.markup import Tone, ago, badge, note, short, table, text
+from serve_app.ui.markup import Tone, ago, badge, note, percent, short, table, text
 
 TONES: dict[str, Tone] = {"accepted": "good", "quarantined": "warn", "rejected": "bad"}
 FLAGS = {
@@ -60,6 +60,27 @@ def named(clip: KeptClip) -> str:
     """Above what is heard or seen: which one that is, and what else is said of it."""
     said = "".join(note(f"A correction waits: {said.label}.", "warn") for said in others(clip))
     return f'<p class="tt-small">{short(clip.clip)} {text(clip.label or "no label")}</p>{said}'
+
+
+def both_views(clip: KeptClip, found: Prediction | None) -> str:
+    """What the clip was sent as, beside what the model that serves says of it."""
+    if found is None:
+        return note("The model's own view cannot be had right now.", "warn")
+    agrees = not found.unknown and found.label == clip.label
+    mark = badge("agrees", "good") if agrees else badge("disagrees", "warn")
+    model = f"<b>{text(found.label)}</b>, {percent(found.confidence)} {mark if clip.label else ''}"
+    if found.unknown:
+        model = f"<b>Unknown</b>, unlike what it has learnt; the nearest is {text(found.label)}"
+    return (
+        f'<div class="tt-pair" id="views"><div><span class="tt-over">Sent as</span>'
+        f"<b>{text(clip.label or 'no label')}</b></div>"
+        f'<div><span class="tt-over">The model, version {text(found.model.version)}</span>'
+        f"{model}</div></div>"
+    )
+
+
+def same(one: KeptClip, other: KeptClip) -> bool:
+    return (one.label, one.mask, one.state) == (other.label, other.mask, other.state)
 
 
 def labels(domain: DomainInfo, clip: KeptClip) -> list[str | tuple[str, str]]:

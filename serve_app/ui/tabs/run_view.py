@@ -21,7 +21,7 @@ def progress(run: Run, events: Sequence[RunEvent]) -> str:
     return (
         f'<section class="tt-card tt-run"><p class="tt-over">{MODES.get(run.mode, run.mode)} '
         f"{badge(state, TONES.get(state, 'calm'))}</p>{_who(run)}{_bar(state, events)}"
-        f"{_steps(state, events)}{_curves(events)}{_verdict(state, events)}</section>"
+        f"{_steps(state, events)}{_curves(events)}{_verdict(run, state, events)}</section>"
     )
 
 
@@ -98,16 +98,18 @@ def _line(epochs: Sequence[dict[str, Any]], name: str) -> list[float]:
     return [float(epoch[name]) for epoch in epochs if epoch.get(name) is not None]
 
 
-def _verdict(state: str, events: Sequence[RunEvent]) -> str:
+def _verdict(run: Run, state: str, events: Sequence[RunEvent]) -> str:
     for event in reversed(events):
         if event.kind == "finished" and event.detail.get("result"):
-            return outcome(state, RunResult.model_validate(event.detail["result"]))
+            result = RunResult.model_validate(event.detail["result"])
+            return outcome(state, result, (event.at - run.created).total_seconds())
         if event.kind == "verdict":
             return outcome("succeeded", RunResult.model_validate(event.detail))
     return note("Cancelled; the champion stays.", "warn") if state == "cancelled" else ""
 
 
-def outcome(state: str, result: RunResult) -> str:
+def outcome(state: str, result: RunResult, took_s: float | None = None) -> str:
+    """`took_s`: from the order to the end, waiting and starting included."""
     if state != "succeeded":
         tone: Tone = "warn" if state == "cancelled" else "bad"
         return note(f"{result.message or f'The run {state}'}. The champion stays.", tone)
@@ -119,7 +121,7 @@ def outcome(state: str, result: RunResult) -> str:
     reasons = "".join(f"<li>{text(reason)}</li>" for reason in result.reasons)
     return (
         f'<div class="tt-verdict tt-{tone}" role="status"><b>{text(title)}</b>'
-        f"<ul>{reasons}</ul>{_duel(result)}{_took(result)}</div>"
+        f"<ul>{reasons}</ul>{_duel(result)}{_took(result, took_s)}</div>"
     )
 
 
@@ -133,8 +135,8 @@ def _duel(result: RunResult) -> str:
     )
 
 
-def _took(result: RunResult) -> str:
-    if not result.seconds:
-        return ""
-    parts = ", ".join(f"{text(step)} {seconds:.1f} s" for step, seconds in result.seconds.items())
-    return f'<p class="tt-small">{sum(result.seconds.values()):.1f} s in all: {parts}</p>'
+def _took(result: RunResult, took_s: float | None) -> str:
+    steps = ", ".join(f"{text(step)} {seconds:.1f} s" for step, seconds in result.seconds.items())
+    whole = "" if took_s is None else f"{took_s:.0f} s from the order to the end"
+    said = ", of which ".join(part for part in (whole, steps) if part)
+    return f'<p class="tt-small">{said}</p>' if said else ""

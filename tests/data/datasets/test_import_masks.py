@@ -19,8 +19,10 @@ from data.store.store import Store
 from support.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
 from support.pictures import cracked, encoded, turned, two_halves
 from support.toy_photographs import BARE, toy_photo_domain, toy_photographs
-from training.job.hearing import Listener
-from training.job.plan import plan_full, screen
+from training.job.plan import plan_full
+from training.screening.clip_embedder import ClipEmbedder
+from training.screening.exam_guard import ExamGuard
+from training.screening.uploads import screen
 
 DOMAIN = toy_photo_domain(epochs=1)
 
@@ -219,7 +221,8 @@ def test_a_full_retrain_learns_imported_photographs_and_where_their_cracks_are(
         return kept.path.read_bytes() if kept.path else found_store.clips.read(kept.sha256)
 
     nothing = Exam(frozenset(), frozenset())
-    uploads = screen(found_store.clips.find("cracks"), nothing, Listener(read, DOMAIN, None, {}))
+    embedder = ClipEmbedder(read, DOMAIN, None, {}, ExamGuard(DOMAIN, nothing))
+    uploads = screen(found_store.clips.find("cracks"), embedder)
     assert (len(uploads.clips), uploads.refused) == (3, ())
     plan = plan_full(DOMAIN, dataset, uploads)
     ours = [clip for clip in plan.clips if clip.group == "wall 100"]

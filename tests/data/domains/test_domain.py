@@ -44,6 +44,7 @@ def test_every_shipped_domain_is_valid(name: str) -> None:
         ({"training.seed": -1}, ["'training.seed'", "greater than or equal to 0"]),
         ({"source.layout": "masks"}, ["'source.layout'", "'manifest' or 'folders'"]),
         ({"features.hop_length": 2000}, ["hop_length (2000) must not exceed n_fft (1024)"]),
+        ({"rest_label": "silence"}, ["rest_label (silence) must be one of the labels"]),
         ({"training.epochs": "many"}, ["'training.epochs'", "integer"]),
     ],
 )

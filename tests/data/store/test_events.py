@@ -53,3 +53,29 @@ def test_a_user_without_a_name_is_known_by_number(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("getpass.getuser", nameless)
     assert somebody().startswith("user ")
+
+
+def test_the_newest_events_of_a_domain_and_of_the_service_come_in_pages(store: Store) -> None:
+    for kind, domain in (
+        ("clip.added", "faults"),
+        ("clip.added", "keywords"),
+        ("key.added", None),
+        ("clips.checked", "faults"),
+        ("clip.rejected", "faults"),
+    ):
+        store.events.add(kind, subject="x", who="ann", domain=domain)
+    every = store.events.latest("faults")
+    kinds = [event.kind for event in every]
+    assert kinds == ["clip.rejected", "clips.checked", "key.added", "clip.added"]
+    assert store.events.latest("faults", limit=2, before=every[1].id) == every[2:]
+    assert store.events.latest("faults", kind="clip") == [every[0], every[3]]
+    assert store.events.latest("faults", kind="key.added") == [every[2]]
+    assert store.events.latest("faults", kind="k_y") == []
+
+
+def test_events_are_found_by_time(store: Store) -> None:
+    for _ in range(3):
+        store.events.add("a", subject="x", who="ann", domain="faults")
+    third, second, first = store.events.latest("faults")
+    assert store.events.latest("faults", since=second.at) == [third, second]
+    assert store.events.latest("faults", until=second.at) == [first]

@@ -160,3 +160,14 @@ def test_every_step_of_a_receipt_is_an_event(store: Store) -> None:
         ("feedback.added", "anonymous"),
         ("feedback.accepted", "admin"),
     ]
+
+
+def test_a_sender_sees_his_own_the_newest_first(store: Store) -> None:
+    mine = [correct(store, "fluid", raw=bytes(n), who="ann").receipt for n in (1, 2, 3)]
+    correct(store, "fluid", raw=bytes(4), who="bob")
+    store.feedback.reject(mine[1], who="admin")
+    found = store.feedback.of_sender("faults", "ann")
+    assert [one.receipt for one in found] == mine[::-1]
+    page = store.feedback.of_sender("faults", "ann", state="quarantined", limit=1, offset=1)
+    assert [one.receipt for one in page] == mine[:1]
+    assert store.feedback.of_sender("keywords", "ann") == []

@@ -123,6 +123,24 @@ def test_forgetting_lists_the_versions_that_learnt_oldest_first(store: Store) ->
     assert (left.clips, left.forgotten) == ((other,), 1)
 
 
+def test_a_clip_that_was_held_back_is_learnt_by_no_later_version(store: Store) -> None:
+    held, other = add(store, b"1"), add(store, b"2")
+    said = corrected(store, held)
+    first = store.snapshots.take("faults", who="curator")
+    store.snapshots.mark_learnt(first.id, "2", {held.sha256: ("normal", 0.9)}, who="job")
+    assert store.feedback.get(said.receipt).learnt_version == "2"
+    store.clips.hold_back("faults", held.sha256, "normal", who="job", reason="it does harm")
+    waits = store.feedback.get(said.receipt)
+    assert (waits.state, waits.reason) == ("quarantined", "it does harm")
+    assert (waits.learnt_version, waits.after_label) == (None, None)
+    store.snapshots.mark_learnt(
+        first.id, "3", {other.sha256: ("normal", 0.9)}, who="job", left_out=[held.sha256]
+    )
+    assert store.clips.count_new("faults") == 0, "no version that serves has it to unlearn"
+    assert store.clips.forget("faults", held.sha256, who="admin") == ["2"]
+    assert store.clips.forget("faults", other.sha256, who="admin") == ["2", "3"]
+
+
 def test_a_clip_that_comes_back_is_in_the_snapshot_again(store: Store) -> None:
     clip = add(store, b"1")
     first = store.snapshots.take("faults", who="curator")

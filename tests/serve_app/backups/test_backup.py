@@ -21,8 +21,9 @@ from models.registry import Registry
 from serve_app.backups import backup
 from serve_app.backups.backup import write_backup
 from serve_app.backups.restore import restore_backup
-from serve_app.http.auth import Keyring, add_key
+from serve_app.key_file import known_keys
 from serve_app.replica.champion_pointer import Pointer, read_pointer, write_pointer
+from support.keys import old_key
 from support.tiny import tiny_bundle
 from support.uploads import new_clip
 
@@ -42,7 +43,7 @@ def home(tmp_path: Path) -> Home:
     store = opened(home)
     added = store.clips.add_many([new_clip(os.urandom(5000)) for _ in range(10)], who="ann")
     assert len(added) == 10
-    add_key(home.root / "keys.json", "ann", "viewer")
+    old_key(home.root, "ann", "viewer")
     store.close()
     return home
 
@@ -67,7 +68,9 @@ def contents(home: Home) -> dict[str, bytes]:
 def test_another_home_is_made_from_the_file_with_clips_keys_and_champion(
     home: Home, tmp_path: Path
 ) -> None:
-    key = add_key(home.root / "keys.json", "bob", "contributor")
+    store = opened(home)
+    store.keys.add("bob", "contributor", who="ann")
+    store.close()
     (home.root / "admin-key").write_text("tt_the-admins-own-key\n", encoding="utf-8")
     registry = Registry(home.tracking_uri, home.artifact_root)
     version = registry.register(tiny_bundle(tmp_path / "bundle"), run_id=None, tags={})
@@ -82,7 +85,10 @@ def test_another_home_is_made_from_the_file_with_clips_keys_and_champion(
     subprocess.run([*run, "restore", str(tmp_path / "b.tar")], env=environment, check=True)
     other = new_home(tmp_path / "other")
     assert contents(other) == before
-    assert Keyring("", other.root / "keys.json").caller(f"Bearer {key}").name == "bob"
+    store = opened(other)
+    known = known_keys(store.keys, other.root).keys.values()
+    assert {key.name: key.role for key in known} == {"ann": "viewer", "bob": "contributor"}
+    store.close()
     assert (other.root / "admin-key").read_text(encoding="utf-8") == "tt_the-admins-own-key\n"
     again = Registry(other.tracking_uri, other.artifact_root)
     champion = again.champion("keywords")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.http.auth import add_key
 from serve_app.settings import PASSED_HEADER
+from support.keys import key_of
 from support.replica import Replica, answering
 from support.sounds import tone
 
@@ -43,7 +43,7 @@ ORDERS = [
 @pytest.mark.parametrize("path", ORDERS)
 def test_a_key_is_looked_at_before_the_body(tmp_path: Path, path: str) -> None:
     replica = Replica("keywords", tmp_path)
-    viewer = add_key(tmp_path / "keys.json", "ann", "viewer")
+    viewer = key_of(replica.store, "ann", "viewer")
 
     def body() -> Iterator[bytes]:
         yield b"{" * 100_000  # more than is read of an order, and wrong in every kind

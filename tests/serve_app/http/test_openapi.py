@@ -11,14 +11,14 @@ import pytest
 from data.domains.domain import load_domains
 from data.errors import NotReady
 from data.store.clip_rows import NewClip
-from serve_app.http.auth import add_key
 from serve_app.replica import prometheus
 from serve_app.replica.champion import Champion
 from support.annotated import event, interface, task
 from support.declared import PROBLEM, Declared
 from support.fake_curator import Curator, Handle
+from support.keys import key_of
 from support.pictures import cracked
-from support.replica import ADMIN, Replica, answering
+from support.replica import ADMIN, Away, Replica, answering
 from support.sounds import tone
 from support.uploads import new_clip
 
@@ -33,6 +33,9 @@ JSON_BODIES: dict[str, Any] = {
     "/clips/{sha256}/relabel": {"label": "one"},
     "/setup": {"schema": interface(WORDS)},
     "/webhook": {"action": "PROJECT_CREATED"},
+    "/keys": {"name": "bob", "role": "viewer"},
+    "/keys/{name}/expire": {"days": 1},
+    "/clips/{sha256}": {"group": "speaker 7"},
 }
 INFER = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
 
@@ -49,8 +52,8 @@ def replica() -> Iterator[Replica]:
 @pytest.fixture(scope="module")
 def service(replica: Replica) -> Iterator[Declared]:
     keys = {"admin": ADMIN, "wrong": "tt_nobody-has-this"}
-    for role in ("viewer", "contributor"):
-        keys[role] = add_key(replica.settings.home.root / "keys.json", role, role)
+    keys["viewer"] = key_of(replica.store, "viewer", "viewer")
+    keys["contributor"] = key_of(replica.store, "contributor", "contributor")
     with answering(replica) as client:
         yield Declared(client, keys)
 
@@ -105,7 +108,7 @@ def test_every_refusal_is_a_problem_document(service: Declared) -> None:
 
 def test_what_is_posted_is_described(service: Declared) -> None:
     posted = {path for method, path, o in service.operations() if "requestBody" in o}
-    forms = {"/predict", "/batch-predict", "/feedback", "/upload"}
+    forms = {"/predict", "/batch-predict", "/analyze", "/feedback", "/upload"}
     assert posted == {*forms, *JSON_BODIES, *INFER}
 
 
@@ -113,7 +116,8 @@ def test_a_key_is_asked_for_where_the_document_says_so(service: Declared) -> Non
     assert service.document["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
     for method, path, operation in service.operations():
         security = operation.get("security", [])
-        place = path.format(receipt_id=NONE, sha256=NONE, run_id=NONE, version="9", name="keywords")
+        name = NONE if path.startswith("/keys") else "keywords"
+        place = path.format(receipt_id=NONE, sha256=NONE, run_id=NONE, version="9", name=name)
         body = {"json": JSON_BODIES[path]} if path in JSON_BODIES else {}
         if security:
             service.ask(method, place, 401, "wrong", **body)
@@ -139,6 +143,7 @@ def test_every_route_answers_as_declared(
     of_corrections(service)
     of_clips(service, clip)
     of_runs_and_versions(service)
+    of_keys(service)
     missing = {
         (method, path)
         for method, path, _ in service.operations()
@@ -161,6 +166,9 @@ def of_predictions(service: Declared) -> None:
     many = service.ask("POST", "/batch-predict", role="", files=forms).json()
     assert many["aggregate"]["failed"] == 1
     service.ask("POST", "/batch-predict", files=forms, headers={"accept": "text/csv"})
+    for query in ("", "?format=csv", "?format=raven", "?format=audacity", "?format=parquet"):
+        service.ask("POST", f"/analyze{query}", role="", files={"file": tone()})
+    service.ask("POST", "/analyze", content=tone(), headers={"accept": "text/event-stream"})
 
 
 def of_the_inference_protocol(service: Declared, version: str) -> None:
@@ -184,6 +192,7 @@ def of_label_studio(service: Declared) -> None:
 def of_corrections(service: Declared) -> None:
     receipts = [correct(service, seed=seed)["receipt"] for seed in (1, 2)]
     service.ask("GET", "/feedback")
+    service.ask("GET", "/feedback?mine=true", role="viewer")
     service.ask("GET", f"/feedback/{receipts[0]}", role="")
     service.ask("POST", f"/feedback/{receipts[0]}/accept")
     service.ask("POST", f"/feedback/{receipts[1]}/reject", json={"reason": "a door"})
@@ -199,6 +208,9 @@ def of_clips(service: Declared, clip: str) -> None:
     service.ask("POST", f"/clips/{clip}/accept")
     service.ask("POST", f"/clips/{clip}/reject", json={"reason": "a door"})
     service.ask("POST", f"/clips/{clip}/relabel", json={"label": "one"})
+    service.ask("POST", f"/clips/{clip}/undo")
+    assert service.ask("GET", "/clips?order=disagreement").json()["clips"][0]["may_forget"]
+    service.ask("PATCH", f"/clips/{clip}", json={"group": "speaker 7"})
     service.ask("DELETE", f"/clips/{clip}")
 
 
@@ -215,6 +227,18 @@ def of_runs_and_versions(service: Declared) -> None:
     assert service.ask("GET", "/insights", role="viewer").json()["kept"]["clips"]
     for path in ("/models/rollback", "/models/purge", "/models/2/promote"):
         service.ask("POST", path)
+
+
+def of_keys(service: Declared) -> None:
+    made = service.ask("POST", "/keys", 201, json={"name": "cid", "role": "viewer", "days": 30})
+    assert made.headers["cache-control"] == "no-store"
+    service.ask("POST", "/keys/cid/rotate")
+    service.ask("POST", "/keys/cid/expire", json={})
+    assert [key["name"] for key in service.ask("GET", "/keys").json()["keys"]][0] == "cid"
+    service.ask("DELETE", "/keys/cid")
+    service.ask("GET", "/me", role="viewer")
+    assert service.ask("GET", "/events?kind=key").json()["events"][0]["kind"] == "key.revoked"
+    assert service.ask("GET", "/history?window=1h", role="").json()["points"][0]["replicas"] == 1
 
 
 def test_a_photograph_is_answered_as_declared(tmp_path: Path) -> None:
@@ -241,6 +265,11 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("POST", "/predict", 422, {"files": {"file": tone()[:30]}}),
     ("POST", "/predict", 504, {"files": CLIP, "headers": {"x-deadline-seconds": "0"}}),
     ("POST", "/batch-predict", 400, {"data": {"files": "text"}}),
+    ("POST", "/analyze?hop_s=0", 400, {"files": CLIP}),
+    ("POST", "/analyze?threshold=none:1", 404, {"files": CLIP}),
+    ("POST", "/analyze", 413, {"files": CLIP, "headers": {"content-length": "9" * 12}}),
+    ("POST", "/analyze", 415, {"files": {"file": NO_CLIP}}),
+    ("POST", "/analyze", 422, {"files": {"file": tone()[:30]}}),
     ("POST", "/feedback", 400, {"files": CLIP}),
     ("POST", "/feedback", 404, {"files": CLIP, "data": {"label": "none such"}}),
     ("POST", "/feedback", 415, {"files": {"file": NO_CLIP}, "data": {"label": "one"}}),
@@ -262,6 +291,8 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("POST", f"/clips/{NONE}/reject", 413, {"json": {"reason": "x" * 70_000}}),
     ("POST", f"/clips/{NONE}/relabel", 400, {"content": b"{"}),
     ("POST", f"/clips/{NONE}/relabel", 404, {"json": {"label": "none such"}}),
+    ("PATCH", f"/clips/{NONE}", 404, {"json": {"group": "speaker 7"}}),
+    ("PATCH", f"/clips/{NONE}", 400, {"json": {"group": "speaker\t7"}}),
     ("DELETE", f"/clips/{NONE}", 404, {}),
     ("POST", "/retrain", 400, {"json": {"mode": "guess"}}),
     ("GET", "/retrain?limit=x", 400, {}),
@@ -276,6 +307,19 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("POST", "/setup", 400, {"json": {"schema": "<View/>"}}),
     ("POST", "/webhook", 404, {"json": event(task(tone()), "none such")}),
     ("POST", "/webhook", 415, {"json": event(task(NO_CLIP), "one")}),
+    ("GET", "/clips?order=oldest", 400, {}),
+    ("POST", f"/clips/{NONE}/undo", 404, {}),
+    ("GET", "/events?since=yesterday", 400, {}),
+    ("GET", "/events?kind=%00", 400, {}),
+    ("GET", "/history?window=1y", 400, {}),
+    ("POST", "/keys", 400, {"json": {"name": "a b", "role": "viewer"}}),
+    ("POST", "/keys", 400, {"json": {"name": "bob", "role": "king"}}),
+    ("POST", "/keys", 400, {"json": {"name": "bob", "role": "viewer", "days": 0}}),
+    ("POST", "/keys", 409, {"json": {"name": "viewer", "role": "viewer"}}),
+    ("POST", "/keys/nobody/rotate", 404, {}),
+    ("POST", "/keys/nobody/expire", 404, {"json": {"days": 1}}),
+    ("POST", "/keys/viewer/expire", 400, {"json": {"days": "forever"}}),
+    ("DELETE", "/keys/nobody", 404, {}),
 ]
 
 
@@ -290,6 +334,9 @@ def test_a_decision_that_was_made_is_not_made_again(service: Declared) -> None:
     receipt = correct(service, seed=5)["receipt"]
     service.ask("POST", f"/feedback/{receipt}/accept")
     service.ask("POST", f"/feedback/{receipt}/reject", 409, json={})
+    clip = service.ask("GET", f"/feedback/{receipt}").json()["clip"]
+    service.ask("POST", f"/clips/{clip}/undo")
+    service.ask("POST", f"/clips/{clip}/undo", 409)
 
 
 def test_one_retrain_at_a_time(service: Declared) -> None:
@@ -325,10 +372,10 @@ def test_parts_that_are_away_are_told(
 
     monkeypatch.setattr(prometheus, "scrape", silent)
     service.ask("GET", "/metrics", 503)
-    monkeypatch.setattr(replica, "curator", Handle(object()))
+    monkeypatch.setattr(replica, "curator", Away())
     assert service.ask("GET", "/status").json()["curator"] == "away"
+    service.ask("GET", "/history", 503)
     keys = replica.settings.home.root / "keys.json"
-    whole = keys.read_bytes()
     keys.write_bytes(b"{")
     service.ask("GET", "/status", 503, "wrong")
-    keys.write_bytes(whole)
+    keys.unlink()

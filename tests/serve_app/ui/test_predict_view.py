@@ -4,25 +4,10 @@ from typing import Any
 
 import pytest
 
-from serve_app.client.answers import Prediction
-from serve_app.ui.tabs.predict_view import answer
-
-
-def prediction(**fields: Any) -> Prediction:
-    return Prediction.model_validate(
-        {
-            "request_id": "r",
-            "domain": "faults",
-            "label": "fluid",
-            "confidence": 0.7,
-            "unknown": False,
-            "probabilities": {"fluid": 0.7, "normal": 0.3},
-            "model": {"version": "1", "digest": "0" * 64},
-            "clip": {"container": "WAV", "duration_s": 1.0, "sample_rate_hz": 16000},
-            "timings_ms": {"total": 3.0},
-            **fields,
-        }
-    )
+from serve_app.client.answers import Receipt
+from serve_app.ui.tabs.predict_view import answer, life_line, thanks
+from support.fake_clips import correction
+from support.predictions import prediction
 
 
 def test_an_unknown_clip_is_told_why_and_what_is_nearest() -> None:
@@ -45,3 +30,23 @@ def test_nothing_is_almost_certain_and_a_hint_only_at_once() -> None:
     assert "too few validation clips" in said
     assert "Almost certain: <b>97 %</b>" in answer(prediction(confidence=0.97, asserted=True))
     assert "No more than a guess" in answer(prediction(confidence=0.4, asserted=False))
+
+
+def receipt(label: str, mask: bytes | None = None, **fields: Any) -> Receipt:
+    said = correction("faults", "a" * 64, label, mask) | {"state": "accepted", **fields}
+    return Receipt.model_validate(said)
+
+
+def test_a_receipt_that_was_learnt_says_no_more_that_it_will_be() -> None:
+    waits = "The next retrain learns from it"
+    assert waits in life_line(receipt("fluid"))
+    learnt = life_line(receipt("fluid", version="2"))
+    assert "Learnt in version 2" in learnt
+    assert waits not in learnt
+    heard = life_line(receipt("fluid", version="2", note="heard, and not yet answered so"))
+    assert "heard, and not yet answered so" in heard
+
+
+def test_thanks_for_another_mask_do_not_call_it_another_label() -> None:
+    assert "normal → fluid" in thanks(receipt("fluid"))
+    assert "normal, with another mask" in thanks(receipt("normal", b"mask"))

@@ -8,6 +8,7 @@ import pytest
 from serve_app.client.answers import DomainInfo, KeptClip
 from serve_app.client.client import LISTED
 from serve_app.ui.tabs import review_view
+from support.predictions import prediction
 
 LABELS = {"audio": ("fluid", "normal"), "image": ("no crack", "crack")}
 
@@ -70,6 +71,21 @@ def test_another_mask_is_offered_as_the_correction_that_has_it() -> None:
         "crack",
         ("crack, as correction 1 marks it", "r-crack-c"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("answered", "unknown", "words"),
+    [("fluid", False, "disagrees"), ("normal", False, ">agrees"), ("normal", True, "Unknown")],
+)
+def test_what_the_model_says_stands_beside_what_the_clip_was_sent_as(
+    answered: str, unknown: bool, words: str
+) -> None:
+    found = prediction(label=answered, unknown=unknown)
+    seen = review_view.both_views(kept("normal"), found)
+    assert "Sent as</span><b>normal</b>" in seen
+    assert answered in seen
+    assert words in seen
+    assert "cannot be had" in review_view.both_views(kept("normal"), None)
 
 
 def test_a_list_that_is_full_says_so() -> None:

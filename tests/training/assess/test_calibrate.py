@@ -21,9 +21,9 @@ from support.tiny import tiny_bundle, tiny_clips, tiny_head
 from training.assess.calibrate import calibrate
 from training.assess.examine import from_embeddings
 from training.assess.reliability import exam_intervals
-from training.job.plan import Uploads
-from training.job.serving_champion import ChampionBundle
 from training.recalibrate import main, recalibrate
+from training.screening.serving_champion import ChampionBundle
+from training.screening.uploads import Uploads
 from training.teaching.teach import teach
 
 DOMAINS = load_domains()

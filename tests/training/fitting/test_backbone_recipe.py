@@ -16,7 +16,8 @@ from training.fitting.backbone_recipe import (
     material,
     taught_class,
 )
-from training.job.plan import Uploads, plan_full
+from training.job.plan import plan_full
+from training.screening.uploads import Uploads
 
 NOTHING = Uploads((), np.zeros((0, 1, 0), np.float32), np.zeros((0, 1), np.int64), ())
 FREESOUND = re.compile(r"\d-(\d+)-[A-Z]-\d+|us8k_(\d+)-")

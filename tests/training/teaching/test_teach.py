@@ -19,15 +19,14 @@ from models.tensors import Head
 from support.sounds import tone
 from support.tiny import tiny_bundle
 from training.assess.examine import from_embeddings, remembered_answers
-from training.job.plan import Uploads
-from training.job.serving_champion import ChampionBundle, must_share_labels
+from training.screening.serving_champion import ChampionBundle, must_share_labels
+from training.screening.uploads import Uploads
 from training.teaching.head import (
     LabelledEmbeddings,
     balanced_weights,
     chosen_fit,
     correction_weights,
-    fit_head,
-    witnesses,
+    effective_counts,
 )
 from training.teaching.teach import teach
 
@@ -56,7 +55,7 @@ def memory(clips: int = 90) -> tuple[Head, LabelledEmbeddings]:
 
 def test_without_corrections_the_champions_head_is_the_best_head() -> None:
     head, remembered = memory()
-    taught = fit_head(head, remembered, NOTHING, SPEC, 0.1)
+    taught = chosen_fit(head, remembered, NOTHING, SPEC, 0.1).head
     assert np.allclose(taught.weight, head.weight, atol=1e-4)
 
 
@@ -64,7 +63,7 @@ def test_one_correction_is_learnt_and_the_remembered_clips_are_answered_as_befor
     head, remembered = memory()
     odd = np.array([[2.0, 0.5, 0, 1.5, 0, 0, 0, 0]], np.float32)
     assert head.logits(odd).argmax() == 0
-    taught = fit_head(head, remembered, LabelledEmbeddings(odd, np.array([2])), SPEC, 0.1)
+    taught = chosen_fit(head, remembered, LabelledEmbeddings(odd, np.array([2])), SPEC, 0.1).head
     assert taught.logits(odd).argmax() == 2
     same = taught.logits(remembered.values).argmax(1) == head.logits(remembered.values).argmax(1)
     assert same.mean() > 0.97
@@ -78,8 +77,8 @@ def test_teaching_again_and_again_ends_where_teaching_at_once_does() -> None:
     values = np.eye(3, 8)[labels] * 3 + rng.normal(0, 0.8, (12, 8))
     lesson = LabelledEmbeddings(values.astype(np.float32), labels)
     for clips in range(1, 13):
-        taught = fit_head(head, remembered, lesson.only(np.arange(12) < clips), SPEC, 0.1)
-    at_once = fit_head(head, remembered, lesson, SPEC, 0.1)
+        taught = chosen_fit(head, remembered, lesson.only(np.arange(12) < clips), SPEC, 0.1).head
+    at_once = chosen_fit(head, remembered, lesson, SPEC, 0.1).head
     assert np.allclose(taught.weight, at_once.weight, atol=1e-4)
 
 
@@ -98,16 +97,16 @@ def test_the_pull_is_chosen_by_corrections_that_were_left_out_and_told() -> None
 def test_a_large_group_counts_as_fewer_clips_and_copies_as_one() -> None:
     values, labels = np.zeros((29, 8), np.float32), np.zeros(29, np.int64)
     one_sitting = LabelledEmbeddings(values, labels, np.r_[np.zeros(25, np.int64), 1, 2, 3, 3])
-    assert witnesses(one_sitting)[:25].sum() == pytest.approx(10)
-    assert witnesses(one_sitting)[25:].tolist() == [1, 1, 1, 1]
+    assert effective_counts(one_sitting)[:25].sum() == pytest.approx(10)
+    assert effective_counts(one_sitting)[25:].tolist() == [1, 1, 1, 1]
     copies = LabelledEmbeddings(values, labels, counts=np.full(29, 1 / 29))
-    assert witnesses(copies).sum() == pytest.approx(1)
+    assert effective_counts(copies).sum() == pytest.approx(1)
 
 
 def test_no_sender_counts_for_more_than_half_of_all() -> None:
     values, labels = np.zeros((30, 8), np.float32), np.zeros(30, np.int64)
     senders = np.r_[np.zeros(24, np.int64), np.full(6, 1)]
-    weights = witnesses(LabelledEmbeddings(values, labels, np.arange(30), senders))
+    weights = effective_counts(LabelledEmbeddings(values, labels, np.arange(30), senders))
     assert weights[:24].sum() == pytest.approx(15)
     assert weights[24:].tolist() == [1] * 6
 
@@ -118,7 +117,7 @@ def test_many_corrections_never_outweigh_what_is_remembered() -> None:
     wrong = LabelledEmbeddings(
         rng.normal(0, 1, (900, 8)).astype(np.float32), rng.integers(0, 3, 900)
     )
-    taught = fit_head(head, remembered, wrong, SPEC, 0.1)
+    taught = chosen_fit(head, remembered, wrong, SPEC, 0.1).head
     right = taught.logits(remembered.values).argmax(1) == remembered.labels
     assert right.mean() > 0.9
     weights = correction_weights(wrong, len(remembered.labels), SPEC)
@@ -229,13 +228,13 @@ def test_a_clip_that_sounds_like_many_others_of_another_label_is_not_learnt_at_t
     raw = tone(hz=333, seconds=0.6, rate_hz=8000, seed=1)
     odd = model.embed(prepare(raw, spec).features)[0]
     remembered, nine = bundle.memory(), spec.label_index("nine")
-    taught = fit_head(
+    taught = chosen_fit(
         model.head,
         LabelledEmbeddings(remembered.values, remembered.labels),
         LabelledEmbeddings(odd, np.array([nine])),
         spec.teach,
         spec.training.label_smoothing,
-    )
+    ).head
     before, after = (
         log_softmax(head.logits(odd)[0].astype(np.float64)) for head in (model.head, taught)
     )

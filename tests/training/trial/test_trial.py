@@ -12,11 +12,11 @@ from models.tensors import Head
 from support.tiny import tiny_bundle
 from training.teaching.head import LabelledEmbeddings
 from training.trial import scenarios
-from training.trial.classroom import Batch, Classroom
 from training.trial.conditions import CONDITIONS
 from training.trial.material import TrialMaterial
 from training.trial.report import draw, row_of, table
 from training.trial.scenarios import SCENARIOS
+from training.trial.teach_loop import Batch, TeachLoop
 
 
 @pytest.fixture
@@ -59,14 +59,14 @@ def test_every_scenario_has_its_figures(
 def test_a_right_batch_is_promoted_and_only_what_is_promoted_changes_the_champion(
     material: TrialMaterial,
 ) -> None:
-    room = Classroom(material, material.anchor)
+    loop = TeachLoop(material, material.anchor)
     places = np.arange(8)
-    assert room.teach(Batch(material.values[places], material.labels[places], places))
-    taught: Head = room.champion
+    assert loop.teach(Batch(material.values[places], material.labels[places], places))
+    taught: Head = loop.champion
     wrong = (material.labels[8:28] + 1) % 4
-    if not room.teach(Batch(material.values[8:28], wrong, np.arange(8, 28))):
-        assert room.champion is taught
-        assert len(room.kept) == 8
+    if not loop.teach(Batch(material.values[8:28], wrong, np.arange(8, 28))):
+        assert loop.champion is taught
+        assert len(loop.kept) == 8
 
 
 def test_the_table_says_what_is_missed_and_the_plot_is_drawn(tmp_path: Path) -> None:

@@ -12,12 +12,16 @@ from starlette.testclient import TestClient
 
 from data.domains.domain import load_domains
 from data.errors import Conflict, NotReady
+from data.store.features import Features
 from data.store.flags import Found
 from data.store.schema import ClipState
 from data.store.store import Store
+from models.card import BACKBONE
 from serve_app.http import problems
-from serve_app.http.auth import Keyring, add_key
 from serve_app.http.routes import clip_routes
+from serve_app.replica.champion import load_served
+from support.keys import keyring
+from support.tiny import tiny_bundle, tiny_clips
 from support.uploads import new_clip
 
 ADMIN = "tt_an-admins-key-for-this-test"
@@ -31,14 +35,17 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def admin(store: Store, tmp_path: Path) -> Iterator[TestClient]:
+def admin(store: Store) -> Iterator[TestClient]:
     app = FastAPI()
     problems.install(app)
     app.include_router(clip_routes.router)
     app.state.service = SimpleNamespace(
-        store=store, domain=load_domains()["faults"], ask_curator=told_by_the_curator
+        store=store,
+        domain=load_domains()["faults"],
+        ask_curator=told_by_the_curator,
+        champion=SimpleNamespace(loaded=False),
     )
-    app.state.keyring = Keyring(ADMIN, tmp_path / "keys.json")
+    app.state.keyring = keyring(ADMIN, ann="contributor")
     with TestClient(app, headers={"Authorization": f"Bearer {ADMIN}"}) as client:
         yield client
 
@@ -88,11 +95,54 @@ def test_relabelling_and_rejecting_settle_the_flags(store: Store, admin: TestCli
     assert admin.get("/clips", params={"flagged": True}).json()["clips"] == []
 
 
+def test_an_admin_names_another_group_of_a_clip_or_none(store: Store, admin: TestClient) -> None:
+    clip = add(store, b"1")
+    for said, group in ((" pump 3 ", "pump 3"), ("pump 4", "pump 4"), (None, None)):
+        found = admin.patch(f"/clips/{clip}", json={"group": said}).json()
+        assert (found["group"], found["state"], found["label"]) == (group, "accepted", "normal")
+    last = store.events.find(subject=f"clip:{clip}")[-1]
+    assert (last.kind, last.detail) == ("clip.grouped", {"group": None, "before": "pump 4"})
+
+
 def test_a_label_that_the_domain_has_not_is_refused(store: Store, admin: TestClient) -> None:
     clip = add(store, b"1")
     found = admin.post(f"/clips/{clip}/relabel", json={"label": "pump"})
     assert found.status_code == 404
     assert "its labels are electrical" in found.json()["detail"]
+
+
+def test_a_review_is_taken_back(store: Store, admin: TestClient) -> None:
+    clip = add(store, b"1", state="quarantined")
+    flag(store, (clip, 0.9))
+    before = admin.get(f"/clips/{clip}").json()
+    admin.post(f"/clips/{clip}/reject", json={"reason": "a slammed door"})
+    assert admin.post(f"/clips/{clip}/undo").json() == before
+    assert admin.post(f"/clips/{clip}/undo").status_code == 409
+
+
+def test_clips_come_with_what_the_model_says_and_those_it_doubts_most_first(
+    store: Store, admin: TestClient, tmp_path: Path
+) -> None:
+    domain = load_domains()["faults"]
+    served = load_served(tiny_bundle(tmp_path / "bundle", domain).path, "7")
+    champion = SimpleNamespace(loaded=True, served=served)
+    admin.app.state.service.champion = champion  # type: ignore[attr-defined]
+    agreed, heard, answered, unheard = (add(store, raw) for raw in (b"1", b"2", b"3", b"4"))
+    remembered = tiny_clips(domain, "memory")
+    of = dict(zip(remembered.labels, remembered.values[:, None], strict=True))
+    normal, fluid = (domain.label_index(label) for label in ("normal", "fluid"))
+    backbone = served.bundle.card.files[BACKBONE]
+    embeddings = {agreed: of[normal], heard: of[fluid]}
+    found = {clip: Features(value, None) for clip, value in embeddings.items()}
+    store.features.put("faults", backbone, found)
+    correct(store, answered, "fluid")  # which was what the model had said, at 0.5
+    listed = admin.get("/clips?order=disagreement").json()["clips"]
+    assert [row["clip"] for row in listed] == [heard, answered, agreed, unheard]
+    told = [row["model"] and (row["model"]["label"], row["model"]["version"]) for row in listed]
+    assert told == [("fluid", "7"), ("fluid", "1"), ("normal", "7"), None]
+    assert all(row["may_forget"] for row in listed)
+    page = admin.get("/clips?order=disagreement&limit=1&offset=1&label=normal").json()["clips"]
+    assert [row["clip"] for row in page] == [answered]
 
 
 def test_a_clip_can_be_heard_and_not_run(store: Store, admin: TestClient) -> None:
@@ -217,13 +267,15 @@ def test_clips_of_another_domain_are_not_shown(store: Store, admin: TestClient) 
         ("POST", "/clips/x/accept"),
         ("POST", "/clips/x/reject"),
         ("POST", "/clips/x/relabel"),
+        ("POST", "/clips/x/undo"),
+        ("PATCH", "/clips/x"),
         ("DELETE", "/clips/x"),
     ],
 )
-def test_only_an_admin_reviews(admin: TestClient, tmp_path: Path, method: str, route: str) -> None:
-    key = add_key(tmp_path / "keys.json", "ann", "contributor")
+def test_only_an_admin_reviews(admin: TestClient, method: str, route: str) -> None:
     bodies = {"/clips/x/reject": {"reason": ""}, "/clips/x/relabel": {"label": "fluid"}}
-    for header, status in ((f"Bearer {key}", 403), ("", 401)):
+    bodies |= {"/clips/x": {"group": ""}} if method == "PATCH" else {}
+    for header, status in (("Bearer ann", 403), ("", 401)):
         found = admin.request(
             method, route, headers={"Authorization": header}, json=bodies.get(route)
         )

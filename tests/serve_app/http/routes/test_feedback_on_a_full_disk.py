@@ -1,5 +1,6 @@
 """POST /feedback on a disk that fills, and what /status and /ready say of it."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
@@ -16,9 +17,11 @@ from data.home import home_from_env
 from data.media.prepare import prepare
 from data.store.store import Store
 from serve_app.http import api, problems
-from serve_app.http.auth import Keyring, add_key
+from serve_app.http.auth import Keyring
 from serve_app.http.routes import feedback_routes
+from serve_app.key_file import known_keys
 from serve_app.replica.admission import Admission
+from support.keys import old_key
 from support.sounds import tone
 
 ADMIN = "tt_an-admins-key-for-this-test"
@@ -67,7 +70,7 @@ def app(small: Path) -> Iterator[FastAPI]:
         curator=None,
         describe=lambda: {"replica": "r-1", "pid": 1},
     )
-    app.state.keyring = Keyring(ADMIN, small / "keys.json")
+    app.state.keyring = Keyring(ADMIN, lambda: known_keys(store.keys, small))
     yield app
     store.close()
 
@@ -117,8 +120,9 @@ def test_a_nearly_full_disk_is_said_where_people_look(app: FastAPI, small: Path)
 
 
 def test_keys_that_cannot_be_read_are_no_500_and_are_said(app: FastAPI, small: Path) -> None:
-    key = add_key(small / "keys.json", "ann", "contributor")
+    key = old_key(small, "ann", "contributor")
     (small / "keys.json").write_text("{", encoding="utf-8")
+    asyncio.run(app.state.keyring.look(f"Bearer {key}"))
     answer = correct(app, 1, key=key)
     assert answer.status_code == 503
     assert "keys.json cannot be read" in answer.json()["detail"]

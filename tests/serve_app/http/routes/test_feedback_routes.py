@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from data.access_keys import Role
 from serve_app.client.client import Client
-from serve_app.http.auth import add_key
 from support.drawn_masks import MASK, REFUSED, WALL, drawn_mask
+from support.keys import key_of
 from support.replica import ADMIN, Replica, answering
 from support.sounds import bursts, tone, wav
 from support.tiny import examined_bundle
@@ -66,9 +67,9 @@ def test_a_correction_without_a_key_is_not_learnt_from_until_an_admin_accepts_it
     ("role", "state"), [("viewer", "quarantined"), ("contributor", "accepted")]
 )
 def test_a_correction_counts_at_once_with_a_contributors_key(
-    client: TestClient, replica: Replica, role: str, state: str
+    client: TestClient, replica: Replica, role: Role, state: str
 ) -> None:
-    key = add_key(replica.settings.home.root / "keys.json", "ann", role)
+    key = key_of(replica.store, "ann", role)
     kept = correct(client, "two", key)
     assert (kept["state"], kept["who"]) == (state, "ann")
     assert learnable(replica) == (state == "accepted")
@@ -77,7 +78,7 @@ def test_a_correction_counts_at_once_with_a_contributors_key(
 def test_only_an_admins_correction_changes_a_label_that_counts(
     client: TestClient, replica: Replica
 ) -> None:
-    key = add_key(replica.settings.home.root / "keys.json", "ann", "contributor")
+    key = key_of(replica.store, "ann", "contributor")
     correct(client, "two", key)
     assert correct(client, "three", key)["state"] == "quarantined"
     assert replica.store.clips.get("keywords", SHA256).label == "two"
@@ -117,6 +118,19 @@ def test_what_is_doubted_of_a_correction_waits_for_review_and_changes_nothing(
     found = {(flag.sha256, flag.kind) for flag in replica.store.flags.find("keywords")}
     assert {(kept[0]["clip"], "label_conflict"), (kept[1]["clip"], "clipped")} <= found
     assert [one["state"] for one in kept] == ["accepted"] * 3
+
+
+def test_what_another_person_says_leaves_no_doubt_on_a_label_that_counts(
+    client: TestClient, replica: Replica, datasets: Path
+) -> None:
+    spoken = (datasets / "keywords/seven/7_george_10.flac").read_bytes()
+    key = key_of(replica.store, "ann", "contributor")
+    clip = correct(client, "seven", key, spoken)["clip"]
+    for other in (key, ""):
+        assert correct(client, "two", other, spoken)["state"] == "quarantined"
+    assert replica.store.flags.find("keywords") == []
+    (taken,) = replica.store.snapshots.take("keywords", who="ann").clips
+    assert (taken.sha256, taken.label, learnable(replica)) == (clip, "seven", 1)
 
 
 def test_the_receipt_says_what_was_answered_before(client: TestClient) -> None:

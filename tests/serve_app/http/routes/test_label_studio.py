@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from serve_app.http.auth import add_key
 from support.annotated import event, interface, task
+from support.keys import key_of
 from support.pictures import cracked
 from support.replica import ADMIN, Replica, answering
 from support.sounds import tone
@@ -34,7 +34,7 @@ def client(replica: Replica) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def contributor(replica: Replica) -> dict[str, str]:
-    key = add_key(replica.settings.home.root / "keys.json", "ann", "contributor")
+    key = key_of(replica.store, "ann", "contributor")
     return {"Authorization": f"Bearer {key}"}
 
 

@@ -18,10 +18,10 @@ from data.quality.alike import Fingerprints
 from data.quality.fingerprints import kind_of
 from data.store.store import Store
 from serve_app.http import problems
-from serve_app.http.auth import Keyring
 from serve_app.http.forms import Forms
 from serve_app.http.routes import upload_routes
 from support.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
+from support.keys import keyring
 from support.pictures import cracked
 from support.sounds import bursts, tone, wav
 
@@ -41,9 +41,7 @@ def kept(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def client(
-    store: Store, folder: Path, domain: object, prints: Fingerprints | None = None
-) -> TestClient:
+def client(store: Store, domain: object, prints: Fingerprints | None = None) -> TestClient:
     app = FastAPI()
     problems.install(app)
     app.include_router(upload_routes.router)
@@ -52,13 +50,13 @@ def client(
     champion = SimpleNamespace(loaded=True, served=served)
     app.state.service = SimpleNamespace(store=store, domain=domain, champion=champion)
     app.state.forms = Forms()
-    app.state.keyring = Keyring(ADMIN, folder / "keys.json")
+    app.state.keyring = keyring(ADMIN)
     return TestClient(app, headers={"Authorization": f"Bearer {ADMIN}"})
 
 
 @pytest.fixture
-def cracks(kept: Store, tmp_path: Path) -> Iterator[TestClient]:
-    with client(kept, tmp_path, CRACKS) as found:
+def cracks(kept: Store) -> Iterator[TestClient]:
+    with client(kept, CRACKS) as found:
         yield found
 
 
@@ -228,8 +226,8 @@ def test_an_unknown_label_is_told_those_there_are(cracks: TestClient) -> None:
     assert (found.status_code, "no crack, crack" in found.json()["detail"]) == (404, True)
 
 
-def test_recordings_have_labels_and_no_masks(kept: Store, tmp_path: Path) -> None:
-    with client(kept, tmp_path, FAULTS) as faults:
+def test_recordings_have_labels_and_no_masks(kept: Store) -> None:
+    with client(kept, FAULTS) as faults:
         assert faults.post("/upload", files=form({}, a=tone())).status_code == 400
         found = sent(faults, form({"a.png": MASK}, a=tone(), b=tone(seed=2)), label="fluid")
     assert [row["outcome"] for row in found] == ["refused", "stored"]
@@ -242,7 +240,7 @@ def test_a_copy_of_the_exam_is_refused_and_what_is_doubted_of_others_is_flagged(
     kind = kind_of(FAULTS)
     prints = Fingerprints(kind.name, (kind.make(wav(bursts(1), 8000), FAULTS),))
     loud = wav(np.clip(4 * bursts(2), -0.5, 0.5), 8000)
-    with client(kept, tmp_path, FAULTS, prints) as faults:
+    with client(kept, FAULTS, prints) as faults:
         found = sent(faults, form({}, copy=wav(bursts(1) / 3, 8000), loud=loud), label="fluid")
     assert [row["outcome"] for row in found] == ["refused", "stored"]
     assert "part of the exam" in found[0]["reason"]

@@ -9,8 +9,8 @@ from data.datasets.dataset import Floats, Integers
 from models.tensors import Embeddings, Head
 from training.assess.approval import TaughtHead, approve
 from training.assess.gate import Verdict
-from training.teaching.head import FittedHead, LabelledEmbeddings, chosen_fit, witnesses
-from training.teaching.suspects import Teaching, culprits
+from training.teaching.head import FittedHead, LabelledEmbeddings, chosen_fit, effective_counts
+from training.teaching.influence import RefusedFit, harmful_rows
 from training.trial.material import TrialMaterial
 
 Mask = NDArray[np.bool_]
@@ -27,7 +27,7 @@ class Batch:
 
 
 @dataclass
-class Classroom:
+class TeachLoop:
     """`kept` are the corrections that have not been held back, `champion` what was promoted last
     and `learnt` [kept] which of the corrections that one has learnt."""
 
@@ -79,7 +79,7 @@ class Classroom:
         )
 
     def _verdict(self, head: Head) -> Verdict:
-        material, counts = self.material, witnesses(self.corrections)
+        material, counts = self.material, effective_counts(self.corrections)
         memory = material.memory
         ids = ("",) * len(memory.labels)
         return approve(
@@ -98,7 +98,7 @@ class Classroom:
     def _hold_back(self, fitted: FittedHead, attempt: int) -> None:
         """See `training/teaching/hold_back.py`."""
         material = self.material
-        teaching = Teaching(
+        refused = RefusedFit(
             material.anchor,
             material.memory,
             self.corrections,
@@ -107,6 +107,6 @@ class Classroom:
             material.domain.training.label_smoothing,
             fitted.pull,
         )
-        held = culprits(teaching, attempt) > 0
+        held = harmful_rows(refused, attempt) > 0
         self.kept = [each for each, out in zip(self.kept, held, strict=True) if not out]
         self.learnt = self.learnt[~held]

@@ -1,4 +1,4 @@
-"""plan.py: what may be learnt from, and what is said of the rest."""
+"""uploads.py, exam_guard.py: what may be learnt from, and what is said of the rest."""
 
 from datetime import UTC, datetime
 
@@ -10,8 +10,9 @@ from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter, UnknownName
 from data.store.clip_rows import Clip
 from support.sounds import tone
-from training.job.hearing import Listener
-from training.job.plan import exam_of, screen
+from training.screening.clip_embedder import ClipEmbedder
+from training.screening.exam_guard import ExamGuard, examined_clips
+from training.screening.uploads import screen
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_each_clip_that_is_left_out_has_its_reason(domain: Domain) -> None:
     sibling = clip("good sibling", group="pump 7")
     listed = [clip("good"), clip("bad"), exam, clip("old", "squeak"), clip("lost"), sibling]
     unseen = Exam(frozenset({exam.sha256}), frozenset({"pump 7"}))
-    found = screen(listed, unseen, Listener(read, domain, None, {}))
+    found = screen(listed, ClipEmbedder(read, domain, None, {}, ExamGuard(domain, unseen)))
     assert [one.sha256 for one in found.clips] == [listed[0].sha256]
     reasons = [(refusal.reason, refusal.for_good) for refusal in found.refused]
     assert len(reasons) == 5
@@ -49,6 +50,6 @@ def test_each_clip_that_is_left_out_has_its_reason(domain: Domain) -> None:
 
 
 def test_only_a_full_retrain_needs_the_data_set(domain: Domain) -> None:
-    assert exam_of(domain, None, "teach").clips == frozenset()
+    assert examined_clips(domain, None, "teach") == ()
     with pytest.raises(InvalidParameter, match="TELLTALE_DATASETS"):
-        exam_of(domain, None, "full")
+        examined_clips(domain, None, "full")

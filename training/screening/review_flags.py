@@ -1,7 +1,7 @@
-"""What is kept and doubted of clips when a run hears them for the first time.
+"""What is kept and flagged of clips that a run meets for the first time.
 
-Doubts become flags, for whoever reviews the clips: copies of clips that are kept already, and
-labels that a copy or a champion that is sure contradicts. They change nothing by themselves.
+Flags are for whoever reviews the clips: copies of clips that are kept already, and labels that a
+copy or a champion that is sure contradicts. They change nothing by themselves.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from data.store.flags import Found
 from data.store.store import Store
 from models.card import BACKBONE
 from models.runtime import Scores
-from training.job.plan import Uploads
-from training.job.serving_champion import ChampionBundle
+from training.screening.serving_champion import ChampionBundle
+from training.screening.uploads import Uploads
 
 NO_FRAMES: Floats = np.zeros((0, 0, 0), np.float32)
 
@@ -32,27 +32,21 @@ def keep_features(
     store: Store, domain: str, champion: ChampionBundle, uploads: Uploads, new: list[int]
 ) -> None:
     """Of the clips at the places `new`."""
-    prints = uploads.fingerprints
-    assert prints is not None, "screened clips have fingerprints"
-    found = {
-        uploads.clips[place].sha256: Features(uploads.values[place], prints.values[place])
-        for place in new
-    }
+    found = {uploads.clips[place].sha256: uploads.features[place] for place in new}
     if found:
         store.features.put(domain, backbone_of(champion), found)
 
 
-def first_heard(uploads: Uploads, known: Mapping[str, Features]) -> list[int]:
-    """The places of the clips that this backbone has not heard before."""
-    nothing = Features(None, None)
+def newly_found(uploads: Uploads, known: Mapping[str, Features]) -> list[int]:
+    """The places of the clips of which anything was found out that was not known."""
     return [
         place
-        for place, clip in enumerate(uploads.clips)
-        if known.get(clip.sha256, nothing).embedding is None
+        for place, (clip, found) in enumerate(zip(uploads.clips, uploads.features, strict=True))
+        if found is not known.get(clip.sha256)
     ]
 
 
-def doubts(uploads: Uploads, new: list[int], champion: ChampionBundle | None) -> list[Found]:
+def review_flags(uploads: Uploads, new: list[int], champion: ChampionBundle | None) -> list[Found]:
     """Of the clips at the places `new`, against all others and the champion."""
     remarks = _of_copies(uploads, new)
     if champion:
@@ -64,7 +58,7 @@ def doubts(uploads: Uploads, new: list[int], champion: ChampionBundle | None) ->
 
 def _of_copies(uploads: Uploads, new: list[int]) -> list[tuple[str, Remark]]:
     old = sorted(set(range(len(uploads.clips))) - set(new))
-    order = [*old, *new]  # of a pair the second is doubted
+    order = [*old, *new]  # of a pair the second is flagged
     pairs = [
         pair
         for pair in (_in_order(each) for each in among(uploads.alike, order))

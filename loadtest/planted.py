@@ -1,0 +1,150 @@
+"""Are events found: test clips planted in noise, found again by label and place.
+
+    telltale planted [--domain faults] [--snr 20 10 0] [--noise white]
+
+Each clip of the exam that is not of the domain's rest label stands once in a recording of noise,
+some seconds apart, at a ratio of its power to that of the noise. An event is right if it has the
+clip's label and overlaps it by half (intersection over union).
+"""
+
+import argparse
+import io
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from data.datasets.sources import dataset_root, examples
+from data.domains.domain import AudioDomain, load_domains, of_sounds
+from data.errors import InvalidParameter
+from data.media.audio import decode
+from data.media.recording_stream import open_recording
+from loadtest import command
+from models.analysis.events import Event, find_events
+from models.analysis.recording import Analysis, Wishes, planned
+from models.bundle import PRETRAINED, load_bundle
+from models.runtime import Model, OnnxModel
+
+Float32 = NDArray[np.float32]
+
+OVERLAP = 0.5
+LEVEL = 0.02  # of the noise, RMS; full scale is 1
+APART_S = (8.0, 20.0)
+NOISES = {"white": 0.0, "pink": 0.5}  # the power of 1/f by which amplitudes fall
+
+
+@dataclass(frozen=True)
+class Planted:
+    label: str
+    start_s: float
+    end_s: float
+
+
+def exam_clips(domain: AudioDomain) -> list[tuple[str, Float32]]:
+    """Label and waveform [n] of each that is not rest; raises InvalidParameter without data."""
+    root = dataset_root()
+    if root is None:
+        raise InvalidParameter("there are no data sets; set TELLTALE_DATASETS to their folder")
+    rows = [row for row in examples(domain, root) if row.split == "test"]
+    rate_hz, limits = domain.input.sample_rate_hz, domain.limits
+    return [
+        (row.label, decode(row.path.read_bytes(), sample_rate_hz=rate_hz, limits=limits).samples)
+        for row in rows
+        if row.label != domain.rest_label
+    ]
+
+
+def noise(kind: str, length: int, rng: np.random.Generator) -> Float32:
+    """[length], RMS 1"""
+    spectrum = np.fft.rfft(rng.standard_normal(length))
+    spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** -NOISES[kind]
+    samples: NDArray[np.float64] = np.fft.irfft(spectrum, length)
+    return np.asarray(samples / samples.std(), np.float32)
+
+
+def plant(
+    clips: Sequence[tuple[str, Float32]], rate_hz: int, snr_db: float, kind: str, seed: int
+) -> tuple[Float32, list[Planted]]:
+    """The recording [n], and what is where in it."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(clips))
+    gaps = rng.uniform(*APART_S, len(clips) + 1)
+    lengths = np.array([len(clips[place][1]) / rate_hz for place in order])
+    starts = np.cumsum(gaps)[:-1] + np.concatenate([[0.0], np.cumsum(lengths)[:-1]])
+    recording = LEVEL * noise(kind, round((gaps.sum() + lengths.sum()) * rate_hz), rng)
+    planted = []
+    for place, start_s, length_s in zip(order, starts, lengths, strict=True):
+        label, samples = clips[place]
+        first = round(start_s * rate_hz)
+        loudness = LEVEL * 10 ** (snr_db / 20) / max(float(samples.std()), 1e-9)
+        recording[first : first + len(samples)] += loudness * samples
+        planted.append(Planted(label, float(start_s), float(start_s + length_s)))
+    return recording, planted
+
+
+def heard_events(recording: Float32, model: Model, domain: AudioDomain) -> list[Event]:
+    file, rate_hz = io.BytesIO(), domain.input.sample_rate_hz
+    soundfile.write(file, recording, rate_hz, format="WAV", subtype="FLOAT")
+    hop_s, rules = planned(model, domain, Wishes())
+    with open_recording(file, domain.limits, rate_hz) as stream:
+        analysis = Analysis(model, stream, hop_s)
+        while analysis.step():
+            pass
+        return find_events(analysis.heard(), rules)
+
+
+def right(events: Sequence[Event], planted: Sequence[Planted]) -> int:
+    """How many events have a planted clip of their own."""
+    left, count = list(planted), 0
+    for event in events:
+        best = max(left, key=lambda clip: overlap(event, clip), default=None)
+        if best is not None and overlap(event, best) >= OVERLAP:
+            left.remove(best)
+            count += 1
+    return count
+
+
+def overlap(event: Event, clip: Planted) -> float:
+    """Intersection over union; 0 of different labels."""
+    both = min(event.end_s, clip.end_s) - max(event.start_s, clip.start_s)
+    either = max(event.end_s, clip.end_s) - min(event.start_s, clip.start_s)
+    return max(0.0, both / either) if event.label == clip.label else 0.0
+
+
+def main() -> int:
+    parser = command.parser("telltale planted", __doc__)
+    parser.add_argument("--domain", default="faults")
+    parser.add_argument("--snr", type=float, nargs="+", default=[20.0, 10.0, 0.0], metavar="DB")
+    parser.add_argument("--noise", choices=NOISES, default="white")
+    parser.add_argument("--seed", type=int, default=7)
+    arguments = parser.parse_args()
+    return command.exit_code("planted", lambda: print_figures(arguments))
+
+
+def print_figures(arguments: argparse.Namespace) -> int:
+    domain = of_sounds(load_domains(names=(arguments.domain,))[arguments.domain])
+    model = OnnxModel(load_bundle(PRETRAINED / domain.name))
+    clips, rate_hz = exam_clips(domain), domain.input.sample_rate_hz
+    print(f"{'SNR dB':>7}{'planted':>9}{'events':>8}{'right':>7}{'F1':>7}{'CPU s/h':>9}")
+    for snr_db in arguments.snr:
+        recording, planted = plant(clips, rate_hz, snr_db, arguments.noise, arguments.seed)
+        started = time.process_time()
+        with threadpool_limits(1):
+            events = heard_events(recording, model, domain)
+        spent_s = (time.process_time() - started) * 3600 * rate_hz / len(recording)
+        count = right(events, planted)
+        f1 = 2 * count / (len(events) + len(planted))
+        print(
+            f"{snr_db:7g}{len(planted):9}{len(events):8}{count:7}{f1:7.2f}{spent_s:9.1f}",
+            flush=True,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

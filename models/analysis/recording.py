@@ -1,0 +1,153 @@
+"""A recording of hours, heard a few windows at a time: the same network as a clip's, in slices.
+
+with open_recording(path, ...) as stream:
+    analysis = Analysis(model, stream, hop_s=1.0)
+    while analysis.step():
+        ...                                 # say how far it is, or let others work
+events = find_events(analysis.heard(), rules)
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.domains.domain import AudioDomain, of_sounds
+from data.errors import InvalidParameter
+from data.media.features import features_for
+from data.media.loudness import at_loudness
+from data.media.recording_stream import RecordingStream, cut_windows
+from models.analysis.events import Heard, Rules, thresholds
+from models.runtime import WINDOWS_AT_ONCE, Model
+
+WISHES = {"hop_s", "threshold", "min_length_s", "merge_gap_s", "top_n"}
+HOPS = 5  # of a window, if nobody says how fine
+FINEST = 20
+
+
+class Analysis:
+    def __init__(self, model: Model, stream: RecordingStream, hop_s: float) -> None:
+        """`stream` is at the rate of the model's domain."""
+        self._model = model
+        self._stream = stream
+        self._domain = of_sounds(model.card.domain)
+        self._features = features_for(self._domain)
+        heard = self._domain.input
+        hop = max(1, round(hop_s * heard.sample_rate_hz))
+        self._windows = cut_windows(stream.blocks, heard.window_samples, hop)
+        self._starts: list[int] = []
+        self._probabilities: list[NDArray[np.float32]] = []
+        self._unknown: list[bool] = []
+
+    def step(self) -> bool:
+        """Hears some windows more; False where there were none left. Raises ClipError."""
+        batch = list(islice(self._windows, WINDOWS_AT_ONCE))
+        if not batch:
+            return False
+        # Each window as loud as a clip would be: what is far away is heard like what is near.
+        heard = [at_loudness(waveform, self._domain.input) for _, waveform in batch]
+        features = self._features(np.stack([waveform for waveform, _ in heard]))
+        embeddings, _ = self._model.embed(features)
+        probabilities = self._model.probabilities(self._model.head.logits(embeddings))
+        self._starts += [start for start, _ in batch]
+        self._probabilities.append(probabilities)
+        self._unknown += [
+            self._model.is_too_quiet(level) or self._model.why_unknown(*each) is not None
+            for (_, level), *each in zip(heard, embeddings, probabilities, strict=True)
+        ]
+        return True
+
+    @property
+    def done(self) -> float | None:
+        """0 to 1; None where the recording does not say how long it is."""
+        if not self._stream.declared_s:
+            return None
+        return min(1.0, self._stream.heard_s / self._stream.declared_s)
+
+    def heard(self) -> Heard:
+        classes = len(self._model.labels)
+        return Heard(
+            labels=self._model.labels,
+            window_s=self._domain.input.window_s,
+            duration_s=self._stream.heard_s,
+            starts_s=np.array(self._starts) / self._domain.input.sample_rate_hz,
+            probabilities=np.concatenate(
+                [np.empty((0, classes), np.float32), *self._probabilities]
+            ),
+            unknown=np.array(self._unknown, bool),
+        )
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What somebody wants to be otherwise than by default, as it came; None is the default."""
+
+    hop_s: float | None = None
+    thresholds: Mapping[str, float] | None = None
+    min_length_s: float | None = None
+    merge_gap_s: float | None = None
+    top_n: int | None = None
+
+
+def wishes_from(said: Mapping[str, Sequence[str]]) -> Wishes:
+    """Of what was typed, by name; a `threshold` is label:probability. Raises InvalidParameter."""
+    if strange := set(said) - WISHES:
+        raise InvalidParameter(
+            f"there is no parameter {min(strange)[:40]!r}; there are {', '.join(sorted(WISHES))}"
+        )
+    number = {
+        name: _number(name, said[name][-1]) for name in WISHES - {"threshold"} if said.get(name)
+    }
+    top_n = number.pop("top_n", None)
+    if top_n is not None and not (top_n >= 1 and top_n.is_integer()):
+        raise InvalidParameter(f"top_n must be a whole number from 1 on, got {top_n:g}")
+    pairs = [text.rpartition(":") for text in said.get("threshold", ())]
+    return Wishes(
+        thresholds={label: _number("threshold", least) for label, _, least in pairs},
+        top_n=None if top_n is None else int(top_n),
+        **number,
+    )
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        right = "label:probability, as rain:0.7" if name == "threshold" else "a number"
+        raise InvalidParameter(f"{name} must be {right}, got {text[:40]!r}") from None
+
+
+def planned(model: Model, domain: AudioDomain, wishes: Wishes) -> tuple[float, Rules]:
+    """The hop in seconds, and what makes an event. `domain` is as its file says now, which may name
+    its rest label; raises InvalidParameter or UnknownName."""
+    window_s = of_sounds(model.card.domain).input.window_s
+    hop_s = window_s / HOPS if wishes.hop_s is None else wishes.hop_s
+    if not window_s / FINEST <= hop_s <= window_s:
+        raise InvalidParameter(
+            f"hop_s must be from {window_s / FINEST:g} to {window_s:g} (the window), got {hop_s:g}"
+        )
+    enter = thresholds(model.card, domain.rest_label) | dict(wishes.thresholds or {})
+    for label, least in enter.items():
+        model.card.domain.label_index(label)
+        if not 0 < least <= 1:
+            raise InvalidParameter(
+                f"the threshold of {label} must lie above 0 and be at most 1, got {least:g}"
+            )
+    rules = Rules(
+        enter,
+        merge_gap_s=_seconds("merge_gap_s", wishes.merge_gap_s, hop_s),
+        min_length_s=_seconds("min_length_s", wishes.min_length_s, window_s / 2),
+        top_n=wishes.top_n,
+    )
+    return hop_s, rules
+
+
+def _seconds(name: str, wish: float | None, usual: float) -> float:
+    if wish is None:
+        return usual
+    if not (math.isfinite(wish) and wish >= 0):
+        raise InvalidParameter(f"{name} must be a number of seconds from 0 on, got {wish:g}")
+    return wish

@@ -1,0 +1,182 @@
+"""What happens when in recordings of any length, without a service.
+
+    telltale analyze night.flac --domain wildlife
+    telltale analyze recordings/ --domain faults --output events.csv
+
+Each event is a row; a file without any, or that cannot be read, has one row that says so. Run again
+with the same --output it goes on with the files that are not in there yet.
+"""
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import TextIO
+
+from threadpoolctl import threadpool_limits
+
+from data.domains.domain import AudioDomain, load_domains, of_sounds
+from data.errors import ClipError, InvalidParameter, TelltaleError, UnsupportedClip
+from data.media.recording_stream import open_recording
+from data.progress import progress
+from data.terminal import piped
+from models.analysis.events import Event, find_events
+from models.analysis.recording import Analysis, Wishes, planned, wishes_from
+from models.analysis.tables import COLUMNS, row
+from models.runtime import Model
+from serve_app.replica.current_version import current_version
+from serve_app.settings import settings_from_env
+
+Row = dict[str, str | float]
+
+FIELDS = ("file", *COLUMNS, "duration_s", "version", "problem")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        # Few matrices are large enough for a second thread, and each waits for the other.
+        with threadpool_limits(1):
+            return analyze(options)
+    except TelltaleError as error:
+        print(f"telltale: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("telltale: stopped; run it again to go on", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="telltale analyze",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("path", type=Path, help="a recording, or a folder of them")
+    parser.add_argument("--domain", default="", help="default: the first domain")
+    parser.add_argument("--output", type=Path, help="a CSV to go on with; default: the terminal")
+    parser.add_argument("--limit", type=int, help="analyse at most so many files now")
+    for name, meaning in (
+        ("hop-s", "from a window to the next; default: a fifth of the window"),
+        ("min-length-s", "of an event; default: half a window"),
+        ("merge-gap-s", "that is bridged within an event; default: the hop"),
+        ("top-n", "of a recording only so many events, the surest"),
+        ("threshold", "label:probability from which on it is an event, as rain:0.7; repeatable"),
+    ):
+        parser.add_argument(f"--{name}", action="append", default=[], help=meaning)
+    return parser
+
+
+def analyze(options: argparse.Namespace) -> int:
+    """1 if a file could not be read."""
+    said = {name: getattr(options, name) for name in ("hop_s", "min_length_s", "merge_gap_s")}
+    wishes = wishes_from({**said, "top_n": options.top_n, "threshold": options.threshold})
+    settings = settings_from_env()
+    name = options.domain or settings.domains[0]
+    domain = of_sounds(load_domains(names=(name,))[name])
+    served = current_version(settings.home, name)
+    planned(served.model, domain, wishes)  # refuses before a file is opened
+    done = _done(options.output)
+    files = [file for file in _files(options.path) if str(file) not in done][: options.limit]
+    counts = dict.fromkeys(("events", "failed", "no recordings"), 0)
+    with _table(options.output, new=not done) as write:
+        for number, file in enumerate(files, 1):
+            rows = _rows(file, f"{number}/{len(files)} {file.name}", served.model, domain, wishes)
+            counts["no recordings"] += not rows
+            counts["failed"] += any(found["problem"] for found in rows)
+            counts["events"] += sum(bool(found.get("label")) for found in rows)
+            write([found | {"version": served.version} for found in rows])
+    print(_summary(domain, served.version, len(files), counts, len(done)), file=sys.stderr)
+    return int(counts["failed"] > 0)
+
+
+def _summary(
+    domain: AudioDomain, version: str, files: int, counts: dict[str, int], before: int
+) -> str:
+    left_out = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    known = f"; {before} known before" if before else ""
+    return f"{domain.title}, version {version}: {files} files, {left_out or 'no events'}{known}"
+
+
+def _files(path: Path) -> list[Path]:
+    """Raises InvalidParameter where there is nothing. Hidden files are nobody's."""
+    if path.is_dir():
+        return [
+            file
+            for file in sorted(path.rglob("*"))
+            if file.is_file() and not any(p.startswith(".") for p in file.relative_to(path).parts)
+        ]
+    if not path.is_file():
+        raise InvalidParameter(f"there is no file or folder {str(path)!r}")
+    return [path]
+
+
+def _done(output: Path | None) -> set[str]:
+    """The files that the table has already; raises InvalidParameter for another kind of table."""
+    if output is None or not output.exists() or not output.stat().st_size:
+        return set()
+    with output.open(newline="", encoding="utf-8", errors="surrogateescape") as lines:
+        rows = csv.DictReader(lines)
+        if tuple(rows.fieldnames or ()) != FIELDS:
+            raise InvalidParameter(f"{output.name} is another table; its columns must be {FIELDS}")
+        return {found["file"] for found in rows}
+
+
+@contextmanager
+def _table(output: Path | None, new: bool) -> Iterator[Callable[[Sequence[Row]], None]]:
+    """Writes the rows of a recording at once: when it is stopped, each has all of them or none."""
+    target: AbstractContextManager[TextIO] = (
+        nullcontext(sys.stdout)
+        if output is None
+        else output.open("a", newline="", encoding="utf-8", errors="surrogateescape")
+    )
+    with target as lines:
+
+        def write(rows: Sequence[Row], header: bool = False) -> None:
+            text = io.StringIO()
+            table = csv.DictWriter(text, FIELDS, restval="", lineterminator="\n")
+            if header:
+                table.writeheader()
+            table.writerows(rows)
+            lines.write(text.getvalue())
+            lines.flush()
+
+        write([], header=new)
+        yield write
+
+
+def _rows(file: Path, title: str, model: Model, domain: AudioDomain, wishes: Wishes) -> list[Row]:
+    """None of a file that is no recording."""
+    start: Row = {"file": str(file), "problem": ""}
+    try:
+        duration_s, events = _heard(file, title, model, domain, wishes)
+    except UnsupportedClip:
+        return []
+    except (ClipError, OSError) as error:
+        return [start | {"problem": str(error)}]
+    start["duration_s"] = round(duration_s, 3)
+    return [start | row(event) for event in events] or [start]
+
+
+def _heard(
+    file: Path, title: str, model: Model, domain: AudioDomain, wishes: Wishes
+) -> tuple[float, list[Event]]:
+    hop_s, rules = planned(model, domain, wishes)
+    rate_hz = of_sounds(model.card.domain).input.sample_rate_hz
+    with (
+        file.open("rb") as opened,
+        open_recording(opened, domain.limits, rate_hz) as stream,
+        progress(title, 100, unit="%") as advance,
+    ):
+        analysis, told = Analysis(model, stream, hop_s), 0
+        while analysis.step():
+            now = int(100 * (analysis.done or 0))
+            advance(now - told)
+            told = now
+        return stream.heard_s, find_events(analysis.heard(), rules)
+
+
+if __name__ == "__main__":
+    sys.exit(piped(main))

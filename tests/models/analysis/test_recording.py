@@ -1,0 +1,84 @@
+"""recording.py: a long recording is answered window by window as its clips would be."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.domains.domain import AudioDomain, load_domains, of_sounds
+from data.errors import InvalidParameter, UnknownName
+from data.media.features import features_for
+from data.media.recording_stream import open_recording
+from models.analysis.recording import Analysis, Wishes, planned, wishes_from
+from models.runtime import Model, OnnxModel
+from support.sounds import bursts, wav
+from support.tiny import tiny_bundle
+
+
+@pytest.fixture
+def domain() -> AudioDomain:
+    return of_sounds(load_domains(names=("faults",))["faults"])
+
+
+@pytest.fixture
+def model(tmp_path: Path, domain: AudioDomain) -> Model:
+    asserted = {"electrical": 0.7, "fluid": None, "mechanical": 0.9, "normal": 0.6}
+    return OnnxModel(tiny_bundle(tmp_path / "tiny", domain, assert_at=asserted))
+
+
+def test_each_window_is_answered_as_a_clip_of_it(model: Model, domain: AudioDomain) -> None:
+    samples = bursts(1, seconds=21.0, rate_hz=16_000)
+    with open_recording(io.BytesIO(wav(samples)), domain.limits, 16_000) as stream:
+        analysis = Analysis(model, stream, hop_s=1.0)
+        while analysis.step():
+            pass
+    heard = analysis.heard()
+    assert (heard.duration_s, list(heard.starts_s)) == (21.0, [float(s) for s in range(17)])
+    clip = features_for(domain)(samples[7 * 16_000 : 12 * 16_000][np.newaxis])
+    right = model.predict([clip])[0]
+    np.testing.assert_allclose(heard.probabilities[7], right.probabilities, atol=1e-3)
+    assert analysis.done == 1.0
+
+
+def test_labels_are_events_from_where_the_card_asserts_them(
+    model: Model, domain: AudioDomain
+) -> None:
+    hop_s, rules = planned(model, domain, Wishes())
+    assert hop_s == 1.0
+    assert rules.enter == {"electrical": 0.7, "fluid": 0.5, "mechanical": 0.9}
+    assert (rules.min_length_s, rules.merge_gap_s, rules.top_n) == (2.5, 1.0, None)
+
+
+def test_what_somebody_wishes_comes_before_what_the_card_says(
+    model: Model, domain: AudioDomain
+) -> None:
+    said = {"threshold": ["normal:0.8", "fluid:0.4"], "hop_s": ["2"], "top_n": ["3"]}
+    hop_s, rules = planned(model, domain, wishes_from(said))
+    assert (hop_s, rules.top_n) == (2.0, 3)
+    assert rules.enter == {"electrical": 0.7, "fluid": 0.4, "mechanical": 0.9, "normal": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"hop": ["1"]}, "no parameter 'hop'; there are hop_s"),
+        ({"hop_s": ["soon"]}, "hop_s must be a number, got 'soon'"),
+        ({"hop_s": ["9"]}, "hop_s must be from 0.25 to 5"),
+        ({"hop_s": ["nan"]}, "hop_s must be from"),
+        ({"min_length_s": ["-1"]}, "min_length_s must be a number of seconds from 0 on"),
+        ({"top_n": ["1.5"]}, "top_n must be a whole number"),
+        ({"threshold": ["fluid"]}, "label:probability"),
+        ({"threshold": ["fluid:2"]}, "threshold of fluid must lie above 0"),
+    ],
+)
+def test_a_wrong_wish_is_named(
+    model: Model, domain: AudioDomain, said: dict[str, list[str]], words: str
+) -> None:
+    with pytest.raises(InvalidParameter, match=words):
+        planned(model, domain, wishes_from(said))
+
+
+def test_a_threshold_of_no_label_is_refused(model: Model, domain: AudioDomain) -> None:
+    with pytest.raises(UnknownName, match="no label 'bird'"):
+        planned(model, domain, wishes_from({"threshold": ["bird:0.5"]}))

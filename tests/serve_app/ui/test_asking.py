@@ -1,0 +1,51 @@
+"""asking.py: whoever has entered a wrong key gets his answer all the same."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
+from serve_app.ui.account import who
+from serve_app.ui.asking import ask
+from support.fake_api import ADMIN, create
+from support.fake_world import World
+from support.local_server import Server
+from support.sounds import tone
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(step_s=0.1)
+
+
+@pytest.fixture(scope="module")
+def anybody(world: World) -> Iterator[Client]:
+    with Server(create(world)) as url, Client(url) as client:
+        yield client
+
+
+def test_a_key_that_is_not_known_is_said_and_keeps_nobody_from_an_answer(anybody: Client) -> None:
+    found, said = ask(anybody.with_key("wrong"), anybody, "faults", tone(), "clip.wav")
+    assert found.domain == "faults"
+    assert "not known here" in said
+    assert ask(anybody.with_key(ADMIN), anybody, "faults", tone(), "clip.wav")[1] == ""
+    with pytest.raises(ServiceError, match="not a recording"):
+        ask(anybody.with_key("wrong"), anybody, "faults", b"text", "clip.wav")
+
+
+def test_who_waits_by_himself_is_told_at_once_that_the_service_is_busy(
+    anybody: Client, world: World
+) -> None:
+    world.busy = 1
+    with pytest.raises(ServiceError, match="too many clips") as refusal:
+        anybody.impatient().predict("faults", tone())
+    assert (refusal.value.status, refusal.value.retry_after_s) == (429, 1.0)
+    world.busy = 1
+    assert anybody.predict("faults", tone()).domain == "faults"
+
+
+def test_everybody_sees_which_role_he_has(anybody: Client) -> None:
+    assert "No key" in who(anybody)
+    assert "<b>anna</b>, admin" in who(anybody.with_key(ADMIN))
+    assert "not known here" in who(anybody.with_key("wrong"))
