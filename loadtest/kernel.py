@@ -18,8 +18,7 @@ import numpy as np
 
 from data.domains.domain import AudioDomain, of_sounds
 from data.media.audio import decode
-from data.media.features import features_for, windows
-from data.media.prepare import prepare
+from data.media.prepare import features_of_sound, prepare
 from loadtest import command
 from models.bundle import PRETRAINED, load_bundle
 from models.runtime import Model, OnnxModel
@@ -58,9 +57,7 @@ def one_clip(raw: bytes, domain: AudioDomain, model: Model) -> dict[str, float]:
 
     rate_hz, limits = domain.input.sample_rate_hz, domain.limits
     recording = timed("decode", lambda: decode(raw, sample_rate_hz=rate_hz, limits=limits))
-    features = timed(
-        "features", lambda: features_for(domain)(windows(recording.samples, domain.input))
-    )
+    features, _ = timed("features", lambda: features_of_sound(recording.samples, domain))
     embedded = timed("network", lambda: model.embed(features))
     timed("scores", lambda: model.score([features], *embedded))
     spent["all"] = sum(spent.values())

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 
 from data.atomic import replace_folder, staging
@@ -28,6 +29,7 @@ from models.card import (
     FINGERPRINTS,
     HEAD,
     MEMORY,
+    OTHERS,
     Card,
     card_mistakes,
     read_card,
@@ -36,12 +38,14 @@ from models.card import (
 from models.masks import ROWS
 from models.tensors import (
     Embeddings,
+    Floats,
     Head,
     Probe,
     read_exam,
     read_fingerprints,
     read_head,
     read_memory,
+    read_others,
 )
 
 PRETRAINED = Path(__file__).resolve().parent / "pretrained"  # the shipped ones, by domain
@@ -94,6 +98,12 @@ class Bundle:
         if FINGERPRINTS not in self.card.files:
             return None
         return read_fingerprints(self.read(FINGERPRINTS))
+
+    def others(self) -> Floats:
+        """Embeddings [N, D] of sounds that no label is for; none of bundles from before."""
+        if OTHERS not in self.card.files:
+            return np.zeros((0, self.domain.network.embedding), np.float32)
+        return read_others(self.read(OTHERS))
 
     def exam_and_probe(self) -> tuple[Embeddings, Probe]:
         return read_exam(self.read(EXAM))
@@ -209,6 +219,8 @@ def _check_shapes(bundle: Bundle) -> None:
     rows = bundle.card.split.exam * ROWS[domain.task]
     _expect(f"{EXAM}: embeddings", exam.values.shape, (rows, size))
     _check_rows(EXAM, exam, classes, size)
+    others = bundle.others()
+    _expect(f"{OTHERS}: embeddings", others.shape, (len(others), size))
     if prints := bundle.exam_fingerprints():
         _expect(f"{FINGERPRINTS}: {prints.kind}", (len(prints.values),), (len(exam.clip_ids),))
 

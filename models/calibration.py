@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 COLDEST, HOTTEST = 0.05, 20.0
 GOLDEN = (math.sqrt(5) - 1) / 2
 STEPS = 40  # each narrows the bracket to 0.62: 40 leave less than 1e-7 of it
-PRECISION = 0.9  # of the answers that are asserted
+LEAST_CHANCE = 0.8  # of an asserted answer to be right; of all that are, nine in ten then are
+PULL = 16.0
+NEWTON_STEPS = 30
+LEAST_STEEPNESS = 0.1
+MOST_LOGIT = 12.0
 
 Scores = TypeVar("Scores", NDArray[np.float32], NDArray[np.float64])
 
@@ -63,25 +67,52 @@ def fit_unknown_threshold(probabilities: NDArray[np.floating], false_alarm: floa
 
 
 def fit_assertions(
-    probabilities: NDArray[np.floating], labels: NDArray[np.int64], precision: float = PRECISION
-) -> list[float | None]:
-    """For each label the lowest confidence from which on its answers held `precision` on these
-    clips [N, C]; None where they never did.
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64] | None = None,
+    chance: float = LEAST_CHANCE,
+) -> list[float]:
+    """For each label the confidence at which an answer's own chance of being right is `chance`, as
+    these clips [N, C] with their weights [N] show it.
 
-    The precision is Laplace's (right + 1) / (answers + 2): a label is not asserted on the strength
-    of three lucky clips, it takes eight right ones of eight. Without it the promise is broken on
-    unseen clips: of validation clips, fitted on nine tenths of their groups and asked of the last,
-    94 % were right where asserted (faults), 90 % (wildlife), 86 % (hearts); without, 88, 87, 86 %.
+    The chance is a logistic curve over the confidence's logit with a step for each label (Platt
+    1999), pulled as by PULL clips towards the calibrated confidence itself: a label with a handful
+    of answers follows all others. Counting what was right label by label, as before, asserted on
+    the strength of 41 to 48 validation clips 26 % of what models of folds by group were asked
+    (352 clips of faults), 80 % of it right, and 18 % (394 of wildlife), 99 % right; this asserts
+    45 and 53 %, 92 and 93 % of it right.
     """
-    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    found: list[float | None] = []
-    for label in range(probabilities.shape[1]):
-        own = np.flatnonzero(answers == label)
-        own = own[np.argsort(-confidence[own], kind="stable")]
-        held = (np.cumsum(labels[own] == label) + 1) / (np.arange(len(own)) + 3) >= precision
-        places = np.flatnonzero(held)
-        found.append(float(confidence[own[places[-1]]]) if len(places) else None)
+    classes = probabilities.shape[1]
+    answers = probabilities.argmax(axis=1)
+    told = _logit(probabilities.max(axis=1).astype(np.float64))
+    shape = np.hstack([told[:, np.newaxis], np.ones((len(told), 1)), np.eye(classes)[answers]])
+    curve = _logistic(shape, answers == labels, weights)
+    return [_confidence_at(chance, curve[0], curve[1] + step) for step in curve[2:].tolist()]
+
+
+def _logistic(
+    shape: NDArray[np.float64], right: NDArray[np.bool_], weights: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Coefficients of a logistic regression pulled to (1, 0, ...), by Newton's method."""
+    start = np.zeros(shape.shape[1])
+    start[0] = 1
+    found, each = start.copy(), np.ones(len(right)) if weights is None else weights
+    for _ in range(NEWTON_STEPS):
+        chances = 1 / (1 + np.exp(-shape @ found))
+        slope = shape.T @ (each * (chances - right)) + PULL * (found - start)
+        curvature = (shape.T * (each * chances * (1 - chances))) @ shape
+        found = found - np.linalg.solve(curvature + PULL * np.eye(len(found)), slope)
     return found
+
+
+def _confidence_at(chance: float, steepness: float, step: float) -> float:
+    logit = (math.log(chance / (1 - chance)) - step) / max(steepness, LEAST_STEEPNESS)
+    return 1 / (1 + math.exp(-min(logit, MOST_LOGIT)))
+
+
+def _logit(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    inside = np.clip(confidence, 1 / (1 + math.exp(MOST_LOGIT)), 1 / (1 + math.exp(-MOST_LOGIT)))
+    return np.asarray(np.log(inside / (1 - inside)))
 
 
 def _targets(labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:

@@ -24,12 +24,13 @@ MEMORY = "memory.safetensors"
 EXAM = "exam.safetensors"
 ANCHOR = "anchor.safetensors"
 FINGERPRINTS = "fingerprints.safetensors"
+OTHERS = "others.safetensors"
 
 REQUIRED = (BACKBONE, HEAD, MEMORY, EXAM)
 # The weights only to go on training, or to serve on a GPU; the anchor of what was taught: the head
-# of the last full training, which every further teach starts from again; and what knows copies of
-# the exam's clips.
-OPTIONAL = (WEIGHTS, ANCHOR, FINGERPRINTS)
+# of the last full training, which every further teach starts from again; what knows copies of
+# the exam's clips; and the embeddings of sounds that no label is for.
+OPTIONAL = (WEIGHTS, ANCHOR, FINGERPRINTS, OTHERS)
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -72,9 +73,12 @@ class Figures(Part):
 
 class Novelty(Part):
     """A clip farther than its label's limit from every remembered clip of that label is unknown
-    (`models/novelty.py`). `false_alarms` is the share of the `clips` validation clips beyond it."""
+    (`models/novelty.py`), and so is one that is nearer to a sound that no label is for than
+    `nearest_other` times that distance. `false_alarms` is the share of the `clips` validation clips
+    that either calls unknown."""
 
     limits: dict[str, Annotated[float, Field(ge=0)]]
+    nearest_other: float = Field(0.0, ge=0)
     false_alarms: float = Field(ge=0, le=1)
     clips: int = Field(ge=1)
 

@@ -191,6 +191,14 @@ def calibration_error(probabilities: NDArray[np.floating], labels: Counts) -> fl
     return _gap(confidence, probabilities.argmax(axis=1) == labels)
 
 
+def excess_error(
+    confidence: NDArray[np.floating], right: NDArray[np.bool_], groups: Counts
+) -> float:
+    """The calibration error of answers [N] above what chance alone shows; at least 0."""
+    error = _gap(confidence.astype(np.float64), right)
+    return max(0.0, error - chance_error(confidence, groups))
+
+
 def _gap(confidence: Doubles, right: NDArray[np.bool_]) -> float:
     gaps = np.bincount(_bin_of(confidence), weights=right - confidence, minlength=ECE_BINS)
     return float(np.abs(gaps).sum() / len(right))

@@ -7,19 +7,24 @@ after it was made: any number of threads may call it, and a swap is one assignme
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
 
+from data.domains.domain import AudioDomain
 from data.errors import BundleError
 from models.bundle import Bundle
 from models.calibration import softmax
 from models.card import BACKBONE, WEIGHTS
 from models.masks import Mask, outline, strongest
-from models.novelty import Remembered
+from models.novelty import NO_LABELS, UNLIKE, Remembered
 from models.tensors import Floats
+
+if TYPE_CHECKING:
+    from data.media.prepare import Prepared
 
 PROBE_TOLERANCE = 1e-3  # relative; another CPU or ONNX Runtime moves the last digits only
 WINDOWS_AT_ONCE = 8
@@ -35,12 +40,17 @@ class Scores:
     frames: Floats  # [windows, T, D], a part of the batch's array; T pixels of a photograph
     model: "Model"
     mask: Mask | None = None  # [H, W], where in a photograph that is which its answer says
-    unknown: bool = False  # unlike anything the model has learnt; of photographs always False
+    unknown_reason: str | None = None  # of photographs always None
 
     @property
     def best(self) -> int:
         """The index of the label that is answered."""
         return int(self.probabilities.argmax())
+
+    @property
+    def unknown(self) -> bool:
+        """Nothing that the model could tell: the label that is answered is only the nearest."""
+        return self.unknown_reason is not None
 
     @property
     def confidence(self) -> float:
@@ -82,12 +92,33 @@ class Model(ABC):
             memory = bundle.memory()
             self._limits = [novelty.limits[label] for label in bundle.labels]
             self._remembered = Remembered(memory.values, memory.labels, len(bundle.labels))
+            self._nearest_other, others = novelty.nearest_other, bundle.others()
+            self._others = Remembered(others, np.zeros(len(others), np.int64), 1)
         self._predict = PREDICT[bundle.domain.task]
+        domain = bundle.domain
+        heard = domain.input if isinstance(domain, AudioDomain) else None
+        self._quietest_dbfs = heard.quietest_dbfs if heard else None
 
     @abstractmethod
     def embed(self, features: Floats) -> tuple[Floats, Floats]:
         """features [N, mels, frames], [N, samples] or [N, 3, H, W] -> embeddings [N, D] and those
         of frames or pixels [N, T, D]."""
+
+    def answer(self, clips: "Sequence[Prepared]") -> list[Scores]:
+        """What is said of each clip. Of one that is too quiet, that it is unknown: however loud
+        it is made, what is heard then is the microphone."""
+        scores = self.predict([clip.features for clip in clips])
+        return [
+            replace(each, unknown_reason=f"too quiet: {clip.level_dbfs:.0f} dBFS")
+            if self.is_too_quiet(clip.level_dbfs)
+            else each
+            for each, clip in zip(scores, clips, strict=True)
+        ]
+
+    def is_too_quiet(self, level_dbfs: float | None) -> bool:
+        """False of a photograph, which has no level."""
+        quietest = self._quietest_dbfs
+        return level_dbfs is not None and quietest is not None and level_dbfs < quietest
 
     def predict(self, batch: Sequence[Floats]) -> list[Scores]:
         """An answer for each clip, its windows or its one photograph [1, 3, H, W]."""
@@ -101,18 +132,22 @@ class Model(ABC):
             embeddings = np.stack([embeddings[part].mean(axis=0) for part in parts])
         logits = self.head.logits(embeddings)
         probabilities = self.probabilities(logits)
-        unknown = map(self.is_unknown, embeddings, probabilities)
+        why = map(self.why_unknown, embeddings, probabilities)
         return [
-            Scores(logits[i], probabilities[i], embeddings[i], frames[part], self, unknown=new)
-            for i, (part, new) in enumerate(zip(parts, unknown, strict=True))
+            Scores(logits[i], probabilities[i], embeddings[i], frames[part], self, None, reason)
+            for i, (part, reason) in enumerate(zip(parts, why, strict=True))
         ]
 
-    def is_unknown(self, embedding: Floats, probabilities: Floats) -> bool:
-        """Of a clip with embedding [D] and probabilities [C]."""
+    def why_unknown(self, embedding: Floats, probabilities: Floats) -> str | None:
+        """Of a clip with embedding [D] and probabilities [C]; None: it is known."""
         label = int(probabilities.argmax())
-        if self._limits:
-            return self._remembered.distance(embedding, label) > self._limits[label]
-        return float(probabilities[label]) < self.card.unknown_threshold
+        if not self._limits:
+            return UNLIKE if probabilities[label] < self.card.unknown_threshold else None
+        own = self._remembered.distance(embedding, label)
+        if own > self._limits[label]:
+            return UNLIKE
+        other = self._others.distance(embedding, 0)
+        return NO_LABELS if other < self._nearest_other * own else None
 
     def probabilities(self, logits: Floats) -> Floats:
         """Calibrated, over the last axis."""

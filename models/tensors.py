@@ -12,7 +12,7 @@ from safetensors.numpy import load, save
 
 from data.errors import BundleError
 from data.quality.alike import Fingerprints
-from models.card import EXAM, FINGERPRINTS, HEAD, MEMORY
+from models.card import EXAM, FINGERPRINTS, HEAD, MEMORY, OTHERS
 
 Floats = NDArray[np.float32]
 
@@ -80,6 +80,11 @@ def exam_bytes(exam: Embeddings, probe: Probe) -> bytes:
     return _save({**_rows(exam), **groups, **probed})
 
 
+def others_bytes(values: Floats) -> bytes:
+    """Embeddings [N, D]"""
+    return _save({"embeddings": values.astype(np.float16)})
+
+
 def fingerprint_bytes(prints: Fingerprints) -> bytes:
     """All of them end to end, the length of each, and the name of their kind in ASCII."""
     kind, joined = prints.kind.encode("ascii"), b"".join(prints.values)
@@ -113,6 +118,11 @@ def read_exam(raw: bytes) -> tuple[Embeddings, Probe]:
         _embeddings(tensors, EXAM),
         Probe(tensors["probe_features"], tensors["probe_embedding"]),
     )
+
+
+def read_others(raw: bytes) -> Floats:
+    values = _load(raw, OTHERS, {"embeddings": np.float16})["embeddings"]
+    return np.asarray(values, np.float32)
 
 
 def read_fingerprints(raw: bytes) -> Fingerprints:

@@ -121,7 +121,7 @@ def predict(clips: list[Path], name: str) -> int:
             print(f"{'-':20} {'':6} {path}: {error}", file=sys.stderr)
             failed += 1
             continue
-        scores = served.model.predict([prepared.features])[0]
+        scores = served.model.answer([prepared])[0]
         label = served.bundle.labels[scores.best]
         label = f"unknown ({label})" if scores.unknown else label
         print(f"{label:20} {scores.confidence:6.1%} {path}")

@@ -8,8 +8,9 @@
     telltale crossval cracks --folds group        photographs: how well masks agree
     telltale crossval faults --folds group --keep   bundles for training.trial, of train rows only
 
-Every model starts from scratch, whatever training.start_from names: a pretrained backbone may have
-learnt the very clips that a fold asks about. Models are thrown away as soon as they have answered
+A model starts from the backbone that training.start_from names only if that has heard none of the
+data set's recordings, otherwise from scratch: it may have learnt the very clips that a fold asks
+about. Models are thrown away as soon as they have answered
 (with --keep they stay beside the answers, with the data set's own exam);
 the answers are kept in the work folder, and a fold that was broken off goes on from its last epoch:
 the same command resumes.
@@ -23,11 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from data.datasets.dataset import from_example
-from data.datasets.sources import listed
+from data.datasets.sources import Example, listed
 from data.domains.domain import Domain
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import planned_home
 from data.terminal import piped
+from models.networks.backbone import backbone_of
 from training.assess.crossval_figures import (
     Answers,
     FoldPrediction,
@@ -48,8 +50,12 @@ from training.job.provenance import code_version, recipe_digest
 from training.model_card import CARDS
 
 
-def from_scratch(domain: Domain) -> Domain:
+def fairly_started(domain: Domain, rows: Sequence[Example]) -> Domain:
+    """From its backbone if that has heard none of these recordings, otherwise from scratch."""
     if domain.start_from is None:
+        return domain
+    backbone = backbone_of(domain)
+    if backbone and backbone.learnt_groups and not backbone.has_learnt({r.group for r in rows}):
         return domain
     training = domain.training.model_copy(update={"start_from": None})
     return domain.model_copy(update={"training": training})
@@ -61,9 +67,10 @@ def compare(options: argparse.Namespace) -> str:
         raise InvalidParameter(
             "what is recorded is of all folds: without --only and --train, --keep"
         )
-    domain = from_scratch(any_data_set(options.domain))
+    domain = any_data_set(options.domain)
     by, left_out = options.leave_out or options.folds, bool(options.leave_out)
     listing = listed(domain, needed_dataset_root())
+    domain = fairly_started(domain, listing)
     only_train = options.train or options.keep
     rows = [row for row in listing if not only_train or row.split == "train"]
     exam = tuple(from_example(row) for row in listing if row.split == "test")
@@ -106,7 +113,8 @@ def entry(by: str, left_out: bool, found: Answers, domain: Domain) -> dict[str, 
         told = split_entry(f"unseen {by}", drawn_whole(found), domain.labels)
     else:
         told = unknown_entry("unseen label", found)
-    note = f"{told['note']}; trained from scratch"
+    start = f"started from {domain.start_from}" if domain.start_from else "trained from scratch"
+    note = f"{told['note']}; {start}"
     return {**told, "note": note, "recipe": recipe_digest(domain), "code": code_version()}
 
 

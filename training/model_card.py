@@ -17,6 +17,7 @@ from models.bundle import Bundle
 from models.card import CARD
 from models.metrics import ECE_BINS, ClassFigures, Interval
 from models.runtime import OnnxModel
+from training.assess.background import ask_backgrounds
 from training.assess.cost import clip_ms, window_ms
 from training.assess.crossval_figures import WORDS, protocols_file, with_interval
 from training.assess.reliability import (
@@ -57,9 +58,9 @@ def write_model_card(bundle: Bundle, dataset: Path | None, folder: Path) -> Path
     strangers = rejected_foreign_clips(model, bundle.domain, dataset) if dataset else []
     lines = [
         *_head(bundle),
+        *_protocols(protocols_file(CARDS, name), recipe_digest(bundle.domain)),
         *summary(bundle),
         *labels(bundle),
-        *_protocols(protocols_file(CARDS, name), recipe_digest(bundle.domain)),
         *_confidence(bundle),
         *_unknown(bundle, model, strangers),
         *_cost(bundle, model, dataset),
@@ -83,6 +84,9 @@ def summary(bundle: Bundle) -> Lines:
     if card.masks:
         rows += [("Dice", *_spread(card.masks.dice)), ("IoU", *_spread(card.masks.iou))]
     rows.append(("calibration error", _number(card.exam.ece), ""))
+    if card.exam.reliability:
+        above = max(0.0, card.exam.ece - exam_chance_error(bundle))
+        rows.append(("of it above chance", _number(above), ""))
     groups, clips = len(set(exam_groups(exam).tolist())), len(exam.clip_ids)
     what = "All pixels count for Dice and IoU, remembered ones for the others. " * bool(card.masks)
     return [
@@ -126,7 +130,14 @@ def _protocols(file: Path, recipe: str) -> Lines:
             '{"protocol": "random split", "note": "...", "figures": {"accuracy": '
             '{"value": 0.9, "low": 0.8, "high": 1.0}, "macro_f1": {...}}}'
         ) from error
-    return ["## Other protocols", "", *(line for lines in tables for line in lines)]
+    return [
+        "## Clips of folds",
+        "",
+        "Of models that were trained like this one, each asked about what it was not given: closer "
+        "to what a stranger's clip will meet than one exam.",
+        "",
+        *(line for lines in tables for line in lines),
+    ]
 
 
 def _others(entries: Any, columns: Mapping[str, str], recipe: str) -> Lines:
@@ -178,18 +189,28 @@ def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[ForeignClips]
         ("exam clips", _percent(found.unknown)),
         *((f"{each.dataset} ({each.clips} clips)", _percent(each.unknown)) for each in strangers),
     ]
+    nothing = ask_backgrounds(bundle)
+    assert nothing is not None  # what has novelty hears
+    rows.append(
+        (
+            f"silence, hiss, rumble and hum ({nothing.clips})",
+            _percent(nothing.unknown / nothing.clips),
+        )
+    )
     others = f", and {_percent(found.unsure_right)} of the others"
     unsure = "" if math.isnan(found.unsure_right) else others
     return [
         "## Unknown, and asserted",
         "",
         "A clip is unknown when it lies farther from all remembered clips of the label it is "
-        "answered with than validation clips do. Clips of other data sets should be:",
+        "answered with than validation clips do, or nearer to a sound that no label is for. Clips "
+        "of other data sets should be:",
         "",
         *_table(("clips of", "called unknown"), rows),
         "An answer is asserted when the clip is known and the answer as sure as answers of its "
-        f"label had to be {_asserted_by(bundle)}. Of the exam "
-        f"{_percent(found.asserted)} are; {_percent(found.sure_right)} of them are right{unsure}.",
+        f"label have to be {_asserted_by(bundle)}. Of the exam "
+        f"{_percent(found.asserted)} are; {_percent(found.sure_right)} of them are right{unsure}. "
+        f"While nothing happens {nothing.asserted_per_hour:.0f} an hour are.",
         "",
     ]
 
@@ -198,7 +219,7 @@ def _asserted_by(bundle: Bundle) -> str:
     """See `training/assess/reviewed_thresholds.py`."""
     reviewed = bundle.card.training.model_dump().get("asserted_by_reviews")
     if reviewed is None:
-        return "on validation clips to be right nine times in ten"
+        return "for a chance of four in five; of all that are, nine in ten are then right"
     return (
         f"to be right in {_percent(reviewed['precision'])} of {reviewed['answers']} reviewed ones, "
         "or on validation clips where too few were reviewed"

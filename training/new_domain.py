@@ -145,7 +145,7 @@ def _fit(raw: Raw, told: Measured) -> None:
     hold less are learnt from scratch, at theirs."""
     rate_hz = min(told.usual_rate_hz, BACKBONE_HZ)
     window_s = min(max(told.usual_duration_s, LEAST_WINDOW_S), LONGEST_WINDOW_S)
-    raw["input"] = {"sample_rate_hz": rate_hz, "window_s": window_s, "hop_s": window_s / 2}
+    raw["input"] |= {"sample_rate_hz": rate_hz, "window_s": window_s, "hop_s": window_s / 2}
     raw["training"]["augment"]["time_shift_s"] = window_s / 2
     limits = raw["limits"]
     limits["max_duration_s"] = max(limits["max_duration_s"], told.longest_s)

@@ -28,15 +28,16 @@ from data.errors import Conflict, TelltaleError
 from data.home import home_from_env
 from data.media.prepare import prepare
 from models.bundle import Bundle, write_bundle
-from models.calibration import PRECISION
-from models.card import EXAM
-from models.tensors import exam_bytes
+from models.card import EXAM, OTHERS
+from models.export import OnnxBackbone
+from models.tensors import exam_bytes, others_bytes
 from training.assess.calibrate import calibrate
 from training.assess.examine import exam_metrics
 from training.assess.log_mel_means import LogMelMeans
 from training.assess.memory_rows import numbered
-from training.assess.reviewed_thresholds import recalibrate_by_reviews
+from training.assess.reviewed_thresholds import PRECISION, recalibrate_by_reviews
 from training.job.options import rebuild_command
+from training.job.other_sounds import other_sounds
 from training.job.plan import Plan, plan_full
 from training.screening.uploads import NO_UPLOADS
 
@@ -52,18 +53,24 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     _must_be_the_same(bundle, plan, memory.clip_ids, exam.clip_ids)
     held = dict(zip((clip.sha256 for clip in plan.clips), plan.held_out, strict=True))
     groups = {clip.sha256: clip.group for clip in plan.clips}
+    others = bundle.others()
+    if not len(others):
+        others = other_sounds(domain, OnnxBackbone(bundle.backbone()))
     fields = calibrate(
         domain,
         head,
         memory,
         np.array([held[clip] for clip in memory.clip_ids]),
         [groups[clip] for clip in memory.clip_ids],
+        others,
     )
     card = bundle.card
     figures = exam_metrics(domain, head, fields["temperature"], exam)
     facts = {**card.training.model_dump(), "log_mel_means": _log_mel_means(plan, domain)}
     files = {name: bundle.read(name) for name in card.files}
     files[EXAM] = exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)
+    if len(others):
+        files[OTHERS] = others_bytes(others)
     return write_bundle(
         bundle.path,
         card_fields={

@@ -29,8 +29,9 @@ from data.terminal import piped
 from models.bundle import PRETRAINED, Bundle, write_bundle
 from models.registry import Registry, Version
 from training.assess.approval import TaughtHead, approve, of_dataset
+from training.assess.background import asserts_nothing
 from training.assess.examine import exam_predictions, remembered_answers
-from training.assess.gate import Verdict, judge, must_forget
+from training.assess.gate import Verdict, judge, must_forget, with_objections
 from training.fitting.priority import give_way
 from training.job.inputs import dry_run, gather, is_known_already, serving
 from training.job.lifecycle import attempt, heed_stops, note_stops, sweep
@@ -197,6 +198,7 @@ def compare(challenger: Bundle, material: Material) -> Verdict:
     else:
         asked, gate = exam_predictions(challenger), challenger.domain.gate
         verdict = judge(asked, before, challenger.labels, gate)
+        verdict = with_objections(verdict, asserts_nothing(challenger))
     return must_forget(verdict, len(material.forgotten)) if only_forgets else verdict
 
 

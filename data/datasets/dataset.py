@@ -23,6 +23,7 @@ from data.domains.domain import AudioDomain
 from data.errors import ClipError, InvalidParameter
 from data.media.audio import decode
 from data.media.features import features_for
+from data.media.loudness import at_loudness
 from data.store.schema import HeldFor
 
 Floats = NDArray[np.float32]
@@ -150,7 +151,8 @@ def naming(clip: LabelledClip) -> Iterator[None]:
 def _decoded(clip: LabelledClip, read: Reader, domain: AudioDomain) -> Floats:
     rate_hz = domain.input.sample_rate_hz
     with naming(clip):
-        return decode(read(clip), sample_rate_hz=rate_hz, limits=domain.limits).samples
+        recording = decode(read(clip), sample_rate_hz=rate_hz, limits=domain.limits)
+    return at_loudness(recording.samples, domain.input)[0]
 
 
 def open_waveforms(folder: Path) -> Waveforms:

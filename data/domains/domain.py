@@ -100,6 +100,7 @@ class AudioDomain(Domain):
     training: AudioTrainingSpec
     limits: LimitSpec
     source: ClipSourceSpec
+    other_sounds: tuple[str, ...] = ()  # data sets of sounds that no label is for, if at hand
     # What nothing of interest is called: in a recording of hours it is no event.
     rest_label: Label | None = Field(default=None, exclude_if=lambda label: label is None)
 

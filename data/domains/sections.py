@@ -18,6 +18,8 @@ class AudioInput(Section):
     sample_rate_hz: int = Field(ge=4_000, le=96_000)
     window_s: float = Field(gt=0.1, le=60)
     hop_s: float = Field(gt=0.0)
+    loudness_dbfs: Annotated[float, Field(ge=-60, le=0)] | None = None  # None: as recorded
+    quietest_dbfs: Annotated[float, Field(ge=-120, le=0)] | None = None  # below: unknown
 
     @model_validator(mode="after")
     def hop_covers_the_recording(self) -> Self:

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from data.domains.domain import AudioDomain, Domain, ImageDomain
 from data.media.audio import decode
-from data.media.features import features_for, windows
+from data.media.features import Float32, features_for, windows
+from data.media.loudness import at_loudness
 
 
 @dataclass(frozen=True)
 class Prepared:
     """`features` is [windows, mels, frames] of a recording, or [windows, samples] where its
     network hears the waveform; [1, 3, H, W] in 0 to 1 of a photograph. What a clip has not is
-    0: a photograph lasts no time."""
+    0: a photograph lasts no time. `level_dbfs` is of the loudest window, as sent."""
 
     features: NDArray[np.float32]
     duration_s: float
@@ -24,6 +25,7 @@ class Prepared:
     container: str
     width_px: int = 0  # as sent, but upright
     height_px: int = 0
+    level_dbfs: float | None = None
 
 
 def prepare(raw: bytes, domain: Domain) -> Prepared:
@@ -33,8 +35,20 @@ def prepare(raw: bytes, domain: Domain) -> Prepared:
 
 def _prepare_audio(raw: bytes, domain: AudioDomain) -> Prepared:
     recording = decode(raw, sample_rate_hz=domain.input.sample_rate_hz, limits=domain.limits)
-    features = features_for(domain)(windows(recording.samples, domain.input))
-    return Prepared(features, recording.duration_s, recording.source_rate_hz, recording.container)
+    features, level = features_of_sound(recording.samples, domain)
+    return Prepared(
+        features,
+        recording.duration_s,
+        recording.source_rate_hz,
+        recording.container,
+        level_dbfs=level,
+    )
+
+
+def features_of_sound(samples: Float32, domain: AudioDomain) -> tuple[Float32, float]:
+    """A recording [T] at the domain's rate -> what its network is given, and its level in dBFS."""
+    loud, level = at_loudness(samples, domain.input)
+    return features_for(domain)(windows(loud, domain.input)), level
 
 
 def _prepare_image(raw: bytes, domain: ImageDomain) -> Prepared:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from data.domains.domain import AudioDomain, of_sounds
 from data.errors import InvalidParameter
 from data.media.features import features_for
+from data.media.loudness import at_loudness
 from data.media.recording_stream import RecordingStream, cut_windows
 from models.analysis.events import Heard, Rules, thresholds
 from models.runtime import WINDOWS_AT_ONCE, Model
@@ -46,12 +47,17 @@ class Analysis:
         batch = list(islice(self._windows, WINDOWS_AT_ONCE))
         if not batch:
             return False
-        waveforms = np.stack([waveform for _, waveform in batch])
-        embeddings, _ = self._model.embed(self._features(waveforms))
+        # Each window as loud as a clip would be: what is far away is heard like what is near.
+        heard = [at_loudness(waveform, self._domain.input) for _, waveform in batch]
+        features = self._features(np.stack([waveform for waveform, _ in heard]))
+        embeddings, _ = self._model.embed(features)
         probabilities = self._model.probabilities(self._model.head.logits(embeddings))
         self._starts += [start for start, _ in batch]
         self._probabilities.append(probabilities)
-        self._unknown += map(self._model.is_unknown, embeddings, probabilities)
+        self._unknown += [
+            self._model.is_too_quiet(level) or self._model.why_unknown(*each) is not None
+            for (_, level), *each in zip(heard, embeddings, probabilities, strict=True)
+        ]
         return True
 
     @property

@@ -72,6 +72,7 @@ class ClipInfo(Answer):
     duration_s: float = 0.0
     sample_rate_hz: int = 0
     windows: int = 1
+    level_dbfs: float | None = None  # root mean square of the loudest window
     width_px: int = 0
     height_px: int = 0
 
@@ -108,7 +109,8 @@ class Evidence(Answer):
 
 
 class Prediction(Answer):
-    """`unknown`: unlike anything the model has learnt; `label` is then only the nearest.
+    """`unknown`: too quiet, or unlike anything the model has learnt, as `unknown_reason` says;
+    `label` is then only the nearest.
     `asserted`: known, and as sure as answers of this label have to be to be right nine times in
     ten; null from models made before that was found out. Photographs: always false and null."""
 
@@ -117,6 +119,7 @@ class Prediction(Answer):
     label: str
     confidence: float
     unknown: bool
+    unknown_reason: str | None = None
     asserted: bool | None = None
     probabilities: dict[str, float]
     model: ModelRef

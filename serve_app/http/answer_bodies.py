@@ -70,6 +70,7 @@ def prediction(
         "label": labels[scores.best],
         "confidence": round(scores.confidence, 6),
         "unknown": scores.unknown,
+        "unknown_reason": scores.unknown_reason,
         "asserted": scores.asserted,
         "probabilities": {
             labels[i]: round(float(scores.probabilities[i]), 6) for i in order[:top_k]
@@ -94,6 +95,7 @@ def _audio_fields(answer: ScoredClip, evidence: bool) -> dict[str, Any]:
             "sample_rate_hz": prepared.sample_rate_hz,
             "container": prepared.container,
             "windows": len(prepared.features),
+            "level_dbfs": None if prepared.level_dbfs is None else round(prepared.level_dbfs, 1),
         },
         "evidence": _frames(answer) if evidence else None,
     }

@@ -42,8 +42,8 @@ def answer_batch(served: LoadedVersion, items: list[Item]) -> list[ScoredOrError
     begun = time.perf_counter()
     heard = [attempt(item, served.domain) for item in items]
     network = time.perf_counter()
-    features = [found.features for found, _ in heard if isinstance(found, Prepared)]
-    scores = iter(served.model.predict(features) if features else ())
+    clips = [found for found, _ in heard if isinstance(found, Prepared)]
+    scores = iter(served.model.answer(clips) if clips else ())
     ended = time.perf_counter()
     return [
         found

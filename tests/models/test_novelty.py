@@ -8,7 +8,16 @@ import pytest
 
 from data.domains.domain import load_domains
 from data.errors import BundleError
-from models.novelty import MOST, Remembered, fit_limits, thinned, unseen_distances
+from data.media.prepare import Prepared
+from models.novelty import (
+    MOST,
+    NO_LABELS,
+    Remembered,
+    fit_limits,
+    fit_nearest_other,
+    thinned,
+    unseen_distances,
+)
 from models.runtime import OnnxModel
 from support.tiny import tiny_bundle, tiny_clips
 
@@ -51,7 +60,7 @@ def test_a_rare_label_is_not_mostly_called_unknown_for_lying_wider_apart() -> No
     rng = np.random.default_rng(2)
     answers = np.repeat([0, 1], [300, 12])
     far = rng.normal(1, 0.1, 312) * np.where(answers == 1, 3, 1)
-    found = fit_limits(far, answers, 3)
+    found = fit_limits(far, answers, 3, 0.05)
     assert (far > found[answers])[answers == 1].mean() < 0.5
     assert found[0] < found[1]
     assert found[2] > 0  # a label that nobody was answered with
@@ -71,6 +80,33 @@ def test_what_is_remembered_is_known_and_what_lies_far_from_it_is_not(tmp_path: 
     for embedding, unknown in ((known, False), (known + 1, True)):
         (scores,) = model.score(features, embedding, embedding[:, np.newaxis])
         assert scores.unknown is unknown
+
+
+def test_what_is_nearer_to_a_sound_without_a_label_is_unknown(tmp_path: Path) -> None:
+    hiss = tiny_clips(DOMAIN, "memory").values[:1] + 3
+    novelty = {**limits(99.0), "nearest_other": 0.5}
+    model = OnnxModel(tiny_bundle(tmp_path / "b", DOMAIN, others=hiss, novelty=novelty))
+    probabilities = np.full(len(DOMAIN.labels), 1 / len(DOMAIN.labels), np.float32)
+    assert model.why_unknown(hiss[0], probabilities) == NO_LABELS
+    assert model.why_unknown(hiss[0] - 3, probabilities) is None
+
+
+def test_what_is_too_quiet_says_so_and_is_not_asserted(tmp_path: Path) -> None:
+    quiet = DOMAIN.model_copy(
+        update={"input": DOMAIN.input.model_copy(update={"quietest_dbfs": -70})}
+    )
+    model = OnnxModel(tiny_bundle(tmp_path / "b", quiet))
+    features = np.zeros((1, *DOMAIN.window), np.float32)
+    for level, reason in ((-69.0, None), (-81.2, "too quiet: -81 dBFS")):
+        (scores,) = model.answer([Prepared(features, 1.0, 16000, "WAV", level_dbfs=level)])
+        assert scores.unknown_reason == reason
+
+
+def test_the_nearest_other_leaves_nearly_all_known_clips_known() -> None:
+    own, others = np.ones(200), np.linspace(0.2, 2, 200)
+    least = fit_nearest_other(own, others, 0.02)
+    assert 0 < np.mean(others < least * own) <= 0.02
+    assert fit_nearest_other(own, np.full(200, 3.0), 0.02) <= 1
 
 
 def test_a_card_from_before_there_were_limits_goes_by_its_confidence(tmp_path: Path) -> None:

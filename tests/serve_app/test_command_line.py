@@ -26,7 +26,8 @@ def test_an_unknown_clip_is_called_so_and_the_disclaimer_is_said_once(
 ) -> None:
     bundle = tiny_bundle(tmp_path / "b", FAULTS, always="fluid")
     served = load_served(bundle.path, "1")
-    monkeypatch.setattr(served.model, "is_unknown", lambda *_: unknown)
+    reason = "unlike anything learnt" if unknown else None
+    monkeypatch.setattr(served.model, "why_unknown", lambda *_: reason)
     monkeypatch.setattr(command, "current_version", lambda home, name: served)
     monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
     clips = [tmp_path / "a.wav", tmp_path / "b.wav"]

@@ -24,7 +24,7 @@ from data.quality.alike import Fingerprints
 from data.quality.fingerprints import kind_of
 from models.bundle import Bundle, write_bundle
 from models.calibration import softmax
-from models.card import BACKBONE, EXAM, FINGERPRINTS, HEAD, MEMORY
+from models.card import BACKBONE, EXAM, FINGERPRINTS, HEAD, MEMORY, OTHERS
 from models.masks import ROWS
 from models.metrics import TASKS
 from models.registry import Registry
@@ -38,6 +38,7 @@ from models.tensors import (
     fingerprint_bytes,
     head_bytes,
     memory_bytes,
+    others_bytes,
 )
 
 CLIPS_PER_LABEL = 6
@@ -52,10 +53,13 @@ def tiny_bundle(
     *,
     seed: int = 0,
     always: str | None = None,
+    others: Floats | None = None,
     **card_fields: object,
 ) -> Bundle:
     domain = domain or load_domains(names=("keywords",))["keywords"]
     files = tiny_files(domain, seed=seed, always=always)
+    if others is not None:
+        files[OTHERS] = others_bytes(others)
     fields = tiny_fields(domain, seed=seed, always=always) | card_fields
     return write_bundle(folder, card_fields=fields, files=files)
 

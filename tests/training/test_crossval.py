@@ -12,6 +12,7 @@ import yaml
 
 from data.domains.domain import AudioDomain, Domain, load_domains
 from data.errors import InvalidParameter
+from models.networks.backbone import BackboneCard
 from support.toy_dataset import toy_dataset, toy_domain
 from support.toy_photographs import toy_photo_domain, toy_photographs
 from training import crossval, pretrain
@@ -35,7 +36,7 @@ def domain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Domain:
         table.writeheader()
         table.writerows(row | {"speaker": f"s{place % SPEAKERS}"} for place, row in enumerate(rows))
     raw = found.model_dump(mode="json", exclude={"name"})
-    raw["training"]["start_from"] = "nowhere"
+    raw["training"]["start_from"] = "sounds"
     configs = tmp_path / "configs"
     configs.mkdir()
     (configs / "faults.yaml").write_text(yaml.safe_dump(raw))
@@ -69,9 +70,18 @@ def asked(domain: Domain, monkeypatch: pytest.MonkeyPatch) -> list[Fold]:
     return folds
 
 
-def test_every_fold_learns_from_scratch(
-    asked: list[Fold], capsys: pytest.CaptureFixture[str]
+def test_folds_start_from_a_backbone_that_has_heard_none_of_their_clips(
+    asked: list[Fold], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert crossval.main(["faults", "--folds", "group"]) == 0
+    assert [fold.domain.start_from for fold in asked] == ["sounds"] * 5
+    assert "started from sounds" in capsys.readouterr().out
+
+
+def test_every_fold_learns_from_scratch_where_its_backbone_may_have_heard_it(
+    asked: list[Fold], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(BackboneCard, "has_learnt", lambda *_: {"anna"})
     assert crossval.main(["faults", "--folds", "group"]) == 0
     assert len(asked) == 5
     for fold in asked:

@@ -113,7 +113,7 @@ def test_the_command_writes_a_card_with_plots(
     written = (out / "faults.md").read_text(encoding="utf-8")
     assert "| electrical | 1.000 | 1.000 | 1.000 | 6 | never |" in written
     assert "| validation clips (50) | 4 % |" in written
-    assert "Other protocols" not in written
+    assert "Clips of folds" not in written
     for plot in ("confusion", "reliability"):
         assert (out / f"faults-{plot}.png").read_bytes().startswith(b"\x89PNG")
 

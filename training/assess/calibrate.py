@@ -20,19 +20,28 @@ from models.calibration import (
     softmax,
 )
 from models.masks import ROWS
-from models.novelty import fit_limits, unseen_distances
+from models.novelty import Remembered, fit_limits, fit_nearest_other, unseen_distances
 from models.tensors import Embeddings, Head
 
 Held = NDArray[np.bool_]
 
+FALSE_ALARMS = 0.05  # of known clips, that they are unknown
+
 
 def calibrate(
-    domain: Domain, head: Head, memory: Embeddings, held: Held, groups: Sequence[str]
+    domain: Domain,
+    head: Head,
+    memory: Embeddings,
+    held: Held,
+    groups: Sequence[str],
+    others: Floats,
 ) -> dict[str, Any]:
     """The card's `temperature`, `novelty`, `unknown_threshold` and `assert_at`; `held` [clips]
-    marks validation among the remembered clips, which belong to `groups` [clips].
+    marks validation among the remembered clips, which belong to `groups` [clips], and `others`
+    [m, D] are embeddings of sounds that no label is for.
 
-    To the temperature a group is one witness: forty near copies are right or wrong together.
+    To temperature and assertions a group is one witness: forty near copies are right or wrong
+    together.
     """
     rows = np.repeat(held, ROWS[domain.task])
     logits, labels = head.logits(memory.values[rows]), memory.labels[rows]
@@ -40,7 +49,7 @@ def calibrate(
         logits, labels, np.repeat(_votes(groups), ROWS[domain.task])[rows]
     )
     probabilities = softmax(logits / np.float32(temperature))
-    more = MORE[domain.task](domain, memory, held, groups, probabilities)
+    more = MORE[domain.task](domain, memory, held, groups, probabilities, others)
     return {"temperature": temperature, **more}
 
 
@@ -51,10 +60,15 @@ def _votes(groups: Sequence[str]) -> NDArray[np.float64]:
 
 
 def _of_clips(
-    domain: Domain, memory: Embeddings, held: Held, groups: Sequence[str], probabilities: Floats
+    domain: Domain,
+    memory: Embeddings,
+    held: Held,
+    groups: Sequence[str],
+    probabilities: Floats,
+    others: Floats,
 ) -> dict[str, Any]:
-    needed = fit_assertions(probabilities, memory.labels[held])
-    novelty = _novelty(domain, memory, held, groups, probabilities.argmax(axis=1))
+    needed = fit_assertions(probabilities, memory.labels[held], _votes(groups)[held])
+    novelty = _novelty(domain, memory, held, groups, probabilities.argmax(axis=1), others)
     return {
         "novelty": novelty,
         "unknown_threshold": 0.0 if novelty else fit_unknown_threshold(probabilities),
@@ -63,7 +77,12 @@ def _of_clips(
 
 
 def _novelty(
-    domain: Domain, memory: Embeddings, held: Held, groups: Sequence[str], answers: Integers
+    domain: Domain,
+    memory: Embeddings,
+    held: Held,
+    groups: Sequence[str],
+    answers: Integers,
+    others: Floats,
 ) -> dict[str, Any] | None:
     everyone = np.zeros(len(held), np.int64)
     everyone[held] = answers
@@ -71,10 +90,15 @@ def _novelty(
     known = np.isfinite(far)  # not so of a label without a clip of another group
     if not known.any():
         return None
-    limits = fit_limits(far[known], answers[known], len(domain.labels))
+    share = FALSE_ALARMS / 2 if len(others) else FALSE_ALARMS  # of either way to be unknown
+    limits = fit_limits(far[known], answers[known], len(domain.labels), share)
+    bank = Remembered(others, np.zeros(len(others), np.int64), 1)
+    other = np.array([bank.distance(one, 0) for one in memory.values[held]], np.float64)
+    least = fit_nearest_other(far[known], other[known], share) if len(others) else 0.0
     return {
         "limits": dict(zip(domain.labels, limits.tolist(), strict=True)),
-        "false_alarms": float(np.mean(far > limits[answers])),
+        "nearest_other": least,
+        "false_alarms": float(np.mean((far > limits[answers]) | (other < least * far))),
         "clips": len(far),
     }
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.metrics import Interval, intervals, segmentation, share
+from models.metrics import Interval, excess_error, intervals, segmentation, share
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class FoldPrediction:
     answer: str
     confidence: float
     unknown: bool
+    asserted: bool | None = None  # None of answers from before it was kept
     overlap: tuple[int, int, int] | None = None
 
 
@@ -59,6 +60,8 @@ def split_entry(protocol: str, found: Answers, labels: Sequence[str]) -> dict[st
         f"models {np.mean(list(by_fold.values())):.3f} in the mean, {by_fold[worst]:.3f} at worst, "
         f"{worst}"
     )
+    if not masks:
+        note += f"; {_trust(answers)}"
     figures = {name: _rounded(each) for name, each in spread.items()}
     return {"protocol": protocol, "figures": figures, "note": note}
 
@@ -88,6 +91,17 @@ def _label_intervals(
     for table, answer in zip(tables, answers, strict=True):
         table[labels.index(answer.label), labels.index(answer.answer)] = 1
     return intervals(tables, np.unique([a.group for a in answers], return_inverse=True)[1])
+
+
+def _trust(answers: Sequence[FoldPrediction]) -> str:
+    """How far confidence and assertion held."""
+    groups = np.unique([answer.group for answer in answers], return_inverse=True)[1]
+    right = np.array([answer.label == answer.answer for answer in answers])
+    confidence = np.array([answer.confidence for answer in answers])
+    error = excess_error(confidence, right, groups)
+    asserted = np.array([bool(answer.asserted) for answer in answers])
+    sure = f", {right[asserted].mean():.1%} of them right" if asserted.any() else ""
+    return f"calibration error above chance {error:.3f}; asserted {asserted.mean():.0%}{sure}"
 
 
 def unknown_entry(protocol: str, found: Answers) -> dict[str, Any]:

@@ -96,6 +96,10 @@ def judge(
     return Verdict(not objections, (*told, *objections))
 
 
+def with_objections(verdict: Verdict, objections: tuple[str, ...]) -> Verdict:
+    return Verdict(verdict.promoted and not objections, (*verdict.reasons, *objections))
+
+
 def must_forget(verdict: Verdict, clips: int) -> Verdict:
     """A challenger that learnt nothing and only forgets is not refused, whatever the exam says."""
     asked = f"it only forgets what people asked us to forget (clips: {clips})"

@@ -72,7 +72,8 @@ def reliability(model: OnnxModel, exam: Embeddings) -> Reliability | None:
         return None
     probabilities = model.probabilities(model.head.logits(exam.values))
     answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    unknown = np.array(list(map(model.is_unknown, exam.values, probabilities)))
+    why = map(model.why_unknown, exam.values, probabilities)
+    unknown = np.array([reason is not None for reason in why])
     least = np.array([np.inf if (at := needed[name]) is None else at for name in model.labels])
     sure, right = ~unknown & (confidence >= least[answers]), answers == exam.labels
     return Reliability(
@@ -86,8 +87,8 @@ def rejected_foreign_clips(model: OnnxModel, domain: Domain, root: Path) -> list
         return []
     found = []
     for name, rows in foreign_clips(domain, root).items():
-        features = (prepare(row.path.read_bytes(), domain).features for row in rows)
-        unknown = [model.predict([each])[0].unknown for each in features]
+        clips = (prepare(row.path.read_bytes(), domain) for row in rows)
+        unknown = [model.answer([clip])[0].unknown for clip in clips]
         found.append(ForeignClips(name, len(rows), float(np.mean(unknown))))
     return found
 

@@ -18,7 +18,7 @@ from data.domains.domain import Domain
 from data.media.prepare import prepare
 from data.quality.fingerprints import fingerprints_of
 from models.bundle import Bundle, write_bundle
-from models.card import BACKBONE, EXAM, FINGERPRINTS, HEAD, MEMORY, WEIGHTS
+from models.card import BACKBONE, EXAM, FINGERPRINTS, HEAD, MEMORY, OTHERS, WEIGHTS
 from models.export import OnnxBackbone, export_backbone, weights_bytes
 from models.networks.kinds import build_classifier, count_parameters
 from models.tensors import (
@@ -30,6 +30,7 @@ from models.tensors import (
     fingerprint_bytes,
     head_bytes,
     memory_bytes,
+    others_bytes,
 )
 from training.assess.calibrate import calibrate
 from training.assess.examine import exam_metrics
@@ -37,6 +38,7 @@ from training.assess.log_mel_means import LogMelMeans
 from training.assess.memory_rows import numbered, row_labels, rows_of
 from training.assess.thresholds import finished_head, mask_figures
 from training.fitting.learner import State
+from training.job.other_sounds import other_sounds
 from training.job.plan import Plan
 from training.job.provenance import Origin
 
@@ -61,7 +63,8 @@ def build_bundle(
     unlearnt = [clip for clip, held in zip(plan.clips, plan.held_out, strict=True) if held]
     head = finished_head(head, unlearnt, backbone, read, domain)
     groups = [plan.clips[place].group for place in order]
-    calibration = calibrate(domain, head, memory, plan.held_out[order], groups)
+    others = other_sounds(domain, backbone)
+    calibration = calibrate(domain, head, memory, plan.held_out[order], groups, others)
     fields: dict[str, Any] = {
         "domain": domain,
         "labels": domain.labels,
@@ -90,6 +93,8 @@ def build_bundle(
         EXAM: exam_bytes(exam, _probe(plan.exam[0], backbone, read, domain)),
         FINGERPRINTS: fingerprint_bytes(fingerprints_of(plan.exam, read, domain)),
     }
+    if len(others):
+        files[OTHERS] = others_bytes(others)
     return write_bundle(folder, card_fields=fields, files=files)
 
 

@@ -23,6 +23,7 @@ from data.domains.domain import Domain, ImageDomain
 from data.errors import InvalidParameter
 from data.media.prepare import prepare
 from models.bundle import Bundle, load_bundle
+from models.networks.backbone import backbone_of
 from models.runtime import OnnxModel, Scores
 from training.assess.crossval_figures import FoldPrediction
 from training.assess.folds import Fold
@@ -84,16 +85,19 @@ def _sides(fold: Fold) -> tuple[Clips, Clips, Clips]:
 
 
 def digest(domain: Domain, sides: Iterable[Clips]) -> str:
-    """Of the recipe, and of which clips are learnt, asked about and strange."""
+    """Of the recipe, of what it starts from, and of which clips are learnt, asked about and
+    strange."""
     listed = [[(clip.sha256, clip.label, clip.group) for clip in side] for side in sides]
-    text = json.dumps([recipe_digest(domain), listed])
+    backbone = backbone_of(domain)
+    start = [backbone.sha256] if backbone else []
+    text = json.dumps([recipe_digest(domain), listed, *start])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list[FoldPrediction]:
     found = []
     for clip in clips:
-        scores = model.predict([prepare(read_file(clip), domain).features])[0]
+        scores = model.answer([prepare(read_file(clip), domain)])[0]
         found.append(
             FoldPrediction(
                 clip.name,
@@ -102,6 +106,7 @@ def ask(model: OnnxModel, clips: Sequence[LabelledClip], domain: Domain) -> list
                 model.labels[scores.best],
                 round(scores.confidence, 4),
                 scores.unknown,
+                scores.asserted,
                 OVERLAPS[domain.task](scores, clip, domain),
             )
         )

@@ -79,6 +79,6 @@ def _of_champion(champion: ChampionBundle, uploads: Uploads, place: int) -> Rema
         return None
     logits = model.head.logits(values[0])
     probabilities = model.probabilities(logits)
-    unknown = model.is_unknown(values[0], probabilities)
-    scores = Scores(logits, probabilities, values[0], NO_FRAMES, model, unknown=unknown)
+    reason = model.why_unknown(values[0], probabilities)
+    scores = Scores(logits, probabilities, values[0], NO_FRAMES, model, unknown_reason=reason)
     return contradiction(scores.asserted, model.labels[scores.best], scores.confidence, clip.label)

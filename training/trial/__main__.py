@@ -27,7 +27,7 @@ from data.errors import InvalidParameter, TelltaleError
 from data.home import planned_home
 from data.terminal import piped
 from training.assess.folds import folds
-from training.crossval import from_scratch
+from training.crossval import fairly_started
 from training.fitting.priority import give_way
 from training.job.fold_predictions import kept_fold
 from training.job.isolated import needed_dataset_root
@@ -42,11 +42,13 @@ def materials(domain: AudioDomain, options: argparse.Namespace) -> dict[str, Tri
     work, root = options.work, needed_dataset_root()
     found = {"shipped": material_of(shipped_fold(domain, root), domain, work)}
     if options.folds:
-        scratch = from_scratch(domain)
-        rows = [row for row in listed(domain, root) if row.split == "train"]
-        for fold in folds(scratch, rows, options.by, options.parts):
+        listing = listed(domain, root)
+        started = fairly_started(domain, listing)
+        start = f"from {started.start_from or 'scratch'}"
+        rows = [row for row in listing if row.split == "train"]
+        for fold in folds(started, rows, options.by, options.parts):
             kept = kept_fold(fold, options.kept / domain.name)
-            found[f"{fold.name}, from scratch"] = material_of(kept, domain, work)
+            found[f"{fold.name}, {start}"] = material_of(kept, domain, work)
     return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.signal import butter, fftconvolve, sosfilt
 
+from data.datasets.backgrounds import pink
 from data.datasets.dataset import Floats
 
 Condition = Callable[[Floats, int, np.random.Generator], Floats]
@@ -45,15 +46,6 @@ def noise(samples: Floats, _rate_hz: int, rng: np.random.Generator) -> Floats:
     behind = pink(len(samples), rng)
     power = float(np.mean(np.square(samples, dtype=np.float64)))
     return np.asarray(samples + behind * np.sqrt(power / 10 ** (NOISE_SNR_DB / 10)), np.float32)
-
-
-def pink(length: int, rng: np.random.Generator) -> Floats:
-    """Noise [length] of unit power whose spectrum falls by 3 dB an octave."""
-    spectrum = np.fft.rfft(rng.standard_normal(length))
-    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
-    spectrum[0] = 0
-    found = np.fft.irfft(spectrum, length)
-    return np.asarray(found / max(float(found.std()), 1e-12), np.float32)
 
 
 CONDITIONS: dict[str, Condition] = {"telephone": telephone, "room": room, "noise": noise}

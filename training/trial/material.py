@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.atomic import atomic_file
+from data.datasets.backgrounds import pink
 from data.datasets.dataset import Floats, Integers, LabelledClip, read_file
 from data.domains.domain import AudioDomain, Domain
 from data.media.audio import decode
-from data.media.features import features_for, windows
+from data.media.prepare import features_of_sound
 from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.runtime import OnnxModel
 from models.tensors import Embeddings, Head, as_stored
@@ -25,7 +26,7 @@ from training.job.fold_predictions import KeptFold
 from training.job.plan import plan_full
 from training.screening.uploads import NO_UPLOADS
 from training.teaching.head import LabelledEmbeddings
-from training.trial.conditions import CONDITIONS, pink
+from training.trial.conditions import CONDITIONS
 
 NOISES = 20
 
@@ -86,10 +87,9 @@ def _embedded(bundle: Bundle, clips: Sequence[LabelledClip]) -> dict[str, Floats
     domain, model = bundle.domain, OnnxModel(bundle)
     assert isinstance(domain, AudioDomain)
     rate_hz, rng = domain.input.sample_rate_hz, np.random.default_rng(0)
-    heard = features_for(domain)
 
     def embed(samples: Floats) -> NDArray[np.float32]:
-        return np.asarray(model.embed(heard(windows(samples, domain.input)))[0].mean(axis=0))
+        return np.asarray(model.embed(features_of_sound(samples, domain)[0])[0].mean(axis=0))
 
     found: dict[str, list[Floats]] = {name: [] for name in ("values", *CONDITIONS)}
     for clip in clips:

@@ -41,7 +41,7 @@ def _verdict(found: Prediction) -> str:
     if found.unknown:
         return (
             '<p class="tt-over">The answer</p><p class="tt-label tt-unknown">Unknown</p>'
-            '<p class="tt-sentence">This is unlike anything this model has learnt. '
+            f'<p class="tt-sentence">{_why_unknown(found)} '
             f"The nearest is <b>{text(found.label)}</b>, with {share}; teach it what it is.</p>"
         )
     return (
@@ -50,13 +50,18 @@ def _verdict(found: Prediction) -> str:
     )
 
 
+def _why_unknown(found: Prediction) -> str:
+    reason = found.unknown_reason or "unlike anything learnt"
+    return f"This is {text(reason)}."
+
+
 def _caution(found: Prediction) -> str:
     """Where the answer is not one to rely on; nothing of models that do not know."""
     if found.asserted is not False:
         return ""
     return (
-        '<p class="tt-small">A hint only: there are too few validation clips of such answers, or '
-        "too many wrong ones, to say that they are right nine times in ten.</p>"
+        '<p class="tt-small">A hint only: more than one in five answers as sure as this one are '
+        "wrong.</p>"
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter, UnknownName
-from data.media.features import features_for
+from data.media.prepare import features_of_sound
 from data.media.recording_stream import open_recording
 from models.analysis.recording import Analysis, Wishes, planned, wishes_from
 from models.runtime import Model, OnnxModel
@@ -35,7 +35,7 @@ def test_each_window_is_answered_as_a_clip_of_it(model: Model, domain: AudioDoma
             pass
     heard = analysis.heard()
     assert (heard.duration_s, list(heard.starts_s)) == (21.0, [float(s) for s in range(17)])
-    clip = features_for(domain)(samples[7 * 16_000 : 12 * 16_000][np.newaxis])
+    clip, _ = features_of_sound(samples[7 * 16_000 : 12 * 16_000], domain)
     right = model.predict([clip])[0]
     np.testing.assert_allclose(heard.probabilities[7], right.probabilities, atol=1e-3)
     assert analysis.done == 1.0

@@ -11,8 +11,8 @@ from support.predictions import prediction
 
 
 def test_an_unknown_clip_is_told_why_and_what_is_nearest() -> None:
-    said = answer(prediction(unknown=True))
-    assert "unlike anything this model has learnt" in said
+    said = answer(prediction(unknown=True, unknown_reason="too quiet: -81 dBFS"))
+    assert "This is too quiet: -81 dBFS." in said
     assert "The nearest is <b>fluid</b>" in said
 
 

@@ -1,6 +1,7 @@
 """What other splits showed is told in figures that a model card can take."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from training.assess.crossval_figures import (
@@ -30,6 +31,14 @@ def test_all_folds_count_together_and_the_worst_is_named() -> None:
     assert accuracy["low"] < 0.875 < accuracy["high"] <= 1
     assert "0.750 at worst, ben" in entry["note"]
     assert figure_in_words(entry).startswith("unseen speaker; accuracy 0.875 (")
+
+
+def test_confidence_and_assertion_are_told_without_what_chance_shows() -> None:
+    sure = [replace(each, asserted=True) for each in answers("one", *["one"] * 9, "two")]
+    unsure = [replace(each, asserted=False) for each in answers("two", *["two"] * 9, "one")]
+    note = split_entry("group", {"all": [*sure, *unsure]}, ["one", "two"])["note"]
+    assert "calibration error above chance 0.000" in note  # right nine times in ten, as it says
+    assert "asserted 50%, 90.0% of them right" in note
 
 
 def test_strangers_and_acquaintances_called_unknown_are_counted_apart() -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.datasets.backgrounds import pink
 from data.domains.domain import load_domains
 from models.tensors import Head
 from support.tiny import tiny_bundle
 from training.teaching.head import LabelledEmbeddings
 from training.trial import scenarios
-from training.trial.conditions import CONDITIONS, pink
+from training.trial.conditions import CONDITIONS
 from training.trial.material import TrialMaterial
 from training.trial.report import draw, row_of, table
 from training.trial.scenarios import SCENARIOS

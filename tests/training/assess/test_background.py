@@ -1,0 +1,35 @@
+"""While nothing happens nothing is asserted, and the gate sees to it."""
+
+from pathlib import Path
+
+import pytest
+
+from data.domains.domain import load_domains
+from models.bundle import PRETRAINED, load_bundle
+from support.tiny import tiny_bundle
+from training.assess.background import ask_backgrounds, asserts_nothing
+
+DOMAINS = load_domains()
+HEARD = [name for name, domain in DOMAINS.items() if domain.modality == "audio"]
+
+
+@pytest.mark.parametrize("name", HEARD)
+def test_the_shipped_models_assert_nothing_while_nothing_happens(name: str) -> None:
+    found = ask_backgrounds(load_bundle(PRETRAINED / name))
+    assert found is not None
+    assert found.asserted == ()
+    assert found.unknown >= 0.9 * found.clips
+
+
+def test_a_model_that_is_sure_of_hiss_is_refused(tmp_path: Path) -> None:
+    domain = DOMAINS["faults"]
+    deaf = tiny_bundle(
+        tmp_path / "b", domain, always="fluid", assert_at=dict.fromkeys(domain.labels, 0.3)
+    )
+    (objection,) = asserts_nothing(deaf)
+    assert "on which nothing happens" in objection
+    assert objection.endswith(": fluid")
+
+
+def test_of_photographs_nobody_asks(tmp_path: Path) -> None:
+    assert asserts_nothing(tiny_bundle(tmp_path / "b", DOMAINS["cracks"])) == ()

@@ -1,0 +1,26 @@
+"""A bundle remembers what no label is for: made backgrounds, and kinds that no domain has."""
+
+from pathlib import Path
+
+import pytest
+
+from data.datasets.sources import thing
+from data.domains.domain import load_domains, of_sounds
+from support.toy_dataset import toy_dataset
+from training.job.other_sounds import foreign
+
+FAULTS = of_sounds(load_domains(names=("faults",))["faults"])
+
+
+def test_foreign_sounds_are_of_recordings_and_kinds_that_no_domain_has(datasets: Path) -> None:
+    kinds = {thing(row.source, row.label) for row in foreign(FAULTS)}
+    assert len(kinds) > 20
+    assert not kinds & {"rain", "engine", "dog", "siren", "chirping_birds"}
+    assert all(row.split == "train" for row in foreign(FAULTS))
+
+
+def test_without_their_data_set_there_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELLTALE_DATASETS", str(toy_dataset(tmp_path, FAULTS)))
+    assert list(foreign(FAULTS)) == []

@@ -1,0 +1,66 @@
+"""What a model says of recordings on which nothing happens: silence, hiss, rumble, mains hum."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.datasets.backgrounds import Floats, backgrounds
+from data.domains.domain import AudioDomain
+from data.media.prepare import Prepared, features_of_sound
+from models.bundle import Bundle
+from models.runtime import OnnxModel
+
+OF_EACH = 4
+SEED = 2  # others than those that a bundle remembers
+LEVELS_DBFS = (-20.0, -35.0, -50.0, -65.0)
+
+
+@dataclass(frozen=True)
+class BackgroundAnswers:
+    clips: int
+    hours: float
+    unknown: int
+    asserted: tuple[str, ...]  # the labels
+
+    @property
+    def asserted_per_hour(self) -> float:
+        return len(self.asserted) / self.hours
+
+
+def ask_backgrounds(bundle: Bundle) -> BackgroundAnswers | None:
+    """None of a domain that sees."""
+    domain = bundle.domain
+    if not isinstance(domain, AudioDomain):
+        return None
+    model, length = OnnxModel(bundle), domain.input.window_samples
+    made = backgrounds(length, domain.input.sample_rate_hz, OF_EACH, SEED)
+    sounds = [
+        samples * np.float32(10 ** (LEVELS_DBFS[place % len(LEVELS_DBFS)] / 20))
+        for place, samples in enumerate(made)
+    ]
+    sounds.append(np.zeros(length, np.float32))
+    found = [model.answer([_prepared(samples, domain)])[0] for samples in sounds]
+    return BackgroundAnswers(
+        clips=len(found),
+        hours=len(found) * domain.input.window_s / 3600,
+        unknown=sum(each.unknown for each in found),
+        asserted=tuple(model.labels[each.best] for each in found if each.asserted),
+    )
+
+
+def asserts_nothing(bundle: Bundle) -> tuple[str, ...]:
+    """What the gate has to object, in words."""
+    found = ask_backgrounds(bundle)
+    if found is None or not found.asserted:
+        return ()
+    labels = ", ".join(sorted(set(found.asserted)))
+    return (
+        f"of {found.clips} recordings on which nothing happens (silence, hiss, rumble, hum) it "
+        f"asserts {len(found.asserted)}: {labels}",
+    )
+
+
+def _prepared(samples: Floats, domain: AudioDomain) -> Prepared:
+    features, level = features_of_sound(samples, domain)
+    rate_hz = domain.input.sample_rate_hz
+    return Prepared(features, domain.input.window_s, rate_hz, "made", level_dbfs=level)

@@ -1,0 +1,79 @@
+"""The embeddings of what no label of a domain is for, by which a bundle knows it again.
+
+That is what microphones record when nothing happens, made here, and of each data set that the
+domain names as `other_sounds` what no domain has: with such a bank, of sounds of kinds that are in
+it 83 % were unknown at 5 % false alarms instead of 29 % (faults; wildlife 80 instead of 47), of
+kinds that are not, 46 instead of 31 % (50 instead of 44), on halves of ESC-50's other kinds.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from data.datasets.backgrounds import backgrounds
+from data.datasets.dataset import Floats
+from data.datasets.sources import Example, dataset_root, listed, thing
+from data.domains.domain import AudioDomain, Domain, load_domains
+from data.errors import TelltaleError
+from data.media.prepare import features_of_sound, prepare
+from models.export import OnnxBackbone
+from models.tensors import as_stored
+from training.fitting.backbone_recipe import data_set
+
+OF_EACH = 40  # backgrounds of a kind
+MOST = 500  # clips of all data sets
+SEED = 1
+
+
+def other_sounds(domain: Domain, backbone: OnnxBackbone) -> Floats:
+    """[m, D]; none of a domain that sees."""
+    return OTHERS[domain.modality](domain, backbone)
+
+
+def _of_audio(domain: AudioDomain, backbone: OnnxBackbone) -> Floats:
+    length, rate_hz = domain.input.window_samples, domain.input.sample_rate_hz
+    made = (
+        features_of_sound(samples, domain)[0]
+        for samples in backgrounds(length, rate_hz, OF_EACH, SEED)
+    )
+    found = (prepare(row.path.read_bytes(), domain).features for row in foreign(domain))
+    both = [backbone(each)[0].mean(axis=0) for features in (made, found) for each in features]
+    return as_stored(np.stack(both))
+
+
+def foreign(domain: AudioDomain) -> Iterator[Example]:
+    """Train rows of the data sets that a domain names, of recordings and kinds that no domain has;
+    as many of each kind. None of those that are not on this machine."""
+    root = dataset_root()
+    if root is None or not domain.other_sounds:
+        return
+    ours = [row for each in load_domains().values() for row in _rows(each.name)]
+    groups, things = {row.group for row in ours}, {thing(row.source, row.label) for row in ours}
+    by_kind: dict[str, list[Example]] = defaultdict(list)
+    for row in (row for name in domain.other_sounds for row in _rows(name)):
+        if row.split == "train" and row.group not in groups:
+            by_kind[thing(row.source, row.label)].append(row)
+    kinds = [rows for kind, rows in sorted(by_kind.items()) if kind not in things]
+    for rows in kinds:
+        yield from rows[: MOST // len(kinds)]
+
+
+def _rows(name: str) -> list[Example]:
+    root = dataset_root()
+    try:
+        return listed(data_set(name), root) if root else []
+    except TelltaleError:  # of which there is no data set here
+        return []
+
+
+def _of_images(domain: Domain, _backbone: OnnxBackbone) -> Floats:
+    return np.zeros((0, domain.network.embedding), np.float32)
+
+
+# Each is given the domains of its own modality only, which their type cannot say.
+OTHERS: dict[str, Callable[[Any, OnnxBackbone], Floats]] = {
+    "audio": _of_audio,
+    "image": _of_images,
+}
