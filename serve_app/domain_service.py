@@ -23,6 +23,7 @@ from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import Champion
 from serve_app.replica.champion_pointer import Pointer
+from serve_app.replica.other_versions import OtherVersions
 from serve_app.replica.prometheus import Metrics
 from serve_app.replica.scoring import Item, ScoredClip, ScoredOrError, answer_batch
 from serve_app.settings import settings_from_env
@@ -60,6 +61,7 @@ class DomainService:
             serving.batch_wait_s,
             self.admission.measured,
         )
+        self._others = OtherVersions(name, self.settings.home, self._digests, self._fetch)
         self._peers: dict[str, DeploymentHandle] = {}
         await self.champion.start(await self._ask_pointer(), self._fetch)
         self._announce()
@@ -97,6 +99,17 @@ class DomainService:
         DeadlineExceeded when it is too late."""
         with self.admission.place(caller):
             found = await self._batcher.ask(caller, Item(raw, time.perf_counter(), deadline))
+        self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
+        return found
+
+    async def predict_on(
+        self, version: str, raw: bytes, caller: str = "", deadline: float = float("inf")
+    ) -> ScoredClip:
+        """On the version of this number; raises as `predict` and `OtherVersions.answer` do."""
+        if self.champion.loaded and version == self.champion.served.version:
+            return await self.predict(raw, caller, deadline)
+        with self.admission.place(caller):
+            found = await self._others.answer(version, Item(raw, time.perf_counter(), deadline))
         self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
         return found
 
@@ -156,6 +169,10 @@ class DomainService:
                 return pointer
         except Exception:  # the data plane never waits for the curator
             return None
+
+    async def _digests(self) -> dict[str, str]:
+        versions = await self.ask_curator("versions", self.domain.name)
+        return {row["version"]: row["digest"] for row in versions}
 
     async def _fetch(self, digest: str) -> dict[str, bytes]:
         files: dict[str, bytes] = await self.ask_curator("fetch", self.domain.name, digest)

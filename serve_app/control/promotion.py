@@ -53,12 +53,18 @@ class Promotion:
         return Pointer(self._domain, self.champion.number, self.champion.digest)
 
     async def fetch(self, digest: str) -> dict[str, bytes]:
-        """The champion's files, for a replica whose node has not got them."""
+        """A version's files, for a replica whose node has not got them."""
         version = self.champion
         if version is None or version.digest != digest:
-            raise UnknownName(f"{digest[:12]} is not the champion of {self._domain}")
+            version = await asyncio.to_thread(self._registered, digest)
         folder = await asyncio.to_thread(self.registry.fetch, version, self._home.bundles)
         return await asyncio.to_thread(lambda: file_bytes(load_bundle(folder)))
+
+    def _registered(self, digest: str) -> Version:
+        for version in self.registry.versions(self._domain):
+            if version.digest == digest:
+                return version
+        raise UnknownName(f"{self._domain} has no version with the digest {digest[:12]}")
 
     async def reconcile(self) -> None:
         """Champion alias -> pointer on disk -> every replica. Raises what keeps it from that."""

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from data.domains.domain import load_domains
-from data.errors import NotReady
+from data.errors import NotReady, UnknownName
 from data.home import home_from_env
 from data.store.store import Store
 from serve_app.http.api import build_api
@@ -90,6 +90,13 @@ class Replica:
             found = await self.batcher.ask(caller, Item(raw, time.perf_counter(), deadline))
         self.metrics.tally += 1
         return found
+
+    async def predict_on(
+        self, version: str, raw: bytes, caller: str = "", deadline: float = float("inf")
+    ) -> ScoredClip:
+        if version != self.served.version:
+            raise UnknownName(f"{self.domain.name} has no version {version!r}")
+        return await self.predict(raw, caller, deadline)
 
     async def ask_curator(self, method: str, *arguments: object) -> Any:
         try:

@@ -45,12 +45,13 @@ RAW = ("audio/*", "image/*", "video/*", "application/octet-stream")
 CLIP = form(("file",), file=BINARY) | dict.fromkeys(RAW, BINARY)
 OPTIONS = (
     parameter("top_k", "query", "only the k likeliest labels", **TOP_K_RANGE),
+    parameter("version", "query", "a version of `GET /models` besides the champion", **TEXT),
     parameter("evidence", "query", "where in the clip the answer comes from", type="boolean"),
     parameter(
         DEADLINE, "header", "seconds from now after which the answer is of no use", type="number"
     ),
 )
-REFUSED = (400, 408, 413, 415, 422, 429, 503, 504)
+REFUSED = (400, 404, 408, 409, 413, 415, 422, 429, 503, 504)
 PREDICT = openapi_of(*REFUSED, role="anonymous", body=CLIP, parameters=OPTIONS)
 BATCH = openapi_of(
     *(400, 408, 413, 415, 429),
@@ -66,13 +67,16 @@ router = APIRouter(tags=["predict"])
 async def predict(request: Request) -> Response:
     """One clip in; its class, a calibrated confidence and, if asked, the evidence out."""
     service, who = service_of(request), queue_of(request)
-    top_k, evidence = _options(request.query_params)
+    top_k, evidence, version = _options(request.query_params)
     limit = service.domain.limits.max_bytes
     try:
         deadline = _deadline(request)
         with service.admission.room(who) as room:
             raw = await read_clip(request, limit, room.hold)
-            found = await service.predict(raw, who, deadline)
+            if version is None:
+                found = await service.predict(raw, who, deadline)
+            else:
+                found = await service.predict_on(version, raw, who, deadline)
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
         raise
@@ -85,12 +89,14 @@ async def predict(request: Request) -> Response:
     return answer(body, headers={"X-Model-Version": found.served.version})
 
 
-def _options(query: Mapping[str, str]) -> tuple[int | None, bool]:
+def _options(query: Mapping[str, str]) -> tuple[int | None, bool, str | None]:
     """Raises InvalidParameter; a parameter that is not known would be ignored without a word."""
+    if not query:  # nearly always
+        return None, False, None
     for name in query:
-        if name not in {"top_k", "evidence"}:
+        if name not in {"top_k", "evidence", "version"}:
             raise InvalidParameter(
-                f"there is no parameter {shortened(name)}; there are top_k and evidence"
+                f"there is no parameter {shortened(name)}; there are top_k, evidence and version"
             )
     top_k, evidence = query.get("top_k"), query.get("evidence", "false").lower()
     if top_k is not None and not TOP_K.fullmatch(top_k):
@@ -99,7 +105,8 @@ def _options(query: Mapping[str, str]) -> tuple[int | None, bool]:
         )
     if evidence not in {"true", "false", "1", "0"}:
         raise InvalidParameter(f"evidence must be true or false, got {shortened(evidence)}")
-    return (None if top_k is None else int(top_k)), evidence in {"true", "1"}
+    number = None if top_k is None else int(top_k)
+    return number, evidence in {"true", "1"}, query.get("version")
 
 
 def _deadline(request: Request) -> float:

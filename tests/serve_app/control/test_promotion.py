@@ -1,6 +1,7 @@
 """Who is champion of a domain: what is verified before it moves, and who is told."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from data.domains.domain import load_domains
-from data.errors import BundleError, Conflict
+from data.errors import BundleError, Conflict, UnknownName
 from data.home import Home, home_from_env
 from models.registry import Registry, Version
 from serve_app.control.promotion import Promotion
@@ -114,6 +115,22 @@ def test_there_is_no_way_back_from_the_first_version(
     registry.promote("keywords", registered(registry, tmp_path, 1).number)
     with pytest.raises(Conflict, match="no previous"):
         run(home, registry, Replicas(), lambda s: s.rollback())
+
+
+def test_a_replica_gets_the_files_of_any_registered_version(
+    home: Home, registry: Registry, tmp_path: Path
+) -> None:
+    champion, other = (registered(registry, tmp_path, seed) for seed in (1, 2))
+
+    async def steps(succession: Promotion) -> None:
+        await succession.promote(champion.number)
+        for version in (champion, other):
+            files = await succession.fetch(version.digest)
+            assert hashlib.sha256(files["card.json"]).hexdigest() == version.digest
+        with pytest.raises(UnknownName, match="no version with the digest ffff"):
+            await succession.fetch("f" * 64)
+
+    run(home, registry, Replicas(), steps)
 
 
 def test_an_alias_moved_to_a_damaged_version_leaves_pointer_and_replicas_alone(

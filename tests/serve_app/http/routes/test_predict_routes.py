@@ -106,3 +106,10 @@ def test_the_readme_shows_an_answer_as_it_is(client: TestClient) -> None:
     assert shown.keys() == found.keys()
     for part in ("model", "clip", "timings_ms"):
         assert shown[part].keys() == found[part].keys()
+
+
+def test_another_version_is_asked_for_by_its_number(client: TestClient) -> None:
+    found = client.post("/predict?version=shipped", files={"file": CLIPS[0]})
+    assert found.headers["x-model-version"] == found.json()["model"]["version"] == "shipped"
+    unknown = client.post("/predict?version=99", files={"file": CLIPS[0]})
+    assert (unknown.status_code, "no version '99'" in unknown.text) == (404, True)

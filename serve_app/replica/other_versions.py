@@ -1,0 +1,65 @@
+"""Registered versions besides the champion, for who asks for one by `?version=`.
+
+They are loaded when they are asked for, in a thread, and few are kept. The curator is asked each
+time which there are: one that was removed, since somebody's clip had to be forgotten, is gone here
+too. One clip at a time is answered, so that the champion keeps its cores.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from reprlib import repr as shortened
+
+from data.errors import UnknownName
+from data.home import Home
+from models.bundle import cached, keep
+from serve_app.replica.champion import Fetch, LoadedVersion, load_served
+from serve_app.replica.scoring import Item, ScoredClip, answer_batch
+
+MOST = 2  # in memory, beside the champion
+
+Digests = Callable[[], Awaitable[dict[str, str]]]
+
+
+class OtherVersions:
+    """`digests` tells the registered versions, by number; `fetch` the files of one."""
+
+    def __init__(self, name: str, home: Home, digests: Digests, fetch: Fetch) -> None:
+        self._name = name
+        self._home = home
+        self._digests = digests
+        self._fetch = fetch
+        self._loaded: OrderedDict[tuple[str, str], LoadedVersion] = OrderedDict()
+        self._turn = asyncio.Lock()
+
+    async def answer(self, number: str, item: Item) -> ScoredClip:
+        """Raises UnknownName for a version that is not registered, NotReady where the curator is
+        away, BundleError for one that cannot be served, and what is wrong with the clip."""
+        known = await self._digests()
+        if number not in known:
+            raise UnknownName(
+                f"{self._name} has no version {shortened(number)}; there are {', '.join(known)}"
+            )
+        async with self._turn:
+            served = await self._version(number, known[number])
+            (found,) = await asyncio.to_thread(answer_batch, served, [item])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def _version(self, number: str, digest: str) -> LoadedVersion:
+        key = number, digest
+        if key not in self._loaded:
+            folder = await self._folder(digest)
+            self._loaded[key] = await asyncio.to_thread(load_served, folder, number)
+        self._loaded.move_to_end(key)
+        while len(self._loaded) > MOST:
+            self._loaded.popitem(last=False)
+        return self._loaded[key]
+
+    async def _folder(self, digest: str) -> Path:
+        folder = await asyncio.to_thread(cached, self._home.bundles, digest)
+        if folder is not None:
+            return folder
+        return await asyncio.to_thread(keep, self._home.bundles, await self._fetch(digest))

@@ -1,0 +1,93 @@
+"""other_versions.py: who asks for another version is answered by it, and few are kept."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from data.domains.domain import load_domains
+from data.errors import UnknownName, UnsupportedClip
+from data.home import home_from_env
+from models.bundle import file_bytes
+from serve_app.replica import other_versions
+from serve_app.replica.champion import LoadedVersion, load_served
+from serve_app.replica.other_versions import OtherVersions
+from serve_app.replica.scoring import Item, ScoredClip
+from support.sounds import tone
+from support.tiny import tiny_bundle
+
+KEYWORDS = load_domains(names=("keywords",))["keywords"]
+LABELS = {"1": "zero", "2": "one", "3": "seven"}
+
+
+class Registry:
+    """Three versions, each of which always answers its own label."""
+
+    def __init__(self, folder: Path) -> None:
+        bundles = {n: tiny_bundle(folder / n, KEYWORDS, always=LABELS[n]) for n in LABELS}
+        self.known = {number: bundle.digest for number, bundle in bundles.items()}
+        self._files = {bundle.digest: file_bytes(bundle) for bundle in bundles.values()}
+        self.fetched: list[str] = []
+
+    async def digests(self) -> dict[str, str]:
+        return self.known
+
+    async def fetch(self, digest: str) -> dict[str, bytes]:
+        self.fetched.append(digest)
+        return self._files[digest]
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path)
+
+
+@pytest.fixture
+def others(registry: Registry, tmp_path: Path) -> OtherVersions:
+    home = home_from_env({"TELLTALE_HOME": str(tmp_path / "home")})
+    return OtherVersions("keywords", home, registry.digests, registry.fetch)
+
+
+def asked(others: OtherVersions, *numbers: str, raw: bytes = tone()) -> list[ScoredClip]:
+    async def ask() -> list[ScoredClip]:
+        return [
+            await others.answer(n, Item(raw, time.perf_counter(), float("inf"))) for n in numbers
+        ]
+
+    return asyncio.run(ask())
+
+
+def test_each_version_gives_its_own_answer_and_is_fetched_once(
+    others: OtherVersions, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[str] = []
+
+    def counted(folder: Path, number: str) -> LoadedVersion:
+        loads.append(number)
+        return load_served(folder, number)
+
+    monkeypatch.setattr(other_versions, "load_served", counted)
+    found = asked(others, "1", "2", "2", "3", "1")
+    assert [one.served.version for one in found] == ["1", "2", "2", "3", "1"]
+    assert [one.served.bundle.labels[one.scores.best] for one in found] == [
+        *("zero", "one", "one", "seven", "zero")
+    ]
+    assert loads == ["1", "2", "3", "1"], "two are kept, and the one that was used last stays"
+    assert sorted(registry.fetched) == sorted(registry.known.values())
+
+
+def test_a_version_that_is_not_registered_or_no_longer_is_unknown(
+    others: OtherVersions, registry: Registry
+) -> None:
+    asked(others, "2")
+    del registry.known["2"]
+    for number in ("2", "9" * 5000, ""):
+        with pytest.raises(UnknownName, match="no version .*there are 1, 3") as refused:
+            asked(others, number)
+        assert len(str(refused.value)) < 200
+
+
+def test_what_is_no_clip_is_refused_as_ever(others: OtherVersions) -> None:
+    with pytest.raises(UnsupportedClip):
+        asked(others, "1", raw=b"this is no recording at all")
