@@ -5,7 +5,10 @@ TAKE_DOMAIN = """(known, name, wanted) => {
   const address = new URL(window.location.href);
   return [known, name, address.searchParams.get("domain") || ""];
 }"""
-TAKE_PLACE = """() => [new URL(window.location.href).searchParams.get("place") || ""]"""
+TAKE_PLACE = """() => {
+  window.telltalePlaceIsRead = true;
+  return [new URL(window.location.href).searchParams.get("place") || ""];
+}"""
 KEEP_DOMAIN = """(name) => {
   if (!name) return [];
   const address = new URL(window.location.href);
@@ -16,7 +19,9 @@ KEEP_DOMAIN = """(name) => {
 
 
 def keep_place(place: str) -> str:
+    """Not of the first tab, which Gradio selects by itself before the address has been read."""
     return f"""() => {{
+  if (!window.telltalePlaceIsRead) return [];
   const address = new URL(window.location.href);
   address.searchParams.set("place", "{place}");
   history.replaceState(history.state, "", address);

@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 
 from serve_app.client.client import Client
 from serve_app.ui.app import build_page
@@ -165,7 +165,7 @@ def test_a_recording_that_is_declared_as_video_is_answered(
     page: Page, site: str, clip: Path
 ) -> None:
     open_page(page, site)
-    declared = {"name": "pump.webm", "mimeType": "video/webm", "buffer": clip.read_bytes()}
+    declared = FilePayload(name="pump.webm", mimeType="video/webm", buffer=clip.read_bytes())
     page.set_input_files("#clip input[type=file]", files=[declared])
     expect(page.locator("#answer .tt-label")).to_have_text("electrical")
 

@@ -46,7 +46,8 @@ class GoBack:
 
 
 def build() -> GoBack:
-    ask = gr.Button(NOWHERE, elem_id="roll-back", interactive=False, min_width=220)
+    with gr.Row(elem_classes="tt-actions"):
+        ask = gr.Button(NOWHERE, elem_id="roll-back", interactive=False, min_width=220)
     with gr.Column(visible=False, elem_id="going-back") as row:
         question = html()
         with gr.Row(elem_classes="tt-actions"):

@@ -151,7 +151,7 @@ def build(shared: Shared, examples: Path | None = None) -> None:
     def clear() -> dict[Any, Any]:
         return {answer: view.EMPTY, figure: "", thanks: "", again: stopped}
 
-    def turn_to(name: str | None, domains: tuple[DomainInfo, ...], heard: str) -> dict[Any, Any]:
+    def turn_to(name: str | None, domains: tuple[DomainInfo, ...], heard: str) -> Any:
         """An answer of this very domain stays: its clip may have been here first."""
         if not name or name == heard:
             return gr.skip()

@@ -129,7 +129,7 @@ def _wire(shared: Shared, parts: Parts, tab: Any) -> None:
         except ServiceError as error:
             gr.Warning(words(error))
 
-    def look(domain: str | None, key: str, watch: Watch) -> dict[Any, Any]:
+    def look(domain: str | None, key: str, watch: Watch) -> Any:
         if not domain:
             return gr.skip()
         try:

@@ -103,7 +103,8 @@ def build(shared: Shared, tab: Any) -> None:
         )
         reject = gr.Button("Reject", elem_id="reject", min_width=120)
     said = html(elem_id="decided")
-    undo = gr.Button("Undo", elem_id="undo", min_width=120, visible=False)
+    with gr.Row(elem_classes="tt-actions"):
+        undo = gr.Button("Undo", elem_id="undo", min_width=120, visible=False)
     parts = Parts(
         which, queue, gr.State(()), clip, shown, label, accept, reason, reject, said,
         gr.State(()), undo,
