@@ -24,6 +24,7 @@ class Prepared:
     container: str
     width_px: int = 0  # as sent, but upright
     height_px: int = 0
+    warnings: tuple[str, ...] = ()  # what a person should know of how it was read
 
 
 def prepare(raw: bytes, domain: Domain) -> Prepared:
@@ -34,7 +35,13 @@ def prepare(raw: bytes, domain: Domain) -> Prepared:
 def _prepare_audio(raw: bytes, domain: AudioDomain) -> Prepared:
     recording = decode(raw, sample_rate_hz=domain.input.sample_rate_hz, limits=domain.limits)
     features = features_for(domain)(windows(recording.samples, domain.input))
-    return Prepared(features, recording.duration_s, recording.source_rate_hz, recording.container)
+    return Prepared(
+        features,
+        recording.duration_s,
+        recording.source_rate_hz,
+        recording.container,
+        warnings=recording.warnings,
+    )
 
 
 def _prepare_image(raw: bytes, domain: ImageDomain) -> Prepared:
