@@ -86,7 +86,21 @@ def _recording(raw: bytes, **request: Any) -> Found:
     }, found.samples
 
 
-DECODERS = {"recording": _recording}
+def _photograph(raw: bytes, **request: Any) -> Found:
+    from data.media import image
+
+    found = image.decode_here(raw, **request)
+    facts = {"width_px": found.width_px, "height_px": found.height_px}
+    return {**facts, "container": found.container}, found.pixels
+
+
+def _mask(raw: bytes, **request: Any) -> Found:
+    from data.media import image
+
+    return {}, image.decode_mask_here(raw, **request)
+
+
+DECODERS = {"recording": _recording, "photograph": _photograph, "mask": _mask}
 
 
 if __name__ == "__main__":
