@@ -32,6 +32,8 @@ PIPE_BYTES = 1 << 20
 F_SETPIPE_SZ = 1031  # Linux fcntl(2), which Python does not name on every system
 # What a program needs to start, and what tells whose it is; no secret is among it.
 ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "TELLTALE_SERVICE")
+# A machine of many cores would take the addresses for threads and what they allocate.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 TYPES = {"float32": np.float32, "uint8": np.uint8, "bool": np.bool_}  # and no Python objects
 REFUSALS: dict[str, type[errors.ClipError]] = {
     kind.__name__: kind
@@ -106,7 +108,7 @@ class Decoder:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=root,
-            env={**environment, "OPENBLAS_NUM_THREADS": "1"},  # each takes 30 MB of addresses
+            env={**environment, **ONE_THREAD},
         )
         assert self._process.stdin is not None
         assert isinstance(self._process.stdout, io.BufferedReader)

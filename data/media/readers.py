@@ -128,6 +128,7 @@ def by_ffmpeg(raw: bytes, container: str) -> Iterator[Source]:
     with opened as file:
         name = container or file.format.name.split(",")[0].upper()
         stream, warnings = _track(file, name)
+        stream.codec_context.thread_count = 1
         frames = _until_damaged(_decoded(file, stream, name, warnings))
         first = next(frames, None)  # headers do not always know the rate that comes out
         if first is None:
