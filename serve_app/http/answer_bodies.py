@@ -84,6 +84,7 @@ def _audio_fields(answer: ScoredClip, evidence: bool) -> dict[str, Any]:
             "sample_rate_hz": prepared.sample_rate_hz,
             "container": prepared.container,
             "windows": len(prepared.features),
+            **({"warnings": list(prepared.warnings)} if prepared.warnings else {}),
         },
         "evidence": _frames(answer) if evidence else None,
     }

@@ -45,3 +45,8 @@ def test_nothing_is_almost_certain_and_a_hint_only_at_once() -> None:
     assert "too few validation clips" in said
     assert "Almost certain: <b>97 %</b>" in answer(prediction(confidence=0.97, asserted=True))
     assert "No more than a guess" in answer(prediction(confidence=0.4, asserted=False))
+
+
+def test_what_a_person_should_know_of_the_clip_is_said() -> None:
+    said = answer(prediction(clip={"container": "WAV", "warnings": ["the file is cut off"]}))
+    assert "The file is cut off." in said
