@@ -2,23 +2,29 @@
 
 Whatever the bytes are, the outcome is a `Photograph` or a `ClipError` that says what is wrong.
 A file says how many pixels it has before any of them is decoded: a small file cannot become a
-big picture. JPEG is decoded at a fraction of its size where that is enough.
+big picture. JPEG is decoded at a fraction of its size where that is enough. What may be crafted is
+decoded in a process of its own (`decode_process.py`), by the functions that end in `_here`.
 """
 
 import io
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from data.domains.sections import PhotoLimitSpec
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
+from data.media.decode_pool import ask
 from data.media.image_strips import give_back, shrunk
 from data.media.mask_levels import Mask, binarised, levels_of
-from data.media.sniff import sniff_image
+from data.media.sniff import PNG, sniff_image
+
+if TYPE_CHECKING:
+    from data.domains.sections import PhotoLimitSpec
 
 Pixels = NDArray[np.uint8]
 
@@ -34,6 +40,12 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)
+PIXEL_BYTES = 16  # while they are decoded; the most, of WebP, was 15
+# What Pillow needs of a PNG beside its critical chunks: transparency, orientation (also as
+# ImageMagick writes it) and whether it is animated. Others only get in the way of decoding: it
+# refuses large texts and colour profiles, and damage in them.
+PNG_CHUNKS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
+PNG_TEXT = b"Raw profile type"
 ANIMATED = ("PNG", "WEBP")  # more than one frame of a JPEG or HEIC is a preview or a depth map
 
 
@@ -48,10 +60,26 @@ class Photograph:
     container: str
 
 
-def decode(raw: bytes, max_side_px: int, multiple_px: int, limits: PhotoLimitSpec) -> Photograph:
+def decode(raw: bytes, max_side_px: int, multiple_px: int, limits: "PhotoLimitSpec") -> Photograph:
     """Made smaller until its longer side is at most `max_side_px`, never larger; its sides are
     rounded to whole `multiple_px`. Raises ClipTooLarge, UnsupportedClip or UndecodableClip."""
-    with _opened(raw, limits) as (image, container):
+    container = _checked(raw, limits)
+    facts, pixels = ask(
+        "photograph",
+        raw,
+        memory_bytes=PIXEL_BYTES * limits.max_pixels,
+        container=container,
+        max_side_px=max_side_px,
+        multiple_px=multiple_px,
+        max_pixels=limits.max_pixels,
+    )
+    return Photograph(pixels, facts["width_px"], facts["height_px"], container)
+
+
+def decode_here(
+    raw: bytes, container: str, max_side_px: int, multiple_px: int, max_pixels: int
+) -> Photograph:
+    with _opened(raw, container, max_pixels) as image:
         _must_stand_still(image, container)
         width, height = image.size
         size = fitted(width, height, max_side_px, multiple_px)
@@ -68,10 +96,17 @@ def features(pixels: Pixels) -> NDArray[np.float32]:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32) / np.float32(255)
 
 
-def decode_mask(raw: bytes, limits: PhotoLimitSpec) -> Mask:
+def decode_mask(raw: bytes, limits: "PhotoLimitSpec") -> Mask:
     """Where something is drawn in a picture of the photograph's size, upright: bool [H, W]. Raises
     UndecodableClip where that would be a guess: see `mask_levels.py`."""
-    with _opened(raw, limits) as (image, container):
+    container = _checked(raw, limits)
+    pixels = limits.max_pixels
+    memory_bytes = PIXEL_BYTES * pixels
+    return ask("mask", raw, memory_bytes=memory_bytes, container=container, max_pixels=pixels)[1]
+
+
+def decode_mask_here(raw: bytes, container: str, max_pixels: int) -> Mask:
+    with _opened(raw, container, max_pixels) as image:
         _must_stand_still(image, container)
         turn = image.getexif().get(ORIENTATION)
         levels = levels_of(image)
@@ -110,47 +145,75 @@ def _must_stand_still(image: Image.Image, container: str) -> None:
         )
 
 
-@contextmanager
-def _opened(raw: bytes, limits: PhotoLimitSpec) -> Iterator[tuple[Image.Image, str]]:
-    """The file with its header read and found within limits; no pixel is decoded yet."""
+def _checked(raw: bytes, limits: "PhotoLimitSpec") -> str:
+    """The container of what is not too large to be looked at."""
     if len(raw) > limits.max_bytes:
         raise ClipTooLarge(
             f"the photograph has {len(raw):,} bytes; at most {limits.max_bytes:,} are accepted"
         )
-    container = sniff_image(raw)
-    with _decoder_errors(container, limits):
+    return sniff_image(raw)
+
+
+@contextmanager
+def _opened(raw: bytes, container: str, max_pixels: int) -> Iterator[Image.Image]:
+    """The file with its header read and found within limits; no pixel is decoded yet."""
+    with _decoder_errors(container, max_pixels):
         if container == "HEIF":
             _learn_heif()
-        with Image.open(io.BytesIO(raw), formats=(container,)) as image:
-            _check_size(image.width, image.height, limits)
+        with Image.open(io.BytesIO(_mended(raw, container)), formats=(container,)) as image:
+            _check_size(image.width, image.height, max_pixels)
             try:
-                yield image, container
+                yield image
             finally:
                 image.close()
                 give_back(image.width * image.height)  # of a JPEG, as large as it was decoded
 
 
+def _mended(raw: bytes, container: str) -> bytes:
+    """Without what Pillow stumbles over and viewers pass over."""
+    if container == "JPEG":  # bytes around its first marker
+        start = raw.index(b"\xff\xd8")
+        return b"\xff\xd8" + raw[raw.index(b"\xff", start + 2) :]
+    return _without_extras(raw) if container == "PNG" else raw
+
+
+def _without_extras(raw: bytes) -> bytes:
+    """A PNG without the chunks that do not change its pixels."""
+    kept, position = [PNG], len(PNG)
+    while position + 8 <= len(raw):
+        size, name = struct.unpack_from(">I4s", raw, position)
+        end = position + 12 + size
+        critical = not name[0] & 0x20
+        text = raw[position + 8 : position + 8 + len(PNG_TEXT)]
+        if critical or name in PNG_CHUNKS or text == PNG_TEXT:
+            kept.append(raw[position:end])
+        position = end
+    return b"".join(kept)
+
+
 @contextmanager
-def _decoder_errors(container: str, limits: PhotoLimitSpec) -> Iterator[None]:
+def _decoder_errors(container: str, max_pixels: int) -> Iterator[None]:
     """Damaged files make the decoders raise nearly anything; it all means the same."""
     try:
         yield
     except ClipError:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ClipTooLarge(_too_many(limits, "far more")) from error
+    except Image.DecompressionBombError as error:
+        raise ClipTooLarge(_too_many(max_pixels, "far more")) from error
     except Exception as error:
         # Pillow names the object in memory that it could not identify.
         unidentified = isinstance(error, UnidentifiedImageError)
         words = "its header cannot be read" if unidentified else error
+        if isinstance(error, MemoryError):
+            words = "far too much memory for its size"
         raise UndecodableClip(
             f"this {container} file is damaged or cut off; the decoder says: {words}"
         ) from error
 
 
-def _check_size(width: int, height: int, limits: PhotoLimitSpec) -> None:
-    if width * height > limits.max_pixels:
-        raise ClipTooLarge(_too_many(limits, f"{width:,} x {height:,}"))
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise ClipTooLarge(_too_many(max_pixels, f"{width:,} x {height:,}"))
     if min(width, height) < MIN_SIDE_PX:
         raise UndecodableClip(
             f"the photograph has {width} x {height} pixels; at least {MIN_SIDE_PX} each way are "
@@ -158,8 +221,8 @@ def _check_size(width: int, height: int, limits: PhotoLimitSpec) -> None:
         )
 
 
-def _too_many(limits: PhotoLimitSpec, seen: str) -> str:
-    return f"the photograph has {seen} pixels; at most {limits.max_pixels:,} in all are accepted"
+def _too_many(max_pixels: int, seen: str) -> str:
+    return f"the photograph has {seen} pixels; at most {max_pixels:,} in all are accepted"
 
 
 def fitted(width: int, height: int, max_side_px: int, multiple_px: int) -> tuple[int, int]:

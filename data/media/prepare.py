@@ -26,6 +26,7 @@ class Prepared:
     width_px: int = 0  # as sent, but upright
     height_px: int = 0
     level_dbfs: float | None = None
+    warnings: tuple[str, ...] = ()  # what a person should know of how it was read
 
 
 def prepare(raw: bytes, domain: Domain) -> Prepared:
@@ -42,6 +43,7 @@ def _prepare_audio(raw: bytes, domain: AudioDomain) -> Prepared:
         recording.source_rate_hz,
         recording.container,
         level_dbfs=level,
+        warnings=recording.warnings,
     )
 
 

@@ -1,18 +1,16 @@
-"""Bytes -> blocks of samples: one reader for each way of decoding.
+"""Bytes -> blocks of samples by libsndfile, or by FFmpeg (PyAV).
 
-Plain PCM WAV is read straight from memory, eight times as fast as through a library and the most
-common clip by far. libsndfile reads what it knows; FFmpeg (PyAV) reads what phones and browsers
-send, and is imported when the first such clip arrives.
+libsndfile reads what it knows exactly; FFmpeg reads what phones and browsers send and most of what
+is broken, and is imported when the first such clip arrives. Both are C, fed with strangers' bytes:
+this runs in a process of its own (`decode_process.py`).
 Samples are floats all the way, because decoders of lossy formats exceed full scale and integers
 would wrap round.
 """
 
 import io
-import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,23 +18,23 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from data.errors import UndecodableClip
+from data.errors import ClipError, UndecodableClip
+from data.media.sniff import ACCEPTED, UNKNOWN
+from data.media.wav import promised_share
+from data.media.waveform import Float32, Source
 
 if TYPE_CHECKING:
     import av
 
-Float32 = NDArray[np.float32]
 Part = TypeVar("Part")
 
-PCM_FRAMES, AV_FRAMES = 1 << 18, 1 << 14
+AV_FRAMES = 1 << 14
 UNKNOWN_FRAMES = (1 << 63) - 1  # what libsndfile says of a stream without a length
 SNDFILE_FRAMES = 1 << 13  # it loses the block in which a file turns out to be cut off
 HEADER_WORK_S, SOUND_WORK_S = 1.0, 10.0
-MAX_CHUNKS = 100  # in front of the sound of a WAV; a hostile file has millions of empty ones
-PCM, EXTENSIBLE = 1, 0xFFFE
-PCM_GUID = b"\x01\x00\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"
+BAD_PACKETS = 8  # more than good ones: where a stream was cut in, or two were joined
 
-# FFmpeg's name of the demuxer. Named, it is not guessed: the guess would also try play lists.
+# FFmpeg's name of the demuxer. Named, it is not guessed.
 DEMUXERS = {
     "M4A": "mov",
     "MP4": "mov",
@@ -46,88 +44,25 @@ DEMUXERS = {
     "AMR": "amr",
     "WMA": "asf",
     "AAC": "aac",
+    "WavPack": "wv",
+    "AVI": "avi",
+    "WAV": "wav",
+    "W64": "w64",
+    "FLAC": "flac",
+    "OGG": "ogg",
+    "AIFF": "aiff",
+    "AU": "au",
 }
+# What else it may find. It knows many more, among them play lists, which would open other files.
+GUESSED = (
+    "mp3,aac,ac3,eac3,dts,truehd,loas,ape,tak,tta,mpc,mpc8,shn,dsf,oma,qcp,voc,iff,ircam,nistsphere,"
+    "rm,flv,mpeg,mpegts"
+)
 # Raw streams have no header that could tell: FFmpeg extrapolates from the first frames.
-GUESSED_DURATION = ("AMR", "AAC")
+WITHOUT_DURATION = ("AMR", "AAC", "MP3", UNKNOWN)
 
 
-@dataclass(frozen=True)
-class Source:
-    """A recording that is open for reading; `blocks` are [frames, channels]."""
-
-    rate_hz: int
-    channels: int
-    frames: int | None  # as declared; None if the container does not say
-    blocks: Iterator[Float32]
-
-
-@contextmanager
-def open_source(raw: bytes, container: str) -> Iterator[Source]:
-    """Raises whatever the decoding library raises; damage further on only ends the blocks."""
-    plain = _plain_wav(raw) if container == "WAV" else None
-    if plain is not None:
-        yield plain
-        return
-    read = _open_av if container in DEMUXERS else _open_sndfile
-    with read(raw, container) as source:
-        yield source
-
-
-def _until_damaged(parts: Iterator[Part]) -> Iterator[Part]:
-    """A recording that is cut off or damaged later on still has its beginning."""
-    first = next(parts, None)
-    if first is not None:
-        yield first
-        with suppress(Exception):
-            yield from parts
-
-
-def _plain_wav(raw: bytes) -> Source | None:
-    """16-bit PCM, read without libsndfile; None for every other WAV."""
-    layout, position = None, 12
-    for _ in range(MAX_CHUNKS):
-        if position + 8 > len(raw):
-            break
-        name, size = struct.unpack_from("<4sI", raw, position)
-        position += 8
-        if name == b"fmt ":
-            layout = _pcm16_layout(raw[position : position + min(size, 40)])
-        elif name == b"data":
-            return _pcm16(raw, position, size, layout) if layout else None
-        position += size + size % 2
-    return None
-
-
-def _pcm16(raw: bytes, start: int, size: int, layout: tuple[int, int]) -> Source:
-    """A recorder that was stopped leaves no sizes: its sound lasts until the end of the file."""
-    rate_hz, channels = layout
-    declared_file_size = struct.unpack_from("<I", raw, 4)[0] + 8
-    unfinished = size == 0 and declared_file_size < len(raw)
-    present = len(raw) - start
-    frames = (present if unfinished else min(size, present)) // (2 * channels)
-    return Source(rate_hz, channels, frames, _pcm16_blocks(raw, start, frames, channels))
-
-
-def _pcm16_layout(chunk: bytes) -> tuple[int, int] | None:
-    """Rate and channels of a `fmt ` chunk, if it describes 16-bit PCM."""
-    if len(chunk) < 16:
-        return None
-    tag, channels, rate_hz, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", chunk)
-    is_pcm = tag == PCM or (tag == EXTENSIBLE and chunk[24:40] == PCM_GUID)
-    if is_pcm and bits == 16 and channels and frame_bytes == 2 * channels:
-        return rate_hz, channels
-    return None
-
-
-def _pcm16_blocks(raw: bytes, start: int, frames: int, channels: int) -> Iterator[Float32]:
-    values = np.frombuffer(raw, "<i2", frames * channels, start).reshape(frames, channels)
-    for first in range(0, frames, PCM_FRAMES):
-        block = values[first : first + PCM_FRAMES].astype(np.float32)
-        block *= np.float32(1 / 32768)
-        yield block
-
-
-class _Memory(io.BytesIO):
+class Memory(io.BytesIO):
     """Bytes as a file; a damaged header makes libsndfile seek before the start."""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -164,11 +99,14 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
 
 
 @contextmanager
-def _open_sndfile(raw: bytes, _container: str) -> Iterator[Source]:
-    with _Forward(_Memory(raw)) as file:
-        known = file.frames < UNKNOWN_FRAMES
-        blocks = _until_damaged(_sndfile_blocks(file))
-        yield Source(file.samplerate, file.channels, file.frames if known else None, blocks)
+def by_sndfile(file: Memory, container: str) -> Iterator[Source]:
+    """Raises whatever libsndfile raises; damage further on only ends the blocks."""
+    with _Forward(file) as sound:
+        known = sound.frames < UNKNOWN_FRAMES
+        blocks = _until_damaged(_sndfile_blocks(sound))
+        frames = sound.frames if known else None
+        promised = (frames or 0) * promised_share(file.getvalue())
+        yield Source(container, sound.samplerate, sound.channels, frames, blocks, promised)
 
 
 def _sndfile_blocks(file: _Forward) -> Iterator[Float32]:
@@ -177,40 +115,152 @@ def _sndfile_blocks(file: _Forward) -> Iterator[Float32]:
 
 
 @contextmanager
-def _open_av(raw: bytes, container: str) -> Iterator[Source]:
-    import av  # 0.1 s and many megabytes that most replicas never need
+def by_ffmpeg(raw: bytes, container: str) -> Iterator[Source]:
+    """Raises whatever FFmpeg raises, and UndecodableClip where there is no sound to be had."""
+    import av  # 0.1 s and many megabytes that most clips never need
 
     rationed = _Rationed(raw)
-    with av.open(rationed, format=DEMUXERS[container], metadata_errors="ignore") as file:
-        if not file.streams.audio:
-            raise UndecodableClip(f"this {container} file has no sound in it; send a recording")
-        stream = file.streams.audio[0]
-        frames = _until_damaged(file.decode(stream))
+    options = {} if container in DEMUXERS else {"format_whitelist": GUESSED}
+    demuxer = DEMUXERS.get(container)
+    opened = av.open(
+        rationed, format=demuxer, options=options, metadata_errors="ignore", io_open=_refuse
+    )
+    with opened as file:
+        name = container or file.format.name.split(",")[0].upper()
+        stream, warnings = _track(file, name)
+        stream.codec_context.thread_count = 1
+        frames = _until_damaged(_decoded(file, stream, name, warnings))
         first = next(frames, None)  # headers do not always know the rate that comes out
         if first is None:
-            raise UndecodableClip(f"this {container} file holds no sound: 0 samples")
+            raise _undecoded(name, stream, "nothing")
         rationed.allow(SOUND_WORK_S)
         rate_hz, channels = first.sample_rate, first.layout.nb_channels
-        known = file.duration is not None and container not in GUESSED_DURATION
-        declared = file.duration * rate_hz // 1_000_000 if known else None
-        yield Source(rate_hz, channels, declared, _av_blocks(first, frames))
+        declared, promised = _durations_s(file, stream, container)
+        yield Source(
+            name,
+            rate_hz,
+            channels,
+            None if declared is None else int(declared * rate_hz),
+            _av_blocks(first, _at_rate(rate_hz, frames)),
+            promised * rate_hz,
+            warnings,
+        )
+
+
+def _refuse(*_args: object) -> None:
+    raise PermissionError("a clip is one file, and opens no other")
+
+
+def _track(file: "av.container.InputContainer", name: str) -> "tuple[av.AudioStream, list[str]]":
+    """The track that a player plays: the first of those that are marked as default."""
+    import av
+
+    tracks = file.streams.audio
+    if not tracks:
+        raise UndecodableClip(f"this {name} file has no sound in it; send a recording")
+    default = av.stream.Disposition.default
+    place = next((n for n, track in enumerate(tracks) if track.disposition & default), 0)
+    # Without a decoder there is no such context, which the types do not say.
+    if getattr(tracks[place], "codec_context", None) is None:
+        raise UndecodableClip(
+            f"this {name} file holds sound of a kind that cannot be decoded, or that is encrypted; "
+            f"send {ACCEPTED}"
+        )
+    many = f"the file has {len(tracks)} tracks of sound; track {place + 1} was heard"
+    return tracks[place], [many] if len(tracks) > 1 else []
+
+
+def _durations_s(
+    file: "av.container.InputContainer", stream: "av.AudioStream", container: str
+) -> tuple[float | None, float]:
+    """As declared, if it is, and as promised for this track; 0 where a picture may last longer."""
+    if file.duration is None or container in WITHOUT_DURATION:
+        return None, 0.0
+    declared = file.duration / 1_000_000
+    if stream.duration is not None and stream.time_base is not None:
+        return declared, float(stream.duration * stream.time_base)
+    return declared, declared if len(file.streams) == 1 else 0.0
+
+
+def _decoded(
+    file: "av.container.InputContainer", stream: "av.AudioStream", name: str, warnings: list[str]
+) -> "Iterator[av.AudioFrame]":
+    """Passes over packets that are damaged, as a player does. Raises UndecodableClip where most
+    are."""
+    import av
+
+    good, bad = 0, 0
+    for packet in file.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            bad += 1
+            if bad > good + BAD_PACKETS:
+                break
+            continue
+        good += 1
+        yield from frames
+    if bad > good:
+        raise _undecoded(name, stream, "hardly anything")
+    if bad:
+        warnings.append(f"{bad} of {good + bad} pieces of the file are damaged and were left out")
+
+
+def _undecoded(name: str, stream: "av.AudioStream", how_much: str) -> UndecodableClip:
+    codec = stream.codec_context.codec.long_name
+    return UndecodableClip(
+        f"this {name} file holds {codec}, and {how_much} of it can be decoded: it is damaged, or "
+        f"no file for this codec; send {ACCEPTED}"
+    )
+
+
+def _until_damaged(parts: Iterator[Part]) -> Iterator[Part]:
+    """A recording that is cut off or damaged later on still has its beginning."""
+    first = next(parts, None)
+    if first is None:
+        return
+    yield first
+    try:
+        yield from parts
+    except (ClipError, MemoryError):
+        raise
+    except Exception:
+        return
+
+
+def _at_rate(rate_hz: int, frames: "Iterator[av.AudioFrame]") -> "Iterator[av.AudioFrame]":
+    """Streams that were joined may change their rate midway."""
+    import av
+
+    fit, kind = None, None
+    for frame in frames:
+        frame.pts = None  # gaps in time are no reason to refuse a clip
+        if frame.sample_rate == rate_hz:
+            yield frame
+            continue
+        if fit is None or kind != _kind(frame):
+            fit = av.AudioResampler(frame.format, frame.layout, rate_hz)
+            kind = _kind(frame)
+        yield from fit.resample(frame)
+
+
+def _kind(frame: "av.AudioFrame") -> tuple[int, int, str]:
+    return frame.sample_rate, frame.layout.nb_channels, frame.format.name
 
 
 def _av_blocks(first: "av.AudioFrame", others: "Iterator[av.AudioFrame]") -> Iterator[Float32]:
     """Frames of 20 ms are gathered: handling each here would cost more than decoding it."""
     import av
 
-    gathered, channels = av.AudioFifo(), first.layout.nb_channels
+    gathered, kind = av.AudioFifo(), _kind(first)
     for frame in chain((first,), others):
-        if frame.sample_rate != first.sample_rate:
-            raise UndecodableClip("the recording changes its sample rate midway")
         # A damaged stream changes its channels midway, which AudioFifo does not survive.
-        changed = frame.layout.nb_channels != channels
+        changed = _kind(frame) != kind
         if gathered.samples and (changed or gathered.samples >= AV_FRAMES):
             yield _from_frame(gathered.read())
         if changed:
-            gathered, channels = av.AudioFifo(), frame.layout.nb_channels
-        frame.pts = None  # gaps in time are no reason to refuse a clip
+            gathered, kind = av.AudioFifo(), _kind(frame)
+        frame.pts = None
         gathered.write(frame)
     if gathered.samples:
         yield _from_frame(gathered.read())

@@ -8,7 +8,7 @@ by the demuxer that the first bytes name.
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,17 +19,17 @@ from numpy.typing import NDArray
 
 from data.domains.sections import LimitSpec
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
-from data.media.audio import EMPTY, MAX_CHANNELS, MAX_PEAK, MAX_RATE_HZ, MIN_RATE_HZ
 from data.media.features import TAIL
-from data.media.readers import DEMUXERS, GUESSED_DURATION, UNKNOWN_FRAMES
+from data.media.readers import DEMUXERS, GUESSED, UNKNOWN_FRAMES, WITHOUT_DURATION
 from data.media.sniff import sniff
+from data.media.waveform import EMPTY, MAX_CHANNELS, MAX_PEAK, MAX_RATE_HZ, MIN_RATE_HZ
 
 if TYPE_CHECKING:
     import av
 
 Float32 = NDArray[np.float32]
 
-SECOND_TRY = {"WAV": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}  # demuxers, as DEMUXERS
+BY_SNDFILE = ("WAV", "W64", "FLAC", "MP3", "AIFF", "AU", "OGG")
 HEAD_BYTES = 1024**2  # by which a file is known; tags with pictures stand in front of the sound
 BLOCK_FRAMES = 1 << 16
 GATHERED_FRAMES = 1 << 14  # of FFmpeg's frames of 20 ms
@@ -169,12 +169,9 @@ def _resampled(blocks: Iterator[Float32], rate_hz: int, wanted_hz: int) -> Itera
 
 def _opened(stack: ExitStack, file: BinaryIO, container: str) -> Opened:
     """By libsndfile if it knows it; FFmpeg also reads what a recorder that lost power leaves."""
-    if container not in DEMUXERS:
-        try:
+    if container in BY_SNDFILE:
+        with suppress(ClipError, soundfile.LibsndfileError):
             return stack.enter_context(_open_sndfile(file, container))
-        except (ClipError, soundfile.LibsndfileError):
-            if container not in SECOND_TRY:
-                raise
         file.seek(0)
     return stack.enter_context(_open_av(file, container))
 
@@ -224,8 +221,10 @@ def _open_av(opened: BinaryIO, container: str) -> Iterator[Opened]:
     import av  # 0.1 s and many megabytes that most replicas never need
 
     rationed = _Rationed(opened)
-    demuxer = (DEMUXERS | SECOND_TRY)[container]
-    with av.open(rationed, format=demuxer, metadata_errors="ignore") as file:
+    demuxer = DEMUXERS.get(container)
+    options = {} if demuxer else {"format_whitelist": GUESSED}
+    opening = av.open(rationed, format=demuxer, options=options, metadata_errors="ignore")
+    with opening as file:
         if not file.streams.audio:
             raise UndecodableClip(f"this {container} file has no sound in it; send a recording")
         sound = file.streams.best("audio")
@@ -233,7 +232,7 @@ def _open_av(opened: BinaryIO, container: str) -> Iterator[Opened]:
         first = next(frames, None)  # headers do not always know the rate that comes out
         if first is None:
             raise UndecodableClip(f"this {container} file holds no sound: 0 samples")
-        known = file.duration is not None and container not in GUESSED_DURATION
+        known = file.duration is not None and container not in WITHOUT_DURATION
         declared_s = file.duration / av.time_base if known else None
         channels = first.layout.nb_channels
         stream = RecordingStream(container, first.sample_rate, channels, declared_s)

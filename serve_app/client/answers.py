@@ -66,7 +66,8 @@ class ModelRef(Answer):
 
 
 class ClipInfo(Answer):
-    """Of a recording its duration and rate, of a photograph its sides; upright, and as sent."""
+    """Of a recording its duration and rate, of a photograph its sides; upright, and as sent.
+    `warnings` are sentences for a person: that it is cut off, or which of its tracks was heard."""
 
     container: str
     duration_s: float = 0.0
@@ -75,6 +76,7 @@ class ClipInfo(Answer):
     level_dbfs: float | None = None  # root mean square of the loudest window
     width_px: int = 0
     height_px: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 class Measure(Answer):

@@ -96,6 +96,7 @@ def _audio_fields(answer: ScoredClip, evidence: bool) -> dict[str, Any]:
             "container": prepared.container,
             "windows": len(prepared.features),
             "level_dbfs": None if prepared.level_dbfs is None else round(prepared.level_dbfs, 1),
+            **({"warnings": list(prepared.warnings)} if prepared.warnings else {}),
         },
         "evidence": _frames(answer) if evidence else None,
     }

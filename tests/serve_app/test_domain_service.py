@@ -15,6 +15,7 @@ HEAVY = [
     "matplotlib",
     "scipy.signal",
     "av",
+    "soundfile",
     "PIL",
 ]
 

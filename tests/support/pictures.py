@@ -70,5 +70,6 @@ KINDS: dict[str, tuple[str, Callable[[Image.Image], bytes]]] = {
     "PNG, 1 bit": ("PNG", lambda image: encoded(image.convert("1"), "PNG")),
     "WebP": ("WEBP", lambda image: encoded(image, "WEBP", quality=95)),
     "WebP, lossless": ("WEBP", lambda image: encoded(image, "WEBP", lossless=True)),
+    "BMP": ("BMP", lambda image: encoded(image, "BMP")),
     "HEIC": ("HEIF", lambda image: HEIC),
 }

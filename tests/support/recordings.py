@@ -28,9 +28,11 @@ def by_sndfile(
     return out.getvalue()
 
 
-def _frames(coder: "av.AudioCodecContext", rate_hz: int) -> "list[av.AudioFrame]":
+def _frames(
+    coder: "av.AudioCodecContext", rate_hz: int, duration_s: float
+) -> "list[av.AudioFrame]":
     layout = coder.layout
-    interleaved = np.repeat(tone(rate_hz), layout.nb_channels)[np.newaxis]
+    interleaved = np.repeat(tone(rate_hz, duration_s), layout.nb_channels)[np.newaxis]
     frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout=layout.name)
     frame.sample_rate, frame.pts = rate_hz, 0
     fit = av.AudioResampler(coder.format, layout, rate_hz, coder.frame_size or 1024)
@@ -38,7 +40,13 @@ def _frames(coder: "av.AudioCodecContext", rate_hz: int) -> "list[av.AudioFrame]
 
 
 def by_ffmpeg(
-    muxer: str, codec: str, rate_hz: int, layout: str = "mono", sound: bool = True, **options: str
+    muxer: str,
+    codec: str,
+    rate_hz: int,
+    layout: str = "mono",
+    sound: bool = True,
+    duration_s: float = 0.5,
+    **options: str,
 ) -> bytes:
     """A tone in every channel; `layout` "video" adds a picture, without `sound` nothing else."""
     out = io.BytesIO()
@@ -50,7 +58,7 @@ def by_ffmpeg(
         if sound:
             stream = file.add_stream(codec, rate=rate_hz, layout=layout)
             stream.bit_rate = 12_200 if codec == "amr_nb" else 96_000
-            for frame in [*_frames(stream.codec_context, rate_hz), None]:
+            for frame in [*_frames(stream.codec_context, rate_hz, duration_s), None]:
                 file.mux(stream.encode(frame))
         if picture is not None:
             image = av.VideoFrame(64, 64, "yuv420p")

@@ -7,7 +7,8 @@ import soundfile
 
 from data.domains.sections import LimitSpec
 from data.errors import ClipError
-from data.media.audio import Recording, decode
+from data.media.audio import decode
+from data.media.waveform import Recording
 from serve_app.client.answers import DomainInfo, Evidence, Prediction
 from serve_app.ui.figures.sound_plots import clip_figure
 

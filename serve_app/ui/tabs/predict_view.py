@@ -19,7 +19,8 @@ STATES: dict[str, tuple[str, Tone]] = {
 def answer(found: Prediction) -> str:
     return (
         f'<section class="tt-card tt-answer" role="status">{_verdict(found)}'
-        f"{_measure(found)}{_probabilities(found)}{_disclaimer(found)}{_facts(found)}</section>"
+        f"{_measure(found)}{_probabilities(found)}{_warnings(found)}{_disclaimer(found)}"
+        f"{_facts(found)}</section>"
     )
 
 
@@ -92,6 +93,11 @@ def _probabilities(found: Prediction) -> str:
         for label, share in found.probabilities.items()
     )
     return f'<ul class="tt-shares" aria-label="Probability of each label">{rows}</ul>'
+
+
+def _warnings(found: Prediction) -> str:
+    sentences = (f"{words[:1].upper()}{words[1:]}." for words in found.clip.warnings)
+    return "".join(note(sentence, "warn") for sentence in sentences)
 
 
 def _disclaimer(found: Prediction) -> str:

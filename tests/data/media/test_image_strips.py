@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.domains.sections import PhotoLimitSpec
 from data.media import image_strips
-from data.media.image import decode
+from data.media.image import decode_here
 from data.media.mask_levels import levels_of
 from support.pictures import encoded
 
-LIMITS = PhotoLimitSpec(max_bytes=50_000_000, max_pixels=50_000_000)
+MAX_PIXELS = 50_000_000
 SIZE = (128, 96)
 
 # Each a picture of 49 million pixels in a file of 0.2 MB, as the network sees it or as a mask.
@@ -24,18 +23,16 @@ import io, resource, sys, threading
 import numpy as np
 from PIL import Image
 from data.media import image
-from data.domains.sections import PhotoLimitSpec
 
 def resident_mb():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 1e6
 
-limits = PhotoLimitSpec(max_bytes=50_000_000, max_pixels=50_000_000)
 small, out = Image.new("RGBA", (32, 32), (9, 9, 9, 9)), io.BytesIO()
-image.decode((small.save(out, "PNG"), out.getvalue())[1], 64, 8, limits)
+image.decode_here((small.save(out, "PNG"), out.getvalue())[1], "PNG", 64, 8, 50_000_000)
 raw = sys.stdin.buffer.read()
 before = resident_mb()
-read = {"photograph": lambda: image.decode(raw, 512, 16, limits),
-        "mask": lambda: image.decode_mask(raw, limits)}[sys.argv[1]]
+read = {"photograph": lambda: image.decode_here(raw, "PNG", 512, 16, 50_000_000),
+        "mask": lambda: image.decode_mask_here(raw, "PNG", 50_000_000)}[sys.argv[1]]
 worker = threading.Thread(target=read)  # as in the batcher: not in the main thread's arena
 worker.start(); worker.join()
 (line,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
@@ -67,7 +64,7 @@ def test_strips_give_the_very_picture_that_the_whole_gives(
     monkeypatch.setattr(image_strips, "STRIP_PX", 20_000)
     make, options = WHOLE[kind]
     raw = encoded(make(), "PNG", **options)
-    found = decode(raw, 128, 32, LIMITS).pixels
+    found = decode_here(raw, "PNG", 128, 32, MAX_PIXELS).pixels
     with Image.open(io.BytesIO(raw)) as image:
         clear = image.has_transparency_data
         whole = image.convert("RGBA" if clear else "RGB").resize(SIZE, Image.Resampling.LANCZOS)

@@ -71,7 +71,7 @@ def test_preparing_a_recording_needs_neither_torch_nor_ffmpeg_nor_pictures() -> 
         "import sys; from data.domains.domain import load_domains; "
         "from data.media.prepare import prepare; "
         f"prepare({clip(0.01)!r}, next(iter(load_domains().values()))); "
-        "loaded = {'torch', 'torchaudio', 'av', 'librosa', 'PIL'} & set(sys.modules); "
+        "loaded = {'torch', 'torchaudio', 'av', 'soundfile', 'librosa', 'PIL'} & set(sys.modules); "
         "assert not loaded, loaded"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

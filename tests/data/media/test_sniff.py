@@ -3,7 +3,7 @@
 import pytest
 
 from data.errors import UndecodableClip, UnsupportedClip
-from data.media.sniff import sniff
+from data.media.sniff import UNKNOWN, after_tags, sniff, sniff_image
 from support.recordings import CLIPS
 
 
@@ -28,7 +28,13 @@ def test_the_content_tells_the_container(name: str) -> None:
         (b'{"detail": "not found"}', "JSON"),
         ("Müller, \u201ehello\u201c".encode() * 99, "text"),
         ("hello".encode("utf-16"), "text"),
-        (b"\0" * 1000, "unknown kind"),
+        (b"\0\0\0\x18ftypavif" + bytes(16), "AVIF"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"BM" + bytes(12) + b"\x28\0\0\0", "BMP"),
+        (b"RIFF\x24\0\0\0CDDAfmt ", "track on a CD"),
+        (b"#EXTM3U\n#EXTINF:1,\na.mp3\n", "play list"),
+        (b"\x02#!SILK_V3" + bytes(16), "SILK"),
+        (b"skiffree text, where a QuickTime file has a box", "text"),
     ],
 )
 def test_what_is_no_sound_file_is_called_by_its_name(raw: bytes, name: str) -> None:
@@ -40,3 +46,22 @@ def test_what_is_no_sound_file_is_called_by_its_name(raw: bytes, name: str) -> N
 def test_a_clip_too_short_to_tell_is_cut_off(raw: bytes) -> None:
     with pytest.raises(UndecodableClip, match=f"{len(raw)} bytes"):
         sniff(raw)
+
+
+def test_what_has_no_name_is_left_to_the_decoders() -> None:
+    assert sniff(bytes(1000)) == UNKNOWN
+    assert sniff(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(range(256)) * 9) == UNKNOWN
+
+
+def test_tags_are_taken_off_in_front_of_any_sound() -> None:
+    tag = b"ID3\x03\0\0\0\0\x01\0" + bytes(128)
+    for _, make in CLIPS.values():
+        raw = make()
+        if not raw.startswith(b"ID3"):
+            assert after_tags(tag + tag + raw) == raw
+    assert after_tags(tag + b"what?") == tag + b"what?"
+
+
+@pytest.mark.parametrize("stray", [b"", b"\0", b"\r\n"])
+def test_a_jpeg_is_known_among_stray_bytes(stray: bytes) -> None:
+    assert sniff_image(stray + b"\xff\xd8" + stray + b"\xff\xe0\0\x10JFIF") == "JPEG"

@@ -50,3 +50,8 @@ def test_a_receipt_that_was_learnt_says_no_more_that_it_will_be() -> None:
 def test_thanks_for_another_mask_do_not_call_it_another_label() -> None:
     assert "normal → fluid" in thanks(receipt("fluid"))
     assert "normal, with another mask" in thanks(receipt("normal", b"mask"))
+
+
+def test_what_a_person_should_know_of_the_clip_is_said() -> None:
+    said = answer(prediction(clip={"container": "WAV", "warnings": ["the file is cut off"]}))
+    assert "The file is cut off." in said

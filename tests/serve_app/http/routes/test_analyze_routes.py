@@ -45,7 +45,7 @@ RAW = recording()
 def replica() -> Iterator[Replica]:
     with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
         replica = Replica("keywords", Path(home))
-        patch.setattr(replica.served.model, "is_unknown", lambda *_: False)
+        patch.setattr(replica.served.model, "why_unknown", lambda *_: None)
         yield replica
 
 

@@ -61,6 +61,15 @@ def test_confidence_is_the_probability_that_the_model_gives_the_label(
     assert len(confidences) == len(CLIPS)
 
 
+def test_a_clip_that_is_cut_off_is_answered_with_a_warning(client: TestClient) -> None:
+    whole, cut = (
+        client.post("/predict", files={"file": raw}).json()["clip"]
+        for raw in (CLIPS[0], CLIPS[0][: len(CLIPS[0]) // 2])
+    )
+    assert "warnings" not in whole
+    assert cut["warnings"][0].startswith("the file says that it lasts 1.0 s, but only 0.5 s")
+
+
 def test_clips_of_one_form_are_answered_as_each_alone(client: TestClient) -> None:
     form = [("files", (f"{n}.wav", raw)) for n, raw in enumerate(CLIPS)]
     many = client.post("/batch-predict", files=form).json()

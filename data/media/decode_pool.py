@@ -1,0 +1,167 @@
+"""Processes that decode what may be crafted: bounded in memory and work, replaced where they end.
+
+They are started when the first clip comes that needs one, and kept: a clip pays two pipes, not a
+start. What comes back is JSON and the bytes of an array, nothing that could run here.
+"""
+
+import io
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fcntl import fcntl
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data import errors
+
+PROCESSES = 2  # one for the caller in a hurry while another's upload is decoded
+WORK_S = 10.0  # of CPU, whatever is decoded
+PATIENCE = 10  # times the work: a decoder that waits for something, which none should
+MEMORY_BYTES = 1 << 29  # addresses; 205 MiB of them are libraries
+MEMORY_TIMES = 4  # the clip's own bytes
+PIPE_BYTES = 1 << 20
+F_SETPIPE_SZ = 1031  # Linux fcntl(2), which Python does not name on every system
+# What a program needs to start, and what tells whose it is; no secret is among it.
+ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "TELLTALE_SERVICE")
+# A machine of many cores would take the addresses for threads and what they allocate.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+TYPES = {"float32": np.float32, "uint8": np.uint8, "bool": np.bool_}  # and no Python objects
+REFUSALS: dict[str, type[errors.ClipError]] = {
+    kind.__name__: kind
+    for kind in (errors.ClipTooLarge, errors.UnsupportedClip, errors.UndecodableClip)
+}
+
+
+def ask(
+    kind: str, raw: bytes, *, work_s: float = WORK_S, memory_bytes: int = 0, **request: object
+) -> tuple[dict[str, Any], NDArray[Any]]:
+    """What decoding `raw` as this kind (`DECODERS` of the process) found, and its array. Of the
+    memory only what the result takes is to be named. Raises a ClipError."""
+    memory_bytes += MEMORY_BYTES + MEMORY_TIMES * len(raw)
+    head = {**request, "kind": kind, "work_s": work_s, "memory_bytes": memory_bytes}
+    # A process that was forked from this one must not read the answers to this one.
+    pool = _POOLS.setdefault(os.getpid(), DecodePool())
+    facts, values = pool.ask(head, raw, PATIENCE * work_s)
+    if "error" in facts:
+        raise REFUSALS[facts["error"]](facts["words"])
+    return facts, values
+
+
+class Ended(Exception):
+    """A decoder that ended in the middle of a clip, and how."""
+
+
+class DecodePool:
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(PROCESSES)
+        self._idle: list[Decoder] = []
+
+    def ask(
+        self, head: dict[str, Any], raw: bytes, patience_s: float
+    ) -> tuple[dict[str, Any], NDArray[Any]]:
+        try:
+            with self._lent() as decoder:
+                return decoder.ask(head, raw, patience_s)
+        except Ended as ended:
+            kind = head.get("container") or head["kind"]
+            raise errors.UndecodableClip(
+                f"this {kind} file is damaged, or made to do harm: {ended}"
+            ) from ended
+
+    @contextmanager
+    def _lent(self) -> "Iterator[Decoder]":
+        with self._places:
+            decoder = self._taken()
+            try:
+                yield decoder
+            except BaseException:
+                decoder.end()  # the rest of its answer belongs to nobody
+                raise
+            self._idle.append(decoder)
+
+    def _taken(self) -> "Decoder":
+        while self._idle:
+            decoder = self._idle.pop()
+            if decoder.is_alive():
+                return decoder
+            decoder.end()
+        return Decoder()
+
+
+class Decoder:
+    """A process that decodes one clip at a time."""
+
+    def __init__(self) -> None:
+        root = Path(__file__).parents[2]
+        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "data.media.decode_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=root,
+            env={**environment, **ONE_THREAD},
+        )
+        assert self._process.stdin is not None
+        assert isinstance(self._process.stdout, io.BufferedReader)
+        self._requests, self._answers = self._process.stdin, self._process.stdout
+        for pipe in (self._requests, self._answers):
+            with suppress(OSError):  # not every system or account may have them larger
+                fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES)
+        if self._answers.readline() != b"\n":
+            self.end()
+            raise RuntimeError("the process that decodes clips did not start; see its output")
+
+    def ask(
+        self, head: dict[str, Any], raw: bytes, patience_s: float
+    ) -> tuple[dict[str, Any], NDArray[Any]]:
+        """Raises Ended where the clip has ended the process, or NotReady where something else
+        has."""
+        try:
+            self._requests.write(json.dumps({**head, "bytes": len(raw)}).encode() + b"\n")
+            self._requests.write(raw)
+            self._requests.flush()
+            if not select.select([self._answers], [], [], patience_s)[0]:
+                raise Ended("decoding it does not end")
+            return self._answer()
+        except (BrokenPipeError, EOFError) as error:
+            raise self._how_it_ended() from error
+
+    def _answer(self) -> tuple[dict[str, Any], NDArray[Any]]:
+        line = self._answers.readline()
+        if not line:
+            raise EOFError
+        facts = json.loads(line)
+        values = np.empty(facts.get("shape", 0), TYPES[facts.get("dtype", "uint8")])
+        if self._answers.readinto(values.reshape(-1).view(np.uint8).data) < values.nbytes:
+            raise EOFError
+        return facts, values
+
+    def _how_it_ended(self) -> Exception:
+        code = self._process.wait()
+        if code == -signal.SIGKILL:  # not a limit of ours: the system's memory is at its end
+            return errors.NotReady("the system ended what was decoding the clip; send it again")
+        if code == -signal.SIGXCPU:
+            return Ended("it takes far too much work for its size")
+        return Ended("its decoder gave up")
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        with suppress(BrokenPipeError):
+            self._requests.close()
+        self._answers.close()
+
+
+_POOLS: dict[int, DecodePool] = {}

@@ -1,0 +1,148 @@
+"""Blocks of samples, whoever reads them -> the waveform that is asked for, within limits.
+
+A recording is decoded, mixed to mono and resampled block by block: nothing is ever held at its full
+size but the result, so that a small file cannot become a big waveform.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from data.errors import ClipTooLarge, UndecodableClip
+
+Float32 = NDArray[np.float32]
+
+EMPTY: Float32 = np.zeros(0, np.float32)
+MAX_CHANNELS = 8
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 384_000
+MAX_VALUES_HZ = 192_000  # samples a second of all channels, over the longest duration
+# Times full scale. 32-bit integers scaled wrongly come out near 32,768; training keeps waveforms
+# in half precision, which ends at 65,504.
+MAX_PEAK = 60_000.0
+# Codecs pad and cut by this much at the ends; a header that is wrong by less promises nothing.
+PADDING_S, PADDING_SHARE = 0.1, 0.02
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording that is open for reading; `blocks` are [frames, channels], full scale is 1."""
+
+    container: str
+    rate_hz: int
+    channels: int
+    frames: int | None  # as declared; None if the container does not say
+    blocks: Iterator[Float32]
+    promised: float = 0.0  # frames by a header that knows; 0 where nothing is promised
+    warnings: Sequence[str] = ()  # whole only when the blocks are at their end
+
+
+@dataclass(frozen=True)
+class Recording:
+    samples: Float32  # mono [T], full scale is 1 but lossy formats may exceed it
+    sample_rate_hz: int
+    source_rate_hz: int
+    duration_s: float
+    container: str
+    warnings: tuple[str, ...] = ()  # what a person should know of how it was heard
+
+
+def recorded(source: Source, sample_rate_hz: int, max_duration_s: float) -> Recording:
+    """Raises ClipTooLarge or UndecodableClip, or whatever the blocks raise."""
+    container, rate_hz = source.container, source.rate_hz
+    blocks = _mono(_bounded(source, max_duration_s))
+    samples, frames = _resample(blocks, rate_hz, sample_rate_hz)
+    if not len(samples):
+        raise UndecodableClip(f"this {container} file holds no sound: {frames} samples")
+    peak = max(float(samples.max()), -float(samples.min()))
+    if not peak <= MAX_PEAK:  # also true of a peak that is not a number
+        raise UndecodableClip(f"this {container} file holds samples that are no sound ({peak:g})")
+    warnings = (*source.warnings, *_missing(source, frames))
+    return Recording(samples, sample_rate_hz, rate_hz, frames / rate_hz, container, warnings)
+
+
+def is_shorter(duration_s: float, than_s: float) -> bool:
+    """By more than what codecs pad."""
+    return than_s - duration_s > max(PADDING_S, PADDING_SHARE * than_s)
+
+
+def _missing(source: Source, frames: int) -> tuple[str, ...]:
+    came_s, promised_s = frames / source.rate_hz, source.promised / source.rate_hz
+    if not is_shorter(came_s, promised_s):
+        return ()
+    return (
+        f"the file says that it lasts {promised_s:,.1f} s, but only {came_s:,.1f} s of sound are "
+        "in it: it is cut off or damaged",
+    )
+
+
+def _max_frames(source: Source, max_duration_s: float) -> float:
+    """Refuses what is too large by its own account, and says where decoding has to stop."""
+    if source.channels > MAX_CHANNELS:
+        raise ClipTooLarge(
+            f"the clip has {source.channels} channels; at most {MAX_CHANNELS} are accepted"
+        )
+    if source.rate_hz > MAX_RATE_HZ:
+        raise ClipTooLarge(
+            f"the clip has {source.rate_hz:,} samples a second; "
+            f"at most {MAX_RATE_HZ:,} are accepted"
+        )
+    if source.rate_hz < MIN_RATE_HZ:
+        raise UndecodableClip(
+            f"the clip has {source.rate_hz:,} samples a second; at least {MIN_RATE_HZ:,} are needed"
+        )
+    values_hz = source.rate_hz * source.channels
+    max_s = max_duration_s * min(1, MAX_VALUES_HZ / values_hz)
+    if source.frames is not None and source.frames > max_s * source.rate_hz:
+        raise _too_long(f"{source.frames / source.rate_hz:,.1f} s", max_s, max_duration_s)
+    return max_s * source.rate_hz
+
+
+def _too_long(duration: str, max_s: float, max_duration_s: float) -> ClipTooLarge:
+    narrower = "" if max_s == max_duration_s else " at its sample rate and channels"
+    return ClipTooLarge(f"the clip lasts {duration}; at most {max_s:g} s are accepted{narrower}")
+
+
+def _bounded(source: Source, max_duration_s: float) -> Iterator[Float32]:
+    """Headers may be wrong about the duration: stops decoding at the limit."""
+    max_frames = _max_frames(source, max_duration_s)
+    frames = 0
+    for block in source.blocks:
+        frames += len(block)
+        if frames > max_frames:
+            max_s = max_frames / source.rate_hz
+            raise _too_long("longer than it says", max_s, max_duration_s)
+        yield block
+
+
+def _mono(blocks: Iterator[Float32]) -> Iterator[Float32]:
+    for block in blocks:
+        channels = block.shape[1]
+        if channels == 1:
+            yield block[:, 0]
+        else:
+            yield block @ np.full(channels, 1 / channels, np.float32)
+
+
+def _resample(blocks: Iterator[Float32], rate_hz: int, wanted_hz: int) -> tuple[Float32, int]:
+    """The waveform at the wanted rate, and the number of frames before."""
+    if rate_hz == wanted_hz:
+        samples = _join(list(blocks))
+        return samples, len(samples)
+    first, second = next(blocks, EMPTY), next(blocks, None)
+    if second is None:  # most WAV files; a stream would give the same numbers more slowly
+        return soxr.resample(first, rate_hz, wanted_hz), len(first)
+    stream = soxr.ResampleStream(rate_hz, wanted_hz, 1, dtype="float32")
+    frames, out = 0, []
+    for block in chain((first, second), blocks):
+        frames += len(block)
+        out.append(stream.resample_chunk(block))
+    out.append(stream.resample_chunk(EMPTY, last=True))
+    return _join(out), frames
+
+
+def _join(blocks: list[Float32]) -> Float32:
+    return blocks[0] if len(blocks) == 1 else np.concatenate([EMPTY, *blocks])
