@@ -8,11 +8,12 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from data.datasets.sources import Example
-from data.domains.domain import Domain
+from data.domains.domain import AudioDomain, Domain
 from data.errors import InvalidParameter
 
 LABEL, RANDOM, GROUP = "label", "random", "group"
@@ -73,13 +74,20 @@ def leave_out(domain: Domain, rows: Sequence[Example], by: str) -> list[Fold]:
     return [
         Fold(
             label,
-            domain.model_copy(update={"labels": tuple(x for x in domain.labels if x != label)}),
+            _without(domain, label),
             tuple(row for row in train if row.label != label),
             tuple(row for row in rows if row.split == "test" and row.label != label),
             tuple(row for row in rows if row.label == label),
         )
         for label in domain.labels
     ]
+
+
+def _without(domain: Domain, label: str) -> Domain:
+    changes: dict[str, Any] = {"labels": tuple(x for x in domain.labels if x != label)}
+    if isinstance(domain, AudioDomain) and domain.rest_label == label:
+        changes["rest_label"] = None
+    return domain.model_copy(update=changes)
 
 
 def _column(rows: Sequence[Example], name: str) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data.datasets.sources import Example
-from data.domains.domain import Domain, load_domains
+from data.domains.domain import Domain, checked, load_domains
 from data.errors import InvalidParameter
 from training.assess.folds import folds, leave_out
 
@@ -84,3 +84,8 @@ def test_a_label_left_out_is_a_stranger(domain: Domain, rows: list[Example]) -> 
 def test_a_column_that_is_not_there_is_said(domain: Domain, rows: list[Example]) -> None:
     with pytest.raises(InvalidParameter, match=r"'fold'.*group, random, speaker"):
         folds(domain, rows, "fold", 4)
+
+
+def test_a_domain_without_its_rest_label_is_still_one(domain: Domain, rows: list[Example]) -> None:
+    for fold in leave_out(domain, rows, "label"):
+        checked(fold.domain.model_dump(), f"{fold.name}.yaml")
