@@ -96,7 +96,7 @@ def test_a_bad_batch_is_held_back_and_the_next_right_correction_goes_live(
     receipts = teacher.store.feedback.find("faults", state="quarantined")
     assert {each.clip_sha256 for each in receipts} == set(first["held_back"])
 
-    right = teacher.send_again(rows[210])
+    right = teacher.send_again(rows[220])
     second = teacher.teach("second")
     assert second["promoted"], second["reasons"]
     assert teacher.state(right) == "accepted"
