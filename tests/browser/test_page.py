@@ -1,6 +1,7 @@
 """The page in a real browser, against a service that keeps the contract."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -177,7 +178,8 @@ def test_a_page_that_is_loaded_again_opens_the_domain_and_the_tab_that_were_open
     page.get_by_label("Domain").click()
     page.get_by_role("option", name="Spoken digits").click()
     page.get_by_role("tab", name="Retrain").click()
-    expect(page).to_have_url(f"{site}?domain=keywords&place=retrain")
+    for kept in ("domain=keywords", "place=retrain"):
+        expect(page).to_have_url(re.compile(kept))
     page.reload()
     expect(page.get_by_label("Domain")).to_have_value("Spoken digits")
     expect(page.locator("#replicas")).to_contain_text("keywords#0")
@@ -190,7 +192,7 @@ def test_a_wrong_key_is_said_when_its_field_is_left_and_clips_are_answered_all_t
     open_page(page, site)
     expect(page.locator("#account")).to_contain_text("No key")
     page.get_by_text("Key (not needed").click()
-    page.get_by_label("Key", exact=True).fill("wrong")
+    page.locator("#key input").fill("wrong")
     page.keyboard.press("Tab")
     expect(page.locator("#account")).to_contain_text("not known here")
     upload(page, clip)
