@@ -72,9 +72,9 @@ def both_views(clip: KeptClip, found: Prediction | None) -> str:
     if found.unknown:
         model = f"<b>Unknown</b>, unlike what it has learnt; the nearest is {text(found.label)}"
     return (
-        f'<div class="tt-pair" id="views"><div><span class="tt-over">Sent as</span>'
+        f'<div class="tt-pair" id="views"><div><span class="tt-over">Sent as</span> '
         f"<b>{text(clip.label or 'no label')}</b></div>"
-        f'<div><span class="tt-over">The model, version {text(found.model.version)}</span>'
+        f'<div><span class="tt-over">The model, version {text(found.model.version)}</span> '
         f"{model}</div></div>"
     )
 

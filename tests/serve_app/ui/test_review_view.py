@@ -82,7 +82,7 @@ def test_what_the_model_says_stands_beside_what_the_clip_was_sent_as(
 ) -> None:
     found = prediction(label=answered, unknown=unknown)
     seen = review_view.both_views(kept("normal"), found)
-    assert "Sent as</span><b>normal</b>" in seen
+    assert "Sent as</span> <b>normal</b>" in seen
     assert answered in seen
     assert words in seen
     assert "cannot be had" in review_view.both_views(kept("normal"), None)
