@@ -22,7 +22,7 @@ from data.errors import ClipError, ClipTooLarge, UndecodableClip
 from data.media.features import TAIL
 from data.media.readers import DEMUXERS, GUESSED, UNKNOWN_FRAMES, WITHOUT_DURATION
 from data.media.sniff import sniff
-from data.media.waveform import EMPTY, MAX_CHANNELS, MAX_PEAK, MAX_RATE_HZ, MIN_RATE_HZ
+from data.media.waveform import EMPTY, MAX_CHANNELS, MAX_PEAK, MAX_RATE_HZ, MIN_RATE_HZ, Downmix
 
 if TYPE_CHECKING:
     import av
@@ -139,11 +139,12 @@ def _heard(
         block = next(blocks, None)
     if block is None:
         raise UndecodableClip(f"this {stream.container} file holds no sound: 0 samples")
+    mono = Downmix()
     while block is not None:
         stream.heard_s += len(block) / stream.rate_hz
         if stream.heard_s > limits.max_recording_s:
             raise _too_long("longer than it says", limits)
-        yield _mono(block, stream.container)
+        yield _checked(mono(block), stream.container)
         try:
             block = next(blocks, None)
         except Exception as error:
@@ -151,10 +152,10 @@ def _heard(
             return
 
 
-def _mono(block: Float32, container: str) -> Float32:
-    if not np.abs(block).max() <= MAX_PEAK:  # also true of what is not a number
+def _checked(samples: Float32, container: str) -> Float32:
+    if not np.abs(samples).max() <= MAX_PEAK:  # also true of what is not a number
         raise UndecodableClip(f"this {container} file holds samples that are no sound")
-    return block.mean(axis=1) if block.shape[1] > 1 else block[:, 0]
+    return samples
 
 
 def _resampled(blocks: Iterator[Float32], rate_hz: int, wanted_hz: int) -> Iterator[Float32]:

@@ -23,6 +23,7 @@ MAX_VALUES_HZ = 192_000  # samples a second of all channels, over the longest du
 # Times full scale. 32-bit integers scaled wrongly come out near 32,768; training keeps waveforms
 # in half precision, which ends at 65,504.
 MAX_PEAK = 60_000.0
+CANCELLED = 0.1  # of the channels' own power; of two that have nothing in common half is left
 # Codecs pad and cut by this much at the ends; a header that is wrong by less promises nothing.
 PADDING_S, PADDING_SHARE = 0.1, 0.02
 
@@ -53,7 +54,7 @@ class Recording:
 def recorded(source: Source, sample_rate_hz: int, max_duration_s: float) -> Recording:
     """Raises ClipTooLarge or UndecodableClip, or whatever the blocks raise."""
     container, rate_hz = source.container, source.rate_hz
-    blocks = _mono(_bounded(source, max_duration_s))
+    blocks = map(Downmix(), _bounded(source, max_duration_s))
     samples, frames = _resample(blocks, rate_hz, sample_rate_hz)
     if not len(samples):
         raise UndecodableClip(f"this {container} file holds no sound: {frames} samples")
@@ -118,13 +119,32 @@ def _bounded(source: Source, max_duration_s: float) -> Iterator[Float32]:
         yield block
 
 
-def _mono(blocks: Iterator[Float32]) -> Iterator[Float32]:
-    for block in blocks:
+class Downmix:
+    """Blocks [frames, channels] of one recording -> mono [frames]: the mean of the channels, or
+    the loudest alone where they cancel each other out, as with one microphone wired the wrong way
+    round. The first block with sound in it decides, so that nothing changes midway."""
+
+    def __init__(self) -> None:
+        self._weights: Float32 | None = None
+
+    def __call__(self, block: Float32) -> Float32:
         channels = block.shape[1]
         if channels == 1:
-            yield block[:, 0]
-        else:
-            yield block @ np.full(channels, 1 / channels, np.float32)
+            return block[:, 0]
+        if self._weights is None or len(self._weights) != channels:
+            power = np.square(block).mean(axis=0)
+            if not power.any():
+                return block[:, 0]
+            self._weights = _weights(block, power)
+        return np.asarray(block @ self._weights)
+
+
+def _weights(block: Float32, power: Float32) -> Float32:
+    channels = len(power)
+    together = float(np.square(block.mean(axis=1)).mean())
+    if together < CANCELLED * float(power.mean()):
+        return np.eye(channels, dtype=np.float32)[int(power.argmax())]
+    return np.full(channels, 1 / channels, np.float32)
 
 
 def _resample(blocks: Iterator[Float32], rate_hz: int, wanted_hz: int) -> tuple[Float32, int]:
