@@ -136,6 +136,7 @@ def _of_recordings(folder: Path) -> Raw:
     raw = _shipped("faults") | {"labels": labels}
     raw["description"] = f"Which is heard: {', '.join(labels)}?"
     raw["source"]["layout"] = "folders"
+    del raw["rest_label"]
     _fit(raw, told)
     return raw
 

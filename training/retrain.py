@@ -29,7 +29,7 @@ from data.terminal import piped
 from models.bundle import PRETRAINED, Bundle, write_bundle
 from models.registry import Registry, Version
 from training.assess.approval import TaughtHead, approve, of_dataset
-from training.assess.background import asserts_nothing
+from training.assess.background import asserts_more
 from training.assess.examine import exam_predictions, remembered_answers
 from training.assess.gate import Verdict, judge, must_forget, with_objections
 from training.fitting.priority import give_way
@@ -198,7 +198,7 @@ def compare(challenger: Bundle, material: Material) -> Verdict:
     else:
         asked, gate = exam_predictions(challenger), challenger.domain.gate
         verdict = judge(asked, before, challenger.labels, gate)
-        verdict = with_objections(verdict, asserts_nothing(challenger))
+        verdict = with_objections(verdict, asserts_more(challenger, champion))
     return must_forget(verdict, len(material.forgotten)) if only_forgets else verdict
 
 

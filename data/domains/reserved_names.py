@@ -4,8 +4,10 @@ from data.errors import InvalidDomain
 
 # The first words of the service's own addresses, and its other parts.
 TAKEN = {
-    *("api", "clips", "curator", "docs", "domains", "feedback", "health", "metrics", "models"),
-    *("ping", "predict", "ready", "redoc", "retrain", "status", "ui", "upload"),
+    *("analyze", "api", "clips", "curator", "docs", "domains", "events", "feedback", "health"),
+    *("healthz", "history", "insights", "keys", "livez", "me", "metrics", "models", "ping"),
+    *("predict", "ready", "readyz", "redoc", "retrain", "setup", "status", "transcribe", "ui"),
+    *("upload", "v2", "webhook"),
 }
 
 

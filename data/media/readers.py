@@ -91,7 +91,7 @@ class _Rationed(io.BytesIO):
         return super().read(size)
 
 
-class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
+class Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
     """A file read from front to back; soundfile seeks after each read of a seekable one."""
 
     def seekable(self) -> bool:
@@ -101,7 +101,7 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
 @contextmanager
 def by_sndfile(file: Memory, container: str) -> Iterator[Source]:
     """Raises whatever libsndfile raises; damage further on only ends the blocks."""
-    with _Forward(file) as sound:
+    with Forward(file) as sound:
         known = sound.frames < UNKNOWN_FRAMES
         blocks = _until_damaged(_sndfile_blocks(sound))
         frames = sound.frames if known else None
@@ -109,7 +109,7 @@ def by_sndfile(file: Memory, container: str) -> Iterator[Source]:
         yield Source(container, sound.samplerate, sound.channels, frames, blocks, promised)
 
 
-def _sndfile_blocks(file: _Forward) -> Iterator[Float32]:
+def _sndfile_blocks(file: Forward) -> Iterator[Float32]:
     while len(block := file.read(SNDFILE_FRAMES, dtype="float32", always_2d=True)):
         yield block
 

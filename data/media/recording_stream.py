@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
 from data.domains.sections import LimitSpec
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
 from data.media.features import TAIL
-from data.media.readers import DEMUXERS, GUESSED, UNKNOWN_FRAMES, WITHOUT_DURATION
 from data.media.sniff import sniff
 from data.media.waveform import EMPTY, MAX_CHANNELS, MAX_PEAK, MAX_RATE_HZ, MIN_RATE_HZ, Downmix
 
 if TYPE_CHECKING:
     import av
+
+    from data.media.readers import Forward
 
 Float32 = NDArray[np.float32]
 
@@ -171,22 +171,17 @@ def _resampled(blocks: Iterator[Float32], rate_hz: int, wanted_hz: int) -> Itera
 def _opened(stack: ExitStack, file: BinaryIO, container: str) -> Opened:
     """By libsndfile if it knows it; FFmpeg also reads what a recorder that lost power leaves."""
     if container in BY_SNDFILE:
-        with suppress(ClipError, soundfile.LibsndfileError):
+        with suppress(ClipError, RuntimeError):  # libsndfile's own errors are of this kind
             return stack.enter_context(_open_sndfile(file, container))
         file.seek(0)
     return stack.enter_context(_open_av(file, container))
 
 
-class _FrontToBack(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
-    """soundfile seeks after each read of a seekable file, which takes MP3 and FLAC their time."""
-
-    def seekable(self) -> bool:
-        return False
-
-
 @contextmanager
 def _open_sndfile(opened: BinaryIO, container: str) -> Iterator[Opened]:
-    with _FrontToBack(opened) as file:
+    from data.media.readers import UNKNOWN_FRAMES, Forward  # and libsndfile, which clips do without
+
+    with Forward(opened) as file:
         if not file.frames:
             raise UndecodableClip(f"this {container} file holds no sound: 0 samples")
         known = file.frames < UNKNOWN_FRAMES
@@ -195,7 +190,7 @@ def _open_sndfile(opened: BinaryIO, container: str) -> Iterator[Opened]:
         yield stream, _sndfile_blocks(file)
 
 
-def _sndfile_blocks(file: _FrontToBack) -> Iterator[Float32]:
+def _sndfile_blocks(file: "Forward") -> Iterator[Float32]:
     while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
         yield block
 
@@ -220,6 +215,8 @@ class _Rationed:
 @contextmanager
 def _open_av(opened: BinaryIO, container: str) -> Iterator[Opened]:
     import av  # 0.1 s and many megabytes that most replicas never need
+
+    from data.media.readers import DEMUXERS, GUESSED, WITHOUT_DURATION
 
     rationed = _Rationed(opened)
     demuxer = DEMUXERS.get(container)

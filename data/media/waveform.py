@@ -143,7 +143,9 @@ def _weights(block: Float32, power: Float32) -> Float32:
     channels = len(power)
     together = float(np.square(block.mean(axis=1)).mean())
     if together < CANCELLED * float(power.mean()):
-        return np.eye(channels, dtype=np.float32)[int(power.argmax())]
+        alone = np.zeros(channels, np.float32)
+        alone[int(power.argmax())] = 1
+        return alone
     return np.full(channels, 1 / channels, np.float32)
 
 

@@ -48,15 +48,17 @@ def ask_backgrounds(bundle: Bundle) -> BackgroundAnswers | None:
     )
 
 
-def asserts_nothing(bundle: Bundle) -> tuple[str, ...]:
-    """What the gate has to object, in words."""
+def asserts_more(bundle: Bundle, champion: Bundle | None) -> tuple[str, ...]:
+    """What the gate has to object, in words. Without a champion it objects to nothing: a label may
+    be for just such sounds, the hum of a kettle."""
     found = ask_backgrounds(bundle)
-    if found is None or not found.asserted:
+    before = ask_backgrounds(champion) if champion else None
+    if found is None or before is None or len(found.asserted) <= len(before.asserted):
         return ()
     labels = ", ".join(sorted(set(found.asserted)))
     return (
         f"of {found.clips} recordings on which nothing happens (silence, hiss, rumble, hum) it "
-        f"asserts {len(found.asserted)}: {labels}",
+        f"asserts {len(found.asserted)} ({labels}), the champion {len(before.asserted)}",
     )
 
 

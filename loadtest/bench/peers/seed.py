@@ -14,6 +14,7 @@ from fastapi import FastAPI, Response, UploadFile
 from data.domains.domain import of_sounds
 from data.domains.sections import LogMelSpec
 from data.media.features import windows
+from data.media.loudness import at_loudness
 from loadtest.bench.peers.kernel import as_json, bundle_from_env
 from models.runtime import TorchModel
 from models.tensors import Floats
@@ -30,7 +31,7 @@ def app() -> FastAPI:
     def log_mel(clip: bytes) -> Floats:
         samples, _ = librosa.load(io.BytesIO(clip), sr=heard.sample_rate_hz, mono=True)
         power = librosa.feature.melspectrogram(
-            y=windows(samples, heard),
+            y=windows(at_loudness(samples, heard)[0], heard),
             sr=heard.sample_rate_hz,
             n_fft=spec.n_fft,
             hop_length=spec.hop_length,

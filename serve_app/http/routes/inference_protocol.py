@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-import soundfile
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
@@ -235,6 +234,8 @@ def _must_be_few(clips: int) -> None:
 
 
 def _wav(samples: Float32, rate_hz: int) -> bytes:
+    import soundfile  # libsndfile, which clips do without
+
     out = io.BytesIO()
     soundfile.write(out, samples, rate_hz, format="WAV", subtype="FLOAT")
     return out.getvalue()

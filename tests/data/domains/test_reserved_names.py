@@ -16,8 +16,15 @@ from serve_app.cluster.launch import SERVE_YAML
 from serve_app.control import curator
 from serve_app.http.api import public
 from serve_app.http.routes import (
+    analyze_routes,
     clip_routes,
+    earlier_routes,
     feedback_routes,
+    inference_protocol,
+    insights,
+    key_routes,
+    label_studio,
+    past_routes,
     predict_routes,
     retrain_routes,
     upload_routes,
@@ -29,7 +36,11 @@ FAULTS = (CONFIGS / "faults.yaml").read_text(encoding="utf-8")
 
 
 def test_every_route_and_every_other_application_keeps_its_name() -> None:
-    parts = (predict_routes, feedback_routes, upload_routes, clip_routes, retrain_routes)
+    parts = (
+        *(analyze_routes, clip_routes, earlier_routes, feedback_routes, inference_protocol),
+        *(insights, key_routes, label_studio, past_routes, predict_routes, retrain_routes),
+        upload_routes,
+    )
     routers = (public, *(part.router for part in parts), FastAPI())
     routes = [route for router in routers for route in router.routes]
     found = {"api"} | {route.path.split("/")[1] for route in routes if isinstance(route, Route)}
@@ -64,7 +75,7 @@ def test_a_new_home_begins_with_what_is_shipped(settings: Settings) -> None:
 def test_a_domain_that_is_only_called_like_a_shipped_one_begins_with_nothing(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = yaml.safe_load(FAULTS) | {"labels": ["cracked", "whole"]}
+    own = yaml.safe_load(FAULTS) | {"labels": ["cracked", "whole"], "rest_label": "whole"}
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "faults.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
     monkeypatch.setenv("TELLTALE_CONFIGS", str(tmp_path / "mine"))

@@ -27,7 +27,7 @@ def test_nothing_is_almost_certain_and_a_hint_only_at_once() -> None:
     said = answer(prediction(confidence=0.97, asserted=False))
     assert "Almost certain" not in said
     assert "Probably: <b>97 %</b>" in said
-    assert "too few validation clips" in said
+    assert "more than one in five" in said
     assert "Almost certain: <b>97 %</b>" in answer(prediction(confidence=0.97, asserted=True))
     assert "No more than a guess" in answer(prediction(confidence=0.4, asserted=False))
 

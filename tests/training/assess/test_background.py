@@ -7,7 +7,7 @@ import pytest
 from data.domains.domain import load_domains
 from models.bundle import PRETRAINED, load_bundle
 from support.tiny import tiny_bundle
-from training.assess.background import ask_backgrounds, asserts_nothing
+from training.assess.background import ask_backgrounds, asserts_more
 
 DOMAINS = load_domains()
 HEARD = [name for name, domain in DOMAINS.items() if domain.modality == "audio"]
@@ -21,15 +21,16 @@ def test_the_shipped_models_assert_nothing_while_nothing_happens(name: str) -> N
     assert found.unknown >= 0.9 * found.clips
 
 
-def test_a_model_that_is_sure_of_hiss_is_refused(tmp_path: Path) -> None:
+def test_a_model_that_is_sure_of_hiss_where_the_champion_was_not_is_refused(tmp_path: Path) -> None:
     domain = DOMAINS["faults"]
     deaf = tiny_bundle(
         tmp_path / "b", domain, always="fluid", assert_at=dict.fromkeys(domain.labels, 0.3)
     )
-    (objection,) = asserts_nothing(deaf)
+    (objection,) = asserts_more(deaf, load_bundle(PRETRAINED / "faults"))
     assert "on which nothing happens" in objection
-    assert objection.endswith(": fluid")
+    assert objection.endswith("(fluid), the champion 0")
+    assert asserts_more(deaf, deaf) == asserts_more(deaf, None) == ()
 
 
 def test_of_photographs_nobody_asks(tmp_path: Path) -> None:
-    assert asserts_nothing(tiny_bundle(tmp_path / "b", DOMAINS["cracks"])) == ()
+    assert ask_backgrounds(tiny_bundle(tmp_path / "b", DOMAINS["cracks"])) is None
