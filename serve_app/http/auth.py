@@ -24,7 +24,7 @@ ROLES = ("anonymous", *access_keys.ROLES)
 FRESH_S = 1.0  # what was read so lately is not read again for a key that is known
 LIFE_S = 3.0  # older than this it is not relied upon: by then a revoked key is refused
 PAUSE_S = 0.2  # between two reads, whoever brings keys that nobody knows
-PATIENCE_S = 1.0  # with a database that hangs; what was known before counts then
+PATIENCE_S = 3.0  # with a database that hangs; what was known before counts then
 SLOW = "the keys cannot be read at present; try again in a moment"
 
 

@@ -321,6 +321,7 @@ def test_without_a_key_a_correction_waits_and_a_retrain_is_refused(
 def test_a_retrain_shows_its_steps_curves_and_verdict_and_can_be_rolled_back(
     page: Page, site: str, world: World
 ) -> None:
+    world.step_s = 0.4  # long enough to be seen
     open_page(page, f"{site}?key={ADMIN}")
     page.get_by_role("tab", name="Retrain").click()
     expect(page.locator("#replicas")).to_contain_text("All 2 replicas serve version")

@@ -125,7 +125,7 @@ def test_a_passed_deadline_is_not_computed(anybody: httpx.Client, seconds: str) 
 
 
 @pytest.mark.parametrize(
-    "params", [{"top_k": 0}, {"top_k": "many"}, {"evidence": "maybe"}, {"version": "3"}]
+    "params", [{"top_k": 0}, {"top_k": "many"}, {"evidence": "maybe"}, {"versions": "3"}]
 )
 def test_a_wrong_or_unknown_parameter_is_refused_by_name(
     anybody: httpx.Client, params: dict[str, str]
