@@ -9,6 +9,7 @@ Every failure is a ServiceError (`connection.py`) whose text may be shown to a p
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 from urllib.parse import quote
@@ -87,14 +88,17 @@ class Client:
 
     def with_key(self, key: str, headers: tuple[tuple[str, str], ...] = ()) -> "Client":
         """The same connections, for another caller; `headers` go with all of his requests."""
-        link = self._link
+        return self._over(replace(self._link, key=key, headers=headers, patient=True))
+
+    def _over(self, link: Connection) -> "Client":
         return Client(
             link.url,
-            key,
+            link.key,
             timeout_s=link.timeout_s,
             tries=link.tries,
             pool=link.pool,
-            headers=headers,
+            headers=link.headers,
+            patient=link.patient,
         )
 
     @property
@@ -104,16 +108,7 @@ class Client:
 
     def impatient(self) -> "Client":
         """For the same caller, raising ServiceError at once when the service is busy (429)."""
-        link = self._link
-        return Client(
-            link.url,
-            link.key,
-            timeout_s=link.timeout_s,
-            tries=link.tries,
-            pool=link.pool,
-            headers=link.headers,
-            patient=False,
-        )
+        return self._over(replace(self._link, patient=False))
 
     def me(self) -> Me:
         return self._ask("GET", "/me", Me)
