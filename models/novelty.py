@@ -58,6 +58,11 @@ class Remembered:
         return np.asarray(np.sqrt(squares, out=squares))
 
 
+def without_label(values: Floats) -> Remembered:
+    """Sounds [N, D] that no label is for, as if all were of label 0."""
+    return Remembered(values, np.zeros(len(values), np.int64), 1)
+
+
 def thinned(places: Integers) -> Integers:
     """At most MOST of a label's rows: the newest, which people taught, and evenly of the others."""
     if len(places) <= MOST:

@@ -20,7 +20,7 @@ from models.bundle import Bundle
 from models.calibration import softmax
 from models.card import BACKBONE, WEIGHTS
 from models.masks import Mask, outline, strongest
-from models.novelty import NO_LABELS, UNLIKE, Remembered
+from models.novelty import NO_LABELS, UNLIKE, Remembered, without_label
 from models.tensors import Floats
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Model(ABC):
             self._limits = [novelty.limits[label] for label in bundle.labels]
             self._remembered = Remembered(memory.values, memory.labels, len(bundle.labels))
             self._nearest_other, others = novelty.nearest_other, bundle.others()
-            self._others = Remembered(others, np.zeros(len(others), np.int64), 1)
+            self._others = without_label(others)
         self._predict = PREDICT[bundle.domain.task]
         domain = bundle.domain
         heard = domain.input if isinstance(domain, AudioDomain) else None
@@ -110,15 +110,15 @@ class Model(ABC):
         scores = self.predict([clip.features for clip in clips])
         return [
             replace(each, unknown_reason=f"too quiet: {clip.level_dbfs:.0f} dBFS")
-            if self.is_too_quiet(clip.level_dbfs)
+            if self._is_too_quiet(clip)
             else each
             for each, clip in zip(scores, clips, strict=True)
         ]
 
-    def is_too_quiet(self, level_dbfs: float | None) -> bool:
+    def _is_too_quiet(self, clip: "Prepared") -> bool:
         """False of a photograph, which has no level."""
-        quietest = self._quietest_dbfs
-        return level_dbfs is not None and quietest is not None and level_dbfs < quietest
+        level, quietest = clip.level_dbfs, self._quietest_dbfs
+        return level is not None and quietest is not None and level < quietest
 
     def predict(self, batch: Sequence[Floats]) -> list[Scores]:
         """An answer for each clip, its windows or its one photograph [1, 3, H, W]."""

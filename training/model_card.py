@@ -189,7 +189,7 @@ def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[ForeignClips]
         ("exam clips", _percent(found.unknown)),
         *((f"{each.dataset} ({each.clips} clips)", _percent(each.unknown)) for each in strangers),
     ]
-    nothing = ask_backgrounds(bundle)
+    nothing = ask_backgrounds(model)
     assert nothing is not None  # what has novelty hears
     rows.append(
         (

@@ -47,6 +47,13 @@ def _prepare_audio(raw: bytes, domain: AudioDomain) -> Prepared:
     )
 
 
+def prepare_samples(samples: Float32, domain: AudioDomain) -> Prepared:
+    """What no file holds: a recording [T] at the domain's rate, made here or cut from a longer."""
+    features, level = features_of_sound(samples, domain)
+    rate_hz = domain.input.sample_rate_hz
+    return Prepared(features, len(samples) / rate_hz, rate_hz, "samples", level_dbfs=level)
+
+
 def features_of_sound(samples: Float32, domain: AudioDomain) -> tuple[Float32, float]:
     """A recording [T] at the domain's rate -> what its network is given, and its level in dBFS."""
     loud, level = at_loudness(samples, domain.input)

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from data.domains.domain import AudioDomain, of_sounds
 from data.errors import InvalidParameter
-from data.media.features import features_for
-from data.media.loudness import at_loudness
+from data.media.prepare import prepare_samples
 from data.media.recording_stream import RecordingStream, cut_windows
 from models.analysis.events import Heard, Rules, thresholds
 from models.runtime import WINDOWS_AT_ONCE, Model
@@ -34,7 +33,6 @@ class Analysis:
         self._model = model
         self._stream = stream
         self._domain = of_sounds(model.card.domain)
-        self._features = features_for(self._domain)
         heard = self._domain.input
         hop = max(1, round(hop_s * heard.sample_rate_hz))
         self._windows = cut_windows(stream.blocks, heard.window_samples, hop)
@@ -47,17 +45,10 @@ class Analysis:
         batch = list(islice(self._windows, WINDOWS_AT_ONCE))
         if not batch:
             return False
-        # Each window as loud as a clip would be: what is far away is heard like what is near.
-        heard = [at_loudness(waveform, self._domain.input) for _, waveform in batch]
-        features = self._features(np.stack([waveform for waveform, _ in heard]))
-        embeddings, _ = self._model.embed(features)
-        probabilities = self._model.probabilities(self._model.head.logits(embeddings))
+        found = self._model.answer([prepare_samples(each, self._domain) for _, each in batch])
         self._starts += [start for start, _ in batch]
-        self._probabilities.append(probabilities)
-        self._unknown += [
-            self._model.is_too_quiet(level) or self._model.why_unknown(*each) is not None
-            for (_, level), *each in zip(heard, embeddings, probabilities, strict=True)
-        ]
+        self._probabilities.append(np.stack([scores.probabilities for scores in found]))
+        self._unknown += [scores.unknown for scores in found]
         return True
 
     @property

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.datasets.backgrounds import Floats, backgrounds
+from data.datasets.backgrounds import backgrounds
 from data.domains.domain import AudioDomain
-from data.media.prepare import Prepared, features_of_sound
+from data.media.prepare import prepare_samples
 from models.bundle import Bundle
-from models.runtime import OnnxModel
+from models.runtime import Model, OnnxModel
 
 OF_EACH = 4
 SEED = 2  # others than those that a bundle remembers
@@ -27,19 +27,19 @@ class BackgroundAnswers:
         return len(self.asserted) / self.hours
 
 
-def ask_backgrounds(bundle: Bundle) -> BackgroundAnswers | None:
+def ask_backgrounds(model: Model) -> BackgroundAnswers | None:
     """None of a domain that sees."""
-    domain = bundle.domain
+    domain = model.card.domain
     if not isinstance(domain, AudioDomain):
         return None
-    model, length = OnnxModel(bundle), domain.input.window_samples
+    length = domain.input.window_samples
     made = backgrounds(length, domain.input.sample_rate_hz, OF_EACH, SEED)
     sounds = [
         samples * np.float32(10 ** (LEVELS_DBFS[place % len(LEVELS_DBFS)] / 20))
         for place, samples in enumerate(made)
     ]
     sounds.append(np.zeros(length, np.float32))
-    found = [model.answer([_prepared(samples, domain)])[0] for samples in sounds]
+    found = [model.answer([prepare_samples(samples, domain)])[0] for samples in sounds]
     return BackgroundAnswers(
         clips=len(found),
         hours=len(found) * domain.input.window_s / 3600,
@@ -51,18 +51,14 @@ def ask_backgrounds(bundle: Bundle) -> BackgroundAnswers | None:
 def asserts_more(bundle: Bundle, champion: Bundle | None) -> tuple[str, ...]:
     """What the gate has to object, in words. Without a champion it objects to nothing: a label may
     be for just such sounds, the hum of a kettle."""
-    found = ask_backgrounds(bundle)
-    before = ask_backgrounds(champion) if champion else None
-    if found is None or before is None or len(found.asserted) <= len(before.asserted):
+    found = ask_backgrounds(OnnxModel(bundle)) if champion else None
+    if champion is None or found is None or not found.asserted:
+        return ()
+    before = ask_backgrounds(OnnxModel(champion))
+    if before is None or len(found.asserted) <= len(before.asserted):
         return ()
     labels = ", ".join(sorted(set(found.asserted)))
     return (
         f"of {found.clips} recordings on which nothing happens (silence, hiss, rumble, hum) it "
         f"asserts {len(found.asserted)} ({labels}), the champion {len(before.asserted)}",
     )
-
-
-def _prepared(samples: Floats, domain: AudioDomain) -> Prepared:
-    features, level = features_of_sound(samples, domain)
-    rate_hz = domain.input.sample_rate_hz
-    return Prepared(features, domain.input.window_s, rate_hz, "made", level_dbfs=level)

@@ -20,7 +20,7 @@ from models.calibration import (
     softmax,
 )
 from models.masks import ROWS
-from models.novelty import Remembered, fit_limits, fit_nearest_other, unseen_distances
+from models.novelty import fit_limits, fit_nearest_other, unseen_distances, without_label
 from models.tensors import Embeddings, Head
 
 Held = NDArray[np.bool_]
@@ -92,7 +92,7 @@ def _novelty(
         return None
     share = FALSE_ALARMS / 2 if len(others) else FALSE_ALARMS  # of either way to be unknown
     limits = fit_limits(far[known], answers[known], len(domain.labels), share)
-    bank = Remembered(others, np.zeros(len(others), np.int64), 1)
+    bank = without_label(others)
     other = np.array([bank.distance(one, 0) for one in memory.values[held]], np.float64)
     least = fit_nearest_other(far[known], other[known], share) if len(others) else 0.0
     return {

@@ -8,6 +8,7 @@ kinds that are not, 46 instead of 31 % (50 instead of 44), on halves of ESC-50's
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,10 +50,10 @@ def foreign(domain: AudioDomain) -> Iterator[Example]:
     root = dataset_root()
     if root is None or not domain.other_sounds:
         return
-    ours = [row for each in load_domains().values() for row in _rows(each.name)]
+    ours = [row for name in load_domains() for row in _rows(name, root)]
     groups, things = {row.group for row in ours}, {thing(row.source, row.label) for row in ours}
     by_kind: dict[str, list[Example]] = defaultdict(list)
-    for row in (row for name in domain.other_sounds for row in _rows(name)):
+    for row in (row for name in domain.other_sounds for row in _rows(name, root)):
         if row.split == "train" and row.group not in groups:
             by_kind[thing(row.source, row.label)].append(row)
     kinds = [rows for kind, rows in sorted(by_kind.items()) if kind not in things]
@@ -60,10 +61,9 @@ def foreign(domain: AudioDomain) -> Iterator[Example]:
         yield from rows[: MOST // len(kinds)]
 
 
-def _rows(name: str) -> list[Example]:
-    root = dataset_root()
+def _rows(name: str, root: Path) -> list[Example]:
     try:
-        return listed(data_set(name), root) if root else []
+        return listed(data_set(name), root)
     except TelltaleError:  # of which there is no data set here
         return []
 

@@ -6,6 +6,7 @@ import pytest
 
 from data.domains.domain import load_domains
 from models.bundle import PRETRAINED, load_bundle
+from models.runtime import OnnxModel
 from support.tiny import tiny_bundle
 from training.assess.background import ask_backgrounds, asserts_more
 
@@ -15,7 +16,7 @@ HEARD = [name for name, domain in DOMAINS.items() if domain.modality == "audio"]
 
 @pytest.mark.parametrize("name", HEARD)
 def test_the_shipped_models_assert_nothing_while_nothing_happens(name: str) -> None:
-    found = ask_backgrounds(load_bundle(PRETRAINED / name))
+    found = ask_backgrounds(OnnxModel(load_bundle(PRETRAINED / name)))
     assert found is not None
     assert found.asserted == ()
     assert found.unknown >= 0.9 * found.clips
@@ -33,4 +34,4 @@ def test_a_model_that_is_sure_of_hiss_where_the_champion_was_not_is_refused(tmp_
 
 
 def test_of_photographs_nobody_asks(tmp_path: Path) -> None:
-    assert ask_backgrounds(tiny_bundle(tmp_path / "b", DOMAINS["cracks"])) is None
+    assert ask_backgrounds(OnnxModel(tiny_bundle(tmp_path / "b", DOMAINS["cracks"]))) is None
