@@ -11,9 +11,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from data.database.sqlite_files import cared_for
 from data.errors import NotReady, TelltaleError
 from data.home import home_from_env, keep_to_owner, planned_home
-from data.store.sqlite_files import cared_for
 from data.terminal import piped
 from serve_app import key_commands
 from serve_app.cluster.launch import SERVE_YAML, refuse_taken_port, say

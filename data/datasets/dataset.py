@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.atomic import staging
+from data.database.schema import HeldFor
 from data.datasets.augment import WaveformAugment, colour, mask, mix_background, mix_up
 from data.datasets.listing import readable
 from data.datasets.sampling import Chances
@@ -24,7 +25,6 @@ from data.errors import ClipError, InvalidParameter
 from data.media.audio import decode
 from data.media.features import features_for
 from data.media.loudness import at_loudness
-from data.store.schema import HeldFor
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from data.database.schema import HeldFor
 from data.datasets.listing import Listed
 from data.datasets.split import Exam, validation_mask
 from data.domains.domain import Domain
@@ -20,7 +21,6 @@ from data.errors import Conflict, TelltaleError, UndecodableClip
 from data.media.prepare import prepare
 from data.store.clip_rows import NewClip
 from data.store.corrections import MASKED, Annotation, checked_annotation
-from data.store.schema import HeldFor
 from data.store.store import Store
 
 BATCH = 50  # clips a transaction; the clips of a batch are in memory together

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+from data.database.schema import ClipState
 from data.datasets.dataset import Kept, LabelledClip, MaskFile, from_example
 from data.datasets.sources import examples
 from data.domains.domain import Domain
 from data.store.clip_rows import Clip
-from data.store.schema import ClipState
 from data.store.store import Store
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from data.database.schema import HeldFor
 from data.datasets.listing import Listed, labelled_folders, list_in, read_list
 from data.datasets.split import validation_mask
 from data.domains.domain import Domain
 from data.errors import InvalidParameter, UnknownName
 from data.install_paths import own_folder
-from data.store.schema import HeldFor
 
 Split = Literal["train", "test"]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from data.database.schema import FlagKind
 from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import Domain
 from data.errors import ClipError, UnknownName
@@ -15,7 +16,6 @@ from data.quality.alike import Alike
 from data.quality.clip_checks import Heard, Remark, listen
 from data.quality.fingerprints import kind_of
 from data.quality.mask_checks import look, shared
-from data.store.schema import FlagKind
 
 KINDS: tuple[FlagKind, ...] = (
     "exam_copy",

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data.database.schema import FlagKind
 from data.domains.domain import AudioDomain
 from data.media.audio import decode
 from data.quality.near_copies import RATE_HZ, signs
-from data.store.schema import FlagKind
 
 Floats = NDArray[np.float32]
 

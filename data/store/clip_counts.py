@@ -6,9 +6,9 @@ from datetime import date, timedelta
 
 from sqlalchemy import String, cast, func, select
 
+from data.database.database import Database
+from data.database.schema import clips, now
 from data.store.clip_rows import is_new
-from data.store.database import Database
-from data.store.schema import clips, now
 
 WEEKS = 26
 

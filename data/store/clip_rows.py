@@ -24,9 +24,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 
-from data.errors import Conflict, UnknownName
-from data.store.events import record
-from data.store.schema import (
+from data.database.schema import (
     ClipState,
     Detail,
     FeedbackState,
@@ -40,6 +38,8 @@ from data.store.schema import (
     now,
     snapshot_clips,
 )
+from data.errors import Conflict, UnknownName
+from data.store.events import record
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A row and its bytes appear together or not at all: bytes first, row second, so that a process
 killed in between leaves bytes that nobody sees, until `sweep` removes them. Bytes are deleted
-only by a writer that finds no row using them (see `data/store/database.py` on writers).
+only by a writer that finds no row using them (see `data/database/database.py` on writers).
 """
 
 import hashlib
@@ -15,6 +15,8 @@ from typing import TypedDict, TypeVarTuple, Unpack, get_args
 
 from sqlalchemy import Connection, Select, func, select, update
 
+from data.database.database import Database
+from data.database.schema import ClipState, clip_flags, clips, events, feedback, now
 from data.errors import Conflict, DiskFull, Overloaded, UndecodableClip, UnknownName
 from data.store.blobs import Blobs
 from data.store.clip_rows import (
@@ -34,8 +36,6 @@ from data.store.clip_rows import (
     relabel,
     set_state,
 )
-from data.store.database import Database
-from data.store.schema import ClipState, clip_flags, clips, events, feedback, now
 
 Added = tuple[Clip, bool]
 Columns = TypeVarTuple("Columns")

@@ -13,8 +13,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from data.store.database import Database
-from data.store.schema import Detail, events, fields_of, now
+from data.database.database import Database
+from data.database.schema import Detail, events, fields_of, now
 
 
 @dataclass(frozen=True)

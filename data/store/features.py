@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
-from data.store.database import Database
-from data.store.schema import clip_features, clips, now
+from data.database.database import Database
+from data.database.schema import clip_features, clips, now
 
 AT_ONCE = 1000
 BACKBONES = 2  # of a domain: the one that serves, and the one it may go back to

@@ -8,12 +8,12 @@ from typing import NotRequired, TypedDict, Unpack
 
 from sqlalchemy import Connection, func, insert, select
 
+from data.database.database import Database
+from data.database.schema import Detail, FeedbackState, feedback, fields_of, now
 from data.errors import Conflict, UnknownName
 from data.store.clip_rows import decide, judge, known_clip
-from data.store.database import Database
 from data.store.events import record
 from data.store.reviews import reviewed
-from data.store.schema import Detail, FeedbackState, feedback, fields_of, now
 
 
 @dataclass(frozen=True)

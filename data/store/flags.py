@@ -11,10 +11,10 @@ from typing import cast
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from data.database.database import Database
+from data.database.schema import Detail, FlagKind, clip_flags, clips, now
 from data.store.clip_rows import known_clip
-from data.store.database import Database
 from data.store.events import record
-from data.store.schema import Detail, FlagKind, clip_flags, clips, now
 
 Found = tuple[str, FlagKind, str, float]  # sha256, kind, reason and score
 

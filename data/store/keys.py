@@ -14,10 +14,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, insert, select, update
 
 from data.access_keys import ROLES, Key, Role, digest_of, new_key
+from data.database.database import Database
+from data.database.schema import Detail, access_keys, events, fields_of, now
 from data.errors import Conflict, InvalidParameter, UnknownName
-from data.store.database import Database
 from data.store.events import record
-from data.store.schema import Detail, access_keys, events, fields_of, now
 
 NAME = re.compile(r"[\w.@-]{1,60}")
 TAKEN_NAMES = ("anonymous", "admin")  # what callers without one of these keys are called

@@ -11,13 +11,13 @@ from typing import Unpack
 
 from sqlalchemy import Connection, func, select, update
 
+from data.database.database import Database
+from data.database.schema import feedback
 from data.errors import Conflict, DiskFull, Overloaded
 from data.store.clip_rows import NewClip, find_clip, forget_clip, judge
 from data.store.clip_store import ClipStore, add_clip, masks_of
-from data.store.database import Database
 from data.store.disk import Disk
 from data.store.feedback import FEEDBACK, Feedback, NewFeedback, others_wait, write_correction
-from data.store.schema import feedback
 
 MOST_BYTES, DISK_SHARE = 1024**3, 0.1  # of what is free or theirs already, whichever is less
 MOST = 10_000

@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from data.database.database import Database
+from data.database.schema import clip_flags, clips, events, feedback, now
 from data.errors import Conflict
 from data.store.blobs import Blobs
 from data.store.clip_rows import Clip, judge, known_clip, relabel, set_state
-from data.store.database import Database
 from data.store.events import record
 from data.store.flags import dismiss
-from data.store.schema import clip_flags, clips, events, feedback, now
 
 REVIEWED, UNDONE, ADDED = "clip.reviewed", "clip.review_undone", "clip.added"
 STANDS = ("label", "state", "mask")  # by which a clip is seen to be as a review left it

@@ -10,11 +10,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, insert, select, update
 
+from data.database.database import Database
+from data.database.schema import Detail, RunState, fields_of, now, runs
 from data.domains.domain import Mode
 from data.errors import Conflict, UnknownName
-from data.store.database import Database
 from data.store.events import record
-from data.store.schema import Detail, RunState, fields_of, now, runs
 
 # A run only moves down this list, to one of the last three.
 _ORDER: dict[RunState, int] = {

@@ -10,10 +10,10 @@ same database and blobs.
 from collections.abc import Callable
 from functools import partial
 
+from data.database.database import Database
 from data.store.blobs import Blobs, open_blobs
 from data.store.clip_counts import ClipCounts
 from data.store.clip_store import ClipStore
-from data.store.database import Database
 from data.store.disk import Disk, fullest, local_folders
 from data.store.events import Events
 from data.store.features import ClipFeatures

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from data.atomic import atomic_file
+from data.database.sqlite_files import copied
 from data.errors import Conflict, InvalidParameter, NotReady, UndecodableClip, UnknownName
 from data.home import Home
 from data.progress import progress
 from data.store.blobs import blob_path
-from data.store.sqlite_files import copied
 from data.store.store import Store
 
 FORMAT = 1

@@ -18,11 +18,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from data.database.sqlite_files import must_be_sound
 from data.errors import Conflict, InvalidParameter, NotReady
 from data.home import Home
 from data.progress import progress
 from data.store.blobs import blob_path
-from data.store.sqlite_files import must_be_sound
 from data.store.store import Store
 from serve_app.backups.backup import (
     BLOB,

@@ -17,9 +17,9 @@ from typing import Any
 
 from ray import serve
 
+from data.database.sqlite_files import checkpoint
 from data.domains.domain import Domain, Mode, load_domains
 from data.errors import TelltaleError
-from data.store.sqlite_files import checkpoint
 from data.store.store import Store
 from models.bundle import PRETRAINED, load_bundle
 from models.current_model import shipped

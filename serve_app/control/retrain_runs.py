@@ -12,11 +12,11 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
+from data.database.schema import RunState, now
 from data.datasets.sources import dataset_root, is_trainable
 from data.domains.domain import Domain, Mode
 from data.errors import Conflict, UnknownName
 from data.store.run_rows import RunRow
-from data.store.schema import RunState, now
 from data.store.store import Store
 from models.registry import CHALLENGER, Registry
 from serve_app.control.forgetting import Forgetting

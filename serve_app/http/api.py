@@ -27,10 +27,10 @@ from serve_app.http import docs, openapi, problems
 from serve_app.http.answer_bodies import domain_info, plain
 from serve_app.http.auth import Caller, Keyring
 from serve_app.http.fast_path import FastPathApp
-from serve_app.http.forms import Forms
 from serve_app.http.openapi import TEXT, openapi_of
-from serve_app.http.recordings import Recordings
 from serve_app.http.replica import Replica
+from serve_app.http.requests.forms import Forms
+from serve_app.http.requests.recordings import Recordings
 from serve_app.http.responses import answer, caller_of, preferred, request_id, service_of
 from serve_app.http.routes import (
     analyze_routes,

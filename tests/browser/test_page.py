@@ -14,11 +14,11 @@ from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwri
 
 from serve_app.client.client import Client
 from serve_app.ui.app import build_page
-from support.fake_api import ADMIN, create
-from support.fake_clips import keep
-from support.fake_world import World
+from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_clips import keep
+from support.fakes.fake_world import World
+from support.inputs.pictures import cracked
 from support.local_server import Server, below_ui
-from support.pictures import cracked
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [

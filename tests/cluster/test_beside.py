@@ -7,8 +7,8 @@ from contextlib import ExitStack, suppress
 import httpx
 import pytest
 
+from support.inputs.sounds import tone
 from support.service import finished, started
-from support.sounds import tone
 
 PREFERRED = (8265, 52365)  # the dashboard and its agent, which starts the jobs
 PATIENCE_S = 60

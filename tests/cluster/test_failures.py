@@ -6,7 +6,7 @@ import time
 
 import httpx
 
-from support.sounds import tone
+from support.inputs.sounds import tone
 
 PATIENCE_S = 60
 

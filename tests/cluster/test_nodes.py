@@ -23,8 +23,8 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import ReplicaInfo
 from serve_app.cluster.launch import SERVE_YAML
+from support.inputs.sounds import tone
 from support.machines import Machine, machines
-from support.sounds import tone
 from support.tiny import fresh_registry, tiny_bundle
 
 ADMIN_KEY = "a key for this test only"

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from data.domains.domain import load_domains
-from support.sounds import tone
+from support.inputs.sounds import tone
 
 DOMAINS = ("faults", "keywords")
 

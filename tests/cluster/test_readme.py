@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from support.inputs.sounds import tone
 from support.service import Service
-from support.sounds import tone
 
 README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")
 SHELL: list[str] = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)

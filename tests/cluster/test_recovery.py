@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from serve_app.cluster.service_processes import service_processes
+from support.inputs.sounds import tone
 from support.service import Service, finished, started
-from support.sounds import tone
 
 PATIENCE_S = 150
 

@@ -19,8 +19,8 @@ import yaml
 from numpy.typing import NDArray
 
 from data.domains.domain import CONFIGS
+from support.inputs.sounds import wav
 from support.service import Service, started
-from support.sounds import wav
 
 RATE_HZ = 16_000
 TAKES = 12

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from serve_app.cluster.ray_internals.workers import IDLE, workers
-from support.sounds import tone
+from support.inputs.sounds import tone
 
 PATIENCE_S = 90
 

@@ -7,8 +7,8 @@ import pytest
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.http.auth import LIFE_S
+from support.inputs.sounds import tone
 from support.service import Service
-from support.sounds import tone
 from support.waiting import wait_for
 
 

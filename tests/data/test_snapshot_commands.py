@@ -8,7 +8,7 @@ import pytest
 
 from data.__main__ import main
 from data.store.store import Store
-from support.uploads import new_clip
+from support.inputs.uploads import new_clip
 
 
 def test_a_version_of_the_data_is_fixed_compared_and_brought_back(

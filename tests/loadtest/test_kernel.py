@@ -10,7 +10,7 @@ from data.domains.domain import of_sounds
 from data.errors import UnsupportedClip
 from loadtest.kernel import main, measure
 from models.runtime import OnnxModel
-from support.recordings import by_sndfile
+from support.inputs.recordings import by_sndfile
 from support.tiny import tiny_bundle
 
 CLIP = by_sndfile("WAV", "PCM_16")

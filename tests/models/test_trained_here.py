@@ -7,7 +7,7 @@ import pytest
 from data.errors import NotReady
 from data.home import Home, home_from_env
 from serve_app.replica.current_version import current_version
-from support.own_files import know_digits
+from support.fakes.own_files import know_digits
 from support.tiny import fresh_registry, tiny_champion
 
 

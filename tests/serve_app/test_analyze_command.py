@@ -10,7 +10,7 @@ import pytest
 from data.domains.domain import load_domains
 from serve_app import analyze_command
 from serve_app.replica.champion import load_served
-from support.sounds import tone, wav
+from support.inputs.sounds import tone, wav
 from support.tiny import tiny_bundle
 
 FAULTS = load_domains(names=("faults",))["faults"]

@@ -11,7 +11,7 @@ from data.domains.domain import load_domains
 from serve_app import __main__ as command
 from serve_app.http.routes.predict_routes import _as_csv
 from serve_app.replica.champion import load_served
-from support.sounds import tone
+from support.inputs.sounds import tone
 from support.tiny import tiny_bundle
 
 FAULTS = load_domains(names=("faults",))["faults"].model_copy(update={"disclaimer": "A hint."})

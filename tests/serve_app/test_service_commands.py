@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from serve_app.service_commands import main
-from support.fake_api import ADMIN, create
-from support.fake_world import World
+from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_world import World
 from support.local_server import Server
 
 

@@ -16,8 +16,8 @@ import psycopg
 import pytest
 from sqlalchemy import delete
 
-from data.store.database import Database
-from data.store.schema import metadata
+from data.database.database import Database
+from data.database.schema import metadata
 from data.store.store import Store
 
 _numbers = itertools.count()

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from data.access_keys import Key, Role, digest_of, new_key
-from data.store.schema import now
+from data.database.schema import now
 from data.store.store import Store
 from serve_app.http.auth import Keyring
 from serve_app.key_file import KnownKeys

@@ -16,8 +16,8 @@ from models.bundle import Bundle, load_bundle
 from models.registry import Registry
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.retrain_runs import RetrainRuns
-from support.pictures import cracked
-from support.sounds import tone
+from support.inputs.pictures import cracked
+from support.inputs.sounds import tone
 from support.tiny import fresh_registry, tiny_bundle
 from training.job.lifecycle import attempt
 from training.job.run import RetrainRun

@@ -13,8 +13,8 @@ import yaml
 from data.domains.domain import AudioDomain, Domain, load_domains
 from data.errors import InvalidParameter
 from models.networks.backbone import BackboneCard
-from support.toy_dataset import toy_dataset, toy_domain
-from support.toy_photographs import toy_photo_domain, toy_photographs
+from support.inputs.toy_dataset import toy_dataset, toy_domain
+from support.inputs.toy_photographs import toy_photo_domain, toy_photographs
 from training import crossval, pretrain
 from training.assess.crossval_figures import FoldPrediction
 from training.assess.folds import Fold, leave_out

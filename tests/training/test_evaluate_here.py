@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support.own_files import know_digits
+from support.fakes.own_files import know_digits
 from support.tiny import tiny_champion
 from training.evaluate import main
 

@@ -12,8 +12,8 @@ from data.quality.fingerprints import is_copy, kind_of
 from models.bundle import Bundle, load_bundle, write_bundle
 from models.card import EXAM, FINGERPRINTS
 from models.tensors import exam_bytes
+from support.inputs.toy_dataset import toy_dataset, toy_domain
 from support.tiny import tiny_bundle, tiny_fields, tiny_files
-from support.toy_dataset import toy_dataset, toy_domain
 from training.fingerprint import fingerprint
 from training.screening.exam_guard import dataset_rows
 

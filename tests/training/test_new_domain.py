@@ -10,10 +10,10 @@ import pytest
 from data.domains.domain import AudioDomain, load_domain, load_domains
 from data.home import home_from_env
 from models.registry import Registry
-from support.pictures import cracked
-from support.sounds import bursts, wav
+from support.inputs.pictures import cracked
+from support.inputs.sounds import bursts, wav
+from support.inputs.toy_photographs import toy_photo_domain, toy_photographs
 from support.tiny import tiny_bundle
-from support.toy_photographs import toy_photo_domain, toy_photographs
 from training import retrain
 from training.new_domain import described, main
 

@@ -11,7 +11,7 @@ from data.domains.domain import AudioDomain, load_domains
 from models.networks import backbone
 from models.networks.backbone import start_from
 from models.networks.kinds import build_network
-from support.toy_dataset import toy_dataset, toy_domain
+from support.inputs.toy_dataset import toy_dataset, toy_domain
 from training import crossval, pretrain
 
 

@@ -7,8 +7,8 @@ import pytest
 from data.home import home_from_env
 from data.store.clip_rows import NewClip
 from data.store.store import Store
-from support.pictures import cracked
-from support.sounds import tone
+from support.inputs.pictures import cracked
+from support.inputs.sounds import tone
 from support.tiny import tiny_champion
 from training.qa import main
 

@@ -15,8 +15,8 @@ from models.card import BACKBONE, EXAM, FINGERPRINTS, HEAD, MEMORY
 from models.masks import ROWS
 from models.runtime import OnnxModel
 from models.tensors import exam_bytes, fingerprint_bytes, memory_bytes
+from support.inputs.toy_photographs import toy_photo_domain, toy_photographs
 from support.tiny import tiny_bundle, tiny_clips, tiny_fields, tiny_files
-from support.toy_photographs import toy_photo_domain, toy_photographs
 from training.assess.examine import from_embeddings
 from training.model_card import write_model_card
 from training.reexamine import reexamine

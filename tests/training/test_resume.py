@@ -19,7 +19,7 @@ from data.store.store import Store
 from models.bundle import load_bundle
 from models.registry import Registry
 from models.runtime import OnnxModel
-from support.toy_dataset import toy_dataset
+from support.inputs.toy_dataset import toy_dataset
 
 EPOCHS = 12
 PATIENCE_S = 300

@@ -16,9 +16,9 @@ from data.store.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import Bundle, load_bundle
 from models.registry import Version
-from support.sounds import tone
+from support.inputs.sounds import tone
+from support.inputs.toy_dataset import TEST, TRAIN, toy_clip, toy_dataset, toy_domain
 from support.tiny import fresh_registry
-from support.toy_dataset import TEST, TRAIN, toy_clip, toy_dataset, toy_domain
 from training.assess.examine import from_clips, from_embeddings
 from training.assess.gate import Verdict
 from training.job.inputs import dry_run

@@ -14,11 +14,11 @@ from data.store.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import load_bundle
 from models.runtime import OnnxModel, TorchModel
-from support.kinds import of_kind
-from support.published import published, saved
-from support.sounds import tone
+from support.fakes.published import published, saved
+from support.inputs.kinds import of_kind
+from support.inputs.sounds import tone
+from support.inputs.toy_dataset import toy_dataset, toy_domain
 from support.tiny import fresh_registry
-from support.toy_dataset import toy_dataset, toy_domain
 from training.assess.examine import from_clips, from_embeddings
 from training.job.run import RetrainRun
 from training.job.run_progress import Progress

@@ -16,8 +16,8 @@ from threading import Event
 from types import FrameType
 from typing import Any
 
+from data.database.schema import RunState
 from data.errors import TelltaleError, UnknownName
-from data.store.schema import RunState
 from data.store.store import Store
 from training.job.run_progress import Progress
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from data.database.schema import RunState
 from data.errors import TelltaleError
 from data.store.events import Event
-from data.store.schema import RunState
 from data.store.store import Store
 from training.screening.uploads import Refusal
 

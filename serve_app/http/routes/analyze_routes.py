@@ -27,8 +27,8 @@ from models.analysis.tables import TABLES, row
 from serve_app.client import analysis_answers as answers
 from serve_app.http import problems
 from serve_app.http.openapi import BINARY, JSON, TEXT, form, openapi_of, parameter
-from serve_app.http.recordings import recordings_of
 from serve_app.http.replica import Replica
+from serve_app.http.requests.recordings import recordings_of
 from serve_app.http.responses import answer, queue_of, request_id, service_of
 from serve_app.http.threads import analysing
 from serve_app.replica.champion import LoadedVersion

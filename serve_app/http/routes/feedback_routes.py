@@ -11,24 +11,24 @@ from data.errors import Conflict, InvalidParameter, UnknownName
 from data.store.corrections import Annotation
 from serve_app.client.answers import Receipt, Receipts
 from serve_app.http.answer_bodies import Review, receipt
-from serve_app.http.bodies import Part, file_part, is_form, read_form
-from serve_app.http.correction_form import (
+from serve_app.http.openapi import BINARY, TEXT, form, openapi_of
+from serve_app.http.replica import Replica
+from serve_app.http.requests.bodies import Part, file_part, is_form, read_form
+from serve_app.http.requests.correction_form import (
     annotation_from_form,
     annotation_or_none,
     group_from_form,
 )
-from serve_app.http.multipart import PartRule
-from serve_app.http.openapi import BINARY, TEXT, form, openapi_of
-from serve_app.http.replica import Replica
+from serve_app.http.requests.multipart import PartRule
 from serve_app.http.responses import caller_of, queue_of, service_of
 from serve_app.http.threads import decoding, reading, writing
 from serve_app.replica.first_checks import FirstChecks, check_correction
 from serve_app.replica.scoring import ScoredClip
 
 if TYPE_CHECKING:
+    from data.database.schema import ClipState
     from data.store.clip_rows import NewClip
     from data.store.feedback import Feedback, NewFeedback
-    from data.store.schema import ClipState
     from serve_app.http.auth import Caller
 
 OF_THE_EXAM = "this clip is part of the exam that models are judged by, so none may learn from it"

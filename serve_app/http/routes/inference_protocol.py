@@ -31,9 +31,9 @@ from serve_app.client.protocol_answers import (
     TensorMetadata,
 )
 from serve_app.http import problems
-from serve_app.http.bodies import ENVELOPE_BYTES, read_body
 from serve_app.http.openapi import BINARY, openapi_of, parameter
 from serve_app.http.replica import Replica, predict_all
+from serve_app.http.requests.bodies import ENVELOPE_BYTES, read_body
 from serve_app.http.responses import queue_of, service_of
 from serve_app.http.tensors import (
     HEADER,

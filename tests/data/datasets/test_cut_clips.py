@@ -9,7 +9,7 @@ import soundfile
 
 from data.__main__ import main
 from data.store.store import Store
-from support.sounds import bursts, wav
+from support.inputs.sounds import bursts, wav
 
 SAMPLES = bursts(3, seconds=40.0)
 LABELS = "2.5\t5.0\tfluid\n4.0\t7.0\tmechanical\n30.0\t33.0\tfluid\n"

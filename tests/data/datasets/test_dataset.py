@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from data.database.schema import HeldFor
 from data.datasets.dataset import (
     Batches,
     Kept,
@@ -20,7 +21,6 @@ from data.datasets.split import validation_mask
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter, TelltaleError
 from data.media.waveform import MAX_PEAK
-from data.store.schema import HeldFor
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from data.datasets.split import Exam
 from data.errors import InvalidParameter
 from data.media.image import decode_mask
 from data.store.store import Store
-from support.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
-from support.pictures import cracked, encoded, turned, two_halves
-from support.toy_photographs import BARE, toy_photo_domain, toy_photographs
+from support.inputs.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
+from support.inputs.pictures import cracked, encoded, turned, two_halves
+from support.inputs.toy_photographs import BARE, toy_photo_domain, toy_photographs
 from training.job.plan import plan_full
 from training.screening.clip_embedder import ClipEmbedder
 from training.screening.exam_guard import ExamGuard

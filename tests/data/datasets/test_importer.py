@@ -12,9 +12,9 @@ from data.domains.domain import Domain, load_domains
 from data.home import home_from_env
 from data.store.store import Store
 from models.exam import find_exam
-from support.sounds import tone
+from support.inputs.sounds import tone
+from support.inputs.toy_dataset import toy_dataset
 from support.tiny import tiny_bundle, tiny_clips
-from support.toy_dataset import toy_dataset
 
 
 @pytest.fixture

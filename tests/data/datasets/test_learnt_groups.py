@@ -12,7 +12,7 @@ from data.errors import InvalidDomain
 from models.networks import backbone
 from models.networks.backbone import BackboneCard, backbone_of, write_backbone
 from models.networks.kinds import build_network
-from support.toy_dataset import TEST, TRAIN, toy_dataset, toy_domain
+from support.inputs.toy_dataset import TEST, TRAIN, toy_dataset, toy_domain
 from training.job.plan import Plan, plan_full
 from training.screening.uploads import NO_UPLOADS, Uploads
 

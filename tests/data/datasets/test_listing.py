@@ -8,7 +8,7 @@ import pytest
 
 from data.datasets.listing import read_listing
 from data.errors import InvalidParameter
-from support.listed_clips import READERS, Read, clips
+from support.inputs.listed_clips import READERS, Read, clips
 
 
 def written(folder: Path, name: str, text: str) -> Path:

@@ -16,7 +16,7 @@ from data.datasets.photographs import (
 )
 from data.domains.domain import ImageDomain, load_domains
 from data.errors import InvalidParameter
-from support.pictures import cracked, encoded, two_halves
+from support.inputs.pictures import cracked, encoded, two_halves
 
 SIDE = 64
 

@@ -9,7 +9,7 @@ from data.datasets.sources import LAYOUTS, dataset_root, examples, thing
 from data.datasets.split import held_out
 from data.domains.domain import Domain, checked, load_domains
 from data.errors import InvalidParameter
-from support.listed_clips import clips, of_clips
+from support.inputs.listed_clips import clips, of_clips
 
 HEADER = "path,label,group,split,source\n"
 

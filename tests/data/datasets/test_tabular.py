@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import InvalidParameter
-from support.listed_clips import READERS, Read, clips
+from support.inputs.listed_clips import READERS, Read, clips
 
 TABLE = "path,label,group,split\na.wav,fluid,Prüfstand 1,train\nb.wav,normal,b,train\n"
 TESTED = "c.wav,fluid,c,test\n"

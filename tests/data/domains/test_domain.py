@@ -8,7 +8,7 @@ import yaml
 
 from data.domains.domain import CONFIGS, config_root, load_domain, load_domains
 from data.errors import InvalidDomain, UnknownName
-from support.own_files import changed
+from support.fakes.own_files import changed
 
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 

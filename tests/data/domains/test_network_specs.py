@@ -9,8 +9,8 @@ import yaml
 from data.domains.domain import CONFIGS, AudioDomain, load_domain, load_domains
 from data.errors import InvalidDomain
 from models.bundle import PRETRAINED, load_bundle
-from support.kinds import NETWORKS, of_kind
-from support.own_files import changed
+from support.fakes.own_files import changed
+from support.inputs.kinds import NETWORKS, of_kind
 
 FAULTS = load_domains(names=("faults",))["faults"]
 

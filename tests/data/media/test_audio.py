@@ -14,7 +14,7 @@ from data.errors import ClipError, ClipTooLarge, UndecodableClip
 from data.media.audio import decode
 from data.media.decoders import decode_recording
 from data.media.waveform import Recording
-from support.recordings import CLIPS, TONE_HZ, Maker, by_ffmpeg, by_sndfile, tone
+from support.inputs.recordings import CLIPS, TONE_HZ, Maker, by_ffmpeg, by_sndfile, tone
 
 LIMITS = LimitSpec(max_bytes=10_000_000, max_duration_s=30)
 

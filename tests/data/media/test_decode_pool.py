@@ -13,7 +13,7 @@ from data.domains.sections import LimitSpec
 from data.errors import NotReady, UndecodableClip
 from data.media import decode_pool
 from data.media.audio import decode
-from support.recordings import by_sndfile
+from support.inputs.recordings import by_sndfile
 
 LIMITS = LimitSpec(max_bytes=10_000_000, max_duration_s=600)
 WAV, FLAC = by_sndfile("WAV", "PCM_16"), by_sndfile("FLAC", "PCM_16")

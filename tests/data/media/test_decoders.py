@@ -11,7 +11,7 @@ from data.errors import ClipTooLarge, UndecodableClip, UnsupportedClip
 from data.media.decoders import decode_recording
 from data.media.sniff import after_tags, sniff
 from data.media.waveform import Recording
-from support.recordings import CLIPS, TONE_HZ, Samples, by_ffmpeg, by_sndfile, tone
+from support.inputs.recordings import CLIPS, TONE_HZ, Samples, by_ffmpeg, by_sndfile, tone
 
 
 def heard(raw: bytes, max_duration_s: float = 30) -> Recording:

@@ -20,7 +20,7 @@ from data.media.image import (
     resize_mask,
     shrink_mask,
 )
-from support.pictures import KINDS, encoded, sixteen_bits, turned, two_halves
+from support.inputs.pictures import KINDS, encoded, sixteen_bits, turned, two_halves
 
 LIMITS = PhotoLimitSpec(max_bytes=2_000_000, max_pixels=4_000_000)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from data.media import image_strips
 from data.media.image import decode_here
 from data.media.mask_levels import levels_of
-from support.pictures import encoded
+from support.inputs.pictures import encoded
 
 MAX_PIXELS = 50_000_000
 SIZE = (128, 96)

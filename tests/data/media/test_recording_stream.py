@@ -12,7 +12,7 @@ from data.errors import ClipTooLarge, UndecodableClip, UnsupportedClip
 from data.media.audio import decode
 from data.media.features import Float32, windows
 from data.media.recording_stream import cut_windows, open_recording
-from support.recordings import CLIPS, by_sndfile, tone
+from support.inputs.recordings import CLIPS, by_sndfile, tone
 
 LIMITS = LimitSpec(max_bytes=1_000_000, max_duration_s=60)
 HEARD = of_sounds(load_domains(names=("faults",))["faults"]).input

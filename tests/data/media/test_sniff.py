@@ -4,7 +4,7 @@ import pytest
 
 from data.errors import UndecodableClip, UnsupportedClip
 from data.media.sniff import UNKNOWN, after_tags, sniff, sniff_image
-from support.recordings import CLIPS
+from support.inputs.recordings import CLIPS
 
 
 @pytest.mark.parametrize("name", CLIPS)

@@ -9,7 +9,7 @@ import soundfile
 
 from data.media.wav import open_plain, promised_share
 from data.media.waveform import Recording, recorded
-from support.recordings import by_sndfile, tone
+from support.inputs.recordings import by_sndfile, tone
 
 WAV = by_sndfile("WAV", "PCM_16")
 UNKNOWN = b"\xff\xff\xff\xff"

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from data.__main__ import main
+from data.database.schema import ClipState
 from data.domains.domain import Domain, load_domains
 from data.store.clip_rows import NewClip
-from data.store.schema import ClipState
 from data.store.store import Store
-from support.sounds import bursts, tone, wav
-from support.toy_dataset import toy_dataset
+from support.inputs.sounds import bursts, tone, wav
+from support.inputs.toy_dataset import toy_dataset
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import ClipError
 from data.quality.clip_checks import listen
-from support.sounds import tone, wav
+from support.inputs.sounds import tone, wav
 
 
 @pytest.fixture

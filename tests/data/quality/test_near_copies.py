@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from data.domains.domain import load_domains, of_sounds
 from data.media.audio import decode
 from data.quality.near_copies import COPY, find_alike, fingerprint, likeness
-from support.sounds import bursts, wav
+from support.inputs.sounds import bursts, wav
 
 Floats = NDArray[np.float32]
 

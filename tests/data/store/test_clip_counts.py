@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from data.store.clip_counts import CountedClips
 from data.store.store import Store
-from support.uploads import new_clip
+from support.inputs.uploads import new_clip
 
 pytest_plugins = ["support.databases"]
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from data.database.schema import ClipState
 from data.errors import Conflict, UnknownName
-from data.store.schema import ClipState
 from data.store.store import Store
-from support.uploads import new_clip
+from support.inputs.uploads import new_clip
 
 Said = tuple[str | None, ClipState]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
+from data.database.database import Database
 from data.errors import Conflict, NotReady, UndecodableClip, UnknownName
 from data.store.blobs import Folder
 from data.store.clip_store import ClipStore
-from data.store.database import Database
 from data.store.store import Store
-from support.uploads import new_clip
+from support.inputs.uploads import new_clip
 
 
 def files(storage: Path) -> list[str]:

@@ -10,8 +10,8 @@ from data.errors import InvalidParameter, TelltaleError, UndecodableClip, Unsupp
 from data.media.image import decode_mask
 from data.media.prepare import Prepared
 from data.store.corrections import Annotation, checked_annotation
-from support.drawn_masks import KEPT, REFUSED, drawn_mask, png
-from support.pictures import cracked, encoded
+from support.inputs.drawn_masks import KEPT, REFUSED, drawn_mask, png
+from support.inputs.pictures import cracked, encoded
 
 FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()
 EMPTY, DRAWN = cracked(1, crack=False)[1], cracked(1)[1]

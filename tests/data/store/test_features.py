@@ -4,7 +4,7 @@ import numpy as np
 
 from data.store.features import Features
 from data.store.store import Store
-from support.uploads import new_clip
+from support.inputs.uploads import new_clip
 
 ONE, TWO, THREE = ("1" * 64, "2" * 64, "3" * 64)  # backbones
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from data.database.schema import FeedbackState
 from data.errors import Conflict, UnknownName
 from data.store.feedback import Feedback
-from data.store.schema import FeedbackState
 from data.store.store import Store
-from support.uploads import new_clip
+from support.inputs.uploads import new_clip
 
 
 def correct(

@@ -1,9 +1,9 @@
 """flags.py: what waits for review, on both databases."""
 
+from data.database.schema import FlagKind
 from data.store.clip_rows import Clip
-from data.store.schema import FlagKind
 from data.store.store import Store
-from support.uploads import new_clip
+from support.inputs.uploads import new_clip
 
 
 def add(store: Store, raw: bytes) -> Clip:

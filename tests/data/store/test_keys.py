@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from data.access_keys import digest_of
+from data.database.database import Database
 from data.errors import Conflict, InvalidParameter, TelltaleError, UnknownName
-from data.store.database import Database
 from data.store.keys import NewKey
 from data.store.store import Store
 

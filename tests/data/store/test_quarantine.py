@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from data.database.database import Database
+from data.database.schema import ClipState, feedback
 from data.errors import DiskFull, NotReady, Overloaded, UnknownName
 from data.store import quarantine
-from data.store.database import Database
 from data.store.disk import Disk
 from data.store.feedback import Feedback
-from data.store.schema import ClipState, feedback
 from data.store.store import Store
-from support.uploads import new_clip
+from support.inputs.uploads import new_clip
 
 MB = 1_000_000
 

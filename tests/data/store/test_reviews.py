@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from data.database.schema import FlagKind
 from data.errors import Conflict, UnknownName
 from data.store.feedback import Feedback
-from data.store.schema import FlagKind
 from data.store.store import Store
-from support.uploads import new_clip
+from support.inputs.uploads import new_clip
 
 
 def add(store: Store, raw: bytes = b"hum", label: str = "normal", state: str = "accepted") -> str:

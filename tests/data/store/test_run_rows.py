@@ -2,8 +2,8 @@
 
 import pytest
 
+from data.database.schema import RunState
 from data.errors import Conflict, UnknownName
-from data.store.schema import RunState
 from data.store.store import Store
 
 

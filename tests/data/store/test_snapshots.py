@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from data.database.schema import ClipState
 from data.errors import UnknownName
 from data.store.clip_rows import Clip
 from data.store.feedback import Feedback
-from data.store.schema import ClipState
 from data.store.store import Store
-from support.uploads import new_clip
+from support.inputs.uploads import new_clip
 
 
 def add(

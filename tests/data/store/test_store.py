@@ -11,11 +11,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
 
+from data.database.database import Database
+from data.database.schema import VERSION_TABLE, metadata, now, snapshots
 from data.errors import InvalidParameter, NotReady
-from data.store.database import Database
-from data.store.schema import VERSION_TABLE, metadata, now, snapshots
 from data.store.store import Store
-from support import uploads
+from support.inputs import uploads
 
 
 @pytest.fixture

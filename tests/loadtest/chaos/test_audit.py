@@ -9,7 +9,7 @@ from data.home import planned_home
 from data.store.store import Store
 from loadtest.chaos.clients import Ledger
 from loadtest.chaos.report import Audit, audited
-from support.uploads import new_clip
+from support.inputs.uploads import new_clip
 
 VERSIONS = {"1": "aa", "2": "bb"}
 

@@ -12,7 +12,7 @@ from data.media.prepare import features_of_sound
 from data.media.recording_stream import open_recording
 from models.analysis.recording import Analysis, Wishes, planned, wishes_from
 from models.runtime import Model, OnnxModel
-from support.sounds import bursts, wav
+from support.inputs.sounds import bursts, wav
 from support.tiny import tiny_bundle
 
 

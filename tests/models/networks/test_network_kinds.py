@@ -13,7 +13,7 @@ from models.export import LEVELS, PARITY, OnnxBackbone, check_parity, export_bac
 from models.networks.kinds import build_classifier, build_network, count_parameters
 from models.runtime import OnnxModel, TorchModel
 from models.tensors import Floats, Probe, exam_bytes, head_bytes, memory_bytes
-from support.kinds import NETWORKS, of_kind
+from support.inputs.kinds import NETWORKS, of_kind
 from support.tiny import tiny_clips, tiny_fields, tiny_head
 
 FAULTS = load_domains(names=("faults",))["faults"]

@@ -17,8 +17,8 @@ from data.domains.network_specs import Wav2Vec2Spec
 from data.errors import DownloadError, InvalidParameter
 from models.networks import torch_audio
 from models.networks.kinds import build_network, start
-from support.kinds import of_kind
-from support.published import published, saved
+from support.fakes.published import published, saved
+from support.inputs.kinds import of_kind
 from training.fitting.classify import ClassifyingNetwork
 from training.fitting.learner import Learner
 

@@ -23,9 +23,9 @@ from serve_app.backups.backup import write_backup
 from serve_app.backups.restore import restore_backup
 from serve_app.key_file import known_keys
 from serve_app.replica.champion_pointer import Pointer, read_pointer, write_pointer
+from support.inputs.uploads import new_clip
 from support.keys import old_key
 from support.tiny import tiny_bundle
-from support.uploads import new_clip
 
 
 def new_home(root: Path, **environ: str) -> Home:

@@ -7,10 +7,10 @@ import pytest
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.http.api import build_api
-from support.fake_curator import Curator, Handle
+from support.fakes.fake_curator import Curator, Handle
+from support.inputs.sounds import tone
 from support.local_server import Server
 from support.replica import ADMIN, Replica
-from support.sounds import tone
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from serve_app.client.analysis_answers import Progress
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceAway, ServiceError
 from serve_app.http.api import build_api
+from support.inputs.sounds import tone
 from support.local_server import Server
 from support.replica import Replica
-from support.sounds import tone
 
 WISHED: dict[str, Any] = {"thresholds": {"zero": 0.5, "one": 0.9}, "hop_s": 0.25}
 

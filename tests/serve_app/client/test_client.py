@@ -13,8 +13,8 @@ from starlette.types import Receive, Scope, Send
 from serve_app.client.answers import Evidence
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceAway, ServiceError
-from support.fake_api import ADMIN, create
-from support.fake_world import World
+from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_world import World
 from support.local_server import Server
 
 

@@ -8,10 +8,10 @@ import tomllib
 from pathlib import Path
 
 from data.install_paths import CODE
-from support.fake_api import create
-from support.fake_world import World
+from support.fakes.fake_api import create
+from support.fakes.fake_world import World
+from support.inputs.sounds import tone
 from support.local_server import Server
-from support.sounds import tone
 
 ASK = """
 import sys

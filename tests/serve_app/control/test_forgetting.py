@@ -9,7 +9,7 @@ import pytest
 from data.errors import Conflict
 from data.store.events import record
 from data.store.run_rows import RunRow
-from support.fake_jobs import Jobs
+from support.fakes.fake_jobs import Jobs
 from support.teaching import School, school
 from training.assess.gate import Verdict
 

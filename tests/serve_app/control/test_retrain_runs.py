@@ -15,7 +15,7 @@ from serve_app.control import retrain_runs as module
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.jobs import JobState
 from serve_app.control.retrain_runs import RetrainRuns
-from support.fake_jobs import Jobs
+from support.fakes.fake_jobs import Jobs
 
 KEYWORDS = load_domains(names=("keywords",))["keywords"]
 

@@ -13,9 +13,9 @@ from data.domains.sections import TriggerSpec
 from data.errors import Conflict
 from data.store.run_rows import RunRow
 from serve_app.control import retrain_runs as module
-from support.fake_jobs import Jobs
+from support.fakes.fake_jobs import Jobs
+from support.inputs.toy_dataset import toy_dataset
 from support.teaching import School, school
-from support.toy_dataset import toy_dataset
 
 LATER = timedelta(hours=2)
 

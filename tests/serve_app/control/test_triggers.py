@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from data.database.schema import RunState
 from data.domains.sections import TriggerSpec
 from data.store.run_rows import RunRow
-from data.store.schema import RunState
 from serve_app.control.triggers import due, next_try
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

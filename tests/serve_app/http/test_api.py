@@ -13,8 +13,8 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
+from support.inputs.sounds import tone
 from support.replica import ADMIN, Replica, answering
-from support.sounds import tone
 
 CLIP = tone()
 

@@ -12,10 +12,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from serve_app.replica import prometheus
-from support.fake_curator import Curator, Handle
-from support.pictures import cracked
+from support.fakes.fake_curator import Curator, Handle
+from support.inputs.pictures import cracked
+from support.inputs.sounds import tone
 from support.replica import ADMIN, Replica, answering
-from support.sounds import tone
 
 CLIP = tone()
 KEY = {"authorization": f"Bearer {ADMIN}"}

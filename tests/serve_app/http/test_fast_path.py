@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from serve_app.settings import PASSED_HEADER
+from support.inputs.sounds import tone
 from support.keys import key_of
 from support.replica import Replica, answering
-from support.sounds import tone
 
 TOKEN = "what only this service's processes know"
 

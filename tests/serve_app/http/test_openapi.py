@@ -13,14 +13,14 @@ from data.errors import NotReady
 from data.store.clip_rows import NewClip
 from serve_app.replica import prometheus
 from serve_app.replica.champion import Champion
-from support.annotated import event, interface, task
-from support.declared import PROBLEM, Declared
-from support.fake_curator import Curator, Handle
+from support.fakes.fake_curator import Curator, Handle
+from support.inputs.annotated import event, interface, task
+from support.inputs.declared import PROBLEM, Declared
+from support.inputs.pictures import cracked
+from support.inputs.sounds import tone
+from support.inputs.uploads import new_clip
 from support.keys import key_of
-from support.pictures import cracked
 from support.replica import ADMIN, Away, Replica, answering
-from support.sounds import tone
-from support.uploads import new_clip
 
 SCRAPED = '# TYPE telltale_unknown_total counter\ntelltale_unknown_total{domain="keywords"} 2.0\n'
 NO_CLIP = b"this is no recording at all"

@@ -11,8 +11,8 @@ import pytest
 
 from serve_app.http import threads
 from serve_app.http.api import build_api
+from support.inputs.sounds import tone
 from support.replica import ADMIN, Replica
-from support.sounds import tone
 
 CLIP = tone()
 CORRECTIONS = 10

@@ -13,7 +13,7 @@ from serve_app.replica import champion as module
 from serve_app.replica.champion import Champion, load_served
 from serve_app.replica.champion_pointer import Pointer, write_pointer
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
-from support.sounds import tone
+from support.inputs.sounds import tone
 from support.tiny import tiny_bundle
 
 KEYWORDS = load_domains(names=("keywords",))["keywords"]

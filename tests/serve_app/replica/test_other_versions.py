@@ -14,7 +14,7 @@ from serve_app.replica import other_versions
 from serve_app.replica.champion import LoadedVersion, load_served
 from serve_app.replica.other_versions import OtherVersions
 from serve_app.replica.scoring import Item, ScoredClip
-from support.sounds import tone
+from support.inputs.sounds import tone
 from support.tiny import tiny_bundle
 
 KEYWORDS = load_domains(names=("keywords",))["keywords"]

@@ -8,10 +8,10 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.account import who
 from serve_app.ui.asking import ask
-from support.fake_api import ADMIN, create
-from support.fake_world import World
+from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_world import World
+from support.inputs.sounds import tone
 from support.local_server import Server
-from support.sounds import tone
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from serve_app.client.client import Client
 from serve_app.ui.tabs import follow_run
 from serve_app.ui.tabs.follow_run import Watch
-from support.fake_api import ADMIN, create
-from support.fake_world import World
+from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_world import World
 from support.local_server import Server
 
 

@@ -12,11 +12,11 @@ import pytest
 from fastapi import FastAPI
 
 from serve_app.ui.app import build_page
-from support.fake_api import create
-from support.fake_world import World
+from support.fakes.fake_api import create
+from support.fakes.fake_world import World
+from support.inputs.pictures import cracked
+from support.inputs.sounds import tone
 from support.local_server import Server, below_ui
-from support.pictures import cracked
-from support.sounds import tone
 
 API = "/gradio_api"
 FORBIDDEN: dict[str, Callable[[Path], object]] = {

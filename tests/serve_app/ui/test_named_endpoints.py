@@ -10,11 +10,11 @@ from fastapi import FastAPI
 from gradio_client import Client, handle_file
 
 from serve_app.ui.app import build_page
-from support.fake_api import ADMIN, create
-from support.fake_world import LABELS, World
+from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_world import LABELS, World
+from support.inputs.pictures import cracked
+from support.inputs.sounds import tone
 from support.local_server import Server, below_ui
-from support.pictures import cracked
-from support.sounds import tone
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from serve_app.client.answers import Receipt
 from serve_app.ui.tabs.predict_view import answer, life_line, thanks
-from support.fake_clips import correction
+from support.fakes.fake_clips import correction
 from support.predictions import prediction
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from serve_app.settings import PASSED_HEADER, VISITOR_HEADER, Settings
+from support.inputs.sounds import tone
 from support.replica import Replica, answering
-from support.sounds import tone
 
 TOKEN = "of-this-start"
 

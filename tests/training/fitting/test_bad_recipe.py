@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from data.errors import InvalidDomain, InvalidParameter
-from support.own_files import changed
+from support.fakes.own_files import changed
 from training.fitting.backbone_recipe import RECIPES, as_domain, load_recipe
 
 

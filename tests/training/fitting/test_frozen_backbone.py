@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 
 from data.domains.domain import load_domains
-from support.kinds import of_kind
-from support.published import published, saved
+from support.fakes.published import published, saved
+from support.inputs.kinds import of_kind
 from training.fitting.classify import ClassifyingNetwork
 from training.fitting.learner import Learner
 

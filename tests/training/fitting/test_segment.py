@@ -20,9 +20,9 @@ from data.store.store import Store
 from models.bundle import Bundle, load_bundle
 from models.masks import ROWS
 from models.runtime import OnnxModel
-from support.pictures import cracked
+from support.inputs.pictures import cracked
+from support.inputs.toy_photographs import TEST, toy_photo_domain, toy_photographs
 from support.tiny import fresh_registry
-from support.toy_photographs import TEST, toy_photo_domain, toy_photographs
 from training.assess.examine import exam_clips, from_clips, from_embeddings
 from training.assess.thresholds import mask_figures
 from training.evaluate import mask_lines

@@ -14,7 +14,7 @@ from data.datasets.split import validation_mask
 from data.domains.domain import AudioDomain, load_domains
 from data.errors import InvalidParameter
 from models.networks.kinds import build_classifier
-from support.toy_dataset import toy_dataset, toy_domain
+from support.inputs.toy_dataset import toy_dataset, toy_domain
 from training.fitting.assignment import Assignment
 from training.fitting.classify import HEAVIEST, ClassifyingNetwork, class_weights, label_loss
 from training.fitting.learner import Learner

@@ -14,7 +14,7 @@ from data.errors import DownloadError, InvalidDomain
 from models.networks import backbone
 from models.networks.backbone import write_backbone
 from models.networks.kinds import build_network
-from support.toy_dataset import toy_dataset, toy_domain
+from support.inputs.toy_dataset import toy_dataset, toy_domain
 from training.fitting.assignment import Assignment
 from training.fitting.trainer import fit
 from training.job.full_retrain import train

@@ -10,7 +10,7 @@ import pytest
 
 from data.errors import Conflict
 from models.registry import Registry
-from support.fake_jobs import Jobs
+from support.fakes.fake_jobs import Jobs
 from support.teaching import School, school
 from training import retrain as retrain_module
 from training.job import run_progress as progress_module

@@ -6,7 +6,7 @@ import pytest
 
 from data.datasets.sources import thing
 from data.domains.domain import load_domains, of_sounds
-from support.toy_dataset import toy_dataset
+from support.inputs.toy_dataset import toy_dataset
 from training.job.other_sounds import foreign
 
 FAULTS = of_sounds(load_domains(names=("faults",))["faults"])

@@ -9,10 +9,10 @@ import pytest
 
 from data.quality import near_copies
 from data.store.clip_rows import NewClip
-from support.sounds import bursts, wav
+from support.inputs.sounds import bursts, wav
+from support.inputs.toy_dataset import toy_dataset
 from support.teaching import School, school
 from support.tiny import examined_bundle, fresh_registry
-from support.toy_dataset import toy_dataset
 from training.job.inputs import gather
 from training.job.run import Material, RetrainRun
 from training.screening.review_flags import backbone_of

@@ -9,7 +9,7 @@ from data.datasets.split import Exam
 from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter, UnknownName
 from data.store.clip_rows import Clip
-from support.sounds import tone
+from support.inputs.sounds import tone
 from training.screening.clip_embedder import ClipEmbedder
 from training.screening.exam_guard import ExamGuard, examined_clips
 from training.screening.uploads import screen

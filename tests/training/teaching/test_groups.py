@@ -9,7 +9,7 @@ from data.domains.domain import load_domains
 from data.quality.alike import Alike, Fingerprints
 from data.quality.fingerprints import find_alike, kind_of
 from data.store.clip_rows import Clip
-from support.sounds import bursts, wav
+from support.inputs.sounds import bursts, wav
 from training.teaching.groups import copy_weights, correction_groups
 
 DOMAIN = load_domains(names=("faults",))["faults"]

@@ -16,7 +16,7 @@ from models.bundle import PRETRAINED, load_bundle
 from models.card import BACKBONE, EXAM
 from models.runtime import OnnxModel
 from models.tensors import Head
-from support.sounds import tone
+from support.inputs.sounds import tone
 from support.tiny import tiny_bundle
 from training.assess.examine import from_embeddings, remembered_answers
 from training.screening.serving_champion import ChampionBundle, must_share_labels

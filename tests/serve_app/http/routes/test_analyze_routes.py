@@ -17,12 +17,12 @@ from starlette.testclient import TestClient
 from data.errors import UndecodableClip
 from models.tensors import Floats
 from serve_app.http.api import build_api
-from serve_app.http.recordings import Recordings
+from serve_app.http.requests.recordings import Recordings
+from support.inputs.pictures import cracked
+from support.inputs.recordings import by_sndfile
+from support.inputs.sounds import tone, wav
 from support.local_server import Server
-from support.pictures import cracked
-from support.recordings import by_sndfile
 from support.replica import Replica, answering
-from support.sounds import tone, wav
 from support.waiting import wait_for
 
 # Nothing is spoken, but with such thresholds whatever is nearest to a tone is an event.

@@ -10,19 +10,19 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from data.database.schema import ClipState
 from data.domains.domain import load_domains
 from data.errors import Conflict, NotReady
 from data.store.features import Features
 from data.store.flags import Found
-from data.store.schema import ClipState
 from data.store.store import Store
 from models.card import BACKBONE
 from serve_app.http import problems
 from serve_app.http.routes import clip_routes
 from serve_app.replica.champion import load_served
+from support.inputs.uploads import new_clip
 from support.keys import keyring
 from support.tiny import tiny_bundle, tiny_clips
-from support.uploads import new_clip
 
 ADMIN = "tt_an-admins-key-for-this-test"
 

@@ -21,8 +21,8 @@ from serve_app.http.auth import Keyring
 from serve_app.http.routes import feedback_routes
 from serve_app.key_file import known_keys
 from serve_app.replica.admission import Admission
+from support.inputs.sounds import tone
 from support.keys import old_key
-from support.sounds import tone
 
 ADMIN = "tt_an-admins-key-for-this-test"
 FAULTS = load_domains(names=("faults",))["faults"]

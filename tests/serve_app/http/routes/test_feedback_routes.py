@@ -13,10 +13,10 @@ from starlette.testclient import TestClient
 
 from data.access_keys import Role
 from serve_app.client.client import Client
-from support.drawn_masks import MASK, REFUSED, WALL, drawn_mask
+from support.inputs.drawn_masks import MASK, REFUSED, WALL, drawn_mask
+from support.inputs.sounds import bursts, tone, wav
 from support.keys import key_of
 from support.replica import ADMIN, Replica, answering
-from support.sounds import bursts, tone, wav
 from support.tiny import examined_bundle
 
 Form = list[tuple[str, tuple[str | None, bytes]]]

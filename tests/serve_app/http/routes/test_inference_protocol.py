@@ -17,10 +17,10 @@ from tritonclient import http as triton
 from tritonclient.utils import InferenceServerException
 
 from serve_app.http.api import build_api
+from support.inputs.pictures import cracked
+from support.inputs.sounds import tone
 from support.local_server import Server
-from support.pictures import cracked
 from support.replica import Replica, answering
-from support.sounds import tone
 
 CLIPS = [tone(300, rate_hz=8_000), tone(900, rate_hz=8_000)]
 INFER = "/v2/models/keywords/infer"

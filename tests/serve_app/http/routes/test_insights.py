@@ -13,10 +13,10 @@ from starlette.testclient import TestClient
 
 from data.domains.domain import load_domains
 from serve_app.http.routes import insights
-from support.fake_curator import Curator, Handle
+from support.fakes.fake_curator import Curator, Handle
+from support.inputs.sounds import tone
+from support.inputs.uploads import new_clip
 from support.replica import ADMIN, Replica, answering
-from support.sounds import tone
-from support.uploads import new_clip
 
 KEY = {"Authorization": f"Bearer {ADMIN}"}
 

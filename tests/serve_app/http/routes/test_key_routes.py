@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from support.inputs.sounds import tone
 from support.keys import old_key
 from support.replica import ADMIN, Replica, answering
-from support.sounds import tone
 
 
 @pytest.fixture

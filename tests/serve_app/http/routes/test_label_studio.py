@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from support.annotated import event, interface, task
+from support.inputs.annotated import event, interface, task
+from support.inputs.pictures import cracked
+from support.inputs.sounds import tone
+from support.inputs.uploads import new_clip
 from support.keys import key_of
-from support.pictures import cracked
 from support.replica import ADMIN, Replica, answering
-from support.sounds import tone
-from support.uploads import new_clip
 
 CLIPS = [tone(300), tone(900)]
 

@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from data.media.prepare import prepare
 from serve_app.replica.champion import load_served
+from support.inputs.sounds import tone
 from support.replica import Replica, answering
-from support.sounds import tone
 from support.tiny import tiny_bundle
 
 README = Path(__file__).parents[4] / "README.md"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from support.fake_curator import Curator, Handle
+from support.fakes.fake_curator import Curator, Handle
 from support.replica import ADMIN, Replica, answering
 
 

@@ -18,12 +18,12 @@ from data.quality.alike import Fingerprints
 from data.quality.fingerprints import kind_of
 from data.store.store import Store
 from serve_app.http import problems
-from serve_app.http.forms import Forms
+from serve_app.http.requests.forms import Forms
 from serve_app.http.routes import upload_routes
-from support.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
+from support.inputs.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
+from support.inputs.pictures import cracked
+from support.inputs.sounds import bursts, tone, wav
 from support.keys import keyring
-from support.pictures import cracked
-from support.sounds import bursts, tone, wav
 
 ADMIN = "tt_an-admins-key-for-this-test"
 FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from data.domains.domain import AudioDomain, Domain, of_sounds
 from data.domains.sections import LogMelSpec
-from support.sounds import tone
+from support.inputs.sounds import tone
 
 TRAIN, TEST = 8, 3
 

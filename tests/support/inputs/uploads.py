@@ -15,13 +15,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 import alembic.command  # noqa: F401
 
+from data.database.database import Database
+from data.database.schema import ClipState
 from data.store.clip_rows import NewClip
-from data.store.database import Database
-from data.store.schema import ClipState
 from data.store.store import Store
 
 KILLS = 10

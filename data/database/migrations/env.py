@@ -1,8 +1,8 @@
-"""What Alembic runs: inside the transaction of `data.store.database.Database.migrate`."""
+"""What Alembic runs: inside the transaction of `data.database.database.Database.migrate`."""
 
 from alembic import context
 
-from data.store.schema import VERSION_TABLE, metadata
+from data.database.schema import VERSION_TABLE, metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from serve_app.client.answers import Clips, KeptClip, Receipt
-from support.fake_world import Problem, World, now
-from support.sounds import tone
+from support.fakes.fake_world import Problem, World, now
+from support.inputs.sounds import tone
 
 FLAG = {"kind": "label", "reason": "it sounds more like fluid (0.91)", "score": 0.91}
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from serve_app.http.multipart import names_of
+from serve_app.http.requests.multipart import names_of
+from support.inputs.sounds import tone
 from support.replica import ADMIN, Replica, answering
-from support.sounds import tone
 
 CLIP = tone()
 # Each with the name of its file, and the other parts that it needs.

@@ -20,8 +20,8 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from serve_app.client.account_answers import Me
 from serve_app.client.answers import Domains, Prediction, Receipt
 from serve_app.client.service_answers import FollowedRun, Move, Run, Runs, Status, Versions
-from support import fake_clips
-from support.fake_world import (
+from support.fakes import fake_clips
+from support.fakes.fake_world import (
     DESCRIPTIONS,
     LABELS,
     MODALITIES,

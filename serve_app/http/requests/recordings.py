@@ -18,14 +18,14 @@ from starlette.requests import Request
 
 from data.errors import ClipTooLarge, InvalidParameter, NotReady, Overloaded, TooSlow
 from data.store.disk import fullest
-from serve_app.http.bodies import (
+from serve_app.http.requests.bodies import (
     ENVELOPE_BYTES,
     PATIENCE_S,
     announced_bytes,
     is_form,
     next_piece,
 )
-from serve_app.http.multipart import boundary_of
+from serve_app.http.requests.multipart import boundary_of
 from serve_app.replica.admission import Held
 
 AT_ONCE = 2

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+from data.database.schema import Detail
 from data.domains.domain import Domain, Mode
 from data.errors import Conflict, UnknownName
-from data.store.schema import Detail
 from data.store.store import Store
 from models.registry import Version
 from serve_app.client.past_answers import Window

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from support.pictures import cracked, encoded
+from support.inputs.pictures import cracked, encoded
 
 Drawn = NDArray[np.bool_]
 Make = Callable[[Drawn], bytes]

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from data.errors import ClipTooLarge, InvalidParameter, TooSlow, UnsupportedClip
-from serve_app.http.multipart import FormPart, FormReader, PartRule, Rules
+from serve_app.http.requests.multipart import FormPart, FormReader, PartRule, Rules
 
 ENVELOPE_BYTES = 64 * 1024
 ORDER_BYTES = 64 * 1024  # of a body in JSON

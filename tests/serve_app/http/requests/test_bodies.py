@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from data.errors import TooSlow
 from serve_app.http import problems
-from serve_app.http.bodies import ONE_FILE, lone_file, parse_multipart, read_clip
-from serve_app.http.multipart import PartRule
+from serve_app.http.requests.bodies import ONE_FILE, lone_file, parse_multipart, read_clip
+from serve_app.http.requests.multipart import PartRule
 from serve_app.http.responses import answer
 
 LIMIT = 10_000
@@ -91,7 +91,7 @@ def test_too_many_bytes_are_refused_while_they_arrive() -> None:
 
 
 def test_a_clip_whose_bytes_do_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serve_app.http.bodies.PATIENCE_S", 0.02)
+    monkeypatch.setattr("serve_app.http.requests.bodies.PATIENCE_S", 0.02)
     sent: list[int] = []
 
     async def receive() -> dict[str, object]:

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from data.domains.domain import ImageDomain, load_domains
-from support.pictures import cracked
+from support.inputs.pictures import cracked
 
 TRAIN, TEST, BARE = 14, 4, 2  # BARE of the training photographs show no crack
 

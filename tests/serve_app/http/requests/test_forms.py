@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from data.store.disk import Disk
-from serve_app.http import forms
 from serve_app.http.api import build_api
+from serve_app.http.requests import forms
 from support.replica import ADMIN, Replica
 
 PIECE = 256 * 1024
@@ -147,7 +147,7 @@ def test_forms_that_are_read_at_once_are_few(tmp_path: Path) -> None:
 def test_a_form_whose_bytes_do_not_come_is_given_up_and_its_room_given_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes
 ) -> None:
-    monkeypatch.setattr("serve_app.http.bodies.PATIENCE_S", 0.02)
+    monkeypatch.setattr("serve_app.http.requests.bodies.PATIENCE_S", 0.02)
 
     async def ask(client: httpx.AsyncClient) -> None:
         for _ in range(20):  # more than may be read at once

@@ -8,13 +8,13 @@ from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.media.image import decode_mask
 from data.media.prepare import Prepared
 from data.store.corrections import Annotation
-from serve_app.http.bodies import Part
-from serve_app.http.correction_form import (
+from serve_app.http.requests.bodies import Part
+from serve_app.http.requests.correction_form import (
     annotation_from_form,
     checked_group,
     must_need_no_mask,
 )
-from support.pictures import cracked
+from support.inputs.pictures import cracked
 
 FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()
 EMPTY, DRAWN = cracked(1, crack=False)[1], cracked(1)[1]

@@ -8,7 +8,7 @@ from data.errors import InvalidParameter
 from data.store.corrections import MASKED, Annotation, checked_annotation
 
 if TYPE_CHECKING:
-    from serve_app.http.bodies import Part
+    from serve_app.http.requests.bodies import Part
 
 MAX_GROUP_CHARACTERS = 200
 

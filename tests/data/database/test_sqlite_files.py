@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from data.database.sqlite_files import STOP_PATIENCE_S, cared_for, checkpoint, must_be_sound
 from data.errors import DiskFull, NotReady
 from data.home import Home, home_from_env
 from data.store.clip_rows import Clip
-from data.store.sqlite_files import STOP_PATIENCE_S, cared_for, checkpoint, must_be_sound
 from data.store.store import Store
 from models.registry import Registry
-from support import uploads
+from support.inputs import uploads
+from support.inputs.uploads import new_clip
 from support.tiny import tiny_bundle
-from support.uploads import new_clip
 
 REGISTERS = """
 import sys, time
