@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data.datasets.dataset import from_example
 from data.datasets.sources import listed
 from data.domains.domain import AudioDomain, load_domains
 from data.errors import InvalidParameter, TelltaleError
@@ -40,9 +41,10 @@ from training.trial.scenarios import SCENARIOS
 def materials(domain: AudioDomain, options: argparse.Namespace) -> dict[str, TrialMaterial]:
     """By what it is of."""
     work, root = options.work, needed_dataset_root()
-    found = {"shipped": material_of(shipped_fold(domain, root), domain, work)}
+    listing = listed(domain, root)
+    exam = tuple(from_example(row) for row in listing if row.split == "test")
+    found = {"shipped": material_of(shipped_fold(domain, root), domain, work, exam)}
     if options.folds:
-        listing = listed(domain, root)
         started = fairly_started(domain, listing)
         start = f"from {started.start_from or 'scratch'}"
         rows = [row for row in listing if row.split == "train"]

@@ -34,7 +34,8 @@ NOISES = 20
 @dataclass(frozen=True)
 class TrialMaterial:
     """Left-out clips [n]: embeddings [n, D] as recorded and in other conditions, labels and
-    groups; and noise [m, D] that is nothing at all. `memory` and `exam` have none of them."""
+    groups; and noise [m, D] that is nothing at all. `memory` and `exam` have none of them;
+    `examined` are the exam's clips themselves, where they are here."""
 
     bundle: Bundle
     domain: Domain  # as its file says how to teach now
@@ -46,9 +47,12 @@ class TrialMaterial:
     groups: Integers
     conditions: dict[str, Floats]
     noise: Floats
+    examined: tuple[LabelledClip, ...] = ()
 
 
-def material_of(kept: KeptFold, domain: Domain, work: Path) -> TrialMaterial:
+def material_of(
+    kept: KeptFold, domain: Domain, work: Path, examined: tuple[LabelledClip, ...] = ()
+) -> TrialMaterial:
     bundle, clips = kept.bundle, kept.left_out
     labels = np.array([bundle.domain.label_index(clip.label) for clip in clips], np.int64)
     listed = hashlib.sha256("".join(clip.sha256 for clip in clips).encode()).hexdigest()
@@ -67,6 +71,7 @@ def material_of(kept: KeptFold, domain: Domain, work: Path) -> TrialMaterial:
             numbered(clips),
             {name: found[name] for name in CONDITIONS},
             found["noises"],
+            examined,
         )
 
 

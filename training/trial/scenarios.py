@@ -10,6 +10,7 @@ import numpy as np
 
 from data.datasets.dataset import Floats, Integers
 from models.tensors import Head
+from training.trial.copies import exam_copies
 from training.trial.material import TrialMaterial
 from training.trial.teach_loop import Batch, Mask, TeachLoop
 
@@ -31,7 +32,7 @@ def honest(material: TrialMaterial, rng: Rng) -> Figures:
     loop = TeachLoop(material, material.anchor)
     promoted = [loop.teach(_batch(material, [place])) for place in taught]
     return {
-        "honest: other clips": [_gain(material, loop.champion, _others(material, taught))],
+        "honest: other clips": _gains(material, loop.champion, _others(material, taught)),
         "honest: promoted": [float(np.mean(promoted))],
     }
 
@@ -67,7 +68,7 @@ def flips(material: TrialMaterial, rng: Rng) -> Figures:
         places = rng.permutation(len(material.labels))[:FLIP_SIZE]
         loop.teach(_batch(material, places, _wrong(material, material.labels[places], rng)))
     every = np.ones(len(material.labels), bool)
-    return {"flips: other clips": [_gain(material, loop.champion, every)]}
+    return {"flips: other clips": _gains(material, loop.champion, every)}
 
 
 def half_of_the_wrong(material: TrialMaterial, rng: Rng) -> Figures:
@@ -94,9 +95,9 @@ def new_condition(material: TrialMaterial, rng: Rng) -> Figures:
         taught = _drawn(material, CONDITION_CLIPS, rng)
         loop = TeachLoop(material, material.anchor)
         loop.teach(_batch(material, taught, values=values))
-        gain = _gain(material, loop.champion, _others(material, taught), values)
-        found.setdefault("new condition: untaught clips", []).append(gain)
-        found[f"new condition, {name}: untaught clips"] = [gain]
+        gains = _gains(material, loop.champion, _others(material, taught), values)
+        found.setdefault("new condition: untaught clips", []).extend(gains)
+        found[f"new condition, {name}: untaught clips"] = gains
     return found
 
 
@@ -122,6 +123,7 @@ SCENARIOS: dict[str, Callable[[TrialMaterial, Rng], Figures]] = {
     "half": half_of_the_wrong,
     "condition": new_condition,
     "creep": creep,
+    "copies": exam_copies,
 }
 
 
@@ -129,13 +131,20 @@ def right(head: Head, values: Floats, labels: Integers) -> Mask:
     return np.asarray(head.logits(values).argmax(axis=1) == labels)
 
 
-def _gain(material: TrialMaterial, head: Head, judges: Mask, values: Floats | None = None) -> float:
-    """Of the share of right answers, over the anchor's."""
+def _gains(
+    material: TrialMaterial, head: Head, judges: Mask, values: Floats | None = None
+) -> list[float]:
+    """What each group's share of right answers gains over the anchor's."""
     heard = (material.values if values is None else values)[judges]
     after, before = (
         right(each, heard, material.labels[judges]) for each in (head, material.anchor)
     )
-    return float(after.mean() - before.mean())
+    change, groups = after.astype(float) - before, material.groups[judges]
+    return [float(change[groups == group].mean()) for group in np.unique(groups)]
+
+
+def _gain(material: TrialMaterial, head: Head, judges: Mask) -> float:
+    return float(np.mean(_gains(material, head, judges)))
 
 
 def _drawn(material: TrialMaterial, clips: int, rng: Rng) -> Integers:
