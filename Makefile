@@ -10,7 +10,7 @@ UV := $(BIN)/uv pip install --python $(BIN)/python --constraint deploy/constrain
 FAST := tests/data/domains tests/data/media tests/data/quality \
 	tests/serve_app/client tests/serve_app/http tests/serve_app/replica
 
-.PHONY: serve test test-fast lint fix
+.PHONY: serve test test-deploy test-fast lint fix
 
 serve: .venv/serve
 	@exec $(BIN)/python -m serve_app
@@ -18,6 +18,10 @@ serve: .venv/serve
 # In two processes: one has the tests that need a running service, and often waits for it.
 test: lint
 	$(BIN)/python -m pytest -n 2
+
+# What takes over a minute each: several machines, a service under every kind of damage.
+test-deploy: lint
+	$(BIN)/python -m pytest -m deploy
 
 test-fast: lint
 	$(BIN)/python -m pytest -n 2 $(FAST)

@@ -6,8 +6,12 @@ How soon all is as before is a figure for a quiet machine; that nothing is lost 
 import json
 from pathlib import Path
 
+import pytest
+
 from loadtest.chaos.__main__ import parsed, tried
 from support.service import free_port
+
+pytestmark = pytest.mark.deploy
 
 
 def test_nothing_acknowledged_is_lost_and_nobody_gets_a_wrong_answer(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from support.inputs.sounds import tone
 from support.machines import Machine, machines
 from support.tiny import fresh_registry, tiny_bundle
 
+pytestmark = pytest.mark.deploy
 ADMIN_KEY = "a key for this test only"
 CLIENTS = 3
 PATIENCE_S = 180

@@ -123,7 +123,12 @@ def test_without_haproxy_or_its_manager_answers_go_on(own: Service, title: str) 
 
 
 @pytest.mark.parametrize(
-    "title", ["gcs_server", "ray::RuntimeEnvAgent", "serve_app.cluster.launch"]
+    "title",
+    [
+        "gcs_server",
+        pytest.param("ray::RuntimeEnvAgent", marks=pytest.mark.deploy),
+        "serve_app.cluster.launch",
+    ],
 )
 def test_a_cluster_that_has_lost_a_part_comes_back_by_itself(own: Service, title: str) -> None:
     def console() -> str:
