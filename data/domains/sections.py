@@ -7,7 +7,15 @@ them together.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 
 class Section(BaseModel):
@@ -149,9 +157,27 @@ class TeachSpec(Section):
     prior_strength: float = Field(ge=0)
 
 
+def _pairs(split: Any) -> Any:
+    """A domain is a key of caches, which a dictionary cannot be; and YAML reads 3 as a number."""
+    if isinstance(split, Mapping):
+        return tuple((str(version), share) for version, share in split.items())
+    return split
+
+
 class ServingSpec(Section):
+    """`split` tries versions beside the champion: {version: share of callers whom it answers}."""
+
     max_batch_size: int = Field(ge=1, le=256)
     batch_wait_s: float = Field(ge=0, le=1)
+    split: Annotated[
+        tuple[tuple[str, Annotated[float, Field(gt=0, le=1)]], ...], BeforeValidator(_pairs)
+    ] = Field(default=(), max_length=2, exclude_if=lambda split: not split)
+
+    @model_validator(mode="after")
+    def shares_are_of_one(self) -> Self:
+        if sum(share for _, share in self.split) > 1:
+            raise ValueError(f"shares of serving.split must not exceed 1, got {dict(self.split)}")
+        return self
 
 
 class GateSpec(Section):
