@@ -180,6 +180,18 @@ class ServingSpec(Section):
         return self
 
 
+class KeepSpec(Section):
+    """Which answers are kept for people to be asked about: a share of all, those that are not sure
+    enough to be asserted, and unknown ones; with their clips if so, for some days."""
+
+    sample: float = Field(ge=0, le=1)
+    unsure: bool
+    unknown: bool
+    clips: bool
+    days: float = Field(gt=0, le=365)
+    most: int = Field(default=10_000, ge=1, le=100_000)  # the oldest make room
+
+
 class GateSpec(Section):
     bootstrap_samples: int = Field(ge=100)
     max_macro_f1_drop: float = Field(ge=0, le=1)
