@@ -19,7 +19,7 @@ from typing import BinaryIO, Self, Unpack
 import httpx
 
 from .analysis_answers import Analysis, Progress
-from .calls import accounts, predictions, retrains, reviews, service, teaching
+from .calls import accounts, kept, predictions, retrains, reviews, service, teaching
 from .calls.predictions import Wishes, heard
 from .calls.retrains import ENDED, Followed
 from .connection import Connection, ServiceError
@@ -65,6 +65,11 @@ class ServiceCalls:
     undo = Method(reviews.undo)
     regroup = Method(reviews.regroup)
     forget = Method(reviews.forget)
+
+    kept_predictions = Method(kept.kept_predictions)
+    predicted_clip = Method(kept.predicted_clip)
+    label_prediction = Method(kept.label_prediction)
+    diff = Method(kept.diff)
 
     retrain = Method(retrains.retrain)
     runs = Method(retrains.runs)

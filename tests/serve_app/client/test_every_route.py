@@ -11,11 +11,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.client.client import AsyncClient, Client
 from serve_app.client.connection import ServiceError
+from serve_app.client.kept_answers import KeptPrediction
 from serve_app.http.api import build_api
 from serve_app.replica import prometheus
 from support.fakes.fake_curator import Curator, Handle
 from support.inputs.sounds import tone
 from support.local_server import Server
+from support.predictions import keep_prediction
 from support.replica import ADMIN, Replica
 
 OF_OTHERS = ("/v2", "/setup", "/webhook", "/transcribe")  # who have clients of their own
@@ -37,11 +39,16 @@ class Noting:
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Noting]:
+def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
     replica = Replica("keywords", tmp_path_factory.mktemp("home"))
     replica.curator = Handle(Curator(replica.domain, replica.store))
-    yield Noting(build_api(replica))  # type: ignore[arg-type]
+    yield replica
     replica.store.close()
+
+
+@pytest.fixture(scope="module")
+def door(replica: Replica) -> Noting:
+    return Noting(build_api(replica))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +152,20 @@ def test_runs_are_started_and_stopped_and_versions_moved(admin: Client) -> None:
     assert admin.promote("keywords", "2").version == "2"
     assert admin.roll_back("keywords").version == "1"
     assert admin.purge("keywords").purged == ("1",)
+
+
+def test_kept_predictions_are_heard_labelled_and_replayed(admin: Client, replica: Replica) -> None:
+    number = keep_prediction(replica, tone(1300))
+    for listed in (admin.kept_predictions("keywords"), asked(admin)):
+        assert [one.id for one in listed] == [number]
+    assert admin.predicted_clip("keywords", number) == tone(1300)
+    assert admin.diff("keywords", "1", "2", last=5).failed == 1, "of versions that are only named"
+    assert admin.label_prediction("keywords", number, "six").state == "accepted"
+    assert asked(admin) == ()
+
+
+def asked(admin: Client) -> tuple[KeptPrediction, ...]:
+    return admin.kept_predictions("keywords", order="ask")
 
 
 def test_the_asynchronous_client_does_the_same(url: str) -> None:
