@@ -23,6 +23,7 @@ from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import Champion
 from serve_app.replica.champion_pointer import Pointer
+from serve_app.replica.keeping import Keeper
 from serve_app.replica.other_versions import OtherVersions
 from serve_app.replica.prometheus import Metrics
 from serve_app.replica.scoring import Item, ScoredClip, ScoredOrError, answer_batch
@@ -62,6 +63,10 @@ class DomainService:
             self.admission.measured,
         )
         self._others = OtherVersions(name, self.settings.home, self._digests, self._fetch)
+        keep = self.domain.keep
+        self.keeper = (
+            Keeper(self.domain, keep, lambda: self.store, self.metrics.kept) if keep else None
+        )
         self._peers: dict[str, DeploymentHandle] = {}
         await self.champion.start(await self._ask_pointer(), self._fetch)
         self._announce()

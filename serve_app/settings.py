@@ -17,9 +17,21 @@ START_HEADER = "x-telltale-start"
 PASSED_HEADER = "x-telltale-passed"  # of HAProxy to its own replicas: "start", and the token
 VISITOR_HEADER = "x-telltale-visitor"  # of the page: the token of the start, and an address
 HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False}  # loopback or not
+MOST_A_MINUTE = 60_000  # HAProxy counts in milliseconds
 OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 ORIGIN = re.compile(rf"https?://({NAME.pattern})(:\d{{1,5}})?")
+
+
+@dataclass(frozen=True)
+class Quotas:
+    """Requests with clips a minute of each key, and of each address without one; 0: any number."""
+
+    key: int = 0
+    address: int = 0
+
+
+NO_QUOTAS = Quotas()
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,7 @@ class Settings:
     start_token: str = field(default="", repr=False)  # by which a start knows its own service
     names: tuple[str, ...] = ()  # that requests may call it by; any where there are none
     cors_origins: tuple[str, ...] = ()  # of pages that may ask from a browser, "*" for any
+    quotas: Quotas = NO_QUOTAS
 
     @property
     def url(self) -> str:
@@ -59,6 +72,10 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
         start_token=environment.get("TELLTALE_START_TOKEN", ""),
         names=_names(host, environment.get("TELLTALE_ALLOWED_HOSTS", "")),
         cors_origins=_origins(environment.get("TELLTALE_CORS_ORIGINS", "")),
+        quotas=Quotas(
+            key=_a_minute("TELLTALE_QUOTA_KEY", environment),
+            address=_a_minute("TELLTALE_QUOTA_ADDRESS", environment),
+        ),
     )
 
 
@@ -85,6 +102,16 @@ def _origins(text: str) -> tuple[str, ...]:
                 f"http://localhost:3000, or * for all pages; got {origin!r}"
             )
     return origins
+
+
+def _a_minute(name: str, environment: Mapping[str, str]) -> int:
+    text = environment.get(name) or "0"
+    if not (text.isascii() and text.isdigit() and int(text) <= MOST_A_MINUTE):
+        raise InvalidParameter(
+            f"{name} must be how many requests a minute are answered, from 1 to {MOST_A_MINUTE}, "
+            f"or 0 for any number; got {text!r}"
+        )
+    return int(text)
 
 
 def _port(text: str) -> int:

@@ -44,6 +44,7 @@ FlagKind = Literal[
     "label",
     "harm",
 ]
+KeptFor = Literal["sample", "unsure", "unknown"]
 HeldFor = Literal["train", "validation"]  # the exam takes no clips from people
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Detail = dict[str, object]
@@ -211,6 +212,23 @@ class KeyColumns(TypedColumns):
     expires_at: Named[datetime | None] = Column(Moment)
 
 
+class PredictionColumns(TypedColumns):
+    id: Named[int] = Column(primary_key=True)
+    domain: Named[str] = Column(String(32))
+    clip_sha256: Named[str] = Column(String(64))
+    version: Named[str] = Column(String(64))
+    label: Named[str] = Column(Text)
+    probabilities: Named[dict[str, float]] = Column(JSON)
+    unknown: Named[bool] = Column()
+    why: Named[str] = Column(String(16))
+    backbone: Named[str] = Column(String(64))
+    embedding: Named[bytes] = Column()
+    has_clip: Named[bool] = Column()  # whether its bytes are kept as long as it is
+    created_at: Named[datetime] = Column(Moment)
+    expires_at: Named[datetime] = Column(Moment)
+    receipt: Named[str | None] = Column(String(32))  # of the correction that it has become
+
+
 metadata = MetaData()
 
 clips = Table(
@@ -252,3 +270,12 @@ events = Table(
     Index("events_by_domain", "domain", "id"),
 )
 access_keys = Table("access_keys", metadata, KeyColumns)
+predictions = Table(
+    "predictions",
+    metadata,
+    PredictionColumns,
+    UniqueConstraint("domain", "clip_sha256", "version", name="one_prediction_a_version"),
+    Index("predictions_in_order", "domain", "id"),
+    Index("predictions_by_bytes", "clip_sha256"),
+    Index("predictions_by_end", "expires_at"),
+)

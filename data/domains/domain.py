@@ -24,6 +24,7 @@ from data.domains.sections import (
     GateSpec,
     ImageInput,
     ImageTrainingSpec,
+    KeepSpec,
     LimitSpec,
     LogMelSpec,
     MaskSourceSpec,
@@ -62,6 +63,8 @@ class Domain(Section):
     training: TrainingSpec
     teach: TeachSpec
     serving: ServingSpec
+    # Nobody's clips are kept unless a file asks for it.
+    keep: KeepSpec | None = Field(default=None, exclude_if=lambda keep: keep is None)
     gate: GateSpec
     triggers: TriggerSpec
     limits: ByteLimitSpec

@@ -7,7 +7,15 @@ them together.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 
 class Section(BaseModel):
@@ -149,9 +157,39 @@ class TeachSpec(Section):
     prior_strength: float = Field(ge=0)
 
 
+def _pairs(split: Any) -> Any:
+    """A domain is a key of caches, which a dictionary cannot be; and YAML reads 3 as a number."""
+    if isinstance(split, Mapping):
+        return tuple((str(version), share) for version, share in split.items())
+    return split
+
+
 class ServingSpec(Section):
+    """`split` tries versions beside the champion: {version: share of callers whom it answers}."""
+
     max_batch_size: int = Field(ge=1, le=256)
     batch_wait_s: float = Field(ge=0, le=1)
+    split: Annotated[
+        tuple[tuple[str, Annotated[float, Field(gt=0, le=1)]], ...], BeforeValidator(_pairs)
+    ] = Field(default=(), max_length=2, exclude_if=lambda split: not split)
+
+    @model_validator(mode="after")
+    def shares_are_of_one(self) -> Self:
+        if sum(share for _, share in self.split) > 1:
+            raise ValueError(f"shares of serving.split must not exceed 1, got {dict(self.split)}")
+        return self
+
+
+class KeepSpec(Section):
+    """Which answers are kept for people to be asked about: a share of all, those that are not sure
+    enough to be asserted, and unknown ones; with their clips if so, for some days."""
+
+    sample: float = Field(ge=0, le=1)
+    unsure: bool
+    unknown: bool
+    clips: bool
+    days: float = Field(gt=0, le=365)
+    most: int = Field(default=10_000, ge=1, le=100_000)  # the oldest make room
 
 
 class GateSpec(Section):

@@ -36,6 +36,7 @@ from data.database.schema import (
     learnt,
     left_out,
     now,
+    predictions,
     snapshot_clips,
 )
 from data.errors import Conflict, UnknownName
@@ -286,6 +287,16 @@ def forget_clip(connection: Connection, clip: Clip, *, who: str) -> list[str]:
     connection.execute(delete(clips).where(_is(clip)))
     _record(connection, clip, "clip.forgotten", who, {"label": clip.label, "versions": versions})
     return versions
+
+
+def forget_answers(connection: Connection, domain: str, sha256: str, *, who: str) -> int:
+    """How many predictions were kept of it."""
+    of_it = (predictions.c.domain == domain) & (predictions.c.clip_sha256 == sha256)
+    count = connection.execute(delete(predictions).where(of_it)).rowcount
+    if count:
+        subject, kind = f"clip:{sha256}", "clip.answers_forgotten"
+        record(connection, kind, subject=subject, who=who, domain=domain, detail={"answers": count})
+    return count
 
 
 def _versions_that_learnt(connection: Connection, clip: Clip) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TypedDict, TypeVarTuple, Unpack, get_args
 from sqlalchemy import Connection, Select, func, select, update
 
 from data.database.database import Database
-from data.database.schema import ClipState, clip_flags, clips, events, feedback, now
+from data.database.schema import ClipState, clip_flags, clips, events, feedback, now, predictions
 from data.errors import Conflict, DiskFull, Overloaded, UndecodableClip, UnknownName
 from data.store.blobs import Blobs
 from data.store.clip_rows import (
@@ -27,6 +27,7 @@ from data.store.clip_rows import (
     decide,
     fill_group,
     find_clip,
+    forget_answers,
     forget_clip,
     forget_learnt,
     insert_clip,
@@ -201,11 +202,14 @@ class ClipStore:
             return relabel(connection, domain, sha256, label, who=who, mask=mask)
 
     def forget(self, domain: str, sha256: str, *, who: str) -> list[str]:
-        """Delete the clip and its bytes; the versions that learnt from it, oldest first."""
+        """Delete the clip, answers that were kept of it, and its bytes; the versions that learnt
+        from it, oldest first."""
         with self._database.write() as connection:
-            clip = known_clip(connection, domain, sha256)
-            masks = masks_of(connection, clip)
-            versions = forget_clip(connection, clip, who=who)
+            answers = forget_answers(connection, domain, sha256, who=who)
+            known = find_clip if answers else known_clip
+            clip = known(connection, domain, sha256)
+            masks = masks_of(connection, clip) if clip else set()
+            versions = forget_clip(connection, clip, who=who) if clip else []
         # Only now: were we killed before the commit, the row would stand without its bytes.
         self.delete_unused([sha256, *masks])
         return versions
@@ -215,10 +219,12 @@ class ClipStore:
         return sum(self._delete_unused(sha256) for sha256 in blobs)
 
     def blobs_in_use(self) -> set[str]:
-        """The digests of all bytes that a row names: clips, and masks."""
+        """The digests of all bytes that a row names: clips, masks, and clips of kept answers."""
         columns = (clips.c.sha256, clips.c.mask, feedback.c.mask)
+        of_answers = select(predictions.c.clip_sha256).where(predictions.c.has_clip)
         with self._database.read() as connection:
-            found = [connection.execute(select(column)).scalars() for column in columns]
+            queries = (*(select(column) for column in columns), of_answers)
+            found = [connection.execute(query).scalars() for query in queries]
             return {sha256 for column in found for sha256 in column if sha256 is not None}
 
     def forget_lost(self, lost: Iterable[str], *, who: str) -> None:
@@ -230,6 +236,8 @@ class ClipStore:
                     forget_clip(connection, Clip(**row), who=who)
                 said = feedback.c.mask == sha256
                 connection.execute(update(feedback).where(said).values(mask=None))
+                kept = predictions.c.clip_sha256 == sha256
+                connection.execute(update(predictions).where(kept).values(has_clip=False))
 
     def forgotten(self, domain: str, *, after: int = 0) -> tuple[set[str], int]:
         """The clips that were forgotten behind event `after`, and the domain's last event."""
@@ -292,11 +300,12 @@ def _listing(query: Select[*Columns], domain: str, **wanted: Unpack[Wanted]) -> 
 
 
 def _has_row(connection: Connection, sha256: str) -> bool:
-    """Of a clip, or of a mask that a clip or a correction has."""
+    """Of a clip, of a mask that a clip or a correction has, or of an answer that was kept."""
     uses = (
         select(clips.c.id).where(clips.c.sha256 == sha256),
         select(clips.c.id).where(clips.c.mask == sha256),
         select(feedback.c.id).where(feedback.c.mask == sha256),
+        select(predictions.c.id).where(predictions.c.clip_sha256 == sha256, predictions.c.has_clip),
     )
     return any(connection.execute(query.limit(1)).first() is not None for query in uses)
 

@@ -20,6 +20,7 @@ from data.store.features import ClipFeatures
 from data.store.feedback import Corrections
 from data.store.flags import Flags
 from data.store.keys import Keys
+from data.store.predictions import KeptPredictions
 from data.store.quarantine import Quarantine
 from data.store.reviews import Reviews
 from data.store.run_rows import RunTable
@@ -40,6 +41,7 @@ class Store:
         self.runs = RunTable(database)
         self.events = Events(database)
         self.keys = Keys(database)
+        self.predictions = KeptPredictions(database, blobs, self.clips)
 
     @classmethod
     def open(cls, database_url: str, storage_uri: str) -> "Store":

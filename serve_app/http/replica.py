@@ -8,6 +8,7 @@ from data.domains.domain import Domain
 from data.errors import TelltaleError
 from serve_app.replica.admission import Admission
 from serve_app.replica.champion import Champion
+from serve_app.replica.keeping import Keeper
 from serve_app.replica.prometheus import Metrics
 from serve_app.replica.scoring import ScoredClip
 from serve_app.settings import Settings
@@ -28,6 +29,7 @@ class Replica(Protocol):
     metrics: Metrics
     champion: Champion
     admission: Admission
+    keeper: Keeper | None
     curator: "DeploymentHandle"
 
     @property

@@ -1,13 +1,17 @@
-"""Registered versions besides the champion, for who asks for one by `?version=`.
+"""Registered versions besides the champion, for who asks for one by `?version=` or has a part in
+a trial of one (`serving.split`).
 
 They are loaded when they are asked for, in a thread, and few are kept. The curator is asked each
-time which there are: one that was removed, since somebody's clip had to be forgotten, is gone here
-too. One clip at a time is answered, so that the champion keeps its cores.
+second which there are: one that was removed, since somebody's clip had to be forgotten, is gone
+here too. One clip at a time is answered, so that the champion keeps its cores.
 """
 
 import asyncio
+import hashlib
+import math
+import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from reprlib import repr as shortened
 
@@ -18,6 +22,7 @@ from serve_app.replica.champion import Fetch, LoadedVersion, load_served
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 
 MOST = 2  # in memory, beside the champion
+FRESH_S = 1.0  # so long the curator need not be asked again for a version that it knew
 
 Digests = Callable[[], Awaitable[dict[str, str]]]
 
@@ -32,11 +37,13 @@ class OtherVersions:
         self._fetch = fetch
         self._loaded: OrderedDict[tuple[str, str], LoadedVersion] = OrderedDict()
         self._turn = asyncio.Lock()
+        self._known: dict[str, str] = {}
+        self._known_at = -math.inf
 
     async def answer(self, number: str, item: Item) -> ScoredClip:
         """Raises UnknownName for a version that is not registered, NotReady where the curator is
         away, BundleError for one that cannot be served, and what is wrong with the clip."""
-        known = await self._digests()
+        known = await self._registered(number)
         if number not in known:
             raise UnknownName(
                 f"{self._name} has no version {shortened(number)}; there are {', '.join(known)}"
@@ -47,6 +54,11 @@ class OtherVersions:
         if isinstance(found, Exception):
             raise found
         return found
+
+    async def _registered(self, number: str) -> dict[str, str]:
+        if number not in self._known or time.monotonic() - self._known_at > FRESH_S:
+            self._known, self._known_at = await self._digests(), time.monotonic()
+        return self._known
 
     async def _version(self, number: str, digest: str) -> LoadedVersion:
         key = number, digest
@@ -63,3 +75,13 @@ class OtherVersions:
         if folder is not None:
             return folder
         return await asyncio.to_thread(keep, self._home.bundles, await self._fetch(digest))
+
+
+def on_trial(split: Sequence[tuple[str, float]], who: str) -> str | None:
+    """The version that answers this caller, always the same one; None for the champion."""
+    place = int.from_bytes(hashlib.sha256(who.encode()).digest()[:8]) / 2**64
+    for version, share in split:
+        place -= share
+        if place < 0:
+            return version
+    return None

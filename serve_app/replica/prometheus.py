@@ -50,6 +50,11 @@ class Metrics:
         self._rejected = Counter(
             "telltale_rejected_total", "Clips refused, by reason", ("domain", "reason")
         )
+        self._kept = Counter(
+            "telltale_kept_predictions_total",
+            "Answers to be kept, by what became of them",
+            ("domain", "outcome"),
+        )
         self._info = Gauge(
             "telltale_model_info", "1 for the served model", ("domain", "version", "digest")
         )
@@ -82,6 +87,9 @@ class Metrics:
     def corrected(self, verdict: str) -> None:
         self._feedback.inc(tags={"domain": self._domain, "verdict": verdict})
         self.tally["corrections"] += 1
+
+    def kept(self, outcome: str) -> None:
+        self._kept.inc(tags={"domain": self._domain, "outcome": outcome})
 
     def serving(self, served: "LoadedVersion") -> None:
         now = (served.version, served.digest)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import InvalidParameter, UnknownName
-from serve_app.settings import settings_from_env
+from serve_app.settings import NO_QUOTAS, Quotas, settings_from_env
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +93,12 @@ def test_no_page_may_ask_unless_its_origin_is_named() -> None:
 def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
     with pytest.raises(InvalidParameter, match="TELLTALE_CORS_ORIGINS"):
         settings_from_env({"TELLTALE_CORS_ORIGINS": origin})
+
+
+def test_quotas_are_off_unless_they_are_set() -> None:
+    assert settings_from_env({}).quotas == NO_QUOTAS
+    given = {"TELLTALE_QUOTA_KEY": "600", "TELLTALE_QUOTA_ADDRESS": "60"}
+    assert settings_from_env(given).quotas == Quotas(key=600, address=60)
+    for wrong in ("many", "-1", "60001", "1.5"):
+        with pytest.raises(InvalidParameter, match=r"TELLTALE_QUOTA_KEY .*from 1 to 60000"):
+            settings_from_env({"TELLTALE_QUOTA_KEY": wrong})

@@ -16,6 +16,7 @@ from serve_app.cluster.haproxy import (
 )
 from serve_app.cluster.ray_internals.environment import SETTINGS
 from serve_app.cluster.ray_internals.haproxy_template import rendered
+from serve_app.settings import NO_QUOTAS, Quotas
 from support.service import free_port
 
 Behaviour = Callable[[socket.socket, bytes], None]
@@ -82,6 +83,7 @@ def proxied(
     maxconn: int = MAX_CONNECTIONS,
     hosts: tuple[str, ...] = (),
     backup: int = 1,
+    quotas: Quotas = NO_QUOTAS,
 ) -> Iterator[tuple[str, list[Toy]]]:
     """HAProxy as Serve starts it, with the configuration that Serve writes for one application,
     and one path for which no application is there."""
@@ -108,7 +110,8 @@ def proxied(
         nowhere = "    use_backend default_backend if { path /nowhere }\n"
         config.write_text(text.replace("    use_backend ", f"{nowhere}    use_backend ", 1))
         for take in range(2):  # started again, as at every change of replicas: edited once
-            process = subprocess.Popen([write_launcher(folder, hosts), "-db", "-f", str(config)])
+            launcher = write_launcher(folder, hosts, quotas=quotas)
+            process = subprocess.Popen([launcher, "-db", "-f", str(config)])
             stack.callback(_end, process)
             _wait_for(port, process)
             if config.read_text().count("acl telltale_predict") != 1:

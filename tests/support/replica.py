@@ -19,6 +19,7 @@ from serve_app.http.api import build_api
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import load_shipped
+from serve_app.replica.keeping import Keeper
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 from serve_app.settings import Settings
 
@@ -33,6 +34,8 @@ class Metrics:
     def rejected(self, reason: str) -> None: ...
 
     def corrected(self, verdict: str) -> None: ...
+
+    def kept(self, outcome: str) -> None: ...
 
     def summary(self) -> dict[str, Any]:
         return {"predictions": self.tally, "rejected": 0, "corrections": 0, "mean_ms": None}
@@ -59,6 +62,7 @@ class Replica:
         self.metrics = Metrics()
         self.curator: Any = Away()
         self.admission = Admission(0.5)
+        self.keeper: Keeper | None = None
         served = load_shipped(name)
         assert served is not None, name
         self.served = served

@@ -75,19 +75,19 @@ async def clip(request: Request, sha256: str) -> KeptClip:
 @router.get("/clips/{sha256}/content", response_class=Response, **BYTES)
 async def content(request: Request, sha256: str) -> Response:
     """The bytes as they were sent, to be heard."""
-    return await _bytes(request, lambda service: _get(service, sha256).sha256)
+    return await clip_bytes(request, lambda service: _get(service, sha256).sha256)
 
 
 @router.get("/clips/{sha256}/mask", response_class=Response, **BYTES)
 async def mask(request: Request, sha256: str) -> Response:
     """Where in a photograph its label is true: a PNG, white there, as large as the photograph."""
-    return await _bytes(request, lambda service: _mask(_get(service, sha256).mask))
+    return await clip_bytes(request, lambda service: _mask(_get(service, sha256).mask))
 
 
 @router.get("/feedback/{receipt_id}/mask", response_class=Response, **BYTES)
 async def correction_mask(request: Request, receipt_id: str) -> Response:
     """The same, as a correction has it."""
-    return await _bytes(request, lambda service: _mask(of_domain(service, receipt_id).mask))
+    return await clip_bytes(request, lambda service: _mask(of_domain(service, receipt_id).mask))
 
 
 def _get(service: Replica, sha256: str) -> "Clip":
@@ -100,7 +100,8 @@ def _mask(sha256: str | None) -> str:
     return sha256
 
 
-async def _bytes(request: Request, which: Callable[[Replica], str]) -> Response:
+async def clip_bytes(request: Request, which: Callable[[Replica], str]) -> Response:
+    """The stored bytes of the digest that `which` finds, for an admin."""
     service = service_of(request)
     caller_of(request, "admin")
 

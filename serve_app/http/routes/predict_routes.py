@@ -3,11 +3,13 @@
 import asyncio
 import csv
 import io
+import logging
 import math
 import re
 import time
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from reprlib import repr as shortened
 from typing import Any
 
@@ -15,7 +17,15 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from data.errors import DeadlineExceeded, InvalidParameter, Overloaded, TelltaleError
+from data.errors import (
+    BundleError,
+    DeadlineExceeded,
+    InvalidParameter,
+    NotReady,
+    Overloaded,
+    TelltaleError,
+    UnknownName,
+)
 from serve_app.client.answers import Batch, Prediction
 from serve_app.client.protocol_answers import PreAnnotations
 from serve_app.http import problems
@@ -27,8 +37,11 @@ from serve_app.http.requests.forms import files_of, forms_of
 from serve_app.http.requests.multipart import PartRule
 from serve_app.http.responses import answer, preferred, queue_of, request_id, service_of
 from serve_app.http.routes import label_studio
+from serve_app.replica.other_versions import on_trial
 from serve_app.replica.scoring import ScoredClip
-from serve_app.statuses import explain
+from serve_app.statuses import explain, in_words
+
+log = logging.getLogger("ray.serve")
 
 MAX_BATCH_FILES = 200
 MANY_FILES = {
@@ -41,6 +54,7 @@ BATCH_PATIENCE_S = 60.0
 TOP_K = re.compile(r"[1-9][0-9]{0,2}")
 TOP_K_RANGE = {"type": "integer", "minimum": 1, "maximum": 999}
 DEADLINE = "x-deadline-seconds"
+VERSION, SESSION = "x-model-version", "x-session-id"
 CSV = "text/csv"
 ANSWERED = ("label", "confidence", "unknown", "asserted")  # columns of a table of answers
 RAW = ("audio/*", "image/*", "video/*", "application/octet-stream")
@@ -49,6 +63,8 @@ CLIP |= {label_studio.JSON: label_studio.TASKS}
 OPTIONS = (
     parameter("top_k", "query", "only the k likeliest labels", **TOP_K_RANGE),
     parameter("version", "query", "a version of `GET /models` besides the champion", **TEXT),
+    parameter(VERSION, "header", "the same; either overrides a trial of versions", **TEXT),
+    parameter(SESSION, "header", "whose answers come from one version in a trial", **TEXT),
     parameter("evidence", "query", "where in the clip the answer comes from", type="boolean"),
     parameter(
         DEADLINE, "header", "seconds from now after which the answer is of no use", type="number"
@@ -78,18 +94,23 @@ async def predict_or_annotate(request: Request) -> Response:
 async def predict(request: Request) -> Response:
     service, who = service_of(request), queue_of(request)
     top_k, evidence, version = _options(request.query_params)
+    version = version or request.headers.get(VERSION)
     limit = service.domain.limits.max_bytes
     try:
         deadline = _deadline(request)
         with service.admission.room(who) as room:
             raw = await read_clip(request, limit, room.hold)
-            if version is None:
-                found = await service.predict(raw, who, deadline)
-            else:
+            if version is not None:
                 found = await service.predict_on(version, raw, who, deadline)
+            elif service.domain.serving.split:
+                found = await _of_trial(request, raw, who, deadline)
+            else:
+                found = await service.predict(raw, who, deadline)
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
         raise
+    if service.keeper is not None:
+        service.keeper.offer(raw, found)
     if evidence:  # the mask of a large photograph takes its time: others need not wait for it
         body = await asyncio.to_thread(
             prediction, found, request_id(request), top_k=top_k, evidence=True
@@ -97,6 +118,25 @@ async def predict(request: Request) -> Response:
     else:
         body = prediction(found, request_id(request), top_k=top_k)
     return answer(body, headers={"X-Model-Version": found.served.version})
+
+
+async def _of_trial(request: Request, raw: bytes, who: str, deadline: float) -> ScoredClip:
+    """By the version that the caller's session, or else the caller, has in `serving.split`. Where
+    that cannot answer, the champion does."""
+    service = service_of(request)
+    session = request.headers.get(SESSION) or who
+    version = on_trial(service.domain.serving.split, f"{service.domain.name}/{session}")
+    if version is not None:
+        try:
+            return await service.predict_on(version, raw, who, deadline)
+        except (UnknownName, NotReady, BundleError) as error:
+            _warn_once(version, in_words(error))
+    return await service.predict(raw, who, deadline)
+
+
+@cache
+def _warn_once(version: str, words: str) -> None:
+    log.warning("version %s of serving.split does not answer: %s", version, words)
 
 
 def _options(query: Mapping[str, str]) -> tuple[int | None, bool, str | None]:
@@ -183,7 +223,10 @@ async def _patiently(service: Replica, file: UploadFile, who: str) -> ScoredClip
                 await file.seek(0)
                 raw = await file.read(service.domain.limits.max_bytes + 1)
                 room.hold(len(raw))
-                return await service.predict(raw, who)
+                found = await service.predict(raw, who)
+            if service.keeper is not None:
+                service.keeper.offer(raw, found)
+            return found
         except Overloaded:
             if time.monotonic() > over:
                 raise

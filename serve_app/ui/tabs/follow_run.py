@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from data.domains.domain import Mode
-from serve_app.client.client import ENDED, Client
+from serve_app.client.calls.retrains import ENDED
+from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import Run
 from serve_app.ui.markup import note

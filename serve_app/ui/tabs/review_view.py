@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from serve_app.client.answers import ClipFlag, DomainInfo, KeptClip, Prediction, Receipt
-from serve_app.client.client import LISTED
+from serve_app.client.calls.teaching import LISTED
 from serve_app.ui.markup import Tone, ago, badge, note, percent, short, table, text
 
 TONES: dict[str, Tone] = {"accepted": "good", "quarantined": "warn", "rejected": "bad"}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from serve_app.client.client import ENDED
+from serve_app.client.calls.retrains import ENDED
 from serve_app.client.service_answers import Run, RunEvent, RunResult
 from serve_app.ui.figures.sound_plots import learning_curve
 from serve_app.ui.markup import Tone, ago, badge, note, score, text

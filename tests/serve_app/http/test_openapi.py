@@ -20,6 +20,7 @@ from support.inputs.pictures import cracked
 from support.inputs.sounds import tone
 from support.inputs.uploads import new_clip
 from support.keys import key_of
+from support.predictions import keep_prediction
 from support.replica import ADMIN, Away, Replica, answering
 
 SCRAPED = '# TYPE telltale_unknown_total counter\ntelltale_unknown_total{domain="keywords"} 2.0\n'
@@ -36,7 +37,10 @@ JSON_BODIES: dict[str, Any] = {
     "/keys": {"name": "bob", "role": "viewer"},
     "/keys/{name}/expire": {"days": 1},
     "/clips/{sha256}": {"group": "speaker 7"},
+    "/predictions/{number}/label": {"label": "one"},
 }
+NAMED: dict[str, Any] = dict.fromkeys(("receipt_id", "sha256", "run_id"), NONE)
+NAMED |= {"version": "9", "number": 1, "a": "1", "b": "2"}
 INFER = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
 
 
@@ -117,7 +121,7 @@ def test_a_key_is_asked_for_where_the_document_says_so(service: Declared) -> Non
     for method, path, operation in service.operations():
         security = operation.get("security", [])
         name = NONE if path.startswith("/keys") else "keywords"
-        place = path.format(receipt_id=NONE, sha256=NONE, run_id=NONE, version="9", name=name)
+        place = path.format(name=name, **NAMED)
         body = {"json": JSON_BODIES[path]} if path in JSON_BODIES else {}
         if security:
             service.ask(method, place, 401, "wrong", **body)
@@ -142,6 +146,7 @@ def test_every_route_answers_as_declared(
     of_label_studio(service)
     of_corrections(service)
     of_clips(service, clip)
+    of_kept_predictions(service, keep_prediction(replica, tone(1100)))
     of_runs_and_versions(service)
     of_keys(service)
     missing = {
@@ -212,6 +217,15 @@ def of_clips(service: Declared, clip: str) -> None:
     assert service.ask("GET", "/clips?order=disagreement").json()["clips"][0]["may_forget"]
     service.ask("PATCH", f"/clips/{clip}", json={"group": "speaker 7"})
     service.ask("DELETE", f"/clips/{clip}")
+
+
+def of_kept_predictions(service: Declared, number: int) -> None:
+    for order in ("newest", "ask"):
+        found = service.ask("GET", f"/predictions?order={order}").json()["predictions"]
+        assert found[0]["id"] == number
+    service.ask("GET", f"/predictions/{number}/content")
+    assert service.ask("GET", "/models/1/diff/2").json()["failed"] == 1
+    service.ask("POST", f"/predictions/{number}/label", 201, json={"label": "one"})
 
 
 def of_runs_and_versions(service: Declared) -> None:
@@ -294,6 +308,10 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("PATCH", f"/clips/{NONE}", 404, {"json": {"group": "speaker 7"}}),
     ("PATCH", f"/clips/{NONE}", 400, {"json": {"group": "speaker\t7"}}),
     ("DELETE", f"/clips/{NONE}", 404, {}),
+    ("GET", "/predictions?order=worst", 400, {}),
+    ("GET", "/predictions/99/content", 404, {}),
+    ("POST", "/predictions/99/label", 404, {"json": {"label": "one"}}),
+    ("GET", "/models/1/diff/99", 404, {}),
     ("POST", "/retrain", 400, {"json": {"mode": "guess"}}),
     ("GET", "/retrain?limit=x", 400, {}),
     ("GET", "/retrain/none", 404, {}),

@@ -78,8 +78,9 @@ def test_each_version_gives_its_own_answer_and_is_fetched_once(
 
 
 def test_a_version_that_is_not_registered_or_no_longer_is_unknown(
-    others: OtherVersions, registry: Registry
+    others: OtherVersions, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(other_versions, "FRESH_S", 0.0)
     asked(others, "2")
     del registry.known["2"]
     for number in ("2", "9" * 5000, ""):

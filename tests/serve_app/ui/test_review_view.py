@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from serve_app.client.answers import DomainInfo, KeptClip
-from serve_app.client.client import LISTED
+from serve_app.client.calls.teaching import LISTED
 from serve_app.ui.tabs import review_view
 from support.predictions import prediction
 

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from data.domains.domain import AudioDomain, of_sounds
+from data.errors import UnknownName
 from data.media.prepare import prepare
 from serve_app.replica.champion import load_served
+from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 from support.inputs.sounds import tone
 from support.replica import Replica, answering
 from support.tiny import tiny_bundle
@@ -122,3 +125,41 @@ def test_another_version_is_asked_for_by_its_number(client: TestClient) -> None:
     assert found.headers["x-model-version"] == found.json()["model"]["version"] == "shipped"
     unknown = client.post("/predict?version=99", files={"file": CLIPS[0]})
     assert (unknown.status_code, "no version '99'" in unknown.text) == (404, True)
+
+
+def test_a_trial_splits_callers_between_versions_and_each_stays_with_his(
+    client: TestClient, replica: Replica, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_bundle(tmp_path / "bundle", replica.domain, always="seven")
+    trial = load_served(tmp_path / "bundle", "7")
+
+    async def predict_on(version: str, raw: bytes, *of_whom: object) -> ScoredClip:
+        if version == "7":
+            (found,) = answer_batch(trial, [Item(raw, 0.0, float("inf"))])
+            assert isinstance(found, ScoredClip), found
+            return found
+        if version == replica.served.version:
+            return await replica.predict(raw)
+        raise UnknownName(f"no version {version}")
+
+    def asked(**headers: str) -> str:
+        found = client.post("/predict", files={"file": CLIPS[0]}, headers=headers)
+        return str(found.json()["model"]["version"])
+
+    champion = replica.served.version
+    monkeypatch.setattr(replica, "predict_on", predict_on)
+    monkeypatch.setattr(replica, "domain", split(replica, "7", 0.5))
+    sessions = [{"X-Session-ID": f"s{number}"} for number in range(20)]
+    found = [asked(**session) for session in sessions]
+    assert 4 < found.count("7") < 16
+    assert found == [asked(**session) for session in sessions]
+    assert len({asked() for _ in range(3)}) == 1, "without a session the caller counts"
+    for version in ("7", champion):
+        assert {asked(**s, **{"X-Model-Version": version}) for s in sessions[:6]} == {version}
+    monkeypatch.setattr(replica, "domain", split(replica, "9", 1.0))
+    assert asked() == champion, "one that is not there leaves nobody without an answer"
+
+
+def split(replica: Replica, version: str, share: float) -> AudioDomain:
+    serving = replica.domain.serving.model_copy(update={"split": ((version, share),)})
+    return of_sounds(replica.domain).model_copy(update={"serving": serving})

@@ -1,0 +1,53 @@
+"""quota_lines.py, in the real HAProxy before two toy replicas."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from serve_app.settings import VISITOR_HEADER, Quotas
+from support.proxied import answer, proxied
+
+KEY = {"Authorization": "Bearer somebody"}
+
+
+def test_callers_have_a_quota_of_their_own_over_all_replicas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELLTALE_START_TOKEN", "a-secret")
+    both = answer("200 OK"), answer("200 OK")
+    with (
+        proxied(tmp_path, *both, quotas=Quotas(key=5, address=2)) as (url, toys),
+        httpx.Client(trust_env=False) as client,
+    ):
+
+        def asked(times: int, path: str = "/predict", **headers: str) -> list[int]:
+            ask = [client.post(url + path, content=b"c", headers=headers) for _ in range(times)]
+            return [found.status_code for found in ask]
+
+        assert asked(7, **KEY) == [200] * 5 + [429] * 2
+        assert asked(1, "/api/batch-predict", **KEY) == [429]
+        assert asked(3) == [200, 200, 429]
+        assert asked(3, **{VISITOR_HEADER: "a-secret 10.0.0.9"}) == [200, 200, 429]
+        assert asked(1, **{VISITOR_HEADER: "a-guess 10.0.0.8"}) == [429]
+        assert asked(9, "/retrain") == [200] * 9, "only clips are counted"
+        assert {bool(toy.requests) for toy in toys} == {True}
+        refused = client.post(f"{url}/predict", content=b"c", headers=KEY)
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert 1 <= int(refused.headers["retry-after"]) <= 12, "one comes in twelve seconds"
+        assert refused.json()["title"] == "Quota used up"
+        assert "5 requests with clips a minute" in refused.json()["detail"]
+
+
+def test_what_a_bucket_has_lost_comes_back(tmp_path: Path) -> None:
+    with (
+        proxied(tmp_path, answer("200 OK"), quotas=Quotas(address=60)) as (url, _),
+        httpx.Client(trust_env=False) as client,
+    ):
+        found = [client.post(f"{url}/predict", content=b"c").status_code for _ in range(120)]
+        assert found[:60] == [200] * 60
+        assert 429 in found
+        last = client.post(f"{url}/predict", content=b"c")
+        while last.status_code == 429:
+            assert last.headers["retry-after"] == "1"
+            last = client.post(f"{url}/predict", content=b"c")

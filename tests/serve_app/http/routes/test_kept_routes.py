@@ -1,0 +1,99 @@
+"""kept_routes.py: answers are kept, people are asked about them, and versions compared by them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from data.domains.domain import of_sounds
+from data.domains.sections import KeepSpec
+from serve_app.replica.champion import LoadedVersion, load_served
+from serve_app.replica.keeping import Keeper
+from serve_app.replica.scoring import Item, ScoredClip, answer_batch
+from support.fakes.fake_curator import Curator, Handle
+from support.inputs.sounds import tone
+from support.replica import ADMIN, Replica, answering
+from support.tiny import tiny_bundle
+
+KEY = {"authorization": f"Bearer {ADMIN}"}
+ALL = KeepSpec(sample=1.0, unsure=True, unknown=True, clips=True, days=1)
+
+
+class Keeping(Replica):
+    """Keeps all answers; versions 1 and 2 always say one and seven."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("keywords", folder)
+        self.domain = of_sounds(self.domain).model_copy(update={"keep": ALL})
+        self.counted: list[str] = []
+        self.keeper = Keeper(self.domain, ALL, lambda: self.store, self.counted.append)
+        self.curator = Handle(Curator(self.domain, self.store))
+        self.versions = {
+            number: self._version(folder / number, number, label)
+            for number, label in (("1", "one"), ("2", "seven"))
+        }
+
+    def _version(self, folder: Path, number: str, label: str) -> LoadedVersion:
+        tiny_bundle(folder, self.domain, always=label)
+        return load_served(folder, number)
+
+    async def predict_on(
+        self, version: str, raw: bytes, caller: str = "", deadline: float = float("inf")
+    ) -> ScoredClip:
+        (found,) = answer_batch(self.versions[version], [Item(raw, 0.0, deadline)])
+        assert isinstance(found, ScoredClip), found
+        return found
+
+
+@pytest.fixture(scope="module")
+def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeping]:
+    replica = Keeping(tmp_path_factory.mktemp("home"))
+    yield replica
+    replica.store.close()
+
+
+@pytest.fixture(scope="module")
+def client(replica: Keeping) -> Iterator[TestClient]:
+    with answering(replica) as client:
+        assert client.post("/predict", files={"file": tone(500)}).status_code == 200
+        files = [("files", ("a.wav", tone(700))), ("files", ("b.wav", tone(900)))]
+        assert client.post("/batch-predict", files=files).status_code == 200
+        assert replica.keeper is not None
+        replica.keeper.flush()
+        yield client
+
+
+def test_what_was_answered_is_kept_with_its_clip(client: TestClient, replica: Keeping) -> None:
+    found = client.get("/predictions", headers=KEY).json()["predictions"]
+    assert replica.counted == ["kept"] * len(found) == ["kept"] * 3
+    answered = client.post("/predict", files={"file": tone(500)}).json()
+    first = found[-1]
+    assert (first["label"], first["version"]) == (answered["label"], answered["model"]["version"])
+    assert first["confidence"] == pytest.approx(answered["confidence"])
+    raw = client.get(f"/predictions/{first['id']}/content", headers=KEY)
+    assert raw.content == tone(500)
+    assert client.get("/predictions").status_code == 401
+
+
+def test_one_that_people_are_asked_about_becomes_a_correction(client: TestClient) -> None:
+    asked = client.get("/predictions?order=ask&limit=2", headers=KEY).json()["predictions"]
+    assert len(asked) == 2
+    one = asked[0]["id"]
+    told = client.post(f"/predictions/{one}/label", headers=KEY, json={"label": "three"})
+    assert (told.status_code, told.json()["state"]) == (201, "accepted")
+    assert client.get(f"/clips/{asked[0]['clip']}", headers=KEY).json()["label"] == "three"
+    left = client.get("/predictions?order=ask", headers=KEY).json()["predictions"]
+    assert one not in [row["id"] for row in left]
+    listed = client.get("/predictions", headers=KEY).json()["predictions"]
+    assert {row["id"]: row["receipt"] for row in listed}[one] == told.json()["receipt"]
+
+
+def test_two_versions_are_compared_by_what_was_asked(client: TestClient) -> None:
+    found = client.get("/models/1/diff/2", headers=KEY).json()
+    assert (found["replayed"], found["failed"], len(found["flips"])) == (3, 0, 3)
+    assert (found["flips"][0]["a"]["label"], found["flips"][0]["b"]["label"]) == ("one", "seven")
+    assert client.get("/models/2/diff/2?last=1", headers=KEY).json()["flips"] == []
+    refused = client.get("/models/1/diff/9", headers=KEY)
+    assert refused.status_code == 404
+    assert "no version '9'" in refused.json()["detail"]
