@@ -25,26 +25,21 @@ from .answers import (
     Clips,
     DomainInfo,
     Domains,
+    Forgotten,
     KeptClip,
     Mode,
     Prediction,
     Receipt,
     Receipts,
     State,
+    Uploaded,
+    Uploads,
 )
 from .connection import Connection, ServiceError, backoff_s, checked, new_pool
 from .insight_answers import Insights
 from .past_answers import History, Window
 from .server_events import server_events
-from .service_answers import (
-    ModelVersion,
-    Move,
-    Run,
-    RunEvent,
-    Runs,
-    Status,
-    Versions,
-)
+from .service_answers import ModelVersion, Move, Run, RunEvent, Runs, Status, Versions
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -178,6 +173,17 @@ class Client:
         )
         return _parse(self._link.send(request), Receipt)
 
+    def upload(
+        self, domain: str, clip: bytes, label: str, *, name: str = "clip", mask: bytes | None = None
+    ) -> Uploaded:
+        """Adds a labelled clip, or with a mask (a PNG) a photograph."""
+        files = {"files": (name, clip)}
+        if mask is not None:
+            files["masks"] = (name, mask)
+        said = {"label": label} if label else {}
+        request = self._link.request("POST", f"/{domain}/upload", files=files, data=said)
+        return _parse(self._link.send(request), Uploads).results[0]
+
     def receipt(self, domain: str, receipt: str) -> Receipt:
         return self._ask("GET", f"/{domain}/feedback/{_segment(receipt)}", Receipt)
 
@@ -201,8 +207,7 @@ class Client:
         params |= {"flagged": "true"} if flagged else {}
         params |= {"waiting": "true"} if waiting else {}
         params |= {"order": "disagreement"} if doubted else {}
-        request = self._link.request("GET", f"/{domain}/clips", params=params)
-        return _parse(self._link.send(request, repeatable=True), Clips).clips
+        return self._ask("GET", f"/{domain}/clips", Clips, params=params).clips
 
     def content(self, domain: str, clip: str) -> bytes:
         return self._bytes(f"/{domain}/clips/{_segment(clip)}/content")
@@ -220,24 +225,29 @@ class Client:
         return self._ask("POST", f"/{domain}/clips/{_segment(clip)}/accept", KeptClip)
 
     def relabel(self, domain: str, clip: str, label: str) -> KeptClip:
-        return self._decide(domain, clip, "relabel", {"label": label})
+        path = f"/{domain}/clips/{_segment(clip)}/relabel"
+        return self._ask("POST", path, KeptClip, json={"label": label})
 
     def regroup(self, domain: str, clip: str, group: str) -> KeptClip:
         """Another recording, machine, patient or speaker that the clip is of; "" for none."""
-        path, body = f"/{domain}/clips/{_segment(clip)}", {"group": group}
-        return _parse(self._link.send(self._link.request("PATCH", path, json=body)), KeptClip)
+        path = f"/{domain}/clips/{_segment(clip)}"
+        return self._ask("PATCH", path, KeptClip, json={"group": group})
 
     def reject(self, domain: str, clip: str, reason: str) -> KeptClip:
-        return self._decide(domain, clip, "reject", {"reason": reason})
+        path = f"/{domain}/clips/{_segment(clip)}/reject"
+        return self._ask("POST", path, KeptClip, json={"reason": reason})
 
     def undo(self, domain: str, clip: str) -> KeptClip:
         """Takes back the last decision upon the clip."""
         return self._ask("POST", f"/{domain}/clips/{_segment(clip)}/undo", KeptClip)
 
+    def forget(self, domain: str, clip: str) -> Forgotten:
+        """Deletes the clip; the answer names the versions that still remember it."""
+        return self._ask("DELETE", f"/{domain}/clips/{_segment(clip)}", Forgotten)
+
     def retrain(self, domain: str, mode: Mode, reason: str) -> Run:
-        body = {"mode": mode, "reason": reason}
-        request = self._link.request("POST", f"/{domain}/retrain", json=body)
-        return _parse(self._link.send(request), Run)
+        body: dict[str, object] = {"mode": mode, "reason": reason}
+        return self._ask("POST", f"/{domain}/retrain", Run, json=body)
 
     def runs(self, domain: str) -> tuple[Run, ...]:
         return self._ask("GET", f"/{domain}/retrain", Runs).runs
@@ -283,10 +293,6 @@ class Client:
 
     def roll_back(self, domain: str) -> Move:
         return self._ask("POST", f"/{domain}/models/rollback", Move)
-
-    def _decide(self, domain: str, clip: str, how: str, body: dict[str, str]) -> KeptClip:
-        path = f"/{domain}/clips/{_segment(clip)}/{how}"
-        return _parse(self._link.send(self._link.request("POST", path, json=body)), KeptClip)
 
     def _bytes(self, path: str) -> bytes:
         return self._link.send(self._link.request("GET", path), repeatable=True).content
