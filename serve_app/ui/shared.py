@@ -14,6 +14,7 @@ from serve_app.client.connection import ServiceError
 from serve_app.settings import VISITOR_HEADER
 from serve_app.ui.wording import words
 
+STATIC = Path(__file__).with_name("static")
 # Of all that is no named endpoint: scripts have those, and the service's own API.
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -25,7 +26,7 @@ def html(value: str = "", elem_id: str | None = None) -> Any:
 
 def script(name: str) -> str:
     """JavaScript of the page, for `js_on_load`."""
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return (STATIC / name).read_text(encoding="utf-8")
 
 
 def acting(value: str = "", *, elem_id: str, more: str = "") -> Any:

@@ -168,4 +168,5 @@ def test_receipts_are_listed_with_their_life_lines(page: Page, site: str, world:
 
 def test_kept_clips_are_for_whoever_has_a_key(page: Page, site: str) -> None:
     page.goto(f"{site}?place=teach")
-    expect(page.locator("#decision")).to_contain_text("Enter an admin's key")
+    expect(page.locator("#queue")).to_contain_text("Enter an admin's key")
+    expect(page.locator("#decision")).to_be_empty()

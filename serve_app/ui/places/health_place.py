@@ -53,7 +53,7 @@ def build_health(shared: Shared, tab: Any) -> None:
         line = (
             f"locust -f loadtest/locustfile.py --host {request.url.scheme}://{request.url.netloc}"
         )
-        return {again: gr.Timer(active=True), locust: line}
+        return {again: gr.update(active=True), locust: line}
 
     tab.select(open_tab, None, [again, locust], **QUIET)
     live = [shared.domain, window, shared.key]

@@ -31,7 +31,7 @@ def _charts(history: History) -> str:
         return note("The first minutes are still being counted.")
     moments = [f"{point.at:%H:%M:%S} UTC" for point in points]
     swaps = [n for n, point in enumerate(points) if point.swaps]
-    drawn = [
+    drawn: list[tuple[str, dict[str, list[float | None]], str]] = [
         (
             "Answers a second",
             {

@@ -20,6 +20,7 @@ class Watch:
     turn: int = 0
     domain: str | None = None  # that `run_id` belongs to
     noticed: str = ""  # the last run under way that was turned to without being asked
+    followed: str = ""  # the run that is on the page
 
 
 def order(client: Client, domain: str, mode: Mode, reason: str, watch: Watch) -> str:
@@ -55,9 +56,13 @@ def notice(client: Client, domain: str, running: Sequence[Run], watch: Watch) ->
 
 
 def follow(client: Client, domain: str, watch: Watch) -> Iterator[str]:
-    """The one begun last goes on; an older one stops, or both would write to one place."""
+    """The one begun last goes on; an older one stops, or both would write to one place. What is on
+    the page already is left there."""
+    if watch.run_id == watch.followed:
+        return
     watch.turn += 1
     turn, run_id = watch.turn, watch.run_id
+    watch.followed = run_id
     for shown in _views(client, domain, run_id) if run_id else (NOBODY,):
         if watch.turn != turn:
             return

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from serve_app.client.answers import Mode
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import ModelVersion
@@ -19,7 +20,7 @@ from serve_app.ui.places import models_view as view
 from serve_app.ui.places.models_follow import Watch
 from serve_app.ui.places.models_run import NOBODY
 from serve_app.ui.shared import QUIET, Shared, acting, html, or_note, said
-from serve_app.ui.wording import LOOK_AGAIN_S
+from serve_app.ui.wording import LOOK_AGAIN_S, words
 
 LOCKED = "Enter an admin's key under “Key” to see and change this."
 
@@ -44,8 +45,15 @@ def build_models(shared: Shared, tab: Any) -> None:
     def refresh(domain: str | None, key: str, choice: Choice) -> dict[Any, Any]:
         if not domain:
             return {choice_state: choice}
+        if not key:
+            return {models: note(LOCKED), runs: ""}
         client = shared.client.with_key(key)
-        return {models: _models(client, domain, choice), runs: _runs(client, domain)}
+        try:
+            line = _line(client, domain)
+        except ServiceError as error:
+            return {models: note(words(error), "warn"), runs: ""}
+        shown = view.shown(line, choice.version, choice.other)
+        return {models: shown, runs: view.runs(line.runs)}
 
     def act(
         domain: str | None, key: str, choice: Choice, watch: Watch, event: gr.EventData
@@ -59,7 +67,8 @@ def build_models(shared: Shared, tab: Any) -> None:
             case "compare":
                 other = "" if version == choice.other else version
                 return {choice_state: replace(choice, other=other)}
-            case "teach" | "full" as mode:
+            case "teach" | "full":
+                mode: Mode = "full" if said(event, "act") == "full" else "teach"
                 reason = said(event, "reason")
                 return {told: follow_run.order(client, domain, mode, reason, watch)}
             case "promote":
@@ -76,6 +85,7 @@ def build_models(shared: Shared, tab: Any) -> None:
 
     def open_domain(domain: str | None, key: str, watch: Watch) -> dict[Any, Any]:
         watch.turn += 1  # what is followed belongs to the domain before
+        watch.followed = ""
         # Or it does not: a page that loads says its domain late, when a run may be followed.
         kept = watch.run_id if domain == watch.domain else ""
         watch.run_id = follow_run.current(shared.client.with_key(key), domain, kept)
@@ -119,38 +129,34 @@ def build_models(shared: Shared, tab: Any) -> None:
     gr.Timer(LOOK_AGAIN_S).tick(look, watching, seen, **QUIET)
 
 
-def _models(client: Client, domain: str, choice: Choice) -> str:
-    if not client.key:
-        return note(LOCKED)
+def _line(client: Client, domain: str) -> view.Line:
+    """Raises ServiceError."""
+    status = client.status()
+    versions = client.models(domain)
+    events = client.accounts.events(domain, kind="model.learnt").events
+    return view.Line(
+        status.domains[domain],
+        versions,
+        since=_since(client, domain, versions),
+        away=status.curator == "away",
+        runs=client.runs(domain),
+        learnt={event.subject: int(event.detail.get("clips", 0)) for event in events},
+    )
 
-    def show() -> str:
-        status = client.status()
-        versions = client.models(domain)
-        serving = next((row for row in versions if "champion" in row.aliases), None)
-        since = _since(client, domain, serving) if serving else None
-        away = status.curator == "away"
-        line = view.Line(status.domains[domain], versions, since, away)
-        return view.shown(line, choice.version, choice.other)
 
-    return or_note(show, lambda refused: note(refused, "warn"))
-
-
-def _since(client: Client, domain: str, serving: ModelVersion) -> datetime:
-    """A person may have promoted it later than it was made."""
+def _since(client: Client, domain: str, versions: tuple[ModelVersion, ...]) -> datetime | None:
+    """When what serves began to: a person may have promoted it later than it was made."""
+    serving = next((row for row in versions if "champion" in row.aliases), None)
+    if serving is None:
+        return None
     moves = [
         event
         for kind in ("promoted", "rolled_back")
         for event in client.accounts.events(domain, kind=kind, limit=1).events
     ]
     last = max(moves, key=lambda event: event.id, default=None)
-    here = f"model:{domain}:{serving.version}"
-    return last.at if last and last.subject == here else serving.created
-
-
-def _runs(client: Client, domain: str) -> str:
-    if not client.key:
-        return ""
-    return or_note(lambda: view.runs(client.runs(domain)), lambda refused: "")
+    here = last is not None and last.subject == f"model:{domain}:{serving.version}"
+    return last.at if last and here else serving.created
 
 
 def _cancelled(client: Client, domain: str, watch: Watch) -> str:

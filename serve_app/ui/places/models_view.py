@@ -1,7 +1,7 @@
 """The versions of a domain as HTML: what serves, a line of dots, and one of them in words."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from serve_app.client.service_answers import DomainStatus, ModelVersion, Move, Run
@@ -18,13 +18,15 @@ FIGURES = {"macro_f1": "Macro-F1", "accuracy": "Accuracy", "ece": "Calibration e
 
 @dataclass(frozen=True)
 class Line:
-    """What is known of a domain's versions; they are newest first. `since` when the one that serves
-    began to, where that is known."""
+    """What is known of a domain's versions and runs, newest first. `since`: when the version that
+    serves began to; `learnt`: clips of people, by "model:<domain>:<version>"."""
 
     status: DomainStatus
     versions: tuple[ModelVersion, ...]
     since: datetime | None = None
     away: bool = False  # the curator is
+    runs: tuple[Run, ...] = ()
+    learnt: Mapping[str, int] = field(default_factory=dict)
 
 
 def shown(line: Line, chosen: str, other: str) -> str:
@@ -120,8 +122,6 @@ def _word(row: ModelVersion) -> str:
 
 
 def _details(line: Line, one: ModelVersion) -> str:
-    learnt = LEARNT.get(one.mode, "")
-    parent = f" It grew out of version {text(one.parent)}." if one.parent else ""
     verdict = badge(one.verdict, VERDICTS.get(one.verdict, "calm"))
     first = f"<p>{text(one.reasons[0])}</p>" if one.reasons else ""
     rest = "".join(f"<li>{text(reason)}</li>" for reason in one.reasons[1:])
@@ -131,10 +131,20 @@ def _details(line: Line, one: ModelVersion) -> str:
     move = _move(line, one)
     return (
         f'<section class="tt-card" id="version"><h3>Version {text(one.version)} {verdict}</h3>'
-        f"<p>{learnt}{parent} Made {ago(one.created)}.</p>{first}{move}"
+        f"<p>{_learnt(line, one)} Made {ago(one.created)}.</p>{first}{move}"
         f'<details class="tt-more"><summary>More of version {text(one.version)}</summary>'
         f"{more}{ids}</details></section>"
     )
+
+
+def _learnt(line: Line, one: ModelVersion) -> str:
+    clips = next((n for of, n in line.learnt.items() if of.endswith(f":{one.version}")), 0)
+    of_people = f" {clips:,} clips of people went in." if clips else ""
+    parent = f" It grew out of version {text(one.parent)}." if one.parent else ""
+    made_by = (run for run in line.runs if run.result and run.result.version == one.version)
+    run = next(made_by, None)
+    ordered = f" Ordered by {text(run.who)}: “{text(run.reason)}”." if run and run.reason else ""
+    return f"{LEARNT.get(one.mode, '')}{of_people}{parent}{ordered}"
 
 
 def _move(line: Line, one: ModelVersion) -> str:

@@ -28,13 +28,15 @@ LOCKED = "Enter an admin's key under “Key” to see and decide."
 
 @dataclass(frozen=True)
 class Desk:
-    """`decided` are clips as they were before, the last one last; `told` is HTML."""
+    """`decided` are clips as they were before, the last one last; `told`, and `refused` in place of
+    the list, are HTML."""
 
     which: str = WAITING
     queue: tuple[KeptClip, ...] = ()
     at: str = ""  # the sha256 of the clip that is looked at
     decided: tuple[KeptClip, ...] = ()
     told: str = ""
+    refused: str = ""
 
     @property
     def clip(self) -> KeptClip | None:
@@ -48,14 +50,14 @@ def find(desk: Desk, clip: str) -> KeptClip | None:
 def opened(client: Client, domain: str, desk: Desk) -> Desk:
     """With the list as it is now; what was looked at still is, if it is still there."""
     if not client.key:
-        return Desk(desk.which, told=note(LOCKED))
+        return Desk(desk.which, refused=note(LOCKED))
     try:
         found = ASK[desk.which](client, domain)
     except ServiceError as error:
-        return replace(desk, queue=(), at="", told=note(words(error), "warn"))
+        return Desk(desk.which, refused=note(words(error), "warn"))
     kept = desk.at in [row.clip for row in found]
     first = found[0].clip if found else ""
-    return replace(desk, queue=found, at=desk.at if kept else first, told="")
+    return replace(desk, queue=found, at=desk.at if kept else first, told="", refused="")
 
 
 def shown(desk: Desk, clip: KeptClip) -> Desk:

@@ -39,8 +39,8 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
         clip, decided = desk.clip, len(desk.decided)
         found = {
             desk_state: desk,
-            queue: view.queue(desk.which, desk.queue, desk.at, decided),
-            decision: view.decision(domain, clip, desk.told, decided),
+            queue: desk.refused or view.queue(desk.which, desk.queue, desk.at, decided),
+            decision: "" if desk.refused else view.decision(domain, clip, desk.told, decided),
         }
         return found if clip and clip.clip == was else found | {shown: ""}
 

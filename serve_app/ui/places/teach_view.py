@@ -130,18 +130,18 @@ def labels(domain: DomainInfo, clip: KeptClip) -> list[tuple[str, str]]:
 
 def decision(domain: DomainInfo | None, clip: KeptClip | None, told: str, decided: int) -> str:
     """No label is chosen beforehand: what somebody sent would else be accepted by a click that
-    passes over it."""
+    passes over it. `told` has a place of its own, so that what was typed stays in its field."""
     undo = _button("undo", "Undo", "U", "" if decided else "disabled")
     if domain is None or clip is None:
-        return f'<form><div class="tt-acts">{undo}</div>{told}</form>'
+        return f'<form><div>{told}</div><div class="tt-acts">{undo}</div></form>'
     chips = "".join(
         f'<label><input type="radio" name="label" value="{text(value)}">'
         f"<span>{f'<kbd>{n}</kbd> ' if n <= KEYS else ''}{text(words)}</span></label>"
         for n, (words, value) in enumerate(labels(domain, clip), 1)
     )
     return (
-        f'<form data-clip="{clip.clip}" autocomplete="off">{told}<fieldset class="tt-chips">'
-        f"<legend>It is</legend>{chips}</fieldset>"
+        f'<form data-clip="{clip.clip}" autocomplete="off"><div>{told}</div>'
+        f'<fieldset class="tt-chips"><legend>It is</legend>{chips}</fieldset>'
         '<label class="tt-why">Why not, if you reject it<input name="reason" maxlength="500" '
         'id="why-not"></label><div class="tt-acts">'
         f"{_button('accept', 'Accept', 'Enter', 'data-decides class=tt-main')}"

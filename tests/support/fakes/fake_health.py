@@ -35,8 +35,11 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
     @app.get("/{domain}/events", response_model=AuditEvents)
     def events(domain: str, request: Request, kind: str = "") -> dict[str, Any]:
         admin(request)
-        done = {"id": 7, "at": now(), "kind": "clip.added", "subject": f"clip:{'a' * 64}"}
-        return {"events": [] if kind else [{**done, "who": "anna", "domain": domain}]}
+        done = {"at": now(), "who": "anna", "domain": domain}
+        learnt = {"id": 8, "kind": "model.learnt", "subject": f"model:{domain}:2", **done}
+        added = {"id": 7, "kind": "clip.added", "subject": f"clip:{'a' * 64}", **done}
+        found = ({**learnt, "detail": {"clips": 4}}, added)
+        return {"events": [row for row in found if row["kind"].startswith(kind)]}
 
     @app.get("/{domain}/insights", response_model=Insights)
     def insights(domain: str, request: Request) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // Adds clips: files, a folder whose folders are labels, masks beside photographs. They are uploaded
 // one by one, so that a lost connection costs one; then one event names them all.
-const most = 100; // with their masks as many as the page takes of one event
+const most = 60; // with their masks as many as the page takes of one event (guard.py)
 const line = () => element.querySelector("[data-progress]");
 const stem = (name) => name.replace(/\.[^.]*$/, "").toLowerCase();
 const folder = (file) => file.webkitRelativePath.split("/").slice(-2, -1)[0] || "";

@@ -17,7 +17,6 @@ watch("value", () => {
   if (form()?.dataset.clip === decided) return;
   decided = form()?.dataset.clip;
   form()?.reset();
-  element.querySelectorAll("details[open]").forEach((details) => details.removeAttribute("open"));
   if (document.activeElement?.name === "label") document.activeElement.blur();
 });
 
