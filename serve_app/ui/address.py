@@ -1,4 +1,4 @@
-"""Domain and tab in the page's address, `?domain=faults&place=retrain`, so that a reload and a
+"""Domain and tab in the page's address, `?domain=faults&place=models`, so that a reload and a
 link open what was open. Each constant is JavaScript for Gradio's `js`."""
 
 TAKE_DOMAIN = """(known, name, wanted) => {

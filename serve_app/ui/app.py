@@ -68,7 +68,7 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
         blocks,
         path="/",
         theme=theme.theme(),
-        css_paths=[theme.CSS],
+        css_paths=theme.CSS,
         head=f"<script>{theme.SCRIPT.read_text(encoding='utf-8')}</script>",
         footer_links=["settings"],
         run_history=False,  # it would keep clips and keys in the browser

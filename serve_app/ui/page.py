@@ -1,4 +1,4 @@
-"""The page: a header with the choice of domain and the key, and the tabs, one file each."""
+"""The page: a header with the choice of domain and the key, and the places, one builder each."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,11 @@ from serve_app.client.connection import ServiceError
 from serve_app.ui import address, named_endpoints
 from serve_app.ui.account import who as account_of
 from serve_app.ui.markup import note, text
+from serve_app.ui.places.health_place import build_health
+from serve_app.ui.places.models_place import build_models
+from serve_app.ui.places.teach_place import build_teach
 from serve_app.ui.shared import QUIET, Shared, html
-from serve_app.ui.tabs import predict_tab, retrain_tab, review_tab
+from serve_app.ui.tabs import predict_tab
 from serve_app.ui.wording import LOOK_AGAIN_S, words
 
 # The key is taken from the address once and kept for this browser tab only, so that a reload
@@ -62,13 +65,15 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
         with gr.Tabs() as places:
             with gr.Tab("Predict", id="predict") as predict:
                 predict_tab.build(shared, examples)
-            with gr.Tab("Review", id="review") as review:
-                review_tab.build(shared, review)
-            with gr.Tab("Retrain", id="retrain") as retrain:
-                retrain_tab.build(shared, retrain)
+            with gr.Tab("Teach", id="teach") as teach:
+                build_teach(shared, teach)
+            with gr.Tab("Models", id="models") as models:
+                build_models(shared, models)
+            with gr.Tab("Health", id="health") as health:
+                build_health(shared, health)
         named_endpoints.build(shared)
         _wire(page, shared, banner, header)
-        _wire_address(page, shared, places, [predict, review, retrain])
+        _wire_address(page, shared, places, [predict, teach, models, health])
         _wire_key(page, shared, account)
     page.queue(default_concurrency_limit=16, max_size=200)
     return page

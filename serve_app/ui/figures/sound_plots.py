@@ -1,11 +1,10 @@
-"""Draws a clip and its evidence, and learning curves, as HTML and SVG.
+"""Draws a clip and its evidence as HTML and SVG.
 
 Lines and text are drawn by the browser, so they stay sharp at any width and follow the light or
 dark theme; only the spectrogram is a picture (a palette PNG). Text stands beside the stretched
 drawing, never in it, so that it keeps its size on a phone.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,33 +148,3 @@ def _frequency_ticks(sample_rate_hz: int) -> str:
 
 def _mel(hz: float) -> float:
     return float(np.log10(1 + hz / 700))
-
-
-def learning_curve(
-    title: str, lines: dict[str, Sequence[float]], epochs: int, top: float = 1e-6
-) -> str:
-    """Lines by name over `epochs` epochs; the axis goes from 0 to `top`, further if need be."""
-    values = [value for line in lines.values() for value in line]
-    low, high = min([0.0, *values]), max([*values, top])
-    drawn = "".join(
-        f'<polyline class="tt-line{n}" points="{_points(line, low, high, epochs)}"/>'
-        for n, line in enumerate(lines.values())
-    )
-    keys = "".join(
-        f'<span><i class="tt-line{n}"></i>{text(name)} <b>{line[-1]:.3f}</b></span>'
-        for n, (name, line) in enumerate(lines.items())
-    )
-    return (
-        f'<figure class="tt-curve"><figcaption>{text(title)}{keys}</figcaption>'
-        f'<div class="tt-plot"><span class="tt-top-value">{high:.2g}</span>{_svg(drawn)}'
-        f'<span class="tt-bottom-value">{low:.2g}</span></div>'
-        f'<div class="tt-epochs"><span>epoch 1</span><span>{epochs}</span></div></figure>'
-    )
-
-
-def _points(line: Sequence[float], low: float, high: float, epochs: int) -> str:
-    step = COLUMNS / max(1, epochs - 1)
-    return " ".join(
-        f"{n * step:.1f},{97 - 94 * (value - low) / (high - low):.1f}"
-        for n, value in enumerate(line)
-    )

@@ -18,9 +18,9 @@ from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from serve_app.client.account_answers import Me
-from serve_app.client.answers import Domains, Prediction, Receipt
+from serve_app.client.answers import Domains, Prediction, Receipt, Receipts
 from serve_app.client.service_answers import FollowedRun, Move, Run, Runs, Status, Versions
-from support.fakes import fake_clips
+from support.fakes import fake_clips, fake_health
 from support.fakes.fake_world import (
     DESCRIPTIONS,
     LABELS,
@@ -170,6 +170,11 @@ def create(world: World) -> FastAPI:
         }
         return world.feedback[receipt]
 
+    @app.get("/{domain}/feedback", response_model=Receipts)
+    def own_receipts(domain: str, request: Request) -> dict[str, Any]:
+        admin(request)
+        return {"feedback": [row for row in world.feedback.values() if row["domain"] == domain]}
+
     @app.get("/{domain}/feedback/{receipt}", response_model=Receipt)
     def life_line(domain: str, receipt: str) -> dict[str, Any]:
         if receipt not in world.feedback:
@@ -253,6 +258,7 @@ def create(world: World) -> FastAPI:
         return moved(domain, world.crown(domain, version))
 
     fake_clips.offer(app, world, admin)
+    fake_health.offer(app, world, admin)
     return app
 
 

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.responses import Response
 
-from serve_app.client.answers import Clips, KeptClip, Receipt
-from support.fakes.fake_world import Problem, World, now
+from serve_app.client.answers import Clips, Forgotten, KeptClip, Receipt, Uploads
+from support.fakes.fake_world import LABELS, Problem, World, now
 from support.inputs.sounds import tone
 
 FLAG = {"kind": "label", "reason": "it sounds more like fluid (0.91)", "score": 0.91}
@@ -25,6 +25,7 @@ def keep(
     raw: bytes = b"",
     mask: bytes | None = None,
     waiting: tuple[str, bytes | None] | None = None,
+    model: str = "",
 ) -> str:
     """A recording of its own, or the photograph `raw`; its sha256. `waiting` is a correction of it:
     label and mask."""
@@ -48,6 +49,8 @@ def keep(
             "created": now(),
             "flags": [FLAG] if flagged else [],
             "waiting": [correction(domain, clip, *waiting)] if waiting else [],
+            "model": {"label": model, "confidence": 0.9, "version": "1"} if model else None,
+            "may_forget": True,
         },
     }
     return clip
@@ -87,6 +90,7 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         state: str | None = None,
         flagged: bool = False,
         waiting: bool = False,
+        order: str = "newest",
     ) -> dict[str, Any]:
         admin(request)
         rows = [one["row"] for one in world.clips.values() if one["domain"] == domain]
@@ -94,7 +98,36 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         rows = [
             row for row in rows if not waiting or row["state"] == "quarantined" or row["waiting"]
         ]
+        if order == "disagreement":
+            rows.sort(key=lambda row: row["model"] is None)
         return {"domain": domain, "clips": [row for row in rows if row["flags"] or not flagged]}
+
+    @app.post("/{domain}/upload", response_model=Uploads)
+    def upload(
+        domain: str,
+        request: Request,
+        files: list[UploadFile],
+        masks: list[UploadFile] | None = None,
+        label: str = Form(""),
+    ) -> dict[str, Any]:
+        admin(request)
+        label = "crack" if masks else label
+        (file,), drawn = files, masks[0].file.read() if masks else None
+        if label not in LABELS[domain]:
+            raise Problem(404, "Unknown name", f"{domain} has no label {label!r}")
+        raw = file.file.read()
+        known = hashlib.sha256(raw).hexdigest() in world.clips
+        clip = keep(world, domain, label, state="accepted", raw=raw, mask=drawn)
+        outcome = "duplicate" if known else "stored"
+        row = {"file": file.filename, "outcome": outcome, "clip": clip, "label": label}
+        return {"domain": domain, "results": [row | {"reason": ""}], "counts": {outcome: 1}}
+
+    @app.delete("/{domain}/clips/{clip}", response_model=Forgotten)
+    def forget(clip: str, request: Request) -> dict[str, Any]:
+        admin(request)
+        find(clip)
+        del world.clips[clip]
+        return {"clip": clip, "versions": ["2"], "message": "version 2 still remembers it"}
 
     @app.get("/{domain}/clips/{clip}/content")
     def content(clip: str, request: Request) -> Response:

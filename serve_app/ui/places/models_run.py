@@ -1,11 +1,11 @@
-"""A retrain as HTML: how far it is, its learning curves, and the gate's verdict in words."""
+"""A run as HTML: how far it is, its learning curves, and the gate's verdict in words."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from serve_app.client.calls.retrains import ENDED
 from serve_app.client.service_answers import Run, RunEvent, RunResult
-from serve_app.ui.figures.sound_plots import learning_curve
+from serve_app.ui.figures.charts import learning_curve
 from serve_app.ui.markup import Tone, ago, badge, note, score, text
 
 NOBODY = (
@@ -21,7 +21,17 @@ def progress(run: Run, events: Sequence[RunEvent]) -> str:
     return (
         f'<section class="tt-card tt-run"><p class="tt-over">{MODES.get(run.mode, run.mode)} '
         f"{badge(state, TONES.get(state, 'calm'))}</p>{_who(run)}{_bar(state, events)}"
-        f"{_steps(state, events)}{_curves(events)}{_verdict(run, state, events)}</section>"
+        f"{_steps(state, events)}{_curves(events)}{_verdict(run, state, events)}{_cancel(state)}"
+        "</section>"
+    )
+
+
+def _cancel(state: str) -> str:
+    if state in ENDED:
+        return ""
+    return (
+        '<div class="tt-acts"><button type="button" data-act="cancel" id="cancel">Cancel this run'
+        "</button></div>"
     )
 
 

@@ -1,4 +1,4 @@
-"""review_view.py: what an admin is told of kept clips, and may say of them."""
+"""teach_view.py: what an admin is told of kept clips, and may say of them."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from serve_app.client.answers import DomainInfo, KeptClip
 from serve_app.client.calls.teaching import LISTED
-from serve_app.ui.tabs import review_view
+from serve_app.ui.places import teach_view
 from support.predictions import prediction
 
 LABELS = {"audio": ("fluid", "normal"), "image": ("no crack", "crack")}
@@ -44,7 +44,7 @@ def kept(label: str | None, **fields: Any) -> KeptClip:
 def test_of_a_photograph_nothing_is_offered_that_needs_a_new_mask(
     modality: str, label: str | None, choices: list[str]
 ) -> None:
-    assert review_view.labels(domain(modality), kept(label)) == choices
+    assert [words for words, _ in teach_view.labels(domain(modality), kept(label))] == choices
 
 
 def correction(label: str, mask: str | None = None) -> dict[str, Any]:
@@ -65,10 +65,10 @@ def correction(label: str, mask: str | None = None) -> dict[str, Any]:
 def test_another_mask_is_offered_as_the_correction_that_has_it() -> None:
     waiting = [correction("crack", "b"), correction("crack", "c"), correction("no crack")]
     clip = kept("crack", mask="b", waiting=waiting)
-    assert [said.mask for said in review_view.others(clip)] == ["c", None]
-    assert review_view.labels(domain("image"), clip) == [
-        "no crack",
-        "crack",
+    assert [said.mask for said in teach_view.others(clip)] == ["c", None]
+    assert teach_view.labels(domain("image"), clip) == [
+        ("no crack", "no crack"),
+        ("crack", "crack"),
         ("crack, as correction 1 marks it", "r-crack-c"),
     ]
 
@@ -81,14 +81,14 @@ def test_what_the_model_says_stands_beside_what_the_clip_was_sent_as(
     answered: str, unknown: bool, words: str
 ) -> None:
     found = prediction(label=answered, unknown=unknown)
-    seen = review_view.both_views(kept("normal"), found)
+    seen = teach_view.views(kept("normal"), found)
     assert "Sent as</span> <b>normal</b>" in seen
     assert answered in seen
     assert words in seen
-    assert "cannot be had" in review_view.both_views(kept("normal"), None)
+    assert "cannot be had" in teach_view.views(kept("normal"), None)
 
 
 def test_a_list_that_is_full_says_so() -> None:
     full = [kept("fluid")] * LISTED
-    assert f"The first {LISTED} are listed" in review_view.clips(full, "none")
-    assert "are listed" not in review_view.clips(full[1:], "none")
+    assert f"{LISTED} or more left, 2 done" in teach_view.queue("waiting", full, "", 2)
+    assert "or more" not in teach_view.queue("waiting", full[1:], "", 2)

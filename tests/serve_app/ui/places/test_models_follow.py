@@ -1,12 +1,12 @@
-"""follow_run.py: what is followed, and what is said when a run may not start."""
+"""models_follow.py: what is followed, and what is said when a run may not start."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from serve_app.client.client import Client
-from serve_app.ui.tabs import follow_run
-from serve_app.ui.tabs.follow_run import Watch
+from serve_app.ui.places import models_follow as follow_run
+from serve_app.ui.places.models_follow import Watch
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_world import World
 from support.local_server import Server

@@ -9,7 +9,7 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import Run
 from serve_app.ui.markup import note
-from serve_app.ui.tabs.run_view import NOBODY, progress
+from serve_app.ui.places.models_run import NOBODY, progress
 from serve_app.ui.wording import words
 
 
@@ -21,6 +21,7 @@ class Watch:
     turn: int = 0
     domain: str | None = None  # that `run_id` belongs to
     noticed: str = ""  # the last run under way that was turned to without being asked
+    followed: str = ""  # the run that is on the page
 
 
 def order(client: Client, domain: str, mode: Mode, reason: str, watch: Watch) -> str:
@@ -56,9 +57,13 @@ def notice(client: Client, domain: str, running: Sequence[Run], watch: Watch) ->
 
 
 def follow(client: Client, domain: str, watch: Watch) -> Iterator[str]:
-    """The one begun last goes on; an older one stops, or both would write to one place."""
+    """The one begun last goes on; an older one stops, or both would write to one place. What is on
+    the page already is left there."""
+    if watch.run_id == watch.followed:
+        return
     watch.turn += 1
     turn, run_id = watch.turn, watch.run_id
+    watch.followed = run_id
     for shown in _views(client, domain, run_id) if run_id else (NOBODY,):
         if watch.turn != turn:
             return

@@ -1,0 +1,118 @@
+"""Charts as HTML and SVG: lines over time or epochs, bars, and a table that is shaded.
+
+Each value is told where the pointer stands, by the browser's own titles. Text stands beside the
+stretched drawing, never in it, so that it keeps its size on a phone.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from serve_app.ui.markup import table, text
+
+WIDTH = 640
+Line = Sequence[float | None]
+
+
+def learning_curve(
+    title: str, lines: Mapping[str, Sequence[float]], epochs: int, top: float = 1e-6
+) -> str:
+    """Lines by name over `epochs` epochs; the axis goes from 0 to `top`, further if need be."""
+    names = [f"epoch {n + 1}" for n in range(epochs)]
+    return line_chart(title, lines, names, ends=("epoch 1", str(epochs)), top=top)
+
+
+def line_chart(
+    title: str,
+    lines: Mapping[str, Line],
+    moments: Sequence[str],
+    *,
+    ends: tuple[str, str],
+    top: float = 1e-6,
+    marks: Sequence[int] = (),
+    form: str = ".3f",
+) -> str:
+    """`moments` name the places from left to right, where a line may have no value; `ends` are
+    below the first and the last. At `marks` an upright line stands."""
+    values = [value for line in lines.values() for value in line if value is not None]
+    low, high = min([0.0, *values]), max([*values, top])
+    step = WIDTH / max(1, len(moments) - 1)
+    upright = "".join(
+        f'<line class="tt-mark" x1="{n * step:.1f}" x2="{n * step:.1f}" y1="0" y2="100"/>'
+        for n in marks
+    )
+    drawn = "".join(
+        f'<polyline class="tt-line{n}" points="{points}"/>'
+        for n, line in enumerate(lines.values())
+        for points in _stretches(line, low, high, step)
+    )
+    keys = "".join(
+        f'<span><i class="tt-line{n}"></i>{text(name)} <b>{_last(line, form)}</b></span>'
+        for n, (name, line) in enumerate(lines.items())
+    )
+    told = "".join(_told(n, step, moments[n], lines, form) for n in range(len(moments)))
+    return (
+        f'<figure class="tt-curve"><figcaption>{text(title)}{keys}</figcaption>'
+        f'<div class="tt-plot"><span class="tt-top-value">{high:.2g}</span>'
+        f'<svg viewBox="0 0 {WIDTH} 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="{text(title)}">{upright}{drawn}{told}</svg>'
+        f'<span class="tt-bottom-value">{low:.2g}</span></div>'
+        f'<div class="tt-epochs"><span>{text(ends[0])}</span><span>{text(ends[1])}</span></div>'
+        "</figure>"
+    )
+
+
+def _stretches(line: Line, low: float, high: float, step: float) -> list[str]:
+    """The points of each stretch of it without a gap."""
+    found: list[list[str]] = [[]]
+    for n, value in enumerate(line):
+        if value is None:
+            found.append([])
+        else:
+            found[-1].append(f"{n * step:.1f},{97 - 94 * (value - low) / (high - low):.1f}")
+    return [" ".join(points) for points in found if points]
+
+
+def _last(line: Line, form: str) -> str:
+    known = [value for value in line if value is not None]
+    return format(known[-1], form) if known else "–"
+
+
+def _told(n: int, step: float, moment: str, lines: Mapping[str, Line], form: str) -> str:
+    said = [
+        f"{name} {format(line[n], form)}"
+        for name, line in lines.items()
+        if n < len(line) and line[n] is not None
+    ]
+    return (
+        f'<rect x="{(n - 0.5) * step:.1f}" y="0" width="{step:.1f}" height="100">'
+        f"<title>{text(moment)}: {text(', '.join(said) or 'nothing')}</title></rect>"
+    )
+
+
+def bars(rows: Sequence[tuple[str, float, str]], most: float = 0.0) -> str:
+    """A row a label, with its value and the words for it; as long as `most`, or the longest, is."""
+    top = max([most, *(value for _, value, _ in rows)]) or 1.0
+    return (
+        '<ul class="tt-shares">'
+        + "".join(
+            f'<li title="{text(label)}: {text(words)}"><span>{text(label)}</span>'
+            f'<span class="tt-bar tt-lead"><i style="width:{100 * value / top:.1f}%"></i></span>'
+            f"<b>{text(words)}</b></li>"
+            for label, value, words in rows
+        )
+        + "</ul>"
+    )
+
+
+def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
+    """A row a right label, a column an answer, each cell as dark as its share of the row."""
+    rows = []
+    for label, row in zip(labels, counts, strict=True):
+        whole = sum(row) or 1
+        cells = [
+            f'<span class="tt-cell" style="--share:{100 * count / whole:.0f}%" '
+            f'title="{count} of {whole} {text(label)} answered as {text(other)}">{count}</span>'
+            for other, count in zip(labels, row, strict=True)
+        ]
+        rows.append([f"<b>{text(label)}</b>", *cells])
+    shaded = table(["right ↓ answered →", *labels], rows, "")
+    return f'<div class="tt-confusion">{shaded}</div>'

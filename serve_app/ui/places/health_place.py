@@ -1,0 +1,69 @@
+"""Health: how good the model is and what it learnt from, and how the service bears its load."""
+
+from typing import Any
+
+import gradio as gr
+
+from serve_app.client.past_answers import Window
+from serve_app.ui.markup import heading, note
+from serve_app.ui.places import health_model, health_service
+from serve_app.ui.shared import QUIET, Shared, html, or_note
+from serve_app.ui.wording import LOOK_AGAIN_S
+
+WINDOWS = [("5 minutes", "5m"), ("1 hour", "1h")]
+EVENTS = 20
+
+
+def build_health(shared: Shared, tab: Any) -> None:
+    html(heading("The service", "as it is right now"))
+    window = gr.Radio(WINDOWS, value="5m", label="The last", elem_id="window")
+    service = html(elem_id="service")
+    locust = gr.Textbox(
+        label="To put load on it", buttons=["copy"], interactive=False, elem_id="locust"
+    )
+    events = html(elem_id="events")
+    html(heading("The model", "what it learnt from, and how it did in its exam"))
+    model = html(elem_id="insights")
+    again = gr.Timer(LOOK_AGAIN_S, active=False)
+
+    def look(domain: str | None, window: Window, key: str) -> dict[Any, Any]:
+        if not domain:
+            return {service: ""}
+        client = shared.client.with_key(key)
+
+        def show() -> str:
+            status = client.status().domains[domain]
+            return health_service.shown(client.history(domain, window), status)
+
+        def recent() -> str:
+            return health_service.events(client.accounts.events(domain, limit=EVENTS).events)
+
+        return {
+            service: or_note(show, _warning),
+            events: or_note(recent, lambda refused: "") if key else "",
+        }
+
+    def study(domain: str | None, key: str) -> str:
+        if not domain:
+            return ""
+        client = shared.client.with_key(key)
+        return or_note(lambda: health_model.shown(client.insights(domain)), _warning)
+
+    def open_tab(request: gr.Request) -> dict[Any, Any]:
+        line = (
+            f"locust -f loadtest/locustfile.py --host {request.url.scheme}://{request.url.netloc}"
+        )
+        return {again: gr.update(active=True), locust: line}
+
+    tab.select(open_tab, None, [again, locust], **QUIET)
+    live = [shared.domain, window, shared.key]
+    for moment in (
+        tab.select, shared.domain.change, window.change, again.tick, *shared.key_entered
+    ):  # fmt: skip
+        moment(look, live, [service, events], **QUIET)
+    for moment in (tab.select, shared.domain.change, *shared.key_entered):
+        moment(study, [shared.domain, shared.key], model, **QUIET)
+
+
+def _warning(refused: str) -> str:
+    return note(refused, "warn")

@@ -1,0 +1,127 @@
+"""Adds clips with their labels: one for all, or the name of the folder that each is in."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from serve_app.client.answers import DomainInfo
+from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
+from serve_app.ui.markup import Tone, badge, note, table, text
+from serve_app.ui.shared import QUIET, Shared, find, html, script
+from serve_app.ui.wording import words
+
+TONES: dict[str, Tone] = {"stored": "good", "duplicate": "calm", "refused": "bad"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A clip in the page's upload folder, and what it is to be called; "" leaves that to a mask."""
+
+    clip: Path
+    label: str
+    mask: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    name: str
+    label: str
+    outcome: str
+    reason: str
+
+
+def build(shared: Shared) -> None:
+    form = gr.HTML(
+        "",
+        elem_id="adding",
+        apply_default_css=False,
+        js_on_load=script("add.js"),
+    )
+    added = html(elem_id="added")
+
+    def offer(name: str | None, domains: tuple[DomainInfo, ...]) -> Any:
+        return fields(find(domains, name)) if name and domains else gr.skip()
+
+    def add(name: str | None, key: str, event: gr.EventData) -> Iterator[str]:
+        client, done = shared.client.with_key(key), list[Outcome]()
+        items = named(event._data)
+        for item in items if name else ():
+            done.append(sent(client, name or "", item))
+            yield outcomes(done, len(items))
+
+    shared.domain.change(offer, [shared.domain, shared.domains], form, **QUIET)
+    form.submit(add, [shared.domain, shared.key], added, concurrency_limit=4, **QUIET)
+
+
+def named(told: Any) -> list[Item]:
+    """What add.js tells; the guard has made sure that each path is one of the upload folder."""
+    rows = told.get("items", []) if isinstance(told, dict) else []
+    return [
+        Item(
+            Path(row["path"]),
+            str(row.get("label", "")),
+            Path(row["mask"]["path"]) if row.get("mask") else None,
+        )
+        for row in rows
+    ]
+
+
+def sent(client: Client, domain: str, item: Item) -> Outcome:
+    try:
+        (taken,) = client.upload(
+            domain,
+            [(item.clip.name, item.clip.read_bytes())],
+            [item.label] if item.label else [],
+            masks=[(item.clip.name, item.mask.read_bytes())] if item.mask else [],
+        ).results
+    except ServiceError as error:
+        return Outcome(item.clip.name, item.label, "refused", words(error))
+    return Outcome(item.clip.name, taken.label or "", taken.outcome, taken.reason)
+
+
+def fields(domain: DomainInfo) -> str:
+    """The form: of photographs a label for all only where nothing is, else a mask says where."""
+    labels = domain.labels if domain.modality == "audio" else domain.labels[:1]
+    elsewhere = "the name of its folder" if domain.modality == "audio" else "what its mask marks"
+    chips = "".join(
+        f'<label><input type="radio" name="for-all" value="{text(value)}"{checked}>'
+        f"<span>{text(words)}</span></label>"
+        for value, words, checked in (
+            ("", elsewhere, " checked"),
+            *((label, label, "") for label in labels),
+        )
+    )
+    masks = "" if domain.modality == "audio" else _picker("masks", "Masks, named as photographs")
+    return (
+        f'<form class="tt-add" autocomplete="off"><div class="tt-picks">'
+        f"{_picker('clips', 'Files')}{_picker('folder', 'Or a folder', 'webkitdirectory')}{masks}"
+        f'</div><fieldset class="tt-chips"><legend>Each is called</legend>{chips}</fieldset>'
+        '<div class="tt-acts"><button type="button" id="add" class="tt-main">Add clips</button>'
+        '<button type="button" id="stop-adding">Stop</button></div>'
+        '<p class="tt-small" data-progress role="status"></p></form>'
+    )
+
+
+def _picker(name: str, words: str, more: str = "") -> str:
+    return (
+        f'<label class="tt-pick">{words}<input type="file" name="{name}" multiple {more}></label>'
+    )
+
+
+def outcomes(done: Sequence[Outcome], of: int) -> str:
+    counts = {kind: sum(row.outcome == kind for row in done) for kind in TONES}
+    said = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number)
+    rows = [
+        [
+            text(row.name),
+            text(row.label or "–"),
+            f"{badge(row.outcome, TONES[row.outcome])} {text(row.reason)}",
+        ]
+        for row in done
+    ]
+    progress = note(f"{len(done)} of {of}: {said}.", "good" if len(done) == of else "calm")
+    return progress + table(["File", "Label", "Outcome"], rows, "")

@@ -1,0 +1,46 @@
+"""Receipts of corrections sent with the key of whoever looks, each with its life line."""
+
+from typing import Any
+
+from serve_app.client.answers import Receipt
+from serve_app.client.calls.teaching import LISTED
+from serve_app.client.connection import ServiceError
+from serve_app.ui.markup import Tone, ago, badge, note, text
+from serve_app.ui.shared import QUIET, Shared, html
+from serve_app.ui.tabs.predict_view import life_line
+from serve_app.ui.wording import words
+
+TONES: dict[str, Tone] = {"accepted": "calm", "quarantined": "warn", "rejected": "bad"}
+
+
+def build(shared: Shared, tab: Any) -> None:
+    receipts = html(elem_id="my-receipts")
+
+    def look(name: str | None, key: str) -> str:
+        if not name or not key:
+            return note("With a key, its corrections are listed here.")
+        try:
+            return listed(shared.client.with_key(key).own_receipts(name))
+        except ServiceError as error:
+            return note(words(error), "warn")
+
+    for moment in (tab.select, shared.domain.change, *shared.key_entered):
+        moment(look, [shared.domain, shared.key], receipts, **QUIET)
+
+
+def listed(found: tuple[Receipt, ...]) -> str:
+    if not found:
+        return note("No correction was sent with this key.")
+    lines = "".join(
+        f'<details class="tt-more"><summary><b>{text(line.predicted)} → {text(line.label)}</b> '
+        f"{_state(line)} {ago(line.created)}</summary>{life_line(line)}"
+        f'<p class="tt-small">Receipt <code>{text(line.receipt)}</code></p></details>'
+        for line in found
+    )
+    return lines + (note(f"The last {LISTED} are listed.") if len(found) == LISTED else "")
+
+
+def _state(line: Receipt) -> str:
+    if line.version:
+        return badge(f"learnt in version {line.version}", "good")
+    return badge(line.state, TONES[line.state])

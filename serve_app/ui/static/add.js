@@ -1,0 +1,42 @@
+// Adds clips: files, a folder whose folders are labels, masks beside photographs. They are uploaded
+// one by one, so that a lost connection costs one; then one event names them all.
+const most = 60; // with their masks as many as the page takes of one event (guard.py)
+const line = () => element.querySelector("[data-progress]");
+const stem = (name) => name.replace(/\.[^.]*$/, "").toLowerCase();
+const folder = (file) => file.webkitRelativePath.split("/").slice(-2, -1)[0] || "";
+const hidden = (file) => file.name.startsWith(".");
+let stopped = false;
+
+async function add(form) {
+  const chosen = (name) => [...(form.elements[name]?.files || [])].filter((file) => !hidden(file));
+  const files = [...chosen("clips"), ...chosen("folder")];
+  const masks = new Map(chosen("masks").map((file) => [stem(file.name), file]));
+  if (!files.length) return void (line().textContent = "Choose files or a folder first.");
+  if (files.length > most) return void (line().textContent = `At most ${most} clips at once.`);
+  const label = new FormData(form).get("for-all") || "";
+  const items = [];
+  stopped = false;
+  form.classList.add("tt-working");
+  try {
+    for (const file of files) {
+      if (stopped) break;
+      line().textContent = `Uploading ${items.length + 1} of ${files.length}: ${file.name}`;
+      const { path } = await upload(file);
+      const mask = masks.get(stem(file.name));
+      items.push({ path, label: label || (mask ? "" : folder(file)), mask: mask ? await upload(mask) : null });
+    }
+    line().textContent = "";
+    if (items.length) trigger("submit", { items: items.map(({ path, label, mask }) =>
+      ({ path, label, mask: mask && { path: mask.path } })) });
+  } catch (error) {
+    line().textContent = `The upload broke off: ${error?.message || error}. Try again.`;
+  } finally {
+    form.classList.remove("tt-working");
+  }
+}
+
+element.addEventListener("submit", (event) => event.preventDefault());
+element.addEventListener("click", (event) => {
+  if (event.target.closest("#add")) add(element.querySelector("form"));
+  if (event.target.closest("#stop-adding")) stopped = true;
+});

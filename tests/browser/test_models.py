@@ -1,0 +1,73 @@
+"""Models in a real browser: runs ordered, followed in every session and cancelled; the way back."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from serve_app.client.client import Client
+from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_world import World
+from support.local_server import Server
+
+pytestmark = pytest.mark.browser
+
+
+def open_models(page: Page, site: str) -> None:
+    page.goto(f"{site}?key={ADMIN}&place=models")
+    expect(page.locator("#models")).to_contain_text("serves since")
+
+
+def test_a_run_shows_its_steps_curves_and_verdict_and_one_can_go_back(
+    page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "step_s", 0.4)  # long enough to be seen
+    open_models(page, site)
+    page.get_by_label("Why, for").fill("new pumps")
+    page.click("#train-anew")
+    expect(page.locator("#versions .tt-running")).to_be_visible()
+    expect(page.locator("#run .tt-busy")).to_be_visible()
+    expect(page.locator("#run .tt-curve").first).to_be_visible()
+    expect(page.locator("#run")).to_contain_text("new pumps")
+    expect(page.locator("#run .tt-verdict")).to_contain_text("Promoted")
+    expect(page.locator("#cancel")).to_have_count(0)
+    expect(page.locator("#models")).to_contain_text("Version 2 serves since")
+    for words in ("4 clips of people", "Ordered by admin: “new pumps”", "macro-F1 rose"):
+        expect(page.locator("#version")).to_contain_text(words)
+    page.get_by_role("button", name="1", exact=True).click()  # to compare it with
+    expect(page.locator("#compared")).to_contain_text("+0.020")
+    page.get_by_text("Go back to version 1", exact=True).click()
+    assert world.champion("faults")["version"] == "2"
+    page.click("#sure")
+    expect(page.locator("#told")).to_contain_text("Version 1 serves on every replica")
+    expect(page.locator("#versions .tt-champion")).to_contain_text("1")
+
+
+def test_a_refused_challenger_is_explained(page: Page, site: str) -> None:
+    open_models(page, site)
+    page.get_by_label("Why, for").fill("make it worse")
+    page.click("#teach")
+    expect(page.locator("#run .tt-verdict")).to_contain_text("Refused")
+    expect(page.locator("#run .tt-verdict")).to_contain_text("macro-F1 fell")
+    page.locator("#versions .tt-refused").first.click()
+    expect(page.locator("#version")).to_contain_text("macro-F1 fell")
+
+
+def test_a_run_that_began_elsewhere_is_followed_is_in_the_way_of_another_and_can_be_cancelled(
+    page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "step_s", 4.0)
+    open_models(page, site)
+    with Server(create(world)) as api, Client(api, key=ADMIN) as elsewhere:
+        elsewhere.retrain("faults", "teach", "by a colleague")
+    expect(page.locator("#run")).to_contain_text("by a colleague")
+    page.click("#teach")
+    expect(page.locator("#told")).to_contain_text("under way")
+    page.reload()
+    expect(page.locator("#run .tt-busy")).to_be_visible()
+    page.click("#cancel")
+    expect(page.locator("#run")).to_contain_text("cancelled")
+
+
+def test_without_a_key_nothing_can_be_ordered(page: Page, site: str) -> None:
+    page.goto(f"{site}?place=models")
+    expect(page.locator("#models")).to_contain_text("Enter an admin's key")
+    expect(page.locator("#teach")).to_have_count(0)

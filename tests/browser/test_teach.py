@@ -1,0 +1,172 @@
+"""Teach in a real browser: clips decided by keyboard, added, forgotten; receipts."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from serve_app.client.client import Client
+from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_clips import keep
+from support.fakes.fake_world import World
+from support.inputs.pictures import cracked
+from support.inputs.sounds import tone
+from support.local_server import Server
+
+pytestmark = pytest.mark.browser
+
+
+def open_teach(page: Page, site: str, domain: str = "faults") -> None:
+    page.goto(f"{site}?key={ADMIN}&domain={domain}&place=teach")
+    expect(page.locator("#tally")).to_be_visible()
+
+
+def shows(page: Page, clip: str) -> None:
+    """It is what is seen as well as what would be decided upon."""
+    for part in ("#shown", "#decision"):
+        expect(page.locator(f"{part} [data-clip='{clip}']").first).to_be_visible()
+
+
+def test_clips_are_decided_by_keyboard_alone_and_decisions_undone(
+    page: Page, site: str, world: World
+) -> None:
+    clips = [keep(world, "faults", "normal", state="quarantined") for _ in range(4)]
+    open_teach(page, site)
+    shows(page, clips[0])
+    expect(page.locator("#views")).to_contain_text("Sent as normal")
+    expect(page.locator("#views")).to_contain_text("The model, version")
+    expect(page.locator("#shown .tt-spectrum polyline").first).to_be_attached()  # its evidence
+    page.keyboard.press("Enter")
+    expect(page.locator("#decision")).to_contain_text("Say what it is first")
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tally")).to_have_text("3 left, 1 done")
+    shows(page, clips[1])
+    expect(page.locator("#decision input:checked")).to_have_count(0)
+    page.get_by_label("Why not").fill("jukebox, not a pump")  # letters that are keys elsewhere
+    page.keyboard.press("Tab")
+    page.keyboard.press("x")
+    expect(page.locator("#decision")).to_contain_text("will not be learnt from")
+    expect(page.get_by_label("Why not")).to_have_value("")
+    shows(page, clips[2])
+    page.keyboard.press("j")
+    shows(page, clips[3])
+    page.keyboard.press("k")
+    shows(page, clips[2])
+    rows = [world.clips[clip]["row"] for clip in clips[:2]]
+    assert [row["state"] for row in rows] == ["accepted", "rejected"]
+    assert (rows[0]["label"], rows[1]["reason"]) == ("fluid", "jukebox, not a pump")
+    page.keyboard.press("u")
+    shows(page, clips[1])
+    page.keyboard.press("u")
+    shows(page, clips[0])
+    expect(page.locator("#tally")).to_have_text("4 left, 0 done")
+    assert world.clips[clips[0]]["row"]["label"] == "normal"
+    for clip in clips:
+        del world.clips[clip]
+
+
+def test_what_is_seen_and_what_is_decided_upon_are_one_clip_though_the_list_changes(
+    page: Page, site: str, world: World
+) -> None:
+    slow = keep(world, "keywords", "one", state="accepted", flagged=True)
+    quick = keep(world, "keywords", "two", state="accepted", flagged=True)
+    last = keep(world, "keywords", "three", state="accepted", flagged=True)
+    world.content_s[slow] = 1.5
+    open_teach(page, site, "keywords")
+    page.get_by_role("button", name="Doubted").click()
+    page.locator(f"#queue [data-clip='{quick}']").click()  # while the first is on its way
+    shows(page, quick)
+    page.wait_for_timeout(1500)
+    shows(page, quick)
+    expect(page.locator("#shown")).to_contain_text("it sounds more like fluid")
+    for clip in (slow, quick):
+        del world.clips[clip]
+    page.click("#reject")
+    expect(page.locator("#decision")).to_contain_text("There is no such clip")
+    shows(page, last)
+    page.locator(f"#queue [data-clip='{slow}']").click()
+    expect(page.locator("#shown")).to_contain_text("There is no such clip")
+    expect(page.get_by_text("Error", exact=True)).to_have_count(0)
+
+
+def test_a_rejected_clip_is_found_again_and_forgotten_with_the_versions_that_hold_it(
+    page: Page, site: str, world: World
+) -> None:
+    clip = keep(world, "keywords", "nine", state="rejected")
+    open_teach(page, site, "keywords")
+    page.get_by_role("button", name="Done").click()
+    expect(page.locator("#queue [aria-current]")).to_contain_text("rejected")
+    shows(page, clip)
+    page.get_by_text("Forget this clip").click()
+    page.click("#forget")
+    expect(page.locator("#decision")).to_contain_text("Versions that hold it: 2")
+    assert clip not in world.clips
+
+
+def test_a_photograph_is_seen_with_each_mask_and_one_can_be_taken(
+    page: Page, site: str, world: World
+) -> None:
+    photograph, mask = cracked(3)
+    waits = ("crack", cracked(4)[1])
+    clip = keep(
+        world, "cracks", "crack", state="accepted", raw=photograph, mask=mask, waiting=waits
+    )
+    before = world.clips[clip]["row"]["mask"]
+    open_teach(page, site, "cracks")
+    expect(page.locator("#shown .tt-mask")).to_have_count(3)  # its own, another, the model's
+    seen, drawn = (page.locator(f"#shown .{css}").first for css in ("tt-photo", "tt-mask"))
+    assert seen.bounding_box() == drawn.bounding_box()
+    expect(page.locator("#shown")).to_contain_text("A correction waits: crack")
+    page.get_by_label(re.compile("crack, as correction 1 marks it")).check(force=True)
+    page.click("#accept")
+    expect(page.locator("#decision")).to_contain_text("counts as crack")
+    assert world.clips[clip]["row"]["mask"] not in (None, before)
+
+
+def test_many_clips_are_added_by_folder_with_an_outcome_for_each(
+    page: Page, site: str, world: World, tmp_path: Path
+) -> None:
+    for label, clips in (("fluid", 6), ("normal", 5), ("noise", 1)):
+        folder = tmp_path / "clips" / label
+        folder.mkdir(parents=True)
+        for n in range(clips):
+            (folder / f"{label}-{n}.wav").write_bytes(tone(300 + n, seconds=0.2, seed=len(label)))
+    open_teach(page, site)
+    page.set_input_files("#adding input[name=folder]", str(tmp_path / "clips"))
+    page.click("#add")
+    expect(page.locator("#added")).to_contain_text("12 of 12: 11 stored, 1 refused.")
+    expect(page.locator("#added tr", has_text="noise-0")).to_contain_text("no label 'noise'")
+    labels = [one["row"]["label"] for one in world.clips.values() if one["domain"] == "faults"]
+    assert (labels.count("fluid"), labels.count("normal")) == (6, 5)
+
+
+def test_photographs_are_added_with_the_masks_of_their_names(
+    page: Page, site: str, world: World, tmp_path: Path
+) -> None:
+    photograph, mask = cracked(9)
+    for name, raw in (("wall.png", photograph), ("masks/WALL.png", mask)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(raw)
+    open_teach(page, site, "cracks")
+    page.set_input_files("#adding input[name=clips]", str(tmp_path / "wall.png"))
+    page.set_input_files("#adding input[name=masks]", str(tmp_path / "masks" / "WALL.png"))
+    page.click("#add")
+    expect(page.locator("#added")).to_contain_text("1 of 1: 1 stored.")
+    assert any(one["raw"] == photograph and one["mask"] == mask for one in world.clips.values())
+
+
+def test_receipts_are_listed_with_their_life_lines(page: Page, site: str, world: World) -> None:
+    with Server(create(world)) as api, Client(api, key=ADMIN) as client:
+        client.correct("faults", tone(65), "fluid")
+    open_teach(page, site)
+    page.locator("#my-receipts summary").first.click()
+    expect(page.locator("#my-receipts")).to_contain_text("electrical → fluid")
+    expect(page.locator("#my-receipts .tt-life").first).to_contain_text("Received")
+
+
+def test_kept_clips_are_for_whoever_has_a_key(page: Page, site: str) -> None:
+    page.goto(f"{site}?place=teach")
+    expect(page.locator("#queue")).to_contain_text("Enter an admin's key")
+    expect(page.locator("#decision")).to_be_empty()
