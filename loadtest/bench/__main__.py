@@ -12,16 +12,18 @@ A machine that is busy before the start gives no figures; --anyway measures and 
 import argparse
 import statistics
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest import command
 from loadtest.bench import clips
 from loadtest.bench.lineup import NAMES, TITLES, standing
-from loadtest.bench.publish import conditions, publish
-from loadtest.bench.rounds import rounds
+from loadtest.bench.measure import rounds
+from loadtest.bench.report import conditions, panels, tables, write_csv
 from loadtest.command import counted, existing
-from loadtest.machine import quiet
+from loadtest.machine import usage
+from loadtest.report import figure, page, publish
 from models.bundle import PRETRAINED
 
 CONNECTIONS = (1, 8, 32, 128)
@@ -32,7 +34,7 @@ SHIPPED = PRETRAINED / "faults"
 def main(words: Sequence[str] | None = None) -> int:
     options = options_from(words)
     command.stop_on_signal()  # servers would stay behind, asleep
-    if trouble := quiet.disturbance():
+    if trouble := usage.disturbance():
         print(f"bench: {trouble}", file=sys.stderr)
         if not options.anyway:
             print("bench: nothing was measured; --anyway measures and says so", file=sys.stderr)
@@ -41,18 +43,24 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def measure(options: argparse.Namespace, trouble: str) -> int:
-    sounds = clips.made()
-    if options.clip:
-        sounds[clips.MAIN] = options.clip.read_bytes()
+    sounds = clips.made() | ({clips.MAIN: options.clip.read_bytes()} if options.clip else {})
     main_clip = sounds[clips.MAIN]
-    with standing(options.only, options.port, options.bundle, options.url, main_clip) as up:
-        samples = rounds(up, sounds, options)
-        started = {name: one.start_up_s for name, one in up.items() if one.pid}
-        titles = {**TITLES, **{name: one.server.title for name, one in up.items()}}
-    trouble = trouble or quiet.meanwhile(statistics.median(one.elsewhere for one in samples))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        standing(options.only, options.port, options.bundle, options.url, main_clip) as up,
+    ):
+        files = {name: Path(folder) / name for name in sounds}
+        for name, file in files.items():
+            file.write_bytes(sounds[name])
+        samples = rounds(up, files, options)
+    started = {name: one.start_up_s for name, one in up.items() if one.pid}
+    titles = {**TITLES, **{name: one.server.title for name, one in up.items()}}
+    trouble = trouble or usage.meanwhile(statistics.median(one.elsewhere for one in samples))
     about = conditions(trouble, len(main_clip), options.rounds, options.seconds)
-    text, files = publish(options.out, samples, titles, started, about)
-    print(f"\n{text}\nwritten: {', '.join(map(str, files))}")
+    text = page("Telltale beside its peers", about, *tables(samples, titles, started))
+    facts = {"about": about, "disturbed": trouble, "start_up_s": started, "samples": samples}
+    publish(options.out, "bench", text, facts, figure(panels(samples, titles), columns=2))
+    write_csv(options.out / "bench.csv", samples, started)
     return 0
 
 

@@ -24,8 +24,10 @@ from loadtest import command
 from loadtest.client.offer import Offered, offer
 from loadtest.command import counted, existing, positive
 from loadtest.machine import usage
-from loadtest.overload.report import Bounds, Loaded, Sample, publish
-from loadtest.own_service import Service, fixed_replicas, own_service
+from loadtest.machine.processes import tree
+from loadtest.overload.report import Bounds, Loaded, Sample, broken, comparison, figures, panels
+from loadtest.own_service import fixed_replicas, own_service
+from loadtest.report import figure, page, publish
 
 CLIENTS = 8  # closed loops a replica, for its capacity
 REFERENCE = 0.7
@@ -47,8 +49,16 @@ def main() -> int:
 
 def measured(arguments: argparse.Namespace) -> int:
     with _target(arguments) as target:
-        runs = measure(target, arguments)
-    return publish(arguments.out, runs, Bounds(arguments.p99_ms, arguments.memory_mb))
+        reference, overload = measure(target, arguments)
+    facts = {"reference": figures(reference), "overload": figures(overload)}
+    wrong = broken(overload, Bounds(arguments.p99_ms, arguments.memory_mb))
+    text = page(
+        f"{overload.factor:g} times the capacity",
+        comparison(facts),
+        "\n".join(f"- BROKEN: {one}" for one in wrong) or "Every bound was kept.",
+    )
+    publish(arguments.out, "overload", text, facts | {"broken": wrong}, figure(panels(overload)))
+    return 1 if wrong else 0
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
@@ -78,24 +88,21 @@ def _target(arguments: argparse.Namespace) -> Iterator[Target]:
         yield Target(arguments.url, arguments.key, arguments.modest_key)
         return
     with own_service(arguments.port, fixed_replicas(arguments.replicas)) as service:
-        yield Target(service.url, _key(service, "greedy"), _key(service, "modest"))
-
-
-def _key(service: Service, name: str) -> str:
-    made = service.request("POST", "/keys", json={"name": name, "role": "viewer"})
-    return str(made.raise_for_status().json()["key"])
+        made = [
+            service.request("POST", "/keys", json={"name": name, "role": "viewer"})
+            for name in ("greedy", "modest")
+        ]
+        yield Target(service.url, *(one.raise_for_status().json()["key"] for one in made))
 
 
 def measure(target: Target, arguments: argparse.Namespace) -> list[Loaded]:
     """The reference first, then the overload; with --greedy the modest one's rows come beside."""
     clip, seconds, key = arguments.clip, arguments.seconds, target.key
-    _, replicas = usage.replicas(target.url)
+    _, replicas, root = usage.replicas(target.url)
     clients = CLIENTS * len(replicas)
     offer(target.url, clip, 3.0, clients=clients, key=key)
     capacity = _rate(offer(target.url, clip, 8.0, clients=clients, key=key))
     print(f"{len(replicas)} replicas answer {capacity:.0f} requests/s at {clients} closed loops")
-    root = usage.service_root(replicas[0])
-    assert root is not None, f"process {replicas[0]} was a replica a moment ago"
     runs: list[Loaded] = []
     for factor, lasting in ((REFERENCE, max(5.0, seconds / 3)), (arguments.factor, seconds)):
         print(f"{factor:g} times that for {lasting:.0f} s", flush=True)
@@ -126,7 +133,7 @@ def watched(
 
 
 def _sample(target: Target, root: int, at: float) -> Sample:
-    return Sample(at, usage.memory_mb(root), _queued(target))
+    return Sample(at, usage.memory_mb(tree([root])), _queued(target))
 
 
 def _queued(target: Target) -> int | None:

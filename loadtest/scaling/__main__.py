@@ -5,7 +5,7 @@
     telltale scaling --synthetic 0.2 --replicas 1,2,3,5 fixed sizes as well
 
 Locust runs in a process of its own (its monkey patching must not reach the sampler); a thread
-here watches replicas, queues and CPU. report.html, scaling.csv and the raw record are left in
+here watches replicas, queues and CPU. scaling.md, .png, .json, .csv and the raw record are left in
 --out. Exit code 1: a limit does not hold.
 """
 
@@ -17,24 +17,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from data.errors import InvalidParameter
 from loadtest import command
 from loadtest.own_service import Service, own_service
+from loadtest.report import figure, page, publish
 from loadtest.scaling.hosted import autoscaling_in_words, configuration, free_port, resize
 from loadtest.scaling.outcome import Fixed, Outcome, fixed_of, outcome_of
 from loadtest.scaling.presets import Preset, parse_steps, presets
-from loadtest.scaling.report import About, tables, write_csv, write_html
-from loadtest.scaling.runs import Load, run
+from loadtest.scaling.report import panels, tables, write_csv
+from loadtest.scaling.run import Load, run
 from loadtest.scaling.sampler import Target, check_served
 
 USERS = ("NormalUser", "PowerUser", "StressUser")
 LIMITS = ("max_failed", "max_p95_ms", "max_scale_up_s")
 WAIT_S = 0.05
 SYNTHETIC = (
-    "Before each batch a replica waits {:g} s, as it would for an accelerator elsewhere. The "
-    "figures show how the service scales, not how fast it classifies."
+    "**Synthetic.** Before each batch a replica waits {:g} s, as it would for an accelerator "
+    "elsewhere. The figures show how the service scales, not how fast it classifies."
 )
 
 
@@ -45,17 +45,18 @@ def main() -> int:
 def measure(arguments: argparse.Namespace) -> int:
     chosen = None if arguments.steps else presets()[arguments.preset]
     load = _load(arguments, chosen)
-    about = _about(arguments, load, chosen)
+    what = _what(arguments, load, chosen)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with _service(arguments) as (target, own):
         outcome = _followed(arguments, load, chosen, target)
         fixed = tuple(_fixed(arguments, target, own)) if own else ()
         outcome = replace(outcome, fixed=fixed)
-    write_csv(arguments.out / "scaling.csv", outcome, arguments.synthetic > 0)
-    write_html(arguments.out / "report.html", outcome, about)
-    print("\n".join(["", *(f"{table.as_text()}\n" for table in tables(outcome, chosen))]))
-    verdict = "passed" if outcome.passed else "FAILED"
-    print(f"{about.title}: {verdict}; see {arguments.out / 'report.html'}")
+    synthetic, verdict = arguments.synthetic > 0, "passed" if outcome.passed else "FAILED"
+    write_csv(arguments.out / "scaling.csv", outcome.rows, synthetic)
+    title = f"Telltale under load{' (synthetic)' if synthetic else ''}: {verdict}"
+    plot = figure(panels(outcome, synthetic), columns=2)
+    text = page(title, *what, *tables(outcome, chosen))
+    publish(arguments.out, "scaling", text, {"what": what, "outcome": outcome}, plot)
     return 0 if outcome.passed else 1
 
 
@@ -69,15 +70,10 @@ def _arguments() -> argparse.Namespace:
     key = os.environ.get("TELLTALE_KEY", "")
     parser.add_argument("--key", default=key, help="for it; or set TELLTALE_KEY")
     parser.add_argument("--domain", default="faults")
-    waits = f"replicas that wait so long before each batch, {WAIT_S:g} by default"
-    optional: Any = {
-        "type": float,
-        "nargs": "?",
-        "const": WAIT_S,
-        "default": 0.0,
-        "metavar": "SECONDS",
-    }
-    parser.add_argument("--synthetic", help=waits, **optional)
+    waits = f"replicas that wait so long before each batch, {WAIT_S:g} s by default"
+    parser.add_argument(
+        "--synthetic", type=float, nargs="?", const=WAIT_S, default=0.0, metavar="S", help=waits
+    )
     parser.add_argument("--replicas", default="", help="fixed sizes as well, such as 1,2,3,5")
     parser.add_argument("--fixed", default="64x12", help="the load on those, 64x12 by default")
     parser.add_argument("--max-failed", type=float, help="requests")
@@ -140,21 +136,18 @@ def _fixed(arguments: argparse.Namespace, target: Target, own: Service) -> Itera
         yield fixed_of(run(target, full, arguments.out, f"fixed-{size}"), size)
 
 
-def _about(arguments: argparse.Namespace, load: Load, chosen: Preset | None) -> About:
+def _what(arguments: argparse.Namespace, load: Load, chosen: Preset | None) -> list[str]:
+    """Was run, in words."""
     what = chosen.title if chosen else f"steps {load}"
     machine = f"{os.cpu_count()} cores, load average before {os.getloadavg()[0]:.2f}"
     when = time.strftime("%Y-%m-%d %H:%M")
     service = arguments.url or f"its own service: {autoscaling_in_words(arguments.domain)}"
-    return About(
-        title=f"Telltale under load{' (synthetic)' if arguments.synthetic else ''}",
-        facts=(
-            f"{what[0].upper()}{what[1:]}: {load.user}, {load}.",
-            f"{when}, {machine}; {service}.",
-        ),
-        synthetic=SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
-        command=" ".join(["telltale scaling", *without_key(sys.argv[1:])]),
-        preset=chosen,
-    )
+    return [
+        f"{what[0].upper()}{what[1:]}: {load.user}, {load}.",
+        f"{when}, {machine}; {service}.",
+        SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
+        f"Again: `{' '.join(['telltale scaling', *without_key(sys.argv[1:])])}`",
+    ]
 
 
 def without_key(words: list[str]) -> list[str]:

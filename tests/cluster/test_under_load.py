@@ -23,7 +23,7 @@ def test_a_running_service_is_loaded_sampled_and_reported(service: Service, tmp_
     assert {"1", "4"} <= {row["users"] for row in rows}
     assert any(float(row["req_s"]) > 0 and row["p95_ms"] for row in rows)
     assert any(row["versions"] for row in rows)
-    assert max(float(row["cores_replicas"] or 0) for row in rows) > 0
-    report = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "<b>Latency</b>" in report
+    assert max(float(row["cores_replica"] or 0) for row in rows) > 0
+    report = (tmp_path / "scaling.md").read_text(encoding="utf-8")
+    assert "## Checks" in report
     assert service.admin_key not in report

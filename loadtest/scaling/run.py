@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Load:
 @dataclass(frozen=True)
 class Run:
     record: Record
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
 
 
 def run(target: Target, load: Load, out: Path, name: str) -> Run:
@@ -44,10 +45,18 @@ def run(target: Target, load: Load, out: Path, name: str) -> Run:
     # The key goes through the environment: a command line can be read by everybody.
     think = ",".join(f"{seconds:g}" for seconds in load.think_s)
     environment = os.environ | {"TELLTALE_KEY": target.key, "TELLTALE_THINK_S": think}
+    command = [
+        *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"),
+        # Each domain answers at its name, the first one at the root as well.
+        *("--host", f"{target.url}/{target.domain}", "--steps", str(load), "--record", str(record)),
+        # Those who leave wait for their last answer: what is cut off would count as nothing.
+        *("--stop-timeout", "30", "--exit-code-on-error", "0"),
+        *("--only-summary", "--loglevel", "WARNING", load.user),
+    ]
     with log.open("w", encoding="utf-8") as console, Sampler(target) as sampler:
         try:
             done = subprocess.run(
-                _command(target, load, record),
+                command,
                 env=environment,
                 stdout=console,
                 stderr=subprocess.STDOUT,
@@ -58,15 +67,4 @@ def run(target: Target, load: Load, out: Path, name: str) -> Run:
     if done.returncode != 0 or not record.exists():
         words = log.read_text(encoding="utf-8")[-1500:].strip()
         raise NotReady(f"Locust ended with {done.returncode}: {words}")
-    return Run(read_record(record), tuple(sampler.samples))
-
-
-def _command(target: Target, load: Load, record: Path) -> list[str]:
-    return [
-        *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"),
-        # Each domain answers at its name, the first one at the root as well.
-        *("--host", f"{target.url}/{target.domain}", "--steps", str(load), "--record", str(record)),
-        # Those who leave wait for their last answer: what is cut off would count as nothing.
-        *("--stop-timeout", "30", "--exit-code-on-error", "0"),
-        *("--only-summary", "--loglevel", "WARNING", load.user),
-    ]
+    return Run(read_record(record), sampler.samples)
