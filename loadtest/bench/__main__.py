@@ -20,15 +20,13 @@ from loadtest import command
 from loadtest.bench import clips
 from loadtest.bench.lineup import NAMES, TITLES, standing
 from loadtest.bench.measure import rounds
-from loadtest.bench.report import conditions, panels, tables, write_csv
+from loadtest.bench.report import conditions, figures, panels, tables
 from loadtest.command import counted, existing
 from loadtest.machine import usage
 from loadtest.report import figure, page, publish
-from models.bundle import PRETRAINED
 
 CONNECTIONS = (1, 8, 32, 128)
 QUICK = (1, 32)
-SHIPPED = PRETRAINED / "faults"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -47,20 +45,24 @@ def measure(options: argparse.Namespace, trouble: str) -> int:
     main_clip = sounds[clips.MAIN]
     with (
         tempfile.TemporaryDirectory() as folder,
-        standing(options.only, options.port, options.bundle, options.url, main_clip) as up,
+        standing(options.only, options.port, main_clip) as up,
     ):
         files = {name: Path(folder) / name for name in sounds}
         for name, file in files.items():
             file.write_bytes(sounds[name])
         samples = rounds(up, files, options)
-    started = {name: one.start_up_s for name, one in up.items() if one.pid}
+    started = {name: one.start_up_s for name, one in up.items()}
     titles = {**TITLES, **{name: one.server.title for name, one in up.items()}}
     trouble = trouble or usage.meanwhile(statistics.median(one.elsewhere for one in samples))
     about = conditions(trouble, len(main_clip), options.rounds, options.seconds)
     text = page("Telltale beside its peers", about, *tables(samples, titles, started))
-    facts = {"about": about, "disturbed": trouble, "start_up_s": started, "samples": samples}
+    facts = {
+        "about": about,
+        "start_up_s": started,
+        "figures": figures(samples),
+        "samples": samples,
+    }
     publish(options.out, "bench", text, facts, figure(panels(samples, titles), columns=2))
-    write_csv(options.out / "bench.csv", samples, started)
     return 0
 
 
@@ -72,14 +74,10 @@ def options_from(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=counted, default=3)
     parser.add_argument("--seconds", type=counted, default=4, help="a turn's length")
     parser.add_argument("--clip", type=existing, help="a clip of your own for the main table")
-    parser.add_argument("--url", default="", help="a Telltale that runs already; it never sleeps")
-    parser.add_argument("--bundle", type=existing, default=SHIPPED, help="what --url serves")
     parser.add_argument("--port", type=int, default=8140, help="the first of ten that are used")
     parser.add_argument("--out", type=Path, default=Path("var/bench"))
     parser.add_argument("--anyway", action="store_true", help="measure on a busy machine, too")
     options = parser.parse_args(words)
-    if options.bundle != SHIPPED and not options.url:
-        parser.error("a Telltale that is started here serves the shipped bundle; give its --url")
     options.connections = options.connections or (QUICK if options.quick else CONNECTIONS)
     return options
 

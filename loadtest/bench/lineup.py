@@ -4,7 +4,6 @@ LitServe and BentoML live in an environment of their own (`make .venv-bench`), s
 other versions than are pinned. Their settings are the best of those tried; see their files.
 """
 
-import dataclasses
 import importlib.util
 import os
 import sys
@@ -17,10 +16,11 @@ import yaml
 
 from data.install_paths import CODE
 from loadtest.bench.peers.kernel import BUNDLE
-from loadtest.bench.servers import Running, Server, label_from, running
+from loadtest.bench.servers import Running, Server, running
 from loadtest.machine.family import freeze
 from loadtest.machine.processes import REPORTED
 from loadtest.own_service import fixed_replicas
+from models.bundle import PRETRAINED
 
 PEERS = CODE / ".venv-bench" / "bin" / "python"
 HOW = "make .venv-bench, or pip install '.[bench]' in an environment of its own"
@@ -40,14 +40,12 @@ NAMES = (LOOP, *UVICORN, "litserve", "bentoml", "telltale")
 
 
 @contextmanager
-def standing(
-    names: Collection[str], port: int, bundle: Path, url: str, clip: bytes
-) -> Iterator[dict[str, Running]]:
+def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[str, Running]]:
     """The servers among `names`, started and put to sleep; all of them are ended behind the block.
 
-    Raises RuntimeError or NotReady if one does not come up. With `url`, Telltale is the one there.
+    Raises RuntimeError or NotReady if one does not come up.
     """
-    os.environ |= {BUNDLE: str(bundle.resolve()), **ONE_THREAD}
+    os.environ |= {BUNDLE: str((PRETRAINED / "faults").resolve()), **ONE_THREAD}
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as folder, ExitStack() as stack:
         servers, missing = lineup(names, port, Path(folder))
         print(*missing, sep="\n", end="\n" if missing else "")
@@ -55,20 +53,11 @@ def standing(
             raise RuntimeError("nobody is left to be measured")
         up = {}
         for name, server in servers.items():
-            if name == "telltale" and url:
-                up[name] = _elsewhere(server, url.rstrip("/"), clip)
-                continue
             up[name] = stack.enter_context(running(server, clip, Path(folder) / f"{name}.log"))
             freeze(up[name].pid)
             print(f"{server.title}: ready after {up[name].start_up_s:.1f} s", flush=True)
         refuse_disagreement(up)
         yield up
-
-
-def _elsewhere(server: Server, url: str, clip: bytes) -> Running:
-    if not (label := label_from(url + server.path, clip)):
-        raise RuntimeError(f"nobody answers a clip at {url}{server.path}")
-    return Running(dataclasses.replace(server, title=f"Telltale at {url}"), 0, url, 0.0, label)
 
 
 def refuse_disagreement(up: dict[str, Running]) -> None:

@@ -22,7 +22,7 @@ from loadtest.bench.lineup import LOOP, MANY
 from loadtest.bench.peers import loop
 from loadtest.bench.servers import Running, awake
 from loadtest.client.http_load import BROKEN
-from loadtest.client.offer import Offered, offer
+from loadtest.client.offer import Offered, Plan, offer
 from loadtest.machine.family import family
 from loadtest.machine.processes import by_role, pss_mib
 from loadtest.machine.usage import cpu_s, meanwhile, strangers, use
@@ -113,10 +113,10 @@ def measured(up: Running, name: str, round_: int, case: Case, clip: Path, second
 
 
 def _turn(up: Running, name: str, round_: int, case: Case, clip: Path, seconds: int) -> Sample:
-    raw = case.body == "raw"
-    options = ["--path", up.server.raw_path if raw else up.server.path, *(["--raw"] if raw else [])]
+    raw, clients = case.body == "raw", case.connections
+    path = up.server.raw_path if raw else up.server.path
     before = use(family(up.pid))
-    offered = offer(up.url, clip, seconds, *options, clients=case.connections)
+    offered = offer(Plan(up.url, clip, seconds, clients=clients, path=path, raw=raw))
     members = family(up.pid)
     after = use(members)
     return sample_of(
@@ -124,8 +124,7 @@ def _turn(up: Running, name: str, round_: int, case: Case, clip: Path, seconds: 
         offered,
         by_role(cpu_s(before, after), up.server.roles),
         memory_mib=by_role(pss_mib(one.pid for one in members), up.server.roles),
-        # Unknown, of a service not our own.
-        elsewhere=strangers(before, after) if up.pid else 0.0,
+        elsewhere=strangers(before, after),
         replaced=len(up.members - {*members}),
     )
 

@@ -1,11 +1,10 @@
 """The figures: medians over the rounds, and ratios taken within a round. A table for each number of
-connections, then where the time goes; every sample as JSON, the medians as CSV.
+connections, then where the time goes; every sample and all medians as JSON.
 
 A ratio of two servers in the same round cancels what the machine did in those minutes; the median
 of such ratios is steadier than the ratio of two medians.
 """
 
-import csv
 import os
 import platform
 import time
@@ -14,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from loadtest.bench.clips import MAIN
 from loadtest.bench.measure import Case, Sample
@@ -192,17 +192,11 @@ def _times(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.2f} x"
 
 
-def write_csv(path: Path, samples: Sequence[Sample], start_up_s: Mapping[str, float]) -> None:
-    lines = [
-        {"server": row.server, **vars(row.case), "rounds": len(row.samples)}
-        | {name: round(value, 3) for name, value in row.figures().items()}
-        | {"ready_after_s": start_up_s.get(row.server, "")}
+def figures(samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    return [
+        {"server": row.server, **vars(row.case), "rounds": len(row.samples), **row.figures()}
         for row in by_case(samples)
     ]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, lines[0])
-        table.writeheader()
-        table.writerows(lines)
 
 
 def panels(samples: Sequence[Sample], titles: Mapping[str, str]) -> list[Panel]:

@@ -36,7 +36,7 @@ class Server:
 @dataclass(frozen=True)
 class Running:
     server: Server
-    pid: int  # 0: a service that somebody else started; it is never put to sleep
+    pid: int
     url: str
     start_up_s: float
     label: str  # what it takes the clip for; all must agree
@@ -102,9 +102,6 @@ def serving(server: Server, root: int) -> frozenset[psutil.Process]:
 
 @contextmanager
 def awake(up: Running) -> Iterator[None]:
-    if not up.pid:
-        yield
-        return
     thaw(up.pid)
     calm(up)
     try:

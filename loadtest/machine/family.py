@@ -17,9 +17,7 @@ from loadtest.machine.processes import running, running_process, send, tree
 
 
 def family(root: int) -> list[psutil.Process]:
-    """`root`, its descendants and its session, parents before children; nobody for 0."""
-    if not root:
-        return []
+    """`root`, its descendants and its session, parents before children."""
     session = [process.pid for process in running() if _session(process.pid) == root]
     return sorted(tree([root, *session]).values(), key=lambda one: (one.create_time(), one.pid))
 

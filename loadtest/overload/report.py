@@ -1,6 +1,6 @@
 """What an overload did, in figures and a plot, and whether it broke a bound."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class Loaded:
     factor: float
     capacity_rps: float
     offered: Offered
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     modest: Offered | None = None
 
 

@@ -7,12 +7,12 @@ machine is measured once more.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from loadtest.client.offer import Floats, Offered, offer, poisson
+from loadtest.client.offer import Floats, Offered, Plan, offer, poisson
 from loadtest.machine import usage
 from loadtest.own_service import fixed_replicas, own_service
 from loadtest.plan.queueing import saturate, simulate
@@ -62,9 +62,9 @@ def check(clip: Path, out: Path, port: int, seconds: float, anyway: bool) -> int
         with own_service(port, fixed_replicas(replicas)) as service:
             times = times or measure(service.url, clip, seconds)
             clients = CLIENTS * replicas
-            offer(service.url, clip, 2.0, clients=clients)
-            found = offer(service.url, clip, seconds, clients=clients)
-            measured = found.latency_ms.size / found.seconds
+            full = Plan(service.url, clip, seconds, clients=clients)
+            offer(replace(full, seconds=2.0))
+            measured = offer(full).answered_per_s
             predicted = saturate(times.node(replicas), times.costs, clients).answered_per_s
             capacities.append(Capacity(replicas, measured, predicted))
             for share in SHARES:
@@ -72,8 +72,8 @@ def check(clip: Path, out: Path, port: int, seconds: float, anyway: bool) -> int
                 while len(tries) < TRIES and all(one.strangers > STRANGERS for one in tries):
                     seed, root = round(1000 * share) + len(tries), service.process.pid
                     before = usage.use(usage.service(root))
-                    lasting = CONNECTING_S + seconds
-                    found = offer(service.url, clip, lasting, rate=share * measured, seed=seed)
+                    rate, lasting = share * measured, CONNECTING_S + seconds
+                    found = offer(replace(full, seconds=lasting, rate=rate, seed=seed))
                     strangers = usage.strangers(before, usage.use(usage.service(root)))
                     tries.append(point(found, replicas, share, seconds, times, strangers))
                 points.append(min(tries, key=lambda one: one.strangers))

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from data.domains.domain import load_domains
-from loadtest.client.offer import Offered, offer
+from loadtest.client.offer import Offered, Plan, offer
 from loadtest.machine import usage
 from loadtest.machine.processes import REPORTED, by_role
 from loadtest.plan.queueing import saturate, simulate
@@ -50,16 +50,17 @@ def measure(url: str, clip: Path, seconds: float) -> Times:
     if len(replicas) != 1:
         raise ValueError(f"service times are measured on one replica; {url} has {len(replicas)}")
     max_batch = load_domains(names=(domain,))[domain].serving.max_batch_size
-    offer(url, clip, 2.0, clients=8)  # connections, caches
+    plan = Plan(url, clip, seconds)
+    offer(replace(plan, seconds=2.0, clients=8))  # connections, caches
     time.sleep(SETTLE_S)
     before = usage.use(usage.service(root))
     time.sleep(IDLE_S)
     used = by_role(usage.cpu_s(before, usage.use(usage.service(root))), REPORTED)
     idle = {role: cpu_s / IDLE_S for role, cpu_s in used.items()}
-    run = partial(spend, url, clip, root, replicas[0], idle, seconds)
-    lone, full = run(clients=1), run(clients=CLIENTS)
-    capacity = full.offered.latency_ms.size / full.offered.seconds
-    light = run(rate=max(5.0, LIGHT * capacity))
+    run = partial(spend, root, replicas[0], idle)
+    lone, full = run(plan), run(replace(plan, clients=CLIENTS))
+    capacity = full.offered.answered_per_s
+    light = run(replace(plan, rate=max(5.0, LIGHT * capacity)))
     times = Times(
         costs=_costs(lone, light, full, max_batch),
         cores=os.cpu_count() or 1,
@@ -75,19 +76,9 @@ def measure(url: str, clip: Path, seconds: float) -> Times:
     return fitted(times, light.offered)
 
 
-def spend(
-    url: str,
-    clip: Path,
-    root: int,
-    replica: int,
-    idle: Mapping[str, float],
-    seconds: float,
-    *,
-    clients: int = 1,
-    rate: float | None = None,
-) -> Spent:
+def spend(root: int, replica: int, idle: Mapping[str, float], plan: Plan) -> Spent:
     before = usage.use(usage.service(root))
-    offered = offer(url, clip, seconds, clients=clients, rate=rate)
+    offered = offer(plan)
     after = usage.use(usage.service(root))
     each, passed = 1e3 / offered.due_s.size, after.at - before.at
     used = by_role(usage.cpu_s(before, after), REPORTED)

@@ -8,9 +8,10 @@ to ready; else it is what was seen from outside.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
+from loadtest.scaling.presets import Preset
 from loadtest.scaling.record import Record, Summary, Users, summarise
 from loadtest.scaling.run import Run
 from loadtest.scaling.sampler import ReplicaSeen, Sample
@@ -40,11 +41,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Stage:
-    """One step in the load, and what its users got."""
+    """What so many users got of a step in the load, or of a fixed number of `replicas`; `cores` as
+    in Row."""
 
-    at_s: float
     users: int
     summary: Summary
+    at_s: float = 0.0
+    replicas: int | None = None
+    cores: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,16 +89,6 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Fixed:
-    """What a fixed number of replicas answered to so many users; `cores` as in Row."""
-
-    replicas: int
-    users: int
-    summary: Summary
-    cores: dict[str, float]
-
-
-@dataclass(frozen=True)
 class Outcome:
     overall: Summary
     rows: Sequence[Row]
@@ -103,15 +97,14 @@ class Outcome:
     starts: Sequence[Start]
     causes: Mapping[str, int]
     checks: Sequence[Check]
-    fixed: Sequence[Fixed] = ()
+    fixed: Sequence[Stage] = ()
 
     @property
     def passed(self) -> bool:
         return all(check.passed for check in self.checks)
 
 
-def outcome_of(run: Run, limits: Mapping[str, float], refused_fail: bool = False) -> Outcome:
-    """`limits` and `refused_fail` as in `checks`."""
+def outcome_of(run: Run, preset: Preset) -> Outcome:
     record, samples = run.record, run.samples
     first, last = _span(record)
     overall = summarise(record, first, last)
@@ -121,20 +114,20 @@ def outcome_of(run: Run, limits: Mapping[str, float], refused_fail: bool = False
         overall,
         per_second(record, samples),
         [
-            Stage(step.at - first, step.users, summarise(record, step.at, min(end, last)))
+            Stage(step.users, summarise(record, step.at, min(end, last)), step.at - first)
             for step, end in _spans(record.steps)
         ],
         followed,
         starts(samples, first),
         dict(causes.most_common()),
-        checks(limits, overall, followed, refused_fail),
+        checks(preset, overall, followed),
     )
 
 
-def fixed_of(run: Run, replicas: int) -> Fixed:
+def fixed_of(run: Run, replicas: int) -> Stage:
     users = max(step.users for step in run.record.steps)
-    got = summarise(run.record, *_span(run.record))
-    return Fixed(replicas, users, got, _cores(run.samples[0], run.samples[-1]))
+    got, cores = summarise(run.record, *_span(run.record)), _cores(run.samples[0], run.samples[-1])
+    return Stage(users, got, replicas=replicas, cores=cores)
 
 
 def _span(record: Record) -> tuple[float, float]:
@@ -251,16 +244,15 @@ def starts(samples: Sequence[Sample], begun: float) -> list[Start]:
 
 def _start(name: str, looks: Sequence[tuple[float, ReplicaSeen]], begun: float) -> Start:
     came = next((r.started_at for _, r in looks if r.started_at is not None), looks[0][0])
-    ran = next((at for at, r in looks if r.state in RUNNING), None)
+    ran = next((at - came for at, r in looks if r.state in RUNNING), None)
     own = next((r.ready_in_s for _, r in looks if r.ready_in_s is not None), None)
-    return Start(name, came - begun, None if ran is None else ran - came, own)
+    return Start(name, came - begun, ran, own)
 
 
-def checks(
-    limits: Mapping[str, float], overall: Summary, changes: Sequence[Change], refused_fail: bool
-) -> list[Check]:
+def checks(preset: Preset, overall: Summary, changes: Sequence[Change]) -> list[Check]:
     """One for each limit that is set: max_failed, max_p95_ms, max_scale_up_s. Nothing failed
     either where nothing was asked, so answers are wanted in any case."""
+    limits, refused_fail = preset.limits, preset.refused_fail
     found = [Check("requests answered", "> 0", str(overall.answered), overall.answered > 0)]
     if (limit := limits.get("max_failed")) is not None:
         what = "requests failed or refused" if refused_fail else "requests failed"

@@ -1,94 +1,54 @@
-"""A run as tables and charts, and a row a second for a spreadsheet."""
+"""A run as tables and charts."""
 
-import csv
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from operator import attrgetter
 
-from loadtest.report import Panel, Points, Table, number
-from loadtest.scaling.outcome import Outcome, Row
+from loadtest.report import Panel, Table, number
+from loadtest.scaling.outcome import Outcome
 from loadtest.scaling.presets import Preset
 from loadtest.scaling.record import Summary
 
 GOT = ("req/s", "p50 ms", "p95 ms", "p99 ms", "failed", "refused")
-PARTS = ("running", "starting", "stopping", "queued", "batch_size", "versions")
 
 
-def roles(rows: Sequence[Row]) -> list[str]:
-    return sorted({role for row in rows for role in row.cores})
-
-
-def write_csv(path: Path, rows: Sequence[Row], synthetic: bool) -> None:
-    """A row a second. What was not measured is empty; `profile` says what the replicas were."""
-    lines = [
-        {"t_s": row.t_s, "users": row.users}
-        | vars(row.got)
-        | {name: getattr(row, name) for name in PARTS}
-        | {f"cores_{role.replace(' ', '_')}": row.cores.get(role) for role in roles(rows)}
-        | {"profile": "synthetic" if synthetic else "real"}
-        for row in rows
-    ]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, lines[0] if lines else ())
-        table.writeheader()
-        table.writerows(lines)
+# title, unit, whether stacked, and by each line's name what it shows of a row
+CHARTS = (
+    ("Replicas by state", "replicas", True, {n: n for n in ("running", "starting", "stopping")}),
+    ("Requests", "a second", True, {"answered": "got.req_s"} | {n: f"got.{n}" for n in GOT[-2:]}),
+    ("Latency", "ms", False, {n: f"got.{n}_ms" for n in ("p50", "p95", "p99")}),
+    ("Users", "", True, {"users": "users"}),
+    ("Queue", "clips", False, {"waiting at the replicas": "queued", "a batch": "batch_size"}),
+)
+REAL = ("Users", "CPU by process")  # of a synthetic run, too
 
 
 def panels(outcome: Outcome, synthetic: bool) -> list[Panel]:
     """Those of which something was measured."""
     rows = outcome.rows
+    roles = sorted({role for row in rows for role in row.cores})
+    found = {
+        (title, unit, stacked): {
+            n: [attrgetter(of)(row) for row in rows] for n, of in lines.items()
+        }
+        for title, unit, stacked, lines in CHARTS
+    }
+    cores = {role: [row.cores.get(role) for row in rows] for role in roles}
+    found["CPU by process", "cores in use", True] = cores
     times = [row.t_s for row in rows]
     marks = [(stage.at_s, f"{stage.users} users") for stage in outcome.stages]
-
-    def panel(
-        title: str, unit: str, stacked: bool, **lines: Callable[[Row], float | None]
-    ) -> Panel:
-        values: dict[str, tuple[Points, Points]] = {
-            name.replace("_", " "): (times, [value(row) for row in rows])
-            for name, value in lines.items()
-        }
-        of_it = " (synthetic)" if synthetic and title not in ("Users", "CPU by process") else ""
-        return Panel(title + of_it, values, y=unit, stacked=stacked, marks=marks)
-
-    cpu = {role: lambda row, role=role: row.cores.get(role) for role in roles(rows)}
-    made = [
-        panel(
-            "Replicas by state",
-            "replicas",
-            True,
-            running=lambda row: row.running,
-            starting=lambda row: row.starting,
-            stopping=lambda row: row.stopping,
-        ),
-        panel(
-            "Requests",
-            "a second",
-            True,
-            answered=lambda row: row.got.req_s,
-            refused=lambda row: row.got.refused,
-            failed=lambda row: row.got.failed,
-        ),
-        panel(
-            "Latency",
-            "ms",
-            False,
-            p50=lambda row: row.got.p50_ms,
-            p95=lambda row: row.got.p95_ms,
-            p99=lambda row: row.got.p99_ms,
-        ),
-        panel("Users", "", True, users=lambda row: row.users),
-        panel(
-            "Queue",
-            "clips",
-            False,
-            waiting_at_the_replicas=lambda row: row.queued,
-            clips_a_batch=lambda row: row.batch_size,
-        ),
-        panel("CPU by process", "cores in use", True, **cpu),
+    return [
+        Panel(
+            f"{title} (synthetic)" if synthetic and title not in REAL else title,
+            {name: (times, values) for name, values in lines.items()},
+            y=unit,
+            stacked=stacked,
+            marks=marks,
+        )
+        for (title, unit, stacked), lines in found.items()
+        if any(value is not None for values in lines.values() for value in values)
     ]
-    return [one for one in made if any(y is not None for _, ys in one.lines.values() for y in ys)]
 
 
-def tables(outcome: Outcome, preset: Preset | None) -> list[Table]:
+def tables(outcome: Outcome, preset: Preset) -> list[Table]:
     overall = outcome.overall
     ups = [c.running_s for c in outcome.changes if c.up and c.running_s is not None]
     colds = [seconds for s in outcome.starts if (seconds := s.ready_in_s or s.seen_s)]
@@ -139,7 +99,7 @@ def tables(outcome: Outcome, preset: Preset | None) -> list[Table]:
             ],
             "Users without pauses; on the right cores in use, by process.",
         ),
-        *([_claims(outcome, preset)] if preset and preset.claims else []),
+        *([_claims(outcome, preset)] if preset.claims else []),
         Table(
             "Why requests failed",
             ("cause", "times"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import NotReady
-from loadtest.scaling.presets import Step
+from loadtest.scaling.presets import Preset
 from loadtest.scaling.record import Record, read_record
 from loadtest.scaling.sampler import Sample, Sampler, Target
 
@@ -17,28 +17,12 @@ GRACE_S = 60  # for the last answers, beyond the steps
 
 
 @dataclass(frozen=True)
-class Load:
-    """`user` is a class of loadtest/locustfile.py; `think_s` the pauses of a normal one."""
-
-    steps: tuple[Step, ...]
-    user: str
-    think_s: tuple[float, float]
-
-    @property
-    def seconds(self) -> int:
-        return sum(step.seconds for step in self.steps)
-
-    def __str__(self) -> str:
-        return ",".join(map(str, self.steps))
-
-
-@dataclass(frozen=True)
 class Run:
     record: Record
     samples: Sequence[Sample]
 
 
-def run(target: Target, load: Load, out: Path, name: str) -> Run:
+def run(target: Target, load: Preset, out: Path, name: str) -> Run:
     """Leaves `name`.jsonl and `name`.log in `out`. Raises NotReady if Locust could not do it."""
     record, log = out / f"{name}.jsonl", out / f"{name}.log"
     record.unlink(missing_ok=True)
@@ -48,7 +32,14 @@ def run(target: Target, load: Load, out: Path, name: str) -> Run:
     command = [
         *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"),
         # Each domain answers at its name, the first one at the root as well.
-        *("--host", f"{target.url}/{target.domain}", "--steps", str(load), "--record", str(record)),
+        *(
+            "--host",
+            f"{target.url}/{target.domain}",
+            "--steps",
+            load.steps,
+            "--record",
+            str(record),
+        ),
         # Those who leave wait for their last answer: what is cut off would count as nothing.
         *("--stop-timeout", "30", "--exit-code-on-error", "0"),
         *("--only-summary", "--loglevel", "WARNING", load.user),

@@ -10,9 +10,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from loadtest.client.clip import clip_from, form, tone_in_noise
-from loadtest.scaling.presets import parse_steps
+from loadtest.scaling.presets import Preset
 from loadtest.scaling.record import Record, summarise
-from loadtest.scaling.run import Load, run
+from loadtest.scaling.run import run
 from loadtest.scaling.sampler import Target
 from support.local_server import Server
 
@@ -39,7 +39,7 @@ class Answers:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Record:
-    load = Load(parse_steps("1x1,4x2"), "PowerUser", think_s=(0.5, 2))
+    load = Preset("", "1x1,4x2", "PowerUser")
     with Server(Answers().app) as url:
         found = run(Target(url, "faults"), load, tmp_path_factory.mktemp("out"), "steps")
     return found.record

@@ -52,7 +52,6 @@ def test_an_unknown_server_is_refused_with_the_known_ones(
         (["--clip", "no/such.wav"], "there is no no/such.wav"),
         (["--rounds", "0"], "must be a whole number above 0, got 0"),
         (["--connections", "1,many"], "must be a whole number above 0, got many"),
-        (["--bundle", "models/pretrained/keywords"], "serves the shipped bundle; give its --url"),
     ],
 )
 def test_a_mistake_is_said_before_anything_starts(
@@ -68,7 +67,7 @@ def test_a_taken_port_is_refused(free_port: int) -> None:
         other.bind(("127.0.0.1", free_port + NAMES.index("noop")))
         with (
             pytest.raises(RuntimeError, match="is taken; choose others with --port"),
-            standing(("noop",), free_port, BUNDLE, "", made()[MAIN]),
+            standing(("noop",), free_port, made()[MAIN]),
         ):
             pass
 
@@ -79,7 +78,7 @@ def test_where_nobody_is_left_there_is_nothing_to_measure(
     monkeypatch.setattr("loadtest.bench.lineup.peers_python", lambda module: "")
     with (
         pytest.raises(RuntimeError, match="nobody is left to be measured"),
-        standing(("litserve",), 8140, BUNDLE, "", b""),
+        standing(("litserve",), 8140, b""),
     ):
         pass
     assert "litserve is left out" in capsys.readouterr().out
@@ -115,7 +114,7 @@ def test_one_small_run_from_start_to_figures(tmp_path: Path, free_port: int) -> 
         only=("loop", "noop"), connections=(2,), rounds=1, seconds=1, quick=True
     )
     (tmp_path / "clip").write_bytes(made()[MAIN])
-    with standing(options.only, free_port, BUNDLE, "", made()[MAIN]) as up:
+    with standing(options.only, free_port, made()[MAIN]) as up:
         loop, noop = rounds(up, {MAIN: tmp_path / "clip"}, options)
     assert loop.answered > 10
     assert noop.answered > 10

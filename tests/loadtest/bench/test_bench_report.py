@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.bench.measure import Case, Sample
-from loadtest.bench.report import by_case, conditions, panels, ratio, tables, write_csv
+from loadtest.bench.report import by_case, conditions, panels, ratio, tables
 from loadtest.report import figure, page, write_json
 
 CASE = Case("5s", "form", 32)
@@ -57,8 +57,6 @@ def test_the_page_names_errors_targets_and_where_the_time_went(tmp_path: Path) -
     assert "3 status" in text
     assert "| req/s over raw ASGI, 32 connections | >= 0.85 (goal 0.95) | 0.80 | NO |" in text
     assert "| Telltale | replica | 2.00 |" in text
-    write_csv(tmp_path / "bench.csv", DRIFTING, {"raw": 0.5})
-    assert (tmp_path / "bench.csv").read_text().count("\n") == 3
     figure(panels(DRIFTING, TITLES), columns=2).savefig(tmp_path / "bench.png")
 
 

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from loadtest.bench.measure import Case, Sample, sample_of
 from loadtest.bench.peers.asgi import clip_in
 from loadtest.client.clip import FORM_TYPE, form
-from loadtest.client.offer import Offered, offer
+from loadtest.client.offer import Offered, Plan, offer
 from support.local_server import Server
 
 
@@ -45,7 +45,7 @@ def clip(tmp_path: Path) -> Path:
 def test_refused_requests_are_counted_and_do_not_count_as_answered(clip: Path) -> None:
     counted[0] = 0
     with Server(every_third_fails) as url:
-        load = sample(offer(url, clip, 1, "--raw", clients=2))
+        load = sample(offer(Plan(url, clip, 1, clients=2, raw=True)))
     assert load.answered > 10
     # Those under way at the end were answered, but nobody was there any more.
     assert load.answered + load.errors["status"] == pytest.approx(counted[0], abs=4)
@@ -72,7 +72,7 @@ def test_broken_connections_are_told_from_those_never_made() -> None:
 
 
 def test_a_server_that_is_away_is_no_connection(clip: Path) -> None:
-    load = sample(offer("http://127.0.0.1:9", clip, 1, "--raw"))
+    load = sample(offer(Plan("http://127.0.0.1:9", clip, 1, raw=True)))
     assert load.answered == 0
     assert set(load.errors) == {"connect"}
     assert load.errors["connect"] < 200  # it does not ask as fast as it can
