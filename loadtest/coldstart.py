@@ -27,7 +27,6 @@ import yaml
 
 from data.errors import NotReady
 from loadtest import command
-from loadtest.client.offer import command as load_command
 from loadtest.machine.processes import command as command_line
 from loadtest.machine.processes import running as processes
 from loadtest.own_service import Service, own_service, reached
@@ -56,7 +55,10 @@ def main() -> int:
 
 
 def measure(arguments: argparse.Namespace) -> int:
-    config = configuration(arguments.spares)
+    config: dict[str, Any] = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
+    if arguments.spares is not None:
+        curator = next(app for app in config["applications"] if app["name"] == "curator")
+        curator["args"] = {"spares": arguments.spares}
     with own_service(arguments.port, config, arguments.domain) as service:
         for condition in arguments.conditions:
             rounds = [one_round(condition, service, arguments) for _ in range(arguments.times)]
@@ -127,17 +129,10 @@ def answered(statistics: str, domain: str) -> dict[str, int]:
     }
 
 
-def configuration(spares: int | None) -> dict[str, Any]:
-    config: dict[str, Any] = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
-    curator = next(app for app in config["applications"] if app["name"] == "curator")
-    if spares is not None:
-        curator["args"] = {"spares": spares}
-    return config
-
-
 @contextlib.contextmanager
 def driving(url: str, clip: Path) -> Iterator[None]:
-    words = load_command(url, clip, 600, "--clients", CONNECTIONS)
+    words = [sys.executable, "-m", "loadtest.open_loop", str(clip), "--url", url]
+    words += ["--seconds", "600", "--clients", str(CONNECTIONS)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     try:
         yield

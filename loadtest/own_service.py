@@ -86,19 +86,15 @@ class Service:
     settings: Mapping[str, str] = field(default_factory=dict)  # more of its environment
     starts: int = 0
     process: "subprocess.Popen[bytes]" = field(init=False)
+    url: str = field(init=False)
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
         """One client: to make it takes longer than to ask. A connection for each question, since
         the one before may be of a process that is dead."""
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self.http = httpx.Client(
-            base_url=self.url, timeout=REQUEST_S, trust_env=False, limits=limits
-        )
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}"
+        alone: Any = {"limits": httpx.Limits(max_keepalive_connections=0), "trust_env": False}
+        self.http = httpx.Client(base_url=self.url, timeout=REQUEST_S, **alone)
 
     @property
     def key(self) -> str:
@@ -116,22 +112,19 @@ class Service:
     def start(self, **settings: str) -> None:
         """The same command once more; returns at once."""
         self.starts += 1
-        command = [sys.executable, "-m", "serve_app", "serve", "--config"]
-        command.append(str(self.folder / "serve.yaml"))
-        self.process = launched(command, self._environment() | settings, self.log)
-
-    def _environment(self) -> dict[str, str]:
-        """Nothing of a service that runs beside it: a store or a registry would be shared."""
+        config = str(self.folder / "serve.yaml")
+        command = [sys.executable, "-m", "serve_app", "serve", "--config", config]
+        # Nothing of a service that runs beside it: a store or a registry would be shared.
         kept = {name: value for name, value in os.environ.items() if not name.startswith(SHARED)}
         own = {
             "TELLTALE_HOME": str(self.home),
             "TELLTALE_PORT": str(self.port),
             "TELLTALE_DOMAINS": self.domain,
         }
-        return kept | own | dict(self.settings)
+        self.process = launched(command, kept | own | dict(self.settings) | settings, self.log)
 
     def wait_until_up(self) -> None:
-        """Raises NotReady with its last words where it ends instead, or time is up."""
+        """As `wait_until`."""
         wait_until(lambda: self.up, self.process, self.log, "the service did not start")
 
     def end(self) -> None:

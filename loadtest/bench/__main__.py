@@ -12,27 +12,27 @@ A machine that is busy before the start gives no figures; --anyway measures and 
 import argparse
 import statistics
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest import command
 from loadtest.bench import clips
 from loadtest.bench.lineup import NAMES, TITLES, standing
-from loadtest.bench.publish import conditions, publish
-from loadtest.bench.rounds import rounds
+from loadtest.bench.measure import rounds
+from loadtest.bench.report import conditions, figures, panels, tables
 from loadtest.command import counted, existing
-from loadtest.machine import quiet
-from models.bundle import PRETRAINED
+from loadtest.machine import usage
+from loadtest.report import figure, page, publish
 
 CONNECTIONS = (1, 8, 32, 128)
 QUICK = (1, 32)
-SHIPPED = PRETRAINED / "faults"
 
 
 def main(words: Sequence[str] | None = None) -> int:
     options = options_from(words)
     command.stop_on_signal()  # servers would stay behind, asleep
-    if trouble := quiet.disturbance():
+    if trouble := usage.disturbance():
         print(f"bench: {trouble}", file=sys.stderr)
         if not options.anyway:
             print("bench: nothing was measured; --anyway measures and says so", file=sys.stderr)
@@ -41,18 +41,28 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def measure(options: argparse.Namespace, trouble: str) -> int:
-    sounds = clips.made()
-    if options.clip:
-        sounds[clips.MAIN] = options.clip.read_bytes()
+    sounds = clips.made() | ({clips.MAIN: options.clip.read_bytes()} if options.clip else {})
     main_clip = sounds[clips.MAIN]
-    with standing(options.only, options.port, options.bundle, options.url, main_clip) as up:
-        samples = rounds(up, sounds, options)
-        started = {name: one.start_up_s for name, one in up.items() if one.pid}
-        titles = {**TITLES, **{name: one.server.title for name, one in up.items()}}
-    trouble = trouble or quiet.meanwhile(statistics.median(one.elsewhere for one in samples))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        standing(options.only, options.port, main_clip) as up,
+    ):
+        files = {name: Path(folder) / name for name in sounds}
+        for name, file in files.items():
+            file.write_bytes(sounds[name])
+        samples = rounds(up, files, options)
+    started = {name: one.start_up_s for name, one in up.items()}
+    titles = {**TITLES, **{name: one.server.title for name, one in up.items()}}
+    trouble = trouble or usage.meanwhile(statistics.median(one.elsewhere for one in samples))
     about = conditions(trouble, len(main_clip), options.rounds, options.seconds)
-    text, files = publish(options.out, samples, titles, started, about)
-    print(f"\n{text}\nwritten: {', '.join(map(str, files))}")
+    text = page("Telltale beside its peers", about, *tables(samples, titles, started))
+    facts = {
+        "about": about,
+        "start_up_s": started,
+        "figures": figures(samples),
+        "samples": samples,
+    }
+    publish(options.out, "bench", text, facts, figure(panels(samples, titles), columns=2))
     return 0
 
 
@@ -64,14 +74,10 @@ def options_from(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=counted, default=3)
     parser.add_argument("--seconds", type=counted, default=4, help="a turn's length")
     parser.add_argument("--clip", type=existing, help="a clip of your own for the main table")
-    parser.add_argument("--url", default="", help="a Telltale that runs already; it never sleeps")
-    parser.add_argument("--bundle", type=existing, default=SHIPPED, help="what --url serves")
     parser.add_argument("--port", type=int, default=8140, help="the first of ten that are used")
     parser.add_argument("--out", type=Path, default=Path("var/bench"))
     parser.add_argument("--anyway", action="store_true", help="measure on a busy machine, too")
     options = parser.parse_args(words)
-    if options.bundle != SHIPPED and not options.url:
-        parser.error("a Telltale that is started here serves the shipped bundle; give its --url")
     options.connections = options.connections or (QUICK if options.quick else CONNECTIONS)
     return options
 

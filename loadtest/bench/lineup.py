@@ -4,12 +4,11 @@ LitServe and BentoML live in an environment of their own (`make .venv-bench`), s
 other versions than are pinned. Their settings are the best of those tried; see their files.
 """
 
-import dataclasses
 import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,25 +16,18 @@ import yaml
 
 from data.install_paths import CODE
 from loadtest.bench.peers.kernel import BUNDLE
-from loadtest.bench.servers import Running, Server, asleep, label_from, running
-from loadtest.machine.processes import grouped
+from loadtest.bench.servers import Running, Server, running
+from loadtest.machine.family import freeze
+from loadtest.machine.processes import REPORTED
 from loadtest.own_service import fixed_replicas
+from models.bundle import PRETRAINED
 
 PEERS = CODE / ".venv-bench" / "bin" / "python"
 HOW = "make .venv-bench, or pip install '.[bench]' in an environment of its own"
 LOOP = "loop"  # no server: measured by a program of its own
 MANY = ("raw", "fastapi2", "telltale")  # those that every clip is sent to
 TITLES = {LOOP: "bare loop, no server"}
-TELLTALE_ROLES = grouped(
-    "ray",
-    replica=("replica",),
-    haproxy=("haproxy",),
-    controller=("controller",),
-    proxy=("haproxy-manager", "proxy"),
-    curator=("curator",),
-    ui=("page",),
-    launcher=("launcher",),
-)
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # name -> title, application, workers, where a clip may be the whole body
 UVICORN = {
     "noop": ("no-op ASGI, 2 workers", "asgi:nothing", 2, "/"),
@@ -48,14 +40,12 @@ NAMES = (LOOP, *UVICORN, "litserve", "bentoml", "telltale")
 
 
 @contextmanager
-def standing(
-    names: tuple[str, ...], port: int, bundle: Path, url: str, clip: bytes
-) -> Iterator[dict[str, Running]]:
+def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[str, Running]]:
     """The servers among `names`, started and put to sleep; all of them are ended behind the block.
 
-    Raises RuntimeError or NotReady if one does not come up. With `url`, Telltale is the one there.
+    Raises RuntimeError or NotReady if one does not come up.
     """
-    os.environ[BUNDLE] = str(bundle.resolve())
+    os.environ |= {BUNDLE: str((PRETRAINED / "faults").resolve()), **ONE_THREAD}
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as folder, ExitStack() as stack:
         servers, missing = lineup(names, port, Path(folder))
         print(*missing, sep="\n", end="\n" if missing else "")
@@ -63,21 +53,11 @@ def standing(
             raise RuntimeError("nobody is left to be measured")
         up = {}
         for name, server in servers.items():
-            if name == "telltale" and url:
-                up[name] = _elsewhere(server, url.rstrip("/"), clip)
-                continue
-            log = Path(folder) / f"{name}.log"
-            up[name] = stack.enter_context(running(server, clip, log))
-            stack.enter_context(asleep(up[name]))
+            up[name] = stack.enter_context(running(server, clip, Path(folder) / f"{name}.log"))
+            freeze(up[name].pid)
             print(f"{server.title}: ready after {up[name].start_up_s:.1f} s", flush=True)
         refuse_disagreement(up)
         yield up
-
-
-def _elsewhere(server: Server, url: str, clip: bytes) -> Running:
-    if not (label := label_from(url + server.path, clip)):
-        raise RuntimeError(f"nobody answers a clip at {url}{server.path}")
-    return Running(dataclasses.replace(server, title=f"Telltale at {url}"), 0, url, 0.0, label)
 
 
 def refuse_disagreement(up: dict[str, Running]) -> None:
@@ -86,7 +66,7 @@ def refuse_disagreement(up: dict[str, Running]) -> None:
         raise RuntimeError(f"the servers do not serve the same model; their answers: {labels}")
 
 
-def lineup(names: tuple[str, ...], port: int, folder: Path) -> tuple[dict[str, Server], list[str]]:
+def lineup(names: Collection[str], port: int, folder: Path) -> tuple[dict[str, Server], list[str]]:
     """The servers among `names`, on ports from `port`; and a line for each that is left out."""
     found, missing = {}, []
     for number, name in enumerate(NAMES):
@@ -107,25 +87,22 @@ def peers_python(module: str) -> str:
 
 
 def _server(name: str, port: int, folder: Path) -> Server:
-    if name == "litserve":
-        module = "loadtest.bench.peers.litserve_app"
-        command = (peers_python(name), "-m", module, "--port", str(port))
-        return Server("LitServe, 2 workers, batching", command, port)
-    if name == "bentoml":
-        return _bentoml(port)
     if name == "telltale":
         return _telltale(port, folder)
-    title, app, workers, raw_path = UVICORN[name]
-    command = (sys.executable, "-m", "uvicorn", f"loadtest.bench.peers.{app}", "--factory")
-    options = ("--port", str(port), "--log-level", "warning", "--no-access-log")
-    return Server(title, (*command, "--workers", str(workers), *options), port, raw_path=raw_path)
-
-
-def _bentoml(port: int) -> Server:
-    service = ("serve", "loadtest.bench.peers.bento:Predict", "--host", "127.0.0.1")
-    command = (peers_python("bentoml"), "-m", "bentoml", *service, "--port", str(port))
-    environment = {"BENTOML_DO_NOT_TRACK": "True"}
-    return Server("BentoML, 2 workers, adaptive batching", command, port, environment=environment)
+    at = ("--port", str(port))
+    if name == "litserve":
+        app = (peers_python(name), "-m", "loadtest.bench.peers.litserve_app")
+        return Server("LitServe, 2 workers, batching", (*app, *at), port)
+    if name == "bentoml":
+        serve = ("bentoml", "serve", "loadtest.bench.peers.bento:Predict", "--host", "127.0.0.1")
+        untracked = {"BENTOML_DO_NOT_TRACK": "True"}
+        title = "BentoML, 2 workers, adaptive batching"
+        command = (peers_python(name), "-m", *serve, *at)
+        return Server(title, command, port, environment=untracked)
+    title, path, workers, raw_path = UVICORN[name]
+    options = ("--factory", "--workers", str(workers), "--log-level", "warning", "--no-access-log")
+    uvicorn = (sys.executable, "-m", "uvicorn", f"loadtest.bench.peers.{path}", *at, *options)
+    return Server(title, uvicorn, port, raw_path=raw_path)
 
 
 def _telltale(port: int, folder: Path) -> Server:
@@ -137,8 +114,8 @@ def _telltale(port: int, folder: Path) -> Server:
         (sys.executable, "-m", "serve_app", "serve", "--config", str(path)),
         port,
         raw_path="/predict",
-        roles=TELLTALE_ROLES,
-        waits_for={"replica": 2, "ui": 1},
+        roles=REPORTED,
+        waits_for={"replica": 2, "page": 1},
         environment={
             "TELLTALE_HOME": str(folder / "home"),
             "TELLTALE_PORT": str(port),

@@ -1,27 +1,33 @@
-"""One turn of one server: a client's load, and what it cost whom.
+"""The turns: every server at every case, again and again, so that a drift hits all alike.
+
+    round 1: 1 connection: loop, raw, fastapi2, telltale; 32 connections: loop, raw, ...
+    round 2: the same
 
 Only whose turn it is runs. A server that answered too few for a figure is given more time, and a
 turn in which other programs were at work is taken again: who disturbs it is not ours to choose,
 but that it was disturbed shows in the CPU that neither the server nor the client used.
 """
 
-import json
+import argparse
 import os
-import subprocess
-import sys
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from data.install_paths import CODE
-from loadtest.bench.driver import Load, drive
-from loadtest.bench.peers.kernel import BUNDLE
-from loadtest.bench.servers import ONE_THREAD, Running, awake
-from loadtest.machine.family import spent, used
-from loadtest.machine.processes import by_role, machine, pss_mib
-from loadtest.machine.quiet import meanwhile
+import numpy as np
 
+from loadtest.bench.clips import MAIN
+from loadtest.bench.lineup import LOOP, MANY
+from loadtest.bench.peers import loop
+from loadtest.bench.servers import Running, awake
+from loadtest.client.http_load import BROKEN
+from loadtest.client.offer import Offered, Plan, offer
+from loadtest.machine.family import family
+from loadtest.machine.processes import by_role, pss_mib
+from loadtest.machine.usage import cpu_s, meanwhile, strangers, use
+
+MANY_AT = 32  # connections, where clips and bodies are compared
 TURNS = 5  # answers a connection must get at least
 LONGER = 4
 TRIES = 5
@@ -30,7 +36,7 @@ TRIES = 5
 @dataclass(frozen=True)
 class Case:
     clip: str
-    body: str  # form or raw
+    body: str  # form, or raw: the clip alone; servers see from its bytes what it is
     connections: int
 
     def __str__(self) -> str:
@@ -39,25 +45,64 @@ class Case:
 
 @dataclass(frozen=True)
 class Sample:
+    """One turn. Only what was answered with a 2xx counts as answered, and latencies are of all
+    that was answered, with whatever status; CPU is of one request, memory PSS, both by role."""
+
     round: int
     server: str
     case: Case
-    load: Load
-    cpu_ms: dict[str, float]  # of one request, by role
-    memory_mib: dict[str, float]  # PSS, by role
-    elsewhere: float  # cores that neither the server nor the client used, but somebody did
-    replaced: int  # processes that served when it came up and are gone
+    answered: int
+    rate: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    cpu_ms: dict[str, float]
+    memory_mib: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, int] = field(default_factory=dict)  # kind -> how many; those that occurred
+    client_cpu_ms: float = 0.0
+    elsewhere: float = 0.0  # cores that neither the server nor the client used, but somebody did
+    replaced: int = 0  # processes that served when it came up and are gone
 
-    @property
-    def client_cpu_ms(self) -> float:
-        return self.load.client_cpu_s * 1e3 / max(1, self.load.answered)
+
+def rounds(
+    up: Mapping[str, Running], sounds: Mapping[str, Path], options: argparse.Namespace
+) -> list[Sample]:
+    samples = []
+    for number in range(1, options.rounds + 1):
+        for case in cases(options.connections, tuple(sounds), options.quick):
+            main, clip = case.clip == MAIN and case.body == "form", sounds[case.clip]
+            for name in (name for name in options.only if main or name in MANY):
+                if name == LOOP:
+                    samples.append(looped(number, case, clip, options.seconds))
+                elif name in up:
+                    samples.append(measured(up[name], name, number, case, clip, options.seconds))
+                else:
+                    continue
+                words = f"{name:9} {_in_short(samples[-1])}"
+                print(f"round {number} of {options.rounds}: {case}: {words}", flush=True)
+    return samples
 
 
-def measured(up: Running, name: str, round_: int, case: Case, clip: bytes, seconds: int) -> Sample:
+def cases(connections: tuple[int, ...], names: tuple[str, ...], quick: bool) -> list[Case]:
+    """The main table's, then every other clip as a form, then the main clip as the whole body."""
+    main = [Case(MAIN, "form", number) for number in connections]
+    if quick:
+        return main
+    others = [Case(name, "form", MANY_AT) for name in names if name != MAIN]
+    return [*main, *others, Case(MAIN, "raw", MANY_AT)]
+
+
+def _in_short(sample: Sample) -> str:
+    errors = f", errors {sample.errors}" if sample.errors else ""
+    cpu_ms = sum(sample.cpu_ms.values())
+    return f"{sample.rate:7.1f} req/s, p50 {sample.p50_ms:.1f} ms, CPU {cpu_ms:.2f} ms/req{errors}"
+
+
+def measured(up: Running, name: str, round_: int, case: Case, clip: Path, seconds: int) -> Sample:
     turn = partial(_turn, up, name, round_, case, clip)
     with awake(up):
         sample = turn(seconds)
-        if sample.load.answered < TURNS * case.connections:
+        if sample.answered < TURNS * case.connections:
             seconds *= LONGER
             sample = turn(seconds)
         for _ in range(TRIES - 1):
@@ -67,49 +112,61 @@ def measured(up: Running, name: str, round_: int, case: Case, clip: bytes, secon
     return sample
 
 
-def _turn(up: Running, name: str, round_: int, case: Case, clip: bytes, seconds: int) -> Sample:
-    path = up.server.path if case.body == "form" else up.server.raw_path
-    before, then, own_s = used(up.pid), machine(), sum(os.times()[:4])
-    load = drive(up.url, path, clip, case.body, case.connections, seconds)
-    after, now = used(up.pid), machine()
-    cpu_s = spent(before, after)
-    each_ms = {pid: one * 1e3 / max(1, load.answered) for pid, one in cpu_s.items()}
-    roles, idle = up.server.roles, dict.fromkeys(up.server.roles, 0.0)
-    # The client's start is ours, too, though no part of what a request costs it.
-    ours_s = sum(cpu_s.values()) + sum(os.times()[:4]) - own_s
-    others = (now.busy_s - then.busy_s - ours_s) / (now.at - then.at)
-    return Sample(
-        round_,
-        name,
-        case,
-        load,
-        cpu_ms=idle | by_role(each_ms, roles),
-        memory_mib=idle | by_role(pss_mib(cpu_s), roles),
-        # Unknown, of a service not our own. Ticks are coarse: a little below nothing is nothing.
-        elsewhere=max(0.0, others) if up.pid else 0.0,
-        replaced=len(up.members - after.keys()),
+def _turn(up: Running, name: str, round_: int, case: Case, clip: Path, seconds: int) -> Sample:
+    raw, clients = case.body == "raw", case.connections
+    path = up.server.raw_path if raw else up.server.path
+    before = use(family(up.pid))
+    offered = offer(Plan(up.url, clip, seconds, clients=clients, path=path, raw=raw))
+    members = family(up.pid)
+    after = use(members)
+    return sample_of(
+        (round_, name, case),
+        offered,
+        by_role(cpu_s(before, after), up.server.roles),
+        memory_mib=by_role(pss_mib(one.pid for one in members), up.server.roles),
+        elsewhere=strangers(before, after),
+        replaced=len(up.members - {*members}),
     )
 
 
-def looped(round_: int, case: Case, clip: bytes, bundle: Path, seconds: int) -> Sample:
+def sample_of(
+    of: tuple[int, str, Case],
+    offered: Offered,
+    cpu_s: Mapping[str, float],
+    memory_mib: dict[str, float],
+    elsewhere: float,
+    replaced: int,
+) -> Sample:
+    replied = offered.status != BROKEN
+    answered = int(((offered.status >= 200) & (offered.status < 300)).sum())
+    waits_ms = (offered.ended_s - offered.due_s)[replied] * 1e3
+    errors = {
+        "status": int(replied.sum()) - answered,
+        "connect": offered.unconnected,
+        "read": int((~replied).sum()) - offered.unconnected,
+    }
+    each = 1e3 / max(1, answered)
+    p50, p95, p99 = np.quantile(waits_ms if waits_ms.size else [0.0], [0.5, 0.95, 0.99]).tolist()
+    return Sample(
+        *of,
+        answered,
+        answered / offered.seconds,
+        p50,
+        p95,
+        p99,
+        cpu_ms={role: seconds * each for role, seconds in cpu_s.items()},
+        memory_mib=memory_mib,
+        errors={kind: count for kind, count in errors.items() if count},
+        client_cpu_ms=offered.client_cpu_s * each,
+        elsewhere=elsewhere,
+        replaced=replaced,
+    )
+
+
+def looped(round_: int, case: Case, clip: Path, seconds: int) -> Sample:
     """The kernel without a server, one process a core; its latency is a clip's time in one."""
     processes = os.cpu_count() or 1
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(clip)
-        file.flush()
-        command = [sys.executable, "-m", "loadtest.bench.peers.loop", file.name]
-        done = subprocess.run(
-            [*command, "--processes", str(processes), "--seconds", str(seconds)],
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(CODE), BUNDLE: str(bundle)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no words"])[-1]
-        raise RuntimeError(f"the bare loop ended with {done.returncode}: {last}")
-    found = json.loads(done.stdout)
-    each_ms = processes * found["seconds"] * 1e3 / found["clips"]
-    load = Load(found["clips"], found["seconds"], each_ms, each_ms, each_ms, {}, 0.0)
-    cpu_ms = {"kernel": found["cpu_ms"] / found["clips"]}
-    return Sample(round_, "loop", case, load, cpu_ms, {}, 0.0, 0)
+    clips, used_s = loop.worked(clip, processes, seconds)
+    ms = processes * seconds * 1e3 / clips
+    cpu_ms = {"kernel": used_s * 1e3 / clips}
+    return Sample(round_, LOOP, case, clips, clips / seconds, ms, ms, ms, cpu_ms)

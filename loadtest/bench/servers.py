@@ -13,12 +13,12 @@ import httpx
 import psutil
 
 from data.install_paths import CODE
-from loadtest.machine.family import end, family, freeze, spent, thaw, used
+from loadtest.machine.family import end, family, freeze, thaw
 from loadtest.machine.processes import Roles, role
+from loadtest.machine.usage import cpu_s, use
 from loadtest.own_service import launched, reached, wait_until
 
 CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Server:
 @dataclass(frozen=True)
 class Running:
     server: Server
-    pid: int  # 0: a service that somebody else started; it is never put to sleep
+    pid: int
     url: str
     start_up_s: float
     label: str  # what it takes the clip for; all must agree
@@ -48,7 +48,7 @@ def running(server: Server, clip: bytes, log: Path) -> Iterator[Running]:
     """Raises NotReady with the server's last words if it does not come up, RuntimeError where its
     port is taken."""
     _refuse_taken(server.port)
-    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(CODE), **server.environment}
+    environment = {**os.environ, "PYTHONPATH": str(CODE), **server.environment}
     failure = f"{server.command!r} did not come up"
     started = time.monotonic()
     process = launched(server.command, environment, log)
@@ -101,19 +101,7 @@ def serving(server: Server, root: int) -> frozenset[psutil.Process]:
 
 
 @contextmanager
-def asleep(up: Running) -> Iterator[None]:
-    freeze(up.pid)
-    try:
-        yield
-    finally:
-        thaw(up.pid)
-
-
-@contextmanager
 def awake(up: Running) -> Iterator[None]:
-    if not up.pid:
-        yield
-        return
     thaw(up.pid)
     calm(up)
     try:
@@ -127,8 +115,8 @@ def calm(up: Running, patience_s: float = 20.0, look_s: float = 0.3) -> None:
     """Waits until what was left to do is done: after a start, a sleep, or a client that left."""
 
     def is_calm() -> bool:
-        before = used(up.pid)
+        before = use(family(up.pid))
         time.sleep(look_s)
-        return sum(spent(before, used(up.pid)).values()) < CALM * look_s
+        return sum(cpu_s(before, use(family(up.pid))).values()) < CALM * look_s
 
     reached(is_calm, patience_s, every_s=0.0)

@@ -23,9 +23,10 @@ from loadtest import command
 from loadtest.chaos.clients import CORRECTING, PREDICTING, UPLOADING, clients
 from loadtest.chaos.damage import small_disk
 from loadtest.chaos.outcome import Disturbance, Outcome, Subject, disturbed
-from loadtest.chaos.report import About, audited, publish
+from loadtest.chaos.report import About, audited, broken, markdown
 from loadtest.chaos.service import serving
 from loadtest.chaos.table import TABLE, chosen
+from loadtest.report import publish
 
 
 def main() -> int:
@@ -71,7 +72,11 @@ def tried(arguments: argparse.Namespace) -> int:
                     outcomes, stopped = _disturbed_by(rows, Subject(service, ledger))
                 found = (service.get("/models") or {}).get("versions", [])
             audit = audited(service.home, ledger, {row["version"]: row["digest"] for row in found})
-    return publish(arguments.out, replace(about, stopped_early=stopped), outcomes, audit)
+    about = replace(about, stopped_early=stopped)
+    wrong = broken(about, outcomes, audit)
+    facts = {"about": about, "disturbances": outcomes, "audit": audit, "broken": wrong}
+    publish(arguments.out, "chaos", markdown(about, outcomes, audit), facts)
+    return 1 if wrong else 0
 
 
 def _disturbed_by(rows: Sequence[Disturbance], subject: Subject) -> tuple[list[Outcome], str]:
@@ -83,16 +88,10 @@ def _disturbed_by(rows: Sequence[Disturbance], subject: Subject) -> tuple[list[O
             outcomes.append(disturbed(row, subject))
         except NotReady as error:
             return outcomes, f"after {row.name}, {error}"
-        print(f"; {_in_short(outcomes[-1])}", flush=True)
+        found = outcomes[-1]
+        back = "never" if found.back_s is None else f"after {found.back_s:.1f} s"
+        print(f"; {f'skipped: {found.skipped}' if found.skipped else f'back {back}'}", flush=True)
     return outcomes, ""
-
-
-def _in_short(outcome: Outcome) -> str:
-    if outcome.skipped:
-        return f"skipped: {outcome.skipped}"
-    if outcome.back_s is None:
-        return "it did not get over it, and was started anew"
-    return f"back after {outcome.back_s:.1f} s"
 
 
 if __name__ == "__main__":

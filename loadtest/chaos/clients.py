@@ -10,7 +10,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -68,21 +69,18 @@ def clients(service: Service, labels: list[str]) -> Iterator[Ledger]:
     """At work inside the block; behind it each has its last answer, or has given up on it."""
     ledger, stop = Ledger(service.domain), threading.Event()
     work = [_correct] * CORRECTING + [_upload] * UPLOADING + [_predict] * PREDICTING
-    first = 100 * service.port  # no two services get the same clip
     headers = {"Authorization": f"Bearer {service.key}"}
     options: Any = {"base_url": service.url, "timeout": PATIENCE_S, "trust_env": False}
-    with httpx.Client(headers=headers, **options) as connections:
-        threads = []
-        for number, one in enumerate(work):
-            client = Client(ledger, connections, labels, first + number)
-            threads.append(threading.Thread(target=client.run, args=(one, stop), daemon=True))
-            threads[-1].start()
+    with (
+        httpx.Client(headers=headers, **options) as connections,
+        ThreadPoolExecutor(len(work)) as pool,
+    ):
+        for number, one in enumerate(work, 100 * service.port):  # no two services get one clip
+            pool.submit(_run, Client(ledger, connections, labels, number), one, stop)
         try:
             yield ledger
         finally:
             stop.set()
-            for thread in threads:
-                thread.join()
 
 
 @dataclass(frozen=True)
@@ -91,23 +89,6 @@ class Client:
     connections: httpx.Client
     labels: list[str]
     number: int
-
-    def run(self, work: "Work", stop: threading.Event) -> None:
-        for turn in itertools.count():
-            if stop.wait(PAUSE_S):
-                return
-            self.ledger.requests.append(self._sent(work, turn))
-
-    def _sent(self, work: "Work", turn: int) -> Sent:
-        began = time.monotonic()
-        try:
-            answer = work(self, turn)
-        except httpx.HTTPError as error:
-            words = type(error).__name__
-            return Sent(error.request.url.path, began, time.monotonic(), "unanswered", words)
-        retry_after, body = "retry-after" in answer.headers, body_of(answer)
-        kind, words = kind_of(answer.status_code, retry_after, self.ledger.domain, body)
-        return Sent(answer.request.url.path, began, time.monotonic(), kind, words)
 
     def clip(self, turn: int) -> tuple[bytes, str]:
         """One that nobody else sends, and its label; the pitch goes with the label."""
@@ -122,6 +103,21 @@ class Client:
 
 
 Work = Callable[[Client, int], httpx.Response]
+
+
+def _run(client: Client, work: Work, stop: threading.Event) -> None:
+    for turn in itertools.count():
+        if stop.wait(PAUSE_S):
+            return
+        began = time.monotonic()
+        try:
+            answer = work(client, turn)
+            refers, path = "retry-after" in answer.headers, answer.request.url.path
+            domain, body = client.ledger.domain, body_of(answer)
+            kind, words = kind_of(answer.status_code, refers, domain, body)
+        except httpx.HTTPError as error:
+            path, kind, words = error.request.url.path, "unanswered", type(error).__name__
+        client.ledger.requests.append(Sent(path, began, time.monotonic(), kind, words))
 
 
 def _correct(client: Client, turn: int) -> httpx.Response:
@@ -156,7 +152,6 @@ def _predict(client: Client, turn: int) -> httpx.Response:
 
 def body_of(answer: httpx.Response) -> Any:
     """None where it is no JSON."""
-    try:
+    with suppress(ValueError):
         return answer.json()
-    except ValueError:
-        return None
+    return None

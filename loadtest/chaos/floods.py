@@ -9,7 +9,7 @@ import socket
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -50,31 +50,24 @@ def _held(service: Service, count: int, beginning: bytes) -> Effect:
     """`count` connections that have sent `beginning`, and a byte more now and then."""
     _allow_files(count)
     with ExitStack() as stack:
-        sockets = [stack.enter_context(_connecting(service.port)) for _ in range(count)]
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            # Never waits: where the service takes no more connections, it stays unconnected.
+            one.setblocking(False)
+            with suppress(BlockingIOError):
+                one.connect(("127.0.0.1", service.port))
         time.sleep(CONNECT_S)
-        _send_by_all(sockets, beginning)
+        for one in sockets:
+            _send(one, beginning)
         deadline = time.monotonic() + HOLD_S
         while time.monotonic() < deadline:
             time.sleep(TRICKLE_S)
-            open_ = _send_by_all(sockets, b"a")
+            open_ = sum(_send(one, b"a") for one in sockets)
     return Effect(service.predicts, (f"{open_} of {count} still open after {HOLD_S:g} s",))
 
 
-def _connecting(port: int) -> socket.socket:
-    """Never waits: where the service takes no more connections, it stays unconnected."""
-    one = socket.socket()
-    one.setblocking(False)
-    with suppress(BlockingIOError):
-        one.connect(("127.0.0.1", port))
-    return one
-
-
-def _send_by_all(sockets: Sequence[socket.socket], some: bytes) -> int:
-    """How many of them the service has open still."""
-    return sum(_send(one, some) for one in sockets)
-
-
 def _send(one: socket.socket, some: bytes) -> bool:
+    """Whether the service has it open still."""
     try:
         one.send(some)
         return one.recv(4096) != b""
@@ -96,18 +89,17 @@ def _allow_files(count: int) -> None:
 
 def big_forms(subject: Subject) -> Effect:
     """Many files each, at once and without a key; what they spool is watched meanwhile."""
-    head = 'Content-Disposition: form-data; name="files"; filename=clip.wav'
-    return _posted(subject.service, FORMS, head, FORM_PARTS, PART_BYTES)
+    return _posted(subject.service, FORMS, '"files"; filename=clip.wav', FORM_PARTS, PART_BYTES)
 
 
 def text_form(subject: Subject) -> Effect:
-    head = 'Content-Disposition: form-data; name="note"'
-    return _posted(subject.service, 1, head, FIELDS, FIELD_BYTES)
+    return _posted(subject.service, 1, '"note"', FIELDS, FIELD_BYTES)
 
 
-def _posted(service: Service, forms: int, head: str, parts: int, size: int) -> Effect:
+def _posted(service: Service, forms: int, field: str, parts: int, size: int) -> Effect:
     before, spooled = _replica_mib(service), 0.0
-    part = f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + bytes(size) + b"\r\n"
+    head = f"--{BOUNDARY}\r\nContent-Disposition: form-data; name={field}\r\n\r\n"
+    part = head.encode() + bytes(size) + b"\r\n"
     with ThreadPoolExecutor(forms) as pool:
         waiting = [pool.submit(_form, service.url, part, parts) for _ in range(forms)]
         while wait(waiting, LOOK_S).not_done:

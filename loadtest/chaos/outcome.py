@@ -7,13 +7,12 @@ A request belongs to the disturbance during which it ended.
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 
 import httpx
 import numpy as np
 
-from data.errors import NotReady, TelltaleError
+from data.errors import TelltaleError
 from loadtest.chaos.clients import PATIENCE_S, Kind, Ledger, Sent
 from loadtest.own_service import LOOK_S, Service
 
@@ -41,8 +40,8 @@ class Effect:
     be."""
 
     back: Callable[[], bool]
-    notes: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
+    broken: Sequence[str] = ()
 
 
 Deed = Callable[[Subject], Effect]  # returns when the disturbance is over
@@ -64,7 +63,7 @@ class Disturbance:
 @dataclass(frozen=True)
 class Outcome:
     """`back_s`: None where it did not get over it; `gap_s`: the longest without a prediction;
-    `broken`: each bar that was broken, in words."""
+    `causes`: of all that was not answered as it should be; `broken`: each bar, in words."""
 
     name: str
     what: str
@@ -73,10 +72,10 @@ class Outcome:
     back_s: float | None = None
     gap_s: float = 0.0
     p99_ms: float | None = None  # of predictions while it went on, where that has a bar
-    counts: tuple[tuple[str, int], ...] = ()
-    causes: tuple[tuple[str, int], ...] = ()  # of all that was not answered as it should be
-    notes: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
+    counts: dict[Kind, int] = field(default_factory=dict)
+    causes: dict[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    broken: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -92,23 +91,20 @@ def disturbed(row: Disturbance, subject: Subject) -> Outcome:
     """Done, waited for and counted; where the service does not get over it by itself, it is
     started anew. Raises NotReady where not even that helps."""
     began = time.monotonic()
+    back: tuple[float | None, str] = None, ""
     try:
         effect = row.do(subject)
+        over = time.monotonic()
+        back = waited(effect.back, max(LEAST_PATIENCE_S, row.bar_s + PATIENCE_OVER_BAR_S))
     except Skipped as error:
         return Outcome(row.name, row.what, row.bar_s, skipped=str(error))
     except (TelltaleError, OSError, httpx.HTTPError) as error:
-        effect = Effect(partial(_raising, str(error)))
-    over = time.monotonic()
-    back = waited(effect.back, max(LEAST_PATIENCE_S, row.bar_s + PATIENCE_OVER_BAR_S))
+        effect, over, back = Effect(lambda: False), time.monotonic(), (None, str(error))
     if back[0] is None:
         subject.service.restart()
     time.sleep(SETTLE_S)
     moments = Moments(began, over, time.monotonic())
     return outcome_of(row, effect, back, moments, subject.ledger.requests)
-
-
-def _raising(words: str) -> bool:
-    raise NotReady(words)
 
 
 def waited(back: Callable[[], bool], patience_s: float) -> tuple[float | None, str]:
@@ -135,47 +131,38 @@ def outcome_of(
     back_s, words = back
     window = [sent for sent in list(requests) if moments.began < sent.ended <= moments.closed]
     predictions = [sent for sent in window if sent.path == "/predict"]
+    answered = sorted(sent.ended for sent in predictions if sent.kind == "ok")
     counts = Counter(sent.kind for sent in window)
     p99_ms = None if row.p99_ms is None else _p99_ms(predictions, moments)
+    broken = [*effect.broken]
+    broken += [
+        f"{counts[kind]} {what}; 0 are allowed" for kind, what in WRONG.items() if counts[kind]
+    ]
+    if back_s is None:
+        broken.append(f"it did not get over it by itself: {' '.join(words.split())}")
+    elif back_s > row.bar_s:
+        broken.append(f"back after {back_s:.1f} s; at most {row.bar_s:g} are allowed")
+    if row.p99_ms and p99_ms and p99_ms > row.p99_ms:
+        broken.append(f"predictions took {p99_ms:.0f} ms (p99); at most {row.p99_ms:g} are allowed")
     return Outcome(
         row.name,
         row.what,
         row.bar_s,
         back_s=None if back_s is None else round(back_s, 1),
-        gap_s=round(_longest_gap(predictions, moments), 1),
+        gap_s=round(float(np.diff([moments.began, *answered, moments.closed]).max()), 1),
         p99_ms=p99_ms,
-        counts=tuple((kind, counts[kind]) for kind in KINDS),
+        counts={kind: counts[kind] for kind in KINDS},
         causes=_causes(window),
         notes=effect.notes,
-        broken=(*effect.broken, *_broken(row, words, back_s, p99_ms, counts)),
+        broken=broken,
     )
 
 
-def _broken(
-    row: Disturbance, words: str, back_s: float | None, p99_ms: float | None, counts: Counter[Kind]
-) -> list[str]:
-    found = [
-        f"{counts[kind]} {what}; 0 are allowed" for kind, what in WRONG.items() if counts[kind]
-    ]
-    if back_s is None:
-        found.append(f"it did not get over it by itself: {' '.join(words.split())}")
-    elif back_s > row.bar_s:
-        found.append(f"back after {back_s:.1f} s; at most {row.bar_s:g} are allowed")
-    if row.p99_ms and p99_ms and p99_ms > row.p99_ms:
-        found.append(f"predictions took {p99_ms:.0f} ms (p99); at most {row.p99_ms:g} are allowed")
-    return found
-
-
-def _causes(window: Sequence[Sent]) -> tuple[tuple[str, int], ...]:
+def _causes(window: Sequence[Sent]) -> dict[str, int]:
     """The wrong ones first, and then the most frequent."""
     found = Counter((s.kind not in WRONG, f"{s.path} {s.words}") for s in window if s.words)
     ordered = sorted(found.items(), key=lambda item: (item[0][0], -item[1]))
-    return tuple((words, count) for (_, words), count in ordered)
-
-
-def _longest_gap(predictions: Sequence[Sent], moments: Moments) -> float:
-    ends = sorted(sent.ended for sent in predictions if sent.kind == "ok")
-    return float(np.diff([moments.began, *ends, moments.closed]).max())
+    return {words: count for (_, words), count in ordered}
 
 
 def _p99_ms(predictions: Sequence[Sent], moments: Moments) -> float:

@@ -2,7 +2,7 @@
 the table of what was disturbed, and whether a bar was broken."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import TelltaleError
@@ -10,7 +10,7 @@ from data.home import planned_home
 from data.store.store import Store
 from loadtest.chaos.clients import Ledger
 from loadtest.chaos.outcome import KINDS, Outcome
-from loadtest.tables import Table, number, write_json
+from loadtest.report import Table, number, page
 from models.current_model import SHIPPED
 
 HEAD = ("disturbance", "back s", "at most", "longest gap s", "p99 ms", *KINDS, "")
@@ -24,9 +24,9 @@ class Audit:
     predictions named as their model, but is no version of the service."""
 
     kept: int
-    lost: tuple[str, ...]
-    foreign: tuple[str, ...]
-    strange_versions: tuple[str, ...] = ()
+    lost: Sequence[str]
+    foreign: Sequence[str]
+    strange_versions: Sequence[str] = ()
 
 
 def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
@@ -35,12 +35,18 @@ def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
     place = planned_home({"TELLTALE_HOME": str(home)})
     store = Store.open(place.database_url, place.storage_uri)
     try:
-        lost = tuple(sha256 for sha256 in ledger.kept if not _is_there(store, ledger, sha256))
+        lost = [sha256 for sha256 in ledger.kept if not _is_there(store, ledger, sha256)]
         stored = {clip.sha256 for clip in store.clips.find(ledger.domain, limit=None)}
     finally:
         store.close()
-    strange = _strange(ledger, versions) if versions else ()
-    return Audit(len(ledger.kept), lost, tuple(sorted(stored - ledger.clips)), strange)
+    # What is shipped is served before it has its number in the registry.
+    known = {*versions.items(), *((SHIPPED, digest) for digest in versions.values())}
+    strange = [
+        f"version {version} with digest {digest[:12]}"
+        for version, digest in ledger.versions
+        if versions and (version, digest) not in known
+    ]
+    return Audit(len(ledger.kept), lost, sorted(stored - ledger.clips), strange)
 
 
 def _is_there(store: Store, ledger: Ledger, sha256: str) -> bool:
@@ -54,16 +60,6 @@ def _is_there(store: Store, ledger: Ledger, sha256: str) -> bool:
         return False
 
 
-def _strange(ledger: Ledger, versions: Mapping[str, str]) -> tuple[str, ...]:
-    """What is shipped is served before it has its number in the registry."""
-    digests = set(versions.values())
-    return tuple(
-        f"version {version} with digest {digest[:12]}"
-        for version, digest in ledger.versions
-        if versions.get(version) != digest and (version, digest in digests) != (SHIPPED, True)
-    )
-
-
 @dataclass(frozen=True)
 class About:
     """Of the run: when, what was served, and how busy the machine was."""
@@ -74,21 +70,6 @@ class About:
     clients: int
     load_average: tuple[float, float, float]
     stopped_early: str = ""
-
-
-def publish(out: Path, about: About, outcomes: Sequence[Outcome], audit: Audit) -> int:
-    """chaos.md and chaos.json in `out`; 1 where a bar is broken."""
-    wrong = broken(about, outcomes, audit)
-    text = markdown(about, outcomes, audit)
-    disturbances = [
-        asdict(one) | {"counts": dict(one.counts), "causes": dict(one.causes)} for one in outcomes
-    ]
-    facts = {"about": asdict(about), "disturbances": disturbances, "audit": asdict(audit)}
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "chaos.md").write_text(text, encoding="utf-8")
-    write_json(out / "chaos.json", facts | {"broken": wrong})
-    print(f"\n{text}\nwritten to {out}/chaos.md and chaos.json")
-    return 1 if wrong else 0
 
 
 def broken(about: About, outcomes: Sequence[Outcome], audit: Audit) -> list[str]:
@@ -109,20 +90,18 @@ def broken(about: About, outcomes: Sequence[Outcome], audit: Audit) -> list[str]
 
 
 def markdown(about: About, outcomes: Sequence[Outcome], audit: Audit) -> str:
-    wrong = broken(about, outcomes, audit)
     load = ", ".join(f"{one:.1f}" for one in about.load_average)
-    notes = [f"- {one.name}: {words}" for one in outcomes for words in _notes(one)]
-    parts = [
-        f"# Chaos, {about.when}",
+    wrong = broken(about, outcomes, audit)
+    return page(
+        f"Chaos, {about.when}",
         f"{about.domain}, {about.replicas} replicas, {about.clients} clients; load average before "
         f"{load}. Counts are of requests that ended meanwhile; busy: 429 or 503 with Retry-After.",
-        Table("", HEAD, [_row(one) for one in outcomes]).as_markdown(),
+        Table("", HEAD, [_row(one) for one in outcomes]),
         f"Acknowledged clips {audit.kept}, lost {len(audit.lost)}; a stranger's "
         f"{len(audit.foreign)}.",
-        "\n".join(notes),
+        "\n".join(f"- {one.name}: {words}" for one in outcomes for words in _notes(one)),
         "\n".join(f"- BROKEN: {words}" for words in wrong) or "Every bar was kept.",
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    )
 
 
 def _row(one: Outcome) -> tuple[str, ...]:
@@ -134,15 +113,15 @@ def _row(one: Outcome) -> tuple[str, ...]:
         f"{one.bar_s:g}",
         f"{one.gap_s:.1f}",
         "" if one.p99_ms is None else f"{one.p99_ms:.0f}",
-        *(str(count) for _, count in one.counts),
+        *map(str, one.counts.values()),
         "BROKEN" if one.broken else "kept",
     )
 
 
 def _notes(one: Outcome) -> list[str]:
-    causes = [f"{count} x {words}" for words, count in one.causes[:NAMED]]
-    skipped = [f"skipped: {one.skipped}"] if one.skipped else []
-    return [*skipped, *one.notes, *([f"not answered: {'; '.join(causes)}"] if causes else [])]
+    causes = "; ".join(f"{count} x {words}" for words, count in [*one.causes.items()][:NAMED])
+    skipped = f"skipped: {one.skipped}" if one.skipped else ""
+    return [*filter(None, (skipped, *one.notes, causes and f"not answered: {causes}"))]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -36,9 +36,9 @@ def post(url: str, content_type: str, body: bytes, key: str = "") -> bytes:
 class Request:
     """All moments in seconds from the load's `begin`."""
 
-    due: float
-    sent: float
-    ended: float = float("nan")
+    due_s: float
+    sent_s: float
+    ended_s: float = float("nan")
     status: int = BROKEN
     retry_after: bool = False
     body: bytes = b""
@@ -87,7 +87,7 @@ class Load:
             self.close(request)
 
     def close(self, request: Request) -> None:
-        request.ended = self.now()
+        request.ended_s = self.now()
         self._open -= 1
         if request.status == BROKEN:
             asyncio.get_running_loop().call_later(PAUSE_S, self.answered)
@@ -100,8 +100,8 @@ class Load:
         while self._open and self.now() < deadline:
             await asyncio.sleep(0.02)
         for request in self.requests:
-            if math.isnan(request.ended):
-                request.ended = self.now()
+            if math.isnan(request.ended_s):
+                request.ended_s = self.now()
 
 
 class Connection(asyncio.Protocol):

@@ -1,19 +1,31 @@
-"""A load as its caller sees it: offered by a process of its own, and what came of each request."""
+"""A load as its caller sees it: offered by a process of its own, and what came of each request.
 
-import os
-import subprocess
-import sys
-import tempfile
+An interval timer's signal wakes the sender to within microseconds; an event loop's own timer rounds
+up to milliseconds. A latency counts from the moment a request was due, so a client that falls
+behind shows. The client's CPU is part of the result.
+"""
+
+import asyncio
+import gc
+import json
+import multiprocessing
+import signal
+import time
 from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import NotReady
+from loadtest.client.clip import FORM_TYPE, form
+from loadtest.client.http_load import Load, post
 
 Floats = NDArray[np.float64]
+COLUMNS = ("due_s", "sent_s", "ended_s", "status", "retry_after")  # taken as they are
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,10 @@ class Offered:
         """From the first request to the last answer."""
         return float(self.ended_s.max() - self.due_s.min())
 
+    @property
+    def answered_per_s(self) -> float:
+        return self.latency_ms.size / self.seconds
+
     def statuses(self) -> dict[int, int]:
         return dict(Counter(self.status.tolist()))
 
@@ -61,34 +77,94 @@ def poisson(rate: float, seconds: float, seed: int, burst: float = 1.0) -> Float
     return np.repeat(moments, sizes)
 
 
-def command(url: str, clip: Path, seconds: float, *options: object) -> list[str]:
-    words = [sys.executable, "-m", "loadtest.open_loop", clip, "--url", url]
-    return [str(word) for word in (*words, "--seconds", seconds, *options)]
+@dataclass(frozen=True)
+class Plan:
+    """Open loop at `rate` requests a second, Poisson, else `clients` closed loops. `raw`: the clip
+    is the whole body, no form."""
+
+    url: str
+    clip: Path
+    seconds: float
+    rate: float | None = None
+    clients: int = 1
+    key: str = ""
+    seed: int = 1
+    path: str = "/predict"
+    raw: bool = False
 
 
-def offer(
-    url: str,
-    clip: Path,
-    seconds: float,
-    *options: str,
-    rate: float | None = None,
-    clients: int = 1,
-    key: str = "",
-    seed: int = 1,
-) -> Offered:
-    """Open loop at `rate` requests a second, else `clients` closed loops; in its own process.
-    `options` are more of the command's. Raises NotReady with its last words where it could not."""
-    with tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder) / "load.npz"
-        load = ("--clients", clients) if rate is None else ("--rate", rate)
-        words = command(url, clip, seconds, "--seed", seed, "--save", kept, *load, *options)
-        # The key goes through the environment: a command line can be read by everybody.
-        environment = os.environ | {"TELLTALE_KEY": key}
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no words"])[-1]
-            raise NotReady(f"the client ended with {done.returncode}: {last}")
-        with np.load(kept) as arrays:
-            columns = {name: arrays[name] for name in arrays.files}
-        scalars = {name: columns[name].item() for name in ("client_cpu_s", "unconnected")}
-        return Offered(**{**columns, **scalars})
+def offer(plan: Plan) -> Offered:
+    """In a process of its own. Raises OSError for a clip that cannot be read."""
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, fresh) as pool:
+        return pool.submit(offer_here, plan).result()
+
+
+def offer_here(plan: Plan) -> Offered:
+    """In this process, whose signals it takes."""
+    clip, url = plan.clip.read_bytes(), f"{plan.url.rstrip('/')}{plan.path}"
+    content_type, body = ("audio/wav", clip) if plan.raw else (FORM_TYPE, form("file", [clip]))
+    load = Load(url, post(url, content_type, body, plan.key))
+    gc.disable()  # a collection in mid-run would be taken for the server's doing
+    used = time.process_time()
+    if plan.rate is None:
+        asyncio.run(_closed(load, plan.clients, plan.seconds))
+    else:
+        asyncio.run(_open(load, poisson(plan.rate, plan.seconds, plan.seed).tolist()))
+    used, requests = time.process_time() - used, load.requests
+    return Offered(
+        **{name: np.array([getattr(request, name) for request in requests]) for name in COLUMNS},
+        worked_ms=np.array([_worked(request.body) for request in requests]),
+        client_cpu_s=used,
+        unconnected=load.unconnected,
+    )
+
+
+async def _open(running: Load, due: list[float]) -> None:
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+    position = 0
+
+    def wake() -> None:
+        nonlocal position
+        while position < len(due) and due[position] <= running.now():
+            running.launch(due[position])
+            position += 1
+        if position < len(due):
+            signal.setitimer(signal.ITIMER_REAL, max(1e-6, due[position] - running.now()))
+        elif not over.done():
+            over.set_result(None)
+
+    loop.add_signal_handler(signal.SIGALRM, wake)
+    running.begin()
+    wake()
+    await over
+    loop.remove_signal_handler(signal.SIGALRM)
+    await running.drained()
+
+
+async def _closed(running: Load, clients: int, seconds: float) -> None:
+    """For so long, or until Ctrl-C, after which there are figures as well."""
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, over.set)
+
+    def again() -> None:
+        if not over.is_set():
+            running.launch(running.now())
+
+    running.answered = again
+    running.begin()
+    for _ in range(clients):
+        again()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(over.wait(), seconds)
+    over.set()
+    await running.drained()
+
+
+def _worked(body: bytes) -> float:
+    try:
+        timings: Mapping[str, float] = json.loads(body)["timings_ms"]
+        return timings["prepare"] + timings["network"]
+    except (ValueError, KeyError, TypeError):
+        return float("nan")

@@ -8,20 +8,16 @@ children and wake after them, so that none sees a child that does not answer.
 import os
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 
 import psutil
 
-from loadtest.machine.processes import cpu_s, running, running_process, send, tree
-
-Spent = Mapping[psutil.Process, float]  # seconds of CPU since its start
+from loadtest.machine.processes import running, running_process, send, tree
 
 
 def family(root: int) -> list[psutil.Process]:
-    """`root`, its descendants and its session, parents before children; nobody for 0."""
-    if not root:
-        return []
+    """`root`, its descendants and its session, parents before children."""
     session = [process.pid for process in running() if _session(process.pid) == root]
     return sorted(tree([root, *session]).values(), key=lambda one: (one.create_time(), one.pid))
 
@@ -30,16 +26,6 @@ def _session(pid: int) -> int:
     with suppress(ProcessLookupError):
         return os.getsid(pid)
     return 0
-
-
-def used(root: int) -> dict[psutil.Process, float]:
-    """Seconds of CPU so far of each of the family."""
-    return cpu_s(family(root))
-
-
-def spent(before: Spent, after: Spent) -> dict[int, float]:
-    """Seconds of CPU between two looks, by process; those born meanwhile too."""
-    return {process.pid: total - before.get(process, 0.0) for process, total in after.items()}
 
 
 def freeze(root: int) -> None:

@@ -1,14 +1,9 @@
-"""The processes of this machine, by psutil: what each is, what it uses, who descends from whom.
-
-CPU is counted in ticks of the scheduler (10 ms as a rule), so take differences over seconds.
-"""
+"""The processes of this machine, by psutil: what each is, who descends from whom, their memory."""
 
 import os
 import signal
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -40,10 +35,11 @@ PARTS: Roles = {
 }
 
 
-def grouped(rest: str, **groups: tuple[str, ...]) -> Roles:
-    """PARTS under a report's own names, group -> parts; what is in no group is the `rest`."""
-    found = {name: sum((PARTS[part] for part in parts), ()) for name, parts in groups.items()}
-    return found | {rest: ("",)}
+# The parts that reports tell apart; whatever else a service runs is Ray's.
+SHOWN = ("curator", "page", "replica", "controller", "haproxy-manager", "proxy", "haproxy")
+REPORTED: Roles = {name: PARTS[name] for name in (*SHOWN, "launcher", "load client")} | {
+    "ray": ("",)
+}
 
 
 def running() -> list[psutil.Process]:
@@ -114,15 +110,6 @@ def pss_mib(pids: Iterable[int]) -> dict[int, float]:
     return found
 
 
-def cpu_s(members: Iterable[psutil.Process]) -> dict[psutil.Process, float]:
-    """Seconds of CPU that each has used so far, in user and in kernel mode."""
-    found: dict[psutil.Process, float] = {}
-    for process in members:
-        with suppress(psutil.Error):
-            found[process] = sum(process.cpu_times()[:2])
-    return found
-
-
 def of_home(home: Path) -> list[int]:
     """Everybody who was started with this TELLTALE_HOME, orphans too. A measurement's own home
     is nobody else's, so that no other service's process is ever among them."""
@@ -135,18 +122,3 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):  # its parent's death was its own
             os.kill(pid, number)
-
-
-@dataclass(frozen=True)
-class Machine:
-    """All cores since the machine started, in seconds."""
-
-    at: float
-    busy_s: float
-    stolen_s: float  # a virtual machine's: wanted, but given to somebody else
-
-
-def machine() -> Machine:
-    all_ = psutil.cpu_times()
-    busy_s = all_.user + all_.nice + all_.system + all_.irq + all_.softirq
-    return Machine(time.monotonic(), busy_s, all_.steal)

@@ -1,4 +1,5 @@
-"""What the processes of a service on this machine use: CPU by role and thread, memory.
+"""What processes on this machine use: CPU by role and thread, memory; and whether it is quiet
+enough for figures that are published.
 
 A thread's time is in nanoseconds (`schedstat`), which psutil does not read: in its ticks of 10 ms
 a thread's part of a light load would be lost.
@@ -6,7 +7,7 @@ a thread's part of a light load would be lost.
 
 import os
 import time
-from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +15,13 @@ from pathlib import Path
 import httpx
 import psutil
 
-from loadtest.machine.processes import OTHER, by_role, grouped, machine, pss_mib, role, tree
+from loadtest.machine.processes import OTHER, REPORTED, Roles, by_role, pss_mib, role, tree
 
 PATIENCE_S = 15.0
-ROLES = grouped(
-    "ray",
-    curator=("curator",),
-    ui=("page",),
-    replica=("replica",),
-    haproxy=("haproxy",),
-    controller=("controller", "haproxy-manager", "proxy"),
-)
+MAX_LOAD = 0.75  # of the cores, over the last minute
+MAX_BUSY = 0.1  # of a core, right now
+MAX_ELSEWHERE = 0.15  # of a core, in the median while measuring
+MAX_STOLEN = 0.02  # of the cores: a virtual machine's host is busy
 
 
 @dataclass(frozen=True)
@@ -32,15 +29,54 @@ class Use:
     """At one moment; `threads_s` holds, by process and thread, seconds on a CPU since its start."""
 
     at: float
-    roles: dict[int, str]
-    threads_s: dict[tuple[int, int], float]
+    threads_s: dict[tuple[psutil.Process, int], float]
     machine_s: float  # of CPU that everybody used since the machine started, what was stolen too
     own_s: float  # by this process and its ended children
 
 
+def use(members: Iterable[psutil.Process]) -> Use:
+    threads: dict[tuple[psutil.Process, int], float] = {}
+    for process in members:
+        for schedstat in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+            with suppress(OSError):  # it has just ended; the others still count
+                nanoseconds = schedstat.read_text().split()[0]
+                threads[process, int(schedstat.parent.name)] = int(nanoseconds) / 1e9
+    all_ = psutil.cpu_times()
+    machine_s = sum((all_.user, all_.nice, all_.system, all_.irq, all_.softirq, all_.steal))
+    return Use(time.monotonic(), threads, machine_s, sum(os.times()[:4]))
+
+
+def by_thread(before: Use, after: Use) -> dict[int, list[float]]:
+    """Process -> seconds on a CPU of its threads between the two, the busiest first; a thread that
+    began in between counts from its start."""
+    found: dict[int, list[float]] = {}
+    for (process, thread), seconds in after.threads_s.items():
+        spent = seconds - before.threads_s.get((process, thread), 0.0)
+        found.setdefault(process.pid, []).append(spent)
+    return {pid: sorted(spent, reverse=True) for pid, spent in found.items()}
+
+
+def cpu_s(before: Use, after: Use) -> dict[int, float]:
+    """Seconds on a CPU by process between the two; those born meanwhile too."""
+    return {pid: sum(spent) for pid, spent in by_thread(before, after).items()}
+
+
+def strangers(before: Use, after: Use) -> float:
+    """Cores used between the two by neither the members nor us and the clients we waited for."""
+    ours = sum(cpu_s(before, after).values()) + after.own_s - before.own_s
+    return max(0.0, (after.machine_s - before.machine_s - ours) / (after.at - before.at))
+
+
+def memory_mb(members: Iterable[int], roles: Roles = REPORTED) -> dict[str, float]:
+    """PSS by role; processes of one role together."""
+    found = by_role(pss_mib(members), roles)
+    found.pop(OTHER, None)
+    return found
+
+
 def service_root(replica_pid: int) -> int | None:
     """The process that started the service this replica belongs to; None on another machine."""
-    if role(replica_pid, ROLES) != "replica":
+    if role(replica_pid, REPORTED) != "replica":
         return None
     with suppress(psutil.Error):
         above = [parent.pid for parent in reversed(psutil.Process(replica_pid).parents())]
@@ -49,9 +85,14 @@ def service_root(replica_pid: int) -> int | None:
     return None
 
 
-def replicas(url: str) -> tuple[str, list[int]]:
-    """The first domain, its replicas' process ids; raises ValueError where they run elsewhere, or
-    the status does not come to name all that run. It is told of them once a second."""
+def service(root: int) -> list[psutil.Process]:
+    return [*tree([root]).values()]
+
+
+def replicas(url: str) -> tuple[str, list[int], int]:
+    """The first domain, its replicas' process ids, and the process that everything descends from.
+    Raises ValueError where they run elsewhere, or the status does not come to name all that run:
+    it is told of them once a second."""
     deadline = time.monotonic() + PATIENCE_S
     with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
         domain: str = client.get("/model-info").raise_for_status().json()["domain"]
@@ -63,61 +104,35 @@ def replicas(url: str) -> tuple[str, list[int]]:
             if time.monotonic() > deadline:
                 raise ValueError(f"{url} names {len(found)} replicas, but {about['states']} are up")
             time.sleep(0.2)
-    for pid in found:
-        if role(pid, ROLES) != "replica":
-            raise ValueError(
-                f"the replicas of {url} do not run on this machine; measure where they run, "
-                "or bring their times with --times FILE"
-            )
-    return domain, found
+    roots = [service_root(pid) for pid in found]
+    if None in roots:
+        raise ValueError(
+            f"the replicas of {url} do not run on this machine; measure where they run, "
+            "or bring their times with --times FILE"
+        )
+    return domain, found, roots[0] or 0
 
 
-def use(root: int) -> Use:
-    roles: dict[int, str] = {}
-    threads: dict[tuple[int, int], float] = {}
-    for pid in tree([root]):
-        roles[pid] = role(pid, ROLES)
-        for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-            with suppress(OSError):  # it has just ended; the others still count
-                nanoseconds = schedstat.read_text().split()[0]
-                threads[pid, int(schedstat.parent.name)] = int(nanoseconds) / 1e9
-    everybody = machine()
-    machine_s = everybody.busy_s + everybody.stolen_s
-    return Use(everybody.at, roles, threads, machine_s, sum(os.times()[:4]))
+def disturbance(window_s: float = 3.0) -> str:
+    """What speaks against measuring now, with the figure; empty if nothing does."""
+    cores = os.cpu_count() or 1
+    share = psutil.cpu_times_percent(window_s)
+    busy = sum((share.user, share.nice, share.system, share.irq, share.softirq)) * cores / 100
+    return judged(busy, share.steal * cores / 100, os.getloadavg()[0], cores)
 
 
-def _threads_s(before: Use, after: Use) -> dict[tuple[int, int], float]:
-    """Seconds on a CPU between the two; a thread that began in between counts from its start."""
-    return {key: s - before.threads_s.get(key, 0.0) for key, s in after.threads_s.items()}
+def judged(busy: float, stolen: float, load: float, cores: int) -> str:
+    if busy > MAX_BUSY:
+        return f"other programs use {busy:.2f} of a core; {MAX_BUSY} is quiet"
+    if stolen > MAX_STOLEN * cores:
+        return f"the host takes {stolen:.2f} of a core away; {MAX_STOLEN * cores:.2f} is quiet"
+    if load > MAX_LOAD * cores:
+        return f"the load average is {load:.2f}; {MAX_LOAD * cores:.2f} is quiet, so wait a minute"
+    return ""
 
 
-def cpu_by_role(before: Use, after: Use) -> dict[str, float]:
-    """Seconds on a CPU between the two."""
-    found: dict[str, float] = defaultdict(float)
-    for (pid, _), seconds in _threads_s(before, after).items():
-        found[after.roles[pid]] += seconds
-    return dict(found)
-
-
-def cores_by_role(before: Use, after: Use) -> dict[str, float]:
-    passed = after.at - before.at
-    return {name: seconds / passed for name, seconds in cpu_by_role(before, after).items()}
-
-
-def strangers(before: Use, after: Use) -> float:
-    """Cores used between the two by neither the service nor us and the clients we waited for."""
-    ours = sum(cpu_by_role(before, after).values()) + after.own_s - before.own_s
-    return max(0.0, (after.machine_s - before.machine_s - ours) / (after.at - before.at))
-
-
-def by_thread(before: Use, after: Use, pid: int) -> list[float]:
-    """Seconds on a CPU of one process's threads between the two, the busiest first."""
-    found = [seconds for (of, _), seconds in _threads_s(before, after).items() if of == pid]
-    return sorted(found, reverse=True)
-
-
-def memory_mb(root: int) -> dict[str, float]:
-    """PSS by role; processes of one role together."""
-    found = by_role(pss_mib(tree([root])), ROLES)
-    found.pop(OTHER, None)
-    return found
+def meanwhile(elsewhere: float) -> str:
+    """The same of what others used while measuring, in cores."""
+    if elsewhere > MAX_ELSEWHERE:
+        return f"while measuring, other programs used {elsewhere:.2f} of a core"
+    return ""

@@ -11,21 +11,22 @@ for a minute, Poisson, from a process of its own. Exit code 1 where a bound is b
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
 from loadtest import command
-from loadtest.client.offer import Offered, offer
+from loadtest.client.offer import Offered, Plan, offer
 from loadtest.command import counted, existing, positive
 from loadtest.machine import usage
-from loadtest.overload.report import Bounds, Loaded, Sample, publish
-from loadtest.own_service import Service, fixed_replicas, own_service
+from loadtest.machine.processes import tree
+from loadtest.overload.report import Bounds, Loaded, Sample, broken, comparison, figures, panels
+from loadtest.own_service import fixed_replicas, own_service
+from loadtest.report import figure, page, publish
 
 CLIENTS = 8  # closed loops a replica, for its capacity
 REFERENCE = 0.7
@@ -47,8 +48,16 @@ def main() -> int:
 
 def measured(arguments: argparse.Namespace) -> int:
     with _target(arguments) as target:
-        runs = measure(target, arguments)
-    return publish(arguments.out, runs, Bounds(arguments.p99_ms, arguments.memory_mb))
+        reference, overload = measure(target, arguments)
+    facts = {"reference": figures(reference), "overload": figures(overload)}
+    wrong = broken(overload, Bounds(arguments.p99_ms, arguments.memory_mb))
+    text = page(
+        f"{overload.factor:g} times the capacity",
+        comparison(facts),
+        "\n".join(f"- BROKEN: {one}" for one in wrong) or "Every bound was kept.",
+    )
+    publish(arguments.out, "overload", text, facts | {"broken": wrong}, figure(panels(overload)))
+    return 1 if wrong else 0
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
@@ -78,55 +87,54 @@ def _target(arguments: argparse.Namespace) -> Iterator[Target]:
         yield Target(arguments.url, arguments.key, arguments.modest_key)
         return
     with own_service(arguments.port, fixed_replicas(arguments.replicas)) as service:
-        yield Target(service.url, _key(service, "greedy"), _key(service, "modest"))
-
-
-def _key(service: Service, name: str) -> str:
-    made = service.request("POST", "/keys", json={"name": name, "role": "viewer"})
-    return str(made.raise_for_status().json()["key"])
+        made = [
+            service.request("POST", "/keys", json={"name": name, "role": "viewer"})
+            for name in ("greedy", "modest")
+        ]
+        yield Target(service.url, *(one.raise_for_status().json()["key"] for one in made))
 
 
 def measure(target: Target, arguments: argparse.Namespace) -> list[Loaded]:
     """The reference first, then the overload; with --greedy the modest one's rows come beside."""
-    clip, seconds, key = arguments.clip, arguments.seconds, target.key
-    _, replicas = usage.replicas(target.url)
+    _, replicas, root = usage.replicas(target.url)
     clients = CLIENTS * len(replicas)
-    offer(target.url, clip, 3.0, clients=clients, key=key)
-    capacity = _rate(offer(target.url, clip, 8.0, clients=clients, key=key))
+    plan = Plan(target.url, arguments.clip, 8.0, clients=clients, key=target.key)
+    offer(replace(plan, seconds=3.0))
+    full = offer(plan)
+    capacity = full.answered_per_s
+    if not capacity:
+        raise ValueError(f"no request was answered; statuses: {full.statuses()}")
     print(f"{len(replicas)} replicas answer {capacity:.0f} requests/s at {clients} closed loops")
-    root = usage.service_root(replicas[0])
-    assert root is not None, f"process {replicas[0]} was a replica a moment ago"
     runs: list[Loaded] = []
-    for factor, lasting in ((REFERENCE, max(5.0, seconds / 3)), (arguments.factor, seconds)):
-        print(f"{factor:g} times that for {lasting:.0f} s", flush=True)
-        ask = partial(offer, target.url, clip, lasting)
-        offers = [partial(ask, rate=factor * capacity, key=key)]
+    lasting = {REFERENCE: max(5.0, arguments.seconds / 3), arguments.factor: arguments.seconds}
+    for factor, seconds in lasting.items():
+        print(f"{factor:g} times that for {seconds:.0f} s", flush=True)
+        plans = [replace(plan, seconds=seconds, rate=factor * capacity)]
         if arguments.greedy:
-            offers.append(partial(ask, rate=MODEST_RPS, key=target.modest_key, seed=2))
-        found, samples = watched(offers, target, root, lasting)
+            plans.append(replace(plans[0], rate=MODEST_RPS, key=target.modest_key, seed=2))
+        found, samples = watched(plans, target, root, seconds)
         modest = found[1] if arguments.greedy else None
-        runs.append(Loaded(factor, capacity, found[0], tuple(samples), modest))
+        runs.append(Loaded(factor, capacity, found[0], samples, modest))
     return runs
 
 
 def watched(
-    offers: Sequence[Callable[[], Offered]], target: Target, root: int, seconds: float
+    plans: Sequence[Plan], target: Target, root: int, seconds: float
 ) -> tuple[list[Offered], list[Sample]]:
     """All offers at once, with looks at memory and queues before, now and then, and after."""
-    samples = [_sample(target, root, 0.0)]
-    with ThreadPoolExecutor(len(offers)) as pool:
-        waiting = [pool.submit(one) for one in offers]
+
+    def look(at: float) -> Sample:
+        return Sample(at, usage.memory_mb(tree([root])), _queued(target))
+
+    samples = [look(0.0)]
+    with ThreadPoolExecutor(len(plans)) as pool:
+        waiting = [pool.submit(offer, plan) for plan in plans]
         for number in range(1, SAMPLES):
             if not wait(waiting, seconds / SAMPLES).not_done:
                 break
-            samples.append(_sample(target, root, number * seconds / SAMPLES))
+            samples.append(look(number * seconds / SAMPLES))
         found = [one.result() for one in waiting]
-    samples.append(_sample(target, root, seconds))
-    return found, samples
-
-
-def _sample(target: Target, root: int, at: float) -> Sample:
-    return Sample(at, usage.memory_mb(root), _queued(target))
+    return found, [*samples, look(seconds)]
 
 
 def _queued(target: Target) -> int | None:
@@ -138,12 +146,6 @@ def _queued(target: Target) -> int | None:
         return sum(int(row["queued"]) for domain in domains for row in domain["replicas"])
     except (httpx.HTTPError, KeyError, ValueError):
         return None
-
-
-def _rate(offered: Offered) -> float:
-    if not offered.latency_ms.size:
-        raise ValueError(f"no request was answered; statuses: {offered.statuses()}")
-    return offered.latency_ms.size / offered.seconds
 
 
 if __name__ == "__main__":

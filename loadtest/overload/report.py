@@ -1,14 +1,14 @@
-"""What an overload did, in words, figures and a plot, and whether it broke a bound."""
+"""What an overload did, in figures and a plot, and whether it broke a bound."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from loadtest.client.http_load import BROKEN
 from loadtest.client.offer import Floats, Offered, quantiles
-from loadtest.tables import write_json
+from loadtest.report import Panel, Table
 
 REFUSED = 429
 
@@ -27,7 +27,7 @@ class Loaded:
     factor: float
     capacity_rps: float
     offered: Offered
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     modest: Offered | None = None
 
 
@@ -37,20 +37,12 @@ class Bounds:
     memory_mb: float
 
 
-def publish(out: Path, runs: list[Loaded], bounds: Bounds) -> int:
-    """overload.json and overload.png in `out`; 1 where a bound is broken."""
-    reference, overload = runs
-    facts = {"reference": figures(reference), "overload": figures(overload)}
-    wrong = broken(overload, bounds)
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "overload.json", {**facts, "broken": wrong})
-    _plot(out / "overload.png", overload)
-    for name, rows in facts.items():
-        print(f"\n{name}")
-        print("\n".join(f"  {key:28} {value}" for key, value in rows.items()))
-    print("\n" + ("\n".join(f"BROKEN: {one}" for one in wrong) or "every bound was kept"))
-    print(f"written to {out}/overload.json and overload.png")
-    return 1 if wrong else 0
+def comparison(facts: Mapping[str, Mapping[str, Any]]) -> Table:
+    rows = [
+        [name, *(str(column.get(name, "")) for column in facts.values())]
+        for name in facts["overload"]
+    ]
+    return Table("", ["", *facts], rows)
 
 
 def figures(run: Loaded) -> dict[str, Any]:
@@ -114,32 +106,26 @@ def broken(run: Loaded, bounds: Bounds) -> list[str]:
     return found
 
 
-def _plot(path: Path, run: Loaded) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 8), layout="constrained")
-    rates, waits, sizes = figure.subplots(3, 1, sharex=True)
+def panels(run: Loaded) -> list[Panel]:
     offered = run.offered
     edges = np.arange(0.0, np.ceil(offered.due_s.max()) + 1)
-    for status, label, colour in ((200, "accepted", "#2a78b5"), (REFUSED, "refused", "#c8553d")):
-        counts, _ = np.histogram(offered.due_s[offered.status == status], edges)
-        rates.plot(edges[:-1], counts, label=label, color=colour)
-    rates.axhline(run.capacity_rps, color="#777777", linestyle="--", label="capacity")
-    rates.set(
-        ylabel="requests a second", title=f"{run.factor:g} times the capacity", ylim=(0, None)
-    )
-    waits.plot(edges[:-1], _binned(offered, 200, edges), label="accepted, p99", color="#2a78b5")
-    waits.plot(edges[:-1], _binned(offered, REFUSED, edges), label="refused, p99", color="#c8553d")
-    waits.set(ylabel="ms", yscale="log")
-    waits.yaxis.set_major_formatter("{x:g}")
-    for role in run.samples[0].memory_mb:
-        levels = [sample.memory_mb.get(role, 0.0) for sample in run.samples]
-        sizes.plot([sample.at for sample in run.samples], levels, marker=".", label=role)
-    sizes.set(ylabel="PSS, MB", xlabel="seconds")
-    for axes in (rates, waits, sizes):
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
-    figure.savefig(path, dpi=110)
+    at, statuses = edges[:-1].tolist(), {"accepted": 200, "refused": REFUSED}
+    rates = {
+        name: (at, np.histogram(offered.due_s[offered.status == status], edges)[0].tolist())
+        for name, status in statuses.items()
+    }
+    rates["capacity"] = ([at[0], at[-1]], [run.capacity_rps] * 2)
+    waits = {f"{n}, p99": (at, _binned(offered, status, edges)) for n, status in statuses.items()}
+    looks = [sample.at for sample in run.samples]
+    sizes = {
+        role: (looks, [sample.memory_mb.get(role, 0.0) for sample in run.samples])
+        for role in run.samples[0].memory_mb
+    }
+    return [
+        Panel("Requests", rates, y="a second"),
+        Panel("Latency", waits, y="ms", log="y"),
+        Panel("Memory", sizes, y="PSS, MB"),
+    ]
 
 
 def _binned(offered: Offered, status: int, edges: Floats) -> list[float]:

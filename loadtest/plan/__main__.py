@@ -4,7 +4,8 @@
     telltale plan --rps 10000 --p95-ms 100 --times times.json
     telltale plan --check --out results                    predicted against measured
 
-The times of one request are measured at a service on this machine (`service_times.py`), a node is
+The times of one request are measured at a service on this machine (`service_times.py`) and left in
+--out as times.json; a node is
 simulated with them (`queueing.py`, where the model stands), and nodes are added until the p95
 holds (`sizing.py`). A node's cores are taken to be like this machine's.
 """
@@ -12,15 +13,18 @@ holds (`sizing.py`). A node's cores are taken to be like this machine's.
 import argparse
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from loadtest import command
 from loadtest.client.clip import tone_in_noise
 from loadtest.command import existing, positive
+from loadtest.own_service import fixed_replicas, own_service
 from loadtest.plan import service_times, times
 from loadtest.plan.check import check
 from loadtest.plan.sizing import Plan, Wish, cpu_ms, size
 from loadtest.plan.times import Times
+from loadtest.report import write_json
 
 
 def main() -> int:
@@ -52,7 +56,7 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
     parser.add_argument("--check", action="store_true", help="predicted against measured, here")
     parser.add_argument("--seconds", type=positive, default=10.0, help="of each measurement")
-    parser.add_argument("--out", type=Path, default=Path("var/plan"), help="for --check")
+    parser.add_argument("--out", type=Path, default=Path("var/plan"))
     parser.add_argument("--anyway", action="store_true", help="check on a busy machine, and say so")
     arguments = parser.parse_args(words)
     if not arguments.check and arguments.rps is None:
@@ -66,13 +70,18 @@ def plan(arguments: argparse.Namespace, clip: Path) -> int:
     if arguments.times:
         found = times.read(arguments.times)
     else:
-        found = service_times.measured(arguments.url, arguments.port, clip, arguments.seconds)
+        with ExitStack() as stack:
+            url, port = arguments.url, arguments.port
+            url = url or stack.enter_context(own_service(port, fixed_replicas(1))).url
+            found = service_times.measure(url, clip, arguments.seconds)
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        write_json(arguments.out / "times.json", found)
     wish = Wish(
-        rps=arguments.rps,
-        p95_ms=arguments.p95_ms,
-        cores_per_node=arguments.cores_per_node,
-        burst=arguments.burst,
-        spare=arguments.headroom,
+        arguments.rps,
+        arguments.p95_ms,
+        arguments.cores_per_node,
+        arguments.burst,
+        arguments.headroom,
     )
     print(times.in_words(found), end="\n\n")
     print(in_words(size(wish, found.costs, found.node(1)), wish, found))

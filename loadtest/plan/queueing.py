@@ -2,37 +2,41 @@
 
 A request passes client -> HAProxy -> a replica's event loop -> its worker, which takes up to
 `max_batch` waiting clips at once -> event loop -> HAProxy -> client. Each is one thread that serves
-first come, first served; HAProxy picks the replica with the fewest requests; the threads share the
-cores (`sharing.py`). A thread that stood idle finds cold caches and takes longer.
+first come, first served; HAProxy picks the replica with the fewest requests. A thread that stood
+idle finds cold caches and takes longer.
+
+Busy threads share the cores, each at most one: Kleinrock's processor sharing (Queueing Systems II,
+1976, 4.4). The two threads of a Python process also share its lock; while both are busy they get
+`overlap` cores together, 1 (they take turns) to 2 (they do not meet).
 """
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import cycle, repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.plan.sharing import NEVER, Cores, Thread
 from loadtest.plan.times import Cost, Costs, Node
 
 Floats = NDArray[np.float64]
-IN_SHARE = 0.6  # of a thread's work on a request: the clip comes in, a little JSON goes out
+IN, OUT = 0.6, 0.4  # of a thread's work on a request: the clip comes in, a little JSON goes out
 DRAWS = 4096
 WARM_UP = 0.05  # of a run, which starts from an empty node; left out
-CLIENT_OUT, PROXY_IN, LOOP_IN, WORKER, LOOP_OUT, PROXY_OUT, CLIENT_IN, DONE, BESIDE = range(9)
+NEVER = float("inf")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    latency_ms: Floats  # of those answered
-    refused: int
+    latency_ms: Floats
     seconds: float
     used_cores: float  # mean, with what is spent beside the requests
     batch: float  # mean clips a batch
 
     def quantile(self, share: float) -> float:
         """Milliseconds; infinite where nobody was answered."""
-        return float(np.quantile(self.latency_ms, share)) if self.latency_ms.size else float("inf")
+        return float(np.quantile(self.latency_ms, share)) if self.latency_ms.size else NEVER
 
     @property
     def answered_per_s(self) -> float:
@@ -63,157 +67,136 @@ def saturate(node: Node, costs: Costs, clients: int, seconds: float = 10.0) -> O
     return running.outcome(WARM_UP * seconds, seconds)
 
 
-class _Request:
-    __slots__ = ("arrived", "refused", "replica", "stage")
+@dataclass(eq=False)
+class _Thread:
+    """With its queue, and the requests it is at; each with the share of its work that is due."""
 
-    def __init__(self, arrived: float) -> None:
-        self.arrived = arrived
-        self.stage = -1
-        self.replica = 0
-        self.refused = False
+    cost: Cost
+    batch: int = 1
+    draws: Iterator[float] = field(default_factory=lambda: repeat(1.0))
+    partner: "_Thread | None" = None
+    queue: "deque[tuple[_Way, float]]" = field(default_factory=deque)
+    taken: "list[tuple[_Way, float]]" = field(default_factory=list)
+    left_s: float = 0.0
+    speed: float = 1.0
+    idle_since: float = NEVER
+    batches: int = 0
+    batched: int = 0
 
 
-class _Server:
-    """A thread with its queue, and the requests it is at."""
+_Way = Iterator[tuple[_Thread, float]]
 
-    def __init__(self, number: int, cost: Cost, batch: int = 1) -> None:
-        self.thread = Thread(number)
-        self.cost = cost
-        self.batch = batch
-        self.free = not (cost.warm_ms or cost.cold_ms)
-        self.queue: deque[_Request] = deque()
-        self.taken: list[_Request] = []
+
+class _Replica:
+    def __init__(self, costs: Costs, max_batch: int, draws: Iterator[float]) -> None:
+        self.loop, self.worker = _Thread(costs.loop), _Thread(costs.worker, max_batch, draws)
+        self.loop.partner, self.worker.partner = self.worker, self.loop
+        self.beside = _Thread(Cost(costs.other_ms, costs.other_ms))
+        self.inside = 0
 
 
 class _Running:
     def __init__(self, node: Node, costs: Costs, seed: int) -> None:
         assert node.cores > node.idle_cores, f"no core is left of {node}"
         self.node, self.costs = node, costs
-        self.cores = Cores(node.cores - node.idle_cores, costs.overlap)
+        self.now = self.used_s = 0.0
         self.again_until = -1.0
         self.finished: list[tuple[float, float]] = []  # arrived, ended
-        self.refused = self.batches = self.batched = self.turn = self.drawn = 0
-        self.inside = [0] * node.replicas
-        self.draws = _draws(costs.spread, seed)
-        self.servers: list[_Server] = []
-        self.client, self.proxy = self._server(costs.client), self._server(costs.proxy)
-        self.loops = [self._server(costs.loop) for _ in self.inside]
-        self.beside = [self._server(Cost(costs.other_ms, costs.other_ms)) for _ in self.inside]
-        self.workers = [self._server(costs.worker, node.max_batch) for _ in self.inside]
-        for loop, worker in zip(self.loops, self.workers, strict=True):
-            loop.thread.partner, worker.thread.partner = worker.thread, loop.thread
-
-    def _server(self, cost: Cost, batch: int = 1) -> _Server:
-        self.servers.append(_Server(len(self.servers), cost, batch))
-        return self.servers[-1]
+        self.busy: list[_Thread] = []
+        self.turn = 0
+        chosen = np.random.default_rng(seed).choice(np.array(costs.spread), DRAWS)
+        draws = cycle((chosen / chosen.mean()).tolist())
+        self.client, self.proxy = _Thread(costs.client), _Thread(costs.proxy)
+        self.replicas = [_Replica(costs, node.max_batch, draws) for _ in range(node.replicas)]
 
     def arrive(self) -> None:
-        self._step(_Request(self.cores.now))
+        self._step(self._way(self.now))
+
+    def _way(self, arrived: float) -> _Way:
+        yield self.client, IN
+        yield self.proxy, IN
+        replica = self._fewest()
+        replica.inside += 1
+        # What the request makes others do takes their time and cores, and not its own time.
+        self._step(iter([(replica.beside, 1.0)]))
+        yield replica.loop, IN
+        yield replica.worker, 1.0
+        yield replica.loop, OUT
+        yield self.proxy, OUT
+        replica.inside -= 1
+        yield self.client, OUT
+        self.finished.append((arrived, self.now))
+        if self.now < self.again_until:
+            self.arrive()
+
+    def _fewest(self) -> _Replica:
+        """Requests; in turn among equals."""
+        self.turn = (self.turn + 1) % len(self.replicas)
+        order = self.replicas[self.turn :] + self.replicas[: self.turn]
+        return min(order, key=lambda replica: replica.inside)
+
+    def _step(self, way: _Way) -> None:
+        """On to the next thread that has something to do for the request."""
+        for thread, share in way:
+            if thread.cost.warm_ms or thread.cost.cold_ms:
+                thread.queue.append((way, share))
+                if not thread.taken:
+                    self._start(thread)
+                return
+
+    def _start(self, thread: _Thread) -> None:
+        count = min(thread.batch, len(thread.queue))
+        thread.taken = [thread.queue.popleft() for _ in range(count)]
+        thread.batches += 1
+        thread.batched += count
+        drawn = sum(next(thread.draws) for _ in range(count)) / count
+        longer = (1 + self.costs.each * (count - 1)) * drawn * thread.taken[0][1]
+        thread.left_s = longer * thread.cost.after(max(0.0, self.now - thread.idle_since))
+        self.busy.append(thread)
 
     def until(self, moment: float) -> None:
-        while (ends := self.cores.next()) <= moment and ends != NEVER:
-            self.cores.advance(ends)
-            server = self.servers[self.cores.finish().number]
-            done, server.taken = server.taken, []
-            if server.queue:
-                self._start(server)
-            for request in done:
-                if request.stage != BESIDE:
-                    self._step(request)
+        while self.busy:
+            self._share()
+            ends, _, first = min((t.left_s / t.speed, n, t) for n, t in enumerate(self.busy))
+            if self.now + ends > moment:
+                break
+            self._pass(ends)
+            self.busy.remove(first)
+            first.idle_since = self.now
+            done, first.taken = first.taken, []
+            if first.queue:
+                self._start(first)
+            for way, _ in done:
+                self._step(way)
         if moment != NEVER:
-            self.cores.advance(moment)
+            self._pass(moment - self.now)
+
+    def _share(self) -> None:
+        """The cores, among those that are busy."""
+        both = self.costs.overlap / 2
+        for thread in self.busy:
+            thread.speed = both if thread.partner and thread.partner.taken else 1.0
+        wanted = sum(thread.speed for thread in self.busy)
+        cores = self.node.cores - self.node.idle_cores
+        if wanted > cores:
+            for thread in self.busy:
+                thread.speed *= cores / wanted
+
+    def _pass(self, passed_s: float) -> None:
+        for thread in self.busy:
+            thread.left_s -= passed_s * thread.speed
+            self.used_s += passed_s * thread.speed
+        self.now += passed_s
 
     def outcome(self, since: float, to: float) -> Outcome:
         """Of those that arrived in the time, or ended in it where they wait for each other."""
-        column = 1 if self.again_until > 0 else 0
         rows = np.array(self.finished).reshape(-1, 2)
-        kept = rows[(rows[:, column] >= since) & (rows[:, column] <= to)]
+        moments = rows[:, 1 if self.again_until > 0 else 0]
+        kept = rows[(moments >= since) & (moments <= to)]
+        workers = [replica.worker for replica in self.replicas]
         return Outcome(
             latency_ms=(kept[:, 1] - kept[:, 0]) * 1e3 + self.costs.delay_ms,
-            refused=self.refused,
             seconds=max(1e-9, to - since),
-            used_cores=self.cores.used / max(1e-9, self.cores.now) + self.node.idle_cores,
-            batch=self.batched / max(1, self.batches),
+            used_cores=self.used_s / max(1e-9, self.now) + self.node.idle_cores,
+            batch=sum(w.batched for w in workers) / max(1, sum(w.batches for w in workers)),
         )
-
-    def _step(self, request: _Request) -> None:
-        """On to the next thread that has something to do for the request."""
-        request.stage += 1
-        if request.stage == LOOP_IN:
-            self._route(request)
-            self._beside(request)
-        elif request.stage == WORKER and request.refused:
-            request.stage = LOOP_OUT
-        elif request.stage == CLIENT_IN and not request.refused:
-            self.inside[request.replica] -= 1
-        elif request.stage == DONE:
-            self._leave(request)
-            return
-        server = self._at(request)
-        if server.free:
-            self._step(request)
-        else:
-            self._queue(server, request)
-
-    def _queue(self, server: _Server, request: _Request) -> None:
-        server.queue.append(request)
-        if not server.taken:
-            self._start(server)
-
-    def _beside(self, request: _Request) -> None:
-        """What the request makes others do takes their time and cores, and not its own time."""
-        server = self.beside[request.replica]
-        if not server.free:
-            shadow = _Request(request.arrived)
-            shadow.stage = BESIDE
-            self._queue(server, shadow)
-
-    def _at(self, request: _Request) -> _Server:
-        if request.stage == WORKER:
-            return self.workers[request.replica]
-        if request.stage in (LOOP_IN, LOOP_OUT):
-            return self.loops[request.replica]
-        return self.proxy if request.stage in (PROXY_IN, PROXY_OUT) else self.client
-
-    def _route(self, request: _Request) -> None:
-        """The fewest requests; in turn among equals."""
-        self.turn += 1
-        count = len(self.inside)
-        order = [(self.turn + i) % count for i in range(count)]
-        request.replica = min(order, key=self.inside.__getitem__)
-        request.refused = self.inside[request.replica] >= self.node.limit
-        self.inside[request.replica] += not request.refused
-
-    def _start(self, server: _Server) -> None:
-        count = min(server.batch, len(server.queue))
-        server.taken = [server.queue.popleft() for _ in range(count)]
-        work_s = server.cost.after(max(0.0, self.cores.now - server.thread.idle_since))
-        stage = server.taken[0].stage
-        if stage == WORKER:
-            self.batches += 1
-            self.batched += count
-            work_s *= (1 + self.costs.each * (count - 1)) * self._draw(count)
-        elif stage != BESIDE:
-            work_s *= IN_SHARE if stage <= LOOP_IN else 1 - IN_SHARE
-        self.cores.start(server.thread, work_s)
-
-    def _draw(self, count: int) -> float:
-        total = 0.0
-        for _ in range(count):
-            self.drawn = (self.drawn + 1) % DRAWS
-            total += self.draws[self.drawn]
-        return total / count
-
-    def _leave(self, request: _Request) -> None:
-        if request.refused:
-            self.refused += 1
-        else:
-            self.finished.append((request.arrived, self.cores.now))
-        if self.cores.now < self.again_until:
-            self.arrive()
-
-
-def _draws(spread: tuple[float, ...], seed: int) -> list[float]:
-    chosen = np.random.default_rng(seed).choice(np.array(spread), DRAWS)
-    found: list[float] = (chosen / chosen.mean()).tolist()
-    return found

@@ -1,17 +1,14 @@
 """What a request costs the threads on its way, measured at a running service on this machine.
 
-    python -m loadtest.plan.service_times clip.wav --out times.json     starts a service
-    python -m loadtest.plan.service_times clip.wav --url http://127.0.0.1:8000 --out times.json
-
 Three runs, on one replica: a lone closed loop (a batch of one, warm), a light open loop (threads
 that stood idle in between), and a closed loop that saturates (full batches). CPU comes from /proc,
 less what the idle service takes. The two busiest threads of a replica are its worker and its loop.
 """
 
 import os
-import sys
 import time
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,12 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from data.domains.domain import load_domains
-from loadtest import command
-from loadtest.client.offer import Offered, offer
+from loadtest.client.offer import Offered, Plan, offer
 from loadtest.machine import usage
-from loadtest.own_service import fixed_replicas, own_service
+from loadtest.machine.processes import REPORTED, by_role
 from loadtest.plan.queueing import saturate, simulate
-from loadtest.plan.times import Cost, Costs, Times, in_words, write
+from loadtest.plan.times import Cost, Costs, Times
 
 SETTLE_S = 8.0  # a service that has just started still makes its spare processes ready
 IDLE_S = 4.0
@@ -48,44 +44,23 @@ class Spent:
         return self.offered.client_cpu_s / self.offered.due_s.size * 1e3
 
 
-def main() -> int:
-    parser = command.parser("python -m loadtest.plan.service_times", __doc__)
-    parser.add_argument("clip", type=command.existing)
-    parser.add_argument("--url", help="a service with one replica; default: start one")
-    parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each run")
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
-
-    def work() -> int:
-        times = measured(arguments.url, arguments.port, arguments.clip, arguments.seconds)
-        write(times, arguments.out)
-        print(in_words(times))
-        return 0
-
-    return command.exit_code("service_times", work)
-
-
-def measured(url: str | None, port: int, clip: Path, seconds: float) -> Times:
-    """At the service there, else at one that is started for it."""
-    if url:
-        return measure(url, clip, seconds)
-    with own_service(port, fixed_replicas(1)) as service:
-        return measure(service.url, clip, seconds)
-
-
 def measure(url: str, clip: Path, seconds: float) -> Times:
     """Raises ValueError where the service is not on this machine or has not one replica."""
-    root, replica, max_batch = find(url)
-    offer(url, clip, 2.0, clients=8)  # connections, caches
+    domain, replicas, root = usage.replicas(url)
+    if len(replicas) != 1:
+        raise ValueError(f"service times are measured on one replica; {url} has {len(replicas)}")
+    max_batch = load_domains(names=(domain,))[domain].serving.max_batch_size
+    plan = Plan(url, clip, seconds)
+    offer(replace(plan, seconds=2.0, clients=8))  # connections, caches
     time.sleep(SETTLE_S)
-    before = usage.use(root)
+    before = usage.use(usage.service(root))
     time.sleep(IDLE_S)
-    idle = usage.cores_by_role(before, usage.use(root))
-    run = partial(spend, url, clip, root, replica, idle, seconds)
-    lone, full = run(clients=1), run(clients=CLIENTS)
-    capacity = full.offered.latency_ms.size / full.offered.seconds
-    light = run(rate=max(5.0, LIGHT * capacity))
+    used = by_role(usage.cpu_s(before, usage.use(usage.service(root))), REPORTED)
+    idle = {role: cpu_s / IDLE_S for role, cpu_s in used.items()}
+    run = partial(spend, root, replicas[0], idle)
+    lone, full = run(plan), run(replace(plan, clients=CLIENTS))
+    capacity = full.offered.answered_per_s
+    light = run(replace(plan, rate=max(5.0, LIGHT * capacity)))
     times = Times(
         costs=_costs(lone, light, full, max_batch),
         cores=os.cpu_count() or 1,
@@ -101,42 +76,20 @@ def measure(url: str, clip: Path, seconds: float) -> Times:
     return fitted(times, light.offered)
 
 
-def find(url: str) -> tuple[int, int, int]:
-    """The process that everything descends from, the one replica, and its largest batch."""
-    domain, replicas = usage.replicas(url)
-    if len(replicas) != 1:
-        raise ValueError(f"service times are measured on one replica; {url} has {len(replicas)}")
-    root = usage.service_root(replicas[0])
-    assert root is not None, f"process {replicas[0]} was a replica a moment ago"
-    return root, replicas[0], load_domains(names=(domain,))[domain].serving.max_batch_size
-
-
-def spend(
-    url: str,
-    clip: Path,
-    root: int,
-    replica: int,
-    idle: dict[str, float],
-    seconds: float,
-    *,
-    clients: int = 1,
-    rate: float | None = None,
-) -> Spent:
-    before = usage.use(root)
-    offered = offer(url, clip, seconds, clients=clients, rate=rate)
-    after = usage.use(root)
-    asked, passed = offered.due_s.size, after.at - before.at
-    roles = {
-        role: (cpu_s - idle.get(role, 0.0) * passed) / asked * 1e3
-        for role, cpu_s in usage.cpu_by_role(before, after).items()
-    }
-    first, second = usage.by_thread(before, after, replica)[:2]
-    rest_ms = max(0.0, roles["replica"] - (first + second) / asked * 1e3)
+def spend(root: int, replica: int, idle: Mapping[str, float], plan: Plan) -> Spent:
+    before = usage.use(usage.service(root))
+    offered = offer(plan)
+    after = usage.use(usage.service(root))
+    each, passed = 1e3 / offered.due_s.size, after.at - before.at
+    used = by_role(usage.cpu_s(before, after), REPORTED)
+    roles = {name: (s - idle.get(name, 0.0) * passed) * each for name, s in used.items()}
+    first, second = usage.by_thread(before, after)[replica][:2]
+    rest_ms = max(0.0, roles["replica"] - (first + second) * each)
     return Spent(
         offered=offered,
         roles_ms=roles | {"replica's other threads": rest_ms},
-        worker_ms=first / asked * 1e3,
-        loop_ms=second / asked * 1e3,
+        worker_ms=first * each,
+        loop_ms=second * each,
         strangers=usage.strangers(before, after),
     )
 
@@ -147,7 +100,7 @@ def _costs(lone: Spent, light: Spent, full: Spent, max_batch: int) -> Costs:
     # Per clip, a full batch costs alone * (1 + each * (n - 1)) / n.
     beyond = full.worker_ms / lone.worker_ms * max_batch - 1
     each = beyond / (max_batch - 1) if max_batch > 1 else 1.0
-    other = sum(full.roles_ms.get(role, 0.0) for role in BESIDE)
+    other = sum(ms for role, ms in full.roles_ms.items() if role not in ("replica", "haproxy"))
     return Costs(
         worker=_cost(lone.worker_ms, light.worker_ms, gap_ms),
         each=max(0.1, each),
@@ -157,9 +110,6 @@ def _costs(lone: Spent, light: Spent, full: Spent, max_batch: int) -> Costs:
         other_ms=max(0.0, other),
         spread=_spread(lone.offered),
     )
-
-
-BESIDE = ("controller", "ray", "ui", "curator", "replica's other threads")
 
 
 def _cost(warm_ms: float, light_ms: float, gap_ms: float) -> Cost:
@@ -192,7 +142,3 @@ def fitted(times: Times, light: Offered) -> Times:
     predicted = simulate(light.due_s, times.node(1), costs).quantile(0.5)
     delay = max(0.0, times.light_p50_ms - predicted)
     return replace(times, costs=replace(costs, delay_ms=round(delay, 3)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,10 +1,9 @@
 """What a request costs a node's threads: what the simulation needs, as a file and in words."""
 
-from dataclasses import asdict, dataclass
-from json import JSONDecodeError, loads
+from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.tables import write_json
+from pydantic import TypeAdapter, ValidationError
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,6 @@ class Node:
     replicas: int
     cores: float
     max_batch: int = 4
-    limit: int = 1_000_000  # requests at one replica; one more is refused
     idle_cores: float = 0.0  # what the machine spends when nobody asks
 
 
@@ -62,40 +60,33 @@ class Times:
     busy_ms_by_role: dict[str, float]
 
     def node(self, replicas: int) -> Node:
-        return Node(replicas, self.cores, self.max_batch, idle_cores=self.idle_cores)
-
-
-def write(times: Times, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, asdict(times))
+        return Node(replicas, self.cores, self.max_batch, self.idle_cores)
 
 
 def read(path: Path) -> Times:
     """Raises ValueError for a file that holds no service times."""
     try:
-        fields = loads(path.read_text(encoding="utf-8"))
-        costs = dict(fields.pop("costs"))
-        costs |= {name: Cost(**costs[name]) for name in ("worker", "loop", "proxy", "client")}
-        costs["spread"] = tuple(costs["spread"])
-        return Times(costs=Costs(**costs), **fields)
-    except (KeyError, TypeError, AttributeError, JSONDecodeError) as error:
+        return TypeAdapter(Times).validate_json(path.read_bytes())
+    except ValidationError as error:
+        what = error.errors()[0]
+        where = ".".join(map(str, what["loc"]))
         raise ValueError(
-            f"{path} holds no service times ({error}); write it with "
-            "python -m loadtest.plan.service_times"
+            f"{path} holds no service times ({where} {what['msg']}); "
+            "telltale plan leaves some in its --out"
         ) from None
 
 
 def in_words(times: Times) -> str:
     costs = times.costs
     threads = {"event loop": costs.loop, "HAProxy": costs.proxy, "client": costs.client}
+    lines = [
+        f"{n:10} {c.warm_ms:6.2f} ms; after idleness {c.cold_ms:.2f} ms" for n, c in threads.items()
+    ]
     return "\n".join(
         [
             f"worker     {costs.worker.warm_ms:6.2f} ms a clip alone, each more of a batch "
             f"{costs.each:.2f} of that; after idleness {costs.worker.cold_ms:.2f} ms",
-            *(
-                f"{name:10} {cost.warm_ms:6.2f} ms; after idleness {cost.cold_ms:.2f} ms"
-                for name, cost in threads.items()
-            ),
+            *lines,
             f"beside     {costs.other_ms:6.2f} ms; the idle service {times.idle_cores:.2f} cores",
             f"a replica's two threads get {costs.overlap:.2f} cores together",
             f"one replica carries {times.capacity_rps:.0f} requests/s; a lone client waits "

@@ -5,7 +5,7 @@
     telltale scaling --synthetic 0.2 --replicas 1,2,3,5 fixed sizes as well
 
 Locust runs in a process of its own (its monkey patching must not reach the sampler); a thread
-here watches replicas, queues and CPU. report.html, scaling.csv and the raw record are left in
+here watches replicas, queues and CPU. scaling.md, .png, .json and the raw record are left in
 --out. Exit code 1: a limit does not hold.
 """
 
@@ -17,24 +17,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from data.errors import InvalidParameter
 from loadtest import command
 from loadtest.own_service import Service, own_service
+from loadtest.report import figure, page, publish
 from loadtest.scaling.hosted import autoscaling_in_words, configuration, free_port, resize
-from loadtest.scaling.outcome import Fixed, Outcome, fixed_of, outcome_of
+from loadtest.scaling.outcome import Stage, fixed_of, outcome_of
 from loadtest.scaling.presets import Preset, parse_steps, presets
-from loadtest.scaling.report import About, tables, write_csv, write_html
-from loadtest.scaling.runs import Load, run
+from loadtest.scaling.report import panels, tables
+from loadtest.scaling.run import run
 from loadtest.scaling.sampler import Target, check_served
 
 USERS = ("NormalUser", "PowerUser", "StressUser")
 LIMITS = ("max_failed", "max_p95_ms", "max_scale_up_s")
 WAIT_S = 0.05
 SYNTHETIC = (
-    "Before each batch a replica waits {:g} s, as it would for an accelerator elsewhere. The "
-    "figures show how the service scales, not how fast it classifies."
+    "**Synthetic.** Before each batch a replica waits {:g} s, as it would for an accelerator "
+    "elsewhere. The figures show how the service scales, not how fast it classifies."
 )
 
 
@@ -43,19 +43,26 @@ def main() -> int:
 
 
 def measure(arguments: argparse.Namespace) -> int:
-    chosen = None if arguments.steps else presets()[arguments.preset]
-    load = _load(arguments, chosen)
-    about = _about(arguments, load, chosen)
+    chosen, sizes = _chosen(arguments), _sizes(arguments)
+    fixed = Preset("", arguments.fixed, "PowerUser", think_s=(0, 0))
+    what = _what(arguments, chosen)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with _service(arguments) as (target, own):
-        outcome = _followed(arguments, load, chosen, target)
-        fixed = tuple(_fixed(arguments, target, own)) if own else ()
-        outcome = replace(outcome, fixed=fixed)
-    write_csv(arguments.out / "scaling.csv", outcome, arguments.synthetic > 0)
-    write_html(arguments.out / "report.html", outcome, about)
-    print("\n".join(["", *(f"{table.as_text()}\n" for table in tables(outcome, chosen))]))
-    verdict = "passed" if outcome.passed else "FAILED"
-    print(f"{about.title}: {verdict}; see {arguments.out / 'report.html'}")
+        print(f"{chosen.steps} of {chosen.user}: {chosen.seconds} s", flush=True)
+        outcome = outcome_of(run(target, chosen, arguments.out, "steps"), chosen)
+        found: list[Stage] = []
+        for size in sizes:
+            assert own, "fixed sizes were asked of a service that is not our own"
+            # Users without pauses, whatever the steps were made of: what can be reached?
+            print(f"{size} replicas: {fixed.steps}", flush=True)
+            resize(own, size)
+            found.append(fixed_of(run(target, fixed, arguments.out, f"fixed-{size}"), size))
+        outcome = replace(outcome, fixed=found)
+    synthetic, verdict = arguments.synthetic > 0, "passed" if outcome.passed else "FAILED"
+    title = f"Telltale under load{' (synthetic)' if synthetic else ''}: {verdict}"
+    text = page(title, *what, *tables(outcome, chosen))
+    facts = {"what": what, "synthetic": synthetic, "outcome": outcome}
+    publish(arguments.out, "scaling", text, facts, figure(panels(outcome, synthetic), columns=2))
     return 0 if outcome.passed else 1
 
 
@@ -69,15 +76,10 @@ def _arguments() -> argparse.Namespace:
     key = os.environ.get("TELLTALE_KEY", "")
     parser.add_argument("--key", default=key, help="for it; or set TELLTALE_KEY")
     parser.add_argument("--domain", default="faults")
-    waits = f"replicas that wait so long before each batch, {WAIT_S:g} by default"
-    optional: Any = {
-        "type": float,
-        "nargs": "?",
-        "const": WAIT_S,
-        "default": 0.0,
-        "metavar": "SECONDS",
-    }
-    parser.add_argument("--synthetic", help=waits, **optional)
+    waits = f"replicas that wait so long before each batch, {WAIT_S:g} s by default"
+    parser.add_argument(
+        "--synthetic", type=float, nargs="?", const=WAIT_S, default=0.0, metavar="S", help=waits
+    )
     parser.add_argument("--replicas", default="", help="fixed sizes as well, such as 1,2,3,5")
     parser.add_argument("--fixed", default="64x12", help="the load on those, 64x12 by default")
     parser.add_argument("--max-failed", type=float, help="requests")
@@ -87,23 +89,27 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _load(arguments: argparse.Namespace, chosen: Preset | None) -> Load:
-    """Raises InvalidParameter, before anything is started."""
+def _chosen(arguments: argparse.Namespace) -> Preset:
+    """With what was asked for beside it. Raises InvalidParameter, before anything is started."""
     if arguments.url and (arguments.synthetic or arguments.replicas):
         raise InvalidParameter(
             "--synthetic and --replicas change what is deployed; that is done to a service of "
             "this command's own only, so leave --url away"
         )
-    if not all(part.isdecimal() and int(part) for part in _sizes(arguments)):
-        raise InvalidParameter(f"--replicas reads 1,2,3,5; got {arguments.replicas!r}")
+    given = Preset(f"steps {arguments.steps}", arguments.steps or "", "PowerUser")
+    chosen = given if arguments.steps else presets()[arguments.preset]
+    parse_steps(chosen.steps)
     parse_steps(arguments.fixed)
-    steps = parse_steps(arguments.steps or (chosen.steps if chosen else ""))
-    user = arguments.user or (chosen.user if chosen else "PowerUser")
-    return Load(steps, user, chosen.think_s if chosen else (0.5, 2))
+    limits = {name: limit for name in LIMITS if (limit := getattr(arguments, name)) is not None}
+    limits = {"max_failed": 0.0, **chosen.limits, **limits}
+    return replace(chosen, user=arguments.user or chosen.user, limits=limits)
 
 
-def _sizes(arguments: argparse.Namespace) -> list[str]:
-    return [part for part in arguments.replicas.split(",") if part]
+def _sizes(arguments: argparse.Namespace) -> list[int]:
+    sizes = [part for part in arguments.replicas.split(",") if part]
+    if not all(part.isdecimal() and int(part) for part in sizes):
+        raise InvalidParameter(f"--replicas reads 1,2,3,5; got {arguments.replicas!r}")
+    return [int(part) for part in sizes]
 
 
 @contextmanager
@@ -120,41 +126,17 @@ def _service(arguments: argparse.Namespace) -> Iterator[tuple[Target, Service | 
         yield Target(own.url, own.domain, own.key, own.ray), own
 
 
-def _followed(
-    arguments: argparse.Namespace, load: Load, chosen: Preset | None, target: Target
-) -> Outcome:
-    print(f"{load} of {load.user}: {load.seconds} s", flush=True)
-    given = {name: getattr(arguments, name) for name in LIMITS}
-    limits = {"max_failed": 0.0, **(chosen.limits if chosen else {})}
-    limits |= {name: limit for name, limit in given.items() if limit is not None}
-    found = run(target, load, arguments.out, "steps")
-    return outcome_of(found, limits, chosen.refused_fail if chosen else False)
-
-
-def _fixed(arguments: argparse.Namespace, target: Target, own: Service) -> Iterator[Fixed]:
-    """Users without pauses, whatever the steps were made of: the question is what is reached."""
-    full = Load(parse_steps(arguments.fixed), "PowerUser", think_s=(0, 0))
-    for size in map(int, _sizes(arguments)):
-        print(f"{size} replicas: {arguments.fixed}", flush=True)
-        resize(own, size)
-        yield fixed_of(run(target, full, arguments.out, f"fixed-{size}"), size)
-
-
-def _about(arguments: argparse.Namespace, load: Load, chosen: Preset | None) -> About:
-    what = chosen.title if chosen else f"steps {load}"
+def _what(arguments: argparse.Namespace, chosen: Preset) -> list[str]:
+    """Was run, in words."""
     machine = f"{os.cpu_count()} cores, load average before {os.getloadavg()[0]:.2f}"
     when = time.strftime("%Y-%m-%d %H:%M")
     service = arguments.url or f"its own service: {autoscaling_in_words(arguments.domain)}"
-    return About(
-        title=f"Telltale under load{' (synthetic)' if arguments.synthetic else ''}",
-        facts=(
-            f"{what[0].upper()}{what[1:]}: {load.user}, {load}.",
-            f"{when}, {machine}; {service}.",
-        ),
-        synthetic=SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
-        command=" ".join(["telltale scaling", *without_key(sys.argv[1:])]),
-        preset=chosen,
-    )
+    return [
+        f"{chosen.title.capitalize()}: {chosen.user}, {chosen.steps}.",
+        f"{when}, {machine}; {service}.",
+        SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
+        f"Again: `{' '.join(['telltale scaling', *without_key(sys.argv[1:])])}`",
+    ]
 
 
 def without_key(words: list[str]) -> list[str]:

@@ -8,10 +8,12 @@ to ready; else it is what was seen from outside.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
-from loadtest.scaling.record import Begun, Record, Second, Summary, summarise
-from loadtest.scaling.runs import Run
+from loadtest.scaling.presets import Preset
+from loadtest.scaling.record import Record, Summary, Users, summarise
+from loadtest.scaling.run import Run
 from loadtest.scaling.sampler import ReplicaSeen, Sample
 
 FRESH_S = 3.0  # an older sample says nothing about now
@@ -27,12 +29,7 @@ class Row:
 
     t_s: float
     users: int
-    req_s: float
-    p50_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-    failed: int
-    refused: int
+    got: Summary
     running: int | None
     starting: int | None
     stopping: int | None
@@ -44,11 +41,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Stage:
-    """One step in the load, and what its users got."""
+    """What so many users got of a step in the load, or of a fixed number of `replicas`; `cores` as
+    in Row."""
 
-    at_s: float
     users: int
     summary: Summary
+    at_s: float = 0.0
+    replicas: int | None = None
+    cores: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,95 +89,75 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Fixed:
-    """What a fixed number of replicas answered to so many users; `cores` as in Row."""
-
-    replicas: int
-    users: int
-    summary: Summary
-    cores: dict[str, float]
-
-
-@dataclass(frozen=True)
 class Outcome:
     overall: Summary
-    rows: tuple[Row, ...]
-    stages: tuple[Stage, ...]
-    changes: tuple[Change, ...]
-    starts: tuple[Start, ...]
-    causes: dict[str, int]
-    checks: tuple[Check, ...]
-    fixed: tuple[Fixed, ...] = ()
+    rows: Sequence[Row]
+    stages: Sequence[Stage]
+    changes: Sequence[Change]
+    starts: Sequence[Start]
+    causes: Mapping[str, int]
+    checks: Sequence[Check]
+    fixed: Sequence[Stage] = ()
 
     @property
     def passed(self) -> bool:
         return all(check.passed for check in self.checks)
 
 
-def outcome_of(run: Run, limits: Mapping[str, float], refused_fail: bool = False) -> Outcome:
-    """`limits` and `refused_fail` as in `checks`."""
+def outcome_of(run: Run, preset: Preset) -> Outcome:
     record, samples = run.record, run.samples
-    overall = summarise(record.seconds)
+    first, last = _span(record)
+    overall = summarise(record, first, last)
     followed = changes(record.steps, samples)
-    causes = sum((Counter(second.causes) for second in record.seconds), Counter[str]())
+    causes = Counter(answer.cause for answer in record.answers if answer.cause)
     return Outcome(
-        overall=overall,
-        rows=tuple(per_second(record, samples)),
-        stages=_stages(record),
-        changes=tuple(followed),
-        starts=tuple(starts(samples, record.steps[0].at)),
-        causes=dict(causes.most_common()),
-        checks=tuple(checks(limits, overall, followed, refused_fail)),
+        overall,
+        per_second(record, samples),
+        [
+            Stage(step.users, summarise(record, step.at, min(end, last)), step.at - first)
+            for step, end in _spans(record.steps)
+        ],
+        followed,
+        starts(samples, first),
+        dict(causes.most_common()),
+        checks(preset, overall, followed),
     )
 
 
-def fixed_of(run: Run, replicas: int) -> Fixed:
+def fixed_of(run: Run, replicas: int) -> Stage:
     users = max(step.users for step in run.record.steps)
-    used = _cores(run.samples[0], run.samples[-1])
-    return Fixed(replicas, users, summarise(run.record.seconds), used)
+    got, cores = summarise(run.record, *_span(run.record)), _cores(run.samples[0], run.samples[-1])
+    return Stage(users, got, replicas=replicas, cores=cores)
 
 
-def _stages(record: Record) -> tuple[Stage, ...]:
-    seconds = record.seconds
-    return tuple(
-        Stage(
-            at_s=step.at - seconds[0].at,
-            users=step.users,
-            summary=summarise(s for s in seconds if step.at <= s.at + s.lasted_s / 2 < end),
-        )
-        for step, end in _spans(record.steps)
-    )
+def _span(record: Record) -> tuple[float, float]:
+    return record.steps[0].at, record.there[-1].at
 
 
-def _spans(steps: Sequence[Begun]) -> list[tuple[Begun, float]]:
+def _spans(steps: Sequence[Users]) -> list[tuple[Users, float]]:
     """Each step with the moment at which the next begins."""
-    return list(zip(steps, [*(step.at for step in steps[1:]), NEVER], strict=True))
+    return [(step, after.at) for step, after in pairwise([*steps, Users(NEVER, 0)])]
 
 
 def per_second(record: Record, samples: Sequence[Sample]) -> list[Row]:
-    first = record.seconds[0].at if record.seconds else 0.0
-    return [_row(second, first, samples) for second in record.seconds]
+    return [_row(record, number, samples) for number in range(len(record.there) - 1)]
 
 
-def _row(second: Second, first: float, samples: Sequence[Sample]) -> Row:
-    found = summarise([second])
-    now = _latest(samples, second.at + second.lasted_s)
+def _row(record: Record, number: int, samples: Sequence[Sample]) -> Row:
+    """From one look at the users to the next."""
+    begin, end = record.there[number], record.there[number + 1].at
+    now = _latest(samples, end)
     past = _latest(samples, now.at - SPAN_S) if now else None
-    states = now.states if now else {}
+    known = now if now and now.states else None
     replicas = now.replicas if now else ()
     queued = [replica.queued for replica in replicas if replica.queued is not None]
     return Row(
-        t_s=round(second.at - first, 1),
-        users=second.users,
-        req_s=round(found.req_s, 1),
-        p50_ms=found.p50_ms,
-        p95_ms=found.p95_ms,
-        p99_ms=found.p99_ms,
-        failed=found.failed,
-        refused=found.refused,
-        running=running(now) if now and states else None,
-        starting=wanted(now) - running(now) if now and states else None,
-        stopping=states.get(LEAVING, 0) if states else None,
+        t_s=round(begin.at - record.there[0].at, 1),
+        users=begin.users,
+        got=summarise(record, begin.at, end),
+        running=running(known) if known else None,
+        starting=wanted(known) - running(known) if known else None,
+        stopping=known.states.get(LEAVING, 0) if known else None,
         queued=sum(queued) if queued else None,
         batch_size=_batch_size(past.replicas, replicas) if past else None,
         versions=" ".join(sorted({r.version for r in replicas if r.version})),
@@ -203,11 +183,11 @@ def _batch_size(past: Sequence[ReplicaSeen], now: Sequence[ReplicaSeen]) -> floa
 
 
 def _cores(past: Sample, now: Sample) -> dict[str, float]:
-    """Group -> cores in use between two samples; what has ended in between counts as nothing."""
+    """Role -> cores in use between two samples; what has ended in between counts as nothing."""
     span_s = now.at - past.at
     return {
-        group: round(max(0.0, used_s - past.cpu_s.get(group, 0.0)) / span_s, 3)
-        for group, used_s in now.cpu_s.items()
+        role: round(max(0.0, used_s - past.cpu_s.get(role, 0.0)) / span_s, 3)
+        for role, used_s in now.cpu_s.items()
         if span_s > 0
     }
 
@@ -220,7 +200,7 @@ def wanted(sample: Sample) -> int:
     return sum(number for state, number in sample.states.items() if state != LEAVING)
 
 
-def changes(steps: Sequence[Begun], samples: Sequence[Sample]) -> list[Change]:
+def changes(steps: Sequence[Users], samples: Sequence[Sample]) -> list[Change]:
     """One for each step after which another number of replicas ran."""
     sampled = [sample for sample in samples if sample.states]
     found = []
@@ -234,7 +214,7 @@ def changes(steps: Sequence[Begun], samples: Sequence[Sample]) -> list[Change]:
     return [change for change in found if change.replicas != change.replicas_before]
 
 
-def _change(users: int, step: Begun, replicas: int, during: Sequence[Sample]) -> Change:
+def _change(users: int, step: Users, replicas: int, during: Sequence[Sample]) -> Change:
     """From so many `users` and `replicas`."""
     growing = step.users > users
     reached = (max if growing else min)(running(sample) for sample in during)
@@ -264,16 +244,15 @@ def starts(samples: Sequence[Sample], begun: float) -> list[Start]:
 
 def _start(name: str, looks: Sequence[tuple[float, ReplicaSeen]], begun: float) -> Start:
     came = next((r.started_at for _, r in looks if r.started_at is not None), looks[0][0])
-    ran = next((at for at, r in looks if r.state in RUNNING), None)
+    ran = next((at - came for at, r in looks if r.state in RUNNING), None)
     own = next((r.ready_in_s for _, r in looks if r.ready_in_s is not None), None)
-    return Start(name, came - begun, None if ran is None else ran - came, own)
+    return Start(name, came - begun, ran, own)
 
 
-def checks(
-    limits: Mapping[str, float], overall: Summary, changes: Sequence[Change], refused_fail: bool
-) -> list[Check]:
+def checks(preset: Preset, overall: Summary, changes: Sequence[Change]) -> list[Check]:
     """One for each limit that is set: max_failed, max_p95_ms, max_scale_up_s. Nothing failed
     either where nothing was asked, so answers are wanted in any case."""
+    limits, refused_fail = preset.limits, preset.refused_fail
     found = [Check("requests answered", "> 0", str(overall.answered), overall.answered > 0)]
     if (limit := limits.get("max_failed")) is not None:
         what = "requests failed or refused" if refused_fail else "requests failed"
@@ -284,20 +263,11 @@ def checks(
         seen = "nothing answered" if overall.p95_ms is None else f"{p95:.0f} ms"
         found.append(Check("p95 latency", f"≤ {limit:.0f} ms", seen, p95 <= limit))
     if (limit := limits.get("max_scale_up_s")) is not None:
-        found += [_scale_up(limit, changes), _back(changes)]
+        ups = [NEVER if one.running_s is None else one.running_s for one in changes if one.up]
+        seen = f"{max(ups):.1f} s" if ups else "no replica was added"
+        what = "step in load to all new replicas running" if ups else "scale-up"
+        found.append(Check(what, f"≤ {limit:g} s", seen, bool(ups) and max(ups) <= limit))
+        first, last = (changes[0].replicas_before, changes[-1].replicas) if changes else (0, 0)
+        what = "replicas at the end, as at the beginning"
+        found.append(Check(what, str(first), str(last), bool(last) and first == last))
     return found
-
-
-def _scale_up(limit: float, changes: Sequence[Change]) -> Check:
-    ups = [change.running_s for change in changes if change.up]
-    if not ups:
-        return Check("scale-up", f"≤ {limit:g} s", "no replica was added", False)
-    worst = max((seconds for seconds in ups if seconds is not None), default=NEVER)
-    what = "step in load to all new replicas running"
-    return Check(what, f"≤ {limit:g} s", f"{worst:.1f} s", worst <= limit)
-
-
-def _back(changes: Sequence[Change]) -> Check:
-    first, last = (changes[0].replicas_before, changes[-1].replicas) if changes else (0, 0)
-    what = "replicas at the end, as at the beginning"
-    return Check(what, str(first), str(last), bool(last) and first == last)

@@ -21,10 +21,6 @@ class Step:
     seconds: int
     spawn_rate: float
 
-    def __str__(self) -> str:
-        rate = "" if self.spawn_rate == self.users else f"@{self.spawn_rate:.0f}"
-        return f"{self.users}x{self.seconds}{rate}"
-
 
 def parse_steps(text: str) -> tuple[Step, ...]:
     """Raises InvalidParameter for text that is no list of steps."""
@@ -53,6 +49,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class Preset:
+    """`user` is a class of loadtest/locustfile.py; `think_s` the pauses of a normal one;
+    `refused_fail`: whether a refusal counts as a failure."""
+
     title: str
     steps: str
     user: str
@@ -61,6 +60,10 @@ class Preset:
     claims: tuple[Claim, ...] = ()
     source: str = ""
     limits: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> int:
+        return sum(step.seconds for step in parse_steps(self.steps))
 
 
 def presets() -> dict[str, Preset]:

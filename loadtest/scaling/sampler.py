@@ -8,29 +8,23 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import reduce
 from operator import getitem
 from typing import Any
 
 import httpx
+import psutil
 
 from data.errors import InvalidParameter, NotReady
-from loadtest.machine.processes import OTHER, by_role, cpu_s, grouped, tree
+from loadtest.machine.processes import OTHER, REPORTED, by_role, tree
 from loadtest.machine.usage import service_root
 
 EVERY_S = 1 / 3
 PATIENCE_S = 5.0
-GROUPS = grouped(  # whose CPU it is
-    "Ray",
-    curator=("curator",),
-    page=("page",),
-    replicas=("replica",),
-    HAProxy=("haproxy",),
-    **{"load client": ("load client",)},
-)
+FIGURES = ("version", "queued", "answered", "batches", "ready_in_s")
 
 
 @dataclass(frozen=True)
@@ -49,12 +43,12 @@ class ReplicaSeen:
 
 @dataclass(frozen=True)
 class Sample:
-    """`states` as Serve names them, `cpu_s` used so far by each group of processes."""
+    """`states` as Serve names them, `cpu_s` used so far by each role of processes."""
 
     at: float
-    states: dict[str, int]
+    states: Mapping[str, int]
     replicas: tuple[ReplicaSeen, ...]
-    cpu_s: dict[str, float]
+    cpu_s: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -96,19 +90,23 @@ class Sampler:
             root: int | None = None
             over = False
             while not over:
-                begun = time.monotonic()
-                status = domain_status(client, self._target.domain)
-                rows = serve_replicas(ray, self._target.domain) if ray else []
-                root = root or _local_root(status)
+                begun, domain = time.monotonic(), self._target.domain
+                status = _at(client, "/status", "domains", domain) or {}
+                rows = serve_replicas(ray, domain) if ray else []
+                pids = [int(row["pid"]) for row in status.get("replicas", []) if row.get("pid")]
+                root = root or next(filter(None, map(service_root, pids)), None)
                 used = cpu_seconds([os.getpid(), root] if root else [])
                 self.samples.append(sample(time.time(), status, rows, used))
                 over = self._over.wait(max(0.0, EVERY_S - (time.monotonic() - begun)))
 
 
 def cpu_seconds(roots: list[int]) -> dict[str, float]:
-    """Group -> CPU seconds that the processes below `roots`, and these, have used so far."""
-    used = cpu_s(tree(roots).values())
-    found = by_role({process.pid: seconds for process, seconds in used.items()}, GROUPS)
+    """Role -> CPU seconds that the processes below `roots`, and these, have used so far."""
+    used: dict[int, float] = {}
+    for pid, process in tree(roots).items():
+        with suppress(psutil.Error):
+            used[pid] = sum(process.cpu_times()[:2])
+    found = by_role(used, REPORTED)
     found.pop(OTHER, None)  # it has just ended
     return found
 
@@ -129,12 +127,6 @@ def check_served(target: Target) -> None:
         )
 
 
-def domain_status(client: httpx.Client, domain: str) -> dict[str, Any]:
-    """The domain's part of /status; empty where it does not answer in time."""
-    found: dict[str, Any] = _at(client, "/status", "domains", domain) or {}
-    return found
-
-
 def serve_replicas(client: httpx.Client, domain: str) -> list[dict[str, Any]]:
     """Ray Serve's rows of the domain's replicas, those that are starting or stopping included."""
     keys = ("applications", domain, "deployments", "DomainService", "replicas")
@@ -143,11 +135,10 @@ def serve_replicas(client: httpx.Client, domain: str) -> list[dict[str, Any]]:
 
 
 def _at(client: httpx.Client, path: str, *keys: str) -> Any:
-    """What stands below the keys in the JSON at `path`; None where nothing does."""
-    try:
+    """What stands below the keys in the JSON at `path`; None where nothing does, or not in time."""
+    with suppress(httpx.HTTPError, ValueError, KeyError):
         return reduce(getitem, keys, client.get(path).raise_for_status().json())
-    except (httpx.HTTPError, ValueError, KeyError):
-        return None
+    return None
 
 
 def sample(
@@ -156,25 +147,19 @@ def sample(
     """Serve's states count where it was asked; the rest of a replica's row is its own."""
     own = {_short(row["replica"]): row for row in status.get("replicas", [])}
     seen = {_short(row["replica_id"]): row for row in serve}
-    replicas = tuple(_replica(n, seen.get(n, {}), own.get(n, {})) for n in {**own, **seen})
+    replicas = tuple(
+        ReplicaSeen(
+            name,
+            seen.get(name, {}).get("state"),
+            started_at=seen.get(name, {}).get("start_time_s"),
+            **{key: own.get(name, {}).get(key) for key in FIGURES},
+        )
+        for name in {**own, **seen}
+    )
     counts = Counter(str(row["state"]) for row in serve)
     return Sample(at, dict(counts) or status.get("states") or {}, replicas, used_s)
-
-
-def _replica(name: str, serve: dict[str, Any], own: dict[str, Any]) -> ReplicaSeen:
-    figures = {
-        key: own.get(key) for key in ("version", "queued", "answered", "batches", "ready_in_s")
-    }
-    return ReplicaSeen(name, serve.get("state"), started_at=serve.get("start_time_s"), **figures)
 
 
 def _short(replica: str) -> str:
     """Serve writes a replica's identity with and without the names of what it belongs to."""
     return replica.rpartition("#")[2]
-
-
-def _local_root(status: dict[str, Any]) -> int | None:
-    for row in status.get("replicas", []):
-        if row.get("pid") and (found := service_root(int(row["pid"]))):
-            return found
-    return None

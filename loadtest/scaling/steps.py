@@ -7,22 +7,20 @@ Not in loadtest/locustfile.py, because a shape in a locustfile takes -u and -t a
 everybody who uses it.
 """
 
+import json
 import threading
 import time
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import TextIO
 
 from locust import LoadTestShape, events
 from locust.env import Environment
 
+from loadtest.client.clip import REFUSED
 from loadtest.locustfile import NormalUser, PowerUser, StressUser
 from loadtest.scaling.presets import parse_steps
-from loadtest.scaling.record import Begun, Tally, as_line
 
 __all__ = ["NormalUser", "PowerUser", "StepShape", "StressUser"]  # Locust picks them up from here
-
-EVERY_S = 1.0
 
 
 @events.init_command_line_parser.add_listener
@@ -42,32 +40,30 @@ class StepShape(LoadTestShape):  # type: ignore[misc]
 
 
 @events.init.add_listener
-def start_recording(environment: Environment, **_: object) -> None:
+def record(environment: Environment, **_: object) -> None:
     path = Path(environment.parsed_options.record)
     file = path.open("w", encoding="utf-8", buffering=1)
+
+    def write(**facts: object) -> None:
+        file.write(f"{json.dumps({'at': round(time.time(), 3), **facts})}\n")
+
+    def saw(name: str, response_time: float, exception: object, **_: object) -> None:
+        cause = "" if exception is None else str(exception)[:120] or type(exception).__name__
+        write(ms=round(response_time, 1), refused=name == REFUSED, cause=cause)
+
+    def watch() -> None:
+        wanted, looked = None, 0.0
+        while True:
+            runner = environment.runner
+            if runner and runner.target_user_count not in (wanted, 0):
+                wanted = runner.target_user_count
+                write(wanted=wanted)
+            if wanted and time.time() - looked >= 1:
+                looked = time.time()
+                write(there=runner.user_count)
+            time.sleep(0.05)
+
+    environment.events.request.add_listener(saw)
+    environment.events.quitting.add_listener(lambda **_: write(there=0))
     # A greenlet, since Locust has patched threads by now.
-    threading.Thread(target=_keep, args=(environment, file), daemon=True).start()
-
-
-def _keep(environment: Environment, file: TextIO) -> None:
-    tally = Tally()
-    environment.events.request.add_listener(
-        lambda name, response_time, exception, **_: tally.saw(name, response_time, exception)
-    )
-    wanted, begun = None, time.time()
-
-    def write_second() -> None:
-        nonlocal begun
-        now = time.time()
-        file.write(as_line(tally.take(begun, now - begun, environment.runner.user_count)))
-        begun = now
-
-    environment.events.quitting.add_listener(lambda **_: write_second())
-    while True:
-        time.sleep(0.05)
-        asked = environment.runner.target_user_count if environment.runner else None
-        if asked != wanted and asked:
-            file.write(as_line(Begun(round(time.time(), 3), asked)))
-            wanted = asked
-        if time.time() - begun >= EVERY_S:
-            write_second()
+    threading.Thread(target=watch, daemon=True).start()

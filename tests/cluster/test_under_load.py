@@ -1,6 +1,6 @@
 """The load test against the session's service, as a person would run it."""
 
-import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +18,11 @@ def test_a_running_service_is_loaded_sampled_and_reported(service: Service, tmp_
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "requests failed" in done.stdout
-    with (tmp_path / "scaling.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert {"1", "4"} <= {row["users"] for row in rows}
-    assert any(float(row["req_s"]) > 0 and row["p95_ms"] for row in rows)
+    rows = json.loads((tmp_path / "scaling.json").read_bytes())["outcome"]["rows"]
+    assert {1, 4} <= {row["users"] for row in rows}
+    assert any(row["got"]["req_s"] > 0 and row["got"]["p95_ms"] for row in rows)
     assert any(row["versions"] for row in rows)
-    assert max(float(row["cores_replicas"] or 0) for row in rows) > 0
-    report = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "<b>Latency</b>" in report
+    assert max(row["cores"].get("replica", 0) for row in rows) > 0
+    report = (tmp_path / "scaling.md").read_text(encoding="utf-8")
+    assert "## Checks" in report
     assert service.admin_key not in report

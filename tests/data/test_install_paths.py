@@ -45,7 +45,7 @@ def test_what_is_installed_writes_into_the_users_data_folder_and_not_beside_the_
 @pytest.mark.parametrize(
     "pattern",
     [
-        *("data/database/migrations/**/*.py", "loadtest/**/*.css", "serve_app/**/*.css"),
+        *("data/database/migrations/**/*.py", "loadtest/**/*.yaml", "serve_app/**/*.css"),
         *("models/backbones/*/*", "models/cards/*.json", "models/pretrained/*/*"),
         *("training/recipes/*", "configs/*", "deploy/*"),
     ],

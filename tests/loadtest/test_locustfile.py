@@ -10,9 +10,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from loadtest.client.clip import clip_from, form, tone_in_noise
-from loadtest.scaling.presets import parse_steps
+from loadtest.scaling.presets import Preset
 from loadtest.scaling.record import Record, summarise
-from loadtest.scaling.runs import Load, run
+from loadtest.scaling.run import run
 from loadtest.scaling.sampler import Target
 from support.local_server import Server
 
@@ -39,7 +39,7 @@ class Answers:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Record:
-    load = Load(parse_steps("1x1,4x2"), "PowerUser", think_s=(0.5, 2))
+    load = Preset("", "1x1,4x2", "PowerUser")
     with Server(Answers().app) as url:
         found = run(Target(url, "faults"), load, tmp_path_factory.mktemp("out"), "steps")
     return found.record
@@ -47,15 +47,15 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 def test_steps_come_in_their_order(recorded: Record) -> None:
     assert [step.users for step in recorded.steps] == [1, 4]
-    assert max(second.users for second in recorded.seconds) == 4
+    assert max(second.users for second in recorded.there) == 4
 
 
 def test_answers_refusals_and_failures_are_told_apart(recorded: Record) -> None:
-    found = summarise(recorded.seconds)
+    found = summarise(recorded, recorded.steps[0].at, recorded.there[-1].at)
     assert found.answered > 0
     assert found.refused > 0
     assert found.failed > 0
-    causes = {cause for second in recorded.seconds for cause in second.causes}
+    causes = {answer.cause for answer in recorded.answers if answer.cause}
     assert all("503" in cause for cause in causes)
 
 

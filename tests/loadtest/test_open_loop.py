@@ -1,9 +1,7 @@
 """loadtest.open_loop: load at a rate, and what is kept of it."""
 
 import asyncio
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from data.errors import NotReady
 from loadtest.client.http_load import parsed
-from loadtest.client.offer import Offered, offer, poisson
+from loadtest.client.offer import Offered, Plan, offer, poisson
 from support.local_server import Server
 
 
@@ -48,7 +45,7 @@ def test_an_open_loop_keeps_a_row_for_every_request_that_was_due(
     app: Starlette, clip: Path
 ) -> None:
     with Server(app) as url:
-        found = offer(url, clip, 1.0, rate=60, seed=5)
+        found = offer(Plan(url, clip, 1.0, rate=60, seed=5))
     assert found.due_s.size == poisson(60, 1.0, seed=5).size
     assert (found.due_s <= found.sent_s).all()
     assert (found.sent_s <= found.ended_s).all()
@@ -63,45 +60,27 @@ def test_an_open_loop_keeps_a_row_for_every_request_that_was_due(
 
 def test_closed_loops_ask_again_when_they_are_answered(app: Starlette, clip: Path) -> None:
     with Server(app) as url:
-        found = offer(url, clip, 0.5, clients=3)
+        found = offer(Plan(url, clip, 0.5, clients=3))
     assert found.due_s.size > 6
     assert found.due_s[:3].max() < found.ended_s.min()
     assert set(found.statuses()) == {200, 429}
 
 
 def test_where_nobody_listens_every_request_is_kept_as_broken(clip: Path) -> None:
-    found = offer("http://127.0.0.1:9", clip, 0.3, rate=30)
+    found = offer(Plan("http://127.0.0.1:9", clip, 0.3, rate=30))
     assert found.statuses() == {0: found.due_s.size}
     assert not found.latency_ms.size
 
 
-def test_a_client_that_cannot_run_is_quoted(tmp_path: Path) -> None:
-    with pytest.raises(NotReady, match=r"ended with 2: .*there is no .*/none\.wav"):
-        offer("http://127.0.0.1:9", tmp_path / "none.wav", 0.3)
+def test_a_clip_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.wav"):
+        offer(Plan("http://127.0.0.1:9", tmp_path / "none.wav", 0.3))
 
 
-def test_a_key_does_not_stand_in_the_command_line(
-    app: Starlette, clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, commands = subprocess.run, []
-
-    def watched(command: list[str], **options: Any) -> Any:
-        commands.append(command)
-        return run(command, **options)
-
-    monkeypatch.setattr(subprocess, "run", watched)
+def test_a_key_is_sent_as_a_bearer(app: Starlette, clip: Path) -> None:
     with Server(app) as url:
-        offer(url, clip, 0.2, key="a secret")
-    assert "a secret" not in commands[0]
-    assert "Bearer a secret" in app.state.keys
-
-
-def test_a_relative_clip_is_found_wherever_the_command_is_run(
-    app: Starlette, clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(clip.parent)
-    with Server(app) as url:
-        assert offer(url, Path(clip.name), 0.2).due_s.size
+        offer(Plan(url, clip, 0.2, key="a secret"))
+    assert app.state.keys == {"Bearer a secret"}
 
 
 @pytest.mark.parametrize("burst", [1.0, 8.0])

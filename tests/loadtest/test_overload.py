@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from loadtest.client.offer import Offered
+from loadtest.overload import __main__ as overload
 from loadtest.overload.__main__ import parsed
-from loadtest.overload.report import Bounds, Loaded, Sample, broken, figures, publish
+from loadtest.overload.report import Bounds, Loaded, Sample, broken, figures
 
 BOUNDS = Bounds(p99_ms=100, memory_mb=50)
 GOOD = Offered(
@@ -73,9 +74,15 @@ def test_a_modest_key_is_shown_beside_the_greedy_one() -> None:
     assert found["greedy_answered_share"] == 0.25
 
 
-def test_the_exit_code_tells_whether_a_bound_was_broken(tmp_path: Path) -> None:
-    assert publish(tmp_path, [run(), run()], BOUNDS) == 0
-    assert publish(tmp_path, [run(), run(with_status(500))], BOUNDS) == 1
+def test_the_exit_code_tells_whether_a_bound_was_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clip.wav").touch()
+    words = [str(tmp_path / "clip.wav"), "--url", "http://127.0.0.1:9", "--out", str(tmp_path)]
+    for status, code in ((200, 0), (500, 1)):
+        found = [run(), run(with_status(status))]
+        monkeypatch.setattr(overload, "measure", lambda *_, found=found: found)
+        assert overload.measured(parsed(words)) == code
     assert json.loads((tmp_path / "overload.json").read_text())["broken"]
     assert (tmp_path / "overload.png").stat().st_size > 10_000
 

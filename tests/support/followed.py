@@ -1,7 +1,7 @@
 """A small recorded run, one replica to three and back: what the load test's tests are told."""
 
-from loadtest.scaling.record import Begun, Record, Second
-from loadtest.scaling.runs import Run
+from loadtest.scaling.record import Answer, Record, Users
+from loadtest.scaling.run import Run
 from loadtest.scaling.sampler import ReplicaSeen, Sample
 
 START = 1_000.0  # seconds since the epoch
@@ -37,21 +37,12 @@ def sample_at(second: float) -> Sample:
         )
         for name in names
     )
-    return Sample(START + second, states_at(second), replicas, {"replicas": second / 2})
+    return Sample(START + second, states_at(second), replicas, {"replica": second / 2})
 
 
 def run() -> Run:
-    seconds = tuple(
-        Second(
-            at=START + second,
-            lasted_s=1.0,
-            users=24 if 10 <= second < 30 else 2,
-            latencies_ms=(20.0, 30.0, 260.0),
-            refused=1 if second == 12 else 0,
-            failed=1 if second == 20 else 0,
-            causes={"503": 1} if second == 20 else {},
-        )
-        for second in range(45)
-    )
-    steps = (Begun(START, 2), Begun(START + 10, 24), Begun(START + 30, 2))
-    return Run(Record(seconds, steps), tuple(sample_at(n / 2) for n in range(90)))
+    answers = [Answer(START + second, ms) for second in range(45) for ms in (20.0, 30.0, 260.0)]
+    answers += [Answer(START + 12, 1.0, refused=True), Answer(START + 20, 1.0, cause="503")]
+    there = [Users(START + second, 24 if 10 <= second < 30 else 2) for second in range(46)]
+    steps = [Users(START, 2), Users(START + 10, 24), Users(START + 30, 2)]
+    return Run(Record(answers, there, steps), [sample_at(n / 2) for n in range(90)])

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from data.errors import UnsupportedClip
 from loadtest.bench import __main__ as bench
 from loadtest.bench.clips import MAIN, made
 from loadtest.bench.lineup import NAMES, TITLES, lineup, refuse_disagreement, standing
-from loadtest.bench.measure import Case, looped
-from loadtest.bench.rounds import cases, rounds
+from loadtest.bench.measure import Case, cases, looped, rounds
+from loadtest.bench.peers.kernel import BUNDLE as KERNELS
 from loadtest.bench.servers import Running
 from models.bundle import PRETRAINED
 
@@ -51,7 +52,6 @@ def test_an_unknown_server_is_refused_with_the_known_ones(
         (["--clip", "no/such.wav"], "there is no no/such.wav"),
         (["--rounds", "0"], "must be a whole number above 0, got 0"),
         (["--connections", "1,many"], "must be a whole number above 0, got many"),
-        (["--bundle", "models/pretrained/keywords"], "serves the shipped bundle; give its --url"),
     ],
 )
 def test_a_mistake_is_said_before_anything_starts(
@@ -67,7 +67,7 @@ def test_a_taken_port_is_refused(free_port: int) -> None:
         other.bind(("127.0.0.1", free_port + NAMES.index("noop")))
         with (
             pytest.raises(RuntimeError, match="is taken; choose others with --port"),
-            standing(("noop",), free_port, BUNDLE, "", made()[MAIN]),
+            standing(("noop",), free_port, made()[MAIN]),
         ):
             pass
 
@@ -78,15 +78,17 @@ def test_where_nobody_is_left_there_is_nothing_to_measure(
     monkeypatch.setattr("loadtest.bench.lineup.peers_python", lambda module: "")
     with (
         pytest.raises(RuntimeError, match="nobody is left to be measured"),
-        standing(("litserve",), 8140, BUNDLE, "", b""),
+        standing(("litserve",), 8140, b""),
     ):
         pass
     assert "litserve is left out" in capsys.readouterr().out
 
 
-def test_a_bare_loop_that_fails_is_quoted() -> None:
-    with pytest.raises(RuntimeError, match="the bare loop ended with 1: .*a PDF document"):
-        looped(1, Case(MAIN, "form", 1), b"%PDF-1.7", BUNDLE, 1)
+def test_a_bare_loop_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KERNELS, str(BUNDLE))
+    (tmp_path / "clip").write_bytes(b"%PDF-1.7")
+    with pytest.raises(UnsupportedClip, match="a PDF document"):
+        looped(1, Case(MAIN, "form", 1), tmp_path / "clip", 1)
 
 
 def test_every_server_has_a_port_and_a_title_of_its_own(tmp_path: Path) -> None:
@@ -109,13 +111,14 @@ def test_servers_that_answer_differently_are_not_compared(tmp_path: Path) -> Non
 
 def test_one_small_run_from_start_to_figures(tmp_path: Path, free_port: int) -> None:
     options = argparse.Namespace(
-        only=("loop", "noop"), connections=(2,), rounds=1, seconds=1, quick=True, bundle=BUNDLE
+        only=("loop", "noop"), connections=(2,), rounds=1, seconds=1, quick=True
     )
-    with standing(options.only, free_port, BUNDLE, "", made()[MAIN]) as up:
-        loop, noop = rounds(up, made(), options)
-    assert loop.load.answered > 10
-    assert noop.load.rate > loop.load.rate
-    assert noop.load.errors == {}
+    (tmp_path / "clip").write_bytes(made()[MAIN])
+    with standing(options.only, free_port, made()[MAIN]) as up:
+        loop, noop = rounds(up, {MAIN: tmp_path / "clip"}, options)
+    assert loop.answered > 10
+    assert noop.answered > 10
+    assert noop.errors == {}
     assert noop.replaced == 0
     assert sum(noop.cpu_ms.values()) > 0
     assert up["noop"].start_up_s > 0

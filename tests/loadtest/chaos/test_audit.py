@@ -52,7 +52,7 @@ def test_what_is_there_is_not_lost(store: Store, tmp_path: Path) -> None:
     ledger = Ledger("faults")
     kept(store, b"one", ledger)
     kept(store, b"two", ledger, corrected=True)
-    assert audited(tmp_path, ledger, VERSIONS) == Audit(2, (), ())
+    assert audited(tmp_path, ledger, VERSIONS) == Audit(2, [], [], [])
 
 
 def test_a_clip_is_lost_without_row_bytes_or_receipt(store: Store, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_clip_that_was_never_sent_is_a_strangers(store: Store, tmp_path: Path)
     ledger = Ledger("faults")
     kept(store, b"ours", ledger)
     sha256 = kept(store, b"theirs", Ledger("faults"))
-    assert audited(tmp_path, ledger, VERSIONS).foreign == (sha256,)
+    assert audited(tmp_path, ledger, VERSIONS).foreign == [sha256]
 
 
 def test_an_answer_of_a_version_that_is_not_here_is_strange(store: Store, tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_an_answer_of_a_version_that_is_not_here_is_strange(store: Store, tmp_pa
     for answer in (("1", "aa"), ("shipped", "aa"), ("2", "aa"), ("shipped", "cc"), ("3", "bb")):
         ledger.versions[answer] += 1
     found = audited(tmp_path, ledger, VERSIONS).strange_versions
-    assert found == (
+    assert found == [
         "version 2 with digest aa",
         "version shipped with digest cc",
         "version 3 with digest bb",
-    )
-    assert audited(tmp_path, ledger, {}).strange_versions == ()
+    ]
+    assert audited(tmp_path, ledger, {}).strange_versions == []

@@ -9,9 +9,9 @@ import pytest
 from fastapi import FastAPI
 
 from loadtest.machine import usage
-from loadtest.machine.family import spent, used
-from loadtest.machine.processes import by_role, machine, pss_mib, role
-from loadtest.scaling.sampler import GROUPS
+from loadtest.machine.family import family
+from loadtest.machine.processes import REPORTED, by_role, pss_mib, role
+from loadtest.machine.usage import cpu_s, use
 from support.local_server import Server
 
 BURN = """
@@ -29,44 +29,44 @@ def test_a_child_is_charged_with_what_it_used() -> None:
     ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        before, then = used(child.pid), machine()
+        before = use(family(child.pid))
         child.stdin.write(b"go\n")
         child.stdin.flush()
         assert child.stdout.readline() == b"done\n"
-        found, now = spent(before, used(child.pid)), machine()
+        after = use(family(child.pid))
+        found = cpu_s(before, after)
         assert found == {child.pid: pytest.approx(0.3, abs=0.1)}
-        assert now.busy_s - then.busy_s > 0.2
+        assert after.machine_s - before.machine_s > 0.2
         memory = pss_mib(found)
         assert 1 < memory[child.pid] < 100
         child.communicate(b"\n")
 
 
 def test_a_process_born_meanwhile_is_charged_too() -> None:
-    assert spent({}, used(os.getpid()))[os.getpid()] > 0
+    assert cpu_s(use([]), use(family(os.getpid())))[os.getpid()] > 0
 
 
 @pytest.mark.parametrize(
-    ("command", "service", "group"),
+    ("command", "part"),
     [
-        ("ray::ServeReplica:faults:DomainService", "replica", "replicas"),
-        ("ray::ServeReplica:curator:Curator", "curator", "curator"),
-        ("ray::ServeReplica:ui:Page", "ui", "page"),
-        ("somewhere/bin/haproxy -f telltale-x/haproxy.cfg", "haproxy", "HAProxy"),
-        ("haproxy -f x.cfg", "haproxy", "HAProxy"),
-        ("ray::HAProxyManager", "controller", "Ray"),
-        ("ray::ServeController", "controller", "Ray"),
-        ("python -m locust -f steps.py", "ray", "load client"),
-        ("python .venv/bin/telltale scaling --synthetic", "ray", "load client"),
-        ("/ray/raylet --node", "ray", "Ray"),
-        ("", "other", "other"),
+        ("ray::ServeReplica:faults:DomainService", "replica"),
+        ("ray::ServeReplica:curator:Curator", "curator"),
+        ("ray::ServeReplica:ui:Page", "page"),
+        ("somewhere/bin/haproxy -f telltale-x/haproxy.cfg", "haproxy"),
+        ("haproxy -f x.cfg", "haproxy"),
+        ("ray::HAProxyManager", "haproxy-manager"),
+        ("ray::ServeController", "controller"),
+        ("python -m locust -f steps.py", "load client"),
+        ("python .venv/bin/telltale scaling --synthetic", "load client"),
+        ("/ray/raylet --node", "ray"),
+        ("", "other"),
     ],
 )
 def test_what_a_process_is_follows_from_its_command_line(
-    command: str, service: str, group: str, monkeypatch: pytest.MonkeyPatch
+    command: str, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loadtest.machine.processes.command", lambda pid: command)
-    assert role(1, usage.ROLES) == service
-    assert role(1, GROUPS) == group
+    assert role(1, REPORTED) == part
 
 
 def test_values_are_summed_by_role_and_the_rest_is_other() -> None:
@@ -88,6 +88,6 @@ def test_replicas_are_waited_for_until_the_status_names_all_that_run(
     app.get("/status")(
         lambda: {"domains": {"faults": {"replicas": next(looks), "states": {"RUNNING": 2}}}}
     )
-    monkeypatch.setattr("loadtest.machine.usage.role", lambda pid, roles: "replica")
+    monkeypatch.setattr(usage, "service_root", lambda pid: 3)
     with Server(app) as url:
-        assert usage.replicas(url) == ("faults", [7, 8])
+        assert usage.replicas(url) == ("faults", [7, 8], 3)

@@ -73,7 +73,3 @@ def test_a_sleeping_family_ends_whole(server: "subprocess.Popen[bytes]") -> None
 
 def alive(pids: list[int]) -> set[int]:
     return set(pids) & {process.pid for process in running()}
-
-
-def test_a_service_of_somebody_else_has_no_family() -> None:
-    assert family(0) == []

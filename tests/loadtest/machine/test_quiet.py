@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadtest.machine.quiet import judged, meanwhile
+from loadtest.machine.usage import judged, meanwhile
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """loadtest/plan/, its measurements and words: what is measured, kept and said."""
 
-import json
 import os
 import subprocess
 import sys
@@ -13,17 +12,17 @@ import pytest
 import yaml
 
 from loadtest.client.offer import Offered, poisson
-from loadtest.machine import quiet, usage
+from loadtest.machine import usage
 from loadtest.machine.processes import tree
 from loadtest.own_service import fixed_replicas
 from loadtest.plan import __main__ as plan
 from loadtest.plan import check as plan_check
-from loadtest.plan import service_times, sizing
-from loadtest.plan import times as service_times_file
-from loadtest.plan.check import Capacity, Point
+from loadtest.plan import service_times, sizing, times
+from loadtest.plan.check import Capacity, Point, markdown
 from loadtest.plan.queueing import saturate, simulate
 from loadtest.plan.service_times import CLIENTS, Spent, fitted
 from loadtest.plan.times import Cost, Costs, Node, Times
+from loadtest.report import figure, write_json
 
 COSTS = Costs(
     Cost(2.0, 2.5), each=0.9, loop=Cost(0.8, 1.0), proxy=Cost(0.2, 0.4), client=Cost(0.1, 0.2)
@@ -81,15 +80,15 @@ def test_what_no_counter_shows_is_found_from_capacity_and_median() -> None:
     capacity = saturate(TIMES.node(1), hidden, CLIENTS, seconds=5.0).answered_per_s
     due = poisson(30, 20, seed=2)
     median = simulate(due, TIMES.node(1), hidden).quantile(0.5)
-    times = replace(TIMES, capacity_rps=capacity, light_p50_ms=median)
-    found = fitted(times, offered(1.0, due)).costs
+    seen = replace(TIMES, capacity_rps=capacity, light_p50_ms=median)
+    found = fitted(seen, offered(1.0, due)).costs
     assert found.overlap == pytest.approx(1.3, abs=0.02)
     assert found.delay_ms == pytest.approx(0.7, abs=0.05)
 
 
 def test_service_times_come_back_as_they_were_written(tmp_path: Path) -> None:
-    service_times_file.write(TIMES, tmp_path / "new" / "times.json")
-    assert service_times_file.read(tmp_path / "new" / "times.json") == TIMES
+    write_json(tmp_path / "times.json", TIMES)
+    assert times.read(tmp_path / "times.json") == TIMES
 
 
 @pytest.mark.parametrize("text", ["{}", '{"costs": 3}', "[]", "no json"])
@@ -97,14 +96,14 @@ def test_a_file_that_holds_no_times_is_refused(text: str, tmp_path: Path) -> Non
     path = tmp_path / "times.json"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"times\.json holds no service times"):
-        service_times_file.read(path)
+        times.read(path)
 
 
 def test_the_plan_says_what_it_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sizing, "REQUESTS", 800)
-    service_times_file.write(TIMES, tmp_path / "times.json")
+    write_json(tmp_path / "times.json", TIMES)
     words = ["--rps", "500", "--p95-ms", "50", "--cores-per-node", "4"]
     monkeypatch.setattr(sys, "argv", ["plan", *words, "--times", str(tmp_path / "times.json")])
     assert plan.main() == 0
@@ -139,24 +138,20 @@ def test_predicted_stands_beside_measured(tmp_path: Path) -> None:
         {"p50": 9.0, "p95": 25.0, "p99": 40.0},
     )
     points = [Point(1, 0.5, 150.0, measured, predicted, 0.02, 0.1, 0.03, 0)]
-    plan_check.publish(tmp_path, TIMES, [Capacity(1, 300.0, 330.0)], points, "a game is on")
-    text = " ".join((tmp_path / "check.md").read_text().split())
+    capacity = Capacity(1, 300.0, 330.0)
+    text = " ".join(markdown(TIMES, [capacity], points, "a game is on").split())
     assert "| 1 | 300 | 330 | +10% |" in text
     assert "| 10.0 / 9.0 | -10% | 20.0 / 25.0 | +25% |" in text
     assert "Disturbed before the start: a game is on." in text
-    assert json.loads((tmp_path / "check.json").read_text())["points"][0]["rps"] == 150.0
+    figure([plan_check._panel(TIMES, capacity, points)]).savefig(tmp_path / "check.png")
     assert (tmp_path / "check.png").stat().st_size > 10_000
 
 
-def test_the_second_in_which_connections_open_is_left_out_of_a_point(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_second_in_which_connections_open_is_left_out_of_a_point() -> None:
     due = np.arange(0.0, 3.0, 0.1)
     opening = np.where(due < 1, 0.5, 0.01)
     found = replace(offered(0.0, due), ended_s=due + opening)
-    monkeypatch.setattr(plan_check, "offer", lambda *_, **__: found)
-    here = tmp_path / "clip.wav"
-    point = plan_check._point("http://any", here, 2.0, 1, 0.3, 10.0, TIMES, os.getpid())
+    point = plan_check.point(found, 1, 0.3, 2.0, TIMES, 0.0)
     assert point.measured_ms == pytest.approx({"p50": 10.0, "p95": 10.0, "p99": 10.0})
     assert point.rps == 10.0
 
@@ -164,7 +159,7 @@ def test_the_second_in_which_connections_open_is_left_out_of_a_point(
 def test_nothing_is_measured_on_a_busy_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quiet, "disturbance", lambda: "a game is on")
+    monkeypatch.setattr(usage, "disturbance", lambda: "a game is on")
     with pytest.raises(ValueError, match="a game is on, or say --anyway"):
         plan_check.check(tmp_path / "clip.wav", tmp_path, 1, 1.0, anyway=False)
     assert not list(tmp_path.iterdir())
@@ -175,19 +170,19 @@ def test_a_childs_cpu_is_counted_by_thread() -> None:
     program = f"import time\ninput()\n{spin}input()"
     child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE)
     try:
-        before = usage.use(os.getpid())
+        before = usage.use(usage.service(os.getpid()))
         assert child.stdin is not None
         child.stdin.write(b"\n")
         child.stdin.flush()
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            after = usage.use(os.getpid())
-            if usage.by_thread(before, after, child.pid)[:1] > [0.19]:
+            after = usage.use(usage.service(os.getpid()))
+            if usage.by_thread(before, after)[child.pid][:1] > [0.19]:
                 break
             time.sleep(0.05)
-        assert usage.by_thread(before, after, child.pid)[0] >= 0.19
+        assert usage.by_thread(before, after)[child.pid][0] >= 0.19
         assert tree([os.getpid()])[child.pid].ppid() == os.getpid()
-        assert sum(usage.memory_mb(child.pid).values()) > 1
+        assert sum(usage.memory_mb([child.pid]).values()) > 1
     finally:
         child.communicate(b"\n")
 

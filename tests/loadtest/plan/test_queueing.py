@@ -1,4 +1,4 @@
-"""queueing.py and sharing.py against what queueing theory knows in closed form."""
+"""queueing.py against what queueing theory knows in closed form."""
 
 import math
 
@@ -88,14 +88,6 @@ def test_a_thread_that_stood_idle_takes_longer() -> None:
     assert saturate(Node(1, 2, max_batch=1), costs, clients=4).answered_per_s == pytest.approx(
         100, rel=0.01
     )
-
-
-def test_a_full_replica_refuses_and_those_inside_wait_no_longer() -> None:
-    due = poisson(1000, 20, seed=1)
-    found = simulate(due, Node(2, 8, max_batch=1, limit=5), Costs(TEN_MS))
-    assert found.answered_per_s == pytest.approx(200, rel=0.03)
-    assert found.latency_ms.max() <= 5 * 10 + 1e-6
-    assert found.refused > 0.75 * due.size
 
 
 def test_the_same_seed_gives_the_same_run() -> None:

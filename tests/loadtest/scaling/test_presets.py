@@ -14,11 +14,6 @@ def test_steps_are_users_times_seconds() -> None:
     )
 
 
-def test_steps_are_written_as_they_are_read() -> None:
-    for text in ("2x10", "10x15@2,100x30@10,500x30@50"):
-        assert ",".join(map(str, parse_steps(text))) == text
-
-
 @pytest.mark.parametrize("text", ["", "20", "20x", "0x30", "20x0", "20x30@0", "20x30;5x5", "-2x3"])
 def test_what_is_no_step_is_refused_with_the_way_to_write_one(text: str) -> None:
     with pytest.raises(InvalidParameter, match="USERSxSECONDS"):

@@ -1,37 +1,31 @@
-"""What the users got: kept second by second, summed up exactly."""
+"""What the users got: kept request by request, summed up exactly."""
 
 from pathlib import Path
 
-from loadtest.client.clip import REFUSED
-from loadtest.scaling.record import Begun, Tally, as_line, percentiles, read_record, summarise
+from loadtest.scaling.record import Answer, Record, Users, percentiles, read_record, summarise
 
-
-def test_a_refusal_is_no_failure_and_no_answer() -> None:
-    tally = Tally()
-    tally.saw("/predict", 12.3, None)
-    tally.saw(REFUSED, 1.0, None)
-    tally.saw("/predict", 5.0, OSError("connection reset"))
-    second = tally.take(at=100.0, lasted_s=1.0, users=3)
-    assert (second.latencies_ms, second.refused, second.failed) == ([12.3], 1, 1)
-    assert second.causes == {"connection reset": 1}
-
-
-def test_a_second_starts_from_nothing() -> None:
-    tally = Tally()
-    tally.saw("/predict", 1.0, None)
-    tally.take(at=100.0, lasted_s=1.0, users=1)
-    assert tally.take(at=101.0, lasted_s=1.0, users=1).latencies_ms == []
+WRITTEN = """{"at": 99.5, "wanted": 2}
+{"at": 100.0, "there": 2}
+{"at": 100.4, "ms": 12.3, "refused": false, "cause": ""}
+{"at": 100.5, "ms": 1.0, "refused": true, "cause": ""}
+{"at": 100.6, "ms": 5.0, "refused": false, "cause": "connection reset"}
+{"at": 101.5, "there": 0}
+"""
 
 
 def test_what_was_written_is_what_is_read(tmp_path: Path) -> None:
-    tally = Tally()
-    tally.saw("/predict", 7.5, None)
-    tally.saw("/predict", 9.0, "503")
-    second, step = tally.take(at=100.0, lasted_s=1.01, users=2), Begun(at=99.5, users=2)
-    path = tmp_path / "record.jsonl"
-    path.write_text(as_line(step) + as_line(second), encoding="utf-8")
-    record = read_record(path)
-    assert (record.steps, record.seconds) == ((step,), (second,))
+    (tmp_path / "record.jsonl").write_text(WRITTEN, encoding="utf-8")
+    record = read_record(tmp_path / "record.jsonl")
+    assert record.steps == [Users(99.5, 2)]
+    assert record.there == [Users(100.0, 2), Users(101.5, 0)]
+    assert record.answers[2] == Answer(100.6, 5.0, cause="connection reset")
+
+
+def test_a_refusal_is_no_failure_and_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "record.jsonl").write_text(WRITTEN, encoding="utf-8")
+    found = summarise(read_record(tmp_path / "record.jsonl"), 100.0, 101.5)
+    assert (found.answered, found.refused, found.failed) == (1, 1, 1)
+    assert (found.p50_ms, found.p99_ms) == (12.3, 12.3)
 
 
 def test_a_percentile_is_an_answer_that_somebody_got() -> None:
@@ -41,8 +35,6 @@ def test_a_percentile_is_an_answer_that_somebody_got() -> None:
 
 
 def test_a_rate_counts_the_time_that_really_passed() -> None:
-    tally = Tally()
-    for _ in range(3):
-        tally.saw("/predict", 1.0, None)
-    assert summarise([tally.take(at=0.0, lasted_s=1.5, users=1)]).req_s == 2.0
-    assert summarise([]).req_s == 0.0
+    record = Record([Answer(0.1 * n, 1.0) for n in range(30)], [], [])
+    assert summarise(record, 0.0, 1.5).req_s == 10.0
+    assert summarise(record, 5.0, 6.0).req_s == 0.0

@@ -9,8 +9,8 @@ from support.followed import run
 def test_each_second_has_what_the_users_got_and_what_the_replicas_were() -> None:
     found = run()
     row = per_second(found.record, found.samples)[12]
-    assert (row.t_s, row.users, row.req_s, row.refused) == (12.0, 24, 3.0, 1)
-    assert (row.p50_ms, row.p95_ms) == (30.0, 260.0)
+    assert (row.t_s, row.users, row.got.req_s, row.got.refused) == (12.0, 24, 3.0, 1)
+    assert (row.got.p50_ms, row.got.p95_ms) == (30.0, 260.0)
     assert (row.running, row.starting, row.stopping) == (2, 1, 0)
     assert row.versions == "3"
 
@@ -18,7 +18,7 @@ def test_each_second_has_what_the_users_got_and_what_the_replicas_were() -> None
 def test_cpu_and_batch_size_are_differences_of_counters_that_grow() -> None:
     found = run()
     row = per_second(found.record, found.samples)[20]
-    assert row.cores == {"replicas": 0.5}
+    assert row.cores == {"replica": 0.5}
     assert row.batch_size == 8.0
     assert row.queued == 6
 

@@ -1,0 +1,105 @@
+"""What a command found, as its reader gets it: Markdown (also on the terminal), JSON and a plot."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+if TYPE_CHECKING:  # matplotlib takes a second to load, and half of the commands draw nothing
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+JSON = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
+NOTHING = "-"  # where a figure was not measured
+Points = Sequence[Any]  # numbers, and None where nothing was measured
+
+
+@dataclass(frozen=True)
+class Table:
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+    def __str__(self) -> str:
+        widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
+        rows = [self.head, ["-" * width for width in widths], *self.rows]
+        lines = "\n".join(f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows)
+        return "\n\n".join(filter(None, [self.title and f"## {self.title}", lines, self.note]))
+
+
+def page(title: str, *parts: "str | Table") -> str:
+    """Markdown; what is empty is left out."""
+    shown = [str(part) for part in parts if (part if isinstance(part, str) else part.rows)]
+    return "\n\n".join([f"# {title}", *shown]) + "\n"
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    return NOTHING if value is None else f"{value:,.{digits}f}"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines, or areas one upon the other, by name: their places and values; a line breaks at None.
+    `dots` are values beside the lines, `marks` upright lines with words, `log` is x, y or both."""
+
+    title: str
+    lines: Mapping[str, tuple[Points, Points]]
+    x: str = "seconds"
+    y: str = ""
+    stacked: bool = False
+    log: str = ""
+    dots: Mapping[str, tuple[Points, Points]] | None = None
+    marks: Sequence[tuple[float, str]] = ()
+
+    def draw(self, axes: "Axes") -> None:
+        if self.stacked:
+            at = next(iter(self.lines.values()))[0]
+            heights = np.nan_to_num([np.array(y, float) for _, y in self.lines.values()])
+            axes.stackplot(at, heights, labels=[*self.lines], step="post", alpha=0.7)
+        else:
+            for name, (at, values) in self.lines.items():
+                axes.plot(at, np.array(values, float), ".-", label=name)
+        for name, (at, values) in (self.dots or {}).items():
+            axes.scatter(at, values, label=name)
+        for place, words in self.marks:
+            axes.axvline(place, color="#777777", linestyle="--", linewidth=0.8)
+            axes.text(place, 1.0, f" {words}", va="top", transform=axes.get_xaxis_transform())
+        axes.set(title=self.title, xlabel=self.x, ylabel=self.y)
+        for side in self.log:
+            axes.set(**{f"{side}scale": "log"})
+            getattr(axes, f"{side}axis").set_major_formatter("{x:g}")
+        if "y" not in self.log:
+            axes.set_ylim(0, None)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+
+
+def figure(panels: Sequence[Panel], columns: int = 1) -> "Figure":
+    from matplotlib.figure import Figure
+
+    rows = -(-len(panels) // columns)
+    drawn = Figure(figsize=(11, 4.5 if rows == 1 else 2.8 * rows), layout="constrained")
+    for axes, panel in zip(drawn.subplots(rows, columns, squeeze=False).flat, panels, strict=False):
+        panel.draw(axes)
+    return drawn
+
+
+def write_json(path: Path, facts: Any) -> None:
+    """Dataclasses and arrays too; what is not a number is null."""
+    path.write_bytes(orjson.dumps(facts, option=JSON) + b"\n")
+
+
+def publish(
+    out: Path, name: str, text: str, facts: Mapping[str, Any], plot: "Figure | None" = None
+) -> None:
+    """NAME.md, NAME.json and NAME.png in `out`; the text also on the terminal."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.md").write_text(text, encoding="utf-8")
+    write_json(out / f"{name}.json", facts)
+    if plot:
+        plot.savefig(out / f"{name}.png", dpi=110)
+    print(f"\n{text}\nwritten to {out}/{name}.*")
