@@ -25,9 +25,11 @@ from models.bundle import PRETRAINED, load_bundle
 from models.current_model import shipped
 from models.registry import Registry
 from serve_app.client.past_answers import Window
+from serve_app.client.service_answers import ReplicaInfo
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
 from serve_app.cluster.standby import keep
 from serve_app.control.forgetting import Forgetting
+from serve_app.control.gauges import of_domain, of_host
 from serve_app.control.history import History
 from serve_app.control.jobs import Jobs
 from serve_app.control.promotion import Promotion
@@ -51,6 +53,7 @@ class Curator:
     async def __init__(self, spares: int = 0) -> None:  # type: ignore[misc]  # Serve awaits it
         must_be_closed()
         settings = settings_from_env()
+        self._home = settings.home
         self._domains: dict[str, Domain] = load_domains(names=settings.domains)
         self._store, jobs, registry = await asyncio.gather(
             asyncio.to_thread(Store.open, settings.home.database_url, settings.home.storage_uri),
@@ -88,6 +91,16 @@ class Curator:
 
     def history(self, domain: str, window: Window) -> list[dict[str, Any]]:
         return self._histories[domain].points(window)
+
+    async def metrics(self) -> dict[str, Any]:
+        """The samples of all series, and the traffic of each domain."""
+        now, samples = time.time(), await asyncio.to_thread(of_host, self._home)
+        for name, history in self._histories.items():
+            succession = self._successions[name]
+            samples |= history.counted
+            samples |= of_domain(name, succession.champion is not None, succession.replicas)
+        traffic = {name: history.lately(now) for name, history in self._histories.items()}
+        return {"samples": samples, "traffic": traffic}
 
     # -- what the admin asks -----------------------------------------------------------------
 
@@ -162,7 +175,7 @@ class Curator:
             "title": self._domains[name].title,
             "champion": None if champion is None else plain(model_version(champion)),
             "error": "; ".join(errors.values()) or None,
-            "replicas": succession.replicas,
+            "replicas": [plain(ReplicaInfo.model_validate(row)) for row in succession.replicas],
             "agree": succession.agree,
             "waits": self._runs.waits.get(name),
             **kept,
