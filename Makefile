@@ -10,7 +10,7 @@ UV := $(BIN)/uv pip install --python $(BIN)/python --constraint deploy/constrain
 FAST := tests/data/domains tests/data/media tests/data/quality \
 	tests/serve_app/client tests/serve_app/http tests/serve_app/replica
 
-.PHONY: serve test test-fast lint fix
+.PHONY: serve test test-fast test-deploy lint fix
 
 serve: .venv/serve
 	@exec $(BIN)/python -m serve_app
@@ -21,6 +21,10 @@ test: lint
 
 test-fast: lint
 	$(BIN)/python -m pytest -n 2 $(FAST)
+
+# By hand: needs Debian's prometheus, and a service of its own.
+test-deploy: .venv/dev
+	$(BIN)/python -m pytest -m deploy tests/deploy
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

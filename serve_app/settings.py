@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ PASSED_HEADER = "x-telltale-passed"  # of HAProxy to its own replicas: "start", 
 VISITOR_HEADER = "x-telltale-visitor"  # of the page: the token of the start, and an address
 HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False}  # loopback or not
 OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 ORIGIN = re.compile(rf"https?://({NAME.pattern})(:\d{{1,5}})?")
 
@@ -32,6 +33,10 @@ class Settings:
     start_token: str = field(default="", repr=False)  # by which a start knows its own service
     names: tuple[str, ...] = ()  # that requests may call it by; any where there are none
     cors_origins: tuple[str, ...] = ()  # of pages that may ask from a browser, "*" for any
+    webhook_url: str = field(default="", repr=False)  # told what happens; none where it is empty
+    webhook_secret: str = field(default="", repr=False)
+    log_level: str = ""  # deploy/serve.yaml's where it is empty
+    access_log: bool = False
 
     @property
     def url(self) -> str:
@@ -59,6 +64,9 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
         start_token=environment.get("TELLTALE_START_TOKEN", ""),
         names=_names(host, environment.get("TELLTALE_ALLOWED_HOSTS", "")),
         cors_origins=_origins(environment.get("TELLTALE_CORS_ORIGINS", "")),
+        **_webhook(environment),
+        log_level=_one_of(environment, "TELLTALE_LOG_LEVEL", LOG_LEVELS).upper(),
+        access_log=_one_of(environment, "TELLTALE_ACCESS_LOG", ("0", "1")) == "1",
     )
 
 
@@ -85,6 +93,28 @@ def _origins(text: str) -> tuple[str, ...]:
                 f"http://localhost:3000, or * for all pages; got {origin!r}"
             )
     return origins
+
+
+def _webhook(environment: Mapping[str, str]) -> dict[str, str]:
+    """The receiver believes nothing that is not signed."""
+    url = environment.get("TELLTALE_WEBHOOK_URL", "")
+    secret = environment.get("TELLTALE_WEBHOOK_SECRET", "")
+    if url and not re.fullmatch(r"https?://[^/\s]+\S*", url):
+        raise InvalidParameter("TELLTALE_WEBHOOK_URL must be an address, https://example.org/hook")
+    if url and len(secret) < 16:
+        raise InvalidParameter(
+            "TELLTALE_WEBHOOK_URL needs TELLTALE_WEBHOOK_SECRET, at least 16 characters that the "
+            "receiver knows too, to sign what is sent"
+        )
+    return {"webhook_url": url, "webhook_secret": secret}
+
+
+def _one_of(environment: Mapping[str, str], name: str, known: Sequence[str]) -> str:
+    """Empty where it is not set."""
+    text = environment.get(name, "").lower()
+    if text and text not in known:
+        raise InvalidParameter(f"{name} must be one of {', '.join(known)}, got {text!r}")
+    return text
 
 
 def _port(text: str) -> int:
