@@ -26,6 +26,10 @@ test-deploy: lint
 test-fast: lint
 	$(BIN)/python -m pytest -n 2 $(FAST)
 
+# By hand: needs Debian's prometheus, and a service of its own.
+test-deploy: .venv/dev
+	$(BIN)/python -m pytest -m deploy tests/deploy
+
 lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

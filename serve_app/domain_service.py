@@ -24,9 +24,10 @@ from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import Champion
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.replica.keeping import Keeper
+from serve_app.replica.metrics import Metrics
 from serve_app.replica.other_versions import OtherVersions
-from serve_app.replica.prometheus import Metrics
 from serve_app.replica.scoring import Item, ScoredClip, ScoredOrError, answer_batch
+from serve_app.replica.series import Key, key
 from serve_app.settings import settings_from_env
 
 if TYPE_CHECKING:
@@ -132,8 +133,7 @@ class DomainService:
         if self.champion.failures != failures:
             self.metrics.swap_failed()
         self._announce()
-        self.metrics.flush()
-        return self.describe()
+        return {**self.describe(), "counted": self._counted()}
 
     def describe(self) -> dict[str, Any]:
         champion = self.champion
@@ -163,6 +163,15 @@ class DomainService:
             "rss_mb": resident_mb(),
             "refused": self.metrics.tally["rejected"],
             "latencies": list(self.metrics.latencies.counts),
+        }
+
+    def _counted(self) -> dict[Key, float]:
+        """For /metrics: what grows for as long as this replica lives."""
+        load, name = self._load(), self.domain.name
+        return self.metrics.samples() | {
+            key("telltale_batches_total", domain=name): load["batches"],
+            key("telltale_batched_clips_total", domain=name): load["answered"],
+            key("telltale_cpu_seconds_total", domain=name): load["cpu_s"],
         }
 
     def _announce(self) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ VISITOR_HEADER = "x-telltale-visitor"  # of the page: the token of the start, an
 HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False}  # loopback or not
 MOST_A_MINUTE = 60_000  # HAProxy counts in milliseconds
 OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 ORIGIN = re.compile(rf"https?://({NAME.pattern})(:\d{{1,5}})?")
 
@@ -45,6 +46,10 @@ class Settings:
     names: tuple[str, ...] = ()  # that requests may call it by; any where there are none
     cors_origins: tuple[str, ...] = ()  # of pages that may ask from a browser, "*" for any
     quotas: Quotas = NO_QUOTAS
+    webhook_url: str = field(default="", repr=False)  # told what happens; none where it is empty
+    webhook_secret: str = field(default="", repr=False)
+    log_level: str = ""  # deploy/serve.yaml's where it is empty
+    access_log: bool = False
 
     @property
     def url(self) -> str:
@@ -76,6 +81,9 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
             key=_a_minute("TELLTALE_QUOTA_KEY", environment),
             address=_a_minute("TELLTALE_QUOTA_ADDRESS", environment),
         ),
+        **_webhook(environment),
+        log_level=_one_of(environment, "TELLTALE_LOG_LEVEL", LOG_LEVELS).upper(),
+        access_log=_one_of(environment, "TELLTALE_ACCESS_LOG", ("0", "1")) == "1",
     )
 
 
@@ -112,6 +120,28 @@ def _a_minute(name: str, environment: Mapping[str, str]) -> int:
             f"or 0 for any number; got {text!r}"
         )
     return int(text)
+
+
+def _webhook(environment: Mapping[str, str]) -> dict[str, str]:
+    """The receiver believes nothing that is not signed."""
+    url = environment.get("TELLTALE_WEBHOOK_URL", "")
+    secret = environment.get("TELLTALE_WEBHOOK_SECRET", "")
+    if url and not re.fullmatch(r"https?://[^/\s]+\S*", url):
+        raise InvalidParameter("TELLTALE_WEBHOOK_URL must be an address, https://example.org/hook")
+    if url and len(secret) < 16:
+        raise InvalidParameter(
+            "TELLTALE_WEBHOOK_URL needs TELLTALE_WEBHOOK_SECRET, at least 16 characters that the "
+            "receiver knows too, to sign what is sent"
+        )
+    return {"webhook_url": url, "webhook_secret": secret}
+
+
+def _one_of(environment: Mapping[str, str], name: str, known: Sequence[str]) -> str:
+    """Empty where it is not set."""
+    text = environment.get(name, "").lower()
+    if text and text not in known:
+        raise InvalidParameter(f"{name} must be one of {', '.join(known)}, got {text!r}")
+    return text
 
 
 def _port(text: str) -> int:

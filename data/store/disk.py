@@ -41,10 +41,15 @@ def fullest(folders: Iterable[Path]) -> Disk | None:
     return min(disks, key=lambda disk: disk.spare_bytes, default=None)
 
 
+def home_disk(home: Home) -> Disk | None:
+    """The disk of the home, or of its stores where that has less to spare."""
+    return fullest([home.root, *local_folders(home.database_url, home.storage_uri)])
+
+
 def disk_trouble(home: Home) -> str:
     """A sentence for whoever runs the service, or nothing."""
     try:
-        disk = fullest([home.root, *local_folders(home.database_url, home.storage_uri)])
+        disk = home_disk(home)
     except OSError as error:
         return f"TELLTALE_HOME does not answer ({os.strerror(error.errno or 0)})"
     if disk is None or disk.spare_bytes >= 0:

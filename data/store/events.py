@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from data.database.database import Database
 from data.database.schema import Detail, events, fields_of, now
@@ -63,6 +63,11 @@ class Events:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(events.c.id).limit(limit))
             return [Event(**row) for row in rows.mappings()]
+
+    def last_id(self) -> int:
+        """After which nothing has happened yet; 0 before the first."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.max(events.c.id))).scalar_one() or 0
 
     def latest(
         self,

@@ -28,18 +28,23 @@ class AuditEvents(Answer):
     next: int | None = None
 
 
-class Traffic(Answer):
-    """What one stretch of time brought, `seconds` from `at` on; the quantiles are those of the
-    answers, null without any. `refused_per_s` are refusals by the replicas, of whatever reason;
-    what HAProxy refuses before them is in /metrics. `versions` are replicas by what they served
-    last, `swaps` those that took up another version."""
+class Rates(Answer):
+    """Of `seconds` that were observed; the quantiles are those of the answers, null without any.
+    `refused_per_s` are refusals by the replicas, of whatever reason, not those by HAProxy."""
 
-    at: Moment
     seconds: float
     answered_per_s: float
     refused_per_s: float
     p50_ms: float | None
     p95_ms: float | None
+    p99_ms: float | None = None
+
+
+class Traffic(Rates):
+    """What one stretch of time brought, from `at` on. `versions` are replicas by what they served
+    last, `swaps` those that took up another version."""
+
+    at: Moment
     replicas: int
     versions: dict[str, int]
     swaps: int

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from .answers import Answer, Mode, Moment, Problem
+from .past_answers import Rates
 
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Readiness = Literal["warm", "no model yet", "no replica"]
@@ -136,10 +137,12 @@ class Sample(Answer):
 
 
 class Series(Answer):
-    """What Prometheus reads from the same address, by name."""
+    """What Prometheus reads from the same address, by name; and of each domain the `traffic` of the
+    last 1, 5 and 60 minutes ("1m", "5m", "60m")."""
 
     at: float
     series: dict[str, tuple[Sample, ...]]
+    traffic: dict[str, dict[str, Rates]] = {}
 
 
 class ReplicaInfo(Answer):

@@ -27,7 +27,7 @@ from serve_app.cluster.ray_environment import (
     RAY_ENV,
     forget_old_sessions,
     scratch_folder,
-    show_logs,
+    show_links,
     told_to_people,
 )
 from serve_app.cluster.ray_internals.applications import applications, deploy
@@ -111,7 +111,7 @@ def running(
     forget_old_sessions(scratch)
     with ExitStack() as stack:
         say("starting Ray")
-        show_logs(settings, scratch)
+        show_links(settings, scratch)
         stack.enter_context(stand_in(scratch))
         refuse_unguarded = stack.enter_context(checking(scratch, settings.host, settings.port))
         head = stack.enter_context(ray_node(head=True, **_head_parameters(settings, scratch)))
@@ -152,6 +152,7 @@ def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:
     """deploy/serve.yaml with the domains that are asked for; the first is served at `/`."""
     config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     config["http_options"] = {"host": settings.host, "port": settings.port}
+    config["logging_config"] |= logging_config(settings)
     listed = {app["name"]: app for app in config["applications"]}
     pattern = next(app for app in config["applications"] if "domain" in app.get("args", {}))
     applications = [app for app in config["applications"] if "domain" not in app.get("args", {})]
@@ -162,6 +163,13 @@ def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:
         args = {**app.get("args", {}), "domain": name}
         applications.append({**app, "name": name, "route_prefix": prefix, "args": args})
     return {**config, "applications": applications}
+
+
+def logging_config(settings: Settings) -> dict[str, Any]:
+    """Serve's access log is of level INFO."""
+    level = settings.log_level or ("INFO" if settings.access_log else "")
+    access = {"enable_access_log": True} if settings.access_log else {}
+    return access | ({"log_level": level} if level else {})
 
 
 def wait_until_ready(

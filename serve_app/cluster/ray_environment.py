@@ -133,12 +133,18 @@ def _clear(scratch: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def show_logs(settings: Settings, scratch: Path) -> None:
-    """`logs` in the home leads to those of the newest start."""
-    link = settings.home.root / "logs"
-    if link.is_symlink() or not link.exists():
-        link.unlink(missing_ok=True)
-        link.symlink_to(scratch / "ray" / "session_latest" / "logs")
+def show_links(settings: Settings, scratch: Path) -> None:
+    """`logs` in the home leads to those of the newest start, `ray-targets.json` to Ray's list of
+    its nodes for Prometheus."""
+    places = {
+        "logs": "session_latest/logs",
+        "ray-targets.json": "session_latest/prom_metrics_service_discovery.json",
+    }
+    for name, place in places.items():
+        link = settings.home.root / name
+        if link.is_symlink() or not link.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(scratch / "ray" / place)
 
 
 @contextmanager

@@ -25,13 +25,17 @@ from models.bundle import PRETRAINED, load_bundle
 from models.current_model import shipped
 from models.registry import Registry
 from serve_app.client.past_answers import Window
+from serve_app.client.service_answers import ReplicaInfo
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
 from serve_app.cluster.standby import keep
 from serve_app.control.forgetting import Forgetting
+from serve_app.control.gauges import of_domain, of_host
 from serve_app.control.history import History
 from serve_app.control.jobs import Jobs
+from serve_app.control.outcomes import Outcomes
 from serve_app.control.promotion import Promotion
 from serve_app.control.retrain_runs import RetrainRuns
+from serve_app.control.webhook import Webhook
 from serve_app.http.answer_bodies import model_version, plain, run_info
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.settings import Settings, settings_from_env
@@ -43,6 +47,7 @@ BEAT_S = 1.0
 STATES_PATIENCE_S = 1.0
 STATES_FRESH_S = 0.5  # each look costs Serve's controller 10 ms or more
 SWEEP_EVERY_S = 3600.0  # for what killed uploads left behind
+OUTCOMES_EVERY_S = 2.0
 CHECKPOINT_EVERY_S = 300.0  # so that a copy of the home holds all but the last minutes
 SHIPPED_TAGS = {"verdict": "shipped", "reasons": '["shipped with this release"]'}
 
@@ -51,6 +56,7 @@ class Curator:
     async def __init__(self, spares: int = 0) -> None:  # type: ignore[misc]  # Serve awaits it
         must_be_closed()
         settings = settings_from_env()
+        self._home = settings.home
         self._domains: dict[str, Domain] = load_domains(names=settings.domains)
         self._store, jobs, registry = await asyncio.gather(
             asyncio.to_thread(Store.open, settings.home.database_url, settings.home.storage_uri),
@@ -68,6 +74,10 @@ class Curator:
             )
             for name in self._domains
         }
+        url, secret = settings.webhook_url, settings.webhook_secret
+        self._outcomes = await asyncio.to_thread(
+            Outcomes, self._store, self._domains, Webhook(url, secret) if url else None
+        )
         self._histories = {name: History() for name in self._domains}
         self._errors: dict[str, dict[str, str]] = {name: {} for name in self._domains}
         self._states: dict[str, dict[str, int]] = {}
@@ -76,6 +86,7 @@ class Curator:
         self._tasks = [asyncio.create_task(self._beat(d)) for d in self._domains.values()]
         self._tasks.append(asyncio.create_task(self._sweep()))
         self._tasks.append(asyncio.create_task(self._checkpoint(settings.home.sqlite_files)))
+        self._tasks.append(asyncio.create_task(self._look_at_outcomes()))
         self._tasks.append(asyncio.create_task(keep(spares)))
 
     # -- what replicas ask -------------------------------------------------------------------
@@ -88,6 +99,17 @@ class Curator:
 
     def history(self, domain: str, window: Window) -> list[dict[str, Any]]:
         return self._histories[domain].points(window)
+
+    async def metrics(self) -> dict[str, Any]:
+        """The samples of all series, and the traffic of each domain."""
+        now, samples = time.time(), await asyncio.to_thread(of_host, self._home)
+        for name, history in self._histories.items():
+            succession = self._successions[name]
+            samples |= history.counted
+            samples |= of_domain(name, succession.champion is not None, succession.replicas)
+        samples |= {**self._outcomes.retrains, **self._outcomes.quarantined}
+        traffic = {name: history.lately(now) for name, history in self._histories.items()}
+        return {"samples": samples, "traffic": traffic}
 
     # -- what the admin asks -----------------------------------------------------------------
 
@@ -162,7 +184,7 @@ class Curator:
             "title": self._domains[name].title,
             "champion": None if champion is None else plain(model_version(champion)),
             "error": "; ".join(errors.values()) or None,
-            "replicas": succession.replicas,
+            "replicas": [plain(ReplicaInfo.model_validate(row)) for row in succession.replicas],
             "agree": succession.agree,
             "waits": self._runs.waits.get(name),
             **kept,
@@ -196,6 +218,12 @@ class Curator:
             await self._attempt(first, "kept", asyncio.to_thread(self._store.predictions.purge))
             await self._attempt(first, "sweep", asyncio.to_thread(self._store.clips.sweep))
             await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def _look_at_outcomes(self) -> None:
+        first = next(iter(self._domains))
+        while True:
+            await self._attempt(first, "outcomes", asyncio.to_thread(self._outcomes.look))
+            await asyncio.sleep(OUTCOMES_EVERY_S)
 
     async def _checkpoint(self, databases: list[Path]) -> None:
         first = next(iter(self._domains))

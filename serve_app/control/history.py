@@ -1,7 +1,8 @@
 """The last hour of a domain's traffic, from what its replicas have counted since they live.
 
-Every second each of them tells its sums (`DomainService.describe`); what they grew by is added to
-the step of that moment. Kept in memory, an hour in 0.8 MB: a curator that starts anew begins anew.
+Every second each of them tells its sums (`DomainService.follow`); what they grew by is added to
+the step of that moment, and to the counters of /metrics. Kept in memory, an hour in 0.8 MB: a
+curator that starts anew begins anew.
 """
 
 import time
@@ -17,10 +18,12 @@ from numpy.typing import NDArray
 
 from serve_app.client.past_answers import Window
 from serve_app.replica.latencies import ENDS_S, quantile_ms
+from serve_app.replica.series import Key, Samples
 
 STEP_S = 5.0
 KEPT_S = 3600.0
 WINDOWS: dict[Window, tuple[float, float]] = {"5m": (300.0, STEP_S), "1h": (KEPT_S, 60.0)}
+LATELY_MIN = (1, 5, 60)
 NEW_S = 30.0  # a replica seen for the first time is no older, or it was counted before
 GONE_S = 600.0  # for which a replica that does not answer is remembered
 
@@ -52,9 +55,10 @@ class Sums:
     latencies: NDArray[np.int64]
     refused: int
     swaps: int
+    counted: Samples
 
 
-NOTHING = Sums(0.0, _no_answers(), 0, 0)
+NOTHING = Sums(0.0, _no_answers(), 0, 0, {})
 
 
 class History:
@@ -62,6 +66,7 @@ class History:
         self._steps: deque[Step] = deque(maxlen=round(KEPT_S / STEP_S) + 1)
         self._replicas: dict[str, Sums] = {}
         self._noted: float | None = None
+        self.counted: Counter[Key] = Counter()  # by all replicas, those that have gone too
 
     def note(self, rows: Sequence[Row], at: float) -> None:
         """`rows` are what the replicas that answer tell of themselves, at a second of the epoch."""
@@ -87,6 +92,15 @@ class History:
         parts = groupby(recent, key=lambda step: step.began // width_s)
         return [_point(number * width_s, list(steps)) for number, steps in parts]
 
+    def lately(self, until: float) -> dict[str, dict[str, Any]]:
+        """Rates and quantiles of the last 1, 5 and 60 minutes that there are."""
+        found = {}
+        for minutes in LATELY_MIN:
+            since = until - 60 * minutes
+            steps = [step for step in self._steps if step.began >= since and step.seconds]
+            found[f"{minutes}m"] = _traffic(steps)
+        return found
+
     def _add(self, step: Step, row: Row, at: float) -> None:
         name, found = str(row["replica"]), _sums(row, at)
         before = self._replicas.get(name)
@@ -97,27 +111,37 @@ class History:
         step.latencies += found.latencies - before.latencies
         step.refused += found.refused - before.refused
         step.swaps += found.swaps - before.swaps
+        for key, value in found.counted.items():
+            self.counted[key] += value - before.counted.get(key, 0)  # type: ignore[assignment]
 
 
 def _sums(row: Row, at: float) -> Sums:
-    return Sums(at, np.array(row["latencies"], np.int64), row["refused"], row["swaps"])
+    latencies = np.array(row["latencies"], np.int64)
+    return Sums(at, latencies, row["refused"], row["swaps"], row.get("counted", {}))
 
 
 def _point(began: float, steps: Sequence[Step]) -> dict[str, Any]:
-    seconds = sum(step.seconds for step in steps)
-    latencies = sum((step.latencies for step in steps), _no_answers())
     return {
         "at": datetime.fromtimestamp(began, UTC).isoformat(),
-        "seconds": round(seconds, 3),
-        "answered_per_s": _rate(int(latencies.sum()), seconds),
-        "refused_per_s": _rate(sum(step.refused for step in steps), seconds),
-        "p50_ms": quantile_ms(latencies, 0.5),
-        "p95_ms": quantile_ms(latencies, 0.95),
+        **_traffic(steps),
         "replicas": steps[-1].replicas,
         "versions": dict(steps[-1].versions),
         "swaps": sum(step.swaps for step in steps),
     }
 
 
+def _traffic(steps: Sequence[Step]) -> dict[str, Any]:
+    seconds = sum(step.seconds for step in steps)
+    latencies = sum((step.latencies for step in steps), _no_answers())
+    return {
+        "seconds": round(seconds, 3),
+        "answered_per_s": _rate(int(latencies.sum()), seconds),
+        "refused_per_s": _rate(sum(step.refused for step in steps), seconds),
+        "p50_ms": quantile_ms(latencies, 0.5),
+        "p95_ms": quantile_ms(latencies, 0.95),
+        "p99_ms": quantile_ms(latencies, 0.99),
+    }
+
+
 def _rate(count: int, seconds: float) -> float:
-    return round(count / seconds, 3)
+    return round(count / seconds, 3) if seconds else 0.0

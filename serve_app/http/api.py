@@ -27,6 +27,7 @@ from serve_app.http import docs, openapi, problems
 from serve_app.http.answer_bodies import domain_info, plain
 from serve_app.http.auth import Caller, Keyring
 from serve_app.http.fast_path import FastPathApp
+from serve_app.http.measured import Measured
 from serve_app.http.openapi import TEXT, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.requests.forms import Forms
@@ -49,7 +50,7 @@ from serve_app.http.routes import (
 )
 from serve_app.http.threads import reading
 from serve_app.key_file import known_keys, trouble_of
-from serve_app.replica import prometheus
+from serve_app.replica import series
 from serve_app.settings import START_HEADER
 
 PATIENCE_S = 2.0
@@ -92,7 +93,8 @@ def build_api(service: Replica) -> ASGIApp:
         app.include_router(router)
     predict, token = predict_routes.predict_or_annotate, service.settings.start_token
     door = FastPathApp(app, domain.name, predict, keyring, token)
-    return _open_to_pages(door, service.settings.cors_origins)
+    measured = Measured(door, service.metrics.requested)
+    return _open_to_pages(measured, service.settings.cors_origins)
 
 
 def _open_to_pages(door: ASGIApp, origins: Sequence[str]) -> ASGIApp:
@@ -238,10 +240,11 @@ async def model_info(request: Request) -> ModelInfo:
 
 @public.get("/metrics", tags=["service"], response_model=Series, **METRICS)
 async def all_metrics(request: Request) -> Response:
-    """The cluster's series as Prometheus text, or as JSON with Accept: application/json, which
-    /api/metrics is without it."""
-    text = await asyncio.to_thread(prometheus.scrape)
+    """The series of all domains and replicas as Prometheus text; as JSON, with rates and quantiles
+    of the last 1, 5 and 60 minutes, with Accept: application/json, or at /api/metrics."""
+    found = await service_of(request).ask_curator("metrics")
     kinds = (openapi.JSON, PLAIN) if "/api/" in request.url.path else (PLAIN, openapi.JSON)
     if preferred(request, kinds) == openapi.JSON:
-        return answer(await asyncio.to_thread(prometheus.as_json, text))
+        return answer({**series.as_json(found["samples"]), "traffic": found["traffic"]})
+    text = await asyncio.to_thread(series.as_text, found["samples"])
     return Response(text, media_type=f"{PLAIN}; version=0.0.4")

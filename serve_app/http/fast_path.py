@@ -5,6 +5,7 @@ The same handler is a FastAPI route too, which documents it and answers under an
 """
 
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -27,6 +28,8 @@ READ_BY_THEMSELVES = (
 )
 
 NOT_PASSED = "this port is for the service's own HAProxy; ask at the port of TELLTALE_PORT"
+
+PREDICT = SimpleNamespace(path="/predict")  # for whoever asks which route answered
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -53,15 +56,16 @@ class FastPathApp:
             return
         await self._keyring.look(_authorization(scope))
         if scope["type"] == "http" and scope["method"] == "POST" and path in self._short:
-            await self._short_way({**scope, "app": self._app}, receive, send)
+            await self._short_way(scope, receive, send)
             return
         if path.startswith(self._prefix + "/") and not scope.get("root_path"):
-            scope = {**scope, "root_path": self._prefix}
+            scope["root_path"] = self._prefix
         if not path.endswith(READ_BY_THEMSELVES):
             receive = at_most(receive, ORDER_BYTES)
         await self._app(scope, after_key(scope, receive), send)
 
     async def _short_way(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.update(app=self._app, route=PREDICT)
         request = Request(scope, receive)
         try:
             response = await self._predict(request)

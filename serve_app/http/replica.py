@@ -9,7 +9,7 @@ from data.errors import TelltaleError
 from serve_app.replica.admission import Admission
 from serve_app.replica.champion import Champion
 from serve_app.replica.keeping import Keeper
-from serve_app.replica.prometheus import Metrics
+from serve_app.replica.metrics import Metrics
 from serve_app.replica.scoring import ScoredClip
 from serve_app.settings import Settings
 

@@ -102,3 +102,19 @@ def test_quotas_are_off_unless_they_are_set() -> None:
     for wrong in ("many", "-1", "60001", "1.5"):
         with pytest.raises(InvalidParameter, match=r"TELLTALE_QUOTA_KEY .*from 1 to 60000"):
             settings_from_env({"TELLTALE_QUOTA_KEY": wrong})
+
+
+def test_a_webhook_has_an_address_and_a_secret_that_are_not_shown() -> None:
+    hook = {"TELLTALE_WEBHOOK_URL": "https://example.org/hook?key=mine"}
+    for refused in (hook, {"TELLTALE_WEBHOOK_URL": "example.org"}):
+        with pytest.raises(InvalidParameter, match="TELLTALE_WEBHOOK"):
+            settings_from_env(refused)
+    settings = settings_from_env({**hook, "TELLTALE_WEBHOOK_SECRET": "sixteen letters!"})
+    assert settings.webhook_url == "https://example.org/hook?key=mine"
+    assert "mine" not in repr(settings)
+    assert "sixteen" not in repr(settings)
+
+
+def test_a_log_level_that_is_none_is_answered_with_those_that_are() -> None:
+    with pytest.raises(InvalidParameter, match="debug, info, warning, error"):
+        settings_from_env({"TELLTALE_LOG_LEVEL": "loud"})

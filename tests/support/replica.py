@@ -20,25 +20,11 @@ from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import load_shipped
 from serve_app.replica.keeping import Keeper
+from serve_app.replica.metrics import Metrics
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 from serve_app.settings import Settings
 
 ADMIN = "tt_an-admins-key-for-this-test"
-
-
-class Metrics:
-    """Counts what was answered, and nothing else."""
-
-    tally = 0
-
-    def rejected(self, reason: str) -> None: ...
-
-    def corrected(self, verdict: str) -> None: ...
-
-    def kept(self, outcome: str) -> None: ...
-
-    def summary(self) -> dict[str, Any]:
-        return {"predictions": self.tally, "rejected": 0, "corrections": 0, "mean_ms": None}
 
 
 class Away:
@@ -59,7 +45,7 @@ class Replica:
         home = home_from_env({"TELLTALE_HOME": str(folder)})
         self.settings = Settings(home, "127.0.0.1", 8000, (name,), ADMIN)
         self.started, self.node = time.time(), "node"
-        self.metrics = Metrics()
+        self.metrics = Metrics(name)
         self.curator: Any = Away()
         self.admission = Admission(0.5)
         self.keeper: Keeper | None = None
@@ -92,7 +78,7 @@ class Replica:
     ) -> ScoredClip:
         with self.admission.place(caller):
             found = await self.batcher.ask(caller, Item(raw, time.perf_counter(), deadline))
-        self.metrics.tally += 1
+        self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
         return found
 
     async def predict_on(

@@ -48,6 +48,16 @@ def test_the_first_domain_is_served_at_the_root(settings: Settings) -> None:
     assert found["ui"]["args"]["api_url"] == "http://127.0.0.1:8123"
 
 
+def test_the_log_is_as_quiet_as_the_file_says_unless_it_is_asked_for(settings: Settings) -> None:
+    quiet = serve_config(settings)["logging_config"]
+    assert (quiet["log_level"], quiet["enable_access_log"]) == ("WARNING", False)
+    access = serve_config(replace(settings, access_log=True))["logging_config"]
+    assert (access["log_level"], access["enable_access_log"]) == ("INFO", True)
+    assert (
+        serve_config(replace(settings, log_level="DEBUG"))["logging_config"]["log_level"] == "DEBUG"
+    )
+
+
 def test_a_domain_that_is_not_listed_gets_the_usual_deployment(settings: Settings) -> None:
     found = applications(serve_config(replace(settings, domains=("faults", "elephants"))))
     assert set(found) == {"curator", "ui", "faults", "elephants"}

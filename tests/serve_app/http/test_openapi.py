@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from data.domains.domain import load_domains
-from data.errors import NotReady
 from data.store.clip_rows import NewClip
-from serve_app.replica import prometheus
 from serve_app.replica.champion import Champion
 from support.fakes.fake_curator import Curator, Handle
 from support.inputs.annotated import event, interface, task
@@ -23,7 +21,6 @@ from support.keys import key_of
 from support.predictions import keep_prediction
 from support.replica import ADMIN, Away, Replica, answering
 
-SCRAPED = '# TYPE telltale_unknown_total counter\ntelltale_unknown_total{domain="keywords"} 2.0\n'
 NO_CLIP = b"this is no recording at all"
 NONE = "f" * 64
 WORDS = load_domains(names=("keywords",))["keywords"].labels
@@ -136,10 +133,7 @@ def test_a_key_is_asked_for_where_the_document_says_so(service: Declared) -> Non
 # -- what each route answers ---------------------------------------------------------------------
 
 
-def test_every_route_answers_as_declared(
-    service: Declared, replica: Replica, clip: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(prometheus, "scrape", lambda: SCRAPED)
+def test_every_route_answers_as_declared(service: Declared, replica: Replica, clip: str) -> None:
     of_the_service(service)
     of_predictions(service)
     of_the_inference_protocol(service, replica.served.version)
@@ -385,12 +379,8 @@ def test_a_replica_without_a_model_says_so(
 def test_parts_that_are_away_are_told(
     service: Declared, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def silent() -> str:
-        raise NotReady("no node's metrics can be read")
-
-    monkeypatch.setattr(prometheus, "scrape", silent)
-    service.ask("GET", "/metrics", 503)
     monkeypatch.setattr(replica, "curator", Away())
+    service.ask("GET", "/metrics", 503)
     assert service.ask("GET", "/status").json()["curator"] == "away"
     service.ask("GET", "/history", 503)
     keys = replica.settings.home.root / "keys.json"

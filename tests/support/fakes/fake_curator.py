@@ -14,6 +14,7 @@ from serve_app.client.past_answers import Window
 from serve_app.control.history import History
 from serve_app.http.answer_bodies import model_version, plain, run_info
 from serve_app.replica.latencies import Latencies
+from serve_app.replica.series import key
 
 DIGEST = "0" * 64
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -72,6 +73,11 @@ class Curator:
 
     def remembering(self, domain: str, sha256: str) -> dict[str, Any]:
         return {"versions": ["2"], "message": "version 2 still remembers it"}
+
+    def metrics(self) -> dict[str, Any]:
+        labels = {"domain": self._domain.name}
+        samples = {key("telltale_unknown_total", **labels): 2.0}
+        return {"samples": samples, "traffic": {self._domain.name: History().lately(0.0)}}
 
     def history(self, domain: str, window: Window) -> list[dict[str, Any]]:
         row = {"replica": "r-1", "version": "2", "uptime_s": 9.0, "refused": 0, "swaps": 0}

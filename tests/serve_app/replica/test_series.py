@@ -1,0 +1,92 @@
+"""series.py, metrics.py: what /metrics tells of replicas that come and go."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from serve_app.control.gauges import of_domain
+from serve_app.control.history import History
+from serve_app.replica.metrics import Metrics
+from serve_app.replica.series import FAMILY_OF, Samples, as_json, as_text, key
+from support.inputs.sounds import tone
+from support.replica import Replica, answering
+
+BEGIN, DOMAINS = 1_000_000.0, ("faults", "hearts", "keywords", "wildlife", "cracks")
+LABELS = tuple(f"label {number}" for number in range(10))
+ASKED = ("/health", "/ready", "/status", "/metrics", "/upload", "/retrain", "/models")
+
+
+def row(name: str, metrics: Metrics) -> dict[str, Any]:
+    known = {"replica": name, "node": "0123abcd", "version": "17", "digest": "9b1f" * 16}
+    load = {"queued": 3, "rss_mb": 200, "uptime_s": 1.0, "refused": 0, "swaps": 1}
+    counted = {"latencies": list(metrics.latencies.counts), "counted": metrics.samples()}
+    return {**known, **load, **counted}
+
+
+def read(samples: Samples) -> dict[str, float]:
+    """By name and labels, as Prometheus reads the text."""
+    families = text_string_to_metric_families(as_text(samples).decode())
+    return {f"{s.name}{s.labels}": s.value for family in families for s in family.samples}
+
+
+def test_counters_are_there_at_zero_before_anything_happens() -> None:
+    metrics = Metrics("faults")
+    metrics.serving(SimpleNamespace(bundle=SimpleNamespace(labels=LABELS)))  # type: ignore[arg-type]
+    found = read(metrics.samples())
+    assert set(found.values()) == {0}
+    assert "telltale_swap_failures_total{'domain': 'faults'}" in found
+    assert "telltale_predictions_total{'domain': 'faults', 'label': 'label 9'}" in found
+    assert "telltale_rejected_total{'domain': 'faults', 'reason': 'Overloaded'}" in found
+
+
+def test_a_domain_counts_what_its_replicas_did_also_those_that_have_gone() -> None:
+    history, one, two = History(), Metrics("faults"), Metrics("faults")
+    history.note([row("a", one), row("b", two)], BEGIN)
+    one.swap_failed()
+    two.swap_failed()
+    history.note([row("a", one), row("b", two)], BEGIN + 1)
+    three = Metrics("faults")
+    three.swap_failed()
+    history.note([row("a", one), row("c", three)], BEGIN + 2)
+    assert history.counted[key("telltale_swap_failures_total", domain="faults")] == 3
+
+
+def test_requests_are_counted_by_route_and_status(tmp_path: Path) -> None:
+    replica = Replica("keywords", tmp_path)
+    with answering(replica) as client:
+        client.post("/predict", files={"file": tone()})
+        client.post("/keywords/predict", content=b"none", headers={"content-type": "audio/wav"})
+        client.get("/clips/" + "0" * 64)
+        client.get("/nothing/of/ours")
+    found = replica.metrics.samples()
+    for route, status in (
+        *(("/predict", "200"), ("/predict", "415"), ("/clips/{sha256}", "401"), ("other", "404")),
+    ):
+        labels = {"domain": "keywords", "route": route, "status": status}
+        assert found[key("telltale_requests_total", **labels)] == 1, labels
+        assert found[key("telltale_request_seconds_count", **labels)] == 1
+
+
+@pytest.fixture
+def busy() -> Samples:
+    """Five domains of ten labels, four replicas each, asked by people and by what watches them."""
+    samples: dict[Any, float] = {}
+    for domain in DOMAINS:
+        metrics = Metrics(domain)
+        metrics.serving(SimpleNamespace(bundle=SimpleNamespace(labels=LABELS)))  # type: ignore[arg-type]
+        for route in ASKED if domain == "faults" else ("/feedback",):
+            metrics.requested(route, 200, 0.1)
+        metrics.requested("/predict", 429, 0.1)
+        rows = [row(f"{domain}#DomainService#{number:08}", metrics) for number in range(4)]
+        samples |= metrics.samples() | of_domain(domain, True, rows)
+    return samples
+
+
+def test_five_busy_domains_are_told_in_50_kb_of_declared_series_only(busy: Samples) -> None:
+    assert len(as_text(busy)) < 50_000
+    names = {name for name, _ in busy}
+    assert names == set(as_json(busy)["series"])
+    assert names <= set(FAMILY_OF)
