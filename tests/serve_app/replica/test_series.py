@@ -34,11 +34,14 @@ def read(samples: Samples) -> dict[str, float]:
 
 def test_counters_are_there_at_zero_before_anything_happens() -> None:
     metrics = Metrics("faults")
-    metrics.serving(SimpleNamespace(bundle=SimpleNamespace(labels=LABELS)))  # type: ignore[arg-type]
+    metrics.serving(SimpleNamespace(version="1", bundle=SimpleNamespace(labels=LABELS)))  # type: ignore[arg-type]
     found = read(metrics.samples())
     assert set(found.values()) == {0}
     assert "telltale_swap_failures_total{'domain': 'faults'}" in found
-    assert "telltale_predictions_total{'domain': 'faults', 'label': 'label 9'}" in found
+    assert (
+        "telltale_predictions_total{'domain': 'faults', 'label': 'label 9', 'version': '1'}"
+        in found
+    )
     assert "telltale_rejected_total{'domain': 'faults', 'reason': 'Overloaded'}" in found
 
 
@@ -76,7 +79,7 @@ def busy() -> Samples:
     samples: dict[Any, float] = {}
     for domain in DOMAINS:
         metrics = Metrics(domain)
-        metrics.serving(SimpleNamespace(bundle=SimpleNamespace(labels=LABELS)))  # type: ignore[arg-type]
+        metrics.serving(SimpleNamespace(version="1", bundle=SimpleNamespace(labels=LABELS)))  # type: ignore[arg-type]
         for route in ASKED if domain == "faults" else ("/feedback",):
             metrics.requested(route, 200, 0.1)
         metrics.requested("/predict", 429, 0.1)
