@@ -24,6 +24,7 @@ from serve_app.replica.current_version import current_version
 from serve_app.settings import settings_from_env
 
 REJOIN_S = 5.0
+FIRST_TRIES = 4
 
 
 def main() -> int:
@@ -81,10 +82,11 @@ def serve_until_stopped(config: Path) -> int:
 def stay_until_stopped(address: str) -> int:
     """The other machine's half: a node of the Telltale that runs in this TELLTALE_HOME."""
     from serve_app.cluster.join import joined, wait_while_joined
+    from serve_app.cluster.ray_node import NoNode
 
     settings = settings_from_env()
     stop_when_asked()
-    before = False
+    before, left = False, FIRST_TRIES
     try:
         while True:
             try:
@@ -95,8 +97,11 @@ def stay_until_stopped(address: str) -> int:
                     with suppress(KeyboardInterrupt):
                         wait_while_joined(node, settings.home)
                 break
-            except NotReady as error:  # a head that comes back by itself is joined again
-                if not before:
+            except NotReady as error:
+                left -= 1
+                # A head that comes back by itself is joined again. On a busy machine Ray's node may
+                # not be up within the 30 s that it gives itself, and be so another time.
+                if not before and not (left and isinstance(error, NoNode)):
                     raise
                 say(f"{error}; trying again")
                 time.sleep(REJOIN_S)

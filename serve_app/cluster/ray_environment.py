@@ -190,6 +190,12 @@ def _free_replica_ports() -> range:
     raise Conflict("twenty services run on this machine already; there are no ports for another")
 
 
+def let_ports_go() -> None:
+    """For a process that starts another node once its last has stopped."""
+    while HELD:
+        HELD.pop().close()
+
+
 def _hold(port: int) -> bool:
     probe = socket.socket()
     try:

@@ -37,7 +37,8 @@ def ray_node(*, head: bool, **parameters: Any) -> Iterator[RayNode]:
             **parameters,
         )
     except Exception as error:
-        raise NoNode(f"Ray could not start a node here: {error}") from error
+        words = str(error).rstrip(".")
+        raise NoNode(f"Ray could not start a node here: {words}") from error
     try:
         yield node
     finally:

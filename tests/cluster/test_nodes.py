@@ -89,8 +89,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         logs = [home / f"node{place}.log" for place, _ in enumerate(others)]
         for machine, log in zip(others, logs, strict=True):
             machine.run(["join"], environment, log)
-        names = [said(log, "joined as node ").split()[0].rstrip(".") for log in logs]
-        said(home / "head.log", "Telltale is up")
+        words = [
+            said(machine, log, "joined as node ") for machine, log in zip(others, logs, strict=True)
+        ]
+        names = [text.split()[0].rstrip(".") for text in words]
+        said(head, home / "head.log", "Telltale is up")
         url = f"http://{head.ip or '127.0.0.1'}:{environment['TELLTALE_PORT']}"
         with Client(url, ADMIN_KEY) as client:
             yield Site(url, client, dict(zip(names, others, strict=True)))
@@ -138,9 +141,16 @@ def config(home: Path) -> Path:
     return path
 
 
-def said(log: Path, words: str) -> str:
-    """What follows `words` in the log, as soon as they are there."""
-    until(lambda: words in log.read_text("utf-8"), lambda: log.read_text("utf-8"))
+def said(machine: Machine, log: Path, words: str) -> str:
+    """What follows `words` in the log, as soon as they are there; what ends first says no more."""
+
+    def found() -> bool:
+        ended = machine.processes[-1].poll() is not None
+        there = words in log.read_text("utf-8")
+        assert there or not ended, log.read_text("utf-8")
+        return there
+
+    until(found, lambda: log.read_text("utf-8"))
     return log.read_text("utf-8").partition(words)[2]
 
 

@@ -4,13 +4,16 @@ import csv
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from data.domains.domain import load_domains
 from serve_app import __main__ as command
+from serve_app.cluster.ray_node import NoNode
 from serve_app.http.routes.predict_routes import _as_csv
 from serve_app.replica.champion import load_served
+from serve_app.settings import Settings
 from support.inputs.sounds import tone
 from support.tiny import tiny_bundle
 
@@ -58,3 +61,20 @@ def test_a_table_of_answers_says_which_of_them_to_rely_on() -> None:
     rows = [{**found, "asserted": value, "model": {"version": "1"}} for value in (True, None)]
     read = list(csv.DictReader(_as_csv(rows).splitlines()))
     assert [row["asserted"] for row in read] == ["True", ""]
+
+
+def test_a_machine_that_is_too_busy_to_join_tries_again_and_gives_up_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def busy(settings: Settings, address: str, say: object) -> NoReturn:
+        raise NoNode("Ray could not start a node here: it timed out")
+
+    monkeypatch.setattr("serve_app.cluster.join.joined", busy)
+    monkeypatch.setattr("serve_app.__main__.stop_when_asked", lambda: None)
+    monkeypatch.setattr("serve_app.__main__.REJOIN_S", 0.0)
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["serve_app", "join"])
+    assert command.main() == 1
+    printed = capsys.readouterr()
+    assert printed.out.count("it timed out; trying again") == command.FIRST_TRIES - 1
+    assert printed.err == "telltale: Ray could not start a node here: it timed out\n"

@@ -17,13 +17,19 @@ class RayNode:
     """Processes of Ray's that end with this one, however that ends."""
 
     def __init__(self, *, head: bool, **parameters: Any) -> None:
-        """`parameters` are for Ray's RayParams. Raises what Ray raises."""
+        """`parameters` are for Ray's RayParams. Raises what Ray raises; what had started by then is
+        stopped, since it might yet join."""
         from ray._private.node import Node
         from ray._private.parameter import RayParams
 
         logging.getLogger("ray._private.node").setLevel(logging.WARNING)
         wanted = RayParams(**parameters)
-        self._node = Node(wanted, head=head, shutdown_at_exit=False, spawn_reaper=True)
+        self._node = Node.__new__(Node)
+        try:
+            self._node.__init__(wanted, head=head, shutdown_at_exit=False, spawn_reaper=True)
+        except BaseException:
+            self.stop()
+            raise
 
     @property
     def gcs_address(self) -> str:

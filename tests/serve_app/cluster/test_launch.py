@@ -17,9 +17,9 @@ from data.domains.domain import CONFIGS, load_domains
 from data.errors import Conflict
 from serve_app.cluster.launch import SERVE_YAML, greeting, refuse_taken_port, serve_config
 from serve_app.cluster.ray_environment import (
-    HELD,
     environment,
     forget_old_sessions,
+    let_ports_go,
     prepare_environment,
     scratch_folder,
     told_to_people,
@@ -31,8 +31,7 @@ from serve_app.settings import Settings, settings_from_env
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
     yield settings_from_env({"TELLTALE_DOMAINS": "keywords,faults", "TELLTALE_PORT": "8123"})
-    while HELD:  # a service holds its ports for as long as it lives; there are enough for twenty
-        HELD.pop().close()
+    let_ports_go()  # a service holds its ports for as long as it lives; there are enough for twenty
 
 
 def applications(config: dict[str, Any]) -> dict[str, dict[str, Any]]:

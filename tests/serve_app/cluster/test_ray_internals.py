@@ -344,3 +344,20 @@ def test_a_configuration_that_leaves_a_way_past_our_lines_is_refused(
 ) -> None:
     with pytest.raises(Conflict, match=said):
         with_lines(config.replace(as_it_is, as_it_might_be), "127.0.0.1", LINES)
+
+
+def test_a_node_that_does_not_come_up_is_stopped_since_it_might_yet_join(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def late(started: ray_node.Node, parameters: RayParams, **options: Any) -> None:
+        started.all_processes = {"raylet": []}
+        raise Exception("The current node timed out during startup.")
+
+    stopped: list[ray_node.Node] = []
+    monkeypatch.setattr(ray_node.Node, "__init__", late)
+    monkeypatch.setattr(
+        ray_node.Node, "kill_all_processes", lambda started, **options: stopped.append(started)
+    )
+    with pytest.raises(Exception, match="timed out"):
+        node.RayNode(head=False)
+    assert len(stopped) == 1
