@@ -8,11 +8,11 @@ clip's label and overlaps it by half (intersection over union).
 """
 
 import argparse
-import io
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 
 import numpy as np
 import scipy.fft
@@ -90,14 +90,16 @@ def plant(
 
 
 def heard_events(recording: Float32, model: Model, domain: AudioDomain) -> list[Event]:
-    file, rate_hz = io.BytesIO(), domain.input.sample_rate_hz
-    soundfile.write(file, recording, rate_hz, format="WAV", subtype="FLOAT")
+    rate_hz = domain.input.sample_rate_hz
     hop_s, rules = planned(model, domain, Wishes())
-    with open_recording(file, domain.limits, rate_hz) as stream:
-        analysis = Analysis(model, stream, hop_s)
-        while analysis.step():
-            pass
-        return find_events(analysis.heard(), rules)
+    with TemporaryFile() as file:
+        soundfile.write(file, recording, rate_hz, format="WAV", subtype="FLOAT")
+        file.flush()
+        with open_recording(file, domain.limits, rate_hz) as stream:
+            analysis = Analysis(model, stream, hop_s)
+            while analysis.step():
+                pass
+            return find_events(analysis.heard(), rules)
 
 
 def right(events: Sequence[Event], planted: Sequence[Planted]) -> int:

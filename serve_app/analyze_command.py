@@ -175,7 +175,7 @@ def _heard(
             now = int(100 * (analysis.done or 0))
             advance(now - told)
             told = now
-        return stream.heard_s, find_events(analysis.heard(), rules)
+        return stream.duration_s, find_events(analysis.heard(), rules)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from data.datasets.listing import Listed
 from data.datasets.selection_tables import Selection
 from data.domains.domain import AudioDomain
 from data.errors import InvalidParameter
-from data.media.recording_stream import RecordingStream, open_recording
+from data.media.recording_stream import open_recording
+from data.media.waveform import RecordingStream
 
 Float32 = NDArray[np.float32]
 
@@ -35,7 +36,7 @@ def cut_clips(
             late = max(selections)
             raise InvalidParameter(
                 f"{late.label!r} at {late.start_s:g} s is behind the end of {recording.name}, "
-                f"which lasts {stream.heard_s:.1f} s; are the labels of another recording?"
+                f"which lasts {stream.duration_s:.1f} s; are the labels of another recording?"
             )
         yield listed
 
@@ -48,7 +49,9 @@ def cut(
     waiting, start, held = sorted(selections), 0, np.zeros(0, np.float32)
     blocks = iter(stream.blocks)
     for selection in waiting:
-        first, end = (round(s * stream.rate_hz) for s in (selection.start_s, selection.end_s))
+        first, end = (
+            round(s * stream.source_rate_hz) for s in (selection.start_s, selection.end_s)
+        )
         while start + len(held) < end and (block := next(blocks, None)) is not None:
             past = min(max(0, first - start), len(held))
             start, held = start + past, np.concatenate([held[past:], block])
@@ -66,6 +69,6 @@ def _listed(
     recording: str,
 ) -> Listed:
     path = folder / f"{number:06}.flac"
-    soundfile.write(path, part, stream.rate_hz, subtype="PCM_16")
+    soundfile.write(path, part, stream.source_rate_hz, subtype="PCM_16")
     name = f"{recording}, {selection.start_s:g} to {selection.end_s:g} s"
     return Listed(path, name, selection.label, recording, None)

@@ -12,16 +12,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from fcntl import fcntl
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data import errors
+
+Answer = tuple[dict[str, Any], NDArray[Any]]  # what is known of it, and its array
 
 PROCESSES = 2  # one for the caller in a hurry while another's upload is decoded
 WORK_S = 10.0  # of CPU, whatever is decoded
@@ -43,21 +45,54 @@ REFUSALS: dict[str, type[errors.ClipError]] = {
 
 def ask(
     kind: str, raw: bytes, *, work_s: float = WORK_S, memory_bytes: int = 0, **request: object
-) -> tuple[dict[str, Any], NDArray[Any]]:
+) -> Answer:
     """What decoding `raw` as this kind (`DECODERS` of the process) found, and its array. Of the
     memory only what the result takes is to be named. Raises a ClipError."""
     memory_bytes += MEMORY_BYTES + MEMORY_TIMES * len(raw)
     head = {**request, "kind": kind, "work_s": work_s, "memory_bytes": memory_bytes}
     # A process that was forked from this one must not read the answers to this one.
     pool = _POOLS.setdefault(os.getpid(), DecodePool())
-    facts, values = pool.ask(head, raw, PATIENCE * work_s)
+    return _found(pool.ask(head, raw, PATIENCE * work_s))
+
+
+def stream(file: BinaryIO, **request: object) -> Generator[Answer]:
+    """The blocks of a recording of any length, in a process of its own for as long as it lasts: no
+    clip waits for it. Behind them one without samples, with what is known only then. Raises a
+    ClipError."""
+    memory_bytes = MEMORY_BYTES + os.fstat(file.fileno()).st_size
+    head = {**request, "kind": "stream", "work_s": WORK_S, "memory_bytes": memory_bytes}
+    decoder = Decoder(file.fileno())
+    try:
+        with _ending_in_words(head):
+            decoder.tell({**head, "file": file.fileno()}, b"")
+            while len((found := _found(decoder.answer(PATIENCE * WORK_S)))[1]):
+                decoder.tell({}, b"")  # it decodes on while this block is heard
+                yield found
+            yield found
+    finally:
+        decoder.end()
+
+
+def _found(answer: Answer) -> Answer:
+    facts, _ = answer
     if "error" in facts:
         raise REFUSALS[facts["error"]](facts["words"])
-    return facts, values
+    return answer
 
 
 class Ended(Exception):
     """A decoder that ended in the middle of a clip, and how."""
+
+
+@contextmanager
+def _ending_in_words(head: dict[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except Ended as ended:
+        kind = head.get("container") or head["kind"]
+        raise errors.UndecodableClip(
+            f"this {kind} file is damaged, or made to do harm: {ended}"
+        ) from ended
 
 
 class DecodePool:
@@ -65,17 +100,9 @@ class DecodePool:
         self._places = threading.BoundedSemaphore(PROCESSES)
         self._idle: list[Decoder] = []
 
-    def ask(
-        self, head: dict[str, Any], raw: bytes, patience_s: float
-    ) -> tuple[dict[str, Any], NDArray[Any]]:
-        try:
-            with self._lent() as decoder:
-                return decoder.ask(head, raw, patience_s)
-        except Ended as ended:
-            kind = head.get("container") or head["kind"]
-            raise errors.UndecodableClip(
-                f"this {kind} file is damaged, or made to do harm: {ended}"
-            ) from ended
+    def ask(self, head: dict[str, Any], raw: bytes, patience_s: float) -> Answer:
+        with _ending_in_words(head), self._lent() as decoder:
+            return decoder.ask(head, raw, patience_s)
 
     @contextmanager
     def _lent(self) -> "Iterator[Decoder]":
@@ -98,9 +125,11 @@ class DecodePool:
 
 
 class Decoder:
-    """A process that decodes one clip at a time."""
+    """A process that decodes one clip at a time; of our open files it has the ones that are named.
+    `tell` and `answer` raise Ended where the clip has ended it, or NotReady where something else
+    has."""
 
-    def __init__(self) -> None:
+    def __init__(self, *files: int) -> None:
         root = Path(__file__).parents[2]
         environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         self._process = subprocess.Popen(
@@ -109,6 +138,7 @@ class Decoder:
             stdout=subprocess.PIPE,
             cwd=root,
             env={**environment, **ONE_THREAD},
+            pass_fds=files,
         )
         assert self._process.stdin is not None
         assert isinstance(self._process.stdout, io.BufferedReader)
@@ -120,29 +150,28 @@ class Decoder:
             self.end()
             raise RuntimeError("the process that decodes clips did not start; see its output")
 
-    def ask(
-        self, head: dict[str, Any], raw: bytes, patience_s: float
-    ) -> tuple[dict[str, Any], NDArray[Any]]:
-        """Raises Ended where the clip has ended the process, or NotReady where something else
-        has."""
+    def ask(self, head: dict[str, Any], raw: bytes, patience_s: float) -> Answer:
+        self.tell(head, raw)
+        return self.answer(patience_s)
+
+    def tell(self, head: dict[str, Any], raw: bytes) -> None:
         try:
             self._requests.write(json.dumps({**head, "bytes": len(raw)}).encode() + b"\n")
             self._requests.write(raw)
             self._requests.flush()
-            if not select.select([self._answers], [], [], patience_s)[0]:
-                raise Ended("decoding it does not end")
-            return self._answer()
-        except (BrokenPipeError, EOFError) as error:
+        except BrokenPipeError as error:
             raise self._how_it_ended() from error
 
-    def _answer(self) -> tuple[dict[str, Any], NDArray[Any]]:
+    def answer(self, patience_s: float) -> Answer:
+        if not select.select([self._answers], [], [], patience_s)[0]:
+            raise Ended("decoding it does not end")
         line = self._answers.readline()
         if not line:
-            raise EOFError
+            raise self._how_it_ended()
         facts = json.loads(line)
-        values = np.empty(facts.get("shape", 0), TYPES[facts.get("dtype", "uint8")])
+        values = np.empty(facts["shape"], TYPES[facts["dtype"]])
         if self._answers.readinto(values.reshape(-1).view(np.uint8).data) < values.nbytes:
-            raise EOFError
+            raise self._how_it_ended()
         return facts, values
 
     def _how_it_ended(self) -> Exception:

@@ -6,35 +6,82 @@ header promises it, FFmpeg is asked for, and the longer of the two is the record
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
-from data.media.readers import Memory, by_ffmpeg, by_sndfile
-from data.media.sniff import UNKNOWN, no_sound
-from data.media.waveform import Recording, is_shorter, recorded
-
-# libsndfile may leave tags behind the sound unread; a second of it is more than this.
-UNREAD_BYTES, UNREAD_SHARE = 4_096, 0.01
+from data.media.readers import by_ffmpeg, by_sndfile
+from data.media.sniff import UNKNOWN, Raw, no_sound
+from data.media.waveform import (
+    Downmix,
+    Float32,
+    Recording,
+    RecordingStream,
+    Source,
+    is_shorter,
+    recorded,
+    resampled,
+    streamed,
+)
 
 OGG_HEADER = 27  # bytes of a page's, up to the lengths of its segments
 
-Heard = tuple[Recording, bool]  # and whether that is all there is to be heard
-Attempt = Callable[[bytes, str, int, float], Heard]  # as `decode_recording`
+
+class Heard(Protocol):
+    @property
+    def duration_s(self) -> float: ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+
+
+H = TypeVar("H", bound=Heard)
 
 
 def decode_recording(
-    raw: bytes, container: str, sample_rate_hz: int, max_duration_s: float
+    raw: Raw, container: str, sample_rate_hz: int, max_duration_s: float
 ) -> Recording:
     """Raises ClipTooLarge, UnsupportedClip or UndecodableClip."""
+    return _longest(raw, container, lambda source: recorded(source, sample_rate_hz, max_duration_s))
+
+
+def decode_stream(
+    raw: Raw,
+    container: str,
+    sample_rate_hz: int | None,
+    max_duration_s: float,
+    send: Callable[[RecordingStream, Float32], None],
+) -> RecordingStream:
+    """`send` is given the blocks, at the recording's own rate if none is named. Where a second
+    decoder is asked, what of its blocks comes behind those of the first. Raises as above."""
+    sent, rate_hz = 0, sample_rate_hz
+
+    def hear(source: Source) -> RecordingStream:
+        nonlocal sent, rate_hz
+        rate_hz = rate_hz or source.rate_hz
+        stream, end = streamed(source, rate_hz, max_duration_s), 0
+        for block in stream.blocks:
+            start, end = end, end + len(block)
+            if end > sent:
+                send(stream, block[max(0, sent - start) :])
+                sent = end
+        return stream
+
+    return _longest(raw, container, hear)
+
+
+def _longest(raw: Raw, container: str, hear: Callable[[Source], H]) -> H:
+    """By one decoder after another, until one has heard all of it."""
     best, refusal = None, None
-    for attempt in ATTEMPTS.get(container, (_by_ffmpeg,)):
+    for attempt in ATTEMPTS.get(container, (by_ffmpeg,)):
         try:
-            with _errors_in_words(container):
-                heard, is_whole = attempt(raw, container, sample_rate_hz, max_duration_s)
+            with _errors_in_words(container), attempt(raw, container) as source:
+                heard = hear(source)
+                is_whole = source.is_whole() and not heard.warnings
         except ClipTooLarge:
             raise
         except MemoryError as error:
@@ -53,39 +100,28 @@ def decode_recording(
     return best
 
 
-def _by_sndfile(raw: bytes, container: str, sample_rate_hz: int, max_duration_s: float) -> Heard:
-    file = Memory(raw)
-    with by_sndfile(file, container) as source:
-        found = recorded(source, sample_rate_hz, max_duration_s)
-        unread = len(raw) - file.tell() > max(UNREAD_BYTES, UNREAD_SHARE * len(raw))
-        return found, not (found.warnings or unread or len(_ogg_links(raw)) > 1)
+@contextmanager
+def _by_links(raw: Raw, container: str) -> Iterator[Source]:
+    """FFmpeg does not follow a chain from one rate, or number of channels, to another: the links
+    are heard one by one, at the rate of the first."""
+    first, *others = _ogg_links(raw)
+    with by_sndfile(first, container) as source:
+        rate_hz = source.rate_hz
+        blocks = chain(map(Downmix(), source.blocks), _following(others, container, rate_hz))
+        mono = (block[:, np.newaxis] for block in blocks)
+        yield Source(container, rate_hz, 1, None, mono)
 
 
-def _by_ffmpeg(raw: bytes, container: str, sample_rate_hz: int, max_duration_s: float) -> Heard:
-    with by_ffmpeg(raw, container) as source:
-        found = recorded(source, sample_rate_hz, max_duration_s)
-        return found, not found.warnings
+def _following(links: list[Raw], container: str, rate_hz: int) -> Iterator[Float32]:
+    for link in links:
+        with by_sndfile(link, container) as source:
+            yield from resampled(map(Downmix(), source.blocks), source.rate_hz, rate_hz)
 
 
-def _by_links(raw: bytes, container: str, sample_rate_hz: int, max_duration_s: float) -> Heard:
-    """FFmpeg does not follow a chain from one rate, or number of channels, to another."""
-    parts: list[Recording] = []
-    for link in _ogg_links(raw):
-        parts.append(_by_sndfile(link, container, sample_rate_hz, max_duration_s)[0])
-        duration_s = sum(part.duration_s for part in parts)
-        if duration_s > max_duration_s:
-            raise ClipTooLarge(
-                f"the clip's {len(parts)} parts last {duration_s:,.1f} s or more; at most "
-                f"{max_duration_s:g} s are accepted"
-            )
-    samples = np.concatenate([part.samples for part in parts])
-    return replace(parts[0], samples=samples, duration_s=duration_s), True
-
-
-def _ogg_links(raw: bytes) -> list[bytes]:
+def _ogg_links(raw: Raw) -> list[Raw]:
     """The streams of a chained OGG: each begins with pages that say so."""
-    starts, position, was_start = [], 0, False
-    while raw.startswith(b"OggS", position) and position + OGG_HEADER <= len(raw):
+    raw, starts, position, was_start = memoryview(raw), [], 0, False
+    while bytes(raw[position : position + 4]) == b"OggS" and position + OGG_HEADER <= len(raw):
         is_start = bool(raw[position + 5] & 2)
         if is_start and not was_start:
             starts.append(position)
@@ -96,10 +132,16 @@ def _ogg_links(raw: bytes) -> list[bytes]:
     return [raw[start:end] for start, end in pairwise([*starts, len(raw)])]
 
 
-EXACT = (_by_sndfile, _by_ffmpeg)
+@contextmanager
+def _unless_chained(raw: Raw, container: str) -> Iterator[Source]:
+    with by_sndfile(raw, container) as source:
+        yield replace(source, is_whole=lambda: source.is_whole() and len(_ogg_links(raw)) < 2)
+
+
+Attempt = Callable[[Raw, str], AbstractContextManager[Source]]
 ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
-    **dict.fromkeys(("WAV", "W64", "FLAC", "MP3", "AIFF", "AU"), EXACT),
-    "OGG": (*EXACT, _by_links),
+    **dict.fromkeys(("WAV", "W64", "FLAC", "MP3", "AIFF", "AU"), (by_sndfile, by_ffmpeg)),
+    "OGG": (_unless_chained, by_ffmpeg, _by_links),
 }
 
 

@@ -1,4 +1,4 @@
-"""Bytes -> blocks of samples by libsndfile, or by FFmpeg (PyAV).
+"""A file -> blocks of samples by libsndfile, or by FFmpeg (PyAV).
 
 libsndfile reads what it knows exactly; FFmpeg reads what phones and browsers send and most of what
 is broken, and is imported when the first such clip arrives. Both are C, fed with strangers' bytes:
@@ -19,7 +19,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from data.errors import ClipError, UndecodableClip
-from data.media.sniff import ACCEPTED, UNKNOWN
+from data.media.sniff import ACCEPTED, UNKNOWN, Raw
 from data.media.wav import promised_share
 from data.media.waveform import Float32, Source
 
@@ -31,7 +31,9 @@ Part = TypeVar("Part")
 AV_FRAMES = 1 << 14
 UNKNOWN_FRAMES = (1 << 63) - 1  # what libsndfile says of a stream without a length
 SNDFILE_FRAMES = 1 << 13  # it loses the block in which a file turns out to be cut off
-HEADER_WORK_S, SOUND_WORK_S = 1.0, 10.0
+HEADER_WORK_S, BLOCK_WORK_S = 1.0, 10.0
+# libsndfile may leave tags behind the sound unread; a second of it is more than this.
+UNREAD_BYTES, UNREAD_SHARE = 4_096, 0.01
 BAD_PACKETS = 8  # more than good ones: where a stream was cut in, or two were joined
 
 # FFmpeg's name of the demuxer. Named, it is not guessed.
@@ -62,33 +64,47 @@ GUESSED = (
 WITHOUT_DURATION = ("AMR", "AAC", "MP3", UNKNOWN)
 
 
-class Memory(io.BytesIO):
-    """Bytes as a file; a damaged header makes libsndfile seek before the start."""
+class Memory(io.RawIOBase):
+    """Bytes, or a file that is mapped into memory, as a file, without a copy."""
+
+    def __init__(self, raw: Raw) -> None:
+        self._raw, self._at = memoryview(raw), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, out: Any) -> int:
+        part = self._raw[self._at : self._at + len(out)]
+        out[: len(part)] = part
+        self._at += len(part)
+        return len(part)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        try:
-            return super().seek(offset, whence)
-        except ValueError:
-            return self.tell()
+        at = offset + (0, self._at, len(self._raw))[whence]
+        self._at = at if at >= 0 else self._at  # as damaged headers make libsndfile do
+        return self._at
 
 
-class _Rationed(io.BytesIO):
-    """Bytes as a file for FFmpeg, which a hostile header could keep busy for a long time.
+class _Rationed(Memory):
+    """For FFmpeg, which a hostile file could keep busy for a long time.
 
     Counts the time of this thread's work, so that a busy machine refuses nothing.
     """
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: Raw) -> None:
         super().__init__(raw)
         self.allow(HEADER_WORK_S)
 
     def allow(self, work_s: float) -> None:
         self._until_s = time.thread_time() + work_s
 
-    def read(self, size: int | None = -1) -> bytes:
+    def readinto(self, out: Any) -> int:
         if time.thread_time() > self._until_s:
             raise TimeoutError("Far too much work for its size")
-        return super().read(size)
+        return super().readinto(out)
 
 
 class Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
@@ -99,14 +115,20 @@ class Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
 
 
 @contextmanager
-def by_sndfile(file: Memory, container: str) -> Iterator[Source]:
+def by_sndfile(raw: Raw, container: str) -> Iterator[Source]:
     """Raises whatever libsndfile raises; damage further on only ends the blocks."""
+    file, allowed = Memory(raw), max(UNREAD_BYTES, UNREAD_SHARE * len(raw))
+
+    def is_whole() -> bool:
+        return len(raw) - file.tell() <= allowed
+
     with Forward(file) as sound:
         known = sound.frames < UNKNOWN_FRAMES
         blocks = _until_damaged(_sndfile_blocks(sound))
         frames = sound.frames if known else None
-        promised = (frames or 0) * promised_share(file.getvalue())
-        yield Source(container, sound.samplerate, sound.channels, frames, blocks, promised)
+        promised = (frames or 0) * promised_share(raw)
+        rate_hz, channels = sound.samplerate, sound.channels
+        yield Source(container, rate_hz, channels, frames, blocks, promised, (), is_whole)
 
 
 def _sndfile_blocks(file: Forward) -> Iterator[Float32]:
@@ -115,7 +137,7 @@ def _sndfile_blocks(file: Forward) -> Iterator[Float32]:
 
 
 @contextmanager
-def by_ffmpeg(raw: bytes, container: str) -> Iterator[Source]:
+def by_ffmpeg(raw: Raw, container: str) -> Iterator[Source]:
     """Raises whatever FFmpeg raises, and UndecodableClip where there is no sound to be had."""
     import av  # 0.1 s and many megabytes that most clips never need
 
@@ -133,7 +155,7 @@ def by_ffmpeg(raw: bytes, container: str) -> Iterator[Source]:
         first = next(frames, None)  # headers do not always know the rate that comes out
         if first is None:
             raise _undecoded(name, stream, "nothing")
-        rationed.allow(SOUND_WORK_S)
+        rationed.allow(BLOCK_WORK_S)
         rate_hz, channels = first.sample_rate, first.layout.nb_channels
         declared, promised = _durations_s(file, stream, container)
         yield Source(
@@ -141,7 +163,7 @@ def by_ffmpeg(raw: bytes, container: str) -> Iterator[Source]:
             rate_hz,
             channels,
             None if declared is None else int(declared * rate_hz),
-            _av_blocks(first, _at_rate(rate_hz, frames)),
+            _av_blocks(first, _at_rate(rate_hz, frames), rationed),
             promised * rate_hz,
             warnings,
         )
@@ -248,7 +270,9 @@ def _kind(frame: "av.AudioFrame") -> tuple[int, int, str]:
     return frame.sample_rate, frame.layout.nb_channels, frame.format.name
 
 
-def _av_blocks(first: "av.AudioFrame", others: "Iterator[av.AudioFrame]") -> Iterator[Float32]:
+def _av_blocks(
+    first: "av.AudioFrame", others: "Iterator[av.AudioFrame]", rationed: _Rationed
+) -> Iterator[Float32]:
     """Frames of 20 ms are gathered: handling each here would cost more than decoding it."""
     import av
 
@@ -258,6 +282,7 @@ def _av_blocks(first: "av.AudioFrame", others: "Iterator[av.AudioFrame]") -> Ite
         changed = _kind(frame) != kind
         if gathered.samples and (changed or gathered.samples >= AV_FRAMES):
             yield _from_frame(gathered.read())
+            rationed.allow(BLOCK_WORK_S)
         if changed:
             gathered, kind = av.AudioFifo(), _kind(frame)
         frame.pts = None

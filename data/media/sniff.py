@@ -5,10 +5,13 @@ document"), since most refused clips are honest mistakes; of what has no name FF
 """
 
 import re
+from typing import TypeVar
 
 from data.errors import UndecodableClip, UnsupportedClip
 
 ACCEPTED = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF, M4A, AAC, WebM, MP4, 3GP, AMR or WMA"
+Raw = bytes | memoryview  # of a file that is mapped into memory
+AnyRaw = TypeVar("AnyRaw", bytes, memoryview)
 UNKNOWN = ""  # no format that is known by its beginning, and nothing that is certainly no sound
 
 SOUND = (
@@ -125,15 +128,14 @@ def sniff_image(raw: bytes) -> str:
     raise UnsupportedClip(f"the clip is {seen}, not a photograph; send {ACCEPTED_IMAGES}")
 
 
-def after_tags(raw: bytes) -> bytes:
+def after_tags(raw: AnyRaw) -> AnyRaw:
     """Without the ID3v2 tags in front of the sound, which only players of MP3 look for."""
-    if not raw.startswith(b"ID3"):
-        return raw
     start = 0
     for _ in range(MAX_TAGS):
-        if raw.startswith(b"ID3", start):
-            start += _id3_length(raw[start : start + 10])
-    return raw[start:] if _sound(raw[start : start + 64]) else raw
+        if raw[start : start + 3] != b"ID3":
+            break
+        start += _id3_length(bytes(raw[start : start + 10]))
+    return raw[start:] if start and _sound(bytes(raw[start : start + 64])) else raw
 
 
 def _sound(raw: bytes) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.media.sniff import Raw
 from data.media.waveform import Float32, Source
 
 FRAMES = 1 << 18  # of a block
@@ -49,15 +50,15 @@ class Layout:
         return self.channels * self.bits // 8
 
 
-def open_plain(raw: bytes) -> Source | None:
+def open_plain(raw: Raw) -> Source | None:
     """None for every file that is no WAV or needs a decoder."""
-    order = ORDERS.get(raw[:4])
+    order = ORDERS.get(bytes(raw[:4]))
     if order is None or raw[8:12] != b"WAVE":
         return None
     layout, large_size = None, 0
     for name, start, size in _chunks(raw, order):
         if name == b"fmt ":
-            layout = _layout(raw[start : start + min(size, 40)], order)
+            layout = _layout(bytes(raw[start : start + min(size, 40)]), order)
         elif name == b"ds64" and start + 16 <= len(raw):
             (large_size,) = struct.unpack_from("<Q", raw, start + 8)
         elif name == b"data":
@@ -66,9 +67,9 @@ def open_plain(raw: bytes) -> Source | None:
     return None
 
 
-def promised_share(raw: bytes) -> float:
+def promised_share(raw: Raw) -> float:
     """How many times as many bytes of sound a WAV or AIFF promises as there are; else 1."""
-    order = ORDERS.get(raw[:4])
+    order = ORDERS.get(bytes(raw[:4]))
     for name, start, size in _chunks(raw, order) if order else ():
         present = len(raw) - start
         if name in (b"data", b"SSND") and present < size < UNKNOWN_SIZE:
@@ -76,7 +77,7 @@ def promised_share(raw: bytes) -> float:
     return 1.0
 
 
-def _chunks(raw: bytes, order: str) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(raw: Raw, order: str) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and size of each; a chunk of odd size is padded, which some writers forget."""
     position = 12
     for _ in range(MAX_CHUNKS):
@@ -105,7 +106,7 @@ def _layout(chunk: bytes, order: str) -> Layout | None:
     return Layout(rate_hz, channels, bits, order + kind, scale)
 
 
-def _source(raw: bytes, start: int, size: int, layout: Layout) -> Source:
+def _source(raw: Raw, start: int, size: int, layout: Layout) -> Source:
     present, frame_bytes = len(raw) - start, layout.frame_bytes
     unknown = size >= UNKNOWN_SIZE or (size == 0 and not _is_end(raw, start, layout.kind[0]))
     frames = (present if unknown else min(size, present)) // frame_bytes
@@ -114,7 +115,7 @@ def _source(raw: bytes, start: int, size: int, layout: Layout) -> Source:
     return Source("WAV", layout.rate_hz, layout.channels, frames, blocks, promised)
 
 
-def _is_end(raw: bytes, start: int, order: str) -> bool:
+def _is_end(raw: Raw, start: int, order: str) -> bool:
     """Whether what follows is nothing, or whole chunks up to the end: then there is no sound."""
     position = start
     for _ in range(MAX_CHUNKS):
@@ -127,14 +128,14 @@ def _is_end(raw: bytes, start: int, order: str) -> bool:
     return position in (len(raw), len(raw) + 1)
 
 
-def _blocks(raw: bytes, start: int, frames: int, layout: Layout) -> Iterator[Float32]:
+def _blocks(raw: Raw, start: int, frames: int, layout: Layout) -> Iterator[Float32]:
     for first in range(0, frames, FRAMES):
         count = min(FRAMES, frames - first) * layout.channels
         at = start + first * layout.frame_bytes
         yield _floats(raw, at, count, layout).reshape(-1, layout.channels)
 
 
-def _floats(raw: bytes, at: int, count: int, layout: Layout) -> Float32:
+def _floats(raw: Raw, at: int, count: int, layout: Layout) -> Float32:
     """[count], full scale is 1."""
     values: NDArray[Any]
     if layout.bits == 24:
@@ -154,7 +155,7 @@ def _narrowed(values: NDArray[Any]) -> Float32:
         return values.astype(np.float32)
 
 
-def _widened(raw: bytes, at: int, count: int, kind: str) -> NDArray[np.integer]:
+def _widened(raw: Raw, at: int, count: int, kind: str) -> NDArray[np.integer]:
     """24 bits as the upper ones of 32."""
     wide = np.zeros((count, 4), np.uint8)
     upper = slice(1, 4) if kind[0] == "<" else slice(0, 3)

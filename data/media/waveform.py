@@ -1,11 +1,12 @@
 """Blocks of samples, whoever reads them -> the waveform that is asked for, within limits.
 
 A recording is decoded, mixed to mono and resampled block by block: nothing is ever held at its full
-size but the result, so that a small file cannot become a big waveform.
+size but the result of a clip, so that a small file cannot become a big waveform; of a recording of
+hours not even that.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
@@ -39,6 +40,20 @@ class Source:
     blocks: Iterator[Float32]
     promised: float = 0.0  # frames by a header that knows; 0 where nothing is promised
     warnings: Sequence[str] = ()  # whole only when the blocks are at their end
+    is_whole: Callable[[], bool] = lambda: True  # then: nothing of the file was left unread
+
+
+@dataclass
+class RecordingStream:
+    """A recording as it is heard: `blocks` are mono [n], in order; `duration_s` and `warnings` grow
+    as they are taken."""
+
+    container: str
+    source_rate_hz: int
+    declared_s: float | None  # by its header
+    blocks: Iterator[Float32] = field(default_factory=lambda: iter(()))
+    duration_s: float = 0.0
+    warnings: tuple[str, ...] = ()  # what a person should know of how it was heard
 
 
 @dataclass(frozen=True)
@@ -48,21 +63,50 @@ class Recording:
     source_rate_hz: int
     duration_s: float
     container: str
-    warnings: tuple[str, ...] = ()  # what a person should know of how it was heard
+    warnings: tuple[str, ...] = ()
 
 
 def recorded(source: Source, sample_rate_hz: int, max_duration_s: float) -> Recording:
-    """Raises ClipTooLarge or UndecodableClip, or whatever the blocks raise."""
-    container, rate_hz = source.container, source.rate_hz
-    blocks = map(Downmix(), _bounded(source, max_duration_s))
-    samples, frames = _resample(blocks, rate_hz, sample_rate_hz)
-    if not len(samples):
-        raise UndecodableClip(f"this {container} file holds no sound: {frames} samples")
-    peak = max(float(samples.max()), -float(samples.min()))
-    if not peak <= MAX_PEAK:  # also true of a peak that is not a number
-        raise UndecodableClip(f"this {container} file holds samples that are no sound ({peak:g})")
-    warnings = (*source.warnings, *_missing(source, frames))
-    return Recording(samples, sample_rate_hz, rate_hz, frames / rate_hz, container, warnings)
+    """All of it at once; raises as `streamed` does."""
+    stream = streamed(source, sample_rate_hz, max_duration_s)
+    samples = _join(list(stream.blocks))
+    return Recording(
+        samples,
+        sample_rate_hz,
+        stream.source_rate_hz,
+        stream.duration_s,
+        stream.container,
+        stream.warnings,
+    )
+
+
+def streamed(source: Source, sample_rate_hz: int, max_duration_s: float) -> RecordingStream:
+    """Raises ClipTooLarge or UndecodableClip, or whatever the source's blocks raise, also while
+    blocks are taken."""
+    max_s = _max_s(source, max_duration_s)
+    declared_s = None if source.frames is None else source.frames / source.rate_hz
+    stream = RecordingStream(source.container, source.rate_hz, declared_s)
+    mono = map(Downmix(), _bounded(stream, source, max_s, max_duration_s))
+    stream.blocks = _checked(stream, source, resampled(mono, source.rate_hz, sample_rate_hz))
+    return stream
+
+
+def _checked(
+    stream: RecordingStream, source: Source, blocks: Iterator[Float32]
+) -> Iterator[Float32]:
+    container, empty = source.container, True
+    for block in blocks:
+        if not len(block):
+            continue
+        empty, peak = False, max(float(block.max()), -float(block.min()))
+        if not peak <= MAX_PEAK:  # also true of a peak that is not a number
+            raise UndecodableClip(
+                f"this {container} file holds samples that are no sound ({peak:g})"
+            )
+        yield block
+    if empty:
+        raise UndecodableClip(f"this {container} file holds no sound: 0 samples")
+    stream.warnings = (*source.warnings, *_missing(source, stream.duration_s))
 
 
 def is_shorter(duration_s: float, than_s: float) -> bool:
@@ -70,8 +114,8 @@ def is_shorter(duration_s: float, than_s: float) -> bool:
     return than_s - duration_s > max(PADDING_S, PADDING_SHARE * than_s)
 
 
-def _missing(source: Source, frames: int) -> tuple[str, ...]:
-    came_s, promised_s = frames / source.rate_hz, source.promised / source.rate_hz
+def _missing(source: Source, came_s: float) -> tuple[str, ...]:
+    promised_s = source.promised / source.rate_hz
     if not is_shorter(came_s, promised_s):
         return ()
     return (
@@ -80,41 +124,45 @@ def _missing(source: Source, frames: int) -> tuple[str, ...]:
     )
 
 
-def _max_frames(source: Source, max_duration_s: float) -> float:
+def _max_s(source: Source, max_duration_s: float) -> float:
     """Refuses what is too large by its own account, and says where decoding has to stop."""
     if source.channels > MAX_CHANNELS:
         raise ClipTooLarge(
-            f"the clip has {source.channels} channels; at most {MAX_CHANNELS} are accepted"
+            f"the recording has {source.channels} channels; at most {MAX_CHANNELS} are accepted"
         )
     if source.rate_hz > MAX_RATE_HZ:
         raise ClipTooLarge(
-            f"the clip has {source.rate_hz:,} samples a second; "
+            f"the recording has {source.rate_hz:,} samples a second; "
             f"at most {MAX_RATE_HZ:,} are accepted"
         )
     if source.rate_hz < MIN_RATE_HZ:
         raise UndecodableClip(
-            f"the clip has {source.rate_hz:,} samples a second; at least {MIN_RATE_HZ:,} are needed"
+            f"the recording has {source.rate_hz:,} samples a second; at least {MIN_RATE_HZ:,} are "
+            "needed"
         )
     values_hz = source.rate_hz * source.channels
     max_s = max_duration_s * min(1, MAX_VALUES_HZ / values_hz)
     if source.frames is not None and source.frames > max_s * source.rate_hz:
         raise _too_long(f"{source.frames / source.rate_hz:,.1f} s", max_s, max_duration_s)
-    return max_s * source.rate_hz
+    return max_s
 
 
 def _too_long(duration: str, max_s: float, max_duration_s: float) -> ClipTooLarge:
     narrower = "" if max_s == max_duration_s else " at its sample rate and channels"
-    return ClipTooLarge(f"the clip lasts {duration}; at most {max_s:g} s are accepted{narrower}")
+    return ClipTooLarge(
+        f"the recording lasts {duration}; at most {max_s:,g} s are accepted{narrower}"
+    )
 
 
-def _bounded(source: Source, max_duration_s: float) -> Iterator[Float32]:
+def _bounded(
+    stream: RecordingStream, source: Source, max_s: float, max_duration_s: float
+) -> Iterator[Float32]:
     """Headers may be wrong about the duration: stops decoding at the limit."""
-    max_frames = _max_frames(source, max_duration_s)
     frames = 0
     for block in source.blocks:
         frames += len(block)
-        if frames > max_frames:
-            max_s = max_frames / source.rate_hz
+        stream.duration_s = frames / source.rate_hz
+        if frames > max_s * source.rate_hz:
             raise _too_long("longer than it says", max_s, max_duration_s)
         yield block
 
@@ -149,22 +197,20 @@ def _weights(block: Float32, power: Float32) -> Float32:
     return np.full(channels, 1 / channels, np.float32)
 
 
-def _resample(blocks: Iterator[Float32], rate_hz: int, wanted_hz: int) -> tuple[Float32, int]:
-    """The waveform at the wanted rate, and the number of frames before."""
+def resampled(blocks: Iterator[Float32], rate_hz: int, wanted_hz: int) -> Iterator[Float32]:
+    """Mono blocks at the wanted rate."""
     if rate_hz == wanted_hz:
-        samples = _join(list(blocks))
-        return samples, len(samples)
+        yield from blocks
+        return
     first, second = next(blocks, EMPTY), next(blocks, None)
     if second is None:  # most WAV files; a stream would give the same numbers more slowly
-        return soxr.resample(first, rate_hz, wanted_hz), len(first)
+        yield soxr.resample(first, rate_hz, wanted_hz)
+        return
     stream = soxr.ResampleStream(rate_hz, wanted_hz, 1, dtype="float32")
-    frames, out = 0, []
     for block in chain((first, second), blocks):
-        frames += len(block)
-        out.append(stream.resample_chunk(block))
-    out.append(stream.resample_chunk(EMPTY, last=True))
-    return _join(out), frames
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(EMPTY, last=True)
 
 
 def _join(blocks: list[Float32]) -> Float32:
-    return blocks[0] if len(blocks) == 1 else np.concatenate([EMPTY, *blocks])
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from data.domains.domain import AudioDomain, of_sounds
 from data.errors import InvalidParameter
 from data.media.prepare import prepare_samples
-from data.media.recording_stream import RecordingStream, cut_windows
+from data.media.recording_stream import cut_windows
+from data.media.waveform import RecordingStream
 from models.analysis.events import Heard, Rules, thresholds
 from models.runtime import WINDOWS_AT_ONCE, Model
 
@@ -56,14 +57,14 @@ class Analysis:
         """0 to 1; None where the recording does not say how long it is."""
         if not self._stream.declared_s:
             return None
-        return min(1.0, self._stream.heard_s / self._stream.declared_s)
+        return min(1.0, self._stream.duration_s / self._stream.declared_s)
 
     def heard(self) -> Heard:
         classes = len(self._model.labels)
         return Heard(
             labels=self._model.labels,
             window_s=self._domain.input.window_s,
-            duration_s=self._stream.heard_s,
+            duration_s=self._stream.duration_s,
             starts_s=np.array(self._starts) / self._domain.input.sample_rate_hz,
             probabilities=np.concatenate(
                 [np.empty((0, classes), np.float32), *self._probabilities]

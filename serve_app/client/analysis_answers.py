@@ -4,13 +4,13 @@ from .answers import Answer, ModelRef
 
 
 class RecordingInfo(Answer):
-    """`warning`: what is wrong with the rest of a recording that ends before its time."""
+    """`warnings`: what a person should know of how it was heard, as of a clip."""
 
     container: str
     duration_s: float
     sample_rate_hz: int  # as sent
     windows: int
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class RecordingEvent(Answer):

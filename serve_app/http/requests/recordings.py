@@ -8,31 +8,30 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import ExitStack, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from data.errors import ClipTooLarge, InvalidParameter, NotReady, Overloaded, TooSlow
 from data.store.disk import fullest
 from serve_app.http.requests.bodies import (
     ENVELOPE_BYTES,
+    ONE_FILE,
     PATIENCE_S,
     announced_bytes,
     is_form,
+    must_be_plain,
     next_piece,
 )
-from serve_app.http.requests.multipart import boundary_of
+from serve_app.http.requests.multipart import FormReader
 from serve_app.replica.admission import Held
 
 AT_ONCE = 2
 COME_BACK_S = 10
 SLOWEST_BYTES_S = 100_000  # 0.8 Mbit/s, once the first patience is over
 PIECE_BYTES = 1024**2  # written at once
-IN_MEMORY_BYTES = 64 * 1024
 
 
 class Recordings:
@@ -44,7 +43,9 @@ class Recordings:
     @asynccontextmanager
     async def read(self, request: Request, who: str, max_bytes: int) -> AsyncIterator[BinaryIO]:
         """The recording, of a form's part `file` or the body itself, inside the block. Raises
-        Overloaded before it is read, ClipTooLarge, TooSlow, InvalidParameter or NotReady."""
+        Overloaded before it is read, ClipTooLarge, UnsupportedClip, TooSlow, InvalidParameter or
+        NotReady."""
+        must_be_plain(request)
         if self._held.refuses(who, 1, AT_ONCE):
             raise Overloaded(
                 f"{self._held.total} recordings are analysed here already, or one of yours; try "
@@ -53,8 +54,8 @@ class Recordings:
             )
         self._held.take(who, 1)
         try:
-            sent_as_form = is_form(request.headers.get("content-type", ""))
-            with await (_of_form if sent_as_form else _of_body)(request, max_bytes) as file:
+            with tempfile.TemporaryFile() as file:
+                await _receive(request, max_bytes, file)
                 yield file
         finally:
             self._held.give_back(who, 1)
@@ -65,39 +66,29 @@ def recordings_of(request: Request) -> Recordings:
     return recordings
 
 
-async def _of_body(request: Request, max_bytes: int) -> BinaryIO:
-    with ExitStack() as on_error:
-        file = on_error.enter_context(tempfile.TemporaryFile())
-        waiting = bytearray()
-        async with aclosing(_pieces(request, max_bytes)) as pieces:
-            async for piece in pieces:
-                waiting += piece
-                if len(waiting) >= PIECE_BYTES:
-                    await asyncio.to_thread(file.write, waiting)
-                    waiting = bytearray()
-        await asyncio.to_thread(file.write, waiting)
-        on_error.pop_all()
-    return file
+async def _receive(request: Request, max_bytes: int, file: BinaryIO) -> None:
+    kind = request.headers.get("content-type", "")
+    form = FormReader(kind, ONE_FILE) if is_form(kind) else None
+    waiting = bytearray()
+    async with aclosing(_pieces(request, max_bytes + (ENVELOPE_BYTES if form else 0))) as pieces:
+        async for piece in pieces:
+            waiting += _of_file(form, piece) if form else piece
+            if len(waiting) >= PIECE_BYTES:
+                await asyncio.to_thread(file.write, waiting)
+                waiting = bytearray()
+    if form:
+        form.finish()
+        if not form.parts:
+            raise InvalidParameter("the form has no part named 'file': -F file=@recording.wav")
+    await asyncio.to_thread(file.write, waiting)
+    await asyncio.to_thread(file.flush)  # decoders read it by its descriptor
 
 
-async def _of_form(request: Request, max_bytes: int) -> BinaryIO:
-    """The part `file`."""
-    boundary_of(request.headers.get("content-type", ""))
-    async with aclosing(_pieces(request, max_bytes + ENVELOPE_BYTES)) as pieces:
-        parser = MultiPartParser(request.headers, pieces, max_files=1, max_fields=1)
-        parser.spool_max_size = IN_MEMORY_BYTES
-        try:
-            form = await parser.parse()
-        except MultiPartException as error:
-            raise InvalidParameter(f"the form cannot be read: {error.message}") from error
-    file = form.get("file")
-    if not isinstance(file, UploadFile) or len(form.multi_items()) > 1:
-        await form.close()
-        raise InvalidParameter(
-            "the form must have one part, named 'file': -F file=@recording.wav; what else is asked "
-            "for stands in the address, as ?hop_s=1"
-        )
-    return file.file
+def _of_file(form: FormReader, piece: bytes) -> bytes:
+    form.feed(piece)
+    found = b"".join(data for _, data in form.pending)
+    form.pending.clear()
+    return found
 
 
 async def _pieces(request: Request, max_bytes: int) -> AsyncGenerator[bytes]:

@@ -20,7 +20,8 @@ from starlette.types import Receive, Scope, Send
 
 from data.domains.domain import AudioDomain, of_sounds
 from data.errors import InvalidParameter, TelltaleError
-from data.media.recording_stream import RecordingStream, open_recording
+from data.media.recording_stream import open_recording
+from data.media.waveform import RecordingStream
 from models.analysis.events import Event, Rules, find_events
 from models.analysis.recording import Analysis, planned, wishes_from
 from models.analysis.tables import TABLES, row
@@ -29,7 +30,7 @@ from serve_app.http import problems
 from serve_app.http.openapi import BINARY, JSON, TEXT, form, openapi_of, parameter
 from serve_app.http.replica import Replica
 from serve_app.http.requests.recordings import recordings_of
-from serve_app.http.responses import answer, queue_of, request_id, service_of
+from serve_app.http.responses import answer, preferred, queue_of, request_id, service_of
 from serve_app.http.threads import analysing
 from serve_app.replica.champion import LoadedVersion
 from serve_app.statuses import explain
@@ -37,6 +38,7 @@ from serve_app.statuses import explain
 EVENT_STREAM = "text/event-stream"
 STEPPED_ASIDE_S, LOOK_AGAIN_S = 0.2, 0.005  # of clips that wait; then it goes on all the same
 TELL_S = 0.5  # between two lines of progress
+FORMS = {JSON: "json", EVENT_STREAM: EVENT_STREAM} | {TABLES[name][0]: name for name in TABLES}
 HEARD = ("audio/*", "video/*", "application/octet-stream")
 RECORDING = form(("file",), file=BINARY) | dict.fromkeys(HEARD, BINARY)
 SECONDS = {"type": "number", "minimum": 0}
@@ -113,17 +115,13 @@ async def _opened(
 
 def _asked(request: Request) -> str:
     """A name of TABLES, "json" or EVENT_STREAM; raises InvalidParameter."""
-    wish, accepted = request.query_params.get("format"), request.headers.get("accept", "")
-    if wish is not None and wish not in {"json", *TABLES}:
+    wish = request.query_params.get("format")
+    if wish is None:
+        return FORMS[preferred(request, tuple(FORMS))]
+    if wish not in {"json", *TABLES}:
         known = ", ".join(("json", *TABLES))
         raise InvalidParameter(f"format must be one of {known}, got {wish[:40]!r}")
-    if wish is not None:
-        return wish
-    if EVENT_STREAM in accepted:
-        return EVENT_STREAM
-    if JSON in accepted:  # many clients accept it beside text/plain
-        return "json"
-    return next((name for name, (kind, _) in TABLES.items() if kind in accepted), "json")
+    return wish
 
 
 def _options(query: QueryParams) -> Mapping[str, list[str]]:
@@ -155,7 +153,7 @@ async def _told(service: Replica, job: Job) -> AsyncIterator[bytes]:
 
 def _progress(job: Job) -> dict[str, Any]:
     done = job.analysis.done
-    return {"heard_s": round(job.stream.heard_s, 1), "done": done and round(done, 4)}
+    return {"heard_s": round(job.stream.duration_s, 1), "done": done and round(done, 4)}
 
 
 def _event(kind: str, body: dict[str, Any]) -> bytes:
@@ -168,7 +166,7 @@ async def _answer(job: Job, kind: str) -> Response:
     if kind == "json":
         return answer(await asyncio.to_thread(_body, job), headers=headers)
     media_type, table = TABLES[kind]
-    content = await asyncio.to_thread(lambda: table(_events(job), job.stream.rate_hz))
+    content = await asyncio.to_thread(lambda: table(_events(job), job.stream.source_rate_hz))
     headers["X-Content-Type-Options"] = "nosniff"
     return Response(content, headers=headers, media_type=media_type)
 
@@ -185,10 +183,10 @@ def _body(job: Job) -> dict[str, Any]:
         "model": {"version": served.version, "digest": served.digest},
         "recording": {
             "container": stream.container,
-            "duration_s": round(stream.heard_s, 4),
-            "sample_rate_hz": stream.rate_hz,
+            "duration_s": round(stream.duration_s, 4),
+            "sample_rate_hz": stream.source_rate_hz,
             "windows": len(job.analysis.heard().starts_s),
-            "warning": stream.warning,
+            "warnings": stream.warnings,
         },
         "window_s": of_sounds(served.domain).input.window_s,
         "hop_s": job.hop_s,

@@ -2,15 +2,17 @@
 
 import io
 import struct
+from contextlib import AbstractContextManager
 
 import av
 import numpy as np
 import pytest
 
 from data.errors import ClipTooLarge, UndecodableClip, UnsupportedClip
+from data.media import decoders
 from data.media.decoders import decode_recording
-from data.media.sniff import after_tags, sniff
-from data.media.waveform import Recording
+from data.media.sniff import Raw, after_tags, sniff
+from data.media.waveform import Recording, Source
 from support.inputs.recordings import CLIPS, TONE_HZ, Samples, by_ffmpeg, by_sndfile, tone
 
 
@@ -74,8 +76,17 @@ def test_what_a_player_plays_is_heard(name: str) -> None:
 def test_what_libsndfile_reads_whole_is_decoded_once(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data.media.decoders.by_ffmpeg", None)
-    assert heard(CLIPS[name][1]()).duration_s == pytest.approx(0.5, abs=0.08)
+    container, make = CLIPS[name]
+    asked: list[Raw] = []
+    first, *_ = decoders.ATTEMPTS[container]
+
+    def second(raw: Raw, container: str) -> AbstractContextManager[Source]:
+        asked.append(raw)
+        return first(raw, container)
+
+    monkeypatch.setitem(decoders.ATTEMPTS, container, (first, second))
+    assert heard(make()).duration_s == pytest.approx(0.5, abs=0.08)
+    assert not asked
 
 
 JOINED = {

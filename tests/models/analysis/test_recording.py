@@ -1,6 +1,5 @@
 """recording.py: a long recording is answered window by window as its clips would be."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +26,13 @@ def model(tmp_path: Path, domain: AudioDomain) -> Model:
     return OnnxModel(tiny_bundle(tmp_path / "tiny", domain, assert_at=asserted))
 
 
-def test_each_window_is_answered_as_a_clip_of_it(model: Model, domain: AudioDomain) -> None:
+def test_each_window_is_answered_as_a_clip_of_it(
+    model: Model, domain: AudioDomain, tmp_path: Path
+) -> None:
     samples = bursts(1, seconds=21.0, rate_hz=16_000)
-    with open_recording(io.BytesIO(wav(samples)), domain.limits, 16_000) as stream:
+    path = tmp_path / "recording.wav"
+    path.write_bytes(wav(samples))
+    with path.open("rb") as file, open_recording(file, domain.limits, 16_000) as stream:
         analysis = Analysis(model, stream, hop_s=1.0)
         while analysis.step():
             pass

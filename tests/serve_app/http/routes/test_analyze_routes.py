@@ -67,7 +67,7 @@ def test_a_form_and_a_raw_body_are_answered_alike(client: TestClient) -> None:
         "duration_s": SECONDS,
         "sample_rate_hz": 8_000,
         "windows": 5 * (SECONDS - 1) + 1,
-        "warning": "",
+        "warnings": [],
     }
     assert raw["events"]
     assert sum(raw["labels"].values()) == len(raw["events"])
@@ -137,8 +137,10 @@ def test_a_recording_longer_than_any_clip_is_taken(client: TestClient, replica: 
         ("format=xls", {}, 400, "format must be one of json, csv, raven"),
         ("", {"content": b"%PDF-1.7"}, 415, "a PDF document"),
         ("", {"content": RAW[:40]}, 422, "WAV"),
-        ("", {"files": {"clip": RAW}}, 400, "one part, named 'file'"),
-        ("", {"files": {"file": RAW}, "data": {"hop_s": "1"}}, 400, "?hop_s=1"),
+        ("", {"files": {"clip": RAW}}, 400, "'clip', which is not known"),
+        ("", {"files": {"file": RAW}, "data": {"hop_s": "1"}}, 400, "'hop_s', which"),
+        ("", {"files": [("file", RAW), ("file", RAW)]}, 400, "two parts 'file'"),
+        ("", {"content": RAW, "headers": {"content-encoding": "gzip"}}, 415, "'gzip'"),
         ("", {"content": RAW, "headers": {"content-length": "9" * 12}}, 413, "at most"),
     ],
 )
