@@ -34,7 +34,7 @@ COPIES: dict[str, Callable[[Floats, int], bytes]] = {
     "MP3": lambda samples, rate_hz: _coded(
         samples, rate_hz, format="MP3", subtype="MPEG_LAYER_III"
     ),
-    "-6 dB": lambda samples, rate_hz: _wav(samples / 2, rate_hz),
+    "-6 dB": lambda samples, rate_hz: _wav(samples * np.float32(0.5), rate_hz),
     "50 ms trimmed": lambda samples, rate_hz: _wav(samples[int(TRIMMED_S * rate_hz) :], rate_hz),
 }
 

@@ -32,7 +32,7 @@ def asked_while_locked(folder: Path, ask: Ask) -> list[httpx.Response]:
         at = httpx.ASGITransport(door, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=at, base_url="http://x") as client:
             waiting = [asyncio.create_task(correct(client)) for _ in range(CORRECTIONS)]
-            while replica.metrics.tally < CORRECTIONS:
+            while replica.metrics.tally["predictions"] < CORRECTIONS:
                 await asyncio.sleep(0.01)
             try:
                 await ask(client)

@@ -39,7 +39,7 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         learnt = {"id": 8, "kind": "model.learnt", "subject": f"model:{domain}:2", **done}
         added = {"id": 7, "kind": "clip.added", "subject": f"clip:{'a' * 64}", **done}
         found = ({**learnt, "detail": {"clips": 4}}, added)
-        return {"events": [row for row in found if row["kind"].startswith(kind)]}
+        return {"events": [row for row in found if str(row["kind"]).startswith(kind)]}
 
     @app.get("/{domain}/insights", response_model=Insights)
     def insights(domain: str, request: Request) -> dict[str, Any]:

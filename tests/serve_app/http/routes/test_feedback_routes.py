@@ -12,7 +12,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from data.access_keys import Role
-from serve_app.client.client import Client
+from serve_app.client.client import ServiceCalls
+from serve_app.client.connection import Connection
+from serve_app.client.senders import Sender
 from support.inputs.drawn_masks import MASK, REFUSED, WALL, drawn_mask
 from support.inputs.sounds import bursts, tone, wav
 from support.keys import key_of
@@ -140,10 +142,14 @@ def test_the_receipt_says_what_was_answered_before(client: TestClient) -> None:
     assert before["confidence"] == pytest.approx(answered["confidence"], abs=1e-4)
 
 
+class InProcess(Sender, ServiceCalls): ...
+
+
 def test_a_group_is_kept_with_its_clip_and_the_first_one_stays(
     client: TestClient, replica: Replica
 ) -> None:
-    speaker = Client("http://testserver", ADMIN, pool=cast(httpx.Client, client))
+    link = Connection("http://testserver", ADMIN, 60.0, 1)
+    speaker = InProcess(link, cast(httpx.Client, client))
     for group, kept in (("", None), (" speaker 7 ", "speaker 7"), ("speaker 8", "speaker 7")):
         speaker.correct("keywords", CLIP, "two", group=group)
         (clip,) = speaker.clips("keywords")
