@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-CSS = [Path(__file__).with_name(name) for name in ("page.css", "static/places.css")]
+CSS = [Path(__file__).parent / name for name in ("page.css", "static/places.css")]
 SCRIPT = Path(__file__).with_name("page.js")
 
 

@@ -28,7 +28,7 @@ document.addEventListener("keydown", (event) => {
   const labels = element.querySelectorAll("input[name=label]");
   if (/^[1-9]$/.test(key) && labels[key - 1]) {
     labels[key - 1].checked = true;
-    labels[key - 1].focus();
+    labels[key - 1].focus({ preventScroll: true });
   } else if (key === " " && !on.matches("button, a, summary, audio")) {
     const player = document.querySelector("#shown audio");
     if (player) player.paused ? player.play() : player.pause();

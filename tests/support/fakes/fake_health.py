@@ -35,7 +35,7 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
     @app.get("/{domain}/events", response_model=AuditEvents)
     def events(domain: str, request: Request, kind: str = "") -> dict[str, Any]:
         admin(request)
-        done = {"at": now(), "who": "anna", "domain": domain}
+        done: dict[str, Any] = {"at": now(), "who": "anna", "domain": domain}
         learnt = {"id": 8, "kind": "model.learnt", "subject": f"model:{domain}:2", **done}
         added = {"id": 7, "kind": "clip.added", "subject": f"clip:{'a' * 64}", **done}
         found = ({**learnt, "detail": {"clips": 4}}, added)
