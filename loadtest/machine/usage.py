@@ -99,10 +99,11 @@ def replicas(url: str) -> tuple[str, list[int], int]:
         while True:
             about = client.get("/status").raise_for_status().json()["domains"][domain]
             found = [int(row["pid"]) for row in about["replicas"]]
-            if found and len(found) == about["states"].get("RUNNING", len(found)):
+            states = about.get("states", {})
+            if found and len(found) == states.get("RUNNING", len(found)):
                 break
             if time.monotonic() > deadline:
-                raise ValueError(f"{url} names {len(found)} replicas, but {about['states']} are up")
+                raise ValueError(f"{url} names {len(found)} replicas, but {states} are up")
             time.sleep(0.2)
     roots = [service_root(pid) for pid in found]
     if None in roots:

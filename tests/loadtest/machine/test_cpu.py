@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
+from loadtest.bench.servers import family
 from loadtest.machine import usage
-from loadtest.machine.family import family
 from loadtest.machine.processes import REPORTED, by_role, pss_mib, role
 from loadtest.machine.usage import cpu_s, use
 from support.local_server import Server
