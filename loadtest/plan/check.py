@@ -61,22 +61,14 @@ def check(clip: Path, out: Path, port: int, seconds: float, anyway: bool) -> int
     for replicas in REPLICAS:
         with own_service(port, fixed_replicas(replicas)) as service:
             times = times or measure(service.url, clip, seconds)
-            clients = CLIENTS * replicas
-            full = Plan(service.url, clip, seconds, clients=clients)
+            full = Plan(service.url, clip, seconds, clients=CLIENTS * replicas)
             offer(replace(full, seconds=2.0))
             measured = offer(full).answered_per_s
-            predicted = saturate(times.node(replicas), times.costs, clients).answered_per_s
+            predicted = saturate(times.node(replicas), times.costs, full.clients).answered_per_s
             capacities.append(Capacity(replicas, measured, predicted))
             for share in SHARES:
-                tries: list[Point] = []
-                while len(tries) < TRIES and all(one.strangers > STRANGERS for one in tries):
-                    seed, root = round(1000 * share) + len(tries), service.process.pid
-                    before = usage.use(usage.service(root))
-                    rate, lasting = share * measured, CONNECTING_S + seconds
-                    found = offer(replace(full, seconds=lasting, rate=rate, seed=seed))
-                    strangers = usage.strangers(before, usage.use(usage.service(root)))
-                    tries.append(point(found, replicas, share, seconds, times, strangers))
-                points.append(min(tries, key=lambda one: one.strangers))
+                at = replace(full, seconds=CONNECTING_S + seconds, rate=share * measured)
+                points.append(_quietest(at, share, replicas, times, service.process.pid))
                 print(points[-1], flush=True)
     assert times is not None
     publish(
@@ -87,6 +79,17 @@ def check(clip: Path, out: Path, port: int, seconds: float, anyway: bool) -> int
         figure([_panel(times, one, points) for one in capacities], columns=2),
     )
     return 0
+
+
+def _quietest(plan: Plan, share: float, replicas: int, times: Times, root: int) -> Point:
+    """Of a few tries."""
+    tries: list[Point] = []
+    while len(tries) < TRIES and all(one.strangers > STRANGERS for one in tries):
+        before = usage.use(usage.service(root))
+        found = offer(replace(plan, seed=round(1000 * share) + len(tries)))
+        strangers = usage.strangers(before, usage.use(usage.service(root)))
+        tries.append(point(found, replicas, share, plan.seconds - CONNECTING_S, times, strangers))
+    return min(tries, key=lambda one: one.strangers)
 
 
 def point(
