@@ -85,9 +85,9 @@ def _quietest(plan: Plan, share: float, replicas: int, times: Times, root: int) 
     """Of a few tries."""
     tries: list[Point] = []
     while len(tries) < TRIES and all(one.strangers > STRANGERS for one in tries):
-        before = usage.use(usage.service(root))
+        before = usage.use(usage.members(root))
         found = offer(replace(plan, seed=round(1000 * share) + len(tries)))
-        strangers = usage.strangers(before, usage.use(usage.service(root)))
+        strangers = usage.strangers(before, usage.use(usage.members(root)))
         tries.append(point(found, replicas, share, plan.seconds - CONNECTING_S, times, strangers))
     return min(tries, key=lambda one: one.strangers)
 
@@ -158,13 +158,15 @@ def _panel(times: Times, capacity: Capacity, points: Sequence[Point]) -> Panel:
         for rate in rates
     ]
     mine = [one for one in points if one.replicas == capacity.replicas]
-    at, names = [one.rps for one in mine], ("p50", "p95")
+    lines = {}
+    for name in ("p50", "p95"):
+        lines[f"{name} predicted"] = (rates, [one[name] for one in curves])
+        lines[f"{name} measured"] = ([p.rps for p in mine], [p.measured_ms[name] for p in mine])
     return Panel(
         f"{capacity.replicas} replica{'s' * (capacity.replicas > 1)}",
-        {f"{name} predicted": (rates, [one[name] for one in curves]) for name in names},
+        lines,
         x="requests a second, Poisson",
         y="latency, ms",
         log="y",
-        dots={f"{name} measured": (at, [one.measured_ms[name] for one in mine]) for name in names},
         marks=[(capacity.measured_rps, "capacity measured")],
     )
