@@ -44,7 +44,7 @@ def number(value: float | None, digits: int = 0) -> str:
 @dataclass(frozen=True)
 class Panel:
     """Lines, or areas one upon the other, by name: their places and values; a line breaks at None.
-    `dots` are values beside the lines, `marks` upright lines with words, `log` is x, y or both."""
+    `marks` are upright lines with words, `log` is x, y or both."""
 
     title: str
     lines: Mapping[str, tuple[Points, Points]]
@@ -52,7 +52,6 @@ class Panel:
     y: str = ""
     stacked: bool = False
     log: str = ""
-    dots: Mapping[str, tuple[Points, Points]] | None = None
     marks: Sequence[tuple[float, str]] = ()
 
     def draw(self, axes: "Axes") -> None:
@@ -63,8 +62,6 @@ class Panel:
         else:
             for name, (at, values) in self.lines.items():
                 axes.plot(at, np.array(values, float), ".-", label=name)
-        for name, (at, values) in (self.dots or {}).items():
-            axes.scatter(at, values, label=name)
         for place, words in self.marks:
             axes.axvline(place, color="#777777", linestyle="--", linewidth=0.8)
             axes.text(place, 1.0, f" {words}", va="top", transform=axes.get_xaxis_transform())

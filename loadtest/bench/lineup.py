@@ -16,8 +16,7 @@ import yaml
 
 from data.install_paths import CODE
 from loadtest.bench.peers.kernel import BUNDLE
-from loadtest.bench.servers import Running, Server, running
-from loadtest.machine.family import freeze
+from loadtest.bench.servers import Running, Server, freeze, running
 from loadtest.machine.processes import REPORTED
 from loadtest.own_service import fixed_replicas
 from models.bundle import PRETRAINED

@@ -20,10 +20,9 @@ import numpy as np
 from loadtest.bench.clips import MAIN
 from loadtest.bench.lineup import LOOP, MANY
 from loadtest.bench.peers import loop
-from loadtest.bench.servers import Running, awake
+from loadtest.bench.servers import Running, awake, family
 from loadtest.client.http_load import BROKEN
 from loadtest.client.offer import Offered, Plan, offer
-from loadtest.machine.family import family
 from loadtest.machine.processes import by_role, pss_mib
 from loadtest.machine.usage import cpu_s, meanwhile, strangers, use
 

@@ -207,8 +207,9 @@ def panels(samples: Sequence[Sample], titles: Mapping[str, str]) -> list[Panel]:
     def panel(column: str, words: str) -> Panel:
         lines: dict[str, tuple[list[float], list[float]]] = {}
         for row in rows:
-            # Who answered nothing has no place in it.
-            if (row.case.clip, row.case.body) == of_main and row.median("rate") > 0:
+            # Who answered nothing has no place in it, nor has what nobody waited for.
+            shown = row.median("rate") > 0 and (column, row.server) != ("p50_ms", "loop")
+            if (row.case.clip, row.case.body) == of_main and shown:
                 at, values = lines.setdefault(titles[row.server], ([], []))
                 at.append(row.case.connections)
                 values.append(row.median(column))

@@ -1,11 +1,17 @@
-"""A server that is measured: started in a session of its own, awake only while it is its turn."""
+"""A server that is measured, and everything it started: awake only while it is its turn.
+
+The trick that makes a fair comparison of servers that run side by side: who is not being measured
+is stopped (SIGSTOP) and uses nothing, however busy it is when idle. Parents sleep before their
+children and wake after them, so that none sees a child that does not answer.
+"""
 
 import os
+import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +19,8 @@ import httpx
 import psutil
 
 from data.install_paths import CODE
-from loadtest.machine.family import end, family, freeze, thaw
-from loadtest.machine.processes import Roles, role
+from loadtest.machine.processes import Roles, role, running_process, send, tree
+from loadtest.machine.processes import running as processes
 from loadtest.machine.usage import cpu_s, use
 from loadtest.own_service import launched, reached, wait_until
 
@@ -120,3 +126,46 @@ def calm(up: Running, patience_s: float = 20.0, look_s: float = 0.3) -> None:
         return sum(cpu_s(before, use(family(up.pid))).values()) < CALM * look_s
 
     reached(is_calm, patience_s, every_s=0.0)
+
+
+def family(root: int) -> list[psutil.Process]:
+    """`root`, its descendants and its session, parents before children."""
+    session = [process.pid for process in processes() if _session(process.pid) == root]
+    return sorted(tree([root, *session]).values(), key=lambda one: (one.create_time(), one.pid))
+
+
+def _session(pid: int) -> int:
+    with suppress(ProcessLookupError):
+        return os.getsid(pid)
+    return 0
+
+
+def freeze(root: int) -> None:
+    """Returns when everybody sleeps; somebody may have been born meanwhile."""
+    asleep: set[int] = set()
+    while fresh := [process.pid for process in family(root) if process.pid not in asleep]:
+        send(fresh, signal.SIGSTOP)
+        asleep.update(fresh)
+
+
+def thaw(root: int) -> None:
+    send([process.pid for process in reversed(family(root))], signal.SIGCONT)
+
+
+def end(root: int, patience_s: float = 60, orphans_s: float = 3) -> None:
+    """Asks `root` to stop and lets it; who is left a moment after it, or then, is killed."""
+    members = family(root)
+    thaw(root)
+    send([root], signal.SIGTERM)
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline and (alive := _alive(members)):
+        if root not in alive:
+            deadline = min(deadline, time.monotonic() + orphans_s)
+        time.sleep(0.1)
+    send(_alive(members), signal.SIGKILL)
+    while _alive(members):  # its port is free only then
+        time.sleep(0.02)
+
+
+def _alive(members: Iterable[psutil.Process]) -> list[int]:
+    return [one.pid for one in members if running_process(one.pid) == one]

@@ -21,10 +21,9 @@ from data.datasets.sources import dataset_root
 from data.errors import NotReady
 from loadtest import command
 from loadtest.chaos.clients import CORRECTING, PREDICTING, UPLOADING, clients
-from loadtest.chaos.damage import small_disk
 from loadtest.chaos.outcome import Disturbance, Outcome, Subject, disturbed
 from loadtest.chaos.report import About, audited, broken, markdown
-from loadtest.chaos.service import serving
+from loadtest.chaos.service import serving, small_disk
 from loadtest.chaos.table import TABLE, chosen
 from loadtest.report import publish
 

@@ -1,5 +1,9 @@
-"""The service that is disturbed: a domain as shipped, but calm, on a fixed number of replicas."""
+"""The service that is disturbed: a domain as shipped, but calm, on a fixed number of replicas and,
+where that may be, on a small disk of its own."""
 
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +13,7 @@ import yaml
 from data.domains.domain import config_root
 from loadtest.own_service import Service, fixed_replicas, running
 
+DISK = "1g"
 FULL_EPOCHS = 3  # enough for a worker to be killed in
 
 
@@ -31,3 +36,18 @@ def _calm(domain: str, folder: Path) -> Path:
     shipped["training"]["epochs"] = FULL_EPOCHS
     (folder / f"{domain}.yaml").write_text(yaml.safe_dump(shipped), encoding="utf-8")
     return folder
+
+
+@contextmanager
+def small_disk(place: Path) -> Iterator[None]:
+    """`place` is a disk of its own inside the block where this user may mount one, else a folder
+    like any other."""
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0700", "tmpfs", str(place)]
+    may = os.geteuid() == 0 and shutil.which("mount")
+    mounted = may and not subprocess.run(command, capture_output=True, check=False).returncode
+    try:
+        yield
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(place)], check=False)

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from loadtest.machine.processes import OTHER, REPORTED, Roles, by_role, pss_mib, role, tree
+from loadtest.machine.processes import OTHER, REPORTED, by_role, pss_mib, role, tree
 
 PATIENCE_S = 15.0
 MAX_LOAD = 0.75  # of the cores, over the last minute
@@ -34,9 +34,9 @@ class Use:
     own_s: float  # by this process and its ended children
 
 
-def use(members: Iterable[psutil.Process]) -> Use:
+def use(processes: Iterable[psutil.Process]) -> Use:
     threads: dict[tuple[psutil.Process, int], float] = {}
-    for process in members:
+    for process in processes:
         for schedstat in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
             with suppress(OSError):  # it has just ended; the others still count
                 nanoseconds = schedstat.read_text().split()[0]
@@ -62,14 +62,14 @@ def cpu_s(before: Use, after: Use) -> dict[int, float]:
 
 
 def strangers(before: Use, after: Use) -> float:
-    """Cores used between the two by neither the members nor us and the clients we waited for."""
+    """Cores used between the two by neither these processes nor us and the clients waited for."""
     ours = sum(cpu_s(before, after).values()) + after.own_s - before.own_s
     return max(0.0, (after.machine_s - before.machine_s - ours) / (after.at - before.at))
 
 
-def memory_mb(members: Iterable[int], roles: Roles = REPORTED) -> dict[str, float]:
+def memory_mb(pids: Iterable[int]) -> dict[str, float]:
     """PSS by role; processes of one role together."""
-    found = by_role(pss_mib(members), roles)
+    found = by_role(pss_mib(pids), REPORTED)
     found.pop(OTHER, None)
     return found
 
@@ -85,7 +85,8 @@ def service_root(replica_pid: int) -> int | None:
     return None
 
 
-def service(root: int) -> list[psutil.Process]:
+def members(root: int) -> list[psutil.Process]:
+    """Of the service that `root` started."""
     return [*tree([root]).values()]
 
 
@@ -99,10 +100,11 @@ def replicas(url: str) -> tuple[str, list[int], int]:
         while True:
             about = client.get("/status").raise_for_status().json()["domains"][domain]
             found = [int(row["pid"]) for row in about["replicas"]]
-            if found and len(found) == about["states"].get("RUNNING", len(found)):
+            states = about.get("states", {})
+            if found and len(found) == states.get("RUNNING", len(found)):
                 break
             if time.monotonic() > deadline:
-                raise ValueError(f"{url} names {len(found)} replicas, but {about['states']} are up")
+                raise ValueError(f"{url} names {len(found)} replicas, but {states} are up")
             time.sleep(0.2)
     roots = [service_root(pid) for pid in found]
     if None in roots:

@@ -61,22 +61,14 @@ def check(clip: Path, out: Path, port: int, seconds: float, anyway: bool) -> int
     for replicas in REPLICAS:
         with own_service(port, fixed_replicas(replicas)) as service:
             times = times or measure(service.url, clip, seconds)
-            clients = CLIENTS * replicas
-            full = Plan(service.url, clip, seconds, clients=clients)
+            full = Plan(service.url, clip, seconds, clients=CLIENTS * replicas)
             offer(replace(full, seconds=2.0))
             measured = offer(full).answered_per_s
-            predicted = saturate(times.node(replicas), times.costs, clients).answered_per_s
+            predicted = saturate(times.node(replicas), times.costs, full.clients).answered_per_s
             capacities.append(Capacity(replicas, measured, predicted))
             for share in SHARES:
-                tries: list[Point] = []
-                while len(tries) < TRIES and all(one.strangers > STRANGERS for one in tries):
-                    seed, root = round(1000 * share) + len(tries), service.process.pid
-                    before = usage.use(usage.service(root))
-                    rate, lasting = share * measured, CONNECTING_S + seconds
-                    found = offer(replace(full, seconds=lasting, rate=rate, seed=seed))
-                    strangers = usage.strangers(before, usage.use(usage.service(root)))
-                    tries.append(point(found, replicas, share, seconds, times, strangers))
-                points.append(min(tries, key=lambda one: one.strangers))
+                at = replace(full, seconds=CONNECTING_S + seconds, rate=share * measured)
+                points.append(_quietest(at, share, replicas, times, service.process.pid))
                 print(points[-1], flush=True)
     assert times is not None
     publish(
@@ -87,6 +79,17 @@ def check(clip: Path, out: Path, port: int, seconds: float, anyway: bool) -> int
         figure([_panel(times, one, points) for one in capacities], columns=2),
     )
     return 0
+
+
+def _quietest(plan: Plan, share: float, replicas: int, times: Times, root: int) -> Point:
+    """Of a few tries."""
+    tries: list[Point] = []
+    while len(tries) < TRIES and all(one.strangers > STRANGERS for one in tries):
+        before = usage.use(usage.members(root))
+        found = offer(replace(plan, seed=round(1000 * share) + len(tries)))
+        strangers = usage.strangers(before, usage.use(usage.members(root)))
+        tries.append(point(found, replicas, share, plan.seconds - CONNECTING_S, times, strangers))
+    return min(tries, key=lambda one: one.strangers)
 
 
 def point(
@@ -155,13 +158,15 @@ def _panel(times: Times, capacity: Capacity, points: Sequence[Point]) -> Panel:
         for rate in rates
     ]
     mine = [one for one in points if one.replicas == capacity.replicas]
-    at, names = [one.rps for one in mine], ("p50", "p95")
+    lines = {}
+    for name in ("p50", "p95"):
+        lines[f"{name} predicted"] = (rates, [one[name] for one in curves])
+        lines[f"{name} measured"] = ([p.rps for p in mine], [p.measured_ms[name] for p in mine])
     return Panel(
         f"{capacity.replicas} replica{'s' * (capacity.replicas > 1)}",
-        {f"{name} predicted": (rates, [one[name] for one in curves]) for name in names},
+        lines,
         x="requests a second, Poisson",
         y="latency, ms",
         log="y",
-        dots={f"{name} measured": (at, [one.measured_ms[name] for one in mine]) for name in names},
         marks=[(capacity.measured_rps, "capacity measured")],
     )

@@ -53,9 +53,9 @@ def measure(url: str, clip: Path, seconds: float) -> Times:
     plan = Plan(url, clip, seconds)
     offer(replace(plan, seconds=2.0, clients=8))  # connections, caches
     time.sleep(SETTLE_S)
-    before = usage.use(usage.service(root))
+    before = usage.use(usage.members(root))
     time.sleep(IDLE_S)
-    used = by_role(usage.cpu_s(before, usage.use(usage.service(root))), REPORTED)
+    used = by_role(usage.cpu_s(before, usage.use(usage.members(root))), REPORTED)
     idle = {role: cpu_s / IDLE_S for role, cpu_s in used.items()}
     run = partial(spend, root, replicas[0], idle)
     lone, full = run(plan), run(replace(plan, clients=CLIENTS))
@@ -77,9 +77,9 @@ def measure(url: str, clip: Path, seconds: float) -> Times:
 
 
 def spend(root: int, replica: int, idle: Mapping[str, float], plan: Plan) -> Spent:
-    before = usage.use(usage.service(root))
+    before = usage.use(usage.members(root))
     offered = offer(plan)
-    after = usage.use(usage.service(root))
+    after = usage.use(usage.members(root))
     each, passed = 1e3 / offered.due_s.size, after.at - before.at
     used = by_role(usage.cpu_s(before, after), REPORTED)
     roles = {name: (s - idle.get(name, 0.0) * passed) * each for name, s in used.items()}

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 
 from data.errors import NotReady
 from loadtest.chaos import damage, floods, versions
+from loadtest.chaos import service as chaos_service
 from loadtest.chaos.clients import Ledger
 from loadtest.chaos.outcome import Skipped, Subject
 from loadtest.client.clip import BOUNDARY
@@ -57,7 +58,7 @@ def write(path: Path) -> None:
 
 
 def test_a_full_disk_has_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(damage, "DISK", "4m")
+    monkeypatch.setattr(chaos_service, "DISK", "4m")
     monkeypatch.setattr(damage, "HOLD_S", 0.01)
     home = tmp_path / "home"
     full: list[int] = []
@@ -69,7 +70,7 @@ def test_a_full_disk_has_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             full.append(error.errno or 0)
 
     monkeypatch.setattr(time, "sleep", look)
-    with damage.small_disk(home):
+    with chaos_service.small_disk(home):
         subject = Subject(service(home), Ledger("keywords"))
         try:
             damage.disk_full(subject)

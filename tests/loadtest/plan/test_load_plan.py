@@ -170,13 +170,13 @@ def test_a_childs_cpu_is_counted_by_thread() -> None:
     program = f"import time\ninput()\n{spin}input()"
     child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE)
     try:
-        before = usage.use(usage.service(os.getpid()))
+        before = usage.use(usage.members(os.getpid()))
         assert child.stdin is not None
         child.stdin.write(b"\n")
         child.stdin.flush()
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            after = usage.use(usage.service(os.getpid()))
+            after = usage.use(usage.members(os.getpid()))
             if usage.by_thread(before, after)[child.pid][:1] > [0.19]:
                 break
             time.sleep(0.05)

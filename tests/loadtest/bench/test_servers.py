@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.machine.family import end, family, freeze, thaw
+from loadtest.bench.servers import end, family, freeze, thaw
 from loadtest.machine.processes import running
 
 # A parent and a child that has left its session, as some servers' workers do.

@@ -1,4 +1,5 @@
-"""CPU and memory are counted by process, and told apart by what a process is."""
+"""CPU and memory are counted by process, and told apart by what a process is; a busy machine gives
+no figures."""
 
 import os
 import subprocess
@@ -8,10 +9,10 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
+from loadtest.bench.servers import family
 from loadtest.machine import usage
-from loadtest.machine.family import family
 from loadtest.machine.processes import REPORTED, by_role, pss_mib, role
-from loadtest.machine.usage import cpu_s, use
+from loadtest.machine.usage import cpu_s, judged, meanwhile, use
 from support.local_server import Server
 
 BURN = """
@@ -91,3 +92,25 @@ def test_replicas_are_waited_for_until_the_status_names_all_that_run(
     monkeypatch.setattr(usage, "service_root", lambda pid: 3)
     with Server(app) as url:
         assert usage.replicas(url) == ("faults", [7, 8], 3)
+
+
+@pytest.mark.parametrize(
+    ("busy", "stolen", "load", "words"),
+    [
+        (0.02, 0.0, 0.3, ""),
+        (0.9, 0.0, 0.3, "use 0.90 of a core"),
+        (0.02, 0.5, 0.3, "takes 0.50 of a core"),
+        (0.02, 0.0, 3.1, "load average is 3.10"),
+    ],
+)
+def test_the_machine_is_judged_by_the_moment_and_the_minute(
+    busy: float, stolen: float, load: float, words: str
+) -> None:
+    found = judged(busy, stolen, load, cores=2)
+    assert words in found
+    assert bool(found) == bool(words)
+
+
+def test_others_at_work_while_measuring_mark_the_result() -> None:
+    assert meanwhile(0.05) == ""
+    assert "0.40 of a core" in meanwhile(0.4)

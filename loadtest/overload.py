@@ -1,0 +1,264 @@
+"""Far more than the service can do: who is still served, and how soon the others hear of it.
+
+    telltale overload clip.wav                          starts a service of its own
+    telltale overload clip.wav --url URL --key KEY      KEY sees all of /status
+    telltale overload clip.wav --greedy                 one key floods, another asks
+
+The capacity comes first (closed loops), then a reference at 0.7 of it, then four times the capacity
+for a minute, Poisson, from a process of its own. Exit code 1 where a bound is broken: an answer of
+5xx or none, an accepted request's p99, a refusal without Retry-After, memory that grows.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from loadtest import command
+from loadtest.client.http_load import BROKEN
+from loadtest.client.offer import Floats, Offered, Plan, offer, quantiles
+from loadtest.command import counted, existing, positive
+from loadtest.machine import usage
+from loadtest.machine.processes import tree
+from loadtest.own_service import fixed_replicas, own_service
+from loadtest.report import Panel, Table, figure, page, publish
+
+CLIENTS = 8  # closed loops a replica, for its capacity
+REFERENCE = 0.7
+MODEST_RPS = 2.0
+SAMPLES = 6  # of memory and queue, in a run
+REFUSED = 429
+MEMORY = "memory_mb_start_middle_end"  # PSS by role
+
+
+@dataclass(frozen=True)
+class Sample:
+    at: float
+    memory_mb: dict[str, float]  # PSS by role
+    queued: int | None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One run: `factor` times the capacity was offered; `modest` is another key's beside it."""
+
+    factor: float
+    capacity_rps: float
+    offered: Offered
+    samples: Sequence[Sample]
+    modest: Offered | None = None
+
+
+def main() -> int:
+    arguments = parsed()
+    return command.exit_code("overload", lambda: measured(arguments))
+
+
+def measured(arguments: argparse.Namespace) -> int:
+    with ExitStack() as stack:
+        if not arguments.url:
+            config = fixed_replicas(arguments.replicas)
+            service = stack.enter_context(own_service(arguments.port, config))
+            made = [
+                service.request("POST", "/keys", json={"name": name, "role": "viewer"})
+                for name in ("greedy", "modest")
+            ]
+            arguments.url = service.url
+            keys = [one.raise_for_status().json()["key"] for one in made]
+            arguments.key, arguments.modest_key = keys
+        reference, overload = measure(arguments)
+    facts = {"reference": figures(reference), "overload": figures(overload)}
+    wrong = broken(overload, arguments.p99_ms, arguments.memory_mb)
+    text = page(
+        f"{overload.factor:g} times the capacity",
+        *tables(facts),
+        "\n".join(f"- BROKEN: {one}" for one in wrong) or "Every bound was kept.",
+    )
+    publish(arguments.out, "overload", text, facts | {"broken": wrong}, figure(panels(overload)))
+    return 1 if wrong else 0
+
+
+def parsed(words: list[str] | None = None) -> argparse.Namespace:
+    parser = command.parser("telltale overload", __doc__)
+    parser.add_argument("clip", type=existing)
+    parser.add_argument("--url", help="a service on this machine; default: start one")
+    own = "of the service that is started"
+    parser.add_argument("--port", type=int, default=8120, help=own)
+    parser.add_argument("--replicas", type=counted, default=2, help=own)
+    parser.add_argument("--key", default="", help="a bearer key; with --greedy, the greedy one")
+    parser.add_argument("--modest-key", default="", help="another's, for --greedy")
+    parser.add_argument("--seconds", type=positive, default=60.0)
+    parser.add_argument("--factor", type=positive, default=4.0, help="of the capacity")
+    parser.add_argument("--greedy", action="store_true", help="one key floods, another asks")
+    parser.add_argument("--p99-ms", type=float, default=1000.0, help="of the accepted, at most")
+    parser.add_argument("--memory-mb", type=float, default=64.0, help="growth of a role, at most")
+    parser.add_argument("--out", type=Path, default=Path("var/overload"))
+    arguments = parser.parse_args(words)
+    if arguments.greedy and arguments.url and not (arguments.key and arguments.modest_key):
+        parser.error("--greedy needs two keys of a running service: --key and --modest-key")
+    return arguments
+
+
+def measure(arguments: argparse.Namespace) -> list[Loaded]:
+    """The reference first, then the overload; with --greedy the modest one's rows come beside."""
+    _, replicas, root = usage.replicas(arguments.url)
+    clients = CLIENTS * len(replicas)
+    plan = Plan(arguments.url, arguments.clip, 8.0, clients=clients, key=arguments.key)
+    offer(replace(plan, seconds=3.0))
+    full = offer(plan)
+    capacity = full.answered_per_s
+    if not capacity:
+        raise ValueError(f"no request was answered; statuses: {full.statuses()}")
+    print(f"{len(replicas)} replicas answer {capacity:.0f} requests/s at {clients} closed loops")
+    runs: list[Loaded] = []
+    lasting = {REFERENCE: max(5.0, arguments.seconds / 3), arguments.factor: arguments.seconds}
+    for factor, seconds in lasting.items():
+        print(f"{factor:g} times that for {seconds:.0f} s", flush=True)
+        plans = [replace(plan, seconds=seconds, rate=factor * capacity)]
+        if arguments.greedy:
+            plans.append(replace(plans[0], rate=MODEST_RPS, key=arguments.modest_key, seed=2))
+        found, samples = watched(plans, root)
+        modest = found[1] if arguments.greedy else None
+        runs.append(Loaded(factor, capacity, found[0], samples, modest))
+    return runs
+
+
+def watched(plans: Sequence[Plan], root: int) -> tuple[list[Offered], list[Sample]]:
+    """All offers at once, with looks at memory and queues before, now and then, and after."""
+
+    def look(at: float) -> Sample:
+        return Sample(at, usage.memory_mb(tree([root])), _queued(plans[0]))
+
+    samples, seconds = [look(0.0)], plans[0].seconds
+    with ThreadPoolExecutor(len(plans)) as pool:
+        waiting = [pool.submit(offer, plan) for plan in plans]
+        for number in range(1, SAMPLES):
+            if not wait(waiting, seconds / SAMPLES).not_done:
+                break
+            samples.append(look(number * seconds / SAMPLES))
+        found = [one.result() for one in waiting]
+    return found, [*samples, look(seconds)]
+
+
+def _queued(plan: Plan) -> int | None:
+    """Clips that wait at all replicas, where the status tells and is not itself refused."""
+    headers = {"Authorization": f"Bearer {plan.key}"} if plan.key else {}
+    try:
+        found = httpx.get(f"{plan.url}/status", headers=headers, timeout=2, trust_env=False)
+        domains = found.raise_for_status().json()["domains"].values()
+        return sum(int(row["queued"]) for domain in domains for row in domain["replicas"])
+    except (httpx.HTTPError, KeyError, ValueError):
+        return None
+
+
+def figures(run: Loaded) -> dict[str, Any]:
+    offered = run.offered
+    waits, asked_s = offered.latency_ms, float(offered.due_s.max())
+    refused = offered.status == REFUSED
+    refusals = (offered.ended_s - offered.sent_s)[refused] * 1e3  # until its sender knew
+    three = [run.samples[0], run.samples[len(run.samples) // 2], run.samples[-1]]
+    found: dict[str, Any] = {
+        "capacity_rps": round(run.capacity_rps, 1),
+        "offered_rps": round(offered.due_s.size / asked_s, 1),
+        "accepted_rps": round(waits.size / asked_s, 1),
+        "accepted_of_capacity": round(waits.size / asked_s / run.capacity_rps, 3),
+        "accepted_p50_p99_ms": quantiles(waits, 0.5, 0.99),
+        "refused_p50_p99_ms": quantiles(refusals, 0.5, 0.99),
+        "retry_after_share": round(float(offered.retry_after[refused].mean()), 4)
+        if refused.any()
+        else None,
+        "statuses": {str(status): count for status, count in offered.statuses().items()},
+        "client_cores": round(offered.client_cpu_s / offered.seconds, 2),
+        "client_sent_late_p99_ms": quantiles((offered.sent_s - offered.due_s) * 1e3, 0.99)[0],
+        "queued": [sample.queued for sample in run.samples],
+        MEMORY: {
+            role: [round(sample.memory_mb.get(role, 0.0)) for sample in three]
+            for role in run.samples[0].memory_mb
+        },
+    }
+    if run.modest is not None:
+        answered = run.modest.status == 200
+        found |= {
+            "modest_answered_share": round(float(answered.mean()), 4),
+            "modest_p50_p99_ms": quantiles(run.modest.latency_ms, 0.5, 0.99),
+            "greedy_answered_share": round(float((offered.status == 200).mean()), 4),
+        }
+    return found
+
+
+def tables(facts: Mapping[str, Mapping[str, Any]]) -> list[Table]:
+    runs, names = facts.values(), [name for name in facts["overload"] if name != MEMORY]
+    memory = facts["overload"][MEMORY]
+    return [
+        Table("", ["", *facts], [[n, *(str(run.get(n, "")) for run in runs)] for n in names]),
+        Table(
+            "PSS in MB of each role, in the overload",
+            ["role", "start", "middle", "end"],
+            [[role, *map(str, three)] for role, three in memory.items()],
+        ),
+    ]
+
+
+def broken(run: Loaded, most_p99_ms: float, most_memory_mb: float) -> list[str]:
+    """Each broken bound in words."""
+    offered, found = run.offered, []
+    (p99,) = quantiles(offered.latency_ms, 0.99)
+    if failed := int((offered.status >= 500).sum()):
+        found.append(f"{failed} answers of 5xx; 0 are allowed")
+    if lost := int((offered.status == BROKEN).sum()):
+        found.append(f"{lost} requests ended without an answer; 0 are allowed")
+    if p99 is None or p99 > most_p99_ms:
+        found.append(f"p99 of the accepted is {p99} ms; at most {most_p99_ms:g} are allowed")
+    if silent := int(((offered.status == REFUSED) & ~offered.retry_after).sum()):
+        found.append(f"{silent} refusals had no Retry-After")
+    # The first look is at a service that has not met the load: buffers that it then keeps are no
+    # leak, so growth counts from the second.
+    for role, first in run.samples[1].memory_mb.items():
+        growth = run.samples[-1].memory_mb.get(role, 0.0) - first
+        if growth > most_memory_mb:
+            found.append(f"{role} grew by {growth:.0f} MB; at most {most_memory_mb:g} allowed")
+    return found
+
+
+def panels(run: Loaded) -> list[Panel]:
+    offered = run.offered
+    edges = np.arange(0.0, np.ceil(offered.due_s.max()) + 1)
+    at, statuses = edges[:-1].tolist(), {"accepted": 200, "refused": REFUSED}
+    rates = {
+        name: (at, np.histogram(offered.due_s[offered.status == status], edges)[0].tolist())
+        for name, status in statuses.items()
+    }
+    rates["capacity"] = ([at[0], at[-1]], [run.capacity_rps] * 2)
+    waits = {f"{n}, p99": (at, _binned(offered, status, edges)) for n, status in statuses.items()}
+    looks = [sample.at for sample in run.samples]
+    sizes = {
+        role: (looks, [sample.memory_mb.get(role, 0.0) for sample in run.samples])
+        for role in run.samples[0].memory_mb
+    }
+    return [
+        Panel("Requests", rates, y="a second"),
+        Panel("Latency", waits, y="ms", log="y"),
+        Panel("Memory", sizes, y="PSS, MB"),
+    ]
+
+
+def _binned(offered: Offered, status: int, edges: Floats) -> list[float]:
+    """The p99 of each second, NaN where nobody had that status."""
+    kept = offered.status == status
+    waits = (offered.ended_s - offered.due_s)[kept] * 1e3
+    places = np.digitize(offered.due_s[kept], edges) - 1
+    return [
+        float(np.quantile(waits[places == place], 0.99)) if (places == place).any() else np.nan
+        for place in range(edges.size - 1)
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

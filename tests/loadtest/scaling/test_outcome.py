@@ -1,0 +1,138 @@
+"""How replicas followed the load, users and replicas on one clock, and what must hold to pass."""
+
+from dataclasses import replace
+
+import pytest
+
+from loadtest.scaling.outcome import Change, Outcome, changes, outcome_of, per_second, starts
+from loadtest.scaling.presets import Preset
+from loadtest.scaling.run import Run
+from loadtest.scaling.sampler import Sample
+from support.followed import START, run
+
+UP = Change(2, 24, 1, 3, wanted_s=1.0, running_s=4.0, answering_s=5.0)
+
+
+def within(limits: dict[str, float], refused_fail: bool = False) -> Preset:
+    return Preset("", "2x10", "PowerUser", refused_fail=refused_fail, limits=limits)
+
+
+def failed(outcome: Outcome) -> list[str]:
+    return [check.what for check in outcome.checks if not check.passed]
+
+
+def without_failures(run: Run) -> Run:
+    answers = [answer for answer in run.record.answers if not answer.cause]
+    return replace(run, record=replace(run.record, answers=answers))
+
+
+def test_a_run_within_its_limits_passes() -> None:
+    limits = {"max_failed": 1.0, "max_p95_ms": 300.0, "max_scale_up_s": 6.0}
+    assert outcome_of(run(), within(limits)).passed
+
+
+@pytest.mark.parametrize(
+    ("limits", "what"),
+    [
+        ({"max_failed": 0.0}, "requests failed"),
+        ({"max_p95_ms": 100.0}, "p95 latency"),
+        ({"max_scale_up_s": 3.0}, "step in load to all new replicas running"),
+    ],
+)
+def test_each_limit_is_held_against_what_was_seen(limits: dict[str, float], what: str) -> None:
+    assert failed(outcome_of(run(), within(limits))) == [what]
+
+
+def test_a_refusal_fails_only_where_the_scenario_says_so() -> None:
+    clean = without_failures(run())
+    assert outcome_of(clean, within({"max_failed": 0.0})).passed
+    outcome = outcome_of(clean, within({"max_failed": 0.0}, refused_fail=True))
+    assert failed(outcome) == ["requests failed or refused"]
+
+
+def test_a_scale_up_that_never_came_does_not_pass() -> None:
+    found = run()
+    steady = tuple(replace(sample, states={"RUNNING": 1}) for sample in found.samples)
+    outcome = outcome_of(replace(found, samples=steady), within({"max_scale_up_s": 6.0}))
+    assert "scale-up" in failed(outcome)
+
+
+def test_replicas_that_do_not_go_away_again_do_not_pass() -> None:
+    found = run()
+    kept = tuple(sample for sample in found.samples if sample.at < found.record.steps[2].at + 3)
+    outcome = outcome_of(replace(found, samples=kept), within({"max_scale_up_s": 6.0}))
+    assert failed(outcome) == ["replicas at the end, as at the beginning"]
+
+
+def test_a_run_that_answered_nothing_does_not_pass() -> None:
+    found = run()
+    outcome = outcome_of(replace(found, record=replace(found.record, answers=[])), within({}))
+    assert failed(outcome) == ["requests answered"]
+
+
+def test_each_second_has_what_the_users_got_and_what_the_replicas_were() -> None:
+    found = run()
+    row = per_second(found.record, found.samples)[12]
+    assert (row.t_s, row.users, row.got.req_s, row.got.refused) == (12.0, 24, 3.0, 1)
+    assert (row.got.p50_ms, row.got.p95_ms) == (30.0, 260.0)
+    assert (row.running, row.starting, row.stopping) == (2, 1, 0)
+    assert row.versions == "3"
+
+
+def test_cpu_and_batch_size_are_differences_of_counters_that_grow() -> None:
+    found = run()
+    row = per_second(found.record, found.samples)[20]
+    assert row.cores == {"replica": 0.5}
+    assert row.batch_size == 8.0
+    assert row.queued == 6
+
+
+def test_what_nobody_told_is_left_empty() -> None:
+    found = run()
+    row = per_second(found.record, [])[5]
+    assert (row.running, row.queued, row.batch_size, row.cores) == (None, None, None, {})
+    late = [replace(sample, at=sample.at - 600) for sample in found.samples]
+    assert per_second(found.record, late)[5].running is None
+
+
+def test_a_step_up_counts_until_decided_running_and_answering() -> None:
+    found = run()
+    up, _ = changes(found.record.steps, found.samples)
+    assert (up.users_before, up.users, up.replicas_before, up.replicas) == (2, 24, 1, 3)
+    assert (up.wanted_s, up.running_s) == (1.0, 4.0)
+    assert up.answering_s == 5.0
+
+
+def test_a_step_down_counts_until_the_fewest_are_left() -> None:
+    found = run()
+    _, down = changes(found.record.steps, found.samples)
+    assert (down.users, down.replicas_before, down.replicas) == (2, 3, 1)
+    assert (down.wanted_s, down.running_s, down.answering_s) == (6.0, 6.0, None)
+
+
+def test_replicas_that_stay_as_many_are_no_change() -> None:
+    found = run()
+    steady = [Sample(s.at, {"RUNNING": 2}, s.replicas, s.cpu_s) for s in found.samples]
+    assert changes(found.record.steps, steady) == []
+
+
+def test_a_service_that_tells_no_states_is_not_guessed_at() -> None:
+    found = run()
+    silent = [replace(sample, states={}) for sample in found.samples]
+    assert changes(found.record.steps, silent) == []
+    assert starts(silent, START) == []
+
+
+def test_a_cold_start_is_from_the_order_to_running() -> None:
+    b, c = starts(run().samples, START)
+    assert (b.name, b.at_s, c.name) == ("b", 10.5, "c")
+    assert (b.seen_s, c.seen_s) == pytest.approx((2.5, 3.5))
+
+
+def test_a_replica_that_reports_its_own_start_is_believed() -> None:
+    found = run()
+    told = [
+        replace(s, replicas=tuple(replace(r, ready_in_s=1.9) for r in s.replicas))
+        for s in found.samples
+    ]
+    assert [start.ready_in_s for start in starts(told, START)] == [1.9, 1.9]
