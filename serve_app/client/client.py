@@ -8,7 +8,7 @@ Every failure is a ServiceError (`connection.py`) whose text may be shown to a p
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
@@ -22,6 +22,7 @@ from .accounts import Accounts
 from .analysis_answers import Analysis, Progress
 from .analyze import analyze
 from .answers import (
+    Batch,
     Clips,
     DomainInfo,
     Domains,
@@ -132,6 +133,12 @@ class Client:
             files={"file": (name, clip)},
         )
         return _parse(self._link.send(request, repeatable=True), Prediction)
+
+    def batch_predict(self, domain: str, clips: Sequence[tuple[str, bytes]]) -> Batch:
+        """A result or an error for each clip (name, bytes), in order; two hundred at most."""
+        files = [("files", clip) for clip in clips]
+        request = self._link.request("POST", f"/{domain}/batch-predict", files=files)
+        return _parse(self._link.send(request, repeatable=True), Batch)
 
     def analyze(
         self,

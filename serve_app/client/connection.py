@@ -51,7 +51,7 @@ class Connection:
         *,
         params: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
-        files: dict[str, tuple[str, bytes]] | None = None,
+        files: dict[str, tuple[str, bytes]] | list[tuple[str, tuple[str, bytes]]] | None = None,
         data: dict[str, str] | None = None,
         json: Mapping[str, object] | None = None,
     ) -> httpx.Request:

@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from serve_app.ui.app import build_page
+from serve_app.ui.guard import MAX_FILES
 from support.fakes.fake_api import create
 from support.fakes.fake_world import World
 from support.inputs.pictures import cracked
@@ -180,7 +181,7 @@ def test_a_body_that_no_page_sends_is_refused(page: httpx.Client, body: bytes) -
 def test_one_event_names_few_files(page: httpx.Client) -> None:
     """Each is looked up on the disk, on the page's one event loop."""
     (path,) = upload(page, "pump.wav", tone()).raise_for_status().json()
-    data = [[{"path": path}] * 9, None, None, None, ""]
+    data = [[{"path": path}] * (MAX_FILES + 1), None, None, None, ""]
     assert joined(page, listening(page), data).status_code == 400
 
 
