@@ -1,16 +1,18 @@
 """The place Ask in a real browser, against a service that keeps the contract."""
 
+import io
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+import soundfile
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from support.fakes.fake_api import ADMIN
 from support.fakes.fake_world import World
 from support.inputs.pictures import cracked
-from support.inputs.sounds import wav
+from support.inputs.sounds import tone, wav
 from support.pages import SIDEWAYS, choose_domain, give, open_page
 
 
@@ -199,6 +201,55 @@ def test_a_photograph_is_corrected_by_a_mask(page: Page, site: str, tmp_path: Pa
     expect(page.locator("#mask")).to_contain_text("mask.png")
     page.click("#send")
     expect(page.get_by_text("no crack → crack")).to_be_visible()
+
+
+def test_several_files_are_answered_in_a_table_with_what_failed_beside_them(
+    page: Page, site: str, clip: Path, tmp_path: Path
+) -> None:
+    wrong, other = tmp_path / "notes.wav", tmp_path / "other.wav"
+    wrong.write_text("no sound at all")
+    other.write_bytes(tone(250))
+    open_page(page, site)
+    give(page, clip, wrong, other)
+    rows = page.locator("#several tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(1)).to_contain_text("this is not a recording")
+    page.get_by_role("button", name="confidence").click()
+    expect(rows.first).to_contain_text("notes.wav")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    assert "pump.wav,electrical" in download.value.path().read_text()
+    page.locator("#several").get_by_text("failed 1").click()
+    expect(rows.filter(visible=True)).to_have_count(1)
+    page.locator("#several").get_by_text("all 3").click()
+    rows.filter(has_text="other.wav").get_by_role("button", name="Open").click()
+    answered(page, "fluid")
+    expect(page.locator("#answer")).to_contain_text("other.wav")
+
+
+def test_a_long_recording_is_answered_by_its_events_and_one_of_them_corrected(
+    page: Page, site: str, tmp_path: Path, world: World
+) -> None:
+    """As the service says that it is too long for a clip."""
+    quiet, fault = (soundfile.read(io.BytesIO(tone(hz, 30.0, 8_000)))[0] for hz in (3_000, 250))
+    night = tmp_path / "night.wav"
+    night.write_bytes(wav(np.concatenate([quiet, fault, quiet]), 8_000))
+    open_page(page, f"{site}?key={ADMIN}")
+    give(page, night)
+    page.locator("#several").get_by_role("button", name="Stop").click()
+    expect(page.locator("#several")).to_have_text("Stopped.")
+    give(page, night)
+    expect(page.locator("#several")).to_contain_text("6 × fluid")
+    events = page.locator("#several tbody tr")
+    expect(events.first).to_contain_text("0:30.0")
+    events.first.get_by_role("button", name="Play").click()
+    expect(page.locator('#several button[aria-pressed="true"]')).to_have_count(1)
+    events.first.get_by_role("button", name="Open").click()
+    answered(page, "fluid")
+    page.locator("#its").get_by_text("mechanical").click()
+    page.click("#send")
+    expect(page.locator("#outcome")).to_contain_text("fluid → mechanical")
+    assert [row["label"] for row in world.feedback.values()][-1] == "mechanical"
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -59,7 +59,7 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
                     type="filepath",
                     elem_id="mask",
                     visible=False,
-                    height=110,
+                    height=150,
                 )
                 with gr.Row(elem_classes="tt-actions"):
                     right = gr.Button("Right", elem_id="is-right", min_width=90)
@@ -186,7 +186,9 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
         except REFUSED as error:
             return _refused(error)
 
-    def say_right(asked: Asked, key: str, request: gr.Request) -> str:
+    def say_right(asked: Asked | None, key: str, request: gr.Request) -> str:
+        if asked is None:  # the answer went while the button was pressed
+            return ""
         try:
             return thanks(sent(shared.client_of(key, request), asked, *as_answered(asked)))
         except REFUSED as error:

@@ -9,10 +9,11 @@ from serve_app.ui.places.given import Given
 
 def progress(words: str, share: float | None) -> str:
     """`share` is from 0 to 1, None where nobody knows; with a button that stops."""
-    value = "" if share is None else f' value="{share:.3f}"'
+    now = "" if share is None else f' aria-valuenow="{100 * share:.0f}"'
     return (
-        f'<section class="tt-card" role="status"><p class="tt-over">{text(words)}</p>'
-        f'<progress class="tt-done" max="1"{value} aria-label="Progress"></progress>'
+        f'<section class="tt-card"><p class="tt-over" role="status">{text(words)}</p>'
+        f'<div class="tt-progress tt-busy" role="progressbar" aria-label="Progress"{now}>'
+        f'<i style="width:{max(4.0, 100 * (share or 0)):.0f}%"></i></div>'
         '<p><button type="button" class="tt-mini" data-stop>Stop</button></p></section>'
     )
 
