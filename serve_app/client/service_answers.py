@@ -166,6 +166,7 @@ class ReplicaInfo(Answer):
 class DomainStatus(Answer):
     title: str
     champion: ModelVersion | None = None
+    serves_since: Moment | None = None  # the champion, also where it came back
     error: str | None = None  # what the curator could not look after
     replicas: tuple[ReplicaInfo, ...] = ()
     states: dict[str, int] = {}

@@ -183,6 +183,7 @@ class Curator:
         return {
             "title": self._domains[name].title,
             "champion": None if champion is None else plain(model_version(champion)),
+            "serves_since": succession.since,
             "error": "; ".join(errors.values()) or None,
             "replicas": [plain(ReplicaInfo.model_validate(row)) for row in succession.replicas],
             "agree": succession.agree,

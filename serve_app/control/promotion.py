@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from data.errors import Conflict, UnknownName
 from data.home import Home
 from models.bundle import cached, file_bytes, load_bundle
 from models.registry import Registry, Version
-from serve_app.replica.champion_pointer import Pointer, read_pointer, write_pointer
+from serve_app.replica.champion_pointer import Pointer, pointed_since, read_pointer, write_pointer
 
 SWAP_PATIENCE_S = 30.0
 RETRY_S = 30.0  # after a bundle that could not be fetched
@@ -37,6 +38,7 @@ class Promotion:
         self._moving = asyncio.Lock()
         self._broken: tuple[str, float, Exception] | None = None
         self.champion: Version | None = None
+        self.since: datetime | None = None  # that it serves
         self.replicas: list[dict[str, Any]] = []
 
     @property
@@ -119,6 +121,7 @@ class Promotion:
         pointer = Pointer(self._domain, version.number, version.digest)
         if await asyncio.to_thread(read_pointer, self._home, self._domain) != pointer:
             await asyncio.to_thread(write_pointer, self._home, pointer)
+        self.since = await asyncio.to_thread(pointed_since, self._home, self._domain)
         await self._broadcast("follow", pointer)
 
     async def _have(self, version: Version) -> Path:

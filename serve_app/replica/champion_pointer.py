@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from data.atomic import atomic_file
@@ -28,6 +29,14 @@ def read_pointer(home: Home, domain: str) -> Pointer | None:
     try:
         return Pointer(**json.loads(_path(home, domain).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def pointed_since(home: Home, domain: str) -> datetime | None:
+    """Since when the pointer says what it says: it is written only when that changes."""
+    try:
+        return datetime.fromtimestamp(_path(home, domain).stat().st_mtime, UTC)
+    except FileNotFoundError:
         return None
 
 

@@ -1,26 +1,43 @@
-"""Which role somebody has here, in a sentence that says what that allows."""
+"""Who somebody is here, by his key: which places he sees, and a sentence of what he may do."""
+
+from dataclasses import dataclass
 
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note, text
 
-NOBODY = "No key: you may try clips; your corrections wait until an admin accepts them."
+WAITS = "you may try clips; your corrections wait until an admin accepts them."
 ALLOWS = {
-    "anonymous": NOBODY,
-    "viewer": "you may try clips; your corrections wait until an admin accepts them.",
+    "anonymous": WAITS,
+    "viewer": WAITS,
     "contributor": "your corrections count at once.",
     "admin": "your corrections count at once, and you may review and retrain.",
 }
 
 
-def who(client: Client) -> str:
-    """Nothing where the service does not say, an older one or one that is away."""
+@dataclass(frozen=True)
+class Account:
+    role: str
+    chip: str  # for the button that opens the account
+    said: str  # HTML
+
+
+ANONYMOUS = Account(
+    "anonymous", "Visitor · key, limits", f'<p class="tt-small">No key: {WAITS}</p>'
+)
+
+
+def who(client: Client) -> Account:
+    """Somebody without a key where the service does not say, an older one or one that is away."""
     if not client.key:
-        return f'<p class="tt-small">{NOBODY}</p>'
+        return ANONYMOUS
     try:
         me = client.me()
     except ServiceError as error:
+        if error.status != 401:
+            return ANONYMOUS
         unknown = "This key is not known here. Clips are answered without it."
-        return note(unknown, "bad") if error.status == 401 else ""
+        return Account("anonymous", "Key not known", note(unknown, "bad"))
     allows = ALLOWS.get(me.role, "")
-    return f'<p class="tt-small"><b>{text(me.name)}</b>, {text(me.role)}: {text(allows)}</p>'
+    said = f'<p class="tt-small"><b>{text(me.name)}</b>, {text(me.role)}: {text(allows)}</p>'
+    return Account(me.role, f"{me.name} · {me.role}", said)

@@ -68,9 +68,9 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
         blocks,
         path="/",
         theme=theme.theme(),
-        css_paths=theme.CSS,
-        head=f"<script>{theme.SCRIPT.read_text(encoding='utf-8')}</script>",
-        footer_links=["settings"],
+        css_paths=theme.style_sheets(),
+        head=theme.head(),
+        footer_links=[],
         run_history=False,  # it would keep clips and keys in the browser
         enable_monitoring=False,
         mcp_server=False,

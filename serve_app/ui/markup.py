@@ -12,6 +12,11 @@ def text(value: object) -> str:
     return escape(str(value), quote=True)
 
 
+def named(label: str) -> str:
+    """A label as people read it: its name in the domain's file has no blanks."""
+    return text(label.replace("_", " "))
+
+
 def note(message: str, tone: Tone = "calm") -> str:
     """One sentence for a person; `bad` ones are announced by screen readers at once."""
     role = "alert" if tone == "bad" else "status"

@@ -2,11 +2,26 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
-CSS = [Path(__file__).parent / name for name in ("page.css", "static/places.css")]
-SCRIPT = Path(__file__).with_name("page.js")
+BROWSER = Path(__file__).with_name("browser")
+HEAD_SCRIPTS = ("page.js", "moments.js", "table.js")
+
+
+def style_sheets() -> list[Path]:
+    return sorted(BROWSER.glob("*.css"))
+
+
+def head() -> str:
+    """Our scripts, and our own sign in place of Gradio's."""
+    icon = quote((BROWSER / "favicon.svg").read_text(encoding="utf-8"))
+    scripts = (BROWSER.joinpath(name).read_text(encoding="utf-8") for name in HEAD_SCRIPTS)
+    return (
+        f'<link rel="icon" type="image/svg+xml" href="data:image/svg+xml,{icon}">'
+        f"<script>{''.join(scripts)}</script>"
+    )
 
 
 def theme() -> Any:

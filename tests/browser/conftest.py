@@ -1,4 +1,4 @@
-"""One browser, and the page against a service that keeps the contract."""
+"""What the browser tests share: a Chromium, a fake service, and the page below /ui."""
 
 import os
 from collections.abc import Iterator
@@ -30,6 +30,14 @@ FLAGS = [
 expect.set_options(timeout=15_000)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("browser")
+            if not os.access(CHROMIUM, os.X_OK):
+                item.add_marker(pytest.mark.skip(reason=f"no browser at {CHROMIUM}"))
+
+
 @pytest.fixture(scope="module")
 def world() -> World:
     return World(step_s=0.1)
@@ -42,22 +50,14 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(world: World, uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site(world: World, uploads: Path) -> Iterator[str]:
     """The page below /ui, as the proxy serves it. Yields its address."""
-    example = tmp_path_factory.mktemp("examples") / "faults" / "hum.wav"
-    example.parent.mkdir()
-    example.write_bytes(tone(60, seconds=2))
-    with (
-        Server(create(world)) as api,
-        Server(below_ui(build_page(api, uploads, example.parents[1]))) as at,
-    ):
+    with Server(create(world)) as api, Server(below_ui(build_page(api, uploads))) as at:
         yield f"{at}/ui/"
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    if not os.access(CHROMIUM, os.X_OK):
-        pytest.skip(f"no browser at {CHROMIUM}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -71,3 +71,10 @@ def page(browser: Browser) -> Iterator[Page]:
     page.set_default_timeout(20_000)
     yield page
     context.close()
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "pump.wav"
+    path.write_bytes(tone(65, seconds=2.0))
+    return path

@@ -1,8 +1,6 @@
 """A clip's way, or that of many, to a prediction."""
 
 import asyncio
-import csv
-import io
 import logging
 import math
 import re
@@ -26,6 +24,7 @@ from data.errors import (
     TelltaleError,
     UnknownName,
 )
+from serve_app.batch_table import as_csv
 from serve_app.client.answers import Batch, Prediction
 from serve_app.client.protocol_answers import PreAnnotations
 from serve_app.http import problems
@@ -56,7 +55,6 @@ TOP_K_RANGE = {"type": "integer", "minimum": 1, "maximum": 999}
 DEADLINE = "x-deadline-seconds"
 VERSION, SESSION = "x-model-version", "x-session-id"
 CSV = "text/csv"
-ANSWERED = ("label", "confidence", "unknown", "asserted")  # columns of a table of answers
 RAW = ("audio/*", "image/*", "video/*", "application/octet-stream")
 CLIP = form(("file",), file=BINARY) | dict.fromkeys(RAW, BINARY)
 CLIP |= {label_studio.JSON: label_studio.TASKS}
@@ -189,7 +187,7 @@ async def batch_predict(request: Request) -> Response:
             *(_one_of_many(service, file, who, turns, request_id(request)) for file in files)
         )
     if preferred(request, (JSON, CSV)) == CSV:
-        return Response(_as_csv(results), media_type=CSV)
+        return Response(as_csv(results), media_type=CSV)
     labels = Counter(row["label"] for row in results if "label" in row)
     confidences = [row["confidence"] for row in results if "label" in row]
     aggregate = {
@@ -231,24 +229,3 @@ async def _patiently(service: Replica, file: UploadFile, who: str) -> ScoredClip
             if time.monotonic() > over:
                 raise
             await asyncio.sleep(PAUSE_S)
-
-
-def _as_text(name: str) -> str:
-    """A name such as =cmd() would be run by the spreadsheet that opens the table; it does not
-    mind blanks before it, nor that the sign is a wide one."""
-    runs = name.lstrip().startswith(tuple("=+-@＝＋－＠")) or name.startswith(("\t", "\r", "\n"))
-    return f"'{name}" if runs else name
-
-
-def _as_csv(results: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow(["file", *ANSWERED, "version", "error"])
-    for row in results:
-        name = _as_text(row["file"] or "")
-        if "error" in row:
-            rows.writerow([name, *[""] * len(ANSWERED), "", row["error"]["detail"]])
-        else:
-            said = [row[key] for key in ANSWERED]
-            rows.writerow([name, *said, row["model"]["version"], ""])
-    return out.getvalue()

@@ -13,7 +13,11 @@ from serve_app.client.answers import DomainInfo, MaskEvidence, Prediction
 from serve_app.ui.markup import text
 
 SHOWN_PX = 1024  # as much as a wide screen shows
-GLOW = (255, 64, 48, 190)
+GLOW = (255, 64, 48)
+SLIDER = (
+    '<label class="tt-small tt-strength">How strongly it is marked '
+    '<input type="range" min="0" max="100" value="75"></label>'
+)  # browser/moments.js moves the mask by it
 
 
 def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
@@ -38,14 +42,14 @@ def _figure(raw: bytes, mask: bytes | None, domain: DomainInfo, words: str) -> s
     layer = "" if mask is None else _layer(mask, pixels.shape[1], pixels.shape[0], limits)
     return (
         f'<figure class="tt-seen" role="img" aria-label="{text(words)}">{photograph}{layer}'
-        "</figure>"
+        f"</figure>{SLIDER if layer else ''}"
     )
 
 
 def _layer(png: bytes, width: int, height: int, limits: PhotoLimitSpec) -> str:
     mask = decode_mask(png, limits)
     glow = np.zeros((height, width, 4), np.uint8)
-    glow[resize_mask(mask, width, height)] = GLOW
+    glow[resize_mask(mask, width, height)] = (*GLOW, 255)
     return _picture(Image.fromarray(glow), "PNG", "tt-mask")
 
 

@@ -14,9 +14,9 @@ from serve_app.ui.figures.sound_plots import clip_figure
 
 
 def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
-    """At the rate the model hears. No figure is no reason to spoil an answer already given."""
+    """No figure is no reason to spoil an answer already given."""
     try:
-        return _figure(_decoded(raw, domain), found)
+        return played(raw, domain, found)
     except ClipError:
         return ""
 
@@ -28,7 +28,7 @@ def played(raw: bytes, domain: DomainInfo, found: Prediction | None) -> str:
     soundfile.write(out, recording.samples, recording.sample_rate_hz, format="WAV")
     address = base64.b64encode(out.getvalue()).decode()
     player = f'<audio class="tt-player" controls src="data:audio/wav;base64,{address}"></audio>'
-    return player + _figure(recording, found)
+    return f'<div class="tt-sound">{player}{_figure(recording, found)}</div>'
 
 
 def _figure(recording: Recording, found: Prediction | None) -> str:

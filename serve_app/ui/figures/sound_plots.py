@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from serve_app.client.answers import Evidence
 from serve_app.ui.figures.palette_png import COLUMNS, glow, spectrogram
-from serve_app.ui.markup import percent, text
+from serve_app.ui.markup import named, percent
 
 Float32 = NDArray[np.float32]
 
 LANES = 3
+HEAD = '<i class="tt-head"></i>'  # where the recording is heard: browser/moments.js moves it
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ def clip_figure(
     lanes = "" if track is None else _lanes(track, label)
     return (
         f'<figure class="tt-scope" role="img" aria-label="{_describe(duration_s, track, label)}">'
-        f'<div class="tt-gutter">level</div><div class="tt-wave">{_envelope(waveform)}</div>'
+        f'<div class="tt-gutter">level</div><div class="tt-wave">{_envelope(waveform)}{HEAD}</div>'
         f'<div class="tt-gutter tt-khz">{_frequency_ticks(sample_rate_hz)}</div>'
-        f'<div class="tt-spectrum">{spectrogram(waveform, sample_rate_hz)}{curve}</div>{lanes}'
+        f'<div class="tt-spectrum">{spectrogram(waveform, sample_rate_hz)}{curve}{HEAD}</div>'
+        f"{lanes}"
         f'<div class="tt-gutter">s</div><div class="tt-seconds">{_time_ticks(duration_s)}</div>'
         f"{_legend(track, label)}</figure>"
     )
@@ -69,7 +71,7 @@ def _describe(duration_s: float, track: Track | None, label: str) -> str:
         return words
     peak_s = duration_s * (int(np.nanargmax(row)) + 0.5) / len(row)
     return (
-        f"{words} {text(label)} is likeliest at {peak_s:.1f} s ({percent(float(np.nanmax(row)))})."
+        f"{words} {named(label)} is likeliest at {peak_s:.1f} s ({percent(float(np.nanmax(row)))})."
     )
 
 
@@ -109,7 +111,7 @@ def _lanes(track: Track, label: str) -> str:
     order.sort(key=lambda i: track.labels[i] != label)
     rows = []
     for i in order[:LANES]:
-        name = text(track.labels[i])
+        name = named(track.labels[i])
         rows.append(
             f'<div class="tt-gutter tt-name" title="{name}">{name}</div>'
             f'<div class="tt-lane">{glow(track.scores[i])}</div>'
@@ -122,7 +124,7 @@ def _legend(track: Track | None, label: str) -> str:
         return ""
     return (
         '<figcaption><i class="tt-key"></i>how much each moment speaks for '
-        f"<b>{text(label)}</b>, from 0 % at the bottom to 100 % at the top</figcaption>"
+        f"<b>{named(label)}</b>, from 0 % at the bottom to 100 % at the top</figcaption>"
     )
 
 

@@ -6,8 +6,8 @@ from serve_app.client.answers import Receipt
 from serve_app.client.calls.teaching import LISTED
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import Tone, ago, badge, note, text
+from serve_app.ui.places.life_line import life_line
 from serve_app.ui.shared import QUIET, Shared, html
-from serve_app.ui.tabs.predict_view import life_line
 from serve_app.ui.wording import words
 
 TONES: dict[str, Tone] = {"accepted": "calm", "quarantined": "warn", "rejected": "bad"}

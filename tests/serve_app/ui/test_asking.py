@@ -6,7 +6,7 @@ import pytest
 
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui.account import who
+from serve_app.ui.account import ANONYMOUS, who
 from serve_app.ui.asking import ask
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_world import World
@@ -46,6 +46,9 @@ def test_who_waits_by_himself_is_told_at_once_that_the_service_is_busy(
 
 
 def test_everybody_sees_which_role_he_has(anybody: Client) -> None:
-    assert "No key" in who(anybody)
-    assert "<b>anna</b>, admin" in who(anybody.with_key(ADMIN))
-    assert "not known here" in who(anybody.with_key("wrong"))
+    assert who(anybody) == ANONYMOUS
+    admin, wrong = who(anybody.with_key(ADMIN)), who(anybody.with_key("wrong"))
+    assert (admin.role, admin.chip) == ("admin", "anna · admin")
+    assert "<b>anna</b>, admin" in admin.said
+    assert wrong.role == "anonymous"
+    assert "not known here" in wrong.said

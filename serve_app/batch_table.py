@@ -1,0 +1,30 @@
+"""Answers about many clips as CSV: of the route, and of the page for what it was answered."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+ANSWERED = ("label", "confidence", "unknown", "asserted")
+
+
+def _as_text(name: str) -> str:
+    """A name such as =cmd() would be run by the spreadsheet that opens the table; it does not
+    mind blanks before it, nor that the sign is a wide one."""
+    runs = name.lstrip().startswith(tuple("=+-@＝＋－＠")) or name.startswith(("\t", "\r", "\n"))
+    return f"'{name}" if runs else name
+
+
+def as_csv(results: Sequence[Mapping[str, Any]]) -> str:
+    """Of rows as the answer's JSON has them."""
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["file", *ANSWERED, "version", "error"])
+    for row in results:
+        name = _as_text(row["file"] or "")
+        if "error" in row:
+            rows.writerow([name, *[""] * len(ANSWERED), "", row["error"]["detail"]])
+        else:
+            said = [row[key] for key in ANSWERED]
+            rows.writerow([name, *said, row["model"]["version"], ""])
+    return out.getvalue()

@@ -1,0 +1,57 @@
+"""The header as HTML: what is served and since when, whose key counts, and what is taken."""
+
+from datetime import UTC
+
+from serve_app.client.answers import DomainInfo
+from serve_app.client.service_answers import DomainStatus
+from serve_app.ui.markup import text
+
+# The moment as the reader's own clock says it: a time alone where it is of today.
+SERVING = """<p id="serving" class="tt-small">${value ? value.words + (() => {
+  const since = new Date(value.since), today = since.toDateString() === new Date().toDateString();
+  const clock = {hour: "2-digit", minute: "2-digit"};
+  return since.toLocaleString([], today ? clock : {day: "numeric", month: "short", ...clock});
+})() : ""}</p>"""
+LINKS = (
+    '<nav class="tt-small tt-links" aria-label="Of the service"><a href="../docs">API</a>'
+    '<a href="../metrics">metrics</a><a href="?__theme=light">light</a>'
+    '<a href="?__theme=dark">dark</a></nav>'
+)
+
+
+def title(domain: DomainInfo | None) -> str:
+    words = domain.description if domain else "A clip goes in; a class and its evidence come out."
+    return f'<header class="tt-header"><h1>Telltale</h1><p>{text(words)}</p></header>'
+
+
+def serving(status: DomainStatus) -> dict[str, str] | None:
+    """For SERVING; nothing where no version serves."""
+    champion = status.champion
+    if champion is None:
+        return None
+    since = status.serves_since or champion.created
+    words = f"version {text(champion.version)}, live since "
+    return {"words": words, "since": since.astimezone(UTC).isoformat()}
+
+
+def role_mark(role: str) -> str:
+    """By which the style sheet hides what is not for this role."""
+    return f'<i data-role="{text(role)}"></i>'
+
+
+def limits(domain: DomainInfo) -> str:
+    """What is taken, in a sentence; to be read before anything is sent."""
+    most = domain.limits
+    size = f"{most.max_bytes / 1e6:.0f} MB"
+    if domain.modality == "image":
+        return f"Photographs up to {most.max_pixels / 1e6:.0f} megapixels and {size}."
+    clip = f"Clips up to {_minutes(most.max_duration_s)} and {size}"
+    if not most.max_recording_s:
+        return f"{clip}."
+    return f"{clip}; of longer recordings, up to {_minutes(most.max_recording_s)}, the events."
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

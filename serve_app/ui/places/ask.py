@@ -1,0 +1,257 @@
+"""The place Ask: a clip in, an answer with its evidence out; and a correction where it is wrong.
+Several clips and long recordings are answered in a panel, which opens any of them as the clip."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from data.errors import InvalidParameter, TelltaleError
+from serve_app.client.answers import DomainInfo, Receipt
+from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
+from serve_app.ui.markup import note
+from serve_app.ui.places import ask_card as card
+from serve_app.ui.places.ask_answers import (
+    FIGURES,
+    GONE,
+    Caller,
+    Parts,
+    Shown,
+    Turns,
+    hear_given,
+    hear_one,
+    latest,
+)
+from serve_app.ui.places.ask_drop import drop_zone, dropped, offered
+from serve_app.ui.places.ask_examples import examples_of
+from serve_app.ui.places.ask_teach import Asked, as_answered, sent, taught
+from serve_app.ui.places.given import Given
+from serve_app.ui.places.life_line import life_line, thanks
+from serve_app.ui.shared import QUIET, Shared, find, html
+from serve_app.ui.wording import LOOK_AGAIN_S, words
+
+REFUSED = (ServiceError, TelltaleError, FileNotFoundError)
+ITS = {"audio": "It is …", "image": "There is …"}
+PANEL_EVENTS = """
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-open], [data-stop]");
+  if (button?.dataset.open) trigger("open", { number: Number(button.dataset.open) });
+  else if (button) trigger("stop");
+});"""
+
+
+def build_ask(shared: Shared, examples: Path | None = None) -> None:
+    with gr.Row(elem_classes="tt-columns"):
+        with gr.Column(scale=4, min_width=300):
+            drop = drop_zone()
+        with gr.Column(scale=7, min_width=300):
+            panel = gr.HTML("", js_on_load=PANEL_EVENTS, apply_default_css=False, elem_id="several")
+            answer = html(card.EMPTY, elem_id="answer")
+            with gr.Column(elem_classes="tt-wrong", elem_id="correct"):
+                label = gr.Radio(
+                    choices=[], label=ITS["audio"], elem_id="its", elem_classes=["tt-chips"]
+                )
+                mask = gr.File(
+                    label="or a mask: white where it is, as large as the photograph",
+                    type="filepath",
+                    elem_id="mask",
+                    visible=False,
+                    height=150,
+                )
+                with gr.Row(elem_classes="tt-actions"):
+                    right = gr.Button("Right", elem_id="is-right", min_width=90)
+                    send = gr.Button("Send correction", elem_id="send", min_width=150)
+                    teach = gr.Button(
+                        "Teach now", variant="primary", elem_id="teach-now", min_width=120
+                    )
+            outcome = html(elem_id="outcome")
+            figure = html(elem_id="figure")
+            _receipt_box(shared)
+    parts = Parts(
+        drop, panel, answer, figure, label, mask, outcome, gr.State(None), gr.State(None),
+        gr.Timer(LOOK_AGAIN_S, active=False), gr.State(()), gr.State(Turns()),
+    )  # fmt: skip
+    _wire_answers(shared, parts, examples)
+    _wire_corrections(shared, parts, right, send, teach)
+
+
+def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
+    made = Path(os.environ["GRADIO_TEMP_DIR"])
+
+    def caller_of(
+        name: str | None, domains: tuple[DomainInfo, ...], key: str, request: gr.Request
+    ) -> Caller:
+        # The clip may be here before the first answer to "which domains are there?" is.
+        domains = domains or shared.client.domains()
+        domain = find(domains, name or domains[0].name)
+        return Caller(shared.client_of(key, request), shared.client_of("", request), domain)
+
+    def hear_dropped(
+        name: str | None,
+        domains: tuple[DomainInfo, ...],
+        key: str,
+        turns: Turns,
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> Iterator[Shown]:
+        try:
+            caller = caller_of(name, domains, key, request)
+        except ServiceError as error:
+            yield {parts.answer: card.failure(words(error))}
+            return
+        over = turns.begin()
+        yield from latest(over, hear_given(parts, caller, dropped(event), over))
+
+    def hear_example(
+        name: str,
+        domains: tuple[DomainInfo, ...],
+        key: str,
+        turns: Turns,
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> Iterator[Shown]:
+        caller = caller_of(name, domains, key, request)
+        path = examples_of(caller.domain, folder, made)[int(event._data["number"])]
+        over, given = turns.begin(), [Given(path.stem, path)]
+        yield from latest(over, hear_given(parts, caller, given, over))
+
+    def open_listed(
+        name: str,
+        domains: tuple[DomainInfo, ...],
+        key: str,
+        turns: Turns,
+        listed: tuple[Given, ...],
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> Iterator[Shown]:
+        number = int(event._data["number"])
+        if number < len(listed):
+            over, caller = turns.begin(), caller_of(name, domains, key, request)
+            yield from latest(over, hear_one(parts, caller, listed[number], over))
+
+    def hear_again(
+        name: str | None,
+        domains: tuple[DomainInfo, ...],
+        key: str,
+        turns: Turns,
+        given: Given | None,
+        request: gr.Request,
+    ) -> Iterator[Shown]:
+        if given is None:
+            yield {parts.again: gr.update(active=False)}
+            return
+        over, caller = turns.begin(), caller_of(name, domains, key, request)
+        yield from latest(over, hear_one(parts, caller, given, over))
+
+    def stop(turns: Turns) -> str:
+        turns.begin()
+        return note("Stopped.")
+
+    def turn_to(name: str, domains: tuple[DomainInfo, ...]) -> Shown:
+        """An answer is of its own domain: with another one it goes."""
+        domain = find(domains, name)
+        return parts.cleared() | {
+            parts.drop: offered(domain, examples_of(domain, folder, made)),
+            parts.panel: "",
+            parts.answer: card.EMPTY,
+            parts.label: gr.update(label=ITS[domain.modality], choices=[], value=None),
+            parts.mask: gr.update(visible=domain.modality == "image", value=None),
+        }
+
+    asked = [shared.domain, shared.domains, shared.key, parts.turns]
+    busy = {"concurrency_limit": 16, **QUIET}
+    parts.drop.upload(hear_dropped, asked, parts.told, **busy)
+    parts.drop.example(hear_example, asked, parts.told, **busy)
+    parts.panel.open(open_listed, [*asked, parts.listed], parts.told, **busy)
+    parts.panel.stop(stop, parts.turns, parts.panel, **QUIET)
+    parts.again.tick(hear_again, [*asked, parts.waiting], parts.told, **busy)
+    shared.domain.change(turn_to, asked[:2], [parts.drop, *parts.told], **QUIET)
+
+
+def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach: Any) -> None:
+    def say(asked: Asked | None, label: str | None, drawn: str | None, client: Client) -> Receipt:
+        """Raises ServiceError, TelltaleError and FileNotFoundError."""
+        if asked is None or not (label or drawn):
+            raise InvalidParameter("choose what is right first")
+        return sent(client, asked, label or "", Path(drawn).read_bytes() if drawn else None)
+
+    def correct(
+        asked: Asked | None, label: str | None, drawn: str | None, key: str, request: gr.Request
+    ) -> str:
+        try:
+            return thanks(say(asked, label, drawn, shared.client_of(key, request)))
+        except REFUSED as error:
+            return _refused(error)
+
+    def say_right(asked: Asked | None, key: str, request: gr.Request) -> str:
+        if asked is None:  # the answer went while the button was pressed
+            return ""
+        try:
+            return thanks(sent(shared.client_of(key, request), asked, *as_answered(asked)))
+        except REFUSED as error:
+            return _refused(error)
+
+    def teach_now(
+        asked: Asked,
+        label: str | None,
+        drawn: str | None,
+        key: str,
+        turns: Turns,
+        request: gr.Request,
+    ) -> Iterator[Shown]:
+        client = shared.client_of(key, request)
+        try:
+            receipt = say(asked, label, drawn, client)
+            yield from latest(turns.begin(), _followed(parts, client, asked, receipt))
+        except REFUSED as error:
+            yield {parts.outcome: _refused(error)}
+
+    chosen = [parts.asked, parts.label, parts.mask, shared.key]
+    send.click(correct, chosen, parts.outcome, **QUIET)
+    right.click(say_right, [parts.asked, shared.key], parts.outcome, **QUIET)
+    teach.click(teach_now, [*chosen, parts.turns], parts.told, concurrency_limit=16, **QUIET)
+
+
+def _followed(parts: Parts, client: Client, asked: Asked, receipt: Receipt) -> Iterator[Shown]:
+    """From received to live; then the card is turned over to what is answered now."""
+    for said in taught(client, asked, receipt):
+        yield {parts.outcome: said}
+    domain, given = asked.domain, asked.given
+    raw = given.read(domain)
+    now = client.predict(domain.name, raw, name=given.name, evidence=True)
+    if now.model.digest == asked.found.model.digest:
+        return
+    yield {
+        parts.answer: card.answer(now, f"The answer of version {now.model.version}"),
+        parts.asked: Asked(given, domain, now),
+        parts.label: gr.update(choices=card.choices(domain, now), value=None),
+        parts.figure: FIGURES[domain.modality](raw, domain, now),
+    }
+
+
+def _refused(error: Exception) -> str:
+    if isinstance(error, InvalidParameter):
+        return note(words(error), "warn")
+    return note(GONE if isinstance(error, FileNotFoundError) else words(error), "bad")
+
+
+def _receipt_box(shared: Shared) -> None:
+    def check(number: str, name: str) -> str:
+        if not number.strip():
+            return note("Enter the number of a receipt first.", "warn")
+        try:
+            return life_line(shared.client.receipt(name, number.strip()))
+        except ServiceError as error:
+            return note(words(error), "bad")
+
+    with gr.Accordion("Check a receipt", open=False, elem_id="receipts"):
+        receipt = gr.Textbox(
+            label="Receipt", placeholder="the number you were given", elem_classes="tt-plain"
+        )
+        button = gr.Button("Check my receipt", elem_id="check")
+        life = html(elem_id="life")
+    for moment in (button.click, receipt.submit):
+        moment(check, [receipt, shared.domain], life, **QUIET)

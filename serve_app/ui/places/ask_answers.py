@@ -1,0 +1,179 @@
+"""What the parts of Ask show while clips are asked about: one, several, or a long recording.
+
+An answer is shown as soon as the service gives it. The figure is computed here, from the same
+bytes, and follows a moment later.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from data.errors import TelltaleError
+from serve_app.client.analysis_answers import Analysis
+from serve_app.client.answers import DomainInfo
+from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
+from serve_app.ui.asking import ask
+from serve_app.ui.figures import photograph_figure, sound_figure
+from serve_app.ui.places import ask_card as card
+from serve_app.ui.places import ask_panel, ask_recording, ask_several
+from serve_app.ui.places.ask_teach import Asked
+from serve_app.ui.places.given import Given
+from serve_app.ui.wording import again_in_s, with_again, words
+
+FIGURES = {"audio": sound_figure.drawn, "image": photograph_figure.drawn}
+GONE = "The clip is no longer here; give it once more."
+TOO_LARGE = 413
+Shown = dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class Parts:
+    drop: Any
+    panel: Any  # of several clips, or of a long recording
+    answer: Any
+    figure: Any
+    label: Any
+    mask: Any
+    outcome: Any
+    asked: Any  # gr.State of Asked | None
+    waiting: Any  # gr.State of Given | None: found the service busy or away
+    again: Any
+    listed: Any  # gr.State of tuple[Given, ...]: what the panel can open
+    turns: Any  # gr.State of Turns
+
+    @property
+    def told(self) -> list[Any]:
+        return [
+            self.panel, self.answer, self.figure, self.label, self.mask, self.outcome, self.asked,
+            self.waiting, self.again, self.listed,
+        ]  # fmt: skip
+
+    def cleared(self) -> Shown:
+        """All that is of one clip."""
+        return {
+            self.figure: "",
+            self.outcome: "",
+            self.asked: None,
+            self.waiting: None,
+            self.again: gr.update(active=False),
+        }
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, of which domain; `anybody` is him without his key."""
+
+    client: Client
+    anybody: Client
+    domain: DomainInfo
+
+
+@dataclass
+class Turns:
+    """Of one visitor: what he began last goes on, and what is older ends. Gradio hands the same
+    object to every call of a session."""
+
+    now: int = 0
+
+    def begin(self) -> Callable[[], bool]:
+        """Whether something else has begun since."""
+        self.now += 1
+        mine = self.now
+        return lambda: self.now != mine
+
+
+def latest(over: Callable[[], bool], shown: Iterator[Shown]) -> Iterator[Shown]:
+    for one in shown:
+        if over():
+            return
+        yield one
+
+
+def hear_given(
+    parts: Parts, caller: Caller, given: Sequence[Given], over: Callable[[], bool]
+) -> Iterator[Shown]:
+    """What is dropped decides: several files, or one."""
+    yield parts.cleared() | {parts.panel: "", parts.listed: ()}
+    if len(given) == 1:
+        yield from hear_one(parts, caller, given[0], over)
+    else:
+        yield {parts.answer: ""}
+        yield from _within(parts, _hear_several(parts, caller, given))
+
+
+def hear_one(
+    parts: Parts, caller: Caller, given: Given, over: Callable[[], bool]
+) -> Iterator[Shown]:
+    """A recording that is too long for a clip is heard for its events."""
+    may_be_long = caller.domain.modality == "audio" and given.moment is None
+    yield parts.cleared() | {parts.answer: card.LISTENING}
+    try:
+        if not (may_be_long and _is_large(given, caller.domain)):
+            yield from _answer(parts, caller, given)
+            return
+    except (ServiceError, TelltaleError, FileNotFoundError) as error:
+        if not (may_be_long and isinstance(error, ServiceError) and error.status == TOO_LARGE):
+            yield _failed(parts, given, error)
+            return
+    yield {parts.answer: ""}
+    yield from _within(parts, _hear_recording(parts, caller, given, over))
+
+
+def _is_large(given: Given, domain: DomainInfo) -> bool:
+    return given.path.stat().st_size > domain.limits.max_bytes
+
+
+def _answer(parts: Parts, caller: Caller, given: Given) -> Iterator[Shown]:
+    domain = caller.domain
+    raw = given.read(domain)
+    impatient, anybody = caller.client.impatient(), caller.anybody.impatient()
+    found, without_key = ask(impatient, anybody, domain.name, raw, given.name)
+    yield {
+        parts.answer: card.answer(found, given.name) + without_key,
+        parts.label: gr.update(choices=card.choices(domain, found), value=None),
+        parts.mask: None,
+        parts.asked: Asked(given, domain, found),
+    }
+    yield {parts.figure: FIGURES[domain.modality](raw, domain, found)}
+
+
+def _failed(parts: Parts, given: Given, error: Exception) -> Shown:
+    if isinstance(error, FileNotFoundError):
+        return {parts.answer: card.failure(GONE)}
+    failed: Shown = {parts.answer: card.failure(with_again(error))}
+    if wait_s := again_in_s(error):
+        failed |= {parts.waiting: given, parts.again: gr.update(value=wait_s, active=True)}
+    return failed
+
+
+def _hear_several(parts: Parts, caller: Caller, given: Sequence[Given]) -> Iterator[Shown]:
+    yield {parts.panel: ask_panel.progress(f"0 of {len(given)} files answered", 0)}
+    rows: tuple[ask_several.Row, ...] = ()
+    for rows in ask_several.asked(caller.client, caller.domain, given):
+        words = f"{len(rows)} of {len(given)} files answered"
+        yield {parts.panel: ask_panel.progress(words, len(rows) / len(given))}
+    yield {parts.panel: ask_several.table(rows, given), parts.listed: tuple(given)}
+
+
+def _hear_recording(
+    parts: Parts, caller: Caller, given: Given, over: Callable[[], bool]
+) -> Iterator[Shown]:
+    yield {parts.panel: ask_recording.progress(None)}
+    for told in ask_recording.heard(caller.client, caller.domain, given, over):
+        if isinstance(told, Analysis):
+            listed = ask_recording.moments(told, given)
+            yield {parts.panel: ask_recording.events(told, given), parts.listed: listed}
+        else:
+            yield {parts.panel: ask_recording.progress(told)}
+
+
+def _within(parts: Parts, shown: Iterator[Shown]) -> Iterator[Shown]:
+    try:
+        yield from shown
+    except (ServiceError, TelltaleError) as error:
+        yield {parts.panel: card.failure(words(error))}
+    except FileNotFoundError:
+        yield {parts.panel: card.failure(GONE)}

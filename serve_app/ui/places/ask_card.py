@@ -1,0 +1,160 @@
+"""An answer as a card: what it is, how sure that is in words, what else it might be."""
+
+from collections import Counter
+
+from serve_app.client.answers import ClipInfo, DomainInfo, Evidence, Prediction
+from serve_app.ui.markup import bar, named, note, percent, short, text
+
+EMPTY = (
+    '<div class="tt-card tt-empty"><p>Give a clip, and the answer appears here: '
+    "what it is, how sure that is, and where in it the evidence lies.</p></div>"
+)
+LISTENING = '<div class="tt-card tt-empty" role="status"><p class="tt-pulse">Listening…</p></div>'
+RUNNERS_UP = 2
+
+
+def answer(found: Prediction, name: str = "") -> str:
+    """`name` is the clip's, where there are several."""
+    return (
+        f'<section class="tt-card tt-answer" role="status">{_verdict(found, name)}'
+        f"{_measure(found)}{_against(found)}{_warnings(found)}{_disclaimer(found)}"
+        f"{_folded(found)}</section>"
+    )
+
+
+def choices(domain: DomainInfo, found: Prediction) -> list[tuple[str, str]]:
+    """What a correction may say without drawing: of a photograph, that there is nothing in it."""
+    labels = domain.labels[:1] if domain.modality == "image" else domain.labels
+    return [
+        (label.replace("_", " "), label)
+        for label in labels
+        if found.unknown or label != found.label
+    ]
+
+
+def failure(message: str) -> str:
+    return (
+        '<section class="tt-card tt-failed" role="alert"><p class="tt-over">No answer</p>'
+        f'<p class="tt-sentence">{text(message)}</p></section>'
+    )
+
+
+def unsure(found: Prediction) -> bool:
+    """Known, and not to be relied on; of models that do not know that, by its words."""
+    if found.unknown or found.asserted:
+        return False
+    return found.asserted is False or found.confidence < 0.6
+
+
+def _verdict(found: Prediction, name: str) -> str:
+    over = f'<p class="tt-over">{text(name) or "The answer"}</p>'
+    reason = found.unknown_reason or "unlike anything learnt"
+    if found.unknown and reason.startswith("too quiet"):
+        return (
+            f'{over}<p class="tt-label tt-unknown">Too quiet to tell</p>'
+            f'<p class="tt-sentence">This is {text(reason)}. Come nearer, or check the '
+            "microphone.</p>"
+        )
+    if found.unknown:
+        return (
+            f'{over}<p class="tt-label tt-unknown">Unknown</p>'
+            f'<p class="tt-sentence">This is {text(reason)}. '
+            f"The nearest is <b>{named(found.label)}</b>; teach it what it is.</p>"
+        )
+    return (
+        f'{over}<p class="tt-label">{named(found.label)}</p>'
+        f'<p class="tt-sentence">{sureness(found)}: <b>{percent(found.confidence)}</b></p>'
+        f"{_caution(found)}{_runners_up(found)}"
+    )
+
+
+def _caution(found: Prediction) -> str:
+    """Where the answer is not one to rely on; nothing of models that do not know."""
+    if found.asserted is not False:
+        return ""
+    return (
+        '<p class="tt-small">A hint only: more than one in five answers as sure as this one are '
+        "wrong.</p>"
+    )
+
+
+def sureness(found: Prediction) -> str:
+    """No big words of an answer that is not to be relied on."""
+    for floor, words in ((0.95, "Almost certain"), (0.8, "Confident"), (0.6, "Fairly sure")):
+        if found.confidence >= floor:
+            return words if found.asserted is not False else "Probably"
+    return "No more than a guess"
+
+
+def _runners_up(found: Prediction) -> str:
+    others = [pair for pair in found.probabilities.items() if pair[0] != found.label]
+    return _shares(dict(others[:RUNNERS_UP]), "What else it might be")
+
+
+def _shares(probabilities: dict[str, float], said: str, lead: str = "") -> str:
+    rows = "".join(
+        f"<li><span>{named(label)}</span>{bar(share, 'tt-lead' if label == lead else '')}"
+        f"<b>{percent(share)}</b></li>"
+        for label, share in probabilities.items()
+    )
+    return f'<ul class="tt-shares" aria-label="{said}">{rows}</ul>'
+
+
+def _measure(found: Prediction) -> str:
+    """Of what is marked in a photograph; nothing where nothing is."""
+    measure = found.measure
+    if measure is None or measure.area_percent == 0:
+        return ""
+    return (
+        f'<p class="tt-sentence">It covers <b>{measure.area_percent:.2f} %</b> of the photograph, '
+        f"is <b>{measure.length_px:.0f} px</b> long and "
+        f"<b>{measure.mean_width_px:.1f} px</b> wide in the mean.</p>"
+    )
+
+
+def _against(found: Prediction) -> str:
+    """Moment by moment a clip may sound like something else than as a whole."""
+    evidence = found.evidence
+    if found.unknown or not isinstance(evidence, Evidence) or not evidence.scores:
+        return ""
+    sums: Counter[str] = Counter()
+    for row in evidence.scores:
+        sums.update(dict(zip(evidence.labels, row, strict=True)))
+    ((loudest, _),) = sums.most_common(1)
+    if loudest == found.label:
+        return ""
+    said = f"Moment by moment it speaks more for {loudest.replace('_', ' ')}: listen before you"
+    return note(f"{said} rely on this answer.", "warn")
+
+
+def _warnings(found: Prediction) -> str:
+    sentences = (f"{words[:1].upper()}{words[1:]}." for words in found.clip.warnings)
+    return "".join(note(sentence, "warn") for sentence in sentences)
+
+
+def _disclaimer(found: Prediction) -> str:
+    return note(found.disclaimer, "warn") if found.disclaimer else ""
+
+
+def _folded(found: Prediction) -> str:
+    timings = found.timings_ms
+    facts = [
+        *_clip_facts(found.clip),
+        f"version {text(found.model.version)} {short(found.model.digest)}",
+        f"answered in {timings.get('total', 0):.0f} ms",
+    ]
+    json = found.model_dump_json(indent=1, exclude={"evidence"}, exclude_unset=True)
+    return (
+        '<details class="tt-fold"><summary>Probabilities, version, JSON</summary>'
+        f"{_shares(found.probabilities, 'Probability of each label', found.label)}"
+        f'<p class="tt-small">{" · ".join(facts)}</p><pre tabindex="0">{text(json)}</pre></details>'
+    )
+
+
+def _clip_facts(clip: ClipInfo) -> list[str]:
+    if clip.width_px:
+        return [f"{clip.width_px} × {clip.height_px} px {text(clip.container)}"]
+    return [
+        f"{clip.duration_s:.1f} s {text(clip.container)}",
+        f"{clip.sample_rate_hz / 1000:g} kHz",
+    ]

@@ -1,0 +1,56 @@
+"""The drop zone of Ask: files, several or one, a recording of the microphone, or an example."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from serve_app.client.answers import DomainInfo
+from serve_app.ui import header
+from serve_app.ui.guard import MAX_FILES, MAX_UPLOAD_BYTES
+from serve_app.ui.markup import text
+from serve_app.ui.places.given import Given
+from serve_app.ui.theme import BROWSER
+
+TEMPLATE = (
+    f'<div class="tt-drop" data-most-bytes="{MAX_UPLOAD_BYTES}" data-most-files="{MAX_FILES}">'
+    '<div class="tt-ways"><button type="button" data-do="record" aria-pressed="false">Record'
+    '</button><button type="button" data-do="choose">Choose files</button></div>'
+    '<p class="tt-small">or drop them here: one, several, or a long recording</p>'
+    '<input type="file" multiple hidden aria-label="Files">'
+    '<p class="tt-said" role="status" hidden></p></div>${value}'
+)
+
+
+def drop_zone() -> Any:
+    """With the events `upload` and `example`."""
+    return gr.HTML(
+        "",
+        html_template=TEMPLATE,
+        js_on_load=(BROWSER / "drop.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id="drop",
+    )
+
+
+def offered(domain: DomainInfo, examples: list[Path]) -> str:
+    """What stands below the zone: limits, and examples to try."""
+    limits = f'<p class="tt-small" data-modality="{domain.modality}">{header.limits(domain)}</p>'
+    buttons = "".join(
+        f'<button type="button" data-example="{number}">{text(_name(path))}</button>'
+        for number, path in enumerate(examples)
+    )
+    if not buttons:
+        return limits
+    return f'{limits}<p class="tt-small">Or try one:</p><div class="tt-examples">{buttons}</div>'
+
+
+def dropped(event: gr.EventData) -> tuple[Given, ...]:
+    """The guard has seen that each path is of a file that was uploaded here."""
+    return tuple(
+        Given(str(file["name"])[:200], Path(file["path"])) for file in event._data["files"]
+    )
+
+
+def _name(path: Path) -> str:
+    return path.stem.replace("_", " ")

@@ -1,0 +1,151 @@
+"""A long recording: heard in a thread that tells how far it is, then its events as a strip with a
+lane for each label, and as a table."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+
+from models.analysis.events import Event
+from models.analysis.tables import TABLES
+from serve_app.client.analysis_answers import Analysis, Progress, RecordingEvent
+from serve_app.client.answers import DomainInfo
+from serve_app.client.client import Client
+from serve_app.ui.markup import named, note, percent, text
+from serve_app.ui.places import ask_panel as panel
+from serve_app.ui.places.given import Given
+
+LOOK_S = 0.3
+LISTED = 300  # events of a table; a day has thousands
+DOWNLOADS = (
+    ("csv", "events.csv", "CSV"),
+    ("audacity", "labels.txt", "Audacity"),
+    ("raven", "selections.txt", "Raven"),
+)
+
+
+class _Over(Exception):
+    """Nobody waits for it any more."""
+
+
+def heard(
+    client: Client, domain: DomainInfo, given: Given, over: Callable[[], bool]
+) -> Iterator[Progress | Analysis]:
+    """Raises ServiceError. Ends, and with it the service's work, once it is over."""
+    told: SimpleQueue[Progress] = SimpleQueue()
+
+    def watch(progress: Progress) -> None:
+        if over():
+            raise _Over
+        told.put(progress)
+
+    def hear() -> Analysis:
+        with given.path.open("rb") as file:
+            return client.analyze(domain.name, file, watch=watch)
+
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(hear)
+        while not answer.done():
+            with suppress(Empty):
+                yield told.get(timeout=LOOK_S)
+        with suppress(_Over):
+            yield answer.result()
+
+
+def progress(so_far: Progress | None) -> str:
+    if so_far is None:
+        return panel.progress("A long recording: it is on its way", None)
+    share = "" if so_far.done is None else f", {100 * so_far.done:.0f} %"
+    words = f"A long recording: {clock(so_far.heard_s)} heard{share}"
+    return panel.progress(words, so_far.done)
+
+
+def moments(found: Analysis, given: Given) -> tuple[Given, ...]:
+    """Each event's, a window long at least."""
+    most_s = found.recording.duration_s
+    parts = []
+    for event in found.events[:LISTED]:
+        spare = max(0.0, found.window_s - (event.end_s - event.start_s)) / 2
+        start_s = max(0.0, event.start_s - spare)
+        part = (start_s, min(most_s, event.end_s + spare))
+        parts.append(Given(f"{given.name}, {clock(event.start_s)}", given.path, part, given.name))
+    return tuple(parts)
+
+
+def events(found: Analysis, given: Given) -> str:
+    recording = found.recording
+    counted = ", ".join(f"{count} × {named(label)}" for label, count in found.labels.items())
+    warning = "".join(note(words, "warn") for words in recording.warnings)
+    disclaimer = note(found.disclaimer, "warn") if found.disclaimer else ""
+    head = (
+        f'<section class="tt-card" role="status"><p class="tt-over">{text(given.name)}, '
+        f"{clock(recording.duration_s)}, version {text(found.model.version)}</p>"
+    )
+    if not found.events:
+        return f'{head}<p class="tt-sentence">No event in it.</p>{warning}</section>'
+    return (
+        f'{head}<p class="tt-sentence">{counted}</p>{warning}{disclaimer}{_strip(found, given)}'
+        f"{_table(found, given)}{_downloads(found)}</section>"
+    )
+
+
+def _strip(found: Analysis, given: Given) -> str:
+    """A click on an event plays it, as in the table; screen readers have the table."""
+    whole_s = max(found.recording.duration_s, 0.001)
+    lanes = "".join(
+        f'<div class="tt-gutter tt-name" title="{named(label)}">{named(label)}</div>'
+        f'<div class="tt-events">{_marks(found, label, given, whole_s)}</div>'
+        for label in found.labels
+    )
+    hours = "".join(
+        f'<span style="left:{100 * part:.0f}%">{clock(part * whole_s)}</span>'
+        for part in (0, 0.25, 0.5, 0.75)
+    )
+    return (
+        f'<figure class="tt-scope" aria-hidden="true">{lanes}<div class="tt-gutter"></div>'
+        f'<div class="tt-seconds">{hours}</div></figure>'
+    )
+
+
+def _marks(found: Analysis, label: str, given: Given, whole_s: float) -> str:
+    return "".join(_mark(event, given, whole_s) for event in found.events if event.label == label)
+
+
+def _mark(event: RecordingEvent, given: Given, whole_s: float) -> str:
+    left, width = event.start_s / whole_s, (event.end_s - event.start_s) / whole_s
+    return (
+        f"<i {panel.moment(given, event.start_s, event.end_s)} "
+        f'title="{clock(event.start_s)}, {percent(event.confidence)}" '
+        f'style="left:{left:.3%};width:{width:.3%};opacity:{event.confidence:.2f}"></i>'
+    )
+
+
+def _table(found: Analysis, given: Given) -> str:
+    rows = (
+        f"<tr>{panel.cell('from', event.start_s, clock(event.start_s))}"
+        f"{panel.cell('to', event.end_s, clock(event.end_s))}"
+        f"{panel.cell('event', event.label, named(event.label))}"
+        f"{panel.cell('confidence', f'{event.confidence:.4f}', percent(event.confidence))}"
+        f"{panel.buttons(given, number, event.start_s, event.end_s)}</tr>"
+        for number, event in enumerate(found.events[:LISTED])
+    )
+    more = len(found.events) - LISTED
+    rest = f'<p class="tt-small">and {more} more, in the downloads</p>' if more > 0 else ""
+    return panel.sortable(("from", "to", "event", "confidence"), rows) + rest
+
+
+def _downloads(found: Analysis) -> str:
+    rows = [Event(**event.model_dump()) for event in found.events]
+    rate_hz = found.recording.sample_rate_hz
+    links = "".join(
+        panel.download(name, TABLES[kind][0], TABLES[kind][1](rows, rate_hz), words)
+        for kind, name, words in DOWNLOADS
+    )
+    return f'<p class="tt-links">{links}</p>'
+
+
+def clock(seconds: float) -> str:
+    """1:02:03.4, without hours where there are none."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"

@@ -1,0 +1,67 @@
+"""Several clips: asked a few at a time, and a table of what was answered, or why not."""
+
+from collections.abc import Iterator, Sequence
+
+from serve_app.batch_table import as_csv
+from serve_app.client.answers import DomainInfo, Failed, OneOfMany
+from serve_app.client.client import Client
+from serve_app.ui.markup import named, percent, text
+from serve_app.ui.places.ask_card import unsure
+from serve_app.ui.places.ask_panel import buttons, cell, download, sortable
+from serve_app.ui.places.given import Given
+
+AT_ONCE = 8  # so that there is progress, and not all of them are in memory
+FILTERS = ("all", "unsure", "unknown", "failed")
+
+Row = OneOfMany | Failed
+
+
+def asked(
+    client: Client, domain: DomainInfo, several: Sequence[Given]
+) -> Iterator[tuple[Row, ...]]:
+    """The rows so far, after each few; raises ServiceError."""
+    rows: tuple[Row, ...] = ()
+    for start in range(0, len(several), AT_ONCE):
+        few = several[start : start + AT_ONCE]
+        clips = [(given.name, given.read(domain)) for given in few]
+        rows += client.batch_predict(domain.name, clips).results
+        yield rows
+
+
+def table(rows: Sequence[Row], several: Sequence[Given]) -> str:
+    """`several` may be more than were answered."""
+    counts = {name: sum(_is(row, name) for row in rows) for name in FILTERS}
+    filters = "".join(
+        f'<label><input type="radio" name="tt-filter" value="{name}"'
+        f"{' checked' if name == 'all' else ''}>{name} {count}</label>"
+        for name, count in counts.items()
+    )
+    listed = (_row(*one) for one in zip(range(len(rows)), rows, several, strict=False))
+    written = as_csv([row.model_dump() for row in rows]).encode()
+    return (
+        '<section class="tt-card tt-several"><fieldset class="tt-filters">'
+        f"<legend>{len(rows)} files</legend>{filters}</fieldset>"
+        f"{sortable(('file', 'answer', 'confidence'), listed)}"
+        f'<p class="tt-links">{download("answers.csv", "text/csv", written, "CSV")}</p></section>'
+    )
+
+
+def _is(row: Row, name: str) -> bool:
+    if name == "all" or isinstance(row, Failed):
+        return name in {"all", "failed"}
+    return {"unsure": unsure(row), "unknown": row.unknown}.get(name, False)
+
+
+def _row(number: int, row: Row, given: Given) -> str:
+    kinds = " ".join(name for name in FILTERS if _is(row, name))
+    cells = cell("file", given.name, text(given.name))
+    if isinstance(row, Failed):
+        why = f'<span class="tt-why">{text(row.error.detail)}</span>'
+        cells += cell("answer", "~", why) + cell("confidence", -1, "–") + "<td></td>"
+    else:
+        cells += cell(
+            "answer", *(("unknown",) * 2 if row.unknown else (row.label, named(row.label)))
+        )
+        cells += cell("confidence", f"{row.confidence:.4f}", percent(row.confidence))
+        cells += buttons(given, number)
+    return f'<tr class="{kinds}">{cells}</tr>'

@@ -1,0 +1,269 @@
+"""The place Ask in a real browser, against a service that keeps the contract."""
+
+import io
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Browser, FilePayload, Page, expect
+
+from support.fakes.fake_api import ADMIN
+from support.fakes.fake_world import World
+from support.inputs.pictures import cracked
+from support.inputs.sounds import tone, wav
+from support.pages import SIDEWAYS, choose_domain, give, open_page
+
+
+def answered(page: Page, label: str) -> None:
+    expect(page.locator("#answer .tt-label")).to_have_text(label)
+    expect(page.locator("#figure figure")).to_be_visible()  # the last of the answer to arrive
+
+
+def test_a_clip_is_answered_with_evidence_that_is_heard_where_it_is_clicked(
+    page: Page, site: str, clip: Path
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_page(page, site)
+    expect(page.locator("#drop")).to_contain_text("Clips up to 60 s and 20 MB")
+    give(page, clip)
+    answered(page, "electrical")
+    expect(page.get_by_text("A hint for a technician")).to_be_visible()
+    expect(page.locator("#teach-now")).to_be_hidden()
+    page.locator("#figure .tt-spectrum").click()
+    player = page.locator("#figure audio")
+    page.wait_for_function("document.querySelector('#figure audio').currentTime > 0.5")
+    assert player.evaluate("player => player.duration") == pytest.approx(2.0, abs=0.01)
+    expect(page.locator("#figure .tt-heard")).to_be_visible()
+    hosts = {urlsplit(url).netloc for url in asked if url.startswith(("http", "ws"))}
+    assert hosts == {urlsplit(site).netloc}
+
+
+def test_a_recording_from_the_microphone_is_answered_when_it_ends(page: Page, site: str) -> None:
+    open_page(page, site)
+    page.get_by_role("button", name="Record").click()
+    page.wait_for_timeout(1200)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#answer .tt-label")).to_be_visible()
+
+
+def test_a_microphone_that_is_refused_is_explained(page: Page, site: str) -> None:
+    page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = async () => {"
+        " throw new DOMException('no', 'NotAllowedError') }"
+    )
+    open_page(page, site)
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator("#drop")).to_contain_text("The microphone was refused. Allow it")
+
+
+def test_on_a_fresh_install_there_are_examples_and_another_domain_empties_the_answer(
+    page: Page, site: str
+) -> None:
+    open_page(page, site)
+    page.get_by_role("button", name="a mains hum").click()
+    answered(page, "electrical")
+    page.get_by_role("radio", name="Machine faults").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("#answer .tt-label")).to_have_text("electrical")
+    choose_domain(page, "Cracks", "Is there a crack?")
+    expect(page.locator("#answer .tt-label")).to_have_count(0)
+    page.get_by_role("button", name="a drawn crack").click()
+    answered(page, "crack")
+
+
+def test_a_drop_takes_the_place_of_what_was_answered_whatever_the_file_is_declared_as(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, site)
+    page.get_by_role("button", name="a hiss").click()
+    expect(page.locator("#figure figure")).to_be_visible()
+    data = page.evaluate_handle(
+        """bytes => {
+          const all = new DataTransfer();
+          all.items.add(new File([new Uint8Array(bytes)], "pump.webm", {type: "video/webm"}));
+          return all;
+        }""",
+        list(clip.read_bytes()),
+    )
+    page.dispatch_event("#drop .tt-drop", "drop", {"dataTransfer": data})
+    answered(page, "electrical")
+
+
+def test_silence_is_too_quiet_and_not_nearest_to_anything(page: Page, site: str) -> None:
+    open_page(page, site)
+    silence = FilePayload(name="s.wav", mimeType="audio/wav", buffer=wav(np.zeros(16_000)))
+    page.set_input_files("#drop input[type=file]", files=[silence])
+    answered(page, "Too quiet to tell")
+    expect(page.locator("#answer")).not_to_contain_text("nearest")
+
+
+def test_a_wrong_key_is_said_when_its_field_is_left_and_clips_are_answered_all_the_same(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, site)
+    page.locator("#chip button").first.click()
+    page.locator("#key input").fill("wrong")
+    page.keyboard.press("Tab")
+    expect(page.locator("#account")).to_contain_text("not known here")
+    give(page, clip)
+    expect(page.locator("#answer")).to_contain_text("answered without one")
+
+
+def test_a_clip_that_found_the_service_busy_or_away_is_answered_by_itself(
+    page: Page, site: str, clip: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_page(page, site)
+    monkeypatch.setattr(world, "busy", 1)
+    monkeypatch.setattr(world, "hiccups", 4)  # as often as the client tries
+    give(page, clip)
+    expect(page.locator("#answer")).to_contain_text("The service is busy: asking again in 1 s.")
+    expect(page.locator("#answer")).to_contain_text("This page asks again by itself.")
+    answered(page, "electrical")
+
+
+def test_a_file_that_is_no_recording_is_refused_in_the_services_words(
+    page: Page, site: str, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "notes.wav"
+    wrong.write_text("no sound at all")
+    open_page(page, site)
+    give(page, wrong)
+    expect(page.locator("#answer")).to_contain_text("This is not a recording")
+    expect(page.locator("#send")).to_be_hidden()
+
+
+def test_a_correction_is_taught_and_its_card_turns_over_to_before_and_after(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, f"{site}?key={ADMIN}")
+    give(page, clip)
+    answered(page, "electrical")
+    page.locator("#its").get_by_text("fluid").click()
+    page.click("#teach-now")
+    expect(page.locator("#outcome")).to_contain_text("Learning")
+    expect(page.locator("#outcome")).to_contain_text("Live: version 2")
+    expect(page.locator("#outcome .tt-pair")).to_contain_text("After, version 2fluid")
+    expect(page.locator("#answer")).to_contain_text("The answer of version 2")
+
+
+def test_without_a_key_a_correction_waits_as_its_receipt_says(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, site)
+    give(page, clip)
+    answered(page, "electrical")
+    page.locator("#its").get_by_text("mechanical").click()
+    page.click("#send")
+    expect(page.locator("#outcome")).to_contain_text("It waits until somebody with a key accepts")
+    number = page.locator("#outcome code").inner_text()
+    page.get_by_text("Check a receipt").click()
+    page.get_by_label("Receipt", exact=True).fill(number)
+    page.click("#check")
+    expect(page.locator("#life")).to_contain_text("as mechanical")
+    page.click("#is-right")
+    expect(page.locator("#outcome")).to_contain_text("electrical, as answered")
+
+
+def see(page: Page, tmp_path: Path, crack: bool) -> Path:
+    """A photograph is given on the page of its domain; returns a mask for it."""
+    photograph, mask = tmp_path / "wall.png", tmp_path / "mask.png"
+    for path, raw in zip((photograph, mask), cracked(1, crack=crack), strict=True):
+        path.write_bytes(raw)
+    choose_domain(page, "Cracks", "Is there a crack?")
+    expect(page.get_by_role("button", name="Record")).to_be_hidden()
+    give(page, photograph)
+    answered(page, "crack" if crack else "no crack")
+    return mask
+
+
+def test_a_photograph_is_answered_with_its_mask_laid_over_it_and_corrected_by_a_chip(
+    page: Page, site: str, tmp_path: Path
+) -> None:
+    open_page(page, f"{site}?key={ADMIN}")
+    see(page, tmp_path, crack=True)
+    expect(page.locator("#answer")).to_contain_text("96 px long")
+    photograph, mask = (page.locator(f"#figure .{css}") for css in ("tt-photo", "tt-mask"))
+    assert photograph.bounding_box() == mask.bounding_box()
+    page.get_by_label("How strongly it is marked").fill("20")
+    assert float(mask.evaluate("mask => getComputedStyle(mask).opacity")) == pytest.approx(0.2)
+    page.locator("#its").get_by_text("no crack").click()
+    page.click("#send")
+    expect(page.get_by_text("crack → no crack")).to_be_visible()
+
+
+def test_a_photograph_is_corrected_by_a_mask(page: Page, site: str, tmp_path: Path) -> None:
+    open_page(page, f"{site}?key={ADMIN}")
+    mask = see(page, tmp_path, crack=False)
+    page.set_input_files("#mask input[type=file]", str(mask))
+    expect(page.locator("#mask")).to_contain_text("mask.png")
+    page.click("#send")
+    expect(page.get_by_text("no crack → crack")).to_be_visible()
+
+
+def test_several_files_are_answered_in_a_table_with_what_failed_beside_them(
+    page: Page, site: str, clip: Path, tmp_path: Path
+) -> None:
+    wrong, other = tmp_path / "notes.wav", tmp_path / "other.wav"
+    wrong.write_text("no sound at all")
+    other.write_bytes(tone(250))
+    open_page(page, site)
+    give(page, clip, wrong, other)
+    rows = page.locator("#several tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(1)).to_contain_text("this is not a recording")
+    page.get_by_role("button", name="confidence").click()
+    expect(rows.first).to_contain_text("notes.wav")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    assert "pump.wav,electrical" in download.value.path().read_text()
+    page.locator("#several").get_by_text("failed 1").click()
+    expect(rows.filter(visible=True)).to_have_count(1)
+    page.locator("#several").get_by_text("all 3").click()
+    rows.filter(has_text="other.wav").get_by_role("button", name="Open").click()
+    answered(page, "fluid")
+    expect(page.locator("#answer")).to_contain_text("other.wav")
+
+
+def test_a_long_recording_is_answered_by_its_events_and_one_of_them_corrected(
+    page: Page, site: str, tmp_path: Path, world: World
+) -> None:
+    """As the service says that it is too long for a clip."""
+    quiet, fault = (soundfile.read(io.BytesIO(tone(hz, 30.0, 8_000)))[0] for hz in (3_000, 250))
+    night = tmp_path / "night.wav"
+    night.write_bytes(wav(np.concatenate([quiet, fault, quiet]), 8_000))
+    open_page(page, f"{site}?key={ADMIN}")
+    give(page, night)
+    page.locator("#several").get_by_role("button", name="Stop").click()
+    expect(page.locator("#several")).to_have_text("Stopped.")
+    give(page, night)
+    expect(page.locator("#several")).to_contain_text("6 × fluid")
+    events = page.locator("#several tbody tr")
+    expect(events.first).to_contain_text("0:30.0")
+    events.first.get_by_role("button", name="Play").click()
+    expect(page.locator('#several button[aria-pressed="true"]')).to_have_count(1)
+    events.first.get_by_role("button", name="Open").click()
+    answered(page, "fluid")
+    page.locator("#its").get_by_text("mechanical").click()
+    page.click("#send")
+    expect(page.locator("#outcome")).to_contain_text("fluid → mechanical")
+    assert [row["label"] for row in world.feedback.values()][-1] == "mechanical"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_never_scrolls_sideways(
+    browser: Browser, site: str, clip: Path, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 844})
+    page = context.new_page()
+    open_page(page, f"{site}?key={ADMIN}")
+    give(page, clip)
+    expect(page.locator("#figure .tt-scope")).to_be_visible()
+    assert page.evaluate(SIDEWAYS) <= 0
+    for place in ("Models", "Teach", "Health"):
+        page.get_by_role("tab", name=place).click()
+        expect(page.get_by_role("tab", name=place)).to_have_attribute("aria-selected", "true")
+        assert page.evaluate(SIDEWAYS) <= 0
+    context.close()

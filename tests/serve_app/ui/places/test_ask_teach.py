@@ -1,0 +1,57 @@
+"""ask_teach.py: a correction is taught and followed, or it is said why it was not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from serve_app.client.client import Client
+from serve_app.ui.places.ask_teach import Asked, as_answered, sent, taught
+from serve_app.ui.places.given import Given
+from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_world import World
+from support.inputs.sounds import tone
+from support.local_server import Server
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with Server(create(World(step_s=0.05))) as url, Client(url) as client:
+        yield client
+
+
+@pytest.fixture
+def asked(client: Client, tmp_path: Path) -> Asked:
+    path = tmp_path / "pump.wav"
+    path.write_bytes(tone(65))
+    domain = client.domains()[0]
+    found = client.predict(domain.name, path.read_bytes())
+    return Asked(Given(path.name, path), domain, found)
+
+
+def test_what_is_taught_goes_from_received_over_learning_to_live(
+    client: Client, asked: Asked
+) -> None:
+    admin = client.with_key(ADMIN)
+    *learning, live = taught(admin, asked, sent(admin, asked, "fluid", None))
+    assert all("Received" in said and "Learning" in said for said in learning)
+    assert "Live: version 2" in live
+    assert "Before, version 1" in live
+    assert "After, version 2" in live
+
+
+def test_what_may_not_be_taught_waits_and_a_run_under_way_is_said(
+    client: Client, asked: Asked
+) -> None:
+    (said,) = taught(client, asked, sent(client, asked, "fluid", None))
+    assert "It waits until somebody with a key accepts it" in said
+    admin = client.with_key(ADMIN)
+    run = admin.retrain("faults", "full", "by a colleague")
+    *_, said = taught(admin, asked, sent(admin, asked, "fluid", None))
+    assert "under way" in said
+    assert "Your correction is kept" in said
+    admin.cancel("faults", run.id)
+
+
+def test_a_right_answer_is_its_own_label(asked: Asked) -> None:
+    assert as_answered(asked) == ("electrical", None)
