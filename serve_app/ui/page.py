@@ -65,13 +65,13 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
         )
         shared = Shared(client, gr.State(()), domain, key, start_token)
         with gr.Tabs() as places:
-            with gr.Tab("Ask", id="ask", elem_id="ask") as ask:
+            with gr.Tab("Ask", id="ask", elem_id="place-ask") as ask:
                 build_ask(shared, examples)
-            with gr.Tab("Teach", id="teach", elem_id="teach") as teach:
+            with gr.Tab("Teach", id="teach", elem_id="place-teach") as teach:
                 build_teach(shared, teach)
-            with gr.Tab("Models", id="models", elem_id="models") as models:
+            with gr.Tab("Models", id="models", elem_id="place-models") as models:
                 build_models(shared, models)
-            with gr.Tab("Health", id="health", elem_id="health") as health:
+            with gr.Tab("Health", id="health", elem_id="place-health") as health:
                 build_health(shared, health)
         named_endpoints.build(shared)
         _wire(page, shared, [banner, title, serving, limits])

@@ -15,7 +15,7 @@ def test_the_service_and_the_model_are_drawn_with_values_to_point_at(page: Page,
     expect(page.locator("#service .tt-mark").first).to_be_attached()  # of a swap
     expect(page.locator("#service title").last).to_contain_text("version 2 2")
     expect(page.locator("#replicas")).to_contain_text("faults#0")
-    expect(page.get_by_label("To put load on it")).to_have_value(
+    expect(page.locator("#locust pre")).to_have_text(
         f"locust -f loadtest/locustfile.py --host {site.removesuffix('/ui/')}"
     )
     expect(page.locator("#events")).to_contain_text("clip added")

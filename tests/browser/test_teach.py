@@ -164,9 +164,3 @@ def test_receipts_are_listed_with_their_life_lines(page: Page, site: str, world:
     page.locator("#my-receipts summary").first.click()
     expect(page.locator("#my-receipts")).to_contain_text("electrical → fluid")
     expect(page.locator("#my-receipts .tt-life").first).to_contain_text("Received")
-
-
-def test_kept_clips_are_for_whoever_has_a_key(page: Page, site: str) -> None:
-    page.goto(f"{site}?place=teach")
-    expect(page.locator("#queue")).to_contain_text("Enter an admin's key")
-    expect(page.locator("#decision")).to_be_empty()

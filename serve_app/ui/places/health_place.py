@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from serve_app.client.past_answers import Window
-from serve_app.ui.markup import heading, note
+from serve_app.ui.markup import heading, note, text
 from serve_app.ui.places import health_model, health_service
 from serve_app.ui.shared import QUIET, Shared, html, or_note
 from serve_app.ui.wording import LOOK_AGAIN_S
@@ -18,9 +18,7 @@ def build_health(shared: Shared, tab: Any) -> None:
     html(heading("The service", "as it is right now"))
     window = gr.Radio(WINDOWS, value="5m", label="The last", elem_id="window")
     service = html(elem_id="service")
-    locust = gr.Textbox(
-        label="To put load on it", buttons=["copy"], interactive=False, elem_id="locust"
-    )
+    locust = html(elem_id="locust")
     events = html(elem_id="events")
     html(heading("The model", "what it learnt from, and how it did in its exam"))
     model = html(elem_id="insights")
@@ -50,10 +48,10 @@ def build_health(shared: Shared, tab: Any) -> None:
         return or_note(lambda: health_model.shown(client.insights(domain)), _warning)
 
     def open_tab(request: gr.Request) -> dict[Any, Any]:
-        line = (
-            f"locust -f loadtest/locustfile.py --host {request.url.scheme}://{request.url.netloc}"
-        )
-        return {again: gr.update(active=True), locust: line}
+        host = f"{request.url.scheme}://{request.url.netloc}"
+        line = f"locust -f loadtest/locustfile.py --host {text(host)}"
+        shown = f'<p class="tt-small">To put load on it:</p><pre tabindex="0">{line}</pre>'
+        return {again: gr.update(active=True), locust: shown}
 
     tab.select(open_tab, None, [again, locust], **QUIET)
     live = [shared.domain, window, shared.key]
