@@ -1,7 +1,8 @@
-"""What every tab needs from the page around it."""
+"""What every place needs from the page around it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,6 +14,7 @@ from serve_app.client.connection import ServiceError
 from serve_app.settings import VISITOR_HEADER
 from serve_app.ui.wording import words
 
+STATIC = Path(__file__).with_name("static")
 # Of all that is no named endpoint: scripts have those, and the service's own API.
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -20,6 +22,11 @@ QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 def html(value: str = "", elem_id: str | None = None) -> Any:
     """A place for our own HTML, without Gradio's styles for running text."""
     return gr.HTML(value, elem_id=elem_id, apply_default_css=False)
+
+
+def script(name: str) -> str:
+    """JavaScript of the page, for `js_on_load`."""
+    return (STATIC / name).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
