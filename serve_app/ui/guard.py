@@ -31,7 +31,7 @@ READ = re.compile(
     r"(info|app_id|startup-events|upload_progress|queue/(data|status)|heartbeat/\w+|file=.+)/?"
 )
 MAX_EVENT_BYTES = 64 * 1024  # what was chosen and typed; files come by uploads
-MAX_FILES = 120  # of one event: clips that are added, with their masks (browser/add.js)
+MAX_FILES = 120  # of one event: clips that are added, with their masks (static/add.js)
 MAX_AT_ONCE = 60  # requests of one address, of the 200 that Serve lets in; each page holds two
 UPLOAD_PATIENCE_S = 600.0
 MAX_UPLOAD_BYTES = 256 * 1024**2  # long recordings; of clips the service words the limit

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,9 +12,9 @@ from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.settings import VISITOR_HEADER
-from serve_app.ui.theme import BROWSER
 from serve_app.ui.wording import words
 
+STATIC = Path(__file__).with_name("static")
 # Of all that is no named endpoint: scripts have those, and the service's own API.
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -25,7 +26,7 @@ def html(value: str = "", elem_id: str | None = None) -> Any:
 
 def script(name: str) -> str:
     """JavaScript of the page, for `js_on_load`."""
-    return (BROWSER / name).read_text(encoding="utf-8")
+    return (STATIC / name).read_text(encoding="utf-8")
 
 
 def acting(value: str = "", *, elem_id: str, more: str = "") -> Any:

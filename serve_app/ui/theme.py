@@ -6,21 +6,21 @@ from urllib.parse import quote
 
 import gradio as gr
 
-BROWSER = Path(__file__).with_name("browser")
+from serve_app.ui.shared import STATIC, script
+
 HEAD_SCRIPTS = ("page.js", "moments.js", "table.js")
 
 
 def style_sheets() -> list[Path]:
-    return sorted(BROWSER.glob("*.css"))
+    return sorted(STATIC.glob("*.css"))
 
 
 def head() -> str:
     """Our scripts, and our own sign in place of Gradio's."""
-    icon = quote((BROWSER / "favicon.svg").read_text(encoding="utf-8"))
-    scripts = (BROWSER.joinpath(name).read_text(encoding="utf-8") for name in HEAD_SCRIPTS)
+    icon = quote((STATIC / "favicon.svg").read_text(encoding="utf-8"))
     return (
         f'<link rel="icon" type="image/svg+xml" href="data:image/svg+xml,{icon}">'
-        f"<script>{''.join(scripts)}</script>"
+        f"<script>{''.join(map(script, HEAD_SCRIPTS))}</script>"
     )
 
 

@@ -230,16 +230,18 @@ def test_several_files_are_answered_in_a_table_with_what_failed_beside_them(
 
 
 def test_a_long_recording_is_answered_by_its_events_and_one_of_them_corrected(
-    page: Page, site: str, tmp_path: Path, world: World
+    page: Page, site: str, tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the service says that it is too long for a clip."""
     quiet, fault = (soundfile.read(io.BytesIO(tone(hz, 30.0, 8_000)))[0] for hz in (3_000, 250))
     night = tmp_path / "night.wav"
     night.write_bytes(wav(np.concatenate([quiet, fault, quiet]), 8_000))
     open_page(page, f"{site}?key={ADMIN}")
+    monkeypatch.setattr(world, "step_s", 5.0)  # long enough to be stopped
     give(page, night)
     page.locator("#several").get_by_role("button", name="Stop").click()
     expect(page.locator("#several")).to_have_text("Stopped.")
+    monkeypatch.undo()
     give(page, night)
     expect(page.locator("#several")).to_contain_text("6 × fluid")
     events = page.locator("#several tbody tr")

@@ -17,7 +17,7 @@ GLOW = (255, 64, 48)
 SLIDER = (
     '<label class="tt-small tt-strength">How strongly it is marked '
     '<input type="range" min="0" max="100" value="75"></label>'
-)  # browser/moments.js moves the mask by it
+)  # static/moments.js moves the mask by it
 
 
 def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:

@@ -17,7 +17,7 @@ from serve_app.ui.markup import named, percent
 Float32 = NDArray[np.float32]
 
 LANES = 3
-HEAD = '<i class="tt-head"></i>'  # where the recording is heard: browser/moments.js moves it
+HEAD = '<i class="tt-head"></i>'  # where the recording is heard: static/moments.js moves it
 
 
 @dataclass(frozen=True)

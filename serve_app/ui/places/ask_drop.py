@@ -10,7 +10,7 @@ from serve_app.ui import header
 from serve_app.ui.guard import MAX_FILES, MAX_UPLOAD_BYTES
 from serve_app.ui.markup import text
 from serve_app.ui.places.given import Given
-from serve_app.ui.theme import BROWSER
+from serve_app.ui.shared import script
 
 TEMPLATE = (
     f'<div class="tt-drop" data-most-bytes="{MAX_UPLOAD_BYTES}" data-most-files="{MAX_FILES}">'
@@ -27,7 +27,7 @@ def drop_zone() -> Any:
     return gr.HTML(
         "",
         html_template=TEMPLATE,
-        js_on_load=(BROWSER / "drop.js").read_text(encoding="utf-8"),
+        js_on_load=script("drop.js"),
         apply_default_css=False,
         elem_id="drop",
     )

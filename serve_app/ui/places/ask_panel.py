@@ -19,7 +19,7 @@ def progress(words: str, share: float | None) -> str:
 
 
 def sortable(heads: Sequence[str], rows: Iterable[str]) -> str:
-    """Rows with a last cell of buttons, which has no head; browser/table.js sorts them."""
+    """Rows with a last cell of buttons, which has no head; static/table.js sorts them."""
     named = "".join(f'<th scope="col"><button type="button">{head}</button></th>' for head in heads)
     return (
         f'<div class="tt-scrolls"><table class="tt-table tt-sortable"><thead><tr>{named}'
@@ -43,7 +43,7 @@ def buttons(given: Given, number: int, start_s: float = 0.0, end_s: float | None
 
 
 def moment(given: Given, start_s: float, end_s: float | None) -> str:
-    """What browser/moments.js plays."""
+    """What static/moments.js plays."""
     until = "" if end_s is None else f' data-to="{end_s:.2f}"'
     return f'data-play="{text(given.address)}" data-from="{start_s:.2f}"{until}'
 

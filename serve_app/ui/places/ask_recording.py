@@ -122,8 +122,8 @@ def _mark(event: RecordingEvent, given: Given, whole_s: float) -> str:
 
 def _table(found: Analysis, given: Given) -> str:
     rows = (
-        f"<tr>{panel.cell('from', event.start_s, clock(event.start_s))}"
-        f"{panel.cell('to', event.end_s, clock(event.end_s))}"
+        f"<tr>{panel.cell('from', f'{event.start_s:.3f}', clock(event.start_s))}"
+        f"{panel.cell('to', f'{event.end_s:.3f}', clock(event.end_s))}"
         f"{panel.cell('event', event.label, named(event.label))}"
         f"{panel.cell('confidence', f'{event.confidence:.4f}', percent(event.confidence))}"
         f"{panel.buttons(given, number, event.start_s, event.end_s)}</tr>"

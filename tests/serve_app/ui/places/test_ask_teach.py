@@ -15,8 +15,13 @@ from support.local_server import Server
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    with Server(create(World(step_s=0.05))) as url, Client(url) as client:
+def world() -> World:
+    return World(step_s=0.05)
+
+
+@pytest.fixture(scope="module")
+def client(world: World) -> Iterator[Client]:
+    with Server(create(world)) as url, Client(url) as client:
         yield client
 
 
@@ -41,11 +46,12 @@ def test_what_is_taught_goes_from_received_over_learning_to_live(
 
 
 def test_what_may_not_be_taught_waits_and_a_run_under_way_is_said(
-    client: Client, asked: Asked
+    client: Client, asked: Asked, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (said,) = taught(client, asked, sent(client, asked, "fluid", None))
     assert "It waits until somebody with a key accepts it" in said
     admin = client.with_key(ADMIN)
+    monkeypatch.setattr(world, "step_s", 60.0)  # it is under way until the end
     run = admin.retrain("faults", "full", "by a colleague")
     *_, said = taught(admin, asked, sent(admin, asked, "fluid", None))
     assert "under way" in said
