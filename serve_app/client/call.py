@@ -53,8 +53,9 @@ def segment(text: str) -> str:
 
 
 def texts(**values: object) -> dict[str, str | list[str]]:
-    """As a query or a form says them; without what is None, empty or false."""
-    return {name: _text(value) for name, value in values.items() if value not in (None, "", False)}
+    """As a query or a form says them; without what is None, empty or false. Zero is said."""
+    said = ((name, value) for name, value in values.items() if value is not None)
+    return {name: _text(value) for name, value in said if value != "" and value is not False}
 
 
 def _text(value: object) -> str | list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter, Path, Query, Request
@@ -95,7 +96,8 @@ async def diff(
     known = [row["version"] for row in await service.ask_curator("versions", name)]
     for version in (a, b):
         if version not in known:
-            raise UnknownName(f"{name} has no version {version[:40]!r}; there are {known}")
+            words = f"{name} has no version {shortened(version)}; there are {', '.join(known)}"
+            raise UnknownName(words)
     rows = await reading(lambda: service.store.predictions.find(name, with_clip=True, limit=last))
     turns = asyncio.Semaphore(AT_ONCE)
     found = await asyncio.gather(*(_replayed(service, row, (a, b), who, turns) for row in rows))
