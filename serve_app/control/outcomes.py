@@ -44,7 +44,8 @@ class Outcomes:
             self._look_at_quarantine(domain)
 
     def _ended(self, event: Event) -> None:
-        outcome, result = outcome_of(event.detail), event.detail.get("result") or {}
+        detail: Mapping[str, Any] = event.detail
+        outcome, result = outcome_of(detail), detail.get("result") or {}
         self.retrains[_runs(str(event.domain), outcome)] += 1
         if outcome in TOLD:
             self._say(outcome, event, result)
