@@ -152,7 +152,7 @@ def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:
     """deploy/serve.yaml with the domains that are asked for; the first is served at `/`."""
     config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     config["http_options"] = {"host": settings.host, "port": settings.port}
-    config["logging_config"] |= logging_config(settings)
+    config["logging_config"] = {**config.get("logging_config", {}), **logging_config(settings)}
     listed = {app["name"]: app for app in config["applications"]}
     pattern = next(app for app in config["applications"] if "domain" in app.get("args", {}))
     applications = [app for app in config["applications"] if "domain" not in app.get("args", {})]

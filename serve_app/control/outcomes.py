@@ -7,7 +7,7 @@ reads what is new there. What happened while no curator ran is in that log, but 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from data.store.events import Event
 from data.store.store import Store
@@ -44,8 +44,8 @@ class Outcomes:
             self._look_at_quarantine(domain)
 
     def _ended(self, event: Event) -> None:
-        outcome = outcome_of(event.detail)
-        result = cast(Mapping[str, Any], event.detail.get("result") or {})
+        detail: Mapping[str, Any] = event.detail
+        outcome, result = outcome_of(detail), detail.get("result") or {}
         self.retrains[_runs(str(event.domain), outcome)] += 1
         if outcome in TOLD:
             self._say(outcome, event, result)
