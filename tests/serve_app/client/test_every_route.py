@@ -190,7 +190,7 @@ def test_the_asynchronous_client_does_the_same(url: str) -> None:
 
 def test_no_route_is_without_a_method(admin: Client, door: Noting, url: str) -> None:
     """Whatever the tests above have not asked by a method is missing in the client."""
-    document = httpx.get(f"{url}/openapi.json").json()
+    document = httpx.get(f"{url}/openapi.json", timeout=60).json()
     missing = {
         (method.upper(), path)
         for path, methods in document["paths"].items()

@@ -18,7 +18,7 @@ def test_callers_have_a_quota_of_their_own_over_all_replicas(
     both = answer("200 OK"), answer("200 OK")
     with (
         proxied(tmp_path, *both, quotas=Quotas(key=5, address=2)) as (url, toys),
-        httpx.Client(trust_env=False) as client,
+        httpx.Client(trust_env=False, timeout=30) as client,
     ):
 
         def asked(times: int, path: str = "/predict", **headers: str) -> list[int]:
@@ -42,7 +42,7 @@ def test_callers_have_a_quota_of_their_own_over_all_replicas(
 def test_what_a_bucket_has_lost_comes_back(tmp_path: Path) -> None:
     with (
         proxied(tmp_path, answer("200 OK"), quotas=Quotas(address=60)) as (url, _),
-        httpx.Client(trust_env=False) as client,
+        httpx.Client(trust_env=False, timeout=30) as client,
     ):
         found = [client.post(f"{url}/predict", content=b"c").status_code for _ in range(120)]
         assert found[:60] == [200] * 60
