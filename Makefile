@@ -10,7 +10,7 @@ UV := $(BIN)/uv pip install --python $(BIN)/python --constraint deploy/constrain
 FAST := tests/data/domains tests/data/media tests/data/quality \
 	tests/serve_app/client tests/serve_app/http tests/serve_app/replica
 
-.PHONY: serve test test-fast lint fix
+.PHONY: serve test test-fast test-deploy coverage lint fix
 
 serve: .venv/serve
 	@exec $(BIN)/python -m serve_app
@@ -21,6 +21,14 @@ test: lint
 
 test-fast: lint
 	$(BIN)/python -m pytest -n 2 $(FAST)
+
+# What takes minutes and a Docker: the image is built, started and weighed.
+test-deploy:
+	deploy/docker/check.sh
+
+coverage: .venv/dev
+	$(BIN)/python -m pytest -n 2 --cov=data --cov=models --cov=training --cov=serve_app \
+		--cov-report=html:var/coverage --cov-report=term:skip-covered
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
