@@ -1,5 +1,6 @@
 """Every file that a deployment is made of is one that its reader takes."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PAGES = [*ROOT.glob("*.md"), *DEPLOY.glob("*.md"), ROOT / "tests" / "README.md"]
 BIN = Path(sys.executable).parent
 COMPOSE = DEPLOY / "compose.yaml"
 
@@ -44,6 +46,12 @@ def test_compose_takes_its_file_and_finds_what_that_mounts() -> None:
     assert services["telltale"]["build"]["dockerfile"] == "deploy/docker/Dockerfile"
     watching = {name for name, one in services.items() if one.get("profiles") == ["watch"]}
     assert watching == {"prometheus", "grafana"}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_of_what_people_read_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8"))
+    assert not [target for target in targets if not (path.parent / target).exists()]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
