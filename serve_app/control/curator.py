@@ -194,6 +194,9 @@ class Curator:
         while True:
             first = next(iter(self._domains))
             await self._attempt(first, "sweep", asyncio.to_thread(self._store.clips.sweep))
+            for name, domain in self._domains.items():
+                work = asyncio.to_thread(self._forgetting.forget_expired, domain)
+                await self._attempt(name, "retention", work)
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def _checkpoint(self, databases: list[Path]) -> None:
