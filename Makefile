@@ -10,7 +10,7 @@ UV := $(BIN)/uv pip install --python $(BIN)/python --constraint deploy/constrain
 FAST := tests/data/domains tests/data/media tests/data/quality \
 	tests/serve_app/client tests/serve_app/http tests/serve_app/replica
 
-.PHONY: serve test test-deploy test-fast lint fix
+.PHONY: serve test test-fast test-deploy coverage lint fix
 
 serve: .venv/serve
 	@exec $(BIN)/python -m serve_app
@@ -19,16 +19,18 @@ serve: .venv/serve
 test: lint
 	$(BIN)/python -m pytest -n 2
 
-# What takes over a minute each: several machines, a service under every kind of damage.
+# What takes over a minute each: several machines, a service under every kind of damage, Debian's
+# Prometheus against a service, and (where there is a Docker) the image built, started and weighed.
 test-deploy: lint
 	$(BIN)/python -m pytest -m deploy
+	deploy/docker/check.sh
 
 test-fast: lint
 	$(BIN)/python -m pytest -n 2 $(FAST)
 
-# By hand: needs Debian's prometheus, and a service of its own.
-test-deploy: .venv/dev
-	$(BIN)/python -m pytest -m deploy tests/deploy
+coverage: .venv/dev
+	$(BIN)/python -m pytest -n 2 --cov=data --cov=models --cov=training --cov=serve_app \
+		--cov-report=html:var/coverage --cov-report=term:skip-covered
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

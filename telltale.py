@@ -37,6 +37,7 @@ GROUPS = {
         "backup": Command("serve_app", ("backup",), "keep all of the home in one file"),
         "restore": Command("serve_app", ("restore",), "make an empty home from such a file"),
         "join": Command("serve_app", ("join",), "add this machine to a running service"),
+        "environment": Command("serve_app", ("environment",), "what Ray must find in a pod"),
     },
     "Train": {
         "retrain": Command("training.retrain", (), "train a domain, examine it, promote it"),

@@ -1,5 +1,5 @@
-"""The command line: `telltale [serve | join | predict CLIP... | key NAME ROLE |
-backup FILE | restore FILE]`.
+"""The command line: `telltale [serve | join | environment | predict CLIP... |
+key NAME ROLE | backup FILE | restore FILE]`.
 
 Ray reads its environment when it is imported, so nothing here imports it before the launcher has
 set that.
@@ -17,7 +17,7 @@ from data.home import home_from_env, keep_to_owner, planned_home
 from data.terminal import piped
 from serve_app import key_commands
 from serve_app.cluster.launch import SERVE_YAML, refuse_taken_port, say
-from serve_app.cluster.ray_environment import prepare_environment
+from serve_app.cluster.ray_environment import pod_environment, prepare_environment
 from serve_app.cluster.service_processes import stop_when_asked
 from serve_app.cluster.supervisor import alone_at, alone_in, supervise
 from serve_app.replica.current_version import current_version
@@ -34,6 +34,7 @@ def main() -> int:
     serving.add_argument("--config", type=Path, default=SERVE_YAML, help="how much of it runs")
     joining = commands.add_parser("join", help="add this machine to a running Telltale")
     joining.add_argument("address", nargs="?", default="", help="default: what the head announced")
+    commands.add_parser("environment", help="what Ray must find where you start it, for a shell")
     scoring = commands.add_parser("predict", help="score local files without a server")
     scoring.add_argument("clips", nargs="+", type=Path)
     scoring.add_argument("--domain", default="", help="default: the first domain")
@@ -57,6 +58,9 @@ def main() -> int:
             return restore(arguments.file)
         if arguments.command == "join":
             return stay_until_stopped(arguments.address)
+        if arguments.command == "environment":
+            print(pod_environment(settings_from_env()))
+            return 0
         return serve_until_stopped(getattr(arguments, "config", SERVE_YAML))
     except TelltaleError as error:
         print(f"telltale: {error}", file=sys.stderr)

@@ -69,6 +69,10 @@ class Domain(Section):
     triggers: TriggerSpec
     limits: ByteLimitSpec
     source: SourceSpec
+    # What people sent is forgotten so long after it came; None: kept until somebody asks.
+    retention_days: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, exclude_if=lambda days: days is None
+    )
 
     @model_validator(mode="after")
     def labels_differ(self) -> Self:

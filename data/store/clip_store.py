@@ -52,12 +52,13 @@ WORST = (
 
 class Wanted(TypedDict, total=False):
     """Which clips: all, or those of a state, a label, with open flags (`flagged`), in quarantine or
-    with a correction that waits (`waiting`)."""
+    with a correction that waits (`waiting`), that came before a moment."""
 
     state: ClipState | None
     label: str | None
     flagged: bool
     waiting: bool
+    before: datetime
 
 
 class ClipStore:
@@ -289,6 +290,8 @@ def _listing(query: Select[*Columns], domain: str, **wanted: Unpack[Wanted]) -> 
         query = query.where(clips.c.state == state)
     if (label := wanted.get("label")) is not None:
         query = query.where(clips.c.label == label)
+    if (before := wanted.get("before")) is not None:
+        query = query.where(clips.c.created_at < before)
     if wanted.get("flagged"):
         query = query.join(WORST, WORST.c.clip_id == clips.c.id)
     if wanted.get("waiting"):

@@ -12,7 +12,7 @@ import shutil
 import socket
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,7 +55,8 @@ def environment(settings: Settings, scratch: Path) -> dict[str, str]:
     """Call before `import ray`; the ports are held for as long as this process lives."""
     home = settings.home.root.resolve()
     token = home / "ray-token"
-    secret = kept_secret(token, secrets.token_hex(32))
+    # One that Ray was given is the same on machines that share no home.
+    secret = kept_secret(token, os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32))
     dashboard = f"http://127.0.0.1:{_free_port(8265)}"
     loopback = is_loopback(settings.host)
     return {
@@ -97,11 +98,22 @@ def _ports(loopback: bool) -> Ports:
 def prepare_environment(settings: Settings) -> None:
     """Makes this process's environment that of the service, for all that it starts; once, since
     the ports stay the same for as long as it lives."""
+    os.environ.update(_prepared(settings))
+
+
+def pod_environment(settings: Settings) -> str:
+    """Lines for a shell that starts Ray itself, as a pod of KubeRay's does: what all processes of
+    this machine must find. HAProxy's launcher is there, too."""
+    # Each machine has a HAProxy that says for whom it asks; replicas answer what one passed on.
+    found = _prepared(settings) | {"FORWARDED_ALLOW_IPS": "*"}
+    return "\n".join(_exported(found, tuple(found)))
+
+
+def _prepared(settings: Settings) -> dict[str, str]:
     scratch = scratch_folder(settings)
     _clear(scratch)
     haproxy.write_launcher(scratch, settings.names, settings.host, settings.quotas)
-    home = str(settings.home.root.resolve())
-    os.environ.update(environment(settings, scratch) | {MARK: home})
+    return environment(settings, scratch) | {MARK: str(settings.home.root.resolve())}
 
 
 def scratch_folder(settings: Settings) -> Path:
@@ -155,7 +167,7 @@ def told_to_people(settings: Settings, gcs_address: str) -> Iterator[None]:
     bin_folder = shlex.quote(str(Path(sys.executable).parent))
     lines = [
         f'export PATH={bin_folder}:"$PATH"',
-        *_exported({**os.environ, "RAY_ADDRESS": gcs_address}),
+        *_exported({**os.environ, "RAY_ADDRESS": gcs_address}, FOR_PEOPLE),
     ]
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -166,8 +178,8 @@ def told_to_people(settings: Settings, gcs_address: str) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def _exported(environ: Mapping[str, str]) -> list[str]:
-    return [f"export {name}={shlex.quote(environ[name])}" for name in FOR_PEOPLE if name in environ]
+def _exported(environ: Mapping[str, str], names: Sequence[str]) -> list[str]:
+    return [f"export {name}={shlex.quote(environ[name])}" for name in names if name in environ]
 
 
 def _free_port(wanted: int) -> int:

@@ -218,6 +218,9 @@ class Curator:
             first = next(iter(self._domains))
             await self._attempt(first, "kept", asyncio.to_thread(self._store.predictions.purge))
             await self._attempt(first, "sweep", asyncio.to_thread(self._store.clips.sweep))
+            for name, domain in self._domains.items():
+                work = asyncio.to_thread(self._forgetting.forget_expired, domain)
+                await self._attempt(name, "retention", work)
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def _look_at_outcomes(self) -> None:

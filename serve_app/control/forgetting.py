@@ -6,9 +6,13 @@ found as well. All of it blocks.
 """
 
 import logging
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
-from data.errors import BundleError, NotReady
+from data.database.schema import now
+from data.domains.domain import Domain
+from data.errors import BundleError, NotReady, UnknownName
 from data.home import Home
 from data.store.store import Store
 from models.registry import CHAMPION, REMOVED, Registry, Version
@@ -25,6 +29,15 @@ class Forgetting:
         self._home = home
         self._asked: dict[str, tuple[frozenset[str], int]] = {}  # by domain, up to an event
         self._memories: dict[tuple[str, str, str], frozenset[str]] = {}
+
+    def forget_expired(self, domain: Domain) -> None:
+        """What came longer ago than the domain keeps; who remembers it is taught as ever."""
+        if domain.retention_days is None:
+            return
+        before = now() - timedelta(days=domain.retention_days)
+        for sha256 in self._store.clips.labels(domain.name, before=before):
+            with suppress(UnknownName):  # somebody was quicker
+                self._store.clips.forget(domain.name, sha256, who="retention")
 
     def by_champion(self, domain: str) -> frozenset[str]:
         """The clips to forget that the champion still remembers; asked every second."""

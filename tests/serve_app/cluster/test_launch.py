@@ -20,6 +20,7 @@ from serve_app.cluster.ray_environment import (
     environment,
     forget_old_sessions,
     let_ports_go,
+    pod_environment,
     prepare_environment,
     scratch_folder,
     told_to_people,
@@ -108,6 +109,25 @@ def test_replicas_and_jobs_find_domain_files_wherever_they_run(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TELLTALE_CONFIGS", "mine")
     assert environment(settings, Path("s"))["TELLTALE_CONFIGS"] == str(tmp_path / "mine")
+
+
+def test_pods_that_share_rays_token_alone_start_in_one_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "of the cluster's secret")
+    found = []
+    for pod in ("one", "two"):
+        monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / pod))
+        settings = settings_from_env({"TELLTALE_HOST": "0.0.0.0", "TELLTALE_ADMIN_KEY": "k" * 16})
+        script = pod_environment(settings) + "\nenv -0"
+        told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        found.append(dict(line.split("=", 1) for line in told.stdout.split("\0") if line))
+        let_ports_go()
+    one, two = found
+    assert one["TELLTALE_START_TOKEN"] == two["TELLTALE_START_TOKEN"]
+    assert one["RAY_SERVE_ENABLE_HA_PROXY"] == "1"
+    assert os.access(one["RAY_SERVE_HAPROXY_BINARY_PATH"], os.X_OK)
+    assert "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in one.keys() - os.environ.keys()
 
 
 def test_ray_is_not_imported_before_its_environment_is_set() -> None:

@@ -2,13 +2,21 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from data.database.schema import now
+from data.domains.domain import load_domains
 from data.errors import Conflict
+from data.home import home_from_env
+from data.store.clip_rows import NewClip
 from data.store.events import record
 from data.store.run_rows import RunRow
+from data.store.store import Store
+from models.registry import Registry
+from serve_app.control.forgetting import Forgetting
 from support.fakes.fake_jobs import Jobs
 from support.teaching import School, school
 from training.assess.gate import Verdict
@@ -46,6 +54,24 @@ def test_what_people_took_back_is_taught_away_by_one_run(taught: School) -> None
     taught.work_on(run.id)
     assert not gone & taught.remembered()
     assert looked_after(taught, jobs) == []
+
+
+def test_what_came_longer_ago_than_the_domain_keeps_is_forgotten(
+    found_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = NewClip(b"a clip", "hearts", "normal", None, "accepted", "test", 1.0, 0)
+    kept, _ = found_store.clips.add(clip, who="ann")
+    forgetting = Forgetting(found_store, Registry("sqlite:///:memory:", None), home_from_env())
+    year = load_domains(names=("hearts",))["hearts"].model_copy(update={"retention_days": 365})
+    for days, left in ((364, [kept]), (366, [])):
+        later = now() + timedelta(days=days)
+        with monkeypatch.context() as patch:
+            patch.setattr("serve_app.control.forgetting.now", lambda later=later: later)
+            forgetting.forget_expired(year.model_copy(update={"retention_days": None}))
+            assert found_store.clips.find("hearts") == [kept]
+            forgetting.forget_expired(year)
+        assert found_store.clips.find("hearts") == left
+    assert found_store.clips.forgotten("hearts")[0] == {kept.sha256}
 
 
 def test_no_exam_refuses_to_forget(taught: School, monkeypatch: pytest.MonkeyPatch) -> None:

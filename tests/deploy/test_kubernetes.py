@@ -1,0 +1,126 @@
+"""What KubeRay and Kubernetes are given is what they take, and what deploy/serve.yaml says."""
+
+import copy
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+from ray.serve.schema import ServeDeploySchema
+
+from data.domains.domain import CONFIGS, load_domains
+from support.loaded import loaded
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "kubernetes"
+CRDS = ROOT.parent / "shared" / "kuberay"  # KubeRay's own, beside the checkout, for developers
+RAYS = {"RayService": "rayservices", "RayJob": "rayjobs"}
+OTHERS = {"PodMonitor", "Kustomization"}  # of operators whose schemas are not at hand
+
+
+def manifests() -> Iterator[dict[str, Any]]:
+    for path in sorted(FOLDER.glob("*.yaml")):
+        yield from yaml.safe_load_all(path.read_text(encoding="utf-8"))
+
+
+def named(kind: str) -> list[dict[str, Any]]:
+    return [manifest for manifest in manifests() if manifest["kind"] == kind]
+
+
+def served() -> dict[str, Any]:
+    (service,) = named("RayService")
+    found: dict[str, Any] = yaml.safe_load(service["spec"]["serveConfigV2"])
+    return found
+
+
+def schema_of(plural: str) -> dict[str, Any]:
+    text = gzip.decompress((CRDS / f"ray.io_{plural}.yaml.gz").read_bytes())
+    definition = yaml.load(text, yaml.CSafeLoader)  # of megabytes
+    (version,) = (each for each in definition["spec"]["versions"] if each["name"] == "v1")
+    found: dict[str, Any] = strict(version["schema"]["openAPIV3Schema"])
+    found["properties"]["metadata"].pop("additionalProperties")
+    return found
+
+
+def strict(schema: Any) -> Any:
+    """As a cluster reads it: no key that the definition does not know."""
+    if isinstance(schema, list):
+        return [strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    read = {key: strict(value) for key, value in schema.items()}
+    if read.get("x-kubernetes-int-or-string") is True:
+        return {"type": ["integer", "string"]}
+    open_ended = "additionalProperties" in read or "x-kubernetes-preserve-unknown-fields" in read
+    if read.get("type") == "object" and not open_ended:
+        read["additionalProperties"] = False
+    return read
+
+
+@pytest.mark.parametrize("kind", RAYS)
+def test_kuberays_own_definitions_take_our_resources(kind: str) -> None:
+    if not CRDS.is_dir():
+        pytest.skip(f"needs KubeRay's definitions in {CRDS}")
+    definition = jsonschema.Draft202012Validator(schema_of(RAYS[kind]))
+    wrong = copy.deepcopy(named(kind)[0])
+    wrong["spec"]["nosuch"] = 1
+    for manifest in named(kind):
+        definition.validate(manifest)
+    with pytest.raises(jsonschema.ValidationError):
+        definition.validate(wrong)
+
+
+def test_kubernetes_takes_the_rest() -> None:
+    latest = kubernetes_validate.latest_version()
+    rest = [each for each in manifests() if each["kind"] not in RAYS.keys() | OTHERS]
+    assert {each["kind"] for each in rest} >= {"CronJob", "NetworkPolicy", "ConfigMap"}
+    for manifest in rest:
+        kubernetes_validate.validate(manifest, latest, strict=True)
+
+
+def test_what_is_applied_together_is_there() -> None:
+    (kustomization,) = named("Kustomization")
+    assert all((FOLDER / name).is_file() for name in kustomization["resources"])
+
+
+def test_the_manifest_is_what_the_command_writes_from_serve_yaml() -> None:
+    generate = loaded(FOLDER / "generate.py")
+    text = (FOLDER / "rayservice.yaml").read_text(encoding="utf-8")
+    assert generate.written(text, generate.on_kubernetes()) == text, (
+        "run python deploy/kubernetes/generate.py"
+    )
+
+
+def test_ray_takes_what_the_operator_deploys_and_serves_every_shipped_domain() -> None:
+    config = served()
+    ServeDeploySchema.model_validate(config)
+    domains = {app["args"]["domain"] for app in config["applications"] if "domain" in app["args"]}
+    assert domains == set(load_domains(CONFIGS))
+
+
+def test_workers_have_a_proxy_and_what_is_pinned_to_the_head_asks_for_no_cpu() -> None:
+    (service,) = named("RayService")
+    cluster, config = service["spec"]["rayClusterConfig"], served()
+    assert config["proxy_location"] == "EveryNode"
+    assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    apps = {app["name"]: app for app in config["applications"]}
+    for name in ("curator", "ui"):
+        options = apps[name]["deployments"][0]["ray_actor_options"]
+        assert options["num_cpus"] == 0
+        assert "node:__internal_head__" in options["resources"]
+
+
+def test_every_pod_of_ray_starts_in_the_printed_environment_and_asks_for_the_token() -> None:
+    clusters = [each["spec"]["rayClusterConfig"] for each in named("RayService")]
+    clusters += [each["spec"]["rayClusterSpec"] for each in named("RayJob")]
+    for cluster in clusters:
+        assert cluster["authOptions"] == {"mode": "token", "secretName": "telltale"}
+        for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+            (container,) = group["template"]["spec"]["containers"]
+            (script,) = container["args"]
+            assert "telltale environment" in script
+            assert "KUBERAY_GEN_RAY_START_CMD" in script
