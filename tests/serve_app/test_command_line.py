@@ -9,7 +9,7 @@ import pytest
 
 from data.domains.domain import load_domains
 from serve_app import __main__ as command
-from serve_app.http.routes.predict_routes import _as_csv
+from serve_app.batch_table import as_csv
 from serve_app.replica.champion import load_served
 from support.inputs.sounds import tone
 from support.tiny import tiny_bundle
@@ -56,5 +56,5 @@ def test_a_clip_whose_name_is_not_utf_8_is_answered(
 def test_a_table_of_answers_says_which_of_them_to_rely_on() -> None:
     found = {"file": "a.wav", "label": "fluid", "confidence": 0.9, "unknown": False}
     rows = [{**found, "asserted": value, "model": {"version": "1"}} for value in (True, None)]
-    read = list(csv.DictReader(_as_csv(rows).splitlines()))
+    read = list(csv.DictReader(as_csv(rows).splitlines()))
     assert [row["asserted"] for row in read] == ["True", ""]
