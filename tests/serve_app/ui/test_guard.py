@@ -63,18 +63,27 @@ def events(page: httpx.Client) -> list[dict[str, Any]]:
     return [event for event in page.get("/config").json()["dependencies"] if event["backend_fn"]]
 
 
-def listening(page: httpx.Client) -> dict[str, Any]:
-    """The event that answers about a clip: [clip, photograph, domain, domains, key]."""
+def dropping(page: httpx.Client) -> dict[str, Any]:
+    """The event that answers about files: [domain, domains, key, turns], the files beside them."""
     config = page.get("/config").json()
     ids = {row["props"].get("elem_id"): row["id"] for row in config["components"]}
-    return next(event for event in events(page) if [ids["listen"], "click"] in event["targets"])
+    return next(event for event in events(page) if [ids["drop"], "upload"] in event["targets"])
 
 
 def joined(
-    page: httpx.Client, event: dict[str, Any], data: list[Any], by: str = "/queue/join"
+    page: httpx.Client,
+    event: dict[str, Any],
+    data: list[Any],
+    by: str = "/queue/join",
+    files: tuple[str, ...] = (),
 ) -> httpx.Response:
     body = {"fn_index": event["id"], "data": data, "session_hash": "somebody"}
-    return page.post(f"{API}{by}", json=body)
+    given = [{"path": path, "name": "pump.wav"} for path in files]
+    return page.post(f"{API}{by}", json=body | {"event_data": {"files": given}})
+
+
+def dropped(page: httpx.Client, *paths: str) -> httpx.Response:
+    return joined(page, dropping(page), [None, None, "", None], files=paths)
 
 
 def told(page: httpx.Client) -> str:
@@ -94,8 +103,7 @@ def upload(page: httpx.Client, name: str, raw: bytes) -> httpx.Response:
 
 def test_a_file_that_was_uploaded_is_answered(page: httpx.Client) -> None:
     (path,) = upload(page, "pump.wav", tone()).raise_for_status().json()
-    data = [file_data(path), None, None, None, ""]
-    joined(page, listening(page), data).raise_for_status()
+    dropped(page, path).raise_for_status()
     assert "tt-label" in told(page)
 
 
@@ -107,6 +115,7 @@ def test_no_event_reads_what_was_not_uploaded(
     if what in FORBIDDEN:
         FORBIDDEN[what](Path(path))
     before = set(uploads.rglob("*"))
+    assert dropped(page, path).status_code == 400
     for event in events(page):
         for place in range(len(event["inputs"])):
             data: list[Any] = [None] * len(event["inputs"])
@@ -120,7 +129,7 @@ def test_no_event_reads_what_was_not_uploaded(
 def test_an_uploaded_name_cannot_lead_out_of_the_folder(page: httpx.Client, uploads: Path) -> None:
     upload(page, "pump.wav", tone()).raise_for_status()
     path = f"{uploads}/../{uploads.name}/../../../../../../etc/passwd"
-    answer = joined(page, listening(page), [file_data(path), None, None, None, ""])
+    answer = dropped(page, path)
     assert answer.status_code == 400
     assert "/etc" not in answer.text
 
@@ -153,8 +162,7 @@ def test_what_the_page_does_not_use_is_not_there(
 def test_an_uploaded_drawing_is_never_a_page_of_ours(page: httpx.Client) -> None:
     drawing = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
     (path,) = upload(page, "crack.svg", drawing).raise_for_status().json()
-    data = [None, file_data(path), None, None, ""]
-    joined(page, listening(page), data).raise_for_status()
+    dropped(page, path).raise_for_status()
     told(page)
     answer = page.get(f"{API}/file={path}")
     assert answer.headers["content-disposition"].startswith("attachment")
@@ -181,8 +189,7 @@ def test_a_body_that_no_page_sends_is_refused(page: httpx.Client, body: bytes) -
 def test_one_event_names_few_files(page: httpx.Client) -> None:
     """Each is looked up on the disk, on the page's one event loop."""
     (path,) = upload(page, "pump.wav", tone()).raise_for_status().json()
-    data = [[{"path": path}] * (MAX_FILES + 1), None, None, None, ""]
-    assert joined(page, listening(page), data).status_code == 400
+    assert dropped(page, *[path] * (MAX_FILES + 1)).status_code == 400
 
 
 def test_one_address_leaves_room_for_others(
