@@ -8,7 +8,7 @@ Every failure is a ServiceError (`connection.py`) whose text may be shown to a p
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from .account_answers import Me
 from .accounts import Accounts
-from .analysis_answers import Analysis, Progress
+from .analysis_answers import Analysis, Progress, StreamAnswer
 from .analyze import analyze
 from .answers import (
     Clips,
@@ -45,6 +45,7 @@ from .service_answers import (
     Status,
     Versions,
 )
+from .stream import stream
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -152,6 +153,12 @@ class Client:
         wishes = {name: f"{value:g}" for name, value in said.items() if value is not None}
         enter = [f"{label}:{least:g}" for label, least in (thresholds or {}).items()]
         return analyze(self._link, domain, recording, wishes | {"threshold": enter}, watch)
+
+    def stream(
+        self, domain: str, blocks: Iterable[bytes], sample_rate_hz: int
+    ) -> Iterator[StreamAnswer]:
+        """Of live sound, 16-bit samples of one channel in blocks; answers while they are sent."""
+        return stream(self._link, domain, blocks, sample_rate_hz)
 
     def correct(
         self,
