@@ -21,6 +21,7 @@ GROUPS = {
         "serve": Command("serve_app", ("serve",), "start the service, its API and its page"),
         "predict": Command("serve_app", ("predict",), "classify local files, without a service"),
         "analyze": Command("serve_app.analyze_command", (), "what happens when in recordings"),
+        "listen": Command("serve_app.listen_command", (), "what a service hears in live sound"),
     },
     "Look after a service": {
         "status": Command(
@@ -63,6 +64,7 @@ GROUPS = {
         "coldstart": Command("loadtest.coldstart", (), "how soon a new replica answers"),
         "kernel": Command("loadtest.kernel", (), "where the time of one clip goes"),
         "planted": Command("loadtest.planted", (), "are events found in noise, and at what cost"),
+        "streams": Command("loadtest.streams", (), "how soon live digits are told, and how surely"),
         "open-loop": Command("loadtest.open_loop", (), "requests at a rate, answered or not"),
     },
 }

@@ -22,7 +22,7 @@ from serve_app.client.service_answers import DomainStatus, Move
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        with _client(options.url) as client:
+        with client_of(options.url) as client:
             print("\n".join(_asked(client, options)))
     except ServiceError as error:
         print(f"telltale: {error}", file=sys.stderr)
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _client(url: str | None) -> Client:
+def client_of(url: str | None) -> Client:
     key = os.environ.get("TELLTALE_KEY", "")
     if url:
         return Client(url, key)

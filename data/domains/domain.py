@@ -32,6 +32,7 @@ from data.domains.sections import (
     Section,
     ServingSpec,
     SourceSpec,
+    StreamSpec,
     TeachSpec,
     TrainingSpec,
     TriggerSpec,
@@ -110,6 +111,8 @@ class AudioDomain(Domain):
     other_sounds: tuple[str, ...] = ()  # data sets of sounds that no label is for, if at hand
     # What nothing of interest is called: in a recording of hours it is no event.
     rest_label: Label | None = Field(default=None, exclude_if=lambda label: label is None)
+    # Else a whole window, a fifth of it and half of it.
+    stream: StreamSpec | None = Field(default=None, exclude_if=lambda stream: stream is None)
 
     @model_validator(mode="after")
     def parts_fit_together(self) -> Self:

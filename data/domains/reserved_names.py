@@ -6,19 +6,8 @@ from data.errors import InvalidDomain
 TAKEN = {
     *("analyze", "api", "clips", "curator", "docs", "domains", "events", "feedback", "health"),
     *("healthz", "history", "insights", "keys", "livez", "me", "metrics", "models", "ping"),
-    *(
-        "predict",
-        "predictions",
-        "ready",
-        "readyz",
-        "redoc",
-        "retrain",
-        "setup",
-        "status",
-        "transcribe",
-        "ui",
-    ),
-    *("upload", "v2", "webhook"),
+    *("predict", "predictions", "ready", "readyz", "redoc", "retrain", "setup", "status"),
+    *("stream", "transcribe", "ui", "upload", "v2", "webhook"),
 }
 
 

@@ -203,6 +203,16 @@ class TriggerSpec(Section):
     every_h: float | None = Field(gt=0)
 
 
+class StreamSpec(Section):
+    """How live sound is heard (`WS /stream`): a window of `window_s` every `hop_s`; an event is one
+    after `min_length_s`. Shorter than the network's window it stands in the middle of silence, as
+    short clips do."""
+
+    window_s: float = Field(gt=0.1, le=60)
+    hop_s: float = Field(ge=0.02, le=60)
+    min_length_s: float = Field(ge=0, le=60)
+
+
 class ByteLimitSpec(Section):
     max_bytes: int = Field(ge=1_000)
 

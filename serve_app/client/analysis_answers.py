@@ -1,4 +1,8 @@
-"""What `POST /analyze` answers of a recording."""
+"""What `POST /analyze` answers of a recording, and what `WS /stream` says of live sound."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from .answers import Answer, ModelRef
 
@@ -43,3 +47,46 @@ class Progress(Answer):
 
     heard_s: float
     done: float | None = None
+
+
+class StreamStart(BaseModel):
+    """A stream's first message; what follows are 16-bit samples of one channel, little-endian."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sample_rate_hz: int = Field(ge=4_000, le=96_000)
+    format: Literal["pcm16"] = "pcm16"
+    key: str = ""
+
+
+class StreamReady(Answer):
+    """The answer to it: a window of `window_s` is heard every `hop_s`."""
+
+    type: Literal["ready"] = "ready"
+    domain: str
+    model: ModelRef
+    window_s: float
+    hop_s: float
+    thresholds: dict[str, float]
+    disclaimer: str = ""
+
+
+class StreamPrediction(Answer):
+    """Of the window from `start_s` on; seconds of the sound that was sent."""
+
+    type: Literal["prediction"] = "prediction"
+    start_s: float
+    label: str
+    confidence: float
+    unknown: bool
+    probabilities: dict[str, float]
+
+
+class StreamEvent(RecordingEvent):
+    """Told when it is long enough to be one, and again when it has `ended`."""
+
+    type: Literal["event"] = "event"
+    ended: bool
+
+
+StreamAnswer = Annotated[StreamReady | StreamPrediction | StreamEvent, Field(discriminator="type")]

@@ -12,13 +12,13 @@ be shown to a person.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import BinaryIO, Self, Unpack
 
 import httpx
 
-from .analysis_answers import Analysis, Progress
+from .analysis_answers import Analysis, Progress, StreamAnswer
 from .calls import accounts, kept, predictions, retrains, reviews, service, teaching
 from .calls.predictions import Wishes, heard
 from .calls.retrains import ENDED, Followed
@@ -26,6 +26,7 @@ from .connection import Connection, ServiceError
 from .senders import AsyncSender, Method, Sender
 from .server_events import EventReader
 from .service_answers import RunEvent
+from .stream import stream
 
 BROKEN_OFF = "the answer ended before the recording was heard; send it again"
 
@@ -113,6 +114,12 @@ class Client(Sender, ServiceCalls):
     def accounts(self) -> Accounts:
         """Keys of others, and who did what; for admins."""
         return Accounts(self.link, self._pool)
+
+    def stream(
+        self, domain: str, blocks: Iterable[bytes], sample_rate_hz: int
+    ) -> Iterator[StreamAnswer]:
+        """Of live sound, 16-bit samples of one channel in blocks; answers while they are sent."""
+        return stream(self.link, domain, blocks, sample_rate_hz)
 
     def analyze(
         self,

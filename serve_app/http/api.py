@@ -46,11 +46,13 @@ from serve_app.http.routes import (
     past_routes,
     predict_routes,
     retrain_routes,
+    stream_routes,
     upload_routes,
 )
 from serve_app.http.threads import reading
 from serve_app.key_file import known_keys, trouble_of
 from serve_app.replica import series
+from serve_app.replica.admission import Held
 from serve_app.settings import START_HEADER
 
 PATIENCE_S = 2.0
@@ -71,6 +73,7 @@ def build_api(service: Replica) -> ASGIApp:
     app.state.forms = Forms()
     app.state.insights = insights.FreshInsights()
     app.state.recordings = Recordings()
+    app.state.streams = Held()
     root = service.settings.home.root
     keyring = Keyring(service.settings.admin_key, lambda: known_keys(service.store.keys, root))
     app.state.keyring = keyring
@@ -83,6 +86,7 @@ def build_api(service: Replica) -> ASGIApp:
         kept_routes,
         retrain_routes,
         analyze_routes,
+        stream_routes,
         key_routes,
         past_routes,
     )

@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from data.errors import Forbidden, TelltaleError
 from serve_app.http import problems
@@ -50,9 +51,8 @@ class FastPathApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if self._passed and scope["type"] == "http" and self._passed not in scope["headers"]:
-            refusal = problems.response(Request(scope), Forbidden(NOT_PASSED))
-            await refusal(scope, receive, send)
+        if self._passed and self._passed not in scope.get("headers", (self._passed,)):
+            await _not_passed(scope)(scope, receive, send)
             return
         await self._keyring.look(_authorization(scope))
         if scope["type"] == "http" and scope["method"] == "POST" and path in self._short:
@@ -72,6 +72,12 @@ class FastPathApp:
         except Exception as error:
             response = problems.response(request, error)
         await response(scope, receive, send)
+
+
+def _not_passed(scope: Scope) -> ASGIApp:
+    if scope["type"] == "websocket":
+        return WebSocketClose(1008, NOT_PASSED)
+    return problems.response(Request(scope), Forbidden(NOT_PASSED))
 
 
 def after_key(scope: Scope, receive: Receive) -> Receive:

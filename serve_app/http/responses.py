@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from fastapi import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from serve_app.http.auth import Caller, Keyring
@@ -16,12 +17,12 @@ from serve_app.settings import VISITOR_HEADER
 QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]*)?)", re.IGNORECASE)
 
 
-def service_of(request: Request) -> Replica:
+def service_of(request: HTTPConnection) -> Replica:
     service: Replica = request.app.state.service
     return service
 
 
-def caller_of(request: Request, role: str = "anonymous") -> Caller:
+def caller_of(request: HTTPConnection, role: str = "anonymous") -> Caller:
     """Raises Unauthorized or Forbidden unless the caller has at least `role`."""
     keyring: Keyring = request.app.state.keyring
     caller = keyring.caller(request.headers.get("authorization"))
@@ -29,7 +30,7 @@ def caller_of(request: Request, role: str = "anonymous") -> Caller:
     return caller
 
 
-def queue_of(request: Request) -> str:
+def queue_of(request: HTTPConnection) -> str:
     """Whose turn a clip takes in the queue: the key's name, or the address of whoever has none."""
     caller = caller_of(request)
     if caller.role != "anonymous":
@@ -40,7 +41,7 @@ def queue_of(request: Request) -> str:
     return request.client.host if request.client else "anonymous"
 
 
-def _visitor(request: Request, told: str) -> str:
+def _visitor(request: HTTPConnection, told: str) -> str:
     """Whom the page asks for; nothing where it is not our page that says so."""
     token, _, address = told.partition(" ")
     own = service_of(request).settings.start_token

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from starlette.websockets import WebSocketDisconnect
 
 from serve_app.settings import PASSED_HEADER
 from support.inputs.sounds import tone
@@ -31,6 +32,19 @@ def test_a_replica_answers_what_haproxy_has_passed_on_and_nothing_else(
         headers = {PASSED_HEADER: f"start {TOKEN}"}
         passed = client.request(method, path, headers=headers, files=files)
         assert passed.status_code == 200
+
+
+def test_a_replica_hears_streams_that_haproxy_has_passed_on_and_no_others(tmp_path: Path) -> None:
+    replica = Replica("keywords", tmp_path)
+    replica.settings = replace(replica.settings, start_token=TOKEN)
+    with answering(replica) as client:
+        with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect("/stream"):
+            pass
+        assert refused.value.code == 1008
+        headers = {PASSED_HEADER: f"start {TOKEN}"}
+        with client.websocket_connect("/stream", headers=headers) as socket:
+            socket.send_json({"sample_rate_hz": 8_000})
+            assert socket.receive_json()["type"] == "ready"
 
 
 ORDERS = [

@@ -1,0 +1,123 @@
+"""Live digits: how soon, how surely and how often wrongly they are told, many streams at once.
+
+    telltale streams [--url http://127.0.0.1:8000] [--streams 16] [--seconds 60]
+
+Each stream is the exam's clips joined, with quiet between them, sent at the pace of speech. An
+event is right if it comes with the clip's label while that is heard or less than a second later;
+its delay is from the clip's end, as it was sent, to the event's arrival.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.domains.domain import load_domains, of_sounds
+from loadtest import command
+from loadtest.planted import Float32, Planted, exam_clips
+from serve_app.client.analysis_answers import StreamEvent
+from serve_app.client.client import Client
+
+APART_S = (0.4, 1.2)
+QUIET = 0.001  # RMS; full scale is 1
+BLOCK_S = 0.02
+PATIENCE_S = 1.0  # behind a clip's end
+
+
+@dataclass(frozen=True)
+class Outcome:
+    clips: int
+    delays_s: tuple[float, ...]  # of those that were told
+    false: int
+    duration_s: float
+
+
+def joined(
+    clips: Sequence[tuple[str, Float32]], rate_hz: int, seconds: float, seed: int
+) -> tuple[Float32, list[Planted]]:
+    """The sound [n] of at least so long, and what is where in it."""
+    rng = np.random.default_rng(seed)
+    parts: list[Float32] = []
+    planted, at_s = [], 0.0
+    while at_s < seconds:
+        gap_s = float(rng.uniform(*APART_S))
+        label, samples = clips[int(rng.integers(len(clips)))]
+        length_s = len(samples) / rate_hz
+        parts += [np.zeros(round(gap_s * rate_hz), np.float32), samples]
+        planted.append(Planted(label, at_s + gap_s, at_s + gap_s + length_s))
+        at_s += gap_s + length_s
+    sound = np.concatenate([*parts, np.zeros(2 * rate_hz, np.float32)])
+    return sound + rng.normal(0, QUIET, len(sound)).astype(np.float32), planted
+
+
+def heard(
+    client: Client, domain: str, sound: Float32, planted: Sequence[Planted], rate_hz: int
+) -> Outcome:
+    samples = (np.clip(sound, -1, 1) * 32_767).astype("<i2")
+    started = time.monotonic()  # of the first block, once it is sent
+
+    def paced() -> Iterator[bytes]:
+        nonlocal started
+        step, started = round(BLOCK_S * rate_hz), time.monotonic()
+        for first in range(0, len(samples), step):
+            part = samples[first : first + step]
+            due_s = (first + len(part)) / rate_hz  # as a microphone gives it: when it is over
+            time.sleep(max(0.0, started + due_s - time.monotonic()))
+            yield part.tobytes()
+
+    waiting, delays, false = list(planted), [], 0
+    for found in client.stream(domain, paced(), rate_hz):
+        if isinstance(found, StreamEvent) and not found.ended:
+            now_s = time.monotonic() - started
+            right = next((clip for clip in waiting if _is_of(found, clip, now_s)), None)
+            if right is None:
+                false += 1
+            else:
+                waiting.remove(right)
+                delays.append(now_s - right.end_s)
+    return Outcome(len(planted), tuple(delays), false, len(sound) / rate_hz)
+
+
+def _is_of(event: StreamEvent, clip: Planted, now_s: float) -> bool:
+    return event.label == clip.label and clip.start_s < now_s < clip.end_s + PATIENCE_S
+
+
+def main() -> int:
+    parser = command.parser("telltale streams", __doc__)
+    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--domain", default="keywords")
+    parser.add_argument("--streams", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    arguments = parser.parse_args()
+    return command.exit_code("streams", lambda: print_figures(arguments))
+
+
+def print_figures(arguments: argparse.Namespace) -> int:
+    domain = of_sounds(load_domains(names=(arguments.domain,))[arguments.domain])
+    clips, rate_hz = exam_clips(domain), domain.input.sample_rate_hz
+
+    def one(seed: int) -> Outcome:
+        sound, planted = joined(clips, rate_hz, arguments.seconds, seed)
+        with Client(arguments.url) as client:
+            return heard(client, domain.name, sound, planted, rate_hz)
+
+    with ThreadPoolExecutor(arguments.streams) as threads:
+        found = list(threads.map(one, range(arguments.streams)))
+    delays_s = [delay for each in found for delay in each.delays_s]
+    clips_said = sum(each.clips for each in found)
+    minutes = sum(each.duration_s for each in found) / 60
+    p50, p95 = np.percentile(delays_s, (50, 95)) if delays_s else (np.nan, np.nan)
+    print(
+        f"{len(found)} streams, {clips_said} clips: told {len(delays_s) / clips_said:.1%}, false "
+        f"{sum(each.false for each in found) / minutes:.2f} a minute; from a clip's end to its "
+        f"event p50 {p50 * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

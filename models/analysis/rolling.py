@@ -1,0 +1,117 @@
+"""Events while they happen: the hysteresis of `events.py`, a window at a time.
+
+An event is told as soon as it is long enough to be one, and again when it has ended; what is told
+as ended is what `find_events` finds in the whole.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from data.domains.domain import AudioDomain
+from models.analysis.events import LEAVE, Event, Rules
+from models.analysis.recording import Wishes, planned
+from models.runtime import Model
+from models.tensors import Floats
+
+ROUNDING_S = 1e-9
+
+
+@dataclass
+class Run:
+    """Windows one behind another that stay at `leave` or above; `surely`: one reached `enter`."""
+
+    start_s: float
+    end_s: float = 0.0
+    surely: bool = False
+    confidence: float = -1.0
+    peak_s: float = 0.0
+    told: bool = False
+
+    def follow(self, before: "Run") -> None:
+        self.start_s, self.told = before.start_s, before.told
+        if before.confidence >= self.confidence:
+            self.confidence, self.peak_s = before.confidence, before.peak_s
+
+
+@dataclass(frozen=True)
+class Told:
+    event: Event
+    ended: bool
+
+
+def rolling_events(model: Model, domain: AudioDomain) -> "RollingEvents":
+    """As the domain's file says now; what it does not say is as in a recording (`planned`)."""
+    hop_s, rules = planned(model, domain, Wishes())
+    said = domain.stream
+    if said is None:
+        return RollingEvents(model.labels, domain.input.window_s, hop_s, rules)
+    rules = replace(rules, merge_gap_s=said.hop_s, min_length_s=said.min_length_s)
+    return RollingEvents(model.labels, said.window_s, said.hop_s, rules)
+
+
+@dataclass
+class RollingEvents:
+    """Of windows one hop apart. `rules.top_n` is for recordings that have ended."""
+
+    labels: tuple[str, ...]
+    window_s: float
+    hop_s: float
+    rules: Rules
+    _runs: dict[str, Run] = field(default_factory=dict)  # that go on, surely or not
+    _events: dict[str, Run] = field(default_factory=dict)  # the newest that is sure
+
+    def add(self, start_s: float, probabilities: Floats, unknown: bool) -> list[Told]:
+        """The window that begins at `start_s`, with its calibrated probabilities [C]."""
+        scores = dict(zip(self.labels, probabilities.tolist(), strict=True))
+        return [
+            told
+            for label in self.rules.enter
+            for told in self._heard(label, scores[label], start_s, unknown)
+        ]
+
+    def end(self, duration_s: float) -> list[Told]:
+        """What was going on when the sound ended."""
+        for run in self._runs.values():
+            run.end_s = duration_s
+        return [told for label in list(self._events) for told in self._ended(label)]
+
+    def _heard(self, label: str, score: float, start_s: float, unknown: bool) -> Iterator[Told]:
+        middle_s = start_s + self.window_s / 2
+        left_s, right_s = middle_s - self.hop_s / 2, middle_s + self.hop_s / 2
+        enter = self.rules.enter[label]
+        surely = score >= enter and not unknown
+        run = None
+        if surely or score >= min(enter, self.rules.leave.get(label, LEAVE * enter)):
+            run = self._runs.setdefault(label, Run(left_s if start_s > 0 else 0.0))
+            run.end_s, run.surely = right_s, run.surely or surely
+            if score > run.confidence:
+                run.confidence, run.peak_s = score, middle_s
+        else:
+            self._runs.pop(label, None)
+        event, next_s = self._events.get(label), run.start_s if run else right_s
+        if event and event is not run and next_s - event.end_s > self._gap_s:
+            yield from self._ended(label)
+            event = None
+        if run and run.surely and event is not run:
+            if event:
+                run.follow(event)
+            event = self._events[label] = run
+        if event and not event.told and self._is_long(event):
+            event.told = True
+            yield Told(_event(label, event), ended=False)
+
+    def _ended(self, label: str) -> Iterator[Told]:
+        run = self._events.pop(label)
+        if self._is_long(run):
+            yield Told(_event(label, run), ended=True)
+
+    def _is_long(self, run: Run) -> bool:
+        return run.end_s - run.start_s >= self.rules.min_length_s - ROUNDING_S
+
+    @property
+    def _gap_s(self) -> float:
+        return self.rules.merge_gap_s + ROUNDING_S
+
+
+def _event(label: str, run: Run) -> Event:
+    return Event(label, run.start_s, run.end_s, run.confidence, run.peak_s)

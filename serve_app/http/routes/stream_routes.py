@@ -1,0 +1,272 @@
+"""Live sound over a WebSocket: PCM in; rolling predictions and events, while they happen, out.
+
+A window is asked about as any clip is, in the replica's ordinary batches, which streams so share.
+Sound that comes faster than it is heard, or whose answers nobody reads, waits; behind a bound the
+stream is ended. However it ends, the last message says why in words, and the close code what to do:
+1008 ask otherwise, 1009 send less, 1013 come back later.
+"""
+
+import asyncio
+import io
+import wave
+from collections.abc import Coroutine
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import orjson
+from fastapi import APIRouter, WebSocket
+from pydantic import BaseModel, ValidationError
+from starlette.websockets import WebSocketDisconnect
+
+from data.domains.domain import AudioDomain, of_sounds
+from data.errors import ClipTooLarge, Forbidden, InvalidParameter, Overloaded, TooSlow
+from models.analysis.rolling import RollingEvents, Told, rolling_events
+from models.analysis.tables import row
+from serve_app.client.analysis_answers import (
+    StreamEvent,
+    StreamPrediction,
+    StreamReady,
+    StreamStart,
+)
+from serve_app.client.answers import ModelRef
+from serve_app.http import problems
+from serve_app.http.auth import Keyring
+from serve_app.http.replica import Replica
+from serve_app.http.responses import queue_of, service_of
+from serve_app.replica.admission import Held
+from serve_app.replica.champion import LoadedVersion
+from serve_app.replica.scoring import ScoredClip
+from serve_app.statuses import explain
+
+AT_ONCE = 32  # streams of a replica
+START_S, IDLE_S = 10.0, 30.0  # without the first message, or without sound
+CLOSING_S = 2.0  # for the last words to one who may not read
+WAITING_S = 5.0  # of sound that is not heard yet
+AGAIN_S = 0.05  # before a window that found no place is asked about again
+MESSAGE_BYTES = 64 * 1024
+REASON_BYTES = 123  # of a close frame (RFC 6455)
+CODES = {413: 1009, 429: 1013, 503: 1013, 500: 1011}  # by HTTP's status; else 1008
+
+router = APIRouter()
+
+
+class Sound:
+    """What has come of a stream, 16-bit samples, and is not heard yet."""
+
+    def __init__(self, rate_hz: int, window_s: float, hop_s: float, max_s: float) -> None:
+        self._rate_hz, self._max_s = rate_hz, max_s
+        self._window, self._hop = 2 * round(window_s * rate_hz), 2 * round(hop_s * rate_hz)
+        self._held = bytearray()
+        self._came, self._past, self._ended = 0, 0, False
+        self._changed = asyncio.Event()
+
+    @property
+    def duration_s(self) -> float:
+        return self._came / (2 * self._rate_hz)
+
+    def put(self, samples: bytes) -> None:
+        """Raises ClipTooLarge behind the longest duration, Overloaded where too much waits."""
+        self._came += len(samples)
+        self._held += samples
+        if self.duration_s > self._max_s:
+            raise ClipTooLarge(f"a stream lasts at most {self._max_s:,g} s; begin another")
+        if len(self._held) > self._window + 2 * self._rate_hz * WAITING_S:
+            raise Overloaded(
+                f"{WAITING_S:g} s of sound wait here: it comes faster than it is heard, or the "
+                "answers are not read; send it as it is recorded, or try again later"
+            )
+        self._changed.set()
+
+    def end(self) -> None:
+        self._ended = True
+        self._changed.set()
+
+    async def window(self) -> tuple[float, bytes] | None:
+        """When the next one begins, and a WAV of it; None behind the last."""
+        while len(self._held) < self._window:
+            if self._ended:
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+        start_s, samples = self._past / (2 * self._rate_hz), bytes(self._held[: self._window])
+        del self._held[: self._hop]
+        self._past += self._hop
+        return start_s, _wav(samples, self._rate_hz)
+
+
+@router.websocket("/stream")
+async def stream(socket: WebSocket) -> None:
+    """First `StreamStart` as JSON, then sound; a text message ends it, and gets what is left."""
+    service = service_of(socket)
+    await socket.accept()
+    try:
+        await _stream(socket, service)
+        await socket.close()
+    except WebSocketDisconnect:
+        return
+    except Exception as error:
+        service.metrics.rejected(type(error).__name__)
+        with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
+            async with asyncio.timeout(CLOSING_S):
+                await _refuse(socket, error)
+
+
+async def _stream(socket: WebSocket, service: Replica) -> None:
+    _must_be_own_page(socket, service.settings.cors_origins)
+    start = await _started(socket)
+    who, domain = await _who(socket, start.key), of_sounds(service.domain)
+    held: Held = socket.app.state.streams
+    if held.refuses(who, 1, AT_ONCE):
+        raise Overloaded(f"{held.total} streams are heard here already; try again later")
+    held.take(who, 1)
+    try:
+        plan = rolling_events(service.champion.served.model, domain)
+        longest_s = domain.limits.max_recording_s
+        sound = Sound(start.sample_rate_hz, plan.window_s, plan.hop_s, longest_s)
+        await _both(_receive(socket, sound), _hear(socket, service, domain, sound, who))
+    finally:
+        held.give_back(who, 1)
+
+
+def _must_be_own_page(socket: WebSocket, origins: tuple[str, ...]) -> None:
+    """Browsers let any page open a WebSocket: those that may not ask over HTTP may not here."""
+    origin = socket.headers.get("origin", "")
+    own = urlsplit(origin).netloc == socket.headers.get("host")
+    if origin and not own and not {origin.lower(), "*"} & set(origins):
+        raise Forbidden(f"pages of {origin[:80]!r} may not ask here; see TELLTALE_CORS_ORIGINS")
+
+
+async def _started(socket: WebSocket) -> StreamStart:
+    try:
+        async with asyncio.timeout(START_S):
+            message = await socket.receive()
+    except TimeoutError:
+        raise TooSlow(f"no first message came in {START_S:g} s") from None
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect
+    try:
+        return StreamStart.model_validate_json(message.get("text") or "")
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(map(str, wrong["loc"])) or "it"
+        raise InvalidParameter(
+            'the first message must be JSON, as {"sample_rate_hz": 16000, "format": "pcm16", '
+            f'"key": "..."}}; {where}: {wrong["msg"]}'
+        ) from None
+
+
+async def _who(socket: WebSocket, key: str) -> str:
+    """As `queue_of`, for a key in the first message, where a browser has no header for it."""
+    if not key:
+        return queue_of(socket)
+    keyring: Keyring = socket.app.state.keyring
+    await keyring.look(f"Bearer {key}")
+    return keyring.caller(f"Bearer {key}").name
+
+
+async def _both(*works: Coroutine[None, None, None]) -> None:
+    """Until both are done, or one raises: then the other is left."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _receive(socket: WebSocket, sound: Sound) -> None:
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_S):
+                message = await socket.receive()
+        except TimeoutError:
+            raise TooSlow(f"no sound came in {IDLE_S:g} s; send silence too") from None
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect
+        samples: bytes | None = message.get("bytes")
+        if samples is None:
+            sound.end()
+            return
+        if len(samples) > MESSAGE_BYTES:
+            raise ClipTooLarge(
+                f"a message of {len(samples):,} bytes came; at most {MESSAGE_BYTES:,} are accepted"
+            )
+        sound.put(samples)
+
+
+async def _hear(
+    socket: WebSocket, service: Replica, domain: AudioDomain, sound: Sound, who: str
+) -> None:
+    served = service.champion.served
+    events = rolling_events(served.model, domain)
+    await _send(socket, _ready(served, domain, events))
+    while window := await sound.window():
+        start_s, wav = window
+        found = await _asked(service, wav, who)
+        if found.served is not served:  # its thresholds, and maybe its labels, are others
+            await _tell(socket, events.end(start_s))
+            served = found.served
+            events = rolling_events(served.model, domain)
+        await _send(socket, _prediction(start_s, found))
+        await _tell(socket, events.add(start_s, found.scores.probabilities, found.scores.unknown))
+    await _tell(socket, events.end(sound.duration_s))
+
+
+async def _asked(service: Replica, wav: bytes, who: str) -> ScoredClip:
+    while True:
+        try:
+            return await service.predict(wav, who)
+        except Overloaded:  # meanwhile the sound waits, and its bound is what counts
+            await asyncio.sleep(AGAIN_S)
+
+
+def _ready(served: LoadedVersion, domain: AudioDomain, events: RollingEvents) -> StreamReady:
+    return StreamReady(
+        domain=domain.name,
+        model=ModelRef(version=served.version, digest=served.digest),
+        window_s=events.window_s,
+        hop_s=events.hop_s,
+        thresholds={label: round(least, 6) for label, least in events.rules.enter.items()},
+        disclaimer=domain.disclaimer,
+    )
+
+
+def _prediction(start_s: float, found: ScoredClip) -> StreamPrediction:
+    scores, labels = found.scores, found.served.model.labels
+    probabilities = zip(labels, scores.probabilities.tolist(), strict=True)
+    return StreamPrediction(
+        start_s=round(start_s, 3),
+        label=labels[scores.best],
+        confidence=round(scores.confidence, 6),
+        unknown=scores.unknown,
+        probabilities={label: round(share, 4) for label, share in probabilities},
+    )
+
+
+async def _tell(socket: WebSocket, events: list[Told]) -> None:
+    for told in events:
+        await _send(socket, StreamEvent.model_validate(row(told.event) | {"ended": told.ended}))
+
+
+async def _send(socket: WebSocket, body: BaseModel) -> None:
+    await socket.send_text(body.model_dump_json())
+
+
+async def _refuse(socket: WebSocket, error: Exception) -> None:
+    status, title, detail = explain(error)
+    said = problems.problem(status, title, detail, socket.headers.get("x-request-id", ""))
+    await socket.send_text(orjson.dumps({**said, "type": "error"}).decode())
+    reason = detail.encode()[:REASON_BYTES].decode(errors="ignore")
+    await socket.close(CODES.get(status, 1008), reason)
+
+
+def _wav(samples: bytes, rate_hz: int) -> bytes:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(samples)
+    return out.getvalue()

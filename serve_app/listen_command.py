@@ -1,0 +1,104 @@
+"""What a running service hears in live sound, as it happens.
+
+    telltale listen keywords --microphone
+    telltale listen faults pump.wav           a file, at the pace at which it was recorded
+
+Each event is a line when it begins, and another when it has ended.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from data.domains.sections import LimitSpec
+from data.errors import InvalidParameter, TelltaleError
+from data.media.recording_stream import open_recording
+from data.terminal import piped
+from serve_app.client.analysis_answers import StreamEvent, StreamReady
+from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
+from serve_app.service_commands import client_of
+
+BLOCK_S = 0.05
+MICROPHONE_HZ = 16_000
+LIMITS = LimitSpec(max_bytes=1_000, max_duration_s=1)  # of recordings: the usual ones
+
+Blocks = Iterator[bytes]  # 16-bit samples, little-endian
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        opened = _microphone() if options.microphone else _file(options.file)
+        with client_of(options.url) as client, opened as (rate_hz, blocks):
+            return listen(client, options.domain, rate_hz, blocks)
+    except (ServiceError, TelltaleError, OSError) as error:
+        print(f"telltale: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 0
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="telltale listen",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("domain")
+    sound = parser.add_mutually_exclusive_group(required=True)
+    sound.add_argument("file", type=Path, nargs="?")
+    sound.add_argument("--microphone", action="store_true", help="needs: pip install sounddevice")
+    parser.add_argument("--url", help="default: the service of this machine")
+    return parser
+
+
+def listen(client: Client, domain: str, rate_hz: int, blocks: Blocks) -> int:
+    for found in client.stream(domain, blocks, rate_hz):
+        if isinstance(found, StreamReady):
+            print(f"{found.domain}, version {found.model.version}: listening", file=sys.stderr)
+        elif isinstance(found, StreamEvent):
+            until = f"to {found.end_s:.2f} s" if found.ended else "..."
+            print(
+                f"{found.start_s:8.2f} s {found.label} ({found.confidence:.2f}) {until}", flush=True
+            )
+    return 0
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[tuple[int, Blocks]]:
+    with path.open("rb") as file, open_recording(file, LIMITS) as recording:
+        rate_hz = recording.source_rate_hz
+        yield rate_hz, _paced(recording.blocks, rate_hz)
+
+
+def _paced(blocks: Iterator[np.ndarray], rate_hz: int) -> Blocks:
+    step, sent_s, started = round(BLOCK_S * rate_hz), 0.0, time.monotonic()
+    for block in blocks:
+        samples = (np.clip(block, -1, 1) * 32_767).astype("<i2")
+        for part in np.split(samples, range(step, len(samples), step)):
+            time.sleep(max(0.0, started + sent_s - time.monotonic()))
+            yield part.tobytes()
+            sent_s += len(part) / rate_hz
+
+
+@contextmanager
+def _microphone() -> Iterator[tuple[int, Blocks]]:
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:  # OSError: without PortAudio
+        raise InvalidParameter(
+            f"the microphone needs the package sounddevice: pip install sounddevice ({error})"
+        ) from error
+    step = round(BLOCK_S * MICROPHONE_HZ)
+    with sounddevice.RawInputStream(MICROPHONE_HZ, step, channels=1, dtype="int16") as opened:
+        yield MICROPHONE_HZ, (bytes(opened.read(step)[0]) for _ in iter(int, 1))
+
+
+if __name__ == "__main__":
+    sys.exit(piped(main))

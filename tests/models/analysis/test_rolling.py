@@ -1,0 +1,51 @@
+"""rolling.py: events that are told while they happen are those of the whole recording."""
+
+import numpy as np
+import pytest
+
+from models.analysis.events import Event, Heard, Rules, find_events
+from models.analysis.rolling import RollingEvents, Told
+
+LABELS, WINDOW_S, HOP_S = ("a", "b", "rest"), 1.0, 0.1
+
+
+def told_of(scores: np.ndarray, unknown: np.ndarray, rules: Rules) -> list[Told]:
+    rolling, told = RollingEvents(LABELS, WINDOW_S, HOP_S, rules), []
+    for place, (row, strange) in enumerate(zip(scores, unknown, strict=True)):
+        told += rolling.add(place * HOP_S, row, bool(strange))
+    return told + rolling.end((len(scores) - 1) * HOP_S + WINDOW_S)
+
+
+def rounded(events: list[Event]) -> list[tuple[object, ...]]:
+    return sorted(
+        (e.label, round(e.start_s, 6), round(e.end_s, 6), round(e.confidence, 6)) for e in events
+    )
+
+
+@pytest.mark.parametrize("gap_s", [0.0, 0.1, 0.3])
+@pytest.mark.parametrize("least_s", [0.0, 0.2, 0.5])
+def test_what_has_ended_is_what_is_found_in_the_whole(gap_s: float, least_s: float) -> None:
+    rng = np.random.default_rng(3)
+    walk = np.cumsum(rng.normal(0, 0.4, (600, 3)), axis=0)
+    scores = ((np.sin(walk * 2) + 1) / 2).astype(np.float32)
+    unknown = rng.random(600) < 0.2
+    rules = Rules({"a": 0.8, "b": 0.6}, merge_gap_s=gap_s, min_length_s=least_s)
+    starts = np.linspace(0, 599 * HOP_S, 600, dtype=np.float64)
+    whole = Heard(LABELS, WINDOW_S, float(starts[-1] + WINDOW_S), starts, scores, unknown)
+    ended = [told.event for told in told_of(scores, unknown, rules) if told.ended]
+    assert len(ended) > 20
+    assert rounded(ended) == rounded(find_events(whole, rules))
+
+
+def test_an_event_is_told_as_soon_as_it_is_long_enough() -> None:
+    scores = np.zeros((20, 3), np.float32)
+    scores[5:15, 0] = 0.9
+    rules = Rules({"a": 0.8}, min_length_s=0.3)
+    rolling = RollingEvents(LABELS, WINDOW_S, HOP_S, rules)
+    told = [rolling.add(place * HOP_S, row, False) for place, row in enumerate(scores)]
+    began, ended = (
+        next(n for n, row in enumerate(told) if row and row[0].ended is end)
+        for end in (False, True)
+    )
+    assert (began, ended) == (7, 15)
+    assert told[7][0].event.start_s == pytest.approx(0.95)

@@ -1,0 +1,147 @@
+"""stream_routes.py: live sound is answered window by window, and by events while they happen."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+from serve_app.http.routes import stream_routes
+from support.inputs.sounds import tone
+from support.replica import ADMIN, Replica, answering
+
+START = {"sample_rate_hz": 8_000}
+SOUND = tone(500, seconds=3.0, rate_hz=8_000)[44:]  # behind the header of its WAV
+
+
+@pytest.fixture(scope="module")
+def replica() -> Iterator[Replica]:
+    """Of digits; whatever is nearest to a tone is one, surely."""
+    with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
+        replica = Replica("keywords", Path(home))
+        assert replica.store  # opened before anybody waits for it
+        model = replica.served.model
+        patch.setattr(model, "why_unknown", lambda *_: None)
+        patch.setattr(
+            model,
+            "probabilities",
+            lambda logits: np.eye(10, dtype=np.float32)[np.full(len(logits), 7)],
+        )
+        yield replica
+
+
+@pytest.fixture(scope="module")
+def client(replica: Replica) -> Iterator[TestClient]:
+    with answering(replica) as found:
+        yield found
+
+
+def answers(socket: WebSocketTestSession) -> list[dict[str, Any]]:
+    """Until it is closed."""
+    found = []
+    try:
+        while True:
+            found.append(json.loads(socket.receive_text()))
+    except WebSocketDisconnect as ended:
+        return [*found, {"type": "closed", "code": ended.code, "reason": ended.reason}]
+
+
+def test_windows_are_answered_and_events_told_while_they_happen(client: TestClient) -> None:
+    with client.websocket_connect("/keywords/stream") as socket:
+        socket.send_json(START)
+        for first in range(0, len(SOUND), 1_500):  # bytes; samples are cut anywhere
+            socket.send_bytes(SOUND[first : first + 1_500])
+        ready = json.loads(socket.receive_text())
+        told = [json.loads(socket.receive_text()) for _ in range(8)]
+        socket.send_text("end")
+        told += answers(socket)
+    assert (ready["type"], ready["domain"], ready["window_s"]) == ("ready", "keywords", 0.65)
+    windows = [each for each in told if each["type"] == "prediction"]
+    hop_s = ready["hop_s"]
+    assert len(windows) == 48  # from 0 to 2.35 s
+    assert [each["start_s"] for each in windows[:3]] == pytest.approx([0, hop_s, 2 * hop_s])
+    assert windows[0]["label"] == "seven"
+    begun, ended = (each for each in told if each["type"] == "event")
+    assert told.index(begun) < len(told) // 2
+    assert (begun["ended"], ended["ended"]) == (False, True)
+    assert (ended["start_s"], ended["end_s"]) == (0.0, 3.0)
+    assert told[-1]["code"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "code", "words"),
+    [
+        ("seven, please", b"", 1008, "first message must be JSON"),
+        ({"rate": 8_000}, b"", 1008, "sample_rate_hz: Field required"),
+        ({**START, "format": "opus"}, b"", 1008, "format: Input should be 'pcm16'"),
+        ({**START, "key": "nobody's"}, b"", 1008, "this key is not known here"),
+        (START, bytes(70_000), 1009, "a message of 70,000 bytes came; at most 65,536"),
+    ],
+)
+def test_a_refusal_says_why_and_closes(
+    client: TestClient, first: Any, then: bytes, code: int, words: str
+) -> None:
+    with client.websocket_connect("/stream") as socket:
+        socket.send_text(first if isinstance(first, str) else json.dumps(first))
+        socket.send_bytes(then)
+        *_, error, closed = answers(socket)
+    assert error["type"] == "error"
+    assert words in error["detail"]
+    assert closed["code"] == code
+    assert error["detail"].startswith(closed["reason"])
+
+
+def test_a_known_key_in_the_first_message_is_taken(client: TestClient) -> None:
+    with client.websocket_connect("/stream") as socket:
+        socket.send_json({**START, "key": ADMIN})
+        assert json.loads(socket.receive_text())["type"] == "ready"
+
+
+def test_sound_that_comes_faster_than_it_is_heard_ends_the_stream(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_routes, "WAITING_S", 0.0)
+    with client.websocket_connect("/stream") as socket:
+        socket.send_json(START)
+        socket.send_bytes(SOUND)
+        *_, error, closed = answers(socket)
+    assert (error["status"], closed["code"]) == (429, 1013)
+    assert "faster than it is heard" in error["detail"]
+
+
+def test_a_silent_line_and_an_endless_one_are_ended(
+    client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_routes, "IDLE_S", 0.05)
+    with client.websocket_connect("/stream") as socket:
+        socket.send_json(START)
+        assert "no sound came" in answers(socket)[-2]["detail"]
+    limits = replica.domain.limits.model_copy(update={"max_recording_s": 2.0})
+    monkeypatch.setattr(replica, "domain", replica.domain.model_copy(update={"limits": limits}))
+    with client.websocket_connect("/stream") as socket:
+        socket.send_json(START)
+        socket.send_bytes(SOUND)
+        *_, error, closed = answers(socket)
+    assert (closed["code"], "at most 2 s" in error["detail"]) == (1009, True)
+
+
+def test_a_page_of_another_origin_is_refused(client: TestClient) -> None:
+    for origin, answered in (("http://testserver", "ready"), ("http://elsewhere", "error")):
+        headers = {"origin": origin}
+        with client.websocket_connect("/stream", headers=headers) as socket:
+            socket.send_json(START)
+            assert json.loads(socket.receive_text())["type"] == answered
+
+
+def test_photographs_have_no_streams(tmp_path: Path) -> None:
+    with (
+        answering(Replica("cracks", tmp_path)) as client,
+        client.websocket_connect("/stream") as socket,
+    ):
+        socket.send_json(START)
+        assert "cracks is about photographs" in answers(socket)[0]["detail"]
