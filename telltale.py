@@ -51,6 +51,7 @@ GROUPS = {
         "reexamine": Command(
             "training.reexamine", (), "a bundle without the clips that its domain leaves out"
         ),
+        "export": Command("training.export_bundle", (), "a version as one file"),
         "reexport": Command("training.reexport", (), "a bundle's network, exported anew"),
         "fingerprint": Command("training.fingerprint", (), "a bundle's exam, known in copies too"),
         "data": Command("data", (), "fetch, import, check, snapshot, diff, restore clips"),

@@ -8,6 +8,7 @@ MLflow takes seconds to import, so that waits until a `Registry` is made.
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 from data.errors import BundleError, Conflict, NotReady, UnknownName
 from models.bundle import Bundle, cached, drop, keep, load_bundle
 from models.card import MEMORY
+from models.registry_pyfunc import write_pyfunc
 from models.registry_store import calm_mlflow, in_words, opening
 from models.tensors import Embeddings, read_memory
 
@@ -38,6 +40,11 @@ class Version:
     aliases: tuple[str, ...]
     created_at: datetime
     tags: dict[str, str]
+
+    @property
+    def is_bundle(self) -> bool:
+        """Not so what somebody else has registered under our name."""
+        return re.fullmatch(r"[0-9a-f]{64}", self.digest) is not None
 
     @property
     def reasons(self) -> list[str]:
@@ -108,10 +115,12 @@ class Registry:
         return self._at(domain, CHAMPION)
 
     def promote(self, domain: str, number: str) -> Version:
-        """previous <- champion <- number. Interrupted half-way, the same call completes it."""
+        """previous <- champion <- number. Interrupted half-way, the same call completes it. Raises
+        BundleError for a version that is no bundle; such a one never becomes the previous."""
         version, champion = self.version(domain, number), self.champion(domain)
+        must_be_bundle(version)
         if champion is None or champion.number != number:
-            if champion is not None:
+            if champion is not None and champion.is_bundle:
                 self._move(PREVIOUS, champion)
             self._move(CHAMPION, version)
         if CHALLENGER in version.aliases:
@@ -128,12 +137,21 @@ class Registry:
             return champion
         # The champion first: interrupted in between, the domain serves what was asked for. In
         # the other order it would have forgotten where to go back to.
+        must_be_bundle(previous)
         self._move(CHAMPION, previous)
-        self._move(PREVIOUS, champion)
+        if champion.is_bundle:
+            self._move(PREVIOUS, champion)
         return self.version(domain, previous.number)
+
+    def remember(self, served: Version) -> None:
+        """The last that served is the one to go back to, whoever moved the champion's alias; but
+        not one that has been removed since."""
+        with suppress(UnknownName):
+            self._move(PREVIOUS, served)
 
     def fetch(self, version: Version, cache_root: Path) -> Path:
         """The verified bundle on this machine; downloads it the first time only."""
+        must_be_bundle(version)
         if (folder := cached(cache_root, version.digest)) is not None:
             return folder
         with tempfile.TemporaryDirectory() as temporary:
@@ -217,6 +235,9 @@ class Registry:
         with in_words():
             run = run_id or self.client.create_run(experiment, run_name=place).info.run_id
             self.client.log_artifacts(run, str(bundle.path), place)
+            with tempfile.TemporaryDirectory() as folder:
+                write_pyfunc(bundle, Path(folder))
+                self.client.log_artifacts(run, folder, place)
             if run_id is None:
                 self.client.set_terminated(run)
             return run, f"{self.client.get_run(run).info.artifact_uri}/{place}"
@@ -236,6 +257,14 @@ class Registry:
             raise NotReady(
                 f"the files of version {version.number} of {version.domain} cannot be fetched"
             ) from error
+
+
+def must_be_bundle(version: Version) -> None:
+    if not version.is_bundle:
+        raise BundleError(
+            f"version {version.number} of {version.domain} in MLflow is no bundle of Telltale's; "
+            "what serves stays. Move the alias to another version, or promote one"
+        )
 
 
 def model_name(domain: str) -> str:

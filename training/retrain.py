@@ -21,6 +21,7 @@ from typing import Any
 
 from data.datasets.sources import dataset_root
 from data.domains.domain import Domain, Mode, load_domains
+from data.domains.run_options import RunOptions
 from data.errors import TelltaleError
 from data.home import Home, home_from_env, keep_to_owner
 from data.store.events import somebody
@@ -260,10 +261,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         note_stops()
     give_way()
     try:
-        domain, home = chosen(options), home_from_env()
+        asked = RunOptions.checked(vars(options), options.mode)
+        domain = asked.applied(load_domains(names=(options.domain,))[options.domain])
+        home = home_from_env()
         store = Store.open(home.database_url, home.storage_uri)
-        wired = partial(wire, domain, home, workers=options.workers)
-        if options.dry_run:
+        workers = domain.training.workers if asked.workers is None else asked.workers
+        wired = partial(wire, domain, home, workers=workers, snapshot=asked.snapshot)
+        if options.dry_run and not options.run:
             print("\n".join(dry_run(wired(listed(store, domain, options)), options.mode)))
             return 0
         progress = listed(store, domain, options)
@@ -276,18 +280,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         progress.started(options.mode)
         sweep(home.runs, store)
         run = wired(progress)
+        if options.dry_run:
+            lines = dry_run(run, options.mode)
+            return {"dry_run": lines, "message": lines[-1]}
         return retrain(run, options.mode, options.output, not options.no_promote)
 
     with nullcontext() if options.run else beating(progress):
         return attempt(progress, home.runs, work)
-
-
-def chosen(options: argparse.Namespace) -> Domain:
-    domain = load_domains(names=(options.domain,))[options.domain]
-    if options.epochs is None:
-        return domain
-    training = domain.training.model_copy(update={"epochs": options.epochs})
-    return domain.model_copy(update={"training": training})
 
 
 def listed(store: Store, domain: Domain, options: argparse.Namespace) -> Progress:
@@ -301,15 +300,18 @@ def listed(store: Store, domain: Domain, options: argparse.Namespace) -> Progres
             mode=options.mode,
             reason=options.reason,
             who=who,
-            by_hand=True,
+            trigger="command",
+            options=RunOptions.checked(vars(options), options.mode).changed(),
         )
     return Progress(store, run_id, domain.name, who, partial(print, flush=True))
 
 
-def wire(domain: Domain, home: Home, progress: Progress, *, workers: int) -> RetrainRun:
-    registry = Registry(home.tracking_uri, home.artifact_root)
+def wire(
+    domain: Domain, home: Home, progress: Progress, *, workers: int, snapshot: str | None
+) -> RetrainRun:
+    registry, data = Registry(home.tracking_uri, home.artifact_root), dataset_root()
     return RetrainRun(
-        domain, home, progress.store, registry, progress, dataset_root(), PRETRAINED, workers
+        domain, home, progress.store, registry, progress, data, PRETRAINED, workers, snapshot
     )
 
 

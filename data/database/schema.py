@@ -191,6 +191,8 @@ class RunColumns(TypedColumns):
     result: Named[Detail | None] = Column(JSON(none_as_null=True))
     # Counts on while a run that was started by hand is worked on; no job list knows of it.
     beat: Named[int | None] = Column()
+    trigger: Named[str] = Column(String(16), server_default="")
+    options: Named[Detail] = Column(JSON, server_default="{}")  # RunOptions.changed()
 
 
 class EventColumns(TypedColumns):

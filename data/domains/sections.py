@@ -5,8 +5,10 @@ them together.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
+from cronsim import CronSim, CronSimError
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -14,6 +16,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    field_validator,
     model_validator,
 )
 
@@ -132,6 +135,9 @@ class TrainingSpec(Section):
     label_smoothing: float = Field(ge=0, lt=1)
     validation_fraction: float = Field(gt=0, lt=0.5)
     seed: int = Field(ge=0)
+    # Processes, and GPUs of each; an autoscaler brings what a cluster has not got yet.
+    workers: int = Field(default=1, ge=0, le=64, exclude_if=lambda workers: workers == 1)
+    gpus: int = Field(default=0, ge=0, le=8, exclude_if=lambda gpus: gpus == 0)
 
 
 class AudioTrainingSpec(TrainingSpec):
@@ -199,8 +205,23 @@ class GateSpec(Section):
 
 
 class TriggerSpec(Section):
+    """`schedule` is a cron expression in UTC, `0 3 * * *` for three every night."""
+
     new_clips: int | None = Field(ge=1)
     every_h: float | None = Field(gt=0)
+    schedule: str | None = Field(default=None, exclude_if=lambda schedule: schedule is None)
+
+    @field_validator("schedule")
+    @classmethod
+    def is_cron(cls, schedule: str | None) -> str | None:
+        try:
+            if schedule is not None:
+                next(CronSim(schedule, datetime.now(UTC)))
+        except (CronSimError, StopIteration):
+            raise ValueError(
+                f"{schedule!r} is no cron expression (minute hour day month weekday), as 0 3 * * *"
+            ) from None
+        return schedule
 
 
 class StreamSpec(Section):

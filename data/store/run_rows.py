@@ -5,7 +5,7 @@ succeed, and whoever finds it without a process completes the promotion. A run t
 is refused there, so it promotes nothing when it comes back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Select, insert, select, update
@@ -38,6 +38,8 @@ class RunRow:
     finished_at: datetime | None
     result: Detail | None
     beat: int | None = None
+    trigger: str = ""  # person, command, new_clips, every_h, schedule or forgetting
+    options: Detail = field(default_factory=dict)  # `RunOptions.changed()`
 
     @property
     def is_promoting(self) -> bool:
@@ -52,16 +54,26 @@ class RunTable:
         self._database = database
 
     def start(
-        self, run_id: str, *, domain: str, mode: Mode, reason: str, who: str, by_hand: bool = False
+        self,
+        run_id: str,
+        *,
+        domain: str,
+        mode: Mode,
+        reason: str,
+        who: str,
+        trigger: str = "person",
+        options: Detail | None = None,
     ) -> RunRow:
-        """Raises Conflict if the id is taken; `by_hand`, its process must `beat`. Event: queued."""
-        beat = 0 if by_hand else None
+        """Raises Conflict if the id is taken; the process of a `command` must `beat`. Event:
+        queued."""
+        beat = 0 if trigger == "command" else None
         run = RunRow(run_id, domain, mode, reason, who, "queued", now(), None, None, beat)
+        run = replace(run, trigger=trigger, options=options or {})
         with self._database.write() as connection:
             if _row(connection, run_id) is not None:
                 raise Conflict(f"there is already a run {run_id!r}")
             connection.execute(insert(runs).values(vars(run)))
-            _record(connection, run, "queued", who, {"mode": mode, "reason": reason})
+            _record(connection, run, "queued", who, {"mode": mode, "reason": reason, **run.options})
         return run
 
     def update(

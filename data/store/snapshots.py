@@ -82,6 +82,13 @@ class Snapshots:
         with self._database.read() as connection:
             return _read(connection, snapshot_id)
 
+    def of(self, domain: str, snapshot_id: str) -> Snapshot:
+        """Raises UnknownName for one of another domain, too."""
+        found = self.get(snapshot_id)
+        if found.domain != domain:
+            raise UnknownName(f"snapshot {snapshot_id} is one of {found.domain}, not of {domain}")
+        return found
+
     def named(self, start: str) -> Snapshot:
         """By the first letters of its id, as many as no other begins with."""
         query = select(snapshots.c.digest).where(

@@ -19,6 +19,7 @@ class RunResult(Answer):
     seconds: dict[str, float] = {}
     pull: float | None = None  # towards the head of the last full training, of what was taught
     unseen_loss: dict[str, float] = {}  # by pull, of corrections left out
+    dry_run: tuple[str, ...] = ()  # what would be learnt from, in lines for people
     held_back: tuple[str, ...] = ()  # clips that wait for review, for the others to be learnt
     message: str = ""
 
@@ -29,6 +30,8 @@ class Run(Answer):
     mode: Mode
     state: RunState
     reason: str = ""
+    trigger: str = ""  # person, command, new_clips, every_h, schedule or forgetting
+    options: dict[str, Any] = {}  # what it does otherwise than its domain says
     who: str = ""
     created: Moment
     finished: Moment | None = None

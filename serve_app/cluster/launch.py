@@ -89,10 +89,19 @@ def greeting(settings: Settings) -> str:
         f"  try   curl -F file=@clip.wav {settings.url}/predict",
         f"  Ray   {os.environ['RAY_API_SERVER_ADDRESS']}, for commands: . {_ray_env(settings)}",
     ]
+    lines.append(f"  MLflow  {mlflow_command(settings.home.tracking_uri)}")
     if not is_loopback(settings.host):
         there = os.environ["RAY_ADDRESS"]
         lines.append(f"  join  telltale join {there} (deploy/cluster.md)")
     return "\n".join([*lines, "  stop  Ctrl-C"])
+
+
+def mlflow_command(tracking_uri: str) -> str:
+    """How to look at the registry; of a database its address may hold a password."""
+    if tracking_uri.startswith("http"):
+        return tracking_uri
+    local = tracking_uri if tracking_uri.startswith("sqlite") else '"$MLFLOW_TRACKING_URI"'
+    return f"mlflow ui --port 5000 --backend-store-uri {local}"
 
 
 @contextmanager

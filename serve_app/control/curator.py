@@ -19,6 +19,7 @@ from ray import serve
 
 from data.database.sqlite_files import checkpoint
 from data.domains.domain import Domain, Mode, load_domains
+from data.domains.run_options import RunOptions
 from data.errors import TelltaleError
 from data.store.store import Store
 from models.bundle import PRETRAINED, load_bundle
@@ -145,8 +146,11 @@ class Curator:
         """Raises Conflict while a retrain is under way: its version may be among them."""
         return await self._runs.undisturbed(domain, lambda: self._forgetting.purge(domain, who))
 
-    async def start_run(self, domain: str, mode: Mode, reason: str, who: str) -> dict[str, Any]:
-        return await self._runs.start(domain, mode, reason, who)
+    async def start_run(
+        self, domain: str, mode: Mode, reason: str, who: str, options: dict[str, Any]
+    ) -> dict[str, Any]:
+        given = RunOptions.model_validate(options)
+        return await self._runs.start(domain, (mode, reason, "person"), who, given)
 
     async def cancel_run(self, run_id: str, who: str) -> dict[str, Any]:
         return await self._runs.cancel(run_id, who)

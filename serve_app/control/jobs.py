@@ -3,6 +3,7 @@
 import shlex
 import sys
 import uuid
+from collections.abc import Sequence
 from typing import Literal
 
 import ray
@@ -27,14 +28,16 @@ class Jobs:
     def __init__(self) -> None:
         self._client = JobSubmissionClient()
 
-    def submit(self, run_id: str, domain: str, mode: Mode, attempt: int = 1) -> None:
-        """Raises NotReady where Ray takes no jobs at present."""
+    def submit(
+        self, run_id: str, domain: str, mode: Mode, attempt: int = 1, options: Sequence[str] = ()
+    ) -> None:
+        """With `RunOptions.arguments()`. Raises NotReady where Ray takes no jobs at present."""
         # Of several Rays on a machine, Ray itself tells a job the address of any.
         address = f"RAY_ADDRESS={ray.get_runtime_context().gcs_address}"
         command = ["env", address, sys.executable, "-m", "training.retrain", domain, "--mode", mode]
         try:
             self._client.submit_job(
-                entrypoint=shlex.join([*command, "--run", run_id]),
+                entrypoint=shlex.join([*command, "--run", run_id, *options]),
                 submission_id=_job_id(run_id, attempt),
                 # The driver only waits; Ray Train's workers ask for what they use.
                 entrypoint_num_cpus=0,

@@ -18,7 +18,7 @@ from ray.serve.handle import DeploymentHandle
 from data.errors import Conflict, UnknownName
 from data.home import Home
 from models.bundle import cached, file_bytes, load_bundle
-from models.registry import Registry, Version
+from models.registry import Registry, Version, must_be_bundle
 from serve_app.replica.champion_pointer import Pointer, pointed_since, read_pointer, write_pointer
 
 SWAP_PATIENCE_S = 30.0
@@ -100,6 +100,10 @@ class Promotion:
         return self.registry.promote(self._domain, number)
 
     def _rollback(self) -> Version:
+        """To what serves, where somebody has moved the alias to what cannot."""
+        alias = self.registry.champion(self._domain)
+        if self.champion is not None and alias is not None and not alias.is_bundle:
+            return self.registry.promote(self._domain, self.champion.number)
         for version in self.registry.versions(self._domain):
             if "previous" in version.aliases:
                 self.registry.fetch(version, self._home.bundles)
@@ -117,6 +121,8 @@ class Promotion:
             # The replicas stay where they are, and what they serve is still worth knowing.
             await self._broadcast("describe")
             raise
+        if self.champion is not None and self.champion.number != version.number:
+            await asyncio.to_thread(self.registry.remember, self.champion)
         self.champion = version
         pointer = Pointer(self._domain, version.number, version.digest)
         if await asyncio.to_thread(read_pointer, self._home, self._domain) != pointer:
@@ -127,6 +133,7 @@ class Promotion:
     async def _have(self, version: Version) -> Path:
         """The version's verified bundle on this node. One that is damaged stays damaged, so it
         is not fetched anew at every beat."""
+        must_be_bundle(version)
         folder = await asyncio.to_thread(cached, self._home.bundles, version.digest)
         if folder is not None:
             return folder

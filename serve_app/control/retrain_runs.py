@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from data.database.schema import RunState, now
 from data.datasets.sources import dataset_root, is_trainable
 from data.domains.domain import Domain, Mode
+from data.domains.run_options import RunOptions
 from data.errors import Conflict, UnknownName
 from data.store.run_rows import RunRow
 from data.store.store import Store
@@ -23,6 +24,7 @@ from serve_app.control.forgetting import Forgetting
 from serve_app.control.jobs import ATTEMPTS, Jobs, JobState, new_run_id
 from serve_app.control.triggers import (
     LOOK_BACK,
+    Order,
     due,
     must_have_changed_since,
     next_try,
@@ -31,7 +33,6 @@ from serve_app.control.triggers import (
 from serve_app.http.answer_bodies import plain, run_info
 
 T = TypeVar("T")
-Order = tuple[Mode, str]  # and the reason
 LOOKS = 25  # one a second or fewer; a beat comes every two seconds
 
 
@@ -47,18 +48,31 @@ class RetrainRuns:
         self._beats: dict[str, tuple[int, int]] = {}  # of runs by hand: the beat, and looks at it
         self._starting = asyncio.Lock()
 
-    async def start(self, domain: str, mode: Mode, reason: str, who: str) -> dict[str, Any]:
-        """Raises Conflict while another retrain of the domain is under way."""
+    async def start(
+        self, domain: str, order: Order, who: str, options: RunOptions | None = None
+    ) -> dict[str, Any]:
+        """Raises Conflict while another retrain of the domain is under way, and UnknownName for a
+        snapshot that is none of it."""
         async with self._starting:
             await self._must_be_idle(domain)
-            run = await asyncio.to_thread(self._start, domain, mode, reason, who)
+            run = await asyncio.to_thread(self._start, domain, order, who, options or RunOptions())
             return plain(run_info(run))
 
-    def _start(self, domain: str, mode: Mode, reason: str, who: str) -> RunRow:
-        run_id = new_run_id()
-        run = self._store.runs.start(run_id, domain=domain, mode=mode, reason=reason, who=who)
+    def _start(self, domain: str, order: Order, who: str, options: RunOptions) -> RunRow:
+        if options.snapshot:
+            self._store.snapshots.of(domain, options.snapshot)
+        mode, reason, trigger = order
+        run = self._store.runs.start(
+            new_run_id(),
+            domain=domain,
+            mode=mode,
+            reason=reason,
+            who=who,
+            trigger=trigger,
+            options=options.changed(),
+        )
         try:
-            self._jobs.submit(run.id, domain, mode)
+            self._submit(run)
         except Exception as error:
             words = f"the job could not be started ({type(error).__name__})"
             self._close(run.id, "failed", words, who)
@@ -98,7 +112,11 @@ class RetrainRuns:
         found = await asyncio.to_thread(self._due, domain)
         self.waits[domain.name] = found if isinstance(found, str) else None
         if isinstance(found, tuple):
-            await self.start(domain.name, *found, "trigger")
+            await self.start(domain.name, found, "trigger")
+
+    def _submit(self, run: RunRow, attempt: int = 1) -> None:
+        arguments = RunOptions.model_validate(run.options).arguments()
+        self._jobs.submit(run.id, run.domain, run.mode, attempt, arguments)
 
     def _mend(self, run: RunRow) -> None:
         attempt, state = self._jobs.state(run.id)
@@ -110,7 +128,7 @@ class RetrainRuns:
         if run.is_promoting:
             self._complete(run)
         elif state == "failed" and run.mode == "full" and attempt < ATTEMPTS:
-            self._jobs.submit(run.id, run.domain, run.mode, attempt + 1)
+            self._submit(run, attempt + 1)
         else:
             self._close(run.id, "failed", _died_of(run, state), "curator")
 
@@ -135,16 +153,23 @@ class RetrainRuns:
         runs = self._store.runs.find(domain.name, limit=LOOK_BACK)
         if any(run.finished_at is None for run in runs):
             return None
+        runs = [run for run in runs if not run.options.get("dry_run")]
         if held := self._forgetting.by_champion(domain.name):
             reason = f"the champion remembers what was to be forgotten (clips: {len(held)})"
             waits = _waiting(next_try(not_ended_well(runs)))
             if waits is None:
-                return "teach", reason
+                return "teach", reason, "forgetting"
             # A full retrain that is due forgets too, and mends what keeps a teach from it.
             full = due(domain.triggers, new_clips=len(held), runs=runs, now=now())
             return full if full is not None and full[0] == "full" else waits
         new = self._new_clips(domain.name, must_have_changed_since(runs))
-        order = due(domain.triggers, new_clips=new, runs=runs, now=now())
+        order = due(
+            domain.triggers,
+            new_clips=new,
+            runs=runs,
+            now=now(),
+            new_since=lambda since: self._store.clips.count_new(domain.name, since=since),
+        )
         if order is None:
             return None
         return _waiting(next_try(runs, domain.triggers)) or self._possible(domain, *order)
@@ -155,15 +180,15 @@ class RetrainRuns:
             return 0
         return clips.count_new(domain)
 
-    def _possible(self, domain: Domain, mode: Mode, reason: str) -> Order | str:
+    def _possible(self, domain: Domain, mode: Mode, reason: str, trigger: str) -> Order | str:
         """Taught where there is no data set, trained where there is no model."""
         can_teach = self._registry.champion(domain.name) is not None
         if mode == "teach" and can_teach:
-            return mode, reason
+            return mode, reason, trigger
         if is_trainable(domain, dataset_root()):
-            return "full", reason
+            return "full", reason, trigger
         if can_teach:
-            return "teach", reason
+            return "teach", reason, trigger
         return "there is neither a model to teach nor a data set to train on"
 
     def _close(self, run_id: str, state: RunState, words: str, who: str) -> RunRow:

@@ -1,13 +1,18 @@
-"""When a retrain starts by itself: enough new clips, or enough time with at least one.
+"""When a retrain starts by itself: enough new clips, or a time of the schedule with at least one.
+
+All is read from the runs and clips that are kept, so that a curator that starts anew misses
+nothing; of several times that were missed one is made up for.
 
 A run that brought no champion strands nothing: its clips stay new, and it is tried again, a minute
 later, then two, four and so on. On the very clips that were refused, or whose run somebody
 cancelled, it is not: something must have been added, accepted or relabelled since.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
+
+from cronsim import CronSim
 
 from data.domains.domain import Mode
 from data.domains.sections import TriggerSpec
@@ -17,20 +22,39 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 LOOK_BACK = 20  # runs; by then the longest wait is reached
 
 
+Order = tuple[Mode, str, str]  # the reason in words, and the trigger's name
+
+
 def due(
-    triggers: TriggerSpec, *, new_clips: int, runs: Sequence[RunRow], now: datetime
-) -> tuple[Mode, str] | None:
-    """(mode, reason), or None. `runs` are the domain's last ones, newest first."""
+    triggers: TriggerSpec,
+    *,
+    new_clips: int,
+    runs: Sequence[RunRow],
+    now: datetime,
+    new_since: Callable[[datetime], int] = lambda since: 0,
+) -> Order | None:
+    """`runs` are the domain's last ones, newest first; `new_since` tells how many of the new clips
+    came after a time: a run at a time of the schedule needs one that was there before."""
     if new_clips == 0:
         return None
     if triggers.new_clips is not None and new_clips >= triggers.new_clips:
         counted = f"{new_clips} clips are new or taken back"
-        return "teach", f"{counted} (triggers.new_clips is {triggers.new_clips})"
+        words = f"{counted} (triggers.new_clips is {triggers.new_clips})"
+        return "teach", words, "new_clips"
     began = next((run.created_at for run in runs if run.state != "failed"), None)
     if triggers.every_h is not None and (
         began is None or now - began >= timedelta(hours=triggers.every_h)
     ):
-        return "full", f"every {triggers.every_h:g} h (triggers.every_h)"
+        return "full", f"every {triggers.every_h:g} h (triggers.every_h)", "every_h"
+    if triggers.schedule is None:
+        return None
+    time = next(CronSim(triggers.schedule, now, reverse=True))
+    if (began is None or began < time) and new_since(time) < new_clips:
+        return (
+            "full",
+            f"{time:%Y-%m-%d %H:%M} UTC of {triggers.schedule} (triggers.schedule)",
+            "schedule",
+        )
     return None
 
 

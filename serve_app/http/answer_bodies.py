@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from data.domains.domain import Domain, Mode, of_sounds
+from data.domains.run_options import RunOptions
 from serve_app.client import answers, service_answers
 from serve_app.replica.scoring import ScoredClip
 
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     from models.registry import Version
 
 
-class RetrainOrder(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class RetrainOrder(RunOptions):
     mode: Mode = "teach"
     reason: str = Field(
         "", max_length=500, validation_alias=AliasChoices("reason", "trigger_reason")
@@ -226,6 +225,8 @@ def run_info(run: "RunRow") -> service_answers.Run:
         mode=run.mode,
         state=run.state,
         reason=run.reason,
+        trigger=run.trigger,
+        options=run.options,
         who=run.who,
         created=run.created_at,
         finished=run.finished_at,

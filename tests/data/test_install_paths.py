@@ -47,7 +47,7 @@ def test_what_is_installed_writes_into_the_users_data_folder_and_not_beside_the_
     [
         *("data/database/migrations/**/*.py", "loadtest/**/*.yaml", "serve_app/**/*.css"),
         *("models/backbones/*/*", "models/cards/*.json", "models/pretrained/*/*"),
-        *("training/recipes/*", "configs/*", "deploy/*"),
+        *("training/recipes/*", "configs/*", "deploy/serve.yaml", "deploy/cluster.md"),
     ],
 )
 def test_every_file_that_a_command_reads_is_in_the_wheel(pattern: str) -> None:

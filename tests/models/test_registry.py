@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from data.errors import BundleError, Conflict, NotReady, UnknownName
-from models.bundle import Bundle, load_bundle
+from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from support.inputs.sounds import tone
 from support.tiny import fresh_registry, tiny_bundle
 
 
@@ -106,6 +107,25 @@ def test_rollback_and_back_again(registry: Registry, bundles: list[Bundle]) -> N
     assert registry.rollback("keywords").number == "1"
     assert aliases(registry) == {CHAMPION: "1", PREVIOUS: "2", CHALLENGER: "3"}
     assert registry.rollback("keywords").number == "2"
+
+
+def test_others_load_a_version_by_mlflow_alone(registry: Registry, tmp_path: Path) -> None:
+    import mlflow
+    import pandas as pd
+
+    bundle = load_bundle(PRETRAINED / "keywords")
+    version = registry.register(bundle, run_id=None, tags={})
+    registry.promote("keywords", version.number)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/registry/mlflow.db")
+    try:
+        model = mlflow.pyfunc.load_model("models:/telltale.keywords@champion")
+    finally:
+        mlflow.set_tracking_uri(before)
+    answers = model.predict(pd.DataFrame({"clip": [tone(), tone(900)]}))
+    assert list(answers.columns) == ["label", "confidence", "unknown"]
+    assert set(answers["label"]) <= set(bundle.labels)
+    assert load_bundle(registry.fetch(version, tmp_path / "cache")).digest == bundle.digest
 
 
 def test_without_a_previous_version_there_is_no_way_back(

@@ -32,11 +32,11 @@ class School:
     store: Store
     registry: Registry
 
-    def order(self, name: str, *, by_hand: bool = False) -> RetrainRun:
+    def order(self, name: str, *, trigger: str = "person") -> RetrainRun:
         """A run with its row, as if its job had just begun."""
         domain = self.domain
         self.store.runs.start(
-            name, domain=domain.name, mode="teach", reason="", who="ann", by_hand=by_hand
+            name, domain=domain.name, mode="teach", reason="", who="ann", trigger=trigger
         )
         return self.begun(name)
 

@@ -43,6 +43,13 @@ def label_losses(
     return np.asarray(-log_p[np.arange(len(labels)), labels])
 
 
+def exam_loss(bundle: Bundle) -> float:
+    """The mean over the exam's clips, or pixels."""
+    exam = bundle.exam()
+    temperature = bundle.card.temperature
+    return float(label_losses(bundle.head(), exam.values, exam.labels, temperature).mean())
+
+
 def from_embeddings(bundle: Bundle) -> Metrics:
     return exam_metrics(bundle.domain, bundle.head(), bundle.card.temperature, bundle.exam())
 

@@ -70,7 +70,11 @@ class HeldRecordings:
         logits /= torch.from_numpy(np.bincount(self.owners, minlength=clips))[:, None]
         loss = functional.cross_entropy(logits, torch.from_numpy(self.labels))
         counts = confusion(self.labels, logits.argmax(dim=1).numpy(), logits.shape[1])
-        return {"validation_loss": float(loss), "validation_macro_f1": float(macro_f1(counts))}
+        return {
+            "validation_loss": float(loss),
+            "validation_accuracy": float(np.trace(counts) / clips),
+            "validation_macro_f1": float(macro_f1(counts)),
+        }
 
 
 @dataclass(frozen=True)

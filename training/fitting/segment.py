@@ -59,6 +59,7 @@ class HeldPhotographs:
                 counts += confusion(mask[0].numpy().astype(np.int64), answers, 2)
         return {
             "validation_loss": float(np.mean(losses)),
+            "validation_accuracy": float(np.trace(counts) / counts.sum()),
             "validation_macro_f1": float(macro_f1(counts)),
         }
 

@@ -42,7 +42,7 @@ def fit(assignment: Assignment, name: str, runs: Path, workers: int) -> Trained:
     trainer = TorchTrainer(
         train_worker,
         train_loop_config={"assignment": assignment},
-        scaling_config=_scaling(workers),
+        scaling_config=_scaling(workers, assignment.domain.training.gpus),
         run_config=RunConfig(
             name=name,
             storage_path=str(runs.resolve()),
@@ -84,7 +84,9 @@ def _connect() -> None:
         signal.signal(signal.SIGTERM, stop)
 
 
-def _scaling(workers: int) -> Any:
+def _scaling(workers: int, gpus: int) -> Any:
+    """With `gpus` a worker each has so many, and waits for them, so that an autoscaler may bring
+    them; else one where the cluster has enough."""
     from ray.train import ScalingConfig
 
     if workers == 0:
@@ -92,8 +94,8 @@ def _scaling(workers: int) -> Any:
     import ray
 
     held = ray.cluster_resources()
-    gpus = held.get("GPU", 0) >= workers
-    wanted = {"CPU": WORKER_CPUS} | ({"GPU": 1.0} if gpus else {})
+    gpus = gpus or int(held.get("GPU", 0) >= workers)
+    wanted: dict[str, float] = {"CPU": WORKER_CPUS} | ({"GPU": gpus} if gpus else {})
     if held.get("train", 0) >= workers:
         wanted["train"] = 1
-    return ScalingConfig(num_workers=workers, use_gpu=gpus, resources_per_worker=wanted)
+    return ScalingConfig(num_workers=workers, use_gpu=bool(gpus), resources_per_worker=wanted)

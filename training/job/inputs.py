@@ -18,10 +18,9 @@ from training.screening.uploads import Refusal, Uploads, screen
 def gather(run: RetrainRun, mode: Mode) -> Material:
     """The list of clips is fixed first, and stays: a run started again learns from the same."""
     examined = examined_clips(run.domain, run.dataset, mode)
-    known = run.progress.first_snapshot()
-    snapshots = run.store.snapshots
-    who = run.progress.who
-    snapshot = snapshots.get(known) if known else snapshots.take(run.domain.name, who=who)
+    known = run.progress.first_snapshot() or run.snapshot
+    snapshots, domain, who = run.store.snapshots, run.domain.name, run.progress.who
+    snapshot = snapshots.of(domain, known) if known else snapshots.take(domain, who=who)
     run.progress.fixed_snapshot(snapshot.id, len(snapshot.clips))
     champion = serving(run)
     run.progress.step("screen", f"Listening to {len(snapshot.clips)} accepted clips", 0.05)

@@ -58,7 +58,9 @@ def started_from(domain: Domain) -> dict[str, str] | None:
 def recipe_digest(domain: Domain) -> str:
     """12 hexadecimal digits of all in a domain's file that decides what is learnt from its clips,
     whatever weights it starts from."""
-    recipe = domain.model_dump_json(include=LEARNT, exclude={"training": {"start_from"}})
+    recipe = domain.model_dump_json(
+        include=LEARNT, exclude={"training": {"start_from", "workers", "gpus"}}
+    )
     return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
 

@@ -39,7 +39,8 @@ class Training(Protocol):
 @dataclass(frozen=True)
 class RetrainRun:
     """`dataset` is the folder of data sets, if there is one; `shipped` that of the bundles that
-    come with Telltale; with `workers` 0 the training is done in this process."""
+    come with Telltale; with `workers` 0 the training is done in this process; `snapshot` is an
+    older list of clips to learn from, None for a new one."""
 
     domain: Domain
     home: Home
@@ -49,6 +50,7 @@ class RetrainRun:
     dataset: Path | None
     shipped: Path
     workers: int
+    snapshot: str | None = None
 
     def read(self, kept: Kept) -> bytes:
         return kept.path.read_bytes() if kept.path else self.store.clips.read(kept.sha256)

@@ -18,17 +18,20 @@ from data.errors import TelltaleError
 from models.bundle import Bundle
 from models.registry import Registry, Version
 from models.registry_store import in_words
+from training.assess.examine import exam_loss
 from training.assess.gate import Verdict
 from training.job.run import Challenger, History
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Param
+    from mlflow.entities import DatasetInput, Metric, Param
     from mlflow.entities import Run as MlflowRun
 
 log = logging.getLogger(__name__)
 
 RUN_TAG = "telltale.run"
-CURVES = ("train_loss", "validation_loss", "validation_macro_f1")
+GIT_TAG = "mlflow.source.git.commit"
+CURVES = ("train_loss", "validation_loss", "validation_accuracy", "validation_macro_f1")
+LONGEST_DIGEST = 36  # that MLflow takes of a data set
 BATCH = 900  # MLflow takes 1,000 metrics at once
 
 
@@ -67,6 +70,9 @@ class Tracker:
             written = client.get_run(self.mlflow_run).data.params
             parameters = [each for each in _parameters(bundle) if each.key not in written]
             client.log_batch(self.mlflow_run, params=parameters)
+            client.set_tag(self.mlflow_run, GIT_TAG, bundle.card.code_version)
+            if bundle.card.snapshot:
+                client.log_inputs(self.mlflow_run, [_snapshot(bundle)])
         if history:
             self._draw(bundle, history)
 
@@ -109,18 +115,34 @@ def _create(registry: Registry, domain: str, run_id: str, mode: str) -> "MlflowR
 def _metrics(bundle: Bundle, history: History) -> "list[Metric]":
     from mlflow.entities import Metric
 
-    exam, now_ms = bundle.card.metrics.exam, int(time.time() * 1000)
+    exam, masks = bundle.card.metrics.exam, bundle.card.metrics.masks
+    now_ms = int(time.time() * 1000)
     figures = {
+        "exam_loss": exam_loss(bundle),
         "exam_accuracy": exam.accuracy,
         "exam_macro_f1": exam.macro_f1,
         "exam_calibration_error": exam.ece,
         **{f"exam_f1_{name}": each.f1 for name, each in exam.per_class.items()},
+        **({"exam_dice": masks.dice.value, "exam_iou": masks.iou.value} if masks else {}),
     }
-    curves = [(name, epoch[name], epoch["epoch"]) for epoch in history for name in CURVES]
+    # A run that goes on from an older release's checkpoint has some epochs with fewer figures.
+    named = [(name, epoch) for epoch in history for name in CURVES if name in epoch]
+    curves = [(name, epoch[name], epoch["epoch"]) for name, epoch in named]
     return [
         *(Metric(name, value, now_ms, 0) for name, value in figures.items()),
         *(Metric(name, value, now_ms, epoch) for name, value, epoch in curves),
     ]
+
+
+def _snapshot(bundle: Bundle) -> "DatasetInput":
+    """What people sent, by the digest of the list."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    card = bundle.card
+    source = json.dumps({"snapshot": card.snapshot, "dataset": card.domain.source.dataset})
+    name = f"telltale.{card.domain.name}"
+    found = Dataset(name, card.snapshot[:LONGEST_DIGEST], "telltale", source)
+    return DatasetInput(found, [InputTag("mlflow.data.context", "training")])
 
 
 def _parameters(bundle: Bundle) -> "list[Param]":

@@ -38,11 +38,13 @@ async def retrain(
     request: Request, order: Annotated[RetrainOrder, Body(default_factory=RetrainOrder)]
 ) -> Run:
     """Starts a retrain as a Ray job: `teach`, also without a body, refits the head in seconds,
-    `full` trains anew. The reason may be called `trigger_reason`."""
+    `full` trains anew, with `workers`, `epochs`, `learning_rate` and `batch_size` of its own if
+    they are given. `snapshot` is an older list of clips; a `dry_run` only tells what would be
+    learnt from. The reason may be called `trigger_reason`."""
     service, caller = service_of(request), caller_of(request, "admin")
-    run = await service.ask_curator(
-        "start_run", service.domain.name, order.mode, order.reason, caller.name
-    )
+    order.must_suit(order.mode)
+    asked = (order.mode, order.reason, caller.name, order.changed())
+    run = await service.ask_curator("start_run", service.domain.name, *asked)
     return Run.model_validate(run)
 
 

@@ -178,7 +178,7 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
             raise InvalidParameter("choose what is right first")
         return sent(client, asked, label or "", Path(drawn).read_bytes() if drawn else None)
 
-    def correct(
+    def say_wrong(
         asked: Asked | None, label: str | None, drawn: str | None, key: str, request: gr.Request
     ) -> str:
         try:
@@ -210,7 +210,7 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
             yield {parts.outcome: _refused(error)}
 
     chosen = [parts.asked, parts.label, parts.mask, shared.key]
-    send.click(correct, chosen, parts.outcome, **QUIET)
+    send.click(say_wrong, chosen, parts.outcome, **QUIET)
     right.click(say_right, [parts.asked, shared.key], parts.outcome, **QUIET)
     teach.click(teach_now, [*chosen, parts.turns], parts.told, concurrency_limit=16, **QUIET)
 

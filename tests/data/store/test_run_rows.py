@@ -74,7 +74,7 @@ def test_a_run_that_was_given_up_promotes_nothing(store: Store) -> None:
 
 
 def test_a_sign_of_life_is_no_event(store: Store) -> None:
-    store.runs.start("r1", domain="faults", mode="full", reason="", who="ann", by_hand=True)
+    store.runs.start("r1", domain="faults", mode="full", reason="", who="ann", trigger="command")
     before = store.events.find()
     for _ in range(3):
         store.runs.beat("r1")

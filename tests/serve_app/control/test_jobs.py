@@ -31,10 +31,11 @@ def test_a_retrain_is_told_its_own_cluster_whatever_else_runs_on_the_machine(
     client = Client()
     monkeypatch.setattr("serve_app.control.jobs.JobSubmissionClient", lambda: client)
     monkeypatch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(gcs_address=OURS))
-    Jobs().submit("r1", "keywords", "full")
+    Jobs().submit("r1", "keywords", "full", options=["--epochs", "3"])
     command, address, *python = shlex.split(client.entrypoint)
     assert (command, address) == ("env", f"RAY_ADDRESS={OURS}")
-    assert python[1:] == ["-m", "training.retrain", "keywords", "--mode", "full", "--run", "r1"]
+    ours = ["-m", "training.retrain", "keywords", "--mode", "full", "--run", "r1"]
+    assert python[1:] == [*ours, "--epochs", "3"]
 
 
 def test_a_job_is_only_unknown_if_the_job_list_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

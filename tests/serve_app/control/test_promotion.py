@@ -117,6 +117,28 @@ def test_there_is_no_way_back_from_the_first_version(
         run(home, registry, Replicas(), lambda s: s.rollback())
 
 
+def test_whoever_moves_the_alias_the_way_back_is_to_what_served_last(
+    home: Home, registry: Registry, tmp_path: Path
+) -> None:
+    one, two, three = (registered(registry, tmp_path, seed) for seed in (1, 2, 3))
+    strange = registry.client.create_model_version("telltale.keywords", "runs:/none/of/ours")
+
+    async def steps(succession: Promotion) -> None:
+        await succession.promote(one.number)
+        await succession.promote(two.number)
+        registry.client.set_registered_model_alias("telltale.keywords", "champion", three.number)
+        await succession.reconcile()
+        registry.client.set_registered_model_alias("telltale.keywords", "champion", strange.version)
+        with pytest.raises(BundleError, match="is no bundle of Telltale's; what serves stays"):
+            await succession.reconcile()
+        with pytest.raises(BundleError, match="is no bundle"):
+            await succession.promote(str(strange.version))
+        assert (await succession.rollback())["version"] == three.number  # what serves
+        assert (await succession.rollback())["version"] == two.number
+
+    run(home, registry, Replicas(), steps)
+
+
 def test_a_replica_gets_the_files_of_any_registered_version(
     home: Home, registry: Registry, tmp_path: Path
 ) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from data.domains.domain import load_domains
-from data.errors import Conflict, NotReady
+from data.domains.run_options import RunOptions
+from data.errors import Conflict, NotReady, UnknownName
 from data.home import home_from_env
 from data.store.store import Store
 from serve_app.control import retrain_runs as module
@@ -46,7 +47,7 @@ def run(store: Store, jobs: Jobs, steps: Callable[[RetrainRuns], Awaitable[Any]]
 
 def test_a_run_is_not_buried_between_its_row_and_its_job(store: Store) -> None:
     async def steps(runs: RetrainRuns) -> dict[str, Any]:
-        order = asyncio.create_task(runs.start("keywords", "teach", "", "ann"))
+        order = asyncio.create_task(runs.start("keywords", ("teach", "", "person"), "ann"))
         for _ in range(20):
             await runs.look_after(KEYWORDS)
             await asyncio.sleep(0.01)
@@ -56,23 +57,42 @@ def test_a_run_is_not_buried_between_its_row_and_its_job(store: Store) -> None:
     assert store.runs.get(ordered["id"]).state == "queued"
 
 
+def test_a_run_keeps_its_options_and_its_job_gets_them(store: Store) -> None:
+    jobs, options = Jobs(), RunOptions(epochs=3, dry_run=True)
+
+    async def steps(runs: RetrainRuns) -> dict[str, Any]:
+        of_another = RunOptions(snapshot="0" * 64)
+        with pytest.raises(UnknownName, match="snapshot"):
+            await runs.start("keywords", ("full", "", "person"), "ann", of_another)
+        return await runs.start("keywords", ("full", "", "person"), "ann", options)
+
+    ordered = run(store, jobs, steps)
+    assert ordered["options"] == {"epochs": 3, "dry_run": True}
+    assert ordered["trigger"] == "person"
+    assert jobs.options == ["--epochs", "3", "--dry-run"]
+    jobs.jobs[ordered["id"]] = (1, "failed")
+    jobs.options = []
+    run(store, jobs, lambda runs: runs.look_after(KEYWORDS))
+    assert jobs.options == ["--epochs", "3", "--dry-run"]
+
+
 def test_a_second_order_waits_for_the_first_to_end(store: Store) -> None:
     async def steps(runs: RetrainRuns) -> None:
-        first = await runs.start("keywords", "teach", "", "ann")
+        first = await runs.start("keywords", ("teach", "", "person"), "ann")
         with pytest.raises(Conflict, match=first["id"]):
-            await runs.start("keywords", "full", "", "bob")
+            await runs.start("keywords", ("full", "", "person"), "bob")
 
     run(store, Jobs(), steps)
 
 
 def test_a_job_that_cannot_be_submitted_leaves_no_open_run(store: Store) -> None:
     class Away(Jobs):
-        def submit(self, run_id: str, domain: str, mode: str, attempt: int = 1) -> None:
+        def submit(self, *order: object) -> None:
             raise NotReady("Ray takes no jobs")
 
     async def steps(runs: RetrainRuns) -> None:
         with pytest.raises(NotReady):
-            await runs.start("keywords", "teach", "", "ann")
+            await runs.start("keywords", ("teach", "", "person"), "ann")
 
     run(store, Away(), steps)
     assert [found.state for found in store.runs.find("keywords")] == ["failed"]
@@ -87,7 +107,7 @@ def test_a_full_retrain_whose_driver_died_gets_one_more_attempt(
     jobs = Jobs()
 
     async def steps(runs: RetrainRuns) -> list[str]:
-        run_id = (await runs.start("keywords", mode, "", "ann"))["id"]
+        run_id = (await runs.start("keywords", (mode, "", "person"), "ann"))["id"]
         seen: list[str] = []
         for attempt in (1, 2):
             jobs.jobs[run_id] = (attempt, "failed")
@@ -99,7 +119,9 @@ def test_a_full_retrain_whose_driver_died_gets_one_more_attempt(
 
 
 def test_a_run_of_a_cluster_that_is_gone_is_closed_at_once(store: Store) -> None:
-    ordered = run(store, Jobs(), lambda runs: runs.start("keywords", "teach", "", "ann"))
+    ordered = run(
+        store, Jobs(), lambda runs: runs.start("keywords", ("teach", "", "person"), "ann")
+    )
     store.runs.update(ordered["id"], state="running", who="job")
     run(store, Jobs(), lambda runs: runs.look_after(KEYWORDS))  # of a new cluster: an empty list
     ended = store.runs.get(ordered["id"])
@@ -114,7 +136,9 @@ def test_a_run_that_never_got_its_job_is_closed_by_the_next_curator(store: Store
 
 
 def test_a_run_started_by_hand_is_left_alone_while_it_shows_life(store: Store) -> None:
-    store.runs.start("by-hand", domain="keywords", mode="full", reason="", who="ann", by_hand=True)
+    store.runs.start(
+        "by-hand", domain="keywords", mode="full", reason="", who="ann", trigger="command"
+    )
 
     async def steps(runs: RetrainRuns) -> None:
         for look in range(3 * module.LOOKS):
@@ -136,7 +160,7 @@ def test_a_hiccup_of_the_job_list_closes_nothing(store: Store) -> None:
             raise NotReady("Ray's job list cannot be read")
 
     async def steps(runs: RetrainRuns) -> None:
-        await runs.start("keywords", "teach", "", "ann")
+        await runs.start("keywords", ("teach", "", "person"), "ann")
         with pytest.raises(NotReady):
             await runs.look_after(KEYWORDS)
 

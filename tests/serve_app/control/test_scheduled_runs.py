@@ -170,7 +170,7 @@ def test_what_a_trigger_waits_for_is_said(keywords: School, clock: Clock) -> Non
     asyncio.run(runs.look_after(domain))
     assert runs.waits["keywords"] is None
     with pytest.raises(Conflict):  # it was ordered
-        asyncio.run(runs.start("keywords", "teach", "", "ann"))
+        asyncio.run(runs.start("keywords", ("teach", "", "person"), "ann"))
 
 
 def test_a_clip_that_is_rejected_after_it_was_learnt_counts_until_it_is_unlearnt(

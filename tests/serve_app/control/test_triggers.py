@@ -38,6 +38,44 @@ def run(state: RunState, hours_ago: float) -> RunRow:
     return RunRow("r", "faults", "teach", "", "ann", state, began, began, {"message": ""})
 
 
+NIGHTLY = TriggerSpec(new_clips=None, every_h=None, schedule="30 23 * * *")
+TICK = NOW - timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("runs", "later", "is_due"),
+    [
+        ([], 0, True),  # nobody ran at that time, a clip waited
+        ([], 1, False),  # it came only afterwards
+        ([1], 0, True),
+        ([0.25], 0, False),  # that was the one
+        ([100], 0, True),  # of four nights one is made up for, by the same look at what is kept
+    ],
+)
+def test_a_time_of_the_schedule_is_made_up_for_once(
+    runs: list[float], later: int, is_due: bool
+) -> None:
+    seen = []
+
+    def new_since(since: datetime) -> int:
+        seen.append(since)
+        return later
+
+    ended = [run("succeeded", ago) for ago in runs]
+    order = due(NIGHTLY, new_clips=1, runs=ended, now=NOW, new_since=new_since)
+    assert (order is not None) == is_due
+    assert set(seen) <= {TICK}
+    if order:
+        assert (order[0], order[2]) == ("full", "schedule")
+        assert "30 23 * * *" in order[1]
+
+
+def test_a_schedule_that_is_none_is_refused_with_one_that_is() -> None:
+    for wrong in ("at three", "0 3 31 2 *", "61 * * * *"):
+        with pytest.raises(ValueError, match=r"as 0 3 \* \* \*"):
+            TriggerSpec(new_clips=None, every_h=None, schedule=wrong)
+
+
 def test_a_failed_run_does_not_count_as_one_of_the_schedule() -> None:
     runs = [run("failed", 1), run("succeeded", 25)]
     assert due(BOTH, new_clips=1, runs=runs, now=NOW)

@@ -223,6 +223,12 @@ def of_kept_predictions(service: Declared, number: int) -> None:
 
 
 def of_runs_and_versions(service: Declared) -> None:
+    service.ask("POST", "/retrain", 400, json={"mode": "teach", "epochs": 3})
+    service.ask("POST", "/retrain", 400, json={"mode": "full", "epochs": 10_000})
+    full = {"mode": "full", "epochs": 3, "learning_rate": 0.01, "dry_run": True}
+    ordered = service.ask("POST", "/retrain", 202, json=full).json()
+    assert ordered["options"] == {"epochs": 3, "learning_rate": 0.01, "dry_run": True}
+    service.ask("DELETE", f"/retrain/{ordered['id']}")
     run = service.ask("POST", "/retrain", 202, json={"mode": "teach"}).json()["id"]
     service.ask("GET", "/retrain")
     service.ask("DELETE", f"/retrain/{run}")

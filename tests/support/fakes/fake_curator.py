@@ -42,12 +42,14 @@ class Curator:
             for number, aliases in (("2", ("champion",)), ("1", ("previous",)))
         ]
 
-    def start_run(self, domain: str, mode: Mode, reason: str, who: str) -> dict[str, Any]:
+    def start_run(
+        self, domain: str, mode: Mode, reason: str, who: str, options: Detail
+    ) -> dict[str, Any]:
         if self._store.runs.unfinished(domain):
             raise Conflict("a retrain is under way")
         number = len(self._store.runs.find(domain)) + 1
         run = self._store.runs.start(
-            f"run-{number}", domain=domain, mode=mode, reason=reason, who=who
+            f"run-{number}", domain=domain, mode=mode, reason=reason, who=who, options=options
         )
         return plain(run_info(run))
 

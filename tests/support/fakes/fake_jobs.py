@@ -1,6 +1,7 @@
 """Ray's jobs without Ray, for what orders and follows them."""
 
 import time
+from collections.abc import Sequence
 
 from serve_app.control.jobs import JobState
 
@@ -10,10 +11,14 @@ class Jobs:
 
     def __init__(self, slow: float = 0.0) -> None:
         self.slow = slow
+        self.options: list[str] = []
         self.jobs: dict[str, tuple[int, JobState]] = {}
 
-    def submit(self, run_id: str, domain: str, mode: str, attempt: int = 1) -> None:
+    def submit(
+        self, run_id: str, domain: str, mode: str, attempt: int = 1, options: Sequence[str] = ()
+    ) -> None:
         time.sleep(self.slow)
+        self.options = list(options)
         self.jobs[run_id] = (attempt, "alive")
 
     def stop(self, run_id: str) -> None:

@@ -63,7 +63,8 @@ def test_each_epoch_is_told_with_its_figures(
     trained: Trained, epochs: list[dict[str, Any]]
 ) -> None:
     assert [epoch["epoch"] for epoch in epochs] == list(range(1, len(trained.history) + 1))
-    wanted = {"epoch", "of", "train_loss", "validation_loss", "validation_macro_f1", "seconds"}
+    figures = {"validation_loss", "validation_accuracy", "validation_macro_f1"}
+    wanted = {"epoch", "of", "train_loss", *figures, "seconds"}
     assert all(set(epoch) == wanted for epoch in epochs)
 
 

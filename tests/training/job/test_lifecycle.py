@@ -130,7 +130,7 @@ def test_a_run_started_by_hand_beats_while_it_works(
     keywords: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress_module, "BEAT_S", 0.01)
-    run = keywords.order("r1", by_hand=True)
+    run = keywords.order("r1", trigger="command")
     with beating(run.progress):
         deadline = time.monotonic() + 30
         while (keywords.store.runs.get("r1").beat or 0) < 3:

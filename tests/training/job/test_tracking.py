@@ -8,7 +8,8 @@ from mlflow.exceptions import MlflowException
 
 from data.errors import NotReady
 from models.registry import Registry
-from support.tiny import fresh_registry
+from support.tiny import fresh_registry, tiny_bundle
+from training.job.run import Challenger
 from training.job.tracking import tracked
 
 
@@ -50,3 +51,16 @@ def test_a_record_says_how_the_run_ended(registry: Registry, fails: bool, state:
     except ZeroDivisionError:
         pass
     assert registry.client.get_run(tracker.mlflow_run).info.status == state
+
+
+def test_a_record_has_losses_accuracies_the_snapshot_and_the_commit(
+    registry: Registry, tmp_path: Path
+) -> None:
+    bundle = tiny_bundle(tmp_path / "bundle")
+    with tracked(registry, "keywords", "r1", "teach") as tracker:
+        tracker.record(Challenger(bundle, ()))
+    run = registry.client.get_run(tracker.mlflow_run)
+    assert {"exam_loss", "exam_accuracy", "exam_macro_f1"} <= set(run.data.metrics)
+    assert run.data.tags["mlflow.source.git.commit"] == bundle.card.code_version
+    (read,) = run.inputs.dataset_inputs
+    assert bundle.card.snapshot.startswith(read.dataset.digest)

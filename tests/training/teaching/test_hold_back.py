@@ -48,7 +48,7 @@ class Teacher:
 
     def teach(self, name: str, *, may_promote: bool = True) -> dict[str, Any]:
         runs = self.store.runs
-        runs.start(name, domain="faults", mode="teach", reason="", who="ann", by_hand=False)
+        runs.start(name, domain="faults", mode="teach", reason="", who="ann")
         progress = Progress(self.store, name, "faults", "ann", lambda line: None)
         progress.started("teach")
         run = RetrainRun(

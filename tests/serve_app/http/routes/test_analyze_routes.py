@@ -172,7 +172,7 @@ def test_who_has_gone_is_not_worked_for(
 
     monkeypatch.setattr(replica.served.model, "embed", slowly)
     door: Any = build_api(replica)  # type: ignore[arg-type]
-    recordings: Recordings = door._app.state.recordings
+    recordings: Recordings = door._app._app.state.recordings
     hour = by_sndfile("FLAC", "PCM_16", np.zeros(8_000 * 3_600, np.float32), 8_000)
     with Server(door) as url, httpx.Client(timeout=1.0) as client:
         request = client.build_request(
@@ -187,7 +187,7 @@ def test_who_has_gone_is_not_worked_for(
 
 def test_one_recording_of_a_caller_at_a_time(client: TestClient) -> None:
     """Two are kept here: of one caller only one, so that another finds a place."""
-    recordings: Recordings = client.app._app.state.recordings  # type: ignore[attr-defined]
+    recordings: Recordings = client.app._app._app.state.recordings  # type: ignore[attr-defined]
     recordings._held.take("testclient", 1)
     try:
         refused = ask(client)
