@@ -11,10 +11,10 @@ from serve_app.client.connection import ServiceError
 from serve_app.ui import address, header, named_endpoints
 from serve_app.ui.account import ANONYMOUS, who
 from serve_app.ui.markup import note
-from serve_app.ui.places.ask import build_ask
-from serve_app.ui.places.health_place import build_health
-from serve_app.ui.places.models_place import build_models
-from serve_app.ui.places.teach_place import build_teach
+from serve_app.ui.places.ask.ask_place import build_ask
+from serve_app.ui.places.health.health_place import build_health
+from serve_app.ui.places.models.models_place import build_models
+from serve_app.ui.places.teach.teach_place import build_teach
 from serve_app.ui.shared import QUIET, Shared, find, html
 from serve_app.ui.wording import LOOK_AGAIN_S, words
 

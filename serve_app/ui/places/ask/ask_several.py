@@ -6,9 +6,9 @@ from serve_app.batch_table import as_csv
 from serve_app.client.answers import DomainInfo, Failed, OneOfMany
 from serve_app.client.client import Client
 from serve_app.ui.markup import named, percent, text
-from serve_app.ui.places.ask_card import unsure
-from serve_app.ui.places.ask_panel import buttons, cell, download, sortable
-from serve_app.ui.places.given import Given
+from serve_app.ui.places.ask.ask_card import unsure
+from serve_app.ui.places.ask.ask_panel import buttons, cell, download, sortable
+from serve_app.ui.places.ask.given import Given
 
 AT_ONCE = 8  # so that there is progress, and not all of them are in memory
 FILTERS = ("all", "unsure", "unknown", "failed")

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable, Sequence
 
 from serve_app.ui.markup import text
-from serve_app.ui.places.given import Given
+from serve_app.ui.places.ask.given import Given
 
 
 def progress(words: str, share: float | None) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from serve_app.client.answers import DomainInfo, KeptClip
 from serve_app.client.calls.teaching import LISTED
-from serve_app.ui.places import teach_view
+from serve_app.ui.places.teach import teach_view
 from support.predictions import prediction
 
 LABELS = {"audio": ("fluid", "normal"), "image": ("no crack", "crack")}

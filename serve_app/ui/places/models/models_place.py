@@ -15,10 +15,10 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import ModelVersion
 from serve_app.ui.markup import note
-from serve_app.ui.places import models_follow as follow_run
-from serve_app.ui.places import models_view as view
-from serve_app.ui.places.models_follow import Watch
-from serve_app.ui.places.models_run import NOBODY
+from serve_app.ui.places.models import models_follow as follow_run
+from serve_app.ui.places.models import models_view as view
+from serve_app.ui.places.models.models_follow import Watch
+from serve_app.ui.places.models.models_run import NOBODY
 from serve_app.ui.shared import QUIET, Shared, acting, html, or_note, said
 from serve_app.ui.wording import LOOK_AGAIN_S, words
 

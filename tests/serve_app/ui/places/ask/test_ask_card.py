@@ -2,7 +2,7 @@
 
 import pytest
 
-from serve_app.ui.places.ask_card import answer, unsure
+from serve_app.ui.places.ask.ask_card import answer, unsure
 from support.predictions import prediction
 
 

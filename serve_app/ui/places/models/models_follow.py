@@ -9,7 +9,7 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import Run
 from serve_app.ui.markup import note
-from serve_app.ui.places.models_run import NOBODY, progress
+from serve_app.ui.places.models.models_run import NOBODY, progress
 from serve_app.ui.wording import words
 
 

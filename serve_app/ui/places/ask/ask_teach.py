@@ -9,7 +9,7 @@ from serve_app.client.answers import DomainInfo, MaskEvidence, Prediction, Recei
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import ago, named, note, text
-from serve_app.ui.places.given import Given
+from serve_app.ui.places.ask.given import Given
 from serve_app.ui.places.life_line import before_after, life, step, thanks
 from serve_app.ui.wording import words
 

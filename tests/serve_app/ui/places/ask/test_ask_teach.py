@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from serve_app.client.client import Client
-from serve_app.ui.places.ask_teach import Asked, as_answered, sent, taught
-from serve_app.ui.places.given import Given
+from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
+from serve_app.ui.places.ask.given import Given
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_world import World
 from support.inputs.sounds import tone

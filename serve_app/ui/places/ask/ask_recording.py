@@ -12,8 +12,8 @@ from serve_app.client.analysis_answers import Analysis, Progress, RecordingEvent
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.ui.markup import named, note, percent, text
-from serve_app.ui.places import ask_panel as panel
-from serve_app.ui.places.given import Given
+from serve_app.ui.places.ask import ask_panel as panel
+from serve_app.ui.places.ask.given import Given
 
 LOOK_S = 0.3
 LISTED = 300  # events of a table; a day has thousands

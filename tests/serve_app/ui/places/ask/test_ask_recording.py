@@ -9,8 +9,8 @@ import soundfile
 
 from serve_app.client.analysis_answers import Analysis, Progress
 from serve_app.client.client import Client
-from serve_app.ui.places.ask_recording import clock, events, heard, moments
-from serve_app.ui.places.given import Given
+from serve_app.ui.places.ask.ask_recording import clock, events, heard, moments
+from serve_app.ui.places.ask.given import Given
 from support.fakes.fake_api import create
 from support.fakes.fake_world import World
 from support.inputs.sounds import tone, wav

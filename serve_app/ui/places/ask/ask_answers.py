@@ -17,10 +17,10 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.asking import ask
 from serve_app.ui.figures import photograph_figure, sound_figure
-from serve_app.ui.places import ask_card as card
-from serve_app.ui.places import ask_panel, ask_recording, ask_several
-from serve_app.ui.places.ask_teach import Asked
-from serve_app.ui.places.given import Given
+from serve_app.ui.places.ask import ask_card as card
+from serve_app.ui.places.ask import ask_panel, ask_recording, ask_several
+from serve_app.ui.places.ask.ask_teach import Asked
+from serve_app.ui.places.ask.given import Given
 from serve_app.ui.wording import again_in_s, with_again, words
 
 FIGURES = {"audio": sound_figure.drawn, "image": photograph_figure.drawn}

@@ -10,9 +10,9 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import heading, note
-from serve_app.ui.places import teach_add, teach_desk, teach_receipts
-from serve_app.ui.places import teach_view as view
-from serve_app.ui.places.teach_desk import Desk
+from serve_app.ui.places.teach import teach_add, teach_desk, teach_receipts
+from serve_app.ui.places.teach import teach_view as view
+from serve_app.ui.places.teach.teach_desk import Desk
 from serve_app.ui.shared import QUIET, Shared, acting, find, html, said, script
 from serve_app.ui.wording import words
 

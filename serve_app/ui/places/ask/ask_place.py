@@ -13,8 +13,8 @@ from serve_app.client.answers import DomainInfo, Receipt
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note
-from serve_app.ui.places import ask_card as card
-from serve_app.ui.places.ask_answers import (
+from serve_app.ui.places.ask import ask_card as card
+from serve_app.ui.places.ask.ask_answers import (
     FIGURES,
     GONE,
     Caller,
@@ -25,10 +25,10 @@ from serve_app.ui.places.ask_answers import (
     hear_one,
     latest,
 )
-from serve_app.ui.places.ask_drop import drop_zone, dropped, offered
-from serve_app.ui.places.ask_examples import examples_of
-from serve_app.ui.places.ask_teach import Asked, as_answered, sent, taught
-from serve_app.ui.places.given import Given
+from serve_app.ui.places.ask.ask_drop import drop_zone, dropped, offered
+from serve_app.ui.places.ask.ask_examples import examples_of
+from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
+from serve_app.ui.places.ask.given import Given
 from serve_app.ui.places.life_line import life_line, thanks
 from serve_app.ui.shared import QUIET, Shared, find, html
 from serve_app.ui.wording import LOOK_AGAIN_S, words

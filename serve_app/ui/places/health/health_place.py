@@ -6,7 +6,7 @@ import gradio as gr
 
 from serve_app.client.past_answers import Window
 from serve_app.ui.markup import heading, note, text
-from serve_app.ui.places import health_model, health_service
+from serve_app.ui.places.health import health_model, health_service
 from serve_app.ui.shared import QUIET, Shared, html, or_note
 from serve_app.ui.wording import LOOK_AGAIN_S
 

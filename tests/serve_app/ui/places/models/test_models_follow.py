@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from serve_app.client.client import Client
-from serve_app.ui.places import models_follow as follow_run
-from serve_app.ui.places.models_follow import Watch
+from serve_app.ui.places.models import models_follow as follow_run
+from serve_app.ui.places.models.models_follow import Watch
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_world import World
 from support.local_server import Server

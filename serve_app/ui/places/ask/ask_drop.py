@@ -9,7 +9,7 @@ from serve_app.client.answers import DomainInfo
 from serve_app.ui import header
 from serve_app.ui.guard import MAX_FILES, MAX_UPLOAD_BYTES
 from serve_app.ui.markup import text
-from serve_app.ui.places.given import Given
+from serve_app.ui.places.ask.given import Given
 from serve_app.ui.shared import script
 
 TEMPLATE = (

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from serve_app.client.service_answers import DomainStatus, ModelVersion, Move
-from serve_app.ui.places import models_view
+from serve_app.ui.places.models import models_view
 
 
 def version(number: str, verdict: str = "promoted", *aliases: str) -> ModelVersion:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from serve_app.client.client import Client
-from serve_app.ui.places import teach_desk
-from serve_app.ui.places.teach_desk import Desk
+from serve_app.ui.places.teach import teach_desk
+from serve_app.ui.places.teach.teach_desk import Desk
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_clips import keep
 from support.fakes.fake_world import World

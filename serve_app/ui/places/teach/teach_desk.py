@@ -11,7 +11,7 @@ from serve_app.client.answers import KeptClip
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note
-from serve_app.ui.places import teach_view as view
+from serve_app.ui.places.teach import teach_view as view
 from serve_app.ui.wording import words
 
 WAITING, DOUBTED, DONE = "waiting", "doubted", "done"

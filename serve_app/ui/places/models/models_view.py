@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from serve_app.client.service_answers import DomainStatus, ModelVersion, Move, Run
 from serve_app.ui.markup import Tone, ago, badge, note, score, short, table, text
-from serve_app.ui.places.models_run import MODES, TONES
+from serve_app.ui.places.models.models_run import MODES, TONES
 
 VERDICTS: dict[str, Tone] = {"promoted": "good", "refused": "bad"}
 LEARNT = {
