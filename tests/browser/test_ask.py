@@ -30,7 +30,7 @@ def test_a_clip_is_answered_with_evidence_that_is_heard_where_it_is_clicked(
     expect(page.locator("#drop")).to_contain_text("Clips up to 60 s and 20 MB")
     give(page, clip)
     answered(page, "electrical")
-    expect(page.get_by_text("A hint for a technician")).to_be_visible()
+    expect(page.locator("#answer .tt-note")).to_contain_text("A hint for a technician")
     expect(page.locator("#teach-now")).to_be_hidden()
     page.locator("#figure .tt-spectrum").click()
     player = page.locator("#figure audio")
