@@ -163,9 +163,11 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
 
     asked = [shared.domain, shared.domains, shared.key, parts.turns]
     busy = {"concurrency_limit": 16, **QUIET}
-    parts.drop.upload(hear_dropped, asked, parts.told, **busy)
-    parts.drop.example(hear_example, asked, parts.told, **busy)
-    parts.panel.open(open_listed, [*asked, parts.listed], parts.told, **busy)
+    # What is given while another is heard is not to be dropped: the older one ends by `Turns`.
+    at_once = busy | {"trigger_mode": "multiple"}
+    parts.drop.upload(hear_dropped, asked, parts.told, **at_once)
+    parts.drop.example(hear_example, asked, parts.told, **at_once)
+    parts.panel.open(open_listed, [*asked, parts.listed], parts.told, **at_once)
     parts.panel.stop(stop, parts.turns, parts.panel, **QUIET)
     parts.again.tick(hear_again, [*asked, parts.waiting], parts.told, **busy)
     shared.domain.change(turn_to, asked[:2], [parts.drop, *parts.told], **QUIET)
