@@ -15,6 +15,7 @@ from data.datasets.sources import dataset_root
 from data.home import home_from_env
 from data.store.store import Store
 from support.service import Service, started, wait_until_registered
+from training.fitting import priority
 
 # What a shell has exported is for its service; tests that need a setting make it themselves.
 for name in set(os.environ) - {"TELLTALE_DATASETS"}:
@@ -24,6 +25,10 @@ for name in set(os.environ) - {"TELLTALE_DATASETS"}:
 BESIDE = Path(__file__).parents[2] / "shared" / "datasets"  # beside the checkout, for developers
 if not os.environ.get("TELLTALE_DATASETS") and BESIDE.is_dir():
     os.environ["TELLTALE_DATASETS"] = str(BESIDE)
+
+# Commands that train give way to the rest of the machine; called in a test they would make this
+# process give way to the services of the other one, to the end.
+priority.NICE = 0
 
 pytest_plugins = ["support.databases"]
 
