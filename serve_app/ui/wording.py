@@ -3,6 +3,7 @@
 from serve_app.client.connection import ServiceAway, ServiceError
 
 AWAY = {0, 502, 503, 504}
+TOO_LARGE = 413
 SILENT = "The service does not answer right now."
 LOOK_AGAIN_S = 5.0
 

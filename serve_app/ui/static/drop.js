@@ -7,15 +7,16 @@ const say = (words, bad = false) => {
   place.hidden = !words;
 };
 const zone = () => element.querySelector(".tt-drop");
-let sending = false;
+// One after another: what is dropped or recorded while an earlier one is sent waits for that.
+let earlier = Promise.resolve();
+const send = (files) => (earlier = earlier.then(() => sendNow(files)));
 
-const send = async (files) => {
-  if (!files.length || sending) return;
+const sendNow = async (files) => {
+  if (!files.length) return;
   const most = Number(zone().dataset.mostBytes), many = Number(zone().dataset.mostFiles);
   const large = files.find((file) => file.size > most);
   if (large) return say(`${large.name} has ${Math.ceil(large.size / 1e6)} MB; at most ${Math.floor(most / 1e6)} MB are taken here. The API takes more.`, true);
   if (files.length > many) return say(`These are ${files.length} files; at most ${many} are taken at once.`, true);
-  sending = true;
   const sent = [];
   try {
     for (const file of files) {
@@ -27,8 +28,6 @@ const send = async (files) => {
     trigger("upload", { files: sent });
   } catch {
     say("It did not arrive: the page cannot be reached, or takes no more right now. Try again in a moment.", true);
-  } finally {
-    sending = false;
   }
 };
 
@@ -39,16 +38,20 @@ const DENIED = {
   NotFoundError: "There is no microphone. Plug one in, or choose a file.",
   NotReadableError: "Another program has the microphone. Close that, or choose a file.",
 };
-let recorder = null;
+let recorder = null, permitting = false;
 
 const record = async (button) => {
   if (recorder) return recorder.stop();
+  if (permitting) return; // a second tap before the microphone is there
   if (!navigator.mediaDevices) return say("Browsers lend the microphone only to addresses with https. Choose a file instead.", true);
   let sound;
+  permitting = true;
   try {
     sound = await navigator.mediaDevices.getUserMedia({ audio: AS_IT_IS });
   } catch (error) {
     return say(DENIED[error.name] ?? `There is no sound from the microphone: ${error.message}`, true);
+  } finally {
+    permitting = false;
   }
   say("");
   const parts = [], began = Date.now(), context = new AudioContext(), meter = context.createAnalyser();

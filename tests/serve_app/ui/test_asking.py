@@ -6,7 +6,7 @@ import pytest
 
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui.account import ANONYMOUS, who
+from serve_app.ui.account import ANONYMOUS, known, who
 from serve_app.ui.asking import ask
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_world import World
@@ -52,3 +52,13 @@ def test_everybody_sees_which_role_he_has(anybody: Client) -> None:
     assert "<b>anna</b>, admin" in admin.said
     assert wrong.role == "anonymous"
     assert "not known here" in wrong.said
+
+
+def test_what_needs_no_key_is_asked_without_one_that_is_not_known(anybody: Client) -> None:
+    admin, told = anybody.with_key(ADMIN), (("X-Visitor", "of-this-start 203.0.113.7"),)
+    assert known(anybody) is anybody
+    assert known(admin) is admin
+    without = known(anybody.with_key("wrong", headers=told))
+    assert (without.key, without.link.headers) == ("", told)
+    away = Client("http://127.0.0.1:9", key="any", tries=1)  # whose key it is shows later
+    assert known(away) is away

@@ -15,17 +15,19 @@ from serve_app.client.analysis_answers import Analysis
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
+from serve_app.ui.account import known
 from serve_app.ui.asking import ask
 from serve_app.ui.figures import photograph_figure, sound_figure
+from serve_app.ui.markup import note
 from serve_app.ui.places.ask import ask_card as card
 from serve_app.ui.places.ask import ask_panel, ask_recording, ask_several
 from serve_app.ui.places.ask.ask_teach import Asked
 from serve_app.ui.places.ask.given import Given
-from serve_app.ui.wording import again_in_s, with_again, words
+from serve_app.ui.wording import TOO_LARGE, again_in_s, with_again, words
 
 FIGURES = {"audio": sound_figure.drawn, "image": photograph_figure.drawn}
 GONE = "The clip is no longer here; give it once more."
-TOO_LARGE = 413
+REFUSED = (ServiceError, TelltaleError, FileNotFoundError)
 Shown = dict[Any, Any]
 
 
@@ -42,13 +44,14 @@ class Parts:
     waiting: Any  # gr.State of Given | None: found the service busy or away
     again: Any
     listed: Any  # gr.State of tuple[Given, ...]: what the panel can open
+    rows: Any  # gr.State of tuple[Row, ...]: of several clips, what was answered so far
     turns: Any  # gr.State of Turns
 
     @property
     def told(self) -> list[Any]:
         return [
             self.panel, self.answer, self.figure, self.label, self.mask, self.outcome, self.asked,
-            self.waiting, self.again, self.listed,
+            self.waiting, self.again, self.listed, self.rows,
         ]  # fmt: skip
 
     def cleared(self) -> Shown:
@@ -60,6 +63,10 @@ class Parts:
             self.waiting: None,
             self.again: gr.update(active=False),
         }
+
+    def emptied(self) -> Shown:
+        """Neither the panel nor what it could open."""
+        return {self.panel: "", self.listed: (), self.rows: ()}
 
 
 @dataclass(frozen=True)
@@ -77,10 +84,12 @@ class Turns:
     object to every call of a session."""
 
     now: int = 0
+    domain: str = ""  # of what was begun last
 
-    def begin(self) -> Callable[[], bool]:
+    def begin(self, domain: str = "") -> Callable[[], bool]:
         """Whether something else has begun since."""
         self.now += 1
+        self.domain = domain or self.domain
         mine = self.now
         return lambda: self.now != mine
 
@@ -96,12 +105,12 @@ def hear_given(
     parts: Parts, caller: Caller, given: Sequence[Given], over: Callable[[], bool]
 ) -> Iterator[Shown]:
     """What is dropped decides: several files, or one."""
-    yield parts.cleared() | {parts.panel: "", parts.listed: ()}
+    yield parts.cleared() | parts.emptied()
     if len(given) == 1:
         yield from hear_one(parts, caller, given[0], over)
     else:
         yield {parts.answer: ""}
-        yield from _within(parts, _hear_several(parts, caller, given))
+        yield from _hear_several(parts, caller, given)
 
 
 def hear_one(
@@ -114,12 +123,15 @@ def hear_one(
         if not (may_be_long and _is_large(given, caller.domain)):
             yield from _answer(parts, caller, given)
             return
-    except (ServiceError, TelltaleError, FileNotFoundError) as error:
+    except REFUSED as error:
         if not (may_be_long and isinstance(error, ServiceError) and error.status == TOO_LARGE):
             yield _failed(parts, given, error)
             return
     yield {parts.answer: ""}
-    yield from _within(parts, _hear_recording(parts, caller, given, over))
+    try:
+        yield from _hear_recording(parts, caller, given, over)
+    except REFUSED as error:
+        yield parts.emptied() | _failed(parts, given, error)
 
 
 def _is_large(given: Given, domain: DomainInfo) -> bool:
@@ -150,30 +162,51 @@ def _failed(parts: Parts, given: Given, error: Exception) -> Shown:
 
 
 def _hear_several(parts: Parts, caller: Caller, given: Sequence[Given]) -> Iterator[Shown]:
+    """What was answered stays, whatever ends it; after a stop by `stopped`."""
     yield {parts.panel: ask_panel.progress(f"0 of {len(given)} files answered", 0)}
     rows: tuple[ask_several.Row, ...] = ()
-    for rows in ask_several.asked(caller.client, caller.domain, given):
-        words = f"{len(rows)} of {len(given)} files answered"
-        yield {parts.panel: ask_panel.progress(words, len(rows) / len(given))}
-    yield {parts.panel: ask_several.table(rows, given), parts.listed: tuple(given)}
+    try:
+        for rows in ask_several.asked(known(caller.client), caller.domain, given):
+            shown = ask_panel.progress(_counted(rows, given), len(rows) / len(given))
+            yield {parts.panel: shown, parts.rows: rows, parts.listed: tuple(given)}
+    except REFUSED as error:
+        why = GONE if isinstance(error, FileNotFoundError) else words(error)
+        said = note(f"{why} {_counted(rows, given)}.", "bad") if rows else card.failure(why)
+        yield {parts.panel: said + _table(rows, given)}
+    else:
+        yield {parts.panel: _table(rows, given)}
+
+
+def stopped(turns: Turns, rows: Sequence[ask_several.Row], given: Sequence[Given]) -> str:
+    turns.begin()
+    said = f"Stopped: {_counted(rows, given)}." if rows else "Stopped."
+    return note(said) + _table(rows, given)
+
+
+def turned_away(parts: Parts, turns: Turns, domain: DomainInfo) -> Shown:
+    """An answer is of its own domain: with another one it goes, and what is under way ends."""
+    if turns.domain == domain.name:  # a clip that was given before the domains were known
+        return {}
+    turns.begin(domain.name)
+    return parts.cleared() | parts.emptied() | {parts.answer: card.EMPTY}
+
+
+def _counted(rows: Sequence[ask_several.Row], given: Sequence[Given]) -> str:
+    return f"{len(rows)} of {len(given)} files answered"
+
+
+def _table(rows: Sequence[ask_several.Row], given: Sequence[Given]) -> str:
+    return ask_several.table(rows, given) if rows else ""
 
 
 def _hear_recording(
     parts: Parts, caller: Caller, given: Given, over: Callable[[], bool]
 ) -> Iterator[Shown]:
     yield {parts.panel: ask_recording.progress(None)}
-    for told in ask_recording.heard(caller.client, caller.domain, given, over):
+    for told in ask_recording.heard(known(caller.client), caller.domain, given, over):
         if isinstance(told, Analysis):
-            listed = ask_recording.moments(told, given)
-            yield {parts.panel: ask_recording.events(told, given), parts.listed: listed}
+            moments = ask_recording.moments(told, given)
+            found = ask_recording.events(told, given)
+            yield {parts.panel: found, parts.listed: moments, parts.rows: ()}
         else:
             yield {parts.panel: ask_recording.progress(told)}
-
-
-def _within(parts: Parts, shown: Iterator[Shown]) -> Iterator[Shown]:
-    try:
-        yield from shown
-    except (ServiceError, TelltaleError) as error:
-        yield {parts.panel: card.failure(words(error))}
-    except FileNotFoundError:
-        yield {parts.panel: card.failure(GONE)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from data.errors import InvalidParameter, TelltaleError
+from data.errors import InvalidParameter
 from serve_app.client.answers import DomainInfo, Receipt
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
@@ -17,6 +17,7 @@ from serve_app.ui.places.ask import ask_card as card
 from serve_app.ui.places.ask.ask_answers import (
     FIGURES,
     GONE,
+    REFUSED,
     Caller,
     Parts,
     Shown,
@@ -24,6 +25,8 @@ from serve_app.ui.places.ask.ask_answers import (
     hear_given,
     hear_one,
     latest,
+    stopped,
+    turned_away,
 )
 from serve_app.ui.places.ask.ask_drop import drop_zone, dropped, offered
 from serve_app.ui.places.ask.ask_examples import examples_of
@@ -33,7 +36,6 @@ from serve_app.ui.places.life_line import life_line, thanks
 from serve_app.ui.shared import QUIET, Shared, find, html
 from serve_app.ui.wording import LOOK_AGAIN_S, words
 
-REFUSED = (ServiceError, TelltaleError, FileNotFoundError)
 ITS = {"audio": "It is …", "image": "There is …"}
 PANEL_EVENTS = """
 element.addEventListener("click", (event) => {
@@ -72,7 +74,7 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
             _receipt_box(shared)
     parts = Parts(
         drop, panel, answer, figure, label, mask, outcome, gr.State(None), gr.State(None),
-        gr.Timer(LOOK_AGAIN_S, active=False), gr.State(()), gr.State(Turns()),
+        gr.Timer(LOOK_AGAIN_S, active=False), gr.State(()), gr.State(()), gr.State(Turns()),
     )  # fmt: skip
     _wire_answers(shared, parts, examples)
     _wire_corrections(shared, parts, right, send, teach)
@@ -102,7 +104,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         except ServiceError as error:
             yield {parts.answer: card.failure(words(error))}
             return
-        over = turns.begin()
+        over = turns.begin(caller.domain.name)
         yield from latest(over, hear_given(parts, caller, dropped(event), over))
 
     def hear_example(
@@ -115,7 +117,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
     ) -> Iterator[Shown]:
         caller = caller_of(name, domains, key, request)
         path = examples_of(caller.domain, folder, made)[int(event._data["number"])]
-        over, given = turns.begin(), [Given(path.stem, path)]
+        over, given = turns.begin(caller.domain.name), [Given(path.stem, path)]
         yield from latest(over, hear_given(parts, caller, given, over))
 
     def open_listed(
@@ -129,7 +131,8 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
     ) -> Iterator[Shown]:
         number = int(event._data["number"])
         if number < len(listed):
-            over, caller = turns.begin(), caller_of(name, domains, key, request)
+            caller = caller_of(name, domains, key, request)
+            over = turns.begin(caller.domain.name)
             yield from latest(over, hear_one(parts, caller, listed[number], over))
 
     def hear_again(
@@ -143,21 +146,17 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         if given is None:
             yield {parts.again: gr.update(active=False)}
             return
-        over, caller = turns.begin(), caller_of(name, domains, key, request)
+        caller = caller_of(name, domains, key, request)
+        over = turns.begin(caller.domain.name)
         yield from latest(over, hear_one(parts, caller, given, over))
 
-    def stop(turns: Turns) -> str:
-        turns.begin()
-        return note("Stopped.")
-
-    def turn_to(name: str, domains: tuple[DomainInfo, ...]) -> Shown:
-        """An answer is of its own domain: with another one it goes."""
+    def turn_to(name: str, domains: tuple[DomainInfo, ...], _: str, turns: Turns) -> Shown:
         domain = find(domains, name)
-        return parts.cleared() | {
+        gone = turned_away(parts, turns, domain)
+        none: dict[str, Any] = {"choices": [], "value": None} if gone else {}
+        return gone | {
             parts.drop: offered(domain, examples_of(domain, folder, made)),
-            parts.panel: "",
-            parts.answer: card.EMPTY,
-            parts.label: gr.update(label=ITS[domain.modality], choices=[], value=None),
+            parts.label: gr.update(label=ITS[domain.modality], **none),
             parts.mask: gr.update(visible=domain.modality == "image", value=None),
         }
 
@@ -168,9 +167,9 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
     parts.drop.upload(hear_dropped, asked, parts.told, **at_once)
     parts.drop.example(hear_example, asked, parts.told, **at_once)
     parts.panel.open(open_listed, [*asked, parts.listed], parts.told, **at_once)
-    parts.panel.stop(stop, parts.turns, parts.panel, **QUIET)
+    parts.panel.stop(stopped, [parts.turns, parts.rows, parts.listed], parts.panel, **QUIET)
     parts.again.tick(hear_again, [*asked, parts.waiting], parts.told, **busy)
-    shared.domain.change(turn_to, asked[:2], [parts.drop, *parts.told], **QUIET)
+    shared.domain.change(turn_to, asked, [parts.drop, *parts.told], **QUIET)
 
 
 def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach: Any) -> None:
@@ -207,7 +206,9 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
         client = shared.client_of(key, request)
         try:
             receipt = say(asked, label, drawn, client)
-            yield from latest(turns.begin(), _followed(parts, client, asked, receipt))
+            yield from latest(
+                turns.begin(asked.domain.name), _followed(parts, client, asked, receipt)
+            )
         except REFUSED as error:
             yield {parts.outcome: _refused(error)}
 

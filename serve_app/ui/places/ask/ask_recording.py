@@ -1,7 +1,8 @@
 """A long recording: heard in a thread that tells how far it is, then its events as a strip with a
 lane for each label, and as a table."""
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -30,12 +31,14 @@ class _Over(Exception):
 
 def heard(
     client: Client, domain: DomainInfo, given: Given, over: Callable[[], bool]
-) -> Iterator[Progress | Analysis]:
-    """Raises ServiceError. Ends, and with it the service's work, once it is over."""
+) -> Generator[Progress | Analysis]:
+    """Raises ServiceError. Ends, and with it the service's work, once it is over or closed.
+    Whoever closes it is not to wait for that: Gradio does so where it answers everybody."""
     told: SimpleQueue[Progress] = SimpleQueue()
+    pool, left = ThreadPoolExecutor(1), threading.Event()
 
     def watch(progress: Progress) -> None:
-        if over():
+        if left.is_set() or over():
             raise _Over
         told.put(progress)
 
@@ -43,13 +46,16 @@ def heard(
         with given.path.open("rb") as file:
             return client.analyze(domain.name, file, watch=watch)
 
-    with ThreadPoolExecutor(1) as pool:
+    try:
         answer = pool.submit(hear)
         while not answer.done():
             with suppress(Empty):
                 yield told.get(timeout=LOOK_S)
         with suppress(_Over):
             yield answer.result()
+    finally:
+        left.set()
+        pool.shutdown(wait=False)
 
 
 def progress(so_far: Progress | None) -> str:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from serve_app.batch_table import as_csv
-from serve_app.client.answers import DomainInfo, Failed, OneOfMany
+from serve_app.client.answers import DomainInfo, Failed, OneOfMany, Problem
 from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import named, percent, text
 from serve_app.ui.places.ask.ask_card import unsure
 from serve_app.ui.places.ask.ask_panel import buttons, cell, download, sortable
 from serve_app.ui.places.ask.given import Given
+from serve_app.ui.wording import TOO_LARGE
 
 AT_ONCE = 8  # so that there is progress, and not all of them are in memory
 FILTERS = ("all", "unsure", "unknown", "failed")
@@ -22,10 +24,32 @@ def asked(
     """The rows so far, after each few; raises ServiceError."""
     rows: tuple[Row, ...] = ()
     for start in range(0, len(several), AT_ONCE):
-        few = several[start : start + AT_ONCE]
-        clips = [(given.name, given.read(domain)) for given in few]
-        rows += client.batch_predict(domain.name, clips).results
+        rows += _answered(client, domain, several[start : start + AT_ONCE])
         yield rows
+
+
+def _answered(client: Client, domain: DomainInfo, few: Sequence[Given]) -> tuple[Row, ...]:
+    """One by one where they are too large together."""
+    clips = [(given.name, given.read(domain)) for given in few]
+    try:
+        return client.batch_predict(domain.name, clips).results
+    except ServiceError as error:
+        if error.status != TOO_LARGE:
+            raise
+        if len(few) == 1:
+            return (_too_large(few[0], error),)
+    return tuple(row for one in few for row in _answered(client, domain, [one]))
+
+
+def _too_large(given: Given, error: ServiceError) -> Failed:
+    why = Problem(
+        type="about:blank",
+        title="Too large",
+        status=error.status,
+        detail=str(error),
+        request_id=error.request_id,
+    )
+    return Failed(file=given.name, error=why)
 
 
 def table(rows: Sequence[Row], several: Sequence[Given]) -> str:

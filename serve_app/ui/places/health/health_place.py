@@ -5,6 +5,7 @@ from typing import Any
 import gradio as gr
 
 from serve_app.client.past_answers import Window
+from serve_app.ui.account import known
 from serve_app.ui.markup import heading, note, text
 from serve_app.ui.places.health import health_model, health_service
 from serve_app.ui.shared import QUIET, Shared, html, or_note
@@ -27,7 +28,7 @@ def build_health(shared: Shared, tab: Any) -> None:
     def look(domain: str | None, window: Window, key: str) -> dict[Any, Any]:
         if not domain:
             return {service: ""}
-        client = shared.client.with_key(key)
+        client = known(shared.client.with_key(key))
 
         def show() -> str:
             status = client.status().domains[domain]
@@ -44,7 +45,7 @@ def build_health(shared: Shared, tab: Any) -> None:
     def study(domain: str | None, key: str) -> str:
         if not domain:
             return ""
-        client = shared.client.with_key(key)
+        client = known(shared.client.with_key(key))
         return or_note(lambda: health_model.shown(client.insights(domain)), _warning)
 
     def open_tab(request: gr.Request) -> dict[Any, Any]:

@@ -1,6 +1,8 @@
 """ask_recording.py: a long recording is followed to its events, can be stopped, and cut."""
 
 import io
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,29 @@ def test_a_recording_tells_how_far_it_is_and_its_events_can_be_cut_and_downloade
     shown = events(found, night)
     for name in ("events.csv", "labels.txt", "selections.txt"):
         assert f'download="{name}"' in shown
+
+
+def test_who_leaves_waits_for_nothing_and_the_work_for_him_ends(
+    night: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, ended = threading.Event(), threading.Event()
+
+    def analyze(*_: object, watch: Callable[[Progress], None]) -> None:
+        watch(Progress(heard_s=5.0, done=0.3))
+        closed.wait(timeout=3)
+        try:
+            watch(Progress(heard_s=10.0, done=0.6))
+        except Exception:
+            ended.set()
+            raise
+
+    monkeypatch.setattr(Client, "analyze", analyze)
+    with Server(create(World(step_s=0.1))) as url, Client(url) as client:
+        told = heard(client, client.domains()[0], night, lambda: False)
+        assert isinstance(next(told), Progress)
+        told.close()
+    closed.set()
+    assert ended.wait(timeout=3)
 
 
 def test_times_are_read_as_on_a_clock() -> None:

@@ -1,0 +1,109 @@
+"""ask_answers.py: what was answered stays, and what cannot be answered now is asked again."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from serve_app.client.answers import Batch
+from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
+from serve_app.ui.places.ask.ask_answers import (
+    Caller,
+    Parts,
+    Turns,
+    hear_given,
+    hear_one,
+    stopped,
+    turned_away,
+)
+from serve_app.ui.places.ask.given import Given
+from support.fakes.fake_api import create
+from support.fakes.fake_world import World
+from support.inputs.sounds import tone
+from support.local_server import Server
+
+PARTS = Parts(*(field.name for field in fields(Parts)))  # each shown under its own name
+Clips = Sequence[tuple[str, bytes]]
+
+
+@pytest.fixture(scope="module")
+def caller() -> Iterator[Caller]:
+    with Server(create(World(step_s=0.1))) as url, Client(url, tries=1) as client:
+        yield Caller(client, client, client.domains()[0])
+
+
+@pytest.fixture
+def nine(tmp_path: Path) -> tuple[Given, ...]:
+    (tmp_path / "pump.wav").write_bytes(tone(65, seconds=0.5))
+    return tuple(Given(f"{number}.wav", tmp_path / "pump.wav") for number in range(9))
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, why: Callable[[Clips], ServiceError | None]) -> None:
+    """Some forms of clips."""
+    call = Client.batch_predict
+
+    def batch_predict(client: Client, domain: str, clips: Clips) -> Batch:
+        if error := why(clips):
+            raise error
+        return client.send(call(domain, clips))
+
+    monkeypatch.setattr(Client, "batch_predict", batch_predict)
+
+
+def test_clips_that_are_too_large_together_are_asked_one_by_one(
+    caller: Caller, nine: tuple[Given, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def large(clips: Clips) -> ServiceError | None:
+        much = len(clips) > 1 or clips[0][0] == "2.wav"
+        return ServiceError("at most 64 MiB are taken", 413) if much else None
+
+    refusing(monkeypatch, large)
+    *_, last = hear_given(PARTS, caller, nine[:3], lambda: False)
+    assert last["panel"].count("electrical</span>") == 2
+    assert last["panel"].count("at most 64 MiB are taken") == 1
+
+
+def test_what_was_answered_stays_when_the_service_goes_away(
+    caller: Caller, nine: tuple[Given, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(clips: Clips) -> ServiceError | None:
+        return ServiceError("it starts again", 503) if clips[0][0] == "8.wav" else None
+
+    refusing(monkeypatch, gone)
+    *_, before, last = hear_given(PARTS, caller, nine, lambda: False)
+    assert "It starts again. 8 of 9 files answered." in last["panel"]
+    assert "answers.csv" in last["panel"]
+    assert before["listed"] == nine
+    turns = Turns()
+    over = turns.begin()
+    kept = stopped(turns, before["rows"], before["listed"])
+    assert over()
+    assert "Stopped: 8 of 9 files answered." in kept
+    assert "answers.csv" in kept
+
+
+def test_a_recording_that_found_the_service_busy_is_asked_again(
+    caller: Caller, nine: tuple[Given, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise ServiceError("one of yours is heard already", 429, retry_after_s=2.0)
+
+    monkeypatch.setattr(Client, "analyze", busy)
+    small = caller.domain.limits.model_copy(update={"max_bytes": 10})
+    of_long = replace(caller, domain=caller.domain.model_copy(update={"limits": small}))
+    *_, last = hear_one(PARTS, of_long, nine[0], lambda: False)
+    assert (last["panel"], last["waiting"]) == ("", nine[0])
+    assert "asking again in 2 s" in last["answer"]
+    assert last["again"]["value"] == 2.0
+
+
+def test_another_domain_ends_what_is_under_way_and_its_own_does_not(caller: Caller) -> None:
+    turns, other = Turns(), caller.domain.model_copy(update={"name": "cracks"})
+    over = turns.begin(caller.domain.name)
+    assert turned_away(PARTS, turns, caller.domain) == {}
+    assert not over()
+    gone = turned_away(PARTS, turns, other)
+    assert over()
+    assert (gone["panel"], gone["listed"], gone["asked"]) == ("", (), None)
