@@ -6,7 +6,7 @@ import pytest
 
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui.account import ANONYMOUS, who
+from serve_app.ui.account import ANONYMOUS, AWAY, who
 from serve_app.ui.asking import ask
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_world import World
@@ -52,3 +52,5 @@ def test_everybody_sees_which_role_he_has(anybody: Client) -> None:
     assert "<b>anna</b>, admin" in admin.said
     assert wrong.role == "anonymous"
     assert "not known here" in wrong.said
+    with Client("http://127.0.0.1:9", key=ADMIN, tries=1) as early:  # the service is starting
+        assert who(early) is AWAY
