@@ -78,6 +78,8 @@ def build_models(shared: Shared, tab: Any) -> None:
                 return {told: or_note(lambda: _cancelled(client, domain, watch), _bad)}
             case "run":
                 watch.run_id = said(event, "run")
+            case "follow":
+                watch.run_id = follow_run.current(client, domain, watch.run_id)
         return {told: ""}
 
     def follow(domain: str | None, key: str, watch: Watch) -> Iterator[str]:
