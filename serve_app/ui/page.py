@@ -72,7 +72,7 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
             with gr.Tab("Models", id="models", elem_id="place-models") as models:
                 build_models(shared, models)
             with gr.Tab("Health", id="health", elem_id="place-health") as health:
-                build_health(shared, health)
+                build_health(shared, health, others=[ask, teach, models])
         named_endpoints.build(shared)
         _wire(page, shared, [banner, title, serving, limits])
         _wire_account(page, shared, [chip, account, role], places)
