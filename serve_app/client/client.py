@@ -151,7 +151,7 @@ class Client(Sender, ServiceCalls):
                     if followed.finished:
                         return
                 due = False
-            except httpx.TransportError as error:
+            except (httpx.TransportError, ServiceError) as error:
                 due = followed.lose(error, self.link)
             due = due or self.run(domain, run_id).state not in ENDED
             time.sleep(followed.pause_s if due else 0)
@@ -206,7 +206,7 @@ class AsyncClient(AsyncSender, ServiceCalls):
                         if followed.finished:
                             return
                 due = False
-            except httpx.TransportError as error:
+            except (httpx.TransportError, ServiceError) as error:
                 due = followed.lose(error, self.link)
             due = due or (await self.run(domain, run_id)).state not in ENDED
             await asyncio.sleep(followed.pause_s if due else 0)

@@ -42,9 +42,9 @@ def stream(
             sending = sender.submit(_send, socket, blocks)
             for text in socket:
                 yield _answer(text)
-            sending.result()
     except (OSError, WebSocketException) as error:
         raise ServiceAway(f"{url} does not answer ({error})") from error
+    sending.result()  # here, where an OSError is not taken for the service's
 
 
 def _send(socket: "ClientConnection", blocks: Iterable[bytes]) -> None:

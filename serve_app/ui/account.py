@@ -27,15 +27,22 @@ ANONYMOUS = Account(
 )
 
 
+AWAY = Account(
+    "anonymous",
+    "Key not read yet",
+    note("Whose key this is cannot be asked right now. This page asks again by itself.", "warn"),
+)
+
+
 def who(client: Client) -> Account:
-    """Somebody without a key where the service does not say, an older one or one that is away."""
+    """AWAY where the service does not say, as while it starts."""
     if not client.key:
         return ANONYMOUS
     try:
         me = client.me()
     except ServiceError as error:
         if error.status != 401:
-            return ANONYMOUS
+            return AWAY
         unknown = "This key is not known here. Clips are answered without it."
         return Account("anonymous", "Key not known", note(unknown, "bad"))
     allows = ALLOWS.get(me.role, "")

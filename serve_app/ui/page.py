@@ -9,7 +9,7 @@ from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui import address, header, named_endpoints
-from serve_app.ui.account import ANONYMOUS, who
+from serve_app.ui.account import ANONYMOUS, AWAY, who
 from serve_app.ui.markup import note
 from serve_app.ui.places.ask.ask_place import build_ask
 from serve_app.ui.places.health.health_place import build_health
@@ -72,7 +72,7 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
             with gr.Tab("Models", id="models", elem_id="place-models") as models:
                 build_models(shared, models)
             with gr.Tab("Health", id="health", elem_id="place-health") as health:
-                build_health(shared, health)
+                build_health(shared, health, others=[ask, teach, models])
         named_endpoints.build(shared)
         _wire(page, shared, [banner, title, serving, limits])
         _wire_account(page, shared, [chip, account, role], places)
@@ -125,20 +125,26 @@ def _wire(page: Any, shared: Shared, shown: list[Any]) -> None:
 def _wire_account(page: Any, shared: Shared, shown: list[Any], places: Any) -> None:
     chip, account, role = shown
     wanted_place = gr.Textbox(visible=False)
+    again = gr.Timer(LOOK_AGAIN_S, active=False)
 
     def look(key: str, place: str) -> dict[Any, Any]:
         found = who(shared.client.with_key(key))
-        return {
+        said = {
             chip: gr.update(label=found.chip),
             account: found.said,
+            again: gr.update(active=found is AWAY),
+        }
+        if found is AWAY:  # role and place stay as they are until the service says
+            return said
+        return said | {
             role: header.role_mark(found.role),
             places: gr.Tabs(selected=address.opened(place, found.role)),
         }
 
-    asked, told = [shared.key, wanted_place], [chip, account, role, places]
+    asked, told = [shared.key, wanted_place], [chip, account, again, role, places]
     begun = page.load(None, shared.key, shared.key, js=TAKE_KEY, **QUIET)
     shared.key.change(None, shared.key, None, js=KEEP_KEY, **QUIET)
-    for moment in (begun.then, *shared.key_entered):
+    for moment in (begun.then, *shared.key_entered, again.tick):
         moment(look, asked, told, js=address.TAKE_PLACE, **QUIET)
 
 

@@ -11,6 +11,7 @@ from data.errors import UnknownName
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
+from serve_app.client.service_answers import DomainStatus, Status
 from serve_app.settings import VISITOR_HEADER
 from serve_app.ui.wording import words
 
@@ -71,6 +72,14 @@ def find(domains: tuple[DomainInfo, ...], name: str) -> DomainInfo:
             return domain
     known = ", ".join(domain.name for domain in domains) or "none yet"
     raise UnknownName(f"there is no domain {name!r}; the domains are {known}")
+
+
+def row_of(status: Status, domain: str) -> DomainStatus:
+    """How the domain stands. While the curator is away, a replica answers for its own domain only:
+    raises ServiceError for another one."""
+    if found := status.domains.get(domain):
+        return found
+    raise ServiceError("the curator is away: how this domain stands is not known right now", 503)
 
 
 def or_note(show: Callable[[], str], complain: Callable[[str], str]) -> str:

@@ -7,7 +7,7 @@ import httpx
 
 from ..answers import Mode
 from ..call import Call, get, one, part, post, raw, segment
-from ..connection import Connection, backoff_s
+from ..connection import Connection, ServiceError, backoff_s
 from ..server_events import EventReader
 from ..service_answers import FollowedRun, ModelVersion, Move, Purged, Run, RunEvent, Runs, Versions
 
@@ -80,14 +80,18 @@ class Followed:
         self.seen = event.id
         return event
 
-    def lose(self, error: httpx.TransportError, link: Connection) -> bool:
-        """Whether more is due for certain; raises ServiceAway after too many losses in a row."""
+    def lose(self, error: httpx.TransportError | ServiceError, link: Connection) -> bool:
+        """Whether more is due for certain; raises ServiceError after too many losses in a row, and
+        a refusal at once."""
         if isinstance(error, httpx.ReadTimeout):
             return False
         self.lost += 1
-        if self.lost == link.tries:
-            link.away(error)
-        return True
+        refused = isinstance(error, ServiceError) and error.status not in {502, 503}
+        if self.lost < link.tries and not refused:
+            return True
+        if isinstance(error, ServiceError):
+            raise error
+        link.away(error)
 
     @property
     def pause_s(self) -> float:

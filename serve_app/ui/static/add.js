@@ -26,7 +26,9 @@ async function add(form) {
       items.push({ path, label: label || (mask ? "" : folder(file)), mask: mask ? await upload(mask) : null });
     }
     line().textContent = "";
-    if (items.length) trigger("submit", { items: items.map(({ path, label, mask }) =>
+    if (!items.length) return;
+    form.querySelector("#add").disabled = true; // until these are added (teach_add.py)
+    trigger("submit", { items: items.map(({ path, label, mask }) =>
       ({ path, label, mask: mask && { path: mask.path } })) });
   } catch (error) {
     line().textContent = `The upload broke off: ${error?.message || error}. Try again.`;

@@ -3,6 +3,7 @@
 import io
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from serve_app.client.answers import Evidence
+from serve_app.client.call import Call
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceAway, ServiceError
 from support.fakes.fake_api import ADMIN, create
@@ -125,6 +127,25 @@ def test_a_broken_event_stream_is_taken_up_where_it_broke_off(admin: Client, wor
     ids = [event.id for event in admin.follow("faults", run.id)]
     assert ids == list(range(1, len(ids) + 1))
     assert world.drop_after == 0
+
+
+def test_a_run_is_followed_on_when_a_proxy_has_refused_it_for_a_moment(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, lines, refusals = admin.retrain("faults", "teach", ""), Client.lines, [502, 503, 403]
+
+    def refused(self: Client, call: Call[Any]) -> Iterator[str]:
+        status = refusals.pop(0)
+        if refusals:
+            raise ServiceError("the service cannot answer right now", status)
+        return lines(self, call)
+
+    monkeypatch.setattr(Client, "lines", refused)
+    assert [event.kind for event in admin.follow("faults", run.id)][-1] == "finished"
+    refusals[:] = [403, 502]
+    with pytest.raises(ServiceError) as refusal:
+        list(admin.follow("faults", run.id))
+    assert (refusal.value.status, refusals) == (403, [502])
 
 
 def test_a_rollback_makes_the_previous_version_champion_again(admin: Client) -> None:

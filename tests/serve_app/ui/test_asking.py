@@ -6,7 +6,7 @@ import pytest
 
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui.account import ANONYMOUS, known, who
+from serve_app.ui.account import ANONYMOUS, AWAY, known, who
 from serve_app.ui.asking import ask
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_world import World
@@ -52,6 +52,8 @@ def test_everybody_sees_which_role_he_has(anybody: Client) -> None:
     assert "<b>anna</b>, admin" in admin.said
     assert wrong.role == "anonymous"
     assert "not known here" in wrong.said
+    with Client("http://127.0.0.1:9", key=ADMIN, tries=1) as early:  # the service is starting
+        assert who(early) is AWAY
 
 
 def test_what_needs_no_key_is_asked_without_one_that_is_not_known(anybody: Client) -> None:

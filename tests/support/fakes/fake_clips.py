@@ -79,8 +79,10 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
 
     def decide(clip: str, **changes: Any) -> dict[str, Any]:
         row = find(clip)["row"]
-        find(clip)["before"].append(dict(row))
+        before = dict(row)
         row.update(changes)
+        if row != before:  # what changes nothing is no review
+            find(clip)["before"].append(before)
         return dict(row)
 
     @app.get("/{domain}/clips", response_model=Clips)

@@ -1,5 +1,6 @@
 """Health: how good the model is and what it learnt from, and how the service bears its load."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -8,14 +9,15 @@ from serve_app.client.past_answers import Window
 from serve_app.ui.account import known
 from serve_app.ui.markup import heading, note, text
 from serve_app.ui.places.health import health_model, health_service
-from serve_app.ui.shared import QUIET, Shared, html, or_note
+from serve_app.ui.shared import QUIET, Shared, html, or_note, row_of
 from serve_app.ui.wording import LOOK_AGAIN_S
 
 WINDOWS = [("5 minutes", "5m"), ("1 hour", "1h")]
 EVENTS = 20
 
 
-def build_health(shared: Shared, tab: Any) -> None:
+def build_health(shared: Shared, tab: Any, others: Sequence[Any]) -> None:
+    """It looks again and again until one of the other tabs is opened."""
     html(heading("The service", "as it is right now"))
     window = gr.Radio(WINDOWS, value="5m", label="The last", elem_id="window")
     service = html(elem_id="service")
@@ -31,8 +33,8 @@ def build_health(shared: Shared, tab: Any) -> None:
         client = known(shared.client.with_key(key))
 
         def show() -> str:
-            status = client.status().domains[domain]
-            return health_service.shown(client.history(domain, window), status)
+            standing = row_of(client.status(), domain)
+            return health_service.shown(client.history(domain, window), standing)
 
         def recent() -> str:
             return health_service.events(client.accounts.events(domain, limit=EVENTS).events)
@@ -55,6 +57,8 @@ def build_health(shared: Shared, tab: Any) -> None:
         return {again: gr.update(active=True), locust: shown}
 
     tab.select(open_tab, None, [again, locust], **QUIET)
+    for other in others:
+        other.select(lambda: gr.update(active=False), None, again, **QUIET)
     live = [shared.domain, window, shared.key]
     for moment in (
         tab.select, shared.domain.change, window.change, again.tick, *shared.key_entered

@@ -1,5 +1,6 @@
 """Orders a retrain and follows it: the run's events, one by one, as the page shows them."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -7,10 +8,10 @@ from data.domains.domain import Mode
 from serve_app.client.calls.retrains import ENDED
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.client.service_answers import Run
+from serve_app.client.service_answers import Run, RunEvent
 from serve_app.ui.markup import note
 from serve_app.ui.places.models.models_run import NOBODY, progress
-from serve_app.ui.wording import words
+from serve_app.ui.wording import AWAY, LOOK_AGAIN_S, with_again, words
 
 
 @dataclass
@@ -64,20 +65,32 @@ def follow(client: Client, domain: str, watch: Watch) -> Iterator[str]:
     watch.turn += 1
     turn, run_id = watch.turn, watch.run_id
     watch.followed = run_id
-    for shown in _views(client, domain, run_id) if run_id else (NOBODY,):
+    for shown in _views(client, domain, watch) if run_id else (NOBODY,):
         if watch.turn != turn:
             return
         yield shown
 
 
-def _views(client: Client, domain: str, run_id: str) -> Iterator[str]:
-    events = []
-    try:
-        run = client.run(domain, run_id)
-        for event in client.follow(domain, run_id):
-            events.append(event)
-            yield progress(run, events)
-        yield progress(client.run(domain, run_id), events)
-    except ServiceError as error:
-        said = note(words(error), "bad")
-        yield f'<section class="tt-card tt-run">{said}</section>'
+def _views(client: Client, domain: str, watch: Watch) -> Iterator[str]:
+    """Goes on when the service is back; after a refusal the run may be followed anew."""
+    turn, run_id, events = watch.turn, watch.run_id, list[RunEvent]()
+    while watch.turn == turn:
+        try:
+            run = client.run(domain, run_id)
+            if events:
+                yield progress(run, events)
+            for event in client.follow(domain, run_id):
+                if not events or event.id > events[-1].id:
+                    events.append(event)
+                    yield progress(run, events)
+            yield progress(client.run(domain, run_id), events)
+            return
+        except ServiceError as error:
+            away = error.status in AWAY
+            said = note(with_again(error) if away else words(error), "bad")
+            yield f'<section class="tt-card tt-run">{said}</section>'
+            if not away:
+                break
+        time.sleep(LOOK_AGAIN_S)
+    if watch.turn == turn:
+        watch.followed = ""

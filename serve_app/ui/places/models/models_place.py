@@ -19,7 +19,7 @@ from serve_app.ui.places.models import models_follow as follow_run
 from serve_app.ui.places.models import models_view as view
 from serve_app.ui.places.models.models_follow import Watch
 from serve_app.ui.places.models.models_run import NOBODY
-from serve_app.ui.shared import QUIET, Shared, acting, html, or_note, said
+from serve_app.ui.shared import QUIET, Shared, acting, html, or_note, row_of, said
 from serve_app.ui.wording import LOOK_AGAIN_S, words
 
 LOCKED = "Enter an admin's key under “Key” to see and change this."
@@ -78,6 +78,8 @@ def build_models(shared: Shared, tab: Any) -> None:
                 return {told: or_note(lambda: _cancelled(client, domain, watch), _bad)}
             case "run":
                 watch.run_id = said(event, "run")
+            case "follow":
+                watch.run_id = follow_run.current(client, domain, watch.run_id)
         return {told: ""}
 
     def follow(domain: str | None, key: str, watch: Watch) -> Iterator[str]:
@@ -97,11 +99,11 @@ def build_models(shared: Shared, tab: Any) -> None:
         watch.domain = domain
 
     def look(domain: str | None, key: str, watch: Watch) -> Any:
-        if not domain:
+        if not domain or not key:
             return gr.skip()
         try:
-            status = shared.client.status().domains[domain]
-        except (ServiceError, KeyError):
+            status = row_of(shared.client.status(), domain)
+        except ServiceError:
             return gr.skip()  # the page's own look says that the service is away
         follow_run.notice(shared.client.with_key(key), domain, status.running, watch)
         serves = status.champion.version if status.champion else ""
@@ -135,7 +137,7 @@ def _line(client: Client, domain: str) -> view.Line:
     versions = client.models(domain)
     events = client.accounts.events(domain, kind="model.learnt").events
     return view.Line(
-        status.domains[domain],
+        row_of(status, domain),
         versions,
         since=_since(client, domain, versions),
         away=status.curator == "away",

@@ -15,6 +15,8 @@ from serve_app.ui.shared import QUIET, Shared, find, html, script
 from serve_app.ui.wording import words
 
 TONES: dict[str, Tone] = {"stored": "good", "duplicate": "calm", "refused": "bad"}
+# The button waits meanwhile (add.js), or two lots would write to one table.
+MAY_ADD = "() => { document.querySelector('#adding #add').disabled = false; return []; }"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,10 @@ def build(shared: Shared) -> None:
             yield outcomes(done, len(items))
 
     shared.domain.change(offer, [shared.domain, shared.domains], form, **QUIET)
-    form.submit(add, [shared.domain, shared.key], added, concurrency_limit=4, **QUIET)
+    # Of what is sent while another lot is being added, Gradio would take nothing by itself.
+    many = {"trigger_mode": "multiple", "concurrency_limit": 4}
+    sent_on = form.submit(add, [shared.domain, shared.key], added, **many, **QUIET)
+    sent_on.then(None, None, None, js=MAY_ADD, **QUIET)
 
 
 def named(told: Any) -> list[Item]:

@@ -93,12 +93,14 @@ def rejected(client: Client, domain: str, desk: Desk, clip: KeptClip, reason: st
 
 def _decided(desk: Desk, clip: KeptClip, act: Callable[[], KeptClip]) -> Desk:
     try:
-        told = view.decided(act())
+        now = act()
     except ServiceError as error:
         gone = error.status == 404
         left = _without(desk, clip) if gone else desk
         return replace(left, told=note(words(error), "bad"))
-    return replace(_without(desk, clip), decided=(*desk.decided, clip), told=told)
+    # The service keeps no review of what changes nothing: an undo would find the one before.
+    decided = desk.decided if view.unchanged(now, clip) else (*desk.decided, clip)
+    return replace(_without(desk, clip), decided=decided, told=view.decided(now))
 
 
 def undone(client: Client, domain: str, desk: Desk) -> Desk:
@@ -113,7 +115,8 @@ def undone(client: Client, domain: str, desk: Desk) -> Desk:
             if view.same(now, before):
                 break
     except ServiceError as error:
-        return replace(left, told=note(words(error), "bad"))
+        settled = error.status in {404, 409}  # there is nothing left to be undone
+        return replace(left if settled else desk, told=note(words(error), "bad"))
     rest = tuple(row for row in desk.queue if row.clip != before.clip)
     told = note(f"Undone: clip {now.clip[:8]} is {now.state} as {now.label or 'nothing'} again.")
     return replace(left, queue=(now, *rest), at=now.clip, told=told)

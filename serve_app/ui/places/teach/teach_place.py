@@ -18,7 +18,7 @@ from serve_app.ui.wording import words
 
 
 def build_teach(shared: Shared, tab: Any) -> None:
-    with gr.Row(elem_classes="tt-columns"):
+    with gr.Row(elem_id="desk", elem_classes="tt-columns"):  # for admins, see ask.css
         with gr.Column(scale=3, min_width=240):
             queue = acting(note(teach_desk.LOCKED), elem_id="queue")
         with gr.Column(scale=9, min_width=300):

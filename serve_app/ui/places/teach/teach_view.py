@@ -115,6 +115,12 @@ def same(one: KeptClip, other: KeptClip) -> bool:
     return (one.label, one.mask, one.state) == (other.label, other.mask, other.state)
 
 
+def unchanged(now: KeptClip, before: KeptClip) -> bool:
+    """In all that a review may change."""
+    more = (now.reason, now.flags, now.waiting) == (before.reason, before.flags, before.waiting)
+    return more and same(now, before)
+
+
 def labels(domain: DomainInfo, clip: KeptClip) -> list[tuple[str, str]]:
     """What a decision may call it, with the words for it: a photograph what it is called, that
     nothing is in it, or what a correction says (by its receipt), since anything else would need

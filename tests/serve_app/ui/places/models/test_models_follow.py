@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from serve_app.client.client import Client
+from serve_app.client.connection import ServiceAway, ServiceError
+from serve_app.client.service_answers import RunEvent
 from serve_app.ui.places.models import models_follow as follow_run
 from serve_app.ui.places.models.models_follow import Watch
 from support.fakes.fake_api import ADMIN, create
@@ -43,6 +45,32 @@ def test_a_run_that_began_elsewhere_is_noticed_once(client: Client) -> None:
     assert watch.run_id == running[0].id
     watch.run_id = "an older one that was chosen"
     assert not follow_run.notice(client, "faults", running, watch)
+
+
+def test_a_run_is_followed_on_after_an_outage_and_anew_after_a_refusal(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, follow = client.retrain("faults", "teach", ""), Client.follow
+    errors: list[ServiceError] = []
+
+    def broken(self: Client, domain: str, run_id: str) -> Iterator[RunEvent]:
+        for event in follow(self, domain, run_id):
+            yield event
+            if errors:
+                raise errors.pop()
+
+    monkeypatch.setattr(Client, "follow", broken)
+    monkeypatch.setattr(follow_run, "LOOK_AGAIN_S", 0.0)
+    watch, errors[:] = Watch(run_id=run.id), [ServiceAway("nobody answers")]
+    shown = list(follow_run.follow(client, "faults", watch))
+    assert "asks again by itself" in shown[1]
+    assert "tt-progress" in shown[2]  # what was on the page comes back at once
+    assert "from the order to the end" in shown[-1]
+    assert list(follow_run.follow(client, "faults", watch)) == []
+    watch, errors[:] = Watch(run_id=run.id), [ServiceError("not for you", 403)]
+    *_, last = follow_run.follow(client, "faults", watch)
+    assert "Not for you" in last
+    assert "from the order to the end" in list(follow_run.follow(client, "faults", watch))[-1]
 
 
 def test_the_newest_run_is_shown_where_none_is_under_way(client: Client) -> None:

@@ -68,6 +68,38 @@ def test_a_clip_that_is_gone_is_said_and_leaves_the_list(world: World, client: C
     assert (desk.at, desk.decided) == (last, ())
 
 
+def test_a_decision_that_could_not_be_undone_for_now_is_kept_to_be_undone_later(
+    world: World, client: Client
+) -> None:
+    clip = keep(world, "faults", "normal", state="quarantined")
+    desk = opened(client)
+    assert desk.clip
+    desk = teach_desk.rejected(client, "faults", desk, desk.clip, "a dog")
+    with Client("http://127.0.0.1:9", key=ADMIN, tries=1) as away:
+        desk = teach_desk.undone(away, "faults", desk)
+    assert "does not answer" in desk.told
+    assert [row.clip for row in desk.decided] == [clip]
+    desk = teach_desk.undone(client, "faults", desk)
+    assert (desk.at, desk.decided) == (clip, ())
+    desk = teach_desk.rejected(client, "faults", desk, desk.queue[0], "a dog")
+    world.clips[clip]["before"].clear()  # somebody else was faster
+    desk = teach_desk.undone(client, "faults", desk)
+    assert "no review" in desk.told
+    assert desk.decided == ()
+
+
+def test_what_is_accepted_as_it_is_already_is_nothing_to_undo(world: World, client: Client) -> None:
+    clip = keep(world, "faults", "normal", state="quarantined")
+    desk = opened(client)
+    assert desk.clip
+    teach_desk.accepted(client, "faults", desk, desk.clip, "normal")
+    desk = opened(client, "done")
+    assert desk.clip
+    desk = teach_desk.accepted(client, "faults", desk, desk.clip, "normal")
+    assert (desk.queue, desk.decided) == ((), ())
+    assert world.clips[clip]["row"]["state"] == "accepted"
+
+
 def test_what_is_forgotten_names_the_versions_that_hold_it(world: World, client: Client) -> None:
     keep(world, "faults", "normal", state="rejected")
     keep(world, "faults", "normal", state="accepted")

@@ -1,0 +1,55 @@
+"""health_place.py: what is shown while the curator is away, and how long it is looked at."""
+
+import asyncio
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from serve_app.client.client import Client
+from serve_app.ui.places.health.health_place import build_health
+from serve_app.ui.shared import Shared
+from support.fakes.fake_api import create
+from support.fakes.fake_world import World
+from support.local_server import Server
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    with Server(create(World(step_s=0.1))) as url, Client(url) as client:
+        yield client
+
+
+async def built(client: Client) -> Any:
+    """The page's parts, and what is called at an event of one of them; Gradio wants a loop."""
+    with gr.Blocks() as page:
+        shared = Shared(client, gr.State(()), gr.Textbox(), gr.Textbox())
+        with gr.Tabs():
+            with gr.Tab("Ask") as ask:
+                pass
+            with gr.Tab("Health") as health:
+                build_health(shared, health, [ask])
+    window = next(block for block in page.blocks.values() if isinstance(block, gr.Radio))
+
+    def called(block: Any, event: str) -> Any:
+        return next(fn.fn for fn in page.fns.values() if (block._id, event) in fn.targets)
+
+    return SimpleNamespace(ask=ask, window=window, called=called)
+
+
+def test_a_domain_that_nothing_is_known_of_is_said(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = asyncio.run(built(client))
+    look, status = page.called(page.window, "change"), client.status()
+    assert "curator is away" not in str(look("faults", "5m", "").values())
+    own = status.model_copy(update={"domains": {"keywords": status.domains["keywords"]}})
+    monkeypatch.setattr(Client, "status", lambda self: own)
+    assert "The curator is away" in str(look("faults", "5m", "").values())
+
+
+def test_nobody_looks_on_when_another_place_is_open(client: Client) -> None:
+    page = asyncio.run(built(client))
+    assert page.called(page.ask, "select")()["active"] is False
