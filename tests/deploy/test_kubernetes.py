@@ -124,3 +124,14 @@ def test_every_pod_of_ray_starts_in_the_printed_environment_and_asks_for_the_tok
             (script,) = container["args"]
             assert "telltale environment" in script
             assert "KUBERAY_GEN_RAY_START_CMD" in script
+
+
+def test_the_head_is_ready_before_serve_and_otherwise_the_workers_are_alike() -> None:
+    """KubeRay tells Serve what to run once the head is ready, so the head must not wait for it."""
+    (service,) = named("RayService")
+    cluster = service["spec"]["rayClusterConfig"]
+    head, (workers,) = cluster["headGroupSpec"]["template"], cluster["workerGroupSpecs"]
+    (one,), (other,) = (each["spec"]["containers"] for each in (head, workers["template"]))
+    assert one.pop("readinessProbe") == {"tcpSocket": {"port": 52365}}
+    assert other.pop("readinessProbe")["httpGet"] == {"path": "/-/healthz", "port": "serve"}
+    assert head == workers["template"]
