@@ -43,7 +43,7 @@ MAX_WAIT_S = 0.5  # in a replica's queue, before a clip is told to come back
 
 @serve.ingress()
 class DomainService:
-    """One domain's routes and network. Also answers handle calls: follow, describe."""
+    """One domain's routes and network. Also answers handle calls: follow, told."""
 
     async def __init__(self, name: str) -> None:  # type: ignore[misc]  # Serve awaits it
         must_be_closed()
@@ -133,6 +133,10 @@ class DomainService:
         if self.champion.failures != failures:
             self.metrics.swap_failed()
         self._announce()
+        return self.told()
+
+    def told(self) -> dict[str, Any]:
+        """What the curator learns of a replica, whether or not there is a champion to follow."""
         return {**self.describe(), "counted": self._counted()}
 
     def describe(self) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _webhook(environment: Mapping[str, str]) -> dict[str, str]:
     """The receiver believes nothing that is not signed."""
     url = environment.get("TELLTALE_WEBHOOK_URL", "")
     secret = environment.get("TELLTALE_WEBHOOK_SECRET", "")
-    if url and not re.fullmatch(r"https?://[^/\s]+\S*", url):
+    if url and not _is_address(url):
         raise InvalidParameter("TELLTALE_WEBHOOK_URL must be an address, https://example.org/hook")
     if url and len(secret) < 16:
         raise InvalidParameter(
@@ -134,6 +134,17 @@ def _webhook(environment: Mapping[str, str]) -> dict[str, str]:
             "receiver knows too, to sign what is sent"
         )
     return {"webhook_url": url, "webhook_secret": secret}
+
+
+def _is_address(url: str) -> bool:
+    """Also to whoever will post there, who refuses a port that is no number, say."""
+    import httpx  # only for who has a webhook
+
+    try:
+        read = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return read.scheme in ("http", "https") and bool(read.host) and not re.search(r"\s", url)
 
 
 def _one_of(environment: Mapping[str, str], name: str, known: Sequence[str]) -> str:

@@ -81,6 +81,15 @@ class Domain(Section):
             raise ValueError(f"labels must be different from each other, got {list(self.labels)}")
         return self
 
+    @model_validator(mode="after")
+    def keeps_nothing_longer_than_it_may(self) -> Self:
+        if self.keep and self.retention_days and self.keep.days > self.retention_days:
+            raise ValueError(
+                f"keep.days ({self.keep.days:g}) must not exceed retention_days "
+                f"({self.retention_days}): what is kept of answers is what people sent, too"
+            )
+        return self
+
     @property
     def window(self) -> tuple[int, ...]:
         """The shape of one piece of network input, as it is trained and tested on."""
@@ -132,6 +141,11 @@ class AudioDomain(Domain):
             self.network.must_suit_crops(self.training.crop_s, self.input, self.features)
         if self.limits.max_duration_s < self.input.window_s:
             raise ValueError("limits.max_duration_s must be at least input.window_s")
+        if self.stream and self.stream.window_s > self.limits.max_duration_s:
+            raise ValueError(
+                f"stream.window_s ({self.stream.window_s:g}) must not exceed limits.max_duration_s "
+                f"({self.limits.max_duration_s:g}): a window is asked about as a clip"
+            )
         return self
 
     @property

@@ -233,6 +233,15 @@ class StreamSpec(Section):
     hop_s: float = Field(ge=0.02, le=60)
     min_length_s: float = Field(ge=0, le=60)
 
+    @model_validator(mode="after")
+    def hop_covers_the_sound(self) -> Self:
+        if self.hop_s > self.window_s:
+            raise ValueError(
+                f"hop_s ({self.hop_s:g}) must not exceed window_s ({self.window_s:g}), or parts "
+                "of the sound would never be heard"
+            )
+        return self
+
 
 class ByteLimitSpec(Section):
     max_bytes: int = Field(ge=1_000)

@@ -82,11 +82,11 @@ class Snapshots:
         with self._database.read() as connection:
             return _read(connection, snapshot_id)
 
-    def of(self, domain: str, snapshot_id: str) -> Snapshot:
-        """Raises UnknownName for one of another domain, too."""
-        found = self.get(snapshot_id)
+    def of(self, domain: str, start: str) -> Snapshot:
+        """As `named`; raises UnknownName for one of another domain, too."""
+        found = self.named(start)
         if found.domain != domain:
-            raise UnknownName(f"snapshot {snapshot_id} is one of {found.domain}, not of {domain}")
+            raise UnknownName(f"snapshot {start} is one of {found.domain}, not of {domain}")
         return found
 
     def named(self, start: str) -> Snapshot:

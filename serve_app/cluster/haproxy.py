@@ -112,6 +112,8 @@ def frontend_lines(hosts: Sequence[str], quotas: Quotas) -> list[str]:
         "if { req.fhdr(x-request-timeout-seconds) -m found } "
         "!{ req.fhdr(x-deadline-seconds) -m found }",
         "http-request del-header x-request-timeout-seconds",
+        # Sound hardly shrinks, but a few compressed bytes could become megabytes in a replica.
+        "http-request del-header sec-websocket-extensions",
         f"stick-table type string len 41 size 40k expire {idle} store gpc0_rate(1s),conn_cur{kept}",
         "http-request set-var(txn.who) req.hdr(authorization),sha1,hex "
         "if { req.hdr(authorization) -m found }",

@@ -4,7 +4,8 @@ They are counted where all requests come by, in HAProxy: one count is right howe
 there are and whichever of them answers, and a replica pays nothing, with quotas or without. Each
 caller has a bucket of a minute's worth, which fills up steadily. Kept is only the moment at which
 it will be full again (GCRA), so that `Retry-After` is known to the second. A change of replicas
-starts HAProxy anew, and with it every bucket full. A form of many clips is one request.
+starts HAProxy anew, and with it every bucket full. A form of many clips is one request, and so
+is the opening of a stream.
 """
 
 from serve_app.cluster.haproxy_replies import reply
@@ -14,7 +15,7 @@ MINUTE_MS = 60_000
 WRAPS_MS = 2**31  # in a table's 32 bits; behind it a bucket is full once too early, each 25 days
 COUNTED = (
     *("/predict", "/transcribe", "/infer", "/batch-predict", "/analyze"),
-    *("/feedback", "/save-for-retrain", "/upload"),
+    *("/feedback", "/save-for-retrain", "/upload", "/stream"),
 )
 KEYED = "{ req.hdr(authorization) -m found }"
 # How far ahead the moment is at which the bucket is full; what cannot be is from before a wrap.

@@ -39,6 +39,7 @@ from serve_app.control.retrain_runs import RetrainRuns
 from serve_app.control.webhook import Webhook
 from serve_app.http.answer_bodies import model_version, plain, run_info
 from serve_app.replica.champion_pointer import Pointer
+from serve_app.replica.series import key
 from serve_app.settings import Settings, settings_from_env
 from serve_app.statuses import in_words
 
@@ -107,6 +108,8 @@ class Curator:
         for name, history in self._histories.items():
             succession = self._successions[name]
             samples |= history.counted
+            failed = key("telltale_swap_failures_total", domain=name)
+            samples[failed] = samples.get(failed, 0) + succession.failures
             samples |= of_domain(name, succession.champion is not None, succession.replicas)
         samples |= {**self._outcomes.retrains, **self._outcomes.quarantined}
         traffic = {name: history.lately(now) for name, history in self._histories.items()}

@@ -1,6 +1,7 @@
 """What stands at this moment, for /metrics: champions, replicas, the head's machine."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -31,8 +32,10 @@ def of_domain(name: str, has_champion: bool, replicas: Sequence[Mapping[str, Any
 
 
 def of_host(home: Home) -> Gauges:
-    """The CPUs since it was last asked."""
-    memory, disk = psutil.virtual_memory(), home_disk(home)
+    """The CPUs since it was last asked. A disk in trouble is left out: the rest is still told."""
+    memory, disk = psutil.virtual_memory(), None
+    with suppress(OSError):
+        disk = home_disk(home)
     found: Gauges = {
         key("telltale_host_cpu_ratio"): psutil.cpu_percent() / 100,
         key("telltale_host_memory_bytes", kind="total"): memory.total,

@@ -102,8 +102,9 @@ class History:
         return found
 
     def _add(self, step: Step, row: Row, at: float) -> None:
-        name, found = str(row["replica"]), _sums(row, at)
+        name = str(row["replica"])
         before = self._replicas.get(name)
+        found = _sums(row, at, {} if before is None else before.counted)
         if before is None:
             born_here = self._noted is not None and row["uptime_s"] < NEW_S
             before = replace(NOTHING, swaps=found.swaps) if born_here else found
@@ -115,9 +116,10 @@ class History:
             self.counted[key] += value - before.counted.get(key, 0)  # type: ignore[assignment]
 
 
-def _sums(row: Row, at: float) -> Sums:
+def _sums(row: Row, at: float, known: Samples) -> Sums:
+    """`known` is what was counted before, where a row does not tell it: that is not nothing."""
     latencies = np.array(row["latencies"], np.int64)
-    return Sums(at, latencies, row["refused"], row["swaps"], row.get("counted", {}))
+    return Sums(at, latencies, row["refused"], row["swaps"], row.get("counted", known))
 
 
 def _point(began: float, steps: Sequence[Step]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
-from data.errors import Conflict, UnknownName
+from data.errors import BundleError, Conflict, UnknownName
 from data.home import Home
 from models.bundle import cached, file_bytes, load_bundle
 from models.registry import Registry, Version, must_be_bundle
@@ -37,6 +37,8 @@ class Promotion:
         self._handle = replicas
         self._moving = asyncio.Lock()
         self._broken: tuple[str, float, Exception] | None = None
+        self._strange = ""  # the number of the version last found to be no bundle
+        self.failures = 0  # of champions that never came as far as a replica
         self.champion: Version | None = None
         self.since: datetime | None = None  # that it serves
         self.replicas: list[dict[str, Any]] = []
@@ -111,16 +113,17 @@ class Promotion:
         raise Conflict(f"{self._domain} has no previous version to go back to")
 
     async def _reconcile(self) -> None:
-        version = await asyncio.to_thread(self.registry.champion, self._domain)
-        if version is None:
-            await self._broadcast("describe")
-            return
         try:
-            await self._have(version)
+            version = await asyncio.to_thread(self.registry.champion, self._domain)
+            if version is not None:
+                await self._have(version)
         except Exception:
             # The replicas stay where they are, and what they serve is still worth knowing.
-            await self._broadcast("describe")
+            await self._broadcast("told")
             raise
+        if version is None:
+            await self._broadcast("told")
+            return
         if self.champion is not None and self.champion.number != version.number:
             await asyncio.to_thread(self.registry.remember, self.champion)
         self.champion = version
@@ -133,7 +136,7 @@ class Promotion:
     async def _have(self, version: Version) -> Path:
         """The version's verified bundle on this node. One that is damaged stays damaged, so it
         is not fetched anew at every beat."""
-        must_be_bundle(version)
+        self._must_be_bundle(version)
         folder = await asyncio.to_thread(cached, self._home.bundles, version.digest)
         if folder is not None:
             return folder
@@ -145,6 +148,16 @@ class Promotion:
             return await asyncio.to_thread(self.registry.fetch, version, self._home.bundles)
         except Exception as error:
             self._broken = (version.digest, time.monotonic() + RETRY_S, error)
+            self.failures += 1
+            raise
+
+    def _must_be_bundle(self, version: Version) -> None:
+        """Counted once for each version, though it is looked at every beat."""
+        try:
+            must_be_bundle(version)
+        except BundleError:
+            self.failures += version.number != self._strange
+            self._strange = version.number
             raise
 
     async def _broadcast(self, method: str, *arguments: Any) -> None:

@@ -60,7 +60,8 @@ class RetrainRuns:
 
     def _start(self, domain: str, order: Order, who: str, options: RunOptions) -> RunRow:
         if options.snapshot:
-            self._store.snapshots.of(domain, options.snapshot)
+            known = self._store.snapshots.of(domain, options.snapshot)
+            options = options.model_copy(update={"snapshot": known.id})
         mode, reason, trigger = order
         run = self._store.runs.start(
             new_run_id(),

@@ -52,6 +52,6 @@ class Webhook:
                     self._url, content=body, headers=headers, timeout=TIMEOUT_S
                 ).is_success:
                     return True
-            except httpx.HTTPError:
+            except (httpx.HTTPError, httpx.InvalidURL):
                 continue
         return False

@@ -58,7 +58,7 @@ COUNTED = {
         "counter", "Answers to be kept, by what became of them", ("domain", "outcome")
     ),
     "telltale_swap_seconds": Family("histogram", "Load to swap", buckets=SWAP_S),
-    "telltale_swap_failures": Family("counter", "Versions that could not be loaded"),
+    "telltale_swap_failures": Family("counter", "Versions that could not be fetched or loaded"),
     "telltale_batches": Family("counter", "Passes of the network"),
     "telltale_batched_clips": Family("counter", "Clips in those passes: their mean size"),
     "telltale_cpu_seconds": Family("counter", "Of all the domain's replicas"),

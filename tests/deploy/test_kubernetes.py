@@ -4,6 +4,7 @@ import copy
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -13,6 +14,8 @@ import yaml
 from ray.serve.schema import ServeDeploySchema
 
 from data.domains.domain import CONFIGS, load_domains
+from serve_app.client import client
+from serve_app.client.connection import ServiceError
 from support.loaded import loaded
 
 ROOT = Path(__file__).parents[2]
@@ -124,3 +127,46 @@ def test_every_pod_of_ray_starts_in_the_printed_environment_and_asks_for_the_tok
             (script,) = container["args"]
             assert "telltale environment" in script
             assert "KUBERAY_GEN_RAY_START_CMD" in script
+
+
+@pytest.mark.parametrize("refused", ["faults", ""])
+def test_one_domain_that_is_busy_at_night_does_not_keep_the_others_from_it(
+    refused: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Night:
+        domains = ("faults", "hearts")
+
+        def __init__(self, *_: str) -> None: ...
+        def __enter__(self) -> "Night":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def status(self) -> "Night":
+            return self
+
+        def retrain(self, domain: str, mode: str, reason: str) -> SimpleNamespace:
+            if domain == refused:
+                raise ServiceError("a retrain is under way")
+            return SimpleNamespace(id="begun")
+
+    monkeypatch.setattr(client, "Client", Night)
+    monkeypatch.setenv("TELLTALE_KEY", "k")
+    (job,) = named("CronJob")
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    exec(container["args"][-1], {})
+    said = {
+        domain: "a retrain is under way" if domain == refused else "begun"
+        for domain in Night.domains
+    }
+    assert capsys.readouterr().out == "".join(f"{name} {words}\n" for name, words in said.items())
+
+
+def test_the_head_is_ready_before_serve_and_otherwise_the_workers_are_alike() -> None:
+    """KubeRay tells Serve what to run once the head is ready, so the head must not wait for it."""
+    (service,) = named("RayService")
+    cluster = service["spec"]["rayClusterConfig"]
+    head, (workers,) = cluster["headGroupSpec"]["template"], cluster["workerGroupSpecs"]
+    (one,), (other,) = (each["spec"]["containers"] for each in (head, workers["template"]))
+    assert one.pop("readinessProbe") == {"tcpSocket": {"port": 52365}}
+    assert other.pop("readinessProbe")["httpGet"] == {"path": "/-/healthz", "port": "serve"}
+    assert head == workers["template"]

@@ -106,10 +106,14 @@ def test_quotas_are_off_unless_they_are_set() -> None:
 
 def test_a_webhook_has_an_address_and_a_secret_that_are_not_shown() -> None:
     hook = {"TELLTALE_WEBHOOK_URL": "https://example.org/hook?key=mine"}
-    for refused in (hook, {"TELLTALE_WEBHOOK_URL": "example.org"}):
-        with pytest.raises(InvalidParameter, match="TELLTALE_WEBHOOK"):
-            settings_from_env(refused)
-    settings = settings_from_env({**hook, "TELLTALE_WEBHOOK_SECRET": "sixteen letters!"})
+    secret = {"TELLTALE_WEBHOOK_SECRET": "sixteen letters!"}
+    with pytest.raises(InvalidParameter, match="needs TELLTALE_WEBHOOK_SECRET"):
+        settings_from_env(hook)
+    for url in ("example.org", "https://host:abc/mine", "https:///mine", "https://a.org/my mine"):
+        with pytest.raises(InvalidParameter, match="TELLTALE_WEBHOOK_URL") as refused:
+            settings_from_env({"TELLTALE_WEBHOOK_URL": url, **secret})
+        assert "mine" not in str(refused.value)
+    settings = settings_from_env({**hook, **secret})
     assert settings.webhook_url == "https://example.org/hook?key=mine"
     assert "mine" not in repr(settings)
     assert "sixteen" not in repr(settings)

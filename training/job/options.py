@@ -25,7 +25,9 @@ def parse(arguments: Sequence[str] | None, description: str | None) -> argparse.
     parser.add_argument("--epochs", type=positive, help="other than the domain's, as the next two")
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--batch-size", type=positive)
-    parser.add_argument("--snapshot", help="learn from this older list of clips, by its id")
+    parser.add_argument(
+        "--snapshot", help="learn from this older list of clips, by its id or the first 8 letters"
+    )
     parser.add_argument("--run", help="id of a queued run; without it, one is made")
     parser.add_argument("--reason", default="started by hand")
     parser.add_argument("--output", type=Path, help="put a copy of the bundle into this folder")

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 import httpx
 
@@ -16,8 +17,19 @@ ENDED = {"succeeded", "failed", "cancelled"}
 SILENCE_S = 20.0
 
 
-def retrain(domain: str, mode: Mode, reason: str) -> Call[Run]:
-    return post(f"/{domain}/retrain", one(Run), mode=mode, reason=reason)
+class Options(TypedDict, total=False):
+    """What one run does otherwise than its domain says; `POST /retrain` tells what each means."""
+
+    workers: int | None
+    epochs: int | None
+    learning_rate: float | None
+    batch_size: int | None
+    snapshot: str | None
+    dry_run: bool
+
+
+def retrain(domain: str, mode: Mode, reason: str, **options: Unpack[Options]) -> Call[Run]:
+    return post(f"/{domain}/retrain", one(Run), mode=mode, reason=reason, **options)
 
 
 def runs(domain: str) -> Call[tuple[Run, ...]]:

@@ -113,19 +113,20 @@ async def stream(socket: WebSocket) -> None:
 
 async def _stream(socket: WebSocket, service: Replica) -> None:
     _must_be_own_page(socket, service.settings.cors_origins)
-    start = await _started(socket)
-    who, domain = await _who(socket, start.key), of_sounds(service.domain)
+    domain, queue = of_sounds(service.domain), queue_of(socket)
     held: Held = socket.app.state.streams
-    if held.refuses(who, 1, AT_ONCE):
+    if held.refuses(queue, 1, AT_ONCE):
         raise Overloaded(f"{held.total} streams are heard here already; try again later")
-    held.take(who, 1)
+    held.take(queue, 1)  # before the first message, which takes memory too
     try:
+        start = await _started(socket)
+        who = await _who(socket, start.key, queue)
         plan = rolling_events(service.champion.served.model, domain)
         longest_s = domain.limits.max_recording_s
         sound = Sound(start.sample_rate_hz, plan.window_s, plan.hop_s, longest_s)
         await _both(_receive(socket, sound), _hear(socket, service, domain, sound, who))
     finally:
-        held.give_back(who, 1)
+        held.give_back(queue, 1)
 
 
 def _must_be_own_page(socket: WebSocket, origins: tuple[str, ...]) -> None:
@@ -155,10 +156,10 @@ async def _started(socket: WebSocket) -> StreamStart:
         ) from None
 
 
-async def _who(socket: WebSocket, key: str) -> str:
+async def _who(socket: WebSocket, key: str, queue: str) -> str:
     """As `queue_of`, for a key in the first message, where a browser has no header for it."""
     if not key:
-        return queue_of(socket)
+        return queue
     keyring: Keyring = socket.app.state.keyring
     await keyring.look(f"Bearer {key}")
     return keyring.caller(f"Bearer {key}").name

@@ -10,6 +10,8 @@ from data.domains.domain import CONFIGS, config_root, load_domain, load_domains
 from data.errors import InvalidDomain, UnknownName
 from support.fakes.own_files import changed
 
+STREAM = {"window_s": 1, "hop_s": 0.5, "min_length_s": 0}
+KEEP = {"sample": 0, "unsure": True, "unknown": True, "clips": True, "days": 30}
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 
 
@@ -37,6 +39,12 @@ def test_every_shipped_domain_is_valid(name: str) -> None:
         ({"features.fmax_hz": 9000}, ["fmax_hz <= 8000", "half the sample rate"]),
         ({"input.hop_s": 6}, ["hop_s (6.0) must not exceed window_s (5.0)"]),
         ({"limits.max_duration_s": 1}, ["limits.max_duration_s"]),
+        ({"stream": {**STREAM, "hop_s": 1.5}}, ["hop_s (1.5) must not exceed window_s (1)"]),
+        (
+            {"stream": {**STREAM, "window_s": 60}, "limits.max_duration_s": 30},
+            ["stream.window_s (60) must not exceed limits.max_duration_s (30)"],
+        ),
+        ({"keep": KEEP, "retention_days": 20}, ["keep.days (30) must not exceed", "(20)"]),
         ({"labels": ["one", "two/three"]}, ["'labels.1'", "match"]),
         ({"labels": ["one", ""]}, ["'labels.1'", "match"]),
         ({"input.hop_s": 0.00001}, ["hop_s", "at least one sample"]),

@@ -65,6 +65,14 @@ def test_domains_without_clips_have_snapshots_of_their_own(store: Store) -> None
         store.snapshots.get("x")
 
 
+def test_a_snapshot_of_a_domain_is_named_by_its_first_letters(store: Store) -> None:
+    add(store, b"1")
+    taken = store.snapshots.take("faults", who="curator")
+    assert store.snapshots.of("faults", taken.id[:12]) == taken
+    with pytest.raises(UnknownName, match="is one of faults, not of keywords"):
+        store.snapshots.of("keywords", taken.id[:12])
+
+
 def test_clips_are_new_until_a_version_learnt_them_with_their_label(store: Store) -> None:
     clip = add(store, b"1")
     add(store, b"2", state="quarantined")

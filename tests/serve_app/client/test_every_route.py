@@ -176,7 +176,8 @@ def test_the_asynchronous_client_does_the_same(url: str) -> None:
             told: list[object] = []
             heard = await admin.analyze("keywords", long, watch=told.append, hop_s=0.25)
             assert (heard.recording.duration_s, heard.hop_s, bool(told)) == (10.0, 0.25, True)
-            run = await admin.retrain("keywords", "teach", "")
+            run = await admin.retrain("keywords", "full", "", epochs=3, dry_run=True)
+            assert run.options == {"epochs": 3, "dry_run": True}
             await admin.cancel("keywords", run.id)
             kinds = [event.kind async for event in admin.follow("keywords", run.id)]
             assert kinds == ["queued", "finished"]

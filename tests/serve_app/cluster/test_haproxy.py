@@ -85,6 +85,13 @@ def test_the_replica_learns_who_asks(tmp_path: Path) -> None:
         assert b"6.6.6.6" not in toys[0].requests[0]
 
 
+def test_no_replica_is_asked_to_unpack_what_a_stream_sends(tmp_path: Path) -> None:
+    offered = {"Sec-WebSocket-Extensions": "permessage-deflate"}
+    with proxied(tmp_path, answer("200 OK")) as (url, toys):
+        httpx.get(f"{url}/stream", headers=offered, trust_env=False)
+    assert b"permessage-deflate" not in toys[0].requests[0]
+
+
 def test_the_replica_learns_that_haproxy_has_passed_it_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ def test_callers_have_a_quota_of_their_own_over_all_replicas(
 
         assert asked(7, **KEY) == [200] * 5 + [429] * 2
         assert asked(1, "/api/batch-predict", **KEY) == [429]
+        assert client.get(f"{url}/keywords/stream", headers=KEY).status_code == 429
         assert asked(3) == [200, 200, 429]
         assert asked(3, **{VISITOR_HEADER: "a-secret 10.0.0.9"}) == [200, 200, 429]
         assert asked(1, **{VISITOR_HEADER: "a-guess 10.0.0.8"}) == [429]

@@ -7,6 +7,7 @@ import pytest
 from serve_app.client.past_answers import Traffic
 from serve_app.control.history import GONE_S, History
 from serve_app.replica.latencies import Latencies
+from serve_app.replica.series import key
 
 BEGIN = 1_000_000.0  # a multiple of five seconds
 
@@ -78,6 +79,15 @@ def test_a_replica_that_is_silent_for_a_while_is_counted_once() -> None:
     history.note([one.row(late)], late)
     points = read(history, late, "1h")
     assert sum(point.answered_per_s * point.seconds for point in points) == pytest.approx(10, 0.01)
+
+
+def test_a_row_that_tells_no_counters_does_not_count_them_twice() -> None:
+    history, one, asked = History(), Replica("a", BEGIN), key("telltale_unknown_total", domain="d")
+    history.note([], BEGIN)
+    for second, counted in enumerate((5, None, 7), start=1):
+        row = one.row(BEGIN + second)
+        history.note([row if counted is None else {**row, "counted": {asked: counted}}], BEGIN + 9)
+    assert history.counted[asked] == 7
 
 
 def test_the_hour_has_a_point_a_minute_and_no_more_is_kept() -> None:

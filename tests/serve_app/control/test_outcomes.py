@@ -101,6 +101,11 @@ def test_a_quarantine_that_fills_is_told_once_a_step(store: Store) -> None:
     assert outcomes.quarantined == {key("telltale_quarantined_clips", domain="faults"): 25}
 
 
+def test_an_address_that_nobody_can_post_to_does_not_end_the_thread() -> None:
+    hook = Webhook("https://host:abc/hook", SECRET, pauses_s=(0.0,))
+    assert not hook._deliver(b"{}")
+
+
 def test_a_receiver_that_is_away_holds_up_nobody_and_is_not_remembered_for_ever() -> None:
     hook = Webhook("http://127.0.0.1:9/hook", SECRET, pauses_s=(3600.0,))
     for _ in range(3 * MOST_WAITING):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from data.domains.domain import load_domains
-from data.errors import BundleError, Conflict, UnknownName
+from data.errors import BundleError, Conflict, NotReady, UnknownName
 from data.home import Home, home_from_env
 from models.registry import Registry, Version
 from serve_app.control.promotion import Promotion
@@ -26,9 +26,11 @@ class Replicas:
     def __init__(self, slow: float = 0.0) -> None:
         self.slow = slow
         self.told: list[Pointer] = []
+        self.asked: list[str] = []
         self.serves: Pointer | None = None
 
     def broadcast(self, method: str, *arguments: Any) -> "Replicas":
+        self.asked.append(method)
         if method == "follow":
             self.serves = arguments[0]
             self.told.append(arguments[0])
@@ -132,6 +134,9 @@ def test_whoever_moves_the_alias_the_way_back_is_to_what_served_last(
         with pytest.raises(BundleError, match="is no bundle of Telltale's; what serves stays"):
             await succession.reconcile()
         with pytest.raises(BundleError, match="is no bundle"):
+            await succession.reconcile()
+        assert succession.failures == 1
+        with pytest.raises(BundleError, match="is no bundle"):
             await succession.promote(str(strange.version))
         assert (await succession.rollback())["version"] == three.number  # what serves
         assert (await succession.rollback())["version"] == two.number
@@ -169,12 +174,31 @@ def test_an_alias_moved_to_a_damaged_version_leaves_pointer_and_replicas_alone(
             with pytest.raises(BundleError):
                 await succession.reconcile()
         assert succession.replicas
+        assert succession.failures == 1  # and not at each beat
 
     run(home, registry, replicas, steps)
+    assert replicas.asked == ["follow", "told", "told"]
     assert [pointer.version for pointer in replicas.told] == [good.number]
     pointer = read_pointer(home, "keywords")
     assert pointer is not None
     assert pointer.version == good.number
+
+
+def test_replicas_are_asked_what_they_count_while_the_registry_is_away(
+    home: Home, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(domain: str) -> None:
+        raise NotReady("MLflow does not answer")
+
+    async def steps(succession: Promotion) -> None:
+        await succession.reconcile()  # nobody is champion yet
+        monkeypatch.setattr(registry, "champion", away)
+        with pytest.raises(NotReady):
+            await succession.reconcile()
+
+    replicas = Replicas()
+    run(home, registry, replicas, steps)
+    assert replicas.asked == ["told", "told"]
 
 
 def test_the_beat_never_undoes_a_promotion_that_came_between(

@@ -76,6 +76,13 @@ def test_a_run_keeps_its_options_and_its_job_gets_them(store: Store) -> None:
     assert jobs.options == ["--epochs", "3", "--dry-run"]
 
 
+def test_the_job_gets_the_whole_name_of_a_snapshot(store: Store) -> None:
+    jobs, taken = Jobs(), store.snapshots.take("keywords", who="ann")
+    short = RunOptions(snapshot=taken.id[:12])
+    run(store, jobs, lambda runs: runs.start("keywords", ("teach", "", "person"), "ann", short))
+    assert jobs.options == ["--snapshot", taken.id]
+
+
 def test_a_second_order_waits_for_the_first_to_end(store: Store) -> None:
     async def steps(runs: RetrainRuns) -> None:
         first = await runs.start("keywords", ("teach", "", "person"), "ann")

@@ -130,6 +130,23 @@ def test_a_silent_line_and_an_endless_one_are_ended(
     assert (closed["code"], "at most 2 s" in error["detail"]) == (1009, True)
 
 
+def test_a_stream_has_its_place_before_its_first_message(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_routes, "AT_ONCE", 1)
+    with client.websocket_connect("/stream") as first:
+        with client.websocket_connect("/stream") as second:
+            *_, error, closed = answers(second)
+        assert (error["status"], closed["code"]) == (429, 1013)
+        first.send_json(START)
+        assert json.loads(first.receive_text())["type"] == "ready"
+        first.send_text("end")
+        answers(first)
+    with client.websocket_connect("/stream") as third:
+        third.send_json(START)
+        assert json.loads(third.receive_text())["type"] == "ready"
+
+
 def test_a_page_of_another_origin_is_refused(client: TestClient) -> None:
     for origin, answered in (("http://testserver", "ready"), ("http://elsewhere", "error")):
         headers = {"origin": origin}
