@@ -15,8 +15,13 @@ from support.inputs.sounds import tone
 from support.local_server import Server
 
 pytestmark = pytest.mark.browser
-BOXES = """shown => [".tt-photo", ".tt-mask"].map(
-    css => JSON.stringify(shown.querySelector(css).getBoundingClientRect()))"""
+OVER_EACH_OTHER = """() => {
+  const [seen, drawn] = [".tt-photo", ".tt-mask"].map(css => {
+    const found = document.querySelector(`#shown ${css}`);
+    return found && JSON.stringify(found.getBoundingClientRect());
+  });
+  return seen && seen === drawn;
+}"""
 
 
 def open_teach(page: Page, site: str, domain: str = "faults") -> None:
@@ -118,8 +123,7 @@ def test_a_photograph_is_seen_with_each_mask_and_one_can_be_taken(
     before = world.clips[clip]["row"]["mask"]
     open_teach(page, site, "cracks")
     expect(page.locator("#shown .tt-mask")).to_have_count(3)  # its own, another, the model's
-    seen, drawn = page.locator("#shown").evaluate(BOXES)  # at once: what is above may still come
-    assert seen == drawn
+    page.wait_for_function(OVER_EACH_OTHER)
     expect(page.locator("#shown")).to_contain_text("A correction waits: crack")
     page.get_by_label(re.compile("crack, as correction 1 marks it")).check(force=True)
     page.click("#accept")
