@@ -56,7 +56,9 @@ def site(world: World, uploads: Path) -> Iterator[str]:
         yield f"{at}/ui/"
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while it is open, its event loop is that of this thread, and others' tests
+# could run none.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

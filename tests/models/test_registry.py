@@ -109,19 +109,17 @@ def test_rollback_and_back_again(registry: Registry, bundles: list[Bundle]) -> N
     assert registry.rollback("keywords").number == "2"
 
 
-def test_others_load_a_version_by_mlflow_alone(registry: Registry, tmp_path: Path) -> None:
+def test_others_load_a_version_by_mlflow_alone(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import mlflow
     import pandas as pd
 
     bundle = load_bundle(PRETRAINED / "keywords")
     version = registry.register(bundle, run_id=None, tags={})
     registry.promote("keywords", version.number)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/registry/mlflow.db")
-    try:
-        model = mlflow.pyfunc.load_model("models:/telltale.keywords@champion")
-    finally:
-        mlflow.set_tracking_uri(before)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/registry/mlflow.db")
+    model = mlflow.pyfunc.load_model("models:/telltale.keywords@champion")
     answers = model.predict(pd.DataFrame({"clip": [tone(), tone(900)]}))
     assert list(answers.columns) == ["label", "confidence", "unknown"]
     assert set(answers["label"]) <= set(bundle.labels)

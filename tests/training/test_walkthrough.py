@@ -70,7 +70,7 @@ def walked(home: Path, registry: Registry) -> Any:
     first.source = SETTING.format(home=str(home))
     where = {"metadata": {"path": str(NOTEBOOK.parent)}}
     own = {"TELLTALE_CONFIGS": str(home / "configs"), "TELLTALE_DATASETS": str(home / "none")}
-    NotebookClient(notebook, timeout=120, resources=where).execute(env=os.environ | own)
+    NotebookClient(notebook, timeout=300, resources=where).execute(env=os.environ | own)
     return notebook
 
 
