@@ -11,14 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import TypedDict, TypeVarTuple, Unpack, get_args
+from typing import Unpack, get_args
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from data.database.database import Database
-from data.database.schema import ClipState, clip_flags, clips, events, feedback, now, predictions
+from data.database.schema import ClipState, clips, events, feedback, now, predictions
 from data.errors import Conflict, DiskFull, Overloaded, UndecodableClip, UnknownName
 from data.store.blobs import Blobs
+from data.store.clip_queries import WORST, Wanted, listing
 from data.store.clip_rows import (
     CLIP,
     Clip,
@@ -39,26 +40,7 @@ from data.store.clip_rows import (
 )
 
 Added = tuple[Clip, bool]
-Columns = TypeVarTuple("Columns")
 Hashed = list[tuple[str, NewClip]]
-
-WORST = (
-    select(clip_flags.c.clip_id, func.max(clip_flags.c.score).label("score"))
-    .where(~clip_flags.c.dismissed)
-    .group_by(clip_flags.c.clip_id)
-    .subquery()
-)
-
-
-class Wanted(TypedDict, total=False):
-    """Which clips: all, or those of a state, a label, with open flags (`flagged`), in quarantine or
-    with a correction that waits (`waiting`), that came before a moment."""
-
-    state: ClipState | None
-    label: str | None
-    flagged: bool
-    waiting: bool
-    before: datetime
 
 
 class ClipStore:
@@ -114,7 +96,7 @@ class ClipStore:
         **wanted: Unpack[Wanted],
     ) -> list[Clip]:
         """Newest first, or where `flagged` the worst first; all of them without a limit."""
-        query = _listing(CLIP, domain, **wanted)
+        query = listing(CLIP, domain, **wanted)
         if wanted.get("flagged"):
             query = query.order_by(WORST.c.score.desc())
         query = query.order_by(clips.c.id.desc()).limit(limit).offset(offset)
@@ -128,7 +110,7 @@ class ClipStore:
         **wanted: Unpack[Wanted],
     ) -> dict[str, str | None]:
         """By digest, of all that `find` would list, newest first."""
-        query = _listing(select(clips.c.sha256, clips.c.label), domain, **wanted)
+        query = listing(select(clips.c.sha256, clips.c.label), domain, **wanted)
         with self._database.read() as connection:
             return dict(connection.execute(query.order_by(clips.c.id.desc())).all())
 
@@ -282,24 +264,6 @@ class ClipStore:
             if unused:
                 self._blobs.delete(sha256)
             return unused
-
-
-def _listing(query: Select[*Columns], domain: str, **wanted: Unpack[Wanted]) -> Select[*Columns]:
-    query = query.where(clips.c.domain == domain)
-    if (state := wanted.get("state")) is not None:
-        query = query.where(clips.c.state == state)
-    if (label := wanted.get("label")) is not None:
-        query = query.where(clips.c.label == label)
-    if (before := wanted.get("before")) is not None:
-        query = query.where(clips.c.created_at < before)
-    if wanted.get("flagged"):
-        query = query.join(WORST, WORST.c.clip_id == clips.c.id)
-    if wanted.get("waiting"):
-        corrected = select(feedback.c.clip_sha256).where(
-            feedback.c.domain == domain, feedback.c.state == "quarantined"
-        )
-        query = query.where((clips.c.state == "quarantined") | clips.c.sha256.in_(corrected))
-    return query
 
 
 def _has_row(connection: Connection, sha256: str) -> bool:

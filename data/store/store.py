@@ -12,7 +12,7 @@ from functools import partial
 
 from data.database.database import Database
 from data.store.blobs import Blobs, open_blobs
-from data.store.clip_counts import ClipCounts
+from data.store.clip_queries import ClipCounts
 from data.store.clip_store import ClipStore
 from data.store.disk import Disk, fullest, local_folders
 from data.store.events import Events

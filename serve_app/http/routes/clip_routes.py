@@ -20,8 +20,8 @@ from serve_app.http.threads import reading, writing
 from serve_app.replica.opinions import most_doubted, opinions
 
 if TYPE_CHECKING:
+    from data.store.clip_queries import Wanted
     from data.store.clip_rows import Clip
-    from data.store.clip_store import Wanted
     from data.store.feedback import Feedback
     from data.store.flags import Flag
     from data.store.reviews import Reviews

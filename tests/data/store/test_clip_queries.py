@@ -1,8 +1,8 @@
-"""clip_counts.py: kept clips are counted by what they are, on every database."""
+"""clip_queries.py: kept clips are counted by what they are, on every database."""
 
 from datetime import UTC, datetime
 
-from data.store.clip_counts import CountedClips
+from data.store.clip_queries import CountedClips
 from data.store.store import Store
 from support.inputs.uploads import new_clip
 

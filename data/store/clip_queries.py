@@ -1,16 +1,54 @@
-"""How many clips are kept of what: by label, state, split, source and week."""
+"""Which clips are kept, and how many of what: by label, state, split, source and week."""
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import TypedDict, TypeVarTuple, Unpack
 
-from sqlalchemy import String, cast, func, select
+from sqlalchemy import Select, String, cast, func, select
 
 from data.database.database import Database
-from data.database.schema import clips, now
+from data.database.schema import ClipState, clip_flags, clips, feedback, now
 from data.store.clip_rows import is_new
 
+Columns = TypeVarTuple("Columns")
+
 WEEKS = 26
+WORST = (
+    select(clip_flags.c.clip_id, func.max(clip_flags.c.score).label("score"))
+    .where(~clip_flags.c.dismissed)
+    .group_by(clip_flags.c.clip_id)
+    .subquery()
+)
+
+
+class Wanted(TypedDict, total=False):
+    """Which clips: all, or those of a state, a label, with open flags (`flagged`), in quarantine or
+    with a correction that waits (`waiting`), that came before a moment."""
+
+    state: ClipState | None
+    label: str | None
+    flagged: bool
+    waiting: bool
+    before: datetime
+
+
+def listing(query: Select[*Columns], domain: str, **wanted: Unpack[Wanted]) -> Select[*Columns]:
+    query = query.where(clips.c.domain == domain)
+    if (state := wanted.get("state")) is not None:
+        query = query.where(clips.c.state == state)
+    if (label := wanted.get("label")) is not None:
+        query = query.where(clips.c.label == label)
+    if (before := wanted.get("before")) is not None:
+        query = query.where(clips.c.created_at < before)
+    if wanted.get("flagged"):
+        query = query.join(WORST, WORST.c.clip_id == clips.c.id)
+    if wanted.get("waiting"):
+        corrected = select(feedback.c.clip_sha256).where(
+            feedback.c.domain == domain, feedback.c.state == "quarantined"
+        )
+        query = query.where((clips.c.state == "quarantined") | clips.c.sha256.in_(corrected))
+    return query
 
 
 @dataclass(frozen=True)
