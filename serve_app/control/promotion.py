@@ -128,9 +128,11 @@ class Promotion:
             await asyncio.to_thread(self.registry.remember, self.champion)
         self.champion = version
         pointer = Pointer(self._domain, version.number, version.digest)
-        if await asyncio.to_thread(read_pointer, self._home, self._domain) != pointer:
+        moved = await asyncio.to_thread(read_pointer, self._home, self._domain) != pointer
+        if moved:
             await asyncio.to_thread(write_pointer, self._home, pointer)
-        self.since = await asyncio.to_thread(pointed_since, self._home, self._domain)
+        if moved or self.since is None:
+            self.since = await asyncio.to_thread(pointed_since, self._home, self._domain)
         await self._broadcast("follow", pointer)
 
     async def _have(self, version: Version) -> Path:
