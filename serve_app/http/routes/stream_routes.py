@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import orjson
 from fastapi import APIRouter, WebSocket
 from pydantic import BaseModel, ValidationError
+from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
 from data.domains.domain import AudioDomain, of_sounds
@@ -138,13 +139,7 @@ def _must_be_own_page(socket: WebSocket, origins: tuple[str, ...]) -> None:
 
 
 async def _started(socket: WebSocket) -> StreamStart:
-    try:
-        async with asyncio.timeout(START_S):
-            message = await socket.receive()
-    except TimeoutError:
-        raise TooSlow(f"no first message came in {START_S:g} s") from None
-    if message["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect
+    message = await _message(socket, START_S, f"no first message came in {START_S:g} s")
     try:
         return StreamStart.model_validate_json(message.get("text") or "")
     except ValidationError as error:
@@ -154,6 +149,17 @@ async def _started(socket: WebSocket) -> StreamStart:
             'the first message must be JSON, as {"sample_rate_hz": 16000, "format": "pcm16", '
             f'"key": "..."}}; {where}: {wrong["msg"]}'
         ) from None
+
+
+async def _message(socket: WebSocket, within_s: float, too_slow: str) -> Message:
+    try:
+        async with asyncio.timeout(within_s):
+            message = await socket.receive()
+    except TimeoutError:
+        raise TooSlow(too_slow) from None
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect
+    return message
 
 
 async def _who(socket: WebSocket, key: str, queue: str) -> str:
@@ -179,13 +185,8 @@ async def _both(*works: Coroutine[None, None, None]) -> None:
 
 async def _receive(socket: WebSocket, sound: Sound) -> None:
     while True:
-        try:
-            async with asyncio.timeout(IDLE_S):
-                message = await socket.receive()
-        except TimeoutError:
-            raise TooSlow(f"no sound came in {IDLE_S:g} s; send silence too") from None
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect
+        words = f"no sound came in {IDLE_S:g} s; send silence too"
+        message = await _message(socket, IDLE_S, words)
         samples: bytes | None = message.get("bytes")
         if samples is None:
             sound.end()
