@@ -49,7 +49,7 @@ def said(event: gr.EventData, field: str) -> str:
 class Shared:
     client: Client
     domains: Any  # gr.State of tuple[DomainInfo, ...]
-    domain: Any  # gr.Dropdown: the chosen domain's name
+    domain: Any  # gr.Radio: the chosen domain's name
     key: Any  # gr.Textbox: the bearer key, empty for nobody
     start_token: str = ""  # by which the service believes whom the page asks for
 

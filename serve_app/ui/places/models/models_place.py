@@ -5,7 +5,6 @@ A run is followed wherever it began: every session looks for one every few secon
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import gradio as gr
@@ -13,7 +12,6 @@ import gradio as gr
 from serve_app.client.answers import Mode
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.client.service_answers import ModelVersion
 from serve_app.ui.markup import note
 from serve_app.ui.places.models import models_follow as follow_run
 from serve_app.ui.places.models import models_view as view
@@ -134,31 +132,14 @@ def build_models(shared: Shared, tab: Any) -> None:
 def _line(client: Client, domain: str) -> view.Line:
     """Raises ServiceError."""
     status = client.status()
-    versions = client.models(domain)
     events = client.accounts.events(domain, kind="model.learnt").events
     return view.Line(
         row_of(status, domain),
-        versions,
-        since=_since(client, domain, versions),
+        client.models(domain),
         away=status.curator == "away",
         runs=client.runs(domain),
         learnt={event.subject: int(event.detail.get("clips", 0)) for event in events},
     )
-
-
-def _since(client: Client, domain: str, versions: tuple[ModelVersion, ...]) -> datetime | None:
-    """When what serves began to: a person may have promoted it later than it was made."""
-    serving = next((row for row in versions if "champion" in row.aliases), None)
-    if serving is None:
-        return None
-    moves = [
-        event
-        for kind in ("promoted", "rolled_back")
-        for event in client.accounts.events(domain, kind=kind, limit=1).events
-    ]
-    last = max(moves, key=lambda event: event.id, default=None)
-    here = last is not None and last.subject == f"model:{domain}:{serving.version}"
-    return last.at if last and here else serving.created
 
 
 def _cancelled(client: Client, domain: str, watch: Watch) -> str:

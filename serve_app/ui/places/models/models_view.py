@@ -23,7 +23,6 @@ class Line:
 
     status: DomainStatus
     versions: tuple[ModelVersion, ...]
-    since: datetime | None = None
     away: bool = False  # the curator is
     runs: tuple[Run, ...] = ()
     learnt: Mapping[str, int] = field(default_factory=dict)
@@ -52,13 +51,13 @@ def _serves(line: Line) -> str:
     serving = champion(line)
     if serving is None:
         return note("Nothing is served right now.", "warn")
-    since = f" since {_clock(line.since)}" if line.since else ""
+    since = _clock(line.status.serves_since or serving.created)
     there = sum(row.version == serving.version for row in line.status.replicas)
     number = len(line.status.replicas)
     partly = "" if line.status.agree else f" So far {there} of {number} replicas do."
     away = note("The curator is away: no changes until it is back.", "warn") if line.away else ""
     return (
-        f'<p class="tt-serves">Version {text(serving.version)} serves{since}. '
+        f'<p class="tt-serves">Version {text(serving.version)} serves since {since}. '
         f"{_waits(line.status)}{partly}</p>{away}"
     )
 
