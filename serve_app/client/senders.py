@@ -36,6 +36,10 @@ class Caller:
         """The same connections, for another caller; `headers` go with all of his requests."""
         return self._over(replace(self.link, key=key.strip(), headers=headers, patient=True))
 
+    def without_key(self) -> Self:
+        """For the same caller as far as he is known otherwise: by `headers`, say."""
+        return self._over(replace(self.link, key=""))
+
     def impatient(self) -> Self:
         """For the same caller, raising ServiceError at once when the service is busy (429)."""
         return self._over(replace(self.link, patient=False))

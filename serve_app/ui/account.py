@@ -58,5 +58,5 @@ def known(client: Client) -> Client:
             client.me()
         except ServiceError as error:
             if error.status == 401:
-                return client.with_key("", headers=client.link.headers)
+                return client.without_key()
     return client

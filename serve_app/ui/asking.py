@@ -11,9 +11,7 @@ WITHOUT_KEY = (
 )
 
 
-def ask(
-    caller: Client, anybody: Client, domain: str, raw: bytes, name: str
-) -> tuple[Prediction, str]:
+def ask(caller: Client, domain: str, raw: bytes, name: str) -> tuple[Prediction, str]:
     """The answer with its evidence, and a note (HTML) where the caller's key is not known; raises
     ServiceError."""
     try:
@@ -21,4 +19,5 @@ def ask(
     except ServiceError as error:
         if error.status != 401 or not caller.key:
             raise
-    return anybody.predict(domain, raw, name=name, evidence=True), note(WITHOUT_KEY, "warn")
+    found = caller.without_key().predict(domain, raw, name=name, evidence=True)
+    return found, note(WITHOUT_KEY, "warn")

@@ -26,12 +26,12 @@ def anybody(world: World) -> Iterator[Client]:
 
 
 def test_a_key_that_is_not_known_is_said_and_keeps_nobody_from_an_answer(anybody: Client) -> None:
-    found, said = ask(anybody.with_key("wrong"), anybody, "faults", tone(), "clip.wav")
+    found, said = ask(anybody.with_key("wrong"), "faults", tone(), "clip.wav")
     assert found.domain == "faults"
     assert "not known here" in said
-    assert ask(anybody.with_key(ADMIN), anybody, "faults", tone(), "clip.wav")[1] == ""
+    assert ask(anybody.with_key(ADMIN), "faults", tone(), "clip.wav")[1] == ""
     with pytest.raises(ServiceError, match="not a recording"):
-        ask(anybody.with_key("wrong"), anybody, "faults", b"text", "clip.wav")
+        ask(anybody.with_key("wrong"), "faults", b"text", "clip.wav")
 
 
 def test_who_waits_by_himself_is_told_at_once_that_the_service_is_busy(

@@ -71,10 +71,9 @@ class Parts:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, of which domain; `anybody` is him without his key."""
+    """Who asks, of which domain."""
 
     client: Client
-    anybody: Client
     domain: DomainInfo
 
 
@@ -141,8 +140,7 @@ def _is_large(given: Given, domain: DomainInfo) -> bool:
 def _answer(parts: Parts, caller: Caller, given: Given) -> Iterator[Shown]:
     domain = caller.domain
     raw = given.read(domain)
-    impatient, anybody = caller.client.impatient(), caller.anybody.impatient()
-    found, without_key = ask(impatient, anybody, domain.name, raw, given.name)
+    found, without_key = ask(caller.client.impatient(), domain.name, raw, given.name)
     yield {
         parts.answer: card.answer(found, given.name) + without_key,
         parts.label: gr.update(choices=card.choices(domain, found), value=None),

@@ -89,7 +89,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         # The clip may be here before the first answer to "which domains are there?" is.
         domains = domains or shared.client.domains()
         domain = find(domains, name or domains[0].name)
-        return Caller(shared.client_of(key, request), shared.client_of("", request), domain)
+        return Caller(shared.client_of(key, request), domain)
 
     def hear_dropped(
         name: str | None,

@@ -31,7 +31,7 @@ Clips = Sequence[tuple[str, bytes]]
 @pytest.fixture(scope="module")
 def caller() -> Iterator[Caller]:
     with Server(create(World(step_s=0.1))) as url, Client(url, tries=1) as client:
-        yield Caller(client, client, client.domains()[0])
+        yield Caller(client, client.domains()[0])
 
 
 @pytest.fixture
