@@ -1,9 +1,14 @@
-"""Bytes -> waveform: decodes a recording of any common format, within limits.
+"""Bytes -> waveform, and back: decodes a recording of any common format, within limits.
 
 Whatever the bytes are, the outcome is a `Recording` or a `ClipError` that says what is wrong.
 Plain WAV is read here; everything else in a process of its own, which a crafted file may fill,
 keep busy or end, and nobody else notices.
 """
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
 
 from data.domains.sections import LimitSpec
 from data.errors import ClipTooLarge
@@ -47,3 +52,14 @@ def _decoded(raw: bytes, container: str, sample_rate_hz: int, max_duration_s: fl
         facts["container"],
         tuple(facts["warnings"]),
     )
+
+
+def encoded(
+    samples: NDArray[np.floating], rate_hz: int, container: str = "WAV", subtype: str = "PCM_16"
+) -> bytes:
+    """A file of mono samples [T] in [-1, 1]; of 16 bits what is beyond is clipped."""
+    import soundfile  # libsndfile, which a replica does without while it hears plain WAV
+
+    out = io.BytesIO()
+    soundfile.write(out, samples, rate_hz, format=container, subtype=subtype)
+    return out.getvalue()

@@ -4,16 +4,15 @@
 heard in them is of no interest, what they weigh is that of a real clip.
 """
 
-import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from data.errors import InvalidParameter
+from data.media.audio import encoded
 
 Samples = NDArray[np.float32] | NDArray[np.float64]
 BOUNDARY = "telltale-loadtest-boundary"
@@ -46,9 +45,7 @@ def tone_in_noise(
 
 def recording(samples: Samples, rate_hz: int, container: str = "WAV") -> bytes:
     """Mono, of 16 bit, from samples in [-1, 1]; what is beyond is clipped."""
-    out = io.BytesIO()
-    soundfile.write(out, samples, rate_hz, format=container, subtype="PCM_16")
-    return out.getvalue()
+    return encoded(samples, rate_hz, container)
 
 
 def form(field: str, clips: Sequence[bytes]) -> bytes:

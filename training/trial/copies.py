@@ -3,15 +3,13 @@
 What was taught such copies would be judged by what it has learnt, so screening must know them.
 """
 
-import io
 from collections.abc import Callable
 
 import numpy as np
-import soundfile
 
 from data.datasets.dataset import Floats, read_file
 from data.domains.domain import AudioDomain
-from data.media.audio import decode
+from data.media.audio import decode, encoded
 from data.quality.fingerprints import is_copy, kind_of
 from training.trial.material import TrialMaterial
 
@@ -19,23 +17,11 @@ COPIED = 40  # clips of the exam
 TRIMMED_S = 0.05
 
 
-def _coded(samples: Floats, rate_hz: int, **written: str) -> bytes:
-    out = io.BytesIO()
-    soundfile.write(out, samples, rate_hz, **written)
-    return out.getvalue()
-
-
-def _wav(samples: Floats, rate_hz: int) -> bytes:
-    return _coded(samples, rate_hz, format="WAV", subtype="PCM_16")
-
-
 COPIES: dict[str, Callable[[Floats, int], bytes]] = {
-    "OGG": lambda samples, rate_hz: _coded(samples, rate_hz, format="OGG", subtype="VORBIS"),
-    "MP3": lambda samples, rate_hz: _coded(
-        samples, rate_hz, format="MP3", subtype="MPEG_LAYER_III"
-    ),
-    "-6 dB": lambda samples, rate_hz: _wav(samples * np.float32(0.5), rate_hz),
-    "50 ms trimmed": lambda samples, rate_hz: _wav(samples[int(TRIMMED_S * rate_hz) :], rate_hz),
+    "OGG": lambda samples, rate_hz: encoded(samples, rate_hz, "OGG", "VORBIS"),
+    "MP3": lambda samples, rate_hz: encoded(samples, rate_hz, "MP3", "MPEG_LAYER_III"),
+    "-6 dB": lambda samples, rate_hz: encoded(samples * np.float32(0.5), rate_hz),
+    "50 ms trimmed": lambda samples, rate_hz: encoded(samples[int(TRIMMED_S * rate_hz) :], rate_hz),
 }
 
 

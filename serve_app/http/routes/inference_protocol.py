@@ -7,7 +7,6 @@ Each domain is a server with one model, of its own name, at its own prefix. A re
 domain's rate), which goes the way of any clip, as a WAV file.
 """
 
-import io
 from collections.abc import Callable, Coroutine
 from importlib.metadata import version as installed
 from typing import Any
@@ -20,6 +19,7 @@ from starlette.responses import Response
 
 from data.domains.domain import AudioDomain, Domain
 from data.errors import InvalidParameter, NotReady, UnknownName
+from data.media.audio import encoded
 from serve_app.client.protocol_answers import (
     InferenceProblem,
     Inferred,
@@ -37,7 +37,6 @@ from serve_app.http.requests.bodies import ENVELOPE_BYTES, read_body
 from serve_app.http.responses import queue_of, service_of
 from serve_app.http.tensors import (
     HEADER,
-    Float32,
     InferenceRequest,
     Input,
     Output,
@@ -218,7 +217,7 @@ def _clips(inputs: list[Input], domain: Domain) -> list[bytes]:
         waveforms = found.floats()
         rows = waveforms.reshape(-1, waveforms.shape[-1] if waveforms.size else 1)
         _must_be_few(len(rows))
-        clips = [_wav(row, domain.input.sample_rate_hz) for row in rows]
+        clips = [encoded(row, domain.input.sample_rate_hz, subtype="FLOAT") for row in rows]
     else:
         known = (
             "clip (BYTES), waveform (FP32)" if isinstance(domain, AudioDomain) else "clip (BYTES)"
@@ -231,14 +230,6 @@ def _clips(inputs: list[Input], domain: Domain) -> list[bytes]:
 def _must_be_few(clips: int) -> None:
     if not 0 < clips <= MAX_CLIPS:
         raise InvalidParameter(f"{clips} clips came; send 1 to {MAX_CLIPS}")
-
-
-def _wav(samples: Float32, rate_hz: int) -> bytes:
-    import soundfile  # libsndfile, which clips do without
-
-    out = io.BytesIO()
-    soundfile.write(out, samples, rate_hz, format="WAV", subtype="FLOAT")
-    return out.getvalue()
 
 
 def _outputs(found: list[ScoredClip]) -> list[Output]:

@@ -1,13 +1,10 @@
 """From a clip's bytes and the service's answer to the figure that shows them together."""
 
 import base64
-import io
-
-import soundfile
 
 from data.domains.sections import LimitSpec
 from data.errors import ClipError
-from data.media.audio import decode
+from data.media.audio import decode, encoded
 from data.media.waveform import Recording
 from serve_app.client.answers import DomainInfo, Evidence, Prediction
 from serve_app.ui.figures.sound_plots import clip_figure
@@ -24,9 +21,8 @@ def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
 def played(raw: bytes, domain: DomainInfo, found: Prediction | None) -> str:
     """A player and the figure, of what the model hears; raises ClipError."""
     recording = _decoded(raw, domain)
-    out = io.BytesIO()
-    soundfile.write(out, recording.samples, recording.sample_rate_hz, format="WAV")
-    address = base64.b64encode(out.getvalue()).decode()
+    heard = encoded(recording.samples, recording.sample_rate_hz)
+    address = base64.b64encode(heard).decode()
     player = f'<audio class="tt-player" controls src="data:audio/wav;base64,{address}"></audio>'
     return f'<div class="tt-sound">{player}{_figure(recording, found)}</div>'
 

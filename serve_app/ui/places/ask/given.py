@@ -1,12 +1,12 @@
 """What a visitor gave to the page: a file, or a moment of a long one."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from data.domains.sections import LimitSpec
 from data.errors import UndecodableClip
+from data.media.audio import encoded
 from data.media.recording_stream import open_recording
 from serve_app.client.answers import DomainInfo
 
@@ -31,8 +31,6 @@ class Given:
 
 
 def _cut(path: Path, moment: tuple[float, float], domain: DomainInfo) -> bytes:
-    import soundfile
-
     from data.datasets.cut_clips import cut
     from data.datasets.selection_tables import Selection
 
@@ -40,7 +38,5 @@ def _cut(path: Path, moment: tuple[float, float], domain: DomainInfo) -> bytes:
     limits = LimitSpec(max_bytes=own.max_bytes, max_duration_s=own.max_duration_s)
     with path.open("rb") as file, open_recording(file, limits) as stream:
         for _, samples in cut(stream, [Selection(*moment, label="")]):
-            out = io.BytesIO()
-            soundfile.write(out, samples, stream.source_rate_hz, format="WAV")
-            return out.getvalue()
+            return encoded(samples, stream.source_rate_hz)
     raise UndecodableClip(f"{path.name} ends before {moment[0]:.1f} s")
