@@ -237,13 +237,17 @@ def test_a_long_recording_is_answered_by_its_events_and_one_of_them_corrected(
     night = tmp_path / "night.wav"
     night.write_bytes(wav(np.concatenate([quiet, fault, quiet]), 8_000))
     open_page(page, f"{site}?key={ADMIN}")
-    monkeypatch.setattr(world, "step_s", 5.0)  # long enough to be stopped
+    monkeypatch.setattr(
+        world, "step_s", 10.0
+    )  # two seconds a window: it is still heard when the next one is done
     give(page, night)
     page.locator("#several").get_by_role("button", name="Stop").click()
     expect(page.locator("#several")).to_have_text("Stopped.")
     monkeypatch.undo()
     give(page, night)
     expect(page.locator("#several")).to_contain_text("6 × fluid")
+    page.wait_for_timeout(2_500)  # the one that was stopped has ended by now, and drawn nothing
+    expect(page.locator("#several")).to_contain_text("6 × fluid", timeout=1)
     events = page.locator("#several tbody tr")
     expect(events.first).to_contain_text("0:30.0")
     events.first.get_by_role("button", name="Play").click()

@@ -94,10 +94,13 @@ class Turns:
 
 
 def latest(over: Callable[[], bool], shown: Iterator[Shown]) -> Iterator[Shown]:
+    """Ends with a change of nothing: Gradio draws the last one again when it has ended, which may
+    be long after something newer has been drawn."""
     for one in shown:
         if over():
-            return
+            break
         yield one
+    yield gr.skip()
 
 
 def hear_given(

@@ -80,9 +80,13 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
             return view.seen(desk.clip, note(words(error), "warn"))
 
     outputs = [desk_state, queue, shown, decision]
-    begun = [moment(look, asked, outputs, **QUIET) for moment in (tab.select, *shared.key_entered)]
-    begun.append(shared.domain.change(turn, asked[1:], outputs, **QUIET))
-    begun += [part.click(act, asked, outputs, **QUIET) for part in (queue, decision)]
+    # One after the other, in the order of the visitor's doing: a list that is still on its way when
+    # a key is pressed would take back what the key has done.
+    in_turn = {"concurrency_id": "desk", "concurrency_limit": 1, **QUIET}
+    moments = (tab.select, *shared.key_entered)
+    begun = [moment(look, asked, outputs, **in_turn) for moment in moments]
+    begun.append(shared.domain.change(turn, asked[1:], outputs, **in_turn))
+    begun += [part.click(act, asked, outputs, **in_turn) for part in (queue, decision)]
     for event in begun:
         # Else a clip chosen while another one is on its way would never be shown.
         event.then(play, asked, shown, trigger_mode="always_last", concurrency_limit=8, **QUIET)
