@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import ClipError, InvalidParameter, TelltaleError, UnsupportedClip
-from data.media.recording_stream import open_recording
+from data.media.audio.recording_stream import open_recording
 from data.progress import progress
 from data.terminal import piped
 from models.analysis.events import Event, find_events

@@ -17,7 +17,7 @@ import numpy as np
 
 from data.domains.sections import LimitSpec
 from data.errors import InvalidParameter, TelltaleError
-from data.media.recording_stream import open_recording
+from data.media.audio.recording_stream import open_recording
 from data.terminal import piped
 from serve_app.client.analysis_answers import StreamEvent, StreamReady
 from serve_app.client.client import Client

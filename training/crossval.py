@@ -30,6 +30,7 @@ from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import planned_home
 from data.terminal import piped
 from models.networks.backbone import backbone_of
+from training.assess.card.model_card import CARDS
 from training.assess.crossval_figures import (
     Answers,
     FoldPrediction,
@@ -46,8 +47,7 @@ from training.fitting.priority import give_way
 from training.job.fold_predictions import fold_predictions
 from training.job.isolated import needed_dataset_root
 from training.job.options import at_least, whole
-from training.job.provenance import code_version, recipe_digest
-from training.model_card import CARDS
+from training.job.provenance import code_version
 
 
 def fairly_started(domain: Domain, rows: Sequence[Example]) -> Domain:
@@ -115,7 +115,7 @@ def entry(by: str, left_out: bool, found: Answers, domain: Domain) -> dict[str, 
         told = unknown_entry("unseen label", found)
     start = f"started from {domain.start_from}" if domain.start_from else "trained from scratch"
     note = f"{told['note']}; {start}"
-    return {**told, "note": note, "recipe": recipe_digest(domain), "code": code_version()}
+    return {**told, "note": note, "recipe": domain.recipe_digest, "code": code_version()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

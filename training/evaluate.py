@@ -19,8 +19,8 @@ from data.errors import TelltaleError
 from data.home import planned_home
 from data.terminal import piped
 from models.bundle import Bundle, load_bundle
-from models.current_model import current
 from models.metrics import Metrics
+from models.registry.current_model import current
 from models.runtime import OnnxModel
 from training.assess.examine import exam_clips, from_clips, from_embeddings
 
@@ -53,7 +53,7 @@ def mask_lines(bundle: Bundle, dataset: Path | None) -> list[str]:
     lines = [f"all pixels of {card.photographs} photographs in {card.groups} groups"]
     columns = {"card": card}
     if dataset:
-        from training.assess.thresholds import mask_figures
+        from training.assess.calibration.thresholds import mask_figures
 
         clips = exam_clips(bundle.domain, dataset)
         embed = OnnxModel(bundle).embed
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             columns["clips"] = from_clips(bundle, dataset)
         lines = [f"{domain.name}, {which}", *table(columns), *mask_lines(bundle, dataset)]
         if options.output:
-            from training.model_card import write_model_card  # and matplotlib
+            from training.assess.card.model_card import write_model_card  # and matplotlib
 
             lines.append(f"card: {write_model_card(bundle, dataset, options.output)}")
     except TelltaleError as error:

@@ -19,8 +19,8 @@ from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import home_from_env, keep_to_owner
 from models.bundle import Bundle, file_bytes, load_bundle
-from models.current_model import SHIPPED, shipped
-from models.registry import CHAMPION, PREVIOUS, Registry, Version
+from models.registry.current_model import SHIPPED, shipped
+from models.registry.registry import CHAMPION, PREVIOUS, Registry, Version
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

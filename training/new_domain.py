@@ -29,8 +29,8 @@ from data.errors import Conflict, InvalidParameter, TelltaleError
 from data.home import keep_to_owner, planned_home
 from data.progress import progress
 from data.quality.checks import check
-from models.current_model import current
 from models.exam import find_exam
+from models.registry.current_model import current
 from training import retrain
 from training.folder_clips import Measured, has_masks, measured
 from training.job.options import positive, whole

@@ -24,11 +24,11 @@ from data.home import home_from_env
 from data.media.prepare import prepare
 from data.progress import progress
 from data.store.events import somebody
-from data.store.flags import Found
+from data.store.review.flags import Found
 from data.store.store import Store
 from data.terminal import piped
 from models.bundle import PRETRAINED
-from models.registry import Registry
+from models.registry.registry import Registry
 from training.assess.label_errors import Doubles, Suspect, out_of_sample, suspects
 from training.assess.mask_errors import doubtful_masks
 from training.assess.memory_rows import row_labels

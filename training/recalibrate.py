@@ -6,7 +6,7 @@ So are the mean log-mel frames of its labels, from the data set.
 
 The second sets only how sure an answer has to be to be asserted, from what people have reviewed,
 and registers that as a version beside this home's champion
-(`training/assess/reviewed_thresholds.py`).
+(`training/assess/calibration/reviewed_thresholds.py`).
 
 Of the first: nothing is learnt, network, head and memory stay. The data set says which of the
 remembered clips were validation, and which clips belong together; both follow from the card's
@@ -31,11 +31,11 @@ from models.bundle import Bundle, write_bundle
 from models.card import EXAM, OTHERS
 from models.export import OnnxBackbone
 from models.tensors import exam_bytes, others_bytes
-from training.assess.calibrate import calibrate
+from training.assess.calibration.calibrate import calibrate
+from training.assess.calibration.reviewed_thresholds import PRECISION, recalibrate_by_reviews
 from training.assess.examine import exam_metrics
 from training.assess.log_mel_means import LogMelMeans
 from training.assess.memory_rows import numbered
-from training.assess.reviewed_thresholds import PRECISION, recalibrate_by_reviews
 from training.job.options import rebuild_command
 from training.job.other_sounds import other_sounds
 from training.job.plan import Plan, plan_full

@@ -26,8 +26,8 @@ from models.card import EXAM, FINGERPRINTS, MEMORY
 from models.masks import ROWS
 from models.runtime import OnnxModel
 from models.tensors import Embeddings, exam_bytes, fingerprint_bytes, memory_bytes
+from training.assess.calibration.thresholds import mask_figures
 from training.assess.examine import exam_metrics
-from training.assess.thresholds import mask_figures
 from training.job.isolated import needed_dataset_root
 from training.job.options import rebuild_command
 

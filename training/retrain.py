@@ -28,7 +28,7 @@ from data.store.events import somebody
 from data.store.store import Store
 from data.terminal import piped
 from models.bundle import PRETRAINED, Bundle, write_bundle
-from models.registry import Registry, Version
+from models.registry.registry import Registry, Version
 from training.assess.approval import TaughtHead, approve, of_dataset
 from training.assess.background import asserts_more
 from training.assess.examine import exam_predictions, remembered_answers

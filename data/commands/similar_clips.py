@@ -24,7 +24,7 @@ def offer(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(options: argparse.Namespace) -> int:
     from models.bundle import load_bundle
-    from models.current_model import current
+    from models.registry.current_model import current
     from models.similar import neighbours
 
     domain, home = load_domains(names=(options.domain,))[options.domain], planned_home()

@@ -8,7 +8,7 @@ from dataclasses import fields
 from data.commands.found_store import known_store
 from data.domains.domain import load_domains
 from data.errors import InvalidParameter
-from data.store.clip_rows import Clip
+from data.store.clips.clip_rows import Clip
 from data.store.events import somebody
 from data.store.snapshots import Difference, difference
 

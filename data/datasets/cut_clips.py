@@ -13,8 +13,8 @@ from data.datasets.listing import Listed
 from data.datasets.selection_tables import Selection
 from data.domains.domain import AudioDomain
 from data.errors import InvalidParameter
-from data.media.recording_stream import open_recording
-from data.media.waveform import RecordingStream
+from data.media.audio.recording_stream import open_recording
+from data.media.audio.waveform import RecordingStream
 
 Float32 = NDArray[np.float32]
 

@@ -22,9 +22,9 @@ from data.datasets.sampling import Chances
 from data.datasets.sources import Example
 from data.domains.domain import AudioDomain
 from data.errors import ClipError, InvalidParameter
-from data.media.audio import decode
-from data.media.features import features_for
-from data.media.loudness import at_loudness
+from data.media.audio.features import features_for
+from data.media.audio.loudness import at_loudness
+from data.media.audio.recording import decode
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]

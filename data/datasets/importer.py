@@ -19,8 +19,8 @@ from data.datasets.split import Exam, validation_mask
 from data.domains.domain import Domain
 from data.errors import Conflict, TelltaleError, UndecodableClip
 from data.media.prepare import prepare
-from data.store.clip_rows import NewClip
-from data.store.corrections import MASKED, Annotation, checked_annotation
+from data.store.clips.clip_rows import NewClip
+from data.store.review.corrections import MASKED, Annotation, checked_annotation
 from data.store.store import Store
 
 BATCH = 50  # clips a transaction; the clips of a batch are in memory together

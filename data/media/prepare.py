@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.domains.domain import AudioDomain, Domain, ImageDomain
-from data.media.audio import decode
-from data.media.features import Float32, features_for, windows
-from data.media.loudness import at_loudness
+from data.media.audio.features import Float32, features_for, windows
+from data.media.audio.loudness import at_loudness
+from data.media.audio.recording import decode
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ def features_of_sound(samples: Float32, domain: AudioDomain) -> tuple[Float32, f
 
 
 def _prepare_image(raw: bytes, domain: ImageDomain) -> Prepared:
-    from data.media import image  # Pillow, which a replica that hears does without
+    from data.media.image import photograph  # Pillow, which a replica that hears does without
 
     sizes = domain.input.max_side_px, domain.network.stride_px
-    found = image.decode(raw, *sizes, domain.limits)
-    features = image.features(found.pixels)[np.newaxis]
+    found = photograph.decode(raw, *sizes, domain.limits)
+    features = photograph.features(found.pixels)[np.newaxis]
     return Prepared(features, 0.0, 0, found.container, found.width_px, found.height_px)
 
 

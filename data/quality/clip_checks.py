@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from data.database.schema import FlagKind
 from data.domains.domain import AudioDomain
-from data.media.audio import decode
+from data.media.audio.recording import decode
 from data.quality.near_copies import RATE_HZ, signs
 
 Floats = NDArray[np.float32]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import ImageDomain
 from data.errors import UndecodableClip
-from data.media.mask_levels import Mask
+from data.media.image.mask_levels import Mask
 from data.quality.clip_checks import Heard, Remark, SeenMask
 from data.quality.photo_copies import fingerprint
 
@@ -50,11 +50,14 @@ class Followed:
 def look(clip: LabelledClip, read: Reader, domain: ImageDomain) -> Heard:
     """Raises a ClipError where there is nothing to be seen, or its mask does not fit."""
     from data.datasets.photographs import read_mask  # Pillow, which a replica does without
-    from data.media import image
+    from data.media.image import photograph
 
     raw = read(clip)
     size = domain.input.max_side_px, domain.network.stride_px
-    mask, pixels = read_mask(clip, read, domain), image.decode(raw, *size, domain.limits).pixels
+    mask, pixels = (
+        read_mask(clip, read, domain),
+        photograph.decode(raw, *size, domain.limits).pixels,
+    )
     if mask is None or not mask.any():
         return Heard((), fingerprint(raw, domain))
     if mask.shape != pixels.shape[:2]:

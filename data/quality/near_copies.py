@@ -29,7 +29,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from data.domains.domain import AudioDomain
-from data.media.audio import decode
+from data.media.audio.recording import decode
 from data.quality.alike import Alike
 
 Floats = NDArray[np.float32]

@@ -29,9 +29,9 @@ def fingerprint(raw: bytes, domain: ImageDomain) -> bytes:
     """Raises a ClipError where there is nothing to be seen."""
     from PIL import Image
 
-    from data.media import image  # Pillow, which a replica that hears does without
+    from data.media.image import photograph  # Pillow, which a replica that hears does without
 
-    pixels = image.decode(raw, 8 * SIDE, 1, domain.limits).pixels
+    pixels = photograph.decode(raw, 8 * SIDE, 1, domain.limits).pixels
     grey = Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
     return small_picture(np.asarray(grey, np.float32))
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from data.errors import NotReady, Unauthorized
 from data.home import Home
-from serve_app.cluster import haproxy
 from serve_app.cluster.cluster_file import Cluster, ip_towards, read_cluster, refuse_unfit
+from serve_app.cluster.haproxy import haproxy
 from serve_app.cluster.ray_environment import environment, let_ports_go
 from serve_app.cluster.ray_internals.node import RayNode, is_let_in
 from serve_app.cluster.ray_node import ray_node

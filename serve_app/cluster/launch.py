@@ -21,7 +21,8 @@ import yaml
 from data.errors import Conflict, NotReady, TelltaleError
 from data.install_paths import FILES
 from serve_app.cluster.cluster_file import announced
-from serve_app.cluster.haproxy_check import checking
+from serve_app.cluster.haproxy.haproxy_check import checking
+from serve_app.cluster.haproxy.second_haproxy import stand_in
 from serve_app.cluster.parent import die_with
 from serve_app.cluster.ray_environment import (
     RAY_ENV,
@@ -32,7 +33,6 @@ from serve_app.cluster.ray_environment import (
 )
 from serve_app.cluster.ray_internals.applications import applications, deploy
 from serve_app.cluster.ray_node import Lost, NoNode, ray_node, watcher
-from serve_app.cluster.second_haproxy import stand_in
 from serve_app.cluster.service_processes import stop_when_asked
 from serve_app.cluster.supervisor import TRY_AGAIN, UP
 from serve_app.settings import START_HEADER, Settings, is_loopback, settings_from_env

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from data.domains.domain import config_root
 from data.errors import Conflict
-from serve_app.cluster import haproxy
+from serve_app.cluster.haproxy import haproxy
 from serve_app.cluster.ray_internals.environment import ON_LOOPBACK, SETTINGS, Ports
 from serve_app.cluster.service_processes import MARK, scratch_path
 from serve_app.settings import Settings, is_loopback, kept_secret

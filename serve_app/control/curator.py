@@ -23,8 +23,8 @@ from data.domains.run_options import RunOptions
 from data.errors import TelltaleError
 from data.store.store import Store
 from models.bundle import PRETRAINED, load_bundle
-from models.current_model import shipped
-from models.registry import Registry
+from models.registry.current_model import shipped
+from models.registry.registry import Registry
 from serve_app.client.past_answers import Window
 from serve_app.client.service_answers import ReplicaInfo
 from serve_app.cluster.ray_internals.inner_port import must_be_closed

@@ -15,7 +15,7 @@ from data.domains.domain import Domain
 from data.errors import BundleError, NotReady, UnknownName
 from data.home import Home
 from data.store.store import Store
-from models.registry import CHAMPION, REMOVED, Registry, Version
+from models.registry.registry import CHAMPION, REMOVED, Registry, Version
 
 KEPT = 32  # versions whose memory is not read again; half a megabyte each
 

@@ -18,7 +18,7 @@ from ray.serve.handle import DeploymentHandle
 from data.errors import BundleError, Conflict, UnknownName
 from data.home import Home
 from models.bundle import cached, file_bytes, load_bundle
-from models.registry import Registry, Version, must_be_bundle
+from models.registry.registry import Registry, Version, must_be_bundle
 from serve_app.replica.champion_pointer import Pointer, pointed_since, read_pointer, write_pointer
 
 SWAP_PATIENCE_S = 30.0

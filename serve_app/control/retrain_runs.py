@@ -19,7 +19,7 @@ from data.domains.run_options import RunOptions
 from data.errors import Conflict, UnknownName
 from data.store.run_rows import RunRow
 from data.store.store import Store
-from models.registry import CHALLENGER, Registry
+from models.registry.registry import CHALLENGER, Registry
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.jobs import ATTEMPTS, Jobs, JobState, new_run_id
 from serve_app.control.triggers import (

@@ -18,12 +18,12 @@ from serve_app.replica.scoring import ScoredClip
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from data.store.clip_rows import Clip
+    from data.store.clips.clip_rows import Clip
     from data.store.events import Event
-    from data.store.feedback import Feedback
-    from data.store.flags import Flag
+    from data.store.review.feedback import Feedback
+    from data.store.review.flags import Flag
     from data.store.run_rows import RunRow
-    from models.registry import Version
+    from models.registry.registry import Version
 
 
 class RetrainOrder(RunOptions):

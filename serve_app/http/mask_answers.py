@@ -4,7 +4,7 @@ import base64
 from dataclasses import asdict
 from typing import Any
 
-from data.media.image import encode_mask, resize_mask
+from data.media.image.photograph import encode_mask, resize_mask
 from data.media.prepare import Prepared
 from models.masks import Mask, measure, run_lengths
 

@@ -13,7 +13,7 @@ from serve_app.replica.scoring import ScoredClip
 
 if TYPE_CHECKING:
     from data.quality.clip_checks import Remark
-    from data.store.flags import Found
+    from data.store.review.flags import Found
 
 FLAGGED = ("silent", "clipped")
 

@@ -27,7 +27,7 @@ from models.calibration import softmax
 from models.card import BACKBONE, EXAM, FINGERPRINTS, HEAD, MEMORY, OTHERS
 from models.masks import ROWS
 from models.metrics import TASKS
-from models.registry import Registry
+from models.registry.registry import Registry
 from models.tensors import (
     Embeddings,
     Floats,

@@ -17,8 +17,8 @@ from models.runtime import OnnxModel
 from models.tensors import exam_bytes, fingerprint_bytes, memory_bytes
 from support.inputs.toy_photographs import toy_photo_domain, toy_photographs
 from support.tiny import tiny_bundle, tiny_clips, tiny_fields, tiny_files
+from training.assess.card.model_card import write_model_card
 from training.assess.examine import from_embeddings
-from training.model_card import write_model_card
 from training.reexamine import reexamine
 
 ASKED, LEARNT = "0.png", "17.png"

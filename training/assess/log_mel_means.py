@@ -4,7 +4,7 @@ import numpy as np
 
 from data.datasets.dataset import Floats
 from data.domains.domain import Domain
-from data.media.mel_means import Doubles, heard
+from data.media.audio.mel_means import Doubles, heard
 
 
 class LogMelMeans:

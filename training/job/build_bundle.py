@@ -32,11 +32,11 @@ from models.tensors import (
     memory_bytes,
     others_bytes,
 )
-from training.assess.calibrate import calibrate
+from training.assess.calibration.calibrate import calibrate
+from training.assess.calibration.thresholds import finished_head, mask_figures
 from training.assess.examine import exam_metrics
 from training.assess.log_mel_means import LogMelMeans
 from training.assess.memory_rows import numbered, row_labels, rows_of
-from training.assess.thresholds import finished_head, mask_figures
 from training.fitting.learner import State
 from training.job.other_sounds import other_sounds
 from training.job.plan import Plan

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from data.errors import TelltaleError
 from models.bundle import Bundle
-from models.registry import Registry, Version
-from models.registry_store import in_words
+from models.registry.registry import Registry, Version
+from models.registry.registry_store import in_words
 from training.assess.examine import exam_loss
 from training.assess.gate import Verdict
 from training.job.run import Challenger, History
@@ -86,7 +86,7 @@ class Tracker:
         return self.registry.register(bundle, run_id=self.mlflow_run, tags=tags)
 
     def _draw(self, bundle: Bundle, history: History) -> None:
-        from training.assess.model_plots import draw_confusion, draw_curves
+        from training.assess.card.model_plots import draw_confusion, draw_curves
 
         with tempfile.TemporaryDirectory() as folder:
             draw_confusion(bundle, Path(folder) / "confusion.png")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from data.domains.domain import Domain
 from data.quality.alike import Alike, Fingerprints
 from data.quality.fingerprints import find_alike, kind_of
-from data.store.features import Features
+from data.store.clips.features import Features
 
 Digests = Sequence[str]
 

@@ -12,8 +12,8 @@ from data.datasets.dataset import Floats
 from data.quality.alike import Alike, among
 from data.quality.checks import copies
 from data.quality.clip_checks import Remark, contradiction
-from data.store.features import Features
-from data.store.flags import Found
+from data.store.clips.features import Features
+from data.store.review.flags import Found
 from data.store.store import Store
 from models.card import BACKBONE
 from models.runtime import Scores

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.quality.alike import Alike
-from data.store.clip_rows import Clip
+from data.store.clips.clip_rows import Clip
 
 SESSION = timedelta(hours=1)
 

@@ -8,7 +8,7 @@ another label.
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.flags import Found
+from data.store.review.flags import Found
 from training.job.run import Challenger, Material, RetrainRun
 from training.screening.uploads import Refusal
 from training.teaching.corrections import corrections_of, new_rows

@@ -16,7 +16,7 @@ from data.atomic import atomic_file
 from data.datasets.backgrounds import pink
 from data.datasets.dataset import Floats, Integers, LabelledClip, read_file
 from data.domains.domain import AudioDomain, Domain
-from data.media.audio import decode
+from data.media.audio.recording import decode
 from data.media.prepare import features_of_sound
 from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.runtime import OnnxModel

@@ -13,8 +13,8 @@ from fastapi import FastAPI, Response, UploadFile
 
 from data.domains.domain import of_sounds
 from data.domains.sections import LogMelSpec
-from data.media.features import windows
-from data.media.loudness import at_loudness
+from data.media.audio.features import windows
+from data.media.audio.loudness import at_loudness
 from loadtest.bench.peers.kernel import as_json, bundle_from_env
 from models.runtime import TorchModel
 from models.tensors import Floats

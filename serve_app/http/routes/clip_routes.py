@@ -20,11 +20,11 @@ from serve_app.http.threads import reading, writing
 from serve_app.replica.opinions import most_doubted, opinions
 
 if TYPE_CHECKING:
-    from data.store.clip_queries import Wanted
-    from data.store.clip_rows import Clip
-    from data.store.feedback import Feedback
-    from data.store.flags import Flag
-    from data.store.reviews import Reviews
+    from data.store.clips.clip_queries import Wanted
+    from data.store.clips.clip_rows import Clip
+    from data.store.review.feedback import Feedback
+    from data.store.review.flags import Flag
+    from data.store.review.reviews import Reviews
 
 MAY_FORGET = "admin"
 Decision = Callable[["Reviews", tuple[str, str], str], object]  # of a clip by domain and digest

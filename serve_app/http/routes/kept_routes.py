@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from data.errors import ClipError, Overloaded, UnknownName
-from data.store.corrections import Annotation
+from data.store.review.corrections import Annotation
 from models.card import BACKBONE
 from serve_app.client import kept_answers as answers
 from serve_app.client.answers import Receipt

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.domains.sections import LogMelSpec
-from data.media.features import LogMel
+from data.media.audio.features import LogMel
 
 Float32 = NDArray[np.float32]
 

@@ -16,9 +16,9 @@ import pytest
 from data.database.sqlite_files import STOP_PATIENCE_S, cared_for, checkpoint, must_be_sound
 from data.errors import DiskFull, NotReady
 from data.home import Home, home_from_env
-from data.store.clip_rows import Clip
+from data.store.clips.clip_rows import Clip
 from data.store.store import Store
-from models.registry import Registry
+from models.registry.registry import Registry
 from support.inputs import uploads
 from support.inputs.uploads import new_clip
 from support.tiny import tiny_bundle
@@ -27,7 +27,7 @@ REGISTERS = """
 import sys, time
 from pathlib import Path
 from models.bundle import load_bundle
-from models.registry import Registry
+from models.registry.registry import Registry
 
 registry = Registry(sys.argv[1], str(Path(sys.argv[2]).parent))
 version = registry.register(load_bundle(Path(sys.argv[2])), run_id=None, tags={})

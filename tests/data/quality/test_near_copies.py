@@ -9,7 +9,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from data.domains.domain import load_domains, of_sounds
-from data.media.audio import decode
+from data.media.audio.recording import decode
 from data.quality.near_copies import COPY, find_alike, fingerprint, likeness
 from support.inputs.sounds import bursts, wav
 

@@ -12,7 +12,7 @@ import pytest
 from data.domains.domain import load_domains
 from data.errors import BundleError, Conflict, NotReady, UnknownName
 from data.home import Home, home_from_env
-from models.registry import Registry, Version
+from models.registry.registry import Registry, Version
 from serve_app.control.promotion import Promotion
 from serve_app.replica.champion_pointer import Pointer, read_pointer
 from support.tiny import fresh_registry, tiny_bundle

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from data.store.clip_rows import Clip
-from data.store.flags import Flag
+from data.store.clips.clip_rows import Clip
+from data.store.review.flags import Flag
 from serve_app.client.answers import KeptClip
 from serve_app.http.answer_bodies import kept_clip, plain
 

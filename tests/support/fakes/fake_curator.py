@@ -9,7 +9,7 @@ from data.database.schema import Detail
 from data.domains.domain import Domain, Mode
 from data.errors import Conflict, UnknownName
 from data.store.store import Store
-from models.registry import Version
+from models.registry.registry import Version
 from serve_app.client.past_answers import Window
 from serve_app.control.history import History
 from serve_app.http.answer_bodies import model_version, plain, run_info

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from data.errors import Conflict
-from models.registry import Registry
+from models.registry.registry import Registry
 from support.fakes.fake_jobs import Jobs
 from support.teaching import School, school
 from training import retrain as retrain_module

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data.quality import near_copies
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from support.inputs.sounds import bursts, wav
 from support.inputs.toy_dataset import toy_dataset
 from support.teaching import School, school

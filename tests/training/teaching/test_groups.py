@@ -8,7 +8,7 @@ import numpy as np
 from data.domains.domain import load_domains
 from data.quality.alike import Alike, Fingerprints
 from data.quality.fingerprints import find_alike, kind_of
-from data.store.clip_rows import Clip
+from data.store.clips.clip_rows import Clip
 from support.inputs.sounds import bursts, wav
 from training.teaching.groups import copy_weights, correction_groups
 

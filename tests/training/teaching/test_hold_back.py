@@ -10,10 +10,10 @@ import soundfile
 from data.datasets.sources import Example, examples
 from data.domains.domain import Domain, load_domains
 from data.home import Home, home_from_env
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import PRETRAINED
-from models.registry import Registry
+from models.registry.registry import Registry
 from support.tiny import fresh_registry
 from training.job.run import RetrainRun
 from training.job.run_progress import Progress
