@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
+from data.arrays import Floats
 from data.atomic import replace_folder, staging
 from data.domains.domain import Domain
 from data.errors import BundleError
@@ -38,7 +39,6 @@ from models.card import (
 from models.masks import ROWS
 from models.tensors import (
     Embeddings,
-    Floats,
     Head,
     Probe,
     read_exam,

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from data.arrays import Doubles, Floats, Integers
 from data.commands.found_store import existing_store
-from data.datasets.dataset import Floats, Integers, LabelledClip
+from data.datasets.dataset import LabelledClip
 from data.datasets.labelled_clips import of_dataset, of_store, read
 from data.datasets.sources import dataset_root
 from data.domains.domain import Domain, load_domains
@@ -29,7 +30,7 @@ from data.store.store import Store
 from data.terminal import piped
 from models.bundle import PRETRAINED
 from models.registry.registry import Registry
-from training.assess.label_errors import Doubles, Suspect, out_of_sample, suspects
+from training.assess.label_errors import Suspect, out_of_sample, suspects
 from training.assess.mask_errors import doubtful_masks
 from training.assess.memory_rows import row_labels
 from training.screening.serving_champion import ChampionBundle, find_champion, must_share_labels

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Bools
 from data.datasets.dataset import LabelledClip, from_example, read_file
 from data.datasets.sources import listed
 from data.domains.domain import Domain, load_domains
@@ -30,8 +30,6 @@ from training.assess.calibration.thresholds import mask_figures
 from training.assess.examine import exam_metrics
 from training.job.isolated import needed_dataset_root
 from training.job.options import rebuild_command
-
-Kept = NDArray[np.bool_]
 
 
 def reexamine(bundle: Bundle, dataset: Path, now: Domain) -> Bundle:
@@ -61,7 +59,7 @@ def _left_out(domain: Domain, dataset: Path) -> Collection[str]:
     return {clip.sha256 for clip in map(from_example, listed(whole, dataset))} - left
 
 
-def _must_have_some(bundle: Bundle, learnt: Kept, asked: Kept) -> None:
+def _must_have_some(bundle: Bundle, learnt: Bools, asked: Bools) -> None:
     if learnt.all() and asked.all():
         raise Conflict(
             f"this {bundle.domain.name} bundle neither remembers nor asks about anything that its "
@@ -80,14 +78,14 @@ def _found(
     return [known[sha256] for sha256 in ids]
 
 
-def _those(kept: Embeddings, at: Kept, domain: Domain) -> Embeddings:
+def _those(kept: Embeddings, at: Bools, domain: Domain) -> Embeddings:
     rows = np.repeat(at, ROWS[domain.task])
     ids = tuple(sha256 for sha256, stays in zip(kept.clip_ids, at, strict=True) if stays)
     groups = None if kept.groups is None else np.unique(kept.groups[at], return_inverse=True)[1]
     return Embeddings(kept.values[rows], kept.labels[rows], ids, groups)
 
 
-def _remaining(prints: Fingerprints, at: Kept) -> Fingerprints:
+def _remaining(prints: Fingerprints, at: Bools) -> Fingerprints:
     kept = (value for value, stays in zip(prints.values, at, strict=True) if stays)
     return Fingerprints(prints.kind, tuple(kept))
 
@@ -108,7 +106,7 @@ def _fields(
     }
 
 
-def _noted(facts: dict[str, Any], learnt: Kept, asked: Kept) -> dict[str, Any]:
+def _noted(facts: dict[str, Any], learnt: Bools, asked: Bools) -> dict[str, Any]:
     """What the card says of it, with what stood there before. The data set's clips are remembered
     first, before those that people sent."""
     before = facts.get("left_out_since", {"learnt": 0, "examined": 0})

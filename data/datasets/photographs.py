@@ -12,23 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from data.datasets.dataset import (
-    Floats,
-    Integers,
-    LabelledClip,
-    Reader,
-    batches_of,
-    deal,
-    naming,
-    write_once,
-)
+from data.arrays import Bytes, Floats, Integers, Mask
+from data.datasets.dataset import LabelledClip, Reader, batches_of, deal, naming, write_once
 from data.domains.domain import ImageDomain
 from data.domains.sections import ImageAugmentSpec
 from data.errors import UndecodableClip
 from data.media.image import photograph
-from data.media.image.mask_levels import Mask
-
-Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

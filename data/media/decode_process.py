@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.errors import ClipError
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _stream(answers: IO[bytes], work_s: float, file: int, **request: Any) -> Non
 
     mapped = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
 
-    def send(stream: "RecordingStream", block: NDArray[np.float32]) -> None:
+    def send(stream: "RecordingStream", block: Floats) -> None:
         _answer(answers, {**_facts(stream), "declared_s": stream.declared_s}, block)
         mapped.madvise(mmap.MADV_DONTNEED)  # what was read
         if not sys.stdin.buffer.readline():

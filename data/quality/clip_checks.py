@@ -4,14 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.database.schema import FlagKind
 from data.domains.domain import AudioDomain
 from data.media.audio.recording import decode
 from data.quality.near_copies import RATE_HZ, signs
-
-Floats = NDArray[np.float32]
 
 FRAME_S = 0.05
 SILENT_DBFS = -60.0

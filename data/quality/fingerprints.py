@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from data.arrays import Floats
 from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import Domain
 from data.quality import near_copies, photo_copies
 from data.quality.alike import Alike, Fingerprints
-from data.quality.near_copies import Floats
 
 
 @dataclass(frozen=True)

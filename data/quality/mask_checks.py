@@ -14,16 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Floats, Mask
 from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import ImageDomain
 from data.errors import UndecodableClip
-from data.media.image.mask_levels import Mask
 from data.quality.clip_checks import Heard, Remark, SeenMask
 from data.quality.photo_copies import fingerprint
-
-Floats = NDArray[np.float32]
 
 AROUND = 0.02  # of the longer side: what lies beside a mask, and from where on a pixel lies deep
 GAP_PX = 2  # between them: a mask drawn by hand is off by as much

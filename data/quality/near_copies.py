@@ -26,13 +26,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import scipy.fft
-from numpy.typing import NDArray
 
+from data.arrays import Floats, Integers
 from data.domains.domain import AudioDomain
 from data.media.audio.recording import decode
 from data.quality.alike import Alike
-
-Floats = NDArray[np.float32]
 
 COPY = 0.6
 RATE_HZ = 4_000
@@ -121,7 +119,7 @@ def find_alike(prints: Sequence[bytes], compared: int = 0) -> list[Alike]:
     return sorted(found, key=lambda pair: -pair.score)
 
 
-def _candidates(prints: Sequence[bytes], compared: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+def _candidates(prints: Sequence[bytes], compared: int) -> Iterator[tuple[int, Integers]]:
     """Each recording behind the first `compared` with those before it that may be copies of it."""
     if len(prints) <= compared:
         return

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.domains.domain import ImageDomain
 from data.quality.alike import Alike
-
-Floats = NDArray[np.float32]
 
 COPY = 0.8
 SIDE = 32

@@ -4,9 +4,10 @@ import base64
 from dataclasses import asdict
 from typing import Any
 
+from data.arrays import Mask
 from data.media.image.photograph import encode_mask, resize_mask
 from data.media.prepare import Prepared
-from models.masks import Mask, measure, run_lengths
+from models.masks import measure, run_lengths
 
 
 def seen(prepared: Prepared, mask: Mask | None, evidence: bool) -> dict[str, Any]:

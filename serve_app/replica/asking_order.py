@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.tensors import Floats
+from data.arrays import Floats
 
 if TYPE_CHECKING:
     from data.store.predictions import KeptPrediction

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.arrays import Floats
 from models.card import BACKBONE
-from models.tensors import Floats
 from serve_app.client.answers import PredictionSummary
 from serve_app.replica.champion import LoadedVersion
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from data.arrays import Floats
 from data.domains.domain import Domain, load_domains
 from data.quality.alike import Fingerprints
 from data.quality.fingerprints import kind_of
@@ -30,7 +31,6 @@ from models.metrics import TASKS
 from models.registry.registry import Registry
 from models.tensors import (
     Embeddings,
-    Floats,
     Head,
     Probe,
     as_stored,

@@ -20,8 +20,8 @@ which tells of harm long before an answer changes:
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Doubles
 from models.bundle import Bundle
 from models.calibration import softmax
 from models.card import Card
@@ -29,8 +29,6 @@ from models.tensors import Embeddings, Head
 from training.assess.examine import answers_of, label_losses
 from training.assess.gate import Verdict, judge
 from training.assess.reliability import exam_groups
-
-Doubles = NDArray[np.float64]
 
 MEMORY_LOSS = 0.005
 MEMORY_LOSS_A_CLIP = 0.001

@@ -16,10 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Doubles, Integers
 from data.errors import InvalidParameter
-
-Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 FOLDS = 5
 STRENGTH = 0.01  # sklearn's C, on standardised embeddings

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from data.datasets.dataset import Floats
+from data.arrays import Doubles, Floats
 from data.domains.domain import Domain
-from data.media.audio.mel_means import Doubles, heard
+from data.media.audio.mel_means import heard
 
 
 class LogMelMeans:

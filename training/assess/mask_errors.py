@@ -11,7 +11,8 @@ are not, which the network itself was fitted to. `data/quality/mask_checks.py` f
 
 import numpy as np
 
-from training.assess.label_errors import Doubles, Integers, Suspect, suspects
+from data.arrays import Doubles, Integers
+from training.assess.label_errors import Suspect, suspects
 
 DOUBTED = 0.5  # of the pixels that are drawn, or should be
 FEWEST = 5  # such pixels: of fewer nothing can be said

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.datasets.dataset import Integers
+from data.arrays import Bools, Integers
 from data.datasets.sources import Example, examples
 from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter
@@ -118,5 +117,5 @@ def _evenly(count: int) -> Iterator[int]:
     return (place * count // taken for place in range(taken))
 
 
-def _share(right: NDArray[np.bool_]) -> float:
+def _share(right: Bools) -> float:
     return float(right.mean()) if len(right) else float("nan")

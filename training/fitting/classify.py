@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.datasets.dataset import Batches, Floats, Integers, Waveforms, one_hot, open_waveforms
+from data.arrays import Floats, Integers
+from data.datasets.dataset import Batches, Waveforms, one_hot, open_waveforms
 from data.datasets.sampling import draw_chances
 from data.domains.domain import AudioDomain
 from data.media.audio.features import features_for, windows

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.dataset import Floats, LabelledClip, Reader
+from data.arrays import Floats
+from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import Domain
 from data.media.prepare import prepare
 from data.quality.fingerprints import fingerprints_of

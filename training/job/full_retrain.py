@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.dataset import Integers, LabelledClip, Reader, decode_all
+from data.arrays import Integers
+from data.datasets.dataset import LabelledClip, Reader, decode_all
 from data.datasets.photographs import decode_photographs
 from data.datasets.sources import thing
 from models.networks.kinds import build_network, start

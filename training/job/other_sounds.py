@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from data.arrays import Floats
 from data.datasets.backgrounds import backgrounds
-from data.datasets.dataset import Floats
 from data.datasets.sources import Example, dataset_root, listed, thing
 from data.domains.domain import AudioDomain, Domain, load_domains
 from data.errors import TelltaleError

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from data.datasets.dataset import Floats
+from data.arrays import Floats
 from data.quality.alike import Alike, among
 from data.quality.checks import copies
 from data.quality.clip_checks import Remark, contradiction

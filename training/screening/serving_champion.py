@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from data.datasets.dataset import Floats
+from data.arrays import Floats
 from data.domains.domain import Domain
 from data.errors import Conflict
 from models.bundle import Bundle, load_bundle

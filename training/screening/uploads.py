@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.datasets.dataset import Floats, Integers, LabelledClip, MaskFile
+from data.arrays import Floats, Integers
+from data.datasets.dataset import LabelledClip, MaskFile
 from data.datasets.split import Exam
 from data.domains.domain import Domain
 from data.errors import ClipError, InvalidParameter, UnknownName

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Bools, Integers
 from models.tensors import as_stored
 from training.job.inputs import as_remembered
 from training.screening.serving_champion import ChampionBundle
 from training.screening.uploads import Uploads
 from training.teaching.groups import copy_weights, correction_groups
-from training.teaching.head import Integers, LabelledEmbeddings
+from training.teaching.head import LabelledEmbeddings
 
 
 def corrections_of(uploads: Uploads, size: int) -> LabelledEmbeddings:
@@ -30,7 +30,7 @@ def corrections_of(uploads: Uploads, size: int) -> LabelledEmbeddings:
     )
 
 
-def new_rows(uploads: Uploads, champion: ChampionBundle) -> NDArray[np.bool_]:
+def new_rows(uploads: Uploads, champion: ChampionBundle) -> Bools:
     """Which rows [n * rows] are of clips that the champion has not learnt with just this label."""
     known = np.array(as_remembered(uploads, champion), bool)
     return ~np.repeat(known, uploads.labels.shape[1])

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Doubles
 from data.quality.alike import Alike
 from data.store.clips.clip_rows import Clip
 
@@ -32,7 +32,7 @@ def correction_groups(clips: Sequence[Clip], pairs: Sequence[Alike]) -> tuple[st
     return tuple(name or "" for name in names)
 
 
-def copy_weights(labels: Sequence[str], pairs: Sequence[Alike]) -> NDArray[np.float64]:
+def copy_weights(labels: Sequence[str], pairs: Sequence[Alike]) -> Doubles:
     """[n]: near copies with the same label count once together."""
     weights = np.ones(len(labels))
     same = [pair for pair in pairs if labels[pair.first] == labels[pair.second]]

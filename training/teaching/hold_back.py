@@ -6,8 +6,8 @@ another label.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Doubles
 from data.store.review.flags import Found
 from training.job.run import Challenger, Material, RetrainRun
 from training.screening.uploads import Refusal
@@ -50,7 +50,7 @@ def harmful_corrections(
     return _refusals(material, harmful_rows(fit, attempt)[:: corrections.rows])
 
 
-def _refusals(material: Material, influence: NDArray[np.float64]) -> list[Refusal]:
+def _refusals(material: Material, influence: Doubles) -> list[Refusal]:
     """Of the clips with an influence [clips] above 0."""
     return [
         Refusal(

@@ -13,11 +13,11 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from data.arrays import Floats
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
 from data.media.audio.readers import by_ffmpeg, by_sndfile
 from data.media.audio.waveform import (
     Downmix,
-    Float32,
     Recording,
     RecordingStream,
     Source,
@@ -54,7 +54,7 @@ def decode_stream(
     container: str,
     sample_rate_hz: int | None,
     max_duration_s: float,
-    send: Callable[[RecordingStream, Float32], None],
+    send: Callable[[RecordingStream, Floats], None],
 ) -> RecordingStream:
     """`send` is given the blocks, at the recording's own rate if none is named. Where a second
     decoder is asked, what of its blocks comes behind those of the first. Raises as above."""
@@ -112,7 +112,7 @@ def _by_links(raw: Raw, container: str) -> Iterator[Source]:
         yield Source(container, rate_hz, 1, None, mono)
 
 
-def _following(links: list[Raw], container: str, rate_hz: int) -> Iterator[Float32]:
+def _following(links: list[Raw], container: str, rate_hz: int) -> Iterator[Floats]:
     for link in links:
         with by_sndfile(link, container) as source:
             yield from resampled(map(Downmix(), source.blocks), source.rate_hz, rate_hz)

@@ -14,12 +14,10 @@ from functools import lru_cache
 import numpy as np
 import scipy.fftpack
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
+from data.arrays import Doubles, Floats
 from data.domains.domain import AudioDomain
 from data.domains.sections import AudioInput, LogMelSpec
-
-Float32 = NDArray[np.float32]
 
 FLOOR = np.float32(1e-6)
 LANES = 4  # scipy transforms this many float32 frames in one go
@@ -28,7 +26,7 @@ MELS_AT_ONCE = 16  # neighbouring filters overlap; a filterbank is zero everywhe
 TAIL = 0.02  # a tail shorter than this share of the window is not worth another pass
 
 
-def windows(samples: Float32, spec: AudioInput) -> Float32:
+def windows(samples: Floats, spec: AudioInput) -> Floats:
     """Cuts a recording [T] into what the network hears at once, [windows, window_samples].
 
     A short recording stands in the middle of silence. A long one is cut every `hop_s`, and the
@@ -58,7 +56,7 @@ class LogMel:
         self._filters = _without_zeros(_filterbank(features, sample_rate_hz)[bins])
         self._block = max(LANES, BLOCK_BYTES // (4 * self.n_fft) // LANES * LANES)
 
-    def __call__(self, waveform: Float32) -> Float32:
+    def __call__(self, waveform: Floats) -> Floats:
         """[..., T] -> [..., n_mels, T // hop_length + 1]; T must exceed n_fft // 2."""
         length = waveform.shape[-1]
         assert length > self.n_fft // 2, f"{length} samples are too few for n_fft {self.n_fft}"
@@ -70,7 +68,7 @@ class LogMel:
             np.log(mel.T, out=log_mel)
         return out.reshape(*waveform.shape[:-1], *out.shape[1:])
 
-    def _mel(self, samples: Float32) -> Float32:
+    def _mel(self, samples: Floats) -> Floats:
         """Mel power [frames, n_mels] of one waveform [T]."""
         padded = _reflect(samples, self.n_fft // 2)
         frames = sliding_window_view(padded, self.n_fft)[:: self.hop_length]
@@ -88,7 +86,7 @@ class LogMel:
         return mel
 
 
-def features_for(domain: AudioDomain) -> Callable[[Float32], Float32]:
+def features_for(domain: AudioDomain) -> Callable[[Floats], Floats]:
     """Turns waveforms [..., T] into what the domain's network is given."""
     return FEATURES[domain.features.kind](domain)
 
@@ -99,17 +97,17 @@ def log_mel_for(domain: AudioDomain) -> LogMel:
     return LogMel(domain.features, domain.input.sample_rate_hz)
 
 
-def _as_it_is(waveform: Float32) -> Float32:
+def _as_it_is(waveform: Floats) -> Floats:
     return waveform
 
 
-FEATURES: dict[str, Callable[[AudioDomain], Callable[[Float32], Float32]]] = {
+FEATURES: dict[str, Callable[[AudioDomain], Callable[[Floats], Floats]]] = {
     "log_mel": log_mel_for,
     "waveform": lambda _: _as_it_is,
 }
 
 
-def _reflect(samples: Float32, edge: int) -> Float32:
+def _reflect(samples: Floats, edge: int) -> Floats:
     """`np.pad(mode="reflect")`, three times as fast."""
     out = np.empty(len(samples) + 2 * edge, np.float32)
     out[edge:-edge] = samples
@@ -118,13 +116,13 @@ def _reflect(samples: Float32, edge: int) -> Float32:
     return out
 
 
-def _hann(length: int) -> Float32:
+def _hann(length: int) -> Floats:
     """The periodic window, as for spectra: zero at the start, not at the end."""
     phase = 2 * np.pi * np.arange(length) / length
     return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
 
 
-def _filterbank(features: LogMelSpec, sample_rate_hz: int) -> Float32:
+def _filterbank(features: LogMelSpec, sample_rate_hz: int) -> Floats:
     """Triangles [n_fft // 2 + 1, n_mels], equally spaced on the HTK mel scale."""
     corners = mel_corners_hz(features)
     bins = np.linspace(0, sample_rate_hz / 2, features.n_fft // 2 + 1)[:, np.newaxis]
@@ -133,13 +131,13 @@ def _filterbank(features: LogMelSpec, sample_rate_hz: int) -> Float32:
     return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
-def mel_corners_hz(features: LogMelSpec) -> NDArray[np.float64]:
+def mel_corners_hz(features: LogMelSpec) -> Doubles:
     """Where the triangles begin, peak and end: [n_mels + 2], each peak the next one's start."""
     low, high = _mel_from_hz(features.fmin_hz), _mel_from_hz(features.fmax_hz)
     return _hz_from_mel(np.linspace(low, high, features.n_mels + 2))
 
 
-def _without_zeros(filterbank: Float32) -> list[tuple[slice, slice, Float32]]:
+def _without_zeros(filterbank: Floats) -> list[tuple[slice, slice, Floats]]:
     """The parts of a filterbank that are not zero: rows, columns and the weights there."""
     parts = []
     for first in range(0, filterbank.shape[1], MELS_AT_ONCE):
@@ -154,5 +152,5 @@ def _mel_from_hz(hz: float) -> float:
     return float(2595 * np.log10(1 + hz / 700))
 
 
-def _hz_from_mel(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+def _hz_from_mel(mel: Doubles) -> Doubles:
     return 700 * (10 ** (mel / 2595) - 1)

@@ -7,17 +7,15 @@ network that is given the level learns it, and answers otherwise when the same s
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.domains.sections import AudioInput
-
-Float32 = NDArray[np.float32]
 
 SILENCE_DBFS = -200.0  # what is said of digital silence, whose level has no logarithm
 MOST_GAIN_DB = 80.0  # below lies the last bit of 16: there is nothing to be made louder
 
 
-def level_dbfs(samples: Float32, window_samples: int) -> float:
+def level_dbfs(samples: Floats, window_samples: int) -> float:
     """Root mean square of the loudest window of a recording [T], or of all of it if it is shorter,
     in dB below full scale (a constant 1 has 0)."""
     if len(samples) <= window_samples:
@@ -29,7 +27,7 @@ def level_dbfs(samples: Float32, window_samples: int) -> float:
     return max(SILENCE_DBFS, 10 * math.log10(max(power, 1e-30)))
 
 
-def at_loudness(samples: Float32, spec: AudioInput) -> tuple[Float32, float]:
+def at_loudness(samples: Floats, spec: AudioInput) -> tuple[Floats, float]:
     """A recording [T] at its domain's `loudness_dbfs`, by one gain, and the level in dBFS that it
     had; as it is where the domain says none. A constant offset is no sound and goes."""
     centred = samples - samples.mean()

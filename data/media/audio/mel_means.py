@@ -2,21 +2,19 @@
 
 import numpy as np
 import scipy.fft
-from numpy.typing import NDArray
 
+from data.arrays import Doubles, Floats
 from data.domains.sections import LogMelSpec
-from data.media.audio.features import FLOOR, Float32, mel_corners_hz
+from data.media.audio.features import FLOOR, mel_corners_hz
 
 SILENT = np.log(FLOOR) + 1e-3  # what pads a short clip is below it in every mel bin
 COEFFICIENTS = 13
 
-Doubles = NDArray[np.float64]
 
-
-def heard(log_mel: Float32) -> Float32:
+def heard(log_mel: Floats) -> Floats:
     """The frames [N, n_mels] of windows [windows, n_mels, frames] that are no padding."""
     frames = log_mel.transpose(0, 2, 1).reshape(-1, log_mel.shape[1])
-    found: Float32 = frames[(frames > SILENT).any(axis=1)]
+    found: Floats = frames[(frames > SILENT).any(axis=1)]
     return found
 
 

@@ -18,9 +18,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.errors import ClipError, UndecodableClip
 from data.media.audio.wav import promised_share
-from data.media.audio.waveform import Float32, Source
+from data.media.audio.waveform import Source
 from data.media.sniff import ACCEPTED, UNKNOWN, Raw
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def by_sndfile(raw: Raw, container: str) -> Iterator[Source]:
         yield Source(container, rate_hz, channels, frames, blocks, promised, (), is_whole)
 
 
-def _sndfile_blocks(file: Forward) -> Iterator[Float32]:
+def _sndfile_blocks(file: Forward) -> Iterator[Floats]:
     while len(block := file.read(SNDFILE_FRAMES, dtype="float32", always_2d=True)):
         yield block
 
@@ -272,7 +273,7 @@ def _kind(frame: "av.AudioFrame") -> tuple[int, int, str]:
 
 def _av_blocks(
     first: "av.AudioFrame", others: "Iterator[av.AudioFrame]", rationed: _Rationed
-) -> Iterator[Float32]:
+) -> Iterator[Floats]:
     """Frames of 20 ms are gathered: handling each here would cost more than decoding it."""
     import av
 
@@ -291,7 +292,7 @@ def _av_blocks(
         yield _from_frame(gathered.read())
 
 
-def _from_frame(frame: "av.AudioFrame") -> Float32:
+def _from_frame(frame: "av.AudioFrame") -> Floats:
     """[samples, channels], full scale is 1."""
     import av
 
@@ -304,7 +305,7 @@ def _from_frame(frame: "av.AudioFrame") -> Float32:
     return _as_float(samples)
 
 
-def _as_float(values: NDArray[Any]) -> Float32:
+def _as_float(values: NDArray[Any]) -> Floats:
     samples = values.astype(np.float32)
     if values.dtype == np.uint8:  # unsigned
         samples -= 128

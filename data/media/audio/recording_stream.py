@@ -14,12 +14,13 @@ from typing import BinaryIO
 
 import numpy as np
 
+from data.arrays import Floats
 from data.domains.sections import LimitSpec
 from data.errors import ClipTooLarge
 from data.media import decode_pool
 from data.media.audio.features import TAIL
 from data.media.audio.wav import open_plain
-from data.media.audio.waveform import EMPTY, Float32, RecordingStream, streamed
+from data.media.audio.waveform import EMPTY, RecordingStream, streamed
 from data.media.sniff import after_tags, sniff
 
 HEAD_BYTES = 64 * 1024  # by which a file is known
@@ -54,7 +55,7 @@ def open_recording(
         yield _decoded(answers)
 
 
-def _let_go(blocks: Iterator[Float32], mapped: mmap.mmap) -> Iterator[Float32]:
+def _let_go(blocks: Iterator[Floats], mapped: mmap.mmap) -> Iterator[Floats]:
     """What was read of the file does not stay in memory."""
     for block in blocks:
         mapped.madvise(mmap.MADV_DONTNEED)
@@ -65,7 +66,7 @@ def _decoded(answers: Iterator[decode_pool.Answer]) -> RecordingStream:
     first = facts, _ = next(answers)
     stream = RecordingStream(facts["container"], facts["source_rate_hz"], facts["declared_s"])
 
-    def blocks() -> Iterator[Float32]:
+    def blocks() -> Iterator[Floats]:
         for facts, block in chain([first], answers):
             stream.duration_s, stream.warnings = facts["duration_s"], tuple(facts["warnings"])
             yield block
@@ -74,7 +75,7 @@ def _decoded(answers: Iterator[decode_pool.Answer]) -> RecordingStream:
     return stream
 
 
-def cut_windows(blocks: Iterator[Float32], length: int, hop: int) -> Iterator[tuple[int, Float32]]:
+def cut_windows(blocks: Iterator[Floats], length: int, hop: int) -> Iterator[tuple[int, Floats]]:
     """Each window [length] with the sample it begins at, every `hop` samples; cut as clips are
     (`features.windows`): the last one ends where the recording ends, and a recording that is
     shorter stands in the middle of silence, so that its window begins before 0."""

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.media.audio.waveform import Float32, Source
+from data.arrays import Floats
+from data.media.audio.waveform import Source
 from data.media.sniff import Raw
 
 FRAMES = 1 << 18  # of a block
@@ -128,14 +129,14 @@ def _is_end(raw: Raw, start: int, order: str) -> bool:
     return position in (len(raw), len(raw) + 1)
 
 
-def _blocks(raw: Raw, start: int, frames: int, layout: Layout) -> Iterator[Float32]:
+def _blocks(raw: Raw, start: int, frames: int, layout: Layout) -> Iterator[Floats]:
     for first in range(0, frames, FRAMES):
         count = min(FRAMES, frames - first) * layout.channels
         at = start + first * layout.frame_bytes
         yield _floats(raw, at, count, layout).reshape(-1, layout.channels)
 
 
-def _floats(raw: Raw, at: int, count: int, layout: Layout) -> Float32:
+def _floats(raw: Raw, at: int, count: int, layout: Layout) -> Floats:
     """[count], full scale is 1."""
     values: NDArray[Any]
     if layout.bits == 24:
@@ -150,7 +151,7 @@ def _floats(raw: Raw, at: int, count: int, layout: Layout) -> Float32:
     return samples
 
 
-def _narrowed(values: NDArray[Any]) -> Float32:
+def _narrowed(values: NDArray[Any]) -> Floats:
     with np.errstate(over="ignore"):  # what is infinite then is refused later
         return values.astype(np.float32)
 

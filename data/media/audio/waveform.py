@@ -11,13 +11,11 @@ from itertools import chain
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.errors import ClipTooLarge, UndecodableClip
 
-Float32 = NDArray[np.float32]
-
-EMPTY: Float32 = np.zeros(0, np.float32)
+EMPTY: Floats = np.zeros(0, np.float32)
 MAX_CHANNELS = 8
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 384_000
 MAX_VALUES_HZ = 192_000  # samples a second of all channels, over the longest duration
@@ -37,7 +35,7 @@ class Source:
     rate_hz: int
     channels: int
     frames: int | None  # as declared; None if the container does not say
-    blocks: Iterator[Float32]
+    blocks: Iterator[Floats]
     promised: float = 0.0  # frames by a header that knows; 0 where nothing is promised
     warnings: Sequence[str] = ()  # whole only when the blocks are at their end
     is_whole: Callable[[], bool] = lambda: True  # then: nothing of the file was left unread
@@ -51,14 +49,14 @@ class RecordingStream:
     container: str
     source_rate_hz: int
     declared_s: float | None  # by its header
-    blocks: Iterator[Float32] = field(default_factory=lambda: iter(()))
+    blocks: Iterator[Floats] = field(default_factory=lambda: iter(()))
     duration_s: float = 0.0
     warnings: tuple[str, ...] = ()  # what a person should know of how it was heard
 
 
 @dataclass(frozen=True)
 class Recording:
-    samples: Float32  # mono [T], full scale is 1 but lossy formats may exceed it
+    samples: Floats  # mono [T], full scale is 1 but lossy formats may exceed it
     sample_rate_hz: int
     source_rate_hz: int
     duration_s: float
@@ -91,9 +89,7 @@ def streamed(source: Source, sample_rate_hz: int, max_duration_s: float) -> Reco
     return stream
 
 
-def _checked(
-    stream: RecordingStream, source: Source, blocks: Iterator[Float32]
-) -> Iterator[Float32]:
+def _checked(stream: RecordingStream, source: Source, blocks: Iterator[Floats]) -> Iterator[Floats]:
     container, empty = source.container, True
     for block in blocks:
         if not len(block):
@@ -156,7 +152,7 @@ def _too_long(duration: str, max_s: float, max_duration_s: float) -> ClipTooLarg
 
 def _bounded(
     stream: RecordingStream, source: Source, max_s: float, max_duration_s: float
-) -> Iterator[Float32]:
+) -> Iterator[Floats]:
     """Headers may be wrong about the duration: stops decoding at the limit."""
     frames = 0
     for block in source.blocks:
@@ -173,9 +169,9 @@ class Downmix:
     round. The first block with sound in it decides, so that nothing changes midway."""
 
     def __init__(self) -> None:
-        self._weights: Float32 | None = None
+        self._weights: Floats | None = None
 
-    def __call__(self, block: Float32) -> Float32:
+    def __call__(self, block: Floats) -> Floats:
         channels = block.shape[1]
         if channels == 1:
             return block[:, 0]
@@ -187,7 +183,7 @@ class Downmix:
         return np.asarray(block @ self._weights)
 
 
-def _weights(block: Float32, power: Float32) -> Float32:
+def _weights(block: Floats, power: Floats) -> Floats:
     channels = len(power)
     together = float(np.square(block.mean(axis=1)).mean())
     if together < CANCELLED * float(power.mean()):
@@ -197,7 +193,7 @@ def _weights(block: Float32, power: Float32) -> Float32:
     return np.full(channels, 1 / channels, np.float32)
 
 
-def resampled(blocks: Iterator[Float32], rate_hz: int, wanted_hz: int) -> Iterator[Float32]:
+def resampled(blocks: Iterator[Floats], rate_hz: int, wanted_hz: int) -> Iterator[Floats]:
     """Mono blocks at the wanted rate."""
     if rate_hz == wanted_hz:
         yield from blocks
@@ -212,5 +208,5 @@ def resampled(blocks: Iterator[Float32], rate_hz: int, wanted_hz: int) -> Iterat
     yield stream.resample_chunk(EMPTY, last=True)
 
 
-def _join(blocks: list[Float32]) -> Float32:
+def _join(blocks: list[Floats]) -> Floats:
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)

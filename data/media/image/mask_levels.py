@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
+from data.arrays import Integers, Mask
 from data.errors import UndecodableClip
 from data.media.image.image_strips import strips
 
-Mask = NDArray[np.bool_]
 Levels = NDArray[np.integer]  # 8 or 16 bits
-Counts = NDArray[np.int64]
 
 # Neither nearly black nor nearly white (an eighth each) is at most 19 % of each of 331 masks, saved
 # as JPEG, blurred or made smaller, and at least 40 % of each of their photographs.
@@ -67,7 +66,7 @@ def must_leave_ground(mask: Mask) -> None:
         )
 
 
-def _must_have_two_kinds(counts: Counts, values: NDArray[np.intp], middle: int) -> None:
+def _must_have_two_kinds(counts: Integers, values: NDArray[np.intp], middle: int) -> None:
     between = values[(values > middle // 4) & (values < middle * 7 // 4)]
     share = counts[between].sum() / counts.sum()
     if share > MOST_SHADES:
@@ -82,7 +81,7 @@ def _must_have_two_kinds(counts: Counts, values: NDArray[np.intp], middle: int) 
         )
 
 
-def _histogram(levels: Levels) -> Counts:
+def _histogram(levels: Levels) -> Integers:
     """By strips: counting makes eight bytes of each pixel."""
     counts = np.zeros(np.iinfo(levels.dtype).max + 1, np.int64)
     rows = max(1, 1_000_000 // levels.shape[1])

@@ -14,19 +14,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from data.arrays import Bytes, Floats, Mask
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
 from data.media.decode_pool import ask
 from data.media.image.image_strips import give_back, shrunk
-from data.media.image.mask_levels import Mask, binarised, levels_of
+from data.media.image.mask_levels import binarised, levels_of
 from data.media.sniff import PNG, sniff_image
 
 if TYPE_CHECKING:
     from data.domains.sections import PhotoLimitSpec
 
-Pixels = NDArray[np.uint8]
 
 MIN_SIDE_PX = 32
 ORIENTATION = 0x0112  # the EXIF tag
@@ -54,7 +53,7 @@ class Photograph:
     """`pixels` uint8 [H, W, 3], upright and not larger than was asked for; width and height as
     they were sent, upright too."""
 
-    pixels: Pixels
+    pixels: Bytes
     width_px: int
     height_px: int
     container: str
@@ -91,7 +90,7 @@ def decode_here(
         return Photograph(np.asarray(_upright(pixels, turn)), width, height, container)
 
 
-def features(pixels: Pixels) -> NDArray[np.float32]:
+def features(pixels: Bytes) -> Floats:
     """uint8 [H, W, 3] -> what the network sees: float32 [3, H, W] from 0 to 1."""
     return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32) / np.float32(255)
 

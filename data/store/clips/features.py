@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
+from data.arrays import Floats
 from data.database.database import Database
 from data.database.schema import clip_features, clips, now
 
@@ -30,7 +30,7 @@ class Features:
     file) that it was found to be no copy of; `copies` are the clips, by sha256, that it is a copy
     of with their likeness, among those that were there before it; None if nobody has looked."""
 
-    embedding: NDArray[np.float32] | None
+    embedding: Floats | None
     fingerprint: bytes | None
     exam: str | None = None
     copies: Mapping[str, float] | None = None
@@ -62,7 +62,7 @@ class ClipFeatures:
 
     def embeddings(
         self, domain: str, backbone: str, sha256s: Collection[str] | None = None
-    ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+    ) -> Iterator[tuple[list[str], Floats]]:
         """By this backbone, of these clips or of all, of which each has one: some clips at a time,
         with the embeddings [n, D] of those."""
         query = (
@@ -106,7 +106,7 @@ def _row(clip_id: int, backbone: str, features: Features) -> dict[str, object]:
     }
 
 
-def _matrix(raw: bytes, rows: int) -> NDArray[np.float32]:
+def _matrix(raw: bytes, rows: int) -> Floats:
     return np.frombuffer(raw, np.float16).reshape(rows, -1).astype(np.float32)
 
 

@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.datasets.dataset import Floats, Integers
+from data.arrays import Bools, Doubles, Floats, Integers
 from data.domains.domain import Domain
 from models.calibration import (
     fit_assertions,
@@ -23,8 +22,6 @@ from models.masks import ROWS
 from models.novelty import fit_limits, fit_nearest_other, unseen_distances, without_label
 from models.tensors import Embeddings, Head
 
-Held = NDArray[np.bool_]
-
 FALSE_ALARMS = 0.05  # of known clips, that they are unknown
 
 
@@ -32,7 +29,7 @@ def calibrate(
     domain: Domain,
     head: Head,
     memory: Embeddings,
-    held: Held,
+    held: Bools,
     groups: Sequence[str],
     others: Floats,
 ) -> dict[str, Any]:
@@ -53,7 +50,7 @@ def calibrate(
     return {"temperature": temperature, **more}
 
 
-def _votes(groups: Sequence[str]) -> NDArray[np.float64]:
+def _votes(groups: Sequence[str]) -> Doubles:
     """[clips], those of each group 1 in all."""
     _, place, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
     return 1 / sizes[place]
@@ -62,7 +59,7 @@ def _votes(groups: Sequence[str]) -> NDArray[np.float64]:
 def _of_clips(
     domain: Domain,
     memory: Embeddings,
-    held: Held,
+    held: Bools,
     groups: Sequence[str],
     probabilities: Floats,
     others: Floats,
@@ -79,7 +76,7 @@ def _of_clips(
 def _novelty(
     domain: Domain,
     memory: Embeddings,
-    held: Held,
+    held: Bools,
     groups: Sequence[str],
     answers: Integers,
     others: Floats,

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Integers
 from data.commands.found_store import existing_store
 from data.domains.domain import Domain
 from data.errors import InvalidParameter, NotReady
@@ -88,7 +89,7 @@ def thresholds(bundle: Bundle, answers: Sequence[Reviewed], precision: float) ->
 
 
 def lowest_right(
-    probabilities: NDArray[np.floating], labels: NDArray[np.int64], precision: float
+    probabilities: NDArray[np.floating], labels: Integers, precision: float
 ) -> list[float | None]:
     """For each label the lowest confidence from which on its answers held `precision` on these
     clips [N, C]; None where they never did. The precision is Laplace's (right + 1) / (answers + 2):

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from data.datasets.dataset import Floats, LabelledClip, Reader
+from data.arrays import Floats, Mask
+from data.datasets.dataset import LabelledClip, Reader
 from data.datasets.photographs import read_mask
 from data.domains.domain import Domain, ImageDomain
 from data.media.prepare import prepare
-from models.masks import Mask, outline
+from models.masks import outline
 from models.metrics import Segmentation, segmentation
 from models.tensors import Head
 

@@ -8,10 +8,11 @@ from tempfile import TemporaryFile
 import numpy as np
 import pytest
 
+from data.arrays import Floats
 from data.domains.domain import load_domains, of_sounds
 from data.domains.sections import LimitSpec
 from data.errors import ClipTooLarge, UndecodableClip, UnsupportedClip
-from data.media.audio.features import Float32, windows
+from data.media.audio.features import windows
 from data.media.audio.recording import decode
 from data.media.audio.recording_stream import cut_windows, open_recording
 from data.media.audio.waveform import RecordingStream
@@ -32,7 +33,7 @@ def opened(
             yield stream
 
 
-def waveform(raw: bytes, limits: LimitSpec = LIMITS, rate_hz: int | None = 16_000) -> Float32:
+def waveform(raw: bytes, limits: LimitSpec = LIMITS, rate_hz: int | None = 16_000) -> Floats:
     with opened(raw, limits, rate_hz) as stream:
         return np.concatenate(list(stream.blocks))
 

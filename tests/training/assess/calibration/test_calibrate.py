@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data.datasets.dataset import Floats, LabelledClip
+from data.arrays import Floats
+from data.datasets.dataset import LabelledClip
 from data.domains.domain import Domain, load_domains
 from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.calibration import fit_assertions
