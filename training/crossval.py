@@ -28,7 +28,7 @@ from data.datasets.sources import Example, listed
 from data.domains.domain import Domain
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import planned_home
-from data.terminal import piped
+from data.terminal import command, new_parser, piped
 from models.networks.backbone import backbone_of
 from training.assess.card.model_card import CARDS
 from training.assess.crossval_figures import (
@@ -118,23 +118,15 @@ def entry(by: str, left_out: bool, found: Answers, domain: Domain) -> dict[str, 
     return {**told, "note": note, "recipe": domain.recipe_digest, "code": code_version()}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command(TelltaleError)
+def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse(arguments)
     give_way()
-    try:
-        print(compare(options))
-    except TelltaleError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    print(compare(options))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="telltale crossval",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("telltale crossval", __doc__)
     parser.add_argument("domain", help="a domain, or the file of a recipe")
     way = parser.add_mutually_exclusive_group(required=True)
     way.add_argument("--folds", help="random, group, or a column that says the folds")

@@ -7,7 +7,6 @@ backbone has heard them all, or does now. No network is trained and no label is 
 photographs it is their masks that are doubted.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from data.progress import progress
 from data.store.events import somebody
 from data.store.review.flags import Found
 from data.store.store import Store
-from data.terminal import piped
+from data.terminal import command, new_parser, piped
 from models.bundle import PRETRAINED
 from models.registry.registry import Registry
 from training.assess.label_errors import Suspect, out_of_sample, suspects
@@ -136,22 +135,13 @@ SUSPECTS: dict[str, Callable[[Doubles, Integers], list[Suspect]]] = {
 REASONS: dict[str, Callable[[Suspect, Domain], str]] = {"classify": _of_label, "segment": _of_mask}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="telltale qa",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command(TelltaleError)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = new_parser("telltale qa", __doc__)
     parser.add_argument("domain")
     parser.add_argument("--dry-run", action="store_true", help="tell, but put no flags")
     options = parser.parse_args(arguments)
-    try:
-        domain = load_domains(names=(options.domain,))[options.domain]
-        tell(domain, options.dry_run)
-    except TelltaleError as error:
-        sys.stderr.write(f"telltale: {error}\n")
-        return 1
-    return 0
+    tell(load_domains(names=(options.domain,))[options.domain], options.dry_run)
 
 
 def tell(domain: Domain, dry_run: bool) -> None:

@@ -27,6 +27,7 @@ from data.domains.domain import Domain, load_domains
 from data.errors import Conflict, TelltaleError
 from data.home import home_from_env
 from data.media.prepare import prepare
+from data.terminal import command, new_parser
 from models.bundle import Bundle, write_bundle
 from models.card import EXAM, OTHERS
 from models.export import OnnxBackbone
@@ -115,20 +116,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
 
-def _by_reviews(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="telltale recalibrate", description=__doc__)
+@command(TelltaleError)
+def _by_reviews(arguments: Sequence[str]) -> None:
+    parser = new_parser("telltale recalibrate", __doc__)
     parser.add_argument("domain")
     parser.add_argument(REVIEWS, dest="source", choices=["reviews"], required=True)
     parser.add_argument("--precision", type=_precision, default=PRECISION)
     options = parser.parse_args(arguments)
-    try:
-        domain = load_domains(names=(options.domain,))[options.domain]
-        lines = recalibrate_by_reviews(domain, home_from_env(), options.precision)
-    except TelltaleError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    domain = load_domains(names=(options.domain,))[options.domain]
+    lines = recalibrate_by_reviews(domain, home_from_env(), options.precision)
     sys.stdout.write("\n".join(lines) + "\n")
-    return 0
 
 
 def _precision(text: str) -> float:
