@@ -142,6 +142,21 @@ def write_bundle(
     return Bundle(folder, bundle.card, bundle.digest)
 
 
+def rewrite_bundle(
+    bundle: Bundle,
+    folder: Path,
+    *,
+    fields: Mapping[str, object] | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> Bundle:
+    """The same bundle in `folder`, but for these fields of its card and these files."""
+    return write_bundle(
+        folder,
+        card_fields=bundle.card.model_dump(exclude={"format", "files"}) | dict(fields or {}),
+        files={name: bundle.read(name) for name in bundle.card.files} | dict(files or {}),
+    )
+
+
 def file_bytes(bundle: Bundle) -> dict[str, bytes]:
     """The whole bundle in memory, to send it to another machine."""
     return {CARD: _bytes(bundle.path / CARD)} | {

@@ -14,7 +14,7 @@ from data.datasets.dataset import from_example, read_file
 from data.datasets.sources import dataset_root
 from data.errors import Conflict
 from data.quality.fingerprints import fingerprints_of
-from models.bundle import Bundle, write_bundle
+from models.bundle import Bundle, rewrite_bundle
 from models.card import FINGERPRINTS
 from models.tensors import fingerprint_bytes
 from training.job.options import rebuild_command
@@ -31,10 +31,7 @@ def fingerprint(bundle: Bundle, dataset: Path | None) -> Bundle:
             "bundle's exam; it must be the one that the bundle was trained on"
         )
     prints = fingerprints_of([found[sha256] for sha256 in ids], read_file, domain)
-    files = {name: bundle.read(name) for name in bundle.card.files}
-    files[FINGERPRINTS] = fingerprint_bytes(prints)
-    fields = bundle.card.model_dump(exclude={"files"})
-    return write_bundle(bundle.path, card_fields=fields, files=files)
+    return rewrite_bundle(bundle, bundle.path, files={FINGERPRINTS: fingerprint_bytes(prints)})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

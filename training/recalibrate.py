@@ -28,7 +28,7 @@ from data.errors import Conflict, TelltaleError
 from data.home import home_from_env
 from data.media.prepare import prepare
 from data.terminal import command, new_parser
-from models.bundle import Bundle, write_bundle
+from models.bundle import Bundle, rewrite_bundle
 from models.card import EXAM, OTHERS
 from models.export import OnnxBackbone
 from models.tensors import exam_bytes, others_bytes
@@ -68,20 +68,11 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     card = bundle.card
     figures = exam_metrics(domain, head, fields["temperature"], exam)
     facts = {**card.training.model_dump(), "log_mel_means": _log_mel_means(plan, domain)}
-    files = {name: bundle.read(name) for name in card.files}
-    files[EXAM] = exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)
+    files = {EXAM: exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)}
     if len(others):
         files[OTHERS] = others_bytes(others)
-    return write_bundle(
-        bundle.path,
-        card_fields={
-            **card.model_dump(exclude={"files"}),
-            **fields,
-            "training": facts,
-            "metrics": {"exam": figures, "masks": card.metrics.masks},
-        },
-        files=files,
-    )
+    fields |= {"training": facts, "metrics": {"exam": figures, "masks": card.metrics.masks}}
+    return rewrite_bundle(bundle, bundle.path, fields=fields, files=files)
 
 
 def _log_mel_means(plan: Plan, domain: Domain) -> dict[str, list[float]] | None:

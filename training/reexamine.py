@@ -21,7 +21,7 @@ from data.datasets.sources import listed
 from data.domains.domain import Domain, load_domains
 from data.errors import Conflict
 from data.quality.alike import Fingerprints
-from models.bundle import Bundle, write_bundle
+from models.bundle import Bundle, rewrite_bundle
 from models.card import EXAM, FINGERPRINTS, MEMORY
 from models.masks import ROWS
 from models.runtime import OnnxModel
@@ -43,13 +43,13 @@ def reexamine(bundle: Bundle, dataset: Path, now: Domain) -> Bundle:
     asked, learnt = (np.array([c not in out for c in kept.clip_ids]) for kept in (exam, memory))
     _must_have_some(bundle, learnt, asked)
     exam, memory = (_those(kept, at, domain) for kept, at in ((exam, asked), (memory, learnt)))
-    files = {name: bundle.read(name) for name in bundle.card.files}
-    files |= {EXAM: exam_bytes(exam, probe), MEMORY: memory_bytes(memory)}
+    files = {EXAM: exam_bytes(exam, probe), MEMORY: memory_bytes(memory)}
     if prints := bundle.exam_fingerprints():
         files[FINGERPRINTS] = fingerprint_bytes(_remaining(prints, asked))
     fields = _fields(bundle, domain, exam, _found(exam.clip_ids, known, domain))
-    fields["training"] |= _noted(fields["training"], learnt, asked)
-    return write_bundle(bundle.path, card_fields=fields, files=files)
+    facts = bundle.card.training.model_dump()
+    fields["training"] = facts | _noted(facts, learnt, asked)
+    return rewrite_bundle(bundle, bundle.path, fields=fields, files=files)
 
 
 def _left_out(domain: Domain, dataset: Path) -> Collection[str]:
@@ -96,7 +96,6 @@ def _fields(
     card, head = bundle.card, bundle.head()
     masks = mask_figures(head, clips, OnnxModel(bundle).embed, read_file, domain)
     return {
-        **card.model_dump(exclude={"files"}),
         "domain": domain,
         "metrics": {
             "exam": exam_metrics(domain, head, card.temperature, exam),

@@ -27,7 +27,7 @@ from data.home import Home, home_from_env, keep_to_owner
 from data.store.events import somebody
 from data.store.store import Store
 from data.terminal import piped
-from models.bundle import PRETRAINED, Bundle, write_bundle
+from models.bundle import PRETRAINED, Bundle, rewrite_bundle
 from models.registry.registry import Registry, Version
 from training.assess.approval import TaughtHead, approve, of_dataset
 from training.assess.background import asserts_more
@@ -75,7 +75,7 @@ def retrain(run: RetrainRun, mode: Mode, output: Path | None, may_promote: bool)
         if mode == "teach" and may_promote:
             made, held = without_harm(run, made, tracker, Path(folder))
         if output:
-            copy_bundle(made.challenger.bundle, output)
+            rewrite_bundle(made.challenger.bundle, output)
         tracker.record(made.challenger)
         promoted = made.verdict.promoted and may_promote
         progress.end_step()
@@ -312,14 +312,6 @@ def wire(
     registry, data = Registry(home.tracking_uri, home.artifact_root), dataset_root()
     return RetrainRun(
         domain, home, progress.store, registry, progress, data, PRETRAINED, workers, snapshot
-    )
-
-
-def copy_bundle(bundle: Bundle, folder: Path) -> None:
-    write_bundle(
-        folder,
-        card_fields=bundle.card.model_dump(exclude={"format", "files"}),
-        files={name: bundle.read(name) for name in bundle.card.files},
     )
 
 

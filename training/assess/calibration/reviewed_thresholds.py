@@ -21,7 +21,7 @@ from data.domains.domain import Domain
 from data.errors import InvalidParameter, NotReady
 from data.home import Home
 from data.store.store import Store
-from models.bundle import Bundle, load_bundle, write_bundle
+from models.bundle import Bundle, load_bundle, rewrite_bundle
 from models.registry.current_model import current
 from models.registry.registry import Registry
 
@@ -116,16 +116,14 @@ def by_reviews(
     bundle: Bundle, found: Sequence[Threshold], precision: float, folder: Path
 ) -> Bundle:
     """The same model with these thresholds, into `folder`; its card says what they rest on."""
-    card = bundle.card.model_dump(exclude={"files"})
     answers = sum(one.reviewed for one in found)
-    card["training"] |= {"asserted_by_reviews": {"precision": precision, "answers": answers}}
+    basis = {"asserted_by_reviews": {"precision": precision, "answers": answers}}
     fields = {
-        **card,
         "assert_at": {one.label: one.after for one in found},
         "parent": bundle.digest,
+        "training": bundle.card.training.model_dump() | basis,
     }
-    files = {name: bundle.read(name) for name in bundle.card.files}
-    return write_bundle(folder, card_fields=fields, files=files)
+    return rewrite_bundle(bundle, folder, fields=fields)
 
 
 def recalibrate_by_reviews(domain: Domain, home: Home, precision: float) -> list[str]:
