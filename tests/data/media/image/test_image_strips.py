@@ -28,11 +28,11 @@ def resident_mb():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 1e6
 
 small, out = Image.new("RGBA", (32, 32), (9, 9, 9, 9)), io.BytesIO()
-image.decode_here((small.save(out, "PNG"), out.getvalue())[1], "PNG", 64, 8, 50_000_000)
+photograph.decode_here((small.save(out, "PNG"), out.getvalue())[1], "PNG", 64, 8, 50_000_000)
 raw = sys.stdin.buffer.read()
 before = resident_mb()
-read = {"photograph": lambda: image.decode_here(raw, "PNG", 512, 16, 50_000_000),
-        "mask": lambda: image.decode_mask_here(raw, "PNG", 50_000_000)}[sys.argv[1]]
+read = {"photograph": lambda: photograph.decode_here(raw, "PNG", 512, 16, 50_000_000),
+        "mask": lambda: photograph.decode_mask_here(raw, "PNG", 50_000_000)}[sys.argv[1]]
 worker = threading.Thread(target=read)  # as in the batcher: not in the main thread's arena
 worker.start(); worker.join()
 (line,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
