@@ -337,7 +337,7 @@ def test_what_starts_haproxy_imports_nothing_that_takes_time() -> None:
     slow = ["typing", "re", "pathlib", "json", "dataclasses", "hashlib", "collections"]
     code = (
         f"import sys; sys.path.append({str(haproxy.SOURCE)!r})\n"
-        "from serve_app.cluster import haproxy_start\n"
+        "from serve_app.cluster.haproxy import haproxy_start\n"
         f"print([name for name in {slow} if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-ISc", code], capture_output=True, check=True)
