@@ -29,8 +29,7 @@ from data.store.store import Store
 from data.terminal import command, new_parser, piped
 from models.bundle import PRETRAINED
 from models.registry.registry import Registry
-from training.assess.label_errors import Suspect, out_of_sample, suspects
-from training.assess.mask_errors import doubtful_masks
+from training.assess.label_errors import Suspect, doubtful_masks, out_of_sample, suspects
 from training.assess.memory_rows import row_labels
 from training.screening.serving_champion import ChampionBundle, find_champion, must_share_labels
 

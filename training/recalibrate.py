@@ -26,6 +26,7 @@ from data.datasets.sources import dataset_root
 from data.domains.domain import Domain, load_domains
 from data.errors import Conflict, TelltaleError
 from data.home import home_from_env
+from data.media.audio.log_mel_means import LogMelMeans
 from data.media.prepare import prepare
 from data.terminal import command, new_parser
 from models.bundle import Bundle, rewrite_bundle
@@ -35,7 +36,6 @@ from models.tensors import exam_bytes, others_bytes
 from training.assess.calibration.calibrate import calibrate
 from training.assess.calibration.reviewed_thresholds import PRECISION, recalibrate_by_reviews
 from training.assess.examine import exam_metrics
-from training.assess.log_mel_means import LogMelMeans
 from training.assess.memory_rows import numbered
 from training.job.options import rebuild_command
 from training.job.other_sounds import other_sounds

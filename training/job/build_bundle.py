@@ -16,6 +16,7 @@ import numpy as np
 from data.arrays import Floats
 from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import Domain
+from data.media.audio.log_mel_means import LogMelMeans
 from data.media.prepare import prepare
 from data.quality.fingerprints import fingerprints_of
 from models.bundle import Bundle, write_bundle
@@ -36,7 +37,6 @@ from models.tensors import (
 from training.assess.calibration.calibrate import calibrate
 from training.assess.calibration.thresholds import finished_head, mask_figures
 from training.assess.examine import exam_metrics
-from training.assess.log_mel_means import LogMelMeans
 from training.assess.memory_rows import numbered, row_labels, rows_of
 from training.fitting.learner import State
 from training.job.other_sounds import other_sounds

@@ -1,4 +1,4 @@
-"""asking.py: whoever has entered a wrong key gets his answer all the same."""
+"""account.py: whoever has entered a wrong key gets his answer all the same."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,7 @@ import pytest
 
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui.account import ANONYMOUS, AWAY, known, who
-from serve_app.ui.asking import ask
+from serve_app.ui.account import ANONYMOUS, AWAY, ask, known, who
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_world import World
 from support.inputs.sounds import tone
