@@ -30,6 +30,7 @@ from training.assess.calibration.thresholds import mask_figures
 from training.assess.examine import exam_metrics
 from training.job.isolated import needed_dataset_root
 from training.job.options import rebuild_command
+from training.screening.exam_guard import clips_of_exam
 
 
 def reexamine(bundle: Bundle, dataset: Path, now: Domain) -> Bundle:
@@ -37,7 +38,6 @@ def reexamine(bundle: Bundle, dataset: Path, now: Domain) -> Bundle:
     raises Conflict where that is all, or where the data set lacks a clip of the exam."""
     source = bundle.domain.source.model_copy(update={"left_out": now.source.left_out})
     domain = bundle.domain.model_copy(update={"source": source})
-    known = {clip.sha256: clip for clip in map(from_example, listed(domain, dataset))}
     exam, probe = bundle.exam_and_probe()
     memory, out = bundle.memory(), _left_out(domain, dataset)
     asked, learnt = (np.array([c not in out for c in kept.clip_ids]) for kept in (exam, memory))
@@ -46,7 +46,9 @@ def reexamine(bundle: Bundle, dataset: Path, now: Domain) -> Bundle:
     files = {EXAM: exam_bytes(exam, probe), MEMORY: memory_bytes(memory)}
     if prints := bundle.exam_fingerprints():
         files[FINGERPRINTS] = fingerprint_bytes(_remaining(prints, asked))
-    fields = _fields(bundle, domain, exam, _found(exam.clip_ids, known, domain))
+    fields = _fields(
+        bundle, domain, exam, clips_of_exam(exam.clip_ids, listed(domain, dataset), domain)
+    )
     facts = bundle.card.training.model_dump()
     fields["training"] = facts | _noted(facts, learnt, asked)
     return rewrite_bundle(bundle, bundle.path, fields=fields, files=files)
@@ -65,17 +67,6 @@ def _must_have_some(bundle: Bundle, learnt: Bools, asked: Bools) -> None:
             f"this {bundle.domain.name} bundle neither remembers nor asks about anything that its "
             "domain file leaves out (source.left_out)"
         )
-
-
-def _found(
-    ids: Sequence[str], known: dict[str, LabelledClip], domain: Domain
-) -> list[LabelledClip]:
-    if missing := [sha256 for sha256 in ids if sha256 not in known]:
-        raise Conflict(
-            f"the data set of {domain.name} lacks {len(missing)} of the {len(ids)} clips of this "
-            "bundle's exam; it must be the one that the bundle was trained on"
-        )
-    return [known[sha256] for sha256 in ids]
 
 
 def _those(kept: Embeddings, at: Bools, domain: Domain) -> Embeddings:

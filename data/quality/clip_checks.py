@@ -25,6 +25,10 @@ class Remark:
     reason: str
     score: float
 
+    def flag(self, sha256: str) -> tuple[str, FlagKind, str, float]:
+        """As the store takes it."""
+        return sha256, self.kind, self.reason, self.score
+
 
 @dataclass(frozen=True)
 class SeenMask:

@@ -29,9 +29,7 @@ class FirstChecks:
         """Where the clip is kept with another label than the one that was checked, what is said
         against that one is not said of the clip."""
         return [
-            (sha256, one.kind, one.reason, one.score)
-            for one in self.remarks
-            if label_stands or one.kind != "label_conflict"
+            one.flag(sha256) for one in self.remarks if label_stands or one.kind != "label_conflict"
         ]
 
 

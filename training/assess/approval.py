@@ -133,7 +133,5 @@ def _asserts_more_wrongly(taught: TaughtHead) -> tuple[str, ...]:
 def wrongly_asserted(head: Head, exam: Embeddings, card: Card) -> int:
     probabilities = softmax(head.logits(exam.values) / np.float32(card.temperature))
     best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    never = np.inf
-    limits = [card.assert_at.get(label) for label in card.labels]
-    least = np.array([never if limit is None else limit for limit in limits])
-    return int(np.sum((confidence >= least[best]) & (best != exam.labels)))
+    least = np.array(card.least_confidences)[best]
+    return int(np.sum((confidence >= least) & (best != exam.labels)))

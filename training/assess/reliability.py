@@ -66,15 +66,14 @@ def exam_chance_error(bundle: Bundle) -> float:
 
 def reliability(model: OnnxModel, exam: Embeddings) -> Reliability | None:
     """None of a model whose card does not say what is unknown and what is asserted."""
-    needed = model.card.assert_at
-    if not needed:
+    if not model.card.assert_at:
         return None
     probabilities = model.probabilities(model.head.logits(exam.values))
     answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     why = map(model.why_unknown, exam.values, probabilities)
     unknown = np.array([reason is not None for reason in why])
-    least = np.array([np.inf if (at := needed[name]) is None else at for name in model.labels])
-    sure, right = ~unknown & (confidence >= least[answers]), answers == exam.labels
+    least = np.array(model.card.least_confidences)[answers]
+    sure, right = ~unknown & (confidence >= least), answers == exam.labels
     return Reliability(
         float(unknown.mean()), float(sure.mean()), _share(right[sure]), _share(right[~sure])
     )

@@ -53,7 +53,7 @@ def review_flags(uploads: Uploads, new: list[int], champion: ChampionBundle | No
         for place in new:
             if remark := _of_champion(champion, uploads, place):
                 remarks.append((uploads.clips[place].sha256, remark))
-    return [(sha256, one.kind, one.reason, one.score) for sha256, one in remarks]
+    return [one.flag(sha256) for sha256, one in remarks]
 
 
 def _of_copies(uploads: Uploads, new: list[int]) -> list[tuple[str, Remark]]:

@@ -126,7 +126,7 @@ def fill_group(connection: Connection, stored: Clip, new: NewClip, who: str) -> 
     if stored.group is not None or new.group is None or new.state == "rejected" or waits:
         return stored
     connection.execute(update(clips).where(_is(stored)).values(group=new.group))
-    _record(connection, stored, "clip.grouped", who, {"group": new.group})
+    record_clip(connection, stored, "clip.grouped", who, {"group": new.group})
     return replace(stored, group=new.group)
 
 
@@ -142,14 +142,14 @@ def is_new() -> ColumnElement[bool]:
 def regroup(connection: Connection, before: Clip, group: str | None, *, who: str) -> Clip:
     """Its label and state stand; the group is that of the next training on."""
     connection.execute(update(clips).where(_is(before)).values(group=group))
-    _record(connection, before, "clip.grouped", who, {"group": group, "before": before.group})
+    record_clip(connection, before, "clip.grouped", who, {"group": group, "before": before.group})
     return replace(before, group=group)
 
 
 def insert_clip(connection: Connection, clip: Clip) -> None:
     connection.execute(insert(clips).values(changed_at=clip.created_at, **vars(clip)))
     detail = {"label": clip.label, "state": clip.state, "reason": clip.reason}
-    _record(connection, clip, "clip.added", clip.who, {**detail, "source": clip.source})
+    record_clip(connection, clip, "clip.added", clip.who, {**detail, "source": clip.source})
 
 
 def decide(connection: Connection, before: Clip, after: Clip, *, kind: str, who: str) -> Clip:
@@ -166,7 +166,7 @@ def decide(connection: Connection, before: Clip, after: Clip, *, kind: str, who:
         ids = select(clips.c.id).where(_is(after))
         connection.execute(delete(clip_flags).where(clip_flags.c.clip_id.in_(ids)))
     was = {"label": before.label, "state": before.state}
-    _record(connection, after, kind, who, {**changes, "before": was})
+    record_clip(connection, after, kind, who, {**changes, "before": was})
     settle_by(connection, after, who=who)
     return after
 
@@ -285,7 +285,9 @@ def forget_clip(connection: Connection, clip: Clip, *, who: str) -> list[str]:
     said_of_it = (feedback.c.domain == clip.domain) & (feedback.c.clip_sha256 == clip.sha256)
     connection.execute(update(feedback).where(said_of_it).values(mask=None))
     connection.execute(delete(clips).where(_is(clip)))
-    _record(connection, clip, "clip.forgotten", who, {"label": clip.label, "versions": versions})
+    record_clip(
+        connection, clip, "clip.forgotten", who, {"label": clip.label, "versions": versions}
+    )
     return versions
 
 
@@ -320,6 +322,6 @@ def _is(clip: Clip) -> ColumnElement[bool]:
     return (clips.c.domain == clip.domain) & (clips.c.sha256 == clip.sha256)
 
 
-def _record(connection: Connection, clip: Clip, kind: str, who: str, detail: Detail) -> None:
+def record_clip(connection: Connection, clip: Clip, kind: str, who: str, detail: Detail) -> None:
     subject = f"clip:{clip.sha256}"
     record(connection, kind, subject=subject, who=who, domain=clip.domain, detail=detail)

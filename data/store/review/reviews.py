@@ -16,8 +16,7 @@ from data.database.database import Database
 from data.database.schema import clip_flags, clips, events, feedback, now
 from data.errors import Conflict
 from data.store.blobs import Blobs
-from data.store.clips.clip_rows import Clip, judge, known_clip, relabel, set_state
-from data.store.events import record
+from data.store.clips.clip_rows import Clip, judge, known_clip, record_clip, relabel, set_state
 from data.store.review.flags import dismiss
 
 REVIEWED, UNDONE, ADDED = "clip.reviewed", "clip.review_undone", "clip.added"
@@ -74,7 +73,7 @@ class Reviews:
                 raise Conflict("the mask that it had is deleted by now; send it again")
             _restore(connection, clip, before, who)
             detail = {"undid": number, "did": review["did"], "before": after}
-            _record(connection, UNDONE, clip, who, detail)
+            record_clip(connection, clip, UNDONE, who, detail)
             return known_clip(connection, domain, sha256)
 
 
@@ -89,7 +88,7 @@ def reviewed(
     changed = known_clip(connection, domain, sha256)
     if _picture(connection, changed) != before:
         after = {name: getattr(changed, name) for name in STANDS}
-        _record(connection, REVIEWED, clip, who, {"did": did, "before": before, "after": after})
+        record_clip(connection, clip, REVIEWED, who, {"did": did, "before": before, "after": after})
 
 
 def _picture(connection: Connection, clip: Clip) -> Picture:
@@ -181,8 +180,3 @@ def _said(clip: Clip) -> Any:
 
 def _id(clip: Clip) -> Any:
     return select(clips.c.id).where(clips.c.domain == clip.domain, clips.c.sha256 == clip.sha256)
-
-
-def _record(connection: Connection, kind: str, clip: Clip, who: str, detail: Picture) -> None:
-    subject = f"clip:{clip.sha256}"
-    record(connection, kind, subject=subject, who=who, domain=clip.domain, detail=detail)

@@ -121,8 +121,12 @@ def _acted(
 def _seen(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
     raw = client.content(domain.name, clip.clip)
     found = _heard(client, domain.name, raw)
-    draw = _sound if domain.modality == "audio" else _photograph
-    return view.seen(clip, view.views(clip, found) + draw(client, domain, clip, raw, found))
+    figure = (
+        sound_figure.played(raw, domain, found)
+        if domain.modality == "audio"
+        else _photograph(client, domain, clip, raw, found)
+    )
+    return view.seen(clip, view.views(clip, found) + figure)
 
 
 def _heard(client: Client, domain: str, raw: bytes) -> Prediction | None:
@@ -131,12 +135,6 @@ def _heard(client: Client, domain: str, raw: bytes) -> Prediction | None:
         return client.predict(domain, raw, evidence=True)
     except ServiceError:
         return None
-
-
-def _sound(
-    client: Client, domain: DomainInfo, clip: KeptClip, raw: bytes, found: Prediction | None
-) -> str:
-    return sound_figure.played(raw, domain, found)
 
 
 def _photograph(
