@@ -21,7 +21,7 @@ from data.arrays import Floats
 from data.atomic import replace_folder, staging
 from data.domains.domain import Domain
 from data.errors import BundleError
-from data.quality.alike import Fingerprints
+from data.quality.copy_pairs import Fingerprints
 from models.card import (
     ANCHOR,
     BACKBONE,

@@ -12,7 +12,7 @@ from safetensors.numpy import load, save
 
 from data.arrays import Floats, Integers
 from data.errors import BundleError
-from data.quality.alike import Fingerprints
+from data.quality.copy_pairs import Fingerprints
 from models.card import EXAM, FINGERPRINTS, HEAD, MEMORY, OTHERS
 
 ID_BYTES = 32  # a sha256

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from data.database.sqlite_files import cared_for
+from data.database.sqlite_files import maintained_databases
 from data.errors import NotReady, TelltaleError
 from data.home import home_from_env, keep_to_owner, planned_home
 from data.terminal import command, piped
@@ -71,7 +71,7 @@ def main() -> int:
 def serve_until_stopped(config: Path) -> int:
     settings = settings_from_env()
     stop_when_asked()
-    with alone_in(settings.home), alone_at(settings.port), cared_for(settings.home):
+    with alone_in(settings.home), alone_at(settings.port), maintained_databases(settings.home):
         refuse_taken_port(settings)
         prepare_environment(settings)
         command = ["serve_app.cluster.launch", "--config", str(config)]

@@ -43,14 +43,14 @@ from training.assess.crossval_figures import (
 )
 from training.assess.folds import LABEL, Fold, folds, leave_out
 from training.fitting.backbone_recipe import any_data_set
-from training.fitting.priority import give_way
+from training.fitting.priority import lower_priority
 from training.job.fold_predictions import fold_predictions
 from training.job.isolated import needed_dataset_root
 from training.job.options import at_least, whole
 from training.job.provenance import code_version
 
 
-def fairly_started(domain: Domain, rows: Sequence[Example]) -> Domain:
+def without_leaking_backbone(domain: Domain, rows: Sequence[Example]) -> Domain:
     """From its backbone if that has heard none of these recordings, otherwise from scratch."""
     if domain.start_from is None:
         return domain
@@ -70,7 +70,7 @@ def compare(options: argparse.Namespace) -> str:
     domain = any_data_set(options.domain)
     by, left_out = options.leave_out or options.folds, bool(options.leave_out)
     listing = listed(domain, needed_dataset_root())
-    domain = fairly_started(domain, listing)
+    domain = without_leaking_backbone(domain, listing)
     only_train = options.train or options.keep
     rows = [row for row in listing if not only_train or row.split == "train"]
     exam = tuple(from_example(row) for row in listing if row.split == "test")
@@ -121,7 +121,7 @@ def entry(by: str, left_out: bool, found: Answers, domain: Domain) -> dict[str, 
 @command(TelltaleError)
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse(arguments)
-    give_way()
+    lower_priority()
     print(compare(options))
 
 

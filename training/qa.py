@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.arrays import Doubles, Floats, Integers
-from data.commands.found_store import existing_store
+from data.commands.existing_store import existing_store
 from data.datasets.dataset import LabelledClip
 from data.datasets.labelled_clips import of_dataset, of_store, read
 from data.datasets.sources import dataset_root

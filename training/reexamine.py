@@ -20,7 +20,7 @@ from data.datasets.dataset import LabelledClip, from_example, read_file
 from data.datasets.sources import listed
 from data.domains.domain import Domain, load_domains
 from data.errors import Conflict
-from data.quality.alike import Fingerprints
+from data.quality.copy_pairs import Fingerprints
 from models.bundle import Bundle, rewrite_bundle
 from models.card import EXAM, FINGERPRINTS, MEMORY
 from models.masks import ROWS

@@ -4,7 +4,7 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 
-from data.commands.found_store import existing_store
+from data.commands.existing_store import existing_store
 from data.datasets.labelled_clips import of_dataset, of_store, read, together
 from data.datasets.sources import dataset_root
 from data.domains.domain import load_domains

@@ -4,7 +4,7 @@ import argparse
 import hashlib
 from pathlib import Path
 
-from data.commands.found_store import existing_store
+from data.commands.existing_store import existing_store
 from data.datasets.labelled_clips import of_dataset, of_store
 from data.datasets.sources import dataset_root
 from data.domains.domain import Domain, load_domains

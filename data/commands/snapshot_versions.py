@@ -5,7 +5,7 @@ import csv
 import sys
 from dataclasses import fields
 
-from data.commands.found_store import known_store
+from data.commands.existing_store import known_store
 from data.domains.domain import load_domains
 from data.errors import InvalidParameter
 from data.store.clips.clip_rows import Clip

@@ -30,7 +30,7 @@ import scipy.fft
 from data.arrays import Floats, Integers
 from data.domains.domain import AudioDomain
 from data.media.audio.recording import decode
-from data.quality.alike import Alike
+from data.quality.copy_pairs import CopyPair
 
 COPY = 0.6
 RATE_HZ = 4_000
@@ -106,10 +106,10 @@ def _swings(one: bytes) -> Floats:
     return np.asarray(swings / max(1.0, float(np.linalg.norm(swings))), np.float32)
 
 
-def find_alike(prints: Sequence[bytes], compared: int = 0) -> list[Alike]:
+def find_copies(prints: Sequence[bytes], compared: int = 0) -> list[CopyPair]:
     """Every pair of copies, the most alike first; but for those among the first `compared`."""
     found = [
-        Alike(int(before), place, float(score))
+        CopyPair(int(before), place, float(score))
         for place, others in _candidates(prints, compared)
         for before, score in zip(
             others, likeness(prints[place], [prints[other] for other in others]), strict=True

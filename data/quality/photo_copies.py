@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from data.arrays import Floats
 from data.domains.domain import ImageDomain
-from data.quality.alike import Alike
+from data.quality.copy_pairs import CopyPair
 
 COPY = 0.8
 SIDE = 32
@@ -64,10 +64,10 @@ def _pictures(prints: Sequence[bytes]) -> Floats:
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6))
 
 
-def find_alike(prints: Sequence[bytes], compared: int = 0) -> list[Alike]:
+def find_copies(prints: Sequence[bytes], compared: int = 0) -> list[CopyPair]:
     """Every pair of copies, the most alike first; but for those among the first `compared`."""
     found = [
-        Alike(before, place, float(score))
+        CopyPair(before, place, float(score))
         for place in range(max(1, compared), len(prints))
         for before, score in enumerate(likeness(prints[place], prints[:place]))
         if score >= COPY

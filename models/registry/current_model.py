@@ -7,8 +7,8 @@ from data.errors import NotReady
 from data.home import Home
 from models.bundle import PRETRAINED
 from models.card import CARD, read_card
+from models.registry.mlflow_store import has_store
 from models.registry.registry import Registry
-from models.registry.registry_store import has_store
 
 SHIPPED = "shipped"
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from data.errors import BundleError, Conflict, NotReady, UnknownName
 from models.bundle import Bundle, cached, drop, keep, load_bundle
 from models.card import MEMORY
-from models.registry.registry_store import calm_mlflow, in_words, opening
+from models.registry.mlflow_store import mlflow_errors, opening, quieten_mlflow
 from models.registry_pyfunc import write_pyfunc
 from models.tensors import Embeddings, read_memory
 
@@ -58,11 +58,11 @@ class Version:
 class Registry:
     def __init__(self, tracking_uri: str, artifact_root: str | None) -> None:
         """Bundles are put below `artifact_root`; None leaves the place to the MLflow server."""
-        calm_mlflow()
+        quieten_mlflow()
         from mlflow import MlflowClient
 
         self._uri, self._artifact_root = tracking_uri, artifact_root
-        with opening(tracking_uri), in_words():
+        with opening(tracking_uri), mlflow_errors():
             self.client = MlflowClient(tracking_uri, tracking_uri)
             self.client.search_registered_models(max_results=1)  # only now is the store there
 
@@ -75,10 +75,10 @@ class Registry:
         for known in self.versions(domain):
             if known.digest == bundle.digest:
                 return self._tag(known, tags)
-        with suppress(Conflict), in_words():
+        with suppress(Conflict), mlflow_errors():
             self.client.create_registered_model(name)
         run, source = self._upload(bundle, run_id)
-        with in_words():
+        with mlflow_errors():
             made = self.client.create_model_version(
                 name, source, run, tags={**_card_tags(bundle), **tags}, await_creation_for=0
             )
@@ -89,7 +89,7 @@ class Registry:
         """Newest first."""
         name = model_name(domain)
         try:
-            with in_words():
+            with mlflow_errors():
                 # A search does not tell the aliases.
                 places = self.client.get_registered_model(name).aliases
                 found = self.client.search_model_versions(f"name='{name}'")
@@ -124,7 +124,7 @@ class Registry:
                 self._move(PREVIOUS, champion)
             self._move(CHAMPION, version)
         if CHALLENGER in version.aliases:
-            with in_words():
+            with mlflow_errors():
                 self.client.delete_registered_model_alias(model_name(domain), CHALLENGER)
         return self.version(domain, number)
 
@@ -179,7 +179,7 @@ class Registry:
         # MLflow no longer tells the place of a version that it has deleted: its files go first.
         self._tag(version, {REMOVED: "its files are being deleted"})
         name = model_name(version.domain)
-        with in_words():
+        with mlflow_errors():
             source = self.client.get_model_version_download_uri(name, version.number)
             get_artifact_repository(source, tracking_uri=self._uri).delete_artifacts()
             self.client.delete_model_version(name, version.number)
@@ -189,10 +189,10 @@ class Registry:
         """The id of the domain's MLflow experiment, made if need be."""
         name, root = model_name(domain), self._artifact_root
         place = None if root is None else f"{root.rstrip('/')}/{domain}"
-        with suppress(Conflict), in_words():  # somebody else may be faster
+        with suppress(Conflict), mlflow_errors():  # somebody else may be faster
             if self.client.get_experiment_by_name(name) is None:
                 self.client.create_experiment(name, artifact_location=place)
-        with in_words():
+        with mlflow_errors():
             found = self.client.get_experiment_by_name(name)
             if found.lifecycle_stage == "deleted":
                 self.client.restore_experiment(found.experiment_id)
@@ -200,14 +200,14 @@ class Registry:
 
     def _tag(self, version: Version, tags: Mapping[str, str]) -> Version:
         name = model_name(version.domain)
-        with in_words():
+        with mlflow_errors():
             for key, value in tags.items():
                 self.client.set_model_version_tag(name, version.number, key, value)
         return self.version(version.domain, version.number)
 
     def _at(self, domain: str, alias: str) -> Version | None:
         try:
-            with in_words():
+            with mlflow_errors():
                 found = self.client.get_model_version_by_alias(model_name(domain), alias)
         except UnknownName:
             return None
@@ -220,7 +220,7 @@ class Registry:
         """Again where another process took the alias away between MLflow's look and its change."""
         from mlflow.exceptions import MlflowException
 
-        with in_words():
+        with mlflow_errors():
             try:
                 self.client.set_registered_model_alias(name, alias, number)
             except MlflowException as error:
@@ -232,7 +232,7 @@ class Registry:
         """Below a run's artefacts: the one place that a local store and a server both accept."""
         experiment = self.experiment(bundle.domain.name)
         place = f"bundle-{bundle.digest[:12]}"
-        with in_words():
+        with mlflow_errors():
             run = run_id or self.client.create_run(experiment, run_name=place).info.run_id
             self.client.log_artifacts(run, str(bundle.path), place)
             with tempfile.TemporaryDirectory() as folder:
@@ -247,7 +247,7 @@ class Registry:
 
         name = model_name(version.domain)
         try:
-            with in_words():
+            with mlflow_errors():
                 source = self.client.get_model_version_download_uri(name, version.number)
                 uri = f"{source}/{file}" if file else source
                 return Path(

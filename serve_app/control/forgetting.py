@@ -97,7 +97,7 @@ class Forgetting:
 
     def _held(self, version: Version, asked: frozenset[str]) -> frozenset[str]:
         remembered = asked & self._memory(version)
-        return frozenset(self._store.clips.gone(version.domain, remembered))
+        return frozenset(self._store.clips.missing(version.domain, remembered))
 
     def _held_or_none(self, version: Version, asked: frozenset[str]) -> frozenset[str] | None:
         """None of a version whose files are damaged or gone: it can serve nobody either."""

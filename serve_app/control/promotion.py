@@ -119,10 +119,10 @@ class Promotion:
                 await self._have(version)
         except Exception:
             # The replicas stay where they are, and what they serve is still worth knowing.
-            await self._broadcast("told")
+            await self._broadcast("report")
             raise
         if version is None:
-            await self._broadcast("told")
+            await self._broadcast("report")
             return
         if self.champion is not None and self.champion.number != version.number:
             await asyncio.to_thread(self.registry.remember, self.champion)

@@ -126,9 +126,11 @@ def _frames(answer: ScoredClip) -> dict[str, Any]:
 
 
 def _image_fields(answer: ScoredClip, evidence: bool) -> dict[str, Any]:
-    from serve_app.http.mask_answers import seen  # Pillow, which a replica that hears does without
+    from serve_app.http.mask_answers import (
+        mask_fields,  # Pillow, which a replica that hears does without
+    )
 
-    return seen(answer.prepared, answer.scores.mask, evidence)
+    return mask_fields(answer.prepared, answer.scores.mask, evidence)
 
 
 FIELDS_OF_MODALITY: dict[str, Callable[[ScoredClip, bool], dict[str, Any]]] = {
@@ -137,7 +139,7 @@ FIELDS_OF_MODALITY: dict[str, Callable[[ScoredClip, bool], dict[str, Any]]] = {
 }
 
 
-def plain(body: BaseModel) -> dict[str, Any]:
+def json_fields(body: BaseModel) -> dict[str, Any]:
     """As it goes over the wire: from the curator to a replica, or to a client."""
     return body.model_dump(mode="json", exclude_unset=True)
 

@@ -10,7 +10,7 @@ from data.media.prepare import Prepared
 from models.masks import measure, run_lengths
 
 
-def seen(prepared: Prepared, mask: Mask | None, evidence: bool) -> dict[str, Any]:
+def mask_fields(prepared: Prepared, mask: Mask | None, evidence: bool) -> dict[str, Any]:
     """The mask [H, W] is as the network saw the photograph; everything here is told in the pixels
     of the photograph as it was sent."""
     assert mask is not None, "a photograph was answered without a mask"

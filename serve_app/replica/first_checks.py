@@ -54,9 +54,9 @@ def check_correction(raw: bytes, domain: Domain, found: ScoredClip, label: str) 
 
 
 def _of_sound(raw: bytes, domain: AudioDomain) -> "tuple[bytes, tuple[Remark, ...]]":
-    from data.quality.clip_checks import listen
+    from data.quality.clip_checks import check_sound
 
-    heard = listen(raw, domain)
+    heard = check_sound(raw, domain)
     return heard.fingerprint, tuple(one for one in heard.remarks if one.kind in FLAGGED)
 
 

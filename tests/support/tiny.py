@@ -21,7 +21,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from data.arrays import Floats
 from data.domains.domain import Domain, load_domains
-from data.quality.alike import Fingerprints
+from data.quality.copy_pairs import Fingerprints
 from data.quality.fingerprints import kind_of
 from models.bundle import Bundle, write_bundle
 from models.calibration import softmax

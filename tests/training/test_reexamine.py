@@ -9,7 +9,7 @@ from data.datasets.dataset import from_example
 from data.datasets.sources import listed
 from data.domains.domain import Domain, ImageDomain
 from data.errors import Conflict
-from data.quality.alike import Fingerprints
+from data.quality.copy_pairs import Fingerprints
 from models.bundle import Bundle, load_bundle, write_bundle
 from models.card import BACKBONE, EXAM, FINGERPRINTS, HEAD, MEMORY
 from models.masks import ROWS

@@ -22,7 +22,7 @@ from ray.train.collective import broadcast_from_rank_zero
 from training.fitting.assignment import Assignment, LearningNetwork, LearningTask
 from training.fitting.classify import Classify
 from training.fitting.learner import Learner, State
-from training.fitting.priority import give_way
+from training.fitting.priority import lower_priority
 from training.fitting.segment import Segment
 
 STATE_FILE = "state.pt"
@@ -103,7 +103,7 @@ def _stalled(history: list[dict[str, Any]], patience: int) -> bool:
 
 def _be_modest(world: int) -> None:
     """Serving goes first: lowest priority but one, and a core left for it where there are two."""
-    give_way()
+    lower_priority()
     torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // world))
 
 

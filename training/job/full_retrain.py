@@ -11,7 +11,7 @@ import numpy as np
 from data.arrays import Integers
 from data.datasets.dataset import LabelledClip, Reader, decode_all
 from data.datasets.photographs import decode_photographs
-from data.datasets.sources import thing
+from data.datasets.sources import fine_label
 from models.networks.kinds import build_network, start
 from training.fitting.assignment import Assignment
 from training.fitting.trainer import fit
@@ -58,7 +58,7 @@ def train(run: Training, plan: Plan) -> Trained:
     decoded = run.home.runs / f"{name}.clips"
     progress.step("decode", f"Decoding {len(plan.clips)} clips", 0.1)
     DECODE[domain.modality](plan.clips, run.read, domain, decoded)
-    sources = ids(thing(clip.source, clip.label) for clip in plan.clips)
+    sources = ids(fine_label(clip.source, clip.label) for clip in plan.clips)
     groups = ids(clip.group for clip in plan.clips)
     assignment = Assignment(
         domain=domain,

@@ -16,7 +16,7 @@ from data.datasets.sources import Example, examples
 from data.datasets.split import Exam
 from data.domains.domain import Domain, Mode
 from data.errors import Conflict, InvalidParameter, TelltaleError
-from data.quality.alike import Fingerprints
+from data.quality.copy_pairs import Fingerprints
 from data.quality.fingerprints import kind_of, likeness_to
 from data.store.clips.features import Features
 from models.card import FINGERPRINTS

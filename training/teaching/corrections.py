@@ -19,11 +19,11 @@ def corrections_of(uploads: Uploads, size: int) -> LabelledEmbeddings:
     values = as_stored(uploads.values.reshape(clips * rows, size))
     if not uploads.sent:
         return LabelledEmbeddings(values, uploads.labels.ravel(), rows=rows)
-    copies = copy_weights([clip.label for clip in uploads.clips], uploads.alike)
+    copies = copy_weights([clip.label for clip in uploads.clips], uploads.copies)
     return LabelledEmbeddings(
         values,
         uploads.labels.ravel(),
-        np.repeat(_numbered(correction_groups(uploads.sent, uploads.alike)), rows),
+        np.repeat(_numbered(correction_groups(uploads.sent, uploads.copies)), rows),
         np.repeat(_numbered([clip.who for clip in uploads.sent]), rows),
         np.repeat(copies, rows),
         rows,

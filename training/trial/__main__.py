@@ -28,8 +28,8 @@ from data.errors import InvalidParameter, TelltaleError
 from data.home import planned_home
 from data.terminal import command, new_parser, piped
 from training.assess.folds import folds
-from training.crossval import fairly_started
-from training.fitting.priority import give_way
+from training.crossval import without_leaking_backbone
+from training.fitting.priority import lower_priority
 from training.job.fold_predictions import kept_fold
 from training.job.isolated import needed_dataset_root
 from training.job.options import at_least
@@ -45,7 +45,7 @@ def materials(domain: AudioDomain, options: argparse.Namespace) -> dict[str, Tri
     exam = tuple(from_example(row) for row in listing if row.split == "test")
     found = {"shipped": material_of(shipped_fold(domain, root), domain, work, exam)}
     if options.folds:
-        started = fairly_started(domain, listing)
+        started = without_leaking_backbone(domain, listing)
         start = f"from {started.start_from or 'scratch'}"
         rows = [row for row in listing if row.split == "train"]
         for fold in folds(started, rows, options.by, options.parts):
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> list[Row]:
 @command(TelltaleError)
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
-    give_way()
+    lower_priority()
     rows = run(options)
     print(table(rows))
     if options.report:

@@ -93,7 +93,7 @@ class TeachLoop:
         )
 
     def _hold_back(self, fitted: FittedHead, attempt: int) -> None:
-        """See `training/teaching/hold_back.py`."""
+        """See `training/teaching/harmful_corrections.py`."""
         material = self.material
         refused = RefusedFit(
             material.anchor,

@@ -31,7 +31,7 @@ from data.media.sniff import UNKNOWN, Raw, no_sound
 OGG_HEADER = 27  # bytes of a page's, up to the lengths of its segments
 
 
-class Heard(Protocol):
+class DecodedAudio(Protocol):
     @property
     def duration_s(self) -> float: ...
 
@@ -39,7 +39,7 @@ class Heard(Protocol):
     def warnings(self) -> tuple[str, ...]: ...
 
 
-H = TypeVar("H", bound=Heard)
+H = TypeVar("H", bound=DecodedAudio)
 
 
 def decode_recording(

@@ -75,7 +75,7 @@ class ClipStore:
             self.delete_unused(filter(None, (s for h, n in hashed for s in (h, n.mask_sha256))))
             raise
 
-    def rehearse(self, new: NewClip, *, who: str) -> bool:
+    def would_add(self, new: NewClip, *, who: str) -> bool:
         """Whether `add` would make a new clip; raises Conflict where it would. Writes nothing."""
         with self._database.read() as connection:
             stored = find_clip(connection, new.domain, hashlib.sha256(new.raw).hexdigest())
@@ -114,7 +114,7 @@ class ClipStore:
         with self._database.read() as connection:
             return dict(connection.execute(query.order_by(clips.c.id.desc())).all())
 
-    def those(self, domain: str, sha256s: Sequence[str]) -> list[Clip]:
+    def by_digests(self, domain: str, sha256s: Sequence[str]) -> list[Clip]:
         """In this order; without those that are gone."""
         query = CLIP.where(clips.c.domain == domain, clips.c.sha256.in_(sha256s))
         with self._database.read() as connection:
@@ -233,7 +233,7 @@ class ClipStore:
             subjects = connection.execute(asked).scalars()
             return {subject.removeprefix("clip:") for subject in subjects}, last or 0
 
-    def gone(self, domain: str, among: Collection[str]) -> set[str]:
+    def missing(self, domain: str, among: Collection[str]) -> set[str]:
         """Those that the domain has not got, in whatever state."""
         if not among:
             return set()

@@ -8,7 +8,7 @@ import os
 import sys
 
 from data.errors import TelltaleError
-from serve_app.cluster.parent import die_with
+from serve_app.cluster.parent_death import die_with
 from serve_app.cluster.ray_internals.haproxy_lines import SECTIONS, with_lines
 
 RUNNING = "haproxy.running"  # process and configuration of the newest; read by second_haproxy.py

@@ -56,7 +56,7 @@ def looked_after(school: School, jobs: Jobs) -> None:
         ("admit", "failed"),
         ("promoting", "succeeded"),
         ("promote", "succeeded"),
-        ("tell_receipts", "succeeded"),
+        ("update_receipts", "succeeded"),
     ],
 )
 def test_a_run_killed_at_any_step_has_promoted_if_and_only_if_it_succeeded(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.arrays import Integers
-from data.commands.found_store import existing_store
+from data.commands.existing_store import existing_store
 from data.domains.domain import Domain
 from data.errors import InvalidParameter, NotReady
 from data.home import Home

@@ -1,9 +1,9 @@
-"""life_line.py: a receipt says what became of a correction, and no more."""
+"""receipt_timeline.py: a receipt says what became of a correction, and no more."""
 
 from typing import Any
 
 from serve_app.client.answers import Receipt
-from serve_app.ui.places.life_line import life_line, thanks
+from serve_app.ui.places.receipt_timeline import thanks, timeline
 from support.fakes.fake_clips import correction
 
 
@@ -14,11 +14,11 @@ def receipt(label: str, mask: bytes | None = None, **fields: Any) -> Receipt:
 
 def test_a_receipt_that_was_learnt_says_no_more_that_it_will_be() -> None:
     waits = "The next retrain learns from it"
-    assert waits in life_line(receipt("fluid"))
-    learnt = life_line(receipt("fluid", version="2"))
+    assert waits in timeline(receipt("fluid"))
+    learnt = timeline(receipt("fluid", version="2"))
     assert "Learnt in version 2" in learnt
     assert waits not in learnt
-    heard = life_line(receipt("fluid", version="2", note="heard, and not yet answered so"))
+    heard = timeline(receipt("fluid", version="2", note="heard, and not yet answered so"))
     assert "heard, and not yet answered so" in heard
 
 

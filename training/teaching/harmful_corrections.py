@@ -64,7 +64,7 @@ def _refusals(material: Material, influence: Doubles) -> list[Refusal]:
     ]
 
 
-def hold_back(run: RetrainRun, held: list[Refusal]) -> None:
+def quarantine_harmful(run: RetrainRun, held: list[Refusal]) -> None:
     """They wait for a person, who sees why; their receipts wait with them."""
     run.progress.held_back(held)
     domain, who = run.domain.name, run.progress.who

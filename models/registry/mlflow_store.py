@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data.errors import Conflict, NotReady, UnknownName
 
-CALM = {
+QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -22,9 +22,9 @@ CALM = {
 SQLITE = "sqlite:///"
 
 
-def calm_mlflow() -> None:
+def quieten_mlflow() -> None:
     """To be called before anything of MLflow is imported."""
-    for name, value in CALM.items():
+    for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
@@ -59,7 +59,7 @@ def opening(tracking_uri: str) -> Iterator[None]:
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
+def mlflow_errors() -> Iterator[None]:
     """MLflow's errors as ours; their own texts hold addresses and paths."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError

@@ -1,11 +1,11 @@
-"""asking_order.py: the doubtful first, then what is unlike, and not all of one label."""
+"""active_learning.py: the doubtful first, then what is unlike, and not all of one label."""
 
 from datetime import UTC, datetime
 
 import numpy as np
 
 from data.store.predictions import KeptPrediction
-from serve_app.replica.asking_order import asking_order
+from serve_app.replica.active_learning import query_order
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ def answer(number: int, label: str, sure: float, direction: tuple[float, float])
 
 
 def ids(*answers: KeptPrediction, most: int = 9, **labelled: int) -> list[int]:
-    return [one.id for one in asking_order(answers, labelled, most)]
+    return [one.id for one in query_order(answers, labelled, most)]
 
 
 def test_the_doubtful_come_first() -> None:
@@ -54,10 +54,10 @@ def test_a_label_that_has_few_clips_needs_them_most() -> None:
 def test_one_label_takes_no_more_than_its_share_while_there_are_others() -> None:
     crowd = [answer(n, "a", 0.6, (1, n / 10)) for n in range(6)]
     others = [answer(n, "b", 0.99, (n - 8, 1)) for n in (8, 9)]
-    found = asking_order([*crowd, *others], {}, 9)
+    found = query_order([*crowd, *others], {}, 9)
     assert [one.label for one in found[:4]] == ["a", "b", "a", "b"]
     assert [one.label for one in found[4:]] == ["a"] * 4
-    assert asking_order([*crowd, *others], {}, 3) == found[:3]
+    assert query_order([*crowd, *others], {}, 3) == found[:3]
 
 
 def test_nothing_is_nothing() -> None:

@@ -13,7 +13,7 @@ class Fingerprints:
 
 
 @dataclass(frozen=True)
-class Alike:
+class CopyPair:
     """Two clips by their places in the list, the first one first; `score` is at most 1."""
 
     first: int
@@ -21,11 +21,11 @@ class Alike:
     score: float
 
 
-def among(pairs: Sequence[Alike], places: Sequence[int]) -> tuple[Alike, ...]:
+def pairs_among(pairs: Sequence[CopyPair], places: Sequence[int]) -> tuple[CopyPair, ...]:
     """The pairs of a shorter list, which has the clips at these places alone."""
     moved = {old: new for new, old in enumerate(places)}
     return tuple(
-        Alike(moved[pair.first], moved[pair.second], pair.score)
+        CopyPair(moved[pair.first], moved[pair.second], pair.score)
         for pair in pairs
         if pair.first in moved and pair.second in moved
     )

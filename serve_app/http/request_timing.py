@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 UNKNOWN = "other"  # addresses without a route are anybody's to make up: they share one name
 
 
-class Measured:
+class RequestTiming:
     """Tells `note` of every request once it is answered, or its caller has gone (status 499)."""
 
     def __init__(self, app: ASGIApp, note: Callable[[str, int, float], None]) -> None:

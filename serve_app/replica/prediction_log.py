@@ -31,7 +31,7 @@ log = logging.getLogger("ray.serve")
 Counted = Callable[[Literal["kept", "dropped"]], None]
 
 
-class Keeper:
+class PredictionLog:
     """`store` is called in the thread, first when there is something to keep; `counted` is told
     what became of each answer that was to be kept."""
 

@@ -28,17 +28,17 @@ def _changed(receipt: Receipt) -> str:
     return f"{named(receipt.predicted)} → {label}"
 
 
-def life_line(line: Receipt) -> str:
+def timeline(line: Receipt) -> str:
     steps = [
         step("Received", f"{ago(line.created)}, as {named(line.label)}", "done"),
         _judged(line),
     ]
     if line.state == "accepted":
         steps.append(_learnt(line))
-    return life(steps, before_after(line))
+    return steps_html(steps, before_after(line))
 
 
-def life(steps: list[str], below: str = "") -> str:
+def steps_html(steps: list[str], below: str = "") -> str:
     """`below` is HTML as well."""
     line = f'<ol class="tt-life">{"".join(steps)}</ol>'
     return f'<section class="tt-receipt" role="status">{line}{below}</section>'

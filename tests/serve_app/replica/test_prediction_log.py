@@ -1,4 +1,4 @@
-"""keeping.py: what a domain's file asks for is kept, and never at an answer's cost."""
+"""prediction_log.py: what a domain's file asks for is kept, and never at an answer's cost."""
 
 import threading
 from dataclasses import replace
@@ -11,7 +11,7 @@ import pytest
 from data.domains.domain import load_domains
 from data.domains.sections import KeepSpec
 from serve_app.replica.champion import load_shipped
-from serve_app.replica.keeping import Keeper
+from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 from support.inputs.sounds import tone
 
@@ -41,8 +41,8 @@ def found() -> ScoredClip:
     return replace(found, scores=replace(found.scores, unknown_reason=None))
 
 
-def keeper(store: Store, counted: list[str], **spec: object) -> Keeper:
-    return Keeper(
+def prediction_log(store: Store, counted: list[str], **spec: object) -> PredictionLog:
+    return PredictionLog(
         KEYWORDS,
         NOTHING.model_copy(update=spec),
         lambda: store,  # type: ignore[arg-type, return-value]
@@ -52,7 +52,7 @@ def keeper(store: Store, counted: list[str], **spec: object) -> Keeper:
 
 def test_answers_that_it_cannot_keep_up_with_are_dropped_and_counted(found: ScoredClip) -> None:
     store, counted = Store(), list[str]()
-    writer = keeper(store, counted, sample=1.0)
+    writer = prediction_log(store, counted, sample=1.0)
     for _ in range(100):
         writer.offer(b"clip", found)
     assert counted.count("dropped") > 50
@@ -71,7 +71,7 @@ def test_what_the_file_asks_for_is_kept_and_nothing_else(found: ScoredClip) -> N
     )
     asked: list[dict[str, object]] = [{}, {"unknown": True}, {"unsure": True}, {"sample": 1.0}]
     for spec in asked:
-        writer = keeper(store, counted, **spec)
+        writer = prediction_log(store, counted, **spec)
         writer.offer(b"clip", unsure)
         writer.offer(b"clip", unknown)
         writer.flush()
@@ -81,7 +81,7 @@ def test_what_the_file_asks_for_is_kept_and_nothing_else(found: ScoredClip) -> N
 def test_a_store_that_fails_costs_the_answers_alone(found: ScoredClip) -> None:
     counted: list[str] = []
     broken = SimpleNamespace()
-    writer = keeper(broken, counted, sample=1.0)  # type: ignore[arg-type]
+    writer = prediction_log(broken, counted, sample=1.0)  # type: ignore[arg-type]
     writer.offer(b"one", found)
     writer.offer(b"two", found)
     writer.flush()

@@ -4,8 +4,8 @@ import sys
 import threading
 from pathlib import Path
 
+from models.registry.mlflow_store import opening
 from models.registry.registry import Registry
-from models.registry.registry_store import opening
 from support.tiny import tiny_bundle
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 AGREES, UNHEARD = 0.0, -1.0
 
 
-def opinions(
+def current_predictions(
     store: "Store", served: LoadedVersion, clips: Sequence[str]
 ) -> dict[str, PredictionSummary]:
     """By digest, of those of these clips that were answered or heard."""
@@ -41,7 +41,7 @@ def opinions(
     return found
 
 
-def most_doubted(
+def by_disagreement(
     store: "Store", served: LoadedVersion, labels: Mapping[str, str | None]
 ) -> list[str]:
     """The clips of `labels`, those first of which the model is surest that they are something

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LABEL_SHARE = 0.5  # of those that are asked about, that one label may take
 
 
-def asking_order(
+def query_order(
     answers: "Sequence[KeptPrediction]", labelled: Mapping[str, int], most: int
 ) -> "list[KeptPrediction]":
     """At most so many of the answers, which are of one backbone; `labelled` counts the accepted
