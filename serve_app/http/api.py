@@ -96,17 +96,17 @@ def build_api(service: Replica) -> ASGIApp:
     for router in (inference_protocol.router, label_studio.router, insights.router):
         app.include_router(router)
     predict, token = predict_routes.predict_or_annotate, service.settings.start_token
-    door = FastPathApp(app, domain.name, predict, keyring, token)
-    measured = RequestTiming(door, service.metrics.requested)
-    return _open_to_pages(measured, service.settings.cors_origins)
+    fast_path = FastPathApp(app, domain.name, predict, keyring, token)
+    timed = RequestTiming(fast_path, service.metrics.requested)
+    return _open_to_pages(timed, service.settings.cors_origins)
 
 
-def _open_to_pages(door: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+def _open_to_pages(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     """Lets pages of these origins ask from a browser; without any, browsers refuse that."""
     if not origins:
-        return door
+        return app
     return CORSMiddleware(
-        door,
+        app,
         allow_origins=origins,
         allow_methods=("GET", "HEAD", "POST", "DELETE"),
         allow_headers=("*",),  # a key is a header, so nothing is sent that a page does not know

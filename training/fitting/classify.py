@@ -80,7 +80,7 @@ class HeldRecordings:
 
 @dataclass(frozen=True)
 class Classify:
-    """The lesson: see `training/fitting/assignment.py`."""
+    """A `LearningTask`."""
 
     assignment: Assignment
 

@@ -66,7 +66,7 @@ class HeldPhotographs:
 
 @dataclass(frozen=True)
 class Segment:
-    """The lesson: see `training/fitting/assignment.py`."""
+    """A `LearningTask`."""
 
     assignment: Assignment
 

@@ -42,12 +42,12 @@ def train_worker(config: dict[str, Assignment]) -> Trained:
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
     _be_modest(world)
-    lesson = LEARNING_TASKS[assignment.domain.task](assignment)
-    batches = lesson.batches()
+    task = LEARNING_TASKS[assignment.domain.task](assignment)
+    batches = task.batches()
     torch.manual_seed(assignment.domain.training.seed)
-    learner = _learner(assignment, lesson.network(), len(batches), world)
+    learner = _learner(assignment, task.network(), len(batches), world)
     _restore(learner, assignment.kept)
-    held = lesson.held() if rank == 0 else None
+    held = task.held() if rank == 0 else None
     spec = assignment.domain.training
     while len(learner.history) < spec.epochs and not _stalled(learner.history, spec.patience):
         started = time.monotonic()

@@ -1,13 +1,10 @@
-"""Turns arrays into pictures a page can carry: palette PNGs as data addresses.
-
-Sixteen lines of zlib do what is needed here; a picture library would be loaded for nothing else.
-"""
+"""Turns arrays into pictures a page can carry: palette PNGs as data addresses."""
 
 import base64
-import struct
-import zlib
+import io
 
 import numpy as np
+from PIL import Image
 
 from data.arrays import Bytes, Doubles, Floats, Integers
 from data.domains.sections import LogMelSpec
@@ -65,18 +62,10 @@ def _image(
     alpha: Integers | None = None,
 ) -> str:
     """A picture [rows, columns] whose values pick a colour of the palette."""
-    rows, columns = pixels.shape
-    lines = np.pad(pixels, ((0, 0), (1, 0))).tobytes()  # each line begins with its filter: none
-    parts = [
-        (b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)),
-        (b"PLTE", np.asarray(palette).round().astype(np.uint8).tobytes()),
-        *([] if alpha is None else [(b"tRNS", alpha.astype(np.uint8).tobytes())]),
-        (b"IDAT", zlib.compress(lines, 6)),
-        (b"IEND", b""),
-    ]
-    blob = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in parts
-    )
-    address = base64.b64encode(blob).decode()
+    picture = Image.fromarray(pixels)
+    picture.putpalette(np.asarray(palette).round().astype(np.uint8).tobytes())
+    transparency = {} if alpha is None else {"transparency": alpha.astype(np.uint8).tobytes()}
+    out = io.BytesIO()
+    picture.save(out, "PNG", **transparency)
+    address = base64.b64encode(out.getvalue()).decode()
     return f'<img alt="" src="data:image/png;base64,{address}">'
