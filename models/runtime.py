@@ -19,7 +19,7 @@ from data.domains.domain import AudioDomain
 from data.errors import BundleError
 from models.bundle import Bundle
 from models.calibration import softmax
-from models.card import BACKBONE, WEIGHTS
+from models.card import BACKBONE
 from models.masks import outline, strongest
 from models.novelty import NO_LABELS, UNLIKE, Remembered, without_label
 
@@ -205,11 +205,10 @@ PREDICT: dict[str, Callable[[Model, Sequence[Floats]], list[Scores]]] = {
 
 
 class OnnxModel(Model):
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         super().__init__(bundle)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
         # Spinning threads would take the core from the replica next door.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
@@ -250,18 +249,12 @@ class TorchModel(Model):
     def __init__(self, bundle: Bundle, device: str = "cuda") -> None:
         """Raises BundleError without weights, or if they do not fit the network."""
         import torch
-        from safetensors.torch import load
 
-        from models.networks.kinds import build_network
+        from models.networks.kinds import trained_network
 
         super().__init__(bundle)
-        network = build_network(bundle.domain)
-        try:
-            network.load_state_dict(load(bundle.read(WEIGHTS)))
-        except RuntimeError as error:
-            raise BundleError(f"{WEIGHTS} does not fit the network: {error}") from error
         self._device = torch.device(device)
-        self._network = network.eval().to(self._device)
+        self._network = trained_network(bundle).eval().to(self._device)
 
     def embed(self, features: Floats) -> tuple[Floats, Floats]:
         import torch

@@ -11,25 +11,17 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from safetensors.torch import load
-
-from data.errors import BundleError
 from models.bundle import Bundle, rewrite_bundle
-from models.card import BACKBONE, WEIGHTS
+from models.card import BACKBONE
 from models.export import export_backbone
-from models.networks.kinds import build_network
+from models.networks.kinds import trained_network
 from models.runtime import OnnxModel
 from training.job.options import rebuild_command
 
 
 def reexport(bundle: Bundle) -> Bundle:
     """Replaces the folder's network; raises BundleError, and leaves it, if an answer changes."""
-    network = build_network(bundle.domain)
-    try:
-        network.load_state_dict(load(bundle.read(WEIGHTS)))
-    except RuntimeError as error:
-        raise BundleError(f"{WEIGHTS} does not fit the network: {error}") from error
-    files = {BACKBONE: export_backbone(network, bundle.domain)}
+    files = {BACKBONE: export_backbone(trained_network(bundle), bundle.domain)}
     with tempfile.TemporaryDirectory() as folder:
         OnnxModel(rewrite_bundle(bundle, Path(folder) / "new", files=files)).self_test()
     return rewrite_bundle(bundle, bundle.path, files=files)

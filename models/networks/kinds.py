@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from data.domains.domain import AudioDomain, Domain
+from data.errors import BundleError
+from models.bundle import Bundle
+from models.card import WEIGHTS
 from models.networks.backbone import start_from
 from models.networks.cnn import DepthwiseCNN
 from models.networks.crnn import CRNN
@@ -49,6 +53,16 @@ STARTS: dict[str, Callable[[Any, Any], None]] = {"wav2vec2_base": load_published
 
 def build_network(domain: Domain) -> nn.Module:
     return NETWORKS[domain.network.kind](domain.network, domain)
+
+
+def trained_network(bundle: Bundle) -> nn.Module:
+    """Raises BundleError without weights, or if they do not fit the network."""
+    network = build_network(bundle.domain)
+    try:
+        network.load_state_dict(load(bundle.read(WEIGHTS)))
+    except RuntimeError as error:
+        raise BundleError(f"{WEIGHTS} does not fit the network: {error}") from error
+    return network
 
 
 def start(backbone: nn.Module, domain: Domain) -> None:

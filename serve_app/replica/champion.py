@@ -92,7 +92,7 @@ class Champion:
                 return
             started = time.perf_counter()
             try:
-                folder = await self._folder(pointer.digest, fetch)
+                folder = await bundle_folder(self._home.bundles, pointer.digest, fetch)
                 self._served = await asyncio.to_thread(load_served, folder, pointer.version)
             except Exception as error:
                 self._failed, self._retry_at = pointer, time.monotonic() + RETRY_S
@@ -111,11 +111,13 @@ class Champion:
             pointer.digest,
         )
 
-    async def _folder(self, digest: str, fetch: Fetch) -> Path:
-        folder = await asyncio.to_thread(cached, self._home.bundles, digest)
-        if folder is not None:
-            return folder
-        return await asyncio.to_thread(keep, self._home.bundles, await fetch(digest))
+
+async def bundle_folder(root: Path, digest: str, fetch: Fetch) -> Path:
+    """Of a bundle in the cache at `root`, where it is put if it is not there yet."""
+    folder = await asyncio.to_thread(cached, root, digest)
+    if folder is not None:
+        return folder
+    return await asyncio.to_thread(keep, root, await fetch(digest))
 
 
 def load_shipped(name: str) -> LoadedVersion | None:

@@ -12,13 +12,11 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from reprlib import repr as shortened
 
 from data.errors import UnknownName
 from data.home import Home
-from models.bundle import cached, keep
-from serve_app.replica.champion import Fetch, LoadedVersion, load_served
+from serve_app.replica.champion import Fetch, LoadedVersion, bundle_folder, load_served
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 
 MOST = 2  # in memory, beside the champion
@@ -63,18 +61,12 @@ class OtherVersions:
     async def _version(self, number: str, digest: str) -> LoadedVersion:
         key = number, digest
         if key not in self._loaded:
-            folder = await self._folder(digest)
+            folder = await bundle_folder(self._home.bundles, digest, self._fetch)
             self._loaded[key] = await asyncio.to_thread(load_served, folder, number)
         self._loaded.move_to_end(key)
         while len(self._loaded) > MOST:
             self._loaded.popitem(last=False)
         return self._loaded[key]
-
-    async def _folder(self, digest: str) -> Path:
-        folder = await asyncio.to_thread(cached, self._home.bundles, digest)
-        if folder is not None:
-            return folder
-        return await asyncio.to_thread(keep, self._home.bundles, await self._fetch(digest))
 
 
 def on_trial(split: Sequence[tuple[str, float]], who: str) -> str | None:
