@@ -51,7 +51,7 @@ from training.job.provenance import code_version
 
 
 def without_leaking_backbone(domain: Domain, rows: Sequence[Example]) -> Domain:
-    """From its backbone if that has heard none of these recordings, otherwise from scratch."""
+    """Starts from its backbone only if that has learnt none of these recordings, else from scratch."""
     if domain.start_from is None:
         return domain
     backbone = backbone_of(domain)

@@ -74,8 +74,8 @@ def listed(domain: Domain, root: Path) -> list[Example]:
 
 
 def fine_label(source: str, label: str) -> str:
-    """What is heard, finer than the label where `source` says so: "UrbanSound8K:car_horn:fold1" is
-    a car horn, though its label is vehicle. Which fold it came from is not heard."""
+    """The class in the clip's own data set where `source` names one: of
+    "UrbanSound8K:car_horn:fold1" it is car_horn, though the label is vehicle."""
     _, *finer = source.split(":")
     return finer[0] if finer else label
 

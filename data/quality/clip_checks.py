@@ -32,7 +32,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class MaskSummary:
-    """The digest of its pixels, and how far what it marks is told apart from what is around it."""
+    """The digest of its pixels, and how far what it marks differs from what is around it."""
 
     digest: str
     separation: float
@@ -48,7 +48,7 @@ class CheckedClip:
 
 
 def check_sound(raw: bytes, domain: AudioDomain) -> CheckedClip:
-    """Raises a ClipError where there is nothing to be heard."""
+    """Raises a ClipError for what cannot be decoded."""
     slow = decode(raw, sample_rate_hz=RATE_HZ, limits=domain.limits)
     rate_hz = slow.source_rate_hz
     # At its own rate: resampling rounds the flat tops off.

@@ -1,4 +1,4 @@
-"""What copies are known by, and the pairs that are found."""
+"""Fingerprints of clips, and the pairs of copies that are found by them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

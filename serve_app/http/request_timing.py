@@ -1,4 +1,4 @@
-"""What each request came to: its route, its status and its seconds."""
+"""Middleware that times requests: the route, the status and the seconds of each."""
 
 import time
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""Which kept answers people should be asked about next, the most useful first.
+"""Active learning: which logged predictions people should label next, the most useful first.
 
-An answer is worth asking about where the model is torn between two labels or knows none, where few
-clips of its label are kept, and where none that was chosen before is like it.
+A prediction is worth a label where its margin is small or it is unknown, where few accepted clips
+have its label, and where its embedding is unlike those chosen before it.
 """
 
 import math

@@ -1,8 +1,8 @@
-"""What the served model says of kept clips, beside what people have called them.
+"""What the served model predicts for kept clips, and where that disagrees with their labels.
 
-Clips that a retrain has listened to are kept as embeddings, and of one of the served backbone only
-the head is missing: ten thousand take a fifth of a second. Of others counts what was
-answered when somebody corrected them, if somebody did.
+Embeddings of clips that a retrain has seen are stored; where they are of the served backbone only
+its head is run, ten thousand in a fifth of a second. For other clips the prediction counts that
+somebody corrected, if there is one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

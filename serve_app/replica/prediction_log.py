@@ -1,7 +1,7 @@
-"""Keeps some answers, where a domain's file asks for it (`keep`).
+"""Logs a part of the predictions, where a domain's file asks for it (`keep`).
 
-A thread writes them, so that no answer waits for it; those it cannot keep up with are dropped, and
-counted.
+A thread writes them, so that no answer waits for it; those that it cannot write in time are dropped
+and counted.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Training gives way: to serving, and to whoever works on this machine."""
+"""Training runs at a lower priority than serving, and than whoever works on this machine."""
 
 import os
 

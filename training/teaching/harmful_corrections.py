@@ -1,4 +1,4 @@
-"""After a refusal: the corrections it is owed to wait for a person, and the others are learnt.
+"""After a refusal: the corrections that caused it go into quarantine, and the others are learnt.
 
 Without this one bad batch would block all later learning, since every teach fits all accepted
 corrections again. A clip that a person accepts again is left to full trainings, unless he gives it

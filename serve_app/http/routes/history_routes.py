@@ -1,4 +1,4 @@
-"""What has been: who did what, and the last minutes of traffic."""
+"""The audit log, and the last minutes of traffic."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""A correction's life as HTML: received, judged, learnt, and what was answered before and after."""
+"""A receipt's timeline as HTML: received, reviewed, learnt, and the predictions before and after."""
 
 from serve_app.client.answers import PredictionSummary, Receipt
 from serve_app.ui.markup import Tone, ago, badge, named, note, percent, text
