@@ -51,7 +51,7 @@ from training.job.provenance import code_version
 
 
 def without_leaking_backbone(domain: Domain, rows: Sequence[Example]) -> Domain:
-    """Starts from its backbone only if that has learnt none of these recordings, else from scratch."""
+    """From its backbone only if that has learnt none of these recordings, else from scratch."""
     if domain.start_from is None:
         return domain
     backbone = backbone_of(domain)

@@ -150,7 +150,7 @@ def admit(
 
 
 def advisory_reasons(run: RetrainRun, challenger: Challenger) -> tuple[str, ...]:
-    """What the verdict tells beside its reasons: how often the exam was used, and fresh evidence."""
+    """What a verdict tells beside its reasons: how often the exam was used, fresh evidence."""
     versions = run.registry.versions(run.domain.name)
     since = 1 + next(
         (place for place, each in enumerate(versions) if each.tags.get("mode") == "full"),

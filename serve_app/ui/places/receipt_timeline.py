@@ -1,4 +1,4 @@
-"""A receipt's timeline as HTML: received, reviewed, learnt, and the predictions before and after."""
+"""A receipt as a timeline: received, reviewed, learnt, and the predictions before and after."""
 
 from serve_app.client.answers import PredictionSummary, Receipt
 from serve_app.ui.markup import Tone, ago, badge, named, note, percent, text
