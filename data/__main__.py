@@ -9,7 +9,7 @@ telltale data restore 3fa9c1 --dry-run                    labels and states as t
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from data.commands import (
     check_clips,
@@ -19,33 +19,27 @@ from data.commands import (
     snapshot_versions,
 )
 from data.errors import TelltaleError
-from data.terminal import piped
+from data.terminal import command, new_parser, piped
 
 COMMANDS = (fetch_datasets, import_clips, check_clips, similar_clips, snapshot_versions)
 
 
+@command(TelltaleError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if all went well, 1 if something was refused or wrong."""
     options = parse(arguments)
-    run: Callable[[argparse.Namespace], int] = options.run
     try:
-        return run(options)
-    except TelltaleError as error:
-        print(f"telltale: {error}", file=sys.stderr)
+        return int(options.run(options))
     except KeyboardInterrupt:
         print("telltale: stopped; run it again to go on", file=sys.stderr)
-    return 1
+        return 1
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="telltale data",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("telltale data", __doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.offer(commands)
+    for each in COMMANDS:
+        each.offer(commands)
     return parser.parse_args(arguments)
 
 

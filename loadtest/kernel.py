@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from data.domains.domain import AudioDomain, of_sounds
-from data.media.audio import decode
+from data.media.audio.recording import decode
 from data.media.prepare import features_of_sound, prepare
 from loadtest import command
 from models.bundle import PRETRAINED, load_bundle

@@ -23,8 +23,8 @@ from threadpoolctl import threadpool_limits
 from data.datasets.sources import dataset_root, examples
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter
-from data.media.audio import decode
-from data.media.recording_stream import open_recording
+from data.media.audio.recording import decode
+from data.media.audio.recording_stream import open_recording
 from loadtest import command
 from models.analysis.events import Event, find_events
 from models.analysis.recording import Analysis, Wishes, planned

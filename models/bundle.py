@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
+from data.arrays import Floats
 from data.atomic import replace_folder, staging
 from data.domains.domain import Domain
 from data.errors import BundleError
-from data.quality.alike import Fingerprints
+from data.quality.copy_pairs import Fingerprints
 from models.card import (
     ANCHOR,
     BACKBONE,
@@ -38,7 +39,6 @@ from models.card import (
 from models.masks import ROWS
 from models.tensors import (
     Embeddings,
-    Floats,
     Head,
     Probe,
     read_exam,
@@ -140,6 +140,21 @@ def write_bundle(
         bundle = load_bundle(temporary)
         replace_folder(temporary, folder)
     return Bundle(folder, bundle.card, bundle.digest)
+
+
+def rewrite_bundle(
+    bundle: Bundle,
+    folder: Path,
+    *,
+    fields: Mapping[str, object] | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> Bundle:
+    """The same bundle in `folder`, but for these fields of its card and these files."""
+    return write_bundle(
+        folder,
+        card_fields=bundle.card.model_dump(exclude={"format", "files"}) | dict(fields or {}),
+        files={name: bundle.read(name) for name in bundle.card.files} | dict(files or {}),
+    )
 
 
 def file_bytes(bundle: Bundle) -> dict[str, bytes]:

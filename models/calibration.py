@@ -12,6 +12,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Bools, Doubles, Floats, Integers
+
 COLDEST, HOTTEST = 0.05, 20.0
 GOLDEN = (math.sqrt(5) - 1) / 2
 STEPS = 40  # each narrows the bracket to 0.62: 40 leave less than 1e-7 of it
@@ -21,7 +23,7 @@ NEWTON_STEPS = 30
 LEAST_STEEPNESS = 0.1
 MOST_LOGIT = 12.0
 
-Scores = TypeVar("Scores", NDArray[np.float32], NDArray[np.float64])
+Scores = TypeVar("Scores", Floats, Doubles)
 
 
 def softmax(logits: Scores) -> Scores:
@@ -33,8 +35,8 @@ def softmax(logits: Scores) -> Scores:
 
 def fit_temperature(
     logits: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    weights: NDArray[np.float64] | None = None,
+    labels: Integers,
+    weights: Doubles | None = None,
 ) -> float:
     """The T for which softmax(logits [N, C] / T) fits the labels [N] best, each with its weight
     [N]; 1 without clips.
@@ -68,8 +70,8 @@ def fit_unknown_threshold(probabilities: NDArray[np.floating], false_alarm: floa
 
 def fit_assertions(
     probabilities: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    weights: NDArray[np.float64] | None = None,
+    labels: Integers,
+    weights: Doubles | None = None,
     chance: float = LEAST_CHANCE,
 ) -> list[float]:
     """For each label the confidence at which an answer's own chance of being right is `chance`, as
@@ -90,9 +92,7 @@ def fit_assertions(
     return [_confidence_at(chance, curve[0], curve[1] + step) for step in curve[2:].tolist()]
 
 
-def _logistic(
-    shape: NDArray[np.float64], right: NDArray[np.bool_], weights: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
+def _logistic(shape: Doubles, right: Bools, weights: Doubles | None) -> Doubles:
     """Coefficients of a logistic regression pulled to (1, 0, ...), by Newton's method."""
     start = np.zeros(shape.shape[1])
     start[0] = 1
@@ -110,12 +110,12 @@ def _confidence_at(chance: float, steepness: float, step: float) -> float:
     return 1 / (1 + math.exp(-min(logit, MOST_LOGIT)))
 
 
-def _logit(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+def _logit(confidence: Doubles) -> Doubles:
     inside = np.clip(confidence, 1 / (1 + math.exp(MOST_LOGIT)), 1 / (1 + math.exp(-MOST_LOGIT)))
     return np.asarray(np.log(inside / (1 - inside)))
 
 
-def _targets(labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+def _targets(labels: Integers, classes: int) -> Doubles:
     doubt = 1 / (len(labels) + 2)
     targets = np.full((len(labels), classes), doubt / (classes - 1))
     targets[np.arange(len(labels)), labels] = 1 - doubt

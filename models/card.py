@@ -6,6 +6,7 @@ trained: a bundle can be served from its own folder alone.
 """
 
 import json
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -106,6 +107,12 @@ class Card(Part):
     created: AwareDatetime
     training: TrainingFacts
     files: dict[str, Digest]
+
+    @property
+    def least_confidences(self) -> list[float]:
+        """By label, from which on an answer is asserted; infinite where it never is."""
+        found = (self.assert_at.get(label) for label in self.labels)
+        return [math.inf if least is None else least for least in found]
 
     @model_validator(mode="after")
     def parts_fit_together(self) -> Self:

@@ -10,15 +10,13 @@ import warnings
 import numpy as np
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from data.arrays import Floats
 from data.domains.domain import Domain
 from data.errors import BundleError
 from models.blocked_layout import whole_blocks, without_ceil_mode
-
-Floats = NDArray[np.float32]
 
 PARITY = 1e-4
 OPSET = 17

@@ -7,12 +7,8 @@ the mask as the network sees it, and told in pixels of the photograph as it was 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.tensors import Floats
-
-Mask = NDArray[np.bool_]
-Places = NDArray[np.int64]
+from data.arrays import Bools, Floats, Integers, Mask
 
 REMEMBERED = 12  # a grid of this many places each way stands for a photograph in a bundle
 ROWS = {"classify": 1, "segment": REMEMBERED**2}  # of a clip, by its domain's task
@@ -28,7 +24,7 @@ class Measure:
     mean_width_px: float
 
 
-def places(height: int, width: int) -> Places:
+def places(height: int, width: int) -> Integers:
     """Where in a photograph, row by row, the pixels lie that are remembered of it: one at a
     chance place in each cell of a grid, the same in every photograph, so that copies are found."""
     rng = np.random.default_rng(0)
@@ -38,7 +34,7 @@ def places(height: int, width: int) -> Places:
     return np.asarray((rows * width + columns).ravel())
 
 
-def strongest(logits: Floats) -> Places:
+def strongest(logits: Floats) -> Integers:
     """Of pixels with logits [T, 2], those that speak most for the second label; as many as the
     smallest crack has."""
     count = max(1, round(SPECK * len(logits)))
@@ -71,7 +67,7 @@ def skeleton(mask: Mask) -> Mask:
     inside = np.flatnonzero(flat)
     edge = inside[~flat[inside[:, np.newaxis] + around].all(axis=1)]
 
-    def take_off(removable: NDArray[np.bool_]) -> bool:
+    def take_off(removable: Bools) -> bool:
         """Of the edge what may go; what was behind it is edge then."""
         nonlocal edge
         gone = removable[flat[edge[:, np.newaxis] + around] @ BITS]
@@ -106,7 +102,7 @@ def run_lengths(mask: Mask) -> list[int]:
     return [int(run) for run in np.diff(edges)]
 
 
-def _corners() -> list[NDArray[np.bool_]]:
+def _corners() -> list[Bools]:
     """By the neighbours' bits: may a pixel go that only joins two which touch without it?"""
     bits = np.arange(256)[:, np.newaxis] >> np.arange(8) & 1
     turned = [np.roll(bits, -turn, axis=1) for turn in (0, 2, 4, 6)]
@@ -114,7 +110,7 @@ def _corners() -> list[NDArray[np.bool_]]:
     return [(t[:, [0, 2]] == 1).all(axis=1) & (t[:, 4:7] == 0).all(axis=1) for t in turned]
 
 
-def _removable() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _removable() -> tuple[Bools, Bools]:
     """By the neighbours' bits, clockwise from the north: may a pixel go, in odd and even rounds?"""
     bits = np.arange(256)[:, np.newaxis] >> np.arange(8) & 1
     count = bits.sum(axis=1)

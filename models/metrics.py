@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
-Counts = NDArray[np.int64]
+from data.arrays import Bools, Doubles, Integers
 
 BOOTSTRAP = 2000
 CHANCES = 500
@@ -47,7 +46,7 @@ class Metrics:
 
 
 def classification(
-    probabilities: NDArray[np.floating], labels: Counts, names: Sequence[str]
+    probabilities: NDArray[np.floating], labels: Integers, names: Sequence[str]
 ) -> Metrics:
     """Figures for probabilities [N, C] against the right label ids [N], N at least 1."""
     assert len(probabilities) == len(labels) > 0, (len(probabilities), len(labels))
@@ -66,7 +65,7 @@ def classification(
     )
 
 
-TASKS: dict[str, Callable[[NDArray[np.floating], Counts, Sequence[str]], Metrics]] = {
+TASKS: dict[str, Callable[[NDArray[np.floating], Integers, Sequence[str]], Metrics]] = {
     "classify": classification,
     "segment": classification,
 }
@@ -93,7 +92,7 @@ class Segmentation:
     groups: int
 
 
-def segmentation(overlaps: Counts, groups: Sequence[str], found: float) -> Segmentation:
+def segmentation(overlaps: Integers, groups: Sequence[str], found: float) -> Segmentation:
     """overlaps [photographs, 3]: pixels in both masks, in the answer, in the right one.
 
     Groups (parent photographs) are drawn with return and not crops: those of one wall are alike.
@@ -103,7 +102,7 @@ def segmentation(overlaps: Counts, groups: Sequence[str], found: float) -> Segme
     return Segmentation(dice, iou, found, len(groups), len(set(groups)))
 
 
-def intervals(tables: Counts, groups: Counts) -> dict[str, Interval]:
+def intervals(tables: Integers, groups: Integers) -> dict[str, Interval]:
     """Accuracy and macro-F1 of clips with confusion tables [clips, C, C] in groups [clips].
 
     Groups are drawn with return and not clips: those of one recording, speaker or patient are
@@ -119,13 +118,13 @@ def intervals(tables: Counts, groups: Counts) -> dict[str, Interval]:
     }
 
 
-def share(hits: NDArray[np.bool_], groups: Sequence[str]) -> Interval:
+def share(hits: Bools, groups: Sequence[str]) -> Interval:
     """Of clips [clips] in groups [clips], drawn as for `intervals`."""
     drawn = _drawn(np.column_stack([hits, np.ones_like(hits)]), np.asarray(groups))
     return _interval(np.float64(hits.mean()), drawn[:, 0] / drawn[:, 1])
 
 
-def _drawn(values: NDArray[np.generic], groups: NDArray[np.generic]) -> Counts:
+def _drawn(values: NDArray[np.generic], groups: NDArray[np.generic]) -> Integers:
     """The sums [BOOTSTRAP, K] of values [n, K], of groups [n] drawn with return."""
     names, place = np.unique(groups, return_inverse=True)
     by_group = np.zeros((len(names), values.shape[1]), np.int64)
@@ -135,7 +134,7 @@ def _drawn(values: NDArray[np.generic], groups: NDArray[np.generic]) -> Counts:
     return np.asarray(rng.multinomial(len(names), chances, BOOTSTRAP) @ by_group)
 
 
-def _accuracy(counts: Counts) -> float:
+def _accuracy(counts: Integers) -> float:
     return float(np.trace(counts) / counts.sum())
 
 
@@ -152,19 +151,19 @@ def _interval(value: np.float64 | Doubles, samples: Doubles) -> Interval:
     return Interval(float(value), float(low), float(high))
 
 
-def confusion(labels: Counts, answers: Counts, classes: int) -> Counts:
+def confusion(labels: Integers, answers: Integers, classes: int) -> Integers:
     """Counts [C, C]: row is the right label, column the answer."""
     cells = np.asarray(labels) * classes + np.asarray(answers)
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 
-def figures(counts: Counts) -> tuple[Doubles, Doubles, Doubles]:
+def figures(counts: Integers) -> tuple[Doubles, Doubles, Doubles]:
     """Precision, recall and F1, each [C], of a confusion table; 0 where there is no such clip."""
     right, asked, answered = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
     return _ratio(right, answered), _ratio(right, asked), _ratio(2 * right, asked + answered)
 
 
-def macro_f1(counts: Counts) -> float:
+def macro_f1(counts: Integers) -> float:
     """The mean F1 of the classes that occur, as a label or as an answer.
 
     A class that nobody asked about and nobody answered says nothing about the model: it is
@@ -174,7 +173,7 @@ def macro_f1(counts: Counts) -> float:
     return float(figures(counts)[2][occurs].mean())
 
 
-def reliability(probabilities: NDArray[np.floating], labels: Counts) -> tuple[Bin, ...]:
+def reliability(probabilities: NDArray[np.floating], labels: Integers) -> tuple[Bin, ...]:
     """Answers in ECE_BINS bins of equal width in confidence: the curve of a reliability diagram."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
@@ -185,30 +184,28 @@ def reliability(probabilities: NDArray[np.floating], labels: Counts) -> tuple[Bi
     )
 
 
-def calibration_error(probabilities: NDArray[np.floating], labels: Counts) -> float:
+def calibration_error(probabilities: NDArray[np.floating], labels: Integers) -> float:
     """Expected calibration error: the gap between confidence and accuracy, bin by bin."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     return _gap(confidence, probabilities.argmax(axis=1) == labels)
 
 
-def excess_error(
-    confidence: NDArray[np.floating], right: NDArray[np.bool_], groups: Counts
-) -> float:
+def excess_error(confidence: NDArray[np.floating], right: Bools, groups: Integers) -> float:
     """The calibration error of answers [N] above what chance alone shows; at least 0."""
     error = _gap(confidence.astype(np.float64), right)
     return max(0.0, error - chance_error(confidence, groups))
 
 
-def _gap(confidence: Doubles, right: NDArray[np.bool_]) -> float:
+def _gap(confidence: Doubles, right: Bools) -> float:
     gaps = np.bincount(_bin_of(confidence), weights=right - confidence, minlength=ECE_BINS)
     return float(np.abs(gaps).sum() / len(right))
 
 
-def _bin_of(confidence: Doubles) -> Counts:
+def _bin_of(confidence: Doubles) -> Integers:
     return np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
 
 
-def chance_error(confidence: NDArray[np.floating], groups: Counts) -> float:
+def chance_error(confidence: NDArray[np.floating], groups: Integers) -> float:
     """The calibration error that chance alone shows in the mean, of a model that is right exactly
     as often as it is sure of its answers [N], where those of a group are right or wrong together.
     An error is worth a word only as far as it exceeds this."""
@@ -221,5 +218,5 @@ def chance_error(confidence: NDArray[np.floating], groups: Counts) -> float:
     return float(np.mean(errors))
 
 
-def _ratio(part: Counts, whole: Counts) -> Doubles:
+def _ratio(part: Integers, whole: Integers) -> Doubles:
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)

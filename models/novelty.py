@@ -19,12 +19,8 @@ confidence's 6 % / 99 %.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.tensors import Floats
-
-Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from data.arrays import Bools, Doubles, Floats, Integers
 
 UNLIKE = "unlike anything learnt"
 NO_LABELS = "like sounds that no label is for"
@@ -77,7 +73,7 @@ def unseen_distances(
     values: Floats,
     labels: Integers,
     groups: Sequence[str],
-    held: NDArray[np.bool_],
+    held: Bools,
     answers: Integers,
 ) -> Doubles:
     """The distances of the clips that `held` [N] marks among the remembered ones, each to the

@@ -1,7 +1,8 @@
 """What MLflow runs where others load a version: `mlflow.pyfunc.load_model("models:/...")`.
 
 It is put beside each bundle in the registry (models from code: no pickle), and needs Telltale
-installed where it is loaded. Nothing else imports it.
+installed where it is loaded: what it imports of ours must stay where it is, or copies in registries
+break. Nothing else imports it.
 """
 
 from pathlib import Path

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnxruntime
 
+from data.arrays import Floats, Mask
 from data.domains.domain import AudioDomain
 from data.errors import BundleError
 from models.bundle import Bundle
 from models.calibration import softmax
 from models.card import BACKBONE, WEIGHTS
-from models.masks import Mask, outline, strongest
+from models.masks import outline, strongest
 from models.novelty import NO_LABELS, UNLIKE, Remembered, without_label
-from models.tensors import Floats
 
 if TYPE_CHECKING:
     from data.media.prepare import Prepared

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.arrays import Floats
 from data.domains.domain import Domain
 from data.media.prepare import prepare
 from models.bundle import Bundle
 from models.masks import places
 from models.runtime import OnnxModel
-from models.tensors import Embeddings, Floats
+from models.tensors import Embeddings
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from data.arrays import Floats, Integers
 from data.errors import BundleError
-from data.quality.alike import Fingerprints
+from data.quality.copy_pairs import Fingerprints
 from models.card import EXAM, FINGERPRINTS, HEAD, MEMORY, OTHERS
-
-Floats = NDArray[np.float32]
 
 ID_BYTES = 32  # a sha256
 NOTHING: Mapping[str, type[np.generic]] = MappingProxyType({})
@@ -42,9 +41,9 @@ class Embeddings:
     """
 
     values: Floats
-    labels: NDArray[np.int64]
+    labels: Integers
     clip_ids: tuple[str, ...]
-    groups: NDArray[np.int64] | None = None
+    groups: Integers | None = None
 
     @property
     def by_clip(self) -> Floats:
@@ -53,7 +52,7 @@ class Embeddings:
         return self.values.reshape(clips, len(self.values) // max(1, clips), size)
 
     @property
-    def labels_by_clip(self) -> NDArray[np.int64]:
+    def labels_by_clip(self) -> Integers:
         """[clips, rows]"""
         return self.labels.reshape(self.by_clip.shape[:2])
 

@@ -11,10 +11,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from data.database.sqlite_files import cared_for
+from data.database.sqlite_files import maintained_databases
 from data.errors import NotReady, TelltaleError
 from data.home import home_from_env, keep_to_owner, planned_home
-from data.terminal import piped
+from data.terminal import command, piped
 from serve_app import key_commands
 from serve_app.cluster.launch import SERVE_YAML, refuse_taken_port, say
 from serve_app.cluster.ray_environment import pod_environment, prepare_environment
@@ -27,6 +27,7 @@ REJOIN_S = 5.0
 FIRST_TRIES = 4
 
 
+@command(TelltaleError)
 def main() -> int:
     parser = argparse.ArgumentParser(prog="telltale", description=__doc__)
     commands = parser.add_subparsers(dest="command")
@@ -62,9 +63,6 @@ def main() -> int:
             print(pod_environment(settings_from_env()))
             return 0
         return serve_until_stopped(getattr(arguments, "config", SERVE_YAML))
-    except TelltaleError as error:
-        print(f"telltale: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("telltale: stopped", file=sys.stderr)
         return 1
@@ -73,7 +71,7 @@ def main() -> int:
 def serve_until_stopped(config: Path) -> int:
     settings = settings_from_env()
     stop_when_asked()
-    with alone_in(settings.home), alone_at(settings.port), cared_for(settings.home):
+    with alone_in(settings.home), alone_at(settings.port), maintained_databases(settings.home):
         refuse_taken_port(settings)
         prepare_environment(settings)
         command = ["serve_app.cluster.launch", "--config", str(config)]

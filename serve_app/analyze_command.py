@@ -20,9 +20,9 @@ from threadpoolctl import threadpool_limits
 
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import ClipError, InvalidParameter, TelltaleError, UnsupportedClip
-from data.media.recording_stream import open_recording
+from data.media.audio.recording_stream import open_recording
 from data.progress import progress
-from data.terminal import piped
+from data.terminal import command, new_parser, piped
 from models.analysis.events import Event, find_events
 from models.analysis.recording import Analysis, Wishes, planned, wishes_from
 from models.analysis.tables import COLUMNS, row
@@ -35,25 +35,20 @@ Row = dict[str, str | float]
 FIELDS = ("file", *COLUMNS, "duration_s", "version", "problem")
 
 
+@command(TelltaleError)
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         # Few matrices are large enough for a second thread, and each waits for the other.
         with threadpool_limits(1):
             return analyze(options)
-    except TelltaleError as error:
-        print(f"telltale: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("telltale: stopped; run it again to go on", file=sys.stderr)
-    return 1
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="telltale analyze",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("telltale analyze", __doc__)
     parser.add_argument("path", type=Path, help="a recording, or a folder of them")
     parser.add_argument("--domain", default="", help="default: the first domain")
     parser.add_argument("--output", type=Path, help="a CSV to go on with; default: the terminal")

@@ -23,9 +23,9 @@ from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import Champion
 from serve_app.replica.champion_pointer import Pointer
-from serve_app.replica.keeping import Keeper
 from serve_app.replica.metrics import Metrics
 from serve_app.replica.other_versions import OtherVersions
+from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.scoring import Item, ScoredClip, ScoredOrError, answer_batch
 from serve_app.replica.series import Key, key
 from serve_app.settings import settings_from_env
@@ -43,7 +43,7 @@ MAX_WAIT_S = 0.5  # in a replica's queue, before a clip is told to come back
 
 @serve.ingress()
 class DomainService:
-    """One domain's routes and network. Also answers handle calls: follow, told."""
+    """One domain's routes and network. Also answers handle calls: follow, report."""
 
     async def __init__(self, name: str) -> None:  # type: ignore[misc]  # Serve awaits it
         must_be_closed()
@@ -65,8 +65,10 @@ class DomainService:
         )
         self._others = OtherVersions(name, self.settings.home, self._digests, self._fetch)
         keep = self.domain.keep
-        self.keeper = (
-            Keeper(self.domain, keep, lambda: self.store, self.metrics.kept) if keep else None
+        self.prediction_log = (
+            PredictionLog(self.domain, keep, lambda: self.store, self.metrics.kept)
+            if keep
+            else None
         )
         self._peers: dict[str, DeploymentHandle] = {}
         await self.champion.start(await self._ask_pointer(), self._fetch)
@@ -133,9 +135,9 @@ class DomainService:
         if self.champion.failures != failures:
             self.metrics.swap_failed()
         self._announce()
-        return self.told()
+        return self.report()
 
-    def told(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """What the curator learns of a replica, whether or not there is a champion to follow."""
         return {**self.describe(), "counted": self._counted()}
 

@@ -21,19 +21,16 @@ from data.home import home_from_env, keep_to_owner
 from data.store.events import somebody
 from data.store.keys import Keys, NewKey
 from data.store.store import Store
-from data.terminal import piped
+from data.terminal import command, new_parser, piped
 from serve_app.key_file import take_over
 
 Act = Callable[[Keys, argparse.Namespace], list[str]]
 
 
+@command(TelltaleError)
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    try:
-        lines = _done(options)
-    except TelltaleError as error:
-        print(f"telltale: {error}", file=sys.stderr)
-        return 1
+    lines = _done(options)
     return piped(lambda: _printed(lines))
 
 
@@ -51,11 +48,7 @@ def _printed(lines: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="telltale keys",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("telltale keys", __doc__)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("list", help="whose are known (the default)")
     for name, meaning in (

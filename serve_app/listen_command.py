@@ -17,8 +17,8 @@ import numpy as np
 
 from data.domains.sections import LimitSpec
 from data.errors import InvalidParameter, TelltaleError
-from data.media.recording_stream import open_recording
-from data.terminal import piped
+from data.media.audio.recording_stream import open_recording
+from data.terminal import command, new_parser, piped
 from serve_app.client.analysis_answers import StreamEvent, StreamReady
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
@@ -31,25 +31,19 @@ LIMITS = LimitSpec(max_bytes=1_000, max_duration_s=1)  # of recordings: the usua
 Blocks = Iterator[bytes]  # 16-bit samples, little-endian
 
 
+@command(ServiceError, TelltaleError, OSError)
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         opened = _microphone() if options.microphone else _file(options.file)
         with client_of(options.url) as client, opened as (rate_hz, blocks):
             return listen(client, options.domain, rate_hz, blocks)
-    except (ServiceError, TelltaleError, OSError) as error:
-        print(f"telltale: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         return 0
-    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="telltale listen",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("telltale listen", __doc__)
     parser.add_argument("domain")
     sound = parser.add_mutually_exclusive_group(required=True)
     sound.add_argument("file", type=Path, nargs="?")

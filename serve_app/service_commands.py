@@ -14,26 +14,21 @@ import sys
 from collections.abc import Sequence
 
 from data.home import planned_home
+from data.terminal import command, new_parser
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import DomainStatus, Move
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command(ServiceError)
+def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    try:
-        with client_of(options.url) as client:
-            print("\n".join(_asked(client, options)))
-    except ServiceError as error:
-        print(f"telltale: {error}", file=sys.stderr)
-        return 1
-    return 0
+    with client_of(options.url) as client:
+        print("\n".join(_asked(client, options)))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="telltale", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser("telltale", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     status = commands.add_parser("status", help="champions, replicas, clips")
     promote = commands.add_parser("promote", help="make a version the champion")
@@ -41,8 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     promote.add_argument("version")
     rollback = commands.add_parser("rollback", help="go back to the champion before")
     rollback.add_argument("domain")
-    for command in (status, promote, rollback):
-        command.add_argument("--url", help="default: the service of this machine")
+    for each in (status, promote, rollback):
+        each.add_argument("--url", help="default: the service of this machine")
     return parser
 
 

@@ -28,8 +28,9 @@ from data.datasets.sources import Example, listed
 from data.domains.domain import Domain
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import planned_home
-from data.terminal import piped
+from data.terminal import command, new_parser, piped
 from models.networks.backbone import backbone_of
+from training.assess.card.model_card import CARDS
 from training.assess.crossval_figures import (
     Answers,
     FoldPrediction,
@@ -42,15 +43,14 @@ from training.assess.crossval_figures import (
 )
 from training.assess.folds import LABEL, Fold, folds, leave_out
 from training.fitting.backbone_recipe import any_data_set
-from training.fitting.priority import give_way
+from training.fitting.priority import lower_priority
 from training.job.fold_predictions import fold_predictions
 from training.job.isolated import needed_dataset_root
 from training.job.options import at_least, whole
-from training.job.provenance import code_version, recipe_digest
-from training.model_card import CARDS
+from training.job.provenance import code_version
 
 
-def fairly_started(domain: Domain, rows: Sequence[Example]) -> Domain:
+def without_leaking_backbone(domain: Domain, rows: Sequence[Example]) -> Domain:
     """From its backbone if that has heard none of these recordings, otherwise from scratch."""
     if domain.start_from is None:
         return domain
@@ -70,7 +70,7 @@ def compare(options: argparse.Namespace) -> str:
     domain = any_data_set(options.domain)
     by, left_out = options.leave_out or options.folds, bool(options.leave_out)
     listing = listed(domain, needed_dataset_root())
-    domain = fairly_started(domain, listing)
+    domain = without_leaking_backbone(domain, listing)
     only_train = options.train or options.keep
     rows = [row for row in listing if not only_train or row.split == "train"]
     exam = tuple(from_example(row) for row in listing if row.split == "test")
@@ -115,26 +115,18 @@ def entry(by: str, left_out: bool, found: Answers, domain: Domain) -> dict[str, 
         told = unknown_entry("unseen label", found)
     start = f"started from {domain.start_from}" if domain.start_from else "trained from scratch"
     note = f"{told['note']}; {start}"
-    return {**told, "note": note, "recipe": recipe_digest(domain), "code": code_version()}
+    return {**told, "note": note, "recipe": domain.recipe_digest, "code": code_version()}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command(TelltaleError)
+def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse(arguments)
-    give_way()
-    try:
-        print(compare(options))
-    except TelltaleError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    lower_priority()
+    print(compare(options))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="telltale crossval",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("telltale crossval", __doc__)
     parser.add_argument("domain", help="a domain, or the file of a recipe")
     way = parser.add_mutually_exclusive_group(required=True)
     way.add_argument("--folds", help="random, group, or a column that says the folds")

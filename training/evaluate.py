@@ -7,7 +7,6 @@ there. All three must agree: that is what makes a card worth reading. The model 
 this TELLTALE_HOME, else the shipped one. `--output` writes a Markdown card with plots.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +16,10 @@ from data.datasets.sources import dataset_root
 from data.domains.domain import load_domains
 from data.errors import TelltaleError
 from data.home import planned_home
-from data.terminal import piped
+from data.terminal import command, new_parser, piped
 from models.bundle import Bundle, load_bundle
-from models.current_model import current
 from models.metrics import Metrics
+from models.registry.current_model import current
 from models.runtime import OnnxModel
 from training.assess.examine import exam_clips, from_clips, from_embeddings
 
@@ -53,7 +52,7 @@ def mask_lines(bundle: Bundle, dataset: Path | None) -> list[str]:
     lines = [f"all pixels of {card.photographs} photographs in {card.groups} groups"]
     columns = {"card": card}
     if dataset:
-        from training.assess.thresholds import mask_figures
+        from training.assess.calibration.thresholds import mask_figures
 
         clips = exam_clips(bundle.domain, dataset)
         embed = OnnxModel(bundle).embed
@@ -68,33 +67,29 @@ def mask_lines(bundle: Bundle, dataset: Path | None) -> list[str]:
     return lines
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="telltale evaluate", description=__doc__)
+@command(TelltaleError)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = new_parser("telltale evaluate", __doc__)
     parser.add_argument("domain")
     parser.add_argument("--bundle", type=Path, help="default: this home's champion, or the shipped")
     parser.add_argument("--output", type=Path, help="folder for a Markdown card and its plots")
     options = parser.parse_args(arguments)
-    try:
-        domain = load_domains(names=(options.domain,))[options.domain]
-        if options.bundle:
-            folder, which = options.bundle, f"from {options.bundle}"
-        else:
-            folder, version = current(domain, planned_home())
-            which = f"version {version}"
-        bundle = load_bundle(folder)
-        columns = {"card": bundle.card.metrics.exam, "embeddings": from_embeddings(bundle)}
-        if dataset := dataset_root():
-            columns["clips"] = from_clips(bundle, dataset)
-        lines = [f"{domain.name}, {which}", *table(columns), *mask_lines(bundle, dataset)]
-        if options.output:
-            from training.model_card import write_model_card  # and matplotlib
+    domain = load_domains(names=(options.domain,))[options.domain]
+    if options.bundle:
+        folder, which = options.bundle, f"from {options.bundle}"
+    else:
+        folder, version = current(domain, planned_home())
+        which = f"version {version}"
+    bundle = load_bundle(folder)
+    columns = {"card": bundle.card.metrics.exam, "embeddings": from_embeddings(bundle)}
+    if dataset := dataset_root():
+        columns["clips"] = from_clips(bundle, dataset)
+    lines = [f"{domain.name}, {which}", *table(columns), *mask_lines(bundle, dataset)]
+    if options.output:
+        from training.assess.card.model_card import write_model_card  # and matplotlib
 
-            lines.append(f"card: {write_model_card(bundle, dataset, options.output)}")
-    except TelltaleError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+        lines.append(f"card: {write_model_card(bundle, dataset, options.output)}")
     sys.stdout.write("\n".join(lines) + "\n")
-    return 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@
 Unpacked it is a bundle: `telltale evaluate DOMAIN --bundle FOLDER` examines it.
 """
 
-import argparse
 import os
 import sys
 import zipfile
@@ -18,31 +17,24 @@ from data.atomic import atomic_file
 from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import home_from_env, keep_to_owner
+from data.terminal import command, new_parser
 from models.bundle import Bundle, file_bytes, load_bundle
-from models.current_model import SHIPPED, shipped
-from models.registry import CHAMPION, PREVIOUS, Registry, Version
+from models.registry.current_model import SHIPPED, shipped
+from models.registry.registry import CHAMPION, PREVIOUS, Registry, Version
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="telltale export",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command(TelltaleError)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = new_parser("telltale export", __doc__)
     parser.add_argument("version", help="its number, or champion, previous or shipped")
     parser.add_argument("file", type=Path, help="a .zip that is not there yet")
     parser.add_argument("--domain", help="default: the first")
     options = parser.parse_args(arguments)
-    try:
-        names = (options.domain,) if options.domain else ()
-        domain = next(iter(load_domains(names=names).values()))
-        bundle = found(domain, options.version)
-        pack(bundle, options.file)
-    except TelltaleError as error:
-        sys.stderr.write(f"telltale: {error}\n")
-        return 1
+    names = (options.domain,) if options.domain else ()
+    domain = next(iter(load_domains(names=names).values()))
+    bundle = found(domain, options.version)
+    pack(bundle, options.file)
     sys.stdout.write(f"{options.file} is {domain.name}, bundle {bundle.digest[:12]}\n")
-    return 0
 
 
 def found(domain: Domain, version: str) -> Bundle:

@@ -10,31 +10,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.datasets.dataset import from_example, read_file
+from data.datasets.dataset import read_file
 from data.datasets.sources import dataset_root
-from data.errors import Conflict
 from data.quality.fingerprints import fingerprints_of
-from models.bundle import Bundle, write_bundle
+from models.bundle import Bundle, rewrite_bundle
 from models.card import FINGERPRINTS
 from models.tensors import fingerprint_bytes
 from training.job.options import rebuild_command
-from training.screening.exam_guard import dataset_rows
+from training.screening.exam_guard import clips_of_exam, dataset_rows
 
 
 def fingerprint(bundle: Bundle, dataset: Path | None) -> Bundle:
     """Writes them into the folder; raises Conflict where the data set lacks a clip."""
-    domain, ids = bundle.domain, bundle.exam().clip_ids
-    found = {clip.sha256: clip for clip in map(from_example, dataset_rows(domain, dataset))}
-    if missing := set(ids) - set(found):
-        raise Conflict(
-            f"the data set of {domain.name} lacks {len(missing)} of the {len(ids)} clips of this "
-            "bundle's exam; it must be the one that the bundle was trained on"
-        )
-    prints = fingerprints_of([found[sha256] for sha256 in ids], read_file, domain)
-    files = {name: bundle.read(name) for name in bundle.card.files}
-    files[FINGERPRINTS] = fingerprint_bytes(prints)
-    fields = bundle.card.model_dump(exclude={"files"})
-    return write_bundle(bundle.path, card_fields=fields, files=files)
+    domain = bundle.domain
+    clips = clips_of_exam(bundle.exam().clip_ids, dataset_rows(domain, dataset), domain)
+    prints = fingerprints_of(clips, read_file, domain)
+    return rewrite_bundle(bundle, bundle.path, files={FINGERPRINTS: fingerprint_bytes(prints)})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

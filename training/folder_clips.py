@@ -9,7 +9,7 @@ from data.datasets.listing import list_in
 from data.datasets.tabular import read_rows
 from data.domains.sections import LimitSpec
 from data.errors import ClipError, InvalidParameter
-from data.media.audio import decode
+from data.media.audio.recording import decode
 from data.media.sniff import sniff_image
 from data.progress import progress
 

@@ -29,8 +29,9 @@ from data.errors import Conflict, InvalidParameter, TelltaleError
 from data.home import keep_to_owner, planned_home
 from data.progress import progress
 from data.quality.checks import check
-from models.current_model import current
+from data.terminal import command, new_parser
 from models.exam import find_exam
+from models.registry.current_model import current
 from training import retrain
 from training.folder_clips import Measured, has_masks, measured
 from training.job.options import positive, whole
@@ -45,6 +46,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{1,30}")
 Raw = dict[str, Any]
 
 
+@command(TelltaleError)
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
@@ -61,9 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as out:
             out.write(_text(raw, folder))
-    except TelltaleError as error:
-        print(f"telltale: {error}", file=sys.stderr)
-        return 1
     except (KeyboardInterrupt, EOFError):
         print("telltale: stopped; nothing was written", file=sys.stderr)
         return 1
@@ -224,11 +223,7 @@ def _name(folder: Path) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="telltale new",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("telltale new", __doc__)
     parser.add_argument("folder", type=Path, help="with a folder for each label, clips in those")
     parser.add_argument("--name", help="of the domain; default: the folder's")
     parser.add_argument("--configs", type=Path, help="where its file goes")

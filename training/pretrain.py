@@ -7,7 +7,6 @@ a worker and a GPU, Ray Train uses it. A run that was broken off goes on from it
 the same command is given again.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -17,13 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from data.datasets.dataset import from_example
+from data.datasets.sources import fine_label
 from data.datasets.split import held_out
 from data.domains.domain import AudioDomain
 from data.errors import TelltaleError
 from data.home import planned_home
+from data.terminal import command, new_parser
 from models.networks.backbone import BACKBONES, write_backbone
-from training.fitting.backbone_recipe import Recipe, as_domain, load_recipe, material, taught_class
-from training.fitting.priority import give_way
+from training.fitting.backbone_recipe import Recipe, as_domain, load_recipe, material
+from training.fitting.priority import lower_priority
 from training.job.full_retrain import train
 from training.job.isolated import isolated_run, needed_dataset_root
 from training.job.lifecycle import discard
@@ -37,7 +38,9 @@ PREFIX = "backbone."
 def planned(recipe: Recipe, name: str, root: Path) -> tuple[AudioDomain, Plan, int]:
     """The recipe as a domain, its clips, and how many were left out as exams have them."""
     found = material(recipe, root)
-    clips = tuple(replace(from_example(row), label=taught_class(row)) for row in found.rows)
+    clips = tuple(
+        replace(from_example(row), label=fine_label(row.source, row.label)) for row in found.rows
+    )
     domain = as_domain(recipe, name, tuple(sorted({clip.label for clip in clips})))
     held = held_out(clips, domain.training, dict.fromkeys(found.held, True))
     return domain, Plan(clips, held, (), ()), found.left_out
@@ -80,32 +83,23 @@ def pretrain(recipe: Recipe, name: str, work: Path, workers: int, output: Path) 
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="telltale pretrain",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command(TelltaleError)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = new_parser("telltale pretrain", __doc__)
     parser.add_argument("recipe", help="a name in training/recipes/, or the file of one")
     parser.add_argument("--workers", type=whole, default=0, help="as of training.retrain")
     parser.add_argument("--epochs", type=positive, help="other than the recipe's")
     parser.add_argument("--work", type=Path, default=planned_home().root / "pretrain")
     parser.add_argument("--output", type=Path, help="default: models/backbones/<recipe>")
     options = parser.parse_args(arguments)
-    give_way()
+    lower_priority()
     name = Path(options.recipe).stem
-    try:
-        recipe = load_recipe(options.recipe)
-        if options.epochs:
-            training = recipe.training.model_copy(update={"epochs": options.epochs})
-            recipe = recipe.model_copy(update={"training": training})
-        output = options.output or BACKBONES / name
-        line = pretrain(recipe, name, options.work, options.workers, output)
-    except TelltaleError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    print(line)
-    return 0
+    recipe = load_recipe(options.recipe)
+    if options.epochs:
+        training = recipe.training.model_copy(update={"epochs": options.epochs})
+        recipe = recipe.model_copy(update={"training": training})
+    output = options.output or BACKBONES / name
+    print(pretrain(recipe, name, options.work, options.workers, output))
 
 
 if __name__ == "__main__":

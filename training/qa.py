@@ -7,15 +7,15 @@ backbone has heard them all, or does now. No network is trained and no label is 
 photographs it is their masks that are doubted.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data.commands.found_store import existing_store
-from data.datasets.dataset import Floats, Integers, LabelledClip
+from data.arrays import Doubles, Floats, Integers
+from data.commands.existing_store import existing_store
+from data.datasets.dataset import LabelledClip
 from data.datasets.labelled_clips import of_dataset, of_store, read
 from data.datasets.sources import dataset_root
 from data.domains.domain import Domain, load_domains
@@ -24,13 +24,12 @@ from data.home import home_from_env
 from data.media.prepare import prepare
 from data.progress import progress
 from data.store.events import somebody
-from data.store.flags import Found
+from data.store.review.flags import Found
 from data.store.store import Store
-from data.terminal import piped
+from data.terminal import command, new_parser, piped
 from models.bundle import PRETRAINED
-from models.registry import Registry
-from training.assess.label_errors import Doubles, Suspect, out_of_sample, suspects
-from training.assess.mask_errors import doubtful_masks
+from models.registry.registry import Registry
+from training.assess.label_errors import Suspect, doubtful_masks, out_of_sample, suspects
 from training.assess.memory_rows import row_labels
 from training.screening.serving_champion import ChampionBundle, find_champion, must_share_labels
 
@@ -135,22 +134,13 @@ SUSPECTS: dict[str, Callable[[Doubles, Integers], list[Suspect]]] = {
 REASONS: dict[str, Callable[[Suspect, Domain], str]] = {"classify": _of_label, "segment": _of_mask}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="telltale qa",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command(TelltaleError)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = new_parser("telltale qa", __doc__)
     parser.add_argument("domain")
     parser.add_argument("--dry-run", action="store_true", help="tell, but put no flags")
     options = parser.parse_args(arguments)
-    try:
-        domain = load_domains(names=(options.domain,))[options.domain]
-        tell(domain, options.dry_run)
-    except TelltaleError as error:
-        sys.stderr.write(f"telltale: {error}\n")
-        return 1
-    return 0
+    tell(load_domains(names=(options.domain,))[options.domain], options.dry_run)
 
 
 def tell(domain: Domain, dry_run: bool) -> None:

@@ -6,7 +6,7 @@ So are the mean log-mel frames of its labels, from the data set.
 
 The second sets only how sure an answer has to be to be asserted, from what people have reviewed,
 and registers that as a version beside this home's champion
-(`training/assess/reviewed_thresholds.py`).
+(`training/assess/calibration/reviewed_thresholds.py`).
 
 Of the first: nothing is learnt, network, head and memory stay. The data set says which of the
 remembered clips were validation, and which clips belong together; both follow from the card's
@@ -26,16 +26,17 @@ from data.datasets.sources import dataset_root
 from data.domains.domain import Domain, load_domains
 from data.errors import Conflict, TelltaleError
 from data.home import home_from_env
+from data.media.audio.log_mel_means import LogMelMeans
 from data.media.prepare import prepare
-from models.bundle import Bundle, write_bundle
+from data.terminal import command, new_parser
+from models.bundle import Bundle, rewrite_bundle
 from models.card import EXAM, OTHERS
 from models.export import OnnxBackbone
 from models.tensors import exam_bytes, others_bytes
-from training.assess.calibrate import calibrate
+from training.assess.calibration.calibrate import calibrate
+from training.assess.calibration.reviewed_thresholds import PRECISION, recalibrate_by_reviews
 from training.assess.examine import exam_metrics
-from training.assess.log_mel_means import LogMelMeans
 from training.assess.memory_rows import numbered
-from training.assess.reviewed_thresholds import PRECISION, recalibrate_by_reviews
 from training.job.options import rebuild_command
 from training.job.other_sounds import other_sounds
 from training.job.plan import Plan, plan_full
@@ -67,20 +68,11 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     card = bundle.card
     figures = exam_metrics(domain, head, fields["temperature"], exam)
     facts = {**card.training.model_dump(), "log_mel_means": _log_mel_means(plan, domain)}
-    files = {name: bundle.read(name) for name in card.files}
-    files[EXAM] = exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)
+    files = {EXAM: exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)}
     if len(others):
         files[OTHERS] = others_bytes(others)
-    return write_bundle(
-        bundle.path,
-        card_fields={
-            **card.model_dump(exclude={"files"}),
-            **fields,
-            "training": facts,
-            "metrics": {"exam": figures, "masks": card.metrics.masks},
-        },
-        files=files,
-    )
+    fields |= {"training": facts, "metrics": {"exam": figures, "masks": card.metrics.masks}}
+    return rewrite_bundle(bundle, bundle.path, fields=fields, files=files)
 
 
 def _log_mel_means(plan: Plan, domain: Domain) -> dict[str, list[float]] | None:
@@ -115,20 +107,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
 
-def _by_reviews(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="telltale recalibrate", description=__doc__)
+@command(TelltaleError)
+def _by_reviews(arguments: Sequence[str]) -> None:
+    parser = new_parser("telltale recalibrate", __doc__)
     parser.add_argument("domain")
     parser.add_argument(REVIEWS, dest="source", choices=["reviews"], required=True)
     parser.add_argument("--precision", type=_precision, default=PRECISION)
     options = parser.parse_args(arguments)
-    try:
-        domain = load_domains(names=(options.domain,))[options.domain]
-        lines = recalibrate_by_reviews(domain, home_from_env(), options.precision)
-    except TelltaleError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    domain = load_domains(names=(options.domain,))[options.domain]
+    lines = recalibrate_by_reviews(domain, home_from_env(), options.precision)
     sys.stdout.write("\n".join(lines) + "\n")
-    return 0
 
 
 def _precision(text: str) -> float:

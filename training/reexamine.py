@@ -14,24 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Bools
 from data.datasets.dataset import LabelledClip, from_example, read_file
 from data.datasets.sources import listed
 from data.domains.domain import Domain, load_domains
 from data.errors import Conflict
-from data.quality.alike import Fingerprints
-from models.bundle import Bundle, write_bundle
+from data.quality.copy_pairs import Fingerprints
+from models.bundle import Bundle, rewrite_bundle
 from models.card import EXAM, FINGERPRINTS, MEMORY
 from models.masks import ROWS
 from models.runtime import OnnxModel
 from models.tensors import Embeddings, exam_bytes, fingerprint_bytes, memory_bytes
+from training.assess.calibration.thresholds import mask_figures
 from training.assess.examine import exam_metrics
-from training.assess.thresholds import mask_figures
 from training.job.isolated import needed_dataset_root
 from training.job.options import rebuild_command
-
-Kept = NDArray[np.bool_]
+from training.screening.exam_guard import clips_of_exam
 
 
 def reexamine(bundle: Bundle, dataset: Path, now: Domain) -> Bundle:
@@ -39,19 +38,20 @@ def reexamine(bundle: Bundle, dataset: Path, now: Domain) -> Bundle:
     raises Conflict where that is all, or where the data set lacks a clip of the exam."""
     source = bundle.domain.source.model_copy(update={"left_out": now.source.left_out})
     domain = bundle.domain.model_copy(update={"source": source})
-    known = {clip.sha256: clip for clip in map(from_example, listed(domain, dataset))}
     exam, probe = bundle.exam_and_probe()
     memory, out = bundle.memory(), _left_out(domain, dataset)
     asked, learnt = (np.array([c not in out for c in kept.clip_ids]) for kept in (exam, memory))
     _must_have_some(bundle, learnt, asked)
     exam, memory = (_those(kept, at, domain) for kept, at in ((exam, asked), (memory, learnt)))
-    files = {name: bundle.read(name) for name in bundle.card.files}
-    files |= {EXAM: exam_bytes(exam, probe), MEMORY: memory_bytes(memory)}
+    files = {EXAM: exam_bytes(exam, probe), MEMORY: memory_bytes(memory)}
     if prints := bundle.exam_fingerprints():
         files[FINGERPRINTS] = fingerprint_bytes(_remaining(prints, asked))
-    fields = _fields(bundle, domain, exam, _found(exam.clip_ids, known, domain))
-    fields["training"] |= _noted(fields["training"], learnt, asked)
-    return write_bundle(bundle.path, card_fields=fields, files=files)
+    fields = _fields(
+        bundle, domain, exam, clips_of_exam(exam.clip_ids, listed(domain, dataset), domain)
+    )
+    facts = bundle.card.training.model_dump()
+    fields["training"] = facts | _noted(facts, learnt, asked)
+    return rewrite_bundle(bundle, bundle.path, fields=fields, files=files)
 
 
 def _left_out(domain: Domain, dataset: Path) -> Collection[str]:
@@ -61,7 +61,7 @@ def _left_out(domain: Domain, dataset: Path) -> Collection[str]:
     return {clip.sha256 for clip in map(from_example, listed(whole, dataset))} - left
 
 
-def _must_have_some(bundle: Bundle, learnt: Kept, asked: Kept) -> None:
+def _must_have_some(bundle: Bundle, learnt: Bools, asked: Bools) -> None:
     if learnt.all() and asked.all():
         raise Conflict(
             f"this {bundle.domain.name} bundle neither remembers nor asks about anything that its "
@@ -69,25 +69,14 @@ def _must_have_some(bundle: Bundle, learnt: Kept, asked: Kept) -> None:
         )
 
 
-def _found(
-    ids: Sequence[str], known: dict[str, LabelledClip], domain: Domain
-) -> list[LabelledClip]:
-    if missing := [sha256 for sha256 in ids if sha256 not in known]:
-        raise Conflict(
-            f"the data set of {domain.name} lacks {len(missing)} of the {len(ids)} clips of this "
-            "bundle's exam; it must be the one that the bundle was trained on"
-        )
-    return [known[sha256] for sha256 in ids]
-
-
-def _those(kept: Embeddings, at: Kept, domain: Domain) -> Embeddings:
+def _those(kept: Embeddings, at: Bools, domain: Domain) -> Embeddings:
     rows = np.repeat(at, ROWS[domain.task])
     ids = tuple(sha256 for sha256, stays in zip(kept.clip_ids, at, strict=True) if stays)
     groups = None if kept.groups is None else np.unique(kept.groups[at], return_inverse=True)[1]
     return Embeddings(kept.values[rows], kept.labels[rows], ids, groups)
 
 
-def _remaining(prints: Fingerprints, at: Kept) -> Fingerprints:
+def _remaining(prints: Fingerprints, at: Bools) -> Fingerprints:
     kept = (value for value, stays in zip(prints.values, at, strict=True) if stays)
     return Fingerprints(prints.kind, tuple(kept))
 
@@ -98,7 +87,6 @@ def _fields(
     card, head = bundle.card, bundle.head()
     masks = mask_figures(head, clips, OnnxModel(bundle).embed, read_file, domain)
     return {
-        **card.model_dump(exclude={"files"}),
         "domain": domain,
         "metrics": {
             "exam": exam_metrics(domain, head, card.temperature, exam),
@@ -108,7 +96,7 @@ def _fields(
     }
 
 
-def _noted(facts: dict[str, Any], learnt: Kept, asked: Kept) -> dict[str, Any]:
+def _noted(facts: dict[str, Any], learnt: Bools, asked: Bools) -> dict[str, Any]:
     """What the card says of it, with what stood there before. The data set's clips are remembered
     first, before those that people sent."""
     before = facts.get("left_out_since", {"learnt": 0, "examined": 0})

@@ -14,7 +14,7 @@ from pathlib import Path
 from safetensors.torch import load
 
 from data.errors import BundleError
-from models.bundle import Bundle, write_bundle
+from models.bundle import Bundle, rewrite_bundle
 from models.card import BACKBONE, WEIGHTS
 from models.export import export_backbone
 from models.networks.kinds import build_network
@@ -29,12 +29,10 @@ def reexport(bundle: Bundle) -> Bundle:
         network.load_state_dict(load(bundle.read(WEIGHTS)))
     except RuntimeError as error:
         raise BundleError(f"{WEIGHTS} does not fit the network: {error}") from error
-    files = {name: bundle.read(name) for name in bundle.card.files}
-    files[BACKBONE] = export_backbone(network, bundle.domain)
-    fields = bundle.card.model_dump(exclude={"files"})
+    files = {BACKBONE: export_backbone(network, bundle.domain)}
     with tempfile.TemporaryDirectory() as folder:
-        OnnxModel(write_bundle(Path(folder) / "new", card_fields=fields, files=files)).self_test()
-    return write_bundle(bundle.path, card_fields=fields, files=files)
+        OnnxModel(rewrite_bundle(bundle, Path(folder) / "new", files=files)).self_test()
+    return rewrite_bundle(bundle, bundle.path, files=files)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -27,15 +27,15 @@ from data.home import Home, home_from_env, keep_to_owner
 from data.store.events import somebody
 from data.store.store import Store
 from data.terminal import piped
-from models.bundle import PRETRAINED, Bundle, write_bundle
-from models.registry import Registry, Version
+from models.bundle import PRETRAINED, Bundle, rewrite_bundle
+from models.registry.registry import Registry, Version
 from training.assess.approval import TaughtHead, approve, of_dataset
 from training.assess.background import asserts_more
 from training.assess.examine import exam_predictions, remembered_answers
 from training.assess.gate import Verdict, judge, must_forget, with_objections
-from training.fitting.priority import give_way
+from training.fitting.priority import lower_priority
 from training.job.inputs import dry_run, gather, is_known_already, serving
-from training.job.lifecycle import attempt, heed_stops, note_stops, sweep
+from training.job.lifecycle import attempt, defer_sigterm, exit_on_sigterm, sweep
 from training.job.options import parse
 from training.job.run import Challenger, Material, RetrainRun
 from training.job.run_progress import Progress, beating
@@ -43,8 +43,8 @@ from training.job.tracking import Tracker, tracked
 from training.screening.serving_champion import ChampionBundle
 from training.teaching.corrections import corrections_of, new_rows
 from training.teaching.fresh_evidence import read_evidence
+from training.teaching.harmful_corrections import harmful_corrections, quarantine_harmful
 from training.teaching.head import effective_counts
-from training.teaching.hold_back import harmful_corrections, hold_back
 from training.teaching.teach import make_taught
 
 MOST_ATTEMPTS = 4  # of a teach, each less some corrections
@@ -75,7 +75,7 @@ def retrain(run: RetrainRun, mode: Mode, output: Path | None, may_promote: bool)
         if mode == "teach" and may_promote:
             made, held = without_harm(run, made, tracker, Path(folder))
         if output:
-            copy_bundle(made.challenger.bundle, output)
+            rewrite_bundle(made.challenger.bundle, output)
         tracker.record(made.challenger)
         promoted = made.verdict.promoted and may_promote
         progress.end_step()
@@ -83,7 +83,7 @@ def retrain(run: RetrainRun, mode: Mode, output: Path | None, may_promote: bool)
         if promoted:
             run.store.runs.promoting(progress.run_id, outcome)
             run.registry.promote(domain.name, made.version.number)
-        tell_receipts(run, made, promoted)
+        update_receipts(run, made, promoted)
         return outcome
 
 
@@ -103,13 +103,13 @@ def without_harm(
             harmful = harmful_corrections(run, material, made.challenger, number)
             if not harmful:
                 break
-            hold_back(run, harmful)
+            quarantine_harmful(run, harmful)
             held |= {each.sha256 for each in harmful}
             material = replace(material, uploads=material.uploads.without(harmful))
         if material.champion and is_known_already(material, material.champion):
             refused = Verdict(False, made.verdict.reasons)
             return replace(made, material=material, verdict=refused), held
-        tell_receipts(run, made, promoted=False)
+        update_receipts(run, made, promoted=False)
         challenger = make_taught(run, material, folder / f"{run.domain.name}-{number}")
         made = admit(run, material, challenger, tracker)
     if is_overtaken(made):
@@ -139,7 +139,7 @@ def admit(
     while True:
         run.progress.step("gate", "Comparing with the champion on the same exam", 0.92)
         verdict = compare(challenger.bundle, material)
-        verdict = Verdict(verdict.promoted, (*verdict.reasons, *told_beside(run, challenger)))
+        verdict = Verdict(verdict.promoted, (*verdict.reasons, *advisory_reasons(run, challenger)))
         run.progress.verdict(verdict.promoted, verdict.reasons)
         run.progress.step("register", "Registering the version", 0.95)
         version = tracker.register(challenger.bundle, verdict)
@@ -149,7 +149,7 @@ def admit(
         material = replace(material, champion=champion)
 
 
-def told_beside(run: RetrainRun, challenger: Challenger) -> tuple[str, ...]:
+def advisory_reasons(run: RetrainRun, challenger: Challenger) -> tuple[str, ...]:
     """What weighs a verdict without deciding it: how worn the exam is, and fresh evidence."""
     versions = run.registry.versions(run.domain.name)
     since = 1 + next(
@@ -168,7 +168,7 @@ def _digest(champion: ChampionBundle | None) -> str | None:
     return champion.bundle.digest if champion else None
 
 
-def tell_receipts(run: RetrainRun, made: Admitted, promoted: bool) -> None:
+def update_receipts(run: RetrainRun, made: Admitted, promoted: bool) -> None:
     mark_learnt(run, made.material, made.challenger.bundle, made.version.number, promoted)
 
 
@@ -242,14 +242,14 @@ def result(run: RetrainRun, made: Admitted, promoted: bool, held: set[str]) -> d
         "champion": before,
         "challenger": {"macro_f1": exam.macro_f1, "accuracy": exam.accuracy},
         "seconds": run.progress.seconds,
-        **pull_told(bundle),
+        **pull_facts(bundle),
         "held_back": sorted(held),
         "message": f"{run.domain.title}: version {number} {outcome} "
         f"(macro-F1 {exam.macro_f1:.3f}, {took:.1f} s).{waiting}",
     }
 
 
-def pull_told(bundle: Bundle) -> dict[str, Any]:
+def pull_facts(bundle: Bundle) -> dict[str, Any]:
     """How a taught head's pull was chosen."""
     facts = bundle.card.training.model_dump()
     return {name: facts[name] for name in ("pull", "unseen_loss") if name in facts}
@@ -258,8 +258,8 @@ def pull_told(bundle: Bundle) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments, __doc__)
     if not options.dry_run:
-        note_stops()
-    give_way()
+        defer_sigterm()
+    lower_priority()
     try:
         asked = RunOptions.checked(vars(options), options.mode)
         domain = asked.applied(load_domains(names=(options.domain,))[options.domain])
@@ -276,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
     def work() -> dict[str, Any]:
-        heed_stops()
+        exit_on_sigterm()
         progress.started(options.mode)
         sweep(home.runs, store)
         run = wired(progress)
@@ -312,14 +312,6 @@ def wire(
     registry, data = Registry(home.tracking_uri, home.artifact_root), dataset_root()
     return RetrainRun(
         domain, home, progress.store, registry, progress, data, PRETRAINED, workers, snapshot
-    )
-
-
-def copy_bundle(bundle: Bundle, folder: Path) -> None:
-    write_bundle(
-        folder,
-        card_fields=bundle.card.model_dump(exclude={"format", "files"}),
-        files={name: bundle.read(name) for name in bundle.card.files},
     )
 
 

@@ -4,7 +4,7 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 
-from data.commands.found_store import existing_store
+from data.commands.existing_store import existing_store
 from data.datasets.labelled_clips import of_dataset, of_store, read, together
 from data.datasets.sources import dataset_root
 from data.domains.domain import load_domains
@@ -42,9 +42,7 @@ def run(options: argparse.Namespace) -> int:
     print("\n".join(report(found, None if options.all else SHOWN)))
     print(f"{domain.title}: {len(found)} remarks on {len(clips)} clips.")
     if store and not options.dry_run:
-        said = [
-            (one.clip.sha256, one.remark.kind, one.remark.reason, one.remark.score) for one in found
-        ]
+        said = [one.remark.flag(one.clip.sha256) for one in found]
         count = store.flags.put(domain.name, KINDS, said, who=somebody())
         print(f"{count} flags on kept clips wait in the review queue.")
     return 0

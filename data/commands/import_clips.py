@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.commands.found_store import existing_store, open_store
+from data.commands.existing_store import existing_store, open_store
 from data.datasets.cut_clips import cut_clips
 from data.datasets.importer import (
     ImportOutcome,
+    dry_run_in,
     import_clips,
-    keep_in,
-    rehearse_in,
+    store_in,
     with_validation,
 )
 from data.datasets.listing import Listed, read_listing
@@ -67,9 +67,9 @@ def add_listed(listed: Sequence[Listed], domain: Domain, options: argparse.Names
         listed = with_validation(listed, domain, options.validation_split)
     home = planned_home() if options.dry_run else home_from_env()
     store = existing_store(home) if options.dry_run else open_store(home)
-    keep = rehearse_in(store, somebody())
+    keep = dry_run_in(store, somebody())
     if store and not options.dry_run:
-        keep = keep_in(store, somebody())
+        keep = store_in(store, somebody())
     exam = find_exam(domain, dataset_root(), home)
     outcomes = []
     with progress("importing", len(listed)) as advance:

@@ -4,7 +4,7 @@ import argparse
 import hashlib
 from pathlib import Path
 
-from data.commands.found_store import existing_store
+from data.commands.existing_store import existing_store
 from data.datasets.labelled_clips import of_dataset, of_store
 from data.datasets.sources import dataset_root
 from data.domains.domain import Domain, load_domains
@@ -24,7 +24,7 @@ def offer(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(options: argparse.Namespace) -> int:
     from models.bundle import load_bundle
-    from models.current_model import current
+    from models.registry.current_model import current
     from models.similar import neighbours
 
     domain, home = load_domains(names=(options.domain,))[options.domain], planned_home()

@@ -5,10 +5,10 @@ import csv
 import sys
 from dataclasses import fields
 
-from data.commands.found_store import known_store
+from data.commands.existing_store import known_store
 from data.domains.domain import load_domains
 from data.errors import InvalidParameter
-from data.store.clip_rows import Clip
+from data.store.clips.clip_rows import Clip
 from data.store.events import somebody
 from data.store.snapshots import Difference, difference
 

@@ -142,7 +142,7 @@ class FeedbackColumns(TypedColumns):
     after_label: Named[str | None] = Column(Text)
     after_confidence: Named[float | None] = Column()
     mask: Named[str | None] = Column(String(64))
-    # Of whoever sent it without a key, for as long as it waits: see `data/store/quarantine.py`.
+    # Of whoever sent it without a key, for as long as it waits: see `review/quarantine.py`.
     address: Named[str | None] = Column(String(64))
     size_bytes: Named[int | None] = Column()
 

@@ -22,7 +22,7 @@ BUSY = (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 @contextmanager
-def cared_for(home: Home) -> Iterator[None]:
+def maintained_databases(home: Home) -> Iterator[None]:
     """Raises NotReady where a file is damaged; behind the block a copy of each holds everything."""
     for path in home.sqlite_files:
         must_be_sound(path)

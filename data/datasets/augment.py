@@ -10,11 +10,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.domains.sections import AugmentSpec
-
-Floats = NDArray[np.float32]
 
 
 def fit_window(samples: Floats, length: int, rng: np.random.Generator) -> Floats:

@@ -7,9 +7,8 @@ that never heard it takes it for whatever is nearest, and is sure of it.
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from data.arrays import Doubles, Floats
 
 HARMONICS = 8
 
@@ -59,7 +58,7 @@ def backgrounds(length: int, rate_hz: int, of_each: int, seed: int) -> Iterator[
             yield make(length, rate_hz, rng)
 
 
-def _unit(samples: NDArray[np.float64]) -> Floats:
+def _unit(samples: Doubles) -> Floats:
     return np.asarray(samples / max(float(samples.std()), 1e-12), np.float32)
 
 

@@ -7,16 +7,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.datasets.listing import Listed
 from data.datasets.selection_tables import Selection
 from data.domains.domain import AudioDomain
 from data.errors import InvalidParameter
-from data.media.recording_stream import open_recording
-from data.media.waveform import RecordingStream
-
-Float32 = NDArray[np.float32]
+from data.media.audio.recording_stream import open_recording
+from data.media.audio.waveform import RecordingStream
 
 
 @contextmanager
@@ -43,7 +41,7 @@ def cut_clips(
 
 def cut(
     stream: RecordingStream, selections: Sequence[Selection]
-) -> Iterator[tuple[Selection, Float32]]:
+) -> Iterator[tuple[Selection, Floats]]:
     """Each with its samples [n], by their beginnings; those behind the end are left out. What is in
     memory is from the beginning of the first that is not cut yet."""
     waiting, start, held = sorted(selections), 0, np.zeros(0, np.float32)
@@ -64,7 +62,7 @@ def _listed(
     folder: Path,
     number: int,
     selection: Selection,
-    part: Float32,
+    part: Floats,
     stream: RecordingStream,
     recording: str,
 ) -> Listed:

@@ -14,20 +14,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Doubles, Floats, Integers
 from data.atomic import staging
 from data.database.schema import HeldFor
 from data.datasets.augment import WaveformAugment, colour, mask, mix_background, mix_up
 from data.datasets.listing import readable
-from data.datasets.sampling import Chances
 from data.datasets.sources import Example
 from data.domains.domain import AudioDomain
 from data.errors import ClipError, InvalidParameter
-from data.media.audio import decode
-from data.media.features import features_for
-from data.media.loudness import at_loudness
-
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int64]
+from data.media.audio.features import features_for
+from data.media.audio.loudness import at_loudness
+from data.media.audio.recording import decode
 
 
 class Kept(Protocol):
@@ -173,7 +170,7 @@ class Batches:
     targets: Floats
     members: Integers
     batch_size: int
-    chances: Chances | None = None  # of each member; None: each once an epoch
+    chances: Doubles | None = None  # of each member; None: each once an epoch
 
     def __len__(self) -> int:
         return batches_of(self.members, self.batch_size)

@@ -19,8 +19,8 @@ from data.datasets.split import Exam, validation_mask
 from data.domains.domain import Domain
 from data.errors import Conflict, TelltaleError, UndecodableClip
 from data.media.prepare import prepare
-from data.store.clip_rows import NewClip
-from data.store.corrections import MASKED, Annotation, checked_annotation
+from data.store.clips.clip_rows import NewClip
+from data.store.review.corrections import MASKED, Annotation, checked_annotation
 from data.store.store import Store
 
 BATCH = 50  # clips a transaction; the clips of a batch are in memory together
@@ -73,7 +73,7 @@ def with_validation(listed: Sequence[Listed], domain: Domain, fraction: float) -
     return [replace(row, split=sides.get(row.name, row.split)) for row in listed]
 
 
-def keep_in(store: Store, who: str) -> Keep:
+def store_in(store: Store, who: str) -> Keep:
     def keep(news: Sequence[NewClip]) -> list[bool | Conflict]:
         added = store.clips.add_many(news, who=who)
         return [one if isinstance(one, Conflict) else one[1] for one in added]
@@ -81,18 +81,18 @@ def keep_in(store: Store, who: str) -> Keep:
     return keep
 
 
-def rehearse_in(store: Store | None, who: str) -> Keep:
+def dry_run_in(store: Store | None, who: str) -> Keep:
     """Nothing is written; without a store, every clip is new."""
 
     def keep(news: Sequence[NewClip]) -> list[bool | Conflict]:
-        return [True if store is None else _rehearsed(store, new, who) for new in news]
+        return [True if store is None else _dry_run(store, new, who) for new in news]
 
     return keep
 
 
-def _rehearsed(store: Store, new: NewClip, who: str) -> bool | Conflict:
+def _dry_run(store: Store, new: NewClip, who: str) -> bool | Conflict:
     try:
-        return store.clips.rehearse(new, who=who)
+        return store.clips.would_add(new, who=who)
     except Conflict as conflict:
         return conflict
 

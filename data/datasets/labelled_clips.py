@@ -7,7 +7,7 @@ from data.database.schema import ClipState
 from data.datasets.dataset import Kept, LabelledClip, MaskFile, from_example
 from data.datasets.sources import examples
 from data.domains.domain import Domain
-from data.store.clip_rows import Clip
+from data.store.clips.clip_rows import Clip
 from data.store.store import Store
 
 

@@ -12,23 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from data.datasets.dataset import (
-    Floats,
-    Integers,
-    LabelledClip,
-    Reader,
-    batches_of,
-    deal,
-    naming,
-    write_once,
-)
+from data.arrays import Bytes, Floats, Integers, Mask
+from data.datasets.dataset import LabelledClip, Reader, batches_of, deal, naming, write_once
 from data.domains.domain import ImageDomain
 from data.domains.sections import ImageAugmentSpec
 from data.errors import UndecodableClip
-from data.media import image
-from data.media.mask_levels import Mask
-
-Bytes = NDArray[np.uint8]
+from data.media.image import photograph
 
 
 @dataclass(frozen=True)
@@ -76,13 +65,13 @@ def read_mask(clip: LabelledClip, read: Reader, domain: ImageDomain) -> Mask | N
         if domain.label_index(clip.label):
             raise UndecodableClip(f"its label is {clip.label!r}, but no mask says where that is")
         return None
-    mask = image.decode_mask(read(clip.mask), domain.limits)
-    return image.shrink_mask(mask, domain.input.max_side_px, domain.network.stride_px)
+    mask = photograph.decode_mask(read(clip.mask), domain.limits)
+    return photograph.shrink_mask(mask, domain.input.max_side_px, domain.network.stride_px)
 
 
 def _decoded(clip: LabelledClip, read: Reader, domain: ImageDomain) -> Bytes:
     with naming(clip):
-        pixels = image.decode(
+        pixels = photograph.decode(
             read(clip), domain.input.max_side_px, domain.network.stride_px, domain.limits
         ).pixels
         mask = read_mask(clip, read, domain)
@@ -146,7 +135,7 @@ def _middle(length: int, side: int, rng: np.random.Generator) -> float:
 
 def relight(pixels: Bytes, spec: ImageAugmentSpec, rng: np.random.Generator) -> Floats:
     """uint8 [H, W, 3] -> features [3, H, W] under another light, by another camera."""
-    features = image.features(pixels)
+    features = photograph.features(pixels)
     middle = features.mean(axis=(1, 2), keepdims=True)
     contrast = np.exp(rng.uniform(-spec.contrast, spec.contrast))
     features = (features - middle) * np.float32(contrast) + middle

@@ -73,7 +73,7 @@ def listed(domain: Domain, root: Path) -> list[Example]:
     return _examples([row for row in rows if row.name not in out])
 
 
-def thing(source: str, label: str) -> str:
+def fine_label(source: str, label: str) -> str:
     """What is heard, finer than the label where `source` says so: "UrbanSound8K:car_horn:fold1" is
     a car horn, though its label is vehicle. Which fold it came from is not heard."""
     _, *finer = source.split(":")

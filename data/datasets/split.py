@@ -10,12 +10,11 @@ from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Bools, Integers
 from data.domains.sections import TrainingSpec
 from data.errors import InvalidParameter
 
-Integers = NDArray[np.int64]
 NOBODY: Mapping[str, bool] = MappingProxyType({})
 
 
@@ -39,7 +38,7 @@ class Grouped(Protocol):
 
 def held_out(
     clips: Sequence[Grouped], spec: TrainingSpec, pinned: Mapping[str, bool] = NOBODY
-) -> NDArray[np.bool_]:
+) -> Bools:
     """[clips]: which of them a training holds out for validation; see `validation_mask`."""
     labels, groups = [clip.label for clip in clips], [clip.group for clip in clips]
     return validation_mask(labels, groups, spec.validation_fraction, spec.seed, pinned)
@@ -51,7 +50,7 @@ def validation_mask(
     fraction: float,
     seed: int,
     pinned: Mapping[str, bool] = NOBODY,
-) -> NDArray[np.bool_]:
+) -> Bools:
     """True for validation. Whole groups only, each label in about its own proportion; a group
     that is `pinned` is on the side that was said, and the others fill up what is lacking.
 

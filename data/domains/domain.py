@@ -5,6 +5,7 @@ Everything that makes one kind of question different from another stands in that
 code asks the `Domain` object and never compares its name.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,6 +48,7 @@ Mode = Literal["teach", "full"]  # how a retrain goes about it
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,59}$")]
 
 CONFIGS = FILES / "configs"
+RECIPE = {"labels", "input", "features", "network", "training"}
 
 
 class Domain(Section):
@@ -99,6 +101,15 @@ class Domain(Section):
     def start_from(self) -> str | None:
         """The pretrained backbone that its network starts to learn from, if any."""
         return None
+
+    @property
+    def recipe_digest(self) -> str:
+        """12 hexadecimal digits of all in the file that decides what is learnt from its clips,
+        whatever weights it starts from."""
+        recipe = self.model_dump_json(
+            include=RECIPE, exclude={"training": {"start_from", "workers", "gpus"}}
+        )
+        return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
     def label_index(self, label: str) -> int:
         if label not in self.labels:

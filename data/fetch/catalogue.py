@@ -8,14 +8,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from data.datasets import manifests
-from data.errors import UnknownName
+from data.errors import DownloadError, UnknownName
 from data.fetch.download import Checksum
-from data.fetch.matlab_masks import draw_masks
+
+GROUND = 1  # of CrackForest's segments; all others are cracks
 
 
 def as_it_is(folder: Path) -> None:
     """Nothing has to be done to what was unpacked."""
+
+
+def draw_masks(folder: Path) -> None:
+    """`groundTruth/001.mat` of CrackForest -> `groundTruth/001.png`; raises DownloadError."""
+    from PIL import Image
+    from scipy.io import loadmat
+
+    for file in sorted((folder / "groundTruth").glob("*.mat")):
+        try:
+            segments = loadmat(str(file))["groundTruth"]["Segmentation"][0, 0]
+        except (ValueError, KeyError, IndexError, NotImplementedError) as error:
+            raise DownloadError(f"{file.name} holds no masks as CrackForest has them") from error
+        Image.fromarray(np.asarray(segments) > GROUND).save(file.with_suffix(".png"))
 
 
 @dataclass(frozen=True)

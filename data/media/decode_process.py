@@ -20,10 +20,11 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.errors import ClipError
 
 if TYPE_CHECKING:
-    from data.media.waveform import Recording, RecordingStream
+    from data.media.audio.waveform import Recording, RecordingStream
 
 MAX_FILES = 64
 STREAM = "stream"
@@ -89,12 +90,12 @@ def _answer(answers: IO[bytes], facts: Mapping[str, Any], values: NDArray[Any]) 
 
 def _stream(answers: IO[bytes], work_s: float, file: int, **request: Any) -> None:
     """Blocks; behind them an answer without samples, with what is known only then."""
-    from data.media.decoders import decode_stream
+    from data.media.audio.decoders import decode_stream
     from data.media.sniff import after_tags
 
     mapped = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
 
-    def send(stream: "RecordingStream", block: NDArray[np.float32]) -> None:
+    def send(stream: "RecordingStream", block: Floats) -> None:
         _answer(answers, {**_facts(stream), "declared_s": stream.declared_s}, block)
         mapped.madvise(mmap.MADV_DONTNEED)  # what was read
         if not sys.stdin.buffer.readline():
@@ -115,24 +116,24 @@ def _facts(found: "Recording | RecordingStream") -> dict[str, Any]:
 
 
 def _recording(raw: bytes, **request: Any) -> Found:
-    from data.media.decoders import decode_recording  # each kind brings libraries of its own
+    from data.media.audio.decoders import decode_recording  # each kind brings libraries of its own
 
     found = decode_recording(raw, **request)
     return _facts(found), found.samples
 
 
 def _photograph(raw: bytes, **request: Any) -> Found:
-    from data.media import image
+    from data.media.image import photograph
 
-    found = image.decode_here(raw, **request)
+    found = photograph.decode_here(raw, **request)
     facts = {"width_px": found.width_px, "height_px": found.height_px}
     return {**facts, "container": found.container}, found.pixels
 
 
 def _mask(raw: bytes, **request: Any) -> Found:
-    from data.media import image
+    from data.media.image import photograph
 
-    return {}, image.decode_mask_here(raw, **request)
+    return {}, photograph.decode_mask_here(raw, **request)
 
 
 DECODERS = {"recording": _recording, "photograph": _photograph, "mask": _mask}

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.domains.domain import AudioDomain, Domain, ImageDomain
-from data.media.audio import decode
-from data.media.features import Float32, features_for, windows
-from data.media.loudness import at_loudness
+from data.media.audio.features import features_for, windows
+from data.media.audio.loudness import at_loudness
+from data.media.audio.recording import decode
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Prepared:
     network hears the waveform; [1, 3, H, W] in 0 to 1 of a photograph. What a clip has not is
     0: a photograph lasts no time. `level_dbfs` is of the loudest window, as sent."""
 
-    features: NDArray[np.float32]
+    features: Floats
     duration_s: float
     sample_rate_hz: int  # as sent, before resampling
     container: str
@@ -47,25 +47,25 @@ def _prepare_audio(raw: bytes, domain: AudioDomain) -> Prepared:
     )
 
 
-def prepare_samples(samples: Float32, domain: AudioDomain) -> Prepared:
+def prepare_samples(samples: Floats, domain: AudioDomain) -> Prepared:
     """What no file holds: a recording [T] at the domain's rate, made here or cut from a longer."""
     features, level = features_of_sound(samples, domain)
     rate_hz = domain.input.sample_rate_hz
     return Prepared(features, len(samples) / rate_hz, rate_hz, "samples", level_dbfs=level)
 
 
-def features_of_sound(samples: Float32, domain: AudioDomain) -> tuple[Float32, float]:
+def features_of_sound(samples: Floats, domain: AudioDomain) -> tuple[Floats, float]:
     """A recording [T] at the domain's rate -> what its network is given, and its level in dBFS."""
     loud, level = at_loudness(samples, domain.input)
     return features_for(domain)(windows(loud, domain.input)), level
 
 
 def _prepare_image(raw: bytes, domain: ImageDomain) -> Prepared:
-    from data.media import image  # Pillow, which a replica that hears does without
+    from data.media.image import photograph  # Pillow, which a replica that hears does without
 
     sizes = domain.input.max_side_px, domain.network.stride_px
-    found = image.decode(raw, *sizes, domain.limits)
-    features = image.features(found.pixels)[np.newaxis]
+    found = photograph.decode(raw, *sizes, domain.limits)
+    features = photograph.features(found.pixels)[np.newaxis]
     return Prepared(features, 0.0, 0, found.container, found.width_px, found.height_px)
 
 

@@ -12,10 +12,10 @@ from data.database.schema import FlagKind
 from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import Domain
 from data.errors import ClipError, UnknownName
-from data.quality.alike import Alike
-from data.quality.clip_checks import Heard, Remark, listen
+from data.quality.clip_checks import CheckedClip, Remark, check_sound
+from data.quality.copy_pairs import CopyPair
 from data.quality.fingerprints import kind_of
-from data.quality.mask_checks import look, shared
+from data.quality.mask_checks import check_mask, shared
 
 KINDS: tuple[FlagKind, ...] = (
     "exam_copy",
@@ -44,23 +44,23 @@ def check(
 ) -> list[Finding]:
     """The order of `clips` says who was there first: of two copies, the later one is named."""
     found: list[Finding] = []
-    heard: list[tuple[LabelledClip, Heard]] = []
+    heard: list[tuple[LabelledClip, CheckedClip]] = []
     for clip in clips:
         try:
-            heard.append((clip, LOOK[domain.modality](clip, read, domain)))
+            heard.append((clip, CHECK[domain.modality](clip, read, domain)))
             found += [Finding(clip, remark) for remark in heard[-1][1].remarks]
         except (ClipError, UnknownName) as error:
             found.append(Finding(clip, Remark("unreadable", str(error), 1.0)))
         advance(1)
     examined = frozenset(exam)
-    pairs = kind_of(domain).find_alike([one.fingerprint for _, one in heard], 0)
+    pairs = kind_of(domain).find_copies([one.fingerprint for _, one in heard], 0)
     found += [Finding(clip, remark) for clip, remark in shared(heard)]
     found += copies([clip for clip, _ in heard], pairs, examined)
     return sorted(found, key=lambda one: (KINDS.index(one.remark.kind), -one.remark.score))
 
 
 def copies(
-    clips: Sequence[LabelledClip], pairs: Sequence[Alike], exam: frozenset[str]
+    clips: Sequence[LabelledClip], pairs: Sequence[CopyPair], exam: frozenset[str]
 ) -> list[Finding]:
     """One finding a clip and kind, of the copy that is most alike."""
     found: dict[tuple[str, FlagKind], Finding] = {}
@@ -89,7 +89,7 @@ def _remark(
 
 
 # Each is given the domains of its own modality only, which their type cannot say.
-LOOK: dict[str, Callable[[LabelledClip, Reader, Any], Heard]] = {
-    "audio": lambda clip, read, domain: listen(read(clip), domain),
-    "image": look,
+CHECK: dict[str, Callable[[LabelledClip, Reader, Any], CheckedClip]] = {
+    "audio": lambda clip, read, domain: check_sound(read(clip), domain),
+    "image": check_mask,
 }

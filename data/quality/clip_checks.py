@@ -4,14 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.database.schema import FlagKind
 from data.domains.domain import AudioDomain
-from data.media.audio import decode
+from data.media.audio.recording import decode
 from data.quality.near_copies import RATE_HZ, signs
-
-Floats = NDArray[np.float32]
 
 FRAME_S = 0.05
 SILENT_DBFS = -60.0
@@ -27,32 +25,36 @@ class Remark:
     reason: str
     score: float
 
+    def flag(self, sha256: str) -> tuple[str, FlagKind, str, float]:
+        """As the store takes it."""
+        return sha256, self.kind, self.reason, self.score
+
 
 @dataclass(frozen=True)
-class SeenMask:
+class MaskSummary:
     """The digest of its pixels, and how far what it marks is told apart from what is around it."""
 
     digest: str
-    told_apart: float
+    separation: float
 
 
 @dataclass(frozen=True)
-class Heard:
+class CheckedClip:
     """A clip's remarks, and its fingerprint and its mask, if any, to compare it with others."""
 
     remarks: tuple[Remark, ...]
     fingerprint: bytes
-    mask: SeenMask | None = None
+    mask: MaskSummary | None = None
 
 
-def listen(raw: bytes, domain: AudioDomain) -> Heard:
+def check_sound(raw: bytes, domain: AudioDomain) -> CheckedClip:
     """Raises a ClipError where there is nothing to be heard."""
     slow = decode(raw, sample_rate_hz=RATE_HZ, limits=domain.limits)
     rate_hz = slow.source_rate_hz
     # At its own rate: resampling rounds the flat tops off.
     samples = decode(raw, sample_rate_hz=rate_hz, limits=domain.limits).samples
     found = (check(samples, rate_hz, domain) for check in CHECKS)
-    return Heard(tuple(remark for remark in found if remark), signs(slow.samples))
+    return CheckedClip(tuple(remark for remark in found if remark), signs(slow.samples))
 
 
 def silence(samples: Floats, rate_hz: int, domain: AudioDomain) -> Remark | None:

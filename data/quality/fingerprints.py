@@ -8,24 +8,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from data.arrays import Floats
 from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import Domain
 from data.quality import near_copies, photo_copies
-from data.quality.alike import Alike, Fingerprints
-from data.quality.near_copies import Floats
+from data.quality.copy_pairs import CopyPair, Fingerprints
 
 
 @dataclass(frozen=True)
 class Kind:
     """`name` is kept with fingerprints, and changes with what they mean; `likeness` takes those of
     one clip and of others, and gives their likeness [n], at most 1; from `copy` on they are
-    copies. `find_alike` gives the pairs of copies in a list, but for those among so many of the
+    copies. `find_copies` gives the pairs of copies in a list, but for those among so many of the
     first."""
 
     name: str
     make: Callable[[bytes, Any], bytes]
     likeness: Callable[[bytes, Sequence[bytes]], Floats]
-    find_alike: Callable[[Sequence[bytes], int], list[Alike]]
+    find_copies: Callable[[Sequence[bytes], int], list[CopyPair]]
     copy: float
 
 
@@ -50,11 +50,11 @@ def is_copy(one: bytes, others: Fingerprints, domain: Domain) -> bool:
     return likeness_to(one, others, domain) >= kind_of(domain).copy
 
 
-def find_alike(prints: Fingerprints, compared: int = 0) -> list[Alike]:
+def find_copies(prints: Fingerprints, compared: int = 0) -> list[CopyPair]:
     """Pairs of copies, the most alike first, but for those among the first `compared`."""
     for kind in KINDS.values():
         if kind.name == prints.kind:
-            return kind.find_alike(prints.values, compared)
+            return kind.find_copies(prints.values, compared)
     return []
 
 
@@ -63,14 +63,14 @@ KINDS: dict[str, Kind] = {
         "waveform_signs",
         near_copies.fingerprint,
         near_copies.likeness,
-        near_copies.find_alike,
+        near_copies.find_copies,
         near_copies.COPY,
     ),
     "image": Kind(
         "grey_picture",
         photo_copies.fingerprint,
         photo_copies.likeness,
-        photo_copies.find_alike,
+        photo_copies.find_copies,
         photo_copies.COPY,
     ),
 }

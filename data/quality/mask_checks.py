@@ -14,27 +14,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Floats, Mask
 from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import ImageDomain
 from data.errors import UndecodableClip
-from data.media.mask_levels import Mask
-from data.quality.clip_checks import Heard, Remark, SeenMask
+from data.quality.clip_checks import CheckedClip, MaskSummary, Remark
 from data.quality.photo_copies import fingerprint
-
-Floats = NDArray[np.float32]
 
 AROUND = 0.02  # of the longer side: what lies beside a mask, and from where on a pixel lies deep
 GAP_PX = 2  # between them: a mask drawn by hand is off by as much
 BY_CHANCE = 0.05  # from 0.5, of how often what is marked is darker
 FLAT = 1.15  # edges under the mask, by those around it
 DEEP = 0.25  # of a mask's pixels; more of them make a region
-TOLD_APART = 0.3  # from 0.5, by what a region differs from what lies around it
+SEPARATION = 0.3  # from 0.5, by what a region differs from what lies around it
 
 
 @dataclass(frozen=True)
-class Followed:
+class MaskContrast:
     """`darker` is the share of pairs of pixels, marked and beside it, of which the first is darker;
     `edge` how many times as strong edges are; `deep` the share of the mask that lies deep in it."""
 
@@ -43,30 +40,33 @@ class Followed:
     deep: float
 
     @property
-    def told_apart(self) -> float:
+    def separation(self) -> float:
         return abs(self.darker - 0.5)
 
 
-def look(clip: LabelledClip, read: Reader, domain: ImageDomain) -> Heard:
+def check_mask(clip: LabelledClip, read: Reader, domain: ImageDomain) -> CheckedClip:
     """Raises a ClipError where there is nothing to be seen, or its mask does not fit."""
     from data.datasets.photographs import read_mask  # Pillow, which a replica does without
-    from data.media import image
+    from data.media.image import photograph
 
     raw = read(clip)
     size = domain.input.max_side_px, domain.network.stride_px
-    mask, pixels = read_mask(clip, read, domain), image.decode(raw, *size, domain.limits).pixels
+    mask, pixels = (
+        read_mask(clip, read, domain),
+        photograph.decode(raw, *size, domain.limits).pixels,
+    )
     if mask is None or not mask.any():
-        return Heard((), fingerprint(raw, domain))
+        return CheckedClip((), fingerprint(raw, domain))
     if mask.shape != pixels.shape[:2]:
         raise UndecodableClip("its mask is of another size than the photograph")
-    seen = followed(pixels.mean(axis=2, dtype=np.float32), mask)
+    seen = mask_contrast(pixels.mean(axis=2, dtype=np.float32), mask)
     remarks = tuple(filter(None, [wrong_place(seen), filled(seen)]))
     digest = hashlib.sha256(np.packbits(mask).tobytes() + bytes(str(mask.shape), "ascii"))
-    known_by = SeenMask(digest.hexdigest(), seen.told_apart)
-    return Heard(remarks, fingerprint(raw, domain), known_by)
+    known_by = MaskSummary(digest.hexdigest(), seen.separation)
+    return CheckedClip(remarks, fingerprint(raw, domain), known_by)
 
 
-def followed(grey: Floats, mask: Mask) -> Followed:
+def mask_contrast(grey: Floats, mask: Mask) -> MaskContrast:
     """A photograph [H, W] and its mask, in which something is marked and something is not."""
     from scipy import ndimage  # a third of a second
 
@@ -74,25 +74,25 @@ def followed(grey: Floats, mask: Mask) -> Followed:
     outside = ndimage.distance_transform_edt(~mask)
     beside = (outside > GAP_PX) & (outside <= GAP_PX + near)
     if not beside.any():  # all of it is marked, or nearly
-        return Followed(darker=0.5, edge=1.0, deep=1.0)
+        return MaskContrast(darker=0.5, edge=1.0, deep=1.0)
     smooth = ndimage.gaussian_filter(grey, 1)
     edges = np.hypot(*np.gradient(ndimage.gaussian_filter(grey, 1.5)))
     lighter = np.searchsorted(np.sort(smooth[beside]), smooth[mask], side="right")
-    return Followed(
+    return MaskContrast(
         1 - float(lighter.mean()) / int(beside.sum()),
         float(edges[mask].mean() / max(1e-6, edges[beside].mean())),
         float((ndimage.distance_transform_edt(mask)[mask] > near).mean()),
     )
 
 
-def wrong_place(seen: Followed) -> Remark | None:
-    if seen.told_apart >= BY_CHANCE or seen.edge >= FLAT:
+def wrong_place(seen: MaskContrast) -> Remark | None:
+    if seen.separation >= BY_CHANCE or seen.edge >= FLAT:
         return None
-    return Remark("mask", "its mask follows nothing in the photograph", 1 - seen.told_apart)
+    return Remark("mask", "its mask follows nothing in the photograph", 1 - seen.separation)
 
 
-def filled(seen: Followed) -> Remark | None:
-    if seen.deep <= DEEP or seen.told_apart >= TOLD_APART:
+def filled(seen: MaskContrast) -> Remark | None:
+    if seen.deep <= DEEP or seen.separation >= SEPARATION:
         return None
     reason = (
         f"its mask fills regions ({seen.deep:.0%} lies deep in it) that are like what is around"
@@ -100,12 +100,12 @@ def filled(seen: Followed) -> Remark | None:
     return Remark("mask", reason, seen.deep)
 
 
-def shared(seen: Sequence[tuple[LabelledClip, Heard]]) -> list[tuple[LabelledClip, Remark]]:
+def shared(seen: Sequence[tuple[LabelledClip, CheckedClip]]) -> list[tuple[LabelledClip, Remark]]:
     """Of photographs of several groups that have one mask, all but that which it follows best."""
     owners: dict[str, list[tuple[float, LabelledClip]]] = {}
     for clip, heard in seen:
         if heard.mask:
-            owners.setdefault(heard.mask.digest, []).append((heard.mask.told_apart, clip))
+            owners.setdefault(heard.mask.digest, []).append((heard.mask.separation, clip))
     found = []
     for known in owners.values():
         _, owner = max(known, key=lambda each: each[0])

@@ -26,13 +26,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import scipy.fft
-from numpy.typing import NDArray
 
+from data.arrays import Floats, Integers
 from data.domains.domain import AudioDomain
-from data.media.audio import decode
-from data.quality.alike import Alike
-
-Floats = NDArray[np.float32]
+from data.media.audio.recording import decode
+from data.quality.copy_pairs import CopyPair
 
 COPY = 0.6
 RATE_HZ = 4_000
@@ -108,10 +106,10 @@ def _swings(one: bytes) -> Floats:
     return np.asarray(swings / max(1.0, float(np.linalg.norm(swings))), np.float32)
 
 
-def find_alike(prints: Sequence[bytes], compared: int = 0) -> list[Alike]:
+def find_copies(prints: Sequence[bytes], compared: int = 0) -> list[CopyPair]:
     """Every pair of copies, the most alike first; but for those among the first `compared`."""
     found = [
-        Alike(int(before), place, float(score))
+        CopyPair(int(before), place, float(score))
         for place, others in _candidates(prints, compared)
         for before, score in zip(
             others, likeness(prints[place], [prints[other] for other in others]), strict=True
@@ -121,7 +119,7 @@ def find_alike(prints: Sequence[bytes], compared: int = 0) -> list[Alike]:
     return sorted(found, key=lambda pair: -pair.score)
 
 
-def _candidates(prints: Sequence[bytes], compared: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+def _candidates(prints: Sequence[bytes], compared: int) -> Iterator[tuple[int, Integers]]:
     """Each recording behind the first `compared` with those before it that may be copies of it."""
     if len(prints) <= compared:
         return

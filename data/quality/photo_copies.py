@@ -14,10 +14,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.domains.domain import ImageDomain
-from data.quality.alike import Alike
-
-Floats = NDArray[np.float32]
+from data.quality.copy_pairs import CopyPair
 
 COPY = 0.8
 SIDE = 32
@@ -29,9 +28,9 @@ def fingerprint(raw: bytes, domain: ImageDomain) -> bytes:
     """Raises a ClipError where there is nothing to be seen."""
     from PIL import Image
 
-    from data.media import image  # Pillow, which a replica that hears does without
+    from data.media.image import photograph  # Pillow, which a replica that hears does without
 
-    pixels = image.decode(raw, 8 * SIDE, 1, domain.limits).pixels
+    pixels = photograph.decode(raw, 8 * SIDE, 1, domain.limits).pixels
     grey = Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
     return small_picture(np.asarray(grey, np.float32))
 
@@ -65,10 +64,10 @@ def _pictures(prints: Sequence[bytes]) -> Floats:
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6))
 
 
-def find_alike(prints: Sequence[bytes], compared: int = 0) -> list[Alike]:
+def find_copies(prints: Sequence[bytes], compared: int = 0) -> list[CopyPair]:
     """Every pair of copies, the most alike first; but for those among the first `compared`."""
     found = [
-        Alike(before, place, float(score))
+        CopyPair(before, place, float(score))
         for place in range(max(1, compared), len(prints))
         for before, score in enumerate(likeness(prints[place], prints[:place]))
         if score >= COPY

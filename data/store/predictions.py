@@ -13,7 +13,7 @@ from data.database.database import Database
 from data.database.schema import KeptFor, clips, fields_of, now, predictions
 from data.errors import UnknownName
 from data.store.blobs import Blobs
-from data.store.clip_store import ClipStore
+from data.store.clips.clip_store import ClipStore
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from data.database.database import Database
 from data.database.schema import clips, feedback, now, snapshot_clips, snapshots
 from data.errors import UnknownName
-from data.store.clip_rows import CLIP, Clip, decide, known_clip
+from data.store.clips.clip_rows import CLIP, Clip, decide, known_clip
 from data.store.events import record
 from data.store.trained_versions import (
     answer_receipts,

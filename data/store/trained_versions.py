@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from data.database.schema import clips, feedback, learnt, left_out, now, snapshot_clips
-from data.store.clip_rows import Clip
+from data.store.clips.clip_rows import Clip
 
 
 def note_learner(

@@ -11,7 +11,7 @@ from data.store.store import Store
 from loadtest.chaos.clients import Ledger
 from loadtest.chaos.outcome import KINDS, Outcome
 from loadtest.report import Table, number, page
-from models.current_model import SHIPPED
+from models.registry.current_model import SHIPPED
 
 HEAD = ("disturbance", "back s", "at most", "longest gap s", "p99 ms", *KINDS, "")
 NAMED = 3  # of lost or foreign clips, and of causes

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InvalidParameter
-from data.media.audio import encoded
+from data.media.audio.recording import encoded
 
 Samples = NDArray[np.float32] | NDArray[np.float64]
 BOUNDARY = "telltale-loadtest-boundary"

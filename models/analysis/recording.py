@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from data.domains.domain import AudioDomain, of_sounds
 from data.errors import InvalidParameter
+from data.media.audio.recording_stream import cut_windows
+from data.media.audio.waveform import RecordingStream
 from data.media.prepare import prepare_samples
-from data.media.recording_stream import cut_windows
-from data.media.waveform import RecordingStream
 from models.analysis.events import Heard, Rules, thresholds
 from models.runtime import WINDOWS_AT_ONCE, Model
 

@@ -7,11 +7,11 @@ as ended is what `find_events` finds in the whole.
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from data.arrays import Floats
 from data.domains.domain import AudioDomain
 from models.analysis.events import LEAVE, Event, Rules
 from models.analysis.recording import Wishes, planned
 from models.runtime import Model
-from models.tensors import Floats
 
 ROUNDING_S = 1e-9
 

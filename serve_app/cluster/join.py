@@ -15,9 +15,9 @@ from pathlib import Path
 
 from data.errors import NotReady, Unauthorized
 from data.home import Home
-from serve_app.cluster import haproxy
 from serve_app.cluster.cluster_file import Cluster, ip_towards, read_cluster, refuse_unfit
-from serve_app.cluster.ray_environment import environment, let_ports_go
+from serve_app.cluster.haproxy import haproxy
+from serve_app.cluster.ray_environment import environment, release_ports
 from serve_app.cluster.ray_internals.node import RayNode, is_let_in
 from serve_app.cluster.ray_node import ray_node
 from serve_app.settings import Settings
@@ -43,7 +43,7 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
         domains=cluster.domains,
         cors_origins=cluster.cors_origins,
     )
-    let_ports_go()
+    release_ports()
     with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
         haproxy.write_launcher(Path(scratch), as_there.names, cluster.host, as_there.quotas)
         os.environ.update(environment(as_there, Path(scratch)))

@@ -21,18 +21,18 @@ import yaml
 from data.errors import Conflict, NotReady, TelltaleError
 from data.install_paths import FILES
 from serve_app.cluster.cluster_file import announced
-from serve_app.cluster.haproxy_check import checking
-from serve_app.cluster.parent import die_with
+from serve_app.cluster.haproxy.haproxy_check import checking
+from serve_app.cluster.haproxy.second_haproxy import stand_in
+from serve_app.cluster.parent_death import die_with
 from serve_app.cluster.ray_environment import (
     RAY_ENV,
     forget_old_sessions,
+    link_logs,
+    ray_env_file,
     scratch_folder,
-    show_links,
-    told_to_people,
 )
 from serve_app.cluster.ray_internals.applications import applications, deploy
 from serve_app.cluster.ray_node import Lost, NoNode, ray_node, watcher
-from serve_app.cluster.second_haproxy import stand_in
 from serve_app.cluster.service_processes import stop_when_asked
 from serve_app.cluster.supervisor import TRY_AGAIN, UP
 from serve_app.settings import START_HEADER, Settings, is_loopback, settings_from_env
@@ -120,7 +120,7 @@ def running(
     forget_old_sessions(scratch)
     with ExitStack() as stack:
         say("starting Ray")
-        show_links(settings, scratch)
+        link_logs(settings, scratch)
         stack.enter_context(stand_in(scratch))
         refuse_unguarded = stack.enter_context(checking(scratch, settings.host, settings.port))
         head = stack.enter_context(ray_node(head=True, **_head_parameters(settings, scratch)))
@@ -128,7 +128,7 @@ def running(
         say(f"deploying {', '.join(settings.domains)}")
         deploy(serve_config(settings, config))
         stack.enter_context(announced(settings, head.gcs_address))
-        stack.enter_context(told_to_people(settings, head.gcs_address))
+        stack.enter_context(ray_env_file(settings, head.gcs_address))
         os.environ["RAY_ADDRESS"] = head.gcs_address
         look = watcher(head, say)
         try:

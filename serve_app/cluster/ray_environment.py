@@ -18,7 +18,7 @@ from pathlib import Path
 
 from data.domains.domain import config_root
 from data.errors import Conflict
-from serve_app.cluster import haproxy
+from serve_app.cluster.haproxy import haproxy
 from serve_app.cluster.ray_internals.environment import ON_LOOPBACK, SETTINGS, Ports
 from serve_app.cluster.service_processes import MARK, scratch_path
 from serve_app.settings import Settings, is_loopback, kept_secret
@@ -145,7 +145,7 @@ def _clear(scratch: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def show_links(settings: Settings, scratch: Path) -> None:
+def link_logs(settings: Settings, scratch: Path) -> None:
     """`logs` in the home leads to those of the newest start, `ray-targets.json` to Ray's list of
     its nodes for Prometheus."""
     places = {
@@ -160,7 +160,7 @@ def show_links(settings: Settings, scratch: Path) -> None:
 
 
 @contextmanager
-def told_to_people(settings: Settings, gcs_address: str) -> Iterator[None]:
+def ray_env_file(settings: Settings, gcs_address: str) -> Iterator[None]:
     """`ray.env` is there inside the block: `. var/ray.env` lets `ray status`, `serve status` and
     `ray job submit` find this cluster."""
     path = settings.home.root / RAY_ENV
@@ -202,7 +202,7 @@ def _free_replica_ports() -> range:
     raise Conflict("twenty services run on this machine already; there are no ports for another")
 
 
-def let_ports_go() -> None:
+def release_ports() -> None:
     """For a process that starts another node once its last has stopped."""
     while HELD:
         HELD.pop().close()

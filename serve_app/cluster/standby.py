@@ -2,8 +2,8 @@
 
 Python, Ray, Serve and our own imports are most of a replica's start. Ray gives an actor a worker
 that was started ahead, if one of the same job stands idle and has never run a task. The curator
-calls for such workers (`keep`), and each imports ahead when it starts (`warm_if_called_for`, see
-standby_imports.py). Both only save time: where they fail, a replica starts as it would without.
+calls for such workers (`keep_spares`), and each imports ahead when it starts (`warm_if_called_for`,
+see standby_imports.py). Both only save time: where they fail, a replica starts as it would without.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ NEEDED = (
 )
 
 
-async def keep(wanted: int) -> None:
+async def keep_spares(wanted: int) -> None:
     """Keeps `wanted` spares on this node, for the job that calls. Never raises.
 
     One at a time, and only when the workers were the same at two looks: while replicas start or

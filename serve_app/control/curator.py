@@ -23,12 +23,12 @@ from data.domains.run_options import RunOptions
 from data.errors import TelltaleError
 from data.store.store import Store
 from models.bundle import PRETRAINED, load_bundle
-from models.current_model import shipped
-from models.registry import Registry
+from models.registry.current_model import shipped
+from models.registry.registry import Registry
 from serve_app.client.past_answers import Window
 from serve_app.client.service_answers import ReplicaInfo
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
-from serve_app.cluster.standby import keep
+from serve_app.cluster.standby import keep_spares
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.gauges import of_domain, of_host
 from serve_app.control.history import History
@@ -37,7 +37,7 @@ from serve_app.control.outcomes import Outcomes
 from serve_app.control.promotion import Promotion
 from serve_app.control.retrain_runs import RetrainRuns
 from serve_app.control.webhook import Webhook
-from serve_app.http.answer_bodies import model_version, plain, run_info
+from serve_app.http.answer_bodies import json_fields, model_version, run_info
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.replica.series import key
 from serve_app.settings import Settings, settings_from_env
@@ -89,7 +89,7 @@ class Curator:
         self._tasks.append(asyncio.create_task(self._sweep()))
         self._tasks.append(asyncio.create_task(self._checkpoint(settings.home.sqlite_files)))
         self._tasks.append(asyncio.create_task(self._look_at_outcomes()))
-        self._tasks.append(asyncio.create_task(keep(spares)))
+        self._tasks.append(asyncio.create_task(keep_spares(spares)))
 
     # -- what replicas ask -------------------------------------------------------------------
 
@@ -119,7 +119,7 @@ class Curator:
 
     async def versions(self, domain: str) -> list[dict[str, Any]]:
         found = await asyncio.to_thread(self._successions[domain].registry.versions, domain)
-        return [plain(model_version(version)) for version in found]
+        return [json_fields(model_version(version)) for version in found]
 
     async def promote(self, domain: str, number: str, who: str) -> dict[str, Any]:
         moved = await self._successions[domain].promote(number)
@@ -189,10 +189,12 @@ class Curator:
             errors["store"] = in_words(error)
         return {
             "title": self._domains[name].title,
-            "champion": None if champion is None else plain(model_version(champion)),
+            "champion": None if champion is None else json_fields(model_version(champion)),
             "serves_since": succession.since,
             "error": "; ".join(errors.values()) or None,
-            "replicas": [plain(ReplicaInfo.model_validate(row)) for row in succession.replicas],
+            "replicas": [
+                json_fields(ReplicaInfo.model_validate(row)) for row in succession.replicas
+            ],
             "agree": succession.agree,
             "waits": self._runs.waits.get(name),
             **kept,
@@ -204,7 +206,7 @@ class Curator:
         running = self._store.runs.unfinished(name)
         return {
             "clips": counts | {"new": clips.count_new(name)},
-            "running": [plain(run_info(run)) for run in running],
+            "running": [json_fields(run_info(run)) for run in running],
         }
 
     # -- the beat ----------------------------------------------------------------------------

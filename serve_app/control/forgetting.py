@@ -15,7 +15,7 @@ from data.domains.domain import Domain
 from data.errors import BundleError, NotReady, UnknownName
 from data.home import Home
 from data.store.store import Store
-from models.registry import CHAMPION, REMOVED, Registry, Version
+from models.registry.registry import CHAMPION, REMOVED, Registry, Version
 
 KEPT = 32  # versions whose memory is not read again; half a megabyte each
 
@@ -97,7 +97,7 @@ class Forgetting:
 
     def _held(self, version: Version, asked: frozenset[str]) -> frozenset[str]:
         remembered = asked & self._memory(version)
-        return frozenset(self._store.clips.gone(version.domain, remembered))
+        return frozenset(self._store.clips.missing(version.domain, remembered))
 
     def _held_or_none(self, version: Version, asked: frozenset[str]) -> frozenset[str] | None:
         """None of a version whose files are damaged or gone: it can serve nobody either."""

@@ -14,8 +14,8 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Integers
 from serve_app.client.past_answers import Window
 from serve_app.replica.latencies import ENDS_S, quantile_ms
 from serve_app.replica.series import Key, Samples
@@ -30,7 +30,7 @@ GONE_S = 600.0  # for which a replica that does not answer is remembered
 Row = Mapping[str, Any]
 
 
-def _no_answers() -> NDArray[np.int64]:
+def _no_answers() -> Integers:
     return np.zeros(len(ENDS_S) + 1, np.int64)
 
 
@@ -40,7 +40,7 @@ class Step:
 
     began: float
     seconds: float = 0.0
-    latencies: NDArray[np.int64] = field(default_factory=_no_answers)
+    latencies: Integers = field(default_factory=_no_answers)
     refused: int = 0
     swaps: int = 0
     replicas: int = 0
@@ -52,7 +52,7 @@ class Sums:
     """What one replica had counted at a moment."""
 
     at: float
-    latencies: NDArray[np.int64]
+    latencies: Integers
     refused: int
     swaps: int
     counted: Samples

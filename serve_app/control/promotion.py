@@ -18,7 +18,7 @@ from ray.serve.handle import DeploymentHandle
 from data.errors import BundleError, Conflict, UnknownName
 from data.home import Home
 from models.bundle import cached, file_bytes, load_bundle
-from models.registry import Registry, Version, must_be_bundle
+from models.registry.registry import Registry, Version, must_be_bundle
 from serve_app.replica.champion_pointer import Pointer, pointed_since, read_pointer, write_pointer
 
 SWAP_PATIENCE_S = 30.0
@@ -119,10 +119,10 @@ class Promotion:
                 await self._have(version)
         except Exception:
             # The replicas stay where they are, and what they serve is still worth knowing.
-            await self._broadcast("told")
+            await self._broadcast("report")
             raise
         if version is None:
-            await self._broadcast("told")
+            await self._broadcast("report")
             return
         if self.champion is not None and self.champion.number != version.number:
             await asyncio.to_thread(self.registry.remember, self.champion)

@@ -19,7 +19,7 @@ from data.domains.run_options import RunOptions
 from data.errors import Conflict, UnknownName
 from data.store.run_rows import RunRow
 from data.store.store import Store
-from models.registry import CHALLENGER, Registry
+from models.registry.registry import CHALLENGER, Registry
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.jobs import ATTEMPTS, Jobs, JobState, new_run_id
 from serve_app.control.triggers import (
@@ -30,7 +30,7 @@ from serve_app.control.triggers import (
     next_try,
     not_ended_well,
 )
-from serve_app.http.answer_bodies import plain, run_info
+from serve_app.http.answer_bodies import json_fields, run_info
 
 T = TypeVar("T")
 LOOKS = 25  # one a second or fewer; a beat comes every two seconds
@@ -56,7 +56,7 @@ class RetrainRuns:
         async with self._starting:
             await self._must_be_idle(domain)
             run = await asyncio.to_thread(self._start, domain, order, who, options or RunOptions())
-            return plain(run_info(run))
+            return json_fields(run_info(run))
 
     def _start(self, domain: str, order: Order, who: str, options: RunOptions) -> RunRow:
         if options.snapshot:
@@ -86,7 +86,7 @@ class RetrainRuns:
             raise Conflict(f"run {run_id} is over ({run.state}); there is nothing to cancel")
         await asyncio.to_thread(self._jobs.stop, run_id)  # it may close its row itself
         words = f"cancelled by {who}"
-        return plain(run_info(await asyncio.to_thread(self._cancelled, run_id, words, who)))
+        return json_fields(run_info(await asyncio.to_thread(self._cancelled, run_id, words, who)))
 
     async def undisturbed(self, domain: str, work: Callable[[], T]) -> T:
         """Work in a thread, while no retrain of the domain is under way nor may begin."""

@@ -18,12 +18,12 @@ from serve_app.replica.scoring import ScoredClip
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from data.store.clip_rows import Clip
+    from data.store.clips.clip_rows import Clip
     from data.store.events import Event
-    from data.store.feedback import Feedback
-    from data.store.flags import Flag
+    from data.store.review.feedback import Feedback
+    from data.store.review.flags import Flag
     from data.store.run_rows import RunRow
-    from models.registry import Version
+    from models.registry.registry import Version
 
 
 class RetrainOrder(RunOptions):
@@ -126,9 +126,11 @@ def _frames(answer: ScoredClip) -> dict[str, Any]:
 
 
 def _image_fields(answer: ScoredClip, evidence: bool) -> dict[str, Any]:
-    from serve_app.http.mask_answers import seen  # Pillow, which a replica that hears does without
+    from serve_app.http.mask_answers import (
+        mask_fields,  # Pillow, which a replica that hears does without
+    )
 
-    return seen(answer.prepared, answer.scores.mask, evidence)
+    return mask_fields(answer.prepared, answer.scores.mask, evidence)
 
 
 FIELDS_OF_MODALITY: dict[str, Callable[[ScoredClip, bool], dict[str, Any]]] = {
@@ -137,7 +139,7 @@ FIELDS_OF_MODALITY: dict[str, Callable[[ScoredClip, bool], dict[str, Any]]] = {
 }
 
 
-def plain(body: BaseModel) -> dict[str, Any]:
+def json_fields(body: BaseModel) -> dict[str, Any]:
     """As it goes over the wire: from the curator to a replica, or to a client."""
     return body.model_dump(mode="json", exclude_unset=True)
 

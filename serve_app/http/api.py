@@ -24,26 +24,26 @@ from serve_app.client.service_answers import (
     Unready,
 )
 from serve_app.http import docs, openapi, problems
-from serve_app.http.answer_bodies import domain_info, plain
+from serve_app.http.answer_bodies import domain_info, json_fields
 from serve_app.http.auth import Caller, Keyring
 from serve_app.http.fast_path import FastPathApp
-from serve_app.http.measured import Measured
 from serve_app.http.openapi import TEXT, openapi_of
 from serve_app.http.replica import Replica
+from serve_app.http.request_timing import RequestTiming
 from serve_app.http.requests.forms import Forms
 from serve_app.http.requests.recordings import Recordings
 from serve_app.http.responses import answer, caller_of, preferred, request_id, service_of
 from serve_app.http.routes import (
     analyze_routes,
     clip_routes,
-    earlier_routes,
     feedback_routes,
+    history_routes,
     inference_protocol,
     insights,
     kept_routes,
     key_routes,
     label_studio,
-    past_routes,
+    legacy_routes,
     predict_routes,
     retrain_routes,
     stream_routes,
@@ -77,7 +77,7 @@ def build_api(service: Replica) -> ASGIApp:
     root = service.settings.home.root
     keyring = Keyring(service.settings.admin_key, lambda: known_keys(service.store.keys, root))
     app.state.keyring = keyring
-    app.include_router(earlier_routes.router)  # before `/api` is the same as without it
+    app.include_router(legacy_routes.router)  # before `/api` is the same as without it
     parts = (
         predict_routes,
         feedback_routes,
@@ -88,7 +88,7 @@ def build_api(service: Replica) -> ASGIApp:
         analyze_routes,
         stream_routes,
         key_routes,
-        past_routes,
+        history_routes,
     )
     for router in (public, *(part.router for part in parts)):
         app.include_router(router)
@@ -96,17 +96,17 @@ def build_api(service: Replica) -> ASGIApp:
     for router in (inference_protocol.router, label_studio.router, insights.router):
         app.include_router(router)
     predict, token = predict_routes.predict_or_annotate, service.settings.start_token
-    door = FastPathApp(app, domain.name, predict, keyring, token)
-    measured = Measured(door, service.metrics.requested)
-    return _open_to_pages(measured, service.settings.cors_origins)
+    fast_path = FastPathApp(app, domain.name, predict, keyring, token)
+    timed = RequestTiming(fast_path, service.metrics.requested)
+    return _open_to_pages(timed, service.settings.cors_origins)
 
 
-def _open_to_pages(door: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+def _open_to_pages(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     """Lets pages of these origins ask from a browser; without any, browsers refuse that."""
     if not origins:
-        return door
+        return app
     return CORSMiddleware(
-        door,
+        app,
         allow_origins=origins,
         allow_methods=("GET", "HEAD", "POST", "DELETE"),
         allow_headers=("*",),  # a key is a header, so nothing is sent that a page does not know
@@ -155,10 +155,10 @@ async def ready(request: Request) -> Response:
     warnings = await _warnings(request)
     facts: dict[str, Any] = {"domains": found, "warnings": warnings, **_yours(request)}
     if set(states) == {"warm"}:
-        return answer(plain(Ready(status="ready", **facts)))
+        return answer(json_fields(Ready(status="ready", **facts)))
     missing = ", ".join(f"{name}: {state}" for name, state in found.items() if state != "warm")
     problem = problems.problem(503, "Not ready", missing, request_id(request))
-    return answer(plain(Unready(**problem, **facts)), 503, kind=openapi.PROBLEM)
+    return answer(json_fields(Unready(**problem, **facts)), 503, kind=openapi.PROBLEM)
 
 
 def _yours(request: Request) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""The door of a replica: who is let in, the domain's own prefix, a short way for predictions.
+"""In front of a replica's routes: who is let in, the domain's prefix, a short way for predictions.
 
 FastAPI's layers cost a tenth of a prediction's CPU; `POST /predict` goes straight to its handler.
 The same handler is a FastAPI route too, which documents it and answers under any other path.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from data.media.mel_means import Doubles
+from data.arrays import Doubles
 from models.metrics import Metrics
 
 DB = 10 / np.log(10)  # of a natural logarithm of power

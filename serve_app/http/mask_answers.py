@@ -4,12 +4,13 @@ import base64
 from dataclasses import asdict
 from typing import Any
 
-from data.media.image import encode_mask, resize_mask
+from data.arrays import Mask
+from data.media.image.photograph import encode_mask, resize_mask
 from data.media.prepare import Prepared
-from models.masks import Mask, measure, run_lengths
+from models.masks import measure, run_lengths
 
 
-def seen(prepared: Prepared, mask: Mask | None, evidence: bool) -> dict[str, Any]:
+def mask_fields(prepared: Prepared, mask: Mask | None, evidence: bool) -> dict[str, Any]:
     """The mask [H, W] is as the network saw the photograph; everything here is told in the pixels
     of the photograph as it was sent."""
     assert mask is not None, "a photograph was answered without a mask"

@@ -8,8 +8,8 @@ from data.domains.domain import Domain
 from data.errors import TelltaleError
 from serve_app.replica.admission import Admission
 from serve_app.replica.champion import Champion
-from serve_app.replica.keeping import Keeper
 from serve_app.replica.metrics import Metrics
+from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.scoring import ScoredClip
 from serve_app.settings import Settings
 
@@ -29,7 +29,7 @@ class Replica(Protocol):
     metrics: Metrics
     champion: Champion
     admission: Admission
-    keeper: Keeper | None
+    prediction_log: PredictionLog | None
     curator: "DeploymentHandle"
 
     @property

@@ -18,13 +18,12 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
+from data.arrays import Floats
 from data.errors import InvalidParameter
 
 HEADER = "inference-header-content-length"
 JSON_BYTES = 4 * 1024**2  # read on the event loop
 LENGTH_BYTES = 4  # in front of each element of BYTES
-
-Float32 = NDArray[np.float32]
 
 
 class SentTensor(BaseModel):
@@ -80,7 +79,7 @@ class Input:
             )
         return found
 
-    def floats(self) -> Float32:
+    def floats(self) -> Floats:
         """A tensor of FP32 [shape]; raises InvalidParameter."""
         try:
             if self.raw is None:

@@ -17,9 +17,9 @@ import numpy as np
 from data.domains.domain import Domain, load_domains
 from data.errors import NotReady
 from data.home import Home
-from data.quality.alike import Fingerprints
+from data.quality.copy_pairs import Fingerprints
 from models.bundle import PRETRAINED, Bundle, cached, keep, load_bundle
-from models.current_model import SHIPPED, shipped
+from models.registry.current_model import SHIPPED, shipped
 from models.runtime import OnnxModel
 from serve_app.replica.champion_pointer import Pointer, read_pointer
 from serve_app.statuses import in_words

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from data.domains.domain import load_domains
 from data.home import Home
 from models.bundle import cached
-from models.current_model import current
+from models.registry.current_model import current
 from serve_app.replica.champion_pointer import read_pointer
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from serve_app.replica.scoring import ScoredClip
 
 if TYPE_CHECKING:
     from data.quality.clip_checks import Remark
-    from data.store.flags import Found
+    from data.store.review.flags import Found
 
 FLAGGED = ("silent", "clipped")
 
@@ -29,9 +29,7 @@ class FirstChecks:
         """Where the clip is kept with another label than the one that was checked, what is said
         against that one is not said of the clip."""
         return [
-            (sha256, one.kind, one.reason, one.score)
-            for one in self.remarks
-            if label_stands or one.kind != "label_conflict"
+            one.flag(sha256) for one in self.remarks if label_stands or one.kind != "label_conflict"
         ]
 
 
@@ -56,9 +54,9 @@ def check_correction(raw: bytes, domain: Domain, found: ScoredClip, label: str) 
 
 
 def _of_sound(raw: bytes, domain: AudioDomain) -> "tuple[bytes, tuple[Remark, ...]]":
-    from data.quality.clip_checks import listen
+    from data.quality.clip_checks import check_sound
 
-    heard = listen(raw, domain)
+    heard = check_sound(raw, domain)
     return heard.fingerprint, tuple(one for one in heard.remarks if one.kind in FLAGGED)
 
 

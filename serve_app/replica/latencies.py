@@ -4,7 +4,8 @@ replicas and moments can be added, and the quantiles of the sum are known to a f
 from bisect import bisect
 
 import numpy as np
-from numpy.typing import NDArray
+
+from data.arrays import Integers
 
 FIRST_S, CLASSES_AN_OCTAVE, OCTAVES = 0.0005, 4, 17
 # The upper ends of all classes but the last, which is open: up to a minute.
@@ -21,7 +22,7 @@ class Latencies:
         self.counts[bisect(ENDS_S, seconds)] += 1
 
 
-def quantile_ms(counts: NDArray[np.int64], share: float) -> float | None:
+def quantile_ms(counts: Integers, share: float) -> float | None:
     """Of counts [classes]: the time within which so great a share was answered; None of nothing."""
     ends = counts.cumsum()
     if not ends[-1]:

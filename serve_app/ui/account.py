@@ -1,7 +1,9 @@
-"""Who somebody is here, by his key: which places he sees, and a sentence of what he may do."""
+"""Who somebody is here, by his key: which places he sees, and a sentence of what he may do. A key
+that nobody knows keeps nobody from trying a clip."""
 
 from dataclasses import dataclass
 
+from serve_app.client.answers import Prediction
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note, text
@@ -13,6 +15,11 @@ ALLOWS = {
     "contributor": "your corrections count at once.",
     "admin": "your corrections count at once, and you may review and retrain.",
 }
+
+WITHOUT_KEY = (
+    "The key that was entered is not known here, so this was answered without one. "
+    "Enter another under “Key”, or empty the field."
+)
 
 
 @dataclass(frozen=True)
@@ -61,3 +68,15 @@ def known(client: Client) -> Client:
             if error.status == 401:
                 return client.without_key()
     return client
+
+
+def ask(caller: Client, domain: str, raw: bytes, name: str) -> tuple[Prediction, str]:
+    """The answer with its evidence, and a note (HTML) where the caller's key is not known; raises
+    ServiceError."""
+    try:
+        return caller.predict(domain, raw, name=name, evidence=True), ""
+    except ServiceError as error:
+        if error.status != 401 or not caller.key:
+            raise
+    found = caller.without_key().predict(domain, raw, name=name, evidence=True)
+    return found, note(WITHOUT_KEY, "warn")

@@ -30,16 +30,16 @@ def script(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
 
-def acting(value: str = "", *, elem_id: str, more: str = "") -> Any:
-    """The same, whose buttons with `data-act` are clicks that `said` reads (actions.js). Gradio
-    checks nothing of them against a list that may have changed meanwhile, as it does of its own
-    choices, which it then refuses with a bare "Error"."""
+def clickable(value: str = "", *, elem_id: str, more: str = "") -> Any:
+    """The same, whose buttons with `data-act` are clicks that `event_field` reads (actions.js).
+    Gradio checks nothing of them against a list that may have changed meanwhile, as it does of its
+    own choices, which it then refuses with a bare "Error"."""
     js = script("actions.js")
     return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=f"{more}\n{js}")
 
 
-def said(event: gr.EventData, field: str) -> str:
-    """What a click of `acting` tells in a field; "" if it does not."""
+def event_field(event: gr.EventData, field: str) -> str:
+    """What a click of `clickable` tells in a field; "" if it does not."""
     fields = event._data
     value = fields.get(field, "") if isinstance(fields, dict) else ""
     return value if isinstance(value, str) else ""

@@ -11,7 +11,7 @@ import pytest
 
 from data.domains.domain import load_domains
 from data.home import home_from_env
-from models.registry import Registry, Version
+from models.registry.registry import Registry, Version
 from support.inputs.sounds import tone
 from support.service import Service, finished
 from support.tiny import tiny_bundle

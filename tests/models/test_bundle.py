@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 
 from data.domains.domain import Domain, load_domains
 from data.errors import BundleError
-from data.quality.alike import Fingerprints
+from data.quality.copy_pairs import Fingerprints
 from models.bundle import cached, file_bytes, keep, load_bundle, write_bundle
 from models.card import BACKBONE, CARD, EXAM, FINGERPRINTS, HEAD, MEMORY
 from models.tensors import Embeddings, Head, fingerprint_bytes, head_bytes, memory_bytes

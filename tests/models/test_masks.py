@@ -6,16 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from models.masks import (
-    REMEMBERED,
-    Mask,
-    measure,
-    outline,
-    places,
-    run_lengths,
-    skeleton,
-    strongest,
-)
+from data.arrays import Mask
+from models.masks import REMEMBERED, measure, outline, places, run_lengths, skeleton, strongest
 
 SIDES = (200, 300)
 

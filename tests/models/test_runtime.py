@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
+from data.arrays import Floats
 from data.domains.domain import Domain, load_domains
 from data.errors import BundleError
 from models.bundle import write_bundle
 from models.card import BACKBONE, EXAM, WEIGHTS
 from models.runtime import WINDOWS_AT_ONCE, OnnxModel, TorchModel
-from models.tensors import Floats, Probe, exam_bytes
+from models.tensors import Probe, exam_bytes
 from support.tiny import tiny_bundle, tiny_clips, tiny_fields, tiny_files
 
 DOMAINS = load_domains()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
-from serve_app.cluster.haproxy import (
+from serve_app.cluster.haproxy.haproxy import (
     BUFFER_BYTES,
     MAX_CONNECTIONS,
     connections,

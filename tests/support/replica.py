@@ -19,8 +19,8 @@ from serve_app.http.api import build_api
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import load_shipped
-from serve_app.replica.keeping import Keeper
 from serve_app.replica.metrics import Metrics
+from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 from serve_app.settings import Settings
 
@@ -48,7 +48,7 @@ class Replica:
         self.metrics = Metrics(name)
         self.curator: Any = Away()
         self.admission = Admission(0.5)
-        self.keeper: Keeper | None = None
+        self.prediction_log: PredictionLog | None = None
         served = load_shipped(name)
         assert served is not None, name
         self.served = served

@@ -10,10 +10,10 @@ from typing import Any
 
 from data.domains.domain import Domain, load_domains
 from data.home import Home, home_from_env
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import Bundle, load_bundle
-from models.registry import Registry
+from models.registry.registry import Registry
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.retrain_runs import RetrainRuns
 from support.inputs.pictures import cracked

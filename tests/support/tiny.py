@@ -19,18 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from data.arrays import Floats
 from data.domains.domain import Domain, load_domains
-from data.quality.alike import Fingerprints
+from data.quality.copy_pairs import Fingerprints
 from data.quality.fingerprints import kind_of
 from models.bundle import Bundle, write_bundle
 from models.calibration import softmax
 from models.card import BACKBONE, EXAM, FINGERPRINTS, HEAD, MEMORY, OTHERS
 from models.masks import ROWS
 from models.metrics import TASKS
-from models.registry import Registry
+from models.registry.registry import Registry
 from models.tensors import (
     Embeddings,
-    Floats,
     Head,
     Probe,
     as_stored,

@@ -18,7 +18,6 @@ from support.inputs.toy_photographs import toy_photo_domain, toy_photographs
 from training import crossval, pretrain
 from training.assess.crossval_figures import FoldPrediction
 from training.assess.folds import Fold, leave_out
-from training.job.provenance import recipe_digest
 
 SPEAKERS = 3
 
@@ -107,7 +106,7 @@ def test_unseen_speakers_are_drawn_whole_and_what_is_recorded_says_of_which_reci
     assert accuracy["low"] < 0.4
     assert accuracy["high"] == 1
     assert "44 clips in 3 groups" in entry["note"]
-    assert entry["recipe"] == recipe_digest(domain)
+    assert entry["recipe"] == domain.recipe_digest
     assert entry["code"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from data.domains.domain import AudioDomain, load_domain, load_domains
 from data.home import home_from_env
-from models.registry import Registry
+from models.registry.registry import Registry
 from support.inputs.pictures import cracked
 from support.inputs.sounds import bursts, wav
 from support.inputs.toy_photographs import toy_photo_domain, toy_photographs

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data.home import home_from_env
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from data.store.store import Store
 from support.inputs.pictures import cracked
 from support.inputs.sounds import tone

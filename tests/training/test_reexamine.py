@@ -9,7 +9,7 @@ from data.datasets.dataset import from_example
 from data.datasets.sources import listed
 from data.domains.domain import Domain, ImageDomain
 from data.errors import Conflict
-from data.quality.alike import Fingerprints
+from data.quality.copy_pairs import Fingerprints
 from models.bundle import Bundle, load_bundle, write_bundle
 from models.card import BACKBONE, EXAM, FINGERPRINTS, HEAD, MEMORY
 from models.masks import ROWS
@@ -17,8 +17,8 @@ from models.runtime import OnnxModel
 from models.tensors import exam_bytes, fingerprint_bytes, memory_bytes
 from support.inputs.toy_photographs import toy_photo_domain, toy_photographs
 from support.tiny import tiny_bundle, tiny_clips, tiny_fields, tiny_files
+from training.assess.card.model_card import write_model_card
 from training.assess.examine import from_embeddings
-from training.model_card import write_model_card
 from training.reexamine import reexamine
 
 ASKED, LEARNT = "0.png", "17.png"

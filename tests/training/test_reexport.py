@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from data.arrays import Floats
 from data.domains.domain import load_domains
 from models.bundle import Bundle, load_bundle, write_bundle
 from models.card import BACKBONE, EXAM, WEIGHTS
 from models.export import weights_bytes
 from models.networks.kinds import build_network
 from models.runtime import OnnxModel
-from models.tensors import Floats, Probe, exam_bytes
+from models.tensors import Probe, exam_bytes
 from support.tiny import tiny_bundle, tiny_clips, tiny_fields, tiny_files
 from training.reexport import main, reexport
 

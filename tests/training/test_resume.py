@@ -17,7 +17,7 @@ from data.domains.domain import load_domains
 from data.home import home_from_env
 from data.store.store import Store
 from models.bundle import load_bundle
-from models.registry import Registry
+from models.registry.registry import Registry
 from models.runtime import OnnxModel
 from support.inputs.toy_dataset import toy_dataset
 

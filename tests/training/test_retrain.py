@@ -12,10 +12,10 @@ import pytest
 
 from data.domains.domain import Domain, Mode, load_domains, of_sounds
 from data.home import Home, home_from_env
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import Bundle, load_bundle
-from models.registry import Version
+from models.registry.registry import Version
 from support.inputs.sounds import tone
 from support.inputs.toy_dataset import TEST, TRAIN, toy_clip, toy_dataset, toy_domain
 from support.tiny import fresh_registry

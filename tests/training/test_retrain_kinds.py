@@ -10,7 +10,7 @@ import pytest
 from data.domains.domain import Mode, load_domains
 from data.home import home_from_env
 from data.media.prepare import prepare
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import load_bundle
 from models.runtime import OnnxModel, TorchModel

@@ -12,7 +12,7 @@ import yaml
 from nbclient import NotebookClient
 
 from data.domains.domain import CONFIGS
-from models.registry import Registry
+from models.registry.registry import Registry
 from support.tiny import fresh_registry
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "training" / "walkthrough.ipynb"

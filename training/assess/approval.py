@@ -20,8 +20,8 @@ which tells of harm long before an answer changes:
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Doubles
 from models.bundle import Bundle
 from models.calibration import softmax
 from models.card import Card
@@ -29,8 +29,6 @@ from models.tensors import Embeddings, Head
 from training.assess.examine import answers_of, label_losses
 from training.assess.gate import Verdict, judge
 from training.assess.reliability import exam_groups
-
-Doubles = NDArray[np.float64]
 
 MEMORY_LOSS = 0.005
 MEMORY_LOSS_A_CLIP = 0.001
@@ -135,7 +133,5 @@ def _asserts_more_wrongly(taught: TaughtHead) -> tuple[str, ...]:
 def wrongly_asserted(head: Head, exam: Embeddings, card: Card) -> int:
     probabilities = softmax(head.logits(exam.values) / np.float32(card.temperature))
     best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    never = np.inf
-    limits = [card.assert_at.get(label) for label in card.labels]
-    least = np.array([never if limit is None else limit for limit in limits])
-    return int(np.sum((confidence >= least[best]) & (best != exam.labels)))
+    least = np.array(card.least_confidences)[best]
+    return int(np.sum((confidence >= least) & (best != exam.labels)))

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Integers
 from models.metrics import Interval, excess_error, intervals, segmentation, share
 
 
@@ -74,7 +74,7 @@ def _right(answers: Sequence[FoldPrediction]) -> float:
     return float(2 * both / max(1, answered + right))
 
 
-def _overlaps(answers: Sequence[FoldPrediction]) -> NDArray[np.int64]:
+def _overlaps(answers: Sequence[FoldPrediction]) -> Integers:
     return np.array([answer.overlap for answer in answers], np.int64)
 
 

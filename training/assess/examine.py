@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from data.datasets.dataset import Floats, Integers, LabelledClip, from_example, read_file
+from data.arrays import Doubles, Floats, Integers
+from data.datasets.dataset import LabelledClip, from_example, read_file
 from data.datasets.sources import examples
 from data.domains.domain import Domain
 from data.media.prepare import prepare
@@ -35,9 +35,7 @@ def answers_of(head: Head, exam: Embeddings) -> ExamPredictions:
     return ExamPredictions(exam.clip_ids, exam.labels_by_clip, best, exam.groups)
 
 
-def label_losses(
-    head: Head, values: Floats, labels: Integers, temperature: float = 1.0
-) -> NDArray[np.float64]:
+def label_losses(head: Head, values: Floats, labels: Integers, temperature: float = 1.0) -> Doubles:
     """The cross entropy of each right label [N], by embeddings [N, D]."""
     log_p = log_softmax(head.logits(values).astype(np.float64) / temperature, axis=1)
     return np.asarray(-log_p[np.arange(len(labels)), labels])

@@ -21,13 +21,10 @@ recording is right or wrong together.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Bools, Doubles, Integers
 from data.domains.sections import GateSpec
 from models.metrics import confusion, figures, macro_f1
-
-Integers = NDArray[np.int64]
-Doubles = NDArray[np.float64]
 
 NAMED = 5  # of the answers that an update breaks
 
@@ -43,7 +40,7 @@ class ExamPredictions:
     groups: Integers | None = None  # [clips], of clips that belong together
 
     @property
-    def right(self) -> NDArray[np.bool_]:
+    def right(self) -> Bools:
         """[clips]: whether every row is answered right."""
         return np.asarray((self.labels == self.answers).reshape(len(self.clip_ids), -1).all(axis=1))
 

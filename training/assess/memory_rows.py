@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.dataset import Floats, Integers, LabelledClip, Reader
+from data.arrays import Floats, Integers
+from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import Domain, ImageDomain
 from models.masks import ROWS, places
 

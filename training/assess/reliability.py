@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.datasets.dataset import Integers
+from data.arrays import Bools, Integers
 from data.datasets.sources import Example, examples
 from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter
@@ -67,15 +66,14 @@ def exam_chance_error(bundle: Bundle) -> float:
 
 def reliability(model: OnnxModel, exam: Embeddings) -> Reliability | None:
     """None of a model whose card does not say what is unknown and what is asserted."""
-    needed = model.card.assert_at
-    if not needed:
+    if not model.card.assert_at:
         return None
     probabilities = model.probabilities(model.head.logits(exam.values))
     answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     why = map(model.why_unknown, exam.values, probabilities)
     unknown = np.array([reason is not None for reason in why])
-    least = np.array([np.inf if (at := needed[name]) is None else at for name in model.labels])
-    sure, right = ~unknown & (confidence >= least[answers]), answers == exam.labels
+    least = np.array(model.card.least_confidences)[answers]
+    sure, right = ~unknown & (confidence >= least), answers == exam.labels
     return Reliability(
         float(unknown.mean()), float(sure.mean()), _share(right[sure]), _share(right[~sure])
     )
@@ -118,5 +116,5 @@ def _evenly(count: int) -> Iterator[int]:
     return (place * count // taken for place in range(taken))
 
 
-def _share(right: NDArray[np.bool_]) -> float:
+def _share(right: Bools) -> float:
     return float(right.mean()) if len(right) else float("nan")

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from data.datasets.dataset import Floats, Integers
+from data.arrays import Bools, Floats, Integers
 from data.domains.domain import Domain
 from models.networks.kinds import Classifier
 
@@ -26,7 +24,7 @@ class Assignment:
     labels: Integers
     sources: Integers
     groups: Integers
-    held_out: NDArray[np.bool_]
+    held_out: Bools
     on_epoch: Callable[[dict[str, Any]], None]
     kept: Path | None = None
 

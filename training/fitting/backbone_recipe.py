@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 from pydantic import Field, ValidationError
 
-from data.datasets.sources import Example, listed, thing
+from data.datasets.sources import Example, listed
 from data.datasets.split import held_out
 from data.domains.domain import (
     AudioDomain,
@@ -116,10 +116,6 @@ def material(recipe: Recipe, root: Path) -> Material:
         taken |= {row.group for row in fair}
         found += fair
     return Material(tuple(found), left_out, frozenset(held & taken))
-
-
-def taught_class(row: Example) -> str:
-    return thing(row.source, row.label)
 
 
 def as_domain(recipe: Recipe, name: str, classes: tuple[str, ...]) -> AudioDomain:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.datasets.dataset import Batches, Floats, Integers, Waveforms, one_hot, open_waveforms
+from data.arrays import Floats, Integers
+from data.datasets.dataset import Batches, Waveforms, one_hot, open_waveforms
 from data.datasets.sampling import draw_chances
 from data.domains.domain import AudioDomain
-from data.media.features import features_for, windows
+from data.media.audio.features import features_for, windows
 from models.metrics import confusion, macro_f1
 from models.networks.kinds import Classifier, build_classifier, start
 from training.fitting.assignment import Assignment, LearningNetwork
@@ -79,7 +80,7 @@ class HeldRecordings:
 
 @dataclass(frozen=True)
 class Classify:
-    """The lesson: see `training/fitting/assignment.py`."""
+    """A `LearningTask`."""
 
     assignment: Assignment
 

@@ -5,6 +5,6 @@ import os
 NICE = 10  # replicas have 5
 
 
-def give_way() -> None:
+def lower_priority() -> None:
     """Never further up than it was; calling it twice is calling it once."""
     os.nice(max(0, NICE - os.nice(0)))

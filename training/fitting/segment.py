@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from data.datasets.photographs import PhotoBatches, Photographs, open_photographs
 from data.domains.domain import ImageDomain
-from data.media import image
+from data.media.image import photograph
 from models.metrics import confusion, macro_f1
 from models.networks.kinds import Classifier, build_classifier
 from training.fitting.assignment import Assignment, LearningNetwork
@@ -66,7 +66,7 @@ class HeldPhotographs:
 
 @dataclass(frozen=True)
 class Segment:
-    """The lesson: see `training/fitting/assignment.py`."""
+    """A `LearningTask`."""
 
     assignment: Assignment
 
@@ -92,7 +92,7 @@ class Segment:
         pairs = []
         for place in np.flatnonzero(self.assignment.held_out).tolist():
             pixels = self.photographs[place]
-            features = torch.from_numpy(image.features(pixels[..., :3]))[None]
+            features = torch.from_numpy(photograph.features(pixels[..., :3]))[None]
             mask = torch.from_numpy((pixels[..., 3] > 127).astype(np.float32).reshape(1, -1))
             pairs.append((features, mask))
         return HeldPhotographs(tuple(pairs))

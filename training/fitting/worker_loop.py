@@ -22,7 +22,7 @@ from ray.train.collective import broadcast_from_rank_zero
 from training.fitting.assignment import Assignment, LearningNetwork, LearningTask
 from training.fitting.classify import Classify
 from training.fitting.learner import Learner, State
-from training.fitting.priority import give_way
+from training.fitting.priority import lower_priority
 from training.fitting.segment import Segment
 
 STATE_FILE = "state.pt"
@@ -42,12 +42,12 @@ def train_worker(config: dict[str, Assignment]) -> Trained:
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
     _be_modest(world)
-    lesson = LEARNING_TASKS[assignment.domain.task](assignment)
-    batches = lesson.batches()
+    task = LEARNING_TASKS[assignment.domain.task](assignment)
+    batches = task.batches()
     torch.manual_seed(assignment.domain.training.seed)
-    learner = _learner(assignment, lesson.network(), len(batches), world)
+    learner = _learner(assignment, task.network(), len(batches), world)
     _restore(learner, assignment.kept)
-    held = lesson.held() if rank == 0 else None
+    held = task.held() if rank == 0 else None
     spec = assignment.domain.training
     while len(learner.history) < spec.epochs and not _stalled(learner.history, spec.patience):
         started = time.monotonic()
@@ -103,7 +103,7 @@ def _stalled(history: list[dict[str, Any]], patience: int) -> bool:
 
 def _be_modest(world: int) -> None:
     """Serving goes first: lowest priority but one, and a core left for it where there are two."""
-    give_way()
+    lower_priority()
     torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // world))
 
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.dataset import Floats, LabelledClip, Reader
+from data.arrays import Floats
+from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import Domain
+from data.media.audio.log_mel_means import LogMelMeans
 from data.media.prepare import prepare
 from data.quality.fingerprints import fingerprints_of
 from models.bundle import Bundle, write_bundle
@@ -32,11 +34,10 @@ from models.tensors import (
     memory_bytes,
     others_bytes,
 )
-from training.assess.calibrate import calibrate
+from training.assess.calibration.calibrate import calibrate
+from training.assess.calibration.thresholds import finished_head, mask_figures
 from training.assess.examine import exam_metrics
-from training.assess.log_mel_means import LogMelMeans
 from training.assess.memory_rows import numbered, row_labels, rows_of
-from training.assess.thresholds import finished_head, mask_figures
 from training.fitting.learner import State
 from training.job.other_sounds import other_sounds
 from training.job.plan import Plan

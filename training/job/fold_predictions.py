@@ -31,7 +31,6 @@ from training.job.full_retrain import make_from
 from training.job.isolated import isolated_run
 from training.job.lifecycle import discard
 from training.job.plan import Plan
-from training.job.provenance import recipe_digest
 
 Clips = tuple[LabelledClip, ...]
 
@@ -90,7 +89,7 @@ def digest(domain: Domain, sides: Iterable[Clips]) -> str:
     listed = [[(clip.sha256, clip.label, clip.group) for clip in side] for side in sides]
     backbone = backbone_of(domain)
     start = [backbone.sha256] if backbone else []
-    text = json.dumps([recipe_digest(domain), listed, *start])
+    text = json.dumps([domain.recipe_digest, listed, *start])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.dataset import Integers, LabelledClip, Reader, decode_all
+from data.arrays import Integers
+from data.datasets.dataset import LabelledClip, Reader, decode_all
 from data.datasets.photographs import decode_photographs
-from data.datasets.sources import thing
+from data.datasets.sources import fine_label
 from models.networks.kinds import build_network, start
 from training.fitting.assignment import Assignment
 from training.fitting.trainer import fit
@@ -18,7 +19,7 @@ from training.fitting.worker_loop import Trained
 from training.job.build_bundle import build_bundle
 from training.job.lifecycle import folder_name
 from training.job.plan import Plan, plan_full
-from training.job.provenance import Origin, recipe_digest, started_from
+from training.job.provenance import Origin, started_from
 from training.job.run import Challenger, Material, RetrainRun, Training
 from training.job.run_progress import EpochReporter, epochs_on_terminal
 
@@ -51,13 +52,13 @@ def make_from(
 def train(run: Training, plan: Plan) -> Trained:
     """Decoded clips and checkpoints stay until the run has ended: see `lifecycle.py`."""
     domain, progress = run.domain, run.progress
-    learnt = [recipe_digest(domain), *(clip.sha256 + clip.label for clip in plan.clips)]
+    learnt = [domain.recipe_digest, *(clip.sha256 + clip.label for clip in plan.clips)]
     name = folder_name(progress.run_id, hashlib.sha256("".join(learnt).encode()).hexdigest())
     start(build_network(domain), domain)  # if it cannot, that is said before the work is done
     decoded = run.home.runs / f"{name}.clips"
     progress.step("decode", f"Decoding {len(plan.clips)} clips", 0.1)
     DECODE[domain.modality](plan.clips, run.read, domain, decoded)
-    sources = ids(thing(clip.source, clip.label) for clip in plan.clips)
+    sources = ids(fine_label(clip.source, clip.label) for clip in plan.clips)
     groups = ids(clip.group for clip in plan.clips)
     assignment = Assignment(
         domain=domain,

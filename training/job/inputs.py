@@ -79,7 +79,7 @@ def still_remembered(run: RetrainRun, champion: ChampionBundle | None) -> frozen
         return frozenset()
     clips, domain = run.store.clips, run.domain.name
     asked, _ = clips.forgotten(domain)
-    return frozenset(clips.gone(domain, asked & set(champion.memory.clip_ids)))
+    return frozenset(clips.missing(domain, asked & set(champion.memory.clip_ids)))
 
 
 def _without_harmful(run: RetrainRun, uploads: Uploads, champion: ChampionBundle | None) -> Uploads:

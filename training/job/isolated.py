@@ -30,7 +30,7 @@ def isolated_run(domain: Domain, name: str, work: Path, workers: int) -> Isolate
     """`name` is the run's: given again, it goes on from the last epoch that is in `work`."""
     home = home_from_env({"TELLTALE_HOME": str(work)})
     store = Store.open(home.database_url, home.storage_uri)
-    progress = Progress(store, name, domain.name, "aside", partial(print, flush=True))
+    progress = Progress(store, name, domain.name, "isolated", partial(print, flush=True))
     return IsolatedRun(domain, home, progress, workers)
 
 

@@ -44,20 +44,20 @@ def attempt(progress: Progress, runs: Path, work: Callable[[], dict[str, Any]]) 
     return _exit_code(progress)
 
 
-def note_stops() -> None:
+def defer_sigterm() -> None:
     """The service stops a job by SIGTERM, as everybody does. Before the run has a row to write
     it into, a stop is only noted."""
-    signal.signal(signal.SIGTERM, _note_stop)
+    signal.signal(signal.SIGTERM, _note_sigterm)
 
 
-def heed_stops() -> None:
+def exit_on_sigterm() -> None:
     """From now on a stop ends the work at once, and one that was noted ends it here."""
     signal.signal(signal.SIGTERM, _stop)
     if STOPPED.is_set():
         raise SystemExit(1)
 
 
-def _note_stop(_signal: int, _frame: FrameType | None) -> None:
+def _note_sigterm(_signal: int, _frame: FrameType | None) -> None:
     STOPPED.set()
 
 

@@ -8,15 +8,12 @@ from typing import get_args
 
 from data.domains.domain import Mode
 from data.errors import TelltaleError
+from data.terminal import command, new_parser
 from models.bundle import PRETRAINED, Bundle, load_bundle
 
 
 def parse(arguments: Sequence[str] | None, description: str | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="telltale retrain",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("telltale retrain", description)
     parser.add_argument("domain")
     parser.add_argument("--mode", choices=sorted(get_args(Mode)), default="full")
     parser.add_argument(
@@ -52,19 +49,15 @@ def at_least(text: str, least: int) -> int:
     return int(text)
 
 
+@command(TelltaleError)
 def rebuild_command(
     work: Callable[[Bundle], Bundle], program: str, text: str | None, given: Sequence[str] | None
-) -> int:
-    """The exit code; says which digest the bundle had and has."""
-    parser = argparse.ArgumentParser(prog=f"telltale {program}", description=text)
+) -> None:
+    """Says which digest the bundle had and has."""
+    parser = new_parser(f"telltale {program}", text)
     parser.add_argument("domain")
     parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
     options = parser.parse_args(given)
-    try:
-        old = load_bundle(options.bundle or PRETRAINED / options.domain)
-        new = work(old)
-    except TelltaleError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    old = load_bundle(options.bundle or PRETRAINED / options.domain)
+    new = work(old)
     sys.stdout.write(f"{options.domain}: {old.digest[:12]} -> {new.digest[:12]}\n")
-    return 0

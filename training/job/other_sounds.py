@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from data.arrays import Floats
 from data.datasets.backgrounds import backgrounds
-from data.datasets.dataset import Floats
-from data.datasets.sources import Example, dataset_root, listed, thing
+from data.datasets.sources import Example, dataset_root, fine_label, listed
 from data.domains.domain import AudioDomain, Domain, load_domains
 from data.errors import TelltaleError
 from data.media.prepare import features_of_sound, prepare
@@ -51,12 +51,13 @@ def foreign(domain: AudioDomain) -> Iterator[Example]:
     if root is None or not domain.other_sounds:
         return
     ours = [row for name in load_domains() for row in _rows(name, root)]
-    groups, things = {row.group for row in ours}, {thing(row.source, row.label) for row in ours}
+    groups = {row.group for row in ours}
+    labels = {fine_label(row.source, row.label) for row in ours}
     by_kind: dict[str, list[Example]] = defaultdict(list)
     for row in (row for name in domain.other_sounds for row in _rows(name, root)):
         if row.split == "train" and row.group not in groups:
-            by_kind[thing(row.source, row.label)].append(row)
-    kinds = [rows for kind, rows in sorted(by_kind.items()) if kind not in things]
+            by_kind[fine_label(row.source, row.label)].append(row)
+    kinds = [rows for kind, rows in sorted(by_kind.items()) if kind not in labels]
     for rows in kinds:
         yield from rows[: MOST // len(kinds)]
 

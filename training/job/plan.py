@@ -9,9 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from data.arrays import Bools
 from data.datasets.dataset import (
     LabelledClip,
     from_example,
@@ -30,7 +28,7 @@ class Plan:
     """`held_out` [clips] marks validation; teaching has no exam clips of its own."""
 
     clips: tuple[LabelledClip, ...]
-    held_out: NDArray[np.bool_]
+    held_out: Bools
     exam: tuple[LabelledClip, ...]
     refused: tuple[Refusal, ...]
 

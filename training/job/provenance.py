@@ -1,6 +1,5 @@
 """Where a bundle comes from, in the words of its card."""
 
-import hashlib
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +10,6 @@ from typing import Any
 from data.domains.domain import Domain
 from data.install_paths import CHECKOUT
 from models.networks.backbone import backbone_of
-
-LEARNT = {"labels", "input", "features", "network", "training"}  # what shapes a model from scratch
 
 
 @dataclass(frozen=True)
@@ -53,15 +50,6 @@ def started_from(domain: Domain) -> dict[str, str] | None:
     if card is None:
         return None
     return {"name": str(domain.start_from), "sha256": card.sha256, "licence": card.licence}
-
-
-def recipe_digest(domain: Domain) -> str:
-    """12 hexadecimal digits of all in a domain's file that decides what is learnt from its clips,
-    whatever weights it starts from."""
-    recipe = domain.model_dump_json(
-        include=LEARNT, exclude={"training": {"start_from", "workers", "gpus"}}
-    )
-    return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
 
 def code_version() -> str:

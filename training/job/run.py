@@ -10,7 +10,7 @@ from data.domains.domain import Domain
 from data.home import Home
 from data.store.store import Store
 from models.bundle import Bundle
-from models.registry import Registry
+from models.registry.registry import Registry
 from training.job.run_progress import Progress
 from training.screening.serving_champion import ChampionBundle
 from training.screening.uploads import Uploads

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from data.errors import TelltaleError
 from models.bundle import Bundle
-from models.registry import Registry, Version
-from models.registry_store import in_words
+from models.registry.mlflow_store import mlflow_errors
+from models.registry.registry import Registry, Version
 from training.assess.examine import exam_loss
 from training.assess.gate import Verdict
 from training.job.run import Challenger, History
@@ -45,7 +45,7 @@ def tracked(registry: Registry, domain: str, run_id: str, mode: str) -> Iterator
         state = "FINISHED"
     finally:
         try:
-            with in_words():
+            with mlflow_errors():
                 registry.client.set_terminated(run.info.run_id, state)
         except TelltaleError as error:
             # The run's own end counts; an error here must not take its place.
@@ -63,7 +63,7 @@ class Tracker:
         bundle, history = challenger.bundle, challenger.history
         client = self.registry.client
         metrics = _metrics(bundle, history)
-        with in_words():
+        with mlflow_errors():
             for start in range(0, len(metrics), BATCH):
                 client.log_batch(self.mlflow_run, metrics=metrics[start : start + BATCH])
             # MLflow forbids to change a parameter; a run started again has written some already.
@@ -86,12 +86,12 @@ class Tracker:
         return self.registry.register(bundle, run_id=self.mlflow_run, tags=tags)
 
     def _draw(self, bundle: Bundle, history: History) -> None:
-        from training.assess.model_plots import draw_confusion, draw_curves
+        from training.assess.card.model_plots import draw_confusion, draw_curves
 
         with tempfile.TemporaryDirectory() as folder:
             draw_confusion(bundle, Path(folder) / "confusion.png")
             draw_curves(history, Path(folder) / "curves.png")
-            with in_words():
+            with mlflow_errors():
                 self.registry.client.log_artifacts(self.mlflow_run, folder, "pictures")
 
 
@@ -99,14 +99,14 @@ def _find(registry: Registry, domain: str, run_id: str) -> "MlflowRun | None":
     """A run that was killed and started anew goes on in the MLflow run it had."""
     wanted = f"tags.`{RUN_TAG}` = '{run_id}'"
     experiment = registry.experiment(domain)
-    with in_words():
+    with mlflow_errors():
         found = registry.client.search_runs([experiment], wanted, max_results=1)
     return found[0] if found else None
 
 
 def _create(registry: Registry, domain: str, run_id: str, mode: str) -> "MlflowRun":
     experiment = registry.experiment(domain)
-    with in_words():
+    with mlflow_errors():
         return registry.client.create_run(
             experiment, run_name=f"{mode} {run_id}", tags={RUN_TAG: run_id, "mode": mode}
         )

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from data.domains.domain import Domain
-from data.quality.alike import Alike, Fingerprints
-from data.quality.fingerprints import find_alike, kind_of
-from data.store.features import Features
+from data.quality.copy_pairs import CopyPair, Fingerprints
+from data.quality.fingerprints import find_copies, kind_of
+from data.store.clips.features import Features
 
 Digests = Sequence[str]
 
@@ -25,7 +25,7 @@ def with_copies(
     order = [*before, *new]
     prints = tuple(one.fingerprint or b"" for one in (before | new).values())
     copies: dict[str, dict[str, float]] = {clip: {} for clip in new}
-    for pair in find_alike(Fingerprints(kind_of(domain).name, prints), len(before)):
+    for pair in find_copies(Fingerprints(kind_of(domain).name, prints), len(before)):
         copies[order[pair.second]][order[pair.first]] = round(pair.score, 4)
     return tuple(
         replace(one, copies=copies[clip]) if clip in new else one
@@ -33,7 +33,7 @@ def with_copies(
     )
 
 
-def pairs_of_copies(clips: Digests, features: Sequence[Features]) -> tuple[Alike, ...]:
+def pairs_of_copies(clips: Digests, features: Sequence[Features]) -> tuple[CopyPair, ...]:
     """Among these clips, by their places; the most alike first."""
     places = {clip: place for place, clip in enumerate(clips)}
     scores = {
@@ -43,4 +43,4 @@ def pairs_of_copies(clips: Digests, features: Sequence[Features]) -> tuple[Alike
         if other in places
     }
     found = sorted(scores.items(), key=lambda pair: -pair[1])
-    return tuple(Alike(first, second, score) for (first, second), score in found)
+    return tuple(CopyPair(first, second, score) for (first, second), score in found)

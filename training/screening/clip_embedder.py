@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data.datasets.dataset import Floats, LabelledClip, Reader
+from data.arrays import Floats
+from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import Domain
 from data.media.prepare import prepare
 from data.quality.fingerprints import kind_of
-from data.store.features import Features
+from data.store.clips.features import Features
 from training.screening.exam_guard import ExamGuard, refuse_copy
 from training.screening.serving_champion import ChampionBundle
 

@@ -15,10 +15,10 @@ from data.datasets.dataset import LabelledClip, from_example, naming, read_file
 from data.datasets.sources import Example, examples
 from data.datasets.split import Exam
 from data.domains.domain import Domain, Mode
-from data.errors import InvalidParameter, TelltaleError
-from data.quality.alike import Fingerprints
+from data.errors import Conflict, InvalidParameter, TelltaleError
+from data.quality.copy_pairs import Fingerprints
 from data.quality.fingerprints import kind_of, likeness_to
-from data.store.features import Features
+from data.store.clips.features import Features
 from models.card import FINGERPRINTS
 from training.screening.serving_champion import ChampionBundle
 
@@ -119,6 +119,19 @@ def _examined_groups(domain: Domain, dataset: Path | None) -> frozenset[str] | N
         rows = dataset_rows(domain, dataset)
         return frozenset(row.group for row in rows if row.split == "test")
     return None
+
+
+def clips_of_exam(
+    ids: Sequence[str], rows: Sequence[Example], domain: Domain
+) -> list[LabelledClip]:
+    """The clips of these digests, in their order; raises Conflict where the data set lacks one."""
+    known = {clip.sha256: clip for clip in map(from_example, rows)}
+    if missing := [sha256 for sha256 in ids if sha256 not in known]:
+        raise Conflict(
+            f"the data set of {domain.name} lacks {len(missing)} of the {len(ids)} clips of this "
+            "bundle's exam; it must be the one that the bundle was trained on"
+        )
+    return [known[sha256] for sha256 in ids]
 
 
 def dataset_rows(domain: Domain, dataset: Path | None) -> list[Example]:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from data.datasets.dataset import Floats
-from data.quality.alike import Alike, among
+from data.arrays import Floats
 from data.quality.checks import copies
 from data.quality.clip_checks import Remark, contradiction
-from data.store.features import Features
-from data.store.flags import Found
+from data.quality.copy_pairs import CopyPair, pairs_among
+from data.store.clips.features import Features
+from data.store.review.flags import Found
 from data.store.store import Store
 from models.card import BACKBONE
 from models.runtime import Scores
@@ -53,7 +53,7 @@ def review_flags(uploads: Uploads, new: list[int], champion: ChampionBundle | No
         for place in new:
             if remark := _of_champion(champion, uploads, place):
                 remarks.append((uploads.clips[place].sha256, remark))
-    return [(sha256, one.kind, one.reason, one.score) for sha256, one in remarks]
+    return [one.flag(sha256) for sha256, one in remarks]
 
 
 def _of_copies(uploads: Uploads, new: list[int]) -> list[tuple[str, Remark]]:
@@ -61,16 +61,16 @@ def _of_copies(uploads: Uploads, new: list[int]) -> list[tuple[str, Remark]]:
     order = [*old, *new]  # of a pair the second is flagged
     pairs = [
         pair
-        for pair in (_in_order(each) for each in among(uploads.alike, order))
+        for pair in (_in_order(each) for each in pairs_among(uploads.copies, order))
         if pair.second >= len(old)
     ]
     found = copies([uploads.clips[place] for place in order], pairs, frozenset())
     return [(one.clip.sha256, one.remark) for one in found]
 
 
-def _in_order(pair: Alike) -> Alike:
+def _in_order(pair: CopyPair) -> CopyPair:
     first, second = sorted((pair.first, pair.second))
-    return Alike(first, second, pair.score)
+    return CopyPair(first, second, pair.score)
 
 
 def _of_champion(champion: ChampionBundle, uploads: Uploads, place: int) -> Remark | None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from data.datasets.dataset import Floats
+from data.arrays import Floats
 from data.domains.domain import Domain
 from data.errors import Conflict
 from models.bundle import Bundle, load_bundle
-from models.current_model import champion_or_shipped
-from models.registry import Registry
+from models.registry.current_model import champion_or_shipped
+from models.registry.registry import Registry
 from models.runtime import OnnxModel
 from models.tensors import Embeddings
 from training.assess.memory_rows import rows_of

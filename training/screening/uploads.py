@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.datasets.dataset import Floats, Integers, LabelledClip, MaskFile
+from data.arrays import Floats, Integers
+from data.datasets.dataset import LabelledClip, MaskFile
 from data.datasets.split import Exam
 from data.domains.domain import Domain
 from data.errors import ClipError, InvalidParameter, UnknownName
-from data.quality.alike import Alike, among
-from data.store.clip_rows import Clip
-from data.store.features import Features
+from data.quality.copy_pairs import CopyPair, pairs_among
+from data.store.clips.clip_rows import Clip
+from data.store.clips.features import Features
 from models.masks import ROWS
 from training.assess.memory_rows import row_labels
 from training.screening.clip_copies import pairs_of_copies, with_copies
@@ -41,7 +42,7 @@ class Uploads:
     labels: Integers
     refused: tuple[Refusal, ...]
     features: tuple[Features, ...] = ()
-    alike: tuple[Alike, ...] = ()
+    copies: tuple[CopyPair, ...] = ()
     sent: tuple[Clip, ...] = ()
 
     def without(self, refused: Sequence[Refusal]) -> "Uploads":
@@ -54,7 +55,7 @@ class Uploads:
             self.labels[places],
             (*self.refused, *refused),
             tuple(self.features[place] for place in places if self.features),
-            among(self.alike, places),
+            pairs_among(self.copies, places),
             tuple(clip for clip in self.sent if clip.sha256 not in out),
         )
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Bools, Integers
 from models.tensors import as_stored
 from training.job.inputs import as_remembered
 from training.screening.serving_champion import ChampionBundle
 from training.screening.uploads import Uploads
 from training.teaching.groups import copy_weights, correction_groups
-from training.teaching.head import Integers, LabelledEmbeddings
+from training.teaching.head import LabelledEmbeddings
 
 
 def corrections_of(uploads: Uploads, size: int) -> LabelledEmbeddings:
@@ -19,18 +19,18 @@ def corrections_of(uploads: Uploads, size: int) -> LabelledEmbeddings:
     values = as_stored(uploads.values.reshape(clips * rows, size))
     if not uploads.sent:
         return LabelledEmbeddings(values, uploads.labels.ravel(), rows=rows)
-    copies = copy_weights([clip.label for clip in uploads.clips], uploads.alike)
+    copies = copy_weights([clip.label for clip in uploads.clips], uploads.copies)
     return LabelledEmbeddings(
         values,
         uploads.labels.ravel(),
-        np.repeat(_numbered(correction_groups(uploads.sent, uploads.alike)), rows),
+        np.repeat(_numbered(correction_groups(uploads.sent, uploads.copies)), rows),
         np.repeat(_numbered([clip.who for clip in uploads.sent]), rows),
         np.repeat(copies, rows),
         rows,
     )
 
 
-def new_rows(uploads: Uploads, champion: ChampionBundle) -> NDArray[np.bool_]:
+def new_rows(uploads: Uploads, champion: ChampionBundle) -> Bools:
     """Which rows [n * rows] are of clips that the champion has not learnt with just this label."""
     known = np.array(as_remembered(uploads, champion), bool)
     return ~np.repeat(known, uploads.labels.shape[1])

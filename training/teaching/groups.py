@@ -8,15 +8,15 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.quality.alike import Alike
-from data.store.clip_rows import Clip
+from data.arrays import Doubles
+from data.quality.copy_pairs import CopyPair
+from data.store.clips.clip_rows import Clip
 
 SESSION = timedelta(hours=1)
 
 
-def correction_groups(clips: Sequence[Clip], pairs: Sequence[Alike]) -> tuple[str, ...]:
+def correction_groups(clips: Sequence[Clip], pairs: Sequence[CopyPair]) -> tuple[str, ...]:
     """A name for each: the clip's own group; else that of its near copies, which is the group of
     one of them where one has any; else that of its contributor's session, clips of which no one
     came more than an hour after the one before."""
@@ -32,7 +32,7 @@ def correction_groups(clips: Sequence[Clip], pairs: Sequence[Alike]) -> tuple[st
     return tuple(name or "" for name in names)
 
 
-def copy_weights(labels: Sequence[str], pairs: Sequence[Alike]) -> NDArray[np.float64]:
+def copy_weights(labels: Sequence[str], pairs: Sequence[CopyPair]) -> Doubles:
     """[n]: near copies with the same label count once together."""
     weights = np.ones(len(labels))
     same = [pair for pair in pairs if labels[pair.first] == labels[pair.second]]
@@ -41,7 +41,7 @@ def copy_weights(labels: Sequence[str], pairs: Sequence[Alike]) -> NDArray[np.fl
     return weights
 
 
-def _components(count: int, pairs: Sequence[Alike]) -> Iterable[list[int]]:
+def _components(count: int, pairs: Sequence[CopyPair]) -> Iterable[list[int]]:
     """Places that pairs connect, in order; one that is in no pair stands alone."""
     members = {place: [place] for place in range(count)}
     for pair in pairs:

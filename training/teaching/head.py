@@ -28,12 +28,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from data.arrays import Bools, Doubles, Integers
 from data.domains.sections import TeachSpec
 from models.tensors import Head
 from training.assess.examine import label_losses
-
-Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 PULLS = (3.0, 1.0, 0.3)  # times teach.prior_strength, the strongest first
 PARTS = 5  # of the groups, each left out once
@@ -54,7 +52,7 @@ class LabelledEmbeddings:
     counts: Doubles | None = None
     rows: int = 1
 
-    def only(self, keep: NDArray[np.bool_]) -> "LabelledEmbeddings":
+    def only(self, keep: Bools) -> "LabelledEmbeddings":
         """Those that `keep` [n] marks."""
         return LabelledEmbeddings(
             self.values[keep],
@@ -106,7 +104,7 @@ def chosen_fit(
 
 def _unseen_loss(
     corrections: LabelledEmbeddings,
-    parts: Sequence[NDArray[np.bool_]],
+    parts: Sequence[Bools],
     fitted: Callable[[LabelledEmbeddings], Head],
 ) -> float:
     """The mean over groups of the loss of a group to a head that lacked it."""
@@ -119,7 +117,7 @@ def _unseen_loss(
     return float(np.average(found, weights=votes))
 
 
-def dealt(groups: Integers, parts: int) -> list[NDArray[np.bool_]]:
+def dealt(groups: Integers, parts: int) -> list[Bools]:
     """At most so many parts of whole groups, each a mask [n]."""
     names = np.unique(groups)
     return [np.isin(groups, names[place::parts]) for place in range(min(parts, len(names)))]

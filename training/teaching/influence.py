@@ -15,22 +15,13 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Bools, Doubles, Integers
 from data.domains.sections import TeachSpec
 from models.tensors import Head
 from training.assess.examine import label_losses
-from training.teaching.head import (
-    Doubles,
-    Integers,
-    LabelledEmbeddings,
-    correction_weights,
-    effective_counts,
-    solve,
-)
+from training.teaching.head import LabelledEmbeddings, correction_weights, effective_counts, solve
 from training.teaching.influence_order import first_order_influence
-
-Mask = NDArray[np.bool_]
 
 # Most right corrections move the loss on training's clips by less, but of those that the model had
 # wrong some by seven times as much: only what does a good part of the worst one's harm is suspect.
@@ -49,7 +40,7 @@ class RefusedFit:
     anchor: Head
     memory: LabelledEmbeddings
     corrections: LabelledEmbeddings
-    new: Mask
+    new: Bools
     spec: TeachSpec
     label_smoothing: float
     pull: float
@@ -58,7 +49,7 @@ class RefusedFit:
     def head(self) -> Head:
         return self._fitted(self.corrections, self.anchor)
 
-    def without(self, part: Mask) -> Head:
+    def without(self, part: Bools) -> Head:
         return self._fitted(self.corrections.only(~part), self.head)
 
     def _fitted(self, corrections: LabelledEmbeddings, start: Head) -> Head:
@@ -92,7 +83,7 @@ def influences(refused: RefusedFit) -> Doubles:
     return np.zeros(len(refused.new))
 
 
-def _levels(corrections: LabelledEmbeddings, new: Mask) -> Iterator[tuple[Integers, Mask]]:
+def _levels(corrections: LabelledEmbeddings, new: Bools) -> Iterator[tuple[Integers, Bools]]:
     """Who owns each row [n], and which rows are looked at."""
     every = np.ones(len(new), bool)
     yield np.arange(len(new)) // corrections.rows, new
@@ -101,7 +92,7 @@ def _levels(corrections: LabelledEmbeddings, new: Mask) -> Iterator[tuple[Intege
         yield corrections.senders, every
 
 
-def _of_each(refused: RefusedFit, owners: Integers, among: Mask) -> Doubles:
+def _of_each(refused: RefusedFit, owners: Integers, among: Bools) -> Doubles:
     """[n]: what the rest gains if all that an owner has of the rows `among` them is left out."""
     corrections = refused.corrections
     counts = effective_counts(corrections) / corrections.rows
@@ -114,7 +105,7 @@ def _of_each(refused: RefusedFit, owners: Integers, among: Mask) -> Doubles:
     return found
 
 
-def _of_the_first(refused: RefusedFit, owners: Integers, among: Mask) -> Doubles:
+def _of_the_first(refused: RefusedFit, owners: Integers, among: Bools) -> Doubles:
     """[n]: what the rest gains, for what each counts, if the first of many owners are left out:
     those up to the place where leaving out hardly helps any more. The later half of them, which
     does least harm, is the rest that judges."""
@@ -146,7 +137,7 @@ def _of_the_first(refused: RefusedFit, owners: Integers, among: Mask) -> Doubles
     return np.where(places < end, max(gain(0, end), 0.0), 0.0)
 
 
-def _in_order(refused: RefusedFit, owners: Integers, among: Mask) -> tuple[Integers, int]:
+def _in_order(refused: RefusedFit, owners: Integers, among: Bools) -> tuple[Integers, int]:
     """The place [n] of each row's owner, the most harmful one's 0, and how many owners there are;
     what is not `among` them comes behind them all."""
     harm = first_order_influence(

@@ -10,10 +10,10 @@ each other, and a loss that counts them would call them good.
 import numpy as np
 from scipy.special import softmax
 
+from data.arrays import Doubles
 from data.domains.sections import TeachSpec
 from models.tensors import Head
 from training.teaching.head import (
-    Doubles,
     LabelledEmbeddings,
     balanced_weights,
     correction_weights,

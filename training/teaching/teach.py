@@ -14,7 +14,7 @@ import numpy as np
 
 from data.domains.domain import Domain
 from data.errors import InvalidParameter
-from models.bundle import Bundle, write_bundle
+from models.bundle import Bundle, rewrite_bundle
 from models.card import ANCHOR, HEAD, MEMORY
 from models.tensors import Embeddings, head_bytes, memory_bytes
 from training.assess.examine import exam_metrics
@@ -88,7 +88,6 @@ def teach(
     validation = min(old.card.split.validation, clips)
     exam = exam_metrics(domain, head, old.card.temperature, champion.exam)
     fields = {
-        **old.card.model_dump(exclude={"format", "files"}),
         "domain": old.domain,
         "metrics": {"exam": exam},
         "split": {
@@ -108,9 +107,8 @@ def teach(
         "log_mel_means": old.card.training.log_mel_means,
     }
     memory = _joined(remembered, corrections, relearnt)
-    files: dict[str, bytes | Path] = {name: old.read(name) for name in old.card.files}
-    files |= {HEAD: head_bytes(head), ANCHOR: head_bytes(anchor), MEMORY: memory_bytes(memory)}
-    return write_bundle(folder, card_fields=fields, files=files)
+    files = {HEAD: head_bytes(head), ANCHOR: head_bytes(anchor), MEMORY: memory_bytes(memory)}
+    return rewrite_bundle(old, folder, fields=fields, files=files)
 
 
 def pull_of(bundle: Bundle) -> float:

@@ -26,10 +26,10 @@ from data.datasets.sources import listed
 from data.domains.domain import AudioDomain, load_domains
 from data.errors import InvalidParameter, TelltaleError
 from data.home import planned_home
-from data.terminal import piped
+from data.terminal import command, new_parser, piped
 from training.assess.folds import folds
-from training.crossval import fairly_started
-from training.fitting.priority import give_way
+from training.crossval import without_leaking_backbone
+from training.fitting.priority import lower_priority
 from training.job.fold_predictions import kept_fold
 from training.job.isolated import needed_dataset_root
 from training.job.options import at_least
@@ -45,7 +45,7 @@ def materials(domain: AudioDomain, options: argparse.Namespace) -> dict[str, Tri
     exam = tuple(from_example(row) for row in listing if row.split == "test")
     found = {"shipped": material_of(shipped_fold(domain, root), domain, work, exam)}
     if options.folds:
-        started = fairly_started(domain, listing)
+        started = without_leaking_backbone(domain, listing)
         start = f"from {started.start_from or 'scratch'}"
         rows = [row for row in listing if row.split == "train"]
         for fold in folds(started, rows, options.by, options.parts):
@@ -74,14 +74,11 @@ def run(options: argparse.Namespace) -> list[Row]:
     return [row_of(figure, values) for figure, values in figures.items()]
 
 
+@command(TelltaleError)
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
-    give_way()
-    try:
-        rows = run(options)
-    except TelltaleError as error:
-        print(error, file=sys.stderr)
-        return 1
+    lower_priority()
+    rows = run(options)
     print(table(rows))
     if options.report:
         options.report.mkdir(parents=True, exist_ok=True)
@@ -95,11 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="telltale trial",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("telltale trial", __doc__)
     parser.add_argument("domain")
     parser.add_argument("--only", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
     parser.add_argument("--seeds", type=partial(at_least, least=1), default=3)

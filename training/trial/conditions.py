@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.signal import butter, fftconvolve, sosfilt
 
+from data.arrays import Floats
 from data.datasets.backgrounds import pink
-from data.datasets.dataset import Floats
 
 Condition = Callable[[Floats, int, np.random.Generator], Floats]
 

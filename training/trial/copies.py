@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from data.datasets.dataset import Floats, read_file
+from data.arrays import Floats
+from data.datasets.dataset import read_file
 from data.domains.domain import AudioDomain
-from data.media.audio import decode, encoded
+from data.media.audio.recording import decode, encoded
 from data.quality.fingerprints import is_copy, kind_of
 from training.trial.material import TrialMaterial
 

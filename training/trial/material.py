@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Floats, Integers
 from data.atomic import atomic_file
 from data.datasets.backgrounds import pink
-from data.datasets.dataset import Floats, Integers, LabelledClip, read_file
+from data.datasets.dataset import LabelledClip, read_file
 from data.domains.domain import AudioDomain, Domain
-from data.media.audio import decode
+from data.media.audio.recording import decode
 from data.media.prepare import features_of_sound
 from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.runtime import OnnxModel
@@ -93,7 +93,7 @@ def _embedded(bundle: Bundle, clips: Sequence[LabelledClip]) -> dict[str, Floats
     assert isinstance(domain, AudioDomain)
     rate_hz, rng = domain.input.sample_rate_hz, np.random.default_rng(0)
 
-    def embed(samples: Floats) -> NDArray[np.float32]:
+    def embed(samples: Floats) -> Floats:
         return np.asarray(model.embed(features_of_sound(samples, domain)[0])[0].mean(axis=0))
 
     found: dict[str, list[Floats]] = {name: [] for name in ("values", *CONDITIONS)}

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from data.datasets.dataset import Floats, Integers
+from data.arrays import Bools, Floats, Integers
 from models.tensors import Head
 from training.trial.copies import exam_copies
 from training.trial.material import TrialMaterial
-from training.trial.teach_loop import Batch, Mask, TeachLoop
+from training.trial.teach_loop import Batch, TeachLoop
 
 Figures = Mapping[str, list[float]]  # each of one teach, or of one run of them
 Rng = np.random.Generator
@@ -127,12 +127,12 @@ SCENARIOS: dict[str, Callable[[TrialMaterial, Rng], Figures]] = {
 }
 
 
-def right(head: Head, values: Floats, labels: Integers) -> Mask:
+def right(head: Head, values: Floats, labels: Integers) -> Bools:
     return np.asarray(head.logits(values).argmax(axis=1) == labels)
 
 
 def _gains(
-    material: TrialMaterial, head: Head, judges: Mask, values: Floats | None = None
+    material: TrialMaterial, head: Head, judges: Bools, values: Floats | None = None
 ) -> list[float]:
     """What each group's share of right answers gains over the anchor's."""
     heard = (material.values if values is None else values)[judges]
@@ -143,7 +143,7 @@ def _gains(
     return [float(change[groups == group].mean()) for group in np.unique(groups)]
 
 
-def _gain(material: TrialMaterial, head: Head, judges: Mask) -> float:
+def _gain(material: TrialMaterial, head: Head, judges: Bools) -> float:
     return float(np.mean(_gains(material, head, judges)))
 
 
@@ -158,7 +158,7 @@ def _drawn(material: TrialMaterial, clips: int, rng: Rng) -> Integers:
     return np.asarray(places[ordered[:clips]])
 
 
-def _others(material: TrialMaterial, taught: Integers) -> Mask:
+def _others(material: TrialMaterial, taught: Integers) -> Bools:
     return ~np.isin(material.groups, material.groups[taught])
 
 

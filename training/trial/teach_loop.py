@@ -3,17 +3,14 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.datasets.dataset import Floats, Integers
+from data.arrays import Bools, Floats, Integers
 from models.tensors import Embeddings, Head
 from training.assess.approval import TaughtHead, approve
 from training.assess.gate import Verdict
 from training.teaching.head import FittedHead, LabelledEmbeddings, chosen_fit, effective_counts
 from training.teaching.influence import RefusedFit, harmful_rows
 from training.trial.material import TrialMaterial
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class TeachLoop:
     material: TrialMaterial
     champion: Head
     kept: list[Batch] = field(default_factory=list)
-    learnt: Mask = field(default_factory=lambda: np.zeros(0, bool))
+    learnt: Bools = field(default_factory=lambda: np.zeros(0, bool))
 
     def teach(self, batch: Batch) -> bool:
         """One clip a batch in `kept`; whether any of these was promoted."""
@@ -96,7 +93,7 @@ class TeachLoop:
         )
 
     def _hold_back(self, fitted: FittedHead, attempt: int) -> None:
-        """See `training/teaching/hold_back.py`."""
+        """See `training/teaching/harmful_corrections.py`."""
         material = self.material
         refused = RefusedFit(
             material.anchor,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import orjson
 
+from data.arrays import Floats
 from data.media.prepare import prepare
 from models.bundle import Bundle, load_bundle
 from models.runtime import OnnxModel, Scores
-from models.tensors import Floats
 
 BUNDLE = "TELLTALE_BENCH_BUNDLE"
 

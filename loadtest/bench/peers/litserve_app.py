@@ -9,8 +9,8 @@ import argparse
 import litserve
 from fastapi import Request, Response
 
+from data.arrays import Floats
 from loadtest.bench.peers.kernel import Kernel
-from models.tensors import Floats
 
 
 class Predict(litserve.LitAPI):  # type: ignore[misc]  # the library is untyped

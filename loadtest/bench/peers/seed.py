@@ -11,13 +11,13 @@ import librosa
 import numpy as np
 from fastapi import FastAPI, Response, UploadFile
 
+from data.arrays import Floats
 from data.domains.domain import of_sounds
 from data.domains.sections import LogMelSpec
-from data.media.features import windows
-from data.media.loudness import at_loudness
+from data.media.audio.features import windows
+from data.media.audio.loudness import at_loudness
 from loadtest.bench.peers.kernel import as_json, bundle_from_env
 from models.runtime import TorchModel
-from models.tensors import Floats
 
 
 def app() -> FastAPI:

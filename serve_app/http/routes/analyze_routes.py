@@ -20,8 +20,8 @@ from starlette.types import Receive, Scope, Send
 
 from data.domains.domain import AudioDomain, of_sounds
 from data.errors import InvalidParameter, TelltaleError
-from data.media.recording_stream import open_recording
-from data.media.waveform import RecordingStream
+from data.media.audio.recording_stream import open_recording
+from data.media.audio.waveform import RecordingStream
 from models.analysis.events import Event, Rules, find_events
 from models.analysis.recording import Analysis, planned, wishes_from
 from models.analysis.tables import TABLES, row

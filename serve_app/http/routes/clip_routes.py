@@ -17,14 +17,14 @@ from serve_app.http.requests.correction_form import checked_group, must_need_no_
 from serve_app.http.responses import caller_of, service_of
 from serve_app.http.routes.feedback_routes import of_domain
 from serve_app.http.threads import reading, writing
-from serve_app.replica.opinions import most_doubted, opinions
+from serve_app.replica.disagreement import by_disagreement, current_predictions
 
 if TYPE_CHECKING:
-    from data.store.clip_queries import Wanted
-    from data.store.clip_rows import Clip
-    from data.store.feedback import Feedback
-    from data.store.flags import Flag
-    from data.store.reviews import Reviews
+    from data.store.clips.clip_queries import Wanted
+    from data.store.clips.clip_rows import Clip
+    from data.store.review.feedback import Feedback
+    from data.store.review.flags import Flag
+    from data.store.review.reviews import Reviews
 
 MAY_FORGET = "admin"
 Decision = Callable[["Reviews", tuple[str, str], str], object]  # of a clip by domain and digest
@@ -59,8 +59,8 @@ async def clips(
         wanted: Wanted = {"state": state, "label": label, "flagged": flagged, "waiting": waiting}
         if order == "newest":
             return _facts(service, caller, kept.find(name, limit=limit, offset=offset, **wanted))
-        found = most_doubted(service.store, service.champion.served, kept.labels(name, **wanted))
-        return _facts(service, caller, kept.those(name, found[offset : offset + limit]))
+        found = by_disagreement(service.store, service.champion.served, kept.labels(name, **wanted))
+        return _facts(service, caller, kept.by_digests(name, found[offset : offset + limit]))
 
     return Clips(domain=name, clips=tuple(await reading(listed)))
 
@@ -203,7 +203,7 @@ def _facts(service: Replica, caller: Caller, clips: "list[Clip]") -> list[KeptCl
         waiting[said.clip_sha256].append(said)
     models: dict[str, PredictionSummary] = {}
     if service.champion.loaded:
-        models = opinions(service.store, service.champion.served, list(flags))
+        models = current_predictions(service.store, service.champion.served, list(flags))
     may_forget = caller.may(MAY_FORGET)
     return [
         kept_clip(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from data.domains.domain import Domain
 from data.errors import Conflict, InvalidParameter, UnknownName
-from data.store.corrections import Annotation
+from data.store.review.corrections import Annotation
 from serve_app.client.answers import Receipt, Receipts
 from serve_app.http.answer_bodies import Review, receipt
 from serve_app.http.openapi import BINARY, TEXT, form, openapi_of
@@ -27,8 +27,8 @@ from serve_app.replica.scoring import ScoredClip
 
 if TYPE_CHECKING:
     from data.database.schema import ClipState
-    from data.store.clip_rows import NewClip
-    from data.store.feedback import Feedback, NewFeedback
+    from data.store.clips.clip_rows import NewClip
+    from data.store.review.feedback import Feedback, NewFeedback
     from serve_app.http.auth import Caller
 
 OF_THE_EXAM = "this clip is part of the exam that models are judged by, so none may learn from it"
@@ -171,7 +171,7 @@ def _new_clip(
     state: "ClipState",
     reason: str,
 ) -> "NewClip":
-    from data.store.clip_rows import NewClip
+    from data.store.clips.clip_rows import NewClip
 
     return NewClip(
         raw,

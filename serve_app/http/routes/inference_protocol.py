@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from data.domains.domain import AudioDomain, Domain
 from data.errors import InvalidParameter, NotReady, UnknownName
-from data.media.audio import encoded
+from data.media.audio.recording import encoded
 from serve_app.client.protocol_answers import (
     InferenceProblem,
     Inferred,

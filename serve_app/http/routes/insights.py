@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request
 
 from data.domains.domain import AudioDomain
 from data.domains.sections import LogMelSpec
-from data.media.mel_means import centres_hz, mfcc
+from data.media.audio.log_mel_means import centres_hz, mfcc
 from models.card import Card
 from serve_app.client import insight_answers as answers
 from serve_app.client.service_answers import ModelVersion

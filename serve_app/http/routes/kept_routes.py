@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from data.errors import ClipError, Overloaded, UnknownName
-from data.store.corrections import Annotation
+from data.store.review.corrections import Annotation
 from models.card import BACKBONE
 from serve_app.client import kept_answers as answers
 from serve_app.client.answers import Receipt
@@ -21,7 +21,7 @@ from serve_app.http.responses import caller_of, queue_of, service_of
 from serve_app.http.routes.clip_routes import OCTETS, clip_bytes
 from serve_app.http.routes.feedback_routes import keep_correction
 from serve_app.http.threads import reading, writing
-from serve_app.replica.asking_order import asking_order
+from serve_app.replica.active_learning import query_order
 from serve_app.replica.scoring import ScoredClip
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def kept(
         labelled: Counter[str] = Counter()
         for row in store.counts.kept(name):
             labelled[row.label or ""] += row.clips if row.state == "accepted" else 0
-        return asking_order(found, labelled, offset + limit)[offset:]
+        return query_order(found, labelled, offset + limit)[offset:]
 
     found = await reading(listed)
     return answers.KeptPredictions(domain=name, predictions=tuple(map(_told, found)))

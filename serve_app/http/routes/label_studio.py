@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from data.domains.domain import Domain
 from data.errors import ClipError, InvalidParameter, Unauthorized
-from data.store.corrections import checked_annotation
+from data.store.review.corrections import checked_annotation
 from serve_app.client.protocol_answers import Backend, Heard
 from serve_app.http.auth import Caller
 from serve_app.http.openapi import openapi_of

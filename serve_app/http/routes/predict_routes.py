@@ -107,8 +107,8 @@ async def predict(request: Request) -> Response:
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
         raise
-    if service.keeper is not None:
-        service.keeper.offer(raw, found)
+    if service.prediction_log is not None:
+        service.prediction_log.offer(raw, found)
     if evidence:  # the mask of a large photograph takes its time: others need not wait for it
         body = await asyncio.to_thread(
             prediction, found, request_id(request), top_k=top_k, evidence=True
@@ -222,8 +222,8 @@ async def _patiently(service: Replica, file: UploadFile, who: str) -> ScoredClip
                 raw = await file.read(service.domain.limits.max_bytes + 1)
                 room.hold(len(raw))
                 found = await service.predict(raw, who)
-            if service.keeper is not None:
-                service.keeper.offer(raw, found)
+            if service.prediction_log is not None:
+                service.prediction_log.offer(raw, found)
             return found
         except Overloaded:
             if time.monotonic() > over:

@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from data.domains.domain import Domain
 from data.errors import ClipError, Conflict, InvalidParameter
 from data.media.prepare import prepare
-from data.store.corrections import MASKED, checked_annotation
+from data.store.review.corrections import MASKED, checked_annotation
 from serve_app.client.answers import Uploaded, UploadOutcome, Uploads
 from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of
 from serve_app.http.replica import Replica
@@ -25,8 +25,8 @@ from serve_app.http.threads import decoding, writing
 from serve_app.replica.first_checks import check_clip
 
 if TYPE_CHECKING:
-    from data.store.clip_rows import NewClip
-    from data.store.flags import Found
+    from data.store.clips.clip_rows import NewClip
+    from data.store.review.flags import Found
     from serve_app.http.auth import Caller
 
 NEEDS_MASK = "it needs a part 'masks' that is named like the photograph (wall.png for wall.jpg)"
@@ -160,7 +160,7 @@ def _checked(
 ) -> "tuple[NewClip, list[Found]]":
     """With its flags. A clip that nobody could hear is refused now, not found out by the
     retrain."""
-    from data.store.clip_rows import NewClip
+    from data.store.clips.clip_rows import NewClip
 
     served = service.champion.served if service.champion.loaded else None
     if served and sha256 in served.exam_clips:

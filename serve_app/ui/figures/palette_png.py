@@ -1,19 +1,14 @@
-"""Turns arrays into pictures a page can carry: palette PNGs as data addresses.
-
-Sixteen lines of zlib do what is needed here; a picture library would be loaded for nothing else.
-"""
+"""Turns arrays into pictures a page can carry: palette PNGs as data addresses."""
 
 import base64
-import struct
-import zlib
+import io
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
+from data.arrays import Bytes, Doubles, Floats, Integers
 from data.domains.sections import LogMelSpec
-from data.media.features import LogMel
-
-Float32 = NDArray[np.float32]
+from data.media.audio.features import LogMel
 
 COLUMNS = 640  # as many as a wide screen shows
 MELS = 80
@@ -22,7 +17,7 @@ NIGHT = ((10, 17, 30), (20, 58, 92), (16, 126, 137), (122, 211, 170), (253, 247,
 EMBER = (255, 190, 92)
 
 
-def spectrogram(waveform: Float32, sample_rate_hz: int) -> str:
+def spectrogram(waveform: Floats, sample_rate_hz: int) -> str:
     """Time to the right, mel frequency upwards. A column of a long recording shows the loudest that
     there is in its stretch of time, so that a short event can be seen at any length."""
     n_fft = 2 ** round(np.log2(sample_rate_hz * 0.05))
@@ -41,7 +36,7 @@ def spectrogram(waveform: Float32, sample_rate_hz: int) -> str:
     return _image((level[::-1] * 255).astype(np.uint8), _palette())
 
 
-def _at_most(columns: int, log_mel: Float32) -> Float32:
+def _at_most(columns: int, log_mel: Floats) -> Floats:
     frames = log_mel.shape[1]
     if frames <= 2 * columns:
         return log_mel
@@ -49,36 +44,28 @@ def _at_most(columns: int, log_mel: Float32) -> Float32:
     return np.maximum.reduceat(log_mel, starts, axis=1)
 
 
-def glow(scores: NDArray[np.float64]) -> str:
+def glow(scores: Doubles) -> str:
     """One line of light from dark (0, or NaN) to bright (1)."""
     level = np.nan_to_num(scores * 255).astype(np.uint8)[np.newaxis]
     return _image(level, np.full((256, 3), EMBER), alpha=np.arange(256))
 
 
-def _palette() -> NDArray[np.float64]:
+def _palette() -> Doubles:
     anchors = np.asarray(NIGHT, dtype=float)
     at = np.linspace(0, 1, len(anchors))
     return np.stack([np.interp(np.linspace(0, 1, 256), at, anchors[:, c]) for c in range(3)], 1)
 
 
 def _image(
-    pixels: NDArray[np.uint8],
-    palette: NDArray[np.float64] | NDArray[np.int64],
-    alpha: NDArray[np.int64] | None = None,
+    pixels: Bytes,
+    palette: Doubles | Integers,
+    alpha: Integers | None = None,
 ) -> str:
     """A picture [rows, columns] whose values pick a colour of the palette."""
-    rows, columns = pixels.shape
-    lines = np.pad(pixels, ((0, 0), (1, 0))).tobytes()  # each line begins with its filter: none
-    parts = [
-        (b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)),
-        (b"PLTE", np.asarray(palette).round().astype(np.uint8).tobytes()),
-        *([] if alpha is None else [(b"tRNS", alpha.astype(np.uint8).tobytes())]),
-        (b"IDAT", zlib.compress(lines, 6)),
-        (b"IEND", b""),
-    ]
-    blob = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in parts
-    )
-    address = base64.b64encode(blob).decode()
+    picture = Image.fromarray(pixels)
+    picture.putpalette(np.asarray(palette).round().astype(np.uint8).tobytes())
+    transparency = {} if alpha is None else {"transparency": alpha.astype(np.uint8).tobytes()}
+    out = io.BytesIO()
+    picture.save(out, "PNG", **transparency)
+    address = base64.b64encode(out.getvalue()).decode()
     return f'<img alt="" src="data:image/png;base64,{address}">'

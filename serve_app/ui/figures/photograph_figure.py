@@ -8,7 +8,7 @@ from PIL import Image
 
 from data.domains.sections import PhotoLimitSpec
 from data.errors import ClipError
-from data.media.image import decode, decode_mask, resize_mask
+from data.media.image.photograph import decode, decode_mask, resize_mask
 from serve_app.client.answers import DomainInfo, MaskEvidence, Prediction
 from serve_app.ui.markup import text
 

@@ -4,8 +4,8 @@ import base64
 
 from data.domains.sections import LimitSpec
 from data.errors import ClipError
-from data.media.audio import decode, encoded
-from data.media.waveform import Recording
+from data.media.audio.recording import decode, encoded
+from data.media.audio.waveform import Recording
 from serve_app.client.answers import DomainInfo, Evidence, Prediction
 from serve_app.ui.figures.sound_plots import clip_figure
 

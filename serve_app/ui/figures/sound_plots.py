@@ -8,13 +8,11 @@ drawing, never in it, so that it keeps its size on a phone.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Doubles, Floats
 from serve_app.client.answers import Evidence
 from serve_app.ui.figures.palette_png import COLUMNS, glow, spectrogram
 from serve_app.ui.markup import named, percent
-
-Float32 = NDArray[np.float32]
 
 LANES = 3
 HEAD = '<i class="tt-head"></i>'  # where the recording is heard: static/moments.js moves it
@@ -25,11 +23,11 @@ class Track:
     """Evidence on an even grid over the clip: `scores` is [labels, bins], NaN where none."""
 
     labels: tuple[str, ...]
-    scores: NDArray[np.float64]
+    scores: Doubles
 
 
 def clip_figure(
-    waveform: Float32, sample_rate_hz: int, evidence: Evidence | None, label: str
+    waveform: Floats, sample_rate_hz: int, evidence: Evidence | None, label: str
 ) -> str:
     """Waveform, spectrogram with the label's evidence as a line over it, and lanes by label."""
     duration_s = len(waveform) / sample_rate_hz
@@ -75,7 +73,7 @@ def _describe(duration_s: float, track: Track | None, label: str) -> str:
     )
 
 
-def _envelope(waveform: Float32) -> str:
+def _envelope(waveform: Floats) -> str:
     """The lowest and highest sample of each column, scaled to the loudest."""
     edges = np.linspace(0, len(waveform), min(COLUMNS, len(waveform)) + 1).astype(int)
     peak = max(float(np.abs(waveform).max(initial=0)), 1e-4)

@@ -13,12 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from data.database.sqlite_files import STOP_PATIENCE_S, cared_for, checkpoint, must_be_sound
+from data.database.sqlite_files import (
+    STOP_PATIENCE_S,
+    checkpoint,
+    maintained_databases,
+    must_be_sound,
+)
 from data.errors import DiskFull, NotReady
 from data.home import Home, home_from_env
-from data.store.clip_rows import Clip
+from data.store.clips.clip_rows import Clip
 from data.store.store import Store
-from models.registry import Registry
+from models.registry.registry import Registry
 from support.inputs import uploads
 from support.inputs.uploads import new_clip
 from support.tiny import tiny_bundle
@@ -27,7 +32,7 @@ REGISTERS = """
 import sys, time
 from pathlib import Path
 from models.bundle import load_bundle
-from models.registry import Registry
+from models.registry.registry import Registry
 
 registry = Registry(sys.argv[1], str(Path(sys.argv[2]).parent))
 version = registry.register(load_bundle(Path(sys.argv[2])), run_id=None, tags={})
@@ -55,7 +60,7 @@ def wal(home: Home, name: str) -> Path:
 def test_after_a_stop_the_file_alone_holds_what_killed_writers_wrote(
     home: Home, store: Store, tmp_path: Path
 ) -> None:
-    with cared_for(home):
+    with maintained_databases(home):
         command = [sys.executable, uploads.__file__, "killed", home.database_url, home.storage_uri]
         told = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.split()
         bundle = str(tiny_bundle(tmp_path / "bundle").path)
@@ -121,7 +126,7 @@ def test_a_damaged_database_keeps_the_service_from_starting(
     damage(home.root / name)
     with (
         pytest.raises(NotReady, match=rf"{name} is damaged.*restore.*move it away"),
-        cared_for(home),
+        maintained_databases(home),
     ):
         raise AssertionError("it started")
 

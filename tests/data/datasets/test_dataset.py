@@ -20,7 +20,7 @@ from data.datasets.sampling import draw_chances
 from data.datasets.split import validation_mask
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter, TelltaleError
-from data.media.waveform import MAX_PEAK
+from data.media.audio.waveform import MAX_PEAK
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from data.datasets.listing import read_listing
 from data.datasets.photographs import decode_photographs
 from data.datasets.split import Exam
 from data.errors import InvalidParameter
-from data.media.image import decode_mask
+from data.media.image.photograph import decode_mask
 from data.store.store import Store
 from support.inputs.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
 from support.inputs.pictures import cracked, encoded, turned, two_halves

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data.datasets.dataset import from_example, pinned_groups
-from data.datasets.sources import LAYOUTS, dataset_root, examples, thing
+from data.datasets.sources import LAYOUTS, dataset_root, examples, fine_label
 from data.datasets.split import held_out
 from data.domains.domain import Domain, checked, load_domains
 from data.errors import InvalidParameter
@@ -256,6 +256,6 @@ def test_every_domain_has_a_known_layout(name: str) -> None:
 
 
 def test_what_is_heard_is_finer_than_the_label_and_no_fold() -> None:
-    assert thing("UrbanSound8K:car_horn:fold1", "vehicle") == "car_horn"
-    assert thing("ESC-50:wind", "background") == "wind"
-    assert thing("FSDD", "seven") == "seven"
+    assert fine_label("UrbanSound8K:car_horn:fold1", "vehicle") == "car_horn"
+    assert fine_label("ESC-50:wind", "background") == "wind"
+    assert fine_label("FSDD", "seven") == "seven"

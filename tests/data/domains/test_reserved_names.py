@@ -18,13 +18,13 @@ from serve_app.http.api import public
 from serve_app.http.routes import (
     analyze_routes,
     clip_routes,
-    earlier_routes,
     feedback_routes,
+    history_routes,
     inference_protocol,
     insights,
     key_routes,
     label_studio,
-    past_routes,
+    legacy_routes,
     predict_routes,
     retrain_routes,
     upload_routes,
@@ -37,8 +37,8 @@ FAULTS = (CONFIGS / "faults.yaml").read_text(encoding="utf-8")
 
 def test_every_route_and_every_other_application_keeps_its_name() -> None:
     parts = (
-        *(analyze_routes, clip_routes, earlier_routes, feedback_routes, inference_protocol),
-        *(insights, key_routes, label_studio, past_routes, predict_routes, retrain_routes),
+        *(analyze_routes, clip_routes, legacy_routes, feedback_routes, inference_protocol),
+        *(insights, key_routes, label_studio, history_routes, predict_routes, retrain_routes),
         upload_routes,
     )
     routers = (public, *(part.router for part in parts), FastAPI())

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from data.__main__ import main
-from data.datasets.sources import thing
+from data.datasets.sources import fine_label
 from data.domains.domain import load_domains
 from data.fetch import recipes
 from data.fetch.catalogue import CATALOGUE
@@ -240,7 +240,12 @@ def test_a_recipe_gives_the_clips_that_the_shipped_model_learnt_from(
 def told(row: Row) -> tuple[str, ...]:
     """All but the group, whose name may be another, the ending, and the fold it is from."""
     label = row.get("label", "")
-    return str(Path(row["path"]).with_suffix("")), label, row["split"], thing(row["source"], label)
+    return (
+        str(Path(row["path"]).with_suffix("")),
+        label,
+        row["split"],
+        fine_label(row["source"], label),
+    )
 
 
 def ordered(rows: list[Row]) -> list[Row]:

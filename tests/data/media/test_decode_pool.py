@@ -12,7 +12,7 @@ import pytest
 from data.domains.sections import LimitSpec
 from data.errors import NotReady, UndecodableClip
 from data.media import decode_pool
-from data.media.audio import decode
+from data.media.audio.recording import decode
 from support.inputs.recordings import by_sndfile
 
 LIMITS = LimitSpec(max_bytes=10_000_000, max_duration_s=600)
@@ -72,7 +72,7 @@ def test_a_small_file_that_takes_much_memory_is_refused(
     pool: decode_pool.DecodePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as narrow:
-        narrow.setattr("data.media.audio.RESULTS", 0)
+        narrow.setattr("data.media.audio.recording.RESULTS", 0)
         narrow.setattr(decode_pool, "MEMORY_BYTES", 300_000_000)
         with pytest.raises(UndecodableClip, match="too much memory"):
             heard_s(SILENCE, 192_000)
@@ -83,9 +83,9 @@ def test_a_small_file_that_takes_much_work_is_refused(
     pool: decode_pool.DecodePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as narrow:
-        narrow.setattr("data.media.audio.WORK_S", 0.01)
+        narrow.setattr("data.media.audio.recording.WORK_S", 0.01)
         narrow.setattr(decode_pool, "PATIENCE", 10_000)  # it is to be CPU that counts
-        narrow.setattr("data.media.audio.WORK_SHARE", 0.0)
+        narrow.setattr("data.media.audio.recording.WORK_SHARE", 0.0)
         with pytest.raises(UndecodableClip, match="too much work"):
             heard_s(SILENCE, 768_000)  # seconds of CPU, which are limited in whole ones
     assert heard_s(FLAC) == 0.5

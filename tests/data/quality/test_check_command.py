@@ -8,7 +8,7 @@ import pytest
 from data.__main__ import main
 from data.database.schema import ClipState
 from data.domains.domain import Domain, load_domains
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from data.store.store import Store
 from support.inputs.sounds import bursts, tone, wav
 from support.inputs.toy_dataset import toy_dataset

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import ClipError
-from data.quality.clip_checks import listen
+from data.quality.clip_checks import check_sound
 from support.inputs.sounds import tone, wav
 
 
@@ -20,7 +20,7 @@ def wave(loudness: float, rate_hz: int = 16_000) -> NDArray[np.floating]:
 
 
 def kinds(raw: bytes, domain: AudioDomain) -> list[str]:
-    return [remark.kind for remark in listen(raw, domain).remarks]
+    return [remark.kind for remark in check_sound(raw, domain).remarks]
 
 
 def test_a_good_clip_has_no_remarks(domain: AudioDomain) -> None:
@@ -44,11 +44,11 @@ def test_a_wave_that_was_cut_off_is_told(domain: AudioDomain, level: float, rate
 
 
 def test_a_rate_below_the_domains_is_told_with_what_is_lost(domain: AudioDomain) -> None:
-    (remark,) = listen(tone(rate_hz=8_000), domain).remarks
+    (remark,) = check_sound(tone(rate_hz=8_000), domain).remarks
     assert remark.kind == "low_rate"
     assert "nothing above 4,000 Hz can be heard" in remark.reason
 
 
 def test_what_is_no_sound_is_an_error_in_words(domain: AudioDomain) -> None:
     with pytest.raises(ClipError, match="text"):
-        listen(b"not a sound", domain)
+        check_sound(b"not a sound", domain)

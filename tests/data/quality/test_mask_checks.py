@@ -12,7 +12,7 @@ from data.datasets.dataset import LabelledClip, MaskFile, from_example, read_fil
 from data.datasets.sources import examples
 from data.domains.domain import Domain, load_domains
 from data.quality.checks import Finding, check
-from data.quality.mask_checks import filled, followed, wrong_place
+from data.quality.mask_checks import filled, mask_contrast, wrong_place
 
 WRONG = {  # of the data set's 331 photographs, seen by eye
     "images/cfd_042.jpg": "its mask is that of images/cfd_065.jpg",
@@ -37,22 +37,22 @@ def wall(crack: float) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
 
 @pytest.mark.parametrize("crack", [-60, 60])
 def test_what_is_darker_or_lighter_than_around_it_is_well_marked(crack: float) -> None:
-    seen = followed(*wall(crack))
+    seen = mask_contrast(*wall(crack))
     assert wrong_place(seen) is None
     assert filled(seen) is None
 
 
 def test_a_mask_beside_its_crack_follows_nothing() -> None:
     grey, mask = wall(-60)
-    assert wrong_place(followed(grey, np.roll(mask, 60, axis=0))) is not None
+    assert wrong_place(mask_contrast(grey, np.roll(mask, 60, axis=0))) is not None
 
 
 def test_a_region_that_is_filled_is_told_and_a_wide_crack_is_not() -> None:
     grey, region = wall(0)
     region[60:180] = True
-    assert filled(followed(grey, region)) is not None
-    assert filled(followed(grey - 60 * region, region)) is None
-    assert filled(followed(grey, np.ones_like(region))) is not None
+    assert filled(mask_contrast(grey, region)) is not None
+    assert filled(mask_contrast(grey - 60 * region, region)) is None
+    assert filled(mask_contrast(grey, np.ones_like(region))) is not None
 
 
 def told(clips: list[LabelledClip], domain: Domain) -> list[Finding]:

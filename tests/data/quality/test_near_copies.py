@@ -9,8 +9,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from data.domains.domain import load_domains, of_sounds
-from data.media.audio import decode
-from data.quality.near_copies import COPY, find_alike, fingerprint, likeness
+from data.media.audio.recording import decode
+from data.quality.near_copies import COPY, find_copies, fingerprint, likeness
 from support.inputs.sounds import bursts, wav
 
 Floats = NDArray[np.float32]
@@ -43,14 +43,14 @@ def made(samples: Floats) -> bytes:
 def test_a_copy_is_found_among_others(how: str) -> None:
     waves = [bursts(seed) for seed in range(12)]
     prints = [made(wave) for wave in (*waves, COPIES[how](waves[5]))]
-    (pair,) = find_alike(prints)
+    (pair,) = find_copies(prints)
     assert (pair.first, pair.second) == (5, 12)
     assert COPY <= pair.score <= 1.001
 
 
 def test_different_recordings_are_no_copies() -> None:
     prints = [made(bursts(seed)) for seed in range(30)]
-    assert find_alike(prints) == []
+    assert find_copies(prints) == []
 
 
 def test_a_hum_that_two_recordings_share_makes_no_copy_of_either() -> None:
@@ -62,13 +62,13 @@ def test_a_hum_that_two_recordings_share_makes_no_copy_of_either() -> None:
 def test_silence_is_like_nothing_and_short_clips_are_compared_too() -> None:
     silent, short = made(np.zeros(SENT_HZ, np.float32)), made(bursts(1, 0.3))
     tiny = made(bursts(2, 0.001))
-    (found,) = find_alike([silent, silent, short, tiny, short])
+    (found,) = find_copies([silent, silent, short, tiny, short])
     assert (found.first, found.second) == (2, 4)
     assert found.score == pytest.approx(1, rel=1e-3)
-    assert find_alike([]) == find_alike([short]) == []
+    assert find_copies([]) == find_copies([short]) == []
 
 
 def test_all_copies_of_one_recording_are_found() -> None:
     prints = [made(bursts(seed)) for seed in (1, 2, 1, 3, 1)]
-    found = {(pair.first, pair.second) for pair in find_alike(prints)}
+    found = {(pair.first, pair.second) for pair in find_copies(prints)}
     assert found == {(0, 2), (0, 4), (2, 4)}

@@ -9,7 +9,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from data.domains.domain import load_domains
 from data.quality.fingerprints import kind_of
-from data.quality.photo_copies import COPY, find_alike, likeness
+from data.quality.photo_copies import COPY, find_copies, likeness
 
 CRACKS = load_domains(names=("cracks",))["cracks"]
 MAKE = kind_of(CRACKS).make
@@ -43,7 +43,7 @@ def test_a_copy_is_found_among_others(how: str) -> None:
     images = [photograph(seed) for seed in range(8)]
     prints = [MAKE(sent(image), CRACKS) for image in images]
     prints.append(MAKE(COPIES[how](images[3]), CRACKS))
-    (pair,) = find_alike(prints)
+    (pair,) = find_copies(prints)
     assert (pair.first, pair.second) == (3, 8)
     assert COPY <= pair.score <= 1.001
 

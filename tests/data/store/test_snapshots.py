@@ -6,8 +6,8 @@ import pytest
 
 from data.database.schema import ClipState
 from data.errors import UnknownName
-from data.store.clip_rows import Clip
-from data.store.feedback import Feedback
+from data.store.clips.clip_rows import Clip
+from data.store.review.feedback import Feedback
 from data.store.store import Store
 from support.inputs.uploads import new_clip
 

@@ -3,7 +3,7 @@
 import pytest
 
 from data.domains.sections import LimitSpec
-from data.media.audio import decode
+from data.media.audio.recording import decode
 from loadtest.bench.clips import MAIN, made
 
 LIMITS = LimitSpec(max_bytes=10_000_000, max_duration_s=30)

@@ -7,8 +7,8 @@ import pytest
 
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter, UnknownName
+from data.media.audio.recording_stream import open_recording
 from data.media.prepare import features_of_sound
-from data.media.recording_stream import open_recording
 from models.analysis.recording import Analysis, Wishes, planned, wishes_from
 from models.runtime import Model, OnnxModel
 from support.inputs.sounds import bursts, wav

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from data.arrays import Floats
 from data.domains.domain import AudioDomain, load_domains
 from models.bundle import write_bundle
 from models.card import BACKBONE, EXAM, HEAD, MEMORY, WEIGHTS
 from models.export import LEVELS, PARITY, OnnxBackbone, check_parity, export_backbone, weights_bytes
 from models.networks.kinds import build_classifier, build_network, count_parameters
 from models.runtime import OnnxModel, TorchModel
-from models.tensors import Floats, Probe, exam_bytes, head_bytes, memory_bytes
+from models.tensors import Probe, exam_bytes, head_bytes, memory_bytes
 from support.inputs.kinds import NETWORKS, of_kind
 from support.tiny import tiny_clips, tiny_fields, tiny_head
 

@@ -17,7 +17,7 @@ import pytest
 from data.errors import Conflict, InvalidParameter, NotReady, TelltaleError
 from data.home import Home, home_from_env
 from data.store.store import Store
-from models.registry import Registry
+from models.registry.registry import Registry
 from serve_app.backups import backup
 from serve_app.backups.backup import write_backup
 from serve_app.backups.restore import restore_backup

@@ -19,11 +19,11 @@ from serve_app.cluster.launch import SERVE_YAML, greeting, refuse_taken_port, se
 from serve_app.cluster.ray_environment import (
     environment,
     forget_old_sessions,
-    let_ports_go,
     pod_environment,
     prepare_environment,
+    ray_env_file,
+    release_ports,
     scratch_folder,
-    told_to_people,
 )
 from serve_app.settings import Settings, settings_from_env
 
@@ -32,7 +32,7 @@ from serve_app.settings import Settings, settings_from_env
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
     yield settings_from_env({"TELLTALE_DOMAINS": "keywords,faults", "TELLTALE_PORT": "8123"})
-    let_ports_go()  # a service holds its ports for as long as it lives; there are enough for twenty
+    release_ports()  # a service holds its ports while it lives; there are enough for twenty
 
 
 def applications(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -122,7 +122,7 @@ def test_pods_that_share_rays_token_alone_start_in_one_environment(
         script = pod_environment(settings) + "\nenv -0"
         told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
         found.append(dict(line.split("=", 1) for line in told.stdout.split("\0") if line))
-        let_ports_go()
+        release_ports()
     one, two = found
     assert one["TELLTALE_START_TOKEN"] == two["TELLTALE_START_TOKEN"]
     assert one["RAY_SERVE_ENABLE_HA_PROXY"] == "1"
@@ -210,7 +210,7 @@ def test_logs_of_old_starts_are_not_kept_for_ever(
 
 def test_rays_own_commands_find_the_cluster_by_one_file(settings: Settings) -> None:
     path = settings.home.root / "ray.env"
-    with told_to_people(settings, "127.0.0.1:6379"):
+    with ray_env_file(settings, "127.0.0.1:6379"):
         assert path.stat().st_mode & 0o077 == 0
         shown = subprocess.run(
             ["sh", "-c", f". {path}; env"], capture_output=True, text=True, check=True

@@ -79,7 +79,7 @@ def test_keeping_spares_goes_on_where_ray_is_out_of_reach(monkeypatch: pytest.Mo
             raise
 
     async def until_it_has_failed_twice() -> None:
-        keeping = asyncio.create_task(standby.keep(1))
+        keeping = asyncio.create_task(standby.keep_spares(1))
         while len(failed) < 2 and not keeping.done():
             await asyncio.sleep(0.01)
         keeping.cancel()
@@ -92,7 +92,7 @@ def test_keeping_spares_goes_on_where_ray_is_out_of_reach(monkeypatch: pytest.Mo
 
 
 def test_no_spares_are_kept_where_none_are_wanted() -> None:
-    asyncio.run(standby.keep(0))
+    asyncio.run(standby.keep_spares(0))
 
 
 def process(proc: Path, pid: int, title: str, raylet: int, job: str) -> None:

@@ -19,7 +19,7 @@ from support.waiting import wait_for
 # A cluster in small: says that it is up, leaves a process of its own behind, and goes on as told.
 CLUSTER = """
     import os, subprocess, sys, time
-    from serve_app.cluster.parent import die_with
+    from serve_app.cluster.parent_death import die_with
     up, parent = int(sys.argv[-3]), int(sys.argv[-1])
     os.set_inheritable(up, False)
     die_with(parent)

@@ -12,11 +12,11 @@ from data.database.schema import now
 from data.domains.domain import load_domains
 from data.errors import Conflict
 from data.home import home_from_env
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from data.store.events import record
 from data.store.run_rows import RunRow
 from data.store.store import Store
-from models.registry import Registry
+from models.registry.registry import Registry
 from serve_app.control.forgetting import Forgetting
 from support.fakes.fake_jobs import Jobs
 from support.teaching import School, school

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI, Request, Response
 
 from data.home import home_from_env
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from data.store.store import Store
 from serve_app.control.outcomes import FILLING, Outcomes
 from serve_app.control.webhook import MOST_WAITING, SIGNATURE, Webhook

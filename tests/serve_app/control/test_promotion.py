@@ -12,7 +12,7 @@ import pytest
 from data.domains.domain import load_domains
 from data.errors import BundleError, Conflict, NotReady, UnknownName
 from data.home import Home, home_from_env
-from models.registry import Registry, Version
+from models.registry.registry import Registry, Version
 from serve_app.control.promotion import Promotion
 from serve_app.replica.champion_pointer import Pointer, read_pointer
 from support.tiny import fresh_registry, tiny_bundle
@@ -177,7 +177,7 @@ def test_an_alias_moved_to_a_damaged_version_leaves_pointer_and_replicas_alone(
         assert succession.failures == 1  # and not at each beat
 
     run(home, registry, replicas, steps)
-    assert replicas.asked == ["follow", "told", "told"]
+    assert replicas.asked == ["follow", "report", "report"]
     assert [pointer.version for pointer in replicas.told] == [good.number]
     pointer = read_pointer(home, "keywords")
     assert pointer is not None
@@ -198,7 +198,7 @@ def test_replicas_are_asked_what_they_count_while_the_registry_is_away(
 
     replicas = Replicas()
     run(home, registry, replicas, steps)
-    assert replicas.asked == ["told", "told"]
+    assert replicas.asked == ["report", "report"]
 
 
 def test_the_beat_never_undoes_a_promotion_that_came_between(

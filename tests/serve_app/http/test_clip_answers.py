@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from data.store.clip_rows import Clip
-from data.store.flags import Flag
+from data.store.clips.clip_rows import Clip
+from data.store.review.flags import Flag
 from serve_app.client.answers import KeptClip
-from serve_app.http.answer_bodies import kept_clip, plain
+from serve_app.http.answer_bodies import json_fields, kept_clip
 
 SHA256 = "a" * 64
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -14,6 +14,6 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def test_what_checks_say_reaches_the_client() -> None:
     clip = Clip("faults", SHA256, None, None, "quarantined", "", "ann", "upload", 9, 0.5, 8000, NOW)
     flag = Flag(SHA256, "silent", "there is nothing to hear", 1.0, NOW)
-    read = KeptClip.model_validate(plain(kept_clip(clip, [flag])))
+    read = KeptClip.model_validate(json_fields(kept_clip(clip, [flag])))
     assert (read.clip, read.label, read.state, read.who) == (SHA256, None, "quarantined", "ann")
     assert [(one.kind, one.reason) for one in read.flags] == [(flag.kind, flag.reason)]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from data.domains.domain import load_domains
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from serve_app.replica.champion import Champion
 from support.fakes.fake_curator import Curator, Handle
 from support.inputs.annotated import event, interface, task

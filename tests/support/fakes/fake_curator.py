@@ -9,10 +9,10 @@ from data.database.schema import Detail
 from data.domains.domain import Domain, Mode
 from data.errors import Conflict, UnknownName
 from data.store.store import Store
-from models.registry import Version
+from models.registry.registry import Version
 from serve_app.client.past_answers import Window
 from serve_app.control.history import History
-from serve_app.http.answer_bodies import model_version, plain, run_info
+from serve_app.http.answer_bodies import json_fields, model_version, run_info
 from serve_app.replica.latencies import Latencies
 from serve_app.replica.series import key
 
@@ -51,15 +51,15 @@ class Curator:
         run = self._store.runs.start(
             f"run-{number}", domain=domain, mode=mode, reason=reason, who=who, options=options
         )
-        return plain(run_info(run))
+        return json_fields(run_info(run))
 
     def cancel_run(self, run_id: str, who: str) -> dict[str, Any]:
         words: Detail = {"message": f"cancelled by {who}"}
         run = self._store.runs.update(run_id, state="cancelled", who=who, result=words)
-        return plain(run_info(run))
+        return json_fields(run_info(run))
 
     def versions(self, domain: str) -> list[dict[str, Any]]:
-        return [plain(model_version(row)) for row in self._rows]
+        return [json_fields(model_version(row)) for row in self._rows]
 
     def promote(self, domain: str, number: str, who: str) -> dict[str, Any]:
         if number not in [row.number for row in self._rows]:
@@ -100,7 +100,7 @@ class Curator:
             "agree": False,
             "waits": None,
             "clips": self._store.clips.counts(name),
-            "running": [plain(run_info(run)) for run in self._store.runs.unfinished(name)],
+            "running": [json_fields(run_info(run)) for run in self._store.runs.unfinished(name)],
             "states": {"RUNNING": 1},
         }
         return {"domains": {name: row}, "curator_pid": 1}

@@ -18,7 +18,7 @@ from PIL import Image
 
 from data.domains.sections import LimitSpec
 from data.errors import ClipError
-from data.media.audio import decode
+from data.media.audio.recording import decode
 
 LABELS = {
     "faults": ["electrical", "fluid", "mechanical", "normal"],

@@ -21,7 +21,7 @@ import alembic.command  # noqa: F401
 
 from data.database.database import Database
 from data.database.schema import ClipState
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from data.store.store import Store
 
 KILLS = 10

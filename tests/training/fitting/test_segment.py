@@ -13,9 +13,9 @@ import torch
 from data.datasets.dataset import read_file
 from data.domains.domain import Mode
 from data.home import Home, home_from_env
-from data.media.image import decode_mask
+from data.media.image.photograph import decode_mask
 from data.media.prepare import prepare
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import Bundle, load_bundle
 from models.masks import ROWS
@@ -23,8 +23,8 @@ from models.runtime import OnnxModel
 from support.inputs.pictures import cracked
 from support.inputs.toy_photographs import TEST, toy_photo_domain, toy_photographs
 from support.tiny import fresh_registry
+from training.assess.calibration.thresholds import mask_figures
 from training.assess.examine import exam_clips, from_clips, from_embeddings
-from training.assess.thresholds import mask_figures
 from training.evaluate import mask_lines
 from training.fitting.segment import mask_loss
 from training.job.inputs import dry_run

@@ -7,7 +7,6 @@ import pytest
 from data.datasets.dataset import LabelledClip
 from data.domains.domain import Domain, load_domains
 from training.job.fold_predictions import digest
-from training.job.provenance import recipe_digest
 
 DOMAIN = load_domains(names=("faults",))["faults"]
 
@@ -43,8 +42,8 @@ def test_another_recipe_has_answers_of_its_own() -> None:
 
 
 def test_a_recipe_is_what_is_learnt_by_and_neither_words_nor_first_weights() -> None:
-    recipe = recipe_digest(DOMAIN)
+    recipe = DOMAIN.recipe_digest
     assert len(recipe) == 12
-    assert recipe_digest(DOMAIN.model_copy(update={"title": "Hums"})) == recipe
-    assert recipe_digest(with_training(start_from="sounds")) == recipe
-    assert recipe_digest(DOMAIN.model_copy(update={"labels": DOMAIN.labels[1:]})) != recipe
+    assert DOMAIN.model_copy(update={"title": "Hums"}).recipe_digest == recipe
+    assert with_training(start_from="sounds").recipe_digest == recipe
+    assert DOMAIN.model_copy(update={"labels": DOMAIN.labels[1:]}).recipe_digest != recipe

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from data.errors import Conflict
-from models.registry import Registry
+from models.registry.registry import Registry
 from support.fakes.fake_jobs import Jobs
 from support.teaching import School, school
 from training import retrain as retrain_module
@@ -56,7 +56,7 @@ def looked_after(school: School, jobs: Jobs) -> None:
         ("admit", "failed"),
         ("promoting", "succeeded"),
         ("promote", "succeeded"),
-        ("tell_receipts", "succeeded"),
+        ("update_receipts", "succeeded"),
     ],
 )
 def test_a_run_killed_at_any_step_has_promoted_if_and_only_if_it_succeeded(

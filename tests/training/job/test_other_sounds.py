@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from data.datasets.sources import thing
+from data.datasets.sources import fine_label
 from data.domains.domain import load_domains, of_sounds
 from support.inputs.toy_dataset import toy_dataset
 from training.job.other_sounds import foreign
@@ -13,7 +13,7 @@ FAULTS = of_sounds(load_domains(names=("faults",))["faults"])
 
 
 def test_foreign_sounds_are_of_recordings_and_kinds_that_no_domain_has(datasets: Path) -> None:
-    kinds = {thing(row.source, row.label) for row in foreign(FAULTS)}
+    kinds = {fine_label(row.source, row.label) for row in foreign(FAULTS)}
     assert len(kinds) > 20
     assert not kinds & {"rain", "engine", "dog", "siren", "chirping_birds"}
     assert all(row.split == "train" for row in foreign(FAULTS))

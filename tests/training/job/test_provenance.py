@@ -11,8 +11,8 @@ from models.networks import backbone
 from models.networks.backbone import write_backbone
 from models.networks.kinds import build_network
 from support.tiny import tiny_bundle
+from training.assess.card.model_card import write_model_card
 from training.job.provenance import Origin, code_version, started_from
-from training.model_card import write_model_card
 from training.screening.serving_champion import ChampionBundle
 from training.screening.uploads import Uploads
 from training.teaching.teach import teach

@@ -7,7 +7,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from data.errors import NotReady
-from models.registry import Registry
+from models.registry.registry import Registry
 from support.tiny import fresh_registry, tiny_bundle
 from training.job.run import Challenger
 from training.job.tracking import tracked

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data.quality import near_copies
-from data.store.clip_rows import NewClip
+from data.store.clips.clip_rows import NewClip
 from support.inputs.sounds import bursts, wav
 from support.inputs.toy_dataset import toy_dataset
 from support.teaching import School, school
@@ -92,11 +92,11 @@ def test_a_pair_is_compared_once_and_also_found_when_one_of_it_did_not_count_mea
     name, clips = taught.domain.name, taught.store.clips
     clips.set_state(name, one, "quarantined", who="ann")
     copy, other = send(taught, wav(bursts(2) / 2, 8000)), send(taught, wav(bursts(3), 8000))
-    assert gathered(taught, "two").uploads.alike == ()
+    assert gathered(taught, "two").uploads.copies == ()
     clips.set_state(name, one, "accepted", who="ann")
     monkeypatch.setattr(near_copies, "likeness", lambda *_: pytest.fail("compared again"))
     uploads = gathered(taught, "three").uploads
-    (pair,) = uploads.alike
+    (pair,) = uploads.copies
     found = {uploads.clips[place].sha256 for place in (pair.first, pair.second)}
     assert found == {one, copy}
     assert {one, copy, other} == {clip.sha256 for clip in uploads.clips}
@@ -120,7 +120,7 @@ def test_a_clip_from_before_there_were_fingerprints_is_compared_when_it_is_met_a
     uploads = gathered(taught, "two").uploads
     assert [refusal.sha256 for refusal in uploads.refused] == [copy]
     assert {clip.sha256 for clip in uploads.clips} == {one, again}
-    assert len(uploads.alike) == 1
+    assert len(uploads.copies) == 1
 
 
 def test_what_an_old_bundle_cannot_tell_is_said_and_looked_at_once_it_can(

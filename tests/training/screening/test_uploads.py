@@ -8,7 +8,7 @@ from data.datasets.dataset import Kept
 from data.datasets.split import Exam
 from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter, UnknownName
-from data.store.clip_rows import Clip
+from data.store.clips.clip_rows import Clip
 from support.inputs.sounds import tone
 from training.screening.clip_embedder import ClipEmbedder
 from training.screening.exam_guard import ExamGuard, examined_clips

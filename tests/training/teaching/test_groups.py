@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from data.domains.domain import load_domains
-from data.quality.alike import Alike, Fingerprints
-from data.quality.fingerprints import find_alike, kind_of
-from data.store.clip_rows import Clip
+from data.quality.copy_pairs import CopyPair, Fingerprints
+from data.quality.fingerprints import find_copies, kind_of
+from data.store.clips.clip_rows import Clip
 from support.inputs.sounds import bursts, wav
 from training.teaching.groups import copy_weights, correction_groups
 
@@ -24,12 +24,12 @@ def clip(number: int, minutes: float, who: str = "anna", group: str | None = Non
     )
 
 
-def copies(seeds: Sequence[int]) -> list[Alike]:
+def copies(seeds: Sequence[int]) -> list[CopyPair]:
     """Pairs among clips of another sound for each seed, each time at another level."""
     kind = kind_of(DOMAIN)
     waves = [bursts(seed) / (2 + place) for place, seed in enumerate(seeds)]
     made = tuple(kind.make(wav(wave, 8000), DOMAIN) for wave in waves)
-    return find_alike(Fingerprints(kind.name, made))
+    return find_copies(Fingerprints(kind.name, made))
 
 
 def together(groups: Sequence[str]) -> list[list[int]]:

@@ -15,8 +15,7 @@ from serve_app.client.analysis_answers import Analysis
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui.account import known
-from serve_app.ui.asking import ask
+from serve_app.ui.account import ask, known
 from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import note
 from serve_app.ui.places.ask import ask_card as card

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Doubles
 from serve_app.client.answers import DomainInfo
 
 RATE_HZ, SECONDS, SIDE_PX = 16_000, 5.0, 512
@@ -53,9 +53,7 @@ def _photographs(folder: Path) -> list[Path]:
     return paths
 
 
-def _across(
-    wall: NDArray[np.float64], off: NDArray[np.float64], width_px: int
-) -> NDArray[np.float64]:
+def _across(wall: Doubles, off: Doubles, width_px: int) -> Doubles:
     """The wall with a dark line from left to right, `off` its middle at each column."""
     rows = np.arange(SIDE_PX)[:, None]
     return np.where(np.abs(rows - SIDE_PX / 2 - off) < width_px, 55.0, wall)

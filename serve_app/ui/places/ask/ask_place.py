@@ -32,7 +32,7 @@ from serve_app.ui.places.ask.ask_drop import drop_zone, dropped, offered
 from serve_app.ui.places.ask.ask_examples import examples_of
 from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
 from serve_app.ui.places.ask.given import Given
-from serve_app.ui.places.life_line import life_line, thanks
+from serve_app.ui.places.receipt_timeline import thanks, timeline
 from serve_app.ui.shared import QUIET, Shared, find, html
 from serve_app.ui.wording import LOOK_AGAIN_S, words
 
@@ -246,7 +246,7 @@ def _receipt_box(shared: Shared) -> None:
         if not number.strip():
             return note("Enter the number of a receipt first.", "warn")
         try:
-            return life_line(shared.client.receipt(name, number.strip()))
+            return timeline(shared.client.receipt(name, number.strip()))
         except ServiceError as error:
             return note(words(error), "bad")
 

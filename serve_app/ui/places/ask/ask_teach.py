@@ -10,7 +10,7 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import ago, named, note, text
 from serve_app.ui.places.ask.given import Given
-from serve_app.ui.places.life_line import before_after, life, step, thanks
+from serve_app.ui.places.receipt_timeline import before_after, step, steps_html, thanks
 from serve_app.ui.wording import words
 
 
@@ -47,25 +47,25 @@ def taught(client: Client, asked: Asked, receipt: Receipt) -> Iterator[str]:
         return
     domain = asked.domain.name
     first = step("Received", f"{ago(receipt.created)}, as {named(receipt.label)}", "done")
-    yield life([first, step("Learning", "the order is on its way", "now")])
+    yield steps_html([first, step("Learning", "the order is on its way", "now")])
     try:
         run = client.retrain(domain, "teach", f"one correction: {receipt.label}")
         for event in client.follow(domain, run.id):
             if event.kind == "step":
                 said = text(event.detail.get("message", ""))
-                yield life([first, step("Learning", said, "now")])
+                yield steps_html([first, step("Learning", said, "now")])
         result = client.run(domain, run.id).result
         line = client.receipt(domain, receipt.receipt)
     except ServiceError as error:
         later = "Your correction is kept; the next retrain learns from it."
-        yield life([first], note(f"{words(error)} {later}", "warn"))
+        yield steps_html([first], note(f"{words(error)} {later}", "warn"))
         return
     if result and result.promoted and result.version:
         learnt = step(f"Live: version {result.version}", text(line.note or _counted(line)), "done")
     else:
         why = "; ".join(result.reasons) or result.message if result else "the run did not end well"
         learnt = step("Not learnt", f"{text(why)}. The version before stays.", "bad")
-    yield life([first, learnt], before_after(line))
+    yield steps_html([first, learnt], before_after(line))
 
 
 def _counted(line: Receipt) -> str:

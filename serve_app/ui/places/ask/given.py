@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from data.domains.sections import LimitSpec
 from data.errors import UndecodableClip
-from data.media.audio import encoded
-from data.media.recording_stream import open_recording
+from data.media.audio.recording import encoded
+from data.media.audio.recording_stream import open_recording
 from serve_app.client.answers import DomainInfo
 
 

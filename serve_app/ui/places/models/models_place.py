@@ -17,7 +17,7 @@ from serve_app.ui.places.models import models_follow as follow_run
 from serve_app.ui.places.models import models_view as view
 from serve_app.ui.places.models.models_follow import Watch
 from serve_app.ui.places.models.models_run import NOBODY
-from serve_app.ui.shared import QUIET, Shared, acting, html, or_note, row_of, said
+from serve_app.ui.shared import QUIET, Shared, clickable, event_field, html, or_note, row_of
 from serve_app.ui.wording import LOOK_AGAIN_S, words
 
 LOCKED = "Enter an admin's key under “Key” to see and change this."
@@ -32,10 +32,10 @@ class Choice:
 
 
 def build_models(shared: Shared, tab: Any) -> None:
-    models = acting(note(LOCKED), elem_id="models")
+    models = clickable(note(LOCKED), elem_id="models")
     told = html(elem_id="told")
-    run = acting(NOBODY, elem_id="run")
-    runs = acting(elem_id="runs")
+    run = clickable(NOBODY, elem_id="run")
+    runs = clickable(elem_id="runs")
     choice_state, watch_state = gr.State(Choice()), gr.State(Watch())
     seen = gr.State("")  # what serves and runs, as it was last seen to change
     who = [shared.domain, shared.key]
@@ -58,16 +58,16 @@ def build_models(shared: Shared, tab: Any) -> None:
     ) -> dict[Any, Any]:
         if not domain:
             return {choice_state: choice}
-        client, version = shared.client.with_key(key), said(event, "version")
-        match said(event, "act"):
+        client, version = shared.client.with_key(key), event_field(event, "version")
+        match event_field(event, "act"):
             case "choose":
                 return {choice_state: replace(choice, version=version), told: ""}
             case "compare":
                 other = "" if version == choice.other else version
                 return {choice_state: replace(choice, other=other)}
             case "teach" | "full":
-                mode: Mode = "full" if said(event, "act") == "full" else "teach"
-                reason = said(event, "reason")
+                mode: Mode = "full" if event_field(event, "act") == "full" else "teach"
+                reason = event_field(event, "reason")
                 return {told: follow_run.order(client, domain, mode, reason, watch)}
             case "promote":
                 moved = or_note(lambda: view.moved(client.promote(domain, version)), _bad)
@@ -75,7 +75,7 @@ def build_models(shared: Shared, tab: Any) -> None:
             case "cancel":
                 return {told: or_note(lambda: _cancelled(client, domain, watch), _bad)}
             case "run":
-                watch.run_id = said(event, "run")
+                watch.run_id = event_field(event, "run")
             case "follow":
                 watch.run_id = follow_run.current(client, domain, watch.run_id)
         return {told: ""}

@@ -13,17 +13,17 @@ from serve_app.ui.markup import heading, note
 from serve_app.ui.places.teach import teach_add, teach_desk, teach_receipts
 from serve_app.ui.places.teach import teach_view as view
 from serve_app.ui.places.teach.teach_desk import Desk
-from serve_app.ui.shared import QUIET, Shared, acting, find, html, said, script
+from serve_app.ui.shared import QUIET, Shared, clickable, event_field, find, html, script
 from serve_app.ui.wording import words
 
 
 def build_teach(shared: Shared, tab: Any) -> None:
     with gr.Row(elem_id="desk", elem_classes="tt-columns"):  # for admins, see ask.css
         with gr.Column(scale=3, min_width=240):
-            queue = acting(note(teach_desk.LOCKED), elem_id="queue")
+            queue = clickable(note(teach_desk.LOCKED), elem_id="queue")
         with gr.Column(scale=9, min_width=300):
             shown = html(elem_id="shown")
-            decision = acting(elem_id="decision", more=script("teach.js"))
+            decision = clickable(elem_id="decision", more=script("teach.js"))
     html(heading("Add clips", "many at once, with their labels"))
     teach_add.build(shared)
     html(heading("My receipts", "what became of corrections sent with this key"))
@@ -66,7 +66,7 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
         if not name:
             return {desk_state: desk}
         client = shared.client.with_key(key)
-        clip = teach_desk.find(desk, said(event, "clip"))
+        clip = teach_desk.find(desk, event_field(event, "clip"))
         after = _acted(client, name, desk, clip, event)
         return drawn(after, find(domains, name), desk.at)
 
@@ -96,9 +96,9 @@ def _acted(
     client: Client, domain: str, desk: Desk, clip: KeptClip | None, event: gr.EventData
 ) -> Desk:
     """The desk after what `event` asks for; as it was for what it does not know, or no longer."""
-    match said(event, "act"), clip:
+    match event_field(event, "act"), clip:
         case "list", _:
-            which = said(event, "which")
+            which = event_field(event, "which")
             known = which if which in teach_desk.ASK else desk.which
             return teach_desk.opened(client, domain, Desk(known, decided=desk.decided))
         case "undo", _:
@@ -110,9 +110,9 @@ def _acted(
         case "previous", _:
             return teach_desk.stepped(desk, -1)
         case "accept", KeptClip():
-            return teach_desk.accepted(client, domain, desk, clip, said(event, "label"))
+            return teach_desk.accepted(client, domain, desk, clip, event_field(event, "label"))
         case "reject", KeptClip():
-            return teach_desk.rejected(client, domain, desk, clip, said(event, "reason"))
+            return teach_desk.rejected(client, domain, desk, clip, event_field(event, "reason"))
         case "forget", KeptClip():
             return teach_desk.forgotten(client, domain, desk, clip)
     return desk
@@ -121,8 +121,12 @@ def _acted(
 def _seen(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
     raw = client.content(domain.name, clip.clip)
     found = _heard(client, domain.name, raw)
-    draw = _sound if domain.modality == "audio" else _photograph
-    return view.seen(clip, view.views(clip, found) + draw(client, domain, clip, raw, found))
+    figure = (
+        sound_figure.played(raw, domain, found)
+        if domain.modality == "audio"
+        else _photograph(client, domain, clip, raw, found)
+    )
+    return view.seen(clip, view.views(clip, found) + figure)
 
 
 def _heard(client: Client, domain: str, raw: bytes) -> Prediction | None:
@@ -131,12 +135,6 @@ def _heard(client: Client, domain: str, raw: bytes) -> Prediction | None:
         return client.predict(domain, raw, evidence=True)
     except ServiceError:
         return None
-
-
-def _sound(
-    client: Client, domain: DomainInfo, clip: KeptClip, raw: bytes, found: Prediction | None
-) -> str:
-    return sound_figure.played(raw, domain, found)
 
 
 def _photograph(

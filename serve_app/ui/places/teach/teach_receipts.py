@@ -6,7 +6,7 @@ from serve_app.client.answers import Receipt
 from serve_app.client.calls.teaching import LISTED
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import Tone, ago, badge, note, text
-from serve_app.ui.places.life_line import life_line
+from serve_app.ui.places.receipt_timeline import timeline
 from serve_app.ui.shared import QUIET, Shared, html
 from serve_app.ui.wording import words
 
@@ -33,7 +33,7 @@ def listed(found: tuple[Receipt, ...]) -> str:
         return note("No correction was sent with this key.")
     lines = "".join(
         f'<details class="tt-more"><summary><b>{text(line.predicted)} → {text(line.label)}</b> '
-        f"{_state(line)} {ago(line.created)}</summary>{life_line(line)}"
+        f"{_state(line)} {ago(line.created)}</summary>{timeline(line)}"
         f'<p class="tt-small">Receipt <code>{text(line.receipt)}</code></p></details>'
         for line in found
     )

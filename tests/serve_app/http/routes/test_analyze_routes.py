@@ -14,8 +14,8 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from data.arrays import Floats
 from data.errors import UndecodableClip
-from models.tensors import Floats
 from serve_app.http.api import build_api
 from serve_app.http.requests.recordings import Recordings
 from support.inputs.pictures import cracked

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from data.domains.domain import of_sounds
 from data.domains.sections import KeepSpec
 from serve_app.replica.champion import LoadedVersion, load_served
-from serve_app.replica.keeping import Keeper
+from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 from support.fakes.fake_curator import Curator, Handle
 from support.inputs.sounds import tone
@@ -27,7 +27,9 @@ class Keeping(Replica):
         super().__init__("keywords", folder)
         self.domain = of_sounds(self.domain).model_copy(update={"keep": ALL})
         self.counted: list[str] = []
-        self.keeper = Keeper(self.domain, ALL, lambda: self.store, self.counted.append)
+        self.prediction_log = PredictionLog(
+            self.domain, ALL, lambda: self.store, self.counted.append
+        )
         self.curator = Handle(Curator(self.domain, self.store))
         self.versions = {
             number: self._version(folder / number, number, label)
@@ -59,8 +61,8 @@ def client(replica: Keeping) -> Iterator[TestClient]:
         assert client.post("/predict", files={"file": tone(500)}).status_code == 200
         files = [("files", ("a.wav", tone(700))), ("files", ("b.wav", tone(900)))]
         assert client.post("/batch-predict", files=files).status_code == 200
-        assert replica.keeper is not None
-        replica.keeper.flush()
+        assert replica.prediction_log is not None
+        replica.prediction_log.flush()
         yield client
 
 

@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from data.domains.domain import ImageDomain, load_domains
-from data.media.image import decode_mask
-from data.quality.alike import Fingerprints
+from data.media.image.photograph import decode_mask
+from data.quality.copy_pairs import Fingerprints
 from data.quality.fingerprints import kind_of
 from data.store.store import Store
 from serve_app.http import problems

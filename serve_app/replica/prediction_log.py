@@ -1,0 +1,100 @@
+"""Keeps some answers, where a domain's file asks for it (`keep`).
+
+A thread writes them, so that no answer waits for it; those it cannot keep up with are dropped, and
+counted.
+"""
+
+import logging
+import queue
+import random
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from data.domains.domain import Domain
+from data.domains.sections import KeepSpec
+from models.card import BACKBONE
+from serve_app.replica.scoring import ScoredClip
+
+if TYPE_CHECKING:
+    from data.database.schema import KeptFor
+    from data.store.predictions import NewPrediction
+    from data.store.store import Store
+
+WAITING_BYTES = 64_000_000  # of clips that wait to be written, at most
+MOST_WAITING = 64
+
+log = logging.getLogger("ray.serve")
+
+Counted = Callable[[Literal["kept", "dropped"]], None]
+
+
+class PredictionLog:
+    """`store` is called in the thread, first when there is something to keep; `counted` is told
+    what became of each answer that was to be kept."""
+
+    def __init__(
+        self, domain: Domain, spec: KeepSpec, store: "Callable[[], Store]", counted: Counted
+    ) -> None:
+        self._spec = spec
+        self._store = store
+        self._counted = counted
+        most = min(MOST_WAITING, WAITING_BYTES // domain.limits.max_bytes)
+        self._queue: queue.Queue[tuple[bytes, ScoredClip, KeptFor]] = queue.Queue(max(2, most))
+        threading.Thread(target=self._run, name="keeping", daemon=True).start()
+
+    def offer(self, raw: bytes, found: ScoredClip) -> None:
+        """Never waits, never raises."""
+        why = self._why(found)
+        if why is None:
+            return
+        try:
+            self._queue.put_nowait((raw, found, why))
+        except queue.Full:
+            self._counted("dropped")
+
+    def flush(self) -> None:
+        """Waits until all that was offered is kept or dropped."""
+        self._queue.join()
+
+    def _why(self, found: ScoredClip) -> "KeptFor | None":
+        scores, spec = found.scores, self._spec
+        if spec.unknown and scores.unknown:
+            return "unknown"
+        if spec.unsure and not scores.unknown and scores.asserted is False:
+            return "unsure"
+        return "sample" if spec.sample and random.random() < spec.sample else None
+
+    def _run(self) -> None:
+        spec = self._spec
+        while True:
+            raw, found, why = self._queue.get()
+            try:
+                self._store().predictions.add(
+                    _row(found, why), raw, with_clip=spec.clips, days=spec.days, most=spec.most
+                )
+                self._counted("kept")
+            except Exception:  # a disk that is full, a database that is away: the answer went out
+                log.warning("an answer could not be kept", exc_info=True)
+                self._counted("dropped")
+            finally:
+                self._queue.task_done()
+
+
+def _row(found: ScoredClip, why: "KeptFor") -> "NewPrediction":
+    from data.store.predictions import NewPrediction  # and with it SQL, in the thread
+
+    served, scores = found.served, found.scores
+    shares = np.round(scores.probabilities.astype(float), 6).tolist()
+    return NewPrediction(
+        domain=served.domain.name,
+        version=served.version,
+        label=served.bundle.labels[scores.best],
+        probabilities=dict(zip(served.bundle.labels, shares, strict=True)),
+        unknown=scores.unknown,
+        why=why,
+        backbone=served.bundle.card.files[BACKBONE],
+        embedding=scores.embedding.astype(np.float16).tobytes(),
+    )

@@ -1,0 +1,88 @@
+"""prediction_log.py: what a domain's file asks for is kept, and never at an answer's cost."""
+
+import threading
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.domains.domain import load_domains
+from data.domains.sections import KeepSpec
+from serve_app.replica.champion import load_shipped
+from serve_app.replica.prediction_log import PredictionLog
+from serve_app.replica.scoring import Item, ScoredClip, answer_batch
+from support.inputs.sounds import tone
+
+NOTHING = KeepSpec(sample=0.0, unsure=False, unknown=False, clips=False, days=1)
+KEYWORDS = load_domains(names=("keywords",))["keywords"]
+
+
+class Store:
+    """Writes what it is given once it is let."""
+
+    def __init__(self) -> None:
+        self.let = threading.Event()
+        self.rows: list[Any] = []
+        self.predictions = SimpleNamespace(add=self._add)
+
+    def _add(self, new: Any, raw: bytes, **how: object) -> None:
+        assert self.let.wait(30)
+        self.rows.append(new)
+
+
+@pytest.fixture(scope="module")
+def found() -> ScoredClip:
+    served = load_shipped("keywords")
+    assert served is not None
+    (found,) = answer_batch(served, [Item(tone(), 0.0, float("inf"))])
+    assert isinstance(found, ScoredClip)
+    return replace(found, scores=replace(found.scores, unknown_reason=None))
+
+
+def prediction_log(store: Store, counted: list[str], **spec: object) -> PredictionLog:
+    return PredictionLog(
+        KEYWORDS,
+        NOTHING.model_copy(update=spec),
+        lambda: store,  # type: ignore[arg-type, return-value]
+        counted.append,
+    )
+
+
+def test_answers_that_it_cannot_keep_up_with_are_dropped_and_counted(found: ScoredClip) -> None:
+    store, counted = Store(), list[str]()
+    writer = prediction_log(store, counted, sample=1.0)
+    for _ in range(100):
+        writer.offer(b"clip", found)
+    assert counted.count("dropped") > 50
+    store.let.set()
+    writer.flush()
+    assert counted.count("kept") == len(store.rows) == 100 - counted.count("dropped")
+
+
+def test_what_the_file_asks_for_is_kept_and_nothing_else(found: ScoredClip) -> None:
+    store, counted = Store(), list[str]()
+    store.let.set()
+    unknown = replace(found, scores=replace(found.scores, unknown_reason="too quiet"))
+    level = np.full(10, 0.1, np.float32)
+    unsure = replace(
+        found, scores=replace(unknown.scores, probabilities=level, unknown_reason=None)
+    )
+    asked: list[dict[str, object]] = [{}, {"unknown": True}, {"unsure": True}, {"sample": 1.0}]
+    for spec in asked:
+        writer = prediction_log(store, counted, **spec)
+        writer.offer(b"clip", unsure)
+        writer.offer(b"clip", unknown)
+        writer.flush()
+    assert [row.why for row in store.rows] == ["unknown", "unsure", "sample", "sample"]
+
+
+def test_a_store_that_fails_costs_the_answers_alone(found: ScoredClip) -> None:
+    counted: list[str] = []
+    broken = SimpleNamespace()
+    writer = prediction_log(broken, counted, sample=1.0)  # type: ignore[arg-type]
+    writer.offer(b"one", found)
+    writer.offer(b"two", found)
+    writer.flush()
+    assert counted == ["dropped", "dropped"]
