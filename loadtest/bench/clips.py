@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.client.clip import recording
+from data.media.audio import encoded
 
 Samples = NDArray[np.float32]
 MAIN = "5s"
@@ -20,10 +20,10 @@ SEED = 7
 def made() -> dict[str, bytes]:
     """Name -> file; MAIN is 5 s of 16 bit at 16 kHz, 160 KB."""
     return {
-        MAIN: recording(machine(5, 16_000), 16_000),
-        "1s": recording(machine(1, 16_000), 16_000),
-        "5s-44k": recording(machine(5, 44_100), 44_100),
-        "flac": recording(machine(5, 16_000), 16_000, "FLAC"),
+        MAIN: encoded(machine(5, 16_000), 16_000),
+        "1s": encoded(machine(1, 16_000), 16_000),
+        "5s-44k": encoded(machine(5, 44_100), 44_100),
+        "flac": encoded(machine(5, 16_000), 16_000, "FLAC"),
         "m4a": _m4a(machine(5, 44_100), 44_100),
     }
 

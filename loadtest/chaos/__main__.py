@@ -20,7 +20,7 @@ from pathlib import Path
 from data.datasets.sources import dataset_root
 from data.errors import NotReady
 from loadtest import command
-from loadtest.chaos.clients import CORRECTING, PREDICTING, UPLOADING, clients
+from loadtest.chaos.clients import CROWD, clients
 from loadtest.chaos.outcome import Disturbance, Outcome, Subject, disturbed
 from loadtest.chaos.report import About, audited, broken, markdown
 from loadtest.chaos.service import serving, small_disk
@@ -56,7 +56,7 @@ def tried(arguments: argparse.Namespace) -> int:
         when=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         domain=arguments.domain,
         replicas=arguments.replicas,
-        clients=CORRECTING + UPLOADING + PREDICTING,
+        clients=sum(CROWD.values()),
         load_average=os.getloadavg(),
     )
     root = dataset_root()

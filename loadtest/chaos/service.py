@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from data.domains.domain import config_root
-from loadtest.own_service import Service, fixed_replicas, running
+from loadtest.own_service import Service, bound, running, shipped
 
 DISK = "1g"
 FULL_EPOCHS = 3  # enough for a worker to be killed in
@@ -24,7 +24,7 @@ def serving(
     """Up inside the block, behind it nothing is left. Raises NotReady with its own last words."""
     own = {"TELLTALE_CONFIGS": str(_calm(domain, folder / "configs")), **settings}
     service = Service(home.resolve(), folder, port, domain, own)
-    with running(service, fixed_replicas(replicas)):
+    with running(service, bound(shipped(), replicas, replicas)):
         yield service
 
 

@@ -18,11 +18,13 @@ from loadtest.chaos.kills import (
     kill,
     kill_everything,
     kill_launcher,
+    kill_train_worker,
+    kill_trainer,
     moved_clock,
     pause,
+    swap,
 )
 from loadtest.chaos.outcome import Disturbance
-from loadtest.chaos.versions import kill_train_worker, kill_trainer, swap
 
 # Seconds from kill -9 until it does its work again; what the rest of the cluster hangs on has more.
 RECOVERY_S = {

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from data.domains.domain import load_domains
-from loadtest.client.offer import Offered, Plan, offer
-from loadtest.machine import usage
-from loadtest.machine.processes import REPORTED, by_role
+from loadtest.machine import REPORTED, by_role, by_thread, cpu_s, strangers, tree, use
+from loadtest.open_loop import Offered, Plan, offer
+from loadtest.own_service import Target
 from loadtest.plan.queueing import saturate, simulate
 from loadtest.plan.times import Cost, Costs, Times
 
@@ -44,19 +44,19 @@ class Spent:
         return self.offered.client_cpu_s / self.offered.due_s.size * 1e3
 
 
-def measure(url: str, clip: Path, seconds: float) -> Times:
+def measure(service: Target, clip: Path, seconds: float) -> Times:
     """Raises ValueError where the service is not on this machine or has not one replica."""
-    domain, replicas, root = usage.replicas(url)
+    replicas, root = service.replicas()
     if len(replicas) != 1:
-        raise ValueError(f"service times are measured on one replica; {url} has {len(replicas)}")
-    max_batch = load_domains(names=(domain,))[domain].serving.max_batch_size
-    plan = Plan(url, clip, seconds)
+        raise ValueError(f"times are measured on one replica; {service.url} has {len(replicas)}")
+    max_batch = load_domains(names=(service.domain,))[service.domain].serving.max_batch_size
+    plan = Plan(service.url, clip, seconds)
     offer(replace(plan, seconds=2.0, clients=8))  # connections, caches
     time.sleep(SETTLE_S)
-    before = usage.use(usage.members(root))
+    before = use(tree([root]))
     time.sleep(IDLE_S)
-    used = by_role(usage.cpu_s(before, usage.use(usage.members(root))), REPORTED)
-    idle = {role: cpu_s / IDLE_S for role, cpu_s in used.items()}
+    used = by_role(cpu_s(before, use(tree([root]))), REPORTED)
+    idle = {role: seconds / IDLE_S for role, seconds in used.items()}
     run = partial(spend, root, replicas[0], idle)
     lone, full = run(plan), run(replace(plan, clients=CLIENTS))
     capacity = full.offered.answered_per_s
@@ -77,21 +77,16 @@ def measure(url: str, clip: Path, seconds: float) -> Times:
 
 
 def spend(root: int, replica: int, idle: Mapping[str, float], plan: Plan) -> Spent:
-    before = usage.use(usage.members(root))
+    before = use(tree([root]))
     offered = offer(plan)
-    after = usage.use(usage.members(root))
+    after = use(tree([root]))
     each, passed = 1e3 / offered.due_s.size, after.at - before.at
-    used = by_role(usage.cpu_s(before, after), REPORTED)
+    used = by_role(cpu_s(before, after), REPORTED)
     roles = {name: (s - idle.get(name, 0.0) * passed) * each for name, s in used.items()}
-    first, second = usage.by_thread(before, after)[replica][:2]
+    first, second = by_thread(before, after)[replica][:2]
     rest_ms = max(0.0, roles["replica"] - (first + second) * each)
-    return Spent(
-        offered=offered,
-        roles_ms=roles | {"replica's other threads": rest_ms},
-        worker_ms=first * each,
-        loop_ms=second * each,
-        strangers=usage.strangers(before, after),
-    )
+    roles["replica's other threads"] = rest_ms
+    return Spent(offered, roles, first * each, second * each, strangers(before, after))
 
 
 def _costs(lone: Spent, light: Spent, full: Spent, max_batch: int) -> Costs:

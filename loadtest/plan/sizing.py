@@ -8,14 +8,13 @@ queues' details, Halfin and Whitt's square-root rule (Operations Research 29, 19
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from loadtest.client.offer import poisson
+from loadtest.open_loop import poisson
 from loadtest.plan.queueing import Outcome, simulate
 from loadtest.plan.times import Cost, Costs, Node
 
@@ -111,17 +110,13 @@ def _refuse_impossible(wish: Wish, costs: Costs, node: Node) -> None:
         )
 
 
-def _counts(wish: Wish, costs: Costs, node: Node) -> Iterator[int]:
-    """From what CPU and HAProxy's one thread allow at full use, upwards."""
-    rps = (1 + wish.spare) * wish.rps
-    usable = max(0.1, node.cores - node.idle_cores)
-    least = max(
-        rps * cpu_ms(costs, node) / 1e3 / usable, rps * costs.proxy.warm_ms / 1e3, 1 / MAX_NODES
-    )
-    nodes = max(1, math.ceil(least * 0.999))
-    while nodes <= MAX_NODES:
-        yield nodes
-        nodes += max(1, nodes // 50)
+def _counts(wish: Wish, costs: Costs, node: Node) -> list[int]:
+    """From what CPU and HAProxy's one thread allow at full use, upwards by 2 % at most."""
+    rps, usable = (1 + wish.spare) * wish.rps, max(0.1, node.cores - node.idle_cores)
+    least = max(rps * cpu_ms(costs, node) / 1e3 / usable, rps * costs.proxy.warm_ms / 1e3)
+    steps = np.unique(np.ceil(max(1.0, least * 0.999) * 1.02 ** np.arange(600)))
+    counts: list[int] = steps[steps <= MAX_NODES].astype(int).tolist()
+    return counts
 
 
 def _fewest_replicas(rate: float, wish: Wish, costs: Costs, node: Node) -> int | None:

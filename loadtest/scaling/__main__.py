@@ -11,23 +11,23 @@ here watches replicas, queues and CPU. scaling.md, .png, .json and the raw recor
 
 import argparse
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from data.errors import InvalidParameter
+from data.errors import InvalidParameter, NotReady
 from loadtest import command
-from loadtest.own_service import Service, own_service
+from loadtest.own_service import Service, Target, own_service, shipped
 from loadtest.report import figure, page, publish
-from loadtest.scaling.hosted import autoscaling_in_words, configuration, free_port, resize
 from loadtest.scaling.outcome import Stage, fixed_of, outcome_of
 from loadtest.scaling.presets import Preset, parse_steps, presets
 from loadtest.scaling.report import panels, tables
 from loadtest.scaling.run import run
-from loadtest.scaling.sampler import Target, check_served
 
 USERS = ("NormalUser", "PowerUser", "StressUser")
 LIMITS = ("max_failed", "max_p95_ms", "max_scale_up_s")
@@ -47,15 +47,15 @@ def measure(arguments: argparse.Namespace) -> int:
     fixed = Preset("", arguments.fixed, "PowerUser", think_s=(0, 0))
     what = _what(arguments, chosen)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with _service(arguments) as (target, own):
+    with _service(arguments) as target:
         print(f"{chosen.steps} of {chosen.user}: {chosen.seconds} s", flush=True)
         outcome = outcome_of(run(target, chosen, arguments.out, "steps"), chosen)
         found: list[Stage] = []
         for size in sizes:
-            assert own, "fixed sizes were asked of a service that is not our own"
+            assert isinstance(target, Service), "fixed sizes were asked of another's service"
             # Users without pauses, whatever the steps were made of: what can be reached?
             print(f"{size} replicas: {fixed.steps}", flush=True)
-            resize(own, size)
+            target.resize(size)
             found.append(fixed_of(run(target, fixed, arguments.out, f"fixed-{size}"), size))
         outcome = replace(outcome, fixed=found)
     synthetic, verdict = arguments.synthetic > 0, "passed" if outcome.passed else "FAILED"
@@ -113,30 +113,69 @@ def _sizes(arguments: argparse.Namespace) -> list[int]:
 
 
 @contextmanager
-def _service(arguments: argparse.Namespace) -> Iterator[tuple[Target, Service | None]]:
+def _service(arguments: argparse.Namespace) -> Iterator[Target]:
     if arguments.url:
-        target = Target(arguments.url.rstrip("/"), arguments.domain, arguments.key)
-        check_served(target)
-        yield target, None
+        yield served(Target(arguments.url, arguments.domain, arguments.key))
         return
     print("starting a service", flush=True)
-    domain = arguments.domain
-    config = configuration(domain, arguments.synthetic)
-    with own_service(free_port(), config, domain, arguments.out) as own:
-        yield Target(own.url, own.domain, own.key, own.ray), own
+    config = configuration(arguments.synthetic)
+    with own_service(free_port(), config, arguments.domain, arguments.out) as own:
+        yield own
+
+
+def served(target: Target) -> Target:
+    """Raises NotReady if nothing answers there, InvalidParameter if it serves other domains."""
+    found = target.get("/status", "domains")
+    if found is None:
+        raise NotReady(
+            f"no Telltale answers at {target.url}; start it, or leave --url away for a service of "
+            "this command's own"
+        )
+    if target.domain not in found:
+        raise InvalidParameter(
+            f"{target.url} does not serve {target.domain!r}; it serves {', '.join(found)}"
+        )
+    return target
+
+
+def configuration(wait_s: float) -> dict[str, Any]:
+    """deploy/serve.yaml; above 0, with replicas that wait before a batch."""
+    config = shipped()
+    for app in config["applications"]:
+        if wait_s > 0 and "domain" in app.get("args", {}):
+            app["import_path"] = "loadtest.scaling.synthetic:domain"
+            app["args"]["wait_s"] = wait_s
+    return config
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _what(arguments: argparse.Namespace, chosen: Preset) -> list[str]:
     """Was run, in words."""
     machine = f"{os.cpu_count()} cores, load average before {os.getloadavg()[0]:.2f}"
     when = time.strftime("%Y-%m-%d %H:%M")
-    service = arguments.url or f"its own service: {autoscaling_in_words(arguments.domain)}"
     return [
         f"{chosen.title.capitalize()}: {chosen.user}, {chosen.steps}.",
-        f"{when}, {machine}; {service}.",
+        f"{when}, {machine}; {arguments.url or f'its own service: {_autoscaling()}'}.",
         SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
         f"Again: `{' '.join(['telltale scaling', *without_key(sys.argv[1:])])}`",
     ]
+
+
+def _autoscaling() -> str:
+    """What deploy/serve.yaml says of a domain's replicas."""
+    apps = (app for app in shipped()["applications"] if "domain" in app.get("args", {}))
+    rules = next(apps)["deployments"][0]["autoscaling_config"]
+    return (
+        f"{rules['min_replicas']} to {rules['max_replicas']} replicas, one for "
+        f"{rules['target_ongoing_requests']} requests under way, counted over "
+        f"{rules['look_back_period_s']:g} s; up after {rules['upscale_delay_s']:g} s, down after "
+        f"{rules['downscale_delay_s']:g} s"
+    )
 
 
 def without_key(words: list[str]) -> list[str]:

@@ -1,8 +1,7 @@
 """All that a run found, as one value: the terminal, the page and the table are made from it.
 
 What the users got and what the replicas did stand on one clock. Times are as exact as the sampling
-is frequent. Where a replica reports its own start, its cold start is its own figure, from process
-to ready; else it is what was seen from outside.
+is frequent.
 """
 
 from bisect import bisect_right
@@ -12,14 +11,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from loadtest.scaling.presets import Preset
-from loadtest.scaling.record import Record, Summary, Users, summarise
-from loadtest.scaling.run import Run
-from loadtest.scaling.sampler import ReplicaSeen, Sample
+from loadtest.scaling.run import Record, Run, Summary, Users, summarise
+from loadtest.scaling.sampler import LEAVING, RUNNING, ReplicaSeen, Sample
 
 FRESH_S = 3.0  # an older sample says nothing about now
 SPAN_S = 2.0  # over which CPU and batch size are taken: the replicas report once a second
-RUNNING = ("RUNNING", "UPDATING")
-LEAVING = "STOPPING"
 NEVER = float("inf")
 
 
@@ -30,13 +26,13 @@ class Row:
     t_s: float
     users: int
     got: Summary
-    running: int | None
-    starting: int | None
-    stopping: int | None
-    queued: int | None
-    batch_size: float | None
-    versions: str
-    cores: dict[str, float]
+    running: int | None = None
+    starting: int | None = None
+    stopping: int | None = None
+    queued: int | None = None
+    batch_size: float | None = None
+    versions: str = ""
+    cores: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,6 @@ class Start:
     name: str
     at_s: float
     seen_s: float | None
-    ready_in_s: float | None
 
 
 @dataclass(frozen=True)
@@ -106,7 +101,7 @@ class Outcome:
 
 def outcome_of(run: Run, preset: Preset) -> Outcome:
     record, samples = run.record, run.samples
-    first, last = _span(record)
+    first, last = record.steps[0].at, record.there[-1].at
     overall = summarise(record, first, last)
     followed = changes(record.steps, samples)
     causes = Counter(answer.cause for answer in record.answers if answer.cause)
@@ -125,13 +120,10 @@ def outcome_of(run: Run, preset: Preset) -> Outcome:
 
 
 def fixed_of(run: Run, replicas: int) -> Stage:
-    users = max(step.users for step in run.record.steps)
-    got, cores = summarise(run.record, *_span(run.record)), _cores(run.samples[0], run.samples[-1])
-    return Stage(users, got, replicas=replicas, cores=cores)
-
-
-def _span(record: Record) -> tuple[float, float]:
-    return record.steps[0].at, record.there[-1].at
+    steps = run.record.steps
+    got = summarise(run.record, steps[0].at, run.record.there[-1].at)
+    cores = _cores(run.samples[0], run.samples[-1])
+    return Stage(max(step.users for step in steps), got, replicas=replicas, cores=cores)
 
 
 def _spans(steps: Sequence[Users]) -> list[tuple[Users, float]]:
@@ -140,27 +132,27 @@ def _spans(steps: Sequence[Users]) -> list[tuple[Users, float]]:
 
 
 def per_second(record: Record, samples: Sequence[Sample]) -> list[Row]:
-    return [_row(record, number, samples) for number in range(len(record.there) - 1)]
-
-
-def _row(record: Record, number: int, samples: Sequence[Sample]) -> Row:
     """From one look at the users to the next."""
-    begin, end = record.there[number], record.there[number + 1].at
+    return [_row(record, begin, end.at, samples) for begin, end in pairwise(record.there)]
+
+
+def _row(record: Record, begin: Users, end: float, samples: Sequence[Sample]) -> Row:
     now = _latest(samples, end)
     past = _latest(samples, now.at - SPAN_S) if now else None
     known = now if now and now.states else None
-    replicas = now.replicas if now else ()
-    queued = [replica.queued for replica in replicas if replica.queued is not None]
+    queued = now.counts("queued") if now else None
     return Row(
         t_s=round(begin.at - record.there[0].at, 1),
         users=begin.users,
         got=summarise(record, begin.at, end),
-        running=running(known) if known else None,
-        starting=wanted(known) - running(known) if known else None,
+        running=known.running if known else None,
+        starting=known.wanted - known.running if known else None,
         stopping=known.states.get(LEAVING, 0) if known else None,
-        queued=sum(queued) if queued else None,
-        batch_size=_batch_size(past.replicas, replicas) if past else None,
-        versions=" ".join(sorted({r.version for r in replicas if r.version})),
+        queued=queued.total() if queued else None,
+        batch_size=_batch_size(past, now) if past and now else None,
+        versions=" ".join(
+            sorted({one.version for one in now.replicas if one.version} if now else [])
+        ),
         cores=_cores(past, now) if past and now else {},
     )
 
@@ -170,34 +162,21 @@ def _latest(samples: Sequence[Sample], at: float) -> Sample | None:
     return samples[place - 1] if place and at - samples[place - 1].at < FRESH_S else None
 
 
-def _batch_size(past: Sequence[ReplicaSeen], now: Sequence[ReplicaSeen]) -> float | None:
+def _batch_size(past: Sample, now: Sample) -> float | None:
     """Clips a batch over the span, from counters that only grow."""
-    before = {replica.name: replica for replica in past}
-    answered = batches = 0
-    for one in now:
-        earlier = before.get(one.name)
-        if earlier and one.answered is not None and one.batches is not None:
-            answered += one.answered - (earlier.answered or 0)
-            batches += one.batches - (earlier.batches or 0)
-    return round(answered / batches, 2) if batches > 0 else None
+    answered, batches = (
+        (now.counts(name) - past.counts(name)).total() for name in ("answered", "batches")
+    )
+    return round(answered / batches, 2) if batches else None
 
 
 def _cores(past: Sample, now: Sample) -> dict[str, float]:
     """Role -> cores in use between two samples; what has ended in between counts as nothing."""
-    span_s = now.at - past.at
     return {
-        role: round(max(0.0, used_s - past.cpu_s.get(role, 0.0)) / span_s, 3)
+        role: round(max(0.0, used_s - past.cpu_s.get(role, 0.0)) / (now.at - past.at), 3)
         for role, used_s in now.cpu_s.items()
-        if span_s > 0
+        if now.at > past.at
     }
-
-
-def running(sample: Sample) -> int:
-    return sum(sample.states.get(state, 0) for state in RUNNING)
-
-
-def wanted(sample: Sample) -> int:
-    return sum(number for state, number in sample.states.items() if state != LEAVING)
 
 
 def changes(steps: Sequence[Users], samples: Sequence[Sample]) -> list[Change]:
@@ -209,7 +188,7 @@ def changes(steps: Sequence[Users], samples: Sequence[Sample]) -> list[Change]:
         earlier = [sample for sample in sampled if sample.at <= step.at]
         during = [sample for sample in sampled if step.at < sample.at <= end]
         if earlier and during:
-            found.append(_change(users, step, running(earlier[-1]), during))
+            found.append(_change(users, step, earlier[-1].running, during))
         users = step.users
     return [change for change in found if change.replicas != change.replicas_before]
 
@@ -217,18 +196,18 @@ def changes(steps: Sequence[Users], samples: Sequence[Sample]) -> list[Change]:
 def _change(users: int, step: Users, replicas: int, during: Sequence[Sample]) -> Change:
     """From so many `users` and `replicas`."""
     growing = step.users > users
-    reached = (max if growing else min)(running(sample) for sample in during)
+    reached = (max if growing else min)(sample.running for sample in during)
 
     def first(when: Callable[[Sample], bool]) -> float | None:
         return next((sample.at - step.at for sample in during if when(sample)), None)
 
     def moved(sample: Sample) -> bool:
-        return wanted(sample) > replicas if growing else wanted(sample) < replicas
+        return sample.wanted > replicas if growing else sample.wanted < replicas
 
     def answering(sample: Sample) -> bool:
         return growing and sum(bool(one.answered) for one in sample.replicas) >= reached
 
-    there = first(lambda sample: running(sample) == reached)
+    there = first(lambda sample: sample.running == reached)
     return Change(users, step.users, replicas, reached, first(moved), there, first(answering))
 
 
@@ -243,10 +222,9 @@ def starts(samples: Sequence[Sample], begun: float) -> list[Start]:
 
 
 def _start(name: str, looks: Sequence[tuple[float, ReplicaSeen]], begun: float) -> Start:
-    came = next((r.started_at for _, r in looks if r.started_at is not None), looks[0][0])
+    came = next((r.start_time_s for _, r in looks if r.start_time_s is not None), looks[0][0])
     ran = next((at - came for at, r in looks if r.state in RUNNING), None)
-    own = next((r.ready_in_s for _, r in looks if r.ready_in_s is not None), None)
-    return Start(name, came - begun, ran, own)
+    return Start(name, came - begun, ran)
 
 
 def checks(preset: Preset, overall: Summary, changes: Sequence[Change]) -> list[Check]:
@@ -259,9 +237,8 @@ def checks(preset: Preset, overall: Summary, changes: Sequence[Change]) -> list[
         number = overall.failed + (overall.refused if refused_fail else 0)
         found.append(Check(what, f"≤ {limit:.0f}", str(number), number <= limit))
     if (limit := limits.get("max_p95_ms")) is not None:
-        p95 = NEVER if overall.p95_ms is None else overall.p95_ms
-        seen = "nothing answered" if overall.p95_ms is None else f"{p95:.0f} ms"
-        found.append(Check("p95 latency", f"≤ {limit:.0f} ms", seen, p95 <= limit))
+        p95 = overall.p95_ms
+        found.append(Check("p95 latency", f"≤ {limit:.0f} ms", f"{p95:.0f} ms", p95 <= limit))
     if (limit := limits.get("max_scale_up_s")) is not None:
         ups = [NEVER if one.running_s is None else one.running_s for one in changes if one.up]
         seen = f"{max(ups):.1f} s" if ups else "no replica was added"

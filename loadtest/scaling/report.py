@@ -1,22 +1,22 @@
 """A run as tables and charts."""
 
+from collections.abc import Mapping
 from operator import attrgetter
+from typing import Any
 
-from loadtest.report import Panel, Table, number
-from loadtest.scaling.outcome import Outcome
+import numpy as np
+
+from loadtest.report import Panel, Table, shown
+from loadtest.scaling.outcome import Outcome, Stage
 from loadtest.scaling.presets import Preset
-from loadtest.scaling.record import Summary
 
-GOT = ("req/s", "p50 ms", "p95 ms", "p99 ms", "failed", "refused")
-
-
-# title, unit, whether stacked, and by each line's name what it shows of a row
+# title, unit, whether stacked, and the columns of a row that are shown
 CHARTS = (
-    ("Replicas by state", "replicas", True, {n: n for n in ("running", "starting", "stopping")}),
-    ("Requests", "a second", True, {"answered": "got.req_s"} | {n: f"got.{n}" for n in GOT[-2:]}),
-    ("Latency", "ms", False, {n: f"got.{n}_ms" for n in ("p50", "p95", "p99")}),
-    ("Users", "", True, {"users": "users"}),
-    ("Queue", "clips", False, {"waiting at the replicas": "queued", "a batch": "batch_size"}),
+    ("Replicas by state", "replicas", True, ("running", "starting", "stopping")),
+    ("Requests", "a second", True, ("got.req_s", "got.failed", "got.refused")),
+    ("Latency", "ms", False, ("got.p50_ms", "got.p95_ms", "got.p99_ms")),
+    ("Users", "", True, ("users",)),
+    ("Queue", "clips", False, ("queued", "batch_size")),
 )
 REAL = ("Users", "CPU by process")  # of a synthetic run, too
 
@@ -24,107 +24,83 @@ REAL = ("Users", "CPU by process")  # of a synthetic run, too
 def panels(outcome: Outcome, synthetic: bool) -> list[Panel]:
     """Those of which something was measured."""
     rows = outcome.rows
+    charts = [
+        (
+            title,
+            unit,
+            stacked,
+            {of.removeprefix("got."): [attrgetter(of)(r) for r in rows] for of in columns},
+        )
+        for title, unit, stacked, columns in CHARTS
+    ]
     roles = sorted({role for row in rows for role in row.cores})
-    found = {
-        (title, unit, stacked): {
-            n: [attrgetter(of)(row) for row in rows] for n, of in lines.items()
-        }
-        for title, unit, stacked, lines in CHARTS
-    }
     cores = {role: [row.cores.get(role) for row in rows] for role in roles}
-    found["CPU by process", "cores in use", True] = cores
-    times = [row.t_s for row in rows]
+    charts.append(("CPU by process", "cores in use", True, cores))
     marks = [(stage.at_s, f"{stage.users} users") for stage in outcome.stages]
     return [
         Panel(
             f"{title} (synthetic)" if synthetic and title not in REAL else title,
-            {name: (times, values) for name, values in lines.items()},
+            {name: ([row.t_s for row in rows], values) for name, values in lines.items()},
             y=unit,
             stacked=stacked,
             marks=marks,
         )
-        for (title, unit, stacked), lines in found.items()
-        if any(value is not None for values in lines.values() for value in values)
+        for title, unit, stacked, lines in charts
+        if np.isfinite(np.array([*lines.values()], float)).any()
     ]
 
 
 def tables(outcome: Outcome, preset: Preset) -> list[Table]:
-    overall = outcome.overall
     ups = [c.running_s for c in outcome.changes if c.up and c.running_s is not None]
-    colds = [seconds for s in outcome.starts if (seconds := s.ready_in_s or s.seen_s)]
-    stages = [(f"{s.at_s:.0f} s", number(s.users), *_got(s.summary)) for s in outcome.stages]
-    cores = sorted({role for fixed in outcome.fixed for role in fixed.cores})
+    colds = [start.seen_s for start in outcome.starts if start.seen_s is not None]
+    slowest = (
+        f"Slowest: {shown(max(ups, default=None))} s from a step up to all running, "
+        f"{shown(max(colds, default=None))} s for a cold start."
+    )
     return [
-        Table(
-            "Checks",
-            ("what", "limit", "seen", ""),
-            [(c.what, c.limit, c.seen, "pass" if c.passed else "FAIL") for c in outcome.checks],
-        ),
+        Table("Checks", [vars(check) for check in outcome.checks]),
         Table(
             "What the users got, step by step",
-            ("from", "users", *GOT),
-            [*stages, ("all", "", *_got(overall))],
+            [*map(_got, outcome.stages), {"from s": "all", **vars(outcome.overall)}],
         ),
         Table(
             "How replicas followed, seconds after the step",
-            ("users", "replicas", "decided s", "running s", "answering s"),
-            [
-                (
-                    f"{c.users_before} -> {c.users}",
-                    f"{c.replicas_before} -> {c.replicas}",
-                    number(c.wanted_s, 1),
-                    number(c.running_s, 1),
-                    number(c.answering_s, 1) if c.up else "",
-                )
-                for c in outcome.changes
-            ],
-            f"Slowest: {number(max(ups, default=None), 1)} s from a step up to all running, "
-            f"{number(max(colds, default=None), 1)} s for a cold start.",
+            [vars(change) for change in outcome.changes],
+            slowest,
         ),
-        Table(
-            "Cold starts",
-            ("replica", "ordered at s", "ordered to running s", "process to ready s"),
-            [
-                (s.name, number(s.at_s, 1), number(s.seen_s, 1), number(s.ready_in_s, 2))
-                for s in outcome.starts
-            ],
-        ),
+        Table("Cold starts, seconds", [vars(start) for start in outcome.starts]),
         Table(
             "A fixed number of replicas",
-            ("replicas", "users", *GOT, *cores),
-            [
-                (f"{one.replicas}", f"{one.users}", *_got(one.summary))
-                + tuple(number(one.cores.get(role), 2) for role in cores)
-                for one in outcome.fixed
-            ],
+            [{"replicas": one.replicas, **_got(one), **one.cores} for one in outcome.fixed],
             "Users without pauses; on the right cores in use, by process.",
         ),
-        *([_claims(outcome, preset)] if preset.claims else []),
+        Table(
+            "Beside what is published about this scenario",
+            [*map(_here, outcome.stages), *({"by": "others", **claim} for claim in preset.claims)]
+            if preset.claims
+            else [],
+            f"Published by {preset.source}; other machines, other models.",
+        ),
         Table(
             "Why requests failed",
-            ("cause", "times"),
-            [(cause, number(times)) for cause, times in outcome.causes.items()],
+            [{"cause": cause, "times": times} for cause, times in outcome.causes.items()],
         ),
     ]
 
 
-def _got(found: Summary) -> tuple[str, ...]:
-    counts = (found.p50_ms, found.p95_ms, found.p99_ms, found.failed, found.refused)
-    return (number(found.req_s, 1), *map(number, counts))
+def _got(stage: Stage) -> Mapping[str, Any]:
+    return {"from s": stage.at_s, "users": stage.users, **vars(stage.summary)}
 
 
-def _claims(outcome: Outcome, preset: Preset) -> Table:
-    rows = []
-    for stage in outcome.stages:
-        found = stage.summary
-        asked = found.answered + found.failed
-        failed = f"{100 * found.failed / asked:.2g}" if asked else "-"
-        latency = (number(found.req_s, 1), number(found.p95_ms))
-        rows.append(("here", number(stage.users), "as they followed", *latency, failed))
-    for claim in preset.claims:
-        latency = (number(claim.req_s, 1), number(claim.p95_ms))
-        scale = (str(claim.users), str(claim.replicas))
-        rows.append(("published", *scale, *latency, claim.failed_percent))
-    head = ("", "users", "replicas", "req/s", "p95 ms", "failed %")
-    note = f"Published by {preset.source}; other machines, other models."
-    return Table("Beside what is published about this scenario", head, rows, note)
+def _here(stage: Stage) -> Mapping[str, Any]:
+    """As others publish it."""
+    found = stage.summary
+    asked = found.answered + found.failed
+    return {
+        "by": "here",
+        "users": stage.users,
+        "replicas": "as they followed",
+        "req_s": found.req_s,
+        "p95_ms": found.p95_ms,
+        "failed_percent": 100 * found.failed / asked if asked else None,
+    }

@@ -9,11 +9,10 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from loadtest.client.clip import clip_from, form, tone_in_noise
+from loadtest.clip import clip_from, form, tone_in_noise
+from loadtest.own_service import Target
 from loadtest.scaling.presets import Preset
-from loadtest.scaling.record import Record, summarise
-from loadtest.scaling.run import run
-from loadtest.scaling.sampler import Target
+from loadtest.scaling.run import Record, run, summarise
 from support.local_server import Server
 
 LOADTEST = Path(__file__).resolve().parents[2] / "loadtest"

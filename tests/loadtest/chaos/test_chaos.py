@@ -14,7 +14,6 @@ from loadtest.chaos.clients import Kind, Sent, kind_of
 from loadtest.chaos.outcome import (
     Disturbance,
     Effect,
-    Moments,
     Outcome,
     Subject,
     outcome_of,
@@ -25,7 +24,7 @@ from loadtest.chaos.table import NAMES, TABLE, chosen
 
 ABOUT = About("2026-11-28 12:00 UTC", "keywords", 2, 20, (0.1, 0.2, 0.3))
 AUDIT = Audit(kept=12, lost=(), foreign=())
-MOMENTS = Moments(began=10.0, over=15.0, closed=20.0)
+MOMENTS = (10.0, 15.0, 20.0)  # began, over, closed
 
 
 def nothing(subject: Subject) -> Effect:

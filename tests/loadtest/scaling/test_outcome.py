@@ -127,12 +127,3 @@ def test_a_cold_start_is_from_the_order_to_running() -> None:
     b, c = starts(run().samples, START)
     assert (b.name, b.at_s, c.name) == ("b", 10.5, "c")
     assert (b.seen_s, c.seen_s) == pytest.approx((2.5, 3.5))
-
-
-def test_a_replica_that_reports_its_own_start_is_believed() -> None:
-    found = run()
-    told = [
-        replace(s, replicas=tuple(replace(r, ready_in_s=1.9) for r in s.replicas))
-        for s in found.samples
-    ]
-    assert [start.ready_in_s for start in starts(told, START)] == [1.9, 1.9]

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from loadtest.scaling.record import Answer, Record, Users, percentiles, read_record, summarise
+import numpy as np
+
+from loadtest.report import quantiles
+from loadtest.scaling.run import Answer, Record, Users, read_record, summarise
 
 WRITTEN = """{"at": 99.5, "wanted": 2}
 {"at": 100.0, "there": 2}
@@ -29,9 +32,9 @@ def test_a_refusal_is_no_failure_and_no_answer(tmp_path: Path) -> None:
 
 
 def test_a_percentile_is_an_answer_that_somebody_got() -> None:
-    assert percentiles([40.0, 10.0, 30.0, 20.0]) == [20.0, 40.0, 40.0]
-    assert percentiles([10.0]) == [10.0] * 3
-    assert percentiles([]) == [None] * 3
+    assert quantiles([40.0, 10.0, 30.0, 20.0], 0.5, 0.95, 0.99) == [20.0, 40.0, 40.0]
+    assert quantiles([10.0], 0.5, 0.95) == [10.0] * 2
+    assert np.isnan(quantiles([], 0.5))
 
 
 def test_a_rate_counts_the_time_that_really_passed() -> None:
