@@ -66,3 +66,7 @@ def counted(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise ArgumentTypeError(f"must be a whole number above 0, got {text}")
     return int(text)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(counted(number) for number in text.split(","))

@@ -111,14 +111,13 @@ class Plan:
     def request(self) -> bytes:
         clip, parts = self.clip.read_bytes(), urlsplit(f"{self.url.rstrip('/')}{self.path}")
         body = clip if self.raw else form("file", [clip])
-        lines = [
-            f"POST {parts.path or '/'} HTTP/1.1",
-            f"Host: {parts.netloc}",
-            f"Content-Type: {'audio/wav' if self.raw else FORM_TYPE}",
-            f"Content-Length: {len(body)}",
-            *([f"Authorization: Bearer {self.key}"] if self.key else []),
-        ]
-        return "\r\n".join([*lines, "", ""]).encode() + body
+        key = f"Authorization: Bearer {self.key}\r\n" if self.key else ""
+        head = (
+            f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\n{key}"
+            f"Content-Type: {'audio/wav' if self.raw else FORM_TYPE}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
 
 
 def offer(plan: Plan) -> Offered:
@@ -257,7 +256,7 @@ class Load:
 
 
 def main() -> int:
-    words = parser("telltale open-loop", __doc__)
+    words, key = parser("telltale open-loop", __doc__), os.environ.get("TELLTALE_KEY", "")
     words.add_argument("clip", type=existing)
     words.add_argument("--url", default="http://127.0.0.1:8000", help="the running service")
     words.add_argument("--path", default="/predict")
@@ -266,7 +265,6 @@ def main() -> int:
     words.add_argument("--clients", type=counted, default=1, help="closed loops, without --rate")
     words.add_argument("--seconds", type=float, default=10.0)
     words.add_argument("--seed", type=int, default=1)
-    key = os.environ.get("TELLTALE_KEY", "")
     words.add_argument("--key", default=key, help="a bearer key; or set TELLTALE_KEY")
     words.add_argument("--save", type=Path, help="keep every request's row, as .npz")
     arguments = vars(words.parse_args())
@@ -274,19 +272,16 @@ def main() -> int:
     offered = offer_here(Plan(**arguments))
     if save:
         np.savez(save, **vars(offered))
-    print(json.dumps(summary(offered)))
-    return 0
-
-
-def summary(offered: Offered) -> dict[str, object]:
     waits = offered.latency_ms
-    return {
+    found = {
         "answered_per_s": round(offered.answered_per_s, 1),
         "p50_p95_p99_ms": quantiles(waits, 0.5, 0.95, 0.99) if waits.size else [],
         "statuses": offered.statuses(),
         "sent_late_p99_ms": quantiles(offered.late_ms, 0.99)[0],
         "client_cpu_ms_per_request": round(offered.client_cpu_s / offered.due_s.size * 1e3, 3),
     }
+    print(json.dumps(found))
+    return 0
 
 
 if __name__ == "__main__":

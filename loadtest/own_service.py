@@ -6,7 +6,6 @@ each of them is, its command line tells. No process is ever found by its name al
 """
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -81,11 +80,6 @@ class Target:
     def status(self) -> dict[str, Any]:
         """The domain's part of /status; empty where there is none."""
         return self.get("/status", "domains", self.domain) or {}
-
-    def serve_replicas(self) -> list[dict[str, Any]]:
-        """Ray Serve's rows of the replicas, those that are starting or stopping too; empty where
-        its interface is not ours to ask."""
-        return []
 
     def replicas(self) -> tuple[list[int], int]:
         """Process ids of those that serve the domain, by default the first, and of the process that
@@ -196,7 +190,6 @@ class Service(Started, Target):
         self.launch(command, kept | own | dict(self.settings) | settings)
 
     def wait_until_up(self) -> None:
-        """As `wait_until`."""
         self.wait_until(lambda: self.up, "the service")
 
     def restart(self) -> None:
@@ -207,10 +200,8 @@ class Service(Started, Target):
 
     def refuse_ended(self) -> None:
         """Raises NotReady with the launcher's last words where it has ended."""
-        code = self.process.poll()
-        if code is not None:
-            lines = re.sub(r"\n\s*", "; ", self.last_words())[-300:]
-            raise NotReady(f"the launcher ended with code {code}: ... {lines}")
+        if (code := self.process.poll()) is not None:
+            raise NotReady(f"the launcher ended with code {code}: ... {self.last_words()[-300:]}")
 
     def pids(self, part: str) -> set[int]:
         return {pid for pid in self.members() if role(pid, PARTS) == part}
@@ -229,6 +220,7 @@ class Service(Started, Target):
         return Target(self.variable("RAY_API_SERVER_ADDRESS"), self.domain, token)
 
     def serve_replicas(self) -> list[dict[str, Any]]:
+        """Ray Serve's rows of the replicas, those that are starting or stopping too."""
         keys = ("applications", self.domain, "deployments", "DomainService", "replicas")
         return self.ray.get("/api/serve/applications/", *keys) or []
 
@@ -265,31 +257,28 @@ class Service(Started, Target):
 
 
 @contextmanager
-def running(service: Service, config: Mapping[str, Any]) -> Iterator[Service]:
-    """Up and answering inside the block; behind it nothing of it is left, nor after Ctrl-C or
-    SIGTERM. `config` is Serve's. Raises NotReady with its own last words."""
-    stop_on_signal()
-    (service.folder / "serve.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    service.start()
-    try:
-        service.wait_until_up()
-        yield service
-    finally:
-        service.end()
-
-
-@contextmanager
 def own_service(
-    port: int, config: Mapping[str, Any], domain: str = "faults", left: Path | None = None
+    port: int,
+    config: Mapping[str, Any],
+    domain: str = "faults",
+    left: Path | None = None,
+    home: Path | None = None,
+    settings: Mapping[str, str] = {},
 ) -> Iterator[Service]:
-    """`running` in a fresh home; its console and serve.yaml stay in `left`, where that is given."""
+    """Up and answering inside the block; behind it nothing of it is left, nor after Ctrl-C or
+    SIGTERM. `config` is Serve's; in a fresh home and folder, where none are given."""
+    stop_on_signal()
     with tempfile.TemporaryDirectory(prefix="telltale-load-", dir="/tmp") as name:
-        home = Path(name).resolve() / "home"
-        home.mkdir()
-        with running(
-            Service(home, left.resolve() if left else home.parent, port, domain), config
-        ) as service:
+        home, folder = home or Path(name) / "home", left or Path(name)
+        home.mkdir(exist_ok=True)
+        service = Service(home.resolve(), folder.resolve(), port, domain, settings)
+        (service.folder / "serve.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        service.start()
+        try:
+            service.wait_until_up()
             yield service
+        finally:
+            service.end()
 
 
 def shipped() -> dict[str, Any]:

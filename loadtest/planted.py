@@ -69,24 +69,28 @@ def noise(kind: str, length: int, rng: np.random.Generator) -> Float32:
     return np.asarray(samples / samples.std(), np.float32)
 
 
+def laid(
+    clips: Sequence[tuple[str, Float32]], gaps_s: Sequence[float], rate_hz: int
+) -> tuple[Float32, list[Planted]]:
+    """The sound [n] of the clips, with silence before each and behind the last; what is where."""
+    parts, planted, at_s = [], [], 0.0
+    for (label, samples), gap_s in zip(clips, gaps_s, strict=False):
+        parts += [np.zeros(round(gap_s * rate_hz), np.float32), samples]
+        start_s, at_s = at_s + gap_s, at_s + gap_s + len(samples) / rate_hz
+        planted.append(Planted(label, start_s, at_s))
+    return np.concatenate([*parts, np.zeros(round(gaps_s[-1] * rate_hz), np.float32)]), planted
+
+
 def plant(
     clips: Sequence[tuple[str, Float32]], rate_hz: int, snr_db: float, kind: str, seed: int
 ) -> tuple[Float32, list[Planted]]:
     """The recording [n], and what is where in it."""
     rng = np.random.default_rng(seed)
-    order, gaps = rng.permutation(len(clips)), rng.uniform(*APART_S, len(clips) + 1)
-    total_s = gaps.sum() + sum(len(samples) for _, samples in clips) / rate_hz
-    recording = LEVEL * noise(kind, round(total_s * rate_hz), rng)
-    planted, at_s = [], 0.0
-    for place, gap_s in zip(order, gaps, strict=False):
-        label, samples = clips[place]
-        start_s = at_s + float(gap_s)
-        at_s = start_s + len(samples) / rate_hz
-        loudness = LEVEL * 10 ** (snr_db / 20) / max(float(samples.std()), 1e-9)
-        first = round(start_s * rate_hz)
-        recording[first : first + len(samples)] += loudness * samples
-        planted.append(Planted(label, start_s, at_s))
-    return recording, planted
+    order, gaps_s = rng.permutation(len(clips)), rng.uniform(*APART_S, len(clips) + 1)
+    loudness = LEVEL * 10 ** (snr_db / 20)
+    loud = [(label, loudness / max(x.std(), 1e-9) * x) for label, x in (clips[i] for i in order)]
+    sound, planted = laid(loud, gaps_s.tolist(), rate_hz)
+    return sound + LEVEL * noise(kind, len(sound), rng), planted
 
 
 def heard_events(recording: Float32, model: Model, domain: AudioDomain) -> list[Event]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # matplotlib takes a second to load, and half of the commands
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 NOTHING = "-"  # where a figure was not measured
 Points = Sequence[Any]  # numbers, and None where nothing was measured
+Row = Mapping[str, Any]  # by column: words, numbers, and None where nothing was measured
 
 
 def shown(value: Any) -> str:
@@ -35,7 +36,7 @@ class Table:
     """Its rows by column; a column's place is where it is first named."""
 
     title: str
-    rows: Sequence[Mapping[str, Any]]
+    rows: Sequence[Row]
     note: str = ""
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ its delay is from the clip's end, as it was sent, to the event's arrival.
 """
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ import numpy as np
 
 from data.domains.domain import load_domains, of_sounds
 from loadtest import command
-from loadtest.planted import Float32, Planted, exam_clips
+from loadtest.planted import Float32, Planted, exam_clips, laid
 from loadtest.report import quantiles
 from serve_app.client.analysis_answers import StreamEvent
 from serve_app.client.client import Client
@@ -31,18 +32,12 @@ PATIENCE_S = 1.0  # behind a clip's end
 def joined(
     clips: Sequence[tuple[str, Float32]], rate_hz: int, seconds: float, seed: int
 ) -> tuple[Float32, list[Planted]]:
-    """The sound [n] of at least so long, and what is where in it."""
+    """The sound [n] of about so long, and what is where in it."""
     rng = np.random.default_rng(seed)
-    parts: list[Float32] = []
-    planted, at_s = [], 0.0
-    while at_s < seconds:
-        gap_s = float(rng.uniform(*APART_S))
-        label, samples = clips[int(rng.integers(len(clips)))]
-        length_s = len(samples) / rate_hz
-        parts += [np.zeros(round(gap_s * rate_hz), np.float32), samples]
-        planted.append(Planted(label, at_s + gap_s, at_s + gap_s + length_s))
-        at_s += gap_s + length_s
-    sound = np.concatenate([*parts, np.zeros(2 * rate_hz, np.float32)])
+    each_s = np.mean(APART_S) + np.mean([len(samples) for _, samples in clips]) / rate_hz
+    count = math.ceil(seconds / each_s)
+    chosen = [clips[place] for place in rng.integers(len(clips), size=count)]
+    sound, planted = laid(chosen, [*rng.uniform(*APART_S, count), 2.0], rate_hz)
     return sound + rng.normal(0, QUIET, len(sound)).astype(np.float32), planted
 
 

@@ -21,7 +21,7 @@ from loadtest.bench import clips
 from loadtest.bench.measure import rounds
 from loadtest.bench.report import conditions, panels, rows, tables
 from loadtest.bench.servers import NAMES, TITLES, standing
-from loadtest.command import counted, existing
+from loadtest.command import counted, existing, numbers
 from loadtest.report import figure, page, publish
 
 CONNECTIONS = (1, 8, 32, 128)
@@ -62,7 +62,7 @@ def options_from(words: Sequence[str] | None) -> argparse.Namespace:
     parser = command.parser("telltale bench", __doc__)
     parser.add_argument("--quick", action="store_true", help="the headline only")
     parser.add_argument("--only", type=_names, default=NAMES, help=f"some of {','.join(NAMES)}")
-    parser.add_argument("--connections", type=_numbers, default=())
+    parser.add_argument("--connections", type=numbers, default=())
     parser.add_argument("--rounds", type=counted, default=3)
     parser.add_argument("--seconds", type=counted, default=4, help="a turn's length")
     parser.add_argument("--clip", type=existing, help="a clip of your own for the main table")
@@ -79,10 +79,6 @@ def _names(text: str) -> tuple[str, ...]:
     if unknown := set(names) - set(NAMES):
         raise argparse.ArgumentTypeError(f"{sorted(unknown)} unknown; there are {', '.join(NAMES)}")
     return names
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(counted(number) for number in text.split(","))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,7 @@ import yaml
 from data.install_paths import CODE
 from loadtest.bench.peers.kernel import BUNDLE
 from loadtest.machine import REPORTED, Processes, Roles, cpu_s, role, send, tree, use
-from loadtest.own_service import Started, bound, reached, shipped
+from loadtest.own_service import Started, Target, bound, reached, shipped
 from models.bundle import PRETRAINED
 
 PEERS = CODE / ".venv-bench" / "bin" / "python"
@@ -75,7 +75,7 @@ SERVERS = {
     "seed": _uvicorn("seed style: sync, librosa, torch", "fastapi_app:seed", workers=1),
     "litserve": Server(
         "LitServe, 2 workers, batching",
-        "-m loadtest.bench.peers.litserve_app --port {port}",
+        "-m loadtest.bench.peers.litserve_app {port}",
         peer="litserve",
     ),
     "bentoml": Server(
@@ -96,7 +96,7 @@ NAMES = (LOOP, *SERVERS)
 TITLES = {LOOP: "bare loop, no server"} | {name: one.title for name, one in SERVERS.items()}
 
 
-class Running(Started):
+class Running(Started, Target):
     """`label` is what it takes the clip for, and all must agree; `serving` are those who serve when
     it is up, and whose end would be a failure."""
 
@@ -105,8 +105,9 @@ class Running(Started):
     serving: frozenset[psutil.Process] = frozenset()
 
     def __init__(self, name: str, port: int, folder: Path) -> None:
-        super().__init__(folder / name, folder / f"{name}.log")
-        self.server, self.url = SERVERS[name], f"http://127.0.0.1:{port}"
+        Started.__init__(self, folder / name, folder / f"{name}.log")
+        Target.__init__(self, f"http://127.0.0.1:{port}")
+        self.server = SERVERS[name]
         words = self.server.words.format(port=port, folder=folder)
         self.command = [self.server.python, *words.split()]
         self.environment = {**os.environ, "TELLTALE_PORT": str(port)}
@@ -131,15 +132,12 @@ class Running(Started):
 
     def label_of(self, clip: bytes) -> str:
         """The answered label; empty while there is no answer."""
-        try:
-            url = f"{self.url}/predict"
-            response = httpx.post(url, files={"file": clip}, timeout=30, trust_env=False)
-            found = response.json() if response.status_code == 200 else {}
-        except (httpx.HTTPError, ValueError):
-            return ""
-        # BentoML's batching answers a list for each request.
-        found = found[0] if isinstance(found, list) else found
-        return str(found.get("label", ""))
+        with suppress(httpx.HTTPError, ValueError):
+            found = self.request("POST", "/predict", files={"file": clip}).json()
+            # BentoML's batching answers a list for each request.
+            found = found[0] if isinstance(found, list) else found
+            return str(found.get("label", ""))
+        return ""
 
     def calm(self, look_s: float = 0.3) -> None:
         """Waits until what was left to do is done: after a start, a sleep, a client that left."""
@@ -185,13 +183,14 @@ def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[st
     """The servers among `names`, on ports from `port`, started and put to sleep; all of them are
     ended behind the block. Raises RuntimeError or NotReady if one does not come up."""
     os.environ |= ENVIRONMENT  # the loop's, too
-    print(*(f"{name} is left out, it is not installed: {HOW}\n" for name in missing(names)), end="")
     up: dict[str, Running] = {}
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as folder, ExitStack() as stack:
         config = yaml.safe_dump(bound(shipped(), 2, 2))
         (Path(folder) / "serve.yaml").write_text(config, encoding="utf-8")
         for number, name in enumerate(SERVERS):
-            if name in names and SERVERS[name].python:
+            if name in names and not SERVERS[name].python:
+                print(f"{name} is left out, it is not installed: {HOW}")
+            elif name in names:
                 refuse_taken(port + number)
                 one = up[name] = Running(name, port + number, Path(folder))
                 stack.callback(one.end)
@@ -202,10 +201,6 @@ def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[st
             raise RuntimeError("nobody is left to be measured")
         refuse_disagreement({name: one.label for name, one in up.items() if name != "noop"})
         yield up
-
-
-def missing(names: Collection[str]) -> list[str]:
-    return [name for name in SERVERS if name in names and not SERVERS[name].python]
 
 
 def refuse_taken(port: int) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -54,22 +54,6 @@ def kill(part: str) -> Deed:
     return do
 
 
-def kill_launcher(subject: Subject) -> Effect:
-    """Nobody else starts it again here, so the same command is given once more, at once."""
-    return _killed_and_started(subject.service, {subject.service.process.pid})
-
-
-def kill_everything(subject: Subject) -> Effect:
-    return _killed_and_started(subject.service, {*subject.service.members()})
-
-
-def _killed_and_started(service: Service, pids: set[int]) -> Effect:
-    send(pids, signal.SIGKILL)
-    service.process.wait()
-    service.start()
-    return Effect(lambda: whole(service) and service.up)
-
-
 def pause(part: str) -> Deed:
     """All of it, by SIGSTOP, for PAUSE_S; the clock runs from when they are woken."""
 
@@ -88,40 +72,40 @@ def pause(part: str) -> Deed:
 
 def _replaced(service: Service, part: str, killed: set[int], wanted: int) -> bool:
     """As many as there were, none of them a victim, and at work."""
-    service.refuse_ended()
     found = service.pids(part)
-    enough = len(found) >= wanted and not killed & found
-    return enough and service.predicts() and AT_WORK[part](service, found, wanted)
+    enough = len(found) >= wanted and not killed & found and whole(service)
+    return enough and (part != "dashboard" or service.ray.shows("/"))
 
 
-def whole(service: Service, *_: object) -> bool:
-    """Predictions, curator and page."""
+def whole(service: Service) -> bool:
+    """Predictions, curator, page, and every replica in the status. Raises NotReady where the
+    launcher has ended."""
     service.refuse_ended()
-    curator = service.pids("curator")
-    return service.predicts() and _curator(service, curator, 1) and service.shows("/ui/")
-
-
-def _replicas(service: Service, found: set[int], wanted: int) -> bool:
-    rows = service.status().get("replicas", [])
-    return len(rows) >= wanted and {row["pid"] for row in rows} <= found
-
-
-def _curator(service: Service, found: set[int], _: int) -> bool:
     status = service.get("/status") or {}
-    return status.get("curator") == "ok" and status.get("curator_pid") in found
+    replicas = {row["pid"] for row in service.status().get("replicas", [])}
+    return (
+        service.predicts()
+        and status.get("curator") == "ok"
+        and status.get("curator_pid") in service.pids("curator")
+        and replicas == service.pids("replica")
+        and service.shows("/ui/")
+    )
 
 
-AT_WORK: Mapping[str, Callable[[Service, set[int], int], bool]] = {
-    "replica": _replicas,
-    "curator": _curator,
-    "controller": lambda service, *_: bool(service.status().get("states")),
-    "page": lambda service, *_: service.shows("/ui/"),
-    "dashboard": lambda service, *_: service.ray.shows("/"),
-    # On these the whole cluster hangs.
-    **dict.fromkeys(("raylet", "gcs", "dashboard-agent", "runtime-env-agent"), whole),
-    # Those pass predictions on, which was asked already.
-    **dict.fromkeys(("haproxy", "haproxy-manager", "proxy"), lambda *_: True),
-}
+def kill_launcher(subject: Subject) -> Effect:
+    """Nobody else starts it again here, so the same command is given once more, at once."""
+    return _killed_and_started(subject.service, {subject.service.process.pid})
+
+
+def kill_everything(subject: Subject) -> Effect:
+    return _killed_and_started(subject.service, {*subject.service.members()})
+
+
+def _killed_and_started(service: Service, pids: set[int]) -> Effect:
+    send(pids, signal.SIGKILL)
+    service.process.wait()
+    service.start()
+    return Effect(lambda: whole(service) and service.up)
 
 
 def moved_clock(subject: Subject) -> Effect:
@@ -183,8 +167,8 @@ def beside(subject: Subject) -> Effect:
         "foreign clips in the store": len(audit.foreign),
         "acknowledged clips lost": len(audit.lost),
     }
-    broken = tuple(f"at the second service, {n} {what}" for what, n in found.items() if n)
-    notes = (f"the second service kept {audit.kept} clips of {len(ledger.requests)} requests",)
+    broken = [f"at the second service, {n} {what}" for what, n in found.items() if n]
+    notes = [f"the second service kept {audit.kept} clips of {len(ledger.requests)} requests"]
     return Effect(lambda: whole(service), notes, broken)
 
 
@@ -200,9 +184,8 @@ def swap(subject: Subject) -> Effect:
         answer.raise_for_status()
         took.append(time.monotonic() - began)
         time.sleep(SWAP_PAUSE_S)
-    return Effect(
-        lambda: bool(service.status().get("agree")), (f"a swap took {max(took):.2f} s at most",)
-    )
+    notes = (f"a swap took {max(took):.2f} s at most",)
+    return Effect(lambda: bool(service.status().get("agree")), notes)
 
 
 def retrained(service: Service, run: str = "") -> Callable[[], bool]:
@@ -232,9 +215,8 @@ def ordered(service: Service, mode: str) -> str:
 
 def kill_trainer(subject: Subject) -> Effect:
     """The job's driver, in the midst of a teach; then another teach must run to its end."""
-    service = subject.service
-    _killed_once_there(service, ordered(service, "teach"), "trainer", 60.0)
-    return Effect(retrained(service))
+    _killed_in_retrain(subject.service, "teach", "trainer", 60.0)
+    return Effect(retrained(subject.service))
 
 
 def kill_train_worker(subject: Subject) -> Effect:
@@ -242,15 +224,14 @@ def kill_train_worker(subject: Subject) -> Effect:
     root = dataset_root()
     if root is None or not (root / subject.service.domain).is_dir():
         raise Skipped(f"a full retrain needs the data set {subject.service.domain} here")
-    run = ordered(subject.service, "full")
-    _killed_once_there(subject.service, run, "train-worker", 240.0)
+    run = _killed_in_retrain(subject.service, "full", "train-worker", 240.0)
     return Effect(retrained(subject.service, run))
 
 
-def _killed_once_there(service: Service, run: str, part: str, patience_s: float) -> None:
-    """Raises NotReady where no such process comes."""
-    if not run:
+def _killed_in_retrain(service: Service, mode: str, part: str, patience_s: float) -> str:
+    """The run. Raises NotReady where it is not taken, or no such process comes."""
+    if not (run := ordered(service, mode)):
         raise NotReady("a retrain was not taken")
-    if not reached(lambda: bool(service.pids(part)), patience_s):
-        raise NotReady(f"no {part} was started in {patience_s:g} s")
+    reached(lambda: bool(service.pids(part)), patience_s)
     send(victims(service, part), signal.SIGKILL)
+    return run

@@ -58,7 +58,6 @@ class Disturbance:
     do: Deed
     bar_s: float
     p99_ms: float | None = None
-    quick: bool = False
 
 
 @dataclass(frozen=True)

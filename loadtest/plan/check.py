@@ -6,9 +6,9 @@ of the busy threads on the same cores, and is simulated too. A point during whic
 machine is measured once more.
 """
 
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -31,17 +31,17 @@ SHOWN = ("p50", "p95", "p99")
 Row = Mapping[str, float]
 
 
-def check(clip: Path, out: Path, port: int, seconds: float, anyway: bool) -> int:
-    disturbed = machine.disturbance()
-    if disturbed and not anyway:
+def check(arguments: argparse.Namespace) -> int:
+    disturbed, seconds = machine.disturbance(), arguments.seconds
+    if disturbed and not arguments.anyway:
         raise ValueError(f"{disturbed}, or say --anyway and do not trust the result")
     points: list[Row] = []
     capacities: list[Row] = []
     times: Times | None = None
     for replicas in REPLICAS:
-        with own_service(port, bound(shipped(), replicas, replicas)) as service:
-            times = times or measure(service, clip, seconds)
-            full = Plan(service.url, clip, seconds, clients=CLIENTS * replicas)
+        with own_service(arguments.port, bound(shipped(), replicas, replicas)) as service:
+            times = times or measure(service, arguments.clip, seconds)
+            full = Plan(service.url, arguments.clip, seconds, clients=CLIENTS * replicas)
             offer(replace(full, seconds=2.0))
             measured = offer(full).answered_per_s
             predicted = saturate(times.node(replicas), times.costs, full.clients).answered_per_s
@@ -58,13 +58,10 @@ def check(clip: Path, out: Path, port: int, seconds: float, anyway: bool) -> int
                 points.append(_quietest(at, share, replicas, times, service.process.pid))
                 print(points[-1], flush=True)
     assert times is not None
-    publish(
-        out,
-        "check",
-        markdown(times, capacities, points, disturbed),
-        {"disturbed": disturbed, "times": times, "capacities": capacities, "points": points},
-        figure([panel(times, one, points) for one in capacities], columns=2),
-    )
+    text = markdown(times, capacities, points, disturbed)
+    facts = {"disturbed": disturbed, "times": times, "capacities": capacities, "points": points}
+    plot = figure([panel(times, one, points) for one in capacities], columns=2)
+    publish(arguments.out, "check", text, facts, plot)
     return 0
 
 

@@ -5,6 +5,7 @@ that stood idle in between), and a closed loop that saturates (full batches). CP
 less what the idle service takes. The two busiest threads of a replica are its worker and its loop.
 """
 
+import math
 import os
 import time
 from bisect import bisect_left
@@ -90,37 +91,31 @@ def spend(root: int, replica: int, idle: Mapping[str, float], plan: Plan) -> Spe
 
 
 def _costs(lone: Spent, light: Spent, full: Spent, max_batch: int) -> Costs:
-    """Warm figures from the lone and the full run, cold ones from the light one."""
+    """Warm figures from the lone and the full run, cold ones from the light one, whose gaps are
+    exponential with mean `gap_ms`; min(1, gap) is then 1 - 1/e."""
     gap_ms = 1e3 * light.offered.seconds / light.offered.due_s.size
+
+    def cost(warm_ms: float, light_ms: float) -> Cost:
+        cold_ms = warm_ms + max(0.0, light_ms - warm_ms) / (1 - math.exp(-1))
+        return Cost(warm_ms, cold_ms, gap_ms)
+
     # Per clip, a full batch costs alone * (1 + each * (n - 1)) / n.
     beyond = full.worker_ms / lone.worker_ms * max_batch - 1
     each = beyond / (max_batch - 1) if max_batch > 1 else 1.0
     other = sum(ms for role, ms in full.roles_ms.items() if role not in ("replica", "haproxy"))
+    # The worker's own times as multiples of their mean; the slowest 0.5 % left out, which on a
+    # shared machine are other people's.
+    worked = lone.offered.worked_ms[np.isfinite(lone.offered.worked_ms)]
+    found = np.quantile(worked if worked.size else [1.0], PERCENTILES)
     return Costs(
-        worker=_cost(lone.worker_ms, light.worker_ms, gap_ms),
+        worker=cost(lone.worker_ms, light.worker_ms),
         each=max(0.1, each),
-        loop=_cost(full.loop_ms, light.loop_ms, gap_ms),
-        proxy=_cost(full.roles_ms["haproxy"], light.roles_ms["haproxy"], gap_ms),
-        client=_cost(full.client_ms, light.client_ms, gap_ms),
+        loop=cost(full.loop_ms, light.loop_ms),
+        proxy=cost(full.roles_ms["haproxy"], light.roles_ms["haproxy"]),
+        client=cost(full.client_ms, light.client_ms),
         other_ms=max(0.0, other),
-        spread=_spread(lone.offered),
+        spread=tuple((found / found.mean()).round(4).tolist()),
     )
-
-
-def _cost(warm_ms: float, light_ms: float, gap_ms: float) -> Cost:
-    """The light run's gaps are exponential with mean `gap_ms`; min(1, gap) is then 1 - 1/e."""
-    cold = warm_ms + max(0.0, light_ms - warm_ms) / (1 - np.exp(-1))
-    return Cost(warm_ms, float(cold), gap_ms)
-
-
-def _spread(lone: Offered) -> tuple[float, ...]:
-    """The worker's own times as multiples of their mean; the slowest 0.5 % left out, which on a
-    shared machine are other people's."""
-    worked = lone.worked_ms[np.isfinite(lone.worked_ms)]
-    if not worked.size:
-        return (1.0,)
-    found = np.quantile(worked, PERCENTILES)
-    return tuple((found / found.mean()).round(4).tolist())
 
 
 def fitted(times: Times, light: Offered) -> Times:

@@ -49,19 +49,6 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """A stretch of time in figures; a percentile is NaN where nothing was answered."""
-
-    req_s: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    failed: int
-    refused: int
-    answered: int
-
-
-@dataclass(frozen=True)
 class Run:
     record: Record
     samples: Sequence[Sample]
@@ -110,12 +97,19 @@ def read_record(path: Path) -> Record:
     )
 
 
-def summarise(record: Record, since: float, until: float) -> Summary:
+def summarise(record: Record, since: float, until: float) -> dict[str, Any]:
     """Of what was answered from `since` on, before `until`."""
     found = [one for one in record.answers if since <= one.at < until]
     waits_ms = [one.ms for one in found if not one.refused and not one.cause]
     failed = sum(bool(one.cause) for one in found)
     p50, p95, p99 = quantiles(waits_ms, 0.5, 0.95, 0.99)
-    rate = round(len(waits_ms) / (until - since), 1)
-    refused = len(found) - len(waits_ms) - failed
-    return Summary(rate, p50, p95, p99, failed, refused, len(waits_ms))
+    counts = {"failed": failed, "refused": len(found) - len(waits_ms) - failed}
+    rates = {"req_s": round(len(waits_ms) / (until - since), 1)}
+    return {
+        **rates,
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "p99_ms": p99,
+        **counts,
+        "answered": len(waits_ms),
+    }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.machine import REPORTED, by_role, cpu_s, service_root, tree, use
-from loadtest.own_service import REQUEST_S, Target
+from loadtest.own_service import REQUEST_S, Service, Target
 
 EVERY_S = 1 / 3
 FIGURES = ("state", "version", "queued", "answered", "batches", "start_time_s")
@@ -77,7 +77,8 @@ def _watch(target: Target, samples: list[Sample], over: threading.Event) -> None
     root, nothing, wait_s = None, use({}), 0.0
     while not over.wait(wait_s) or not samples:
         begun = time.monotonic()
-        status, rows = target.status(), target.serve_replicas()
+        status = target.status()
+        rows = target.serve_replicas() if isinstance(target, Service) else []
         pids = [int(row["pid"]) for row in status.get("replicas", []) if row.get("pid")]
         root = root or next(filter(None, map(service_root, pids)), None)
         used = cpu_s(nothing, use(tree([os.getpid(), root]))) if root else {}

@@ -51,9 +51,7 @@ def test_steps_come_in_their_order(recorded: Record) -> None:
 
 def test_answers_refusals_and_failures_are_told_apart(recorded: Record) -> None:
     found = summarise(recorded, recorded.steps[0].at, recorded.there[-1].at)
-    assert found.answered > 0
-    assert found.refused > 0
-    assert found.failed > 0
+    assert min(found["answered"], found["refused"], found["failed"]) > 0
     causes = {answer.cause for answer in recorded.answers if answer.cause}
     assert all("503" in cause for cause in causes)
 

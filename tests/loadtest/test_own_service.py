@@ -52,7 +52,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(tmp_path: Path) -> AbstractContextManager[Service]:
-    return own_service.running(Service(tmp_path, tmp_path, 1, "faults"), {})
+    return own_service.own_service(1, {}, left=tmp_path, home=tmp_path)
 
 
 def test_a_service_that_does_not_stop_is_ended_whole(started: Path, tmp_path: Path) -> None:

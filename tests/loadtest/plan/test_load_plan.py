@@ -152,5 +152,5 @@ def test_nothing_is_measured_on_a_busy_machine(
 ) -> None:
     monkeypatch.setattr(machine, "disturbance", lambda: "a game is on")
     with pytest.raises(ValueError, match="a game is on, or say --anyway"):
-        plan_check.check(tmp_path / "clip.wav", tmp_path, 1, 1.0, anyway=False)
+        plan_check.check(plan.parsed(["--check", "--out", str(tmp_path)]))
     assert not list(tmp_path.iterdir())

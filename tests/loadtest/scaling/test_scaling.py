@@ -24,8 +24,6 @@ from support.local_server import Server
         (["--url", "http://127.0.0.1:9", "--synthetic"], "leave --url away"),
         (["--url", "http://127.0.0.1:9", "--replicas", "1,2"], "leave --url away"),
         (["--steps", "many"], "'many' is no step"),
-        (["--replicas", "1,two"], "--replicas reads 1,2,3,5"),
-        (["--replicas", "0"], "--replicas reads 1,2,3,5"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_starts(
