@@ -8,17 +8,18 @@ its delay is from the clip's end, as it was sent, to the event's arrival.
 """
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 
 from data.domains.domain import load_domains, of_sounds
 from loadtest import command
-from loadtest.planted import Float32, Planted, exam_clips
+from loadtest.planted import Float32, Planted, exam_clips, laid
+from loadtest.report import quantiles
 from serve_app.client.analysis_answers import StreamEvent
 from serve_app.client.client import Client
 
@@ -28,35 +29,22 @@ BLOCK_S = 0.02
 PATIENCE_S = 1.0  # behind a clip's end
 
 
-@dataclass(frozen=True)
-class Outcome:
-    clips: int
-    delays_s: tuple[float, ...]  # of those that were told
-    false: int
-    duration_s: float
-
-
 def joined(
     clips: Sequence[tuple[str, Float32]], rate_hz: int, seconds: float, seed: int
 ) -> tuple[Float32, list[Planted]]:
-    """The sound [n] of at least so long, and what is where in it."""
+    """The sound [n] of about so long, and what is where in it."""
     rng = np.random.default_rng(seed)
-    parts: list[Float32] = []
-    planted, at_s = [], 0.0
-    while at_s < seconds:
-        gap_s = float(rng.uniform(*APART_S))
-        label, samples = clips[int(rng.integers(len(clips)))]
-        length_s = len(samples) / rate_hz
-        parts += [np.zeros(round(gap_s * rate_hz), np.float32), samples]
-        planted.append(Planted(label, at_s + gap_s, at_s + gap_s + length_s))
-        at_s += gap_s + length_s
-    sound = np.concatenate([*parts, np.zeros(2 * rate_hz, np.float32)])
+    each_s = np.mean(APART_S) + np.mean([len(samples) for _, samples in clips]) / rate_hz
+    count = math.ceil(seconds / each_s)
+    chosen = [clips[place] for place in rng.integers(len(clips), size=count)]
+    sound, planted = laid(chosen, [*rng.uniform(*APART_S, count), 2.0], rate_hz)
     return sound + rng.normal(0, QUIET, len(sound)).astype(np.float32), planted
 
 
 def heard(
     client: Client, domain: str, sound: Float32, planted: Sequence[Planted], rate_hz: int
-) -> Outcome:
+) -> tuple[list[float], int]:
+    """Seconds from a clip's end to its event, of each that was told; how many events were false."""
     samples = (np.clip(sound, -1, 1) * 32_767).astype("<i2")
     started = time.monotonic()  # of the first block, once it is sent
 
@@ -73,17 +61,14 @@ def heard(
     for found in client.stream(domain, paced(), rate_hz):
         if isinstance(found, StreamEvent) and not found.ended:
             now_s = time.monotonic() - started
-            right = next((clip for clip in waiting if _is_of(found, clip, now_s)), None)
+            here = (clip for clip in waiting if clip.start_s < now_s < clip.end_s + PATIENCE_S)
+            right = next((clip for clip in here if clip.label == found.label), None)
             if right is None:
                 false += 1
             else:
                 waiting.remove(right)
                 delays.append(now_s - right.end_s)
-    return Outcome(len(planted), tuple(delays), false, len(sound) / rate_hz)
-
-
-def _is_of(event: StreamEvent, clip: Planted, now_s: float) -> bool:
-    return event.label == clip.label and clip.start_s < now_s < clip.end_s + PATIENCE_S
+    return delays, false
 
 
 def main() -> int:
@@ -100,21 +85,21 @@ def print_figures(arguments: argparse.Namespace) -> int:
     domain = of_sounds(load_domains(names=(arguments.domain,))[arguments.domain])
     clips, rate_hz = exam_clips(domain), domain.input.sample_rate_hz
 
-    def one(seed: int) -> Outcome:
+    def one(seed: int) -> tuple[int, float, list[float], int]:
         sound, planted = joined(clips, rate_hz, arguments.seconds, seed)
         with Client(arguments.url) as client:
-            return heard(client, domain.name, sound, planted, rate_hz)
+            told = heard(client, domain.name, sound, planted, rate_hz)
+            return len(planted), len(sound) / rate_hz / 60, *told
 
     with ThreadPoolExecutor(arguments.streams) as threads:
         found = list(threads.map(one, range(arguments.streams)))
-    delays_s = [delay for each in found for delay in each.delays_s]
-    clips_said = sum(each.clips for each in found)
-    minutes = sum(each.duration_s for each in found) / 60
-    p50, p95 = np.percentile(delays_s, (50, 95)) if delays_s else (np.nan, np.nan)
+    numbers, minutes, delays, false = zip(*found, strict=True)
+    delays_ms = [1e3 * delay_s for each in delays for delay_s in each]
+    p50, p95 = quantiles(delays_ms, 0.5, 0.95)
     print(
-        f"{len(found)} streams, {clips_said} clips: told {len(delays_s) / clips_said:.1%}, false "
-        f"{sum(each.false for each in found) / minutes:.2f} a minute; from a clip's end to its "
-        f"event p50 {p50 * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms"
+        f"{len(found)} streams, {sum(numbers)} clips: told {len(delays_ms) / sum(numbers):.1%}, "
+        f"false {sum(false) / sum(minutes):.2f} a minute; from a clip's end to its event p50 "
+        f"{p50:.0f} ms, p95 {p95:.0f} ms"
     )
     return 0
 
