@@ -19,7 +19,7 @@ import numpy as np
 from data.domains.domain import load_domains, of_sounds
 from loadtest import command
 from loadtest.planted import Float32, Planted, exam_clips
-from serve_app.client.analysis_answers import StreamEvent
+from serve_app.client.analysis_answers import StreamEvent, StreamPrediction
 from serve_app.client.client import Client
 
 APART_S = (0.4, 1.2)
@@ -34,6 +34,8 @@ class Outcome:
     delays_s: tuple[float, ...]  # of those that were told
     false: int
     duration_s: float
+    windows: int = 0
+    skipped: int = 0  # windows that the service left out, because it was behind
 
 
 def joined(
@@ -69,7 +71,7 @@ def heard(
             time.sleep(max(0.0, started + due_s - time.monotonic()))
             yield part.tobytes()
 
-    waiting, delays, false = list(planted), [], 0
+    waiting, delays, false, windows, skipped = list(planted), [], 0, 0, 0
     for found in client.stream(domain, paced(), rate_hz):
         if isinstance(found, StreamEvent) and not found.ended:
             now_s = time.monotonic() - started
@@ -79,7 +81,10 @@ def heard(
             else:
                 waiting.remove(right)
                 delays.append(now_s - right.end_s)
-    return Outcome(len(planted), tuple(delays), false, len(sound) / rate_hz)
+        elif isinstance(found, StreamPrediction):
+            windows, skipped = windows + 1, skipped + found.skipped
+    duration_s = len(sound) / rate_hz
+    return Outcome(len(planted), tuple(delays), false, duration_s, windows, skipped)
 
 
 def _is_of(event: StreamEvent, clip: Planted, now_s: float) -> bool:
@@ -110,11 +115,14 @@ def print_figures(arguments: argparse.Namespace) -> int:
     delays_s = [delay for each in found for delay in each.delays_s]
     clips_said = sum(each.clips for each in found)
     minutes = sum(each.duration_s for each in found) / 60
+    skipped = sum(each.skipped for each in found)
+    windows = skipped + sum(each.windows for each in found)
     p50, p95 = np.percentile(delays_s, (50, 95)) if delays_s else (np.nan, np.nan)
     print(
         f"{len(found)} streams, {clips_said} clips: told {len(delays_s) / clips_said:.1%}, false "
         f"{sum(each.false for each in found) / minutes:.2f} a minute; from a clip's end to its "
-        f"event p50 {p50 * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms"
+        f"event p50 {p50 * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms; of {windows} windows "
+        f"{skipped / max(1, windows):.1%} skipped"
     )
     return 0
 

@@ -60,7 +60,8 @@ class StreamStart(BaseModel):
 
 
 class StreamReady(Answer):
-    """The answer to it: a window of `window_s` is heard every `hop_s`."""
+    """The answer to it: a window of `window_s` is heard every `hop_s`, or where the service is busy
+    at multiples of it."""
 
     type: Literal["ready"] = "ready"
     domain: str
@@ -72,10 +73,12 @@ class StreamReady(Answer):
 
 
 class StreamPrediction(Answer):
-    """Of the window from `start_s` on; seconds of the sound that was sent."""
+    """Of the window from `start_s` on; seconds of the sound that was sent. Where the service cannot
+    keep up, so many windows were `skipped` before it."""
 
     type: Literal["prediction"] = "prediction"
     start_s: float
+    skipped: int = 0
     label: str
     confidence: float
     unknown: bool
