@@ -19,7 +19,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
 from data.domains.domain import AudioDomain, of_sounds
-from data.errors import ClipTooLarge, Forbidden, InvalidParameter, Overloaded, TooSlow
+from data.errors import Forbidden, InvalidParameter, Overloaded, TooSlow
 from models.analysis.rolling import RollingEvents, Told, rolling_events
 from models.analysis.tables import row
 from serve_app.client.analysis_answers import (
@@ -43,7 +43,7 @@ AT_ONCE = 32  # streams of a replica
 START_S, IDLE_S = 10.0, 30.0  # without the first message, or without sound
 CLOSING_S = 2.0  # for the last words to one who may not read
 AGAIN_S = 0.05  # before a window that found no place is asked about again
-MESSAGE_BYTES = 64 * 1024
+MESSAGE_BYTES = 64 * 1024  # one that is longer ends the connection: 1009
 REASON_BYTES = 123  # of a close frame (RFC 6455)
 CODES = {413: 1009, 429: 1013, 503: 1013, 500: 1011}  # by HTTP's status; else 1008
 
@@ -146,10 +146,6 @@ async def _receive(socket: WebSocket, sound: Sound) -> None:
         if samples is None:
             sound.end()
             return
-        if len(samples) > MESSAGE_BYTES:
-            raise ClipTooLarge(
-                f"a message of {len(samples):,} bytes came; at most {MESSAGE_BYTES:,} are accepted"
-            )
         sound.put(samples)
 
 
