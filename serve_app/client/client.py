@@ -12,7 +12,7 @@ be shown to a person.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import BinaryIO, Self, Unpack
 
@@ -26,7 +26,7 @@ from .connection import Connection, ServiceError
 from .senders import AsyncSender, Method, Sender
 from .server_events import EventReader
 from .service_answers import RunEvent
-from .stream import stream
+from .stream import stream, stream_async
 
 BROKEN_OFF = "the answer ended before the recording was heard; send it again"
 
@@ -172,6 +172,12 @@ class AsyncClient(AsyncSender, ServiceCalls):
     def accounts(self) -> AsyncAccounts:
         """Keys of others, and who did what; for admins."""
         return AsyncAccounts(self.link, self._pool)
+
+    def stream(
+        self, domain: str, blocks: AsyncIterable[bytes], sample_rate_hz: int
+    ) -> AsyncGenerator[StreamAnswer, None]:
+        """As `Client.stream`."""
+        return stream_async(self.link, domain, blocks, sample_rate_hz)
 
     async def analyze(
         self,
