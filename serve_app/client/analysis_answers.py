@@ -1,10 +1,12 @@
 """What `POST /analyze` answers of a recording, and what `WS /stream` says of live sound."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .answers import Answer, ModelRef
+
+StreamFormat = Literal["pcm16", "opus"]
 
 
 class RecordingInfo(Answer):
@@ -50,13 +52,20 @@ class Progress(Answer):
 
 
 class StreamStart(BaseModel):
-    """A stream's first message; what follows are 16-bit samples of one channel, little-endian."""
+    """A stream's first message. What follows are 16-bit samples of one channel, little-endian, or a
+    file of Opus (Ogg, WebM) as it is recorded, cut anywhere, which knows its own rate."""
 
     model_config = ConfigDict(extra="forbid")
 
-    sample_rate_hz: int = Field(ge=4_000, le=96_000)
-    format: Literal["pcm16"] = "pcm16"
+    format: StreamFormat = "pcm16"
+    sample_rate_hz: int | None = Field(default=None, ge=4_000, le=96_000)
     key: str = ""
+
+    @model_validator(mode="after")
+    def samples_have_a_rate(self) -> Self:
+        if self.format == "pcm16" and self.sample_rate_hz is None:
+            raise ValueError("pcm16 needs sample_rate_hz")
+        return self
 
 
 class StreamReady(Answer):

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from .analysis_answers import StreamAnswer, StreamStart
+from .analysis_answers import StreamAnswer, StreamFormat, StreamStart
 from .answers import Problem
 from .connection import Connection, ServiceAway, ServiceError
 
@@ -26,7 +26,7 @@ ANSWERS: TypeAdapter[StreamAnswer] = TypeAdapter(StreamAnswer)
 
 
 def stream(
-    link: Connection, domain: str, blocks: Iterable[bytes], sample_rate_hz: int
+    link: Connection, domain: str, blocks: Iterable[bytes], start: StreamStart
 ) -> Iterator[StreamAnswer]:
     """`blocks` are taken in a thread of their own; what they raise is raised behind the last
     answer. Raises ServiceError."""
@@ -38,7 +38,7 @@ def stream(
         ThreadPoolExecutor(1) as sender,
         connect(url, proxy=None, open_timeout=link.timeout_s) as socket,
     ):
-        socket.send(_start(link, sample_rate_hz))
+        socket.send(start.model_dump_json())
         sending = sender.submit(_send, socket, blocks)
         for text in socket:
             yield _answer(text)
@@ -46,7 +46,7 @@ def stream(
 
 
 async def stream_async(
-    link: Connection, domain: str, blocks: AsyncIterable[bytes], sample_rate_hz: int
+    link: Connection, domain: str, blocks: AsyncIterable[bytes], start: StreamStart
 ) -> AsyncGenerator[StreamAnswer, None]:
     """As `stream`; `blocks` are taken in a task of their own."""
     url = _url(link, domain)
@@ -54,7 +54,7 @@ async def stream_async(
 
     with _in_words(url):
         async with connect(url, proxy=None, open_timeout=link.timeout_s) as socket:
-            await socket.send(_start(link, sample_rate_hz))
+            await socket.send(start.model_dump_json())
             sending = asyncio.create_task(_send_async(socket, blocks))
             try:
                 async for text in socket:
@@ -75,8 +75,12 @@ def _url(link: Connection, domain: str) -> str:
     return f"{link.url.rstrip('/')}/{domain}/stream".replace("http", "ws", 1)
 
 
-def _start(link: Connection, sample_rate_hz: int) -> str:
-    return StreamStart(sample_rate_hz=sample_rate_hz, key=link.key).model_dump_json()
+def begun(link: Connection, sample_rate_hz: int | None, format: StreamFormat) -> StreamStart:
+    """Raises ServiceError for a start that the service would refuse."""
+    try:
+        return StreamStart(sample_rate_hz=sample_rate_hz, format=format, key=link.key)
+    except ValidationError as error:
+        raise ServiceError(error.errors()[0]["msg"]) from None
 
 
 @contextmanager

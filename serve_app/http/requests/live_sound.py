@@ -34,7 +34,7 @@ class Sound:
     """What has come of a stream, 16-bit samples, and is not heard yet."""
 
     def __init__(self, rate_hz: int, window_s: float, hop_s: float, max_s: float) -> None:
-        self._rate_hz, self._max_s = rate_hz, max_s
+        self.rate_hz, self._max_s = rate_hz, max_s
         self._window, self._hop = 2 * round(window_s * rate_hz), 2 * round(hop_s * rate_hz)
         self._pace = Pace(hop_s, SPARSEST * window_s)
         self._held = bytearray()
@@ -44,7 +44,7 @@ class Sound:
 
     @property
     def duration_s(self) -> float:
-        return self._came / (2 * self._rate_hz)
+        return self._came / (2 * self.rate_hz)
 
     def put(self, samples: bytes) -> None:
         """Raises ClipTooLarge behind the longest duration, Overloaded where too much waits."""
@@ -72,8 +72,8 @@ class Sound:
             self._changed.clear()
             await self._changed.wait()
         self._given_at = time.monotonic()
-        start_s = self._past / (2 * self._rate_hz)
-        return Window(start_s, max(0, hops - 1), _wav(self._held[: self._window], self._rate_hz))
+        start_s = self._past / (2 * self.rate_hz)
+        return Window(start_s, max(0, hops - 1), _wav(self._held[: self._window], self.rate_hz))
 
     def _hops_on(self) -> int:
         """From the window before to this one. Of sound that has ended nothing is skipped."""
@@ -88,7 +88,7 @@ class Sound:
     @property
     def _waiting_s(self) -> float:
         """Behind the newest window."""
-        return max(0, len(self._held) - self._window) / (2 * self._rate_hz)
+        return max(0, len(self._held) - self._window) / (2 * self.rate_hz)
 
 
 class Pace:

@@ -1,4 +1,4 @@
-"""Live sound over a WebSocket: PCM in; rolling predictions and events, while they happen, out.
+"""Live sound over a WebSocket: PCM or Opus in; rolling predictions and events, as they happen, out.
 
 A window is asked about as any clip is, in the replica's ordinary batches, which streams so share.
 Sound that comes faster than it is heard, or whose answers nobody reads, waits: windows are skipped
@@ -8,7 +8,7 @@ later.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -19,7 +19,9 @@ from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
 from data.domains.domain import AudioDomain, of_sounds
-from data.errors import Forbidden, InvalidParameter, Overloaded, TooSlow
+from data.errors import Forbidden, InvalidParameter, Overloaded, TooSlow, UnsupportedClip
+from data.media.live_decoder import LIVE, LiveDecoder, live_decoder
+from data.media.sniff import sniff
 from models.analysis.rolling import RollingEvents, Told, rolling_events
 from models.analysis.tables import row
 from serve_app.client.analysis_answers import (
@@ -40,6 +42,7 @@ from serve_app.replica.scoring import ScoredClip
 from serve_app.statuses import explain
 
 AT_ONCE = 32  # streams of a replica
+COMPRESSED_AT_ONCE = 8
 START_S, IDLE_S = 10.0, 30.0  # without the first message, or without sound
 CLOSING_S = 2.0  # for the last words to one who may not read
 AGAIN_S = 0.05  # before a window that found no place is asked about again
@@ -78,9 +81,10 @@ async def _stream(socket: WebSocket, service: Replica) -> None:
         start = await _started(socket)
         who = await _who(socket, start.key, queue)
         plan = rolling_events(service.champion.served.model, domain)
-        longest_s = domain.limits.max_recording_s
-        sound = Sound(start.sample_rate_hz, plan.window_s, plan.hop_s, longest_s)
-        await _both(_receive(socket, sound), _hear(socket, service, domain, sound, who))
+        rate_hz = start.sample_rate_hz or domain.input.sample_rate_hz
+        sound = Sound(rate_hz, plan.window_s, plan.hop_s, domain.limits.max_recording_s)
+        receive = _samples if start.format == "pcm16" else _compressed
+        await _both(receive(socket, sound, queue), _hear(socket, service, domain, sound, who))
     finally:
         held.give_back(queue, 1)
 
@@ -101,7 +105,7 @@ async def _started(socket: WebSocket) -> StreamStart:
         wrong = error.errors()[0]
         where = ".".join(map(str, wrong["loc"])) or "it"
         raise InvalidParameter(
-            'the first message must be JSON, as {"sample_rate_hz": 16000, "format": "pcm16", '
+            'the first message must be JSON, as {"format": "pcm16", "sample_rate_hz": 16000, '
             f'"key": "..."}}; {where}: {wrong["msg"]}'
         ) from None
 
@@ -138,15 +142,57 @@ async def _both(*works: Coroutine[None, None, None]) -> None:
             task.cancel()
 
 
-async def _receive(socket: WebSocket, sound: Sound) -> None:
+async def _samples(socket: WebSocket, sound: Sound, queue: str) -> None:
+    async for samples in _messages(socket):
+        sound.put(samples)
+    sound.end()
+
+
+async def _compressed(socket: WebSocket, sound: Sound, queue: str) -> None:
+    """Each stream has a decoder of its own, which is a process."""
+    held: Held = socket.app.state.compressed_streams
+    if held.refuses(queue, 1, COMPRESSED_AT_ONCE):
+        raise Overloaded(f"{held.total} compressed streams are heard here; send pcm16, or wait")
+    held.take(queue, 1)
+    try:
+        messages = _messages(socket)
+        first = await anext(messages, b"")
+        if (container := sniff(first)) not in LIVE:
+            raise UnsupportedClip(
+                "a stream of opus begins as Ogg or WebM does, with its header; this is "
+                f"{container or 'of an unknown kind'}"
+            )
+        decoder = await live_decoder(container, sound.rate_hz)
+        try:
+            await _both(_feed(decoder, first, messages), _take(decoder, sound))
+        finally:
+            decoder.close()
+    finally:
+        held.give_back(queue, 1)
+
+
+async def _feed(decoder: LiveDecoder, first: bytes, messages: AsyncIterator[bytes]) -> None:
+    await decoder.write(first)
+    async for part in messages:
+        await decoder.write(part)
+    decoder.end()
+
+
+async def _take(decoder: LiveDecoder, sound: Sound) -> None:
+    while samples := await decoder.read():
+        sound.put(samples)
+    sound.end()
+
+
+async def _messages(socket: WebSocket) -> AsyncIterator[bytes]:
+    """Until one of text."""
     while True:
         words = f"no sound came in {IDLE_S:g} s; send silence too"
         message = await _message(socket, IDLE_S, words)
-        samples: bytes | None = message.get("bytes")
-        if samples is None:
-            sound.end()
+        part: bytes | None = message.get("bytes")
+        if part is None:
             return
-        sound.put(samples)
+        yield part
 
 
 async def _hear(
