@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,13 +21,23 @@ from data.domains.domain import load_domains, of_sounds
 from loadtest import command
 from loadtest.planted import Float32, Planted, exam_clips, laid
 from loadtest.report import quantiles
-from serve_app.client.analysis_answers import StreamEvent
+from serve_app.client.analysis_answers import StreamEvent, StreamPrediction
 from serve_app.client.client import Client
 
 APART_S = (0.4, 1.2)
 QUIET = 0.001  # RMS; full scale is 1
 BLOCK_S = 0.02
 PATIENCE_S = 1.0  # behind a clip's end
+
+
+@dataclass(frozen=True)
+class Outcome:
+    clips: int
+    delays_s: tuple[float, ...]  # of those that were told
+    false: int
+    duration_s: float
+    windows: int = 0
+    skipped: int = 0  # windows that the service left out, because it was behind
 
 
 def joined(
@@ -43,8 +54,7 @@ def joined(
 
 def heard(
     client: Client, domain: str, sound: Float32, planted: Sequence[Planted], rate_hz: int
-) -> tuple[list[float], int]:
-    """Seconds from a clip's end to its event, of each that was told; how many events were false."""
+) -> Outcome:
     samples = (np.clip(sound, -1, 1) * 32_767).astype("<i2")
     started = time.monotonic()  # of the first block, once it is sent
 
@@ -57,7 +67,7 @@ def heard(
             time.sleep(max(0.0, started + due_s - time.monotonic()))
             yield part.tobytes()
 
-    waiting, delays, false = list(planted), [], 0
+    waiting, delays, false, windows, skipped = list(planted), [], 0, 0, 0
     for found in client.stream(domain, paced(), rate_hz):
         if isinstance(found, StreamEvent) and not found.ended:
             now_s = time.monotonic() - started
@@ -68,7 +78,10 @@ def heard(
             else:
                 waiting.remove(right)
                 delays.append(now_s - right.end_s)
-    return delays, false
+        elif isinstance(found, StreamPrediction):
+            windows, skipped = windows + 1, skipped + found.skipped
+    duration_s = len(sound) / rate_hz
+    return Outcome(len(planted), tuple(delays), false, duration_s, windows, skipped)
 
 
 def main() -> int:
@@ -85,21 +98,24 @@ def print_figures(arguments: argparse.Namespace) -> int:
     domain = of_sounds(load_domains(names=(arguments.domain,))[arguments.domain])
     clips, rate_hz = exam_clips(domain), domain.input.sample_rate_hz
 
-    def one(seed: int) -> tuple[int, float, list[float], int]:
+    def one(seed: int) -> Outcome:
         sound, planted = joined(clips, rate_hz, arguments.seconds, seed)
         with Client(arguments.url) as client:
-            told = heard(client, domain.name, sound, planted, rate_hz)
-            return len(planted), len(sound) / rate_hz / 60, *told
+            return heard(client, domain.name, sound, planted, rate_hz)
 
     with ThreadPoolExecutor(arguments.streams) as threads:
         found = list(threads.map(one, range(arguments.streams)))
-    numbers, minutes, delays, false = zip(*found, strict=True)
-    delays_ms = [1e3 * delay_s for each in delays for delay_s in each]
+    delays_ms = [1e3 * delay_s for each in found for delay_s in each.delays_s]
+    clips_said = sum(each.clips for each in found)
+    minutes = sum(each.duration_s for each in found) / 60
+    skipped = sum(each.skipped for each in found)
+    windows = skipped + sum(each.windows for each in found)
     p50, p95 = quantiles(delays_ms, 0.5, 0.95)
     print(
-        f"{len(found)} streams, {sum(numbers)} clips: told {len(delays_ms) / sum(numbers):.1%}, "
-        f"false {sum(false) / sum(minutes):.2f} a minute; from a clip's end to its event p50 "
-        f"{p50:.0f} ms, p95 {p95:.0f} ms"
+        f"{len(found)} streams, {clips_said} clips: told {len(delays_ms) / clips_said:.1%}, false "
+        f"{sum(each.false for each in found) / minutes:.2f} a minute; from a clip's end to its "
+        f"event p50 {p50:.0f} ms, p95 {p95:.0f} ms; of {windows} windows "
+        f"{skipped / max(1, windows):.1%} skipped"
     )
     return 0
 
