@@ -10,7 +10,6 @@ has its process when Ray names one after it; HAProxy's own counts tell when it k
 """
 
 import argparse
-import contextlib
 import csv
 import json
 import signal
@@ -19,18 +18,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
-import yaml
 
-from data.errors import NotReady
 from loadtest import command
-from loadtest.machine.processes import command as command_line
-from loadtest.machine.processes import running as processes
-from loadtest.own_service import Service, own_service, reached
-from serve_app.cluster.launch import SERVE_YAML
+from loadtest.machine import command_line, running
+from loadtest.own_service import Service, own_service, shipped
 
 PATIENCE_S = 60.0
 CONDITIONS = ("rest", "load", "step")
@@ -55,7 +50,7 @@ def main() -> int:
 
 
 def measure(arguments: argparse.Namespace) -> int:
-    config: dict[str, Any] = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
+    config = shipped()
     if arguments.spares is not None:
         curator = next(app for app in config["applications"] if app["name"] == "curator")
         curator["args"] = {"spares": arguments.spares}
@@ -69,67 +64,55 @@ def measure(arguments: argparse.Namespace) -> int:
 
 def one_round(condition: str, service: Service, arguments: argparse.Namespace) -> Times:
     """Seconds from asking until the last of the new replicas reached each stage."""
-    many, domain = arguments.replicas, service.domain
+    many, load = arguments.replicas, driving(service.url, arguments.clip)
     counts = f"http://127.0.0.1:{service.variable('RAY_SERVE_HAPROXY_STATS_PORT')}/stats;csv"
-    with contextlib.ExitStack() as stack:
-        ray = stack.enter_context(service.ray())
-        service.scale(ray, 1, 1)
-        until_one(domain)
+    with ExitStack() as stack:
+        service.resize(1)
         if condition == "step":
-            service.scale(ray, 1, many)
+            service.scale(1, many)
         if condition == "load":
-            stack.enter_context(driving(service.url, arguments.clip))
+            stack.enter_context(load)
         time.sleep(arguments.pause_s)
-        before, known = replicas(domain), set(servers(counts, domain))
+        before, known = replicas(service.domain), set(answered(counts, service.domain))
         asked = time.monotonic()
         if condition == "step":
-            stack.enter_context(driving(service.url, arguments.clip))
+            stack.enter_context(load)
         else:
-            service.scale(ray, many, many)
-        times = watch(service, counts, before, known, many - 1, asked)
-    print_times(condition, times)
-    return times
-
-
-def watch(
-    service: Service, counts: str, before: set[int], known: set[str], more: int, asked: float
-) -> Times:
-    times: Times = {}
-    with httpx.Client(base_url=service.url, trust_env=False) as client:
+            service.scale(many, many)
+        times: Times = {}
         while "answered" not in times and time.monotonic() - asked < PATIENCE_S:
-            client.get("/model-info")  # at rest somebody must ask
-            found = servers(counts, service.domain)
-            answers = [n for name, n in found.items() if name not in known]
+            service.shows("/model-info")  # at rest somebody must ask
+            found = answered(counts, service.domain)
+            answers = [count for name, count in found.items() if name not in known]
             started = len(replicas(service.domain) - before)
             seen = (started, len(answers), sum(count > 0 for count in answers))
             for stage, count in zip(STAGES, seen, strict=True):
-                if count >= more:
+                if count >= many - 1:
                     times.setdefault(stage, time.monotonic() - asked)
             time.sleep(0.02)
-    return {stage: times.get(stage, float("inf")) for stage in STAGES}
+    times = {stage: times.get(stage, float("inf")) for stage in STAGES}
+    print_times(condition, times)
+    return times
 
 
 def replicas(domain: str) -> set[int]:
     """Pids on this machine that Ray has named after a replica of the domain."""
     title = f"ray::ServeReplica:{domain}:"
-    return {one.pid for one in processes() if command_line(one.pid).startswith(title)}
+    return {pid for pid in running() if command_line(pid).startswith(title)}
 
 
-def servers(counts: str, domain: str) -> dict[str, int]:
-    """`counts` is the address of HAProxy's."""
-    return answered(httpx.get(counts, trust_env=False).text, domain)
-
-
-def answered(statistics: str, domain: str) -> dict[str, int]:
-    """HAProxy's servers for the domain -> how often each has answered 2xx; backups left out."""
+def answered(counts: str, domain: str) -> dict[str, int]:
+    """Of the domain's servers by the counts of HAProxy, at their address: how often each has
+    answered 2xx; backups left out."""
+    lines = httpx.get(counts, trust_env=False).text.lstrip("# ").splitlines()
     return {
         row["svname"]: int(row["hrsp_2xx"] or 0)
-        for row in csv.DictReader(statistics.lstrip("# ").splitlines())
+        for row in csv.DictReader(lines)
         if domain in row["pxname"] and row["type"] == "2" and row["bck"] == "0"
     }
 
 
-@contextlib.contextmanager
+@contextmanager
 def driving(url: str, clip: Path) -> Iterator[None]:
     words = [sys.executable, "-m", "loadtest.open_loop", str(clip), "--url", url]
     words += ["--seconds", "600", "--clients", str(CONNECTIONS)]
@@ -141,12 +124,6 @@ def driving(url: str, clip: Path) -> Iterator[None]:
         found = json.loads(process.communicate()[0])
         bad = {status: n for status, n in found["statuses"].items() if status != "200"}
         print(f"  {found['answered_per_s']} req/s, others by status: {bad or 'none'}", flush=True)
-
-
-def until_one(domain: str) -> None:
-    if not reached(lambda: len(replicas(domain)) == 1, PATIENCE_S):
-        number = len(replicas(domain))
-        raise NotReady(f"{number} replicas run after {PATIENCE_S:g} s; one was asked for")
 
 
 def print_times(name: str, times: Times) -> None:

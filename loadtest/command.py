@@ -9,7 +9,6 @@ import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 import httpx
@@ -41,14 +40,14 @@ def exit_code(name: str, work: Callable[[], int]) -> int:
 def stop_on_signal() -> None:
     """From here on Ctrl-C and SIGTERM raise KeyboardInterrupt, once: a second one must not break
     off the stopping. By hand, since what a script starts in the background ignores SIGINT."""
+
+    def stop(*_: object) -> NoReturn:
+        for number in STOPS:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
     for number in STOPS:
-        signal.signal(number, _stop)
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    for other in STOPS:
-        signal.signal(other, signal.SIG_IGN)
-    raise KeyboardInterrupt
+        signal.signal(number, stop)
 
 
 def existing(text: str) -> Path:
@@ -58,11 +57,7 @@ def existing(text: str) -> Path:
 
 
 def positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
+    if not 0 < (value := float(text)) < float("inf"):
         raise ArgumentTypeError(f"must be a number above 0, got {text}")
     return value
 
@@ -71,3 +66,7 @@ def counted(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise ArgumentTypeError(f"must be a whole number above 0, got {text}")
     return int(text)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(counted(number) for number in text.split(","))

@@ -10,9 +10,9 @@ code can do.
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -26,42 +26,37 @@ from models.runtime import Model, OnnxModel
 WARM_UP = 20  # clips; the first ones pay for imports, fresh pages and cold caches
 LEAST = 20  # clips that are measured, however short the time
 
-Result = TypeVar("Result")
-
 
 def measure(
     raw: bytes, domain: AudioDomain, model: Model, seconds: float
-) -> Iterator[tuple[str, list[float]]]:
+) -> dict[str, list[float]]:
     """Milliseconds of each stage and of "all", one for each of the clips that fit in `seconds`.
     Raises a ClipError."""
     prepare(raw, domain)  # refused here if at all, not in the middle of a measurement
     for _ in range(WARM_UP):
-        one_clip(raw, domain, model)
-    rounds: list[dict[str, float]] = []
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until or len(rounds) < LEAST:
-        rounds.append(one_clip(raw, domain, model))
-    for name in rounds[0]:
-        yield name, [spent[name] for spent in rounds]
+        list(stages(raw, domain, model))
+    spent: dict[str, list[float]] = defaultdict(list)
+    until, rounds = time.perf_counter() + seconds, 0
+    while time.perf_counter() < until or rounds < LEAST:
+        rounds, last = rounds + 1, time.perf_counter()
+        for name in stages(raw, domain, model):
+            now = time.perf_counter()
+            spent[name].append(1000 * (now - last))
+            last = now
+    return {**spent, "all": [sum(each) for each in zip(*spent.values(), strict=True)]}
 
 
-def one_clip(raw: bytes, domain: AudioDomain, model: Model) -> dict[str, float]:
-    """The way of `prepare` and `Model.predict`, with a look at the clock between steps."""
-    spent: dict[str, float] = {}
-
-    def timed(name: str, stage: Callable[[], Result]) -> Result:
-        started = time.perf_counter()
-        result = stage()
-        spent[name] = 1000 * (time.perf_counter() - started)
-        return result
-
-    rate_hz, limits = domain.input.sample_rate_hz, domain.limits
-    recording = timed("decode", lambda: decode(raw, sample_rate_hz=rate_hz, limits=limits))
-    features, _ = timed("features", lambda: features_of_sound(recording.samples, domain))
-    embedded = timed("network", lambda: model.embed(features))
-    timed("scores", lambda: model.score([features], *embedded))
-    spent["all"] = sum(spent.values())
-    return spent
+def stages(raw: bytes, domain: AudioDomain, model: Model) -> Iterator[str]:
+    """The way of `prepare` and `Model.predict`; each is named when it is over."""
+    rate_hz = domain.input.sample_rate_hz
+    recording = decode(raw, sample_rate_hz=rate_hz, limits=domain.limits)
+    yield "decode"
+    features, _ = features_of_sound(recording.samples, domain)
+    yield "features"
+    embedded = model.embed(features)
+    yield "network"
+    model.score([features], *embedded)
+    yield "scores"
 
 
 def main() -> int:
@@ -78,7 +73,7 @@ def print_stages(arguments: argparse.Namespace) -> int:
     bundle = load_bundle(arguments.bundle or PRETRAINED / arguments.domain)
     raw, domain = arguments.clip.read_bytes(), of_sounds(bundle.domain)
     print(f"{'ms':10}{'median':>8}{'least':>8}")
-    for name, spent in measure(raw, domain, OnnxModel(bundle), arguments.seconds):
+    for name, spent in measure(raw, domain, OnnxModel(bundle), arguments.seconds).items():
         print(f"{name:10}{np.median(spent):8.3f}{min(spent):8.3f}")
     return 0
 

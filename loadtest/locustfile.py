@@ -15,9 +15,8 @@ from functools import lru_cache
 
 from locust import FastHttpUser, constant, task
 
-from loadtest.client.clip import FORM_TYPE, REFUSED, clip_from, form
+from loadtest.clip import FORM_TYPE, REFUSED, clip_from, form
 
-BATCH = 8
 LONGEST_PAUSE_S = 30.0  # whatever Retry-After says; a test ends some time
 
 
@@ -26,23 +25,20 @@ def body(field: str, clips: int) -> bytes:
     return form(field, [clip_from()] * clips)
 
 
-@lru_cache
-def think_s() -> tuple[float, float]:
-    low, high = os.environ.get("TELLTALE_THINK_S", "0.5,2").split(",")
-    return float(low), float(high)
-
-
 class ClipUser(FastHttpUser):  # type: ignore[misc]  # Locust is untyped here
     abstract = True
-    network_timeout = 60.0
-    connection_timeout = 60.0
+    network_timeout = connection_timeout = 60.0
+    wait_time = constant(0)
+    path, field, clips = "/predict", "file", 1
 
-    def send(self, path: str, payload: bytes) -> None:
+    @task
+    def send(self) -> None:
         headers = {"Content-Type": FORM_TYPE}
         if key := os.environ.get("TELLTALE_KEY"):
             headers["Authorization"] = f"Bearer {key}"
+        asked = {"data": body(self.field, self.clips), "headers": headers, "catch_response": True}
         pause_s = 0.0
-        with self.client.post(path, data=payload, headers=headers, catch_response=True) as reply:
+        with self.client.post(self.path, **asked) as reply:
             if reply.status_code == 429 and "retry-after" in reply.headers:
                 reply.request_meta["name"] = REFUSED
                 reply.success()
@@ -56,30 +52,18 @@ class NormalUser(ClipUser):
     weight = 8
 
     def wait_time(self) -> float:
-        return random.uniform(*think_s())
-
-    @task
-    def predict(self) -> None:
-        self.send("/predict", body("file", 1))
+        low, high = os.environ.get("TELLTALE_THINK_S", "0.5,2").split(",")
+        return random.uniform(float(low), float(high))
 
 
 class PowerUser(ClipUser):
     """Sends the next clip as soon as the last is answered."""
 
     weight = 2
-    wait_time = constant(0)
-
-    @task
-    def predict(self) -> None:
-        self.send("/predict", body("file", 1))
 
 
 class StressUser(ClipUser):
     """Sends forms with many clips, one after another."""
 
     weight = 1
-    wait_time = constant(0)
-
-    @task
-    def predict_many(self) -> None:
-        self.send("/batch-predict", body("files", BATCH))
+    path, field, clips = "/batch-predict", "files", 8

@@ -1,22 +1,262 @@
-"""Requests that leave when they are due, whether or not the last was answered.
+"""The one client that makes load: requests that leave when they are due, answered or not.
 
 telltale open-loop clip.wav --rate 100 --seconds 10       Poisson arrivals
 telltale open-loop clip.wav --clients 32 --seconds 10     closed loops instead
+
+One fixed request over HTTP/1.1, on kept-alive connections that are made as they are needed and used
+again while idle. Kept lean, so that what is measured is the server; the client's CPU is part of the
+result. An interval timer's signal wakes the sender to within microseconds; an event loop's own
+timer rounds up to milliseconds. A latency counts from the moment a request was due, so a client
+that falls behind shows.
 """
 
+import asyncio
+import gc
 import json
+import math
+import multiprocessing
 import os
+import re
+import signal
+import socket
 import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 
-from loadtest.client.offer import Offered, Plan, offer_here, quantiles
+from loadtest.clip import FORM_TYPE, form
 from loadtest.command import counted, existing, parser, positive
+from loadtest.report import quantiles
+
+Floats = NDArray[np.float64]
+SEND_BUFFER = 1 << 20  # a whole clip leaves in one system call
+PATIENCE_S = 15.0  # for what is still unanswered when the load is over
+BROKEN = 0
+PAUSE_S = 0.01  # of a closed loop after a broken request: the next would end the same way
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)")
+COLUMNS = ("due_s", "sent_s", "ended_s", "status", "retry_after")  # taken as they are
+
+
+@dataclass(frozen=True)
+class Offered:
+    """An entry a request; seconds from the start of the load. `status` 0: no answer came."""
+
+    due_s: Floats
+    sent_s: Floats
+    ended_s: Floats
+    status: NDArray[np.int64]
+    retry_after: NDArray[np.bool_]
+    worked_ms: Floats  # decoding, features and network by the answer's own account; else NaN
+    client_cpu_s: float
+    unconnected: int = 0  # of those without an answer, those that found nobody to connect to
+
+    @property
+    def latency_ms(self) -> Floats:
+        """Of the answered predictions, in order of their due time."""
+        found: Floats = (self.ended_s - self.due_s)[self.status == 200] * 1e3
+        return found
+
+    @property
+    def late_ms(self) -> Floats:
+        """How long after it was due each was sent."""
+        found: Floats = (self.sent_s - self.due_s) * 1e3
+        return found
+
+    @property
+    def seconds(self) -> float:
+        """From the first request to the last answer."""
+        return float(self.ended_s.max() - self.due_s.min())
+
+    @property
+    def answered_per_s(self) -> float:
+        return self.latency_ms.size / self.seconds
+
+    def statuses(self) -> dict[int, int]:
+        return dict(Counter(self.status.tolist()))
+
+
+def poisson(rate: float, seconds: float, seed: int, burst: float = 1.0) -> Floats:
+    """Due times, sorted. With `burst` b > 1, groups of b on average (geometric) come at once."""
+    rng = np.random.default_rng(seed)
+    count = max(1, int(rng.poisson(rate * seconds / burst)))
+    moments = np.sort(rng.uniform(0, seconds, count))
+    return np.repeat(moments, rng.geometric(1 / burst, count))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Open loop at `rate` requests a second, Poisson, else `clients` closed loops. `raw`: the clip
+    is the whole body, no form."""
+
+    url: str
+    clip: Path
+    seconds: float
+    rate: float | None = None
+    clients: int = 1
+    key: str = ""
+    seed: int = 1
+    path: str = "/predict"
+    raw: bool = False
+
+    @property
+    def request(self) -> bytes:
+        clip, parts = self.clip.read_bytes(), urlsplit(f"{self.url.rstrip('/')}{self.path}")
+        body = clip if self.raw else form("file", [clip])
+        key = f"Authorization: Bearer {self.key}\r\n" if self.key else ""
+        head = (
+            f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\n{key}"
+            f"Content-Type: {'audio/wav' if self.raw else FORM_TYPE}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
+
+
+def offer(plan: Plan) -> Offered:
+    """In a process of its own. Raises OSError for a clip that cannot be read."""
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, fresh) as pool:
+        return pool.submit(offer_here, plan).result()
+
+
+def offer_here(plan: Plan) -> Offered:
+    """In this process, whose signals it takes."""
+    load = Load(plan)
+    gc.disable()  # a collection in mid-run would be taken for the server's doing
+    used = time.process_time()
+    asyncio.run(load.closed() if plan.rate is None else load.open())
+    used, requests = time.process_time() - used, load.requests
+    return Offered(
+        **{name: np.array([getattr(request, name) for request in requests]) for name in COLUMNS},
+        worked_ms=np.array([_worked(request.body) for request in requests]),
+        client_cpu_s=used,
+        unconnected=load.unconnected,
+    )
+
+
+def _worked(body: bytes) -> float:
+    try:
+        timings: Mapping[str, float] = json.loads(body)["timings_ms"]
+        return timings["prepare"] + timings["network"]
+    except (ValueError, KeyError, TypeError):
+        return float("nan")
+
+
+@dataclass(slots=True)
+class Request:
+    """All moments in seconds from the load's begin."""
+
+    due_s: float
+    sent_s: float
+    ended_s: float = float("nan")
+    status: int = BROKEN
+    retry_after: bool = False
+    body: bytes = b""
+
+
+class Load:
+    """What was sent and what came back."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.requests: list[Request] = []
+        self.unconnected = 0
+        self._plan, self._payload = plan, plan.request
+        parts = urlsplit(plan.url)
+        self._address = str(parts.hostname), parts.port or 80
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._started = 0.0
+
+    def now(self) -> float:
+        return time.perf_counter() - self._started
+
+    async def open(self) -> None:
+        due = poisson(self._plan.rate or 0.0, self._plan.seconds, self._plan.seed).tolist()
+        loop = asyncio.get_running_loop()
+        over = asyncio.Event()
+        sent: set[asyncio.Task[int]] = set()
+
+        def wake() -> None:
+            while len(sent) < len(due) and due[len(sent)] <= self.now():
+                sent.add(loop.create_task(self._ask(due[len(sent)])))
+            if len(sent) < len(due):
+                signal.setitimer(signal.ITIMER_REAL, max(1e-6, due[len(sent)] - self.now()))
+            else:
+                over.set()
+
+        loop.add_signal_handler(signal.SIGALRM, wake)
+        self._started = time.perf_counter()
+        wake()
+        await over.wait()
+        await self._drained(sent)
+
+    async def closed(self) -> None:
+        """For so long, or until Ctrl-C, after which there are figures as well."""
+        over = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, over.set)
+
+        async def again_and_again() -> None:
+            while not over.is_set():
+                if await self._ask(self.now()) == BROKEN:
+                    await asyncio.sleep(PAUSE_S)
+
+        self._started = time.perf_counter()
+        loops = {asyncio.create_task(again_and_again()) for _ in range(self._plan.clients)}
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), self._plan.seconds)
+        over.set()
+        await self._drained(loops)
+
+    async def _drained(self, tasks: set[asyncio.Task[Any]]) -> None:
+        """Until all is answered or patience is over; what is still open then ends as broken."""
+        await asyncio.wait(tasks, timeout=PATIENCE_S)
+        for request in self.requests:
+            if math.isnan(request.ended_s):
+                request.ended_s = self.now()
+
+    async def _ask(self, due_s: float) -> int:
+        request = Request(due_s, self.now())
+        self.requests.append(request)
+        try:
+            reader, writer = await self._connection()
+        except OSError:
+            self.unconnected += 1
+        else:
+            with suppress(OSError, EOFError):
+                writer.write(self._payload)
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                if length := LENGTH.search(head):
+                    request.body = await reader.readexactly(int(length[1]))
+                else:
+                    request.body = await reader.readuntil(b"0\r\n\r\n")
+                request.status, request.retry_after = int(head[9:12]), b"\r\nretry-after:" in head
+                # Refused before all was sent: the rest of it would be taken for a request.
+                if b"connection: close" in head or writer.transport.get_write_buffer_size():
+                    writer.transport.abort()
+                else:
+                    self._idle.append((reader, writer))
+        request.ended_s = self.now()
+        return request.status
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+        reader, writer = await asyncio.open_connection(*self._address)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        return reader, writer
 
 
 def main() -> int:
-    words = parser("telltale open-loop", __doc__)
+    words, key = parser("telltale open-loop", __doc__), os.environ.get("TELLTALE_KEY", "")
     words.add_argument("clip", type=existing)
     words.add_argument("--url", default="http://127.0.0.1:8000", help="the running service")
     words.add_argument("--path", default="/predict")
@@ -25,7 +265,6 @@ def main() -> int:
     words.add_argument("--clients", type=counted, default=1, help="closed loops, without --rate")
     words.add_argument("--seconds", type=float, default=10.0)
     words.add_argument("--seed", type=int, default=1)
-    key = os.environ.get("TELLTALE_KEY", "")
     words.add_argument("--key", default=key, help="a bearer key; or set TELLTALE_KEY")
     words.add_argument("--save", type=Path, help="keep every request's row, as .npz")
     arguments = vars(words.parse_args())
@@ -33,20 +272,16 @@ def main() -> int:
     offered = offer_here(Plan(**arguments))
     if save:
         np.savez(save, **vars(offered))
-    print(json.dumps(summary(offered)))
-    return 0
-
-
-def summary(offered: Offered) -> dict[str, object]:
     waits = offered.latency_ms
-    late = float(np.quantile(offered.sent_s - offered.due_s, 0.99)) * 1e3
-    return {
+    found = {
         "answered_per_s": round(offered.answered_per_s, 1),
         "p50_p95_p99_ms": quantiles(waits, 0.5, 0.95, 0.99) if waits.size else [],
         "statuses": offered.statuses(),
-        "sent_late_p99_ms": round(late, 3),
+        "sent_late_p99_ms": quantiles(offered.late_ms, 0.99)[0],
         "client_cpu_ms_per_request": round(offered.client_cpu_s / offered.due_s.size * 1e3, 3),
     }
+    print(json.dumps(found))
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""A service of a measurement's own: started as a person would start it, in a home of its own, and
-ended with the measurement, however that ends.
+"""Services that are measured: one that runs somewhere (`Target`), and one of a measurement's own,
+started as a person would start it and ended with the measurement, however that ends.
 
 Its processes are those that were started with its TELLTALE_HOME, a folder nobody else has; what
 each of them is, its command line tells. No process is ever found by its name alone.
 """
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property, reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -24,45 +25,19 @@ import yaml
 from data.errors import NotReady
 from data.home import planned_home
 from data.install_paths import CODE
-from loadtest.client.clip import tone_in_noise
+from loadtest.clip import tone_in_noise
 from loadtest.command import stop_on_signal
-from loadtest.machine.processes import PARTS, environment_of, of_home, role, send
+from loadtest.machine import PARTS, Processes, environment_of, of_home, role, send, service_root
 from serve_app.cluster.launch import SERVE_YAML, serve_config
 from serve_app.settings import Settings
 
 PATIENCE_S = 240.0
+RESIZE_PATIENCE_S = 120.0
+STATUS_PATIENCE_S = 15.0  # the status is told of replicas once a second
 STOP_S = 60.0
 LOOK_S = 0.2
 REQUEST_S = 10.0
 SHARED = ("TELLTALE_", "MLFLOW_", "RAY_")
-
-
-def launched(
-    command: Sequence[str], environment: Mapping[str, str], log: Path
-) -> "subprocess.Popen[bytes]":
-    """In a session of its own."""
-    with log.open("wb") as console:
-        return subprocess.Popen(
-            command,
-            env=environment,
-            cwd=CODE,
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
-def wait_until(
-    reached: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path, failure: str
-) -> None:
-    """Raises NotReady, `failure` and the last words, where it ends instead, or time is up."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline and process.poll() is None:
-        if reached():
-            return
-        time.sleep(0.05)
-    raise NotReady(f"{failure}; its last words:\n{last_words(log)}")
 
 
 def reached(what: Callable[[], bool], patience_s: float, every_s: float = LOOK_S) -> bool:
@@ -73,28 +48,125 @@ def reached(what: Callable[[], bool], patience_s: float, every_s: float = LOOK_S
     return there
 
 
-def last_words(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
+class Target:
+    """A service, as whoever has `key` is answered by it."""
+
+    def __init__(self, url: str, domain: str = "", key: str = "") -> None:
+        """One client: to make it takes longer than to ask. A connection for each question, since
+        the one before may be of a process that is dead."""
+        self.url, self.domain, self._key = url.rstrip("/"), domain, key
+        alone: Any = {"limits": httpx.Limits(max_keepalive_connections=0), "trust_env": False}
+        self.http = httpx.Client(base_url=self.url, timeout=REQUEST_S, **alone)
+
+    @property
+    def key(self) -> str:
+        return self._key
+
+    def request(self, method: str, path: str, **content: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        return self.http.request(method, path, headers=headers, **content)
+
+    def get(self, path: str, *keys: str) -> Any:
+        """What stands below the keys in the JSON at `path`; None where there is no such answer."""
+        with suppress(httpx.HTTPError, ValueError, LookupError, TypeError):
+            return reduce(getitem, keys, self.request("GET", path).raise_for_status().json())
+        return None
+
+    def shows(self, path: str) -> bool:
+        with suppress(httpx.HTTPError):
+            return self.request("GET", path).status_code == 200
+        return False
+
+    def status(self) -> dict[str, Any]:
+        """The domain's part of /status; empty where there is none."""
+        return self.get("/status", "domains", self.domain) or {}
+
+    def replicas(self) -> tuple[list[int], int]:
+        """Process ids of those that serve the domain, by default the first, and of the process that
+        everything descends from. Raises ValueError where the status does not come to name all that
+        run, or they run elsewhere."""
+        if not self.domain:
+            about = self.request("GET", "/model-info").raise_for_status().json()
+            self.domain = str(about["domain"])
+        found: list[int] = []
+
+        def all_named() -> bool:
+            status = self.status()
+            found[:] = [int(row["pid"]) for row in status.get("replicas", [])]
+            return bool(found) and len(found) == status.get("states", {}).get("RUNNING", len(found))
+
+        if not reached(all_named, STATUS_PATIENCE_S):
+            raise ValueError(f"{self.url} names {len(found)} replicas, and others are up")
+        roots = {service_root(pid) for pid in found}
+        if None in roots:
+            raise ValueError(
+                f"the replicas of {self.url} do not run on this machine; measure where they run, "
+                "or bring their times with --times FILE"
+            )
+        return found, roots.pop() or 0
 
 
 @dataclass
-class Service:
-    home: Path
-    folder: Path  # of what it is started with; its consoles are left there
-    port: int
-    domain: str
-    settings: Mapping[str, str] = field(default_factory=dict)  # more of its environment
-    starts: int = 0
-    process: "subprocess.Popen[bytes]" = field(init=False)
-    url: str = field(init=False)
-    http: httpx.Client = field(init=False)
+class Started:
+    """A program and all that it starts: in a session of its own, and marked by a home in their
+    environment that nobody else has."""
 
-    def __post_init__(self) -> None:
-        """One client: to make it takes longer than to ask. A connection for each question, since
-        the one before may be of a process that is dead."""
-        self.url = f"http://127.0.0.1:{self.port}"
-        alone: Any = {"limits": httpx.Limits(max_keepalive_connections=0), "trust_env": False}
-        self.http = httpx.Client(base_url=self.url, timeout=REQUEST_S, **alone)
+    home: Path
+    log: Path
+    process: "subprocess.Popen[bytes]" = field(init=False)
+
+    def launch(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        with self.log.open("wb") as console:
+            self.process = subprocess.Popen(
+                command,
+                env={**environment, "TELLTALE_HOME": str(self.home)},
+                cwd=CODE,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until(self, what: Callable[[], bool], name: str) -> None:
+        """Raises NotReady with its last words, where it ends instead, or time is up."""
+
+        def ended() -> bool:
+            return self.process.poll() is not None
+
+        if not reached(lambda: ended() or what(), PATIENCE_S, every_s=0.05) or ended():
+            raise NotReady(f"{name} did not start; its last words:\n{self.last_words()}")
+
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace").strip()
+
+    def last_words(self) -> str:
+        return self.said()[-2000:]
+
+    def members(self) -> Processes:
+        return of_home(self.home)
+
+    def end(self) -> None:
+        """Asked to stop; who is left then, or STOP_S later, is killed, orphans too."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.terminate()
+            self.process.wait(STOP_S)
+        while members := self.members():
+            send(members, signal.SIGKILL)
+            self.process.poll()
+            time.sleep(0.02)
+        self.process.wait()
+
+
+class Service(Started, Target):
+    """Of a measurement's own. `folder` has what it is started with, and is left its consoles;
+    `settings` are more of its environment."""
+
+    def __init__(
+        self, home: Path, folder: Path, port: int, domain: str, settings: Mapping[str, str] = {}
+    ) -> None:
+        Started.__init__(self, home, folder / "console-0.log")
+        Target.__init__(self, f"http://127.0.0.1:{port}", domain)
+        self.folder, self.port, self.settings, self.starts = folder, port, settings, 0
 
     @property
     def key(self) -> str:
@@ -102,41 +174,23 @@ class Service:
         return (self.home / "admin-key").read_text(encoding="utf-8").strip()
 
     @property
-    def log(self) -> Path:
-        return self.folder / f"console-{self.starts}.log"
-
-    @property
     def up(self) -> bool:
-        return "Telltale is up" in self.log.read_text(encoding="utf-8", errors="replace")
+        return "Telltale is up" in self.said()
 
     def start(self, **settings: str) -> None:
         """The same command once more; returns at once."""
+        self.__dict__.pop("ray", None)  # its address may be another
         self.starts += 1
+        self.log = self.folder / f"console-{self.starts}.log"
         config = str(self.folder / "serve.yaml")
         command = [sys.executable, "-m", "serve_app", "serve", "--config", config]
         # Nothing of a service that runs beside it: a store or a registry would be shared.
         kept = {name: value for name, value in os.environ.items() if not name.startswith(SHARED)}
-        own = {
-            "TELLTALE_HOME": str(self.home),
-            "TELLTALE_PORT": str(self.port),
-            "TELLTALE_DOMAINS": self.domain,
-        }
-        self.process = launched(command, kept | own | dict(self.settings) | settings, self.log)
+        own = {"TELLTALE_PORT": str(self.port), "TELLTALE_DOMAINS": self.domain}
+        self.launch(command, kept | own | dict(self.settings) | settings)
 
     def wait_until_up(self) -> None:
-        """As `wait_until`."""
-        wait_until(lambda: self.up, self.process, self.log, "the service did not start")
-
-    def end(self) -> None:
-        """Asked to stop; who is left then, or STOP_S later, is killed, orphans too."""
-        with suppress(subprocess.TimeoutExpired):
-            self.process.terminate()
-            self.process.wait(STOP_S)
-        while members := of_home(self.home):
-            send(members, signal.SIGKILL)
-            self.process.poll()
-            time.sleep(LOOK_S)
-        self.process.wait()
+        self.wait_until(lambda: self.up, "the service")
 
     def restart(self) -> None:
         """Raises NotReady where it does not come up."""
@@ -146,65 +200,53 @@ class Service:
 
     def refuse_ended(self) -> None:
         """Raises NotReady with the launcher's last words where it has ended."""
-        code = self.process.poll()
-        if code is not None:
-            lines = re.sub(r"\n\s*", "; ", last_words(self.log))[-300:]
-            raise NotReady(f"the launcher ended with code {code}: ... {lines}")
+        if (code := self.process.poll()) is not None:
+            raise NotReady(f"the launcher ended with code {code}: ... {self.last_words()[-300:]}")
 
     def pids(self, part: str) -> set[int]:
-        return {pid for pid in of_home(self.home) if role(pid, PARTS) == part}
-
-    def victims(self, part: str) -> set[int]:
-        """Raises NotReady where there is none."""
-        if not (found := self.pids(part)):
-            raise NotReady(f"no process of this service is a {part}")
-        return found
+        return {pid for pid in self.members() if role(pid, PARTS) == part}
 
     def variable(self, name: str) -> str:
         """One that the launcher gave to all that it started. Raises NotReady where none has it."""
-        for pid in of_home(self.home):
+        for pid in self.members():
             if value := environment_of(pid, name):
                 return value
         raise NotReady(f"no process of this service has {name}")
 
-    def ray(self) -> httpx.Client:
-        """For Ray's own view of the service, at its dashboard."""
+    @cached_property
+    def ray(self) -> Target:
+        """Ray's own view of the service, at its dashboard."""
         token = (self.home / "ray-token").read_text(encoding="utf-8").strip()
-        headers = {"Authorization": f"Bearer {token}"}
-        url = self.variable("RAY_API_SERVER_ADDRESS")
-        return httpx.Client(base_url=url, headers=headers, timeout=REQUEST_S, trust_env=False)
+        return Target(self.variable("RAY_API_SERVER_ADDRESS"), self.domain, token)
 
-    def scale(self, ray: httpx.Client, least: int, most: int) -> None:
+    def serve_replicas(self) -> list[dict[str, Any]]:
+        """Ray Serve's rows of the replicas, those that are starting or stopping too."""
+        keys = ("applications", self.domain, "deployments", "DomainService", "replicas")
+        return self.ray.get("/api/serve/applications/", *keys) or []
+
+    def scale(self, least: int, most: int) -> None:
         """Deploys it anew with these bounds; the replicas that run stay. Returns at once."""
         place = planned_home({"TELLTALE_HOME": str(self.home)})
         settings = Settings(place, "127.0.0.1", self.port, (self.domain,), self.key)
-        config = serve_config(settings, self.folder / "serve.yaml")
-        bound_replicas(config, least, most)
-        ray.put("/api/serve/applications/", json=config).raise_for_status()
+        config = bound(serve_config(settings, self.folder / "serve.yaml"), least, most)
+        self.ray.request("PUT", "/api/serve/applications/", json=config).raise_for_status()
 
-    def get(self, path: str) -> Any:
-        """The JSON at `path`; None where there is no such answer."""
-        with suppress(httpx.HTTPError, ValueError):
-            return self.request("GET", path).raise_for_status().json()
-        return None
+    def resize(self, replicas: int) -> None:
+        """Fixes their number; returns when so many run and no other does, else raises NotReady."""
+        self.scale(replicas, replicas)
+        states: list[str] = []
 
-    def request(self, method: str, path: str, **content: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.key}"}
-        return self.http.request(method, path, headers=headers, **content)
+        def so_many() -> bool:
+            states[:] = [row["state"] for row in self.serve_replicas()]
+            return states == ["RUNNING"] * replicas
 
-    def status(self) -> dict[str, Any]:
-        """The domain's part of /status; empty where there is none."""
-        found: dict[str, Any] = (self.get("/status") or {}).get("domains", {})
-        return found.get(self.domain) or {}
+        if not reached(so_many, RESIZE_PATIENCE_S):
+            words = f"{replicas} replicas did not run within {RESIZE_PATIENCE_S:g} s"
+            raise NotReady(f"{words}: {', '.join(states) or 'none does'}")
 
     def labels(self) -> list[str]:
         found: list[str] = self.get("/domains")["domains"][0]["labels"]
         return found
-
-    def shows(self, path: str) -> bool:
-        with suppress(httpx.HTTPError):
-            return self.request("GET", path).status_code == 200
-        return False
 
     def predicts(self) -> bool:
         files = {"file": tone_in_noise(0.4, 8000)}
@@ -215,43 +257,41 @@ class Service:
 
 
 @contextmanager
-def running(service: Service, config: Mapping[str, Any]) -> Iterator[Service]:
-    """Up and answering inside the block; behind it nothing of it is left, nor after Ctrl-C or
-    SIGTERM. `config` is Serve's. Raises NotReady with its own last words."""
-    stop_on_signal()
-    (service.folder / "serve.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    service.start()
-    try:
-        service.wait_until_up()
-        yield service
-    finally:
-        service.end()
-
-
-@contextmanager
 def own_service(
-    port: int, config: Mapping[str, Any], domain: str = "faults", left: Path | None = None
+    port: int,
+    config: Mapping[str, Any],
+    domain: str = "faults",
+    left: Path | None = None,
+    home: Path | None = None,
+    settings: Mapping[str, str] = {},
 ) -> Iterator[Service]:
-    """`running` in a fresh home; its console and serve.yaml stay in `left`, where that is given."""
+    """Up and answering inside the block; behind it nothing of it is left, nor after Ctrl-C or
+    SIGTERM. `config` is Serve's; in a fresh home and folder, where none are given."""
+    stop_on_signal()
     with tempfile.TemporaryDirectory(prefix="telltale-load-", dir="/tmp") as name:
-        home = Path(name).resolve() / "home"
-        home.mkdir()
-        service = Service(home, left.resolve() if left else home.parent, port, domain)
-        with running(service, config):
+        home, folder = home or Path(name) / "home", left or Path(name)
+        home.mkdir(exist_ok=True)
+        service = Service(home.resolve(), folder.resolve(), port, domain, settings)
+        (service.folder / "serve.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        service.start()
+        try:
+            service.wait_until_up()
             yield service
+        finally:
+            service.end()
 
 
-def fixed_replicas(replicas: int) -> dict[str, Any]:
-    """deploy/serve.yaml with the autoscaler held at one number of replicas."""
+def shipped() -> dict[str, Any]:
+    """deploy/serve.yaml; the launcher keeps of it the domains that it is to serve."""
     config: dict[str, Any] = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
-    bound_replicas(config, replicas, replicas)
     return config
 
 
-def bound_replicas(config: Mapping[str, Any], least: int, most: int) -> None:
-    """In place, wherever there is an autoscaler."""
+def bound(config: dict[str, Any], least: int, most: int) -> dict[str, Any]:
+    """With the autoscalers held between these."""
     bounds = {"min_replicas": least, "initial_replicas": least, "max_replicas": most}
     for application in config["applications"]:
         for deployment in application.get("deployments", []):
             if "autoscaling_config" in deployment:
                 deployment["autoscaling_config"] |= bounds
+    return config

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # matplotlib takes a second to load, and half of the commands draw nothing
     from matplotlib.axes import Axes
@@ -15,30 +16,52 @@ if TYPE_CHECKING:  # matplotlib takes a second to load, and half of the commands
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 NOTHING = "-"  # where a figure was not measured
 Points = Sequence[Any]  # numbers, and None where nothing was measured
+Row = Mapping[str, Any]  # by column: words, numbers, and None where nothing was measured
+
+
+def shown(value: Any) -> str:
+    """A cell: words as they are, and of a number what about three digits can say."""
+    if value is None or value != value:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if isinstance(value, float):
+        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+        return f"{value:,.{digits}f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 @dataclass(frozen=True)
 class Table:
+    """Its rows by column; a column's place is where it is first named."""
+
     title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Row]
     note: str = ""
 
     def __str__(self) -> str:
-        widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
-        rows = [self.head, ["-" * width for width in widths], *self.rows]
+        head = list(dict.fromkeys(name for row in self.rows for name in row))
+        cells = [[shown(row.get(name)) for name in head] for row in self.rows]
+        widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+        rows = [
+            [name.replace("_", " ") for name in head],
+            ["-" * width for width in widths],
+            *cells,
+        ]
         lines = "\n".join(f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows)
         return "\n\n".join(filter(None, [self.title and f"## {self.title}", lines, self.note]))
 
 
 def page(title: str, *parts: "str | Table") -> str:
     """Markdown; what is empty is left out."""
-    shown = [str(part) for part in parts if (part if isinstance(part, str) else part.rows)]
-    return "\n\n".join([f"# {title}", *shown]) + "\n"
+    full = [str(part) for part in parts if (part if isinstance(part, str) else part.rows)]
+    return "\n\n".join([f"# {title}", *full]) + "\n"
 
 
-def number(value: float | None, digits: int = 0) -> str:
-    return NOTHING if value is None else f"{value:,.{digits}f}"
+def quantiles(values: NDArray[np.float64] | Sequence[float], *shares: float) -> list[float]:
+    """By nearest rank, values that somebody really got, to two places; NaN where there are none."""
+    found = np.quantile(values if len(values) else [np.nan], shares, method="inverted_cdf")
+    return [round(float(value), 2) for value in found]
 
 
 @dataclass(frozen=True)

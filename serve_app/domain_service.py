@@ -19,6 +19,7 @@ from ray.serve.handle import DeploymentHandle
 from data.domains.domain import Domain, load_domains
 from data.errors import NotReady
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
+from serve_app.cluster.ray_internals.message_limit import limit_messages
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import Champion
@@ -76,7 +77,9 @@ class DomainService:
 
     def __serve_build_asgi_app__(self) -> "ASGIApp":
         from serve_app.http.api import build_api
+        from serve_app.http.routes.stream_routes import MESSAGE_BYTES
 
+        limit_messages(MESSAGE_BYTES)
         return build_api(self)
 
     @cached_property

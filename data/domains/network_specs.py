@@ -4,7 +4,7 @@ A kind says itself what it needs of the rest of the file.
 """
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -150,12 +150,10 @@ class UNetSpec(NetworkSpec):
         return int(2 ** (len(self.channels) - 1))
 
 
-AUDIO_NETWORKS: dict[str, type[Section]] = {
-    "cnn": CNNSpec,
-    "crnn": CRNNSpec,
-    "mlp": MLPSpec,
-    "wav2vec2_base": Wav2Vec2Spec,
-}
 AnyAudioNetwork = Annotated[
     CNNSpec | CRNNSpec | MLPSpec | Wav2Vec2Spec, Field(discriminator="kind")
 ]
+AUDIO_NETWORKS: dict[str, type[Section]] = {
+    get_args(spec.model_fields["kind"].annotation)[0]: spec
+    for spec in get_args(get_args(AnyAudioNetwork)[0])
+}

@@ -34,14 +34,14 @@ Found = tuple[Mapping[str, Any], NDArray[Any]]
 
 def main() -> None:
     answers = _answers()
-    _confine()
+    confine()
     answers.write(b"\n")  # it has started
     answers.flush()
     requests = sys.stdin.buffer
     while line := requests.readline():
         request = json.loads(line)
-        _allow(resource.RLIMIT_AS, request.pop("memory_bytes"))
-        _allow_work(request["work_s"])
+        allow(resource.RLIMIT_AS, request.pop("memory_bytes"))
+        allow_work(request["work_s"])
         raw = requests.read(request.pop("bytes"))
         _send(answers, request, raw)
 
@@ -53,18 +53,18 @@ def _answers() -> IO[bytes]:
     return answers
 
 
-def _confine() -> None:
+def confine() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))
 
 
-def _allow_work(work_s: float) -> None:
+def allow_work(work_s: float) -> None:
     """Counted in CPU, so that a busy machine ends nothing that is honest."""
-    _allow(resource.RLIMIT_CPU, math.ceil(time.process_time() + work_s))
+    allow(resource.RLIMIT_CPU, math.ceil(time.process_time() + work_s))
 
 
-def _allow(kind: int, soft: int) -> None:
+def allow(kind: int, soft: int) -> None:
     hard = resource.getrlimit(kind)[1]
     most = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
     resource.setrlimit(kind, (most, hard))
@@ -100,7 +100,7 @@ def _stream(answers: IO[bytes], work_s: float, file: int, **request: Any) -> Non
         mapped.madvise(mmap.MADV_DONTNEED)  # what was read
         if not sys.stdin.buffer.readline():
             sys.exit()
-        _allow_work(work_s)
+        allow_work(work_s)
 
     ended = decode_stream(after_tags(memoryview(mapped)), send=send, **request)
     _answer(answers, _facts(ended), NOTHING)

@@ -16,13 +16,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtest import command
+from loadtest import command, machine
 from loadtest.bench import clips
-from loadtest.bench.lineup import NAMES, TITLES, standing
 from loadtest.bench.measure import rounds
-from loadtest.bench.report import conditions, figures, panels, tables
-from loadtest.command import counted, existing
-from loadtest.machine import usage
+from loadtest.bench.report import conditions, panels, rows, tables
+from loadtest.bench.servers import NAMES, TITLES, standing
+from loadtest.command import counted, existing, numbers
 from loadtest.report import figure, page, publish
 
 CONNECTIONS = (1, 8, 32, 128)
@@ -32,7 +31,7 @@ QUICK = (1, 32)
 def main(words: Sequence[str] | None = None) -> int:
     options = options_from(words)
     command.stop_on_signal()  # servers would stay behind, asleep
-    if trouble := usage.disturbance():
+    if trouble := machine.disturbance():
         print(f"bench: {trouble}", file=sys.stderr)
         if not options.anyway:
             print("bench: nothing was measured; --anyway measures and says so", file=sys.stderr)
@@ -42,27 +41,20 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def measure(options: argparse.Namespace, trouble: str) -> int:
     sounds = clips.made() | ({clips.MAIN: options.clip.read_bytes()} if options.clip else {})
-    main_clip = sounds[clips.MAIN]
     with (
         tempfile.TemporaryDirectory() as folder,
-        standing(options.only, options.port, main_clip) as up,
+        standing(options.only, options.port, sounds[clips.MAIN]) as up,
     ):
         files = {name: Path(folder) / name for name in sounds}
         for name, file in files.items():
             file.write_bytes(sounds[name])
         samples = rounds(up, files, options)
     started = {name: one.start_up_s for name, one in up.items()}
-    titles = {**TITLES, **{name: one.server.title for name, one in up.items()}}
-    trouble = trouble or usage.meanwhile(statistics.median(one.elsewhere for one in samples))
-    about = conditions(trouble, len(main_clip), options.rounds, options.seconds)
-    text = page("Telltale beside its peers", about, *tables(samples, titles, started))
-    facts = {
-        "about": about,
-        "start_up_s": started,
-        "figures": figures(samples),
-        "samples": samples,
-    }
-    publish(options.out, "bench", text, facts, figure(panels(samples, titles), columns=2))
+    trouble = trouble or machine.meanwhile(statistics.median(one.elsewhere for one in samples))
+    about = conditions(trouble, len(sounds[clips.MAIN]), options.rounds, options.seconds)
+    text = page("Telltale beside its peers", about, *tables(samples, TITLES, started))
+    facts = {"about": about, "start_up_s": started, "figures": rows(samples), "samples": samples}
+    publish(options.out, "bench", text, facts, figure(panels(samples, TITLES), columns=2))
     return 0
 
 
@@ -70,7 +62,7 @@ def options_from(words: Sequence[str] | None) -> argparse.Namespace:
     parser = command.parser("telltale bench", __doc__)
     parser.add_argument("--quick", action="store_true", help="the headline only")
     parser.add_argument("--only", type=_names, default=NAMES, help=f"some of {','.join(NAMES)}")
-    parser.add_argument("--connections", type=_numbers, default=())
+    parser.add_argument("--connections", type=numbers, default=())
     parser.add_argument("--rounds", type=counted, default=3)
     parser.add_argument("--seconds", type=counted, default=4, help="a turn's length")
     parser.add_argument("--clip", type=existing, help="a clip of your own for the main table")
@@ -87,10 +79,6 @@ def _names(text: str) -> tuple[str, ...]:
     if unknown := set(names) - set(NAMES):
         raise argparse.ArgumentTypeError(f"{sorted(unknown)} unknown; there are {', '.join(NAMES)}")
     return names
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(counted(number) for number in text.split(","))
 
 
 if __name__ == "__main__":

@@ -12,20 +12,16 @@ import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from loadtest.bench.clips import MAIN
-from loadtest.bench.lineup import LOOP, MANY
-from loadtest.bench.peers import loop
-from loadtest.bench.servers import Running, awake, family
-from loadtest.client.http_load import BROKEN
-from loadtest.client.offer import Offered, Plan, offer
-from loadtest.machine.processes import by_role, pss_mib
-from loadtest.machine.usage import cpu_s, meanwhile, strangers, use
+from loadtest.bench.peers import kernel
+from loadtest.bench.servers import LOOP, Running
+from loadtest.machine import by_role, cpu_s, meanwhile, pss_mib, strangers, use
+from loadtest.open_loop import BROKEN, Offered, Plan, offer
+from loadtest.report import quantiles
 
+MANY = ("raw", "fastapi2", "telltale")  # those that every clip is sent to
 MANY_AT = 32  # connections, where clips and bodies are compared
 TURNS = 5  # answers a connection must get at least
 LONGER = 4
@@ -60,7 +56,6 @@ class Sample:
     errors: dict[str, int] = field(default_factory=dict)  # kind -> how many; those that occurred
     client_cpu_ms: float = 0.0
     elsewhere: float = 0.0  # cores that neither the server nor the client used, but somebody did
-    replaced: int = 0  # processes that served when it came up and are gone
 
 
 def rounds(
@@ -98,33 +93,31 @@ def _in_short(sample: Sample) -> str:
 
 
 def measured(up: Running, name: str, round_: int, case: Case, clip: Path, seconds: int) -> Sample:
-    turn = partial(_turn, up, name, round_, case, clip)
-    with awake(up):
-        sample = turn(seconds)
+    with up.awake():
+        sample = _turn(up, (round_, name, case), clip, seconds)
         if sample.answered < TURNS * case.connections:
             seconds *= LONGER
-            sample = turn(seconds)
+            sample = _turn(up, (round_, name, case), clip, seconds)
         for _ in range(TRIES - 1):
-            if not meanwhile(sample.elsewhere):
-                break
-            sample = turn(seconds)
+            if meanwhile(sample.elsewhere):
+                sample = _turn(up, (round_, name, case), clip, seconds)
     return sample
 
 
-def _turn(up: Running, name: str, round_: int, case: Case, clip: Path, seconds: int) -> Sample:
-    raw, clients = case.body == "raw", case.connections
-    path = up.server.raw_path if raw else up.server.path
-    before = use(family(up.pid))
-    offered = offer(Plan(up.url, clip, seconds, clients=clients, path=path, raw=raw))
-    members = family(up.pid)
+def _turn(up: Running, of: tuple[int, str, Case], clip: Path, seconds: int) -> Sample:
+    raw, roles = of[2].body == "raw", up.server.roles
+    path = up.server.raw_path if raw else "/predict"
+    before = use(up.members())
+    offered = offer(Plan(up.url, clip, seconds, None, of[2].connections, path=path, raw=raw))
+    members = up.members()
     after = use(members)
     return sample_of(
-        (round_, name, case),
+        of,
         offered,
-        by_role(cpu_s(before, after), up.server.roles),
-        memory_mib=by_role(pss_mib(one.pid for one in members), up.server.roles),
+        by_role(cpu_s(before, after), roles),
+        memory_mib=by_role(pss_mib(members), roles),
         elsewhere=strangers(before, after),
-        replaced=len(up.members - {*members}),
+        gone=len(up.serving.difference(members.values())),
     )
 
 
@@ -134,18 +127,18 @@ def sample_of(
     cpu_s: Mapping[str, float],
     memory_mib: dict[str, float],
     elsewhere: float,
-    replaced: int,
+    gone: int,
 ) -> Sample:
     replied = offered.status != BROKEN
     answered = int(((offered.status >= 200) & (offered.status < 300)).sum())
-    waits_ms = (offered.ended_s - offered.due_s)[replied] * 1e3
     errors = {
         "status": int(replied.sum()) - answered,
         "connect": offered.unconnected,
         "read": int((~replied).sum()) - offered.unconnected,
+        "processes gone": gone,
     }
     each = 1e3 / max(1, answered)
-    p50, p95, p99 = np.quantile(waits_ms if waits_ms.size else [0.0], [0.5, 0.95, 0.99]).tolist()
+    p50, p95, p99 = quantiles((offered.ended_s - offered.due_s)[replied] * 1e3, 0.5, 0.95, 0.99)
     return Sample(
         *of,
         answered,
@@ -158,14 +151,13 @@ def sample_of(
         errors={kind: count for kind, count in errors.items() if count},
         client_cpu_ms=offered.client_cpu_s * each,
         elsewhere=elsewhere,
-        replaced=replaced,
     )
 
 
 def looped(round_: int, case: Case, clip: Path, seconds: int) -> Sample:
     """The kernel without a server, one process a core; its latency is a clip's time in one."""
     processes = os.cpu_count() or 1
-    clips, used_s = loop.worked(clip, processes, seconds)
+    clips, used_s = kernel.worked(clip, processes, seconds)
     ms = processes * seconds * 1e3 / clips
     cpu_ms = {"kernel": used_s * 1e3 / clips}
     return Sample(round_, LOOP, case, clips, clips / seconds, ms, ms, ms, cpu_ms)

@@ -1,79 +1,209 @@
-"""A server that is measured, and everything it started: awake only while it is its turn.
+"""Who is measured, and with which settings; and each of them as it runs: awake only in its turn.
 
 The trick that makes a fair comparison of servers that run side by side: who is not being measured
 is stopped (SIGSTOP) and uses nothing, however busy it is when idle. Parents sleep before their
 children and wake after them, so that none sees a child that does not answer.
+
+LitServe and BentoML live in an environment of their own (`make .venv-bench`), since they want
+other versions than are pinned. Their settings are the best of those tried; see their files.
 """
 
+import importlib.util
 import os
 import signal
 import socket
+import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import psutil
+import yaml
 
 from data.install_paths import CODE
-from loadtest.machine.processes import Roles, role, running_process, send, tree
-from loadtest.machine.processes import running as processes
-from loadtest.machine.usage import cpu_s, use
-from loadtest.own_service import launched, reached, wait_until
+from loadtest.bench.peers.kernel import BUNDLE
+from loadtest.machine import REPORTED, Processes, Roles, cpu_s, role, send, tree, use
+from loadtest.own_service import Started, Target, bound, reached, shipped
+from models.bundle import PRETRAINED
 
+PEERS = CODE / ".venv-bench" / "bin" / "python"
+HOW = "make .venv-bench, or pip install '.[bench]' in an environment of its own"
+LOOP = "loop"  # no server: measured by a program of its own
 CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
+ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    "PYTHONPATH": str(CODE),
+    BUNDLE: str((PRETRAINED / "faults").resolve()),
+    "TELLTALE_DOMAINS": "faults",
+    "BENTOML_DO_NOT_TRACK": "True",
+}
 
 
 @dataclass(frozen=True)
 class Server:
     title: str
-    command: tuple[str, ...]
-    port: int
-    path: str = "/predict"
+    words: str  # behind the interpreter
     raw_path: str = ""  # for a clip that is the whole body; empty where there is no such route
+    peer: str = ""  # the package that it needs, of an environment of its own
     roles: Roles = field(default_factory=dict)
     waits_for: Mapping[str, int] = field(default_factory=dict)  # processes of a role
-    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def python(self) -> str:
+        """The interpreter that has it; empty if none has."""
+        if self.peer and PEERS.exists():
+            return str(PEERS)
+        return "" if self.peer and not importlib.util.find_spec(self.peer) else sys.executable
 
 
-@dataclass(frozen=True)
-class Running:
-    server: Server
-    pid: int
-    url: str
-    start_up_s: float
-    label: str  # what it takes the clip for; all must agree
-    members: frozenset[psutil.Process] = frozenset()  # those who serve, when it came up
+def _uvicorn(title: str, app: str, raw_path: str = "", workers: int = 2) -> Server:
+    words = f"-m uvicorn loadtest.bench.peers.{app} --factory --workers {workers}"
+    title = f"{title}, {workers} worker{'s' * (workers > 1)}"
+    return Server(title, f"{words} --port {{port}} --log-level warning --no-access-log", raw_path)
+
+
+SERVERS = {
+    "noop": _uvicorn("no-op ASGI", "asgi:nothing", "/"),
+    "raw": _uvicorn("raw ASGI + uvicorn", "asgi:app", "/"),
+    "fastapi1": _uvicorn("FastAPI + uvicorn", "fastapi_app:app", "/raw", workers=1),
+    "fastapi2": _uvicorn("FastAPI + uvicorn", "fastapi_app:app", "/raw"),
+    "seed": _uvicorn("seed style: sync, librosa, torch", "fastapi_app:seed", workers=1),
+    "litserve": Server(
+        "LitServe, 2 workers, batching",
+        "-m loadtest.bench.peers.litserve_app {port}",
+        peer="litserve",
+    ),
+    "bentoml": Server(
+        "BentoML, 2 workers, adaptive batching",
+        "-m bentoml serve loadtest.bench.peers.bento:Predict --host 127.0.0.1 --port {port}",
+        peer="bentoml",
+    ),
+    # Two replicas from the first second, `faults` alone, everything else as it is shipped.
+    "telltale": Server(
+        "Telltale, 2 replicas",
+        "-m serve_app serve --config {folder}/serve.yaml",
+        raw_path="/predict",
+        roles=REPORTED,
+        waits_for={"replica": 2, "page": 1},
+    ),
+}
+NAMES = (LOOP, *SERVERS)
+TITLES = {LOOP: "bare loop, no server"} | {name: one.title for name, one in SERVERS.items()}
+
+
+class Running(Started, Target):
+    """`label` is what it takes the clip for, and all must agree; `serving` are those who serve when
+    it is up, and whose end would be a failure."""
+
+    start_up_s = 0.0
+    label = ""
+    serving: frozenset[psutil.Process] = frozenset()
+
+    def __init__(self, name: str, port: int, folder: Path) -> None:
+        Started.__init__(self, folder / name, folder / f"{name}.log")
+        Target.__init__(self, f"http://127.0.0.1:{port}")
+        self.server = SERVERS[name]
+        words = self.server.words.format(port=port, folder=folder)
+        self.command = [self.server.python, *words.split()]
+        self.environment = {**os.environ, "TELLTALE_PORT": str(port)}
+
+    def start(self, clip: bytes) -> None:
+        """Raises NotReady with the server's last words if it does not come up."""
+        began, wanted, title = time.monotonic(), self.server.waits_for, self.server.title
+        self.launch(self.command, self.environment)
+        self.wait_until(lambda: self.label_of(clip) != "", title)
+        self.start_up_s = time.monotonic() - began
+        self.wait_until(lambda: Counter(self.roles().values()) >= Counter(wanted), title)
+        self.label, roles = self.label_of(clip), self.roles()
+        self.serving = frozenset(one for one in roles if not wanted or roles[one] in wanted)
+        self.calm()
+
+    def members(self) -> Processes:
+        return super().members() | tree([self.process.pid])
+
+    def roles(self) -> dict[psutil.Process, str]:
+        roles = self.server.roles
+        return {process: role(pid, roles) for pid, process in self.members().items()}
+
+    def label_of(self, clip: bytes) -> str:
+        """The answered label; empty while there is no answer."""
+        with suppress(httpx.HTTPError, ValueError):
+            found = self.request("POST", "/predict", files={"file": clip}).json()
+            # BentoML's batching answers a list for each request.
+            found = found[0] if isinstance(found, list) else found
+            return str(found.get("label", ""))
+        return ""
+
+    def calm(self, look_s: float = 0.3) -> None:
+        """Waits until what was left to do is done: after a start, a sleep, a client that left."""
+
+        def is_calm() -> bool:
+            before = use(self.members())
+            time.sleep(look_s)
+            return sum(cpu_s(before, use(self.members())).values()) < CALM * look_s
+
+        reached(is_calm, patience_s=20.0, every_s=0.0)
+
+    def parents_first(self) -> list[int]:
+        members = sorted(self.members().values(), key=lambda one: (one.create_time(), one.pid))
+        return [one.pid for one in members]
+
+    def freeze(self) -> None:
+        """Returns when everybody sleeps; somebody may have been born meanwhile."""
+        asleep: set[int] = set()
+        while fresh := [pid for pid in self.parents_first() if pid not in asleep]:
+            send(fresh, signal.SIGSTOP)
+            asleep.update(fresh)
+
+    def thaw(self) -> None:
+        send(reversed(self.parents_first()), signal.SIGCONT)
+
+    def end(self) -> None:
+        self.thaw()  # who sleeps cannot be asked to stop
+        super().end()
+
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        self.thaw()
+        self.calm()
+        try:
+            yield
+        finally:
+            self.calm()
+            self.freeze()
 
 
 @contextmanager
-def running(server: Server, clip: bytes, log: Path) -> Iterator[Running]:
-    """Raises NotReady with the server's last words if it does not come up, RuntimeError where its
-    port is taken."""
-    _refuse_taken(server.port)
-    environment = {**os.environ, "PYTHONPATH": str(CODE), **server.environment}
-    failure = f"{server.command!r} did not come up"
-    started = time.monotonic()
-    process = launched(server.command, environment, log)
-    try:
-        url = f"http://127.0.0.1:{server.port}"
-        answers = url + server.path
-        wait_until(lambda: label_from(answers, clip) != "", process, log, failure)
-        took = time.monotonic() - started
-        wait_until(lambda: _complete(server, process.pid), process, log, failure)
-        label = label_from(answers, clip)
-        up = Running(server, process.pid, url, took, label, serving(server, process.pid))
-        calm(up)
+def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[str, Running]]:
+    """The servers among `names`, on ports from `port`, started and put to sleep; all of them are
+    ended behind the block. Raises RuntimeError or NotReady if one does not come up."""
+    os.environ |= ENVIRONMENT  # the loop's, too
+    up: dict[str, Running] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as folder, ExitStack() as stack:
+        config = yaml.safe_dump(bound(shipped(), 2, 2))
+        (Path(folder) / "serve.yaml").write_text(config, encoding="utf-8")
+        for number, name in enumerate(SERVERS):
+            if name in names and not SERVERS[name].python:
+                print(f"{name} is left out, it is not installed: {HOW}")
+            elif name in names:
+                refuse_taken(port + number)
+                one = up[name] = Running(name, port + number, Path(folder))
+                stack.callback(one.end)
+                one.start(clip)
+                one.freeze()
+                print(f"{one.server.title}: ready after {one.start_up_s:.1f} s", flush=True)
+        if not up and LOOP not in names:
+            raise RuntimeError("nobody is left to be measured")
+        refuse_disagreement({name: one.label for name, one in up.items() if name != "noop"})
         yield up
-    finally:
-        end(process.pid)
-        process.wait()
 
 
-def _refuse_taken(port: int) -> None:
+def refuse_taken(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -82,90 +212,6 @@ def _refuse_taken(port: int) -> None:
             raise RuntimeError(f"port {port} is taken; choose others with --port") from None
 
 
-def label_from(url: str, clip: bytes) -> str:
-    """The answered label; empty while there is no answer."""
-    try:
-        response = httpx.post(url, files={"file": clip}, timeout=30, trust_env=False)
-        found = response.json() if response.status_code == 200 else {}
-    except (httpx.HTTPError, ValueError):
-        return ""
-    # BentoML's batching answers a list for each request.
-    found = found[0] if isinstance(found, list) else found
-    return str(found.get("label", ""))
-
-
-def _complete(server: Server, root: int) -> bool:
-    roles = Counter(role(process.pid, server.roles) for process in family(root))
-    return all(roles[name] >= number for name, number in server.waits_for.items())
-
-
-def serving(server: Server, root: int) -> frozenset[psutil.Process]:
-    """Whose end would be a failure: those waited for, where such are named, else everybody."""
-    wanted = server.waits_for
-    members = family(root)
-    return frozenset(one for one in members if not wanted or role(one.pid, server.roles) in wanted)
-
-
-@contextmanager
-def awake(up: Running) -> Iterator[None]:
-    thaw(up.pid)
-    calm(up)
-    try:
-        yield
-    finally:
-        calm(up)
-        freeze(up.pid)
-
-
-def calm(up: Running, patience_s: float = 20.0, look_s: float = 0.3) -> None:
-    """Waits until what was left to do is done: after a start, a sleep, or a client that left."""
-
-    def is_calm() -> bool:
-        before = use(family(up.pid))
-        time.sleep(look_s)
-        return sum(cpu_s(before, use(family(up.pid))).values()) < CALM * look_s
-
-    reached(is_calm, patience_s, every_s=0.0)
-
-
-def family(root: int) -> list[psutil.Process]:
-    """`root`, its descendants and its session, parents before children."""
-    session = [process.pid for process in processes() if _session(process.pid) == root]
-    return sorted(tree([root, *session]).values(), key=lambda one: (one.create_time(), one.pid))
-
-
-def _session(pid: int) -> int:
-    with suppress(ProcessLookupError):
-        return os.getsid(pid)
-    return 0
-
-
-def freeze(root: int) -> None:
-    """Returns when everybody sleeps; somebody may have been born meanwhile."""
-    asleep: set[int] = set()
-    while fresh := [process.pid for process in family(root) if process.pid not in asleep]:
-        send(fresh, signal.SIGSTOP)
-        asleep.update(fresh)
-
-
-def thaw(root: int) -> None:
-    send([process.pid for process in reversed(family(root))], signal.SIGCONT)
-
-
-def end(root: int, patience_s: float = 60, orphans_s: float = 3) -> None:
-    """Asks `root` to stop and lets it; who is left a moment after it, or then, is killed."""
-    members = family(root)
-    thaw(root)
-    send([root], signal.SIGTERM)
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline and (alive := _alive(members)):
-        if root not in alive:
-            deadline = min(deadline, time.monotonic() + orphans_s)
-        time.sleep(0.1)
-    send(_alive(members), signal.SIGKILL)
-    while _alive(members):  # its port is free only then
-        time.sleep(0.02)
-
-
-def _alive(members: Iterable[psutil.Process]) -> list[int]:
-    return [one.pid for one in members if running_process(one.pid) == one]
+def refuse_disagreement(labels: Mapping[str, str]) -> None:
+    if len(set(labels.values())) > 1:
+        raise RuntimeError(f"the servers do not serve the same model; their answers: {labels}")

@@ -12,20 +12,20 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from data.datasets.sources import dataset_root
 from data.errors import NotReady
 from loadtest import command
-from loadtest.chaos.clients import CORRECTING, PREDICTING, UPLOADING, clients
+from loadtest.chaos.clients import CROWD, clients
 from loadtest.chaos.outcome import Disturbance, Outcome, Subject, disturbed
-from loadtest.chaos.report import About, audited, broken, markdown
+from loadtest.chaos.report import audited, broken, markdown
 from loadtest.chaos.service import serving, small_disk
 from loadtest.chaos.table import TABLE, chosen
-from loadtest.report import publish
+from loadtest.report import publish, shown
 
 
 def main() -> int:
@@ -51,30 +51,29 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
 
 
 def tried(arguments: argparse.Namespace) -> int:
-    rows = chosen(arguments.only, arguments.quick)
-    about = About(
-        when=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        domain=arguments.domain,
-        replicas=arguments.replicas,
-        clients=CORRECTING + UPLOADING + PREDICTING,
-        load_average=os.getloadavg(),
-    )
-    root = dataset_root()
+    rows, root, domain = chosen(arguments.only, arguments.quick), dataset_root(), arguments.domain
+    about: dict[str, Any] = {
+        "at": time.strftime("%Y-%m-%d %H:%M"),
+        "domain": domain,
+        "replicas": arguments.replicas,
+        "clients": sum(CROWD.values()),
+        "load average before": os.getloadavg(),
+    }
     data = {"TELLTALE_DATASETS": str(root.resolve())} if root else {}
     with tempfile.TemporaryDirectory(prefix="telltale-chaos-", dir="/tmp") as name:
         folder, home = Path(name), Path(name) / "home"
         with small_disk(home):
-            port, domain = arguments.port, arguments.domain
-            with serving(folder, home, port, domain, arguments.replicas, **data) as service:
+            with serving(
+                folder, home, arguments.port, domain, arguments.replicas, **data
+            ) as service:
                 print("the service is up", flush=True)
                 with clients(service, service.labels()) as ledger:
-                    outcomes, stopped = _disturbed_by(rows, Subject(service, ledger))
-                found = (service.get("/models") or {}).get("versions", [])
+                    outcomes, about["stopped early"] = _disturbed_by(rows, Subject(service, ledger))
+                found = service.get("/models", "versions") or []
             audit = audited(service.home, ledger, {row["version"]: row["digest"] for row in found})
-    about = replace(about, stopped_early=stopped)
-    wrong = broken(about, outcomes, audit)
+    wrong = broken(about["stopped early"], outcomes, audit)
     facts = {"about": about, "disturbances": outcomes, "audit": audit, "broken": wrong}
-    publish(arguments.out, "chaos", markdown(about, outcomes, audit), facts)
+    publish(arguments.out, "chaos", markdown(about, outcomes, audit, wrong), facts)
     return 1 if wrong else 0
 
 
@@ -87,9 +86,8 @@ def _disturbed_by(rows: Sequence[Disturbance], subject: Subject) -> tuple[list[O
             outcomes.append(disturbed(row, subject))
         except NotReady as error:
             return outcomes, f"after {row.name}, {error}"
-        found = outcomes[-1]
-        back = "never" if found.back_s is None else f"after {found.back_s:.1f} s"
-        print(f"; {f'skipped: {found.skipped}' if found.skipped else f'back {back}'}", flush=True)
+        back = f"; back after {shown(outcomes[-1].back_s)} s"
+        print(f"; skipped: {outcomes[-1].skipped}" if outcomes[-1].skipped else back, flush=True)
     return outcomes, ""
 
 

@@ -8,8 +8,7 @@ from contextlib import closing, suppress
 
 from loadtest.chaos.kills import kill, whole
 from loadtest.chaos.outcome import Effect, Skipped, Subject
-from loadtest.machine.processes import of_home
-from loadtest.own_service import LOOK_S, Service, last_words
+from loadtest.own_service import LOOK_S, Service
 
 HOLD_S = 5.0
 BLOCK = bytes(1024**2)
@@ -112,7 +111,7 @@ def _not_refused(service: Service) -> list[str]:
     """What is wrong with how the start ended."""
     with suppress(subprocess.TimeoutExpired):
         service.process.wait(REFUSED_S)
-    words, code = last_words(service.log), service.process.poll()
+    words, code = service.last_words(), service.process.poll()
     broken = []
     if code is None or service.up:
         broken.append("it started on a database that is none")
@@ -120,6 +119,6 @@ def _not_refused(service: Service) -> list[str]:
         broken.append(f"the refused start ended with exit code {code}, not 1")
     if "Traceback" in words:
         broken.append("the refusal is a traceback")
-    if code is not None and (left := of_home(service.home)):
+    if code is not None and (left := service.members()):
         broken.append(f"{len(left)} processes were left running")
     return broken

@@ -3,22 +3,23 @@
 Everything is bounded: so many sockets, bytes and seconds, and then they are closed.
 """
 
+import asyncio
 import os
 import resource
 import socket
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from loadtest.chaos.outcome import Effect, Skipped, Subject
-from loadtest.client.clip import BOUNDARY, FORM_TYPE
-from loadtest.machine.processes import MIB, pss_mib
+from loadtest.clip import BOUNDARY, FORM_TYPE
+from loadtest.machine import MIB, pss_mib
 from loadtest.own_service import LOOK_S, Service
 
 HEADS, BODIES = 4500, 1300
@@ -34,21 +35,18 @@ SPOOL_MIB, GROWTH_MIB = 1024, 150
 
 
 def slow_heads(subject: Subject) -> Effect:
-    head = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1:{subject.service.port}\r\nX-Slow: "
-    return _held(subject.service, HEADS, head.encode())
+    return _held(subject.service, HEADS, "POST /predict", "X-Slow: ")
 
 
 def slow_bodies(subject: Subject) -> Effect:
-    head = (
-        f"POST /batch-predict HTTP/1.1\r\nHost: 127.0.0.1:{subject.service.port}\r\n"
-        f"Content-Type: {FORM_TYPE}\r\nContent-Length: 1000000\r\n\r\n--{BOUNDARY}\r\n"
-    )
-    return _held(subject.service, BODIES, head.encode())
+    headers = f"Content-Type: {FORM_TYPE}\r\nContent-Length: 1000000\r\n\r\n--{BOUNDARY}\r\n"
+    return _held(subject.service, BODIES, "POST /batch-predict", headers)
 
 
-def _held(service: Service, count: int, beginning: bytes) -> Effect:
-    """`count` connections that have sent `beginning`, and a byte more now and then."""
+def _held(service: Service, count: int, line: str, headers: str) -> Effect:
+    """`count` connections that have sent so much, and a byte more now and then."""
     _allow_files(count)
+    beginning = f"{line} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n{headers}".encode()
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
@@ -89,19 +87,18 @@ def _allow_files(count: int) -> None:
 
 def big_forms(subject: Subject) -> Effect:
     """Many files each, at once and without a key; what they spool is watched meanwhile."""
-    return _posted(subject.service, FORMS, '"files"; filename=clip.wav', FORM_PARTS, PART_BYTES)
+    files = [("files", ("clip.wav", bytes(PART_BYTES)))] * FORM_PARTS
+    return _posted(subject.service, FORMS, files)
 
 
 def text_form(subject: Subject) -> Effect:
-    return _posted(subject.service, 1, '"note"', FIELDS, FIELD_BYTES)
+    return _posted(subject.service, 1, [("note", (None, bytes(FIELD_BYTES)))] * FIELDS)
 
 
-def _posted(service: Service, forms: int, field: str, parts: int, size: int) -> Effect:
+def _posted(service: Service, forms: int, parts: list[Any]) -> Effect:
     before, spooled = _replica_mib(service), 0.0
-    head = f"--{BOUNDARY}\r\nContent-Disposition: form-data; name={field}\r\n\r\n"
-    part = head.encode() + bytes(size) + b"\r\n"
     with ThreadPoolExecutor(forms) as pool:
-        waiting = [pool.submit(_form, service.url, part, parts) for _ in range(forms)]
+        waiting = [pool.submit(_form, service.url, parts) for _ in range(forms)]
         while wait(waiting, LOOK_S).not_done:
             spooled = max(spooled, spool_mib(service.pids("replica")))
     time.sleep(SETTLE_S)
@@ -111,30 +108,23 @@ def _posted(service: Service, forms: int, field: str, parts: int, size: int) -> 
         broken.append(f"{spooled:,.0f} MiB were spooled; at most {SPOOL_MIB:,} may be")
     if grown > GROWTH_MIB:
         broken.append(f"a replica kept {grown:.0f} MiB more; at most {GROWTH_MIB} may stay")
-    answers = ", ".join(sorted(_in_short(one) for one in waiting))
+    answers = ", ".join(sorted(one.result() for one in waiting))
     spool, growth = f"spooled {spooled:,.0f} MiB at most", f"replica {grown:+.0f} MiB"
-    return Effect(service.predicts, (f"answers {answers}", spool, growth), tuple(broken))
+    return Effect(service.predicts, (f"answers {answers}", spool, growth), broken)
 
 
-def _form(url: str, part: bytes, parts: int) -> int:
-    end = f"--{BOUNDARY}--\r\n".encode()
-    headers = {"Content-Type": FORM_TYPE, "Content-Length": str(parts * len(part) + len(end))}
+def _form(url: str, parts: list[Any]) -> str:
+    """The status, or why there is none."""
 
-    def stream() -> Iterator[bytes]:
-        began = time.monotonic()
-        for _ in range(parts):
-            yield part
-            if time.monotonic() - began > FORM_S:
-                raise httpx.WriteTimeout("the form is not taken")
-        yield end
+    async def posted() -> int:
+        client = httpx.AsyncClient(timeout=FORM_S, trust_env=False)
+        async with asyncio.timeout(FORM_S), client:
+            return (await client.post(f"{url}/batch-predict", files=parts)).status_code
 
-    with httpx.Client(timeout=FORM_S, trust_env=False) as client:
-        return client.post(f"{url}/batch-predict", content=stream(), headers=headers).status_code
-
-
-def _in_short(answer: "Future[int]") -> str:
-    error = answer.exception()
-    return str(answer.result()) if error is None else type(error).__name__
+    try:
+        return str(asyncio.run(posted()))
+    except (httpx.HTTPError, TimeoutError) as error:
+        return type(error).__name__
 
 
 def _replica_mib(service: Service) -> float:

@@ -1,5 +1,5 @@
-"""Processes of the service killed, or stopped for some seconds; its clock moved; a second service
-beside it. And how each part shows its return.
+"""Processes of the service killed, or stopped for some seconds, also those of a retrain; versions
+swapped; its clock moved; a second service beside it. And how each part shows its return.
 
 A part is back when a process of its own does its work again and predictions are answered.
 """
@@ -9,20 +9,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 
+from data.datasets.sources import dataset_root
+from data.errors import NotReady
 from loadtest.chaos.clients import clients
 from loadtest.chaos.outcome import Deed, Effect, Skipped, Subject
 from loadtest.chaos.report import audited
 from loadtest.chaos.service import serving
-from loadtest.machine.processes import environment_of, of_home, send
+from loadtest.machine import send
 from loadtest.own_service import Service, reached
 
 PAUSE_S = 5.0
+SWAPS = 10
+SWAP_PAUSE_S = 1.0
 SHIFTS = ("+3h", "-3h")
 SHIFT_PATIENCE_S = 30.0
 PROBE = "import time; time.sleep(0.01)"
@@ -31,11 +35,18 @@ APART = 20  # ports
 MIX_S = 10.0
 
 
+def victims(service: Service, part: str) -> set[int]:
+    """Raises NotReady where there is none."""
+    if not (found := service.pids(part)):
+        raise NotReady(f"no process of this service is a {part}")
+    return found
+
+
 def kill(part: str) -> Deed:
     """One of it, by SIGKILL."""
 
     def do(subject: Subject) -> Effect:
-        before = subject.service.victims(part)
+        before = victims(subject.service, part)
         victim = min(before)
         send({victim}, signal.SIGKILL)
         return Effect(lambda: _replaced(subject.service, part, {victim}, len(before)))
@@ -43,27 +54,11 @@ def kill(part: str) -> Deed:
     return do
 
 
-def kill_launcher(subject: Subject) -> Effect:
-    """Nobody else starts it again here, so the same command is given once more, at once."""
-    return _killed_and_started(subject.service, {subject.service.process.pid})
-
-
-def kill_everything(subject: Subject) -> Effect:
-    return _killed_and_started(subject.service, {*of_home(subject.service.home)})
-
-
-def _killed_and_started(service: Service, victims: set[int]) -> Effect:
-    send(victims, signal.SIGKILL)
-    service.process.wait()
-    service.start()
-    return Effect(lambda: whole(service) and service.up)
-
-
 def pause(part: str) -> Deed:
     """All of it, by SIGSTOP, for PAUSE_S; the clock runs from when they are woken."""
 
     def do(subject: Subject) -> Effect:
-        before = subject.service.victims(part)
+        before = victims(subject.service, part)
         try:
             send(before, signal.SIGSTOP)
             time.sleep(PAUSE_S)
@@ -75,49 +70,42 @@ def pause(part: str) -> Deed:
     return do
 
 
-def _replaced(service: Service, part: str, victims: set[int], wanted: int) -> bool:
+def _replaced(service: Service, part: str, killed: set[int], wanted: int) -> bool:
     """As many as there were, none of them a victim, and at work."""
-    service.refuse_ended()
     found = service.pids(part)
-    enough = len(found) >= wanted and not victims & found
-    return enough and service.predicts() and AT_WORK[part](service, found, wanted)
+    enough = len(found) >= wanted and not killed & found and whole(service)
+    return enough and (part != "dashboard" or service.ray.shows("/"))
 
 
-def whole(service: Service, *_: object) -> bool:
-    """Predictions, curator and page."""
+def whole(service: Service) -> bool:
+    """Predictions, curator, page, and every replica in the status. Raises NotReady where the
+    launcher has ended."""
     service.refuse_ended()
-    curator = service.pids("curator")
-    return service.predicts() and _curator(service, curator, 1) and service.shows("/ui/")
-
-
-def _replicas(service: Service, found: set[int], wanted: int) -> bool:
-    rows = service.status().get("replicas", [])
-    return len(rows) >= wanted and {row["pid"] for row in rows} <= found
-
-
-def _curator(service: Service, found: set[int], _: int) -> bool:
     status = service.get("/status") or {}
-    return status.get("curator") == "ok" and status.get("curator_pid") in found
+    replicas = {row["pid"] for row in service.status().get("replicas", [])}
+    return (
+        service.predicts()
+        and status.get("curator") == "ok"
+        and status.get("curator_pid") in service.pids("curator")
+        and replicas == service.pids("replica")
+        and service.shows("/ui/")
+    )
 
 
-def _dashboard(service: Service, found: set[int], _: int) -> bool:
-    address = environment_of(min(found), "RAY_API_SERVER_ADDRESS")
-    with suppress(httpx.HTTPError):
-        return httpx.get(str(address), timeout=5, trust_env=False).status_code == 200
-    return False
+def kill_launcher(subject: Subject) -> Effect:
+    """Nobody else starts it again here, so the same command is given once more, at once."""
+    return _killed_and_started(subject.service, {subject.service.process.pid})
 
 
-AT_WORK: Mapping[str, Callable[[Service, set[int], int], bool]] = {
-    "replica": _replicas,
-    "curator": _curator,
-    "controller": lambda service, *_: bool(service.status().get("states")),
-    "page": lambda service, *_: service.shows("/ui/"),
-    "dashboard": _dashboard,
-    # On these the whole cluster hangs.
-    **dict.fromkeys(("raylet", "gcs", "dashboard-agent", "runtime-env-agent"), whole),
-    # Those pass predictions on, which was asked already.
-    **dict.fromkeys(("haproxy", "haproxy-manager", "proxy"), lambda *_: True),
-}
+def kill_everything(subject: Subject) -> Effect:
+    return _killed_and_started(subject.service, {*subject.service.members()})
+
+
+def _killed_and_started(service: Service, pids: set[int]) -> Effect:
+    send(pids, signal.SIGKILL)
+    service.process.wait()
+    service.start()
+    return Effect(lambda: whole(service) and service.up)
 
 
 def moved_clock(subject: Subject) -> Effect:
@@ -170,7 +158,7 @@ def beside(subject: Subject) -> Effect:
     with serving(folder, home, service.port + APART, domain, 1) as other:
         with clients(other, other.labels()) as ledger:
             for one in (service, other):
-                send(one.victims("replica"), signal.SIGKILL)
+                send(victims(one, "replica"), signal.SIGKILL)
                 time.sleep(MIX_S)
         other.end()
         audit = audited(home, ledger, {})
@@ -179,6 +167,71 @@ def beside(subject: Subject) -> Effect:
         "foreign clips in the store": len(audit.foreign),
         "acknowledged clips lost": len(audit.lost),
     }
-    broken = tuple(f"at the second service, {n} {what}" for what, n in found.items() if n)
-    notes = (f"the second service kept {audit.kept} clips of {len(ledger.requests)} requests",)
+    broken = [f"at the second service, {n} {what}" for what, n in found.items() if n]
+    notes = [f"the second service kept {audit.kept} clips of {len(ledger.requests)} requests"]
     return Effect(lambda: whole(service), notes, broken)
+
+
+def swap(subject: Subject) -> Effect:
+    """Back to the previous version and forth again, SWAPS times."""
+    service = subject.service
+    took: list[float] = []
+    for _ in range(SWAPS):
+        began = time.monotonic()
+        answer = service.request("POST", "/models/rollback", json={})
+        if answer.status_code == 409:
+            raise Skipped("there is no second version: no retrain was promoted")
+        answer.raise_for_status()
+        took.append(time.monotonic() - began)
+        time.sleep(SWAP_PAUSE_S)
+    notes = (f"a swap took {max(took):.2f} s at most",)
+    return Effect(lambda: bool(service.status().get("agree")), notes)
+
+
+def retrained(service: Service, run: str = "") -> Callable[[], bool]:
+    """Whether a retrain, ordered until it is taken, has run to its end; that raises NotReady where
+    the run ends otherwise than well."""
+
+    def ended() -> bool:
+        nonlocal run
+        if not run:
+            run = ordered(service, "teach")
+            return False
+        found = service.get(f"/retrain/{run}") or {}
+        if found.get("finished") and found["state"] != "succeeded":
+            raise NotReady(f"the retrain ended as {found['state']}: {found.get('result')}")
+        return bool(found.get("finished"))
+
+    return ended
+
+
+def ordered(service: Service, mode: str) -> str:
+    """The id of the run; empty where it was not taken."""
+    with suppress(httpx.HTTPError, ValueError):
+        answer = service.request("POST", "/retrain", json={"mode": mode, "reason": "chaos"})
+        return str(answer.json()["id"]) if answer.status_code == 202 else ""
+    return ""
+
+
+def kill_trainer(subject: Subject) -> Effect:
+    """The job's driver, in the midst of a teach; then another teach must run to its end."""
+    _killed_in_retrain(subject.service, "teach", "trainer", 60.0)
+    return Effect(retrained(subject.service))
+
+
+def kill_train_worker(subject: Subject) -> Effect:
+    """A worker of Ray Train; the retrain itself must go on to its end."""
+    root = dataset_root()
+    if root is None or not (root / subject.service.domain).is_dir():
+        raise Skipped(f"a full retrain needs the data set {subject.service.domain} here")
+    run = _killed_in_retrain(subject.service, "full", "train-worker", 240.0)
+    return Effect(retrained(subject.service, run))
+
+
+def _killed_in_retrain(service: Service, mode: str, part: str, patience_s: float) -> str:
+    """The run. Raises NotReady where it is not taken, or no such process comes."""
+    if not (run := ordered(service, mode)):
+        raise NotReady("a retrain was not taken")
+    reached(lambda: bool(service.pids(part)), patience_s)
+    send(victims(service, part), signal.SIGKILL)
+    return run

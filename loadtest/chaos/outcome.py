@@ -14,7 +14,8 @@ import numpy as np
 
 from data.errors import TelltaleError
 from loadtest.chaos.clients import PATIENCE_S, Kind, Ledger, Sent
-from loadtest.own_service import LOOK_S, Service
+from loadtest.own_service import Service, reached
+from loadtest.report import quantiles
 
 LEAST_PATIENCE_S = 60.0
 PATIENCE_OVER_BAR_S = 30.0
@@ -57,7 +58,6 @@ class Disturbance:
     do: Deed
     bar_s: float
     p99_ms: float | None = None
-    quick: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,20 +78,10 @@ class Outcome:
     broken: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Of time.monotonic(): the disturbance began, was over, and its window was closed."""
-
-    began: float
-    over: float
-    closed: float
-
-
 def disturbed(row: Disturbance, subject: Subject) -> Outcome:
     """Done, waited for and counted; where the service does not get over it by itself, it is
     started anew. Raises NotReady where not even that helps."""
     began = time.monotonic()
-    back: tuple[float | None, str] = None, ""
     try:
         effect = row.do(subject)
         over = time.monotonic()
@@ -103,18 +93,16 @@ def disturbed(row: Disturbance, subject: Subject) -> Outcome:
     if back[0] is None:
         subject.service.restart()
     time.sleep(SETTLE_S)
-    moments = Moments(began, over, time.monotonic())
-    return outcome_of(row, effect, back, moments, subject.ledger.requests)
+    moments = began, over, time.monotonic()
+    return outcome_of(row, effect, back, moments, [*subject.ledger.requests])
 
 
 def waited(back: Callable[[], bool], patience_s: float) -> tuple[float | None, str]:
     """Seconds until it is back; None when patience is over, or it never will be, and why."""
     began = time.monotonic()
     try:
-        while time.monotonic() - began < patience_s:
-            if back():
-                return time.monotonic() - began, ""
-            time.sleep(LOOK_S)
+        if reached(back, patience_s):
+            return time.monotonic() - began, ""
     except TelltaleError as error:
         return None, str(error)
     return None, f"not within {patience_s:g} s"
@@ -124,16 +112,24 @@ def outcome_of(
     row: Disturbance,
     effect: Effect,
     back: tuple[float | None, str],
-    moments: Moments,
+    moments: tuple[float, float, float],
     requests: Sequence[Sent],
 ) -> Outcome:
-    """`back` as `waited` returns it."""
-    back_s, words = back
-    window = [sent for sent in list(requests) if moments.began < sent.ended <= moments.closed]
+    """`back` as `waited` returns it; `moments` of time.monotonic(): it began, was over, and its
+    window was closed."""
+    (back_s, words), (began, over, closed) = back, moments
+    window = [sent for sent in requests if began < sent.ended <= closed]
     predictions = [sent for sent in window if sent.path == "/predict"]
     answered = sorted(sent.ended for sent in predictions if sent.kind == "ok")
     counts = Counter(sent.kind for sent in window)
-    p99_ms = None if row.p99_ms is None else _p99_ms(predictions, moments)
+    # Of those that were under way while it went on and not told to come back later; who got none
+    # counts as who lost patience.
+    waits_s = [
+        sent.ended - sent.began if sent.kind == "ok" else PATIENCE_S
+        for sent in predictions
+        if sent.began < over and sent.kind != "busy"
+    ]
+    p99_ms = 1e3 * quantiles(waits_s or [PATIENCE_S], 0.99)[0]
     broken = [*effect.broken]
     broken += [
         f"{counts[kind]} {what}; 0 are allowed" for kind, what in WRONG.items() if counts[kind]
@@ -142,35 +138,20 @@ def outcome_of(
         broken.append(f"it did not get over it by itself: {' '.join(words.split())}")
     elif back_s > row.bar_s:
         broken.append(f"back after {back_s:.1f} s; at most {row.bar_s:g} are allowed")
-    if row.p99_ms and p99_ms and p99_ms > row.p99_ms:
+    if row.p99_ms and p99_ms > row.p99_ms:
         broken.append(f"predictions took {p99_ms:.0f} ms (p99); at most {row.p99_ms:g} are allowed")
+    # The wrong ones first, and then the most frequent.
+    causes = Counter((s.kind not in WRONG, f"{s.path} {s.words}") for s in window if s.words)
+    ordered = sorted(causes.items(), key=lambda item: (item[0][0], -item[1]))
     return Outcome(
         row.name,
         row.what,
         row.bar_s,
         back_s=None if back_s is None else round(back_s, 1),
-        gap_s=round(float(np.diff([moments.began, *answered, moments.closed]).max()), 1),
-        p99_ms=p99_ms,
+        gap_s=round(float(np.diff([began, *answered, closed]).max()), 1),
+        p99_ms=p99_ms if row.p99_ms else None,
         counts={kind: counts[kind] for kind in KINDS},
-        causes=_causes(window),
+        causes={words: count for (_, words), count in ordered},
         notes=effect.notes,
         broken=broken,
     )
-
-
-def _causes(window: Sequence[Sent]) -> dict[str, int]:
-    """The wrong ones first, and then the most frequent."""
-    found = Counter((s.kind not in WRONG, f"{s.path} {s.words}") for s in window if s.words)
-    ordered = sorted(found.items(), key=lambda item: (item[0][0], -item[1]))
-    return {words: count for (_, words), count in ordered}
-
-
-def _p99_ms(predictions: Sequence[Sent], moments: Moments) -> float:
-    """Of those that were under way while it went on and not told to come back later; who got none
-    counts as who lost patience."""
-    waits = [
-        sent.ended - sent.began if sent.kind == "ok" else PATIENCE_S
-        for sent in predictions
-        if sent.began < moments.over and sent.kind != "busy"
-    ]
-    return round(1e3 * float(np.quantile(waits or [PATIENCE_S], 0.99, method="higher")))

@@ -4,16 +4,16 @@ the table of what was disturbed, and whether a bar was broken."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from data.errors import TelltaleError
 from data.home import planned_home
 from data.store.store import Store
 from loadtest.chaos.clients import Ledger
-from loadtest.chaos.outcome import KINDS, Outcome
-from loadtest.report import Table, number, page
+from loadtest.chaos.outcome import Outcome
+from loadtest.report import Table, page
 from models.registry.current_model import SHIPPED
 
-HEAD = ("disturbance", "back s", "at most", "longest gap s", "p99 ms", *KINDS, "")
 NAMED = 3  # of lost or foreign clips, and of causes
 
 
@@ -60,19 +60,7 @@ def _is_there(store: Store, ledger: Ledger, sha256: str) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class About:
-    """Of the run: when, what was served, and how busy the machine was."""
-
-    when: str
-    domain: str
-    replicas: int
-    clients: int
-    load_average: tuple[float, float, float]
-    stopped_early: str = ""
-
-
-def broken(about: About, outcomes: Sequence[Outcome], audit: Audit) -> list[str]:
+def broken(stopped_early: str, outcomes: Sequence[Outcome], audit: Audit) -> list[str]:
     """Each broken bar in words."""
     found = [f"{one.name}: {words}" for one in outcomes for words in one.broken]
     if audit.lost:
@@ -84,46 +72,45 @@ def broken(about: About, outcomes: Sequence[Outcome], audit: Audit) -> list[str]
         found.append(f"predictions by versions that are not here: {strange}")
     if not audit.kept:
         found.append("no clip was acknowledged, so none could be looked for")
-    if about.stopped_early:
-        found.append(f"stopped before the end: {about.stopped_early}")
+    if stopped_early:
+        found.append(f"stopped before the end: {stopped_early}")
     return found
-
-
-def markdown(about: About, outcomes: Sequence[Outcome], audit: Audit) -> str:
-    load = ", ".join(f"{one:.1f}" for one in about.load_average)
-    wrong = broken(about, outcomes, audit)
-    return page(
-        f"Chaos, {about.when}",
-        f"{about.domain}, {about.replicas} replicas, {about.clients} clients; load average before "
-        f"{load}. Counts are of requests that ended meanwhile; busy: 429 or 503 with Retry-After.",
-        Table("", HEAD, [_row(one) for one in outcomes]),
-        f"Acknowledged clips {audit.kept}, lost {len(audit.lost)}; a stranger's "
-        f"{len(audit.foreign)}.",
-        "\n".join(f"- {one.name}: {words}" for one in outcomes for words in _notes(one)),
-        "\n".join(f"- BROKEN: {words}" for words in wrong) or "Every bar was kept.",
-    )
-
-
-def _row(one: Outcome) -> tuple[str, ...]:
-    if one.skipped:
-        return (one.name, *[""] * (len(HEAD) - 2), "skipped")
-    return (
-        one.name,
-        number(one.back_s, 1),
-        f"{one.bar_s:g}",
-        f"{one.gap_s:.1f}",
-        "" if one.p99_ms is None else f"{one.p99_ms:.0f}",
-        *map(str, one.counts.values()),
-        "BROKEN" if one.broken else "kept",
-    )
-
-
-def _notes(one: Outcome) -> list[str]:
-    causes = "; ".join(f"{count} x {words}" for words, count in [*one.causes.items()][:NAMED])
-    skipped = f"skipped: {one.skipped}" if one.skipped else ""
-    return [*filter(None, (skipped, *one.notes, causes and f"not answered: {causes}"))]
 
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
+
+
+def markdown(
+    about: Mapping[str, Any], outcomes: Sequence[Outcome], audit: Audit, wrong: Sequence[str]
+) -> str:
+    notes = []
+    for one in outcomes:
+        causes = "; ".join(f"{count} x {words}" for words, count in [*one.causes.items()][:NAMED])
+        skipped, causes = one.skipped and f"skipped: {one.skipped}", causes and f"causes: {causes}"
+        notes += [f"- {one.name}: {what}" for what in (skipped, *one.notes, causes) if what]
+    return page(
+        "Chaos",
+        "; ".join(f"{name} {value}" for name, value in about.items() if value),
+        Table("", [_row(one) for one in outcomes]),
+        "Counts are of requests that ended meanwhile; busy: 429 or 503 with Retry-After. "
+        f"Acknowledged clips {audit.kept}, lost {len(audit.lost)}; a stranger's "
+        f"{len(audit.foreign)}.",
+        "\n".join(notes),
+        "\n".join(f"- BROKEN: {words}" for words in wrong) or "Every bar was kept.",
+    )
+
+
+def _row(one: Outcome) -> Mapping[str, Any]:
+    if one.skipped:
+        return {"disturbance": one.name, "bars": "skipped"}
+    return {
+        "disturbance": one.name,
+        "bars": "BROKEN" if one.broken else "kept",
+        "back s": one.back_s,
+        "at most": one.bar_s,
+        "longest gap s": one.gap_s,
+        "p99 ms": one.p99_ms,
+        **{str(kind): count for kind, count in one.counts.items()},
+    }

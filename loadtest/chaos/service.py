@@ -5,37 +5,30 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import yaml
 
 from data.domains.domain import config_root
-from loadtest.own_service import Service, fixed_replicas, running
+from loadtest.own_service import Service, bound, own_service, shipped
 
 DISK = "1g"
 FULL_EPOCHS = 3  # enough for a worker to be killed in
 
 
-@contextmanager
 def serving(
     folder: Path, home: Path, port: int, domain: str, replicas: int, **settings: str
-) -> Iterator[Service]:
-    """Up inside the block, behind it nothing is left. Raises NotReady with its own last words."""
-    own = {"TELLTALE_CONFIGS": str(_calm(domain, folder / "configs")), **settings}
-    service = Service(home.resolve(), folder, port, domain, own)
-    with running(service, fixed_replicas(replicas)):
-        yield service
-
-
-def _calm(domain: str, folder: Path) -> Path:
-    """Nothing is retrained that was not asked for, and that is short."""
-    folder.mkdir()
-    shipped = yaml.safe_load((config_root() / f"{domain}.yaml").read_text(encoding="utf-8"))
-    shipped["triggers"] = {"new_clips": None, "every_h": None}
-    shipped["training"]["epochs"] = FULL_EPOCHS
-    (folder / f"{domain}.yaml").write_text(yaml.safe_dump(shipped), encoding="utf-8")
-    return folder
+) -> AbstractContextManager[Service]:
+    """As `own_service`. Nothing is retrained that was not asked for, and that is short."""
+    calm = yaml.safe_load((config_root() / f"{domain}.yaml").read_text(encoding="utf-8"))
+    calm["triggers"] = {"new_clips": None, "every_h": None}
+    calm["training"]["epochs"] = FULL_EPOCHS
+    configs = folder / "configs"
+    configs.mkdir()
+    (configs / f"{domain}.yaml").write_text(yaml.safe_dump(calm), encoding="utf-8")
+    config, own = bound(shipped(), replicas, replicas), {"TELLTALE_CONFIGS": str(configs)}
+    return own_service(port, config, domain, folder, home, own | settings)
 
 
 @contextmanager

@@ -5,21 +5,20 @@
     telltale plan --check --out results                    predicted against measured
 
 The times of one request are measured at a service on this machine (`service_times.py`) and left in
---out as times.json; a node is
-simulated with them (`queueing.py`, where the model stands), and nodes are added until the p95
-holds (`sizing.py`). A node's cores are taken to be like this machine's.
+--out as times.json; a node is simulated with them (`queueing.py`, where the model stands), and
+nodes are added until the p95 holds (`sizing.py`). A node's cores are taken to be like ours.
 """
 
 import argparse
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import nullcontext
 from pathlib import Path
 
 from loadtest import command
-from loadtest.client.clip import tone_in_noise
+from loadtest.clip import tone_in_noise
 from loadtest.command import existing, positive
-from loadtest.own_service import fixed_replicas, own_service
+from loadtest.own_service import Target, bound, own_service, shipped
 from loadtest.plan import service_times, times
 from loadtest.plan.check import check
 from loadtest.plan.sizing import Plan, Wish, cpu_ms, size
@@ -34,12 +33,10 @@ def main() -> int:
 
 def planned(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        clip = arguments.clip or Path(folder) / "clip.wav"
         if not arguments.clip:
-            clip.write_bytes(tone_in_noise())
-        if arguments.check:
-            return check(clip, arguments.out, arguments.port, arguments.seconds, arguments.anyway)
-        return plan(arguments, clip)
+            arguments.clip = Path(folder) / "clip.wav"
+            arguments.clip.write_bytes(tone_in_noise())
+        return check(arguments) if arguments.check else plan(arguments)
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
@@ -66,23 +63,17 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     return arguments
 
 
-def plan(arguments: argparse.Namespace, clip: Path) -> int:
+def plan(arguments: argparse.Namespace) -> int:
     if arguments.times:
         found = times.read(arguments.times)
     else:
-        with ExitStack() as stack:
-            url, port = arguments.url, arguments.port
-            url = url or stack.enter_context(own_service(port, fixed_replicas(1))).url
-            found = service_times.measure(url, clip, arguments.seconds)
+        given = nullcontext(Target(arguments.url)) if arguments.url else None
+        with given or own_service(arguments.port, bound(shipped(), 1, 1)) as service:
+            found = service_times.measure(service, arguments.clip, arguments.seconds)
         arguments.out.mkdir(parents=True, exist_ok=True)
         write_json(arguments.out / "times.json", found)
-    wish = Wish(
-        arguments.rps,
-        arguments.p95_ms,
-        arguments.cores_per_node,
-        arguments.burst,
-        arguments.headroom,
-    )
+    asked = ("rps", "p95_ms", "cores_per_node", "burst", "headroom")
+    wish = Wish(**{name: getattr(arguments, name) for name in asked})
     print(times.in_words(found), end="\n\n")
     print(in_words(size(wish, found.costs, found.node(1)), wish, found))
     return 0
@@ -97,12 +88,10 @@ def in_words(found: Plan, wish: Wish, measured: Times) -> str:
 {found.nodes * found.replicas} replicas in all
   predicted p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms
   each node uses {outcome.used_cores:.1f} of {cores} cores ({outcome.used_cores / cores:.0%}); \
-batches of {outcome.batch:.1f} clips
-  its HAProxy, one thread, uses {found.proxy_cores:.2f} of its core
+batches of {outcome.batch:.1f} clips; its HAProxy uses {found.proxy_cores:.2f} of its one core
   carries {found.carries_rps:.0f} requests/s before the p95 breaks: \
 {found.carries_rps / wish.rps - 1:.0%} headroom
-  cross-check, square-root rule: {found.staffing} replicas for {work_cores:.0f} \
-cores of work in all"""
+  cross-check, square-root rule: {found.staffing} replicas for {work_cores:.0f} cores of work"""
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ that stood idle in between), and a closed loop that saturates (full batches). CP
 less what the idle service takes. The two busiest threads of a replica are its worker and its loop.
 """
 
+import math
 import os
 import time
 from bisect import bisect_left
@@ -16,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from data.domains.domain import load_domains
-from loadtest.client.offer import Offered, Plan, offer
-from loadtest.machine import usage
-from loadtest.machine.processes import REPORTED, by_role
+from loadtest.machine import REPORTED, by_role, by_thread, cpu_s, strangers, tree, use
+from loadtest.open_loop import Offered, Plan, offer
+from loadtest.own_service import Target
 from loadtest.plan.queueing import saturate, simulate
 from loadtest.plan.times import Cost, Costs, Times
 
@@ -44,19 +45,19 @@ class Spent:
         return self.offered.client_cpu_s / self.offered.due_s.size * 1e3
 
 
-def measure(url: str, clip: Path, seconds: float) -> Times:
+def measure(service: Target, clip: Path, seconds: float) -> Times:
     """Raises ValueError where the service is not on this machine or has not one replica."""
-    domain, replicas, root = usage.replicas(url)
+    replicas, root = service.replicas()
     if len(replicas) != 1:
-        raise ValueError(f"service times are measured on one replica; {url} has {len(replicas)}")
-    max_batch = load_domains(names=(domain,))[domain].serving.max_batch_size
-    plan = Plan(url, clip, seconds)
+        raise ValueError(f"times are measured on one replica; {service.url} has {len(replicas)}")
+    max_batch = load_domains(names=(service.domain,))[service.domain].serving.max_batch_size
+    plan = Plan(service.url, clip, seconds)
     offer(replace(plan, seconds=2.0, clients=8))  # connections, caches
     time.sleep(SETTLE_S)
-    before = usage.use(usage.members(root))
+    before = use(tree([root]))
     time.sleep(IDLE_S)
-    used = by_role(usage.cpu_s(before, usage.use(usage.members(root))), REPORTED)
-    idle = {role: cpu_s / IDLE_S for role, cpu_s in used.items()}
+    used = by_role(cpu_s(before, use(tree([root]))), REPORTED)
+    idle = {role: seconds / IDLE_S for role, seconds in used.items()}
     run = partial(spend, root, replicas[0], idle)
     lone, full = run(plan), run(replace(plan, clients=CLIENTS))
     capacity = full.offered.answered_per_s
@@ -77,55 +78,44 @@ def measure(url: str, clip: Path, seconds: float) -> Times:
 
 
 def spend(root: int, replica: int, idle: Mapping[str, float], plan: Plan) -> Spent:
-    before = usage.use(usage.members(root))
+    before = use(tree([root]))
     offered = offer(plan)
-    after = usage.use(usage.members(root))
+    after = use(tree([root]))
     each, passed = 1e3 / offered.due_s.size, after.at - before.at
-    used = by_role(usage.cpu_s(before, after), REPORTED)
+    used = by_role(cpu_s(before, after), REPORTED)
     roles = {name: (s - idle.get(name, 0.0) * passed) * each for name, s in used.items()}
-    first, second = usage.by_thread(before, after)[replica][:2]
+    first, second = by_thread(before, after)[replica][:2]
     rest_ms = max(0.0, roles["replica"] - (first + second) * each)
-    return Spent(
-        offered=offered,
-        roles_ms=roles | {"replica's other threads": rest_ms},
-        worker_ms=first * each,
-        loop_ms=second * each,
-        strangers=usage.strangers(before, after),
-    )
+    roles["replica's other threads"] = rest_ms
+    return Spent(offered, roles, first * each, second * each, strangers(before, after))
 
 
 def _costs(lone: Spent, light: Spent, full: Spent, max_batch: int) -> Costs:
-    """Warm figures from the lone and the full run, cold ones from the light one."""
+    """Warm figures from the lone and the full run, cold ones from the light one, whose gaps are
+    exponential with mean `gap_ms`; min(1, gap) is then 1 - 1/e."""
     gap_ms = 1e3 * light.offered.seconds / light.offered.due_s.size
+
+    def cost(warm_ms: float, light_ms: float) -> Cost:
+        cold_ms = warm_ms + max(0.0, light_ms - warm_ms) / (1 - math.exp(-1))
+        return Cost(warm_ms, cold_ms, gap_ms)
+
     # Per clip, a full batch costs alone * (1 + each * (n - 1)) / n.
     beyond = full.worker_ms / lone.worker_ms * max_batch - 1
     each = beyond / (max_batch - 1) if max_batch > 1 else 1.0
     other = sum(ms for role, ms in full.roles_ms.items() if role not in ("replica", "haproxy"))
+    # The worker's own times as multiples of their mean; the slowest 0.5 % left out, which on a
+    # shared machine are other people's.
+    worked = lone.offered.worked_ms[np.isfinite(lone.offered.worked_ms)]
+    found = np.quantile(worked if worked.size else [1.0], PERCENTILES)
     return Costs(
-        worker=_cost(lone.worker_ms, light.worker_ms, gap_ms),
+        worker=cost(lone.worker_ms, light.worker_ms),
         each=max(0.1, each),
-        loop=_cost(full.loop_ms, light.loop_ms, gap_ms),
-        proxy=_cost(full.roles_ms["haproxy"], light.roles_ms["haproxy"], gap_ms),
-        client=_cost(full.client_ms, light.client_ms, gap_ms),
+        loop=cost(full.loop_ms, light.loop_ms),
+        proxy=cost(full.roles_ms["haproxy"], light.roles_ms["haproxy"]),
+        client=cost(full.client_ms, light.client_ms),
         other_ms=max(0.0, other),
-        spread=_spread(lone.offered),
+        spread=tuple((found / found.mean()).round(4).tolist()),
     )
-
-
-def _cost(warm_ms: float, light_ms: float, gap_ms: float) -> Cost:
-    """The light run's gaps are exponential with mean `gap_ms`; min(1, gap) is then 1 - 1/e."""
-    cold = warm_ms + max(0.0, light_ms - warm_ms) / (1 - np.exp(-1))
-    return Cost(warm_ms, float(cold), gap_ms)
-
-
-def _spread(lone: Offered) -> tuple[float, ...]:
-    """The worker's own times as multiples of their mean; the slowest 0.5 % left out, which on a
-    shared machine are other people's."""
-    worked = lone.worked_ms[np.isfinite(lone.worked_ms)]
-    if not worked.size:
-        return (1.0,)
-    found = np.quantile(worked, PERCENTILES)
-    return tuple((found / found.mean()).round(4).tolist())
 
 
 def fitted(times: Times, light: Offered) -> Times:

@@ -8,14 +8,13 @@ queues' details, Halfin and Whitt's square-root rule (Operations Research 29, 19
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from loadtest.client.offer import poisson
+from loadtest.open_loop import poisson
 from loadtest.plan.queueing import Outcome, simulate
 from loadtest.plan.times import Cost, Costs, Node
 
@@ -29,7 +28,7 @@ class Wish:
     p95_ms: float
     cores_per_node: int
     burst: float = 1.0  # requests that come at once, on average
-    spare: float = 0.2  # the share of the rate that must be carried on top
+    headroom: float = 0.2  # the share of the rate that must be carried on top
     seconds: float = 20.0  # simulated of the node that is chosen
 
 
@@ -48,22 +47,29 @@ def size(wish: Wish, costs: Costs, node: Node) -> Plan:
     for a bound that no number of nodes can keep, with the least that can be had."""
     costs = replace(costs, client=Cost())  # clients bring their own machines
     node = replace(node, cores=wish.cores_per_node)
-    _refuse_impossible(wish, costs, node)
-    for nodes in _counts(wish, costs, node):
-        share = (1 + wish.spare) * wish.rps / nodes
+    lone = simulate(poisson(2.0, 200.0, seed=3), replace(node, replicas=1), costs).quantile(0.95)
+    if lone > wish.p95_ms:
+        raise ValueError(
+            f"a p95 of {wish.p95_ms:g} ms cannot be kept: a request waits {lone:.1f} ms where it "
+            "is alone; ask for more than that"
+        )
+    # From what CPU and HAProxy's one thread allow at full use, upwards by 2 % at most.
+    rps, usable = (1 + wish.headroom) * wish.rps, max(0.1, node.cores - node.idle_cores)
+    least = rps / 1e3 * max(cpu_ms(costs, node) / usable, costs.proxy.warm_ms)
+    for nodes in np.unique(np.ceil(max(1.0, least * 0.999) * 1.02 ** np.arange(600))).tolist():
         theirs = replace(wish, burst=1 + (wish.burst - 1) / nodes)  # a burst is spread as well
-        replicas = _fewest_replicas(share, theirs, costs, node)
-        if replicas is not None:
+        replicas = _fewest_replicas(rps / nodes, theirs, costs, node)
+        if replicas is not None or nodes > MAX_NODES:
             break
-    else:
+    if replicas is None:
         raise ValueError(f"more than {MAX_NODES} nodes would be needed")
     node = replace(node, replicas=replicas)
     due = poisson(wish.rps / nodes, wish.seconds, seed=11, burst=theirs.burst)
     return Plan(
-        nodes=nodes,
+        nodes=int(nodes),
         replicas=replicas,
         outcome=simulate(due, node, costs),
-        carries_rps=nodes * _carries(share, theirs, costs, node),
+        carries_rps=nodes * _carries(rps / nodes, theirs, costs, node),
         proxy_cores=wish.rps / nodes * costs.proxy.warm_ms / 1e3,
         staffing=staffing(wish.rps, costs, node),
     )
@@ -75,53 +81,6 @@ def keeps(rate: float, wish: Wish, costs: Costs, node: Node) -> bool:
     waits = simulate(due, node, costs).latency_ms
     worst = max(np.quantile(waits, 0.95), np.quantile(waits[waits.size // 2 :], 0.95))
     return bool(worst <= wish.p95_ms)
-
-
-def cpu_ms(costs: Costs, node: Node) -> float:
-    """Of one request, in full batches, on the node."""
-    return worker_ms(costs, node) + costs.loop.warm_ms + costs.proxy.warm_ms + costs.other_ms
-
-
-def worker_ms(costs: Costs, node: Node) -> float:
-    return costs.worker.warm_ms * (1 + costs.each * (node.max_batch - 1)) / node.max_batch
-
-
-def replica_ms(costs: Costs, node: Node) -> float:
-    """Of a saturated replica's time, one request's part: its worker's and, as far as the two
-    cannot run together, its loop's."""
-    worker = min(worker_ms(costs, node), costs.worker.warm_ms)
-    longer, shorter = max(worker, costs.loop.warm_ms), min(worker, costs.loop.warm_ms)
-    return longer - shorter + 2 * shorter / costs.overlap
-
-
-def staffing(rps: float, costs: Costs, node: Node, waiting: float = 0.05) -> int:
-    """Replicas so that a share `waiting` of the requests finds all busy: load + beta * its
-    root, where waiting = 1 / (1 + beta * Phi(beta) / phi(beta))."""
-    load = rps * replica_ms(costs, node) / 1e3
-    beta: float = brentq(lambda b: 1 / (1 + b * norm.cdf(b) / norm.pdf(b)) - waiting, 0.0, 6.0)
-    return math.ceil(load + beta * math.sqrt(load))
-
-
-def _refuse_impossible(wish: Wish, costs: Costs, node: Node) -> None:
-    alone = simulate(poisson(2.0, 200.0, seed=3), replace(node, replicas=1), costs)
-    if alone.quantile(0.95) > wish.p95_ms:
-        raise ValueError(
-            f"a p95 of {wish.p95_ms:g} ms cannot be kept: a request waits "
-            f"{alone.quantile(0.95):.1f} ms where it is alone; ask for more than that"
-        )
-
-
-def _counts(wish: Wish, costs: Costs, node: Node) -> Iterator[int]:
-    """From what CPU and HAProxy's one thread allow at full use, upwards."""
-    rps = (1 + wish.spare) * wish.rps
-    usable = max(0.1, node.cores - node.idle_cores)
-    least = max(
-        rps * cpu_ms(costs, node) / 1e3 / usable, rps * costs.proxy.warm_ms / 1e3, 1 / MAX_NODES
-    )
-    nodes = max(1, math.ceil(least * 0.999))
-    while nodes <= MAX_NODES:
-        yield nodes
-        nodes += max(1, nodes // 50)
 
 
 def _fewest_replicas(rate: float, wish: Wish, costs: Costs, node: Node) -> int | None:
@@ -136,7 +95,31 @@ def _fewest_replicas(rate: float, wish: Wish, costs: Costs, node: Node) -> int |
 
 def _carries(rate: float, wish: Wish, costs: Costs, node: Node) -> float:
     """The highest rate of one node that keeps the bound, to 2 %; `rate` does."""
-    rates = (rate * 1.02 ** np.arange(1, 47)).tolist()  # up to 2.5 times as much
-    broken = bisect_left(rates, True, key=lambda more: not keeps(more, wish, costs, node))
-    found: float = [rate, *rates][broken]
+    rates = (rate * 1.02 ** np.arange(47)).tolist()  # up to 2.5 times as much
+    broken = bisect_left(rates, True, lo=1, key=lambda more: not keeps(more, wish, costs, node))
+    found: float = rates[broken - 1]
     return found
+
+
+def cpu_ms(costs: Costs, node: Node) -> float:
+    """Of one request, in full batches, on the node."""
+    return worker_ms(costs, node) + costs.loop.warm_ms + costs.proxy.warm_ms + costs.other_ms
+
+
+def worker_ms(costs: Costs, node: Node) -> float:
+    return costs.worker.warm_ms * (1 + costs.each * (node.max_batch - 1)) / node.max_batch
+
+
+def replica_ms(costs: Costs, node: Node) -> float:
+    """Of a saturated replica's time, one request's part: its worker's and, as far as the two
+    cannot run together, its loop's."""
+    worker, loop = min(worker_ms(costs, node), costs.worker.warm_ms), costs.loop.warm_ms
+    return abs(worker - loop) + 2 * min(worker, loop) / costs.overlap
+
+
+def staffing(rps: float, costs: Costs, node: Node, waiting: float = 0.05) -> int:
+    """Replicas so that a share `waiting` of the requests finds all busy: load + beta * its
+    root, where waiting = 1 / (1 + beta * Phi(beta) / phi(beta))."""
+    load = rps * replica_ms(costs, node) / 1e3
+    beta: float = brentq(lambda b: 1 / (1 + b * norm.cdf(b) / norm.pdf(b)) - waiting, 0.0, 6.0)
+    return math.ceil(load + beta * math.sqrt(load))

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from loadtest.report import Table
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -68,28 +70,22 @@ def read(path: Path) -> Times:
     try:
         return TypeAdapter(Times).validate_json(path.read_bytes())
     except ValidationError as error:
-        what = error.errors()[0]
-        where = ".".join(map(str, what["loc"]))
+        what = error.errors()[0]["msg"]
         raise ValueError(
-            f"{path} holds no service times ({where} {what['msg']}); "
-            "telltale plan leaves some in its --out"
+            f"{path} holds no service times ({what}); telltale plan leaves some in its --out"
         ) from None
 
 
 def in_words(times: Times) -> str:
     costs = times.costs
     threads = {"event loop": costs.loop, "HAProxy": costs.proxy, "client": costs.client}
-    lines = [
-        f"{n:10} {c.warm_ms:6.2f} ms; after idleness {c.cold_ms:.2f} ms" for n, c in threads.items()
+    rows = [
+        {"of a request": name, "CPU ms": cost.warm_ms, "after idleness": cost.cold_ms}
+        for name, cost in {"worker, a clip alone": costs.worker, **threads}.items()
     ]
-    return "\n".join(
-        [
-            f"worker     {costs.worker.warm_ms:6.2f} ms a clip alone, each more of a batch "
-            f"{costs.each:.2f} of that; after idleness {costs.worker.cold_ms:.2f} ms",
-            *lines,
-            f"beside     {costs.other_ms:6.2f} ms; the idle service {times.idle_cores:.2f} cores",
-            f"a replica's two threads get {costs.overlap:.2f} cores together",
-            f"one replica carries {times.capacity_rps:.0f} requests/s; a lone client waits "
-            f"{times.lone_p50_ms:.1f} ms, of which {costs.delay_ms:.2f} ms is no CPU",
-        ]
-    )
+    return f"""{Table("", [*rows, {"of a request": "beside it", "CPU ms": costs.other_ms}])}
+
+Each more of a batch takes the worker {costs.each:.2f} of that; a replica's two threads get \
+{costs.overlap:.2f} cores together, the idle service {times.idle_cores:.2f}. One replica carries \
+{times.capacity_rps:.0f} requests/s; a lone client waits {times.lone_p50_ms:.1f} ms, of which \
+{costs.delay_ms:.2f} ms is no CPU."""

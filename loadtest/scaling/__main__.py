@@ -11,23 +11,23 @@ here watches replicas, queues and CPU. scaling.md, .png, .json and the raw recor
 
 import argparse
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from data.errors import InvalidParameter
+from data.errors import InvalidParameter, NotReady
 from loadtest import command
-from loadtest.own_service import Service, own_service
-from loadtest.report import figure, page, publish
-from loadtest.scaling.hosted import autoscaling_in_words, configuration, free_port, resize
-from loadtest.scaling.outcome import Stage, fixed_of, outcome_of
+from loadtest.own_service import Service, Target, own_service, shipped
+from loadtest.report import Row, figure, page, publish
+from loadtest.scaling.outcome import fixed_of, outcome_of
 from loadtest.scaling.presets import Preset, parse_steps, presets
 from loadtest.scaling.report import panels, tables
 from loadtest.scaling.run import run
-from loadtest.scaling.sampler import Target, check_served
 
 USERS = ("NormalUser", "PowerUser", "StressUser")
 LIMITS = ("max_failed", "max_p95_ms", "max_scale_up_s")
@@ -40,30 +40,6 @@ SYNTHETIC = (
 
 def main() -> int:
     return command.exit_code("scaling", lambda: measure(_arguments()))
-
-
-def measure(arguments: argparse.Namespace) -> int:
-    chosen, sizes = _chosen(arguments), _sizes(arguments)
-    fixed = Preset("", arguments.fixed, "PowerUser", think_s=(0, 0))
-    what = _what(arguments, chosen)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    with _service(arguments) as (target, own):
-        print(f"{chosen.steps} of {chosen.user}: {chosen.seconds} s", flush=True)
-        outcome = outcome_of(run(target, chosen, arguments.out, "steps"), chosen)
-        found: list[Stage] = []
-        for size in sizes:
-            assert own, "fixed sizes were asked of a service that is not our own"
-            # Users without pauses, whatever the steps were made of: what can be reached?
-            print(f"{size} replicas: {fixed.steps}", flush=True)
-            resize(own, size)
-            found.append(fixed_of(run(target, fixed, arguments.out, f"fixed-{size}"), size))
-        outcome = replace(outcome, fixed=found)
-    synthetic, verdict = arguments.synthetic > 0, "passed" if outcome.passed else "FAILED"
-    title = f"Telltale under load{' (synthetic)' if synthetic else ''}: {verdict}"
-    text = page(title, *what, *tables(outcome, chosen))
-    facts = {"what": what, "synthetic": synthetic, "outcome": outcome}
-    publish(arguments.out, "scaling", text, facts, figure(panels(outcome, synthetic), columns=2))
-    return 0 if outcome.passed else 1
 
 
 def _arguments() -> argparse.Namespace:
@@ -80,13 +56,38 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--synthetic", type=float, nargs="?", const=WAIT_S, default=0.0, metavar="S", help=waits
     )
-    parser.add_argument("--replicas", default="", help="fixed sizes as well, such as 1,2,3,5")
+    sizes = "fixed sizes as well, such as 1,2,3,5"
+    parser.add_argument("--replicas", type=command.numbers, default=(), help=sizes)
     parser.add_argument("--fixed", default="64x12", help="the load on those, 64x12 by default")
     parser.add_argument("--max-failed", type=float, help="requests")
     parser.add_argument("--max-p95-ms", type=float)
     parser.add_argument("--max-scale-up-s", type=float, help="from the step to all running")
     parser.add_argument("--out", type=Path, default=Path("var/scaling"))
     return parser.parse_args()
+
+
+def measure(arguments: argparse.Namespace) -> int:
+    chosen = _chosen(arguments)
+    # Users without pauses, whatever the steps are made of: what can be reached?
+    fixed = Preset("", arguments.fixed, "PowerUser", think_s=(0, 0))
+    what = _what(arguments, chosen)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with _service(arguments) as target:
+        print(f"{chosen.steps} of {chosen.user}: {chosen.seconds} s", flush=True)
+        outcome = outcome_of(run(target, chosen, arguments.out, "steps"), chosen)
+        found: list[Row] = []
+        for size in arguments.replicas:
+            assert isinstance(target, Service), "fixed sizes were asked of another's service"
+            print(f"{size} replicas: {fixed.steps}", flush=True)
+            target.resize(size)
+            found.append(fixed_of(run(target, fixed, arguments.out, f"fixed-{size}"), size))
+        outcome = replace(outcome, fixed=found)
+    synthetic, verdict = arguments.synthetic > 0, "passed" if outcome.passed else "FAILED"
+    title = f"Telltale under load{' (synthetic)' if synthetic else ''}: {verdict}"
+    text = page(title, *what, *tables(outcome, chosen))
+    facts = {"what": what, "synthetic": synthetic, "outcome": outcome}
+    publish(arguments.out, "scaling", text, facts, figure(panels(outcome, synthetic), columns=2))
+    return 0 if outcome.passed else 1
 
 
 def _chosen(arguments: argparse.Namespace) -> Preset:
@@ -98,42 +99,56 @@ def _chosen(arguments: argparse.Namespace) -> Preset:
         )
     given = Preset(f"steps {arguments.steps}", arguments.steps or "", "PowerUser")
     chosen = given if arguments.steps else presets()[arguments.preset]
-    parse_steps(chosen.steps)
-    parse_steps(arguments.fixed)
+    for steps in (chosen.steps, arguments.fixed):
+        parse_steps(steps)
     limits = {name: limit for name in LIMITS if (limit := getattr(arguments, name)) is not None}
     limits = {"max_failed": 0.0, **chosen.limits, **limits}
     return replace(chosen, user=arguments.user or chosen.user, limits=limits)
 
 
-def _sizes(arguments: argparse.Namespace) -> list[int]:
-    sizes = [part for part in arguments.replicas.split(",") if part]
-    if not all(part.isdecimal() and int(part) for part in sizes):
-        raise InvalidParameter(f"--replicas reads 1,2,3,5; got {arguments.replicas!r}")
-    return [int(part) for part in sizes]
-
-
 @contextmanager
-def _service(arguments: argparse.Namespace) -> Iterator[tuple[Target, Service | None]]:
+def _service(arguments: argparse.Namespace) -> Iterator[Target]:
     if arguments.url:
-        target = Target(arguments.url.rstrip("/"), arguments.domain, arguments.key)
-        check_served(target)
-        yield target, None
+        yield served(Target(arguments.url, arguments.domain, arguments.key))
         return
     print("starting a service", flush=True)
-    domain = arguments.domain
-    config = configuration(domain, arguments.synthetic)
-    with own_service(free_port(), config, domain, arguments.out) as own:
-        yield Target(own.url, own.domain, own.key, own.ray), own
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    config = configuration(arguments.synthetic)
+    with own_service(port, config, arguments.domain, arguments.out) as own:
+        yield own
+
+
+def served(target: Target) -> Target:
+    """Raises NotReady if nothing answers there, InvalidParameter if it serves other domains."""
+    found = target.get("/status", "domains")
+    if found is None:
+        raise NotReady(f"no Telltale answers at {target.url}; start it, or leave --url away")
+    if target.domain not in found:
+        raise InvalidParameter(
+            f"{target.url} does not serve {target.domain!r}; it serves {', '.join(found)}"
+        )
+    return target
+
+
+def configuration(wait_s: float) -> dict[str, Any]:
+    """deploy/serve.yaml; above 0, with replicas that wait before a batch."""
+    config = shipped()
+    for app in config["applications"]:
+        if wait_s > 0 and "domain" in app.get("args", {}):
+            app["import_path"] = "loadtest.scaling.synthetic:domain"
+            app["args"]["wait_s"] = wait_s
+    return config
 
 
 def _what(arguments: argparse.Namespace, chosen: Preset) -> list[str]:
     """Was run, in words."""
     machine = f"{os.cpu_count()} cores, load average before {os.getloadavg()[0]:.2f}"
-    when = time.strftime("%Y-%m-%d %H:%M")
-    service = arguments.url or f"its own service: {autoscaling_in_words(arguments.domain)}"
+    rules = shipped()["applications"][-1]["deployments"][0]["autoscaling_config"]
+    own = f"its own service: {', '.join(f'{name} {value}' for name, value in rules.items())}"
     return [
         f"{chosen.title.capitalize()}: {chosen.user}, {chosen.steps}.",
-        f"{when}, {machine}; {service}.",
+        f"{time.strftime('%Y-%m-%d %H:%M')}, {machine}; {arguments.url or own}.",
         SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
         f"Again: `{' '.join(['telltale scaling', *without_key(sys.argv[1:])])}`",
     ]

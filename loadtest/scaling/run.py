@@ -1,19 +1,51 @@
-"""One run of load on one service: Locust in a process of its own, the sampler here."""
+"""One run of load on one service: Locust in a process of its own, the sampler here.
 
+What the users got is written by `steps.py` and read here: one JSON object a line, so that what was
+recorded before an end by force can still be read. Every latency is kept, not a summary of them:
+percentiles over any stretch of time are then exact.
+"""
+
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from data.errors import NotReady
+from loadtest.own_service import Target
+from loadtest.report import quantiles
 from loadtest.scaling.presets import Preset
-from loadtest.scaling.record import Record, read_record
-from loadtest.scaling.sampler import Sample, Sampler, Target
+from loadtest.scaling.sampler import Sample, sampled
 
 LOCUSTFILE = Path(__file__).with_name("steps.py")
 GRACE_S = 60  # for the last answers, beyond the steps
+
+
+class Answer(NamedTuple):
+    """At `at` (seconds since the epoch), to a request that took `ms`; `cause`: why it failed."""
+
+    at: float
+    ms: float
+    refused: bool = False
+    cause: str = ""
+
+
+class Users(NamedTuple):
+    at: float
+    users: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """`there` are the users that there were, looked at once a second; `steps`, those wanted from
+    then on. The first step begins it and the last look ends it."""
+
+    answers: Sequence[Answer]
+    there: Sequence[Users]
+    steps: Sequence[Users]
 
 
 @dataclass(frozen=True)
@@ -29,33 +61,55 @@ def run(target: Target, load: Preset, out: Path, name: str) -> Run:
     # The key goes through the environment: a command line can be read by everybody.
     think = ",".join(f"{seconds:g}" for seconds in load.think_s)
     environment = os.environ | {"TELLTALE_KEY": target.key, "TELLTALE_THINK_S": think}
-    command = [
-        *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"),
+    options = {
+        "-f": LOCUSTFILE,
         # Each domain answers at its name, the first one at the root as well.
-        *(
-            "--host",
-            f"{target.url}/{target.domain}",
-            "--steps",
-            load.steps,
-            "--record",
-            str(record),
-        ),
+        "--host": f"{target.url}/{target.domain}",
+        "--steps": load.steps,
+        "--record": record,
         # Those who leave wait for their last answer: what is cut off would count as nothing.
-        *("--stop-timeout", "30", "--exit-code-on-error", "0"),
-        *("--only-summary", "--loglevel", "WARNING", load.user),
-    ]
-    with log.open("w", encoding="utf-8") as console, Sampler(target) as sampler:
+        "--stop-timeout": 30,
+        "--exit-code-on-error": 0,
+        "--loglevel": "WARNING",
+    }
+    words = [str(word) for option in options.items() for word in option]
+    command = [sys.executable, "-m", "locust", "--headless", "--only-summary", *words, load.user]
+    told: Any = {"env": environment, "stderr": subprocess.STDOUT}
+    with log.open("wb") as console, sampled(target) as samples:
         try:
-            done = subprocess.run(
-                command,
-                env=environment,
-                stdout=console,
-                stderr=subprocess.STDOUT,
-                timeout=load.seconds + GRACE_S,
-            )
+            code = subprocess.run(
+                command, stdout=console, timeout=load.seconds + GRACE_S, **told
+            ).returncode
         except subprocess.TimeoutExpired:
             raise NotReady(f"Locust did not end by itself; its last words are in {log}") from None
-    if done.returncode != 0 or not record.exists():
-        words = log.read_text(encoding="utf-8")[-1500:].strip()
-        raise NotReady(f"Locust ended with {done.returncode}: {words}")
-    return Run(read_record(record), sampler.samples)
+    if code != 0 or not record.exists():
+        last = log.read_text(encoding="utf-8")[-1500:].strip()
+        raise NotReady(f"Locust ended with {code}: {last}")
+    return Run(read_record(record), samples)
+
+
+def read_record(path: Path) -> Record:
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return Record(
+        [Answer(**line) for line in lines if "ms" in line],
+        [Users(line["at"], line["there"]) for line in lines if "there" in line],
+        [Users(line["at"], line["wanted"]) for line in lines if "wanted" in line],
+    )
+
+
+def summarise(record: Record, since: float, until: float) -> dict[str, Any]:
+    """Of what was answered from `since` on, before `until`."""
+    found = [one for one in record.answers if since <= one.at < until]
+    waits_ms = [one.ms for one in found if not one.refused and not one.cause]
+    failed = sum(bool(one.cause) for one in found)
+    p50, p95, p99 = quantiles(waits_ms, 0.5, 0.95, 0.99)
+    counts = {"failed": failed, "refused": len(found) - len(waits_ms) - failed}
+    rates = {"req_s": round(len(waits_ms) / (until - since), 1)}
+    return {
+        **rates,
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "p99_ms": p99,
+        **counts,
+        "answered": len(waits_ms),
+    }

@@ -16,7 +16,7 @@ from pathlib import Path
 from locust import LoadTestShape, events
 from locust.env import Environment
 
-from loadtest.client.clip import REFUSED
+from loadtest.clip import REFUSED
 from loadtest.locustfile import NormalUser, PowerUser, StressUser
 from loadtest.scaling.presets import parse_steps
 
@@ -31,10 +31,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 class StepShape(LoadTestShape):  # type: ignore[misc]
     def tick(self) -> tuple[int, float] | None:
-        elapsed_s = self.get_run_time()
-        for step in parse_steps(self.runner.environment.parsed_options.steps):
+        environment, elapsed_s = self.runner.environment, self.get_run_time()
+        for step in parse_steps(environment.parsed_options.steps):
             elapsed_s -= step.seconds
             if elapsed_s < 0:
+                if step.users != self.runner.target_user_count:
+                    environment.write(wanted=step.users)
                 return step.users, step.spawn_rate
         return None
 
@@ -52,18 +54,13 @@ def record(environment: Environment, **_: object) -> None:
         write(ms=round(response_time, 1), refused=name == REFUSED, cause=cause)
 
     def watch() -> None:
-        wanted, looked = None, 0.0
         while True:
-            runner = environment.runner
-            if runner and runner.target_user_count not in (wanted, 0):
-                wanted = runner.target_user_count
-                write(wanted=wanted)
-            if wanted and time.time() - looked >= 1:
-                looked = time.time()
-                write(there=runner.user_count)
-            time.sleep(0.05)
+            write(there=environment.runner.user_count)
+            time.sleep(1)
 
+    environment.write = write
     environment.events.request.add_listener(saw)
-    environment.events.quitting.add_listener(lambda **_: write(there=0))
     # A greenlet, since Locust has patched threads by now.
-    threading.Thread(target=watch, daemon=True).start()
+    watching = threading.Thread(target=watch, daemon=True)
+    environment.events.test_start.add_listener(lambda **_: watching.start())
+    environment.events.quitting.add_listener(lambda **_: write(there=0))

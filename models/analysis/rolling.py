@@ -51,7 +51,8 @@ def rolling_events(model: Model, domain: AudioDomain) -> "RollingEvents":
 
 @dataclass
 class RollingEvents:
-    """Of windows one hop apart. `rules.top_n` is for recordings that have ended."""
+    """Of windows one hop apart, or more where some were skipped: as in a recording a window answers
+    from half way to the one before. `rules.top_n` is for recordings that have ended."""
 
     labels: tuple[str, ...]
     window_s: float
@@ -59,14 +60,20 @@ class RollingEvents:
     rules: Rules
     _runs: dict[str, Run] = field(default_factory=dict)  # that go on, surely or not
     _events: dict[str, Run] = field(default_factory=dict)  # the newest that is sure
+    _middle_s: float | None = None  # of the newest window
 
     def add(self, start_s: float, probabilities: Floats, unknown: bool) -> list[Told]:
         """The window that begins at `start_s`, with its calibrated probabilities [C]."""
         scores = dict(zip(self.labels, probabilities.tolist(), strict=True))
+        middle_s = start_s + self.window_s / 2
+        left_s = self._left_s(start_s, middle_s)
+        self._middle_s = middle_s
+        for run in self._runs.values():
+            run.end_s = left_s
         return [
             told
             for label in self.rules.enter
-            for told in self._heard(label, scores[label], start_s, unknown)
+            for told in self._heard(label, scores[label], left_s, middle_s, unknown)
         ]
 
     def end(self, duration_s: float) -> list[Told]:
@@ -75,14 +82,20 @@ class RollingEvents:
             run.end_s = duration_s
         return [told for label in list(self._events) for told in self._ended(label)]
 
-    def _heard(self, label: str, score: float, start_s: float, unknown: bool) -> Iterator[Told]:
-        middle_s = start_s + self.window_s / 2
-        left_s, right_s = middle_s - self.hop_s / 2, middle_s + self.hop_s / 2
+    def _left_s(self, start_s: float, middle_s: float) -> float:
+        if self._middle_s is not None:
+            return (self._middle_s + middle_s) / 2
+        return middle_s - self.hop_s / 2 if start_s > 0 else 0.0
+
+    def _heard(
+        self, label: str, score: float, left_s: float, middle_s: float, unknown: bool
+    ) -> Iterator[Told]:
+        right_s = middle_s + self.hop_s / 2
         enter = self.rules.enter[label]
         surely = score >= enter and not unknown
         run = None
         if surely or score >= min(enter, self.rules.leave.get(label, LEAVE * enter)):
-            run = self._runs.setdefault(label, Run(left_s if start_s > 0 else 0.0))
+            run = self._runs.setdefault(label, Run(left_s))
             run.end_s, run.surely = right_s, run.surely or surely
             if score > run.confidence:
                 run.confidence, run.peak_s = score, middle_s

@@ -1,10 +1,12 @@
 """What `POST /analyze` answers of a recording, and what `WS /stream` says of live sound."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .answers import Answer, ModelRef
+
+StreamFormat = Literal["pcm16", "opus"]
 
 
 class RecordingInfo(Answer):
@@ -50,17 +52,25 @@ class Progress(Answer):
 
 
 class StreamStart(BaseModel):
-    """A stream's first message; what follows are 16-bit samples of one channel, little-endian."""
+    """A stream's first message. What follows are 16-bit samples of one channel, little-endian, or a
+    file of Opus (Ogg, WebM) as it is recorded, cut anywhere, which knows its own rate."""
 
     model_config = ConfigDict(extra="forbid")
 
-    sample_rate_hz: int = Field(ge=4_000, le=96_000)
-    format: Literal["pcm16"] = "pcm16"
+    format: StreamFormat = "pcm16"
+    sample_rate_hz: int | None = Field(default=None, ge=4_000, le=96_000)
     key: str = ""
+
+    @model_validator(mode="after")
+    def samples_have_a_rate(self) -> Self:
+        if self.format == "pcm16" and self.sample_rate_hz is None:
+            raise ValueError("pcm16 needs sample_rate_hz")
+        return self
 
 
 class StreamReady(Answer):
-    """The answer to it: a window of `window_s` is heard every `hop_s`."""
+    """The answer to it: a window of `window_s` is heard every `hop_s`, or where the service is busy
+    at multiples of it."""
 
     type: Literal["ready"] = "ready"
     domain: str
@@ -72,10 +82,12 @@ class StreamReady(Answer):
 
 
 class StreamPrediction(Answer):
-    """Of the window from `start_s` on; seconds of the sound that was sent."""
+    """Of the window from `start_s` on; seconds of the sound that was sent. Where the service cannot
+    keep up, so many windows were `skipped` before it."""
 
     type: Literal["prediction"] = "prediction"
     start_s: float
+    skipped: int = 0
     label: str
     confidence: float
     unknown: bool

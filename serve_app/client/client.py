@@ -12,13 +12,13 @@ be shown to a person.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import BinaryIO, Self, Unpack
 
 import httpx
 
-from .analysis_answers import Analysis, Progress, StreamAnswer
+from .analysis_answers import Analysis, Progress, StreamAnswer, StreamFormat
 from .calls import accounts, kept, predictions, retrains, reviews, service, teaching
 from .calls.predictions import Wishes, heard
 from .calls.retrains import ENDED, Followed
@@ -26,7 +26,7 @@ from .connection import Connection, ServiceError
 from .senders import AsyncSender, Method, Sender
 from .server_events import EventReader
 from .service_answers import RunEvent
-from .stream import stream
+from .stream import begun, stream, stream_async
 
 BROKEN_OFF = "the answer ended before the recording was heard; send it again"
 
@@ -116,10 +116,15 @@ class Client(Sender, ServiceCalls):
         return Accounts(self.link, self._pool)
 
     def stream(
-        self, domain: str, blocks: Iterable[bytes], sample_rate_hz: int
+        self,
+        domain: str,
+        blocks: Iterable[bytes],
+        sample_rate_hz: int | None = None,
+        format: StreamFormat = "pcm16",
     ) -> Iterator[StreamAnswer]:
-        """Of live sound, 16-bit samples of one channel in blocks; answers while they are sent."""
-        return stream(self.link, domain, blocks, sample_rate_hz)
+        """Of live sound, 16-bit samples of one channel in blocks; answers while they are sent. Of
+        "opus", a file (Ogg, WebM) as it is recorded, without a rate."""
+        return stream(self.link, domain, blocks, begun(self.link, sample_rate_hz, format))
 
     def analyze(
         self,
@@ -172,6 +177,16 @@ class AsyncClient(AsyncSender, ServiceCalls):
     def accounts(self) -> AsyncAccounts:
         """Keys of others, and who did what; for admins."""
         return AsyncAccounts(self.link, self._pool)
+
+    def stream(
+        self,
+        domain: str,
+        blocks: AsyncIterable[bytes],
+        sample_rate_hz: int | None = None,
+        format: StreamFormat = "pcm16",
+    ) -> AsyncGenerator[StreamAnswer, None]:
+        """As `Client.stream`."""
+        return stream_async(self.link, domain, blocks, begun(self.link, sample_rate_hz, format))
 
     async def analyze(
         self,

@@ -3,48 +3,99 @@
 httpx has no WebSocket: this alone needs the package `websockets`, the client's extra `live`.
 """
 
+import asyncio
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from .analysis_answers import StreamAnswer, StreamStart
+from .analysis_answers import StreamAnswer, StreamFormat, StreamStart
 from .answers import Problem
 from .connection import Connection, ServiceAway, ServiceError
 
 if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection as AsyncClientConnection
     from websockets.sync.client import ClientConnection
+
+SENT_S = 1.0  # for the sender to notice that its last word has arrived
 
 ANSWERS: TypeAdapter[StreamAnswer] = TypeAdapter(StreamAnswer)
 
 
 def stream(
-    link: Connection, domain: str, blocks: Iterable[bytes], sample_rate_hz: int
+    link: Connection, domain: str, blocks: Iterable[bytes], start: StreamStart
 ) -> Iterator[StreamAnswer]:
     """`blocks` are taken in a thread of their own; what they raise is raised behind the last
     answer. Raises ServiceError."""
+    url = _url(link, domain)
+    from websockets.sync.client import connect
+
+    with (
+        _in_words(url),
+        ThreadPoolExecutor(1) as sender,
+        connect(url, proxy=None, open_timeout=link.timeout_s) as socket,
+    ):
+        socket.send(start.model_dump_json())
+        sending = sender.submit(_send, socket, blocks)
+        for text in socket:
+            yield _answer(text)
+    sending.result()  # here, where an OSError is not taken for the service's
+
+
+async def stream_async(
+    link: Connection, domain: str, blocks: AsyncIterable[bytes], start: StreamStart
+) -> AsyncGenerator[StreamAnswer, None]:
+    """As `stream`; `blocks` are taken in a task of their own."""
+    url = _url(link, domain)
+    from websockets.asyncio.client import connect
+
+    with _in_words(url):
+        async with connect(url, proxy=None, open_timeout=link.timeout_s) as socket:
+            await socket.send(start.model_dump_json())
+            sending = asyncio.create_task(_send_async(socket, blocks))
+            try:
+                async for text in socket:
+                    yield _answer(text)
+                await asyncio.wait([sending], timeout=SENT_S)
+            finally:
+                sending.cancel()
+    await asyncio.wait([sending])
+    if not sending.cancelled():
+        sending.result()
+
+
+def _url(link: Connection, domain: str) -> str:
     try:
-        from websockets.exceptions import WebSocketException
-        from websockets.sync.client import connect
+        import websockets  # noqa: F401
     except ImportError:
         raise ServiceError("live sound needs the package websockets, which is missing") from None
-    url = f"{link.url.rstrip('/')}/{domain}/stream".replace("http", "ws", 1)
-    start = StreamStart(sample_rate_hz=sample_rate_hz, key=link.key)
+    return f"{link.url.rstrip('/')}/{domain}/stream".replace("http", "ws", 1)
+
+
+def begun(link: Connection, sample_rate_hz: int | None, format: StreamFormat) -> StreamStart:
+    """Raises ServiceError for a start that the service would refuse."""
     try:
-        with (
-            ThreadPoolExecutor(1) as sender,
-            connect(url, proxy=None, open_timeout=link.timeout_s) as socket,
-        ):
-            socket.send(start.model_dump_json())
-            sending = sender.submit(_send, socket, blocks)
-            for text in socket:
-                yield _answer(text)
+        return StreamStart(sample_rate_hz=sample_rate_hz, format=format, key=link.key)
+    except ValidationError as error:
+        raise ServiceError(error.errors()[0]["msg"]) from None
+
+
+@contextmanager
+def _in_words(url: str) -> Iterator[None]:
+    from websockets.exceptions import ConnectionClosedError, WebSocketException
+
+    try:
+        yield
+    except ConnectionClosedError as error:
+        if error.rcvd is None:
+            raise ServiceAway(f"{url} ended in the middle of the stream ({error})") from error
+        words = error.rcvd.reason or "without a reason"
+        raise ServiceError(f"the stream was ended: {words} ({error.rcvd.code})") from error
     except (OSError, WebSocketException) as error:
         raise ServiceAway(f"{url} does not answer ({error})") from error
-    sending.result()  # here, where an OSError is not taken for the service's
 
 
 def _send(socket: "ClientConnection", blocks: Iterable[bytes]) -> None:
@@ -56,6 +107,17 @@ def _send(socket: "ClientConnection", blocks: Iterable[bytes]) -> None:
                 socket.send(block)
         finally:
             socket.send("end")
+
+
+async def _send_async(socket: "AsyncClientConnection", blocks: AsyncIterable[bytes]) -> None:
+    from websockets.exceptions import ConnectionClosed
+
+    with suppress(ConnectionClosed):
+        try:
+            async for block in blocks:
+                await socket.send(block)
+        finally:
+            await socket.send("end")
 
 
 def _answer(text: str | bytes) -> StreamAnswer:

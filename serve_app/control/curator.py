@@ -27,6 +27,8 @@ from models.registry.current_model import shipped
 from models.registry.registry import Registry
 from serve_app.client.past_answers import Window
 from serve_app.client.service_answers import ReplicaInfo
+from serve_app.cluster.quota_refusals import QuotaRefusals
+from serve_app.cluster.ray_internals.environment import haproxy_socket
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
 from serve_app.cluster.standby import keep_spares
 from serve_app.control.forgetting import Forgetting
@@ -81,6 +83,7 @@ class Curator:
             Outcomes, self._store, self._domains, Webhook(url, secret) if url else None
         )
         self._histories = {name: History() for name in self._domains}
+        self._quotas = QuotaRefusals(haproxy_socket())
         self._errors: dict[str, dict[str, str]] = {name: {} for name in self._domains}
         self._states: dict[str, dict[str, int]] = {}
         self._states_until = 0.0
@@ -111,7 +114,7 @@ class Curator:
             failed = key("telltale_swap_failures_total", domain=name)
             samples[failed] = samples.get(failed, 0) + succession.failures
             samples |= of_domain(name, succession.champion is not None, succession.replicas)
-        samples |= {**self._outcomes.retrains, **self._outcomes.quarantined}
+        samples |= {**self._outcomes.retrains, **self._outcomes.quarantined, **self._quotas.counted}
         traffic = {name: history.lately(now) for name, history in self._histories.items()}
         return {"samples": samples, "traffic": traffic}
 
@@ -236,6 +239,7 @@ class Curator:
         first = next(iter(self._domains))
         while True:
             await self._attempt(first, "outcomes", asyncio.to_thread(self._outcomes.look))
+            await self._attempt(first, "quotas", asyncio.to_thread(self._quotas.look))
             await asyncio.sleep(OUTCOMES_EVERY_S)
 
     async def _checkpoint(self, databases: list[Path]) -> None:

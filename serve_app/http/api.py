@@ -74,6 +74,7 @@ def build_api(service: Replica) -> ASGIApp:
     app.state.insights = insights.FreshInsights()
     app.state.recordings = Recordings()
     app.state.streams = Held()
+    app.state.compressed_streams = Held()
     root = service.settings.home.root
     keyring = Keyring(service.settings.admin_key, lambda: known_keys(service.store.keys, root))
     app.state.keyring = keyring

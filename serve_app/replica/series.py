@@ -75,6 +75,9 @@ KNOWN = {
     "telltale_queued_clips": Family("gauge", "Clips that wait", ("domain", "replica")),
     "telltale_resident_bytes": Family("gauge", "Memory of a replica", ("domain", "replica")),
     "telltale_quarantined_clips": Family("gauge", "Clips that wait for an admin"),
+    "telltale_quota_refusals": Family(
+        "counter", "Requests answered 429 because a quota was used up, by whose", ("caller",)
+    ),
     "telltale_host_cpu_ratio": Family("gauge", "Of the head's cores, in use", ()),
     "telltale_host_memory_bytes": Family("gauge", "Of the head", ("kind",)),
     "telltale_disk_bytes": Family("gauge", "Where the home keeps things", ("kind",)),

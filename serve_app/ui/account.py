@@ -54,7 +54,8 @@ def who(client: Client) -> Account:
         return Account("anonymous", "Key not known", note(unknown, "bad"))
     allows = ALLOWS.get(me.role, "")
     said = f'<p class="tt-small"><b>{text(me.name)}</b>, {text(me.role)}: {text(allows)}</p>'
-    return Account(me.role, f"{me.name} · {me.role}", said)
+    chip = me.role if me.name == me.role else f"{me.name} · {me.role}"
+    return Account(me.role, chip, said)
 
 
 def known(client: Client) -> Client:

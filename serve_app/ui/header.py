@@ -1,17 +1,9 @@
 """The header as HTML: what is served and since when, whose key counts, and what is taken."""
 
-from datetime import UTC
-
 from serve_app.client.answers import DomainInfo
 from serve_app.client.service_answers import DomainStatus
-from serve_app.ui.markup import text
+from serve_app.ui.markup import clock, text
 
-# The moment as the reader's own clock says it: a time alone where it is of today.
-SERVING = """<p id="serving" class="tt-small">${value ? value.words + (() => {
-  const since = new Date(value.since), today = since.toDateString() === new Date().toDateString();
-  const clock = {hour: "2-digit", minute: "2-digit"};
-  return since.toLocaleString([], today ? clock : {day: "numeric", month: "short", ...clock});
-})() : ""}</p>"""
 LINKS = (
     '<nav class="tt-small tt-links" aria-label="Of the service"><a href="../docs">API</a>'
     '<a href="../metrics">metrics</a><a href="?__theme=light">light</a>'
@@ -24,14 +16,15 @@ def title(domain: DomainInfo | None) -> str:
     return f'<header class="tt-header"><h1>Telltale</h1><p>{text(words)}</p></header>'
 
 
-def serving(status: DomainStatus) -> dict[str, str] | None:
-    """For SERVING; nothing where no version serves."""
+def serving(status: DomainStatus) -> str:
+    """Nothing where no version serves."""
     champion = status.champion
     if champion is None:
-        return None
-    since = status.serves_since or champion.created
-    words = f"version {text(champion.version)}, live since "
-    return {"words": words, "since": since.astimezone(UTC).isoformat()}
+        return ""
+    since = clock(status.serves_since or champion.created)
+    return (
+        f'<p id="serving" class="tt-small">version {text(champion.version)}, live since {since}</p>'
+    )
 
 
 def role_mark(role: str) -> str:

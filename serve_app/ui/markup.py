@@ -64,15 +64,18 @@ def score(value: float | None) -> str:
 
 
 def ago(moment: datetime) -> str:
-    """A `<time>` that reads "5 min ago" and shows the exact moment on hover."""
-    seconds = max(0, round((datetime.now(UTC) - moment).total_seconds()))
-    words = "just now" if seconds < 5 else f"{moment.astimezone(UTC):%d %b %Y}"
-    for limit, unit_s, unit in ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h")):
-        if 5 <= seconds < limit:
-            words = f"{seconds // unit_s} {unit} ago"
-            break
-    exact = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return f'<time datetime="{moment.isoformat()}" title="{exact}">{words}</time>'
+    """Read as "5 min ago", by static/page.js: nothing is drawn anew because time goes on."""
+    return _time("ago", moment)
+
+
+def clock(moment: datetime) -> str:
+    """Read by the reader's own clock: static/page.js."""
+    return _time("clock", moment)
+
+
+def _time(way: str, moment: datetime) -> str:
+    at = moment.astimezone(UTC)
+    return f'<time data-{way} datetime="{at.isoformat()}">{at:%d %b %Y, %H:%M} UTC</time>'
 
 
 def short(digest: str) -> str:

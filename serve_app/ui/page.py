@@ -45,9 +45,7 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
         with gr.Row(elem_classes="tt-top"):
             with gr.Column(min_width=260):
                 title = html(header.title(None), elem_id="header")
-                serving = gr.HTML(
-                    None, html_template=header.SERVING, js_on_load=None, apply_default_css=False
-                )
+                serving = html()
             with gr.Accordion(ANONYMOUS.chip, open=False, elem_id="chip") as chip:
                 account = html(ANONYMOUS.said, elem_id="account")
                 key = gr.Textbox(
@@ -102,9 +100,9 @@ def _wire(page: Any, shared: Shared, shown: list[Any]) -> None:
             shared.domain: gr.update(choices=choices, value=chosen),
         }
 
-    def stands(name: str) -> dict[str, str] | None:
+    def stands(name: str) -> str:
         status = shared.client.status().domains.get(name)
-        return header.serving(status) if status else None
+        return header.serving(status) if status else ""
 
     def turn_to(known: tuple[DomainInfo, ...], name: str) -> dict[Any, Any]:
         domain = find(known, name)

@@ -127,7 +127,7 @@ def test_without_haproxy_or_its_manager_answers_go_on(own: Service, title: str) 
     [
         "gcs_server",
         pytest.param("ray::RuntimeEnvAgent", marks=pytest.mark.deploy),
-        "serve_app.cluster.launch",
+        pytest.param("serve_app.cluster.launch", marks=pytest.mark.deploy),
     ],
 )
 def test_a_cluster_that_has_lost_a_part_comes_back_by_itself(own: Service, title: str) -> None:

@@ -4,10 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
 
-from data.errors import NotReady
 from loadtest import coldstart
 from loadtest.coldstart import answered
+from support.local_server import Server
 
 STATISTICS = """# pxname,svname,type,bck,hrsp_2xx
 http_frontend,FRONTEND,0,,9
@@ -20,16 +22,10 @@ http-keywords,replica-c,2,0,1
 
 
 def test_only_a_domains_replicas_count_and_each_for_itself() -> None:
-    assert answered(STATISTICS, "faults") == {"replica-a": 7, "replica-b": 0}
-
-
-def test_too_many_replicas_to_begin_with_are_no_measurement(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(coldstart, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(coldstart, "replicas", lambda domain: {1, 2, 3})
-    with pytest.raises(NotReady, match="3 replicas run after 0 s; one was asked for"):
-        coldstart.until_one("faults")
+    app = FastAPI()
+    app.get("/stats;csv")(lambda: PlainTextResponse(STATISTICS))
+    with Server(app) as url:
+        assert answered(f"{url}/stats;csv", "faults") == {"replica-a": 7, "replica-b": 0}
 
 
 def test_an_unknown_condition_is_refused(

@@ -9,11 +9,10 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from loadtest.client.clip import clip_from, form, tone_in_noise
+from loadtest.clip import clip_from, form, tone_in_noise
+from loadtest.own_service import Target
 from loadtest.scaling.presets import Preset
-from loadtest.scaling.record import Record, summarise
-from loadtest.scaling.run import run
-from loadtest.scaling.sampler import Target
+from loadtest.scaling.run import Record, run, summarise
 from support.local_server import Server
 
 LOADTEST = Path(__file__).resolve().parents[2] / "loadtest"
@@ -52,9 +51,7 @@ def test_steps_come_in_their_order(recorded: Record) -> None:
 
 def test_answers_refusals_and_failures_are_told_apart(recorded: Record) -> None:
     found = summarise(recorded, recorded.steps[0].at, recorded.there[-1].at)
-    assert found.answered > 0
-    assert found.refused > 0
-    assert found.failed > 0
+    assert min(found["answered"], found["refused"], found["failed"]) > 0
     causes = {answer.cause for answer in recorded.answers if answer.cause}
     assert all("503" in cause for cause in causes)
 

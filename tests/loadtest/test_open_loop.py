@@ -1,6 +1,9 @@
 """loadtest.open_loop: load at a rate, and what is kept of it."""
 
 import asyncio
+import socket
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from loadtest.client.http_load import parsed
-from loadtest.client.offer import Offered, Plan, offer, poisson
+from loadtest.open_loop import Offered, Plan, offer, poisson
 from support.local_server import Server
 
 
@@ -93,13 +95,39 @@ def test_arrivals_come_at_the_rate_asked_for(burst: float) -> None:
     assert counts.var() == pytest.approx(200 * (2 * burst - 1), rel=0.4)
 
 
-def test_an_answer_is_complete_when_its_announced_length_has_come() -> None:
-    head = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\n"
-    assert parsed(head[:30]) is None
-    assert parsed(head + b"bus") is None
-    status, found, body = parsed(head + b"busy") or (0, b"", b"")
-    assert (status, body) == (429, b"busy")
-    assert b"\r\nretry-after: 1" in found
+HEAD = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbusy\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "statuses"),
+    [
+        ((HEAD[:30], HEAD[30:] + b"bu", b"sy"), {429: 1}),
+        ((CHUNKED[:60], CHUNKED[60:]), {200: 1}),
+        ((HEAD + b"bus",), {0: 1}),
+        ((HEAD[:30],), {0: 1}),
+    ],
+)
+def test_an_answer_is_complete_when_its_announced_length_has_come(
+    pieces: tuple[bytes, ...], statuses: dict[int, int], clip: Path
+) -> None:
+    def answer() -> None:
+        wire, _ = listener.accept()
+        with wire:
+            while wire.recv(1 << 20)[-2:] != b"\r\n":  # the form's end
+                pass
+            for piece in pieces:
+                wire.sendall(piece)
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        found = offer(Plan(url, clip, 0.01))
+        thread.join()
+    assert found.statuses() == statuses
+    assert found.unconnected == 0
 
 
 def test_latencies_are_those_of_answered_predictions_only() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from loadtest import overload
-from loadtest.client.offer import Offered
+from loadtest.open_loop import Offered
 from loadtest.overload import Loaded, Sample, broken, figures, parsed
 
 BOUNDS = (100.0, 50.0)  # ms, MB

@@ -1,7 +1,6 @@
 """A small recorded run, one replica to three and back: what the load test's tests are told."""
 
-from loadtest.scaling.record import Answer, Record, Users
-from loadtest.scaling.run import Run
+from loadtest.scaling.run import Answer, Record, Run, Users
 from loadtest.scaling.sampler import ReplicaSeen, Sample
 
 START = 1_000.0  # seconds since the epoch
@@ -33,7 +32,7 @@ def sample_at(second: float) -> Sample:
             queued=2 if second >= ran[name] else None,
             answered=max(0, int(second - ran[name]) * 32) if second >= ran[name] else None,
             batches=max(0, int(second - ran[name]) * 4) if second >= ran[name] else None,
-            started_at=START + 10.5 if name != "a" else START - 20,
+            start_time_s=START + 10.5 if name != "a" else START - 20,
         )
         for name in names
     )

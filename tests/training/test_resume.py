@@ -21,7 +21,7 @@ from models.registry.registry import Registry
 from models.runtime import OnnxModel
 from support.inputs.toy_dataset import toy_dataset
 
-EPOCHS = 6
+EPOCHS = 4
 PATIENCE_S = 300
 
 

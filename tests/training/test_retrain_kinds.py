@@ -15,7 +15,7 @@ from data.store.store import Store
 from models.bundle import load_bundle
 from models.runtime import OnnxModel, TorchModel
 from support.fakes.published import published, saved
-from support.inputs.kinds import of_kind
+from support.inputs.network_sizes import of_kind
 from support.inputs.sounds import tone
 from support.inputs.toy_dataset import toy_dataset, toy_domain
 from support.tiny import fresh_registry

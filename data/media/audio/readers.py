@@ -146,7 +146,7 @@ def by_ffmpeg(raw: Raw, container: str) -> Iterator[Source]:
     options = {} if container in DEMUXERS else {"format_whitelist": GUESSED}
     demuxer = DEMUXERS.get(container)
     opened = av.open(
-        rationed, format=demuxer, options=options, metadata_errors="ignore", io_open=_refuse
+        rationed, format=demuxer, options=options, metadata_errors="ignore", io_open=refuse_to_open
     )
     with opened as file:
         name = container or file.format.name.split(",")[0].upper()
@@ -170,7 +170,7 @@ def by_ffmpeg(raw: Raw, container: str) -> Iterator[Source]:
         )
 
 
-def _refuse(*_args: object) -> None:
+def refuse_to_open(*_args: object) -> None:
     raise PermissionError("a clip is one file, and opens no other")
 
 

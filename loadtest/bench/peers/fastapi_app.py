@@ -1,11 +1,23 @@
-"""What most people write: FastAPI, an async endpoint with `UploadFile`, and the kernel in it.
+"""What most people write: FastAPI, an async endpoint with `UploadFile`, and the kernel in it. And
+`seed`, how such services are usually begun: a sync endpoint, librosa, eager torch, one clip at a
+time; the same weights and the same features by the tools of a notebook, its kernel is its own.
 
 uvicorn loadtest.bench.peers.fastapi_app:app --factory --workers 2
+uvicorn loadtest.bench.peers.fastapi_app:seed --factory
 """
 
+import io
+
+import numpy as np
 from fastapi import FastAPI, Request, Response, UploadFile
 
-from loadtest.bench.peers.kernel import Kernel
+from data.arrays import Floats
+from data.domains.domain import of_sounds
+from data.domains.sections import LogMelSpec
+from data.media.audio.features import windows
+from data.media.audio.loudness import at_loudness
+from loadtest.bench.peers.kernel import Kernel, as_json, bundle_from_env
+from models.runtime import TorchModel
 
 
 def app() -> FastAPI:
@@ -19,5 +31,39 @@ def app() -> FastAPI:
     @application.post("/raw")
     async def raw(request: Request) -> Response:
         return Response(kernel(await request.body()), media_type="application/json")
+
+    return application
+
+
+def seed() -> FastAPI:
+    import librosa  # whose memory is not the other's
+
+    bundle = bundle_from_env()
+    model = TorchModel(bundle, device="cpu")
+    domain = of_sounds(bundle.domain)
+    spec, heard = domain.features, domain.input
+    assert isinstance(spec, LogMelSpec), spec
+    application = FastAPI()
+
+    def log_mel(clip: bytes) -> Floats:
+        samples, _ = librosa.load(io.BytesIO(clip), sr=heard.sample_rate_hz, mono=True)
+        power = librosa.feature.melspectrogram(
+            y=windows(at_loudness(samples, heard)[0], heard),
+            sr=heard.sample_rate_hz,
+            n_fft=spec.n_fft,
+            hop_length=spec.hop_length,
+            n_mels=spec.n_mels,
+            fmin=spec.fmin_hz,
+            fmax=spec.fmax_hz,
+            htk=True,
+            norm=None,
+            pad_mode="reflect",
+        )
+        return np.asarray(np.log(power + 1e-6), np.float32)
+
+    @application.post("/predict")
+    def predict(file: UploadFile) -> Response:
+        scores = model.predict([log_mel(file.file.read())])[0]
+        return Response(as_json(bundle, scores), media_type="application/json")
 
     return application

@@ -1,10 +1,10 @@
 """LitServe with batching, two inference workers and two API servers.
 
     TELLTALE_BENCH_BUNDLE=models/pretrained/faults \
-        python -m loadtest.bench.peers.litserve_app --port 8000
+        python -m loadtest.bench.peers.litserve_app 8000
 """
 
-import argparse
+import sys
 
 import litserve
 from fastapi import Request, Response
@@ -35,13 +35,11 @@ class Predict(litserve.LitAPI):  # type: ignore[misc]  # the library is untyped
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--port", type=int, required=True)
     api = Predict(max_batch_size=4, batch_timeout=0.001)
     server = litserve.LitServer(api, accelerator="cpu", workers_per_device=2, timeout=False)
     server.run(
         host="127.0.0.1",
-        port=parser.parse_args().port,
+        port=int(sys.argv[-1]),
         num_api_servers=2,
         log_level="warning",
         generate_client_file=False,

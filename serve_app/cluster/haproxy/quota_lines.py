@@ -17,6 +17,8 @@ COUNTED = (
     *("/predict", "/transcribe", "/infer", "/batch-predict", "/analyze"),
     *("/feedback", "/save-for-retrain", "/upload", "/stream"),
 )
+# Whose quotas -> HAProxy's variable that counts the refusals; read by quota_refusals.py.
+COUNTS = {"key": "proc.telltale_refused_keys", "address": "proc.telltale_refused_addresses"}
 KEYED = "{ req.hdr(authorization) -m found }"
 # How far ahead the moment is at which the bucket is full; what cannot be is from before a wrap.
 AHEAD = (
@@ -36,12 +38,17 @@ def quota_lines(quotas: Quotas) -> list[str]:
     return [
         f"acl telltale_counted path,url_dec -m end {' '.join(COUNTED)}",
         *AHEAD,
-        *_bucket(quotas.key, f"telltale_counted {KEYED}", "with this key"),
-        *_bucket(quotas.address, f"telltale_counted !{KEYED}", "without a key from this address"),
+        *_bucket(quotas.key, "key", f"telltale_counted {KEYED}", "with this key"),
+        *_bucket(
+            quotas.address,
+            "address",
+            f"telltale_counted !{KEYED}",
+            "without a key from this address",
+        ),
     ]
 
 
-def _bucket(a_minute: int, asked: str, whose: str) -> list[str]:
+def _bucket(a_minute: int, caller: str, asked: str, whose: str) -> list[str]:
     if not a_minute:
         return []
     each_ms = -(-MINUTE_MS // a_minute)
@@ -51,8 +58,9 @@ def _bucket(a_minute: int, asked: str, whose: str) -> list[str]:
         "Retry-After tells in how many seconds one is again"
     )
     wait_s = f"%[var(txn.ahead_ms),sub({room_ms}),add(999),div(1000)]"
+    used_up, count = f"{asked} {{ var(txn.ahead_ms) -m int gt {room_ms} }}", COUNTS[caller]
     return [
-        f"http-request return {reply(429, 'Quota used up', words, wait_s)} "
-        f"if {asked} {{ var(txn.ahead_ms) -m int gt {room_ms} }}",
+        f"http-request set-var({count}) var({count},0),add(1) if {used_up}",
+        f"http-request return {reply(429, 'Quota used up', words, wait_s)} if {used_up}",
         f"http-request sc-set-gpt0(1) var(txn.now_ms),add(txn.ahead_ms),add({each_ms}) if {asked}",
     ]

@@ -3,10 +3,12 @@
 Ray reads them when its processes start. Figures: DECISIONS.md.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+SOCKET = "RAY_SERVE_HAPROXY_SOCKET_PATH"
 SETTINGS: Mapping[str, str] = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -66,6 +68,11 @@ class Ports:
         }
 
 
+def haproxy_socket() -> str:
+    """Where HAProxy can be asked; empty outside of a service."""
+    return os.environ.get(SOCKET, "")
+
+
 def haproxy_environment(
     folder: Path, binary: Path, buffer_bytes: int, connections: int
 ) -> dict[str, str]:
@@ -73,7 +80,7 @@ def haproxy_environment(
     return {
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(binary),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",
+        SOCKET: f"{folder}/admin.sock",
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(buffer_bytes),

@@ -1,15 +1,14 @@
-"""Live sound over a WebSocket: PCM in; rolling predictions and events, while they happen, out.
+"""Live sound over a WebSocket: PCM or Opus in; rolling predictions and events, as they happen, out.
 
 A window is asked about as any clip is, in the replica's ordinary batches, which streams so share.
-Sound that comes faster than it is heard, or whose answers nobody reads, waits; behind a bound the
-stream is ended. However it ends, the last message says why in words, and the close code what to do:
-1008 ask otherwise, 1009 send less, 1013 come back later.
+Sound that comes faster than it is heard, or whose answers nobody reads, waits: windows are skipped
+then, and behind a bound the stream is ended (`live_sound.py`). However it ends, the last message
+says why in words, and the close code what to do: 1008 ask otherwise, 1009 send less, 1013 come back
+later.
 """
 
 import asyncio
-import io
-import wave
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -20,7 +19,9 @@ from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
 from data.domains.domain import AudioDomain, of_sounds
-from data.errors import ClipTooLarge, Forbidden, InvalidParameter, Overloaded, TooSlow
+from data.errors import Forbidden, InvalidParameter, Overloaded, TooSlow, UnsupportedClip
+from data.media.live_decoder import LIVE, LiveDecoder, live_decoder
+from data.media.sniff import sniff
 from models.analysis.rolling import RollingEvents, Told, rolling_events
 from models.analysis.tables import row
 from serve_app.client.analysis_answers import (
@@ -33,6 +34,7 @@ from serve_app.client.answers import ModelRef
 from serve_app.http import problems
 from serve_app.http.auth import Keyring
 from serve_app.http.replica import Replica
+from serve_app.http.requests.live_sound import Sound, Window
 from serve_app.http.responses import queue_of, service_of
 from serve_app.replica.admission import Held
 from serve_app.replica.champion import LoadedVersion
@@ -40,59 +42,15 @@ from serve_app.replica.scoring import ScoredClip
 from serve_app.statuses import explain
 
 AT_ONCE = 32  # streams of a replica
+COMPRESSED_AT_ONCE = 8
 START_S, IDLE_S = 10.0, 30.0  # without the first message, or without sound
 CLOSING_S = 2.0  # for the last words to one who may not read
-WAITING_S = 5.0  # of sound that is not heard yet
 AGAIN_S = 0.05  # before a window that found no place is asked about again
-MESSAGE_BYTES = 64 * 1024
+MESSAGE_BYTES = 64 * 1024  # one that is longer ends the connection: 1009
 REASON_BYTES = 123  # of a close frame (RFC 6455)
 CODES = {413: 1009, 429: 1013, 503: 1013, 500: 1011}  # by HTTP's status; else 1008
 
 router = APIRouter()
-
-
-class Sound:
-    """What has come of a stream, 16-bit samples, and is not heard yet."""
-
-    def __init__(self, rate_hz: int, window_s: float, hop_s: float, max_s: float) -> None:
-        self._rate_hz, self._max_s = rate_hz, max_s
-        self._window, self._hop = 2 * round(window_s * rate_hz), 2 * round(hop_s * rate_hz)
-        self._held = bytearray()
-        self._came, self._past, self._ended = 0, 0, False
-        self._changed = asyncio.Event()
-
-    @property
-    def duration_s(self) -> float:
-        return self._came / (2 * self._rate_hz)
-
-    def put(self, samples: bytes) -> None:
-        """Raises ClipTooLarge behind the longest duration, Overloaded where too much waits."""
-        self._came += len(samples)
-        self._held += samples
-        if self.duration_s > self._max_s:
-            raise ClipTooLarge(f"a stream lasts at most {self._max_s:,g} s; begin another")
-        if len(self._held) > self._window + 2 * self._rate_hz * WAITING_S:
-            raise Overloaded(
-                f"{WAITING_S:g} s of sound wait here: it comes faster than it is heard, or the "
-                "answers are not read; send it as it is recorded, or try again later"
-            )
-        self._changed.set()
-
-    def end(self) -> None:
-        self._ended = True
-        self._changed.set()
-
-    async def window(self) -> tuple[float, bytes] | None:
-        """When the next one begins, and a WAV of it; None behind the last."""
-        while len(self._held) < self._window:
-            if self._ended:
-                return None
-            self._changed.clear()
-            await self._changed.wait()
-        start_s, samples = self._past / (2 * self._rate_hz), bytes(self._held[: self._window])
-        del self._held[: self._hop]
-        self._past += self._hop
-        return start_s, _wav(samples, self._rate_hz)
 
 
 @router.websocket("/stream")
@@ -123,9 +81,10 @@ async def _stream(socket: WebSocket, service: Replica) -> None:
         start = await _started(socket)
         who = await _who(socket, start.key, queue)
         plan = rolling_events(service.champion.served.model, domain)
-        longest_s = domain.limits.max_recording_s
-        sound = Sound(start.sample_rate_hz, plan.window_s, plan.hop_s, longest_s)
-        await _both(_receive(socket, sound), _hear(socket, service, domain, sound, who))
+        rate_hz = start.sample_rate_hz or domain.input.sample_rate_hz
+        sound = Sound(rate_hz, plan.window_s, plan.hop_s, domain.limits.max_recording_s)
+        receive = _samples if start.format == "pcm16" else _compressed
+        await _both(receive(socket, sound, queue), _hear(socket, service, domain, sound, who))
     finally:
         held.give_back(queue, 1)
 
@@ -146,7 +105,7 @@ async def _started(socket: WebSocket) -> StreamStart:
         wrong = error.errors()[0]
         where = ".".join(map(str, wrong["loc"])) or "it"
         raise InvalidParameter(
-            'the first message must be JSON, as {"sample_rate_hz": 16000, "format": "pcm16", '
+            'the first message must be JSON, as {"format": "pcm16", "sample_rate_hz": 16000, '
             f'"key": "..."}}; {where}: {wrong["msg"]}'
         ) from None
 
@@ -183,19 +142,57 @@ async def _both(*works: Coroutine[None, None, None]) -> None:
             task.cancel()
 
 
-async def _receive(socket: WebSocket, sound: Sound) -> None:
+async def _samples(socket: WebSocket, sound: Sound, queue: str) -> None:
+    async for samples in _messages(socket):
+        sound.put(samples)
+    sound.end()
+
+
+async def _compressed(socket: WebSocket, sound: Sound, queue: str) -> None:
+    """Each stream has a decoder of its own, which is a process."""
+    held: Held = socket.app.state.compressed_streams
+    if held.refuses(queue, 1, COMPRESSED_AT_ONCE):
+        raise Overloaded(f"{held.total} compressed streams are heard here; send pcm16, or wait")
+    held.take(queue, 1)
+    try:
+        messages = _messages(socket)
+        first = await anext(messages, b"")
+        if (container := sniff(first)) not in LIVE:
+            raise UnsupportedClip(
+                "a stream of opus begins as Ogg or WebM does, with its header; this is "
+                f"{container or 'of an unknown kind'}"
+            )
+        decoder = await live_decoder(container, sound.rate_hz)
+        try:
+            await _both(_feed(decoder, first, messages), _take(decoder, sound))
+        finally:
+            decoder.close()
+    finally:
+        held.give_back(queue, 1)
+
+
+async def _feed(decoder: LiveDecoder, first: bytes, messages: AsyncIterator[bytes]) -> None:
+    await decoder.write(first)
+    async for part in messages:
+        await decoder.write(part)
+    decoder.end()
+
+
+async def _take(decoder: LiveDecoder, sound: Sound) -> None:
+    while samples := await decoder.read():
+        sound.put(samples)
+    sound.end()
+
+
+async def _messages(socket: WebSocket) -> AsyncIterator[bytes]:
+    """Until one of text."""
     while True:
         words = f"no sound came in {IDLE_S:g} s; send silence too"
         message = await _message(socket, IDLE_S, words)
-        samples: bytes | None = message.get("bytes")
-        if samples is None:
-            sound.end()
+        part: bytes | None = message.get("bytes")
+        if part is None:
             return
-        if len(samples) > MESSAGE_BYTES:
-            raise ClipTooLarge(
-                f"a message of {len(samples):,} bytes came; at most {MESSAGE_BYTES:,} are accepted"
-            )
-        sound.put(samples)
+        yield part
 
 
 async def _hear(
@@ -205,14 +202,14 @@ async def _hear(
     events = rolling_events(served.model, domain)
     await _send(socket, _ready(served, domain, events))
     while window := await sound.window():
-        start_s, wav = window
-        found = await _asked(service, wav, who)
+        found = await _asked(service, window.wav, who)
         if found.served is not served:  # its thresholds, and maybe its labels, are others
-            await _tell(socket, events.end(start_s))
+            await _tell(socket, events.end(window.start_s))
             served = found.served
             events = rolling_events(served.model, domain)
-        await _send(socket, _prediction(start_s, found))
-        await _tell(socket, events.add(start_s, found.scores.probabilities, found.scores.unknown))
+        await _send(socket, _prediction(window, found))
+        scores = found.scores
+        await _tell(socket, events.add(window.start_s, scores.probabilities, scores.unknown))
     await _tell(socket, events.end(sound.duration_s))
 
 
@@ -235,11 +232,12 @@ def _ready(served: LoadedVersion, domain: AudioDomain, events: RollingEvents) ->
     )
 
 
-def _prediction(start_s: float, found: ScoredClip) -> StreamPrediction:
+def _prediction(window: Window, found: ScoredClip) -> StreamPrediction:
     scores, labels = found.scores, found.served.model.labels
     probabilities = zip(labels, scores.probabilities.tolist(), strict=True)
     return StreamPrediction(
-        start_s=round(start_s, 3),
+        start_s=round(window.start_s, 3),
+        skipped=window.skipped,
         label=labels[scores.best],
         confidence=round(scores.confidence, 6),
         unknown=scores.unknown,
@@ -262,13 +260,3 @@ async def _refuse(socket: WebSocket, error: Exception) -> None:
     await socket.send_text(orjson.dumps({**said, "type": "error"}).decode())
     reason = detail.encode()[:REASON_BYTES].decode(errors="ignore")
     await socket.close(CODES.get(status, 1008), reason)
-
-
-def _wav(samples: bytes, rate_hz: int) -> bytes:
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate_hz)
-        file.writeframes(samples)
-    return out.getvalue()

@@ -51,13 +51,17 @@ def line_chart(
     told = "".join(_told(n, step, moments[n], lines, form) for n in range(len(moments)))
     return (
         f'<figure class="tt-curve"><figcaption>{text(title)}{keys}</figcaption>'
-        f'<div class="tt-plot"><span class="tt-top-value">{high:.2g}</span>'
+        f'<div class="tt-plot"><span class="tt-top-value">{_short(high)}</span>'
         f'<svg viewBox="0 0 {WIDTH} 100" preserveAspectRatio="none" role="img" '
         f'aria-label="{text(title)}">{upright}{drawn}{told}</svg>'
-        f'<span class="tt-bottom-value">{low:.2g}</span></div>'
+        f'<span class="tt-bottom-value">{_short(low)}</span></div>'
         f'<div class="tt-epochs"><span>{text(ends[0])}</span><span>{text(ends[1])}</span></div>'
         "</figure>"
     )
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
 
 
 def _stretches(line: Line, low: float, high: float, step: float) -> list[str]:
@@ -68,7 +72,8 @@ def _stretches(line: Line, low: float, high: float, step: float) -> list[str]:
             found.append([])
         else:
             found[-1].append(f"{n * step:.1f},{97 - 94 * (value - low) / (high - low):.1f}")
-    return [" ".join(points) for points in found if points]
+    # A point by itself is drawn as a line of no length, with round ends.
+    return [" ".join(points * 2 if len(points) == 1 else points) for points in found if points]
 
 
 def _last(line: Line, form: str) -> str:

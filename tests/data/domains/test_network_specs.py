@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from data.domains.domain import CONFIGS, AudioDomain, load_domain, load_domains
+from data.domains.network_specs import AUDIO_NETWORKS
 from data.errors import InvalidDomain
 from models.bundle import PRETRAINED, load_bundle
 from support.fakes.own_files import changed
-from support.inputs.kinds import NETWORKS, of_kind
+from support.inputs.network_sizes import SIZES, of_kind
 
 FAULTS = load_domains(names=("faults",))["faults"]
 
@@ -21,12 +22,12 @@ def written(folder: Path, kind: str, change: dict[str, Any]) -> Path:
     return changed(folder, raw, change)
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("kind", SIZES)
 def test_a_file_chooses_its_network(tmp_path: Path, kind: str) -> None:
     assert load_domain(written(tmp_path, kind, {})).network.kind == kind
 
 
-KINDS = "cnn, crnn, mlp, wav2vec2_base"
+KINDS = ", ".join(AUDIO_NETWORKS)
 
 
 @pytest.mark.parametrize(

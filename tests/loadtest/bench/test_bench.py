@@ -1,7 +1,6 @@
 """The command of the comparison: what is measured, in which order, and one small run of it."""
 
 import argparse
-import dataclasses
 import socket
 from pathlib import Path
 
@@ -10,10 +9,9 @@ import pytest
 from data.errors import UnsupportedClip
 from loadtest.bench import __main__ as bench
 from loadtest.bench.clips import MAIN, made
-from loadtest.bench.lineup import NAMES, TITLES, lineup, refuse_disagreement, standing
 from loadtest.bench.measure import Case, cases, looped, rounds
 from loadtest.bench.peers.kernel import BUNDLE as KERNELS
-from loadtest.bench.servers import Running
+from loadtest.bench.servers import NAMES, SERVERS, TITLES, Server, refuse_disagreement, standing
 from models.bundle import PRETRAINED
 
 NAMED = tuple(made())
@@ -22,10 +20,10 @@ BUNDLE = PRETRAINED / "faults"
 
 @pytest.fixture
 def free_port() -> int:
-    """The first of ten, of which the second, the no-op server's, is known to be free."""
+    """Known to be free, and the no-op server's, which is the first."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1]) - 1
+        return int(probe.getsockname()[1])
 
 
 def test_quick_is_the_headline_and_everything_else_adds_clips_and_bodies() -> None:
@@ -64,7 +62,7 @@ def test_a_mistake_is_said_before_anything_starts(
 
 def test_a_taken_port_is_refused(free_port: int) -> None:
     with socket.socket() as other:
-        other.bind(("127.0.0.1", free_port + NAMES.index("noop")))
+        other.bind(("127.0.0.1", free_port))
         with (
             pytest.raises(RuntimeError, match="is taken; choose others with --port"),
             standing(("noop",), free_port, made()[MAIN]),
@@ -75,7 +73,7 @@ def test_a_taken_port_is_refused(free_port: int) -> None:
 def test_where_nobody_is_left_there_is_nothing_to_measure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("loadtest.bench.lineup.peers_python", lambda module: "")
+    monkeypatch.setattr(Server, "python", "")
     with (
         pytest.raises(RuntimeError, match="nobody is left to be measured"),
         standing(("litserve",), 8140, b""),
@@ -91,22 +89,14 @@ def test_a_bare_loop_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.Mo
         looped(1, Case(MAIN, "form", 1), tmp_path / "clip", 1)
 
 
-def test_every_server_has_a_port_and_a_title_of_its_own(tmp_path: Path) -> None:
-    servers, missing = lineup(NAMES, 8140, tmp_path)
-    titles = {server.title for server in servers.values()} | set(TITLES.values())
-    assert len(titles) == len(servers) + len(TITLES)
-    assert len({server.port for server in servers.values()}) == len(servers)
-    assert {*servers, *TITLES} | {words.split()[0] for words in missing} == set(NAMES)
+def test_every_server_has_a_title_of_its_own() -> None:
+    assert len({*TITLES.values()}) == len(NAMES) == len(SERVERS) + 1
 
 
-def test_servers_that_answer_differently_are_not_compared(tmp_path: Path) -> None:
-    servers, _ = lineup(("noop", "raw", "telltale"), 8140, tmp_path)
-    labels = {"noop": "none", "raw": "fluid", "telltale": "fluid"}
-    up = {name: Running(servers[name], 0, "", 0.0, label) for name, label in labels.items()}
-    refuse_disagreement(up)
-    up["telltale"] = dataclasses.replace(up["telltale"], label="normal")
+def test_servers_that_answer_differently_are_not_compared() -> None:
+    refuse_disagreement({"raw": "fluid", "telltale": "fluid"})
     with pytest.raises(RuntimeError, match="not serve the same model.*'telltale': 'normal'"):
-        refuse_disagreement(up)
+        refuse_disagreement({"raw": "fluid", "telltale": "normal"})
 
 
 def test_one_small_run_from_start_to_figures(tmp_path: Path, free_port: int) -> None:
@@ -119,6 +109,5 @@ def test_one_small_run_from_start_to_figures(tmp_path: Path, free_port: int) -> 
     assert loop.answered > 10
     assert noop.answered > 10
     assert noop.errors == {}
-    assert noop.replaced == 0
     assert sum(noop.cpu_ms.values()) > 0
     assert up["noop"].start_up_s > 0

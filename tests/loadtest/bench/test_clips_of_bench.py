@@ -42,5 +42,5 @@ def test_the_main_clip_is_160_kilobytes_and_the_same_every_time(clips: dict[str,
     assert made()[MAIN] == clips[MAIN]
 
 
-def test_a_noisy_machine_does_not_compress_away(clips: dict[str, bytes]) -> None:
+def test_noise_does_not_compress_away(clips: dict[str, bytes]) -> None:
     assert len(clips["flac"]) > 0.5 * len(clips[MAIN])

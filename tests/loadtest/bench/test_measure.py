@@ -8,8 +8,8 @@ from starlette.types import Receive, Scope, Send
 
 from loadtest.bench.measure import Case, Sample, sample_of
 from loadtest.bench.peers.asgi import clip_in
-from loadtest.client.clip import FORM_TYPE, form
-from loadtest.client.offer import Offered, Plan, offer
+from loadtest.clip import FORM_TYPE, form
+from loadtest.open_loop import Offered, Plan, offer
 from support.local_server import Server
 
 

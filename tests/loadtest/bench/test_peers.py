@@ -7,7 +7,7 @@ from starlette.types import ASGIApp
 from loadtest.bench.clips import MAIN, made
 from loadtest.bench.peers import asgi, fastapi_app
 from loadtest.bench.peers.kernel import BUNDLE, Kernel
-from loadtest.client.clip import FORM_TYPE, form
+from loadtest.clip import FORM_TYPE, form
 from models.bundle import PRETRAINED
 from support.local_server import Server
 
@@ -42,9 +42,7 @@ def test_raw_asgi_and_fastapi_answer_with_the_kernels_words(
 @pytest.mark.filterwarnings("ignore:'(aifc|audioop|sunau)' is deprecated:DeprecationWarning")
 def test_the_seed_style_hears_the_same_with_tools_of_its_own() -> None:
     pytest.importorskip("librosa")
-    from loadtest.bench.peers import seed
-
-    found = posted(seed.app(), "/predict", FORM, FORM_TYPE).json()
+    found = posted(fastapi_app.seed(), "/predict", FORM, FORM_TYPE).json()
     right = httpx.Response(200, content=Kernel()(CLIP)).json()
     assert found["label"] == right["label"]
     assert found["probabilities"] == pytest.approx(right["probabilities"], abs=1e-3)

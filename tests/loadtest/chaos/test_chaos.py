@@ -14,18 +14,17 @@ from loadtest.chaos.clients import Kind, Sent, kind_of
 from loadtest.chaos.outcome import (
     Disturbance,
     Effect,
-    Moments,
     Outcome,
     Subject,
     outcome_of,
     waited,
 )
-from loadtest.chaos.report import About, Audit, broken, markdown
-from loadtest.chaos.table import NAMES, TABLE, chosen
+from loadtest.chaos.report import Audit, broken, markdown
+from loadtest.chaos.table import TABLE, chosen
 
-ABOUT = About("2026-11-28 12:00 UTC", "keywords", 2, 20, (0.1, 0.2, 0.3))
+ABOUT = {"at": "2026-11-28 12:00", "domain": "keywords", "load average before": (0.1, 0.2, 0.3)}
 AUDIT = Audit(kept=12, lost=(), foreign=())
-MOMENTS = Moments(began=10.0, over=15.0, closed=20.0)
+MOMENTS = (10.0, 15.0, 20.0)  # began, over, closed
 
 
 def nothing(subject: Subject) -> Effect:
@@ -51,7 +50,7 @@ def nothing_done() -> Effect:
 
 
 def test_a_row_has_a_name_of_its_own() -> None:
-    assert len(set(NAMES)) == len(NAMES)
+    assert len({row.name for row in TABLE}) == len(TABLE)
 
 
 def test_the_order_is_the_tables_and_the_short_setting_a_part_of_it() -> None:
@@ -151,22 +150,22 @@ def test_who_will_never_be_back_is_not_waited_for() -> None:
     ],
 )
 def test_what_the_audit_misses_breaks_a_bar(change: dict[str, object], words: str) -> None:
-    (found,) = broken(ABOUT, [judged(sent(11.0))], replace(AUDIT, **change))  # type: ignore[arg-type]
+    (found,) = broken("", [judged(sent(11.0))], replace(AUDIT, **change))  # type: ignore[arg-type]
     assert words in found
 
 
 def test_what_was_left_out_after_a_failed_start_breaks_a_bar() -> None:
-    (found,) = broken(replace(ABOUT, stopped_early="after kill-gcs, no start"), [], AUDIT)
+    (found,) = broken("after kill-gcs, no start", [], AUDIT)
     assert found == "stopped before the end: after kill-gcs, no start"
 
 
 def test_the_report_tells_whether_a_bar_was_broken() -> None:
     good, bad = judged(sent(11.0)), judged(sent(11.0), sent(12.0, "error", path="/upload"))
     skipped = Outcome("clock", "moved", 60.0, skipped="needs libfaketime")
-    text = markdown(ABOUT, [good, skipped], AUDIT)
+    text = markdown(ABOUT, [good, skipped], AUDIT, [])
     assert "skipped: needs libfaketime" in text
     assert "Every bar was kept." in text
-    assert broken(ABOUT, [good, bad], AUDIT) == ["kill-part: 1 wrong answers; 0 are allowed"]
+    assert broken("", [good, bad], AUDIT) == ["kill-part: 1 wrong answers; 0 are allowed"]
     assert bad.causes == {"/upload 500": 1}
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from loadtest.client.offer import poisson
+from loadtest.open_loop import poisson
 from loadtest.plan.queueing import Outcome, saturate, simulate
 from loadtest.plan.times import Cost, Costs, Node
 

@@ -9,11 +9,12 @@ from models.analysis.rolling import RollingEvents, Told
 LABELS, WINDOW_S, HOP_S = ("a", "b", "rest"), 1.0, 0.1
 
 
-def told_of(scores: np.ndarray, unknown: np.ndarray, rules: Rules) -> list[Told]:
+def told_of(heard: Heard, rules: Rules) -> list[Told]:
     rolling, told = RollingEvents(LABELS, WINDOW_S, HOP_S, rules), []
-    for place, (row, strange) in enumerate(zip(scores, unknown, strict=True)):
-        told += rolling.add(place * HOP_S, row, bool(strange))
-    return told + rolling.end((len(scores) - 1) * HOP_S + WINDOW_S)
+    windows = zip(heard.starts_s, heard.probabilities, heard.unknown, strict=True)
+    for start_s, row, strange in windows:
+        told += rolling.add(float(start_s), row, bool(strange))
+    return told + rolling.end(heard.duration_s)
 
 
 def rounded(events: list[Event]) -> list[tuple[object, ...]]:
@@ -24,15 +25,20 @@ def rounded(events: list[Event]) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("gap_s", [0.0, 0.1, 0.3])
 @pytest.mark.parametrize("least_s", [0.0, 0.2, 0.5])
-def test_what_has_ended_is_what_is_found_in_the_whole(gap_s: float, least_s: float) -> None:
+@pytest.mark.parametrize("skipped", [0.0, 0.3])
+def test_what_has_ended_is_what_is_found_in_the_whole(
+    gap_s: float, least_s: float, skipped: float
+) -> None:
     rng = np.random.default_rng(3)
     walk = np.cumsum(rng.normal(0, 0.4, (600, 3)), axis=0)
     scores = ((np.sin(walk * 2) + 1) / 2).astype(np.float32)
     unknown = rng.random(600) < 0.2
     rules = Rules({"a": 0.8, "b": 0.6}, merge_gap_s=gap_s, min_length_s=least_s)
     starts = np.linspace(0, 599 * HOP_S, 600, dtype=np.float64)
-    whole = Heard(LABELS, WINDOW_S, float(starts[-1] + WINDOW_S), starts, scores, unknown)
-    ended = [told.event for told in told_of(scores, unknown, rules) if told.ended]
+    duration_s, kept = float(starts[-1] + WINDOW_S), rng.random(600) >= skipped
+    kept[0] = True  # a stream begins with its first window
+    whole = Heard(LABELS, WINDOW_S, duration_s, starts[kept], scores[kept], unknown[kept])
+    ended = [told.event for told in told_of(whole, rules) if told.ended]
     assert len(ended) > 20
     assert rounded(ended) == rounded(find_events(whole, rules))
 

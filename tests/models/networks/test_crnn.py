@@ -4,7 +4,7 @@ import torch
 
 from data.domains.domain import load_domains
 from models.networks.kinds import build_network
-from support.inputs.kinds import of_kind
+from support.inputs.network_sizes import of_kind
 
 DOMAIN = of_kind(load_domains(names=("keywords",))["keywords"], "crnn")
 

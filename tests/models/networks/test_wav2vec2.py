@@ -18,7 +18,7 @@ from data.errors import DownloadError, InvalidParameter
 from models.networks import torch_audio
 from models.networks.kinds import build_network, start
 from support.fakes.published import published, saved
-from support.inputs.kinds import of_kind
+from support.inputs.network_sizes import of_kind
 from training.fitting.classify import ClassifyingNetwork
 from training.fitting.learner import Learner
 

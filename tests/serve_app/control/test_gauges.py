@@ -44,6 +44,7 @@ def test_a_champion_that_the_curator_cannot_fetch_is_a_failed_swap(
         _histories={"faults": history},
         _successions={"faults": SimpleNamespace(champion=None, replicas=[], failures=2)},
         _outcomes=SimpleNamespace(retrains={}, quarantined={}),
+        _quotas=SimpleNamespace(counted={}),
     )
     samples = asyncio.run(Curator.metrics(curator))["samples"]
     assert samples[FAILED] == told

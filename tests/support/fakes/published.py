@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from models.networks import torch_audio
-from support.inputs.kinds import SMALL_WAV2VEC2
+from support.inputs.network_sizes import SMALL_WAV2VEC2
 
 
 def published(seed: int = 0, **more: int) -> torch.nn.Module:

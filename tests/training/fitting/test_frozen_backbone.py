@@ -6,7 +6,7 @@ import torch
 
 from data.domains.domain import load_domains
 from support.fakes.published import published, saved
-from support.inputs.kinds import of_kind
+from support.inputs.network_sizes import of_kind
 from training.fitting.classify import ClassifyingNetwork
 from training.fitting.learner import Learner
 

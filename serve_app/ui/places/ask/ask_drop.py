@@ -16,7 +16,8 @@ TEMPLATE = (
     f'<div class="tt-drop" data-most-bytes="{MAX_UPLOAD_BYTES}" data-most-files="{MAX_FILES}">'
     '<div class="tt-ways"><button type="button" data-do="record" aria-pressed="false">Record'
     '</button><button type="button" data-do="choose">Choose files</button></div>'
-    '<p class="tt-small">or drop them here: one, several, or a long recording</p>'
+    '<p class="tt-small">or drop them here: one, several<span data-of="audio">, or a long recording'
+    "</span></p>"
     '<input type="file" multiple hidden aria-label="Files">'
     '<p class="tt-said" role="status" hidden></p></div>${value}'
 )

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from serve_app.client.service_answers import DomainStatus, ModelVersion, Move, Run
-from serve_app.ui.markup import Tone, ago, badge, note, score, short, table, text
+from serve_app.ui.markup import Tone, ago, badge, clock, note, score, short, table, text
 from serve_app.ui.places.models.models_run import MODES, TONES
 
 VERDICTS: dict[str, Tone] = {"promoted": "good", "refused": "bad"}
@@ -51,7 +50,7 @@ def _serves(line: Line) -> str:
     serving = champion(line)
     if serving is None:
         return note("Nothing is served right now.", "warn")
-    since = _clock(line.status.serves_since or serving.created)
+    since = clock(line.status.serves_since or serving.created)
     there = sum(row.version == serving.version for row in line.status.replicas)
     number = len(line.status.replicas)
     partly = "" if line.status.agree else f" So far {there} of {number} replicas do."
@@ -60,12 +59,6 @@ def _serves(line: Line) -> str:
         f'<p class="tt-serves">Version {text(serving.version)} serves since {since}. '
         f"{_waits(line.status)}{partly}</p>{away}"
     )
-
-
-def _clock(moment: datetime) -> str:
-    at = moment.astimezone(UTC)
-    day = "" if at.date() == datetime.now(UTC).date() else f"{at:%d %b}, "
-    return f'<time datetime="{moment.isoformat()}">{day}{at:%H:%M} UTC</time>'
 
 
 def _waits(status: DomainStatus) -> str:
@@ -139,7 +132,9 @@ def _details(line: Line, one: ModelVersion) -> str:
 def _learnt(line: Line, one: ModelVersion) -> str:
     clips = next((n for of, n in line.learnt.items() if of.endswith(f":{one.version}")), 0)
     of_people = f" {clips:,} clips of people went in." if clips else ""
-    parent = f" It grew out of version {text(one.parent)}." if one.parent else ""
+    # What comes with a release has grown out of one that is not here, known by its digest alone.
+    known = one.parent in {row.version for row in line.versions}
+    parent = f" It grew out of version {text(one.parent)}." if one.parent and known else ""
     made_by = (run for run in line.runs if run.result and run.result.version == one.version)
     run = next(made_by, None)
     ordered = f" Ordered by {text(run.who)}: “{text(run.reason)}”." if run and run.reason else ""

@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from serve_app.cluster.quota_refusals import QuotaRefusals
 from serve_app.settings import VISITOR_HEADER, Quotas
 from support.proxied import answer, proxied
 
@@ -38,6 +39,23 @@ def test_callers_have_a_quota_of_their_own_over_all_replicas(
         assert 1 <= int(refused.headers["retry-after"]) <= 12, "one comes in twelve seconds"
         assert refused.json()["title"] == "Quota used up"
         assert "5 requests with clips a minute" in refused.json()["detail"]
+
+
+def test_refusals_are_counted_also_across_a_restart(tmp_path: Path) -> None:
+    refusals = QuotaRefusals(str(tmp_path / "admin.sock"))
+    refusals.look()
+    assert set(refusals.counted.values()) == {0}, "nobody is there to be asked"
+    for times in (4, 6):  # each time HAProxy begins at zero
+        with (
+            proxied(tmp_path, answer("200 OK"), quotas=Quotas(key=2, address=9)) as (url, _),
+            httpx.Client(trust_env=False, timeout=30) as client,
+        ):
+            for _ in range(times):
+                client.post(f"{url}/predict", content=b"c", headers=KEY)
+            refusals.look()
+            refusals.look()
+    found = {dict(labels)["caller"]: count for (_, labels), count in refusals.counted.items()}
+    assert found == {"key": 2 + 4, "address": 0}
 
 
 def test_what_a_bucket_has_lost_comes_back(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import pytest
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
+from serve_app.http.requests import live_sound
 from serve_app.http.routes import stream_routes
+from support.inputs.recordings import by_ffmpeg
 from support.inputs.sounds import tone
 from support.replica import ADMIN, Replica, answering
 
@@ -51,7 +53,10 @@ def answers(socket: WebSocketTestSession) -> list[dict[str, Any]]:
         return [*found, {"type": "closed", "code": ended.code, "reason": ended.reason}]
 
 
-def test_windows_are_answered_and_events_told_while_they_happen(client: TestClient) -> None:
+def test_windows_are_answered_and_events_told_while_they_happen(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_sound, "CATCH_UP_S", np.inf)  # however slow the machine is
     with client.websocket_connect("/keywords/stream") as socket:
         socket.send_json(START)
         for first in range(0, len(SOUND), 1_500):  # bytes; samples are cut anywhere
@@ -63,7 +68,8 @@ def test_windows_are_answered_and_events_told_while_they_happen(client: TestClie
     assert (ready["type"], ready["domain"], ready["window_s"]) == ("ready", "keywords", 0.65)
     windows = [each for each in told if each["type"] == "prediction"]
     hop_s = ready["hop_s"]
-    assert len(windows) == 48  # from 0 to 2.35 s
+    assert len(windows) == 24  # from 0 to 2.3 s
+    assert {each["skipped"] for each in windows} == {0}
     assert [each["start_s"] for each in windows[:3]] == pytest.approx([0, hop_s, 2 * hop_s])
     assert windows[0]["label"] == "seven"
     begun, ended = (each for each in told if each["type"] == "event")
@@ -77,10 +83,11 @@ def test_windows_are_answered_and_events_told_while_they_happen(client: TestClie
     ("first", "then", "code", "words"),
     [
         ("seven, please", b"", 1008, "first message must be JSON"),
-        ({"rate": 8_000}, b"", 1008, "sample_rate_hz: Field required"),
-        ({**START, "format": "opus"}, b"", 1008, "format: Input should be 'pcm16'"),
+        ({"rate": 8_000}, b"", 1008, "rate: Extra inputs are not permitted"),
+        ({}, b"", 1008, "pcm16 needs sample_rate_hz"),
+        ({**START, "format": "mp3"}, b"", 1008, "format: Input should be 'pcm16' or 'opus'"),
+        ({"format": "opus"}, SOUND, 1008, "begins as Ogg or WebM does"),
         ({**START, "key": "nobody's"}, b"", 1008, "this key is not known here"),
-        (START, bytes(70_000), 1009, "a message of 70,000 bytes came; at most 65,536"),
     ],
 )
 def test_a_refusal_says_why_and_closes(
@@ -96,6 +103,43 @@ def test_a_refusal_says_why_and_closes(
     assert error["detail"].startswith(closed["reason"])
 
 
+@pytest.mark.parametrize("muxer", ["ogg", "webm"])
+def test_opus_is_heard_while_it_is_recorded(client: TestClient, muxer: str) -> None:
+    raw = by_ffmpeg(muxer, "libopus", 48_000, duration_s=3.0)
+    half = len(raw) // 2
+    with client.websocket_connect("/stream") as socket:
+        socket.send_json({"format": "opus"})
+        for first in range(0, half, 500):
+            socket.send_bytes(raw[first : min(half, first + 500)])
+        while (found := json.loads(socket.receive_text()))["type"] != "event":
+            pass
+        assert not found["ended"]
+        socket.send_bytes(raw[half:])
+        socket.send_text("end")
+        *_, ended, closed = answers(socket)
+    assert ended["type"] == "event"
+    assert ended["end_s"] == pytest.approx(3.0, abs=0.03)
+    assert closed["code"] == 1000
+
+
+def test_what_is_no_opus_is_refused_in_words(client: TestClient) -> None:
+    with client.websocket_connect("/stream") as socket:
+        socket.send_json({"format": "opus"})
+        socket.send_bytes(b"OggS" + bytes(9_000))
+        socket.send_text("end")
+        *_, error, closed = answers(socket)
+    assert "this Ogg stream is damaged" in error["detail"]
+    assert closed["code"] == 1008
+
+
+def test_compressed_streams_are_few(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_routes, "COMPRESSED_AT_ONCE", 0)
+    with client.websocket_connect("/stream") as socket:
+        socket.send_json({"format": "opus"})
+        *_, error, closed = answers(socket)
+    assert (error["status"], closed["code"]) == (429, 1013)
+
+
 def test_a_known_key_in_the_first_message_is_taken(client: TestClient) -> None:
     with client.websocket_connect("/stream") as socket:
         socket.send_json({**START, "key": ADMIN})
@@ -105,7 +149,7 @@ def test_a_known_key_in_the_first_message_is_taken(client: TestClient) -> None:
 def test_sound_that_comes_faster_than_it_is_heard_ends_the_stream(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_routes, "WAITING_S", 0.0)
+    monkeypatch.setattr(live_sound, "WAITING_S", 0.0)
     with client.websocket_connect("/stream") as socket:
         socket.send_json(START)
         socket.send_bytes(SOUND)

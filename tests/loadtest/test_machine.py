@@ -4,16 +4,25 @@ no figures."""
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
 
-from loadtest.bench.servers import family
-from loadtest.machine import usage
-from loadtest.machine.processes import REPORTED, by_role, pss_mib, role
-from loadtest.machine.usage import cpu_s, judged, meanwhile, use
-from support.local_server import Server
+from loadtest.machine import (
+    REPORTED,
+    by_role,
+    by_thread,
+    cpu_s,
+    environment_of,
+    judged,
+    meanwhile,
+    pss_mib,
+    role,
+    service_root,
+    tree,
+    use,
+)
 
 BURN = """
 import time
@@ -26,25 +35,53 @@ input()
 
 def test_a_child_is_charged_with_what_it_used() -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", BURN],
+        env=os.environ | {"MARK": "here"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        before = use(family(child.pid))
+        before = use(tree([child.pid]))
         child.stdin.write(b"go\n")
         child.stdin.flush()
         assert child.stdout.readline() == b"done\n"
-        after = use(family(child.pid))
+        after = use(tree([child.pid]))
         found = cpu_s(before, after)
         assert found == {child.pid: pytest.approx(0.3, abs=0.1)}
         assert after.machine_s - before.machine_s > 0.2
         memory = pss_mib(found)
         assert 1 < memory[child.pid] < 100
+        assert environment_of(child.pid, "MARK") == "here"
+        assert environment_of(child.pid, "NO_SUCH_MARK") is None
+        assert service_root(child.pid) is None
+        child.communicate(b"\n")
+
+
+def test_a_childs_cpu_is_counted_by_thread() -> None:
+    spin = "end = time.thread_time() + 0.2\nwhile time.thread_time() < end: pass\n"
+    program = f"import time\ninput()\n{spin}input()"
+    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE)
+    try:
+        before = use(tree([os.getpid()]))
+        assert child.stdin is not None
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            after = use(tree([os.getpid()]))
+            if by_thread(before, after)[child.pid][:1] > [0.19]:
+                break
+            time.sleep(0.05)
+        assert by_thread(before, after)[child.pid][0] >= 0.19
+        assert tree([os.getpid()])[child.pid].ppid() == os.getpid()
+        assert sum(pss_mib([child.pid]).values()) > 1
+    finally:
         child.communicate(b"\n")
 
 
 def test_a_process_born_meanwhile_is_charged_too() -> None:
-    assert cpu_s(use([]), use(family(os.getpid())))[os.getpid()] > 0
+    assert cpu_s(use({}), use(tree([os.getpid()])))[os.getpid()] > 0
 
 
 @pytest.mark.parametrize(
@@ -60,13 +97,13 @@ def test_a_process_born_meanwhile_is_charged_too() -> None:
         ("python -m locust -f steps.py", "load client"),
         ("python .venv/bin/telltale scaling --synthetic", "load client"),
         ("/ray/raylet --node", "ray"),
-        ("", "other"),
+        ("", ""),
     ],
 )
 def test_what_a_process_is_follows_from_its_command_line(
     command: str, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loadtest.machine.processes.command", lambda pid: command)
+    monkeypatch.setattr("loadtest.machine.command_line", lambda pid: command)
     assert role(1, REPORTED) == part
 
 
@@ -78,20 +115,6 @@ def test_values_are_summed_by_role_and_the_rest_is_other() -> None:
         found = by_role({me: 1.5, sleeper.pid: 2.0}, roles)
         sleeper.kill()
     assert found == {"tests": 1.5, "other": 2.0}
-
-
-def test_replicas_are_waited_for_until_the_status_names_all_that_run(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    looks = iter([[], [{"pid": 7}], [{"pid": 7}, {"pid": 8}]])
-    app = FastAPI()
-    app.get("/model-info")(lambda: {"domain": "faults"})
-    app.get("/status")(
-        lambda: {"domains": {"faults": {"replicas": next(looks), "states": {"RUNNING": 2}}}}
-    )
-    monkeypatch.setattr(usage, "service_root", lambda pid: 3)
-    with Server(app) as url:
-        assert usage.replicas(url) == ("faults", [7, 8], 3)
 
 
 @pytest.mark.parametrize(

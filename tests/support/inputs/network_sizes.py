@@ -5,7 +5,7 @@ from typing import Any
 from data.domains.domain import AudioDomain, Domain
 
 SMALL_WAV2VEC2 = {"layers": 2, "width": 32, "heads": 4, "feed_forward": 64, "channels": 16}
-NETWORKS: dict[str, dict[str, Any]] = {
+SIZES: dict[str, dict[str, Any]] = {
     "crnn": {"channels": [32, 64, 96], "recurrent": 64, "heads": 4, "embedding": 128},
     "mlp": {"stretch_s": 0.5, "mfcc": 20, "hidden": [256], "embedding": 128},
     "wav2vec2_base": {**SMALL_WAV2VEC2, "embedding": 32},
@@ -14,7 +14,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 
 def of_kind(domain: Domain, kind: str, **more: object) -> AudioDomain:
     raw = domain.model_dump()
-    raw["network"] = {"kind": kind, "dropout": 0.2, **NETWORKS[kind], **more}
+    raw["network"] = {"kind": kind, "dropout": 0.2, **SIZES[kind], **more}
     raw["training"]["start_from"] = None  # which is of another kind
     raw["training"]["augment"]["colour_db"] = 0.0  # of a log-mel only, which not all of them hear
     if kind == "wav2vec2_base":

@@ -1,0 +1,47 @@
+"""The clip that load is made of, and the forms that carry it.
+
+`TELLTALE_CLIP` names a recording; without one, five seconds of a tone in noise stand in: what is
+heard in them is of no interest, what they weigh is that of a real clip.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from data.media.audio.recording import encoded
+
+Samples = NDArray[np.float64]
+Seed = int | Sequence[int]
+BOUNDARY = "telltale-loadtest-boundary"
+FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+REFUSED = "refused"  # the line, in statistics, of answers 429 that say when to come back
+
+
+def clip_from(environment: Mapping[str, str] = os.environ) -> bytes:
+    named = environment.get("TELLTALE_CLIP", "")
+    return Path(named).read_bytes() if named else tone_in_noise()
+
+
+def tone(seconds: float, rate_hz: int, tone_hz: float = 440, seed: Seed = 0) -> Samples:
+    """In noise: [seconds * rate_hz] in [-1, 1], the same each time for the same seed."""
+    time = np.arange(round(seconds * rate_hz)) / rate_hz
+    noise = np.random.default_rng(seed).normal(0, 0.05, time.size)
+    return 0.3 * np.sin(2 * np.pi * tone_hz * time) + noise
+
+
+def tone_in_noise(
+    seconds: float = 5.0, rate_hz: int = 16_000, tone_hz: float = 440, seed: Seed = 0
+) -> bytes:
+    """A mono PCM16 WAV."""
+    return encoded(tone(seconds, rate_hz, tone_hz, seed), rate_hz, "WAV")
+
+
+def form(field: str, clips: Sequence[bytes]) -> bytes:
+    """The body of a multipart form with one part a clip; its type is FORM_TYPE."""
+    files = [(field, (f"clip-{number}.wav", clip)) for number, clip in enumerate(clips, 1)]
+    headers = {"Content-Type": FORM_TYPE}
+    return httpx.Request("POST", "http://any", files=files, headers=headers).read()
