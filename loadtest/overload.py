@@ -125,7 +125,7 @@ def measure(service: Target, arguments: argparse.Namespace) -> list[Loaded]:
     full = offer(plan)
     capacity = full.answered_per_s
     if not capacity:
-        raise ValueError(f"no request was answered; statuses: {full.statuses()}")
+        raise ValueError(f"no request was answered; statuses: {full.figures()['statuses']}")
     print(f"{len(replicas)} replicas answer {capacity:.0f} requests/s at {clients} closed loops")
     runs: list[Loaded] = []
     lasting = {REFERENCE: max(5.0, arguments.seconds / 3), arguments.factor: arguments.seconds}
@@ -172,12 +172,9 @@ def figures(run: Loaded) -> dict[str, Any]:
         "offered_rps": round(offered.due_s.size / asked_s, 1),
         "accepted_rps": round(waits.size / asked_s, 1),
         "accepted_of_capacity": round(waits.size / asked_s / run.capacity_rps, 3),
-        "accepted_p50_p99_ms": quantiles(waits, 0.5, 0.99),
+        **offered.figures(),
         "refused_p50_p99_ms": quantiles(refusals, 0.5, 0.99),
         "retry_after_share": _share(offered.retry_after[refused]),
-        "statuses": {str(status): count for status, count in offered.statuses().items()},
-        "client_cores": round(offered.client_cpu_s / offered.seconds, 2),
-        "client_sent_late_p99_ms": quantiles(offered.late_ms, 0.99)[0],
         "queued": [sample.queued for sample in run.samples],
         MEMORY: {
             role: [round(sample.memory_mb.get(role, 0.0)) for sample in three]

@@ -82,6 +82,7 @@ def point(
     settled = offered.due_s >= CONNECTING_S
     waits_ms = (offered.ended_s - offered.due_s)[settled & (offered.status == 200)] * 1e3
     predicted = simulate(offered.due_s, times.node(replicas), times.costs, since_s=CONNECTING_S)
+    figures = offered.figures()
     row = {"replicas": replicas, "load": share, "req/s": int(settled.sum()) / seconds}
     for name, measured, expected in zip(
         SHOWN, _ms(waits_ms), _ms(predicted.latency_ms), strict=True
@@ -90,9 +91,8 @@ def point(
         row[f"{name} error"] = expected / measured - 1
     return row | {
         "strangers, cores": strangers,
-        "client late p99": quantiles(offered.late_ms, 0.99)[0],
-        "client, cores": offered.client_cpu_s / offered.seconds,
         "failed": int((offered.status != 200).sum()),
+        **{name: figures[name] for name in ("sent_late_p99_ms", "client_cores")},
     }
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.bench.measure import Case, Sample
+from loadtest.bench.measure import Case
 from loadtest.bench.report import conditions, panels, ratio, rows, tables
-from loadtest.report import figure, page, write_json
+from loadtest.report import Row, figure, page, write_json
 
 CASE = Case("5s", "form", 32)
 ONE = Case("5s", "form", 1)
@@ -15,11 +15,19 @@ TITLES = {"raw": "raw ASGI", "telltale": "Telltale", "loop": "bare loop"}
 
 def sample(
     server: str, round_: int, rate: float, *, case: Case = CASE, wait_ms: float = 10, **errors: int
-) -> Sample:
-    cpu = {"replica": 2.0, "ray": 0.5} if server == "telltale" else {"other": 2.0}
-    answered, memory = round(rate * 10), {"other": 100.0}
-    waits = (wait_ms, wait_ms, wait_ms)
-    return Sample(round_, server, case, answered, rate, *waits, cpu, memory, errors)
+) -> Row:
+    return {
+        "round": round_,
+        "server": server,
+        "case": case,
+        "rate": rate,
+        **dict.fromkeys(("p50_ms", "p95_ms", "p99_ms"), wait_ms),
+        "cpu_ms": {"replica": 2.0, "ray": 0.5} if server == "telltale" else {"other": 2.0},
+        "memory_mib": {"other": 100.0},
+        "errors": errors,
+        "client_cpu_ms": 0.0,
+        "elsewhere": 0.0,
+    }
 
 
 # The machine is half as fast in round 2: every ratio stays 0.8, and round 3 is an outlier.

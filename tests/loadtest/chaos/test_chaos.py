@@ -10,6 +10,7 @@ from data.errors import InvalidParameter, NotReady
 from loadtest import command
 from loadtest.chaos import __main__ as chaos
 from loadtest.chaos import outcome
+from loadtest.chaos.__main__ import TABLE, chosen
 from loadtest.chaos.clients import Kind, Sent, kind_of
 from loadtest.chaos.outcome import (
     Disturbance,
@@ -20,7 +21,6 @@ from loadtest.chaos.outcome import (
     waited,
 )
 from loadtest.chaos.report import Audit, broken, markdown
-from loadtest.chaos.table import TABLE, chosen
 
 ABOUT = {"at": "2026-11-28 12:00", "domain": "keywords", "load average before": (0.1, 0.2, 0.3)}
 AUDIT = Audit(kept=12, lost=(), foreign=())
