@@ -27,7 +27,7 @@ from loadtest.command import counted, existing, positive
 from loadtest.machine import REPORTED, by_role, pss_mib, tree
 from loadtest.open_loop import BROKEN, Offered, Plan, offer
 from loadtest.own_service import Target, bound, own_service, shipped
-from loadtest.report import Panel, Table, figure, page, publish, quantiles
+from loadtest.report import Panel, figure, publish, quantiles
 
 CLIENTS = 8  # closed loops a replica, for its capacity
 REFERENCE = 0.7
@@ -71,27 +71,23 @@ def measured(arguments: argparse.Namespace) -> int:
                 made = service.request("POST", "/keys", json={"name": name, "role": "viewer"})
                 setattr(arguments, dest, made.raise_for_status().json()["key"])
         reference, overload = measure(service, arguments)
-    facts = {"reference": figures(reference), "overload": figures(overload)}
+    runs = {"reference": figures(reference), "overload": figures(overload)}
     wrong = broken(overload, arguments.p99_ms, arguments.memory_mb)
-    rows = [
-        {"": name, **{run: str(facts[run].get(name)) for run in facts}}
-        for name in facts["overload"]
-        if name != MEMORY
-    ]
-    memory = facts["overload"][MEMORY].items()
-    text = page(
-        f"{overload.factor:g} times the capacity",
-        Table("", rows),
-        Table(
-            "PSS in MB of each role, in the overload",
-            [
-                {"role": role, "start, middle, end": ", ".join(map(str, three))}
-                for role, three in memory
-            ],
-        ),
-        "\n".join(f"- BROKEN: {one}" for one in wrong) or "Every bound was kept.",
-    )
-    publish(arguments.out, "overload", text, facts | {"broken": wrong}, figure(panels(overload)))
+    memory = runs["overload"][MEMORY].items()
+    facts = {
+        "Offered and accepted": [
+            {"": name, **{run: str(found.get(name)) for run, found in runs.items()}}
+            for name in runs["overload"]
+            if name != MEMORY
+        ],
+        "PSS in MB of each role, in the overload": [
+            {"role": role, "start": start, "middle": middle, "end": end}
+            for role, (start, middle, end) in memory
+        ],
+        "bounds": [f"BROKEN: {one}" for one in wrong] or "Every bound was kept.",
+    }
+    title, plot = f"{overload.factor:g} times the capacity", figure(panels(overload))
+    publish(arguments.out, "overload", title, facts, plot, runs=runs, broken=wrong)
     return 1 if wrong else 0
 
 

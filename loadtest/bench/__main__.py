@@ -19,10 +19,10 @@ from pathlib import Path
 from loadtest import command, machine
 from loadtest.bench.measure import rounds
 from loadtest.bench.report import conditions, panels, rows, tables
-from loadtest.bench.servers import NAMES, TITLES, standing
+from loadtest.bench.servers import NAMES, standing
 from loadtest.clip import MAIN, in_formats
 from loadtest.command import counted, existing, numbers
-from loadtest.report import figure, page, publish
+from loadtest.report import figure, publish
 
 CONNECTIONS = (1, 8, 32, 128)
 QUICK = (1, 32)
@@ -52,9 +52,10 @@ def measure(options: argparse.Namespace, trouble: str) -> int:
     started = {name: one.start_up_s for name, one in up.items()}
     trouble = trouble or machine.meanwhile(statistics.median(one["elsewhere"] for one in samples))
     about = conditions(trouble, len(sounds[MAIN]), options.rounds, options.seconds)
-    text = page("Telltale beside its peers", about, *tables(samples, TITLES, started))
-    facts = {"about": about, "start_up_s": started, "figures": rows(samples), "samples": samples}
-    publish(options.out, "bench", text, facts, figure(panels(samples, TITLES), columns=2))
+    facts = {"about": about, **tables(samples, started)}
+    more = {"start_up_s": started, "figures": rows(samples), "samples": samples}
+    plot = figure(panels(samples), columns=2)
+    publish(options.out, "bench", "Telltale beside its peers", facts, plot, **more)
     return 0
 
 

@@ -15,8 +15,9 @@ from statistics import median
 from typing import Any
 
 from loadtest.bench.measure import Case
+from loadtest.bench.servers import TITLES
 from loadtest.clip import MAIN
-from loadtest.report import Panel, Row, Table
+from loadtest.report import Panel, Row
 
 US = "telltale"
 # At 32 connections, Telltale's rate over the peer's must reach this; the goal is behind it.
@@ -31,7 +32,6 @@ P50_TARGET = (1.5, 1.2)  # at one connection, Telltale's p50 over the raw server
 MEDIANS = ("rate", "p50_ms", "p95_ms", "p99_ms", "client_cpu_ms", "elsewhere")
 
 Rows = Sequence[Row]
-Titles = Mapping[str, str]
 
 
 def rows(samples: Rows) -> list[Row]:
@@ -84,27 +84,27 @@ def conditions(disturbed: str, clip_bytes: int, rounds: int, seconds: int) -> st
     )
 
 
-def tables(samples: Rows, titles: Titles, start_up_s: Mapping[str, float]) -> list[Table]:
+def tables(samples: Rows, start_up_s: Mapping[str, float]) -> dict[str, Rows]:
     found = rows(samples)
     cases = list(dict.fromkeys(row["case"] for row in found))
     main = [case for case in cases if case.clip == MAIN and case.body == "form"]
-    made = []
+    made: dict[str, Rows] = {}
     for case in main:
-        here = [_main(row, samples, titles, start_up_s) for row in found if row["case"] == case]
-        made.append(Table(f"{case.connections} connection{'s' * (case.connections > 1)}", here))
-    others = [_other(found, case, samples, titles) for case in cases if case not in main]
-    return [
-        *made,
-        Table("Targets", _targets(main, samples, titles)),
-        Table("CPU of one request by process, ms", _cpu(found, main, titles)),
-        Table("Other clips and bodies, req/s", others),
-    ]
+        here = [_main(row, samples, start_up_s) for row in found if row["case"] == case]
+        made[f"{case.connections} connection{'s' * (case.connections > 1)}"] = here
+    return made | {
+        "Targets": _targets(main, samples),
+        "CPU of one request by process, ms": _cpu(found, main),
+        "Other clips and bodies, req/s": [
+            _other(found, case, samples) for case in cases if case not in main
+        ],
+    }
 
 
-def _main(row: Row, samples: Rows, titles: Titles, start_up_s: Mapping[str, float]) -> Row:
+def _main(row: Row, samples: Rows, start_up_s: Mapping[str, float]) -> Row:
     server, case = row["server"], row["case"]
     return {
-        "server": titles[server],
+        "server": TITLES[server],
         "req/s": row["rate"],
         "lowest - highest": f"{row['lowest']:.1f} - {row['highest']:.1f}",
         **{f"{q} ms": row[f"{q}_ms"] for q in ("p50", "p95", "p99")},
@@ -118,41 +118,41 @@ def _main(row: Row, samples: Rows, titles: Titles, start_up_s: Mapping[str, floa
     }
 
 
-def _targets(cases: Sequence[Case], samples: Rows, titles: Titles) -> list[Row]:
+def _targets(cases: Sequence[Case], samples: Rows) -> list[Row]:
     found: list[Row] = []
     for case in cases:
         p50 = ratio(samples, US, "raw", case, "p50_ms")
         if case.connections == 1 and p50 is not None:
-            words, (most, goal) = f"p50 over {titles['raw']}, 1 connection", P50_TARGET
+            words, (most, goal) = f"p50 over {TITLES['raw']}, 1 connection", P50_TARGET
             row = {"Telltale's": words, "target": f"<= {most} (goal {goal})", "measured": p50}
             found.append(row | {"reached": p50 <= most})
         for peer, (least, goal) in TARGETS.items():
             rate = ratio(samples, US, peer, case)
             if case.connections == 32 and rate is not None:
-                words = f"req/s over {titles[peer]}, 32 connections"
+                words = f"req/s over {TITLES[peer]}, 32 connections"
                 row = {"Telltale's": words, "target": f">= {least} (goal {goal})", "measured": rate}
                 found.append(row | {"reached": rate >= least})
     return found
 
 
-def _cpu(found: Rows, cases: Sequence[Case], titles: Titles) -> list[Row]:
+def _cpu(found: Rows, cases: Sequence[Case]) -> list[Row]:
     """A line for each role of each server that has roles, else one for all its processes."""
     lines: dict[tuple[str, str], dict[str, Any]] = {}
     for row in (row for row in found if row["case"] in cases):
         for role, ms in row["cpu_ms"].items():
-            line = {"server": titles[row["server"]], "process": role.replace("other", "all")}
+            line = {"server": TITLES[row["server"]], "process": role.replace("other", "all")}
             line["PSS MiB"] = row["memory_mib"].get(role)
             lines.setdefault((row["server"], role), line)[f"c={row['case'].connections}"] = ms
     return [*lines.values()]
 
 
-def _other(found: Rows, case: Case, samples: Rows, titles: Titles) -> Row:
-    rates = {titles[row["server"]]: row["rate"] for row in found if row["case"] == case}
+def _other(found: Rows, case: Case, samples: Rows) -> Row:
+    rates = {TITLES[row["server"]]: row["rate"] for row in found if row["case"] == case}
     peers = {f"Telltale / {peer}": ratio(samples, US, peer, case) for peer in ("raw", "fastapi2")}
     return {"clip": case.clip, "body": case.body, **rates, **peers}
 
 
-def panels(samples: Rows, titles: Titles) -> list[Panel]:
+def panels(samples: Rows) -> list[Panel]:
     """Requests a second and median latency by connections, a line for each server."""
 
     def panel(column: str, words: str) -> Panel:
@@ -161,7 +161,7 @@ def panels(samples: Rows, titles: Titles) -> list[Panel]:
             # Who answered nothing has no place in it, nor has what nobody waited for.
             shown = row["rate"] > 0 and (column, row["server"]) != ("p50_ms", "loop")
             if (row["case"].clip, row["case"].body) == (MAIN, "form") and shown:
-                at, values = lines.setdefault(titles[row["server"]], ([], []))
+                at, values = lines.setdefault(TITLES[row["server"]], ([], []))
                 at.append(row["case"].connections)
                 values.append(row[column])
         return Panel("", lines, x="connections", y=words, log="xy")

@@ -23,9 +23,15 @@ from data.errors import InvalidParameter, NotReady
 from loadtest import command
 from loadtest.chaos import damage, floods, kills
 from loadtest.chaos.clients import CROWD, clients
-from loadtest.chaos.outcome import Disturbance, Outcome, Subject, disturbed
-from loadtest.chaos.report import audited, broken, markdown
-from loadtest.chaos.service import serving, small_disk
+from loadtest.chaos.outcome import (
+    Disturbance,
+    Outcome,
+    Subject,
+    audited,
+    broken,
+    disturbed,
+    shown_of,
+)
 from loadtest.report import publish, shown
 
 # Seconds from kill -9 until it does its work again; what the rest of the cluster hangs on has more.
@@ -119,8 +125,8 @@ def tried(arguments: argparse.Namespace) -> int:
     data = {"TELLTALE_DATASETS": str(root.resolve())} if root else {}
     with tempfile.TemporaryDirectory(prefix="telltale-chaos-", dir="/tmp") as name:
         folder, home = Path(name), Path(name) / "home"
-        with small_disk(home):
-            with serving(
+        with damage.small_disk(home):
+            with kills.serving(
                 folder, home, arguments.port, domain, arguments.replicas, **data
             ) as service:
                 print("the service is up", flush=True)
@@ -129,8 +135,9 @@ def tried(arguments: argparse.Namespace) -> int:
                 found = service.get("/models", "versions") or []
             audit = audited(service.home, ledger, {row["version"]: row["digest"] for row in found})
     wrong = broken(about["stopped early"], outcomes, audit)
-    facts = {"about": about, "disturbances": outcomes, "audit": audit, "broken": wrong}
-    publish(arguments.out, "chaos", markdown(about, outcomes, audit, wrong), facts)
+    facts = shown_of(about, outcomes, audit, wrong)
+    more: dict[str, Any] = {"run": about, "audit": audit, "broken": wrong}
+    publish(arguments.out, "chaos", "Chaos", facts, disturbances=outcomes, **more)
     return 1 if wrong else 0
 
 
