@@ -1,9 +1,10 @@
-"""The clip that load is made of, and the forms that carry it.
+"""The clip that load is made of, in the formats that people send, and the forms that carry it.
 
 `TELLTALE_CLIP` names a recording; without one, five seconds of a tone in noise stand in: what is
-heard in them is of no interest, what they weigh is that of a real clip.
+heard in them is of no interest, what they weigh is that of a real clip, also as FLAC and AAC.
 """
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from data.media.audio.recording import encoded
 
 Samples = NDArray[np.float64]
 Seed = int | Sequence[int]
+MAIN = "5s"
 BOUNDARY = "telltale-loadtest-boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 REFUSED = "refused"  # the line, in statistics, of answers 429 that say when to come back
@@ -38,6 +40,34 @@ def tone_in_noise(
 ) -> bytes:
     """A mono PCM16 WAV."""
     return encoded(tone(seconds, rate_hz, tone_hz, seed), rate_hz, "WAV")
+
+
+def in_formats() -> dict[str, bytes]:
+    """Name -> file; MAIN is 5 s of 16 bit at 16 kHz, 160 KB."""
+    return {
+        MAIN: tone_in_noise(),
+        "1s": tone_in_noise(1),
+        "5s-44k": tone_in_noise(5, 44_100),
+        "flac": encoded(tone(5, 16_000), 16_000, "FLAC"),
+        "m4a": _m4a(tone(5, 44_100), 44_100),
+    }
+
+
+def _m4a(samples: Samples, rate_hz: int) -> bytes:
+    """AAC as phones record it, one channel at 96 kbit/s."""
+    import av  # which only bench needs
+
+    out = io.BytesIO()
+    with av.open(out, "w", format="ipod") as file:
+        stream = file.add_stream("aac", rate=rate_hz, layout="mono")
+        stream.bit_rate = 96_000
+        coder, planes = stream.codec_context, samples[np.newaxis].astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(planes, format="flt", layout="mono")
+        frame.sample_rate, frame.pts = rate_hz, 0
+        fit = av.AudioResampler(coder.format, coder.layout, rate_hz, coder.frame_size or 1024)
+        for piece in [*fit.resample(frame), *fit.resample(None), None]:
+            file.mux(stream.encode(piece))
+    return out.getvalue()
 
 
 def form(field: str, clips: Sequence[bytes]) -> bytes:

@@ -27,7 +27,7 @@ from loadtest.command import counted, existing, positive
 from loadtest.machine import REPORTED, by_role, pss_mib, tree
 from loadtest.open_loop import BROKEN, Offered, Plan, offer
 from loadtest.own_service import Target, bound, own_service, shipped
-from loadtest.report import Panel, Table, figure, page, publish, quantiles
+from loadtest.report import Panel, figure, publish, quantiles
 
 CLIENTS = 8  # closed loops a replica, for its capacity
 REFERENCE = 0.7
@@ -71,27 +71,23 @@ def measured(arguments: argparse.Namespace) -> int:
                 made = service.request("POST", "/keys", json={"name": name, "role": "viewer"})
                 setattr(arguments, dest, made.raise_for_status().json()["key"])
         reference, overload = measure(service, arguments)
-    facts = {"reference": figures(reference), "overload": figures(overload)}
+    runs = {"reference": figures(reference), "overload": figures(overload)}
     wrong = broken(overload, arguments.p99_ms, arguments.memory_mb)
-    rows = [
-        {"": name, **{run: str(facts[run].get(name)) for run in facts}}
-        for name in facts["overload"]
-        if name != MEMORY
-    ]
-    memory = facts["overload"][MEMORY].items()
-    text = page(
-        f"{overload.factor:g} times the capacity",
-        Table("", rows),
-        Table(
-            "PSS in MB of each role, in the overload",
-            [
-                {"role": role, "start, middle, end": ", ".join(map(str, three))}
-                for role, three in memory
-            ],
-        ),
-        "\n".join(f"- BROKEN: {one}" for one in wrong) or "Every bound was kept.",
-    )
-    publish(arguments.out, "overload", text, facts | {"broken": wrong}, figure(panels(overload)))
+    memory = runs["overload"][MEMORY].items()
+    facts = {
+        "Offered and accepted": [
+            {"": name, **{run: str(found.get(name)) for run, found in runs.items()}}
+            for name in runs["overload"]
+            if name != MEMORY
+        ],
+        "PSS in MB of each role, in the overload": [
+            {"role": role, "start": start, "middle": middle, "end": end}
+            for role, (start, middle, end) in memory
+        ],
+        "bounds": [f"BROKEN: {one}" for one in wrong] or "Every bound was kept.",
+    }
+    title, plot = f"{overload.factor:g} times the capacity", figure(panels(overload))
+    publish(arguments.out, "overload", title, facts, plot, runs=runs, broken=wrong)
     return 1 if wrong else 0
 
 
@@ -125,7 +121,7 @@ def measure(service: Target, arguments: argparse.Namespace) -> list[Loaded]:
     full = offer(plan)
     capacity = full.answered_per_s
     if not capacity:
-        raise ValueError(f"no request was answered; statuses: {full.statuses()}")
+        raise ValueError(f"no request was answered; statuses: {full.figures()['statuses']}")
     print(f"{len(replicas)} replicas answer {capacity:.0f} requests/s at {clients} closed loops")
     runs: list[Loaded] = []
     lasting = {REFERENCE: max(5.0, arguments.seconds / 3), arguments.factor: arguments.seconds}
@@ -172,12 +168,9 @@ def figures(run: Loaded) -> dict[str, Any]:
         "offered_rps": round(offered.due_s.size / asked_s, 1),
         "accepted_rps": round(waits.size / asked_s, 1),
         "accepted_of_capacity": round(waits.size / asked_s / run.capacity_rps, 3),
-        "accepted_p50_p99_ms": quantiles(waits, 0.5, 0.99),
+        **offered.figures(),
         "refused_p50_p99_ms": quantiles(refusals, 0.5, 0.99),
         "retry_after_share": _share(offered.retry_after[refused]),
-        "statuses": {str(status): count for status, count in offered.statuses().items()},
-        "client_cores": round(offered.client_cpu_s / offered.seconds, 2),
-        "client_sent_late_p99_ms": quantiles(offered.late_ms, 0.99)[0],
         "queued": [sample.queued for sample in run.samples],
         MEMORY: {
             role: [round(sample.memory_mb.get(role, 0.0)) for sample in three]

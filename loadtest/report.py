@@ -31,31 +31,30 @@ def shown(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-@dataclass(frozen=True)
-class Table:
-    """Its rows by column; a column's place is where it is first named."""
-
-    title: str
-    rows: Sequence[Row]
-    note: str = ""
-
-    def __str__(self) -> str:
-        head = list(dict.fromkeys(name for row in self.rows for name in row))
-        cells = [[shown(row.get(name)) for name in head] for row in self.rows]
-        widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-        rows = [
-            [name.replace("_", " ") for name in head],
-            ["-" * width for width in widths],
-            *cells,
-        ]
-        lines = "\n".join(f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows)
-        return "\n\n".join(filter(None, [self.title and f"## {self.title}", lines, self.note]))
+def table(rows: Sequence[Row]) -> str:
+    """A column's place is where it is first named."""
+    head = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[shown(row.get(name)) for name in head] for row in rows]
+    named = [name.replace("_", " ") for name in head]
+    widths = [max(map(len, column)) for column in zip(named, *cells, strict=True)]
+    lines = [named, ["-" * width for width in widths], *cells]
+    return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines)
 
 
-def page(title: str, *parts: "str | Table") -> str:
-    """Markdown; what is empty is left out."""
-    full = [str(part) for part in parts if (part if isinstance(part, str) else part.rows)]
-    return "\n\n".join([f"# {title}", *full]) + "\n"
+def page(title: str, facts: Mapping[str, Any]) -> str:
+    """Markdown: words as they are, a list of them with dashes, rows as a table below their name;
+    what is empty is left out."""
+    parts = [f"# {title}"]
+    for name, fact in facts.items():
+        if isinstance(fact, Mapping):
+            fact = [{"": key, "value": value} for key, value in fact.items()]
+        if isinstance(fact, str) or not fact:
+            parts.append(fact or "")
+        elif isinstance(fact[0], str):
+            parts.append("\n".join(f"- {words}" for words in fact))
+        else:
+            parts.append(f"## {name}\n\n{table(fact)}")
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def quantiles(values: NDArray[np.float64] | Sequence[float], *shares: float) -> list[float]:
@@ -114,12 +113,19 @@ def write_json(path: Path, facts: Any) -> None:
 
 
 def publish(
-    out: Path, name: str, text: str, facts: Mapping[str, Any], plot: "Figure | None" = None
+    out: Path,
+    name: str,
+    title: str,
+    facts: Mapping[str, Any],
+    plot: "Figure | None" = None,
+    **more: Any,
 ) -> None:
-    """NAME.md, NAME.json and NAME.png in `out`; the text also on the terminal."""
+    """NAME.md, NAME.json and NAME.png in `out`; the text also on the terminal. `more` is of the
+    JSON only."""
     out.mkdir(parents=True, exist_ok=True)
+    text = page(title, facts)
     (out / f"{name}.md").write_text(text, encoding="utf-8")
-    write_json(out / f"{name}.json", facts)
+    write_json(out / f"{name}.json", {"title": title, **facts, **more})
     if plot:
         plot.savefig(out / f"{name}.png", dpi=110)
     print(f"\n{text}\nwritten to {out}/{name}.*")

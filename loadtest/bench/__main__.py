@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest import command, machine
-from loadtest.bench import clips
 from loadtest.bench.measure import rounds
 from loadtest.bench.report import conditions, panels, rows, tables
-from loadtest.bench.servers import NAMES, TITLES, standing
+from loadtest.bench.servers import NAMES, standing
+from loadtest.clip import MAIN, in_formats
 from loadtest.command import counted, existing, numbers
-from loadtest.report import figure, page, publish
+from loadtest.report import figure, publish
 
 CONNECTIONS = (1, 8, 32, 128)
 QUICK = (1, 32)
@@ -40,21 +40,22 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def measure(options: argparse.Namespace, trouble: str) -> int:
-    sounds = clips.made() | ({clips.MAIN: options.clip.read_bytes()} if options.clip else {})
+    sounds = in_formats() | ({MAIN: options.clip.read_bytes()} if options.clip else {})
     with (
         tempfile.TemporaryDirectory() as folder,
-        standing(options.only, options.port, sounds[clips.MAIN]) as up,
+        standing(options.only, options.port, sounds[MAIN]) as up,
     ):
         files = {name: Path(folder) / name for name in sounds}
         for name, file in files.items():
             file.write_bytes(sounds[name])
         samples = rounds(up, files, options)
     started = {name: one.start_up_s for name, one in up.items()}
-    trouble = trouble or machine.meanwhile(statistics.median(one.elsewhere for one in samples))
-    about = conditions(trouble, len(sounds[clips.MAIN]), options.rounds, options.seconds)
-    text = page("Telltale beside its peers", about, *tables(samples, TITLES, started))
-    facts = {"about": about, "start_up_s": started, "figures": rows(samples), "samples": samples}
-    publish(options.out, "bench", text, facts, figure(panels(samples, TITLES), columns=2))
+    trouble = trouble or machine.meanwhile(statistics.median(one["elsewhere"] for one in samples))
+    about = conditions(trouble, len(sounds[MAIN]), options.rounds, options.seconds)
+    facts = {"about": about, **tables(samples, started)}
+    more = {"start_up_s": started, "figures": rows(samples), "samples": samples}
+    plot = figure(panels(samples), columns=2)
+    publish(options.out, "bench", "Telltale beside its peers", facts, plot, **more)
     return 0
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from loadtest.bench.clips import MAIN
-from loadtest.bench.measure import Case, Sample
-from loadtest.report import Panel, Table
+from loadtest.bench.measure import Case
+from loadtest.bench.servers import TITLES
+from loadtest.clip import MAIN
+from loadtest.report import Panel, Row
 
 US = "telltale"
 # At 32 connections, Telltale's rate over the peer's must reach this; the goal is behind it.
@@ -30,26 +31,25 @@ TARGETS = {
 P50_TARGET = (1.5, 1.2)  # at one connection, Telltale's p50 over the raw server's, at most
 MEDIANS = ("rate", "p50_ms", "p95_ms", "p99_ms", "client_cpu_ms", "elsewhere")
 
-Row = Mapping[str, Any]
-Titles = Mapping[str, str]
+Rows = Sequence[Row]
 
 
-def rows(samples: Sequence[Sample]) -> list[Row]:
+def rows(samples: Rows) -> list[Row]:
     """One server at one case, in all rounds and in the order of the first: medians, but for the
     errors, which are summed."""
-    groups: dict[tuple[str, Case], list[Sample]] = {}
+    groups: dict[tuple[str, Case], list[Row]] = {}
     for sample in samples:
-        groups.setdefault((sample.server, sample.case), []).append(sample)
+        groups.setdefault((sample["server"], sample["case"]), []).append(sample)
     return [
         {
             "server": server,
             "case": case,
-            **{name: median(getattr(one, name) for one in group) for name in MEDIANS},
-            "lowest": min(one.rate for one in group),
-            "highest": max(one.rate for one in group),
-            "errors": dict(sum((Counter(one.errors) for one in group), Counter())),
-            "cpu_ms": _by_role([one.cpu_ms for one in group]),
-            "memory_mib": _by_role([one.memory_mib for one in group]),
+            **{name: median(one[name] for one in group) for name in MEDIANS},
+            "lowest": min(one["rate"] for one in group),
+            "highest": max(one["rate"] for one in group),
+            "errors": dict(sum((Counter(one["errors"]) for one in group), Counter())),
+            "cpu_ms": _by_role([one["cpu_ms"] for one in group]),
+            "memory_mib": _by_role([one["memory_mib"] for one in group]),
         }
         for (server, case), group in groups.items()
     ]
@@ -60,11 +60,9 @@ def _by_role(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {role: median(one.get(role, 0.0) for one in found) for role in roles}
 
 
-def ratio(
-    samples: Sequence[Sample], server: str, to: str, case: Case, column: str = "rate"
-) -> float | None:
+def ratio(samples: Rows, server: str, to: str, case: Case, column: str = "rate") -> float | None:
     """The median over the rounds of server / to; None where one of them was not measured."""
-    found = {(one.server, one.round): getattr(one, column) for one in samples if one.case == case}
+    found = {(row["server"], row["round"]): row[column] for row in samples if row["case"] == case}
     ratios = [
         mine / theirs
         for (name, round_), mine in found.items()
@@ -86,34 +84,27 @@ def conditions(disturbed: str, clip_bytes: int, rounds: int, seconds: int) -> st
     )
 
 
-def tables(
-    samples: Sequence[Sample], titles: Titles, start_up_s: Mapping[str, float]
-) -> list[Table]:
+def tables(samples: Rows, start_up_s: Mapping[str, float]) -> dict[str, Rows]:
     found = rows(samples)
-    cases = list(dict.fromkeys(sample.case for sample in samples))
+    cases = list(dict.fromkeys(row["case"] for row in found))
     main = [case for case in cases if case.clip == MAIN and case.body == "form"]
-    return [
-        *(
-            Table(
-                f"{case.connections} connection{'s' * (case.connections > 1)}",
-                [_main(row, samples, titles, start_up_s) for row in found if row["case"] == case],
-            )
-            for case in main
-        ),
-        Table("Targets", _targets(main, samples, titles)),
-        Table("CPU of one request by process, ms", _cpu(found, main, titles)),
-        Table(
-            "Other clips and bodies, req/s",
-            [_other(found, case, samples, titles) for case in cases if case not in main],
-        ),
-    ]
+    made: dict[str, Rows] = {}
+    for case in main:
+        here = [_main(row, samples, start_up_s) for row in found if row["case"] == case]
+        made[f"{case.connections} connection{'s' * (case.connections > 1)}"] = here
+    return made | {
+        "Targets": _targets(main, samples),
+        "CPU of one request by process, ms": _cpu(found, main),
+        "Other clips and bodies, req/s": [
+            _other(found, case, samples) for case in cases if case not in main
+        ],
+    }
 
 
-def _main(
-    row: Row, samples: Sequence[Sample], titles: Titles, start_up_s: Mapping[str, float]
-) -> Row:
+def _main(row: Row, samples: Rows, start_up_s: Mapping[str, float]) -> Row:
+    server, case = row["server"], row["case"]
     return {
-        "server": titles[row["server"]],
+        "server": TITLES[server],
         "req/s": row["rate"],
         "lowest - highest": f"{row['lowest']:.1f} - {row['highest']:.1f}",
         **{f"{q} ms": row[f"{q}_ms"] for q in ("p50", "p95", "p99")},
@@ -121,55 +112,47 @@ def _main(
         "CPU ms/req": sum(row["cpu_ms"].values()) or None,
         "client ms/req": row["client_cpu_ms"],
         "PSS MiB": sum(row["memory_mib"].values()) or None,
-        "ready after s": start_up_s.get(row["server"]),
-        "x the loop": ratio(samples, row["server"], "loop", row["case"]),
-        "Telltale is x": ratio(samples, US, row["server"], row["case"]),
+        "ready after s": start_up_s.get(server),
+        "x the loop": ratio(samples, server, "loop", case),
+        "Telltale is x": ratio(samples, US, server, case),
     }
 
 
-def _targets(cases: Sequence[Case], samples: Sequence[Sample], titles: Titles) -> list[Row]:
-    wanted = [(1, "p50_ms", "raw", *P50_TARGET)]
-    wanted += [(32, "rate", peer, *targets) for peer, targets in TARGETS.items()]
+def _targets(cases: Sequence[Case], samples: Rows) -> list[Row]:
     found: list[Row] = []
-    for connections, column, peer, target, goal in wanted:
-        for case in (case for case in cases if case.connections == connections):
-            seen = ratio(samples, US, peer, case, column)
-            if seen is not None:
-                rate = column == "rate"
-                what = f"{'req/s' if rate else 'p50'} over {titles[peer]}, {connections} connection"
-                found.append(
-                    {
-                        "Telltale's": what + "s" * (connections > 1),
-                        "target": f"{'>=' if rate else '<='} {target} (goal {goal})",
-                        "measured": seen,
-                        "reached": seen >= target if rate else seen <= target,
-                    }
-                )
+    for case in cases:
+        p50 = ratio(samples, US, "raw", case, "p50_ms")
+        if case.connections == 1 and p50 is not None:
+            words, (most, goal) = f"p50 over {TITLES['raw']}, 1 connection", P50_TARGET
+            row = {"Telltale's": words, "target": f"<= {most} (goal {goal})", "measured": p50}
+            found.append(row | {"reached": p50 <= most})
+        for peer, (least, goal) in TARGETS.items():
+            rate = ratio(samples, US, peer, case)
+            if case.connections == 32 and rate is not None:
+                words = f"req/s over {TITLES[peer]}, 32 connections"
+                row = {"Telltale's": words, "target": f">= {least} (goal {goal})", "measured": rate}
+                found.append(row | {"reached": rate >= least})
     return found
 
 
-def _cpu(found: Sequence[Row], cases: Sequence[Case], titles: Titles) -> list[Row]:
+def _cpu(found: Rows, cases: Sequence[Case]) -> list[Row]:
     """A line for each role of each server that has roles, else one for all its processes."""
     lines: dict[tuple[str, str], dict[str, Any]] = {}
     for row in (row for row in found if row["case"] in cases):
         for role, ms in row["cpu_ms"].items():
-            line = {
-                "server": titles[row["server"]],
-                "process": role.replace("other", "all"),
-                "PSS MiB": row["memory_mib"].get(role),
-            }
-            line = lines.setdefault((row["server"], role), line)
-            line[f"c={row['case'].connections}"] = ms
+            line = {"server": TITLES[row["server"]], "process": role.replace("other", "all")}
+            line["PSS MiB"] = row["memory_mib"].get(role)
+            lines.setdefault((row["server"], role), line)[f"c={row['case'].connections}"] = ms
     return [*lines.values()]
 
 
-def _other(found: Sequence[Row], case: Case, samples: Sequence[Sample], titles: Titles) -> Row:
-    rates = {titles[row["server"]]: row["rate"] for row in found if row["case"] == case}
+def _other(found: Rows, case: Case, samples: Rows) -> Row:
+    rates = {TITLES[row["server"]]: row["rate"] for row in found if row["case"] == case}
     peers = {f"Telltale / {peer}": ratio(samples, US, peer, case) for peer in ("raw", "fastapi2")}
     return {"clip": case.clip, "body": case.body, **rates, **peers}
 
 
-def panels(samples: Sequence[Sample], titles: Titles) -> list[Panel]:
+def panels(samples: Rows) -> list[Panel]:
     """Requests a second and median latency by connections, a line for each server."""
 
     def panel(column: str, words: str) -> Panel:
@@ -178,7 +161,7 @@ def panels(samples: Sequence[Sample], titles: Titles) -> list[Panel]:
             # Who answered nothing has no place in it, nor has what nobody waited for.
             shown = row["rate"] > 0 and (column, row["server"]) != ("p50_ms", "loop")
             if (row["case"].clip, row["case"].body) == (MAIN, "form") and shown:
-                at, values = lines.setdefault(titles[row["server"]], ([], []))
+                at, values = lines.setdefault(TITLES[row["server"]], ([], []))
                 at.append(row["case"].connections)
                 values.append(row[column])
         return Panel("", lines, x="connections", y=words, log="xy")

@@ -6,6 +6,7 @@
 
 It starts a service of its own, disturbs it in one way after another while clients upload, correct
 and predict, and then looks for every clip that was acknowledged. Exit code 1: a bar is broken.
+What it tries stands here, with its bars, in its order.
 """
 
 import argparse
@@ -18,14 +19,63 @@ from pathlib import Path
 from typing import Any
 
 from data.datasets.sources import dataset_root
-from data.errors import NotReady
+from data.errors import InvalidParameter, NotReady
 from loadtest import command
+from loadtest.chaos import damage, floods, kills
 from loadtest.chaos.clients import CROWD, clients
-from loadtest.chaos.outcome import Disturbance, Outcome, Subject, disturbed
-from loadtest.chaos.report import audited, broken, markdown
-from loadtest.chaos.service import serving, small_disk
-from loadtest.chaos.table import TABLE, chosen
+from loadtest.chaos.outcome import (
+    Disturbance,
+    Outcome,
+    Subject,
+    audited,
+    broken,
+    disturbed,
+    shown_of,
+)
 from loadtest.report import publish, shown
+
+# Seconds from kill -9 until it does its work again; what the rest of the cluster hangs on has more.
+RECOVERY_S = {
+    "replica": 6.0,
+    "curator": 10.0,
+    "page": 15.0,  # Gradio alone takes seconds to load
+    "controller": 10.0,
+    "haproxy": 3.0,
+    "haproxy-manager": 10.0,
+    "proxy": 10.0,
+    **dict.fromkeys(("dashboard", "dashboard-agent", "runtime-env-agent", "raylet", "gcs"), 60.0),
+}
+PAUSED = ("replica", "curator", "controller", "haproxy", "gcs")
+QUICK = ("kill-replica", "kill-curator", "kill-haproxy", "slow-heads")
+
+TABLE = (
+    # First, since what a teach learns from grows with every clip that is sent.
+    Disturbance("kill-trainer", "a teach's driver; then another teach", kills.kill_trainer, 60.0),
+    Disturbance("kill-train-worker", "of a retrain that goes on", kills.kill_train_worker, 600.0),
+    Disturbance("swap", "ten swaps between two versions", kills.swap, 3.0, 1000.0),
+    *(
+        Disturbance(f"kill-{part}", f"kill -9 of one {part}", kills.kill(part), bar_s)
+        for part, bar_s in RECOVERY_S.items()
+    ),
+    Disturbance("kill-launcher", "kill -9, then the same command", kills.kill_launcher, 60.0),
+    Disturbance("kill-everything", "then the same command", kills.kill_everything, 60.0),
+    *(
+        Disturbance(f"stop-{part}", "for some seconds", kills.pause(part), RECOVERY_S[part])
+        for part in PAUSED
+    ),
+    Disturbance("slow-heads", "4,500 unfinished heads", floods.slow_heads, 3.0, 1000.0),
+    Disturbance("slow-bodies", "1,300 unfinished bodies", floods.slow_bodies, 3.0, 1000.0),
+    Disturbance("big-forms", "six forms of 500 MB without a key", floods.big_forms, 10.0),
+    Disturbance("text-form", "480 MB of text fields without a key", floods.text_form, 10.0),
+    Disturbance("database-locked", "by another for 5 s", damage.database_locked, 10.0, 1000.0),
+    Disturbance("disk-full", "the home's disk for 5 s", damage.disk_full, 10.0),
+    Disturbance("damaged-keys", "nonsense to be taken over", damage.damaged_keys, 3.0),
+    Disturbance("damaged-pointer", "and a replica starts", damage.damaged_pointer, 6.0),
+    Disturbance("corrupt-bundle", "cached, and a replica starts", damage.corrupt_bundle, 6.0),
+    Disturbance("corrupt-database", "at a start, then right", damage.corrupt_database, 60.0),
+    Disturbance("clock", "moved by three hours, on and back", kills.moved_clock, 60.0),
+    Disturbance("beside", "a second service; no replica in either", kills.beside, 10.0),
+)
 
 
 def main() -> int:
@@ -50,6 +100,19 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def chosen(only: str, quick: bool) -> Sequence[Disturbance]:
+    """Those of `only`, a list with commas, else the short setting, else all, in the table's order.
+    Raises InvalidParameter for a name that is not in the table."""
+    names = [row.name for row in TABLE]
+    wanted = [name.strip() for name in only.split(",") if name.strip()]
+    if unknown := [name for name in wanted if name not in names]:
+        raise InvalidParameter(
+            f"there is no disturbance {unknown[0]!r}; there are {', '.join(names)}"
+        )
+    wanted = wanted or (list(QUICK) if quick else names)
+    return [row for row in TABLE if row.name in wanted]
+
+
 def tried(arguments: argparse.Namespace) -> int:
     rows, root, domain = chosen(arguments.only, arguments.quick), dataset_root(), arguments.domain
     about: dict[str, Any] = {
@@ -62,8 +125,8 @@ def tried(arguments: argparse.Namespace) -> int:
     data = {"TELLTALE_DATASETS": str(root.resolve())} if root else {}
     with tempfile.TemporaryDirectory(prefix="telltale-chaos-", dir="/tmp") as name:
         folder, home = Path(name), Path(name) / "home"
-        with small_disk(home):
-            with serving(
+        with damage.small_disk(home):
+            with kills.serving(
                 folder, home, arguments.port, domain, arguments.replicas, **data
             ) as service:
                 print("the service is up", flush=True)
@@ -72,8 +135,9 @@ def tried(arguments: argparse.Namespace) -> int:
                 found = service.get("/models", "versions") or []
             audit = audited(service.home, ledger, {row["version"]: row["digest"] for row in found})
     wrong = broken(about["stopped early"], outcomes, audit)
-    facts = {"about": about, "disturbances": outcomes, "audit": audit, "broken": wrong}
-    publish(arguments.out, "chaos", markdown(about, outcomes, audit, wrong), facts)
+    facts = shown_of(about, outcomes, audit, wrong)
+    more: dict[str, Any] = {"run": about, "audit": audit, "broken": wrong}
+    publish(arguments.out, "chaos", "Chaos", facts, disturbances=outcomes, **more)
     return 1 if wrong else 0
 
 

@@ -1,19 +1,38 @@
 """The disk full, the database locked, and files of the home that hold what they should not."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
 from loadtest.chaos.kills import kill, whole
 from loadtest.chaos.outcome import Effect, Skipped, Subject
 from loadtest.own_service import LOOK_S, Service
 
+DISK = "1g"
 HOLD_S = 5.0
 BLOCK = bytes(1024**2)
 REFUSED_S = 90.0  # for a start to be refused
 NONSENSE = b"{ this is not what it should be"
+
+
+@contextmanager
+def small_disk(place: Path) -> Iterator[None]:
+    """`place` is a disk of its own inside the block where this user may mount one, else a folder
+    like any other."""
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0700", "tmpfs", str(place)]
+    may = os.geteuid() == 0 and shutil.which("mount")
+    mounted = may and not subprocess.run(command, capture_output=True, check=False).returncode
+    try:
+        yield
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(place)], check=False)
 
 
 def disk_full(subject: Subject) -> Effect:

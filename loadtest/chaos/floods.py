@@ -77,12 +77,12 @@ def _send(one: socket.socket, some: bytes) -> bool:
 
 def _allow_files(count: int) -> None:
     """Raises Skipped where this user may not open so many."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count + SPARE_FILES
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise Skipped(f"needs {wanted} open files; this user may have {hard} (ulimit -Hn)")
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    (soft, hard), wanted = resource.getrlimit(resource.RLIMIT_NOFILE), count + SPARE_FILES
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    except ValueError:
+        words = f"needs {wanted} open files; this user may have {hard} (ulimit -Hn)"
+        raise Skipped(words) from None
 
 
 def big_forms(subject: Subject) -> Effect:

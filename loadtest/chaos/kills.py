@@ -10,19 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import httpx
+import yaml
 
 from data.datasets.sources import dataset_root
+from data.domains.domain import config_root
 from data.errors import NotReady
 from loadtest.chaos.clients import clients
-from loadtest.chaos.outcome import Deed, Effect, Skipped, Subject
-from loadtest.chaos.report import audited
-from loadtest.chaos.service import serving
+from loadtest.chaos.outcome import Deed, Effect, Skipped, Subject, audited
 from loadtest.machine import send
-from loadtest.own_service import Service, reached
+from loadtest.own_service import Service, bound, own_service, reached, shipped
 
 PAUSE_S = 5.0
 SWAPS = 10
@@ -33,6 +33,7 @@ PROBE = "import time; time.sleep(0.01)"
 DOMAINS = ("faults", "keywords")
 APART = 20  # ports
 MIX_S = 10.0
+FULL_EPOCHS = 3  # enough for a worker to be killed in
 
 
 def victims(service: Service, part: str) -> set[int]:
@@ -144,6 +145,20 @@ def _preloaded(clock: Path) -> dict[str, str]:
     if subprocess.run(probe, env=os.environ | settings, capture_output=True).returncode:
         raise Skipped("the libfaketime here breaks Python's time.sleep")
     return settings
+
+
+def serving(
+    folder: Path, home: Path, port: int, domain: str, replicas: int, **settings: str
+) -> AbstractContextManager[Service]:
+    """As `own_service`. Nothing is retrained that was not asked for, and that is short."""
+    calm = yaml.safe_load((config_root() / f"{domain}.yaml").read_text(encoding="utf-8"))
+    calm["triggers"] = {"new_clips": None, "every_h": None}
+    calm["training"]["epochs"] = FULL_EPOCHS
+    configs = folder / "configs"
+    configs.mkdir()
+    (configs / f"{domain}.yaml").write_text(yaml.safe_dump(calm), encoding="utf-8")
+    config, own = bound(shipped(), replicas, replicas), {"TELLTALE_CONFIGS": str(configs)}
+    return own_service(port, config, domain, folder, home, own | settings)
 
 
 def beside(subject: Subject) -> Effect:

@@ -19,10 +19,10 @@ from loadtest import command
 from loadtest.clip import tone_in_noise
 from loadtest.command import existing, positive
 from loadtest.own_service import Target, bound, own_service, shipped
-from loadtest.plan import service_times, times
+from loadtest.plan import service_times
 from loadtest.plan.check import check
+from loadtest.plan.service_times import Times
 from loadtest.plan.sizing import Plan, Wish, cpu_ms, size
-from loadtest.plan.times import Times
 from loadtest.report import write_json
 
 
@@ -65,7 +65,7 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
 
 def plan(arguments: argparse.Namespace) -> int:
     if arguments.times:
-        found = times.read(arguments.times)
+        found = service_times.read(arguments.times)
     else:
         given = nullcontext(Target(arguments.url)) if arguments.url else None
         with given or own_service(arguments.port, bound(shipped(), 1, 1)) as service:
@@ -74,7 +74,7 @@ def plan(arguments: argparse.Namespace) -> int:
         write_json(arguments.out / "times.json", found)
     asked = ("rps", "p95_ms", "cores_per_node", "burst", "headroom")
     wish = Wish(**{name: getattr(arguments, name) for name in asked})
-    print(times.in_words(found), end="\n\n")
+    print(service_times.in_words(found), end="\n\n")
     print(in_words(size(wish, found.costs, found.node(1)), wish, found))
     return 0
 

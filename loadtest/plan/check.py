@@ -7,8 +7,9 @@ machine is measured once more.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +18,8 @@ from loadtest.machine import tree, use
 from loadtest.open_loop import Floats, Offered, Plan, offer, poisson
 from loadtest.own_service import bound, own_service, shipped
 from loadtest.plan.queueing import saturate, simulate
-from loadtest.plan.service_times import CLIENTS, measure
-from loadtest.plan.times import Times, in_words
-from loadtest.report import Panel, Table, figure, page, publish, quantiles
+from loadtest.plan.service_times import CLIENTS, Times, in_words, measure
+from loadtest.report import Panel, Row, figure, publish, quantiles
 
 SHARES = (0.3, 0.5, 0.7, 0.85)
 REPLICAS = (1, 2)
@@ -27,8 +27,6 @@ STRANGERS = 0.1  # cores, during a point; more, and it is measured again
 TRIES = 2
 CONNECTING_S = 1.0  # a client's first second opens its connections, and is left out on both sides
 SHOWN = ("p50", "p95", "p99")
-
-Row = Mapping[str, float]
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -58,10 +56,9 @@ def check(arguments: argparse.Namespace) -> int:
                 points.append(_quietest(at, share, replicas, times, service.process.pid))
                 print(points[-1], flush=True)
     assert times is not None
-    text = markdown(times, capacities, points, disturbed)
-    facts = {"disturbed": disturbed, "times": times, "capacities": capacities, "points": points}
     plot = figure([panel(times, one, points) for one in capacities], columns=2)
-    publish(arguments.out, "check", text, facts, plot)
+    facts = found(times, capacities, points, disturbed)
+    publish(arguments.out, "check", "Predicted and measured", facts, plot, times=times)
     return 0
 
 
@@ -82,6 +79,7 @@ def point(
     settled = offered.due_s >= CONNECTING_S
     waits_ms = (offered.ended_s - offered.due_s)[settled & (offered.status == 200)] * 1e3
     predicted = simulate(offered.due_s, times.node(replicas), times.costs, since_s=CONNECTING_S)
+    figures = offered.figures()
     row = {"replicas": replicas, "load": share, "req/s": int(settled.sum()) / seconds}
     for name, measured, expected in zip(
         SHOWN, _ms(waits_ms), _ms(predicted.latency_ms), strict=True
@@ -90,9 +88,8 @@ def point(
         row[f"{name} error"] = expected / measured - 1
     return row | {
         "strangers, cores": strangers,
-        "client late p99": quantiles(offered.late_ms, 0.99)[0],
-        "client, cores": offered.client_cpu_s / offered.seconds,
         "failed": int((offered.status != 200).sum()),
+        **{name: figures[name] for name in ("sent_late_p99_ms", "client_cores")},
     }
 
 
@@ -100,20 +97,20 @@ def _ms(waits_ms: Floats) -> list[float]:
     return quantiles(waits_ms, 0.5, 0.95, 0.99)
 
 
-def markdown(times: Times, capacities: Sequence[Row], points: Sequence[Row], disturbed: str) -> str:
+def found(
+    times: Times, capacities: Sequence[Row], points: Sequence[Row], disturbed: str
+) -> dict[str, Any]:
     errors = {name: [abs(one[f"{name} error"]) for one in points] for name in ("p50", "p95")}
-    return page(
-        "Predicted and measured",
-        f"**Disturbed before the start: {disturbed}.**" if disturbed else "",
-        f"Times measured on one replica, {times.cores} cores:",
-        in_words(times),
-        Table("Capacity", capacities),
-        Table("Latency at a share of it, ms", points),
-        "; ".join(
+    return {
+        "disturbed": f"**Disturbed before the start: {disturbed}.**" if disturbed else "",
+        "on": f"Times measured on one replica, {times.cores} cores:\n\n{in_words(times)}",
+        "Capacity": capacities,
+        "Latency at a share of it, ms": points,
+        "errors": "; ".join(
             f"error of {name}: {np.median(found):.0%} in the middle, {max(found):.0%} at worst"
             for name, found in errors.items()
         ),
-    )
+    }
 
 
 def panel(times: Times, capacity: Row, points: Sequence[Row]) -> Panel:

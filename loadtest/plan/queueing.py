@@ -18,13 +18,49 @@ from itertools import cycle, repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.plan.times import Cost, Costs, Node
-
 Floats = NDArray[np.float64]
 IN, OUT = 0.6, 0.4  # of a thread's work on a request: the clip comes in, a little JSON goes out
 DRAWS = 4096
 WARM_UP = 0.05  # of a run, which starts from an empty node; left out
 NEVER = float("inf")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU ms: of work that follows work, and of work after `gap_ms` of idleness or more."""
+
+    warm_ms: float = 0.0
+    cold_ms: float = 0.0
+    gap_ms: float = 30.0
+
+    def after(self, idle_s: float) -> float:
+        """Seconds of CPU; linear between the two."""
+        share = min(1.0, idle_s * 1e3 / self.gap_ms)
+        return (self.warm_ms + (self.cold_ms - self.warm_ms) * share) / 1e3
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What one request asks of each thread. The worker's is of a batch of one; a batch of n takes
+    (1 - each + each * n) times that, times the mean of n draws from `spread` (mean 1)."""
+
+    worker: Cost
+    each: float = 1.0
+    loop: Cost = Cost()
+    proxy: Cost = Cost()
+    client: Cost = Cost()
+    other_ms: float = 0.0  # beside the request's way: the controller, Ray, the page
+    delay_ms: float = 0.0  # no CPU: wake-ups and the wire
+    overlap: float = 2.0  # cores that the two threads of one replica get together, 1 to 2
+    spread: tuple[float, ...] = (1.0,)
+
+
+@dataclass(frozen=True)
+class Node:
+    replicas: int
+    cores: float
+    max_batch: int = 4
+    idle_cores: float = 0.0  # what the machine spends when nobody asks
 
 
 @dataclass(frozen=True)
@@ -80,8 +116,7 @@ class _Thread:
     left_s: float = 0.0
     speed: float = 1.0
     idle_since: float = NEVER
-    batches: int = 0
-    batched: int = 0
+    batches: list[int] = field(default_factory=list)
 
 
 _Way = Iterator[tuple[_Thread, float]]
@@ -103,7 +138,6 @@ class _Running:
         self.again_until = -1.0
         self.finished: list[tuple[float, float]] = []  # arrived, ended
         self.busy: list[_Thread] = []
-        self.turn = 0
         chosen = np.random.default_rng(seed).choice(np.array(costs.spread), DRAWS)
         draws = cycle((chosen / chosen.mean()).tolist())
         self.client, self.proxy = _Thread(costs.client), _Thread(costs.proxy)
@@ -115,7 +149,8 @@ class _Running:
     def _way(self, arrived: float) -> _Way:
         yield self.client, IN
         yield self.proxy, IN
-        replica = self._fewest()
+        self.replicas.append(self.replicas.pop(0))  # in turn among those with as many requests
+        replica = min(self.replicas, key=lambda replica: replica.inside)
         replica.inside += 1
         # What the request makes others do takes their time and cores, and not its own time.
         self._step(iter([(replica.beside, 1.0)]))
@@ -129,12 +164,6 @@ class _Running:
         if self.now < self.again_until:
             self.arrive()
 
-    def _fewest(self) -> _Replica:
-        """Requests; in turn among equals."""
-        self.turn = (self.turn + 1) % len(self.replicas)
-        order = self.replicas[self.turn :] + self.replicas[: self.turn]
-        return min(order, key=lambda replica: replica.inside)
-
     def _step(self, way: _Way) -> None:
         """On to the next thread that has something to do for the request."""
         for thread, share in way:
@@ -147,8 +176,7 @@ class _Running:
     def _start(self, thread: _Thread) -> None:
         count = min(thread.batch, len(thread.queue))
         thread.taken = [thread.queue.popleft() for _ in range(count)]
-        thread.batches += 1
-        thread.batched += count
+        thread.batches.append(count)
         drawn = sum(next(thread.draws) for _ in range(count)) / count
         longer = (1 + self.costs.each * (count - 1)) * drawn * thread.taken[0][1]
         thread.left_s = longer * thread.cost.after(max(0.0, self.now - thread.idle_since))
@@ -193,10 +221,10 @@ class _Running:
         rows = np.array(self.finished).reshape(-1, 2)
         moments = rows[:, 1 if self.again_until > 0 else 0]
         kept = rows[(moments >= since) & (moments <= to)]
-        workers = [replica.worker for replica in self.replicas]
+        batches = [count for replica in self.replicas for count in replica.worker.batches]
         return Outcome(
             latency_ms=(kept[:, 1] - kept[:, 0]) * 1e3 + self.costs.delay_ms,
             seconds=max(1e-9, to - since),
             used_cores=self.used_s / max(1e-9, self.now) + self.node.idle_cores,
-            batch=sum(w.batched for w in workers) / max(1, sum(w.batches for w in workers)),
+            batch=sum(batches) / max(1, len(batches)),
         )

@@ -15,19 +15,65 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from data.domains.domain import load_domains
 from loadtest.machine import REPORTED, by_role, by_thread, cpu_s, strangers, tree, use
 from loadtest.open_loop import Offered, Plan, offer
 from loadtest.own_service import Target
-from loadtest.plan.queueing import saturate, simulate
-from loadtest.plan.times import Cost, Costs, Times
+from loadtest.plan.queueing import Cost, Costs, Node, saturate, simulate
+from loadtest.report import table
 
 SETTLE_S = 8.0  # a service that has just started still makes its spare processes ready
 IDLE_S = 4.0
 CLIENTS = 24  # of the closed loops that saturate a replica; no more than it admits
 LIGHT = 0.1  # of the capacity
 PERCENTILES = tuple(np.linspace(0.0, 0.995, 200).tolist())
+
+
+@dataclass(frozen=True)
+class Times:
+    """Everything the simulation needs, and the runs it comes from in short."""
+
+    costs: Costs
+    cores: int
+    max_batch: int
+    idle_cores: float
+    capacity_rps: float  # one replica, closed loops
+    lone_p50_ms: float
+    light_p50_ms: float
+    strangers: float  # the most cores that others used during a run
+    idle_by_role: dict[str, float]
+    busy_ms_by_role: dict[str, float]
+
+    def node(self, replicas: int) -> Node:
+        return Node(replicas, self.cores, self.max_batch, self.idle_cores)
+
+
+def read(path: Path) -> Times:
+    """Raises ValueError for a file that holds no service times."""
+    try:
+        return TypeAdapter(Times).validate_json(path.read_bytes())
+    except ValidationError as error:
+        what = error.errors()[0]["msg"]
+        raise ValueError(
+            f"{path} holds no service times ({what}); telltale plan leaves some in its --out"
+        ) from None
+
+
+def in_words(times: Times) -> str:
+    costs = times.costs
+    threads = {"event loop": costs.loop, "HAProxy": costs.proxy, "client": costs.client}
+    rows = [
+        {"of a request": name, "CPU ms": cost.warm_ms, "after idleness": cost.cold_ms}
+        for name, cost in {"worker, a clip alone": costs.worker, **threads}.items()
+    ]
+    return f"""{table([*rows, {"of a request": "beside it", "CPU ms": costs.other_ms}])}
+
+Each more of a batch takes the worker {costs.each:.2f} of that; a replica's two threads get \
+{costs.overlap:.2f} cores together, the idle service {times.idle_cores:.2f}. One replica carries \
+{times.capacity_rps:.0f} requests/s; a lone client waits {times.lone_p50_ms:.1f} ms, of which \
+{costs.delay_ms:.2f} ms is no CPU."""
 
 
 @dataclass(frozen=True)

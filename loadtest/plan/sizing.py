@@ -15,8 +15,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from loadtest.open_loop import poisson
-from loadtest.plan.queueing import Outcome, simulate
-from loadtest.plan.times import Cost, Costs, Node
+from loadtest.plan.queueing import Cost, Costs, Node, Outcome, simulate
 
 MAX_NODES = 100_000
 REQUESTS = 12_000  # simulated for each candidate; a p95 then stands to a few percent

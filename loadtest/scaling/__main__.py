@@ -23,10 +23,9 @@ from typing import Any
 from data.errors import InvalidParameter, NotReady
 from loadtest import command
 from loadtest.own_service import Service, Target, own_service, shipped
-from loadtest.report import Row, figure, page, publish
-from loadtest.scaling.outcome import fixed_of, outcome_of
+from loadtest.report import Row, figure, publish
+from loadtest.scaling.outcome import fixed_of, outcome_of, panels, tables
 from loadtest.scaling.presets import Preset, parse_steps, presets
-from loadtest.scaling.report import panels, tables
 from loadtest.scaling.run import run
 
 USERS = ("NormalUser", "PowerUser", "StressUser")
@@ -84,9 +83,8 @@ def measure(arguments: argparse.Namespace) -> int:
         outcome = replace(outcome, fixed=found)
     synthetic, verdict = arguments.synthetic > 0, "passed" if outcome.passed else "FAILED"
     title = f"Telltale under load{' (synthetic)' if synthetic else ''}: {verdict}"
-    text = page(title, *what, *tables(outcome, chosen))
-    facts = {"what": what, "synthetic": synthetic, "outcome": outcome}
-    publish(arguments.out, "scaling", text, facts, figure(panels(outcome, synthetic), columns=2))
+    facts, plot = {**what, **tables(outcome, chosen)}, figure(panels(outcome, synthetic), columns=2)
+    publish(arguments.out, "scaling", title, facts, plot, outcome=outcome)
     return 0 if outcome.passed else 1
 
 
@@ -141,17 +139,17 @@ def configuration(wait_s: float) -> dict[str, Any]:
     return config
 
 
-def _what(arguments: argparse.Namespace, chosen: Preset) -> list[str]:
+def _what(arguments: argparse.Namespace, chosen: Preset) -> dict[str, str]:
     """Was run, in words."""
     machine = f"{os.cpu_count()} cores, load average before {os.getloadavg()[0]:.2f}"
     rules = shipped()["applications"][-1]["deployments"][0]["autoscaling_config"]
     own = f"its own service: {', '.join(f'{name} {value}' for name, value in rules.items())}"
-    return [
-        f"{chosen.title.capitalize()}: {chosen.user}, {chosen.steps}.",
-        f"{time.strftime('%Y-%m-%d %H:%M')}, {machine}; {arguments.url or own}.",
-        SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
-        f"Again: `{' '.join(['telltale scaling', *without_key(sys.argv[1:])])}`",
-    ]
+    return {
+        "load": f"{chosen.title.capitalize()}: {chosen.user}, {chosen.steps}.",
+        "service": f"{time.strftime('%Y-%m-%d %H:%M')}, {machine}; {arguments.url or own}.",
+        "synthetic": SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
+        "again": f"Again: `{' '.join(['telltale scaling', *without_key(sys.argv[1:])])}`",
+    }
 
 
 def without_key(words: list[str]) -> list[str]:

@@ -11,15 +11,26 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from loadtest.report import Row
+import numpy as np
+
+from loadtest.report import Panel, Row, shown
 from loadtest.scaling.presets import Preset
-from loadtest.scaling.run import Record, Run, Users, summarise
-from loadtest.scaling.sampler import LEAVING, RUNNING, ReplicaSeen, Sample
+from loadtest.scaling.run import LEAVING, RUNNING, Record, Run, Sample, Users, summarise
 
 FRESH_S = 3.0  # an older sample says nothing about now
 SPAN_S = 2.0  # over which CPU and batch size are taken: the replicas report once a second
 NEVER = float("inf")
 END = Users(NEVER, 0)  # behind the last step
+# title, unit, whether stacked, and the columns of a second that are shown
+CHARTS = (
+    ("Replicas by state", "replicas", True, ("running", "starting", "stopping")),
+    ("Requests", "a second", True, ("req_s", "failed", "refused")),
+    ("Latency", "ms", False, ("p50_ms", "p95_ms", "p99_ms")),
+    ("Users", "", True, ("users",)),
+    ("Queue", "clips", False, ("queued", "batch_size")),
+)
+CPU = "CPU by process"
+REAL = ("Users", CPU)  # of a synthetic run, too
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,8 @@ def per_second(record: Record, samples: Sequence[Sample]) -> list[Row]:
         row = summarise(record, begin.at, end.at) | {"users": begin.users}
         row["t_s"] = round(begin.at - record.there[0].at, 1)
         if now := _latest(samples, end.at):
-            row["versions"] = " ".join(sorted({one.version for one in now.replicas if one.version}))
+            versions = {one.get("version") or "" for one in now.replicas.values()}
+            row["versions"] = " ".join(sorted(versions)).strip()
             if queued := now.counts("queued"):
                 row["queued"] = queued.total()
             if now.states:
@@ -129,7 +141,7 @@ def _change(before: Users, step: Users, replicas: int, during: Sequence[Sample])
         return sample.wanted > replicas if growing else sample.wanted < replicas
 
     def answering(sample: Sample) -> bool:
-        return growing and sum(bool(one.answered) for one in sample.replicas) >= reached
+        return growing and len(+sample.counts("answered")) >= reached
 
     return {
         "users_before": before.users,
@@ -145,15 +157,17 @@ def _change(before: Users, step: Users, replicas: int, during: Sequence[Sample])
 def starts(samples: Sequence[Sample], begun: float) -> list[Row]:
     """Replicas that were not there at the first sample, in the order of their coming: how long
     after the first step each was ordered, and how long after that it was seen to run."""
-    looks: dict[str, list[tuple[float, ReplicaSeen]]] = {}
+    looks: dict[str, list[tuple[float, Row]]] = {}
     for sample in (sample for sample in samples if sample.states):
-        for one in sample.replicas:
-            looks.setdefault(one.name, []).append((sample.at, one))
+        for name, row in sample.replicas.items():
+            looks.setdefault(name, []).append((sample.at, row))
     first = min((seen[0][0] for seen in looks.values()), default=0.0)
     found: list[Row] = []
     for name, seen in looks.items():
-        ordered = next((r.start_time_s for _, r in seen if r.start_time_s is not None), seen[0][0])
-        ran = next((at - ordered for at, r in seen if r.state in RUNNING), None)
+        ordered = next(
+            (row["start_time_s"] for _, row in seen if "start_time_s" in row), seen[0][0]
+        )
+        ran = next((at - ordered for at, row in seen if row.get("state") in RUNNING), None)
         if seen[0][0] > first:
             found.append({"replica": name, "ordered_at_s": ordered - begun, "running_after_s": ran})
     return found
@@ -182,3 +196,54 @@ def checks(preset: Preset, overall: Row, changes: Sequence[Row]) -> list[Row]:
         what = "replicas at the end, as at the beginning"
         found.append((what, first, last, bool(last) and first == last))
     return [dict(zip(("what", "limit", "seen", "passed"), row, strict=True)) for row in found]
+
+
+def panels(outcome: Outcome, synthetic: bool) -> list[Panel]:
+    """Those of which something was measured."""
+    rows = outcome.seconds
+    roles = sorted({role for row in rows for role in row.get("cores", {})})
+    charts = [
+        (title, unit, stacked, {name: [row.get(name) for row in rows] for name in columns})
+        for title, unit, stacked, columns in CHARTS
+    ]
+    cores = {role: [row.get("cores", {}).get(role) for row in rows] for role in roles}
+    return [
+        Panel(
+            f"{title} (synthetic)" if synthetic and title not in REAL else title,
+            {name: ([row["t_s"] for row in rows], values) for name, values in lines.items()},
+            y=unit,
+            stacked=stacked,
+            marks=[(stage["from_s"], f"{stage['users']} users") for stage in outcome.stages],
+        )
+        for title, unit, stacked, lines in [*charts, (CPU, "cores in use", True, cores)]
+        if np.isfinite(np.array([*lines.values()], float)).any()
+    ]
+
+
+def tables(outcome: Outcome, preset: Preset) -> dict[str, Any]:
+    ups = [row["running_s"] for row in outcome.changes if row["replicas"] > row["replicas_before"]]
+    colds = [row["running_after_s"] for row in outcome.starts]
+    up, cold = (shown(max(filter(None, found), default=None)) for found in (ups, colds))
+    here = [
+        {
+            "by": "here",
+            "users": stage["users"],
+            "replicas": "as they followed",
+            "req_s": stage["req_s"],
+            "p95_ms": stage["p95_ms"],
+            "failed_percent": 100 * stage["failed"] / max(1, stage["failed"] + stage["answered"]),
+        }
+        for stage in outcome.stages
+    ]
+    published = [{"by": "others", **claim} for claim in preset.claims]
+    return {
+        "Checks": outcome.checks,
+        "What the users got": [*outcome.stages, {"from_s": "all", **outcome.overall}],
+        "How replicas followed, seconds after the step": outcome.changes,
+        "slowest": f"Slowest: {up} s from a step up to all running, {cold} s for a cold start.",
+        "Cold starts": outcome.starts,
+        "A fixed number of replicas, users without pauses; on the right cores": outcome.fixed,
+        "Beside what is published about this scenario": [*here, *published] if published else [],
+        "source": f"Published by {preset.source}." if published else "",
+        "Why requests failed": outcome.causes,
+    }

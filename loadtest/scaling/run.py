@@ -1,26 +1,35 @@
-"""One run of load on one service: Locust in a process of its own, the sampler here.
+"""One run of load on one service: Locust in a process of its own, and a thread watching replicas.
 
 What the users got is written by `steps.py` and read here: one JSON object a line, so that what was
 recorded before an end by force can still be read. Every latency is kept, not a summary of them:
-percentiles over any stretch of time are then exact.
+percentiles over any stretch of time are then exact. Of the replicas GET /status is asked, which is
+enough for any service; where the service was started here, Ray Serve's own view comes on top, for
+it answers also when every replica is busy.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.errors import NotReady
-from loadtest.own_service import Target
-from loadtest.report import quantiles
+from loadtest.machine import REPORTED, by_role, cpu_s, service_root, tree, use
+from loadtest.own_service import REQUEST_S, Service, Target
+from loadtest.report import Row, quantiles
 from loadtest.scaling.presets import Preset
-from loadtest.scaling.sampler import Sample, sampled
 
 LOCUSTFILE = Path(__file__).with_name("steps.py")
+EVERY_S = 1 / 3
+RUNNING = ("RUNNING", "UPDATING")
+LEAVING = "STOPPING"
 GRACE_S = 60  # for the last answers, beyond the steps
 
 
@@ -46,6 +55,30 @@ class Record:
     answers: Sequence[Answer]
     there: Sequence[Users]
     steps: Sequence[Users]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """`states` as Serve names them, `replicas` what is told of each by its name, `cpu_s` so far by
+    role of processes."""
+
+    at: float
+    states: Mapping[str, int]
+    replicas: Mapping[str, Row]
+    cpu_s: Mapping[str, float]
+
+    @property
+    def running(self) -> int:
+        return sum(self.states.get(state, 0) for state in RUNNING)
+
+    @property
+    def wanted(self) -> int:
+        return sum(number for state, number in self.states.items() if state != LEAVING)
+
+    def counts(self, column: str) -> "Counter[str]":
+        """By replica, of those that tell."""
+        found = {name: row.get(column) for name, row in self.replicas.items()}
+        return Counter({name: count for name, count in found.items() if count is not None})
 
 
 @dataclass(frozen=True)
@@ -113,3 +146,44 @@ def summarise(record: Record, since: float, until: float) -> dict[str, Any]:
         **counts,
         "answered": len(waits_ms),
     }
+
+
+@contextmanager
+def sampled(target: Target) -> Iterator[list[Sample]]:
+    """Samples from the block's begin to its end. This process, and so the users it runs, is
+    counted with the service."""
+    samples: list[Sample] = []
+    over = threading.Event()
+    thread = threading.Thread(target=_watch, args=(target, samples, over), daemon=True)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join(2 * REQUEST_S)
+
+
+def _watch(target: Target, samples: list[Sample], over: threading.Event) -> None:
+    root, nothing, wait_s = None, use({}), 0.0
+    while not over.wait(wait_s) or not samples:
+        begun = time.monotonic()
+        status = target.status()
+        rows = target.serve_replicas() if isinstance(target, Service) else []
+        pids = [int(row["pid"]) for row in status.get("replicas", []) if row.get("pid")]
+        root = root or next(filter(None, map(service_root, pids)), None)
+        used = cpu_s(nothing, use(tree([os.getpid(), root]))) if root else {}
+        samples.append(sample(time.time(), status, rows, by_role(used, REPORTED)))
+        wait_s = max(0.0, EVERY_S - (time.monotonic() - begun))
+
+
+def sample(
+    at: float, status: dict[str, Any], serve: list[dict[str, Any]], used_s: Mapping[str, float]
+) -> Sample:
+    """Serve's states count where it was asked; the rest of a replica's row is its own. Serve writes
+    a replica's identity with and without the names of what it belongs to."""
+    rows: dict[str, dict[str, Any]] = {}
+    for row in (*status.get("replicas", []), *serve):
+        name = row.get("replica_id") or row["replica"]
+        rows.setdefault(name.rpartition("#")[2], {}).update(row)
+    counts = Counter(str(row["state"]) for row in serve)
+    return Sample(at, dict(counts) or status.get("states") or {}, rows, used_s)

@@ -18,7 +18,7 @@ def test_nothing_acknowledged_is_lost_and_nobody_gets_a_wrong_answer(tmp_path: P
     tried(parsed(["--quick", "--port", str(free_port()), "--out", str(tmp_path)]))
     facts = json.loads((tmp_path / "chaos.json").read_text(encoding="utf-8"))
     audit, rows = facts["audit"], facts["disturbances"]
-    assert not facts["about"]["stopped early"]
+    assert not facts["run"]["stopped early"]
     assert audit["kept"] > 0
     assert (audit["lost"], audit["foreign"], audit["strange_versions"]) == ([], [], [])
     wrong = {row["name"]: row["causes"] for row in rows if row["counts"]["error"]}

@@ -1,7 +1,7 @@
 """A small recorded run, one replica to three and back: what the load test's tests are told."""
 
-from loadtest.scaling.run import Answer, Record, Run, Users
-from loadtest.scaling.sampler import ReplicaSeen, Sample
+from loadtest.report import Row
+from loadtest.scaling.run import Answer, Record, Run, Sample, Users
 
 START = 1_000.0  # seconds since the epoch
 
@@ -24,18 +24,16 @@ def states_at(second: float) -> dict[str, int]:
 def sample_at(second: float) -> Sample:
     names = ["a", "b", "c"] if 11 <= second < 39 else ["a"]
     ran = {"a": 0.0, "b": 13.0, "c": 14.0}
-    replicas = tuple(
-        ReplicaSeen(
-            name=name,
-            state="RUNNING" if second >= ran[name] else "STARTING",
-            version="3",
-            queued=2 if second >= ran[name] else None,
-            answered=max(0, int(second - ran[name]) * 32) if second >= ran[name] else None,
-            batches=max(0, int(second - ran[name]) * 4) if second >= ran[name] else None,
-            start_time_s=START + 10.5 if name != "a" else START - 20,
-        )
-        for name in names
-    )
+    replicas: dict[str, Row] = {}
+    for name in names:
+        since = second - ran[name]
+        told = {"queued": 2, "answered": int(since) * 32, "batches": int(since) * 4}
+        replicas[name] = {
+            "state": "RUNNING" if since >= 0 else "STARTING",
+            "version": "3",
+            "start_time_s": START + 10.5 if name != "a" else START - 20,
+            **(told if since >= 0 else {}),
+        }
     return Sample(START + second, states_at(second), replicas, {"replica": second / 2})
 
 

@@ -4,22 +4,29 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.bench.measure import Case, Sample
+from loadtest.bench.measure import Case
 from loadtest.bench.report import conditions, panels, ratio, rows, tables
-from loadtest.report import figure, page, write_json
+from loadtest.report import Row, figure, page, write_json
 
 CASE = Case("5s", "form", 32)
 ONE = Case("5s", "form", 1)
-TITLES = {"raw": "raw ASGI", "telltale": "Telltale", "loop": "bare loop"}
 
 
 def sample(
     server: str, round_: int, rate: float, *, case: Case = CASE, wait_ms: float = 10, **errors: int
-) -> Sample:
-    cpu = {"replica": 2.0, "ray": 0.5} if server == "telltale" else {"other": 2.0}
-    answered, memory = round(rate * 10), {"other": 100.0}
-    waits = (wait_ms, wait_ms, wait_ms)
-    return Sample(round_, server, case, answered, rate, *waits, cpu, memory, errors)
+) -> Row:
+    return {
+        "round": round_,
+        "server": server,
+        "case": case,
+        "rate": rate,
+        **dict.fromkeys(("p50_ms", "p95_ms", "p99_ms"), wait_ms),
+        "cpu_ms": {"replica": 2.0, "ray": 0.5} if server == "telltale" else {"other": 2.0},
+        "memory_mib": {"other": 100.0},
+        "errors": errors,
+        "client_cpu_ms": 0.0,
+        "elsewhere": 0.0,
+    }
 
 
 # The machine is half as fast in round 2: every ratio stays 0.8, and round 3 is an outlier.
@@ -52,11 +59,11 @@ def test_who_was_not_measured_has_no_ratio() -> None:
 
 
 def test_the_page_names_errors_targets_and_where_the_time_went(tmp_path: Path) -> None:
-    text = " ".join(page("Bench", *tables(DRIFTING, TITLES, {"raw": 0.5})).split())
+    text = " ".join(page("Bench", tables(DRIFTING, {"raw": 0.5})).split())
     assert "3 status" in text
-    assert "| req/s over raw ASGI, 32 connections | >= 0.85 (goal 0.95) | 0.80 | NO |" in text
-    assert "| Telltale | replica | - | 2.00 |" in text
-    figure(panels(DRIFTING, TITLES), columns=2).savefig(tmp_path / "bench.png")
+    assert "2 workers, 32 connections | >= 0.85 (goal 0.95) | 0.80 | NO |" in text
+    assert "| Telltale, 2 replicas | replica | - | 2.00 |" in text
+    figure(panels(DRIFTING), columns=2).savefig(tmp_path / "bench.png")
 
 
 def test_a_disturbed_result_says_so_first() -> None:

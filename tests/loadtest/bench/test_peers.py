@@ -4,14 +4,13 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from loadtest.bench.clips import MAIN, made
 from loadtest.bench.peers import asgi, fastapi_app
 from loadtest.bench.peers.kernel import BUNDLE, Kernel
-from loadtest.clip import FORM_TYPE, form
+from loadtest.clip import FORM_TYPE, MAIN, form, in_formats
 from models.bundle import PRETRAINED
 from support.local_server import Server
 
-CLIP = made()[MAIN]
+CLIP = in_formats()[MAIN]
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from data.home import planned_home
 from data.store.store import Store
 from loadtest.chaos.clients import Ledger
-from loadtest.chaos.report import Audit, audited
+from loadtest.chaos.outcome import Audit, audited
 from support.inputs.uploads import new_clip
 
 VERSIONS = {"1": "aa", "2": "bb"}

@@ -10,17 +10,20 @@ from data.errors import InvalidParameter, NotReady
 from loadtest import command
 from loadtest.chaos import __main__ as chaos
 from loadtest.chaos import outcome
+from loadtest.chaos.__main__ import TABLE, chosen
 from loadtest.chaos.clients import Kind, Sent, kind_of
 from loadtest.chaos.outcome import (
+    Audit,
     Disturbance,
     Effect,
     Outcome,
     Subject,
+    broken,
     outcome_of,
+    shown_of,
     waited,
 )
-from loadtest.chaos.report import Audit, broken, markdown
-from loadtest.chaos.table import TABLE, chosen
+from loadtest.report import page
 
 ABOUT = {"at": "2026-11-28 12:00", "domain": "keywords", "load average before": (0.1, 0.2, 0.3)}
 AUDIT = Audit(kept=12, lost=(), foreign=())
@@ -162,7 +165,7 @@ def test_what_was_left_out_after_a_failed_start_breaks_a_bar() -> None:
 def test_the_report_tells_whether_a_bar_was_broken() -> None:
     good, bad = judged(sent(11.0)), judged(sent(11.0), sent(12.0, "error", path="/upload"))
     skipped = Outcome("clock", "moved", 60.0, skipped="needs libfaketime")
-    text = markdown(ABOUT, [good, skipped], AUDIT, [])
+    text = page("Chaos", shown_of(ABOUT, [good, skipped], AUDIT, []))
     assert "skipped: needs libfaketime" in text
     assert "Every bar was kept." in text
     assert broken("", [good, bad], AUDIT) == ["kill-part: 1 wrong answers; 0 are allowed"]

@@ -11,7 +11,6 @@ from fastapi import FastAPI, Request, Response
 
 from data.errors import NotReady
 from loadtest.chaos import damage, floods, kills
-from loadtest.chaos import service as chaos_service
 from loadtest.chaos.clients import Ledger
 from loadtest.chaos.outcome import Skipped, Subject
 from loadtest.own_service import Service
@@ -57,7 +56,7 @@ def write(path: Path) -> None:
 
 
 def test_a_full_disk_has_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chaos_service, "DISK", "4m")
+    monkeypatch.setattr(damage, "DISK", "4m")
     monkeypatch.setattr(damage, "HOLD_S", 0.01)
     home = tmp_path / "home"
     full: list[int] = []
@@ -69,7 +68,7 @@ def test_a_full_disk_has_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             full.append(error.errno or 0)
 
     monkeypatch.setattr(time, "sleep", look)
-    with chaos_service.small_disk(home):
+    with damage.small_disk(home):
         subject = Subject(service(home), Ledger("keywords"))
         try:
             damage.disk_full(subject)

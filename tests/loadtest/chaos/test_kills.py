@@ -13,8 +13,8 @@ import pytest
 
 from loadtest.chaos import floods, kills
 from loadtest.chaos.clients import Ledger
+from loadtest.chaos.damage import small_disk
 from loadtest.chaos.outcome import Subject
-from loadtest.chaos.service import small_disk
 from loadtest.own_service import Service
 
 HOME, OTHER = "/tmp/chaos/home", "/tmp/somebody/home"

@@ -11,12 +11,10 @@ from loadtest import machine
 from loadtest.open_loop import Offered, poisson
 from loadtest.plan import __main__ as plan
 from loadtest.plan import check as plan_check
-from loadtest.plan import service_times, sizing, times
-from loadtest.plan.check import markdown
-from loadtest.plan.queueing import saturate, simulate
-from loadtest.plan.service_times import CLIENTS, Spent, fitted
-from loadtest.plan.times import Cost, Costs, Times
-from loadtest.report import figure, write_json
+from loadtest.plan import service_times, sizing
+from loadtest.plan.queueing import Cost, Costs, saturate, simulate
+from loadtest.plan.service_times import CLIENTS, Spent, Times, fitted
+from loadtest.report import figure, page, write_json
 
 COSTS = Costs(
     Cost(2.0, 2.5), each=0.9, loop=Cost(0.8, 1.0), proxy=Cost(0.2, 0.4), client=Cost(0.1, 0.2)
@@ -82,7 +80,7 @@ def test_what_no_counter_shows_is_found_from_capacity_and_median() -> None:
 
 def test_service_times_come_back_as_they_were_written(tmp_path: Path) -> None:
     write_json(tmp_path / "times.json", TIMES)
-    assert times.read(tmp_path / "times.json") == TIMES
+    assert service_times.read(tmp_path / "times.json") == TIMES
 
 
 @pytest.mark.parametrize("text", ["{}", '{"costs": 3}', "[]", "no json"])
@@ -90,7 +88,7 @@ def test_a_file_that_holds_no_times_is_refused(text: str, tmp_path: Path) -> Non
     path = tmp_path / "times.json"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"times\.json holds no service times"):
-        times.read(path)
+        service_times.read(path)
 
 
 def test_the_plan_says_what_it_found(
@@ -130,7 +128,8 @@ def test_predicted_stands_beside_measured(tmp_path: Path) -> None:
     due = np.arange(0.0, 3.0, 0.1)
     points = [plan_check.point(offered(10.0, due), 1, 0.5, 2.0, TIMES, 0.02)]
     capacity = {"replicas": 1, "measured req/s": 300.0, "predicted req/s": 330.0, "error": 0.1}
-    text = " ".join(markdown(TIMES, [capacity], points, "a game is on").split())
+    found = plan_check.found(TIMES, [capacity], points, "a game is on")
+    text = " ".join(page("Check", found).split())
     assert "| 1 | 300 | 330 | 0.10 |" in text
     assert "| 1 | 0.50 | 10.0 | 10.0 |" in text
     assert "Disturbed before the start: a game is on." in text

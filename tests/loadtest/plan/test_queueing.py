@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from loadtest.open_loop import poisson
-from loadtest.plan.queueing import Outcome, saturate, simulate
-from loadtest.plan.times import Cost, Costs, Node
+from loadtest.plan.queueing import Cost, Costs, Node, Outcome, saturate, simulate
 
 TEN_MS = Cost(10.0, 10.0)
 EXPONENTIAL = tuple(np.random.default_rng(0).exponential(1.0, 50_000).tolist())

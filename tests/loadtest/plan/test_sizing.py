@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from loadtest.plan import sizing
+from loadtest.plan.queueing import Cost, Costs, Node
 from loadtest.plan.sizing import Plan, Wish, size, staffing
-from loadtest.plan.times import Cost, Costs, Node
 
 COSTS = Costs(
     Cost(2.4, 3.0), each=0.9, loop=Cost(0.5, 0.8), proxy=Cost(0.15, 0.3), overlap=1.5, other_ms=0.1

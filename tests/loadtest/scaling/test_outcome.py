@@ -7,8 +7,7 @@ import pytest
 from loadtest.report import Row
 from loadtest.scaling.outcome import Outcome, changes, outcome_of, per_second, starts
 from loadtest.scaling.presets import Preset
-from loadtest.scaling.run import Run
-from loadtest.scaling.sampler import Sample
+from loadtest.scaling.run import Run, Sample
 from support.followed import START, run
 
 

@@ -1,11 +1,16 @@
-"""What the users got: kept request by request, summed up exactly."""
+"""What the users got, request by request and summed up exactly; what is sampled of a service."""
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from fastapi import FastAPI
 
+from loadtest.own_service import Target
 from loadtest.report import quantiles
-from loadtest.scaling.run import Answer, Record, Users, read_record, summarise
+from loadtest.scaling.run import Answer, Record, Users, read_record, sample, sampled, summarise
+from support.local_server import Server
 
 WRITTEN = """{"at": 99.5, "wanted": 2}
 {"at": 100.0, "there": 2}
@@ -41,3 +46,49 @@ def test_a_rate_counts_the_time_that_really_passed() -> None:
     record = Record([Answer(0.1 * n, 1.0) for n in range(30)], [], [])
     assert summarise(record, 0.0, 1.5)["req_s"] == 10.0
     assert summarise(record, 5.0, 6.0)["req_s"] == 0.0
+
+
+OWN = {"replica": "ab1", "version": "3", "queued": 4, "answered": 80, "batches": 10}
+SERVE: list[dict[str, Any]] = [
+    {"replica_id": "SERVE_REPLICA::faults#DomainService#ab1", "state": "RUNNING"},
+    {"replica_id": "cd2", "state": "STARTING", "start_time_s": 90.0},
+]
+
+
+def test_serves_rows_and_a_replicas_own_are_one() -> None:
+    found = sample(100.0, {"replicas": [OWN]}, SERVE, {})
+    assert found.states == {"RUNNING": 1, "STARTING": 1}
+    assert [*found.replicas] == ["ab1", "cd2"]
+    first, second = found.replicas.values()
+    assert (first["state"], first["queued"], first["batches"]) == ("RUNNING", 4, 10)
+    assert (second["state"], second["start_time_s"]) == ("STARTING", 90.0)
+    assert "version" not in second
+
+
+def test_status_alone_is_enough() -> None:
+    found = sample(100.0, {"replicas": [OWN], "states": {"RUNNING": 2}}, [], {})
+    assert found.states == {"RUNNING": 2}
+    assert [*found.replicas] == ["ab1"]
+
+
+def test_a_service_that_tells_less_leaves_gaps() -> None:
+    found = sample(100.0, {"replicas": [{"replica": "ab1", "version": "3"}]}, [], {})
+    assert (found.states, found.counts("queued")) == ({}, {})
+    assert sample(100.0, {}, [], {}).replicas == {}
+
+
+def test_a_service_is_watched_while_the_block_lasts_and_may_be_away() -> None:
+    app = FastAPI()
+    asked = threading.Event()
+
+    @app.get("/status")
+    def status() -> dict[str, Any]:
+        asked.set()
+        return {"domains": {"faults": {"replicas": [OWN], "states": {"RUNNING": 1}}}}
+
+    with Server(app) as url, sampled(Target(url, "faults")) as samples:
+        assert asked.wait(10)
+    assert samples[0].states == {"RUNNING": 1}
+    with sampled(Target("http://127.0.0.1:9", "faults")) as samples:
+        pass
+    assert [found.states for found in samples] == [{}]

@@ -4,7 +4,7 @@ import pytest
 
 from data.domains.sections import LimitSpec
 from data.media.audio.recording import decode
-from loadtest.bench.clips import MAIN, made
+from loadtest.clip import MAIN, in_formats
 
 LIMITS = LimitSpec(max_bytes=10_000_000, max_duration_s=30)
 RIGHT = {  # name -> container, rate as sent, seconds
@@ -18,7 +18,7 @@ RIGHT = {  # name -> container, rate as sent, seconds
 
 @pytest.fixture(scope="module")
 def clips() -> dict[str, bytes]:
-    return made()
+    return in_formats()
 
 
 def test_every_clip_is_described_here(clips: dict[str, bytes]) -> None:
@@ -39,7 +39,7 @@ def test_a_clip_is_decoded_to_the_sound_it_was_made_from(
 
 def test_the_main_clip_is_160_kilobytes_and_the_same_every_time(clips: dict[str, bytes]) -> None:
     assert len(clips[MAIN]) == 160_044
-    assert made()[MAIN] == clips[MAIN]
+    assert in_formats()[MAIN] == clips[MAIN]
 
 
 def test_noise_does_not_compress_away(clips: dict[str, bytes]) -> None:
