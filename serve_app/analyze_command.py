@@ -2,6 +2,7 @@
 
     telltale analyze night.flac --domain wildlife
     telltale analyze recordings/ --domain faults --output events.csv
+    telltale analyze night.flac --url https://sounds.example.org    # by a running service, as a job
 
 Each event is a row; a file without any, or that cannot be read, has one row that says so. Run again
 with the same --output it goes on with the files that are not in there yet.
@@ -13,29 +14,55 @@ import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, BinaryIO, TextIO
 
 from threadpoolctl import threadpool_limits
 
 from data.domains.domain import AudioDomain, load_domains, of_sounds
-from data.errors import ClipError, InvalidParameter, TelltaleError, UnsupportedClip
+from data.errors import (
+    ClipError,
+    ClipTooLarge,
+    InvalidParameter,
+    TelltaleError,
+    UndecodableClip,
+    UnsupportedClip,
+)
 from data.media.audio.recording_stream import open_recording
 from data.progress import progress
 from data.terminal import command, new_parser, piped
-from models.analysis.events import Event, find_events
+from models.analysis.events import find_events
 from models.analysis.recording import Analysis, Wishes, planned, wishes_from
 from models.analysis.tables import COLUMNS, row
-from models.runtime import Model
+from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
+from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.current_version import current_version
+from serve_app.service_commands import client_of
 from serve_app.settings import settings_from_env
 
 Row = dict[str, str | float]
 
+
+@dataclass(frozen=True)
+class Heard:
+    version: str
+    duration_s: float
+    rows: list[Row]  # an event each
+
+
+Hear = Callable[[BinaryIO, Callable[[float | None], None]], Heard]  # the other is told how far
+OF_CLIPS: dict[int, type[ClipError]] = {
+    413: ClipTooLarge,
+    415: UnsupportedClip,
+    422: UndecodableClip,
+}
+
 FIELDS = ("file", *COLUMNS, "duration_s", "version", "problem")
 
 
-@command(TelltaleError)
+@command(TelltaleError, ServiceError)
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
@@ -52,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("path", type=Path, help="a recording, or a folder of them")
     parser.add_argument("--domain", default="", help="default: the first domain")
     parser.add_argument("--output", type=Path, help="a CSV to go on with; default: the terminal")
+    parser.add_argument("--url", help="of a service that analyses them; its key in TELLTALE_KEY")
     parser.add_argument("--limit", type=int, help="analyse at most so many files now")
     for name, meaning in (
         ("hop-s", "from a window to the next; default: a fifth of the window"),
@@ -70,29 +98,34 @@ def analyze(options: argparse.Namespace) -> int:
     wishes = wishes_from({**said, "top_n": options.top_n, "threshold": options.threshold})
     settings = settings_from_env()
     name = options.domain or settings.domains[0]
+    if options.url:
+        with client_of(options.url) as client:
+            return _all(options, name, by_service(client, name, wishes))
     domain = of_sounds(load_domains(names=(name,))[name])
     served = current_version(settings.home, name)
     planned(served.model, domain, wishes)  # refuses before a file is opened
+    return _all(options, name, by_model(served, domain, wishes), served.version)
+
+
+def _all(options: argparse.Namespace, domain: str, hear: Hear, version: str = "") -> int:
     done = _done(options.output)
     files = [file for file in _files(options.path) if str(file) not in done][: options.limit]
-    counts = dict.fromkeys(("events", "failed", "no recordings"), 0)
+    counts, start = dict.fromkeys(("events", "failed", "no recordings"), 0), Row(version=version)
     with _table(options.output, new=not done) as write:
         for number, file in enumerate(files, 1):
-            rows = _rows(file, f"{number}/{len(files)} {file.name}", served.model, domain, wishes)
+            rows = _rows(file, f"{number}/{len(files)} {file.name}", hear)
             counts["no recordings"] += not rows
             counts["failed"] += any(found["problem"] for found in rows)
             counts["events"] += sum(bool(found.get("label")) for found in rows)
-            write([found | {"version": served.version} for found in rows])
-    print(_summary(domain, served.version, len(files), counts, len(done)), file=sys.stderr)
+            write([start | found for found in rows])
+    print(_summary(domain, len(files), counts, len(done)), file=sys.stderr)
     return int(counts["failed"] > 0)
 
 
-def _summary(
-    domain: AudioDomain, version: str, files: int, counts: dict[str, int], before: int
-) -> str:
+def _summary(domain: str, files: int, counts: dict[str, int], before: int) -> str:
     left_out = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     known = f"; {before} known before" if before else ""
-    return f"{domain.title}, version {version}: {files} files, {left_out or 'no events'}{known}"
+    return f"{domain}: {files} files, {left_out or 'no events'}{known}"
 
 
 def _files(path: Path) -> list[Path]:
@@ -142,35 +175,63 @@ def _table(output: Path | None, new: bool) -> Iterator[Callable[[Sequence[Row]],
         yield write
 
 
-def _rows(file: Path, title: str, model: Model, domain: AudioDomain, wishes: Wishes) -> list[Row]:
+def _rows(file: Path, title: str, hear: Hear) -> list[Row]:
     """None of a file that is no recording."""
     start: Row = {"file": str(file), "problem": ""}
     try:
-        duration_s, events = _heard(file, title, model, domain, wishes)
+        with file.open("rb") as opened, progress(title, 100, unit="%") as advance:
+            found = hear(opened, _in_percent(advance))
     except UnsupportedClip:
         return []
     except (ClipError, OSError) as error:
         return [start | {"problem": str(error)}]
-    start["duration_s"] = round(duration_s, 3)
-    return [start | row(event) for event in events] or [start]
+    start |= {"duration_s": round(found.duration_s, 3), "version": found.version}
+    return [start | row for row in found.rows] or [start]
 
 
-def _heard(
-    file: Path, title: str, model: Model, domain: AudioDomain, wishes: Wishes
-) -> tuple[float, list[Event]]:
-    hop_s, rules = planned(model, domain, wishes)
-    rate_hz = of_sounds(model.card.domain).input.sample_rate_hz
-    with (
-        file.open("rb") as opened,
-        open_recording(opened, domain.limits, rate_hz) as stream,
-        progress(title, 100, unit="%") as advance,
-    ):
-        analysis, told = Analysis(model, stream, hop_s), 0
-        while analysis.step():
-            now = int(100 * (analysis.done or 0))
-            advance(now - told)
-            told = now
-        return stream.duration_s, find_events(analysis.heard(), rules)
+def _in_percent(advance: Callable[[int], object]) -> Callable[[float | None], None]:
+    told = 0
+
+    def watch(done: float | None) -> None:
+        nonlocal told
+        now = int(100 * (done or 0))
+        advance(now - told)
+        told = now
+
+    return watch
+
+
+def by_model(served: LoadedVersion, domain: AudioDomain, wishes: Wishes) -> Hear:
+    def hear(file: BinaryIO, watch: Callable[[float | None], None]) -> Heard:
+        hop_s, rules = planned(served.model, domain, wishes)
+        rate_hz = of_sounds(served.model.card.domain).input.sample_rate_hz
+        with open_recording(file, domain.limits, rate_hz) as stream:
+            analysis = Analysis(served.model, stream, hop_s)
+            while analysis.step():
+                watch(analysis.done)
+            events = find_events(analysis.heard(), rules)
+            return Heard(served.version, stream.duration_s, [row(event) for event in events])
+
+    return hear
+
+
+def by_service(client: Client, domain: str, wishes: Wishes) -> Hear:
+    """Raises ServiceError for what is wrong, but with a recording: that is a ClipError."""
+    said: Any = {name: value for name, value in vars(wishes).items() if value is not None}
+
+    def hear(file: BinaryIO, watch: Callable[[float | None], None]) -> Heard:
+        try:
+            found = client.analyze_as_job(
+                domain, file, watch=lambda progress: watch(progress.done), **said
+            )
+        except ServiceError as error:
+            if error.status in OF_CLIPS:
+                raise OF_CLIPS[error.status](str(error)) from error
+            raise
+        rows = [event.model_dump() for event in found.events]
+        return Heard(found.model.version, found.recording.duration_s, rows)
+
+    return hear
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from data.store.store import Store
+    from serve_app.http.job_runner import JobRunner
 
 CURATOR_PATIENCE_S = 0.5  # of a replica that starts; there is a pointer on disk, too
 CURATOR_TIMEOUT_S = 40.0  # a promotion waits until every replica has swapped
@@ -44,7 +45,7 @@ MAX_WAIT_S = 0.5  # in a replica's queue, before a clip is told to come back
 
 @serve.ingress()
 class DomainService:
-    """One domain's routes and network. Also answers handle calls: follow, report."""
+    """One domain's routes and network. Also answers handle calls: follow, report, look_for_jobs."""
 
     async def __init__(self, name: str) -> None:  # type: ignore[misc]  # Serve awaits it
         must_be_closed()
@@ -88,6 +89,16 @@ class DomainService:
         from data.store.store import Store
 
         return Store.open(self.settings.home.database_url, self.settings.home.storage_uri)
+
+    @cached_property
+    def jobs(self) -> "JobRunner":
+        from serve_app.http.job_runner import JobRunner
+
+        return JobRunner(self)
+
+    async def look_for_jobs(self) -> None:
+        """Called when the curator sees recordings that nobody analyses."""
+        self.jobs.look()
 
     def peer(self, domain: str) -> DeploymentHandle:
         """Another domain's replicas; a handle is made once, since each keeps a router."""

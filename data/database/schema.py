@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     ColumnElement,
     DateTime,
@@ -231,6 +232,42 @@ class PredictionColumns(TypedColumns):
     receipt: Named[str | None] = Column(String(32))  # of the correction that it has become
 
 
+class UploadColumns(TypedColumns):
+    """A recording that comes in parts, or that waits to be analysed."""
+
+    id: Named[str] = Column(String(32), primary_key=True)
+    domain: Named[str] = Column(String(32))
+    who: Named[str] = Column(Text)  # a key's name, or an address
+    length: Named[int] = Column(BigInteger)
+    came: Named[int] = Column(BigInteger)
+    parts: Named[list[str]] = Column(JSON)  # names of blobs, in order
+    note: Named[str] = Column(Text)
+    expires_at: Named[datetime] = Column(Moment)
+
+
+class JobColumns(TypedColumns):
+    """The analysis of the upload of this id."""
+
+    id: Named[str] = Column(String(32), primary_key=True)
+    domain: Named[str] = Column(String(32))
+    who: Named[str] = Column(Text)
+    request_id: Named[str] = Column(Text)
+    wishes: Named[dict[str, list[str]]] = Column(JSON)  # as they came
+    state: Named[str] = Column(String(16), index=True)
+    # Counts on while a replica works on it; whoever has an older one has lost it.
+    beat: Named[int] = Column()
+    attempts: Named[int] = Column()
+    heard_s: Named[float] = Column()
+    done: Named[float | None] = Column()
+    # What another replica would go on with, and the model (its digest) that it was heard by.
+    heard: Named[bytes | None] = Column()
+    digest: Named[str | None] = Column(String(64))
+    result: Named[Detail | None] = Column(JSON(none_as_null=True))
+    problem: Named[Detail | None] = Column(JSON(none_as_null=True))
+    created_at: Named[datetime] = Column(Moment)
+    expires_at: Named[datetime | None] = Column(Moment)  # once it has ended
+
+
 metadata = MetaData()
 
 clips = Table(
@@ -281,3 +318,5 @@ predictions = Table(
     Index("predictions_by_bytes", "clip_sha256"),
     Index("predictions_by_end", "expires_at"),
 )
+uploads = Table("uploads", metadata, UploadColumns, Index("uploads_by_end", "expires_at"))
+analysis_jobs = Table("analysis_jobs", metadata, JobColumns)

@@ -5,9 +5,9 @@ from data.errors import InvalidDomain
 # The first words of the service's own addresses, and its other parts.
 TAKEN = {
     *("analyze", "api", "clips", "curator", "docs", "domains", "events", "feedback", "health"),
-    *("healthz", "history", "insights", "keys", "livez", "me", "metrics", "models", "ping"),
+    *("healthz", "history", "insights", "jobs", "keys", "livez", "me", "metrics", "models", "ping"),
     *("predict", "predictions", "ready", "readyz", "redoc", "retrain", "setup", "status"),
-    *("stream", "transcribe", "ui", "upload", "v2", "webhook"),
+    *("stream", "transcribe", "ui", "upload", "uploads", "v2", "webhook"),
 }
 
 

@@ -1,5 +1,7 @@
 """The bytes of clips, each under the SHA-256 of its content: a folder, or a bucket by URI.
 
+What has another name, with a folder in it ("parts/..."), lies beside them: large, and not for long.
+
 A blob appears whole or not at all. In a folder it is written aside, flushed to the disk and
 renamed; an object store shows an object only once its upload is complete. A folder needs the
 standard library alone, so that a replica pays for pyarrow (0.3 s, 40 MB) only with a bucket.
@@ -7,11 +9,12 @@ standard library alone, so that a replica pays for pyarrow (0.3 s, 40 MB) only w
 
 import errno
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from data.atomic import atomic_file
@@ -19,6 +22,8 @@ from data.errors import DiskFull, InvalidParameter, NotReady, UnknownName
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
+
+PIECE_BYTES = 1024**2
 
 
 class Blobs(Protocol):
@@ -34,7 +39,17 @@ class Blobs(Protocol):
         """Nothing happens where there is no such blob."""
         ...
 
-    def older_than(self, age_s: float) -> Iterator[str]: ...
+    def older_than(self, age_s: float, folder: str = "") -> Iterator[str]:
+        """Of clips, or of what lies in a folder."""
+        ...
+
+    def put_file(self, name: str, source: BinaryIO) -> None:
+        """From where it stands, in pieces; in place of what was there."""
+        ...
+
+    def copy_to(self, name: str, target: BinaryIO) -> None:
+        """Raises UnknownName where there is no such blob."""
+        ...
 
     def discard_unfinished(self, age_s: float) -> None:
         """Remove what writers that died left behind, out of every reader's sight."""
@@ -78,8 +93,8 @@ class Folder:
         with _named_trouble():
             self._unfinished.mkdir(parents=True, exist_ok=True)
 
-    def _path(self, sha256: str) -> Path:
-        return self._root / blob_path(sha256)
+    def _path(self, name: str) -> Path:
+        return self._root / (name if "/" in name else blob_path(name))
 
     def put(self, sha256: str, raw: bytes) -> None:
         path = self._path(sha256)
@@ -104,8 +119,24 @@ class Folder:
         with _named_trouble():
             self._path(sha256).unlink(missing_ok=True)
 
-    def older_than(self, age_s: float) -> Iterator[str]:
-        return (path.name for path in _old_files(self._root.glob("??/*"), age_s))
+    def older_than(self, age_s: float, folder: str = "") -> Iterator[str]:
+        found = self._root.glob(f"{folder}/*" if folder else "??/*")
+        return (f"{folder}/{path.name}".lstrip("/") for path in _old_files(found, age_s))
+
+    def put_file(self, name: str, source: BinaryIO) -> None:
+        path = self._path(name)
+        with _named_trouble():
+            path.parent.mkdir(exist_ok=True)
+            with atomic_file(path, aside=self._unfinished) as file:
+                shutil.copyfileobj(source, file, PIECE_BYTES)
+
+    def copy_to(self, name: str, target: BinaryIO) -> None:
+        with _named_trouble():
+            try:
+                with self._path(name).open("rb") as file:
+                    shutil.copyfileobj(file, target, PIECE_BYTES)
+            except FileNotFoundError as error:
+                raise _unknown(name) from error
 
     def discard_unfinished(self, age_s: float) -> None:
         for path in _old_files(self._unfinished.iterdir(), age_s):
@@ -144,13 +175,29 @@ class Bucket:
         with _named_trouble():
             self._filesystem.delete_file(self._path(sha256))
 
-    def older_than(self, age_s: float) -> Iterator[str]:
+    def older_than(self, age_s: float, folder: str = "") -> Iterator[str]:
         from pyarrow.fs import FileSelector
 
-        oldest_ns = (time.time() - age_s) * 1e9
+        oldest_ns, root = (time.time() - age_s) * 1e9, f"{self._root}/{folder}".rstrip("/")
         with _named_trouble():
-            files = self._filesystem.get_file_info(FileSelector(self._root, allow_not_found=True))
-        return (file.base_name for file in files if file.is_file and file.mtime_ns <= oldest_ns)
+            files = self._filesystem.get_file_info(FileSelector(root, allow_not_found=True))
+        return (
+            f"{folder}/{file.base_name}".lstrip("/")
+            for file in files
+            if file.is_file and file.mtime_ns <= oldest_ns
+        )
+
+    def put_file(self, name: str, source: BinaryIO) -> None:
+        with _named_trouble(), self._filesystem.open_output_stream(self._path(name)) as stream:
+            shutil.copyfileobj(source, stream, PIECE_BYTES)
+
+    def copy_to(self, name: str, target: BinaryIO) -> None:
+        with _named_trouble():
+            try:
+                with self._filesystem.open_input_stream(self._path(name)) as stream:
+                    shutil.copyfileobj(stream, target, PIECE_BYTES)
+            except FileNotFoundError as error:
+                raise _unknown(name) from error
 
     def discard_unfinished(self, age_s: float) -> None:
         """Nothing to do: the parts of an upload that died are the bucket's lifecycle rule's."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from data.database.database import Database
+from data.store.analysis_jobs import AnalysisJobs
 from data.store.blobs import Blobs, open_blobs
 from data.store.clips.clip_queries import ClipCounts
 from data.store.clips.clip_store import ClipStore
@@ -25,6 +26,7 @@ from data.store.review.quarantine import Quarantine
 from data.store.review.reviews import Reviews
 from data.store.run_rows import RunTable
 from data.store.snapshots import Snapshots
+from data.store.uploads import Uploads
 
 
 class Store:
@@ -41,6 +43,8 @@ class Store:
         self.runs = RunTable(database)
         self.events = Events(database)
         self.keys = Keys(database)
+        self.uploads = Uploads(database, blobs, disk)
+        self.jobs = AnalysisJobs(database, self.uploads)
         self.predictions = KeptPredictions(database, blobs, self.clips)
 
     @classmethod

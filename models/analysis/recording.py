@@ -7,6 +7,7 @@ with open_recording(path, ...) as stream:
 events = find_events(analysis.heard(), rules)
 """
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,11 +27,15 @@ from models.runtime import WINDOWS_AT_ONCE, Model
 WISHES = {"hop_s", "threshold", "min_length_s", "merge_gap_s", "top_n"}
 HOPS = 5  # of a window, if nobody says how fine
 FINEST = 20
+PASSED_AT_ONCE = 256  # windows that are known already: they are decoded, and no more
 
 
 class Analysis:
-    def __init__(self, model: Model, stream: RecordingStream, hop_s: float) -> None:
-        """`stream` is at the rate of the model's domain."""
+    def __init__(
+        self, model: Model, stream: RecordingStream, hop_s: float, known: bytes | None = None
+    ) -> None:
+        """`stream` is at the rate of the model's domain. `known`: what was `kept` of an analysis of
+        the same recording by the same model, which goes on there."""
         self._model = model
         self._stream = stream
         self._domain = of_sounds(model.card.domain)
@@ -40,9 +45,16 @@ class Analysis:
         self._starts: list[int] = []
         self._probabilities: list[NDArray[np.float32]] = []
         self._unknown: list[bool] = []
+        self._to_pass = 0
+        if known is not None:
+            self._take_over(known)
 
     def step(self) -> bool:
         """Hears some windows more; False where there were none left. Raises ClipError."""
+        if self._to_pass:
+            passed = sum(1 for _ in islice(self._windows, min(self._to_pass, PASSED_AT_ONCE)))
+            self._to_pass -= passed
+            return passed > 0
         batch = list(islice(self._windows, WINDOWS_AT_ONCE))
         if not batch:
             return False
@@ -51,6 +63,20 @@ class Analysis:
         self._probabilities.append(np.stack([scores.probabilities for scores in found]))
         self._unknown += [scores.unknown for scores in found]
         return True
+
+    def kept(self) -> bytes:
+        """What was heard so far, for another to go on with."""
+        out, heard = io.BytesIO(), self.heard()
+        starts = np.array(self._starts, np.int64)
+        np.savez(out, starts=starts, probabilities=heard.probabilities, unknown=heard.unknown)
+        return out.getvalue()
+
+    def _take_over(self, known: bytes) -> None:
+        with np.load(io.BytesIO(known), allow_pickle=False) as kept:
+            self._starts = kept["starts"].tolist()
+            self._probabilities = [kept["probabilities"]]
+            self._unknown = kept["unknown"].tolist()
+        self._to_pass = len(self._starts)
 
     @property
     def done(self) -> float | None:

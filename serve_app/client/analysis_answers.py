@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from .answers import Answer, ModelRef
+from .answers import Answer, ModelRef, Moment, Problem
 
 StreamFormat = Literal["pcm16", "opus"]
 
@@ -49,6 +49,22 @@ class Progress(Answer):
 
     heard_s: float
     done: float | None = None
+
+
+JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class AnalysisJob(Progress):
+    """A recording that is analysed behind the answer. It has a `result` once it has succeeded, a
+    `problem` once it has failed; either is forgotten at the moment it `expires`."""
+
+    id: str
+    domain: str
+    state: JobState
+    created: Moment
+    expires: Moment | None = None
+    result: Analysis | None = None
+    problem: Problem | None = None
 
 
 class StreamStart(BaseModel):

@@ -25,7 +25,7 @@ class Call(Generic[A]):
     """`files` are parts of a form by name, `data` its texts. `idempotent` calls are sent again
     where an answer was lost; others only where the service has refused them for the moment."""
 
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    method: Literal["GET", "HEAD", "POST", "PATCH", "DELETE"]
     path: str
     read: Callable[[httpx.Response], A]
     params: Mapping[str, str | list[str]] = field(default_factory=dict)

@@ -19,10 +19,11 @@ from typing import BinaryIO, Self, Unpack
 import httpx
 
 from .analysis_answers import Analysis, Progress, StreamAnswer, StreamFormat
-from .calls import accounts, kept, predictions, retrains, reviews, service, teaching
+from .calls import accounts, jobs, kept, predictions, retrains, reviews, service, teaching
 from .calls.predictions import Wishes, heard
 from .calls.retrains import ENDED, Followed
 from .connection import Connection, ServiceError
+from .long_analysis import LOOK_AGAIN_S, Parts, found
 from .senders import AsyncSender, Method, Sender
 from .server_events import EventReader
 from .service_answers import RunEvent
@@ -46,6 +47,12 @@ class ServiceCalls:
 
     predict = Method(predictions.predict)
     batch_predict = Method(predictions.batch_predict)
+
+    order_analysis = Method(jobs.order_analysis)
+    job = Method(jobs.job)
+    cancel_job = Method(jobs.cancel_job)
+    uploaded_bytes = Method(jobs.uploaded_bytes)
+    delete_upload = Method(jobs.delete_upload)
 
     correct = Method(teaching.correct)
     upload = Method(teaching.upload)
@@ -145,6 +152,37 @@ class Client(Sender, ServiceCalls):
             self.link.away(error)
         raise ServiceError(BROKEN_OFF)
 
+    def upload_recording(self, domain: str, recording: BinaryIO) -> str:
+        """In parts, from where the file stands; the id for `order_analysis`. What broke off goes
+        on where it was."""
+        parts = Parts(domain, recording)
+        parts.upload = self.send(jobs.begin_upload(domain, parts.length))
+        while parts.are_left:
+            try:
+                parts.take(self.send(parts.next()))
+            except ServiceError as error:
+                time.sleep(parts.lose(error))
+                parts.take(self.uploaded_bytes(domain, parts.upload))
+        return parts.upload
+
+    def analyze_as_job(
+        self,
+        domain: str,
+        recording: BinaryIO,
+        *,
+        watch: Callable[[Progress], None] = lambda progress: None,
+        **wishes: Unpack[Wishes],
+    ) -> Analysis:
+        """As `analyze`, of a large file or on a line that breaks: sent in parts, and looked at
+        until it is done, whatever ends meanwhile."""
+        upload = self.upload_recording(domain, recording)
+        job = self.order_analysis(domain, upload, **wishes)
+        while (analysis := found(job)) is None:
+            watch(job)
+            time.sleep(LOOK_AGAIN_S)
+            job = self.job(domain, job.id)
+        return analysis
+
     def follow(self, domain: str, run_id: str) -> Iterator[RunEvent]:
         """The run's events from its start until it ends, across lost connections."""
         followed, due = Followed(domain, run_id), True
@@ -208,6 +246,35 @@ class AsyncClient(AsyncSender, ServiceCalls):
         except httpx.TransportError as error:
             self.link.away(error)
         raise ServiceError(BROKEN_OFF)
+
+    async def upload_recording(self, domain: str, recording: BinaryIO) -> str:
+        """As `Client.upload_recording`; the file is read in a thread."""
+        parts = Parts(domain, recording)
+        parts.upload = await self.send(jobs.begin_upload(domain, parts.length))
+        while parts.are_left:
+            try:
+                parts.take(await self.send(await asyncio.to_thread(parts.next)))
+            except ServiceError as error:
+                await asyncio.sleep(parts.lose(error))
+                parts.take(await self.uploaded_bytes(domain, parts.upload))
+        return parts.upload
+
+    async def analyze_as_job(
+        self,
+        domain: str,
+        recording: BinaryIO,
+        *,
+        watch: Callable[[Progress], None] = lambda progress: None,
+        **wishes: Unpack[Wishes],
+    ) -> Analysis:
+        """As `Client.analyze_as_job`."""
+        upload = await self.upload_recording(domain, recording)
+        job = await self.order_analysis(domain, upload, **wishes)
+        while (analysis := found(job)) is None:
+            watch(job)
+            await asyncio.sleep(LOOK_AGAIN_S)
+            job = await self.job(domain, job.id)
+        return analysis
 
     async def follow(self, domain: str, run_id: str) -> AsyncGenerator[RunEvent, None]:
         """As `Client.follow`."""

@@ -95,7 +95,8 @@ class AsyncSender(Caller):
 
     async def send(self, call: Call[A]) -> A:
         """Raises ServiceError, ServiceAway when nothing answers."""
-        request = _request(self._pool, self.link, call, None)
+        content = _pieces(call.content) if call.content else None
+        request = _request(self._pool, self.link, call, content)
         for attempt in count(1):
             outcome = await self._once(request)
             wait_s = self.link.wait_s(outcome, attempt, call.idempotent)

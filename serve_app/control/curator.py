@@ -31,6 +31,7 @@ from serve_app.cluster.quota_refusals import QuotaRefusals
 from serve_app.cluster.ray_internals.environment import haproxy_socket
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
 from serve_app.cluster.standby import keep_spares
+from serve_app.control.abandoned_jobs import AbandonedJobs
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.gauges import of_domain, of_host
 from serve_app.control.history import History
@@ -52,6 +53,7 @@ STATES_PATIENCE_S = 1.0
 STATES_FRESH_S = 0.5  # each look costs Serve's controller 10 ms or more
 SWEEP_EVERY_S = 3600.0  # for what killed uploads left behind
 OUTCOMES_EVERY_S = 2.0
+TELL_S = 2.0  # for a replica to hear that recordings wait
 CHECKPOINT_EVERY_S = 300.0  # so that a copy of the home holds all but the last minutes
 SHIPPED_TAGS = {"verdict": "shipped", "reasons": '["shipped with this release"]'}
 
@@ -69,15 +71,15 @@ class Curator:
         )
         self._forgetting = Forgetting(self._store, registry, settings.home)
         self._runs = RetrainRuns(self._store, jobs, registry, self._forgetting)
-        self._successions = {
-            name: Promotion(
-                name,
-                settings.home,
-                registry,
-                serve.get_deployment_handle("DomainService", app_name=name),
-            )
+        self._handles = {
+            name: serve.get_deployment_handle("DomainService", app_name=name)
             for name in self._domains
         }
+        self._successions = {
+            name: Promotion(name, settings.home, registry, handle)
+            for name, handle in self._handles.items()
+        }
+        self._abandoned = AbandonedJobs(self._store)
         url, secret = settings.webhook_url, settings.webhook_secret
         self._outcomes = await asyncio.to_thread(
             Outcomes, self._store, self._domains, Webhook(url, secret) if url else None
@@ -230,6 +232,8 @@ class Curator:
             first = next(iter(self._domains))
             await self._attempt(first, "kept", asyncio.to_thread(self._store.predictions.purge))
             await self._attempt(first, "sweep", asyncio.to_thread(self._store.clips.sweep))
+            await self._attempt(first, "jobs", asyncio.to_thread(self._store.jobs.purge))
+            await self._attempt(first, "uploads", asyncio.to_thread(self._store.uploads.purge))
             for name, domain in self._domains.items():
                 work = asyncio.to_thread(self._forgetting.forget_expired, domain)
                 await self._attempt(name, "retention", work)
@@ -240,7 +244,14 @@ class Curator:
         while True:
             await self._attempt(first, "outcomes", asyncio.to_thread(self._outcomes.look))
             await self._attempt(first, "quotas", asyncio.to_thread(self._quotas.look))
+            await self._attempt(first, "recordings", self._look_after_recordings())
             await asyncio.sleep(OUTCOMES_EVERY_S)
+
+    async def _look_after_recordings(self) -> None:
+        """Some replica of a domain whose recordings wait is told; a busy one leaves them."""
+        for name in await asyncio.to_thread(self._abandoned.waiting) & self._handles.keys():
+            async with asyncio.timeout(TELL_S):
+                await self._handles[name].look_for_jobs.remote()
 
     async def _checkpoint(self, databases: list[Path]) -> None:
         first = next(iter(self._domains))

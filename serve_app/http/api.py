@@ -40,6 +40,7 @@ from serve_app.http.routes import (
     history_routes,
     inference_protocol,
     insights,
+    job_routes,
     kept_routes,
     key_routes,
     label_studio,
@@ -47,6 +48,7 @@ from serve_app.http.routes import (
     predict_routes,
     retrain_routes,
     stream_routes,
+    tus_routes,
     upload_routes,
 )
 from serve_app.http.threads import reading
@@ -55,7 +57,12 @@ from serve_app.replica import series
 from serve_app.replica.admission import Held
 from serve_app.settings import START_HEADER
 
+OF_TUS = (
+    *("Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size"),
+    *("Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires"),
+)
 PATIENCE_S = 2.0
+PARTS_AT_ONCE = 8  # of recordings
 READINESS = openapi_of()
 READINESS["responses"][503] = {"model": Unready, "description": "Not ready"}
 PLAIN = "text/plain"
@@ -73,6 +80,7 @@ def build_api(service: Replica) -> ASGIApp:
     app.state.forms = Forms()
     app.state.insights = insights.FreshInsights()
     app.state.recordings = Recordings()
+    app.state.arriving = Recordings(PARTS_AT_ONCE)
     app.state.streams = Held()
     app.state.compressed_streams = Held()
     root = service.settings.home.root
@@ -87,6 +95,8 @@ def build_api(service: Replica) -> ASGIApp:
         kept_routes,
         retrain_routes,
         analyze_routes,
+        job_routes,
+        tus_routes,
         stream_routes,
         key_routes,
         history_routes,
@@ -109,9 +119,9 @@ def _open_to_pages(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     return CORSMiddleware(
         app,
         allow_origins=origins,
-        allow_methods=("GET", "HEAD", "POST", "DELETE"),
+        allow_methods=("GET", "HEAD", "POST", "PATCH", "DELETE"),
         allow_headers=("*",),  # a key is a header, so nothing is sent that a page does not know
-        expose_headers=("X-Request-ID", "X-Model-Version", "Retry-After"),
+        expose_headers=(*("X-Request-ID", "X-Model-Version", "Retry-After", "Location"), *OF_TUS),
     )
 
 

@@ -27,6 +27,7 @@ READ_BY_THEMSELVES = (
     *("/predict", "/batch-predict", "/analyze", "/feedback", "/save-for-retrain", "/upload"),
     *("/transcribe", "/infer", "/webhook"),
 )
+PARTS = "/uploads/"
 
 NOT_PASSED = "this port is for the service's own HAProxy; ask at the port of TELLTALE_PORT"
 
@@ -60,7 +61,7 @@ class FastPathApp:
             return
         if path.startswith(self._prefix + "/") and not scope.get("root_path"):
             scope["root_path"] = self._prefix
-        if not path.endswith(READ_BY_THEMSELVES):
+        if not path.endswith(READ_BY_THEMSELVES) and PARTS not in path:
             receive = at_most(receive, ORDER_BYTES)
         await self._app(scope, after_key(scope, receive), send)
 

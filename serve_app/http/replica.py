@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 AT_ONCE = 8  # clips of one request: the others of the queue are for other callers
 
 
+class Jobs(Protocol):
+    """`job_runner.py` has the real one."""
+
+    def look(self) -> None: ...
+
+
 class Replica(Protocol):
     domain: Domain
     settings: Settings
@@ -34,6 +40,9 @@ class Replica(Protocol):
 
     @property
     def store(self) -> "Store": ...
+
+    @property
+    def jobs(self) -> "Jobs": ...
 
     async def predict(
         self, raw: bytes, caller: str = "", deadline: float = float("inf")

@@ -3,14 +3,18 @@
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from data.domains.domain import load_domains
 from serve_app import analyze_command
+from serve_app.http.api import build_api
 from serve_app.replica.champion import load_served
 from support.inputs.sounds import tone, wav
+from support.local_server import Server
+from support.replica import Replica
 from support.tiny import tiny_bundle
 
 FAULTS = load_domains(names=("faults",))["faults"]
@@ -84,6 +88,24 @@ def test_another_table_is_not_written_into(
     assert analyzed(folder, "--output", tmp_path / "clips.csv") == 1
     assert "clips.csv is another table" in capsys.readouterr().err
     assert (tmp_path / "clips.csv").read_text().count("\n") == 2
+
+
+def test_a_running_service_does_the_same_as_jobs(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replica = Replica("faults", tmp_path / "service")
+    door: Any = build_api(replica)  # type: ignore[arg-type]
+    with Server(door) as url:
+        assert analyzed(folder, "--url", url, "--threshold", "fluid:0.01", "--top-n", "1") == 1
+        found = capsys.readouterr()
+        assert analyzed(folder, "--url", url, "--threshold", "bird:0.5") == 1
+        assert "no label 'bird'" in capsys.readouterr().err
+    replica.store.close()
+    names = [name for name, *_ in rows(found.out)]
+    assert names == ["a.wav", "b.flac", "torn.wav"]
+    assert f",12.0,{replica.served.version}," in found.out
+    assert "torn.wav,,,,,,,,this WAV file is damaged" in found.out
+    assert "1 failed, 1 no recordings" in found.err
 
 
 def test_rest_makes_no_events(

@@ -16,6 +16,7 @@ from data.errors import NotReady, UnknownName
 from data.home import home_from_env
 from data.store.store import Store
 from serve_app.http.api import build_api
+from serve_app.http.job_runner import JobRunner
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import load_shipped
@@ -57,6 +58,10 @@ class Replica:
     @cached_property
     def store(self) -> Store:
         return Store.open(self.settings.home.database_url, self.settings.home.storage_uri)
+
+    @cached_property
+    def jobs(self) -> JobRunner:
+        return JobRunner(self)  # type: ignore[arg-type]
 
     @cached_property
     def batcher(self) -> Batcher[Item, ScoredClip]:

@@ -51,18 +51,23 @@ def batch_predict(domain: str, clips: Sequence[Named]) -> Call[Batch]:
 
 def analyze(domain: str, recording: BinaryIO, wishes: Wishes) -> Call[Analysis]:
     """As server-sent events, which `heard` reads; from where the file stands."""
-    thresholds = wishes.get("thresholds", {})
-    told = {name: value for name, value in wishes.items() if name != "thresholds"}
-    enter = [f"{label}:{least:g}" for label, least in thresholds.items()]
     return Call(
         "POST",
         f"/{domain}/analyze",
         one(Analysis),
-        params=texts(**told) | {"threshold": enter},
+        params=as_query(wishes),
         headers={"Accept": "text/event-stream"},
         content=recording,
         silence_s=SILENCE_S,
     )
+
+
+def as_query(wishes: Wishes) -> dict[str, str | list[str]]:
+    thresholds = wishes.get("thresholds", {})
+    told = {name: value for name, value in wishes.items() if name != "thresholds"}
+    return texts(**told) | {
+        "threshold": [f"{label}:{least:g}" for label, least in thresholds.items()]
+    }
 
 
 def heard(event: dict[str, str] | None, watch: Callable[[Progress], None]) -> Analysis | None:

@@ -7,8 +7,8 @@ are counted as they arrive; a replica keeps two recordings at a time, one of a c
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,7 +37,8 @@ PIECE_BYTES = 1024**2  # written at once
 class Recordings:
     """A replica's. Not safe between threads: everything happens on its event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._at_once = at_once
         self._held = Held()
 
     @asynccontextmanager
@@ -46,17 +47,22 @@ class Recordings:
         Overloaded before it is read, ClipTooLarge, UnsupportedClip, TooSlow, InvalidParameter or
         NotReady."""
         must_be_plain(request)
-        if self._held.refuses(who, 1, AT_ONCE):
+        with self.place(who), tempfile.TemporaryFile() as file:
+            await _receive(request, max_bytes, file)
+            yield file
+
+    @contextmanager
+    def place(self, who: str) -> Iterator[None]:
+        """For a recording that lies here. Raises Overloaded."""
+        if self._held.refuses(who, 1, self._at_once):
             raise Overloaded(
-                f"{self._held.total} recordings are analysed here already, or one of yours; try "
-                f"again in {COME_BACK_S} s",
+                f"{self._held.total} recordings are taken in or analysed here already, or some of "
+                f"yours; try again in {COME_BACK_S} s",
                 COME_BACK_S,
             )
         self._held.take(who, 1)
         try:
-            with tempfile.TemporaryFile() as file:
-                await _receive(request, max_bytes, file)
-                yield file
+            yield
         finally:
             self._held.give_back(who, 1)
 
@@ -70,8 +76,8 @@ async def _receive(request: Request, max_bytes: int, file: BinaryIO) -> None:
     kind = request.headers.get("content-type", "")
     form = FormReader(kind, ONE_FILE) if is_form(kind) else None
     waiting = bytearray()
-    async with aclosing(_pieces(request, max_bytes + (ENVELOPE_BYTES if form else 0))) as pieces:
-        async for piece in pieces:
+    async with aclosing(pieces(request, max_bytes + (ENVELOPE_BYTES if form else 0))) as came:
+        async for piece in came:
             waiting += _of_file(form, piece) if form else piece
             if len(waiting) >= PIECE_BYTES:
                 await asyncio.to_thread(file.write, waiting)
@@ -91,7 +97,7 @@ def _of_file(form: FormReader, piece: bytes) -> bytes:
     return found
 
 
-async def _pieces(request: Request, max_bytes: int) -> AsyncGenerator[bytes]:
+async def pieces(request: Request, max_bytes: int) -> AsyncGenerator[bytes]:
     """Raises ClipTooLarge as soon as the limit is passed, TooSlow, or NotReady on a full disk."""
     received, checked, more, started = 0, 0, True, time.monotonic()
     _must_fit(announced_bytes(request), max_bytes)

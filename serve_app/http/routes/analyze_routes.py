@@ -1,16 +1,9 @@
-"""A recording's way to its events: hours of sound, in slices between the predictions.
+"""A recording of hours is answered by its events: at once, with its progress, or as a job."""
 
-Predictions go first. A slice of a few windows takes a thread of its own for some hundredths of a
-second; before the next one it waits, a while, until no clip waits any more.
-"""
-
-import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 from fastapi import APIRouter, Request
@@ -19,31 +12,37 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from data.domains.domain import AudioDomain, of_sounds
-from data.errors import InvalidParameter, TelltaleError
-from data.media.audio.recording_stream import open_recording
-from data.media.audio.waveform import RecordingStream
-from models.analysis.events import Event, Rules, find_events
-from models.analysis.recording import Analysis, planned, wishes_from
-from models.analysis.tables import TABLES, row
+from data.errors import Conflict, InvalidParameter, TelltaleError, UnknownName
+from data.media.sniff import after_tags, sniff
+from models.analysis.recording import planned, wishes_from
 from serve_app.client import analysis_answers as answers
 from serve_app.http import problems
-from serve_app.http.openapi import BINARY, JSON, TEXT, form, openapi_of, parameter
+from serve_app.http.event_formats import EVENT_STREAM, FORMAT, TABLE_KINDS, as_table, format_of
+from serve_app.http.job_runner import uploaded
+from serve_app.http.openapi import BINARY, TEXT, form, openapi_of, parameter
+from serve_app.http.recording_analysis import RecordingAnalysis, analysis_of
 from serve_app.http.replica import Replica
 from serve_app.http.requests.recordings import recordings_of
-from serve_app.http.responses import answer, preferred, queue_of, request_id, service_of
-from serve_app.http.threads import analysing
-from serve_app.replica.champion import LoadedVersion
+from serve_app.http.responses import answer, queue_of, request_id, service_of
+from serve_app.http.routes.job_routes import job_body
+from serve_app.http.threads import analysing, reading, storing, writing
 from serve_app.statuses import explain
 
-EVENT_STREAM = "text/event-stream"
-STEPPED_ASIDE_S, LOOK_AGAIN_S = 0.2, 0.005  # of clips that wait; then it goes on all the same
+if TYPE_CHECKING:
+    from data.store.analysis_jobs import Job
+    from data.store.store import Store
+
 TELL_S = 0.5  # between two lines of progress
-FORMS = {JSON: "json", EVENT_STREAM: EVENT_STREAM} | {TABLES[name][0]: name for name in TABLES}
+LOOK_AGAIN_S = 1  # at a job
+HEAD_BYTES = 64 * 1024  # by which a file is known
+DEFERRED = "respond-async"  # of the header Prefer (RFC 7240)
 HEARD = ("audio/*", "video/*", "application/octet-stream")
 RECORDING = form(("file",), file=BINARY) | dict.fromkeys(HEARD, BINARY)
 SECONDS = {"type": "number", "minimum": 0}
 OPTIONS = (
-    parameter("format", "query", "beside Accept", type="string", enum=["json", *TABLES]),
+    FORMAT,
+    parameter("upload", "query", "one of /uploads, in place of a body", type="string"),
+    parameter("prefer", "header", f"{DEFERRED}: answer 202 with a job to poll", type="string"),
     parameter("hop_s", "query", "from a window to the next; a fifth of the window", **SECONDS),
     parameter("threshold", "query", "label:probability, for each label", type="string"),
     parameter("min_length_s", "query", "of an event; half a window", **SECONDS),
@@ -51,150 +50,146 @@ OPTIONS = (
     parameter("top_n", "query", "only so many, the surest", type="integer", minimum=1),
 )
 ANALYZE = openapi_of(
-    *(400, 404, 408, 413, 415, 422, 429, 503),
+    *(400, 404, 408, 409, 413, 415, 422, 429, 503),
     role="anonymous",
     body=RECORDING,
     parameters=OPTIONS,
-    content={kind: TEXT for kind, _ in TABLES.values()} | {EVENT_STREAM: TEXT},
+    content={**TABLE_KINDS, EVENT_STREAM: TEXT},
 )
+ANALYZE["responses"][202] = {"model": answers.AnalysisJob, "description": "A job, at Location"}
+OWN = ("format", "upload")  # parameters that are no wishes
 
 router = APIRouter(tags=["predict"])
-
-
-@dataclass(frozen=True)
-class Job:
-    served: LoadedVersion
-    stream: RecordingStream
-    analysis: Analysis
-    hop_s: float
-    rules: Rules
-    request_id: str
 
 
 @router.post("/analyze", response_model=answers.Analysis, **ANALYZE)
 async def analyze(request: Request) -> Response:
     """A recording of any length in; its events out, as JSON, CSV, a Raven selection table, Audacity
-    labels or Parquet. With Accept: text/event-stream its progress, and then the JSON."""
+    labels or Parquet. With Accept: text/event-stream its progress, and then the JSON. With Prefer:
+    respond-async 202 and a job, at /jobs/ID, that goes on when the connection or a replica ends."""
     service, who = service_of(request), queue_of(request)
     try:
         domain = of_sounds(service.domain)
-        kind, wishes = _asked(request), wishes_from(_options(request.query_params))
-        served = service.champion.served
-        hop_s, rules = planned(served.model, domain, wishes)
-        limit = domain.limits.max_recording_bytes
+        kind, said = format_of(request, EVENT_STREAM), _said(request.query_params)
+        wishes, served = wishes_from(said), service.champion.served
+        planned(served.model, domain, wishes)  # refuses before anything is read
+        if _is_deferred(request):
+            return _ordered(request, await _order(request, domain, who, said))
         async with AsyncExitStack() as stack:
-            file = await stack.enter_async_context(recordings_of(request).read(request, who, limit))
-            stream = await stack.enter_async_context(_opened(file, domain, served))
-            analysis = Analysis(served.model, stream, hop_s)
-            job = Job(served, stream, analysis, hop_s, rules, request_id(request))
+            file = await stack.enter_async_context(_recording(request, domain, who))
+            found = await stack.enter_async_context(analysis_of(file, domain, served, wishes))
             if kind == EVENT_STREAM:
-                return Told(_told(service, job), stack.pop_all())
-            async for _ in _steps(service, job):
+                return Told(_told(service, found, request_id(request)), stack.pop_all())
+            async for _ in found.steps(service):
                 if await request.is_disconnected():
                     raise InvalidParameter("the connection closed before the answer was there")
-            return await _answer(job, kind)
+            return await _answer(found, kind, request_id(request))
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
         raise
 
 
+def _said(query: QueryParams) -> dict[str, list[str]]:
+    return {name: query.getlist(name) for name in query if name not in OWN}
+
+
+def _is_deferred(request: Request) -> bool:
+    preferences = ",".join(request.headers.getlist("prefer")).split(",")
+    return DEFERRED in {each.partition(";")[0].strip().lower() for each in preferences}
+
+
 @asynccontextmanager
-async def _opened(
-    file: BinaryIO, domain: AudioDomain, served: LoadedVersion
-) -> AsyncIterator[RecordingStream]:
-    """Closed by the one thread that reads it: of a request that is cancelled a slice may still run,
-    and a decoder does not survive to be closed under it."""
-    rate_hz = of_sounds(served.domain).input.sample_rate_hz
-    recording = open_recording(file, domain.limits, rate_hz)
-    stream = await analysing(recording.__enter__)
+async def _recording(request: Request, domain: AudioDomain, who: str) -> AsyncIterator[BinaryIO]:
+    recordings, upload_id = recordings_of(request), request.query_params.get("upload")
+    if upload_id is not None:
+        with recordings.place(who):
+            async with uploaded(service_of(request), upload_id) as file:
+                yield file
+        return
+    async with recordings.read(request, who, domain.limits.max_recording_bytes) as file:
+        yield file
+
+
+async def _order(
+    request: Request, domain: AudioDomain, who: str, said: Mapping[str, list[str]]
+) -> "Job":
+    from data.database.schema import now  # and with it SQL
+    from data.store.analysis_jobs import Job
+
+    service, upload_id = service_of(request), request.query_params.get("upload")
+    if upload_id is None:
+        async with _recording(request, domain, who) as file:
+            upload_id = await storing(_stored, service.store, domain.name, file, who)
+    elif known := await reading(_known, service.store, upload_id):
+        return known
+    new = Job(upload_id, domain.name, who, request_id(request), dict(said), now())
+    job = await writing(service.store.jobs.add, new)
+    service.jobs.look()
+    return job
+
+
+def _stored(store: "Store", domain: str, file: BinaryIO, who: str) -> str:
+    """The id of an upload of one part. What is no sound is refused here."""
+    length = file.seek(0, 2)
+    file.seek(0)
+    sniff(after_tags(file.read(HEAD_BYTES)))
+    file.seek(0)
+    upload = store.uploads.begin(domain, length, who=who)
     try:
-        yield stream
-    finally:
-        await analysing(recording.__exit__, None, None, None)
+        store.uploads.append(upload.id, 0, file, length)
+    except BaseException:
+        store.uploads.delete(upload.id)
+        raise
+    return upload.id
 
 
-def _asked(request: Request) -> str:
-    """A name of TABLES, "json" or EVENT_STREAM; raises InvalidParameter."""
-    wish = request.query_params.get("format")
-    if wish is None:
-        return FORMS[preferred(request, tuple(FORMS))]
-    if wish not in {"json", *TABLES}:
-        known = ", ".join(("json", *TABLES))
-        raise InvalidParameter(f"format must be one of {known}, got {wish[:40]!r}")
-    return wish
+def _known(store: "Store", upload_id: str) -> "Job | None":
+    """Who asks again, having missed the answer, gets it once more. Raises UnknownName or
+    Conflict for an upload that cannot be analysed yet."""
+    try:
+        return store.jobs.get(upload_id)
+    except UnknownName:
+        upload = store.uploads.get(upload_id)
+    if not upload.is_whole:
+        raise Conflict(f"{upload.came:,} of its {upload.length:,} bytes have come; send the others")
+    return None
 
 
-def _options(query: QueryParams) -> Mapping[str, list[str]]:
-    return {name: query.getlist(name) for name in query if name != "format"}
+def _ordered(request: Request, job: "Job") -> Response:
+    place = request.url.path.removesuffix("/analyze")
+    headers = {
+        "Location": f"{place}/jobs/{job.id}",
+        "Preference-Applied": DEFERRED,
+        "Retry-After": str(LOOK_AGAIN_S),
+    }
+    return answer(job_body(job), 202, headers)
 
 
-async def _steps(service: Replica, job: Job) -> AsyncIterator[None]:
-    """Once a slice is done. What it raises is wrong with the recording."""
-    while await analysing(job.analysis.step):
-        yield
-        until = time.monotonic() + STEPPED_ASIDE_S
-        while service.admission.busy and time.monotonic() < until:
-            await asyncio.sleep(LOOK_AGAIN_S)
-
-
-async def _told(service: Replica, job: Job) -> AsyncIterator[bytes]:
+async def _told(service: Replica, found: RecordingAnalysis, asked: str) -> AsyncIterator[bytes]:
     """Server-sent events: `progress` now and then, and one `result`, or `failed` with a problem."""
     told = 0.0
     try:
-        async for _ in _steps(service, job):
+        async for _ in found.steps(service):
             if time.monotonic() - told >= TELL_S:
                 told = time.monotonic()
-                yield _event("progress", _progress(job))
-        yield _event("result", await asyncio.to_thread(_body, job))
+                yield _event("progress", {"heard_s": found.heard_s, "done": found.done})
+        yield _event("result", await analysing(found.body, asked))
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
-        yield _event("failed", problems.problem(*explain(error), job.request_id))
-
-
-def _progress(job: Job) -> dict[str, Any]:
-    done = job.analysis.done
-    return {"heard_s": round(job.stream.duration_s, 1), "done": done and round(done, 4)}
+        yield _event("failed", problems.problem(*explain(error), asked))
 
 
 def _event(kind: str, body: dict[str, Any]) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (kind.encode(), orjson.dumps(body))
 
 
-async def _answer(job: Job, kind: str) -> Response:
-    """Made in a thread: a day has thousands of events."""
-    headers = {"X-Model-Version": job.served.version}
+async def _answer(found: RecordingAnalysis, kind: str, asked: str) -> Response:
+    version = found.served.version
     if kind == "json":
-        return answer(await asyncio.to_thread(_body, job), headers=headers)
-    media_type, table = TABLES[kind]
-    content = await asyncio.to_thread(lambda: table(_events(job), job.stream.source_rate_hz))
-    headers["X-Content-Type-Options"] = "nosniff"
-    return Response(content, headers=headers, media_type=media_type)
-
-
-def _events(job: Job) -> list[Event]:
-    return find_events(job.analysis.heard(), job.rules)
-
-
-def _body(job: Job) -> dict[str, Any]:
-    served, stream, events = job.served, job.stream, _events(job)
-    return {
-        "request_id": job.request_id,
-        "domain": served.domain.name,
-        "model": {"version": served.version, "digest": served.digest},
-        "recording": {
-            "container": stream.container,
-            "duration_s": round(stream.duration_s, 4),
-            "sample_rate_hz": stream.source_rate_hz,
-            "windows": len(job.analysis.heard().starts_s),
-            "warnings": stream.warnings,
-        },
-        "window_s": of_sounds(served.domain).input.window_s,
-        "hop_s": job.hop_s,
-        "thresholds": {label: round(least, 6) for label, least in job.rules.enter.items()},
-        "events": [row(event) for event in events],
-        "labels": dict(Counter(event.label for event in events).most_common()),
-        "disclaimer": served.domain.disclaimer,
-    }
+        body = await analysing(found.body, asked)
+        return answer(body, headers={"X-Model-Version": version})
+    events = await analysing(found.events)
+    return await as_table(kind, events, found.stream.source_rate_hz, version)
 
 
 class Told(StreamingResponse):

@@ -1,6 +1,7 @@
 """Every kind of blob store keeps the same promises."""
 
 import errno
+import io
 import os
 import threading
 import time
@@ -21,7 +22,7 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
         return Folder(tmp_path / "blobs")
     # Arrow's own in-memory store stands in for S3: the same calls, the same flat names.
     filesystem, _ = FileSystem.from_uri("mock:///")
-    filesystem.create_dir("bucket/clips")
+    filesystem.create_dir("bucket/clips/parts")
     return Bucket(filesystem, "bucket/clips/")
 
 
@@ -34,6 +35,21 @@ def test_what_was_put_is_got_until_it_is_deleted(blobs: Blobs) -> None:
     blobs.delete(NAME)
     blobs.delete(NAME)
     assert not blobs.has(NAME)
+
+
+def test_a_file_lies_beside_the_clips_under_its_own_name(blobs: Blobs) -> None:
+    blobs.put(NAME, b"hum")
+    blobs.put_file("parts/1", io.BytesIO(b"the first"))
+    blobs.put_file("parts/1", io.BytesIO(b"part"))
+    target = io.BytesIO()
+    blobs.copy_to("parts/1", target)
+    assert target.getvalue() == b"part"
+    assert list(blobs.older_than(-60)) == [NAME]
+    assert list(blobs.older_than(-60, "parts")) == ["parts/1"]
+    blobs.delete("parts/1")
+    with pytest.raises(UnknownName):
+        blobs.copy_to("parts/1", target)
+    assert blobs.get(NAME) == b"hum"
 
 
 def test_a_missing_blob_is_named(blobs: Blobs) -> None:

@@ -1,5 +1,6 @@
 """recording.py: a long recording is answered window by window as its clips would be."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter, UnknownName
 from data.media.audio.recording_stream import open_recording
-from data.media.prepare import features_of_sound
+from data.media.prepare import Prepared, features_of_sound
 from models.analysis.recording import Analysis, Wishes, planned, wishes_from
-from models.runtime import Model, OnnxModel
+from models.runtime import Model, OnnxModel, Scores
 from support.inputs.sounds import bursts, wav
 from support.tiny import tiny_bundle
 
@@ -42,6 +43,35 @@ def test_each_window_is_answered_as_a_clip_of_it(
     right = model.predict([clip])[0]
     np.testing.assert_allclose(heard.probabilities[7], right.probabilities, atol=1e-3)
     assert analysis.done == 1.0
+
+
+def test_an_analysis_goes_on_where_another_was_stopped(
+    model: Model, domain: AudioDomain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "recording.wav"
+    path.write_bytes(wav(bursts(1, seconds=30.5, rate_hz=16_000)))
+
+    def heard(known: bytes | None, steps: int) -> Analysis:
+        with path.open("rb") as file, open_recording(file, domain.limits, 16_000) as stream:
+            analysis = Analysis(model, stream, 1.0, known)
+            for _ in range(steps):
+                analysis.step()
+        return analysis
+
+    whole, part = heard(None, 99).heard(), heard(None, 2)
+    asked, answer = [], model.answer
+
+    def counted(rows: Sequence[Prepared]) -> list[Scores]:
+        asked.append(len(rows))
+        return answer(rows)
+
+    monkeypatch.setattr(model, "answer", counted)
+    rest = heard(part.kept(), 99).heard()
+    np.testing.assert_array_equal(rest.starts_s, whole.starts_s)
+    np.testing.assert_array_equal(rest.probabilities, whole.probabilities)
+    np.testing.assert_array_equal(rest.unknown, whole.unknown)
+    assert rest.duration_s == 30.5
+    assert sum(asked) == len(whole.starts_s) - len(part.heard().starts_s)
 
 
 def test_labels_are_events_from_where_the_card_asserts_them(

@@ -20,6 +20,7 @@ from support.inputs.uploads import new_clip
 from support.keys import key_of
 from support.predictions import keep_prediction
 from support.replica import ADMIN, Away, Replica, answering
+from support.waiting import wait_for
 
 NO_CLIP = b"this is no recording at all"
 NONE = "f" * 64
@@ -36,8 +37,16 @@ JSON_BODIES: dict[str, Any] = {
     "/clips/{sha256}": {"group": "speaker 7"},
     "/predictions/{number}/label": {"label": "one"},
 }
-NAMED: dict[str, Any] = dict.fromkeys(("receipt_id", "sha256", "run_id"), NONE)
+NAMED: dict[str, Any] = dict.fromkeys(
+    ("receipt_id", "sha256", "run_id", "job_id", "upload_id"), NONE
+)
 NAMED |= {"version": "9", "number": 1, "a": "1", "b": "2"}
+BARE = {  # whose headers say it all
+    *(("OPTIONS", "/uploads", "204"), ("POST", "/uploads", "201")),
+    *(("HEAD", "/uploads/{upload_id}", "200"), ("PATCH", "/uploads/{upload_id}", "204")),
+    ("DELETE", "/uploads/{upload_id}", "204"),
+}
+TUS = {"tus-resumable": "1.0.0"}
 INFER = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
 
 
@@ -93,7 +102,7 @@ def test_every_answer_has_a_schema(service: Declared) -> None:
         for status, answer in operation["responses"].items()
         if not all(kind.get("schema") for kind in answer.get("content", {"": {}}).values())
     ]
-    assert bare == []
+    assert set(bare) == BARE
 
 
 def test_every_refusal_is_a_problem_document(service: Declared) -> None:
@@ -110,7 +119,7 @@ def test_every_refusal_is_a_problem_document(service: Declared) -> None:
 def test_what_is_posted_is_described(service: Declared) -> None:
     posted = {path for method, path, o in service.operations() if "requestBody" in o}
     forms = {"/predict", "/batch-predict", "/analyze", "/feedback", "/upload"}
-    assert posted == {*forms, *JSON_BODIES, *INFER}
+    assert posted == {*forms, *JSON_BODIES, *INFER, "/uploads/{upload_id}"}
 
 
 def test_a_key_is_asked_for_where_the_document_says_so(service: Declared) -> None:
@@ -136,6 +145,7 @@ def test_a_key_is_asked_for_where_the_document_says_so(service: Declared) -> Non
 def test_every_route_answers_as_declared(service: Declared, replica: Replica, clip: str) -> None:
     of_the_service(service)
     of_predictions(service)
+    of_recordings(service)
     of_the_inference_protocol(service, replica.served.version)
     of_label_studio(service)
     of_corrections(service)
@@ -146,7 +156,7 @@ def test_every_route_answers_as_declared(service: Declared, replica: Replica, cl
     missing = {
         (method, path)
         for method, path, _ in service.operations()
-        if not any((method, path, status) in service.answered for status in (200, 201, 202))
+        if not any((method, path, status) in service.answered for status in (200, 201, 202, 204))
     }
     assert missing == {("GET", "/feedback/{receipt_id}/mask"), ("GET", "/clips/{sha256}/mask")}
 
@@ -165,9 +175,24 @@ def of_predictions(service: Declared) -> None:
     many = service.ask("POST", "/batch-predict", role="", files=forms).json()
     assert many["aggregate"]["failed"] == 1
     service.ask("POST", "/batch-predict", files=forms, headers={"accept": "text/csv"})
+
+
+def of_recordings(service: Declared) -> None:
     for query in ("", "?format=csv", "?format=raven", "?format=audacity", "?format=parquet"):
         service.ask("POST", f"/analyze{query}", role="", files={"file": tone()})
     service.ask("POST", "/analyze", content=tone(), headers={"accept": "text/event-stream"})
+    later = {"prefer": "respond-async"}
+    job = service.ask("POST", "/analyze", 202, role="", content=tone(), headers=later).json()["id"]
+    wait_for(lambda: service.ask("GET", f"/jobs/{job}").json()["state"] == "succeeded")
+    service.ask("GET", f"/jobs/{job}?format=csv", role="")
+    service.ask("DELETE", f"/jobs/{job}", role="")
+    service.ask("OPTIONS", "/uploads", 204, role="")
+    begin = TUS | {"upload-length": "9"}
+    place = service.ask("POST", "/uploads", 201, role="", headers=begin).headers["location"]
+    service.ask("HEAD", place, role="", headers=TUS)
+    part = TUS | {"upload-offset": "0", "content-type": "application/offset+octet-stream"}
+    service.ask("PATCH", place, 204, role="", content=b"abc", headers=part)
+    service.ask("DELETE", place, 204, role="", headers=TUS)
 
 
 def of_the_inference_protocol(service: Declared, version: str) -> None:
@@ -284,6 +309,15 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("POST", "/analyze", 413, {"files": CLIP, "headers": {"content-length": "9" * 12}}),
     ("POST", "/analyze", 415, {"files": {"file": NO_CLIP}}),
     ("POST", "/analyze", 422, {"files": {"file": tone()[:30]}}),
+    ("POST", "/analyze?upload=none", 404, {}),
+    ("GET", f"/jobs/{NONE}", 404, {}),
+    ("GET", f"/jobs/{NONE}?format=xls", 400, {}),
+    ("DELETE", f"/jobs/{NONE}", 404, {}),
+    ("POST", "/uploads", 400, {"headers": TUS}),
+    ("POST", "/uploads", 412, {}),
+    ("HEAD", f"/uploads/{NONE}", 404, {"headers": TUS}),
+    ("PATCH", f"/uploads/{NONE}", 415, {"headers": TUS}),
+    ("DELETE", f"/uploads/{NONE}", 404, {"headers": TUS}),
     ("POST", "/feedback", 400, {"files": CLIP}),
     ("POST", "/feedback", 404, {"files": CLIP, "data": {"label": "none such"}}),
     ("POST", "/feedback", 415, {"files": {"file": NO_CLIP}, "data": {"label": "one"}}),

@@ -1,0 +1,125 @@
+"""Analyses recordings that nobody waits for at a connection, one after another.
+
+A replica looks for work when it has taken an order, and when the curator says that some waits
+(`serve_app/control/abandoned_jobs.py`). While it works it counts on in the job's row; where it
+finds there that the job is not its own any more, it was cancelled or given to another.
+"""
+
+import asyncio
+import logging
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from data.domains.domain import of_sounds
+from data.errors import NotReady
+from models.analysis.recording import wishes_from
+from serve_app.http import problems
+from serve_app.http.recording_analysis import RecordingAnalysis, analysis_of
+from serve_app.http.replica import Replica
+from serve_app.http.threads import analysing, storing, writing
+from serve_app.statuses import explain
+
+if TYPE_CHECKING:
+    from data.store.analysis_jobs import Job, Progress
+
+log = logging.getLogger("ray.serve")
+
+BEAT_S = 2.0
+KEEP_S = 20.0  # from what is kept for others to go on with to the next
+
+
+@dataclass
+class Work:
+    """What is known of a job while it is worked on."""
+
+    analysis: RecordingAnalysis | None = None
+    kept_at: float = 0.0
+
+
+class JobRunner:
+    """Not safe between threads: everything happens on the replica's event loop."""
+
+    def __init__(self, service: Replica) -> None:
+        self._service = service
+        self._working: asyncio.Task[None] | None = None
+
+    def look(self) -> None:
+        """Works on what is queued, until nothing is; returns at once."""
+        if self._working is None or self._working.done():
+            self._working = asyncio.create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            store, domain = self._service.store, self._service.domain.name
+            while job := await writing(store.jobs.claim, domain):
+                await self._attempt(job)
+        except Exception:  # the curator sees that nobody counts on, and says so to another
+            log.exception("a replica could not look after the recordings that wait")
+
+    async def _attempt(self, job: "Job") -> None:
+        work, store = Work(kept_at=time.monotonic()), self._service.store
+        analysed = asyncio.create_task(self._analyse(job, work))
+        try:
+            while not (await asyncio.wait([analysed], timeout=BEAT_S))[0]:
+                later = await writing(store.jobs.beats, job, await _progress(work))
+                if later is None:
+                    return
+                job = later
+            await self._end(job, analysed)
+        finally:
+            analysed.cancel()
+            await asyncio.wait([analysed])
+
+    async def _end(self, job: "Job", analysed: "asyncio.Task[dict[str, Any]]") -> None:
+        store = self._service.store
+        try:
+            await writing(store.jobs.end, job, result=analysed.result())
+        except NotReady:  # not the recording's fault: for another replica, or later
+            await writing(store.jobs.release, job)
+            raise
+        except Exception as error:
+            status, title, detail = explain(error)
+            if status == 500:
+                log.error("job %s failed", job.id, exc_info=error)
+            self._service.metrics.rejected(type(error).__name__)
+            problem = problems.problem(status, title, detail, job.request_id)
+            await writing(store.jobs.end, job, problem=problem)
+
+    async def _analyse(self, job: "Job", work: Work) -> dict[str, Any]:
+        service = self._service
+        served, wishes = service.champion.served, wishes_from(job.wishes)
+        known = job.heard if job.digest == served.digest else None
+        domain = of_sounds(service.domain)
+        async with (
+            uploaded(service, job.id) as file,
+            analysis_of(file, domain, served, wishes, known) as analysis,
+        ):
+            work.analysis = analysis
+            async for _ in analysis.steps(service):
+                pass
+            return await analysing(analysis.body, job.request_id)
+
+
+async def _progress(work: Work) -> "Progress":
+    from data.store.analysis_jobs import Progress  # and with it SQL
+
+    analysis = work.analysis
+    if analysis is None:
+        return Progress(0.0, None, "")
+    heard = None
+    if time.monotonic() - work.kept_at >= KEEP_S:
+        work.kept_at = time.monotonic()
+        heard = await analysing(analysis.analysis.kept)  # between two slices
+    return Progress(analysis.heard_s, analysis.done, analysis.served.digest, heard)
+
+
+@asynccontextmanager
+async def uploaded(service: Replica, upload_id: str) -> AsyncIterator[BinaryIO]:
+    """An upload that is whole, as a nameless file on this machine."""
+    with tempfile.TemporaryFile() as file:
+        await storing(service.store.uploads.copy_to, upload_id, file)
+        yield file

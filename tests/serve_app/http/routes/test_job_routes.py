@@ -1,0 +1,180 @@
+"""job_routes.py: a recording that is analysed behind the answer, and what is found at last."""
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from data.errors import NotReady
+from models.analysis.recording import Analysis
+from serve_app.http import job_runner, recording_analysis
+from serve_app.replica.admission import Admission
+from support.inputs.sounds import tone
+from support.replica import Replica, answering
+from support.waiting import wait_for
+
+LOW = "threshold=zero:0.01&threshold=eight:0.01&min_length_s=0"
+RAW = tone(500, seconds=12.0, rate_hz=8_000)
+DEFERRED = {"prefer": "respond-async, wait=5"}
+
+
+@pytest.fixture(scope="module")
+def replica() -> Iterator[Replica]:
+    with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
+        replica = Replica("keywords", Path(home))
+        patch.setattr(replica.served.model, "why_unknown", lambda *_: None)
+        yield replica
+        replica.store.close()
+
+
+@pytest.fixture(scope="module")
+def client(replica: Replica) -> Iterator[TestClient]:
+    with answering(replica) as found:
+        yield found
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Analyses stop behind a slice until it is set."""
+    monkeypatch.setattr(job_runner, "BEAT_S", 0.02)
+    monkeypatch.setattr(recording_analysis, "STEPPED_ASIDE_S", 60.0)
+    go_on = threading.Event()
+    monkeypatch.setattr(Admission, "busy", property(lambda _: not go_on.is_set()))
+    yield go_on
+    go_on.set()
+
+
+def ordered(client: TestClient, raw: bytes = RAW, query: str = LOW) -> Response:
+    return client.post(f"/keywords/analyze?{query}", content=raw, headers=DEFERRED)
+
+
+def ended(client: TestClient, job: str) -> dict[str, Any]:
+    def look() -> bool:
+        found.update(client.get(job).json())
+        return found["state"] not in ("queued", "running")
+
+    found: dict[str, Any] = {}
+    wait_for(look, 30)
+    return found
+
+
+def test_what_is_found_is_what_the_answer_would_be(client: TestClient, replica: Replica) -> None:
+    answer = ordered(client)
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "respond-async"
+    location = answer.headers["location"]
+    assert location == f"/keywords/jobs/{answer.json()['id']}"
+    found = ended(client, location)
+    assert (found["state"], found["heard_s"], found["done"]) == ("succeeded", 12.0, 1.0)
+    at_once = client.post(f"/analyze?{LOW}", content=RAW)
+    assert found["result"] == at_once.json()
+    assert found["result"]["events"]
+    for name in ("csv", "raven", "audacity"):
+        table = client.get(f"{location}?format={name}")
+        assert table.text == client.post(f"/analyze?{LOW}&format={name}", content=RAW).text
+        assert table.headers["x-model-version"] == replica.served.version
+    assert not list(replica.settings.home.root.rglob("parts/*")), "the recording is not kept"
+
+
+def test_who_looks_too_early_is_told_how_far_it_is(
+    client: TestClient, held: threading.Event
+) -> None:
+    location = ordered(client).headers["location"]
+    wait_for(lambda: client.get(location).json()["done"], 20)
+    early = client.get(f"{location}?format=csv")
+    assert (early.status_code, early.headers["retry-after"]) == (202, "1")
+    assert early.json()["state"] == "running"
+    assert 0 < early.json()["heard_s"] <= 12
+    held.set()
+    assert ended(client, location)["state"] == "succeeded"
+
+
+def test_a_job_that_is_cancelled_ends_and_leaves_nothing(
+    client: TestClient, replica: Replica, held: threading.Event
+) -> None:
+    location = ordered(client).headers["location"]
+    wait_for(lambda: client.get(location).json()["state"] == "running", 20)
+    assert client.delete(location).json()["state"] == "cancelled"
+    held.set()
+    assert client.get(location).json()["state"] == "cancelled"
+    table = client.get(f"{location}?format=csv")
+    assert (table.status_code, "was cancelled" in table.json()["detail"]) == (409, True)
+    assert not list(replica.settings.home.root.rglob("parts/*"))
+    assert ended(client, ordered(client).headers["location"])["state"] == "succeeded"
+
+
+def test_a_replica_goes_on_where_another_ended(
+    client: TestClient, replica: Replica, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_runner, "KEEP_S", 0.0)
+    location = ordered(client).headers["location"]
+    job_id = location.rpartition("/")[2]
+    wait_for(lambda: replica.store.jobs.get(job_id).heard is not None, 20)
+    (seen,) = replica.store.jobs.unfinished()
+    kept = len(replica.store.jobs.get(job_id).heard or b"")
+    while replica.store.jobs.get(job_id).state == "running":  # it may count on meanwhile
+        (seen,) = replica.store.jobs.unfinished()
+        replica.store.jobs.release(seen)
+    known, take_over = [], Analysis._take_over
+
+    def counted(analysis: Analysis, raw: bytes) -> None:
+        known.append(len(raw))
+        take_over(analysis, raw)
+
+    monkeypatch.setattr(Analysis, "_take_over", counted)
+    held.set()
+    client.portal.call(lambda: replica.jobs.look())  # type: ignore[union-attr]
+    found = ended(client, location)
+    assert found["state"] == "succeeded"
+    assert found["result"] == client.post(f"/analyze?{LOW}", content=RAW).json()
+    assert known == [kept]
+
+
+def test_what_is_wrong_with_a_recording_is_told_by_its_job(client: TestClient) -> None:
+    location = ordered(client, b"OggS" + bytes(5_000)).headers["location"]
+    found = ended(client, location)
+    assert (found["state"], found["problem"]["status"]) == ("failed", 422)
+    table = client.get(location, headers={"accept": "text/csv"})
+    assert (table.status_code, table.json()) == (422, found["problem"])
+
+
+@pytest.mark.parametrize(
+    ("query", "raw", "status", "words"),
+    [
+        ("hop_s=0", RAW, 400, "hop_s must be from"),
+        ("", b"%PDF-1.7" + bytes(99), 415, "a PDF document"),
+        ("upload=nothing", b"", 404, "there is no upload 'nothing'"),
+    ],
+)
+def test_what_can_be_known_at_once_is_refused_at_once(
+    client: TestClient, query: str, raw: bytes, status: int, words: str
+) -> None:
+    refused = ordered(client, raw, query)
+    assert refused.status_code == status, refused.text
+    assert words in refused.json()["detail"]
+
+
+def test_a_store_that_is_away_leaves_the_job_to_another(
+    client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise NotReady("the store of clips does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(replica.store.uploads), "copy_to", away)
+        location = ordered(client).headers["location"]
+        job_id = location.rpartition("/")[2]
+        wait_for(lambda: replica.store.jobs.get(job_id).attempts == 1, 20)
+    assert client.get(location).json()["state"] == "queued"
+    client.portal.call(lambda: replica.jobs.look())  # type: ignore[union-attr]
+    assert ended(client, location)["state"] == "succeeded"
+
+
+def test_nobody_finds_a_job_by_a_guess(client: TestClient) -> None:
+    assert client.get("/jobs/1").status_code == 404
+    assert client.delete("/jobs/1").status_code == 404
