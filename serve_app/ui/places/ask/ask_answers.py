@@ -33,6 +33,7 @@ Shown = dict[Any, Any]
 @dataclass(frozen=True)
 class Parts:
     drop: Any
+    live: Any
     panel: Any  # of several clips, or of a long recording
     answer: Any
     figure: Any

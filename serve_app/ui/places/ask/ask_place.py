@@ -28,7 +28,7 @@ from serve_app.ui.places.ask.ask_answers import (
     stopped,
     turned_away,
 )
-from serve_app.ui.places.ask.ask_drop import drop_zone, dropped, offered
+from serve_app.ui.places.ask.ask_drop import drop_zone, dropped, live_panel, offered
 from serve_app.ui.places.ask.ask_examples import examples_of
 from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
 from serve_app.ui.places.ask.given import Given
@@ -50,6 +50,7 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
         with gr.Column(scale=4, min_width=300):
             drop = drop_zone()
         with gr.Column(scale=7, min_width=300):
+            live = live_panel()
             panel = gr.HTML("", js_on_load=PANEL_EVENTS, apply_default_css=False, elem_id="several")
             answer = html(card.EMPTY, elem_id="answer")
             with gr.Column(elem_classes="tt-wrong", elem_id="correct"):
@@ -73,7 +74,7 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
             figure = html(elem_id="figure")
             _receipt_box(shared)
     parts = Parts(
-        drop, panel, answer, figure, label, mask, outcome, gr.State(None), gr.State(None),
+        drop, live, panel, answer, figure, label, mask, outcome, gr.State(None), gr.State(None),
         gr.Timer(LOOK_AGAIN_S, active=False), gr.State(()), gr.State(()), gr.State(Turns()),
     )  # fmt: skip
     _wire_answers(shared, parts, examples)
@@ -164,7 +165,8 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
     busy = {"concurrency_limit": 16, **QUIET}
     # What is given while another is heard is not to be dropped: the older one ends by `Turns`.
     at_once = busy | {"trigger_mode": "multiple"}
-    parts.drop.upload(hear_dropped, asked, parts.told, **at_once)
+    for given in (parts.drop, parts.live):
+        given.upload(hear_dropped, asked, parts.told, **at_once)
     parts.drop.example(hear_example, asked, parts.told, **at_once)
     parts.panel.open(open_listed, [*asked, parts.listed], parts.told, **at_once)
     parts.panel.stop(stopped, [parts.turns, parts.rows, parts.listed], parts.panel, **QUIET)
