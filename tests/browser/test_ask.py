@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from support.fakes.fake_api import ADMIN
@@ -203,6 +204,38 @@ def test_a_photograph_is_corrected_by_a_mask(page: Page, site: str, tmp_path: Pa
     expect(page.locator("#mask")).to_contain_text("mask.png")
     page.click("#send")
     expect(page.get_by_text("no crack → crack")).to_be_visible()
+
+
+def test_a_mask_is_drawn_on_the_photograph_beginning_from_the_models(
+    page: Page, site: str, tmp_path: Path, world: World
+) -> None:
+    open_page(page, f"{site}?key={ADMIN}")
+    see(page, tmp_path, crack=True)
+    page.get_by_role("button", name="Draw on the photograph").click()
+    layer = page.locator("#figure canvas")
+    layer.scroll_into_view_if_needed()
+    box = layer.bounding_box()
+    assert box is not None
+    page.get_by_label("Width").fill("10")
+    for row in (10, 40):
+        page.mouse.move(box["x"] + 5, box["y"] + row)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 60, box["y"] + row)
+        page.mouse.up()
+    page.get_by_role("button", name="Undo").click()  # of the second stroke
+    page.get_by_role("button", name="Use this mask").click()
+    expect(page.locator("#mask")).to_contain_text("drawn-mask")
+    page.click("#send")
+    expect(page.get_by_text("crack, with another mask")).to_be_visible()
+    (was, now) = (
+        np.asarray(Image.open(io.BytesIO(raw))) > 0
+        for raw in (cracked(1)[1], next(reversed(world.masks.values())))
+    )
+    assert now.shape == was.shape
+    assert now[was].all()
+    scale = now.shape[1] / box["width"]
+    assert now[round(10 * scale), round(30 * scale)]
+    assert not now[round(40 * scale), round(30 * scale)]
 
 
 def test_several_files_are_answered_in_a_table_with_what_failed_beside_them(

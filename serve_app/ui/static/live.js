@@ -70,7 +70,6 @@ function listen(mine) {
   canvas.getContext("2d").clearRect(0, 0, canvas.width, HEIGHT);
   const paint = () => {
     if (live !== mine || mine.ending) return;
-    if (domain() !== mine.domain) return stop();
     draw(mine, canvas);
     requestAnimationFrame(paint);
   };
@@ -216,6 +215,11 @@ const pressed = (event) => {
   if (event.target.closest?.("#drop [data-do=live]")) live ? stop() : begin(sessionStorage.getItem("telltale-key") ?? "");
 };
 document.addEventListener("click", pressed);
+document.addEventListener("change", (event) => { // what was heard was of the domain before
+  if (!event.target.closest?.("#domain")) return;
+  stop();
+  element.firstElementChild.hidden = true;
+});
 element.addEventListener("click", async (event) => {
   const row = event.target.closest("[data-its]")?.closest("li");
   if (!row) return;

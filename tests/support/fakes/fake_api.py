@@ -140,6 +140,8 @@ def create(world: World) -> FastAPI:
         heard = perceive(domain, raw)
         counts = request.headers.get("authorization") == f"Bearer {ADMIN}"
         receipt = uuid.uuid4().hex[:12]
+        if mask:
+            world.masks[receipt] = mask.file.read()
         seen = {"label": heard["label"], "confidence": heard["confidence"]}
         world.feedback[receipt] = {
             "receipt": receipt,
@@ -148,6 +150,7 @@ def create(world: World) -> FastAPI:
             "domain": domain,
             "clip": hashlib.sha256(raw).hexdigest(),
             "label": label,
+            "mask": hashlib.sha256(world.masks[receipt]).hexdigest() if mask else None,
             "predicted": seen["label"],
             "confidence": seen["confidence"],
             "created": now(),

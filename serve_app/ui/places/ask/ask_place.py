@@ -30,6 +30,7 @@ from serve_app.ui.places.ask.ask_answers import (
 )
 from serve_app.ui.places.ask.ask_drop import drop_zone, dropped, live_panel, offered
 from serve_app.ui.places.ask.ask_examples import examples_of
+from serve_app.ui.places.ask.ask_mask import drawing_tools, full_size
 from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
 from serve_app.ui.places.ask.given import Given
 from serve_app.ui.places.receipt_timeline import thanks, timeline
@@ -71,6 +72,7 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
                         "Teach now", variant="primary", elem_id="teach-now", min_width=120
                     )
             outcome = html(elem_id="outcome")
+            draw = drawing_tools()
             figure = html(elem_id="figure")
             _receipt_box(shared)
     parts = Parts(
@@ -79,6 +81,7 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
     )  # fmt: skip
     _wire_answers(shared, parts, examples)
     _wire_corrections(shared, parts, right, send, teach)
+    draw.upload(take_drawn, parts.asked, [mask, outcome], **QUIET)
 
 
 def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
@@ -218,6 +221,20 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
     send.click(say_wrong, chosen, parts.outcome, **QUIET)
     right.click(say_right, [parts.asked, shared.key], parts.outcome, **QUIET)
     teach.click(teach_now, [*chosen, parts.turns], parts.told, concurrency_limit=16, **QUIET)
+
+
+def take_drawn(asked: Asked | None, event: gr.EventData) -> tuple[Any, Any]:
+    """The guard has seen that the path is of a file that was uploaded here."""
+    drawn = Path(event._data["path"])
+    if asked is None:  # the answer went meanwhile
+        return gr.skip(), gr.skip()
+    try:
+        raw = full_size(drawn.read_bytes(), asked.domain, asked.found)
+    except REFUSED as error:
+        return gr.skip(), _refused(error)
+    path = drawn.with_name("drawn-mask.png")
+    path.write_bytes(raw)
+    return str(path), ""
 
 
 def _followed(parts: Parts, client: Client, asked: Asked, receipt: Receipt) -> Iterator[Shown]:
