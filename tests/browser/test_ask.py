@@ -95,6 +95,28 @@ def test_a_drop_takes_the_place_of_what_was_answered_whatever_the_file_is_declar
     answered(page, "electrical")
 
 
+def test_what_was_asked_before_is_shown_again_but_of_domains_that_keep_no_history(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, site)
+    give(page, clip)
+    answered(page, "electrical")
+    page.get_by_role("button", name="a hiss").click()
+    past = page.locator("#history li")
+    expect(past).to_have_count(2)
+    expect(past.last).to_contain_text("electrical")
+    expect(past.last).to_contain_text("pump.wav")
+    past.last.get_by_role("button").click()
+    answered(page, "electrical")
+    page.wait_for_function("document.querySelector('#figure audio').duration > 1.9")
+    choose_domain(page, "Cracks", "Is there a crack?")
+    page.get_by_role("button", name="a drawn crack").click()
+    answered(page, "crack")
+    expect(past).to_have_count(0)
+    choose_domain(page, "Machine faults", "machine's sound")
+    expect(past).to_have_count(2)
+
+
 def test_silence_is_too_quiet_and_not_nearest_to_anything(page: Page, site: str) -> None:
     open_page(page, site)
     silence = FilePayload(name="s.wav", mimeType="audio/wav", buffer=wav(np.zeros(16_000)))
