@@ -68,6 +68,8 @@ class Domain(Section):
     serving: ServingSpec
     # Nobody's clips are kept unless a file asks for it.
     keep: KeepSpec | None = Field(default=None, exclude_if=lambda keep: keep is None)
+    # Whether the page lists what a visitor has asked, for as long as it is open there.
+    history: bool = Field(default=True, exclude_if=lambda listed: listed)
     gate: GateSpec
     triggers: TriggerSpec
     limits: ByteLimitSpec

@@ -54,6 +54,9 @@ class DomainInfo(Answer):
     sample_rate_hz: int = 0
     window_s: float = 0.0
     limits: Limits
+    live: bool = False  # whether its file says how live sound is heard
+    keeps_predictions: bool = False
+    history: bool = True  # whether a page may list what was asked on it
 
 
 class Domains(Answer):

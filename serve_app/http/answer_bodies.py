@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from data.domains.domain import Domain, Mode, of_sounds
+from data.domains.domain import AudioDomain, Domain, Mode, of_sounds
 from data.domains.run_options import RunOptions
 from serve_app.client import answers, service_answers
 from serve_app.replica.scoring import ScoredClip
@@ -156,6 +156,9 @@ def domain_info(domain: Domain, prefix: str) -> answers.DomainInfo:
         prefix=prefix,
         **domain.input.model_dump(include={"sample_rate_hz", "window_s"}),
         limits=answers.Limits(**domain.limits.model_dump()),
+        live=isinstance(domain, AudioDomain) and domain.stream is not None,
+        keeps_predictions=domain.keep is not None,
+        history=domain.history,
     )
 
 

@@ -52,7 +52,8 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def site(world: World, uploads: Path) -> Iterator[str]:
     """The page below /ui, as the proxy serves it. Yields its address."""
-    with Server(create(world)) as api, Server(below_ui(build_page(api, uploads))) as at:
+    service = create(world)
+    with Server(service) as api, Server(below_ui(build_page(api, uploads), service)) as at:
         yield f"{at}/ui/"
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from support.fakes.fake_api import ADMIN
@@ -92,6 +93,28 @@ def test_a_drop_takes_the_place_of_what_was_answered_whatever_the_file_is_declar
     )
     page.dispatch_event("#drop .tt-drop", "drop", {"dataTransfer": data})
     answered(page, "electrical")
+
+
+def test_what_was_asked_before_is_shown_again_but_of_domains_that_keep_no_history(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, site)
+    give(page, clip)
+    answered(page, "electrical")
+    page.get_by_role("button", name="a hiss").click()
+    past = page.locator("#history li")
+    expect(past).to_have_count(2)
+    expect(past.last).to_contain_text("electrical")
+    expect(past.last).to_contain_text("pump.wav")
+    past.last.get_by_role("button").click()
+    answered(page, "electrical")
+    page.wait_for_function("document.querySelector('#figure audio').duration > 1.9")
+    choose_domain(page, "Cracks", "Is there a crack?")
+    page.get_by_role("button", name="a drawn crack").click()
+    answered(page, "crack")
+    expect(past).to_have_count(0)
+    choose_domain(page, "Machine faults", "machine's sound")
+    expect(past).to_have_count(2)
 
 
 def test_silence_is_too_quiet_and_not_nearest_to_anything(page: Page, site: str) -> None:
@@ -203,6 +226,38 @@ def test_a_photograph_is_corrected_by_a_mask(page: Page, site: str, tmp_path: Pa
     expect(page.locator("#mask")).to_contain_text("mask.png")
     page.click("#send")
     expect(page.get_by_text("no crack → crack")).to_be_visible()
+
+
+def test_a_mask_is_drawn_on_the_photograph_beginning_from_the_models(
+    page: Page, site: str, tmp_path: Path, world: World
+) -> None:
+    open_page(page, f"{site}?key={ADMIN}")
+    see(page, tmp_path, crack=True)
+    page.get_by_role("button", name="Draw on the photograph").click()
+    layer = page.locator("#figure canvas")
+    layer.scroll_into_view_if_needed()
+    box = layer.bounding_box()
+    assert box is not None
+    page.get_by_label("Width").fill("10")
+    for row in (10, 40):
+        page.mouse.move(box["x"] + 5, box["y"] + row)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 60, box["y"] + row)
+        page.mouse.up()
+    page.get_by_role("button", name="Undo").click()  # of the second stroke
+    page.get_by_role("button", name="Use this mask").click()
+    expect(page.locator("#mask")).to_contain_text("drawn-mask")
+    page.click("#send")
+    expect(page.get_by_text("crack, with another mask")).to_be_visible()
+    (was, now) = (
+        np.asarray(Image.open(io.BytesIO(raw))) > 0
+        for raw in (cracked(1)[1], next(reversed(world.masks.values())))
+    )
+    assert now.shape == was.shape
+    assert now[was].all()
+    scale = now.shape[1] / box["width"]
+    assert now[round(10 * scale), round(30 * scale)]
+    assert not now[round(40 * scale), round(30 * scale)]
 
 
 def test_several_files_are_answered_in_a_table_with_what_failed_beside_them(

@@ -32,8 +32,8 @@ class Server:
         self._thread.join(timeout=10)
 
 
-def below_ui(page: FastAPI) -> FastAPI:
-    """The page as Serve mounts it."""
+def below_ui(page: FastAPI, service: FastAPI | None = None) -> FastAPI:
+    """The page as Serve mounts it, beside the service that browsers find at the same address."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -42,4 +42,6 @@ def below_ui(page: FastAPI) -> FastAPI:
 
     outer = FastAPI(lifespan=life)
     outer.mount("/ui", page)
+    if service is not None:
+        outer.mount("", service)
     return outer

@@ -20,7 +20,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from serve_app.client.account_answers import Me
 from serve_app.client.answers import Domains, Prediction, Receipt, Receipts
 from serve_app.client.service_answers import FollowedRun, Move, Run, Runs, Status, Versions
-from support.fakes import fake_clips, fake_health, fake_many
+from support.fakes import fake_clips, fake_health, fake_live, fake_many
 from support.fakes.fake_world import (
     DESCRIPTIONS,
     LABELS,
@@ -89,6 +89,9 @@ def create(world: World) -> FastAPI:
                     },
                     "sample_rate_hz": 16_000 if name == "faults" else 8_000,
                     "window_s": 5.0 if name == "faults" else 1.0,
+                    "live": name == "keywords",
+                    "keeps_predictions": name == "faults",
+                    "history": name != "cracks",
                 }
                 for name, labels in LABELS.items()
             ]
@@ -137,6 +140,8 @@ def create(world: World) -> FastAPI:
         heard = perceive(domain, raw)
         counts = request.headers.get("authorization") == f"Bearer {ADMIN}"
         receipt = uuid.uuid4().hex[:12]
+        if mask:
+            world.masks[receipt] = mask.file.read()
         seen = {"label": heard["label"], "confidence": heard["confidence"]}
         world.feedback[receipt] = {
             "receipt": receipt,
@@ -145,6 +150,7 @@ def create(world: World) -> FastAPI:
             "domain": domain,
             "clip": hashlib.sha256(raw).hexdigest(),
             "label": label,
+            "mask": hashlib.sha256(world.masks[receipt]).hexdigest() if mask else None,
             "predicted": seen["label"],
             "confidence": seen["confidence"],
             "created": now(),
@@ -245,6 +251,7 @@ def create(world: World) -> FastAPI:
     fake_clips.offer(app, world, admin)
     fake_health.offer(app, world, admin)
     fake_many.offer(app, world)
+    fake_live.offer(app, world, ADMIN)
     return app
 
 

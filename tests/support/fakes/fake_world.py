@@ -58,6 +58,7 @@ class World:
     content_s: dict[str, float] = field(default_factory=dict)  # clip -> how long its bytes take
     drop_after: int = 0  # events after which an event stream breaks off, once
     feedback: dict[str, dict[str, Any]] = field(default_factory=dict)
+    masks: dict[str, bytes] = field(default_factory=dict)  # by receipt
     clips: dict[str, dict[str, Any]] = field(default_factory=dict)  # by sha256: fake_clips.py
     runs: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {d: [] for d in LABELS})
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

@@ -5,7 +5,7 @@ bytes, and follows a moment later.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -20,6 +20,7 @@ from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import note
 from serve_app.ui.places.ask import ask_card as card
 from serve_app.ui.places.ask import ask_panel, ask_recording, ask_several
+from serve_app.ui.places.ask.ask_history import Past
 from serve_app.ui.places.ask.ask_teach import Asked
 from serve_app.ui.places.ask.given import Given
 from serve_app.ui.wording import TOO_LARGE, again_in_s, with_again, words
@@ -33,6 +34,7 @@ Shown = dict[Any, Any]
 @dataclass(frozen=True)
 class Parts:
     drop: Any
+    live: Any
     panel: Any  # of several clips, or of a long recording
     answer: Any
     figure: Any
@@ -45,12 +47,13 @@ class Parts:
     listed: Any  # gr.State of tuple[Given, ...]: what the panel can open
     rows: Any  # gr.State of tuple[Row, ...]: of several clips, what was answered so far
     turns: Any  # gr.State of Turns
+    history: Any  # what was asked before
 
     @property
     def told(self) -> list[Any]:
         return [
             self.panel, self.answer, self.figure, self.label, self.mask, self.outcome, self.asked,
-            self.waiting, self.again, self.listed, self.rows,
+            self.waiting, self.again, self.listed, self.rows, self.history,
         ]  # fmt: skip
 
     def cleared(self) -> Shown:
@@ -70,10 +73,11 @@ class Parts:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, of which domain."""
+    """Who asks, of which domain, and what he has asked before."""
 
     client: Client
     domain: DomainInfo
+    past: Past
 
 
 @dataclass
@@ -83,6 +87,7 @@ class Turns:
 
     now: int = 0
     domain: str = ""  # of what was begun last
+    past: Past = field(default_factory=Past)
 
     def begin(self, domain: str = "") -> Callable[[], bool]:
         """Whether something else has begun since."""
@@ -143,13 +148,30 @@ def _answer(parts: Parts, caller: Caller, given: Given) -> Iterator[Shown]:
     domain = caller.domain
     raw = given.read(domain)
     found, without_key = ask(caller.client.impatient(), domain.name, raw, given.name)
-    yield {
-        parts.answer: card.answer(found, given.name) + without_key,
-        parts.label: gr.update(choices=card.choices(domain, found), value=None),
-        parts.mask: None,
-        parts.asked: Asked(given, domain, found),
-    }
+    asked = Asked(given, domain, found)
+    caller.past.remember(asked)
+    said = card.answer(found, given.name) + without_key
+    yield _carded(parts, asked, said) | {parts.history: caller.past.listed(domain.name)}
     yield {parts.figure: FIGURES[domain.modality](raw, domain, found)}
+
+
+def _carded(parts: Parts, asked: Asked, said: str) -> Shown:
+    return {
+        parts.answer: said,
+        parts.label: gr.update(choices=card.choices(asked.domain, asked.found), value=None),
+        parts.mask: None,
+        parts.asked: asked,
+    }
+
+
+def show_again(parts: Parts, asked: Asked) -> Shown:
+    """The answer as it was; of a clip that has gone meanwhile, without its figure."""
+    shown = parts.cleared() | _carded(parts, asked, card.answer(asked.found, asked.given.name))
+    try:
+        raw = asked.given.read(asked.domain)
+    except (TelltaleError, FileNotFoundError):
+        return shown | {parts.outcome: note(GONE, "warn")}
+    return shown | {parts.figure: FIGURES[asked.domain.modality](raw, asked.domain, asked.found)}
 
 
 def _failed(parts: Parts, given: Given, error: Exception) -> Shown:
@@ -188,7 +210,8 @@ def turned_away(parts: Parts, turns: Turns, domain: DomainInfo) -> Shown:
     if turns.domain == domain.name:  # a clip that was given before the domains were known
         return {}
     turns.begin(domain.name)
-    return parts.cleared() | parts.emptied() | {parts.answer: card.EMPTY}
+    told = {parts.answer: card.EMPTY, parts.history: turns.past.listed(domain.name)}
+    return parts.cleared() | parts.emptied() | told
 
 
 def _counted(rows: Sequence[ask_several.Row], given: Sequence[Given]) -> str:

@@ -15,12 +15,26 @@ from serve_app.ui.shared import script
 TEMPLATE = (
     f'<div class="tt-drop" data-most-bytes="{MAX_UPLOAD_BYTES}" data-most-files="{MAX_FILES}">'
     '<div class="tt-ways"><button type="button" data-do="record" aria-pressed="false">Record'
-    '</button><button type="button" data-do="choose">Choose files</button></div>'
+    '</button><button type="button" data-do="live" aria-pressed="false">Live</button>'
+    '<button type="button" data-do="choose">Choose files</button></div>'
     '<p class="tt-small">or drop them here: one, several<span data-of="audio">, or a long recording'
     "</span></p>"
     '<input type="file" multiple hidden aria-label="Files">'
     '<p class="tt-said" role="status" hidden></p></div>${value}'
 )
+
+
+LIVE = (
+    '<section class="tt-card tt-live" hidden><p class="tt-said" role="status"></p>'
+    '<figure class="tt-scope" role="img" aria-label="Spectrogram of what the microphone hears">'
+    '<canvas></canvas><div class="tt-words"></div></figure>'
+    '<ol aria-live="polite" aria-label="The last ten detections"></ol></section>'
+)
+
+
+def live_panel() -> Any:
+    """With the event `upload`, of a moment that was heard live."""
+    return gr.HTML(LIVE, js_on_load=script("live.js"), apply_default_css=False, elem_id="live")
 
 
 def drop_zone() -> Any:
@@ -36,7 +50,10 @@ def drop_zone() -> Any:
 
 def offered(domain: DomainInfo, examples: list[Path]) -> str:
     """What stands below the zone: limits, and examples to try."""
-    limits = f'<p class="tt-small" data-modality="{domain.modality}">{header.limits(domain)}</p>'
+    live = f' data-live="{domain.name}"' if domain.live else ""
+    limits = (
+        f'<p class="tt-small" data-modality="{domain.modality}"{live}>{header.limits(domain)}</p>'
+    )
     buttons = "".join(
         f'<button type="button" data-example="{number}">{text(_name(path))}</button>'
         for number, path in enumerate(examples)
@@ -49,7 +66,12 @@ def offered(domain: DomainInfo, examples: list[Path]) -> str:
 def dropped(event: gr.EventData) -> tuple[Given, ...]:
     """The guard has seen that each path is of a file that was uploaded here."""
     return tuple(
-        Given(str(file["name"])[:200], Path(file["path"])) for file in event._data["files"]
+        Given(
+            str(file["name"])[:200],
+            Path(file["path"]),
+            recording=str(file.get("recording", ""))[:60],
+        )
+        for file in event._data["files"]
     )
 
 

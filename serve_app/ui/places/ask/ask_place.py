@@ -25,15 +25,17 @@ from serve_app.ui.places.ask.ask_answers import (
     hear_given,
     hear_one,
     latest,
+    show_again,
     stopped,
     turned_away,
 )
-from serve_app.ui.places.ask.ask_drop import drop_zone, dropped, offered
+from serve_app.ui.places.ask.ask_drop import drop_zone, dropped, live_panel, offered
 from serve_app.ui.places.ask.ask_examples import examples_of
+from serve_app.ui.places.ask.ask_mask import drawing_tools, full_size
 from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
 from serve_app.ui.places.ask.given import Given
 from serve_app.ui.places.receipt_timeline import thanks, timeline
-from serve_app.ui.shared import QUIET, Shared, find, html
+from serve_app.ui.shared import QUIET, Shared, clickable, event_field, find, html
 from serve_app.ui.wording import LOOK_AGAIN_S, words
 
 ITS = {"audio": "It is …", "image": "There is …"}
@@ -49,7 +51,9 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
     with gr.Row(elem_classes="tt-columns"):
         with gr.Column(scale=4, min_width=300):
             drop = drop_zone()
+            history = clickable(elem_id="history")
         with gr.Column(scale=7, min_width=300):
+            live = live_panel()
             panel = gr.HTML("", js_on_load=PANEL_EVENTS, apply_default_css=False, elem_id="several")
             answer = html(card.EMPTY, elem_id="answer")
             with gr.Column(elem_classes="tt-wrong", elem_id="correct"):
@@ -70,26 +74,33 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
                         "Teach now", variant="primary", elem_id="teach-now", min_width=120
                     )
             outcome = html(elem_id="outcome")
+            draw = drawing_tools()
             figure = html(elem_id="figure")
             _receipt_box(shared)
     parts = Parts(
-        drop, panel, answer, figure, label, mask, outcome, gr.State(None), gr.State(None),
+        drop, live, panel, answer, figure, label, mask, outcome, gr.State(None), gr.State(None),
         gr.Timer(LOOK_AGAIN_S, active=False), gr.State(()), gr.State(()), gr.State(Turns()),
+        history,
     )  # fmt: skip
     _wire_answers(shared, parts, examples)
     _wire_corrections(shared, parts, right, send, teach)
+    draw.upload(take_drawn, parts.asked, [mask, outcome], **QUIET)
 
 
 def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
     made = Path(os.environ["GRADIO_TEMP_DIR"])
 
     def caller_of(
-        name: str | None, domains: tuple[DomainInfo, ...], key: str, request: gr.Request
+        name: str | None,
+        domains: tuple[DomainInfo, ...],
+        key: str,
+        turns: Turns,
+        request: gr.Request,
     ) -> Caller:
         # The clip may be here before the first answer to "which domains are there?" is.
         domains = domains or shared.client.domains()
         domain = find(domains, name or domains[0].name)
-        return Caller(shared.client_of(key, request), domain)
+        return Caller(shared.client_of(key, request), domain, turns.past)
 
     def hear_dropped(
         name: str | None,
@@ -100,7 +111,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         event: gr.EventData,
     ) -> Iterator[Shown]:
         try:
-            caller = caller_of(name, domains, key, request)
+            caller = caller_of(name, domains, key, turns, request)
         except ServiceError as error:
             yield {parts.answer: card.failure(words(error))}
             return
@@ -115,7 +126,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         request: gr.Request,
         event: gr.EventData,
     ) -> Iterator[Shown]:
-        caller = caller_of(name, domains, key, request)
+        caller = caller_of(name, domains, key, turns, request)
         path = examples_of(caller.domain, folder, made)[int(event._data["number"])]
         over, given = turns.begin(caller.domain.name), [Given(path.stem, path)]
         yield from latest(over, hear_given(parts, caller, given, over))
@@ -131,7 +142,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
     ) -> Iterator[Shown]:
         number = int(event._data["number"])
         if number < len(listed):
-            caller = caller_of(name, domains, key, request)
+            caller = caller_of(name, domains, key, turns, request)
             over = turns.begin(caller.domain.name)
             yield from latest(over, hear_one(parts, caller, listed[number], over))
 
@@ -146,7 +157,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         if given is None:
             yield {parts.again: gr.update(active=False)}
             return
-        caller = caller_of(name, domains, key, request)
+        caller = caller_of(name, domains, key, turns, request)
         over = turns.begin(caller.domain.name)
         yield from latest(over, hear_one(parts, caller, given, over))
 
@@ -160,13 +171,22 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
             parts.mask: gr.update(visible=domain.modality == "image", value=None),
         }
 
+    def open_past(turns: Turns, event: gr.EventData) -> Shown:
+        asked = turns.past.find(event_field(event, "number"))
+        if asked is None:
+            return {parts.outcome: ""}
+        turns.begin()
+        return show_again(parts, asked)
+
     asked = [shared.domain, shared.domains, shared.key, parts.turns]
     busy = {"concurrency_limit": 16, **QUIET}
     # What is given while another is heard is not to be dropped: the older one ends by `Turns`.
     at_once = busy | {"trigger_mode": "multiple"}
-    parts.drop.upload(hear_dropped, asked, parts.told, **at_once)
+    for given in (parts.drop, parts.live):
+        given.upload(hear_dropped, asked, parts.told, **at_once)
     parts.drop.example(hear_example, asked, parts.told, **at_once)
     parts.panel.open(open_listed, [*asked, parts.listed], parts.told, **at_once)
+    parts.history.click(open_past, parts.turns, parts.told, **QUIET)
     parts.panel.stop(stopped, [parts.turns, parts.rows, parts.listed], parts.panel, **QUIET)
     parts.again.tick(hear_again, [*asked, parts.waiting], parts.told, **busy)
     shared.domain.change(turn_to, asked, [parts.drop, *parts.told], **QUIET)
@@ -216,6 +236,20 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
     send.click(say_wrong, chosen, parts.outcome, **QUIET)
     right.click(say_right, [parts.asked, shared.key], parts.outcome, **QUIET)
     teach.click(teach_now, [*chosen, parts.turns], parts.told, concurrency_limit=16, **QUIET)
+
+
+def take_drawn(asked: Asked | None, event: gr.EventData) -> tuple[Any, Any]:
+    """The guard has seen that the path is of a file that was uploaded here."""
+    drawn = Path(event._data["path"])
+    if asked is None:  # the answer went meanwhile
+        return gr.skip(), gr.skip()
+    try:
+        raw = full_size(drawn.read_bytes(), asked.domain, asked.found)
+    except REFUSED as error:
+        return gr.skip(), _refused(error)
+    path = drawn.with_name("drawn-mask.png")
+    path.write_bytes(raw)
+    return str(path), ""
 
 
 def _followed(parts: Parts, client: Client, asked: Asked, receipt: Receipt) -> Iterator[Shown]:

@@ -105,6 +105,7 @@ def test_the_likeliest_labels_are_answered(client: TestClient, top_k: int) -> No
 def test_a_domain_answers_under_the_prefix_that_it_is_listed_with(client: TestClient) -> None:
     (listed,) = client.get("/domains").json()["domains"]
     assert listed["prefix"] == "/keywords"
+    assert (listed["live"], listed["keeps_predictions"], listed["history"]) == (True, False, True)
     for prefix in ("", "/api", listed["prefix"], listed["prefix"] + "/api"):
         found = client.post(f"{prefix}/predict", files={"file": CLIPS[0]})
         assert found.json()["domain"] == listed["name"]

@@ -18,6 +18,7 @@ from serve_app.ui.places.ask.ask_answers import (
     stopped,
     turned_away,
 )
+from serve_app.ui.places.ask.ask_history import Past
 from serve_app.ui.places.ask.given import Given
 from support.fakes.fake_api import create
 from support.fakes.fake_world import World
@@ -31,7 +32,7 @@ Clips = Sequence[tuple[str, bytes]]
 @pytest.fixture(scope="module")
 def caller() -> Iterator[Caller]:
     with Server(create(World(step_s=0.1))) as url, Client(url, tries=1) as client:
-        yield Caller(client, client.domains()[0])
+        yield Caller(client, client.domains()[0], Past())
 
 
 @pytest.fixture

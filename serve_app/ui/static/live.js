@@ -1,0 +1,233 @@
+// Live: what the microphone hears goes to the service as it sounds, and what is told of it lands on a
+// spectrogram that scrolls. The drop zone's button begins and ends it; the domain is in its data-live.
+// Within gr.HTML, which gives `element`, `trigger` and `upload`.
+const SECOND_PX = 75, LISTED = 10, KEPT_S = 60, BLOCK = 2048, HEIGHT = 160, TOP_HZ = 8000;
+const AS_IT_IS = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+const CAPTURE = `registerProcessor("capture", class extends AudioWorkletProcessor {
+  process([input]) { if (input[0]) this.port.postMessage(input[0]); return true; }
+});`;
+const NIGHT = [[10, 17, 30], [20, 58, 92], [16, 126, 137], [122, 211, 170], [253, 247, 214]]; // palette_png.py
+const part = (css) => element.querySelector(css);
+const button = () => document.querySelector("#drop [data-do=live]");
+const domain = () => document.querySelector("#drop [data-live]")?.dataset.live;
+const say = (words, bad = false) => {
+  part(".tt-said").textContent = words;
+  part(".tt-said").className = `tt-said tt-note ${bad ? "tt-bad" : "tt-calm"}`;
+};
+const percent = (share) => (share > 0.995 ? "over 99 %" : `${Math.round(100 * share)} %`);
+const colour = (level) => {
+  const at = (level / 256) * (NIGHT.length - 1), low = Math.floor(at);
+  return NIGHT[low].map((one, i) => one + (at - low) * (NIGHT[low + 1][i] - one));
+};
+
+let live = null; // what goes on: socket, sound, context, what was captured
+
+async function begin(key) {
+  if (!navigator.mediaDevices) return ask("Browsers lend the microphone only to addresses with https. Choose a file instead.");
+  live = { domain: domain(), key, samples: 0, drawn: 0, blocks: [], block: new Int16Array(BLOCK), told: new Map(), skipped: 0 };
+  const mine = live;
+  element.firstElementChild.hidden = false;
+  part("ol").replaceChildren();
+  part(".tt-words").replaceChildren();
+  show(mine);
+  say("Connecting …");
+  try {
+    mine.sound = await navigator.mediaDevices.getUserMedia({ audio: AS_IT_IS });
+    mine.context = new AudioContext();
+    await mine.context.audioWorklet.addModule(URL.createObjectURL(new Blob([CAPTURE], { type: "text/javascript" })));
+  } catch (error) {
+    end(mine);
+    return say(`${{ NotAllowedError: "The microphone was refused. Allow it beside the page's address in the browser.",
+      NotFoundError: "There is no microphone.", NotReadableError: "Another program has the microphone." }[error.name]
+      ?? error.message}`, true);
+  }
+  if (live !== mine) return end(mine);
+  listen(mine);
+  connect(mine);
+}
+
+function listen(mine) {
+  const source = mine.context.createMediaStreamSource(mine.sound);
+  const capture = new AudioWorkletNode(mine.context, "capture");
+  mine.meter = mine.context.createAnalyser();
+  Object.assign(mine.meter, { fftSize: 2048, smoothingTimeConstant: 0, minDecibels: -95, maxDecibels: -25 });
+  source.connect(mine.meter);
+  source.connect(capture);
+  capture.port.onmessage = ({ data }) => {
+    if (mine.socket?.readyState !== WebSocket.OPEN) return; // its clock starts with the first sample
+    for (const one of data) {
+      mine.block[mine.samples++ % BLOCK] = Math.max(-1, Math.min(1, one)) * 32767;
+      if (mine.samples % BLOCK) continue;
+      mine.socket.send(mine.block);
+      mine.blocks.push(mine.block);
+      mine.block = new Int16Array(BLOCK);
+      if (mine.blocks.length > (KEPT_S * mine.context.sampleRate) / BLOCK) mine.blocks.shift();
+    }
+  };
+  const canvas = part("canvas");
+  canvas.width = canvas.clientWidth * devicePixelRatio;
+  canvas.height = HEIGHT;
+  canvas.getContext("2d").clearRect(0, 0, canvas.width, HEIGHT);
+  const paint = () => {
+    if (live !== mine || mine.ending) return;
+    draw(mine, canvas);
+    requestAnimationFrame(paint);
+  };
+  paint();
+}
+
+function draw(mine, canvas) {
+  const heard_s = mine.samples / mine.context.sampleRate, scale = SECOND_PX * (canvas.width / canvas.clientWidth);
+  const level = new Float32Array(mine.meter.fftSize), power = new Uint8Array(mine.meter.frequencyBinCount);
+  mine.meter.getFloatTimeDomainData(level);
+  const loudest = level.reduce((most, one) => Math.max(most, Math.abs(one)), 1e-4);
+  button()?.style.setProperty("--level", `${Math.max(0, 100 * (1 + Math.log10(loudest) / 3))}%`);
+  if (button()) button().textContent = `Stop, ${Math.floor(heard_s)} s`;
+  const width = Math.min(canvas.width, Math.floor(heard_s * scale) - mine.drawn);
+  if (width > 0) {
+    mine.drawn += width;
+    mine.meter.getByteFrequencyData(power);
+    const pen = canvas.getContext("2d"), column = pen.createImageData(width, HEIGHT);
+    const mel = 2595 * Math.log10(1 + TOP_HZ / 700), bin_hz = mine.context.sampleRate / mine.meter.fftSize;
+    for (let y = 0; y < HEIGHT; y++) {
+      const hz = 700 * (10 ** (((1 - y / HEIGHT) * mel) / 2595) - 1);
+      const rgb = colour(power[Math.min(power.length - 1, Math.round(hz / bin_hz))]);
+      for (let x = 0; x < width; x++) column.data.set([...rgb, 255], 4 * (y * width + x));
+    }
+    pen.drawImage(canvas, -width, 0);
+    pen.putImageData(column, canvas.width - width, 0);
+  }
+  part(".tt-words").style.transform = `translateX(${canvas.clientWidth - heard_s * SECOND_PX}px)`;
+}
+
+function connect(mine) {
+  const address = new URL(`../${mine.domain}/stream`, document.baseURI);
+  address.protocol = address.protocol.replace("http", "ws");
+  const socket = (mine.socket = new WebSocket(address));
+  let why = "";
+  socket.onopen = () => socket.send(JSON.stringify({ format: "pcm16", sample_rate_hz: mine.context.sampleRate, key: mine.key }));
+  socket.onmessage = ({ data }) => {
+    const said = JSON.parse(data);
+    if (said.type === "error") {
+      if (said.status === 401 && mine.key) mine.again = true;
+      why = said.detail;
+    } else if (said.type === "ready") {
+      mine.window_s = said.window_s;
+      say(["Listening.", said.disclaimer].join(" "));
+    } else if (said.type === "prediction" && said.skipped) {
+      mine.skipped += said.skipped;
+      say(`The service is busy: ${mine.skipped} moments were not heard.`);
+    } else if (said.type === "event") told(mine, said);
+  };
+  socket.onclose = ({ code, reason }) => {
+    if (live !== mine) return;
+    if (mine.again) return void ((mine.again = false), (mine.key = ""), (mine.samples = mine.drawn = 0), (mine.blocks = []), connect(mine));
+    const well = code === 1000;
+    end(mine);
+    why ||= reason || "the connection was lost; try again in a moment";
+    say(well ? "Stopped." : `${why[0].toUpperCase()}${why.slice(1)}.`, !well);
+  };
+}
+
+// An event is told when it is long enough, and again when it has ended: only then can it be heard.
+function told(mine, event) {
+  const name = `${event.label} ${event.start_s}`, known = mine.told.get(name);
+  const row = known ?? document.createElement("li"), label = event.label.replaceAll("_", " ");
+  const clock = new Date().toLocaleTimeString([], { hourCycle: "h23" });
+  row.innerHTML = `<time></time><b></b><span>${percent(event.confidence)}</span>${event.ended
+    ? '<button type="button" class="tt-mini" aria-label="Play" aria-pressed="false">▶</button><button type="button" class="tt-mini" data-its>It is …</button>' : ""}`;
+  row.querySelector("time").textContent = (row.dataset.clock ??= clock);
+  row.querySelector("b").textContent = label;
+  if (event.ended) {
+    const file = cut(mine, event);
+    row.file = new File([file], `live ${row.dataset.clock.replaceAll(":", ".")}.wav`, { type: "audio/wav" });
+    row.recording = mine.recording ??= `live-${crypto.randomUUID?.() ?? Date.now()}`;
+    row.querySelector("[aria-pressed]").dataset.play = URL.createObjectURL(row.file);
+  }
+  if (known) return;
+  mine.told.set(name, row);
+  part("ol").prepend(row);
+  const word = document.createElement("b");
+  word.textContent = label;
+  word.style.left = `${event.start_s * SECOND_PX}px`;
+  part(".tt-words").append(word);
+  for (const list of [part("ol"), part(".tt-words")]) {
+    while (list.children.length > LISTED) (list.matches("ol") ? list.lastChild : list.firstChild).remove();
+  }
+}
+
+// The moment as WAV, a window long at least.
+function cut(mine, event) {
+  const rate = mine.context.sampleRate, spare_s = Math.max(0, mine.window_s - (event.end_s - event.start_s)) / 2;
+  const kept = new Int16Array(mine.blocks.length * BLOCK + (mine.samples % BLOCK));
+  [...mine.blocks, mine.block.subarray(0, mine.samples % BLOCK)].forEach((one, i) => kept.set(one, i * BLOCK));
+  const gone = mine.samples - kept.length;
+  const [from, to] = [event.start_s - spare_s, event.end_s + spare_s].map((s) => Math.max(0, Math.round(s * rate) - gone));
+  const sound = kept.slice(from, to), head = new DataView(new ArrayBuffer(44));
+  const text = (at, word) => [...word].forEach((one, i) => head.setUint8(at + i, one.charCodeAt(0)));
+  text(0, "RIFF"); text(8, "WAVEfmt "); text(36, "data");
+  head.setUint32(4, 36 + sound.byteLength, true);
+  head.setUint32(16, 16, true);
+  [1, 1].forEach((one, i) => head.setUint16(20 + 2 * i, one, true)); // PCM, of one channel
+  head.setUint32(24, rate, true);
+  head.setUint32(28, 2 * rate, true);
+  [2, 16].forEach((one, i) => head.setUint16(32 + 2 * i, one, true));
+  head.setUint32(40, sound.byteLength, true);
+  return new Blob([head, sound]);
+}
+
+function stop() {
+  if (!live || live.ending) return;
+  if (live.socket?.readyState === WebSocket.OPEN) {
+    live.ending = true; // what is still to be told comes before the service closes
+    if (live.samples % BLOCK) live.socket.send(live.block.subarray(0, live.samples % BLOCK));
+    live.socket.send("end");
+    say("Stopping …");
+    release(live);
+  } else {
+    live.socket?.close();
+    end(live);
+    say("Stopped.");
+  }
+}
+function release(mine) {
+  for (const track of mine.sound?.getTracks() ?? []) track.stop();
+  if (mine.context && mine.context.state !== "closed") mine.context.close();
+  show(null);
+}
+function end(mine) {
+  release(mine);
+  if (live === mine) live = null;
+}
+function show(going) {
+  const one = button();
+  if (!one) return;
+  one.setAttribute("aria-pressed", String(Boolean(going)));
+  one.style.removeProperty("--level");
+  if (!going) one.textContent = "Live";
+}
+function ask(words) {
+  element.firstElementChild.hidden = false;
+  say(words, true);
+}
+
+const pressed = (event) => {
+  if (event.target.closest?.("#drop [data-do=live]")) live ? stop() : begin(sessionStorage.getItem("telltale-key") ?? "");
+};
+document.addEventListener("click", pressed);
+document.addEventListener("change", (event) => { // what was heard was of the domain before
+  if (!event.target.closest?.("#domain")) return;
+  stop();
+  element.firstElementChild.hidden = true;
+});
+element.addEventListener("click", async (event) => {
+  const row = event.target.closest("[data-its]")?.closest("li");
+  if (!row) return;
+  try {
+    const { path } = await upload(row.file);
+    trigger("upload", { files: [{ path, name: row.file.name, recording: row.recording }] });
+    document.querySelector("#answer").scrollIntoView({ behavior: "smooth", block: "nearest" });
+  } catch {
+    say("It did not arrive: the page cannot be reached, or takes no more right now. Try again in a moment.", true);
+  }
+});

@@ -1,0 +1,75 @@
+// Draws and erases on the photograph that was answered, beginning from the model's mask. Within
+// gr.HTML; the picture is #figure's, whose overlay the canvas takes the place of.
+const GLOW = "rgb(255 64 48)"; // photograph_figure.py
+const figure = () => document.querySelector("#figure .tt-seen");
+const canvas = () => document.querySelector("#figure canvas.tt-mask");
+let earlier = []; // as it was before each stroke
+const most = 10;
+
+function begin() {
+  const photograph = figure().querySelector("img.tt-photo"), mask = figure().querySelector("img.tt-mask");
+  const layer = document.createElement("canvas");
+  [layer.width, layer.height] = [photograph.naturalWidth, photograph.naturalHeight];
+  layer.className = "tt-mask tt-drawing";
+  if (mask) layer.getContext("2d").drawImage(mask, 0, 0, layer.width, layer.height);
+  if (mask) layer.style.opacity = mask.style.opacity;
+  mask?.remove();
+  figure().append(layer);
+  earlier = [];
+  for (const moment of ["pointerdown", "pointermove"]) layer.addEventListener(moment, stroke);
+}
+
+function stroke(event) {
+  if (event.type === "pointermove" && !event.buttons) return;
+  const layer = event.target, pen = layer.getContext("2d", { willReadFrequently: true });
+  const box = layer.getBoundingClientRect(), scale = layer.width / box.width;
+  const at = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+  if (event.type === "pointerdown") {
+    layer.setPointerCapture(event.pointerId);
+    earlier.push(pen.getImageData(0, 0, layer.width, layer.height));
+    if (earlier.length > most) earlier.shift();
+    layer.from = at;
+  }
+  if (!layer.from) return;
+  pen.globalCompositeOperation = element.querySelector("#erase").checked ? "destination-out" : "source-over";
+  Object.assign(pen, { strokeStyle: GLOW, lineCap: "round", lineWidth: element.querySelector("[name=width]").value * scale });
+  pen.beginPath();
+  pen.moveTo(...layer.from);
+  pen.lineTo(...at);
+  pen.stroke();
+  layer.from = at;
+}
+
+function undo() {
+  const last = earlier.pop();
+  if (last) canvas().getContext("2d").putImageData(last, 0, 0);
+}
+
+async function use() {
+  const said = element.querySelector(".tt-said"), drawn = document.createElement("canvas");
+  [drawn.width, drawn.height] = [canvas().width, canvas().height];
+  const pixels = canvas().getContext("2d").getImageData(0, 0, drawn.width, drawn.height);
+  let some = false;
+  for (let at = 0; at < pixels.data.length; at += 4) {
+    const inside = pixels.data[at + 3] > 127;
+    pixels.data.fill(inside ? 255 : 0, at, at + 4);
+    some ||= inside;
+  }
+  said.textContent = some ? "" : "Nothing is drawn. If there is nothing in it, choose that above.";
+  if (!some) return;
+  drawn.getContext("2d").putImageData(pixels, 0, 0);
+  const png = await new Promise((done) => drawn.toBlob(done, "image/png"));
+  try {
+    const { path } = await upload(new File([png], "drawn.png", { type: "image/png" }));
+    trigger("upload", { path });
+    said.textContent = "It is above now, as the mask: send it.";
+  } catch {
+    said.textContent = "It did not arrive: the page cannot be reached right now. Try again in a moment.";
+  }
+}
+
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button) ({ begin, undo, use })[button.dataset.do]();
+  if (button && button.dataset.do !== "use") element.querySelector(".tt-said").textContent = "";
+});

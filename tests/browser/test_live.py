@@ -1,0 +1,67 @@
+"""Live sound in a real browser, with Chromium's own beeps for a microphone."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from support.fakes.fake_api import ADMIN
+from support.fakes.fake_world import World
+from support.pages import choose_domain, open_page
+
+LOUD = (
+    "getComputedStyle(document.querySelector('#drop [data-do=live]')).getPropertyValue('--level')"
+)
+DRAWN = """() => {
+  const canvas = document.querySelector("#live canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return new Set(data).size > 20;
+}"""
+
+
+def begin(page: Page, site: str) -> None:
+    open_page(page, site)
+    expect(page.get_by_role("button", name="Live")).to_be_hidden()  # how, its file does not say
+    choose_domain(page, "Spoken digits", "Which digit was spoken?")
+    page.get_by_role("button", name="Live").click()
+
+
+def test_what_is_heard_live_lands_on_a_spectrogram_is_listed_and_is_corrected(
+    page: Page, site: str, world: World
+) -> None:
+    begin(page, f"{site}?key={ADMIN}")
+    expect(page.locator("#live")).to_contain_text("Listening.")
+    page.wait_for_function(f"() => parseFloat({LOUD}) > 5")
+    page.wait_for_function(DRAWN)
+    expect(page.locator(".tt-words b").first).to_be_visible()
+    moments = page.locator("#live li")
+    ended = moments.filter(has=page.get_by_role("button", name="It is"))
+    expect(ended.nth(1)).to_be_visible()
+    expect(ended.first).to_contain_text(re.compile(r"\d %"))
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#live")).to_contain_text("Stopped.")
+    expect(page.get_by_role("button", name="Live")).to_be_visible()
+    count = moments.count()
+    expect(ended).to_have_count(count)  # what was going on was told before the end
+    ended.last.get_by_role("button", name="Play").click()
+    expect(page.locator('#live [aria-pressed="true"]')).to_have_count(1)
+    ended.last.get_by_role("button", name="It is").click()
+    expect(page.locator("#answer")).to_contain_text("1.0 s WAV")
+    page.locator("#its").get_by_text("seven").click()
+    page.click("#send")
+    expect(page.locator("#outcome")).to_contain_text("→ seven")
+    assert [row["label"] for row in world.feedback.values()][-1] == "seven"
+
+
+def test_a_refusal_is_said_in_words_and_another_domain_ends_what_is_heard(
+    page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "busy", 1)
+    begin(page, f"{site}?key=mistyped")  # which is no reason to hear nothing
+    expect(page.locator("#live .tt-bad")).to_have_text(
+        "32 streams are heard here already; try again later."
+    )
+    page.get_by_role("button", name="Live").click()
+    expect(page.locator("#live")).to_contain_text("Listening.")
+    choose_domain(page, "Machine faults", "machine's sound")
+    expect(page.locator("#live section")).to_be_hidden()
