@@ -6,6 +6,7 @@ The service and the training jobs read the same environment, each when it starts
     TELLTALE_DATABASE_URL   sqlite:///<home>/telltale.db
     TELLTALE_STORAGE_URI    <home>/blobs
     MLFLOW_TRACKING_URI     sqlite:///<home>/mlflow.db
+    TELLTALE_ARTIFACTS_URI  <home>/artifacts; behind an MLflow server what that one says
 
 Clips and keys in it are nobody else's business: the folder is its owner's alone. One that its group
 may write to is shared on purpose, by several machines or users, and stays the group's too.
@@ -16,7 +17,9 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from data.errors import InvalidParameter
 from data.install_paths import own_folder
@@ -74,10 +77,26 @@ def _home(root: Path, environ: Mapping[str, str]) -> Home:
         database_url=environ.get("TELLTALE_DATABASE_URL") or f"sqlite:///{root}/telltale.db",
         storage_uri=environ.get("TELLTALE_STORAGE_URI") or str(root / "blobs"),
         tracking_uri=tracking_uri,
-        artifact_root=None if tracking_uri.startswith("http") else str(root / "artifacts"),
+        artifact_root=_artifact_root(root, tracking_uri, environ.get("TELLTALE_ARTIFACTS_URI", "")),
         bundles=root / "bundles",
         runs=root / "runs",
     )
+
+
+def _artifact_root(root: Path, tracking_uri: str, uri: str) -> str | None:
+    scheme = urlsplit(uri).scheme
+    if uri and not scheme and not Path(uri).is_absolute():
+        raise InvalidParameter(
+            "TELLTALE_ARTIFACTS_URI must be a folder from / on, file:///folder, s3://bucket/prefix "
+            f"or another place that MLflow knows; got {uri!r}"
+        )
+    if scheme == "s3" and find_spec("boto3") is None:
+        raise InvalidParameter(
+            "TELLTALE_ARTIFACTS_URI with s3:// needs a package of MLflow's: pip install boto3"
+        )
+    if uri:
+        return uri
+    return None if tracking_uri.startswith("http") else str(root / "artifacts")
 
 
 def _others(mode: int) -> int:

@@ -66,11 +66,12 @@ def _asked(client: Client, options: argparse.Namespace) -> list[str]:
 
 def _told(name: str, row: DomainStatus) -> str:
     champion = f"version {row.champion.version}" if row.champion else "no model yet"
+    pinned = " (pinned)" if row.pinned else ""
     agree = "" if row.agree else ", which do not serve the same version"
     clips = ", ".join(f"{count} {state}" for state, count in row.clips.items() if count)
     runs = "".join(f"; {run.mode} {run.state}" for run in row.running)
     replicas = f"replicas: {len(row.replicas)}{agree}"
-    return f"{name:<12} {champion}; {replicas}; clips: {clips or 'none'}{runs}"
+    return f"{name:<12} {champion}{pinned}; {replicas}; clips: {clips or 'none'}{runs}"
 
 
 def _moved(move: Move) -> list[str]:

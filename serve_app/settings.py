@@ -50,6 +50,7 @@ class Settings:
     webhook_secret: str = field(default="", repr=False)
     log_level: str = ""  # deploy/serve.yaml's where it is empty
     access_log: bool = False
+    pinned: Mapping[str, str] = field(default_factory=dict)  # domain -> the version that serves
 
     @property
     def url(self) -> str:
@@ -68,11 +69,12 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
             "to a secret of at least 16 characters first, or leave TELLTALE_HOST at 127.0.0.1"
         )
     names = tuple(filter(None, environment.get("TELLTALE_DOMAINS", "").replace(",", " ").split()))
+    domains = tuple(load_domains(config_root(environment), names))
     return Settings(
         home=home,
         host=host,
         port=_port(environment.get("TELLTALE_PORT", "8000")),
-        domains=tuple(load_domains(config_root(environment), names)),
+        domains=domains,
         admin_key=chosen_key or kept_secret(home.root / "admin-key", new_key()),
         start_token=environment.get("TELLTALE_START_TOKEN", ""),
         names=_names(host, environment.get("TELLTALE_ALLOWED_HOSTS", "")),
@@ -84,7 +86,22 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
         **_webhook(environment),
         log_level=_one_of(environment, "TELLTALE_LOG_LEVEL", LOG_LEVELS).upper(),
         access_log=_one_of(environment, "TELLTALE_ACCESS_LOG", ("0", "1")) == "1",
+        pinned=_pinned(environment.get("TELLTALE_MODEL_VERSION", ""), domains),
     )
+
+
+def _pinned(text: str, domains: Sequence[str]) -> dict[str, str]:
+    """Whether there are such versions, the registry knows."""
+    pinned: dict[str, str] = {}
+    for pin in text.replace(",", " ").split():
+        domain, _, number = pin.partition("=")
+        if domain not in domains or domain in pinned or not re.fullmatch(r"[1-9][0-9]*", number):
+            raise InvalidParameter(
+                "TELLTALE_MODEL_VERSION must be one version for a domain, as faults=3,keywords=1, "
+                f"of {', '.join(domains)}; got {pin!r}"
+            )
+        pinned[domain] = number
+    return pinned
 
 
 def _names(host: str, text: str) -> tuple[str, ...]:

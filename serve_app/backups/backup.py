@@ -32,7 +32,8 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 DATABASE, REGISTRY = "telltale.db", "mlflow.db"
 SMALL = ("keys.json", "admin-key")  # the first where its keys wait to be taken over
-FOLDERS = ("champions", "artifacts")
+ARTIFACTS = "artifacts"
+FOLDERS = ("champions", ARTIFACTS)
 BLOBS = "blobs"
 KEPT = (BLOBS, *FOLDERS, *SMALL, REGISTRY, DATABASE)
 FILE = re.compile(r"telltale\.db|mlflow\.db|keys\.json|admin-key|champions/[\w-]+\.json")
@@ -98,7 +99,7 @@ def known(name: str) -> bool:
     folder, *parts = name.split("/")
     below = bool(parts) and not any(part in ("", ".", "..") for part in parts)
     matched = FILE.fullmatch(name) or BLOB.fullmatch(name)
-    return matched is not None or (folder == "artifacts" and below)
+    return matched is not None or (folder == ARTIFACTS and below)
 
 
 def must_be_kept_here(home: Home) -> None:
@@ -107,8 +108,9 @@ def must_be_kept_here(home: Home) -> None:
         "TELLTALE_DATABASE_URL": (home.database_url, f"sqlite:///{home.root}/{DATABASE}"),
         "TELLTALE_STORAGE_URI": (home.storage_uri, str(home.root / BLOBS)),
         "MLFLOW_TRACKING_URI": (home.tracking_uri, f"sqlite:///{home.root}/{REGISTRY}"),
+        "TELLTALE_ARTIFACTS_URI": (home.artifact_root, str(home.root / ARTIFACTS)),
     }
-    elsewhere = [name for name, (found, here) in places.items() if found != here]
+    elsewhere = [name for name, (found, here) in places.items() if found not in (here, None)]
     if elsewhere:
         raise InvalidParameter(
             f"{' and '.join(elsewhere)} name a store that is not in TELLTALE_HOME, and backup and "

@@ -169,6 +169,7 @@ class ReplicaInfo(Answer):
 class DomainStatus(Answer):
     title: str
     champion: ModelVersion | None = None
+    pinned: bool = False  # by TELLTALE_MODEL_VERSION: no promotion changes what serves
     serves_since: Moment | None = None  # the champion, also where it came back
     error: str | None = None  # what the curator could not look after
     replicas: tuple[ReplicaInfo, ...] = ()

@@ -20,6 +20,7 @@ import yaml
 
 from data.errors import Conflict, NotReady, TelltaleError
 from data.install_paths import FILES
+from models.registry.opened import open_registry
 from serve_app.cluster.cluster_file import announced
 from serve_app.cluster.haproxy.haproxy_check import checking
 from serve_app.cluster.haproxy.second_haproxy import stand_in
@@ -56,6 +57,7 @@ def main() -> int:
     stop_when_asked()
     try:
         settings = settings_from_env()
+        refuse_unknown_versions(settings)
         with running(settings, say, arguments.config, again=arguments.again) as watch:
             os.write(arguments.up, UP)
             print(greeting(settings), flush=True)
@@ -89,6 +91,8 @@ def greeting(settings: Settings) -> str:
         f"  try   curl -F file=@clip.wav {settings.url}/predict",
         f"  Ray   {os.environ['RAY_API_SERVER_ADDRESS']}, for commands: . {_ray_env(settings)}",
     ]
+    pinned = ", ".join(f"{name} to version {number}" for name, number in settings.pinned.items())
+    lines += [f"  pinned  {pinned}, by TELLTALE_MODEL_VERSION"] if pinned else []
     lines.append(f"  MLflow  {mlflow_command(settings.home.tracking_uri)}")
     if not is_loopback(settings.host):
         there = os.environ["RAY_ADDRESS"]
@@ -239,6 +243,12 @@ def _readiness(settings: Settings) -> dict[str, str]:
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return {}
     return found
+
+
+def refuse_unknown_versions(settings: Settings) -> None:
+    """Of TELLTALE_MODEL_VERSION; the registry takes seconds to open, so only where it is set."""
+    if settings.pinned:
+        open_registry(settings.home, settings.domains, settings.pinned)
 
 
 def refuse_taken_port(settings: Settings) -> None:

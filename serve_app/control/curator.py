@@ -22,9 +22,7 @@ from data.domains.domain import Domain, Mode, load_domains
 from data.domains.run_options import RunOptions
 from data.errors import TelltaleError
 from data.store.store import Store
-from models.bundle import PRETRAINED, load_bundle
-from models.registry.current_model import shipped
-from models.registry.registry import Registry
+from models.registry.opened import open_registry
 from serve_app.client.past_answers import Window
 from serve_app.client.service_answers import ReplicaInfo
 from serve_app.cluster.quota_refusals import QuotaRefusals
@@ -43,7 +41,7 @@ from serve_app.control.webhook import Webhook
 from serve_app.http.answer_bodies import json_fields, model_version, run_info
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.replica.series import key
-from serve_app.settings import Settings, settings_from_env
+from serve_app.settings import settings_from_env
 from serve_app.statuses import in_words
 
 log = logging.getLogger("ray.serve")
@@ -55,7 +53,6 @@ SWEEP_EVERY_S = 3600.0  # for what killed uploads left behind
 OUTCOMES_EVERY_S = 2.0
 TELL_S = 2.0  # for a replica to hear that recordings wait
 CHECKPOINT_EVERY_S = 300.0  # so that a copy of the home holds all but the last minutes
-SHIPPED_TAGS = {"verdict": "shipped", "reasons": '["shipped with this release"]'}
 
 
 class Curator:
@@ -67,7 +64,7 @@ class Curator:
         self._store, jobs, registry = await asyncio.gather(
             asyncio.to_thread(Store.open, settings.home.database_url, settings.home.storage_uri),
             asyncio.to_thread(Jobs),
-            asyncio.to_thread(open_registry, settings),
+            asyncio.to_thread(open_registry, settings.home, settings.domains, settings.pinned),
         )
         self._forgetting = Forgetting(self._store, registry, settings.home)
         self._runs = RetrainRuns(self._store, jobs, registry, self._forgetting)
@@ -76,7 +73,7 @@ class Curator:
             for name in self._domains
         }
         self._successions = {
-            name: Promotion(name, settings.home, registry, handle)
+            name: Promotion(name, settings.home, registry, handle, settings.pinned.get(name))
             for name, handle in self._handles.items()
         }
         self._abandoned = AbandonedJobs(self._store)
@@ -152,7 +149,10 @@ class Curator:
 
     async def purge(self, domain: str, who: str) -> dict[str, Any]:
         """Raises Conflict while a retrain is under way: its version may be among them."""
-        return await self._runs.undisturbed(domain, lambda: self._forgetting.purge(domain, who))
+        pinned = self._successions[domain].pinned
+        return await self._runs.undisturbed(
+            domain, lambda: self._forgetting.purge(domain, who, pinned)
+        )
 
     async def start_run(
         self, domain: str, mode: Mode, reason: str, who: str, options: dict[str, Any]
@@ -195,6 +195,7 @@ class Curator:
         return {
             "title": self._domains[name].title,
             "champion": None if champion is None else json_fields(model_version(champion)),
+            "pinned": succession.pinned is not None,
             "serves_since": succession.since,
             "error": "; ".join(errors.values()) or None,
             "replicas": [
@@ -281,14 +282,3 @@ def replica_states() -> dict[str, dict[str, int]]:
         for name, app in serve.status().applications.items()
         if "DomainService" in app.deployments
     }
-
-
-def open_registry(settings: Settings) -> Registry:
-    """A domain that nobody has registered yet starts with what is shipped for it."""
-    registry = Registry(settings.home.tracking_uri, settings.home.artifact_root)
-    for name, domain in load_domains(names=settings.domains).items():
-        folder = shipped(domain, PRETRAINED)
-        if registry.champion(name) is None and folder is not None:
-            version = registry.register(load_bundle(folder), run_id=None, tags=SHIPPED_TAGS)
-            registry.promote(name, version.number)
-    return registry

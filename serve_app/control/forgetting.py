@@ -62,11 +62,12 @@ class Forgetting:
             f"({len(held)}); a teach that forgets them starts by itself"
         )
 
-    def purge(self, domain: str, who: str) -> dict[str, Any]:
-        """Removes the versions that hold forgotten clips, but for the champion."""
+    def purge(self, domain: str, who: str, pinned: str | None = None) -> dict[str, Any]:
+        """Removes the versions that hold forgotten clips, but for the champion and one that serves
+        in its place."""
         asked, purged, unread = self._asked_for(domain), [], []
         for version in self._versions(domain):
-            if CHAMPION in version.aliases:
+            if CHAMPION in version.aliases or version.number == pinned:
                 continue
             held = self._held_or_none(version, asked)
             if held is None and REMOVED not in version.tags:

@@ -29,9 +29,16 @@ log = logging.getLogger("ray.serve")
 
 class Promotion:
     def __init__(
-        self, domain: str, home: Home, registry: Registry, replicas: DeploymentHandle
+        self,
+        domain: str,
+        home: Home,
+        registry: Registry,
+        replicas: DeploymentHandle,
+        pinned: str | None = None,
     ) -> None:
+        """With a `pinned` version that one serves, wherever the alias leads."""
         self._domain = domain
+        self.pinned = pinned
         self._home = home
         self.registry = registry
         self._handle = replicas
@@ -82,6 +89,11 @@ class Promotion:
         return await self._move(self._rollback)
 
     async def _move(self, change: Callable[[], Version]) -> dict[str, Any]:
+        if self.pinned:
+            raise Conflict(
+                f"{self._domain} is pinned to version {self.pinned} by TELLTALE_MODEL_VERSION; "
+                "start the service without it to change what serves"
+            )
         started = time.perf_counter()
         async with self._moving:
             version = await asyncio.to_thread(change)
@@ -114,7 +126,7 @@ class Promotion:
 
     async def _reconcile(self) -> None:
         try:
-            version = await asyncio.to_thread(self.registry.champion, self._domain)
+            version = await asyncio.to_thread(self._wanted)
             if version is not None:
                 await self._have(version)
         except Exception:
@@ -134,6 +146,11 @@ class Promotion:
         if moved or self.since is None:
             self.since = await asyncio.to_thread(pointed_since, self._home, self._domain)
         await self._broadcast("follow", pointer)
+
+    def _wanted(self) -> Version | None:
+        if self.pinned:
+            return self.registry.version(self._domain, self.pinned)
+        return self.registry.champion(self._domain)
 
     async def _have(self, version: Version) -> Path:
         """The version's verified bundle on this node. One that is damaged stays damaged, so it

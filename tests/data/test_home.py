@@ -40,6 +40,19 @@ def test_databases_and_storage_may_be_elsewhere(tmp_path: Path) -> None:
     assert "secret" not in repr(made)
 
 
+def test_models_may_be_elsewhere_too_also_where_an_mlflow_server_keeps_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tracking in ("postgresql://u@db/mlflow", "http://mlflow:5000"):
+        named = {"TELLTALE_HOME": tmp_path, "MLFLOW_TRACKING_URI": tracking}
+        assert home(**named, TELLTALE_ARTIFACTS_URI="/models").artifact_root == "/models"
+    with pytest.raises(InvalidParameter, match=r"TELLTALE_ARTIFACTS_URI .* got 'models'"):
+        home(TELLTALE_HOME=tmp_path, TELLTALE_ARTIFACTS_URI="models")
+    monkeypatch.setitem(sys.modules, "boto3", None)  # as where it is not installed
+    with pytest.raises(InvalidParameter, match="pip install boto3"):
+        home(TELLTALE_HOME=tmp_path, TELLTALE_ARTIFACTS_URI="s3://bucket/models")
+
+
 def test_an_empty_setting_is_no_setting(tmp_path: Path) -> None:
     made = home(TELLTALE_HOME=tmp_path, TELLTALE_DATABASE_URL="")
     assert made.database_url == f"sqlite:///{tmp_path}/telltale.db"

@@ -62,6 +62,21 @@ def test_an_unknown_domain_is_refused() -> None:
         settings_from_env({"TELLTALE_DOMAINS": "elephants"})
 
 
+def test_versions_are_pinned_by_domain() -> None:
+    asked = {
+        "TELLTALE_DOMAINS": "keywords,faults",
+        "TELLTALE_MODEL_VERSION": "faults=3, keywords=1",
+    }
+    assert settings_from_env(asked).pinned == {"faults": "3", "keywords": "1"}
+    assert settings_from_env({}).pinned == {}
+
+
+@pytest.mark.parametrize("pins", ["3", "faults=", "faults=0", "cracks=1", "faults=1,faults=2"])
+def test_a_pin_that_is_none_is_refused(pins: str) -> None:
+    with pytest.raises(InvalidParameter, match=r"TELLTALE_MODEL_VERSION .* faults=3,keywords=1"):
+        settings_from_env({"TELLTALE_DOMAINS": "faults", "TELLTALE_MODEL_VERSION": pins})
+
+
 def test_on_loopback_it_is_called_by_loopbacks_names_and_those_that_are_added() -> None:
     assert settings_from_env({}).names == ("127.0.0.1", "localhost", "[::1]")
     added = settings_from_env({"TELLTALE_ALLOWED_HOSTS": "Telltale.example.org, [fd00::1]"})

@@ -11,9 +11,9 @@ from starlette.routing import Route
 from data.domains.domain import CONFIGS, load_domain, load_domains
 from data.domains.reserved_names import TAKEN
 from data.errors import InvalidDomain
-from data.home import home_from_env
+from data.home import Home, home_from_env
+from models.registry.opened import open_registry
 from serve_app.cluster.launch import SERVE_YAML
-from serve_app.control import curator
 from serve_app.http.api import public
 from serve_app.http.routes import (
     analyze_routes,
@@ -29,7 +29,6 @@ from serve_app.http.routes import (
     retrain_routes,
     upload_routes,
 )
-from serve_app.settings import Settings, settings_from_env
 from support.tiny import fresh_registry, tiny_bundle
 
 FAULTS = (CONFIGS / "faults.yaml").read_text(encoding="utf-8")
@@ -57,26 +56,27 @@ def test_a_name_that_is_taken_is_refused_in_words(tmp_path: Path, name: str) -> 
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """`faults`, which something is shipped for, in a new home."""
     monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(curator, "PRETRAINED", tmp_path / "pretrained")
     tiny_bundle(tmp_path / "pretrained" / "faults", load_domains(names=("faults",))["faults"])
     fresh_registry(home_from_env().root)
-    return settings_from_env({"TELLTALE_DOMAINS": "faults"})
+    return home_from_env()
 
 
-def test_a_new_home_begins_with_what_is_shipped(settings: Settings) -> None:
-    champion = curator.open_registry(settings).champion("faults")
+def test_a_new_home_begins_with_what_is_shipped(home: Home, tmp_path: Path) -> None:
+    registry = open_registry(home, ["faults"], {}, tmp_path / "pretrained")
+    champion = registry.champion("faults")
     assert champion is not None
     assert champion.tags["verdict"] == "shipped"
 
 
 def test_a_domain_that_is_only_called_like_a_shipped_one_begins_with_nothing(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = yaml.safe_load(FAULTS) | {"labels": ["cracked", "whole"], "rest_label": "whole"}
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "faults.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
     monkeypatch.setenv("TELLTALE_CONFIGS", str(tmp_path / "mine"))
-    assert curator.open_registry(settings).champion("faults") is None
+    registry = open_registry(home, ["faults"], {}, tmp_path / "pretrained")
+    assert registry.champion("faults") is None

@@ -1,6 +1,7 @@
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,44 @@ def test_a_fetched_bundle_is_verified_and_fetched_once(
     assert load_bundle(folder).digest == bundles[0].digest
     shutil.rmtree(tmp_path / "registry" / "artifacts")
     assert registry.fetch(version, tmp_path / "cache") == folder
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    boto3, moto = pytest.importorskip("boto3"), pytest.importorskip("moto.server")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = ("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b"), ("DEFAULT_REGION", "us-east-1")
+    for name, value in settings:
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", f"http://{host}:{port}")
+    boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket="models")
+    yield "s3://models/telltale"
+    server.stop()
+
+
+@pytest.mark.parametrize("place", ["folder", "bucket"])
+def test_bundles_go_where_they_are_told_to_and_come_back_from_there(
+    registry: Registry,
+    bundles: list[Bundle],
+    tmp_path: Path,
+    place: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    elsewhere = (tmp_path / "else").as_uri()
+    uri = elsewhere if place == "folder" else str(request.getfixturevalue("bucket"))
+    registry = Registry(f"sqlite:///{tmp_path}/registry/mlflow.db", uri)
+    version, other = registered(registry, bundles[:2])
+    registry.promote("keywords", other.number)
+    source = registry.client.get_model_version("telltale.keywords", version.number).source
+    assert source.startswith(f"{uri}/keywords/")
+    assert load_bundle(registry.fetch(version, tmp_path / "cache")).digest == bundles[0].digest
+    assert registry.memory(version).clip_ids == bundles[0].memory().clip_ids
+    registry.remove(version, tmp_path / "cache")
+    with pytest.raises(NotReady):
+        registry.fetch(version, tmp_path / "cache")
+    assert load_bundle(registry.fetch(other, tmp_path / "cache")).digest == bundles[1].digest
 
 
 def test_a_version_whose_files_are_gone_or_changed_is_not_served(

@@ -14,8 +14,14 @@ import pytest
 from ray.serve.schema import ServeDeploySchema
 
 from data.domains.domain import CONFIGS, load_domains
-from data.errors import Conflict
-from serve_app.cluster.launch import SERVE_YAML, greeting, refuse_taken_port, serve_config
+from data.errors import Conflict, UnknownName
+from serve_app.cluster.launch import (
+    SERVE_YAML,
+    greeting,
+    refuse_taken_port,
+    refuse_unknown_versions,
+    serve_config,
+)
 from serve_app.cluster.ray_environment import (
     environment,
     forget_old_sessions,
@@ -26,6 +32,7 @@ from serve_app.cluster.ray_environment import (
     scratch_folder,
 )
 from serve_app.settings import Settings, settings_from_env
+from support.tiny import fresh_registry
 
 
 @pytest.fixture
@@ -229,6 +236,22 @@ def test_the_key_is_shown_to_a_terminal_only(
     assert str(settings.home.root / "admin-key") in greeting(settings)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     assert f"/ui?key={settings.admin_key}" in greeting(settings)
+
+
+def test_a_start_says_which_versions_are_pinned(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:8265")
+    assert "pinned" not in greeting(settings)
+    pinned = replace(settings, pinned={"faults": "3"})
+    assert "\n  pinned  faults to version 3, by TELLTALE_MODEL_VERSION\n" in greeting(pinned)
+
+
+def test_a_start_with_a_version_that_does_not_exist_is_refused(settings: Settings) -> None:
+    fresh_registry(settings.home.root)
+    refuse_unknown_versions(replace(settings, pinned={"faults": "1"}))  # which is shipped
+    with pytest.raises(UnknownName, match="faults has no version '9'; its versions are 1"):
+        refuse_unknown_versions(replace(settings, pinned={"faults": "9"}))
 
 
 def test_every_machine_of_a_service_knows_its_start_and_no_other_service_does(

@@ -160,6 +160,7 @@ def test_a_purge_removes_what_remembers_and_never_the_champion(taught: School) -
     taught.teach("forgets")
     for version in taught.registry.versions(name):
         taught.registry.fetch(version, taught.home.bundles)
+    assert taught.forgetting.purge(name, "ann", pinned="2")["purged"] == []  # it serves
     assert taught.forgetting.purge(name, "ann") == {"domain": name, "purged": ["2"], "unread": []}
     assert [each.number for each in taught.registry.versions(name)] == ["3", "1"]
     raw = bytes.fromhex(gone)

@@ -66,9 +66,10 @@ def run(
     registry: Registry,
     replicas: Replicas,
     steps: Callable[[Promotion], Awaitable[Any]],
+    pinned: str | None = None,
 ) -> Any:
     async def go() -> Any:
-        return await steps(Promotion("keywords", home, registry, replicas))
+        return await steps(Promotion("keywords", home, registry, replicas, pinned))
 
     return asyncio.run(go())
 
@@ -140,6 +141,45 @@ def test_whoever_moves_the_alias_the_way_back_is_to_what_served_last(
             await succession.promote(str(strange.version))
         assert (await succession.rollback())["version"] == three.number  # what serves
         assert (await succession.rollback())["version"] == two.number
+
+    run(home, registry, Replicas(), steps)
+
+
+def test_a_pinned_version_serves_whoever_promotes_another(
+    home: Home, registry: Registry, tmp_path: Path
+) -> None:
+    one, two = (registered(registry, tmp_path, seed) for seed in (1, 2))
+    replicas = Replicas()
+
+    async def steps(succession: Promotion) -> None:
+        await succession.reconcile()
+        registry.promote("keywords", two.number)  # as a retrain does
+        await succession.reconcile()
+        assert succession.agree
+        for asked in (succession.promote(two.number), succession.rollback()):
+            with pytest.raises(Conflict, match="pinned to version 1 by TELLTALE_MODEL_VERSION"):
+                await asked
+
+    run(home, registry, replicas, steps, pinned=one.number)
+    assert {pointer.version for pointer in replicas.told} == {one.number}
+    run(home, registry, replicas, lambda succession: succession.reconcile())
+    assert replicas.told[-1].version == two.number, "the promotion counts once the pin is gone"
+
+
+def test_no_way_back_leads_to_what_is_no_bundle(
+    home: Home, registry: Registry, tmp_path: Path
+) -> None:
+    good = registered(registry, tmp_path, 1)
+    strange = registry.client.create_model_version("telltale.keywords", "runs:/none/of/ours")
+
+    async def steps(succession: Promotion) -> None:
+        await succession.promote(good.number)
+        registry.client.set_registered_model_alias("telltale.keywords", "previous", strange.version)
+        with pytest.raises(BundleError, match="version 2 of keywords in MLflow is no bundle"):
+            await succession.rollback()
+        await succession.reconcile()
+        assert succession.champion is not None
+        assert succession.champion.number == good.number
 
     run(home, registry, Replicas(), steps)
 
