@@ -12,7 +12,8 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from tempfile import TemporaryFile
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 import scipy.fft
@@ -24,12 +25,12 @@ from data.datasets.sources import dataset_root, examples
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter
 from data.media.audio import decode
-from data.media.recording_stream import open_recording
 from loadtest import command
-from models.analysis.events import Event, find_events
-from models.analysis.recording import Analysis, Wishes, planned
+from models.analysis.events import Event
+from models.analysis.recording import Wishes
 from models.bundle import PRETRAINED, load_bundle
 from models.runtime import Model, OnnxModel
+from serve_app.analyze_command import heard
 
 Float32 = NDArray[np.float32]
 
@@ -94,16 +95,9 @@ def plant(
 
 
 def heard_events(recording: Float32, model: Model, domain: AudioDomain) -> list[Event]:
-    rate_hz = domain.input.sample_rate_hz
-    hop_s, rules = planned(model, domain, Wishes())
-    with TemporaryFile() as file:
-        soundfile.write(file, recording, rate_hz, format="WAV", subtype="FLOAT")
-        file.flush()
-        with open_recording(file, domain.limits, rate_hz) as stream:
-            analysis = Analysis(model, stream, hop_s)
-            while analysis.step():
-                pass
-            return find_events(analysis.heard(), rules)
+    with NamedTemporaryFile(suffix=".wav") as file:
+        soundfile.write(file.name, recording, domain.input.sample_rate_hz, subtype="FLOAT")
+        return heard(Path(file.name), "analysing", model, domain, Wishes())[1]
 
 
 def right(events: Sequence[Event], planted: Sequence[Planted]) -> int:

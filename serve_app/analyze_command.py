@@ -151,7 +151,7 @@ def _rows(file: Path, title: str, model: Model, domain: AudioDomain, wishes: Wis
     """None of a file that is no recording."""
     start: Row = {"file": str(file), "problem": ""}
     try:
-        duration_s, events = _heard(file, title, model, domain, wishes)
+        duration_s, events = heard(file, title, model, domain, wishes)
     except UnsupportedClip:
         return []
     except (ClipError, OSError) as error:
@@ -160,7 +160,7 @@ def _rows(file: Path, title: str, model: Model, domain: AudioDomain, wishes: Wis
     return [start | row(event) for event in events] or [start]
 
 
-def _heard(
+def heard(
     file: Path, title: str, model: Model, domain: AudioDomain, wishes: Wishes
 ) -> tuple[float, list[Event]]:
     hop_s, rules = planned(model, domain, wishes)
