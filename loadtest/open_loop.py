@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from loadtest.clip import FORM_TYPE, form
 from loadtest.command import counted, existing, parser, positive
-from loadtest.report import quantiles
+from loadtest.report import percentiles, quantiles
 
 Floats = NDArray[np.float64]
 SEND_BUFFER = 1 << 20  # a whole clip leaves in one system call
@@ -77,10 +77,9 @@ class Offered:
 
     def figures(self) -> dict[str, Any]:
         """Those that every command shows."""
-        p50, p95, p99 = quantiles(self.latency_ms, 0.5, 0.95, 0.99)
         return {
             "answered_per_s": round(self.answered_per_s, 1),
-            **{"p50_ms": p50, "p95_ms": p95, "p99_ms": p99},
+            **percentiles(self.latency_ms),
             "statuses": dict(Counter(map(str, self.status.tolist()))),
             "sent_late_p99_ms": quantiles((self.sent_s - self.due_s) * 1e3, 0.99)[0],
             "client_cores": round(self.client_cpu_s / self.seconds, 2),

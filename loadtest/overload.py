@@ -34,7 +34,6 @@ REFERENCE = 0.7
 MODEST_RPS = 2.0
 SAMPLES = 6  # of memory and queue, in a run
 REFUSED = 429
-MEMORY = "memory_mb_start_middle_end"  # PSS by role
 
 
 @dataclass(frozen=True)
@@ -73,16 +72,13 @@ def measured(arguments: argparse.Namespace) -> int:
         reference, overload = measure(service, arguments)
     runs = {"reference": figures(reference), "overload": figures(overload)}
     wrong = broken(overload, arguments.p99_ms, arguments.memory_mb)
-    memory = runs["overload"][MEMORY].items()
     facts = {
         "Offered and accepted": [
             {"": name, **{run: str(found.get(name)) for run, found in runs.items()}}
             for name in runs["overload"]
-            if name != MEMORY
         ],
         "PSS in MB of each role, in the overload": [
-            {"role": role, "start": start, "middle": middle, "end": end}
-            for role, (start, middle, end) in memory
+            {"after_s": sample.at, **sample.memory_mb} for sample in overload.samples
         ],
         "bounds": [f"BROKEN: {one}" for one in wrong] or "Every bound was kept.",
     }
@@ -130,9 +126,8 @@ def measure(service: Target, arguments: argparse.Namespace) -> list[Loaded]:
         plans = [replace(plan, seconds=seconds, rate=factor * capacity)]
         if arguments.greedy:
             plans.append(replace(plans[0], rate=MODEST_RPS, key=arguments.modest_key, seed=2))
-        found, samples = watched(plans, service, root)
-        modest = found[1] if arguments.greedy else None
-        runs.append(Loaded(factor, capacity, found[0], samples, modest))
+        (greedy, *modest), samples = watched(plans, service, root)
+        runs.append(Loaded(factor, capacity, greedy, samples, *modest))
     return runs
 
 
@@ -162,7 +157,6 @@ def figures(run: Loaded) -> dict[str, Any]:
     waits, asked_s = offered.latency_ms, float(offered.due_s.max())
     refused = offered.status == REFUSED
     refusals = (offered.ended_s - offered.sent_s)[refused] * 1e3  # until its sender knew
-    three = [run.samples[0], run.samples[len(run.samples) // 2], run.samples[-1]]
     found: dict[str, Any] = {
         "capacity_rps": round(run.capacity_rps, 1),
         "offered_rps": round(offered.due_s.size / asked_s, 1),
@@ -172,10 +166,6 @@ def figures(run: Loaded) -> dict[str, Any]:
         "refused_p50_p99_ms": quantiles(refusals, 0.5, 0.99),
         "retry_after_share": _share(offered.retry_after[refused]),
         "queued": [sample.queued for sample in run.samples],
-        MEMORY: {
-            role: [round(sample.memory_mb.get(role, 0.0)) for sample in three]
-            for role in run.samples[0].memory_mb
-        },
     }
     if run.modest is not None:
         found |= {

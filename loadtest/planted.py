@@ -8,28 +8,27 @@ clip's label and overlaps it by half (intersection over union).
 """
 
 import argparse
+import io
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from tempfile import TemporaryFile
 
 import numpy as np
 import scipy.fft
-import soundfile
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from data.datasets.sources import dataset_root, examples
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter
-from data.media.audio.recording import decode
-from data.media.audio.recording_stream import open_recording
+from data.media.audio.recording import decode, encoded
 from loadtest import command
-from models.analysis.events import Event, find_events
-from models.analysis.recording import Analysis, Wishes, planned
+from models.analysis.events import Event
+from models.analysis.recording import Wishes
 from models.bundle import PRETRAINED, load_bundle
 from models.runtime import Model, OnnxModel
+from serve_app.analyze_command import events_of
 
 Float32 = NDArray[np.float32]
 
@@ -94,16 +93,8 @@ def plant(
 
 
 def heard_events(recording: Float32, model: Model, domain: AudioDomain) -> list[Event]:
-    rate_hz = domain.input.sample_rate_hz
-    hop_s, rules = planned(model, domain, Wishes())
-    with TemporaryFile() as file:
-        soundfile.write(file, recording, rate_hz, format="WAV", subtype="FLOAT")
-        file.flush()
-        with open_recording(file, domain.limits, rate_hz) as stream:
-            analysis = Analysis(model, stream, hop_s)
-            while analysis.step():
-                pass
-            return find_events(analysis.heard(), rules)
+    file = io.BytesIO(encoded(recording, domain.input.sample_rate_hz, "WAV", "FLOAT"))
+    return events_of(file, model, domain, Wishes(), lambda done: None)[1]
 
 
 def right(events: Sequence[Event], planted: Sequence[Planted]) -> int:

@@ -63,6 +63,11 @@ def quantiles(values: NDArray[np.float64] | Sequence[float], *shares: float) -> 
     return [round(float(value), 2) for value in found]
 
 
+def percentiles(waits_ms: NDArray[np.float64] | Sequence[float]) -> dict[str, float]:
+    found = quantiles(waits_ms, 0.5, 0.95, 0.99)
+    return dict(zip(("p50_ms", "p95_ms", "p99_ms"), found, strict=True))
+
+
 @dataclass(frozen=True)
 class Panel:
     """Lines, or areas one upon the other, by name: their places and values; a line breaks at None.

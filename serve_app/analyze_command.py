@@ -32,9 +32,10 @@ from data.errors import (
 from data.media.audio.recording_stream import open_recording
 from data.progress import progress
 from data.terminal import command, new_parser, piped
-from models.analysis.events import find_events
+from models.analysis.events import Event, find_events
 from models.analysis.recording import Analysis, Wishes, planned, wishes_from
 from models.analysis.tables import COLUMNS, row
+from models.runtime import Model
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.replica.champion import LoadedVersion
@@ -52,7 +53,8 @@ class Heard:
     rows: list[Row]  # an event each
 
 
-Hear = Callable[[BinaryIO, Callable[[float | None], None]], Heard]  # the other is told how far
+Watch = Callable[[float | None], None]  # is told which share is done, where that is known
+Hear = Callable[[BinaryIO, Watch], Heard]
 OF_CLIPS: dict[int, type[ClipError]] = {
     413: ClipTooLarge,
     415: UnsupportedClip,
@@ -189,7 +191,7 @@ def _rows(file: Path, title: str, hear: Hear) -> list[Row]:
     return [start | row for row in found.rows] or [start]
 
 
-def _in_percent(advance: Callable[[int], object]) -> Callable[[float | None], None]:
+def _in_percent(advance: Callable[[int], object]) -> Watch:
     told = 0
 
     def watch(done: float | None) -> None:
@@ -202,24 +204,31 @@ def _in_percent(advance: Callable[[int], object]) -> Callable[[float | None], No
 
 
 def by_model(served: LoadedVersion, domain: AudioDomain, wishes: Wishes) -> Hear:
-    def hear(file: BinaryIO, watch: Callable[[float | None], None]) -> Heard:
-        hop_s, rules = planned(served.model, domain, wishes)
-        rate_hz = of_sounds(served.model.card.domain).input.sample_rate_hz
-        with open_recording(file, domain.limits, rate_hz) as stream:
-            analysis = Analysis(served.model, stream, hop_s)
-            while analysis.step():
-                watch(analysis.done)
-            events = find_events(analysis.heard(), rules)
-            return Heard(served.version, stream.duration_s, [row(event) for event in events])
+    def hear(file: BinaryIO, watch: Watch) -> Heard:
+        duration_s, events = events_of(file, served.model, domain, wishes, watch)
+        return Heard(served.version, duration_s, [row(event) for event in events])
 
     return hear
+
+
+def events_of(
+    file: BinaryIO, model: Model, domain: AudioDomain, wishes: Wishes, watch: Watch
+) -> tuple[float, list[Event]]:
+    """How many seconds the recording lasts, and its events."""
+    hop_s, rules = planned(model, domain, wishes)
+    rate_hz = of_sounds(model.card.domain).input.sample_rate_hz
+    with open_recording(file, domain.limits, rate_hz) as stream:
+        analysis = Analysis(model, stream, hop_s)
+        while analysis.step():
+            watch(analysis.done)
+        return stream.duration_s, find_events(analysis.heard(), rules)
 
 
 def by_service(client: Client, domain: str, wishes: Wishes) -> Hear:
     """Raises ServiceError for what is wrong, but with a recording: that is a ClipError."""
     said: Any = {name: value for name, value in vars(wishes).items() if value is not None}
 
-    def hear(file: BinaryIO, watch: Callable[[float | None], None]) -> Heard:
+    def hear(file: BinaryIO, watch: Watch) -> Heard:
         try:
             found = client.analyze_as_job(
                 domain, file, watch=lambda progress: watch(progress.done), **said

@@ -20,7 +20,7 @@ from loadtest.bench.servers import LOOP, Running
 from loadtest.clip import MAIN
 from loadtest.machine import by_role, cpu_s, meanwhile, pss_mib, strangers, use
 from loadtest.open_loop import BROKEN, Offered, Plan, offer
-from loadtest.report import Row, quantiles
+from loadtest.report import Row, percentiles
 
 MANY = ("raw", "fastapi2", "telltale")  # those that every clip is sent to
 MANY_AT = 32  # connections, where clips and bodies are compared
@@ -116,12 +116,11 @@ def sample_of(
         "processes gone": gone,
     }
     each = 1e3 / max(1, answered)
-    p50, p95, p99 = quantiles((offered.ended_s - offered.due_s)[replied] * 1e3, 0.5, 0.95, 0.99)
     return {
         **of,
         "answered": answered,
         "rate": answered / offered.seconds,
-        **{"p50_ms": p50, "p95_ms": p95, "p99_ms": p99},
+        **percentiles((offered.ended_s - offered.due_s)[replied] * 1e3),
         "cpu_ms": {role: seconds * each for role, seconds in cpu_s.items()},
         "errors": {kind: count for kind, count in errors.items() if count},
         "client_cpu_ms": offered.client_cpu_s * each,

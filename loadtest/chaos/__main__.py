@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,15 @@ TABLE = (
     Disturbance("kill-train-worker", "of a retrain that goes on", kills.kill_train_worker, 600.0),
     Disturbance("swap", "ten swaps between two versions", kills.swap, 3.0, 1000.0),
     *(
-        Disturbance(f"kill-{part}", f"kill -9 of one {part}", kills.kill(part), bar_s)
+        Disturbance(f"kill-{part}", f"kill -9 of one {part}", partial(kills.kill, part), bar_s)
         for part, bar_s in RECOVERY_S.items()
     ),
     Disturbance("kill-launcher", "kill -9, then the same command", kills.kill_launcher, 60.0),
     Disturbance("kill-everything", "then the same command", kills.kill_everything, 60.0),
     *(
-        Disturbance(f"stop-{part}", "for some seconds", kills.pause(part), RECOVERY_S[part])
+        Disturbance(
+            f"stop-{part}", "for some seconds", partial(kills.pause, part), RECOVERY_S[part]
+        )
         for part in PAUSED
     ),
     Disturbance("slow-heads", "4,500 unfinished heads", floods.slow_heads, 3.0, 1000.0),
@@ -150,8 +153,8 @@ def _disturbed_by(rows: Sequence[Disturbance], subject: Subject) -> tuple[list[O
             outcomes.append(disturbed(row, subject))
         except NotReady as error:
             return outcomes, f"after {row.name}, {error}"
-        back = f"; back after {shown(outcomes[-1].back_s)} s"
-        print(f"; skipped: {outcomes[-1].skipped}" if outcomes[-1].skipped else back, flush=True)
+        seen = outcomes[-1].row
+        print(f"; back after {shown(seen.get('back_s'))} s, bars {seen['bars']}", flush=True)
     return outcomes, ""
 
 

@@ -87,7 +87,7 @@ def damaged_pointer(subject: Subject) -> Effect:
     if not path.exists():
         raise Skipped("this home has no pointer to its champion")
     path.write_bytes(NONSENSE)  # the next change of champion writes it anew
-    return kill("replica")(subject)
+    return kill("replica", subject)
 
 
 def corrupt_bundle(subject: Subject) -> Effect:
@@ -98,7 +98,7 @@ def corrupt_bundle(subject: Subject) -> Effect:
     for head in heads:
         head.chmod(0o600)
         head.write_bytes(NONSENSE * 100)
-    return kill("replica")(subject)
+    return kill("replica", subject)
 
 
 def corrupt_database(subject: Subject) -> Effect:

@@ -20,7 +20,7 @@ from data.datasets.sources import dataset_root
 from data.domains.domain import config_root
 from data.errors import NotReady
 from loadtest.chaos.clients import clients
-from loadtest.chaos.outcome import Deed, Effect, Skipped, Subject, audited
+from loadtest.chaos.outcome import Effect, Skipped, Subject, audited
 from loadtest.machine import send
 from loadtest.own_service import Service, bound, own_service, reached, shipped
 
@@ -43,32 +43,24 @@ def victims(service: Service, part: str) -> set[int]:
     return found
 
 
-def kill(part: str) -> Deed:
+def kill(part: str, subject: Subject) -> Effect:
     """One of it, by SIGKILL."""
-
-    def do(subject: Subject) -> Effect:
-        before = victims(subject.service, part)
-        victim = min(before)
-        send({victim}, signal.SIGKILL)
-        return Effect(lambda: _replaced(subject.service, part, {victim}, len(before)))
-
-    return do
+    before = victims(subject.service, part)
+    victim = min(before)
+    send({victim}, signal.SIGKILL)
+    return Effect(lambda: _replaced(subject.service, part, {victim}, len(before)))
 
 
-def pause(part: str) -> Deed:
+def pause(part: str, subject: Subject) -> Effect:
     """All of it, by SIGSTOP, for PAUSE_S; the clock runs from when they are woken."""
-
-    def do(subject: Subject) -> Effect:
-        before = victims(subject.service, part)
-        try:
-            send(before, signal.SIGSTOP)
-            time.sleep(PAUSE_S)
-        finally:
-            send(before, signal.SIGCONT)
-        # It may have been taken for dead and replaced, or gone on: both are a return.
-        return Effect(lambda: _replaced(subject.service, part, set(), len(before)))
-
-    return do
+    before = victims(subject.service, part)
+    try:
+        send(before, signal.SIGSTOP)
+        time.sleep(PAUSE_S)
+    finally:
+        send(before, signal.SIGCONT)
+    # It may have been taken for dead and replaced, or gone on: both are a return.
+    return Effect(lambda: _replaced(subject.service, part, set(), len(before)))
 
 
 def _replaced(service: Service, part: str, killed: set[int], wanted: int) -> bool:

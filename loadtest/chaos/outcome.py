@@ -52,36 +52,27 @@ class Effect:
     broken: Sequence[str] = ()
 
 
-Deed = Callable[[Subject], Effect]  # returns when the disturbance is over
-
-
 @dataclass(frozen=True)
 class Disturbance:
-    """`bar_s`: from its end until `back`, at most; `p99_ms`: of other clients' predictions while
-    it goes on, at most."""
+    """`do` returns when it is over; `bar_s`: from then until `back`, at most; `p99_ms`: of other
+    clients' predictions while it goes on, at most."""
 
     name: str
     what: str
-    do: Deed
+    do: Callable[[Subject], Effect]
     bar_s: float
     p99_ms: float | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`back_s`: None where it did not get over it; `gap_s`: the longest without a prediction;
-    `causes`: of all that was not answered as it should be; `broken`: each bar, in words."""
+    """`row` are its figures, `causes` those of all that was not answered as it should be, `broken`
+    each bar that was, in words."""
 
     name: str
-    what: str
-    bar_s: float
-    skipped: str = ""
-    back_s: float | None = None
-    gap_s: float = 0.0
-    p99_ms: float | None = None  # of predictions while it went on, where that has a bar
-    counts: dict[Kind, int] = field(default_factory=dict)
-    causes: dict[str, int] = field(default_factory=dict)
+    row: Row
     notes: Sequence[str] = ()
+    causes: Mapping[str, int] = field(default_factory=dict)
     broken: Sequence[str] = ()
 
 
@@ -94,7 +85,7 @@ def disturbed(row: Disturbance, subject: Subject) -> Outcome:
         over = time.monotonic()
         back = waited(effect.back, max(LEAST_PATIENCE_S, row.bar_s + PATIENCE_OVER_BAR_S))
     except Skipped as error:
-        return Outcome(row.name, row.what, row.bar_s, skipped=str(error))
+        return Outcome(row.name, {"bars": "skipped"}, [f"skipped: {error}"])
     except (TelltaleError, OSError, httpx.HTTPError) as error:
         effect, over, back = Effect(lambda: False), time.monotonic(), (None, str(error))
     if back[0] is None:
@@ -124,7 +115,7 @@ def outcome_of(
 ) -> Outcome:
     """`back` as `waited` returns it; `moments` of time.monotonic(): it began, was over, and its
     window was closed."""
-    (back_s, words), (began, over, closed) = back, moments
+    (back_s, why_not), (began, over, closed) = back, moments
     window = [sent for sent in requests if began < sent.ended <= closed]
     predictions = [sent for sent in window if sent.path == "/predict"]
     answered = sorted(sent.ended for sent in predictions if sent.kind == "ok")
@@ -142,7 +133,7 @@ def outcome_of(
         f"{counts[kind]} {what}; 0 are allowed" for kind, what in WRONG.items() if counts[kind]
     ]
     if back_s is None:
-        broken.append(f"it did not get over it by itself: {' '.join(words.split())}")
+        broken.append(f"it did not get over it by itself: {' '.join(why_not.split())}")
     elif back_s > row.bar_s:
         broken.append(f"back after {back_s:.1f} s; at most {row.bar_s:g} are allowed")
     if row.p99_ms and p99_ms > row.p99_ms:
@@ -150,18 +141,17 @@ def outcome_of(
     # The wrong ones first, and then the most frequent.
     causes = Counter((s.kind not in WRONG, f"{s.path} {s.words}") for s in window if s.words)
     ordered = sorted(causes.items(), key=lambda item: (item[0][0], -item[1]))
-    return Outcome(
-        row.name,
-        row.what,
-        row.bar_s,
-        back_s=None if back_s is None else round(back_s, 1),
-        gap_s=round(float(np.diff([began, *answered, closed]).max()), 1),
-        p99_ms=p99_ms if row.p99_ms else None,
-        counts={kind: counts[kind] for kind in KINDS},
-        causes={words: count for (_, words), count in ordered},
-        notes=effect.notes,
-        broken=broken,
-    )
+    figures: dict[str, Any] = {
+        "bars": "BROKEN" if broken else "kept",
+        "back_s": back_s,  # None where it did not get over it
+        "at_most": row.bar_s,
+        "longest_gap_s": float(np.diff([began, *answered, closed]).max()),
+        "p99_ms": p99_ms if row.p99_ms else None,
+        **{str(kind): counts[kind] for kind in KINDS},
+    }
+    words = "; ".join(f"{count} x {cause}" for (_, cause), count in ordered[:NAMED])
+    notes = [*effect.notes, *([f"not answered: {words}"] if words else [])]
+    return Outcome(row.name, figures, notes, {why: n for (_, why), n in ordered}, broken)
 
 
 @dataclass(frozen=True)
@@ -232,21 +222,12 @@ def _some(names: Sequence[str]) -> str:
 def shown_of(
     about: Row, outcomes: Sequence[Outcome], audit: Audit, wrong: Sequence[str]
 ) -> dict[str, Any]:
-    rows, notes = [], []
-    for one in outcomes:
-        causes = "; ".join(f"{count} x {words}" for words, count in [*one.causes.items()][:NAMED])
-        skipped, causes = one.skipped and f"skipped: {one.skipped}", causes and f"causes: {causes}"
-        notes += [f"{one.name}: {what}" for what in (skipped, *one.notes, causes) if what]
-        bars = "skipped" if one.skipped else "BROKEN" if one.broken else "kept"
-        seen = {"back_s": one.back_s, "at_most": one.bar_s, "longest_gap_s": one.gap_s}
-        rows.append({"disturbance": one.name, "bars": bars, **seen, "p99_ms": one.p99_ms})
-        rows[-1] |= {str(kind): count for kind, count in one.counts.items()}
     return {
         "about": "; ".join(f"{name} {value}" for name, value in about.items() if value),
-        "What was done": rows,
+        "What was done": [{"disturbance": one.name, **one.row} for one in outcomes],
         "clips": "Counts are of requests that ended meanwhile; busy: 429 or 503 with Retry-After. "
         f"Acknowledged clips {audit.kept}, lost {len(audit.lost)}; a stranger's "
         f"{len(audit.foreign)}.",
-        "notes": notes,
+        "notes": [f"{one.name}: {words}" for one in outcomes for words in one.notes],
         "bars": [f"BROKEN: {words}" for words in wrong] or "Every bar was kept.",
     }

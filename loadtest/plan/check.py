@@ -15,18 +15,18 @@ import numpy as np
 
 from loadtest import machine
 from loadtest.machine import tree, use
-from loadtest.open_loop import Floats, Offered, Plan, offer, poisson
+from loadtest.open_loop import Offered, Plan, offer, poisson
 from loadtest.own_service import bound, own_service, shipped
 from loadtest.plan.queueing import saturate, simulate
 from loadtest.plan.service_times import CLIENTS, Times, in_words, measure
-from loadtest.report import Panel, Row, figure, publish, quantiles
+from loadtest.report import Panel, Row, figure, percentiles, publish
 
 SHARES = (0.3, 0.5, 0.7, 0.85)
 REPLICAS = (1, 2)
 STRANGERS = 0.1  # cores, during a point; more, and it is measured again
 TRIES = 2
 CONNECTING_S = 1.0  # a client's first second opens its connections, and is left out on both sides
-SHOWN = ("p50", "p95", "p99")
+SHOWN = ("p50_ms", "p95_ms")  # in the plot
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -81,11 +81,10 @@ def point(
     predicted = simulate(offered.due_s, times.node(replicas), times.costs, since_s=CONNECTING_S)
     figures = offered.figures()
     row = {"replicas": replicas, "load": share, "req/s": int(settled.sum()) / seconds}
-    for name, measured, expected in zip(
-        SHOWN, _ms(waits_ms), _ms(predicted.latency_ms), strict=True
-    ):
-        row |= {f"{name} measured": measured, f"{name} predicted": expected}
-        row[f"{name} error"] = expected / measured - 1
+    expected = percentiles(predicted.latency_ms)
+    for name, measured in percentiles(waits_ms).items():
+        row |= {f"{name} measured": measured, f"{name} predicted": expected[name]}
+        row[f"{name} error"] = expected[name] / measured - 1
     return row | {
         "strangers, cores": strangers,
         "failed": int((offered.status != 200).sum()),
@@ -93,19 +92,15 @@ def point(
     }
 
 
-def _ms(waits_ms: Floats) -> list[float]:
-    return quantiles(waits_ms, 0.5, 0.95, 0.99)
-
-
 def found(
     times: Times, capacities: Sequence[Row], points: Sequence[Row], disturbed: str
 ) -> dict[str, Any]:
-    errors = {name: [abs(one[f"{name} error"]) for one in points] for name in ("p50", "p95")}
+    errors = {name: [abs(one[f"{name} error"]) for one in points] for name in SHOWN}
     return {
         "disturbed": f"**Disturbed before the start: {disturbed}.**" if disturbed else "",
         "on": f"Times measured on one replica, {times.cores} cores:\n\n{in_words(times)}",
         "Capacity": capacities,
-        "Latency at a share of it, ms": points,
+        "Latency at a share of it": points,
         "errors": "; ".join(
             f"error of {name}: {np.median(found):.0%} in the middle, {max(found):.0%} at worst"
             for name, found in errors.items()
@@ -117,11 +112,12 @@ def panel(times: Times, capacity: Row, points: Sequence[Row]) -> Panel:
     replicas = int(capacity["replicas"])
     rates = (np.linspace(0.1, 0.95, 14) * capacity["predicted req/s"]).tolist()
     node = times.node(replicas)
-    curves = [_ms(simulate(poisson(r, 20.0, seed=5), node, times.costs).latency_ms) for r in rates]
+    runs = [simulate(poisson(rate, 20.0, seed=5), node, times.costs) for rate in rates]
+    curves = [percentiles(run.latency_ms) for run in runs]
     mine = [one for one in points if one["replicas"] == replicas]
     lines = {}
-    for place, name in enumerate(SHOWN[:2]):
-        lines[f"{name} predicted"] = (rates, [one[place] for one in curves])
+    for name in SHOWN:
+        lines[f"{name} predicted"] = (rates, [one[name] for one in curves])
         measured = [one[f"{name} measured"] for one in mine]
         lines[f"{name} measured"] = ([one["req/s"] for one in mine], measured)
     return Panel(

@@ -15,12 +15,12 @@ import numpy as np
 
 from loadtest.report import Panel, Row, shown
 from loadtest.scaling.presets import Preset
-from loadtest.scaling.run import LEAVING, RUNNING, Record, Run, Sample, Users, summarise
+from loadtest.scaling.run import LEAVING, RUNNING, Record, Run, Sample, summarise
 
 FRESH_S = 3.0  # an older sample says nothing about now
 SPAN_S = 2.0  # over which CPU and batch size are taken: the replicas report once a second
 NEVER = float("inf")
-END = Users(NEVER, 0)  # behind the last step
+END = {"at": NEVER, "wanted": 0}  # behind the last step
 # title, unit, whether stacked, and the columns of a second that are shown
 CHARTS = (
     ("Replicas by state", "replicas", True, ("running", "starting", "stopping")),
@@ -50,15 +50,15 @@ class Outcome:
 
 
 def outcome_of(run: Run, preset: Preset) -> Outcome:
-    record, samples = run.record, run.samples
-    first, last = record.steps[0].at, record.there[-1].at
-    overall, followed = summarise(record, first, last), changes(record.steps, samples)
+    record, samples, steps = run.record, run.samples, run.record["wanted"]
+    first, last = steps[0]["at"], record["there"][-1]["at"]
+    overall, followed = summarise(record, first, last), changes(steps, samples)
     stages = [
-        {"from_s": step.at - first, "users": step.users}
-        | summarise(record, step.at, min(after.at, last))
-        for step, after in pairwise([*record.steps, END])
+        {"from_s": step["at"] - first, "users": step["wanted"]}
+        | summarise(record, step["at"], min(after["at"], last))
+        for step, after in pairwise([*steps, END])
     ]
-    causes = Counter(answer.cause for answer in record.answers if answer.cause)
+    causes = Counter(answer["cause"] for answer in record["ms"] if answer["cause"])
     return Outcome(
         overall,
         per_second(record, samples),
@@ -72,18 +72,19 @@ def outcome_of(run: Run, preset: Preset) -> Outcome:
 
 def fixed_of(run: Run, replicas: int) -> Row:
     """Of so many; on the right cores in use, by process."""
-    steps, last = run.record.steps, run.record.there[-1].at
-    row = {"replicas": replicas, "users": max(step.users for step in steps)}
-    return row | summarise(run.record, steps[0].at, last) | _cores(run.samples[0], run.samples[-1])
+    steps, last = run.record["wanted"], run.record["there"][-1]["at"]
+    row = {"replicas": replicas, "users": max(step["wanted"] for step in steps)}
+    got = summarise(run.record, steps[0]["at"], last)
+    return row | got | _cores(run.samples[0], run.samples[-1])
 
 
 def per_second(record: Record, samples: Sequence[Sample]) -> list[Row]:
     """From one look at the users to the next; what was not measured is left out."""
     rows: list[Row] = []
-    for begin, end in pairwise(record.there):
-        row = summarise(record, begin.at, end.at) | {"users": begin.users}
-        row["t_s"] = round(begin.at - record.there[0].at, 1)
-        if now := _latest(samples, end.at):
+    for begin, end in pairwise(record["there"]):
+        row = summarise(record, begin["at"], end["at"]) | {"users": begin["there"]}
+        row["t_s"] = round(begin["at"] - record["there"][0]["at"], 1)
+        if now := _latest(samples, end["at"]):
             versions = {one.get("version") or "" for one in now.replicas.values()}
             row["versions"] = " ".join(sorted(versions)).strip()
             if queued := now.counts("queued"):
@@ -116,26 +117,26 @@ def _cores(past: Sample, now: Sample) -> dict[str, float]:
     }
 
 
-def changes(steps: Sequence[Users], samples: Sequence[Sample]) -> list[Row]:
+def changes(steps: Sequence[Row], samples: Sequence[Sample]) -> list[Row]:
     """One for each step after which another number of replicas ran. Seconds count from the step;
     None: not seen to happen."""
     sampled = [sample for sample in samples if sample.states]
     found = []
-    for before, step, after in zip([Users(0, 0), *steps], steps, [*steps[1:], END], strict=False):
-        earlier = [sample for sample in sampled if sample.at <= step.at]
-        during = [sample for sample in sampled if step.at < sample.at <= after.at]
+    for before, step, after in zip([{"wanted": 0}, *steps], steps, [*steps[1:], END], strict=False):
+        earlier = [sample for sample in sampled if sample.at <= step["at"]]
+        during = [sample for sample in sampled if step["at"] < sample.at <= after["at"]]
         if earlier and during:
             found.append(_change(before, step, earlier[-1].running, during))
     return [row for row in found if row["replicas"] != row["replicas_before"]]
 
 
-def _change(before: Users, step: Users, replicas: int, during: Sequence[Sample]) -> Row:
+def _change(before: Row, step: Row, replicas: int, during: Sequence[Sample]) -> Row:
     """From so many `replicas`."""
-    growing = step.users > before.users
+    growing = step["wanted"] > before["wanted"]
     reached = (max if growing else min)(sample.running for sample in during)
 
     def first(when: Callable[[Sample], bool]) -> float | None:
-        return next((sample.at - step.at for sample in during if when(sample)), None)
+        return next((sample.at - step["at"] for sample in during if when(sample)), None)
 
     def decided(sample: Sample) -> bool:
         return sample.wanted > replicas if growing else sample.wanted < replicas
@@ -144,8 +145,8 @@ def _change(before: Users, step: Users, replicas: int, during: Sequence[Sample])
         return growing and len(+sample.counts("answered")) >= reached
 
     return {
-        "users_before": before.users,
-        "users": step.users,
+        "users_before": before["wanted"],
+        "users": step["wanted"],
         "replicas_before": replicas,
         "replicas": reached,
         "decided_s": first(decided),

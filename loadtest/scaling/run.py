@@ -18,12 +18,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from data.errors import NotReady
 from loadtest.machine import REPORTED, by_role, cpu_s, service_root, tree, use
 from loadtest.own_service import REQUEST_S, Service, Target
-from loadtest.report import Row, quantiles
+from loadtest.report import Row, percentiles
 from loadtest.scaling.presets import Preset
 
 LOCUSTFILE = Path(__file__).with_name("steps.py")
@@ -33,28 +33,10 @@ LEAVING = "STOPPING"
 GRACE_S = 60  # for the last answers, beyond the steps
 
 
-class Answer(NamedTuple):
-    """At `at` (seconds since the epoch), to a request that took `ms`; `cause`: why it failed."""
-
-    at: float
-    ms: float
-    refused: bool = False
-    cause: str = ""
-
-
-class Users(NamedTuple):
-    at: float
-    users: int
-
-
-@dataclass(frozen=True)
-class Record:
-    """`there` are the users that there were, looked at once a second; `steps`, those wanted from
-    then on. The first step begins it and the last look ends it."""
-
-    answers: Sequence[Answer]
-    there: Sequence[Users]
-    steps: Sequence[Users]
+# "ms": the answers, each with how long it took, whether it was `refused`, and the `cause` why it
+# failed; "there": the users that there were, looked at once a second; "wanted": those wanted from
+# then on. Each has its moment, `at`; the first step begins the record, the last look ends it.
+Record = Mapping[str, Sequence[Row]]
 
 
 @dataclass(frozen=True)
@@ -107,12 +89,10 @@ def run(target: Target, load: Preset, out: Path, name: str) -> Run:
     }
     words = [str(word) for option in options.items() for word in option]
     command = [sys.executable, "-m", "locust", "--headless", "--only-summary", *words, load.user]
-    told: Any = {"env": environment, "stderr": subprocess.STDOUT}
+    told: Any = {"env": environment, "stderr": subprocess.STDOUT, "timeout": load.seconds + GRACE_S}
     with log.open("wb") as console, sampled(target) as samples:
         try:
-            code = subprocess.run(
-                command, stdout=console, timeout=load.seconds + GRACE_S, **told
-            ).returncode
+            code = subprocess.run(command, stdout=console, **told).returncode
         except subprocess.TimeoutExpired:
             raise NotReady(f"Locust did not end by itself; its last words are in {log}") from None
     if code != 0 or not record.exists():
@@ -123,27 +103,19 @@ def run(target: Target, load: Preset, out: Path, name: str) -> Run:
 
 def read_record(path: Path) -> Record:
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return Record(
-        [Answer(**line) for line in lines if "ms" in line],
-        [Users(line["at"], line["there"]) for line in lines if "there" in line],
-        [Users(line["at"], line["wanted"]) for line in lines if "wanted" in line],
-    )
+    return {kind: [line for line in lines if kind in line] for kind in ("ms", "there", "wanted")}
 
 
 def summarise(record: Record, since: float, until: float) -> dict[str, Any]:
     """Of what was answered from `since` on, before `until`."""
-    found = [one for one in record.answers if since <= one.at < until]
-    waits_ms = [one.ms for one in found if not one.refused and not one.cause]
-    failed = sum(bool(one.cause) for one in found)
-    p50, p95, p99 = quantiles(waits_ms, 0.5, 0.95, 0.99)
-    counts = {"failed": failed, "refused": len(found) - len(waits_ms) - failed}
-    rates = {"req_s": round(len(waits_ms) / (until - since), 1)}
+    found = [one for one in record["ms"] if since <= one["at"] < until]
+    waits_ms = [one["ms"] for one in found if not one["refused"] and not one["cause"]]
+    failed = sum(bool(one["cause"]) for one in found)
     return {
-        **rates,
-        "p50_ms": p50,
-        "p95_ms": p95,
-        "p99_ms": p99,
-        **counts,
+        "req_s": round(len(waits_ms) / (until - since), 1),
+        **percentiles(waits_ms),
+        "failed": failed,
+        "refused": len(found) - len(waits_ms) - failed,
         "answered": len(waits_ms),
     }
 

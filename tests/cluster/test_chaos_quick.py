@@ -21,6 +21,6 @@ def test_nothing_acknowledged_is_lost_and_nobody_gets_a_wrong_answer(tmp_path: P
     assert not facts["run"]["stopped early"]
     assert audit["kept"] > 0
     assert (audit["lost"], audit["foreign"], audit["strange_versions"]) == ([], [], [])
-    wrong = {row["name"]: row["causes"] for row in rows if row["counts"]["error"]}
+    wrong = {row["name"]: row["causes"] for row in rows if row["row"].get("error")}
     assert wrong == {}
-    assert not [row["name"] for row in rows if row["counts"]["foreign"]]
+    assert not [row["name"] for row in rows if row["row"].get("foreign")]

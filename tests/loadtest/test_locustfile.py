@@ -45,14 +45,14 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 
 def test_steps_come_in_their_order(recorded: Record) -> None:
-    assert [step.users for step in recorded.steps] == [1, 4]
-    assert max(second.users for second in recorded.there) == 4
+    assert [step["wanted"] for step in recorded["wanted"]] == [1, 4]
+    assert max(look["there"] for look in recorded["there"]) == 4
 
 
 def test_answers_refusals_and_failures_are_told_apart(recorded: Record) -> None:
-    found = summarise(recorded, recorded.steps[0].at, recorded.there[-1].at)
+    found = summarise(recorded, recorded["wanted"][0]["at"], recorded["there"][-1]["at"])
     assert min(found["answered"], found["refused"], found["failed"]) > 0
-    causes = {answer.cause for answer in recorded.answers if answer.cause}
+    causes = {answer["cause"] for answer in recorded["ms"] if answer["cause"]}
     assert all("503" in cause for cause in causes)
 
 

@@ -1,7 +1,7 @@
 """A small recorded run, one replica to three and back: what the load test's tests are told."""
 
 from loadtest.report import Row
-from loadtest.scaling.run import Answer, Record, Run, Sample, Users
+from loadtest.scaling.run import Run, Sample
 
 START = 1_000.0  # seconds since the epoch
 
@@ -38,8 +38,16 @@ def sample_at(second: float) -> Sample:
 
 
 def run() -> Run:
-    answers = [Answer(START + second, ms) for second in range(45) for ms in (20.0, 30.0, 260.0)]
-    answers += [Answer(START + 12, 1.0, refused=True), Answer(START + 20, 1.0, cause="503")]
-    there = [Users(START + second, 24 if 10 <= second < 30 else 2) for second in range(46)]
-    steps = [Users(START, 2), Users(START + 10, 24), Users(START + 30, 2)]
-    return Run(Record(answers, there, steps), [sample_at(n / 2) for n in range(90)])
+    answers = [answer(second, ms) for second in range(45) for ms in (20.0, 30.0, 260.0)]
+    answers += [answer(12, 1.0, refused=True), answer(20, 1.0, cause="503")]
+    users = ((0, 2), (10, 24), (30, 2))
+    record: dict[str, list[Row]] = {
+        "ms": answers,
+        "there": [{"at": START + n, "there": 24 if 10 <= n < 30 else 2} for n in range(46)],
+        "wanted": [{"at": START + second, "wanted": wanted} for second, wanted in users],
+    }
+    return Run(record, [sample_at(n / 2) for n in range(90)])
+
+
+def answer(second: float, ms: float, refused: bool = False, cause: str = "") -> Row:
+    return {"at": START + second, "ms": ms, "refused": refused, "cause": cause}

@@ -106,7 +106,7 @@ def test_who_is_stopped_is_woken_also_after_ctrl_c(
 
     monkeypatch.setattr(time, "sleep", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        kills.pause("controller")(Subject(service(tmp_path), Ledger("keywords")))
+        kills.pause("controller", Subject(service(tmp_path), Ledger("keywords")))
     assert states == [("T", "S")]
     assert state(own) != "T"
 

@@ -142,7 +142,7 @@ def test_the_second_in_which_connections_open_is_left_out_of_a_point() -> None:
     opening = np.where(due < 1, 0.5, 0.01)
     found = replace(offered(0.0, due), ended_s=due + opening)
     point = plan_check.point(found, 1, 0.3, 2.0, TIMES, 0.0)
-    assert [point[f"{name} measured"] for name in ("p50", "p95", "p99")] == [10.0] * 3
+    assert [point[f"{name}_ms measured"] for name in ("p50", "p95", "p99")] == [10.0] * 3
     assert point["req/s"] == 10.0
 
 

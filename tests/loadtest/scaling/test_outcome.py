@@ -24,8 +24,8 @@ def failed(outcome: Outcome) -> list[str]:
 
 
 def without_failures(run: Run) -> Run:
-    answers = [answer for answer in run.record.answers if not answer.cause]
-    return replace(run, record=replace(run.record, answers=answers))
+    answers = [answer for answer in run.record["ms"] if not answer["cause"]]
+    return replace(run, record={**run.record, "ms": answers})
 
 
 def test_a_run_within_its_limits_passes() -> None:
@@ -61,14 +61,16 @@ def test_a_scale_up_that_never_came_does_not_pass() -> None:
 
 def test_replicas_that_do_not_go_away_again_do_not_pass() -> None:
     found = run()
-    kept = tuple(sample for sample in found.samples if sample.at < found.record.steps[2].at + 3)
+    kept = tuple(
+        sample for sample in found.samples if sample.at < found.record["wanted"][2]["at"] + 3
+    )
     outcome = outcome_of(replace(found, samples=kept), within({"max_scale_up_s": 6.0}))
     assert failed(outcome) == ["replicas at the end, as at the beginning"]
 
 
 def test_a_run_that_answered_nothing_does_not_pass() -> None:
     found = run()
-    outcome = outcome_of(replace(found, record=replace(found.record, answers=[])), within({}))
+    outcome = outcome_of(replace(found, record={**found.record, "ms": []}), within({}))
     assert failed(outcome) == ["requests answered"]
 
 
@@ -96,14 +98,14 @@ def test_what_nobody_told_is_left_empty() -> None:
 
 def test_a_step_up_counts_until_decided_running_and_answering() -> None:
     found = run()
-    up, _ = changes(found.record.steps, found.samples)
+    up, _ = changes(found.record["wanted"], found.samples)
     assert of(up, "users_before users replicas_before replicas") == [2, 24, 1, 3]
     assert of(up, "decided_s running_s answering_s") == [1.0, 4.0, 5.0]
 
 
 def test_a_step_down_counts_until_the_fewest_are_left() -> None:
     found = run()
-    _, down = changes(found.record.steps, found.samples)
+    _, down = changes(found.record["wanted"], found.samples)
     assert of(down, "users replicas_before replicas") == [2, 3, 1]
     assert of(down, "decided_s running_s answering_s") == [6.0, 6.0, None]
 
@@ -111,13 +113,13 @@ def test_a_step_down_counts_until_the_fewest_are_left() -> None:
 def test_replicas_that_stay_as_many_are_no_change() -> None:
     found = run()
     steady = [Sample(s.at, {"RUNNING": 2}, s.replicas, s.cpu_s) for s in found.samples]
-    assert changes(found.record.steps, steady) == []
+    assert changes(found.record["wanted"], steady) == []
 
 
 def test_a_service_that_tells_no_states_is_not_guessed_at() -> None:
     found = run()
     silent = [replace(sample, states={}) for sample in found.samples]
-    assert changes(found.record.steps, silent) == []
+    assert changes(found.record["wanted"], silent) == []
     assert starts(silent, START) == []
 
 

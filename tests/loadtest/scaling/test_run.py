@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from loadtest.own_service import Target
 from loadtest.report import quantiles
-from loadtest.scaling.run import Answer, Record, Users, read_record, sample, sampled, summarise
+from loadtest.scaling.run import read_record, sample, sampled, summarise
 from support.local_server import Server
 
 WRITTEN = """{"at": 99.5, "wanted": 2}
@@ -24,9 +24,9 @@ WRITTEN = """{"at": 99.5, "wanted": 2}
 def test_what_was_written_is_what_is_read(tmp_path: Path) -> None:
     (tmp_path / "record.jsonl").write_text(WRITTEN, encoding="utf-8")
     record = read_record(tmp_path / "record.jsonl")
-    assert record.steps == [Users(99.5, 2)]
-    assert record.there == [Users(100.0, 2), Users(101.5, 0)]
-    assert record.answers[2] == Answer(100.6, 5.0, cause="connection reset")
+    assert record["wanted"] == [{"at": 99.5, "wanted": 2}]
+    assert [look["there"] for look in record["there"]] == [2, 0]
+    assert [answer["cause"] for answer in record["ms"]] == ["", "", "connection reset"]
 
 
 def test_a_refusal_is_no_failure_and_no_answer(tmp_path: Path) -> None:
@@ -43,7 +43,8 @@ def test_a_percentile_is_an_answer_that_somebody_got() -> None:
 
 
 def test_a_rate_counts_the_time_that_really_passed() -> None:
-    record = Record([Answer(0.1 * n, 1.0) for n in range(30)], [], [])
+    each = {"ms": 1.0, "refused": False, "cause": ""}
+    record = {"ms": [{"at": 0.1 * n, **each} for n in range(30)]}
     assert summarise(record, 0.0, 1.5)["req_s"] == 10.0
     assert summarise(record, 5.0, 6.0)["req_s"] == 0.0
 
