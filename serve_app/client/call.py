@@ -92,3 +92,21 @@ def part(model: type[M], of: Callable[[M], A]) -> Callable[[httpx.Response], A]:
 
 def raw(response: httpx.Response) -> bytes:
     return response.content
+
+
+class EventReader:
+    """Is given the lines of server-sent events: `field: value`; a blank line ends an event, a
+    colon starts a comment."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, str] = {}
+
+    def take(self, line: str) -> dict[str, str] | None:
+        """The event that ends here: its `data`, and `event` and `id` where they are told."""
+        if not line and "data" in self._fields:
+            fields, self._fields = self._fields, {}
+            return fields
+        if line and not line.startswith(":"):
+            name, _, value = line.partition(":")
+            self._fields[name] = value.strip()
+        return None

@@ -19,13 +19,13 @@ from typing import BinaryIO, Self, Unpack
 import httpx
 
 from .analysis_answers import Analysis, Progress, StreamAnswer, StreamFormat
+from .call import EventReader
 from .calls import accounts, jobs, kept, predictions, retrains, reviews, service, teaching
 from .calls.predictions import Wishes, heard
 from .calls.retrains import ENDED, Followed
 from .connection import Connection, ServiceError
 from .long_analysis import LOOK_AGAIN_S, Parts, found
 from .senders import AsyncSender, Method, Sender
-from .server_events import EventReader
 from .service_answers import RunEvent
 from .stream import begun, stream, stream_async
 
@@ -162,7 +162,7 @@ class Client(Sender, ServiceCalls):
                 parts.take(self.send(parts.next()))
             except ServiceError as error:
                 time.sleep(parts.lose(error))
-                parts.take(self.uploaded_bytes(domain, parts.upload))
+                parts.resume(self.uploaded_bytes(domain, parts.upload))
         return parts.upload
 
     def analyze_as_job(
@@ -256,7 +256,7 @@ class AsyncClient(AsyncSender, ServiceCalls):
                 parts.take(await self.send(await asyncio.to_thread(parts.next)))
             except ServiceError as error:
                 await asyncio.sleep(parts.lose(error))
-                parts.take(await self.uploaded_bytes(domain, parts.upload))
+                parts.resume(await self.uploaded_bytes(domain, parts.upload))
         return parts.upload
 
     async def analyze_as_job(

@@ -45,12 +45,18 @@ class Parts:
 
     def take(self, came: int) -> None:
         """Of bytes, by what the service says; raises ServiceError where it takes no more."""
-        if came > self.came:
-            self.came, self.troubles = came, 0
+        if self.resume(came):
             return
         self.troubles += 1
         if self.troubles >= TROUBLES:
             raise ServiceError(f"of {self.length:,} bytes only {came:,} are taken")
+
+    def resume(self, came: int) -> bool:
+        """From where the service has it, after a loss; whether that is farther than before."""
+        farther = came > self.came
+        if farther:
+            self.came, self.troubles = came, 0
+        return farther
 
     def lose(self, error: ServiceError) -> float:
         """How long until it is asked how far it came; raises what does not pass."""

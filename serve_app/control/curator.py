@@ -38,7 +38,7 @@ from serve_app.control.outcomes import Outcomes
 from serve_app.control.promotion import Promotion
 from serve_app.control.retrain_runs import RetrainRuns
 from serve_app.control.webhook import Webhook
-from serve_app.http.answer_bodies import json_fields, model_version, run_info
+from serve_app.http.answers.answer_bodies import json_fields, model_version, run_info
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.replica.series import key
 from serve_app.settings import settings_from_env

@@ -30,7 +30,7 @@ from serve_app.control.triggers import (
     next_try,
     not_ended_well,
 )
-from serve_app.http.answer_bodies import json_fields, run_info
+from serve_app.http.answers.answer_bodies import json_fields, run_info
 
 T = TypeVar("T")
 LOOKS = 25  # one a second or fewer; a beat comes every two seconds

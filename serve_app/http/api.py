@@ -24,31 +24,33 @@ from serve_app.client.service_answers import (
     Unready,
 )
 from serve_app.http import docs, openapi, problems
-from serve_app.http.answer_bodies import domain_info, json_fields
+from serve_app.http.answers.answer_bodies import domain_info, json_fields
+from serve_app.http.answers.responses import answer, caller_of, preferred, request_id, service_of
 from serve_app.http.auth import Caller, Keyring
 from serve_app.http.fast_path import FastPathApp
 from serve_app.http.openapi import TEXT, openapi_of
+from serve_app.http.protocols import (
+    inference_protocol,
+    label_studio,
+    legacy_routes,
+    tus_routes,
+)
 from serve_app.http.replica import Replica
 from serve_app.http.request_timing import RequestTiming
 from serve_app.http.requests.forms import Forms
 from serve_app.http.requests.recordings import Recordings
-from serve_app.http.responses import answer, caller_of, preferred, request_id, service_of
 from serve_app.http.routes import (
     analyze_routes,
     clip_routes,
     feedback_routes,
     history_routes,
-    inference_protocol,
     insights,
     job_routes,
     kept_routes,
     key_routes,
-    label_studio,
-    legacy_routes,
     predict_routes,
     retrain_routes,
     stream_routes,
-    tus_routes,
     upload_routes,
 )
 from serve_app.http.threads import reading

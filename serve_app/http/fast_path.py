@@ -16,10 +16,10 @@ from starlette.websockets import WebSocketClose
 
 from data.errors import Forbidden, TelltaleError
 from serve_app.http import problems
+from serve_app.http.answers.responses import caller_of
 from serve_app.http.auth import Keyring
 from serve_app.http.openapi import ROLE
 from serve_app.http.requests.bodies import ORDER_BYTES, at_most
-from serve_app.http.responses import caller_of
 from serve_app.settings import PASSED_HEADER
 from serve_app.statuses import explain
 

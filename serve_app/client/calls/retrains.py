@@ -7,9 +7,8 @@ from typing import TypedDict, Unpack
 import httpx
 
 from ..answers import Mode
-from ..call import Call, get, one, part, post, raw, segment
+from ..call import Call, EventReader, get, one, part, post, raw, segment
 from ..connection import Connection, ServiceError, backoff_s
-from ..server_events import EventReader
 from ..service_answers import FollowedRun, ModelVersion, Move, Purged, Run, RunEvent, Runs, Versions
 
 ENDED = {"succeeded", "failed", "cancelled"}

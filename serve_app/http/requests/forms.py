@@ -18,9 +18,9 @@ from starlette.requests import Request
 
 from data.errors import ClipTooLarge, InvalidParameter, NotReady, Overloaded, TooSlow
 from data.store.disk import fullest
+from serve_app.http.answers.responses import caller_of, queue_of
 from serve_app.http.requests import bodies
 from serve_app.http.requests.multipart import FormPart, FormReader, Rules
-from serve_app.http.responses import caller_of, queue_of
 from serve_app.replica.admission import Held
 
 MAX_FORM_BYTES = 512 * 1024**2

@@ -17,13 +17,19 @@ from data.media.sniff import after_tags, sniff
 from models.analysis.recording import planned, wishes_from
 from serve_app.client import analysis_answers as answers
 from serve_app.http import problems
-from serve_app.http.event_formats import EVENT_STREAM, FORMAT, TABLE_KINDS, as_table, format_of
+from serve_app.http.answers.event_formats import (
+    EVENT_STREAM,
+    FORMAT,
+    TABLE_KINDS,
+    as_table,
+    format_of,
+)
+from serve_app.http.answers.responses import answer, queue_of, request_id, service_of
 from serve_app.http.job_runner import uploaded
 from serve_app.http.openapi import BINARY, TEXT, form, openapi_of, parameter
 from serve_app.http.recording_analysis import RecordingAnalysis, analysis_of
 from serve_app.http.replica import Replica
 from serve_app.http.requests.recordings import recordings_of
-from serve_app.http.responses import answer, queue_of, request_id, service_of
 from serve_app.http.routes.job_routes import job_body
 from serve_app.http.threads import analysing, reading, storing, writing
 from serve_app.statuses import explain

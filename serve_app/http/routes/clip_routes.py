@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from data.errors import UnknownName
 from serve_app.client.answers import Clips, Forgotten, KeptClip, PredictionSummary
-from serve_app.http.answer_bodies import Group, Label, Review, kept_clip
+from serve_app.http.answers.answer_bodies import Group, Label, Review, kept_clip
+from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.auth import Caller
 from serve_app.http.openapi import BINARY, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.requests.correction_form import checked_group, must_need_no_mask
-from serve_app.http.responses import caller_of, service_of
 from serve_app.http.routes.feedback_routes import of_domain
 from serve_app.http.threads import reading, writing
 from serve_app.replica.disagreement import by_disagreement, current_predictions

@@ -10,7 +10,8 @@ from data.domains.domain import Domain
 from data.errors import Conflict, InvalidParameter, UnknownName
 from data.store.review.corrections import Annotation
 from serve_app.client.answers import Receipt, Receipts
-from serve_app.http.answer_bodies import Review, receipt
+from serve_app.http.answers.answer_bodies import Review, receipt
+from serve_app.http.answers.responses import caller_of, queue_of, service_of
 from serve_app.http.openapi import BINARY, TEXT, form, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.requests.bodies import Part, file_part, is_form, read_form
@@ -20,7 +21,6 @@ from serve_app.http.requests.correction_form import (
     group_from_form,
 )
 from serve_app.http.requests.multipart import PartRule
-from serve_app.http.responses import caller_of, queue_of, service_of
 from serve_app.http.threads import decoding, reading, writing
 from serve_app.replica.first_checks import FirstChecks, check_correction
 from serve_app.replica.scoring import ScoredClip

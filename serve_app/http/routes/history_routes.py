@@ -8,8 +8,8 @@ from pydantic import AwareDatetime
 
 from data.errors import InvalidParameter
 from serve_app.client.past_answers import AuditEvent, AuditEvents, History, Window
+from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.openapi import openapi_of
-from serve_app.http.responses import caller_of, service_of
 from serve_app.http.threads import reading
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from data.media.audio.log_mel_means import centres_hz, mfcc
 from models.card import Card
 from serve_app.client import insight_answers as answers
 from serve_app.client.service_answers import ModelVersion
-from serve_app.http import insight_sentences as sentences
+from serve_app.http.answers import insight_sentences as sentences
+from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.openapi import openapi_of
 from serve_app.http.replica import Replica
-from serve_app.http.responses import caller_of, service_of
 from serve_app.http.threads import reading
 from serve_app.replica.champion import LoadedVersion
 

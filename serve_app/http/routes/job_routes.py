@@ -11,9 +11,9 @@ from starlette.responses import Response
 from data.errors import Conflict
 from models.analysis.events import Event
 from serve_app.client.analysis_answers import AnalysisJob
-from serve_app.http.event_formats import FORMAT, TABLE_KINDS, as_table, format_of
+from serve_app.http.answers.event_formats import FORMAT, TABLE_KINDS, as_table, format_of
+from serve_app.http.answers.responses import answer, caller_of, service_of
 from serve_app.http.openapi import PROBLEM, openapi_of
-from serve_app.http.responses import answer, caller_of, service_of
 from serve_app.http.threads import reading, writing
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from data.store.review.corrections import Annotation
 from models.card import BACKBONE
 from serve_app.client import kept_answers as answers
 from serve_app.client.answers import Receipt
-from serve_app.http.answer_bodies import Label
+from serve_app.http.answers.answer_bodies import Label
+from serve_app.http.answers.responses import caller_of, queue_of, service_of
 from serve_app.http.openapi import BINARY, openapi_of
 from serve_app.http.replica import AT_ONCE, Replica
 from serve_app.http.requests.correction_form import must_need_no_mask
-from serve_app.http.responses import caller_of, queue_of, service_of
 from serve_app.http.routes.clip_routes import OCTETS, clip_bytes
 from serve_app.http.routes.feedback_routes import keep_correction
 from serve_app.http.threads import reading, writing

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from data.access_keys import LONGEST_DAYS, Key, Role
 from serve_app.client.account_answers import KeyInfo, KeyList, Me, ShownKey
 from serve_app.client.answers import Limits
+from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.auth import Keyring
 from serve_app.http.openapi import openapi_of
-from serve_app.http.responses import caller_of, service_of
 from serve_app.http.threads import reading, writing
 
 if TYPE_CHECKING:

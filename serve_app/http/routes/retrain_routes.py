@@ -9,10 +9,10 @@ from starlette.responses import Response, StreamingResponse
 
 from data.errors import UnknownName
 from serve_app.client.service_answers import FollowedRun, Move, Purged, Run, Runs, Versions
-from serve_app.http.answer_bodies import RetrainOrder, run_event, run_info
+from serve_app.http.answers.answer_bodies import RetrainOrder, run_event, run_info
+from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.openapi import TEXT, openapi_of, parameter
 from serve_app.http.replica import Replica
-from serve_app.http.responses import caller_of, service_of
 from serve_app.http.threads import reading
 
 if TYPE_CHECKING:

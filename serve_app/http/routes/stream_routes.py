@@ -32,10 +32,10 @@ from serve_app.client.analysis_answers import (
 )
 from serve_app.client.answers import ModelRef
 from serve_app.http import problems
+from serve_app.http.answers.responses import queue_of, service_of
 from serve_app.http.auth import Keyring
 from serve_app.http.replica import Replica
 from serve_app.http.requests.live_sound import Sound, Window
-from serve_app.http.responses import queue_of, service_of
 from serve_app.replica.admission import Held
 from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.scoring import ScoredClip

@@ -14,12 +14,12 @@ from data.errors import ClipError, Conflict, InvalidParameter
 from data.media.prepare import prepare
 from data.store.review.corrections import MASKED, checked_annotation
 from serve_app.client.answers import Uploaded, UploadOutcome, Uploads
+from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.requests.correction_form import checked_group
 from serve_app.http.requests.forms import files_of, forms_of
 from serve_app.http.requests.multipart import MAX_FILES, PartRule
-from serve_app.http.responses import caller_of, service_of
 from serve_app.http.routes.feedback_routes import OF_THE_EXAM
 from serve_app.http.threads import decoding, writing
 from serve_app.replica.first_checks import check_clip

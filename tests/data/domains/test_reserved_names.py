@@ -15,16 +15,19 @@ from data.home import Home, home_from_env
 from models.registry.opened import open_registry
 from serve_app.cluster.launch import SERVE_YAML
 from serve_app.http.api import public
+from serve_app.http.protocols import (
+    inference_protocol,
+    label_studio,
+    legacy_routes,
+    tus_routes,
+)
 from serve_app.http.routes import (
     analyze_routes,
     clip_routes,
     feedback_routes,
     history_routes,
-    inference_protocol,
     insights,
     key_routes,
-    label_studio,
-    legacy_routes,
     predict_routes,
     retrain_routes,
     upload_routes,
@@ -38,7 +41,7 @@ def test_every_route_and_every_other_application_keeps_its_name() -> None:
     parts = (
         *(analyze_routes, clip_routes, legacy_routes, feedback_routes, inference_protocol),
         *(insights, key_routes, label_studio, history_routes, predict_routes, retrain_routes),
-        upload_routes,
+        *(upload_routes, tus_routes),
     )
     routers = (public, *(part.router for part in parts), FastAPI())
     routes = [route for router in routers for route in router.routes]

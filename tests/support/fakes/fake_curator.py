@@ -12,7 +12,7 @@ from data.store.store import Store
 from models.registry.registry import Version
 from serve_app.client.past_answers import Window
 from serve_app.control.history import History
-from serve_app.http.answer_bodies import json_fields, model_version, run_info
+from serve_app.http.answers.answer_bodies import json_fields, model_version, run_info
 from serve_app.replica.latencies import Latencies
 from serve_app.replica.series import key
 

@@ -129,7 +129,7 @@ def test_the_bundle_serves_masks_and_tells_what_it_cannot_see(trained: Bundle) -
 
 
 def test_an_answer_tells_what_was_measured_and_shows_the_mask_when_asked(trained: Bundle) -> None:
-    from serve_app.http.answer_bodies import prediction
+    from serve_app.http.answers.answer_bodies import prediction
     from serve_app.replica.champion import load_served
     from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 

@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 
 from data.errors import TooSlow
 from serve_app.http import problems
+from serve_app.http.answers.responses import answer
 from serve_app.http.requests.bodies import ONE_FILE, lone_file, parse_multipart, read_clip
 from serve_app.http.requests.multipart import PartRule
-from serve_app.http.responses import answer
 
 LIMIT = 10_000
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from data.store.clips.clip_rows import Clip
 from data.store.review.flags import Flag
 from serve_app.client.answers import KeptClip
-from serve_app.http.answer_bodies import json_fields, kept_clip
+from serve_app.http.answers.answer_bodies import json_fields, kept_clip
 
 SHA256 = "a" * 64
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -26,10 +26,10 @@ from data.errors import (
 )
 from data.media.sniff import after_tags, sniff
 from serve_app.http import problems
+from serve_app.http.answers.responses import answer, caller_of, queue_of, request_id, service_of
 from serve_app.http.openapi import PROBLEM, openapi_of, parameter
 from serve_app.http.requests.bodies import must_be_plain
 from serve_app.http.requests.recordings import PIECE_BYTES, Recordings, pieces
-from serve_app.http.responses import answer, caller_of, queue_of, request_id, service_of
 from serve_app.http.threads import reading, storing, writing
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ from data.domains.domain import Domain
 from data.errors import ClipError, InvalidParameter, Unauthorized
 from data.store.review.corrections import checked_annotation
 from serve_app.client.protocol_answers import Backend, Heard
+from serve_app.http.answers.responses import answer, caller_of, queue_of, service_of
 from serve_app.http.auth import Caller
 from serve_app.http.openapi import openapi_of
 from serve_app.http.replica import Replica, predict_all
 from serve_app.http.requests.bodies import ENVELOPE_BYTES, read_body
-from serve_app.http.responses import answer, caller_of, queue_of, service_of
 from serve_app.http.routes.feedback_routes import keep_correction
 from serve_app.http.threads import reading
 from serve_app.replica.scoring import ScoredClip

@@ -31,11 +31,9 @@ from serve_app.client.protocol_answers import (
     TensorMetadata,
 )
 from serve_app.http import problems
+from serve_app.http.answers.responses import queue_of, service_of
 from serve_app.http.openapi import BINARY, openapi_of, parameter
-from serve_app.http.replica import Replica, predict_all
-from serve_app.http.requests.bodies import ENVELOPE_BYTES, read_body
-from serve_app.http.responses import queue_of, service_of
-from serve_app.http.tensors import (
+from serve_app.http.protocols.tensors import (
     HEADER,
     InferenceRequest,
     Input,
@@ -43,6 +41,8 @@ from serve_app.http.tensors import (
     read_request,
     write_response,
 )
+from serve_app.http.replica import Replica, predict_all
+from serve_app.http.requests.bodies import ENVELOPE_BYTES, read_body
 from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.scoring import ScoredClip
 

@@ -126,7 +126,7 @@ def _frames(answer: ScoredClip) -> dict[str, Any]:
 
 
 def _image_fields(answer: ScoredClip, evidence: bool) -> dict[str, Any]:
-    from serve_app.http.mask_answers import (
+    from serve_app.http.answers.mask_answers import (
         mask_fields,  # Pillow, which a replica that hears does without
     )
 

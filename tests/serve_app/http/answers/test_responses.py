@@ -3,7 +3,7 @@
 import pytest
 from fastapi import Request
 
-from serve_app.http.responses import preferred
+from serve_app.http.answers.responses import preferred
 
 KINDS = ("application/json", "text/csv")
 

@@ -11,8 +11,8 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from serve_app.http.answers.responses import answer
 from serve_app.http.openapi import JSON
-from serve_app.http.responses import answer
 from serve_app.http.routes import predict_routes
 
 router = APIRouter(include_in_schema=False)

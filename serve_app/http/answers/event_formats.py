@@ -9,8 +9,8 @@ from starlette.responses import Response
 from data.errors import InvalidParameter
 from models.analysis.events import Event
 from models.analysis.tables import TABLES
+from serve_app.http.answers.responses import preferred
 from serve_app.http.openapi import JSON, TEXT, parameter
-from serve_app.http.responses import preferred
 
 EVENT_STREAM = "text/event-stream"
 FORMS = {JSON: "json"} | {TABLES[name][0]: name for name in TABLES}
