@@ -10,6 +10,29 @@ LINKS = (
     '<a href="?__theme=dark">dark</a></nav>'
 )
 
+KEYS = {
+    "?": "opens and closes this list",
+    "← →": "from place to place",
+    "J K": "the next and the last clip, event or file; it is played",
+    "Enter": "opens the event or file; in Teach, accepts",
+    "+ − 0": "zoom the spectrogram, and show all of it; also the wheel with Ctrl",
+    "1 … 9": "in Teach, choose a label",
+    "X U": "in Teach, reject, and undo the last decision",
+    "Space": "in Teach, plays and stops",
+}
+
+
+def keys() -> str:
+    """Folded; the key "?" opens it: static/keys.js."""
+    rows = "".join(
+        f"<dt>{''.join(f'<kbd>{key}</kbd> ' for key in names.split())}</dt><dd>{text(said)}</dd>"
+        for names, said in KEYS.items()
+    )
+    return (
+        '<details class="tt-more"><summary>Keys <kbd>?</kbd></summary>'
+        f'<dl class="tt-keys">{rows}</dl></details>'
+    )
+
 
 def title(domain: DomainInfo | None) -> str:
     words = domain.description if domain else "A clip goes in; a class and its evidence come out."

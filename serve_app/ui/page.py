@@ -71,6 +71,7 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
                 build_models(shared, models)
             with gr.Tab("Health", id="health", elem_id="place-health") as health:
                 build_health(shared, health, others=[ask, teach, models])
+        html(header.keys(), elem_id="keys")
         named_endpoints.build(shared)
         _wire(page, shared, [banner, title, serving, limits])
         _wire_account(page, shared, [chip, account, role], places)

@@ -8,7 +8,7 @@ import gradio as gr
 
 from serve_app.ui.shared import STATIC, script
 
-HEAD_SCRIPTS = ("page.js", "moments.js", "table.js")
+HEAD_SCRIPTS = ("page.js", "moments.js", "table.js", "keys.js")
 
 
 def style_sheets() -> list[Path]:

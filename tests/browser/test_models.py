@@ -51,6 +51,18 @@ def test_a_refused_challenger_is_explained(page: Page, site: str) -> None:
     expect(page.locator("#version")).to_contain_text("macro-F1 fell")
 
 
+def test_a_dry_run_tells_what_would_be_learnt_and_changes_nothing(
+    page: Page, site: str, world: World
+) -> None:
+    open_models(page, site)
+    before = len(world.versions["faults"])
+    page.get_by_text("Dry run: what would be learnt").click()
+    page.click("#dry-run")
+    expect(page.locator("#run")).to_contain_text("Teach, dry run")
+    expect(page.locator("#run .tt-verdict")).to_contain_text("4 clips of people")
+    assert len(world.versions["faults"]) == before
+
+
 def test_a_run_that_began_elsewhere_is_followed_is_in_the_way_of_another_and_can_be_cancelled(
     page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,14 @@ def test_visitors_see_ask_and_health_and_go_between_them_by_arrow_keys(
     expect(ask).to_have_attribute("aria-selected", "true")
 
 
+def test_the_keys_are_told_by_a_key(page: Page, site: str) -> None:
+    open_page(page, site)
+    keys = page.get_by_text("zoom the spectrogram")
+    expect(keys).to_be_hidden()
+    page.keyboard.press("?")
+    expect(keys).to_be_visible()
+
+
 def test_a_service_that_is_away_is_said_and_found_again_by_itself(
     page: Page, world: World, uploads: Path
 ) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from serve_app.client.client import Client
 from support.fakes.fake_api import ADMIN, create
-from support.fakes.fake_clips import keep
+from support.fakes.fake_clips import answer, keep
 from support.fakes.fake_world import World
 from support.inputs.pictures import cracked
 from support.inputs.sounds import tone
@@ -96,6 +96,25 @@ def test_what_is_seen_and_what_is_decided_upon_are_one_clip_though_the_list_chan
     page.locator(f"#queue [data-clip='{slow}']").click()
     expect(page.locator("#shown")).to_contain_text("There is no such clip")
     expect(page.get_by_text("Error", exact=True)).to_have_count(0)
+
+
+def test_kept_answers_that_were_not_sure_are_labelled_by_keyboard(
+    page: Page, site: str, world: World
+) -> None:
+    first, second = (answer(world, "faults", "fluid") for _ in range(2))
+    open_teach(page, site)
+    page.get_by_role("button", name="Unsure").click()
+    shows(page, world.predictions[first]["row"]["clip"])
+    expect(page.locator("#decision")).to_contain_text("Kept since the answer was not sure")
+    expect(page.get_by_role("button", name="Reject")).to_have_count(0)
+    page.keyboard.press("3")
+    page.keyboard.press("Enter")
+    expect(page.locator("#decision")).to_contain_text("counts as mechanical")
+    shows(page, world.predictions[second]["row"]["clip"])
+    assert first not in world.predictions
+    page.goto(f"{site}?key={ADMIN}&domain=keywords&place=teach")
+    expect(page.locator("#tally")).to_be_visible()
+    expect(page.get_by_role("button", name="Unsure")).to_have_count(0)  # it keeps none
 
 
 def test_a_rejected_clip_is_found_again_and_forgotten_with_the_versions_that_hold_it(

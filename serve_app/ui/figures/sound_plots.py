@@ -15,6 +15,7 @@ from serve_app.ui.figures.palette_png import COLUMNS, glow, spectrogram
 from serve_app.ui.markup import named, percent
 
 LANES = 3
+FINE = 5  # ticks in place of one, where it is zoomed
 HEAD = '<i class="tt-head"></i>'  # where the recording is heard: static/moments.js moves it
 
 
@@ -34,15 +35,22 @@ def clip_figure(
     track = even(evidence, duration_s) if evidence and evidence.start_s else None
     curve = "" if track is None else _curve(track, label)
     lanes = "" if track is None else _lanes(track, label)
+    wave, spectrum = _envelope(waveform), spectrogram(waveform, sample_rate_hz)
+    seconds = _wide(_time_ticks(duration_s))
     return (
         f'<figure class="tt-scope" role="img" aria-label="{_describe(duration_s, track, label)}">'
-        f'<div class="tt-gutter">level</div><div class="tt-wave">{_envelope(waveform)}{HEAD}</div>'
+        f'<div class="tt-gutter">level</div><div class="tt-wave">{_wide(wave + HEAD)}</div>'
         f'<div class="tt-gutter tt-khz">{_frequency_ticks(sample_rate_hz)}</div>'
-        f'<div class="tt-spectrum">{spectrogram(waveform, sample_rate_hz)}{curve}{HEAD}</div>'
+        f'<div class="tt-spectrum">{_wide(spectrum + curve + HEAD)}</div>'
         f"{lanes}"
-        f'<div class="tt-gutter">s</div><div class="tt-seconds">{_time_ticks(duration_s)}</div>'
+        f'<div class="tt-gutter">s</div><div class="tt-seconds">{seconds}</div>'
         f"{_legend(track, label)}</figure>"
     )
+
+
+def _wide(inside: str) -> str:
+    """What is stretched and moved when somebody zooms: static/keys.js."""
+    return f'<div class="tt-wide">{inside}</div>'
 
 
 def even(evidence: Evidence, duration_s: float) -> Track:
@@ -112,7 +120,7 @@ def _lanes(track: Track, label: str) -> str:
         name = named(track.labels[i])
         rows.append(
             f'<div class="tt-gutter tt-name" title="{name}">{name}</div>'
-            f'<div class="tt-lane">{glow(track.scores[i])}</div>'
+            f'<div class="tt-lane">{_wide(glow(track.scores[i]))}</div>'
         )
     return "".join(rows)
 
@@ -129,10 +137,11 @@ def _legend(track: Track | None, label: str) -> str:
 def _time_ticks(duration_s: float) -> str:
     steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
     step = next((s for s in steps if duration_s / s <= 6), steps[-1])
-    ticks = np.arange(0, duration_s + 1e-9, step)
+    fine = np.arange(0, duration_s + 1e-9, step / FINE).round(3)
     return "".join(
-        f'<span style="left:{100 * t / max(duration_s, 1e-3):.2f}%">{t:g}</span>'
-        for t in ticks.round(3)
+        f"<span{' class=tt-fine' if number % FINE else ''} "
+        f'style="left:{100 * t / max(duration_s, 1e-3):.2f}%">{t:g}</span>'
+        for number, t in enumerate(fine)
     )
 
 

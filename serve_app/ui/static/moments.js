@@ -19,7 +19,7 @@
   }
 
   document.addEventListener("click", (event) => {
-    const plot = event.target.closest?.(".tt-wave, .tt-spectrum, .tt-lane");
+    const plot = event.target.closest?.(".tt-wide");
     const player = plot && soundOf(plot);
     if (!player || !player.duration) return;
     const box = plot.getBoundingClientRect();

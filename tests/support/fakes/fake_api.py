@@ -173,7 +173,7 @@ def create(world: World) -> FastAPI:
         return world.feedback[receipt]
 
     @app.post("/{domain}/retrain", status_code=202, response_model=Run)
-    def retrain(domain: str, body: dict[str, str], request: Request) -> dict[str, Any]:
+    def retrain(domain: str, body: dict[str, Any], request: Request) -> dict[str, Any]:
         admin(request)
         known(domain)
         if any(run["state"] in {"queued", "running"} for run in world.runs[domain]):
@@ -184,6 +184,7 @@ def create(world: World) -> FastAPI:
             "mode": body["mode"],
             "state": "queued",
             "reason": body["reason"],
+            "options": {"dry_run": True} if body.get("dry_run") else {},
             "who": "admin",
             "created": now(),
             "finished": None,

@@ -3,12 +3,14 @@
 import hashlib
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.responses import Response
 
 from serve_app.client.answers import Clips, Forgotten, KeptClip, Receipt, Uploads
+from serve_app.client.kept_answers import KeptPredictions
 from support.fakes.fake_world import LABELS, Problem, World, now
 from support.inputs.sounds import tone
 
@@ -71,6 +73,31 @@ def correction(domain: str, clip: str, label: str, mask: bytes | None) -> dict[s
     }
 
 
+def answer(world: World, domain: str, label: str) -> int:
+    """A kept answer that people may be asked about; its number."""
+    raw = tone(300, seconds=0.5, seed=len(world.predictions))
+    number = len(world.predictions) + 1
+    expires = datetime.now(UTC) + timedelta(days=7)
+    world.predictions[number] = {
+        "domain": domain,
+        "raw": raw,
+        "row": {
+            "id": number,
+            "clip": hashlib.sha256(raw).hexdigest(),
+            "has_clip": True,
+            "version": "1",
+            "label": label,
+            "confidence": 0.4,
+            "unknown": False,
+            "why": "unsure",
+            "probabilities": {label: 0.4},
+            "created": now(),
+            "expires": expires.isoformat(),
+        },
+    }
+    return number
+
+
 def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
     def find(clip: str) -> dict[str, Any]:
         if clip not in world.clips:
@@ -103,6 +130,23 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         if order == "disagreement":
             rows.sort(key=lambda row: row["model"] is None)
         return {"domain": domain, "clips": [row for row in rows if row["flags"] or not flagged]}
+
+    @app.get("/{domain}/predictions", response_model=KeptPredictions)
+    def predictions(domain: str, request: Request, order: str) -> dict[str, Any]:
+        admin(request)
+        kept = [one["row"] for one in world.predictions.values() if one["domain"] == domain]
+        return {"domain": domain, "predictions": kept if order == "ask" else kept[::-1]}
+
+    @app.get("/{domain}/predictions/{number}/content")
+    def predicted(number: int, request: Request) -> Response:
+        admin(request)
+        return Response(world.predictions[number]["raw"], media_type="application/octet-stream")
+
+    @app.post("/{domain}/predictions/{number}/label", status_code=201, response_model=Receipt)
+    def say(domain: str, number: int, body: dict[str, str], request: Request) -> dict[str, Any]:
+        admin(request)
+        clip = world.predictions.pop(number)["row"]["clip"]
+        return {**correction(domain, clip, body["label"], None), "state": "accepted"}
 
     @app.post("/{domain}/upload", response_model=Uploads)
     def upload(

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 from data.domains.domain import Mode
-from serve_app.client.calls.retrains import ENDED
+from serve_app.client.calls.retrains import ENDED, Options
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import Run, RunEvent
@@ -25,10 +26,17 @@ class Watch:
     followed: str = ""  # the run that is on the page
 
 
-def order(client: Client, domain: str, mode: Mode, reason: str, watch: Watch) -> str:
+def order(
+    client: Client,
+    domain: str,
+    mode: Mode,
+    reason: str,
+    watch: Watch,
+    **options: Unpack[Options],
+) -> str:
     """Why not, if it was refused; the run that stands in the way is followed instead."""
     try:
-        watch.run_id = watch.noticed = client.retrain(domain, mode, reason).id
+        watch.run_id = watch.noticed = client.retrain(domain, mode, reason, **options).id
     except ServiceError as error:
         watch.run_id = current(client, domain, watch.run_id)
         return note(words(error), "bad")

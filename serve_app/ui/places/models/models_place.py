@@ -59,6 +59,7 @@ def build_models(shared: Shared, tab: Any) -> None:
         if not domain:
             return {choice_state: choice}
         client, version = shared.client.with_key(key), event_field(event, "version")
+        mode: Mode
         match event_field(event, "act"):
             case "choose":
                 return {choice_state: replace(choice, version=version), told: ""}
@@ -66,9 +67,12 @@ def build_models(shared: Shared, tab: Any) -> None:
                 other = "" if version == choice.other else version
                 return {choice_state: replace(choice, other=other)}
             case "teach" | "full":
-                mode: Mode = "full" if event_field(event, "act") == "full" else "teach"
+                mode = "full" if event_field(event, "act") == "full" else "teach"
                 reason = event_field(event, "reason")
                 return {told: follow_run.order(client, domain, mode, reason, watch)}
+            case "dry":
+                mode = "full" if event_field(event, "mode") == "full" else "teach"
+                return {told: follow_run.order(client, domain, mode, "", watch, dry_run=True)}
             case "promote":
                 moved = or_note(lambda: view.moved(client.promote(domain, version)), _bad)
                 return {told: moved, choice_state: Choice()}

@@ -19,11 +19,16 @@ TONES: dict[str, Tone] = {"succeeded": "good", "failed": "bad", "cancelled": "wa
 def progress(run: Run, events: Sequence[RunEvent]) -> str:
     state = _state(run, events)
     return (
-        f'<section class="tt-card tt-run"><p class="tt-over">{MODES.get(run.mode, run.mode)} '
+        f'<section class="tt-card tt-run"><p class="tt-over">{named(run)} '
         f"{badge(state, TONES.get(state, 'calm'))}</p>{_who(run)}{_bar(state, events)}"
         f"{_steps(state, events)}{_curves(events)}{_verdict(run, state, events)}{_cancel(state)}"
         "</section>"
     )
+
+
+def named(run: Run) -> str:
+    words = MODES.get(run.mode, run.mode)
+    return f"{words}, dry run" if run.options.get("dry_run") else words
 
 
 def _cancel(state: str) -> str:
@@ -123,6 +128,9 @@ def outcome(state: str, result: RunResult, took_s: float | None = None) -> str:
     if state != "succeeded":
         tone: Tone = "warn" if state == "cancelled" else "bad"
         return note(f"{result.message or f'The run {state}'}. The champion stays.", tone)
+    if result.dry_run:
+        lines = "".join(f"<li>{text(line)}</li>" for line in result.dry_run)
+        return f'<div class="tt-verdict tt-calm" role="status"><ul>{lines}</ul></div>'
     if not result.promoted and result.version is None:
         return note(result.message or "There was nothing to learn. The champion stays.", "warn")
     tone = "good" if result.promoted else "warn"

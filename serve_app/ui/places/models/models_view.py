@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from serve_app.client.service_answers import DomainStatus, ModelVersion, Move, Run
 from serve_app.ui.markup import Tone, ago, badge, clock, note, score, short, table, text
-from serve_app.ui.places.models.models_run import MODES, TONES
+from serve_app.ui.places.models.models_run import TONES, named
 
 VERDICTS: dict[str, Tone] = {"promoted": "good", "refused": "bad"}
 LEARNT = {
@@ -78,7 +78,11 @@ def _orders(line: Line) -> str:
         'title="Learns from corrections in seconds; only the last layer changes">Teach now</button>'
         '<button type="button" data-act="full" id="train-anew" '
         'title="Trains the whole network on all accepted clips; takes minutes">Train anew</button>'
-        "</div>"
+        '</div><details class="tt-more"><summary>Dry run: what would be learnt</summary>'
+        '<p>Nothing is trained or changed.</p><div class="tt-acts">'
+        '<button type="button" data-act="dry" data-mode="teach" id="dry-run">Of a teach</button>'
+        '<button type="button" data-act="dry" data-mode="full">Of a full training</button></div>'
+        "</details>"
     )
 
 
@@ -92,7 +96,7 @@ def _dots(line: Line, one: ModelVersion) -> str:
     )
     running = "".join(
         '<li><button type="button" data-act="follow" class="tt-dot tt-running">'
-        f'<i class="tt-pulse"></i>…<small>{text(MODES.get(run.mode, run.mode))}</small></button>'
+        f'<i class="tt-pulse"></i>…<small>{text(named(run))}</small></button>'
         "</li>"
         for run in line.status.running
     )
@@ -211,7 +215,7 @@ def runs(found: Sequence[Run]) -> str:
     rows = [
         [
             f'<button type="button" data-act="run" data-run="{text(run.id)}">'
-            f"{text(MODES.get(run.mode, run.mode))}</button>",
+            f"{text(named(run))}</button>",
             badge(run.state, TONES.get(run.state, "calm")),
             _outcome(run),
             text(run.reason or "–"),

@@ -12,9 +12,11 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note
 from serve_app.ui.places.teach import teach_view as view
+from serve_app.ui.places.teach.teach_unsure import Unsure, unsure
 from serve_app.ui.wording import words
 
-WAITING, DOUBTED, DONE = "waiting", "doubted", "done"
+WAITING, DOUBTED, DONE, UNSURE = "waiting", "doubted", "done", "unsure"
+
 ASK: dict[str, Callable[[Client, str], tuple[KeptClip, ...]]] = {
     WAITING: lambda client, domain: client.clips(domain, waiting=True, doubted=True),
     DOUBTED: lambda client, domain: client.clips(domain, flagged=True),
@@ -22,6 +24,7 @@ ASK: dict[str, Callable[[Client, str], tuple[KeptClip, ...]]] = {
         *client.clips(domain, "rejected"),
         *client.clips(domain, "accepted"),
     ),
+    UNSURE: unsure,
 }
 LOCKED = "Enter an admin's key under “Key” to see and decide."
 
@@ -77,6 +80,9 @@ def accepted(client: Client, domain: str, desk: Desk, clip: KeptClip, label: str
     if not label:
         return replace(desk, told=note("Say what it is first: choose a label.", "warn"))
 
+    if isinstance(clip, Unsure):
+        return _labelled(client, domain, desk, clip, label)
+
     def act() -> KeptClip:
         if label in {said.receipt for said in clip.waiting}:
             client.accept_correction(domain, label)
@@ -85,6 +91,17 @@ def accepted(client: Client, domain: str, desk: Desk, clip: KeptClip, label: str
         return client.accept(domain, clip.clip)
 
     return _decided(desk, clip, act)
+
+
+def _labelled(client: Client, domain: str, desk: Desk, clip: Unsure, label: str) -> Desk:
+    """What is a correction now can be undone where all corrections are."""
+    try:
+        client.label_prediction(domain, clip.number, label)
+    except ServiceError as error:
+        left = _without(desk, clip) if error.status == 404 else desk
+        return replace(left, told=note(words(error), "bad"))
+    told = note(f"Clip {clip.clip[:8]} counts as {label} at the next retrain.", "good")
+    return replace(_without(desk, clip), told=told)
 
 
 def rejected(client: Client, domain: str, desk: Desk, clip: KeptClip, reason: str) -> Desk:

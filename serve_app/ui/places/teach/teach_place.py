@@ -13,6 +13,7 @@ from serve_app.ui.markup import heading, note
 from serve_app.ui.places.teach import teach_add, teach_desk, teach_receipts
 from serve_app.ui.places.teach import teach_view as view
 from serve_app.ui.places.teach.teach_desk import Desk
+from serve_app.ui.places.teach.teach_unsure import Unsure
 from serve_app.ui.shared import QUIET, Shared, clickable, event_field, find, html, script
 from serve_app.ui.wording import words
 
@@ -39,7 +40,10 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
         clip, decided = desk.clip, len(desk.decided)
         found = {
             desk_state: desk,
-            queue: desk.refused or view.queue(desk.which, desk.queue, desk.at, decided),
+            queue: desk.refused
+            or view.queue(
+                desk.which, desk.queue, desk.at, decided, unsure=domain.keeps_predictions
+            ),
             decision: "" if desk.refused else view.decision(domain, clip, desk.told, decided),
         }
         return found if clip and clip.clip == was else found | {shown: ""}
@@ -119,7 +123,11 @@ def _acted(
 
 
 def _seen(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
-    raw = client.content(domain.name, clip.clip)
+    raw = (
+        client.predicted_clip(domain.name, clip.number)
+        if isinstance(clip, Unsure)
+        else client.content(domain.name, clip.clip)
+    )
     found = _heard(client, domain.name, raw)
     figure = (
         sound_figure.played(raw, domain, found)

@@ -12,6 +12,7 @@ from serve_app.client.answers import (
 )
 from serve_app.client.calls.teaching import LISTED
 from serve_app.ui.markup import Tone, ago, badge, note, percent, short, text
+from serve_app.ui.places.teach.teach_unsure import Unsure
 
 TONES: dict[str, Tone] = {"accepted": "good", "quarantined": "warn", "rejected": "bad"}
 FLAGS = {
@@ -26,20 +27,30 @@ FLAGS = {
     "label": "label in doubt",
     "harm": "held back by a teach",
 }
-LISTS = {"waiting": "Waiting", "doubted": "Doubted", "done": "Done"}
+LISTS = {"waiting": "Waiting", "doubted": "Doubted", "unsure": "Unsure", "done": "Done"}
 EMPTY = {
     "waiting": "No clip waits for a decision.",
     "doubted": "No check has anything to say.",
+    "unsure": "No answer is kept that somebody should be asked about.",
     "done": "Nothing has been decided yet.",
+}
+KEPT = {
+    "sample": "Kept by chance",
+    "unsure": "Kept since the answer was not sure",
+    "unknown": "Kept since it was unknown",
 }
 KEYS = 9  # as many labels have one
 
 
-def queue(which: str, found: Sequence[KeptClip], at: str, decided: int) -> str:
+def queue(
+    which: str, found: Sequence[KeptClip], at: str, decided: int, unsure: bool = False
+) -> str:
+    """`unsure`: whether the domain keeps answers that people may be asked about."""
     tabs = "".join(
         f'<button type="button" data-act="list" data-which="{name}" '
         f'aria-pressed="{str(name == which).lower()}">{words}</button>'
         for name, words in LISTS.items()
+        if unsure or name != "unsure"
     )
     rows = "".join(_row(row, row.clip == at) for row in found)
     listed = f'<ol class="tt-queue">{rows}</ol>' if rows else note(EMPTY[which])
@@ -145,13 +156,18 @@ def decision(domain: DomainInfo | None, clip: KeptClip | None, told: str, decide
         f"<span>{f'<kbd>{n}</kbd> ' if n <= KEYS else ''}{text(words)}</span></label>"
         for n, (words, value) in enumerate(labels(domain, clip), 1)
     )
+    why = reject = ""
+    if not isinstance(clip, Unsure):  # of which nobody has said anything that could be rejected
+        reject = _button("reject", "Reject", "X", "data-decides")
+        why = (
+            '<label class="tt-why">Why not, if you reject it<input name="reason" maxlength="500" '
+            'id="why-not"></label>'
+        )
     return (
         f'<form data-clip="{clip.clip}" autocomplete="off"><div>{told}</div>'
         f'<fieldset class="tt-chips"><legend>It is</legend>{chips}</fieldset>'
-        '<label class="tt-why">Why not, if you reject it<input name="reason" maxlength="500" '
-        'id="why-not"></label><div class="tt-acts">'
-        f"{_button('accept', 'Accept', 'Enter', 'data-decides class=tt-main')}"
-        f"{_button('reject', 'Reject', 'X', 'data-decides')}{undo}"
+        f'{why}<div class="tt-acts">'
+        f"{_button('accept', 'Accept', 'Enter', 'data-decides class=tt-main')}{reject}{undo}"
         f"{_button('previous', 'Back', 'K')}{_button('next', 'Next', 'J')}</div>"
         f"{_facts(clip)}{_forget(clip)}</form>"
     )
@@ -165,6 +181,8 @@ def _button(act: str, words: str, key: str, more: str = "") -> str:
 
 
 def _facts(clip: KeptClip) -> str:
+    if isinstance(clip, Unsure):
+        return f'<p class="tt-small">{KEPT[clip.why]}; {short(clip.clip)}, {ago(clip.created)}</p>'
     reason = f": {text(clip.reason)}" if clip.reason else ""
     return (
         f'<p class="tt-small">{badge(clip.state, TONES[clip.state])}{reason} {short(clip.clip)}, '
