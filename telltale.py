@@ -54,7 +54,7 @@ GROUPS = {
         "export": Command("training.export_bundle", (), "a version as one file"),
         "reexport": Command("training.reexport", (), "a bundle's network, exported anew"),
         "fingerprint": Command("training.fingerprint", (), "a bundle's exam, known in copies too"),
-        "data": Command("data", (), "fetch, import, check, snapshot, diff, restore clips"),
+        "data": Command("data", (), "fetch, import, check, snapshot, diff, restore clips; graph"),
     },
     "Measure": {
         "bench": Command("loadtest.bench", (), "clips a second, beside other servers"),

@@ -5,6 +5,7 @@ telltale data similar clip.wav --domain faults            what a model remembers
 telltale data snapshot faults                             fix the list of accepted clips
 telltale data diff 3fa9c1 [77e0d2]                        what changed since, or between two
 telltale data restore 3fa9c1 --dry-run                    labels and states as they were
+telltale data graph faults                                what came of what, for Graphviz
 """
 
 import argparse
@@ -15,13 +16,21 @@ from data.commands import (
     check_clips,
     fetch_datasets,
     import_clips,
+    lineage_graph,
     similar_clips,
     snapshot_versions,
 )
 from data.errors import TelltaleError
 from data.terminal import command, new_parser, piped
 
-COMMANDS = (fetch_datasets, import_clips, check_clips, similar_clips, snapshot_versions)
+COMMANDS = (
+    fetch_datasets,
+    import_clips,
+    check_clips,
+    similar_clips,
+    snapshot_versions,
+    lineage_graph,
+)
 
 
 @command(TelltaleError)

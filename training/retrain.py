@@ -67,7 +67,7 @@ def retrain(run: RetrainRun, mode: Mode, output: Path | None, may_promote: bool)
     if mode == "teach" and material.champion and is_known_already(material, material.champion):
         return nothing_new(run, material, material.champion)
     with (
-        tracked(run.registry, domain.name, progress.run_id, mode) as tracker,
+        tracked(run.registry, domain.name, progress.run_id, mode, progress.who) as tracker,
         tempfile.TemporaryDirectory() as folder,
     ):
         challenger = MODES[mode](run, material, Path(folder) / domain.name)

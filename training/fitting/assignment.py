@@ -53,6 +53,10 @@ class LearningNetwork(nn.Module):
     def loss(self, outputs: Any, targets: Tensor) -> Tensor:
         raise NotImplementedError
 
+    def accuracy(self, outputs: Any, targets: Tensor) -> float:
+        """The share of a batch that is answered rightly."""
+        raise NotImplementedError
+
 
 class LearningTask(Protocol):
     """A task's way of learning from an assignment."""

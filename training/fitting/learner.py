@@ -36,10 +36,11 @@ class Learner:
         self.history: list[dict[str, Any]] = []
         self.best: State = {}
 
-    def learn(self, features: Tensor, targets: Tensor) -> float:
-        """One step."""
+    def learn(self, features: Tensor, targets: Tensor) -> tuple[float, float]:
+        """One step; the loss and the accuracy of the batch before it."""
         self.network.train()
-        loss = self.plain.loss(self.network(features.to(self.device)), targets.to(self.device))
+        outputs, wanted = self.network(features.to(self.device)), targets.to(self.device)
+        loss = self.plain.loss(outputs, wanted)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.plain.parameters(), MAX_GRADIENT)
@@ -47,7 +48,7 @@ class Learner:
         if isinstance(self.schedule, OneCycleLR):
             self.schedule.step()
         self.average.update_parameters(self.plain)
-        return float(loss.detach())
+        return float(loss.detach()), self.plain.accuracy(outputs, wanted)
 
     def end_epoch(self, validation_loss: float) -> None:
         if isinstance(self.schedule, ReduceLROnPlateau):

@@ -16,7 +16,7 @@ from torch.nn import functional
 from data.datasets.photographs import PhotoBatches, Photographs, open_photographs
 from data.domains.domain import ImageDomain
 from data.media.image import photograph
-from models.metrics import confusion, macro_f1
+from models.metrics import confusion, figures, macro_f1
 from models.networks.kinds import Classifier, build_classifier
 from training.fitting.assignment import Assignment, LearningNetwork
 
@@ -31,6 +31,10 @@ class SegmentingNetwork(LearningNetwork):
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return mask_loss(outputs, targets)
+
+    def accuracy(self, outputs: Tensor, targets: Tensor) -> float:
+        """Of pixels."""
+        return float((outputs.argmax(dim=2) == targets).float().mean())
 
 
 def mask_loss(logits: Tensor, masks: Tensor) -> Tensor:
@@ -49,7 +53,7 @@ class HeldPhotographs:
     pairs: tuple[tuple[Tensor, Tensor], ...]
 
     def validate(self, network: Classifier, device: torch.device) -> dict[str, float]:
-        """Losses in the mean of photographs; the F1 is that of all pixels."""
+        """Losses in the mean of photographs; the other figures are those of all pixels."""
         losses, counts = [], np.zeros((2, 2), np.int64)
         with torch.inference_mode():
             for features, mask in self.pairs:
@@ -57,8 +61,11 @@ class HeldPhotographs:
                 losses.append(float(mask_loss(logits, mask)))
                 answers = logits[0].argmax(dim=1).numpy()
                 counts += confusion(mask[0].numpy().astype(np.int64), answers, 2)
+        dice = float(figures(counts)[2][1])  # the F1 of a mask's pixels
         return {
             "validation_loss": float(np.mean(losses)),
+            "validation_dice": dice,
+            "validation_iou": dice / (2 - dice),
             "validation_accuracy": float(np.trace(counts) / counts.sum()),
             "validation_macro_f1": float(macro_f1(counts)),
         }

@@ -52,7 +52,7 @@ def train_worker(config: dict[str, Assignment]) -> Trained:
     while len(learner.history) < spec.epochs and not _stalled(learner.history, spec.patience):
         started = time.monotonic()
         number = len(learner.history) + 1
-        losses = [
+        steps = [
             learner.learn(torch.from_numpy(features), torch.from_numpy(targets))
             for features, targets in batches.epoch(number, rank, world)
         ]
@@ -62,8 +62,9 @@ def train_worker(config: dict[str, Assignment]) -> Trained:
         figures = broadcast_from_rank_zero(figures)
         if not np.isfinite(figures["validation_loss"]):
             break  # weights that are no numbers stay so; the best epoch until now counts
-        figures |= {"epoch": number, "of": spec.epochs, "train_loss": float(np.mean(losses))}
-        figures |= {"seconds": round(time.monotonic() - started, 2)}
+        loss, accuracy = np.mean(steps, axis=0).tolist()
+        figures |= {"epoch": number, "of": spec.epochs, "train_loss": loss}
+        figures |= {"train_accuracy": accuracy, "seconds": round(time.monotonic() - started, 2)}
         _finish_epoch(learner, figures, rank, assignment)
     return Trained(learner.weights, tuple(learner.history))
 

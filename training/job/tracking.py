@@ -30,15 +30,27 @@ log = logging.getLogger(__name__)
 
 RUN_TAG = "telltale.run"
 GIT_TAG = "mlflow.source.git.commit"
-CURVES = ("train_loss", "validation_loss", "validation_accuracy", "validation_macro_f1")
+USER_TAG = "mlflow.user"
+CURVES = (
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "validation_macro_f1",
+    "validation_dice",
+    "validation_iou",
+)
 LONGEST_DIGEST = 36  # that MLflow takes of a data set
 BATCH = 900  # MLflow takes 1,000 metrics at once
 
 
 @contextmanager
-def tracked(registry: Registry, domain: str, run_id: str, mode: str) -> Iterator["Tracker"]:
-    """Opens the MLflow run and closes it as finished or failed."""
-    run = _find(registry, domain, run_id) or _create(registry, domain, run_id, mode)
+def tracked(
+    registry: Registry, domain: str, run_id: str, mode: str, who: str
+) -> Iterator["Tracker"]:
+    """Opens the MLflow run of `who` and closes it as finished or failed."""
+    tags = {RUN_TAG: run_id, "mode": mode, USER_TAG: who}
+    run = _find(registry, domain, run_id) or _create(registry, domain, f"{mode} {run_id}", tags)
     state = "FAILED"
     try:
         yield Tracker(registry, run.info.run_id, run_id)
@@ -104,12 +116,10 @@ def _find(registry: Registry, domain: str, run_id: str) -> "MlflowRun | None":
     return found[0] if found else None
 
 
-def _create(registry: Registry, domain: str, run_id: str, mode: str) -> "MlflowRun":
+def _create(registry: Registry, domain: str, name: str, tags: dict[str, str]) -> "MlflowRun":
     experiment = registry.experiment(domain)
     with mlflow_errors():
-        return registry.client.create_run(
-            experiment, run_name=f"{mode} {run_id}", tags={RUN_TAG: run_id, "mode": mode}
-        )
+        return registry.client.create_run(experiment, run_name=name, tags=tags)
 
 
 def _metrics(bundle: Bundle, history: History) -> "list[Metric]":

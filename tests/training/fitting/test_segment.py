@@ -98,6 +98,15 @@ def test_a_network_learns_dark_lines_and_its_card_tells_how_well(trained: Bundle
     assert trained.card.unknown_threshold == 0
 
 
+def test_each_epoch_is_a_point_of_mlflows_curves(trained: Bundle, shop: Shop) -> None:
+    client = shop.registry.client
+    (record,) = client.search_runs([shop.registry.experiment("cracks")], "tags.mode = 'full'")
+    for name in ("train_loss", "train_accuracy", "validation_dice", "validation_iou"):
+        curve = [point.value for point in client.get_metric_history(record.info.run_id, name)]
+        assert len(curve) == trained.card.training.model_dump()["epochs"]
+    assert 0.5 < max(curve) <= record.data.metrics["validation_dice"] <= 1
+
+
 def test_the_card_can_be_found_again_by_anybody(trained: Bundle, shop: Shop) -> None:
     exam = trained.card.metrics.exam
     assert from_embeddings(trained) == exam

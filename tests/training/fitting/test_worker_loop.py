@@ -64,8 +64,9 @@ def test_each_epoch_is_told_with_its_figures(
 ) -> None:
     assert [epoch["epoch"] for epoch in epochs] == list(range(1, len(trained.history) + 1))
     figures = {"validation_loss", "validation_accuracy", "validation_macro_f1"}
-    wanted = {"epoch", "of", "train_loss", *figures, "seconds"}
+    wanted = {"epoch", "of", "train_loss", "train_accuracy", *figures, "seconds"}
     assert all(set(epoch) == wanted for epoch in epochs)
+    assert epochs[0]["train_accuracy"] < epochs[-1]["train_accuracy"] <= 1
 
 
 def test_the_weights_returned_are_those_of_the_best_epoch(

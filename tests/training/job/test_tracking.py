@@ -28,7 +28,7 @@ def test_an_mlflow_that_is_away_is_said_without_its_address(
     monkeypatch.setattr(registry.client, "create_run", away)
     with (
         pytest.raises(NotReady, match="does not answer") as told,
-        tracked(registry, "faults", "r", "full"),
+        tracked(registry, "faults", "r", "full", "ann"),
     ):
         pass
     assert "example" not in str(told.value)
@@ -38,14 +38,14 @@ def test_closing_the_record_never_hides_why_a_run_failed(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry.client, "set_terminated", away)
-    with pytest.raises(ZeroDivisionError), tracked(registry, "faults", "r", "full"):
+    with pytest.raises(ZeroDivisionError), tracked(registry, "faults", "r", "full", "ann"):
         raise ZeroDivisionError
 
 
 @pytest.mark.parametrize(("fails", "state"), [(False, "FINISHED"), (True, "FAILED")])
 def test_a_record_says_how_the_run_ended(registry: Registry, fails: bool, state: str) -> None:
     try:
-        with tracked(registry, "faults", "r", "full") as tracker:
+        with tracked(registry, "faults", "r", "full", "ann") as tracker:
             if fails:
                 raise ZeroDivisionError
     except ZeroDivisionError:
@@ -57,10 +57,11 @@ def test_a_record_has_losses_accuracies_the_snapshot_and_the_commit(
     registry: Registry, tmp_path: Path
 ) -> None:
     bundle = tiny_bundle(tmp_path / "bundle")
-    with tracked(registry, "keywords", "r1", "teach") as tracker:
+    with tracked(registry, "keywords", "r1", "teach", "ann") as tracker:
         tracker.record(Challenger(bundle, ()))
     run = registry.client.get_run(tracker.mlflow_run)
     assert {"exam_loss", "exam_accuracy", "exam_macro_f1"} <= set(run.data.metrics)
     assert run.data.tags["mlflow.source.git.commit"] == bundle.card.code_version
+    assert run.data.tags["mlflow.user"] == "ann"
     (read,) = run.inputs.dataset_inputs
     assert bundle.card.snapshot.startswith(read.dataset.digest)
