@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+from threadpoolctl import threadpool_limits
 
 from data.arrays import Bools, Doubles, Integers
 from data.domains.sections import TeachSpec
@@ -226,8 +227,9 @@ def _minimise(
         pull = prior * np.sum(np.square(moved))
         return float(fit + pull), np.ravel(slope + 2 * prior * moved)
 
-    best = minimize(
-        loss, first.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 500, "ftol": 1e-8}
-    )
+    with threadpool_limits(1):  # matrices this small cost twice the CPU on two threads
+        best = minimize(
+            loss, first.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 500, "ftol": 1e-8}
+        )
     found = best.x.reshape(origin.shape)
     return Head(found[:, :-1].astype(np.float32), found[:, -1].astype(np.float32))
