@@ -65,7 +65,7 @@ class JobRunner:
         analysed = asyncio.create_task(self._analyse(job, work))
         try:
             while not (await asyncio.wait([analysed], timeout=BEAT_S))[0]:
-                later = await writing(store.jobs.beats, job, await _progress(work))
+                later = await writing(store.jobs.beats, job, await _progress(job, work))
                 if later is None:
                     return
                 job = later
@@ -104,17 +104,21 @@ class JobRunner:
             return await analysing(analysis.body, job.request_id)
 
 
-async def _progress(work: Work) -> "Progress":
+async def _progress(job: "Job", work: Work) -> "Progress":
+    """Never less than another replica had told before."""
     from data.store.analysis_jobs import Progress  # and with it SQL
 
     analysis = work.analysis
     if analysis is None:
-        return Progress(0.0, None, "")
+        return Progress(job.heard_s, job.done, "")
     heard = None
     if time.monotonic() - work.kept_at >= KEEP_S:
         work.kept_at = time.monotonic()
         heard = await analysing(analysis.analysis.kept)  # between two slices
-    return Progress(analysis.heard_s, analysis.done, analysis.served.digest, heard)
+    heard_s, done = max(job.heard_s, analysis.heard_s), analysis.done
+    if done is not None and job.done is not None:
+        done = max(done, job.done)
+    return Progress(heard_s, done, analysis.served.digest, heard)
 
 
 @asynccontextmanager

@@ -3,10 +3,15 @@
 import os
 import signal
 import time
+from collections.abc import Callable
+from typing import Any
 
 import httpx
+import numpy as np
 
+from support.inputs.recordings import by_sndfile
 from support.inputs.sounds import tone
+from support.waiting import wait_for
 
 PATIENCE_S = 60
 
@@ -42,3 +47,29 @@ def test_a_killed_replica_is_replaced_on_the_champion(admin: httpx.Client) -> No
             assert answered.json()["model"]["digest"] == before["champion"]["digest"]
             return
     raise AssertionError("no replica took the place of the killed one")
+
+
+def test_a_recording_is_analysed_though_its_replica_is_killed(admin: httpx.Client) -> None:
+    hour = by_sndfile("FLAC", "PCM_16", np.zeros(3_600 * 8_000, np.float32), 8_000)
+    order = admin.post("/keywords/analyze", content=hour, headers={"Prefer": "respond-async"})
+    location = order.headers["location"]
+
+    def look() -> dict[str, Any]:
+        found: dict[str, Any] = admin.get(location).raise_for_status().json()
+        return found
+
+    wait_for(lambda: look()["heard_s"] > 0, PATIENCE_S)
+    assert look()["state"] == "running"
+    wait_for(lambda: "domains" in admin.get("/status").json(), PATIENCE_S)
+    for replica in admin.get("/status").json()["domains"]["keywords"]["replicas"]:
+        os.kill(replica["pid"], signal.SIGKILL)
+    wait_for(lambda: _attempt(look).get("state") == "succeeded", 2 * PATIENCE_S)
+    assert look()["result"]["recording"]["duration_s"] == 3_600
+
+
+def _attempt(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Nothing while no replica answers."""
+    try:
+        return look()
+    except httpx.HTTPError:
+        return {}

@@ -3,8 +3,12 @@
 import threading
 from collections.abc import Iterator
 
+import pytest
+
 from serve_app.client.analysis_answers import StreamPrediction, StreamReady
 from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
+from serve_app.http.routes.stream_routes import MESSAGE_BYTES
 from support.inputs.sounds import tone
 from support.service import Service
 
@@ -26,3 +30,11 @@ def test_answers_come_while_sound_is_sent(service: Service) -> None:
             if isinstance(found, StreamPrediction):
                 answered.set()
     assert {StreamReady, StreamPrediction} <= kinds
+
+
+def test_a_message_that_is_too_long_ends_the_stream(service: Service) -> None:
+    with (
+        Client(service.url, service.admin_key) as client,
+        pytest.raises(ServiceError, match=r"1009"),
+    ):
+        list(client.stream("keywords", iter([bytes(MESSAGE_BYTES + 2)]), 8_000))
