@@ -61,6 +61,9 @@ def test_a_dry_run_tells_what_would_be_learnt_and_changes_nothing(
     expect(page.locator("#run")).to_contain_text("Teach, dry run")
     expect(page.locator("#run .tt-verdict")).to_contain_text("4 clips of people")
     assert len(world.versions["faults"]) == before
+    page.locator("#versions button").first.click()
+    page.wait_for_timeout(1_000)  # what was followed stays on the page
+    expect(page.locator("#run .tt-verdict")).to_be_visible(timeout=1)
 
 
 def test_a_run_that_began_elsewhere_is_followed_is_in_the_way_of_another_and_can_be_cancelled(

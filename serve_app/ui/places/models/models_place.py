@@ -84,8 +84,9 @@ def build_models(shared: Shared, tab: Any) -> None:
                 watch.run_id = follow_run.current(client, domain, watch.run_id)
         return {told: ""}
 
-    def follow(domain: str | None, key: str, watch: Watch) -> Iterator[str]:
+    def follow(domain: str | None, key: str, watch: Watch) -> Iterator[Any]:
         yield from follow_run.follow(shared.client.with_key(key), domain or "", watch)
+        yield gr.skip()  # where nothing was yielded, Gradio would empty what is there
 
     def open_domain(domain: str | None, key: str, watch: Watch) -> dict[Any, Any]:
         watch.turn += 1  # what is followed belongs to the domain before

@@ -98,9 +98,11 @@ def views(clip: KeptClip, found: Prediction | None) -> str:
     """What the clip was sent as, beside what the model that serves says of it; and all doubts."""
     waits = "".join(note(f"A correction waits: {said.label}.", "warn") for said in others(clip))
     flags = "".join(map(_flag, clip.flags))
+    sent = f'<span class="tt-over">Sent as</span> <b>{text(clip.label or "no label")}</b>'
+    if isinstance(clip, Unsure):
+        sent = "Nobody has said yet what it is."
     return (
-        f'<div class="tt-pair" id="views"><div><span class="tt-over">Sent as</span> '
-        f"<b>{text(clip.label or 'no label')}</b></div><div>{_model(clip, found)}</div></div>"
+        f'<div class="tt-pair" id="views"><div>{sent}</div><div>{_model(clip, found)}</div></div>'
         f"{waits}{flags}"
     )
 
