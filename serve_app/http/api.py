@@ -31,7 +31,6 @@ from serve_app.http.fast_path import FastPathApp
 from serve_app.http.openapi import TEXT, openapi_of
 from serve_app.http.protocols import (
     inference_protocol,
-    label_studio,
     legacy_routes,
     tus_routes,
 )
@@ -48,6 +47,7 @@ from serve_app.http.routes import (
     job_routes,
     kept_routes,
     key_routes,
+    label_studio,
     predict_routes,
     retrain_routes,
     stream_routes,

@@ -31,11 +31,11 @@ from serve_app.http import problems
 from serve_app.http.answers.answer_bodies import prediction
 from serve_app.http.answers.responses import answer, preferred, queue_of, request_id, service_of
 from serve_app.http.openapi import BINARY, JSON, TEXT, form, many, openapi_of, parameter
-from serve_app.http.protocols import label_studio
 from serve_app.http.replica import Replica
 from serve_app.http.requests.bodies import read_clip
 from serve_app.http.requests.forms import files_of, forms_of
 from serve_app.http.requests.multipart import PartRule
+from serve_app.http.routes import label_studio
 from serve_app.replica.other_versions import on_trial
 from serve_app.replica.scoring import ScoredClip
 from serve_app.statuses import explain, in_words

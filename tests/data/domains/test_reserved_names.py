@@ -17,7 +17,6 @@ from serve_app.cluster.launch import SERVE_YAML
 from serve_app.http.api import public
 from serve_app.http.protocols import (
     inference_protocol,
-    label_studio,
     legacy_routes,
     tus_routes,
 )
@@ -28,6 +27,7 @@ from serve_app.http.routes import (
     history_routes,
     insights,
     key_routes,
+    label_studio,
     predict_routes,
     retrain_routes,
     upload_routes,
