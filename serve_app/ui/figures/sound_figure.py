@@ -12,7 +12,7 @@ from serve_app.ui.figures.sound_plots import clip_figure
 ZOOM = (
     '<div class="tt-zoom" role="group" aria-label="Zoom">'
     '<button type="button" class="tt-mini" data-zoom-key="-" aria-label="Show more">−</button>'
-    '<button type="button" class="tt-mini" data-zoom-key="0" aria-label="Show all">1×</button>'
+    '<button type="button" class="tt-mini" data-zoom-key="0" aria-label="Show all, 1×">1×</button>'
     '<button type="button" class="tt-mini" data-zoom-key="+" aria-label="Show closer">+</button>'
     "</div>"
 )  # static/keys.js
