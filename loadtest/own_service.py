@@ -134,11 +134,10 @@ class Started:
             return self.process.poll() is not None
 
         if not reached(lambda: ended() or what(), PATIENCE_S, every_s=0.05) or ended():
-            raise NotReady(f"{name} did not start; its last words:\n{self.said()}")
+            raise NotReady(f"{name} did not start; its last words:\n{self.said()[-2000:]}")
 
     def said(self) -> str:
-        """Its last words."""
-        return self.log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
+        return self.log.read_text(encoding="utf-8", errors="replace").strip()
 
     def members(self) -> Processes:
         return of_home(self.home)
