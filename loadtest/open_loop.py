@@ -135,7 +135,7 @@ def offer_here(plan: Plan) -> Offered:
     load = Load(plan)
     gc.disable()  # a collection in mid-run would be taken for the server's doing
     used = time.process_time()
-    asyncio.run(load.closed() if plan.rate is None else load.open())
+    asyncio.run(load.run())
     used, requests = time.process_time() - used, load.requests
     return Offered(
         **{name: np.array([getattr(request, name) for request in requests]) for name in COLUMNS},
@@ -174,17 +174,24 @@ class Load:
         self._plan, self._payload = plan, plan.request
         parts = urlsplit(plan.url)
         self._address = str(parts.hostname), parts.port or 80
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: list[Connection] = []
         self._started = 0.0
 
     def now(self) -> float:
         return time.perf_counter() - self._started
 
-    async def open(self) -> None:
-        due = poisson(self._plan.rate or 0.0, self._plan.seconds, self._plan.seed).tolist()
-        loop = asyncio.get_running_loop()
-        over = asyncio.Event()
-        sent: set[asyncio.Task[int]] = set()
+    async def run(self) -> None:
+        """Until all is answered or patience is over; what is still open then ends as broken."""
+        tasks = await (self._closed() if self._plan.rate is None else self._open(self._plan.rate))
+        await asyncio.wait(tasks, timeout=PATIENCE_S)
+        for request in self.requests:
+            if math.isnan(request.ended_s):
+                request.ended_s = self.now()
+
+    async def _open(self, rate: float) -> set[asyncio.Task[Any]]:
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        due = poisson(rate, self._plan.seconds, self._plan.seed).tolist()
+        sent: set[asyncio.Task[Any]] = set()
 
         def wake() -> None:
             while len(sent) < len(due) and due[len(sent)] <= self.now():
@@ -198,9 +205,9 @@ class Load:
         self._started = time.perf_counter()
         wake()
         await over.wait()
-        await self._drained(sent)
+        return sent
 
-    async def closed(self) -> None:
+    async def _closed(self) -> set[asyncio.Task[Any]]:
         """For so long, or until Ctrl-C, after which there are figures as well."""
         over = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, over.set)
@@ -215,47 +222,67 @@ class Load:
         with suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), self._plan.seconds)
         over.set()
-        await self._drained(loops)
-
-    async def _drained(self, tasks: set[asyncio.Task[Any]]) -> None:
-        """Until all is answered or patience is over; what is still open then ends as broken."""
-        await asyncio.wait(tasks, timeout=PATIENCE_S)
-        for request in self.requests:
-            if math.isnan(request.ended_s):
-                request.ended_s = self.now()
+        return loops
 
     async def _ask(self, due_s: float) -> int:
         request = Request(due_s, self.now())
         self.requests.append(request)
         try:
-            reader, writer = await self._connection()
+            connection = await self._connection()
         except OSError:
             self.unconnected += 1
         else:
             with suppress(OSError, EOFError):
-                writer.write(self._payload)
-                head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                if length := LENGTH.search(head):
-                    request.body = await reader.readexactly(int(length[1]))
-                else:
-                    request.body = await reader.readuntil(b"0\r\n\r\n")
+                head, request.body = await connection.ask(self._payload)
                 request.status, request.retry_after = int(head[9:12]), b"\r\nretry-after:" in head
                 # Refused before all was sent: the rest of it would be taken for a request.
-                if b"connection: close" in head or writer.transport.get_write_buffer_size():
-                    writer.transport.abort()
+                if b"connection: close" in head or connection.transport.get_write_buffer_size():
+                    connection.transport.abort()
                 else:
-                    self._idle.append((reader, writer))
+                    self._idle.append(connection)
         request.ended_s = self.now()
         return request.status
 
-    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connection(self) -> "Connection":
         while self._idle:
-            reader, writer = self._idle.pop()
-            if not reader.at_eof():
-                return reader, writer
-        reader, writer = await asyncio.open_connection(*self._address)
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        return reader, writer
+            if not (connection := self._idle.pop()).transport.is_closing():
+                return connection
+        loop = asyncio.get_running_loop()
+        return (await loop.create_connection(Connection, *self._address))[1]
+
+
+class Connection(asyncio.Protocol):
+    """By a protocol, since a stream forgets the answer that came before a reset."""
+
+    transport: asyncio.Transport
+    answer: "asyncio.Future[tuple[bytes, bytes]] | None" = None
+    received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport), transport
+        self.transport = transport
+        wire = transport.get_extra_info("socket")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+    def ask(self, payload: bytes) -> "asyncio.Future[tuple[bytes, bytes]]":
+        """Head, in lower case, and body."""
+        self.received, self.answer = b"", asyncio.get_running_loop().create_future()
+        self.transport.write(payload)
+        if self.transport.is_closing():
+            self.connection_lost(None)
+        return self.answer
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        head, end, body = self.received.partition(b"\r\n\r\n")
+        length = LENGTH.search(head := head.lower())
+        whole = len(body) >= int(length[1]) if length else body.endswith(b"0\r\n\r\n")
+        if end and whole and self.answer and not self.answer.done():
+            self.answer.set_result((head, body))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.answer and not self.answer.done():
+            self.answer.set_exception(error or EOFError())
 
 
 def main() -> int:

@@ -134,13 +134,10 @@ class Started:
             return self.process.poll() is not None
 
         if not reached(lambda: ended() or what(), PATIENCE_S, every_s=0.05) or ended():
-            raise NotReady(f"{name} did not start; its last words:\n{self.last_words()}")
+            raise NotReady(f"{name} did not start; its last words:\n{self.said()[-2000:]}")
 
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace").strip()
-
-    def last_words(self) -> str:
-        return self.said()[-2000:]
 
     def members(self) -> Processes:
         return of_home(self.home)
@@ -201,7 +198,7 @@ class Service(Started, Target):
     def refuse_ended(self) -> None:
         """Raises NotReady with the launcher's last words where it has ended."""
         if (code := self.process.poll()) is not None:
-            raise NotReady(f"the launcher ended with code {code}: ... {self.last_words()[-300:]}")
+            raise NotReady(f"the launcher ended with code {code}: ... {self.said()[-300:]}")
 
     def pids(self, part: str) -> set[int]:
         return {pid for pid in self.members() if role(pid, PARTS) == part}

@@ -204,12 +204,10 @@ def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[st
 
 
 def refuse_taken(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise RuntimeError(f"port {port} is taken; choose others with --port") from None
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        raise RuntimeError(f"port {port} is taken; choose others with --port") from None
 
 
 def refuse_disagreement(labels: Mapping[str, str]) -> None:

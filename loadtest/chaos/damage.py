@@ -104,33 +104,30 @@ def corrupt_bundle(subject: Subject) -> Effect:
 def corrupt_database(subject: Subject) -> Effect:
     """A start with it must be refused in words, with nothing left running; then with the right
     one again."""
-    service = subject.service
+    service, home = subject.service, subject.service.home
     service.end()
-    database = service.home / "telltale.db"
-    asides = {
-        path: service.home / f"aside-{path.name}" for path in service.home.glob("telltale.db*")
-    }
-    for path, aside in asides.items():
-        path.rename(aside)
+    (aside := home / "aside").mkdir()
+    for path in home.glob("telltale.db*"):
+        path.rename(aside / path.name)
     try:
-        database.write_bytes(NONSENSE * 1000)
+        (home / "telltale.db").write_bytes(NONSENSE * 1000)
         service.start()
         broken = _not_refused(service)
     finally:
         service.end()
-        for path in service.home.glob(f"{database.name}*"):
+        for path in home.glob("telltale.db*"):
             path.unlink()
-        for path, aside in asides.items():
-            aside.rename(path)
+        for path in aside.iterdir():
+            path.rename(home / path.name)
     service.start()
-    return Effect(lambda: whole(service) and service.up, broken=tuple(broken))
+    return Effect(lambda: whole(service) and service.up, broken=broken)
 
 
 def _not_refused(service: Service) -> list[str]:
     """What is wrong with how the start ended."""
     with suppress(subprocess.TimeoutExpired):
         service.process.wait(REFUSED_S)
-    words, code = service.last_words(), service.process.poll()
+    words, code = service.said(), service.process.poll()
     broken = []
     if code is None or service.up:
         broken.append("it started on a database that is none")

@@ -14,8 +14,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,17 +103,13 @@ def _chosen(arguments: argparse.Namespace) -> Preset:
     return replace(chosen, user=arguments.user or chosen.user, limits=limits)
 
 
-@contextmanager
-def _service(arguments: argparse.Namespace) -> Iterator[Target]:
+def _service(arguments: argparse.Namespace) -> AbstractContextManager[Target]:
     if arguments.url:
-        yield served(Target(arguments.url, arguments.domain, arguments.key))
-        return
+        return nullcontext(served(Target(arguments.url, arguments.domain, arguments.key)))
     print("starting a service", flush=True)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    config = configuration(arguments.synthetic)
-    with own_service(port, config, arguments.domain, arguments.out) as own:
-        yield own
+    return own_service(port, configuration(arguments.synthetic), arguments.domain, arguments.out)
 
 
 def served(target: Target) -> Target:

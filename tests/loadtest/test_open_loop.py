@@ -130,6 +130,24 @@ def test_an_answer_is_complete_when_its_announced_length_has_come(
     assert found.unconnected == 0
 
 
+def test_a_refusal_before_the_whole_clip_is_sent_is_an_answer(clip: Path) -> None:
+    clip.write_bytes(bytes(20_000_000))
+
+    def refuse() -> None:
+        wire, _ = listener.accept()
+        wire.recv(1000)
+        wire.sendall(HEAD + b"busy")
+        time.sleep(0.2)
+        wire.close()  # by a reset, since the rest was never read
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        found = offer(Plan(f"http://127.0.0.1:{listener.getsockname()[1]}", clip, 0.01))
+        thread.join()
+    assert found.figures()["statuses"]["429"] == 1
+
+
 def test_latencies_are_those_of_answered_predictions_only() -> None:
     found = Offered(
         due_s=np.array([0.0, 1.0, 2.0]),
