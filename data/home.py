@@ -6,6 +6,7 @@ The service and the training jobs read the same environment, each when it starts
     TELLTALE_DATABASE_URL   sqlite:///<home>/telltale.db
     TELLTALE_STORAGE_URI    <home>/blobs
     MLFLOW_TRACKING_URI     sqlite:///<home>/mlflow.db
+    TELLTALE_RUNS_URI       <home>/runs, for as long as a training lasts
     TELLTALE_ARTIFACTS_URI  <home>/artifacts; behind an MLflow server what that one says
 
 Clips and keys in it are nobody else's business: the folder is its owner's alone. One that its group
@@ -19,11 +20,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from data.errors import InvalidParameter
 from data.install_paths import own_folder
 
+BUCKETS = ("s3", "gs", "abfs", "hdfs")  # where Arrow, and so Ray Train, can write
 ALL_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -37,6 +39,7 @@ class Home:
     artifact_root: str | None  # None: an MLflow server decides where its files go
     bundles: Path
     runs: Path
+    checkpoints: str = field(repr=False)  # of training: a folder or a bucket's URI
 
     @property
     def sqlite_files(self) -> list[Path]:
@@ -72,6 +75,7 @@ def _root(environ: Mapping[str, str]) -> Path:
 
 def _home(root: Path, environ: Mapping[str, str]) -> Home:
     tracking_uri = environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
+    runs, checkpoints = _training_places(root, environ.get("TELLTALE_RUNS_URI", ""))
     return Home(
         root=root,
         database_url=environ.get("TELLTALE_DATABASE_URL") or f"sqlite:///{root}/telltale.db",
@@ -79,7 +83,23 @@ def _home(root: Path, environ: Mapping[str, str]) -> Home:
         tracking_uri=tracking_uri,
         artifact_root=_artifact_root(root, tracking_uri, environ.get("TELLTALE_ARTIFACTS_URI", "")),
         bundles=root / "bundles",
-        runs=root / "runs",
+        runs=runs,
+        checkpoints=checkpoints,
+    )
+
+
+def _training_places(root: Path, uri: str) -> tuple[Path, str]:
+    """Of decoded clips, which workers read as files, and of checkpoints: in a folder both."""
+    parts = urlsplit(uri)
+    if parts.scheme in ("", "file"):
+        folder = Path(unquote(parts.path)) if uri else root / "runs"
+        if folder.is_absolute():
+            return folder, str(folder)
+    elif parts.scheme in BUCKETS:
+        return root / "runs", uri
+    raise InvalidParameter(
+        "TELLTALE_RUNS_URI must be a folder from / on, file:///folder, s3://bucket/prefix or "
+        f"gs://bucket/prefix; got {uri!r}"
     )
 
 

@@ -50,6 +50,7 @@ class Settings:
     webhook_secret: str = field(default="", repr=False)
     log_level: str = ""  # deploy/serve.yaml's where it is empty
     access_log: bool = False
+    traces: str = ""  # the collector of spans: cluster/traces.py
     pinned: Mapping[str, str] = field(default_factory=dict)  # domain -> the version that serves
 
     @property
@@ -86,6 +87,7 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
         **_webhook(environment),
         log_level=_one_of(environment, "TELLTALE_LOG_LEVEL", LOG_LEVELS).upper(),
         access_log=_one_of(environment, "TELLTALE_ACCESS_LOG", ("0", "1")) == "1",
+        traces=environment.get("TELLTALE_TRACES", ""),
         pinned=_pinned(environment.get("TELLTALE_MODEL_VERSION", ""), domains),
     )
 

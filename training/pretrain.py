@@ -76,7 +76,7 @@ def pretrain(recipe: Recipe, name: str, work: Path, workers: int, output: Path) 
         "code_version": code_version(),
     }
     write_backbone(output, domain, weights, facts, learnt_groups(plan))
-    discard(run.home.runs, run.progress.run_id)
+    discard(run.home, run.progress.run_id)
     return (
         f"Backbone {name}: macro-F1 {best['validation_macro_f1']:.3f} on "
         f"{facts['validation_clips']} validation clips of {len(domain.labels)} classes."

@@ -278,7 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> dict[str, Any]:
         exit_on_sigterm()
         progress.started(options.mode)
-        sweep(home.runs, store)
+        sweep(home, store)
         run = wired(progress)
         if options.dry_run:
             lines = dry_run(run, options.mode)
@@ -286,7 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return retrain(run, options.mode, options.output, not options.no_promote)
 
     with nullcontext() if options.run else beating(progress):
-        return attempt(progress, home.runs, work)
+        return attempt(progress, home, work)
 
 
 def listed(store: Store, domain: Domain, options: argparse.Namespace) -> Progress:

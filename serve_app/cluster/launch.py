@@ -36,6 +36,7 @@ from serve_app.cluster.ray_internals.applications import applications, deploy
 from serve_app.cluster.ray_node import Lost, NoNode, ray_node, watcher
 from serve_app.cluster.service_processes import stop_when_asked
 from serve_app.cluster.supervisor import TRY_AGAIN, UP
+from serve_app.cluster.traces import tracing_config
 from serve_app.settings import START_HEADER, Settings, is_loopback, settings_from_env
 
 SERVE_YAML = FILES / "deploy" / "serve.yaml"
@@ -58,6 +59,7 @@ def main() -> int:
     try:
         settings = settings_from_env()
         refuse_unknown_versions(settings)
+        tracing_config(settings.traces)  # refused before Ray is started
         with running(settings, say, arguments.config, again=arguments.again) as watch:
             os.write(arguments.up, UP)
             print(greeting(settings), flush=True)
@@ -166,6 +168,7 @@ def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:
     config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     config["http_options"] = {"host": settings.host, "port": settings.port}
     config["logging_config"] = {**config.get("logging_config", {}), **logging_config(settings)}
+    config |= tracing_config(settings.traces)
     listed = {app["name"]: app for app in config["applications"]}
     pattern = next(app for app in config["applications"] if "domain" in app.get("args", {}))
     applications = [app for app in config["applications"] if "domain" not in app.get("args", {})]

@@ -53,6 +53,17 @@ def test_models_may_be_elsewhere_too_also_where_an_mlflow_server_keeps_the_list(
         home(TELLTALE_HOME=tmp_path, TELLTALE_ARTIFACTS_URI="s3://bucket/models")
 
 
+def test_training_may_keep_its_state_elsewhere_in_a_folder_its_clips_too(tmp_path: Path) -> None:
+    bucket = home(TELLTALE_HOME=tmp_path, TELLTALE_RUNS_URI="s3://bucket/runs")
+    assert (bucket.runs, bucket.checkpoints) == (tmp_path / "runs", "s3://bucket/runs")
+    for uri in ("/shared/runs", "file:///shared/runs"):
+        folder = home(TELLTALE_HOME=tmp_path, TELLTALE_RUNS_URI=uri)
+        assert (str(folder.runs), folder.checkpoints) == ("/shared/runs", "/shared/runs")
+    for uri in ("runs", "ftp://host/runs"):
+        with pytest.raises(InvalidParameter, match=f"TELLTALE_RUNS_URI .* got '{uri}'"):
+            home(TELLTALE_HOME=tmp_path, TELLTALE_RUNS_URI=uri)
+
+
 def test_an_empty_setting_is_no_setting(tmp_path: Path) -> None:
     made = home(TELLTALE_HOME=tmp_path, TELLTALE_DATABASE_URL="")
     assert made.database_url == f"sqlite:///{tmp_path}/telltale.db"

@@ -55,7 +55,7 @@ class School:
     def work_on(self, name: str) -> dict[str, Any]:
         """What the job of an ordered run does: its result."""
         run = self.begun(name)
-        attempt(run.progress, self.home.runs, lambda: retrain(run, "teach", None, True))
+        attempt(run.progress, self.home, lambda: retrain(run, "teach", None, True))
         result = self.store.runs.get(name).result
         assert result is not None
         return result

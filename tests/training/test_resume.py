@@ -5,6 +5,7 @@ The command is run as a person runs it, with a Ray of its own, on a toy data set
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from pyarrow.fs import FileSelector, FileSystem
 
 from data.domains.domain import load_domains
 from data.home import home_from_env
@@ -19,6 +21,7 @@ from data.store.store import Store
 from models.bundle import load_bundle
 from models.registry.registry import Registry
 from models.runtime import OnnxModel
+from support.fakes.fake_s3 import KEYS, s3_store
 from support.inputs.toy_dataset import toy_dataset
 
 EPOCHS = 4
@@ -100,6 +103,35 @@ def test_a_killed_worker_of_two_costs_an_epoch_and_not_the_run(
     bundle = load_bundle(registry.fetch(registry.versions("keywords")[0], home.bundles))
     assert bundle.card.training.workers == 2
     OnnxModel(bundle).self_test()
+
+
+@pytest.fixture
+def bucket() -> Iterator[str]:
+    with s3_store("training") as address:
+        yield f"s3://training/runs?endpoint_override={address}&scheme=http&region=us-east-1"
+
+
+@pytest.mark.deploy
+def test_a_killed_driver_goes_on_from_a_bucket_when_its_machine_is_gone(
+    environment: dict[str, str], store: Store, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = environment | KEYS | {"TELLTALE_RUNS_URI": bucket}
+    process = start(environment, store, "driver-moves")
+    wait_for_epoch(store, "driver-moves", 2, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+    shutil.rmtree(home_from_env(environment).runs)
+    again = start(environment, store, "driver-moves")
+    output, _ = again.communicate(timeout=PATIENCE_S)
+    assert again.returncode == 0, output
+    seen = epochs(store, "driver-moves")
+    assert (seen[-1], seen.count(1)) == (EPOCHS, 1), f"it began again from nothing: {seen}"
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    filesystem, root = FileSystem.from_uri(bucket)
+    assert filesystem.get_file_info(FileSelector(root, allow_not_found=True)) == []
 
 
 def test_a_killed_driver_goes_on_when_the_run_is_started_again(

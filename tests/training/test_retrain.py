@@ -98,7 +98,7 @@ def full(make_run: Any, store: Store, domain: Domain, dataset: Path) -> dict[str
         corrected="fluid", version="1", state="accepted", reason="", who="anna",
     )  # fmt: skip
     run = make_run("full", "full", lines)
-    assert attempt(run.progress, run.home.runs, lambda: retrain(run, "full", None, True)) == 0
+    assert attempt(run.progress, run.home, lambda: retrain(run, "full", None, True)) == 0
     result = store.runs.get("full").result
     bundle = load_bundle(run.registry.fetch(run.registry.champion(domain.name), run.home.bundles))
     return {
@@ -300,7 +300,7 @@ def test_a_run_that_fails_says_so_in_words(make_run: Any, store: Store) -> None:
     run = replace(make_run("no-data", "full", lines), dataset=None)
     left = run.home.runs / "no-data-0123abcd.clips"
     left.mkdir(parents=True)
-    assert attempt(run.progress, run.home.runs, lambda: retrain(run, "full", None, True)) == 1
+    assert attempt(run.progress, run.home, lambda: retrain(run, "full", None, True)) == 1
     ended = store.runs.get("no-data")
     assert ended.state == "failed"
     assert "needs the data set" in lines[-1]
@@ -313,7 +313,7 @@ def test_a_run_that_the_service_has_closed_ends_without_a_traceback(
 ) -> None:
     run = make_run("closed", "teach", [])
     store.runs.update("closed", state="cancelled", who="service")
-    assert attempt(run.progress, run.home.runs, lambda: {"message": "done"}) == 1
+    assert attempt(run.progress, run.home, lambda: {"message": "done"}) == 1
     assert store.runs.get("closed").state == "cancelled"
     assert "Traceback" not in capsys.readouterr().err
 
@@ -325,10 +325,13 @@ def test_folders_of_finished_runs_are_swept_and_those_of_others_stay(
     store.runs.update("over", state="failed", who="service")
     make_run("still-on", "full", [])
     names = ["over-01234567", "over-01234567.clips", "still-on-01234567.clips", "notes"]
+    home, bucket = home_from_env({"TELLTALE_HOME": str(tmp_path)}), tmp_path / "bucket"
     for name in names:
-        (tmp_path / name).mkdir()
-    sweep(tmp_path, store)
-    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["notes", names[2]]
+        for place in (home.runs, bucket):
+            (place / name).mkdir(parents=True)
+    sweep(replace(home, checkpoints=bucket.as_uri()), store)
+    for place in (home.runs, bucket):
+        assert sorted(folder.name for folder in place.iterdir()) == ["notes", names[2]]
 
 
 @pytest.mark.parametrize("name", [None, "queued-1"])

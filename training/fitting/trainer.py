@@ -12,10 +12,10 @@ import os
 import signal
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from data.errors import InvalidParameter, TelltaleError
+from data.home import Home
 from training.fitting.assignment import Assignment
 from training.fitting.worker_loop import Trained, train_worker
 
@@ -26,7 +26,7 @@ POLL_S = "0.3"
 WORKER_CPUS = 0.1  # bookkeeping only; priority and thread caps keep the peace
 
 
-def fit(assignment: Assignment, name: str, runs: Path, workers: int) -> Trained:
+def fit(assignment: Assignment, name: str, home: Home, workers: int) -> Trained:
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", POLL_S)
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, WorkerGroupError
@@ -37,15 +37,15 @@ def fit(assignment: Assignment, name: str, runs: Path, workers: int) -> Trained:
     if workers > 0:
         _connect()
     else:
-        assignment = replace(assignment, kept=runs / name)
-        (runs / name).mkdir(parents=True, exist_ok=True)
+        assignment = replace(assignment, kept=home.runs / name)
+        (home.runs / name).mkdir(parents=True, exist_ok=True)
     trainer = TorchTrainer(
         train_worker,
         train_loop_config={"assignment": assignment},
         scaling_config=_scaling(workers, assignment.domain.training.gpus),
         run_config=RunConfig(
             name=name,
-            storage_path=str(runs.resolve()),
+            storage_path=home.checkpoints if workers else str(home.runs),
             failure_config=FailureConfig(max_failures=MAX_FAILURES),
             checkpoint_config=CheckpointConfig(num_to_keep=2),
         ),

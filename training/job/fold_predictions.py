@@ -60,7 +60,7 @@ def fold_predictions(
             if exam:
                 replace_folder(bundle.path, kept)
         _write(file, found)
-        discard(run.home.runs, name)
+        discard(run.home, name)
     return [FoldPrediction(**answer) for answer in json.loads(file.read_text())]
 
 

@@ -74,7 +74,7 @@ def train(run: Training, plan: Plan) -> Trained:
     place = f"{run.workers} worker(s)" if run.workers else "this process"
     progress.step("train", f"Training on {np.sum(~plan.held_out)} clips in {place}", 0.15)
     with epochs_on_terminal(progress):
-        return fit(assignment, name, run.home.runs, run.workers)
+        return fit(assignment, name, run.home, run.workers)
 
 
 def ids(names: Iterable[str]) -> Integers:

@@ -11,13 +11,14 @@ import signal
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 from threading import Event
 from types import FrameType
 from typing import Any
 
 from data.database.schema import RunState
 from data.errors import TelltaleError, UnknownName
+from data.home import Home
 from data.store.store import Store
 from training.job.run_progress import Progress
 
@@ -26,7 +27,7 @@ STOPPED = Event()
 CANCELLED = "The run was cancelled; the champion stays."
 
 
-def attempt(progress: Progress, runs: Path, work: Callable[[], dict[str, Any]]) -> int:
+def attempt(progress: Progress, home: Home, work: Callable[[], dict[str, Any]]) -> int:
     """However it ends, the run's row says so, in words for people; 0 if it says succeeded."""
     try:
         progress.finished("succeeded", work())
@@ -40,7 +41,7 @@ def attempt(progress: Progress, runs: Path, work: Callable[[], dict[str, Any]]) 
         else:
             traceback.print_exc()
             _end(progress, "failed", "The run failed by a mistake of ours; its log says where.")
-    discard(runs, progress.run_id)
+    discard(home, progress.run_id)
     return _exit_code(progress)
 
 
@@ -84,23 +85,46 @@ def folder_name(run_id: str, plan_digest: str) -> str:
     return f"{run_id}-{plan_digest[:8]}"
 
 
-def discard(runs: Path, run_id: str) -> None:
-    for folder, owner in _folders(runs):
+def discard(home: Home, run_id: str) -> None:
+    for remove, owner in _folders(home):
         if owner == run_id:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove()
 
 
-def sweep(runs: Path, store: Store) -> None:
+def sweep(home: Home, store: Store) -> None:
     """Of runs that somebody else has closed: the service, after a driver was killed."""
-    for folder, owner in _folders(runs):
+    for remove, owner in _folders(home):
         try:
             finished = store.runs.get(owner).finished_at is not None
         except UnknownName:
             continue
         if finished:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove()
 
 
-def _folders(runs: Path) -> list[tuple[Path, str]]:
-    found = [(folder, NAME.fullmatch(folder.name)) for folder in runs.glob("*")]
-    return [(folder, match["run"]) for folder, match in found if match]
+def _folders(home: Home) -> list[tuple[Callable[[], object], str]]:
+    """What removes it, and whose it is."""
+    found: list[tuple[Callable[[], object], str]] = [
+        (partial(shutil.rmtree, folder, ignore_errors=True), folder.name)
+        for folder in home.runs.glob("*")
+    ]
+    if home.checkpoints != str(home.runs):
+        found += _in_bucket(home.checkpoints)
+    named = [(remove, NAME.fullmatch(name)) for remove, name in found]
+    return [(remove, match["run"]) for remove, match in named if match]
+
+
+def _in_bucket(uri: str) -> list[tuple[Callable[[], object], str]]:
+    """None where it cannot be reached: the next run looks again."""
+    from pyarrow.fs import FileSelector, FileSystem
+
+    with suppress(OSError):
+        filesystem, root = FileSystem.from_uri(uri)
+        listed = filesystem.get_file_info(FileSelector(root, allow_not_found=True))
+        return [(partial(_remove, filesystem, one.path), one.base_name) for one in listed]
+    return []
+
+
+def _remove(filesystem: Any, path: str) -> None:
+    with suppress(OSError):
+        filesystem.delete_dir(path)

@@ -9,6 +9,7 @@ import pytest
 from data.errors import BundleError, Conflict, NotReady, UnknownName
 from models.bundle import PRETRAINED, Bundle, load_bundle
 from models.registry.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from support.fakes.fake_s3 import KEYS, s3_store
 from support.inputs.sounds import tone
 from support.tiny import fresh_registry, tiny_bundle
 
@@ -210,17 +211,11 @@ def test_a_fetched_bundle_is_verified_and_fetched_once(
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    boto3, moto = pytest.importorskip("boto3"), pytest.importorskip("moto.server")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = ("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b"), ("DEFAULT_REGION", "us-east-1")
-    for name, value in settings:
-        monkeypatch.setenv(f"AWS_{name}", value)
-    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", f"http://{host}:{port}")
-    boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket="models")
-    yield "s3://models/telltale"
-    server.stop()
+    with s3_store("models") as address:
+        for name, value in KEYS.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", f"http://{address}")
+        yield "s3://models/telltale"
 
 
 @pytest.mark.parametrize("place", ["folder", "bucket"])

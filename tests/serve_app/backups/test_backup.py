@@ -310,6 +310,7 @@ def test_a_home_that_runs_or_has_something_in_it_is_not_written_to(
         {"TELLTALE_DATABASE_URL": "postgresql://u:secret@db/telltale"},
         {"TELLTALE_STORAGE_URI": "s3://bucket/clips"},
         {"MLFLOW_TRACKING_URI": "http://mlflow:5000"},
+        {"TELLTALE_ARTIFACTS_URI": "/shared/models"},
     ],
 )
 def test_a_store_that_is_elsewhere_is_not_left_out_in_silence(

@@ -13,6 +13,7 @@ from data.datasets.sources import examples
 from data.datasets.split import validation_mask
 from data.domains.domain import AudioDomain, load_domains
 from data.errors import InvalidParameter
+from data.home import Home, home_from_env
 from models.networks.kinds import build_classifier
 from support.inputs.toy_dataset import toy_dataset, toy_domain
 from training.fitting.assignment import Assignment
@@ -21,6 +22,10 @@ from training.fitting.learner import Learner
 from training.fitting.trainer import fit
 from training.fitting.worker_loop import Trained
 from training.job.run_progress import EpochReporter
+
+
+def home_at(folder: Path) -> Home:
+    return home_from_env({"TELLTALE_HOME": str(folder)})
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +57,7 @@ def trained(
     assignment: Assignment, epochs: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> Trained:
     told = Assignment(**{**vars(assignment), "on_epoch": epochs.append})
-    return fit(told, "toy", tmp_path_factory.mktemp("runs"), workers=0)
+    return fit(told, "toy", home_at(tmp_path_factory.mktemp("home")), workers=0)
 
 
 def test_a_network_learns_tones(trained: Trained) -> None:
@@ -87,7 +92,7 @@ def test_training_stops_when_it_has_stopped_getting_better(
     stuck = Assignment(
         **{**vars(assignment), "domain": domain.model_copy(update={"training": training})}
     )
-    assert len(fit(stuck, "stuck", tmp_path, workers=0).history) < 50
+    assert len(fit(stuck, "stuck", home_at(tmp_path), workers=0).history) < 50
 
 
 def test_a_checkpoint_brings_back_everything_that_changes(
@@ -123,7 +128,7 @@ def test_training_that_diverges_is_said_in_words(
     with pytest.raises(
         InvalidParameter, match=r"training diverged at training\.learning_rate 0\.01"
     ):
-        fit(assignment, "diverged", tmp_path, workers=0)
+        fit(assignment, "diverged", home_at(tmp_path), workers=0)
 
 
 def test_what_ray_train_writes_down_of_a_run_holds_no_password(assignment: Assignment) -> None:

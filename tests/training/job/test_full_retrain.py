@@ -11,6 +11,7 @@ from data.datasets.sources import examples
 from data.datasets.split import held_out
 from data.domains.domain import AudioDomain, load_domains
 from data.errors import DownloadError, InvalidDomain
+from data.home import home_from_env
 from models.networks import backbone
 from models.networks.backbone import write_backbone
 from models.networks.kinds import build_network
@@ -76,7 +77,7 @@ def test_a_training_in_this_process_goes_on_after_the_last_whole_epoch(
         domain.model_copy(update={"training": other}), "toy", tmp_path / "work", workers=0
     )
     assert len(train(again, plan).history) == 1, "another recipe is another training"
-    discard(run.home.runs, "toy")
+    discard(run.home, "toy")
     assert not list(run.home.runs.glob("*"))
 
 
@@ -97,4 +98,4 @@ def test_what_a_worker_says_in_words_reaches_people(
     none: Any = None
     assignment = Assignment(domain, tmp_path, ids, ids, ids, ids > 0, none)
     with pytest.raises(DownloadError, match="the weights are away"):
-        fit(assignment, "away", tmp_path, workers=0)
+        fit(assignment, "away", home_from_env({"TELLTALE_HOME": str(tmp_path)}), workers=0)

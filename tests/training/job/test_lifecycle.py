@@ -109,7 +109,7 @@ def test_a_run_that_was_given_up_and_comes_back_promotes_nothing(keywords: Schoo
     keywords.send()
     run = keywords.order("r1")
     keywords.store.runs.update("r1", state="failed", who="curator", result={"message": "silent"})
-    assert attempt(run.progress, run.home.runs, lambda: retrain(run, "teach", None, True)) == 1
+    assert attempt(run.progress, run.home, lambda: retrain(run, "teach", None, True)) == 1
     assert keywords.champion()[0] == "1"
     assert keywords.store.runs.get("r1").result == {"message": "silent"}
 
