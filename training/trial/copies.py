@@ -27,11 +27,12 @@ COPIES: dict[str, Callable[[Floats, int], bytes]] = {
 
 
 def exam_copies(material: TrialMaterial, rng: np.random.Generator) -> dict[str, list[float]]:
-    """1 for each copy that screening refuses; nothing where the bundle has no fingerprints."""
+    """1 for each copy that screening refuses; nothing where the bundle has no fingerprints, or the
+    exam's clips are not here, as those of a fold."""
     domain, prints = material.domain, material.bundle.exam_fingerprints()
     if prints is None or not isinstance(domain, AudioDomain):
         return {}
-    found: dict[str, list[float]] = {"exam copies: refused": []}
+    found: dict[str, list[float]] = {}
     for place in rng.permutation(len(material.examined))[:COPIED]:
         heard = decode(
             read_file(material.examined[place]),
@@ -41,6 +42,6 @@ def exam_copies(material: TrialMaterial, rng: np.random.Generator) -> dict[str, 
         for name, copied in COPIES.items():
             copy = kind_of(domain).make(copied(heard, domain.input.sample_rate_hz), domain)
             refused = float(is_copy(copy, prints, domain))
-            found["exam copies: refused"].append(refused)
+            found.setdefault("exam copies: refused", []).append(refused)
             found.setdefault(f"exam copies, {name}: refused", []).append(refused)
     return found

@@ -75,6 +75,7 @@ def test_copies_of_the_exam_are_known_in_every_form(
     )
     prints = fingerprints_of(clips, read_file, material.domain)
     monkeypatch.setattr(Bundle, "exam_fingerprints", lambda _: prints)
+    assert exam_copies(replace(material, examined=()), rng) == {}
     figures = exam_copies(replace(material, examined=clips), rng)
     assert len(figures["exam copies: refused"]) == 8
     assert np.mean(figures["exam copies: refused"]) == 1
