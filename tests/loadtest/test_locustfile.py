@@ -59,7 +59,7 @@ def test_answers_refusals_and_failures_are_told_apart(recorded: Record) -> None:
 def test_the_locustfile_also_works_by_itself() -> None:
     answers = Answers()
     command = [sys.executable, "-m", "locust", "-f", str(LOADTEST / "locustfile.py")]
-    options = ["--headless", "-u", "6", "-r", "6", "-t", "2s", "--exit-code-on-error", "0"]
+    options = ["--headless", "-u", "6", "-r", "6", "-t", "4s", "--exit-code-on-error", "0"]
     with Server(answers.app) as url:
         users = ["NormalUser", "StressUser"]
         subprocess.run([*command, "--host", url, *options, *users], check=True, capture_output=True)
