@@ -45,7 +45,7 @@ OPTIONS = (
     parameter("prefer", "header", f"{DEFERRED}: answer 202 with a job to poll", type="string"),
     parameter("hop_s", "query", "from a window to the next; a fifth of the window", **SECONDS),
     parameter("threshold", "query", "label:probability, for each label", type="string"),
-    parameter("min_length_s", "query", "of an event; half a window", **SECONDS),
+    parameter("min_length_s", "query", "of an event, all of it sure; half a window", **SECONDS),
     parameter("merge_gap_s", "query", "that is bridged within an event; hop_s", **SECONDS),
     parameter("top_n", "query", "only so many, the surest", type="integer", minimum=1),
 )
