@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, help="analyse at most so many files now")
     for name, meaning in (
         ("hop-s", "from a window to the next; default: a fifth of the window"),
-        ("min-length-s", "of an event; default: half a window"),
+        ("min-length-s", "of an event, and for which it is sure; default: half a window"),
         ("merge-gap-s", "that is bridged within an event; default: the hop"),
         ("top-n", "of a recording only so many events, the surest"),
         ("threshold", "label:probability from which on it is an event, as rain:0.7; repeatable"),

@@ -1,8 +1,9 @@
 """Probabilities window by window -> events: what was heard, from when to when, how surely.
 
-An event of a label begins and ends where its probability falls below `leave`, and is one only if it
-reaches `enter` somewhere in between: one threshold alone would cut an event in pieces wherever it
-wavers. All of it is a few array operations a label, so that thresholds can be tried at no cost.
+An event of a label begins and ends where its probability falls below `leave`, or what is heard is
+unlike anything learnt; it is one only if it reaches `enter` in between, in windows that answer for
+`sure_s` together: one threshold alone would cut an event in pieces wherever it wavers. All of it is
+a few array operations a label, so that thresholds can be tried at no cost.
 """
 
 from collections.abc import Mapping
@@ -48,12 +49,14 @@ class Event:
 @dataclass(frozen=True)
 class Rules:
     """`enter` by label; what is not named is no event. Gaps up to `merge_gap_s` are bridged, then
-    events under `min_length_s` are dropped, then all but the `top_n` surest."""
+    events are dropped that last less than `min_length_s` or are at `enter` for less than `sure_s`,
+    then all but the `top_n` surest."""
 
     enter: Mapping[str, float]
     leave: Mapping[str, float] = field(default_factory=dict)  # LEAVE of `enter` if not named
     merge_gap_s: float = 0.0
     min_length_s: float = 0.0
+    sure_s: float = 0.0
     top_n: int | None = None
 
 
@@ -87,20 +90,24 @@ def window_edges(heard: Heard) -> Doubles:
 
 
 def _of_label(heard: Heard, column: int, edges: Doubles, rules: Rules) -> list[Event]:
-    label, scores = heard.labels[column], heard.probabilities[:, column]
+    label = heard.labels[column]
+    scores = np.where(heard.unknown, -1.0, heard.probabilities[:, column])
     enter = rules.enter[label]
     leave = min(enter, rules.leave.get(label, LEAVE * enter))
-    firsts, ends = active(scores, (scores >= enter) & ~heard.unknown, leave)
+    surely = scores >= enter
+    firsts, ends = active(scores, surely, leave)
     firsts, ends = merged(firsts, ends, edges, rules.merge_gap_s)
-    least_s = min(rules.min_length_s, heard.duration_s)  # all of a short recording is long enough
-    long_enough = edges[ends] - edges[firsts] >= least_s - 1e-9
+    sure_s = np.concatenate([[0.0], np.cumsum(np.diff(edges) * surely)])
+    # All of a short recording is long enough.
+    is_long = edges[ends] - edges[firsts] >= min(rules.min_length_s, heard.duration_s) - 1e-9
+    is_sure = sure_s[ends] - sure_s[firsts] >= min(rules.sure_s, heard.duration_s) - 1e-9
     return [
-        _event(heard, column, edges, first, end)
-        for first, end in zip(firsts[long_enough], ends[long_enough], strict=True)
+        _event(heard, label, scores, edges, first, end)
+        for first, end in zip(firsts[is_long & is_sure], ends[is_long & is_sure], strict=True)
     ]
 
 
-def active(scores: NDArray[np.float32], surely: Bools, leave: float) -> tuple[Places, Places]:
+def active(scores: Doubles, surely: Bools, leave: float) -> tuple[Places, Places]:
     """Runs [first, end) of windows that stay at `leave` or above, one of them `surely` it."""
     firsts, ends = _runs(surely | (scores >= leave))
     total = np.concatenate([[0], np.cumsum(surely)])
@@ -121,12 +128,14 @@ def _runs(inside: Bools) -> tuple[Places, Places]:
     return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
 
 
-def _event(heard: Heard, column: int, edges: Doubles, first: int, end: int) -> Event:
-    peak = first + int(heard.probabilities[first:end, column].argmax())
+def _event(
+    heard: Heard, label: str, scores: Doubles, edges: Doubles, first: int, end: int
+) -> Event:
+    peak = first + int(scores[first:end].argmax())
     return Event(
-        label=heard.labels[column],
+        label=label,
         start_s=float(edges[first]),
         end_s=float(edges[end]),
-        confidence=float(heard.probabilities[peak, column]),
+        confidence=float(scores[peak]),
         peak_s=float(heard.starts_s[peak]) + heard.window_s / 2,
     )

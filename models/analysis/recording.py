@@ -27,6 +27,7 @@ from models.runtime import WINDOWS_AT_ONCE, Model
 WISHES = {"hop_s", "threshold", "min_length_s", "merge_gap_s", "top_n"}
 HOPS = 5  # of a window, if nobody says how fine
 FINEST = 20
+OF_ASSERTED = 0.85
 PASSED_AT_ONCE = 256  # windows that are known already: they are decoded, and no more
 
 
@@ -140,24 +141,32 @@ def _number(name: str, text: str) -> float:
 
 def planned(model: Model, domain: AudioDomain, wishes: Wishes) -> tuple[float, Rules]:
     """The hop in seconds, and what makes an event. `domain` is as its file says now, which may name
-    its rest label; raises InvalidParameter or UnknownName."""
+    its rest label; raises InvalidParameter or UnknownName.
+
+    A card asserts what one clip is; of an event several windows have to be sure, each a little
+    less. Of validation clips in noise that finds more, and among strangers fewer, than one window
+    that is as sure as a clip has to be."""
     window_s = of_sounds(model.card.domain).input.window_s
     hop_s = window_s / HOPS if wishes.hop_s is None else wishes.hop_s
     if not window_s / FINEST <= hop_s <= window_s:
         raise InvalidParameter(
             f"hop_s must be from {window_s / FINEST:g} to {window_s:g} (the window), got {hop_s:g}"
         )
-    enter = thresholds(model.card, domain.rest_label) | dict(wishes.thresholds or {})
+    asserted = thresholds(model.card, domain.rest_label)
+    enter = {label: OF_ASSERTED * least for label, least in asserted.items()}
+    enter |= wishes.thresholds or {}
     for label, least in enter.items():
         model.card.domain.label_index(label)
         if not 0 < least <= 1:
             raise InvalidParameter(
                 f"the threshold of {label} must lie above 0 and be at most 1, got {least:g}"
             )
+    least_s = _seconds("min_length_s", wishes.min_length_s, window_s / 2)
     rules = Rules(
         enter,
         merge_gap_s=_seconds("merge_gap_s", wishes.merge_gap_s, hop_s),
-        min_length_s=_seconds("min_length_s", wishes.min_length_s, window_s / 2),
+        min_length_s=least_s,
+        sure_s=least_s,
         top_n=wishes.top_n,
     )
     return hop_s, rules

@@ -5,11 +5,11 @@ as ended is what `find_events` finds in the whole.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from data.arrays import Floats
 from data.domains.domain import AudioDomain
-from models.analysis.events import LEAVE, Event, Rules
+from models.analysis.events import LEAVE, Event, Rules, thresholds
 from models.analysis.recording import Wishes, planned
 from models.runtime import Model
 
@@ -22,13 +22,21 @@ class Run:
 
     start_s: float
     end_s: float = 0.0
-    surely: bool = False
+    surely: bool = False  # one window was
+    now: bool = False  # the newest window is
+    sure_s: float = 0.0
     confidence: float = -1.0
     peak_s: float = 0.0
     told: bool = False
 
+    def reach(self, end_s: float) -> None:
+        """It is now known to where the newest window answers."""
+        self.sure_s += self.now * (end_s - self.end_s)
+        self.end_s = end_s
+
     def follow(self, before: "Run") -> None:
         self.start_s, self.told = before.start_s, before.told
+        self.sure_s += before.sure_s
         if before.confidence >= self.confidence:
             self.confidence, self.peak_s = before.confidence, before.peak_s
 
@@ -45,7 +53,8 @@ def rolling_events(model: Model, domain: AudioDomain) -> "RollingEvents":
     said = domain.stream
     if said is None:
         return RollingEvents(model.labels, domain.input.window_s, hop_s, rules)
-    rules = replace(rules, merge_gap_s=said.hop_s, min_length_s=said.min_length_s)
+    enter = thresholds(model.card, domain.rest_label)
+    rules = Rules(enter, merge_gap_s=said.hop_s, min_length_s=said.min_length_s)
     return RollingEvents(model.labels, said.window_s, said.hop_s, rules)
 
 
@@ -69,7 +78,7 @@ class RollingEvents:
         left_s = self._left_s(start_s, middle_s)
         self._middle_s = middle_s
         for run in self._runs.values():
-            run.end_s = left_s
+            run.reach(left_s)
         return [
             told
             for label in self.rules.enter
@@ -79,7 +88,7 @@ class RollingEvents:
     def end(self, duration_s: float) -> list[Told]:
         """What was going on when the sound ended."""
         for run in self._runs.values():
-            run.end_s = duration_s
+            run.reach(duration_s)
         return [told for label in list(self._events) for told in self._ended(label)]
 
     def _left_s(self, start_s: float, middle_s: float) -> float:
@@ -94,9 +103,10 @@ class RollingEvents:
         enter = self.rules.enter[label]
         surely = score >= enter and not unknown
         run = None
-        if surely or score >= min(enter, self.rules.leave.get(label, LEAVE * enter)):
-            run = self._runs.setdefault(label, Run(left_s))
-            run.end_s, run.surely = right_s, run.surely or surely
+        if not unknown and score >= min(enter, self.rules.leave.get(label, LEAVE * enter)):
+            run = self._runs.setdefault(label, Run(left_s, left_s))
+            run.surely, run.now = run.surely or surely, surely
+            run.reach(right_s)
             if score > run.confidence:
                 run.confidence, run.peak_s = score, middle_s
         else:
@@ -119,7 +129,9 @@ class RollingEvents:
             yield Told(_event(label, run), ended=True)
 
     def _is_long(self, run: Run) -> bool:
-        return run.end_s - run.start_s >= self.rules.min_length_s - ROUNDING_S
+        length_s = run.end_s - run.start_s
+        is_sure = run.sure_s >= self.rules.sure_s - ROUNDING_S
+        return is_sure and length_s >= self.rules.min_length_s - ROUNDING_S
 
     @property
     def _gap_s(self) -> float:

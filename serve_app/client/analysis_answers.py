@@ -30,7 +30,7 @@ class RecordingEvent(Answer):
 
 
 class Analysis(Answer):
-    """`thresholds`: from which probability on a window is an event of its label."""
+    """`thresholds`: from which probability on a window is sure to be an event of its label."""
 
     request_id: str
     domain: str

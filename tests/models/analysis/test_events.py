@@ -61,9 +61,21 @@ def test_all_of_a_short_recording_is_an_event() -> None:
     assert spans(find_events(heard(0.9), rules)) == [(0.0, 4.0)]
 
 
-def test_what_is_unknown_makes_no_event_but_does_not_end_one() -> None:
+def test_what_is_unknown_is_no_part_of_an_event() -> None:
+    """Noise that is nearest to a label, however near, does not go on with its event."""
     assert find_events(heard(0.1, 0.9, 0.1, unknown=(1,)), RULES) == []
-    assert spans(find_events(heard(0.9, 0.9, 0.9, unknown=(1,)), RULES)) == [(0.0, 6.0)]
+    noise = heard(*[0.9] * 7, unknown=(0, 1, 4, 5, 6))
+    assert spans(find_events(noise, RULES)) == [(3.5, 5.5)]
+    gap = heard(0.9, 0.9, 0.9, unknown=(1,))
+    assert len(find_events(gap, RULES)) == 2
+    assert spans(find_events(gap, Rules({"fault": 0.8}, merge_gap_s=1.0))) == [(0.0, 6.0)]
+
+
+def test_an_event_is_sure_for_long_enough_altogether() -> None:
+    once = heard(0.1, 0.5, 0.9, 0.5, 0.5, 0.1, 0.1, 0.9, 0.5, 0.9, 0.1)
+    rules = Rules({"fault": 0.8}, min_length_s=2.0, sure_s=2.0)
+    assert spans(find_events(once, rules)) == [(8.5, 11.5)]
+    assert spans(find_events(heard(0.9), rules)) == [(0.0, 4.0)]
 
 
 def test_the_surest_are_kept_in_order_of_time() -> None:

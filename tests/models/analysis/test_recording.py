@@ -79,8 +79,10 @@ def test_labels_are_events_from_where_the_card_asserts_them(
 ) -> None:
     hop_s, rules = planned(model, domain, Wishes())
     assert hop_s == 1.0
-    assert rules.enter == {"electrical": 0.7, "fluid": 0.5, "mechanical": 0.9}
-    assert (rules.min_length_s, rules.merge_gap_s, rules.top_n) == (2.5, 1.0, None)
+    right = {"electrical": 0.85 * 0.7, "fluid": 0.85 * 0.5, "mechanical": 0.85 * 0.9}
+    assert rules.enter == pytest.approx(right)
+    assert (rules.min_length_s, rules.sure_s, rules.merge_gap_s) == (2.5, 2.5, 1.0)
+    assert rules.top_n is None
 
 
 def test_what_somebody_wishes_comes_before_what_the_card_says(
@@ -89,7 +91,8 @@ def test_what_somebody_wishes_comes_before_what_the_card_says(
     said = {"threshold": ["normal:0.8", "fluid:0.4"], "hop_s": ["2"], "top_n": ["3"]}
     hop_s, rules = planned(model, domain, wishes_from(said))
     assert (hop_s, rules.top_n) == (2.0, 3)
-    assert rules.enter == {"electrical": 0.7, "fluid": 0.4, "mechanical": 0.9, "normal": 0.8}
+    right = {"electrical": 0.85 * 0.7, "fluid": 0.4, "mechanical": 0.85 * 0.9, "normal": 0.8}
+    assert rules.enter == pytest.approx(right)
 
 
 @pytest.mark.parametrize(

@@ -25,15 +25,16 @@ def rounded(events: list[Event]) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("gap_s", [0.0, 0.1, 0.3])
 @pytest.mark.parametrize("least_s", [0.0, 0.2, 0.5])
+@pytest.mark.parametrize("sure_s", [0.0, 0.3])
 @pytest.mark.parametrize("skipped", [0.0, 0.3])
 def test_what_has_ended_is_what_is_found_in_the_whole(
-    gap_s: float, least_s: float, skipped: float
+    gap_s: float, least_s: float, sure_s: float, skipped: float
 ) -> None:
     rng = np.random.default_rng(3)
     walk = np.cumsum(rng.normal(0, 0.4, (600, 3)), axis=0)
     scores = ((np.sin(walk * 2) + 1) / 2).astype(np.float32)
-    unknown = rng.random(600) < 0.2
-    rules = Rules({"a": 0.8, "b": 0.6}, merge_gap_s=gap_s, min_length_s=least_s)
+    unknown = rng.random(600) < 0.05
+    rules = Rules({"a": 0.8, "b": 0.6}, merge_gap_s=gap_s, min_length_s=least_s, sure_s=sure_s)
     starts = np.linspace(0, 599 * HOP_S, 600, dtype=np.float64)
     duration_s, kept = float(starts[-1] + WINDOW_S), rng.random(600) >= skipped
     kept[0] = True  # a stream begins with its first window

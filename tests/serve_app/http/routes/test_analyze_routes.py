@@ -110,6 +110,15 @@ def test_progress_is_told_and_then_the_same_answer(client: TestClient) -> None:
     assert events[-1][1] == ask(client).json()
 
 
+def test_who_has_his_answer_may_send_the_next(client: TestClient) -> None:
+    recordings: Recordings = client.app._app._app.state.recordings  # type: ignore[attr-defined]
+    stream = {"accept": "text/event-stream"}
+    with client.stream("POST", f"/analyze?{LOW}", content=RAW, headers=stream) as answer:
+        for line in answer.iter_lines():
+            if line == "event: result":
+                assert recordings._held.total == 0
+
+
 def test_what_goes_wrong_on_the_way_is_told(
     client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
