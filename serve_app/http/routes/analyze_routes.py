@@ -79,7 +79,8 @@ async def analyze(request: Request) -> Response:
             file = await stack.enter_async_context(_recording(request, domain, who))
             found = await stack.enter_async_context(analysis_of(file, domain, served, wishes))
             if kind == EVENT_STREAM:
-                return Told(_told(service, found, request_id(request)), stack.pop_all())
+                held = stack.pop_all()
+                return Told(_told(service, found, request_id(request), held), held)
             async for _ in found.steps(service):
                 if await request.is_disconnected():
                     raise InvalidParameter("the connection closed before the answer was there")
@@ -165,18 +166,23 @@ def _ordered(request: Request, job: "Job") -> Response:
     return answer(job_body(job), 202, headers)
 
 
-async def _told(service: Replica, found: RecordingAnalysis, asked: str) -> AsyncIterator[bytes]:
-    """Server-sent events: `progress` now and then, and one `result`, or `failed` with a problem."""
+async def _told(
+    service: Replica, found: RecordingAnalysis, asked: str, held: AsyncExitStack
+) -> AsyncIterator[bytes]:
+    """Server-sent events: `progress` now and then, and one `result`, or `failed` with a problem.
+    The recording's place is free by then: whoever reads it may send the next one."""
     told = 0.0
     try:
         async for _ in found.steps(service):
             if time.monotonic() - told >= TELL_S:
                 told = time.monotonic()
                 yield _event("progress", {"heard_s": found.heard_s, "done": found.done})
-        yield _event("result", await analysing(found.body, asked))
+        kind, body = "result", await analysing(found.body, asked)
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
-        yield _event("failed", problems.problem(*explain(error), asked))
+        kind, body = "failed", problems.problem(*explain(error), asked)
+    await held.aclose()
+    yield _event(kind, body)
 
 
 def _event(kind: str, body: dict[str, Any]) -> bytes:
