@@ -1,7 +1,9 @@
 """The client's analyze, against the real route over real HTTP."""
 
+import asyncio
 import io
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,20 @@ def test_a_file_is_answered_and_its_progress_told(client: Client, tmp_path: Path
     assert (found.thresholds["zero"], found.thresholds["one"]) == (0.5, 0.9)
     assert told
     assert told[0].done is not None
+
+
+def test_who_has_his_answer_may_send_the_next(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = AsyncExitStack.aclose
+
+    async def slowly(stack: AsyncExitStack) -> None:
+        await asyncio.sleep(0.2)
+        await let_go(stack)
+
+    monkeypatch.setattr(AsyncExitStack, "aclose", slowly)
+    for _ in range(2):
+        client.analyze("keywords", io.BytesIO(tone(500, seconds=2.0, rate_hz=8_000)))
 
 
 def test_a_refusal_has_the_services_own_sentence(client: Client) -> None:
