@@ -51,7 +51,7 @@ def graph(store: Store, domain: str, newest: int) -> str:
     for run in reversed(runs):
         lines.append(_node("run", run.id, _of_run(run)))
         result = run.result or {}
-        snapshot, version = _snapshot(store, run), result.get("version")
+        snapshot, version = store.events.snapshot_of(run.id) or "", result.get("version")
         if snapshot:
             arrows.append(_arrow(("snapshot", snapshot), ("run", run.id)))
         if version:
@@ -82,14 +82,6 @@ def drawn(text: str) -> str:
     if found.returncode:
         raise NotReady(f"Graphviz's `dot` failed: {found.stderr.strip()}")
     return found.stdout
-
-
-def _snapshot(store: Store, run: RunRow) -> str:
-    """That the run learnt from, empty where it did not come so far."""
-    for event in store.events.find(subject=f"run:{run.id}"):
-        if event.kind == "step" and "snapshot" in event.detail:
-            return str(event.detail["snapshot"])
-    return ""
 
 
 def _of_snapshot(one: Summary) -> str:

@@ -124,20 +124,27 @@ class DecodePool:
         return Decoder()
 
 
+def decoding_process(module: str, *arguments: str, **streams: Any) -> "subprocess.Popen[bytes]":
+    """Of nothing but what decoding needs of the environment; `streams` are Popen's."""
+    environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", module, *arguments],
+        cwd=Path(__file__).parents[2],
+        env={**environment, **ONE_THREAD},
+        **streams,
+    )
+
+
 class Decoder:
     """A process that decodes one clip at a time; of our open files it has the ones that are named.
     `tell` and `answer` raise Ended where the clip has ended it, or NotReady where something else
     has."""
 
     def __init__(self, *files: int) -> None:
-        root = Path(__file__).parents[2]
-        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "data.media.decode_process"],
+        self._process = decoding_process(
+            "data.media.decode_process",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=root,
-            env={**environment, **ONE_THREAD},
             pass_fds=files,
         )
         assert self._process.stdin is not None

@@ -10,15 +10,12 @@ One socket carries both ways: the event loop waits for neither.
 """
 
 import asyncio
-import os
 import signal
 import socket
 import subprocess
-import sys
-from pathlib import Path
 
 from data.errors import NotReady, UndecodableClip
-from data.media.decode_pool import ENVIRONMENT, ONE_THREAD
+from data.media.decode_pool import decoding_process
 
 READ_BYTES = 64 * 1024
 LIVE = {"OGG": "Ogg", "WEBM": "WebM"}  # containers that can be heard before they end
@@ -74,15 +71,10 @@ class LiveDecoder:
 async def live_decoder(container: str, rate_hz: int) -> LiveDecoder:
     """Of a container in LIVE."""
     ours, theirs = socket.socketpair()
-    command = (sys.executable, "-W", "ignore", "-m", "data.media.live_process")
-    environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     with theirs:
-        process = subprocess.Popen(
-            [*command, container, str(rate_hz)],
-            stdin=theirs.fileno(),
-            stdout=theirs.fileno(),
-            cwd=Path(__file__).parents[2],
-            env={**environment, **ONE_THREAD},
+        end = theirs.fileno()
+        process = decoding_process(
+            "data.media.live_process", container, str(rate_hz), stdin=end, stdout=end
         )
     reader, writer = await asyncio.open_connection(sock=ours)
     return LiveDecoder(process, reader, writer, container)

@@ -64,6 +64,13 @@ class Events:
             rows = connection.execute(query.order_by(events.c.id).limit(limit))
             return [Event(**row) for row in rows.mappings()]
 
+    def snapshot_of(self, run_id: str) -> str | None:
+        """The list that the run learns from, by its id; None where it did not come so far."""
+        for event in self.find(subject=f"run:{run_id}"):
+            if event.kind == "step" and "snapshot" in event.detail:
+                return str(event.detail["snapshot"])
+        return None
+
     def last_id(self) -> int:
         """After which nothing has happened yet; 0 before the first."""
         with self._database.read() as connection:

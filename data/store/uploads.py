@@ -41,6 +41,13 @@ class Upload:
     def is_whole(self) -> bool:
         return self.came == self.length
 
+    def must_be_whole(self) -> None:
+        """Raises Conflict."""
+        if not self.is_whole:
+            raise Conflict(
+                f"{self.came:,} of its {self.length:,} bytes have come; send the others first"
+            )
+
 
 _SELECT = select(*fields_of(uploads, Upload))
 
@@ -93,10 +100,7 @@ class Uploads:
     def copy_to(self, upload_id: str, target: BinaryIO) -> None:
         """Raises Conflict where it is not whole."""
         upload = self.get(upload_id)
-        if not upload.is_whole:
-            raise Conflict(
-                f"{upload.came:,} of its {upload.length:,} bytes have come; send the others first"
-            )
+        upload.must_be_whole()
         for name in upload.parts:
             self._blobs.copy_to(name, target)
         target.flush()

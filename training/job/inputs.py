@@ -18,7 +18,7 @@ from training.screening.uploads import Refusal, Uploads, screen
 def gather(run: RetrainRun, mode: Mode) -> Material:
     """The list of clips is fixed first, and stays: a run started again learns from the same."""
     examined = examined_clips(run.domain, run.dataset, mode)
-    known = run.progress.first_snapshot() or run.snapshot
+    known = run.store.events.snapshot_of(run.progress.run_id) or run.snapshot
     snapshots, domain, who = run.store.snapshots, run.domain.name, run.progress.who
     snapshot = snapshots.of(domain, known) if known else snapshots.take(domain, who=who)
     run.progress.fixed_snapshot(snapshot.id, len(snapshot.clips))

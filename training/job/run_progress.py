@@ -45,12 +45,6 @@ class Progress:
         message = f"Learning from list {snapshot[:12]}: {clips} accepted clips from people"
         self.step("snapshot", message, 0.02, snapshot=snapshot)
 
-    def first_snapshot(self) -> str | None:
-        for event in self.store.events.find(subject=self.subject):
-            if event.kind == "step" and "snapshot" in event.detail:
-                return str(event.detail["snapshot"])
-        return None
-
     def step(self, step: str, message: str, fraction: float, **more: str) -> None:
         self.end_step()
         self._current = (step, time.monotonic())

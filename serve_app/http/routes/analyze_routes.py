@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from data.domains.domain import AudioDomain, of_sounds
-from data.errors import Conflict, InvalidParameter, TelltaleError, UnknownName
+from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.media.sniff import after_tags, sniff
 from models.analysis.recording import planned, wishes_from
 from serve_app.client import analysis_answers as answers
@@ -156,9 +156,7 @@ def _known(store: "Store", upload_id: str) -> "Job | None":
     try:
         return store.jobs.get(upload_id)
     except UnknownName:
-        upload = store.uploads.get(upload_id)
-    if not upload.is_whole:
-        raise Conflict(f"{upload.came:,} of its {upload.length:,} bytes have come; send the others")
+        store.uploads.get(upload_id).must_be_whole()
     return None
 
 
