@@ -30,6 +30,7 @@ WRITER_LOCK = 0x7E117A1E
 OURS = (DataError, IntegrityError, ProgrammingError)  # mistakes of this code, to be seen as such
 # Codes of SQLite, and of PostgreSQL (SQLSTATE).
 FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, "53100")
+UNTRANSLATABLE = "22P05"  # PostgreSQL's, of NUL in JSON; of NUL in text the driver itself says it
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, "XX001", "XX002")
 
 
@@ -136,10 +137,17 @@ def _named_trouble() -> Iterator[None]:
     # The driver's own words name hosts and paths: they go to the log, as the cause.
     try:
         yield
-    except OURS:
+    except OURS as error:
+        if _has_nul(error):
+            raise InvalidParameter("text cannot have the character NUL in it") from error
         raise
     except DBAPIError as error:
         raise _in_words(error) from error
+
+
+def _has_nul(error: DBAPIError) -> bool:
+    """Which PostgreSQL cannot hold, and anybody may put into an address."""
+    return "(0x00)" in str(error.orig) or getattr(error.orig, "sqlstate", None) == UNTRANSLATABLE
 
 
 def _in_words(error: DBAPIError) -> NotReady:
