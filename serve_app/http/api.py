@@ -56,7 +56,6 @@ from serve_app.http.routes import (
 from serve_app.http.threads import reading
 from serve_app.key_file import known_keys, trouble_of
 from serve_app.replica import series
-from serve_app.replica.admission import Held
 from serve_app.settings import START_HEADER
 
 OF_TUS = (
@@ -83,8 +82,7 @@ def build_api(service: Replica) -> ASGIApp:
     app.state.insights = insights.FreshInsights()
     app.state.recordings = Recordings()
     app.state.arriving = Recordings(PARTS_AT_ONCE)
-    app.state.streams = Held()
-    app.state.compressed_streams = Held()
+    app.state.streams = stream_routes.Streams()
     root = service.settings.home.root
     keyring = Keyring(service.settings.admin_key, lambda: known_keys(service.store.keys, root))
     app.state.keyring = keyring

@@ -177,7 +177,7 @@ def test_a_silent_line_and_an_endless_one_are_ended(
 def test_a_stream_has_its_place_before_its_first_message(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_routes, "AT_ONCE", 1)
+    monkeypatch.setattr(stream_routes, "STARTING", 1)
     with client.websocket_connect("/stream") as first:
         with client.websocket_connect("/stream") as second:
             *_, error, closed = answers(second)
@@ -189,6 +189,23 @@ def test_a_stream_has_its_place_before_its_first_message(
     with client.websocket_connect("/stream") as third:
         third.send_json(START)
         assert json.loads(third.receive_text())["type"] == "ready"
+
+
+def test_callers_without_a_key_leave_places_to_those_with_one(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_routes, "AT_ONCE", 1)
+
+    def begun(socket: Any, key: str = "") -> str:
+        socket.send_json({**START, "key": key})
+        return str(json.loads(socket.receive_text())["type"])
+
+    with client.websocket_connect("/stream") as first:
+        assert begun(first) == "ready"
+        with client.websocket_connect("/stream") as second:
+            assert begun(second) == "error"
+        with client.websocket_connect("/stream") as with_key:
+            assert begun(with_key, ADMIN) == "ready"
 
 
 def test_a_page_of_another_origin_is_refused(client: TestClient) -> None:
