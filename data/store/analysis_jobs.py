@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from data.database.database import Database
-from data.database.schema import Detail, RunState, analysis_jobs, fields_of, now
+from data.database.schema import Detail, RunState, analysis_jobs, fields_of, now, uploads
 from data.errors import UnknownName
 from data.store.uploads import OPEN, Uploads
 
@@ -151,6 +151,12 @@ class AnalysisJobs:
                 _end(connection, job.id, "failed", result=None, problem=GIVEN_UP)
         if given_up:
             self._uploads.delete(job.id)
+
+    def leave_out_recordings(self) -> None:
+        """Of a copy of the database without their bytes: neither they nor what waits for them."""
+        with self._database.write() as connection:
+            connection.execute(delete(analysis_jobs).where(analysis_jobs.c.state.in_(OPEN)))
+            connection.execute(delete(uploads))
 
     def purge(self) -> None:
         with self._database.write() as connection:

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import orjson
 from fastapi import APIRouter, WebSocket
@@ -117,7 +116,7 @@ def _place(held: Held, who: str, most: int, of: str = "streams") -> Iterator[Non
 def _must_be_own_page(socket: WebSocket, origins: tuple[str, ...]) -> None:
     """Browsers let any page open a WebSocket: those that may not ask over HTTP may not here."""
     origin = socket.headers.get("origin", "")
-    own = urlsplit(origin).netloc == socket.headers.get("host")
+    own = origin.partition("://")[2] == socket.headers.get("host")
     if origin and not own and not {origin.lower(), "*"} & set(origins):
         raise Forbidden(f"pages of {origin[:80]!r} may not ask here; see TELLTALE_CORS_ORIGINS")
 

@@ -161,8 +161,8 @@ def test_sound_that_comes_faster_than_it_is_heard_ends_the_stream(
 def test_a_silent_line_and_an_endless_one_are_ended(
     client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_routes, "IDLE_S", 0.05)
-    with client.websocket_connect("/stream") as socket:
+    with monkeypatch.context() as patch, client.websocket_connect("/stream") as socket:
+        patch.setattr(stream_routes, "IDLE_S", 0.05)
         socket.send_json(START)
         assert "no sound came" in answers(socket)[-2]["detail"]
     limits = replica.domain.limits.model_copy(update={"max_recording_s": 2.0})
@@ -214,6 +214,9 @@ def test_a_page_of_another_origin_is_refused(client: TestClient) -> None:
         with client.websocket_connect("/stream", headers=headers) as socket:
             socket.send_json(START)
             assert json.loads(socket.receive_text())["type"] == answered
+    with client.websocket_connect("/stream", headers={"origin": "http://["}) as socket:
+        socket.send_json(START)
+        assert answers(socket)[0]["status"] == 403
 
 
 def test_photographs_have_no_streams(tmp_path: Path) -> None:
