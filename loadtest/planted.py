@@ -8,8 +8,8 @@ clip's label and overlaps it by half (intersection over union).
 """
 
 import argparse
-import io
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,8 +93,10 @@ def plant(
 
 
 def heard_events(recording: Float32, model: Model, domain: AudioDomain) -> list[Event]:
-    file = io.BytesIO(encoded(recording, domain.input.sample_rate_hz, "WAV", "FLOAT"))
-    return events_of(file, model, domain, Wishes(), lambda done: None)[1]
+    with tempfile.TemporaryFile() as file:  # recordings are read from the disk
+        file.write(encoded(recording, domain.input.sample_rate_hz, "WAV", "FLOAT"))
+        file.flush()
+        return events_of(file, model, domain, Wishes(), lambda done: None)[1]
 
 
 def right(events: Sequence[Event], planted: Sequence[Planted]) -> int:
