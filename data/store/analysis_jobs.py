@@ -17,6 +17,7 @@ from data.errors import UnknownName
 from data.store.uploads import OPEN, Uploads
 
 KEPT = timedelta(days=1)  # once it has ended
+LONGEST = timedelta(days=7)  # until then
 KEPT_OF_ONE, MOST_KEPT = 500, 5_000  # that have ended, of a caller and of a domain: the newest
 ATTEMPTS = 3  # what ended so many replicas would end the next one, too
 GIVEN_UP: Detail = {
@@ -159,9 +160,12 @@ class AnalysisJobs:
             connection.execute(delete(uploads))
 
     def purge(self) -> None:
+        """Also of what nobody analyses, as where its domain is served no more: it would keep its
+        recording for ever."""
+        due = analysis_jobs.c.expires_at <= now()
+        left = analysis_jobs.c.state.in_(OPEN) & (analysis_jobs.c.created_at <= now() - LONGEST)
         with self._database.write() as connection:
-            due = analysis_jobs.c.expires_at <= now()
-            connection.execute(delete(analysis_jobs).where(due))
+            connection.execute(delete(analysis_jobs).where(due | left))
 
 
 def _before_it(domain: str) -> ColumnElement[int]:

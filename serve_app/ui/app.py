@@ -19,6 +19,7 @@ from serve_app.cluster.ray_internals.inner_port import must_be_closed
 
 DEFAULT_API = "http://127.0.0.1:8000"
 LOOK_EVERY_S = 0.03
+MOST_SESSIONS = 500  # anybody may begin one; each takes 0.15 MB, and keeps what was asked in it
 
 
 class Ui:
@@ -62,6 +63,7 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     # Only of Blocks that run does Gradio check that files were uploaded, and send drawings as
     # attachments. `launch` says so, and Gradio's own reloader; `mount_gradio_app` does not.
     blocks.has_launched = blocks.is_running = True
+    blocks.state_session_capacity = MOST_SESSIONS
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard, uploads=uploads, token=token)
     gr.mount_gradio_app(

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from data.errors import UnknownName
+from data.errors import ClipTooLarge, UnknownName
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
@@ -64,6 +64,15 @@ class Shared:
         address = request.client.host if request.client else ""
         visitor = ((VISITOR_HEADER, f"{self.start_token} {address}"),) if address else ()
         return self.client.with_key(key, headers=visitor if self.start_token else ())
+
+
+def read_within(path: Path, domain: DomainInfo) -> bytes:
+    """A clip or mask that was uploaded here; raises ClipTooLarge for what the service would refuse,
+    which would else lie in memory as often as somebody asks about it."""
+    size, most = path.stat().st_size, domain.limits.max_bytes
+    if size > most:
+        raise ClipTooLarge(f"{path.name} has {size:,} bytes; at most {most:,} are taken here")
+    return path.read_bytes()
 
 
 def find(domains: tuple[DomainInfo, ...], name: str) -> DomainInfo:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from data.database.schema import analysis_jobs, now
+from data.database.schema import analysis_jobs, now, uploads
 from data.errors import UnknownName
 from data.store import analysis_jobs as module
 from data.store.analysis_jobs import Job, Progress
@@ -125,6 +125,24 @@ def test_what_ends_replicas_is_given_up(store: Store, job: Job) -> None:
     assert ended.problem
     assert "3 times" in str(ended.problem["detail"])
     assert store.jobs.claim("faults") is None
+
+
+def test_what_nobody_analyses_does_not_lie_here_for_ever(store: Store, job: Job) -> None:
+    def age(days: int) -> None:
+        then = now() - timedelta(days=days)
+        with store.jobs._database.write() as connection:
+            connection.execute(update(analysis_jobs).values(created_at=then))
+            connection.execute(update(uploads).values(expires_at=then))
+        store.jobs.purge()
+        store.uploads.purge()
+
+    age(6)
+    assert store.jobs.get(job.id).state == "queued"
+    assert store.uploads.get(job.id).is_whole
+    age(8)
+    for get in (store.jobs.get, store.uploads.get):
+        with pytest.raises(UnknownName):
+            get(job.id)
 
 
 def test_what_has_ended_is_forgotten_in_time(store: Store, job: Job) -> None:

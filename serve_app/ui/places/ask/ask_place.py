@@ -35,7 +35,7 @@ from serve_app.ui.places.ask.ask_mask import drawing_tools, full_size
 from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
 from serve_app.ui.places.ask.given import Given
 from serve_app.ui.places.receipt_timeline import thanks, timeline
-from serve_app.ui.shared import QUIET, Shared, clickable, event_field, find, html
+from serve_app.ui.shared import QUIET, Shared, clickable, event_field, find, html, read_within
 from serve_app.ui.wording import LOOK_AGAIN_S, words
 
 ITS = {"audio": "It is …", "image": "There is …"}
@@ -197,7 +197,8 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
         """Raises ServiceError, TelltaleError and FileNotFoundError."""
         if asked is None or not (label or drawn):
             raise InvalidParameter("choose what is right first")
-        return sent(client, asked, label or "", Path(drawn).read_bytes() if drawn else None)
+        mask = read_within(Path(drawn), asked.domain) if drawn else None
+        return sent(client, asked, label or "", mask)
 
     def say_wrong(
         asked: Asked | None, label: str | None, drawn: str | None, key: str, request: gr.Request
@@ -244,7 +245,7 @@ def take_drawn(asked: Asked | None, event: gr.EventData) -> tuple[Any, Any]:
     if asked is None:  # the answer went meanwhile
         return gr.skip(), gr.skip()
     try:
-        raw = full_size(drawn.read_bytes(), asked.domain, asked.found)
+        raw = full_size(read_within(drawn, asked.domain), asked.domain, asked.found)
     except REFUSED as error:
         return gr.skip(), _refused(error)
     path = drawn.with_name("drawn-mask.png")

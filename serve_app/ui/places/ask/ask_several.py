@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from data.errors import ClipTooLarge
 from serve_app.batch_table import as_csv
 from serve_app.client.answers import DomainInfo, Failed, OneOfMany, Problem
 from serve_app.client.client import Client
@@ -30,24 +31,24 @@ def asked(
 
 def _answered(client: Client, domain: DomainInfo, few: Sequence[Given]) -> tuple[Row, ...]:
     """One by one where they are too large together."""
-    clips = [(given.name, given.read(domain)) for given in few]
     try:
+        clips = [(given.name, given.read(domain)) for given in few]
         return client.batch_predict(domain.name, clips).results
-    except ServiceError as error:
-        if error.status != TOO_LARGE:
+    except (ServiceError, ClipTooLarge) as error:
+        if isinstance(error, ServiceError) and error.status != TOO_LARGE:
             raise
         if len(few) == 1:
             return (_too_large(few[0], error),)
     return tuple(row for one in few for row in _answered(client, domain, [one]))
 
 
-def _too_large(given: Given, error: ServiceError) -> Failed:
+def _too_large(given: Given, error: ServiceError | ClipTooLarge) -> Failed:
     why = Problem(
         type="about:blank",
         title="Too large",
-        status=error.status,
+        status=TOO_LARGE,
         detail=str(error),
-        request_id=error.request_id,
+        request_id=error.request_id if isinstance(error, ServiceError) else "",
     )
     return Failed(file=given.name, error=why)
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import gradio as gr
 
+from data.errors import ClipTooLarge
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import Tone, badge, note, table, text
-from serve_app.ui.shared import QUIET, Shared, find, html, script
+from serve_app.ui.shared import QUIET, Shared, find, html, read_within, script
 from serve_app.ui.wording import words
 
 TONES: dict[str, Tone] = {"stored": "good", "duplicate": "calm", "refused": "bad"}
@@ -48,17 +49,20 @@ def build(shared: Shared) -> None:
     def offer(name: str | None, domains: tuple[DomainInfo, ...]) -> Any:
         return fields(find(domains, name)) if name and domains else gr.skip()
 
-    def add(name: str | None, key: str, event: gr.EventData) -> Iterator[str]:
+    def add(
+        name: str | None, key: str, domains: tuple[DomainInfo, ...], event: gr.EventData
+    ) -> Iterator[str]:
         client, done = shared.client.with_key(key), list[Outcome]()
         items = named(event._data)
         for item in items if name else ():
-            done.append(sent(client, name or "", item))
+            done.append(sent(client, find(domains, name or ""), item))
             yield outcomes(done, len(items))
 
     shared.domain.change(offer, [shared.domain, shared.domains], form, **QUIET)
     # Of what is sent while another lot is being added, Gradio would take nothing by itself.
     many = {"trigger_mode": "multiple", "concurrency_limit": 4}
-    sent_on = form.submit(add, [shared.domain, shared.key], added, **many, **QUIET)
+    asked = [shared.domain, shared.key, shared.domains]
+    sent_on = form.submit(add, asked, added, **many, **QUIET)
     sent_on.then(None, None, None, js=MAY_ADD, **QUIET)
 
 
@@ -75,15 +79,15 @@ def named(told: Any) -> list[Item]:
     ]
 
 
-def sent(client: Client, domain: str, item: Item) -> Outcome:
+def sent(client: Client, domain: DomainInfo, item: Item) -> Outcome:
     try:
         (taken,) = client.upload(
-            domain,
-            [(item.clip.name, item.clip.read_bytes())],
+            domain.name,
+            [(item.clip.name, read_within(item.clip, domain))],
             [item.label] if item.label else [],
-            masks=[(item.clip.name, item.mask.read_bytes())] if item.mask else [],
+            masks=[(item.clip.name, read_within(item.mask, domain))] if item.mask else [],
         ).results
-    except ServiceError as error:
+    except (ServiceError, ClipTooLarge) as error:
         return Outcome(item.clip.name, item.label, "refused", words(error))
     return Outcome(item.clip.name, taken.label or "", taken.outcome, taken.reason)
 

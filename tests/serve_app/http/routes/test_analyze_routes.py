@@ -74,6 +74,13 @@ def test_a_form_and_a_raw_body_are_answered_alike(client: TestClient) -> None:
     assert all(0 <= each["start_s"] < each["end_s"] <= SECONDS for each in raw["events"])
 
 
+def test_an_address_with_very_many_names_holds_nobody_up(client: TestClient) -> None:
+    address = "/analyze?" + "&".join(f"{number:x}" for number in range(10_000))
+    begun = time.perf_counter()
+    assert client.post(address, content=RAW).status_code == 400
+    assert time.perf_counter() - begun < 1
+
+
 def test_of_very_many_events_the_surest_are_told(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

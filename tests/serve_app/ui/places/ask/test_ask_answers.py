@@ -1,11 +1,13 @@
 """ask_answers.py: what was answered stays, and what cannot be answered now is asked again."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
+from data.errors import ClipTooLarge
 from serve_app.client.answers import Batch
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
@@ -51,6 +53,20 @@ def refusing(monkeypatch: pytest.MonkeyPatch, why: Callable[[Clips], ServiceErro
         return client.send(call(domain, clips))
 
     monkeypatch.setattr(Client, "batch_predict", batch_predict)
+
+
+def test_a_file_that_is_larger_than_a_clip_may_be_is_not_read(
+    caller: Caller, nine: tuple[Given, ...], tmp_path: Path
+) -> None:
+    """Named a hundred times by one event, it would lie in memory as often."""
+    large = Given("large.wav", tmp_path / "large.wav")
+    large.path.touch()
+    os.truncate(large.path, caller.domain.limits.max_bytes + 1)
+    with pytest.raises(ClipTooLarge, match=r"large\.wav has .* bytes; at most"):
+        large.read(caller.domain)
+    *_, shown = hear_given(PARTS, caller, (nine[0], large, nine[1]), lambda: False)
+    assert "at most" in shown["panel"]
+    assert "failed 1" in shown["panel"]
 
 
 def test_clips_that_are_too_large_together_are_asked_one_by_one(
