@@ -36,7 +36,7 @@ Times = dict[str, float]
 
 
 def main() -> int:
-    parser = command.parser("telltale coldstart", __doc__)
+    parser = command.parser("coldstart", __doc__)
     parser.add_argument("clip", type=command.existing)
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
     parser.add_argument("--replicas", type=int, default=3, help="from 1 to how many")
@@ -45,8 +45,7 @@ def main() -> int:
     parser.add_argument("--pause-s", type=float, default=15, help="for the next spares to start")
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
-    arguments = parser.parse_args()
-    return command.exit_code("coldstart", lambda: measure(arguments))
+    return command.exit_code("coldstart", measure, parser.parse_args())
 
 
 def measure(arguments: argparse.Namespace) -> int:

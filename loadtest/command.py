@@ -9,7 +9,7 @@ import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import httpx
 
@@ -19,16 +19,16 @@ STOPS = (signal.SIGINT, signal.SIGTERM)
 STOPPED = 130  # the exit code of a command that Ctrl-C ended
 
 
-def parser(program: str, doc: str | None) -> argparse.ArgumentParser:
+def parser(name: str, doc: str | None) -> argparse.ArgumentParser:
     """`doc` is the module's, which says how to run it."""
     plain = argparse.RawDescriptionHelpFormatter
-    return argparse.ArgumentParser(program, None, doc, formatter_class=plain)
+    return argparse.ArgumentParser(f"telltale {name}", None, doc, formatter_class=plain)
 
 
-def exit_code(name: str, work: Callable[[], int]) -> int:
-    """Of `work`; what keeps it from an end is printed in words, and gives one too."""
+def exit_code(name: str, work: Callable[..., int], *given: Any) -> int:
+    """Of `work(*given)`; what keeps it from an end is printed in words, and gives one too."""
     try:
-        return work()
+        return work(*given)
     except (TelltaleError, ValueError, OSError, RuntimeError, httpx.HTTPError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1

@@ -60,13 +60,12 @@ def stages(raw: bytes, domain: AudioDomain, model: Model) -> Iterator[str]:
 
 
 def main() -> int:
-    parser = command.parser("telltale kernel", __doc__)
+    parser = command.parser("kernel", __doc__)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
     parser.add_argument("--seconds", type=float, default=10)
-    arguments = parser.parse_args()
-    return command.exit_code("kernel", lambda: print_stages(arguments))
+    return command.exit_code("kernel", print_stages, parser.parse_args())
 
 
 def print_stages(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,6 @@ for a minute, Poisson, from a process of its own. Exit code 1 where a bound is b
 """
 
 import argparse
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -55,8 +54,7 @@ class Loaded:
 
 
 def main() -> int:
-    arguments = parsed()
-    return command.exit_code("overload", lambda: measured(arguments))
+    return command.exit_code("overload", measured, parsed())
 
 
 def measured(arguments: argparse.Namespace) -> int:
@@ -88,7 +86,7 @@ def measured(arguments: argparse.Namespace) -> int:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = command.parser("telltale overload", __doc__)
+    parser = command.parser("overload", __doc__)
     parser.add_argument("clip", type=existing)
     parser.add_argument("--url", help="a service on this machine; default: start one")
     own = "of the service that is started"
@@ -202,20 +200,16 @@ def broken(run: Loaded, most_p99_ms: float, most_memory_mb: float) -> list[str]:
 
 
 def panels(run: Loaded) -> list[Panel]:
-    offered = run.offered
-    seconds = range(math.ceil(offered.due_s.max()))
-    begun, waits = np.floor(offered.due_s), (offered.ended_s - offered.due_s) * 1e3
-    rates, p99s = {}, {}
-    for name, status in {"accepted": 200, "refused": REFUSED}.items():
-        each = [waits[(offered.status == status) & (begun == second)] for second in seconds]
-        rates[name] = (seconds, [one.size for one in each])
-        p99s[f"{name}, p99"] = (seconds, [quantiles(one, 0.99)[0] for one in each])
-    rates["capacity"] = (seconds, [run.capacity_rps] * len(seconds))
-    looks = [sample.at for sample in run.samples]
-    sizes = {
-        role: (looks, [sample.memory_mb.get(role, 0.0) for sample in run.samples])
-        for role in run.samples[0].memory_mb
-    }
+    """Of requests by the second in which they were due."""
+    from pandas import DataFrame, Series
+
+    offered, named = run.offered, {200: "accepted", REFUSED: "refused"}
+    kinds = Series(offered.status).map(named)
+    waits_ms = Series(offered.ended_s - offered.due_s) * 1e3
+    each = waits_ms.groupby([np.floor(offered.due_s), kinds])
+    rates = each.size().unstack(fill_value=0).assign(capacity=run.capacity_rps)
+    p99s = each.agg(lambda ms: quantiles(ms, 0.99)[0]).unstack().add_suffix(", p99")
+    sizes = DataFrame([one.memory_mb for one in run.samples], [one.at for one in run.samples])
     return [
         Panel("Requests", rates, y="a second"),
         Panel("Latency", p99s, y="ms", log="y"),

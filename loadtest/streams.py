@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,14 +30,14 @@ BLOCK_S = 0.02
 PATIENCE_S = 1.0  # behind a clip's end
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
     clips: int
-    delays_s: tuple[float, ...]  # of those that were told
-    false: int
     duration_s: float
+    delays_s: list[float] = field(default_factory=list)  # of those that were told
+    false: int = 0
     windows: int = 0
-    skipped: int = 0  # windows that the service left out, because it was behind
+    skipped: int = 0  # of them those that the service left out, because it was behind
 
 
 def joined(
@@ -67,31 +67,30 @@ def heard(
             time.sleep(max(0.0, started + due_s - time.monotonic()))
             yield part.tobytes()
 
-    waiting, delays, false, windows, skipped = list(planted), [], 0, 0, 0
+    waiting, outcome = list(planted), Outcome(len(planted), len(sound) / rate_hz)
     for found in client.stream(domain, paced(), rate_hz):
         if isinstance(found, StreamEvent) and not found.ended:
             now_s = time.monotonic() - started
             here = (clip for clip in waiting if clip.start_s < now_s < clip.end_s + PATIENCE_S)
             right = next((clip for clip in here if clip.label == found.label), None)
             if right is None:
-                false += 1
+                outcome.false += 1
             else:
                 waiting.remove(right)
-                delays.append(now_s - right.end_s)
+                outcome.delays_s.append(now_s - right.end_s)
         elif isinstance(found, StreamPrediction):
-            windows, skipped = windows + 1, skipped + found.skipped
-    duration_s = len(sound) / rate_hz
-    return Outcome(len(planted), tuple(delays), false, duration_s, windows, skipped)
+            outcome.windows += 1 + found.skipped
+            outcome.skipped += found.skipped
+    return outcome
 
 
 def main() -> int:
-    parser = command.parser("telltale streams", __doc__)
+    parser = command.parser("streams", __doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--domain", default="keywords")
     parser.add_argument("--streams", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=60.0)
-    arguments = parser.parse_args()
-    return command.exit_code("streams", lambda: print_figures(arguments))
+    return command.exit_code("streams", print_figures, parser.parse_args())
 
 
 def print_figures(arguments: argparse.Namespace) -> int:
@@ -106,16 +105,15 @@ def print_figures(arguments: argparse.Namespace) -> int:
     with ThreadPoolExecutor(arguments.streams) as threads:
         found = list(threads.map(one, range(arguments.streams)))
     delays_ms = [1e3 * delay_s for each in found for delay_s in each.delays_s]
-    clips_said = sum(each.clips for each in found)
-    minutes = sum(each.duration_s for each in found) / 60
-    skipped = sum(each.skipped for each in found)
-    windows = skipped + sum(each.windows for each in found)
+    clips_said, false, windows, skipped, seconds = (
+        sum(getattr(each, name) for each in found)
+        for name in ("clips", "false", "windows", "skipped", "duration_s")
+    )
     p50, p95 = quantiles(delays_ms, 0.5, 0.95)
     print(
         f"{len(found)} streams, {clips_said} clips: told {len(delays_ms) / clips_said:.1%}, false "
-        f"{sum(each.false for each in found) / minutes:.2f} a minute; from a clip's end to its "
-        f"event p50 {p50:.0f} ms, p95 {p95:.0f} ms; of {windows} windows "
-        f"{skipped / max(1, windows):.1%} skipped"
+        f"{60 * false / seconds:.2f} a minute; from a clip's end to its event p50 {p50:.0f} ms, "
+        f"p95 {p95:.0f} ms; of {windows} windows {skipped / max(1, windows):.1%} skipped"
     )
     return 0
 

@@ -12,6 +12,7 @@ import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,31 +36,30 @@ class Case:
     body: str  # form, or raw: the clip alone; servers see from its bytes what it is
     connections: int
 
-    def __str__(self) -> str:
-        return f"{self.clip} as {self.body}, {self.connections} connections"
+    @property
+    def main(self) -> bool:
+        return (self.clip, self.body) == (MAIN, "form")
+
+    @property
+    def at(self) -> str:
+        return f"{self.connections} connection{'s' * (self.connections > 1)}"
 
 
 def rounds(
     up: Mapping[str, Running], sounds: Mapping[str, Path], options: argparse.Namespace
 ) -> list[Row]:
     """A row a turn; see `sample_of`."""
-    samples = []
-    for number in range(1, options.rounds + 1):
-        for case in cases(options.connections, tuple(sounds), options.quick):
-            main, clip = case.clip == MAIN and case.body == "form", sounds[case.clip]
-            for name in (name for name in options.only if main or name in MANY):
-                of = {"round": number, "server": name, "case": case}
-                if name == LOOP:
-                    one = looped(of, clip, options.seconds)
-                elif name in up:
-                    one = measured(up[name], of, clip, options.seconds)
-                else:
-                    continue
-                samples.append(one)
-                words = f"{one['rate']:7.1f} req/s, p50 {one['p50_ms']:.1f} ms"
-                cpu_ms, errors = sum(one["cpu_ms"].values()), one["errors"] or "no errors"
-                words += f", CPU {cpu_ms:.2f} ms/req, {errors}"
-                print(f"round {number} of {options.rounds}: {case}: {name:9} {words}", flush=True)
+    samples, all_cases = [], cases(options.connections, tuple(sounds), options.quick)
+    for number, case, name in product(range(1, options.rounds + 1), all_cases, options.only):
+        if not (case.main or name in MANY) or name not in {LOOP, *up}:
+            continue
+        turn = {"round": number, "server": name, "case": case}, sounds[case.clip], options.seconds
+        one = looped(*turn) if name == LOOP else measured(up[name], *turn)
+        samples.append(one)
+        words = f"{name:9} {one['rate']:7.1f} req/s, p50 {one['p50_ms']:.1f} ms"
+        words += f", CPU {sum(one['cpu_ms'].values()):.2f} ms/req, {one['errors'] or 'no errors'}"
+        about = f"round {number} of {options.rounds}: {case.clip} as {case.body}, {case.at}"
+        print(f"{about}: {words}", flush=True)
     return samples
 
 
@@ -108,7 +108,7 @@ def sample_of(
     answered, with whatever status; CPU is of one request, memory PSS, both by role; `elsewhere` are
     cores that neither the server nor the client used, but somebody did."""
     replied = offered.status != BROKEN
-    answered = int(((offered.status >= 200) & (offered.status < 300)).sum())
+    answered = int((offered.status // 100 == 2).sum())
     errors = {
         "status": int(replied.sum()) - answered,
         "connect": offered.unconnected,

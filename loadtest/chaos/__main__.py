@@ -133,7 +133,7 @@ def tried(arguments: argparse.Namespace) -> int:
                 folder, home, arguments.port, domain, arguments.replicas, **data
             ) as service:
                 print("the service is up", flush=True)
-                with clients(service, service.labels()) as ledger:
+                with clients(service, service.get("/domains", "domains", 0, "labels")) as ledger:
                     outcomes, about["stopped early"] = _disturbed_by(rows, Subject(service, ledger))
                 found = service.get("/models", "versions") or []
             audit = audited(service.home, ledger, {row["version"]: row["digest"] for row in found})

@@ -36,7 +36,6 @@ def small_disk(place: Path) -> Iterator[None]:
 
 
 def disk_full(subject: Subject) -> Effect:
-    """For HOLD_S no byte more fits into the home; then there is room again."""
     service = subject.service
     if not os.path.ismount(service.home):
         raise Skipped("needs a small disk: root, and leave to mount a tmpfs")
@@ -55,7 +54,6 @@ def disk_full(subject: Subject) -> Effect:
 
 
 def database_locked(subject: Subject) -> Effect:
-    """Another connection holds the write lock for HOLD_S."""
     database = subject.service.home / "telltale.db"
     with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -71,7 +69,6 @@ def _keeps_again(subject: Subject) -> Effect:
 
 
 def damaged_keys(subject: Subject) -> Effect:
-    """For HOLD_S there is a keys.json to be taken over that is nonsense."""
     path = subject.service.home / "keys.json"
     path.write_bytes(NONSENSE)
     try:
@@ -82,7 +79,6 @@ def damaged_keys(subject: Subject) -> Effect:
 
 
 def damaged_pointer(subject: Subject) -> Effect:
-    """champions/NAME.json is nonsense when a replica starts."""
     path = subject.service.home / "champions" / f"{subject.service.domain}.json"
     if not path.exists():
         raise Skipped("this home has no pointer to its champion")
@@ -91,7 +87,6 @@ def damaged_pointer(subject: Subject) -> Effect:
 
 
 def corrupt_bundle(subject: Subject) -> Effect:
-    """The heads of all bundles in the cache have other bytes when a replica starts."""
     heads = [*(subject.service.home / "bundles").rglob("head.safetensors")]
     if not heads:
         raise Skipped("this home's cache of bundles is empty")
@@ -102,8 +97,6 @@ def corrupt_bundle(subject: Subject) -> Effect:
 
 
 def corrupt_database(subject: Subject) -> Effect:
-    """A start with it must be refused in words, with nothing left running; then with the right
-    one again."""
     service, home = subject.service, subject.service.home
     service.end()
     (aside := home / "aside").mkdir()
@@ -124,7 +117,7 @@ def corrupt_database(subject: Subject) -> Effect:
 
 
 def _not_refused(service: Service) -> list[str]:
-    """What is wrong with how the start ended."""
+    """What is wrong with how a start ended that must be refused in words, nothing left running."""
     with suppress(subprocess.TimeoutExpired):
         service.process.wait(REFUSED_S)
     words, code = service.said(), service.process.poll()

@@ -86,7 +86,6 @@ def _allow_files(count: int) -> None:
 
 
 def big_forms(subject: Subject) -> Effect:
-    """Many files each, at once and without a key; what they spool is watched meanwhile."""
     files = [("files", ("clip.wav", bytes(PART_BYTES)))] * FORM_PARTS
     return _posted(subject.service, FORMS, files)
 
@@ -96,6 +95,7 @@ def text_form(subject: Subject) -> Effect:
 
 
 def _posted(service: Service, forms: int, parts: list[Any]) -> Effect:
+    """At once and without a key; what they spool, and what a replica keeps of it, is watched."""
     before, spooled = _replica_mib(service), 0.0
     with ThreadPoolExecutor(forms) as pool:
         waiting = [pool.submit(_form, service.url, parts) for _ in range(forms)]
@@ -116,19 +116,17 @@ def _posted(service: Service, forms: int, parts: list[Any]) -> Effect:
 def _form(url: str, parts: list[Any]) -> str:
     """The status, or why there is none."""
 
-    async def posted() -> int:
-        client = httpx.AsyncClient(timeout=FORM_S, trust_env=False)
-        async with asyncio.timeout(FORM_S), client:
-            return (await client.post(f"{url}/batch-predict", files=parts)).status_code
+    async def posted() -> str:
+        async with asyncio.timeout(FORM_S), httpx.AsyncClient(timeout=None, trust_env=False) as one:
+            return str((await one.post(f"{url}/batch-predict", files=parts)).status_code)
 
     try:
-        return str(asyncio.run(posted()))
+        return asyncio.run(posted())
     except (httpx.HTTPError, TimeoutError) as error:
         return type(error).__name__
 
 
 def _replica_mib(service: Service) -> float:
-    """PSS of the largest."""
     return max(pss_mib(service.pids("replica")).values(), default=0.0)
 
 
@@ -137,8 +135,8 @@ def spool_mib(pids: set[int]) -> float:
     files: dict[tuple[int, int], int] = {}
     for entry in (entry for pid in pids for entry in Path(f"/proc/{pid}/fd").glob("*")):
         with suppress(OSError):
-            if os.readlink(entry).startswith(f"{tempfile.gettempdir()}/"):
-                found = entry.stat()
-                if stat.S_ISREG(found.st_mode) and not found.st_nlink:
-                    files[found.st_dev, found.st_ino] = found.st_blocks * 512
+            found = entry.stat()
+            temporary = os.readlink(entry).startswith(f"{tempfile.gettempdir()}/")
+            if temporary and stat.S_ISREG(found.st_mode) and not found.st_nlink:
+                files[found.st_dev, found.st_ino] = found.st_blocks * 512
     return sum(files.values()) / MIB

@@ -44,11 +44,10 @@ def victims(service: Service, part: str) -> set[int]:
 
 
 def kill(part: str, subject: Subject) -> Effect:
-    """One of it, by SIGKILL."""
-    before = victims(subject.service, part)
-    victim = min(before)
+    """One process of it."""
+    victim, *others = victims(subject.service, part)
     send({victim}, signal.SIGKILL)
-    return Effect(lambda: _replaced(subject.service, part, {victim}, len(before)))
+    return Effect(lambda: _replaced(subject.service, part, {victim}, 1 + len(others)))
 
 
 def pause(part: str, subject: Subject) -> Effect:
@@ -73,7 +72,9 @@ def _replaced(service: Service, part: str, killed: set[int], wanted: int) -> boo
 def whole(service: Service) -> bool:
     """Predictions, curator, page, and every replica in the status. Raises NotReady where the
     launcher has ended."""
-    service.refuse_ended()
+    if service.ended:
+        code = service.process.returncode
+        raise NotReady(f"the launcher ended with code {code}: ... {service.said()[-300:]}")
     status = service.get("/status") or {}
     replicas = {row["pid"] for row in service.status().get("replicas", [])}
     return (
@@ -86,7 +87,6 @@ def whole(service: Service) -> bool:
 
 
 def kill_launcher(subject: Subject) -> Effect:
-    """Nobody else starts it again here, so the same command is given once more, at once."""
     return _killed_and_started(subject.service, {subject.service.process.pid})
 
 
@@ -95,6 +95,7 @@ def kill_everything(subject: Subject) -> Effect:
 
 
 def _killed_and_started(service: Service, pids: set[int]) -> Effect:
+    """Nobody else starts the launcher again here, so the same command is given once more."""
     send(pids, signal.SIGKILL)
     service.process.wait()
     service.start()
@@ -102,16 +103,10 @@ def _killed_and_started(service: Service, pids: set[int]) -> Effect:
 
 
 def moved_clock(subject: Subject) -> Effect:
-    """By libfaketime, under which it is started for this; the machine's own clock is left alone.
-
-    The monotonic clock must go on as it does when somebody sets the time: some versions of the
-    library then break Python's sleep, and those are of no use here."""
+    """By libfaketime, under which it is started for this; the machine's own clock is left alone."""
     service, clock = subject.service, subject.service.folder / "clock"
     clock.write_text("+0")
-    settings = _preloaded(clock)
-    service.end()
-    service.start(**settings)
-    service.wait_until_up()
+    service.restart(**_preloaded(clock))
     broken = []
     for shift in SHIFTS:
         clock.write_text(shift)
@@ -123,7 +118,9 @@ def moved_clock(subject: Subject) -> Effect:
 
 
 def _preloaded(clock: Path) -> dict[str, str]:
-    """The environment in which a process has the clock of that file. Raises Skipped."""
+    """The environment in which a process has the clock of that file. The monotonic clock must go on
+    as it does when somebody sets the time: some versions of the library then break Python's sleep,
+    and those are of no use here. Raises Skipped."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
     if library is None:
         raise Skipped("needs libfaketime, which is not installed")
@@ -160,10 +157,9 @@ def beside(subject: Subject) -> Effect:
     service = subject.service
     domain = next(name for name in DOMAINS if name != service.domain)
     folder = service.folder / "neighbour"
-    home = folder / "home"
-    home.mkdir(parents=True)
+    (home := folder / "home").mkdir(parents=True)
     with serving(folder, home, service.port + APART, domain, 1) as other:
-        with clients(other, other.labels()) as ledger:
+        with clients(other, other.get("/domains", "domains", 0, "labels")) as ledger:
             for one in (service, other):
                 send(victims(one, "replica"), signal.SIGKILL)
                 time.sleep(MIX_S)
@@ -180,9 +176,7 @@ def beside(subject: Subject) -> Effect:
 
 
 def swap(subject: Subject) -> Effect:
-    """Back to the previous version and forth again, SWAPS times."""
-    service = subject.service
-    took: list[float] = []
+    service, took = subject.service, list[float]()
     for _ in range(SWAPS):
         began = time.monotonic()
         answer = service.request("POST", "/models/rollback", json={})
@@ -221,13 +215,11 @@ def ordered(service: Service, mode: str) -> str:
 
 
 def kill_trainer(subject: Subject) -> Effect:
-    """The job's driver, in the midst of a teach; then another teach must run to its end."""
     _killed_in_retrain(subject.service, "teach", "trainer", 60.0)
     return Effect(retrained(subject.service))
 
 
 def kill_train_worker(subject: Subject) -> Effect:
-    """A worker of Ray Train; the retrain itself must go on to its end."""
     root = dataset_root()
     if root is None or not (root / subject.service.domain).is_dir():
         raise Skipped(f"a full retrain needs the data set {subject.service.domain} here")

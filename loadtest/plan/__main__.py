@@ -27,8 +27,7 @@ from loadtest.report import write_json
 
 
 def main() -> int:
-    arguments = parsed()
-    return command.exit_code("plan", lambda: planned(arguments))
+    return command.exit_code("plan", planned, parsed())
 
 
 def planned(arguments: argparse.Namespace) -> int:
@@ -40,10 +39,10 @@ def planned(arguments: argparse.Namespace) -> int:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = command.parser("telltale plan", __doc__)
+    parser = command.parser("plan", __doc__)
     parser.add_argument("--rps", type=positive, help="requests a second that are to be served")
     parser.add_argument("--p95-ms", type=positive, default=100.0)
-    parser.add_argument("--cores-per-node", type=int, default=16)
+    parser.add_argument("--cores-per-node", type=command.counted, default=16)
     parser.add_argument("--burst", type=positive, default=1.0, help="that come at once, on average")
     parser.add_argument("--headroom", type=float, default=0.2, help="carried on top of --rps")
     parser.add_argument("--clip", type=existing, help="default: 5 s of synthesised sound")
@@ -58,8 +57,8 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     arguments = parser.parse_args(words)
     if not arguments.check and arguments.rps is None:
         parser.error("say how much is to be served, such as --rps 10000, or ask for --check")
-    if arguments.burst < 1 or arguments.headroom < 0 or arguments.cores_per_node < 1:
-        parser.error("--burst and --cores-per-node are at least 1, --headroom at least 0")
+    if arguments.burst < 1 or arguments.headroom < 0:
+        parser.error("--burst is at least 1, --headroom at least 0")
     return arguments
 
 

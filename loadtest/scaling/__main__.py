@@ -37,11 +37,7 @@ SYNTHETIC = (
 
 
 def main() -> int:
-    return command.exit_code("scaling", lambda: measure(_arguments()))
-
-
-def _arguments() -> argparse.Namespace:
-    parser = command.parser("telltale scaling", __doc__)
+    parser = command.parser("scaling", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--preset", default="step", choices=sorted(presets()))
     what.add_argument("--steps", help="USERSxSECONDS[@USERS_PER_SECOND],...")
@@ -61,26 +57,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--max-p95-ms", type=float)
     parser.add_argument("--max-scale-up-s", type=float, help="from the step to all running")
     parser.add_argument("--out", type=Path, default=Path("var/scaling"))
-    return parser.parse_args()
+    return command.exit_code("scaling", measure, parser.parse_args())
 
 
 def measure(arguments: argparse.Namespace) -> int:
     chosen = _chosen(arguments)
     # Users without pauses, whatever the steps are made of: what can be reached?
-    fixed = Preset("", arguments.fixed, "PowerUser", think_s=(0, 0))
+    fixed, found = Preset("", arguments.fixed, "PowerUser", think_s=(0, 0)), list[Row]()
     what = _what(arguments, chosen)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with _service(arguments) as target:
         print(f"{chosen.steps} of {chosen.user}: {chosen.seconds} s", flush=True)
         outcome = outcome_of(run(target, chosen, arguments.out, "steps"), chosen)
-        found: list[Row] = []
         for size in arguments.replicas:
             assert isinstance(target, Service), "fixed sizes were asked of another's service"
             print(f"{size} replicas: {fixed.steps}", flush=True)
             target.resize(size)
             found.append(fixed_of(run(target, fixed, arguments.out, f"fixed-{size}"), size))
-        outcome = replace(outcome, fixed=found)
-    synthetic, verdict = arguments.synthetic > 0, "passed" if outcome.passed else "FAILED"
+    outcome, synthetic = replace(outcome, fixed=found), arguments.synthetic > 0
+    verdict = "passed" if outcome.passed else "FAILED"
     title = f"Telltale under load{' (synthetic)' if synthetic else ''}: {verdict}"
     facts, plot = {**what, **tables(outcome, chosen)}, figure(panels(outcome, synthetic), columns=2)
     publish(arguments.out, "scaling", title, facts, plot, outcome=outcome)
@@ -118,9 +113,8 @@ def served(target: Target) -> Target:
     if found is None:
         raise NotReady(f"no Telltale answers at {target.url}; start it, or leave --url away")
     if target.domain not in found:
-        raise InvalidParameter(
-            f"{target.url} does not serve {target.domain!r}; it serves {', '.join(found)}"
-        )
+        words = f"{target.url} does not serve {target.domain!r}; it serves {', '.join(found)}"
+        raise InvalidParameter(words)
     return target
 
 
