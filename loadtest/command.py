@@ -7,7 +7,7 @@ import argparse
 import signal
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +15,7 @@ import httpx
 
 from data.errors import TelltaleError
 
+Words = Sequence[str] | None  # those of the command line, where None is given
 STOPS = (signal.SIGINT, signal.SIGTERM)
 STOPPED = 130  # the exit code of a command that Ctrl-C ended
 

@@ -140,10 +140,8 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
 
 @dataclass(frozen=True)
 class Use:
-    """At one moment; `threads_s` holds, by process and thread, seconds on a CPU since its start."""
-
     at: float
-    threads_s: dict[tuple[psutil.Process, int], float]
+    threads_s: dict[tuple[psutil.Process, int], float]  # on a CPU, since each thread's start
     machine_s: float  # of CPU that everybody used since the machine started, what was stolen too
     own_s: float  # by this process and its ended children
 

@@ -10,7 +10,7 @@ for a minute, Poisson, from a process of its own. Exit code 1 where a bound is b
 """
 
 import argparse
-import sys
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -44,17 +44,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Loaded:
-    """One run: `factor` times the capacity was offered; `modest` is another key's beside it."""
-
-    factor: float
+    factor: float  # times the capacity were offered
     capacity_rps: float
     offered: Offered
     samples: Sequence[Sample]
-    modest: Offered | None = None
-
-
-def main() -> int:
-    return command.exit_code("overload", measured, parsed())
+    modest: Offered | None = None  # another key's, beside it
 
 
 def measured(arguments: argparse.Namespace) -> int:
@@ -85,7 +79,7 @@ def measured(arguments: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def parsed(words: list[str] | None = None) -> argparse.Namespace:
+def parsed(words: command.Words = None) -> argparse.Namespace:
     parser = command.parser("overload", __doc__)
     parser.add_argument("clip", type=existing)
     parser.add_argument("--url", help="a service on this machine; default: start one")
@@ -133,21 +127,19 @@ def watched(
     plans: Sequence[Plan], service: Target, root: int
 ) -> tuple[list[Offered], list[Sample]]:
     """All offers at once, with looks at memory and queues before, now and then, and after."""
+    begun = time.monotonic()
 
-    def look(at: float) -> Sample:
-        rows = service.status().get("replicas")
+    def look() -> Sample:
+        rows, at = service.status().get("replicas"), round(time.monotonic() - begun, 1)
         queued = sum(int(row["queued"]) for row in rows) if rows else None
         return Sample(at, by_role(pss_mib(tree([root])), REPORTED), queued)
 
-    samples, seconds = [look(0.0)], plans[0].seconds
+    samples = [look()]
     with ThreadPoolExecutor(len(plans)) as pool:
         waiting = [pool.submit(offer, plan) for plan in plans]
-        for number in range(1, SAMPLES):
-            if not wait(waiting, seconds / SAMPLES).not_done:
-                break
-            samples.append(look(number * seconds / SAMPLES))
-        found = [one.result() for one in waiting]
-    return found, [*samples, look(seconds)]
+        while wait(waiting, plans[0].seconds / SAMPLES).not_done:
+            samples.append(look())
+    return [one.result() for one in waiting], [*samples, look()]
 
 
 def figures(run: Loaded) -> dict[str, Any]:
@@ -179,7 +171,6 @@ def _share(which: NDArray[np.bool_]) -> float | None:
 
 
 def broken(run: Loaded, most_p99_ms: float, most_memory_mb: float) -> list[str]:
-    """Each broken bound in words."""
     offered, found = run.offered, []
     (p99,) = quantiles(offered.latency_ms, 0.99)
     if failed := int((offered.status >= 500).sum()):
@@ -218,4 +209,4 @@ def panels(run: Loaded) -> list[Panel]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(command.exit_code("overload", measured, parsed()))

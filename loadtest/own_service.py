@@ -104,10 +104,9 @@ class Target:
 
 @dataclass
 class Started:
-    """A program and all that it starts: in a session of its own, and marked by a home in their
-    environment that nobody else has."""
+    """A program and all that it starts, in a session of its own."""
 
-    home: Path
+    home: Path  # in their environment, and in nobody else's
     log: Path
     process: "subprocess.Popen[bytes]" = field(init=False)
 
@@ -145,8 +144,7 @@ class Started:
 
 
 class Service(Started, Target):
-    """Of a measurement's own. `folder` has what it is started with, and is left its consoles;
-    `settings` are more of its environment."""
+    """Of a measurement's own. `folder` has its configuration, and is left its consoles."""
 
     def __init__(
         self, home: Path, folder: Path, port: int, domain: str, settings: Mapping[str, str] = {}
@@ -175,14 +173,10 @@ class Service(Started, Target):
         own = {"TELLTALE_PORT": str(self.port), "TELLTALE_DOMAINS": self.domain}
         self.launch(command, kept | own | dict(self.settings) | settings)
 
-    def wait_until_up(self) -> None:
-        self.wait_until(lambda: self.up, "the service")
-
     def restart(self, **settings: str) -> None:
-        """Raises NotReady where it does not come up."""
         self.end()
         self.start(**settings)
-        self.wait_until_up()
+        self.wait_until(lambda: self.up, "the service")
 
     def pids(self, part: str) -> set[int]:
         return {pid for pid in self.members() if role(pid, PARTS) == part}
@@ -250,7 +244,7 @@ def own_service(
         service = Service(home.resolve(), folder, port, domain, settings)
         service.start()
         try:
-            service.wait_until_up()
+            service.wait_until(lambda: service.up, "the service")
             yield service
         finally:
             service.end()

@@ -9,7 +9,6 @@ clip's label and overlaps it by half (intersection over union).
 
 import argparse
 import io
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,8 +44,12 @@ class Planted:
     end_s: float
 
 
-def exam_clips(domain: AudioDomain) -> list[tuple[str, Float32]]:
-    """Label and waveform [n] of each that is not rest; raises InvalidParameter without data."""
+Clips = list[tuple[str, Float32]]  # label and waveform [n] of each
+Laid = tuple[Float32, list[Planted]]  # a recording [n], and what is where in it
+
+
+def exam_clips(domain: AudioDomain) -> Clips:
+    """Those that are not rest; raises InvalidParameter without data."""
     root = dataset_root()
     if root is None:
         raise InvalidParameter("there are no data sets; set TELLTALE_DATASETS to their folder")
@@ -67,10 +70,8 @@ def noise(kind: str, length: int, rng: np.random.Generator) -> Float32:
     return np.asarray(samples / samples.std(), np.float32)
 
 
-def laid(
-    clips: Sequence[tuple[str, Float32]], gaps_s: Sequence[float], rate_hz: int
-) -> tuple[Float32, list[Planted]]:
-    """The sound [n] of the clips, with silence before each and behind the last; what is where."""
+def laid(clips: Clips, gaps_s: Sequence[float], rate_hz: int) -> Laid:
+    """With silence before each and behind the last."""
     parts, planted, at_s = [], [], 0.0
     for (label, samples), gap_s in zip(clips, gaps_s, strict=False):
         parts += [np.zeros(round(gap_s * rate_hz), np.float32), samples]
@@ -79,10 +80,7 @@ def laid(
     return np.concatenate([*parts, np.zeros(round(gaps_s[-1] * rate_hz), np.float32)]), planted
 
 
-def plant(
-    clips: Sequence[tuple[str, Float32]], rate_hz: int, snr_db: float, kind: str, seed: int
-) -> tuple[Float32, list[Planted]]:
-    """The recording [n], and what is where in it."""
+def plant(clips: Clips, rate_hz: int, snr_db: float, kind: str, seed: int) -> Laid:
     rng = np.random.default_rng(seed)
     order, gaps_s = rng.permutation(len(clips)), rng.uniform(*APART_S, len(clips) + 1)
     loudness = LEVEL * 10 ** (snr_db / 20)
@@ -103,13 +101,13 @@ def overlap(event: Event, clip: Planted) -> float:
     return max(0.0, both / either) if event.label == clip.label else 0.0
 
 
-def main() -> int:
+def parsed(words: command.Words = None) -> argparse.Namespace:
     parser = command.parser("planted", __doc__)
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--snr", type=float, nargs="+", default=[20.0, 10.0, 0.0], metavar="DB")
     parser.add_argument("--noise", choices=NOISES, default="white")
     parser.add_argument("--seed", type=int, default=7)
-    return command.exit_code("planted", print_figures, parser.parse_args())
+    return parser.parse_args(words)
 
 
 def print_figures(arguments: argparse.Namespace) -> int:
@@ -132,4 +130,4 @@ def print_figures(arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(command.exit_code("planted", print_figures, parsed()))

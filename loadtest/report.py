@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # matplotlib takes a second to load, and half of the commands
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 NOTHING = "-"  # where a figure was not measured
 Row = Mapping[str, Any]  # by column: words, numbers, and None where nothing was measured
+Rows = Sequence[Row]
 
 
 def shown(value: Any) -> str:
@@ -31,7 +32,7 @@ def shown(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Rows) -> str:
     """A column's place is where it is first named."""
     head = list(dict.fromkeys(name for row in rows for name in row))
     cells = [[shown(row.get(name)) for name in head] for row in rows]
@@ -70,16 +71,13 @@ def percentiles(waits_ms: NDArray[np.float64] | Sequence[float]) -> dict[str, fl
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines, or areas one upon the other, by name; a line breaks at NaN. `marks` are upright lines
-    with words, `log` is x, y or both."""
-
     title: str
-    lines: "Mapping[str, Series]"
+    lines: "Mapping[str, Series]"  # by name; a line breaks at NaN
     x: str = "seconds"
     y: str = ""
-    stacked: bool = False
-    log: str = ""
-    marks: Sequence[tuple[float, str]] = ()
+    stacked: bool = False  # areas one upon the other
+    log: str = ""  # x, y or both
+    marks: Sequence[tuple[float, str]] = ()  # upright lines with words
 
     def draw(self, axes: "Axes") -> None:
         lines = {name: line.astype(float) for name, line in self.lines.items()}

@@ -9,9 +9,8 @@ its delay is from the clip's end, as it was sent, to the event's arrival.
 
 import argparse
 import math
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -19,7 +18,7 @@ import numpy as np
 
 from data.domains.domain import load_domains, of_sounds
 from loadtest import command
-from loadtest.planted import Float32, Planted, exam_clips, laid
+from loadtest.planted import Clips, Laid, exam_clips, laid
 from loadtest.report import quantiles
 from serve_app.client.analysis_answers import StreamEvent, StreamPrediction
 from serve_app.client.client import Client
@@ -40,10 +39,8 @@ class Outcome:
     skipped: int = 0  # of them those that the service left out, because it was behind
 
 
-def joined(
-    clips: Sequence[tuple[str, Float32]], rate_hz: int, seconds: float, seed: int
-) -> tuple[Float32, list[Planted]]:
-    """The sound [n] of about so long, and what is where in it."""
+def joined(clips: Clips, rate_hz: int, seconds: float, seed: int) -> Laid:
+    """Of about so long."""
     rng = np.random.default_rng(seed)
     each_s = np.mean(APART_S) + np.mean([len(samples) for _, samples in clips]) / rate_hz
     count = math.ceil(seconds / each_s)
@@ -52,9 +49,8 @@ def joined(
     return sound + rng.normal(0, QUIET, len(sound)).astype(np.float32), planted
 
 
-def heard(
-    client: Client, domain: str, sound: Float32, planted: Sequence[Planted], rate_hz: int
-) -> Outcome:
+def heard(client: Client, domain: str, recording: Laid, rate_hz: int) -> Outcome:
+    sound, planted = recording
     samples = (np.clip(sound, -1, 1) * 32_767).astype("<i2")
     started = time.monotonic()  # of the first block, once it is sent
 
@@ -84,13 +80,13 @@ def heard(
     return outcome
 
 
-def main() -> int:
+def parsed(words: command.Words = None) -> argparse.Namespace:
     parser = command.parser("streams", __doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--domain", default="keywords")
     parser.add_argument("--streams", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=60.0)
-    return command.exit_code("streams", print_figures, parser.parse_args())
+    return parser.parse_args(words)
 
 
 def print_figures(arguments: argparse.Namespace) -> int:
@@ -98,9 +94,9 @@ def print_figures(arguments: argparse.Namespace) -> int:
     clips, rate_hz = exam_clips(domain), domain.input.sample_rate_hz
 
     def one(seed: int) -> Outcome:
-        sound, planted = joined(clips, rate_hz, arguments.seconds, seed)
+        recording = joined(clips, rate_hz, arguments.seconds, seed)
         with Client(arguments.url) as client:
-            return heard(client, domain.name, sound, planted, rate_hz)
+            return heard(client, domain.name, recording, rate_hz)
 
     with ThreadPoolExecutor(arguments.streams) as threads:
         found = list(threads.map(one, range(arguments.streams)))
@@ -119,4 +115,4 @@ def print_figures(arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(command.exit_code("streams", print_figures, parsed()))

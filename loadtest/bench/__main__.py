@@ -11,9 +11,7 @@ A machine that is busy before the start gives no figures; --anyway measures and 
 
 import argparse
 import statistics
-import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest import command, machine
@@ -28,39 +26,27 @@ CONNECTIONS = (1, 8, 32, 128)
 QUICK = (1, 32)
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    options = options_from(words)
-    command.stop_on_signal()  # servers would stay behind, asleep
-    if trouble := machine.disturbance():
-        print(f"bench: {trouble}", file=sys.stderr)
-        if not options.anyway:
-            print("bench: nothing was measured; --anyway measures and says so", file=sys.stderr)
-            return 2
-    return command.exit_code("bench", lambda: measure(options, trouble))
-
-
-def measure(options: argparse.Namespace, trouble: str) -> int:
+def measure(options: argparse.Namespace) -> int:
+    if (trouble := machine.disturbance()) and not options.anyway:
+        raise RuntimeError(f"{trouble}; nothing was measured; --anyway measures and says so")
     sounds = in_formats() | ({MAIN: options.clip.read_bytes()} if options.clip else {})
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        standing(options.only, options.port, sounds[MAIN]) as up,
-    ):
+    with tempfile.TemporaryDirectory() as folder:
         files = {name: Path(folder) / name for name in sounds}
         for name, file in files.items():
             file.write_bytes(sounds[name])
-        samples = rounds(up, files, options)
+        with standing(options.only, options.port, sounds[MAIN]) as up:
+            samples = rounds(up, files, options)
     started = {name: one.start_up_s for name, one in up.items()}
     trouble = trouble or machine.meanwhile(statistics.median(one["elsewhere"] for one in samples))
     about = conditions(trouble, len(sounds[MAIN]), options.rounds, options.seconds)
-    facts = {"about": about, **tables(samples, started)}
+    facts, plot = {"about": about, **tables(samples, started)}, figure(panels(samples), columns=2)
     more = {"start_up_s": started, "figures": rows(samples), "samples": samples}
-    plot = figure(panels(samples), columns=2)
     publish(options.out, "bench", "Telltale beside its peers", facts, plot, **more)
     return 0
 
 
-def options_from(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = command.parser("telltale bench", __doc__)
+def parsed(words: command.Words = None) -> argparse.Namespace:
+    parser = command.parser("bench", __doc__)
     parser.add_argument("--quick", action="store_true", help="the headline only")
     parser.add_argument("--only", type=_names, default=NAMES, help=f"some of {','.join(NAMES)}")
     parser.add_argument("--connections", type=numbers, default=())
@@ -83,4 +69,4 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(command.exit_code("bench", measure, parsed()))

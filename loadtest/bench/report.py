@@ -14,9 +14,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from loadtest.bench.measure import Case
+from loadtest.bench.measure import MANY, Case
 from loadtest.bench.servers import LOOP, TITLES
-from loadtest.report import Panel, Row
+from loadtest.report import Panel, Row, Rows
 
 US = "telltale"
 # Connections, and Telltale's p50 or rate over the peer's there: what must be reached, and the goal.
@@ -30,43 +30,26 @@ TARGETS = (
 )
 MEDIANS = ("rate", "p50_ms", "p95_ms", "p99_ms", "client_cpu_ms", "elsewhere")
 
-Rows = Sequence[Row]
-
 
 def rows(samples: Rows) -> list[Row]:
     """One server at one case, in all rounds and in the order of the first: medians, but for the
     errors, which are summed."""
-    groups: dict[tuple[str, Case], list[Row]] = {}
-    for sample in samples:
-        groups.setdefault((sample["server"], sample["case"]), []).append(sample)
-    return [
-        {
-            "server": server,
-            "case": case,
-            **{name: median(one[name] for one in group) for name in MEDIANS},
-            "lowest": min(one["rate"] for one in group),
-            "highest": max(one["rate"] for one in group),
-            "errors": dict(sum((Counter(one["errors"]) for one in group), Counter())),
-            **{name: _by_role([one[name] for one in group]) for name in ("cpu_ms", "memory_mib")},
-        }
-        for (server, case), group in groups.items()
-    ]
+    from pandas import DataFrame
 
-
-def _by_role(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    roles = dict.fromkeys(role for one in found for role in one)
-    return {role: median(one.get(role, 0.0) for one in found) for role in roles}
+    groups = DataFrame(samples).groupby(["server", "case"], sort=False)
+    found = groups[[*MEDIANS]].median()
+    found["lowest"], found["highest"] = groups.rate.min(), groups.rate.max()
+    found["errors"] = groups.errors.agg(lambda each: dict(sum(map(Counter, each), Counter())))
+    for name in ("cpu_ms", "memory_mib"):  # by role
+        found[name] = groups[name].agg(lambda each: DataFrame([*each]).fillna(0).median().to_dict())
+    return [*found.reset_index().to_dict("records")]
 
 
 def ratio(samples: Rows, server: str, to: str, case: Case, column: str = "rate") -> float | None:
     """The median over the rounds of server / to; None where one of them was not measured."""
     found = {(row["server"], row["round"]): row[column] for row in samples if row["case"] == case}
-    ratios = [
-        mine / theirs
-        for (name, round_), mine in found.items()
-        if name == server and (theirs := found.get((to, round_)))
-    ]
-    return median(ratios) if ratios else None
+    rounds = {round_ for name, round_ in found if name == server and found.get((to, round_))}
+    return median(found[server, each] / found[to, each] for each in rounds) if rounds else None
 
 
 def conditions(disturbed: str, clip_bytes: int, rounds: int, seconds: int) -> str:
@@ -94,7 +77,11 @@ def tables(samples: Rows, start_up_s: Mapping[str, float]) -> dict[str, Rows]:
         "Targets": _targets(cases, samples),
         "CPU of one request by process, ms": _cpu(found),
         "Other clips and bodies, req/s": [
-            _other(found, case, samples) for case in cases if not case.main
+            {"clip": case.clip, "body": case.body}
+            | {TITLES[row["server"]]: row["rate"] for row in found if row["case"] == case}
+            | {f"Telltale / {peer}": ratio(samples, US, peer, case) for peer in MANY if peer != US}
+            for case in cases
+            if not case.main
         ],
     }
 
@@ -139,12 +126,6 @@ def _cpu(found: Rows) -> list[Row]:
             line["PSS MiB"] = row["memory_mib"].get(role)
             lines.setdefault((row["server"], role), line)[f"c={row['case'].connections}"] = ms
     return [*lines.values()]
-
-
-def _other(found: Rows, case: Case, samples: Rows) -> Row:
-    rates = {TITLES[row["server"]]: row["rate"] for row in found if row["case"] == case}
-    peers = {f"Telltale / {peer}": ratio(samples, US, peer, case) for peer in ("raw", "fastapi2")}
-    return {"clip": case.clip, "body": case.body, **rates, **peers}
 
 
 def panels(samples: Rows) -> list[Panel]:

@@ -27,6 +27,7 @@ import yaml
 
 from data.install_paths import CODE
 from loadtest.bench.peers.kernel import BUNDLE
+from loadtest.command import stop_on_signal
 from loadtest.machine import REPORTED, Processes, Roles, cpu_s, role, send, tree, use
 from loadtest.own_service import Started, Target, bound, reached, shipped
 from models.bundle import PRETRAINED
@@ -67,22 +68,16 @@ def _uvicorn(title: str, app: str, raw_path: str = "", workers: int = 2) -> Serv
     return Server(title, f"{words} --port {{port}} --log-level warning --no-access-log", raw_path)
 
 
+LITSERVE = "-m loadtest.bench.peers.litserve_app {port}"
+BENTOML = "-m bentoml serve loadtest.bench.peers.bento:Predict --host 127.0.0.1 --port {port}"
 SERVERS = {
     "noop": _uvicorn("no-op ASGI", "asgi:nothing", "/"),
     "raw": _uvicorn("raw ASGI + uvicorn", "asgi:app", "/"),
     "fastapi1": _uvicorn("FastAPI + uvicorn", "fastapi_app:app", "/raw", workers=1),
     "fastapi2": _uvicorn("FastAPI + uvicorn", "fastapi_app:app", "/raw"),
     "seed": _uvicorn("seed style: sync, librosa, torch", "fastapi_app:seed", workers=1),
-    "litserve": Server(
-        "LitServe, 2 workers, batching",
-        "-m loadtest.bench.peers.litserve_app {port}",
-        peer="litserve",
-    ),
-    "bentoml": Server(
-        "BentoML, 2 workers, adaptive batching",
-        "-m bentoml serve loadtest.bench.peers.bento:Predict --host 127.0.0.1 --port {port}",
-        peer="bentoml",
-    ),
+    "litserve": Server("LitServe, 2 workers, batching", LITSERVE, peer="litserve"),
+    "bentoml": Server("BentoML, 2 workers, adaptive batching", BENTOML, peer="bentoml"),
     # Two replicas from the first second, `faults` alone, everything else as it is shipped.
     "telltale": Server(
         "Telltale, 2 replicas",
@@ -97,12 +92,9 @@ TITLES = {LOOP: "bare loop, no server"} | {name: one.title for name, one in SERV
 
 
 class Running(Started, Target):
-    """`label` is what it takes the clip for, and all must agree; `serving` are those who serve when
-    it is up, and whose end would be a failure."""
-
     start_up_s = 0.0
-    label = ""
-    serving: frozenset[psutil.Process] = frozenset()
+    label = ""  # what it takes the clip for; all must agree
+    serving: frozenset[psutil.Process] = frozenset()  # whose end would be a failure
 
     def __init__(self, name: str, port: int, folder: Path) -> None:
         Started.__init__(self, folder / name, folder / f"{name}.log")
@@ -113,7 +105,6 @@ class Running(Started, Target):
         self.environment = {**os.environ, "TELLTALE_PORT": str(port)}
 
     def start(self, clip: bytes) -> None:
-        """Raises NotReady with the server's last words if it does not come up."""
         began, wanted, title = time.monotonic(), self.server.waits_for, self.server.title
         self.launch(self.command, self.environment)
         self.wait_until(lambda: self.label_of(clip) != "", title)
@@ -150,8 +141,8 @@ class Running(Started, Target):
         reached(is_calm, patience_s=20.0, every_s=0.0)
 
     def parents_first(self) -> list[int]:
-        members = sorted(self.members().values(), key=lambda one: (one.create_time(), one.pid))
-        return [one.pid for one in members]
+        members = self.members()
+        return sorted(members, key=lambda pid: (members[pid].create_time(), pid))
 
     def freeze(self) -> None:
         """Returns when everybody sleeps; somebody may have been born meanwhile."""
@@ -182,6 +173,7 @@ class Running(Started, Target):
 def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[str, Running]]:
     """The servers among `names`, on ports from `port`, started and put to sleep; all of them are
     ended behind the block. Raises RuntimeError or NotReady if one does not come up."""
+    stop_on_signal()  # servers would stay behind, asleep
     os.environ |= ENVIRONMENT  # the loop's, too
     up: dict[str, Running] = {}
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as folder, ExitStack() as stack:

@@ -41,15 +41,12 @@ class Sent:
 
 @dataclass
 class Ledger:
-    """All that was sent. `kept` are the clips that were acknowledged, with the receipt of those
-    that have one; `versions` counts predictions by version and digest."""
-
     domain: str
     requests: list[Sent] = field(default_factory=list)
-    clips: set[str] = field(default_factory=set)
-    kept: dict[str, str | None] = field(default_factory=dict)
+    clips: set[str] = field(default_factory=set)  # all that were sent
+    kept: dict[str, str | None] = field(default_factory=dict)  # acknowledged, with the receipt
     kept_at: float = 0.0
-    versions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    versions: Counter[tuple[str, str]] = field(default_factory=Counter)  # that predicted; digests
 
     def note(self, path: str, body: dict[str, Any]) -> None:
         """Of an answer that was as it should be."""

@@ -34,6 +34,9 @@ DOMAINS = ("faults", "keywords")
 APART = 20  # ports
 MIX_S = 10.0
 FULL_EPOCHS = 3  # enough for a worker to be killed in
+RETRAIN_PATIENCE_S = 240.0  # for the process that is to be killed
+
+Serving = AbstractContextManager[Service]
 
 
 def victims(service: Service, part: str) -> set[int]:
@@ -86,17 +89,10 @@ def whole(service: Service) -> bool:
     )
 
 
-def kill_launcher(subject: Subject) -> Effect:
-    return _killed_and_started(subject.service, {subject.service.process.pid})
-
-
-def kill_everything(subject: Subject) -> Effect:
-    return _killed_and_started(subject.service, {*subject.service.members()})
-
-
-def _killed_and_started(service: Service, pids: set[int]) -> Effect:
-    """Nobody else starts the launcher again here, so the same command is given once more."""
-    send(pids, signal.SIGKILL)
+def kill_and_start(everybody: bool, subject: Subject) -> Effect:
+    """Or the launcher alone; nobody else starts that here, so its command is given once more."""
+    service = subject.service
+    send(service.members() if everybody else [service.process.pid], signal.SIGKILL)
     service.process.wait()
     service.start()
     return Effect(lambda: whole(service) and service.up)
@@ -136,18 +132,15 @@ def _preloaded(clock: Path) -> dict[str, str]:
     return settings
 
 
-def serving(
-    folder: Path, home: Path, port: int, domain: str, replicas: int, **settings: str
-) -> AbstractContextManager[Service]:
+def serving(home: Path, port: int, domain: str, replicas: int, **settings: str) -> Serving:
     """As `own_service`. Nothing is retrained that was not asked for, and that is short."""
     calm = yaml.safe_load((config_root() / f"{domain}.yaml").read_text(encoding="utf-8"))
     calm["triggers"] = {"new_clips": None, "every_h": None}
     calm["training"]["epochs"] = FULL_EPOCHS
-    configs = folder / "configs"
-    configs.mkdir()
+    (configs := home.parent / "configs").mkdir()
     (configs / f"{domain}.yaml").write_text(yaml.safe_dump(calm), encoding="utf-8")
     config, own = bound(shipped(), replicas, replicas), {"TELLTALE_CONFIGS": str(configs)}
-    return own_service(port, config, domain, folder, home, own | settings)
+    return own_service(port, config, domain, home.parent, home, own | settings)
 
 
 def beside(subject: Subject) -> Effect:
@@ -156,9 +149,8 @@ def beside(subject: Subject) -> Effect:
     whose it is."""
     service = subject.service
     domain = next(name for name in DOMAINS if name != service.domain)
-    folder = service.folder / "neighbour"
-    (home := folder / "home").mkdir(parents=True)
-    with serving(folder, home, service.port + APART, domain, 1) as other:
+    (home := service.folder / "neighbour" / "home").mkdir(parents=True)
+    with serving(home, service.port + APART, domain, 1) as other:
         with clients(other, other.get("/domains", "domains", 0, "labels")) as ledger:
             for one in (service, other):
                 send(victims(one, "replica"), signal.SIGKILL)
@@ -214,23 +206,13 @@ def ordered(service: Service, mode: str) -> str:
     return ""
 
 
-def kill_trainer(subject: Subject) -> Effect:
-    _killed_in_retrain(subject.service, "teach", "trainer", 60.0)
-    return Effect(retrained(subject.service))
-
-
-def kill_train_worker(subject: Subject) -> Effect:
-    root = dataset_root()
-    if root is None or not (root / subject.service.domain).is_dir():
-        raise Skipped(f"a full retrain needs the data set {subject.service.domain} here")
-    run = _killed_in_retrain(subject.service, "full", "train-worker", 240.0)
-    return Effect(retrained(subject.service, run))
-
-
-def _killed_in_retrain(service: Service, mode: str, part: str, patience_s: float) -> str:
-    """The run. Raises NotReady where it is not taken, or no such process comes."""
+def kill_in_retrain(mode: str, part: str, subject: Subject) -> Effect:
+    """A full retrain must go on to its end; after a teach another one must run to its own."""
+    service, root = subject.service, dataset_root()
+    if mode == "full" and not (root and (root / service.domain).is_dir()):
+        raise Skipped(f"a full retrain needs the data set {service.domain} here")
     if not (run := ordered(service, mode)):
         raise NotReady("a retrain was not taken")
-    reached(lambda: bool(service.pids(part)), patience_s)
+    reached(lambda: bool(service.pids(part)), RETRAIN_PATIENCE_S)
     send(victims(service, part), signal.SIGKILL)
-    return run
+    return Effect(retrained(service, run if mode == "full" else ""))

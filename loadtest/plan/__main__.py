@@ -10,24 +10,19 @@ nodes are added until the p95 holds (`sizing.py`). A node's cores are taken to b
 """
 
 import argparse
-import sys
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 
 from loadtest import command
 from loadtest.clip import tone_in_noise
-from loadtest.command import existing, positive
+from loadtest.command import counted, existing, positive
 from loadtest.own_service import Target, bound, own_service, shipped
 from loadtest.plan import service_times
 from loadtest.plan.check import check
 from loadtest.plan.service_times import Times
 from loadtest.plan.sizing import Plan, Wish, cpu_ms, size
 from loadtest.report import write_json
-
-
-def main() -> int:
-    return command.exit_code("plan", planned, parsed())
 
 
 def planned(arguments: argparse.Namespace) -> int:
@@ -38,11 +33,11 @@ def planned(arguments: argparse.Namespace) -> int:
         return check(arguments) if arguments.check else plan(arguments)
 
 
-def parsed(words: list[str] | None = None) -> argparse.Namespace:
+def parsed(words: command.Words = None) -> argparse.Namespace:
     parser = command.parser("plan", __doc__)
     parser.add_argument("--rps", type=positive, help="requests a second that are to be served")
     parser.add_argument("--p95-ms", type=positive, default=100.0)
-    parser.add_argument("--cores-per-node", type=command.counted, default=16)
+    parser.add_argument("--cores-per-node", type=counted, default=16)
     parser.add_argument("--burst", type=positive, default=1.0, help="that come at once, on average")
     parser.add_argument("--headroom", type=float, default=0.2, help="carried on top of --rps")
     parser.add_argument("--clip", type=existing, help="default: 5 s of synthesised sound")
@@ -94,4 +89,4 @@ batches of {outcome.batch:.1f} clips; its HAProxy uses {found.proxy_cores:.2f} o
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(command.exit_code("plan", planned, parsed()))

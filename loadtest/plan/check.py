@@ -7,7 +7,6 @@ machine is measured once more.
 """
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,7 @@ from loadtest.open_loop import Offered, Plan, offer, poisson
 from loadtest.own_service import bound, own_service, shipped
 from loadtest.plan.queueing import saturate, simulate
 from loadtest.plan.service_times import CLIENTS, Times, in_words, measure
-from loadtest.report import Panel, Row, figure, percentiles, publish
+from loadtest.report import Panel, Row, Rows, figure, percentiles, publish
 
 SHARES = (0.3, 0.5, 0.7, 0.85)
 REPLICAS = (1, 2)
@@ -84,9 +83,7 @@ def point(
     }
 
 
-def found(
-    times: Times, capacities: Sequence[Row], points: Sequence[Row], disturbed: str
-) -> dict[str, Any]:
+def found(times: Times, capacities: Rows, points: Rows, disturbed: str) -> dict[str, Any]:
     errors = {name: [abs(one[f"{name} error"]) for one in points] for name in SHOWN}
     return {
         "disturbed": f"**Disturbed before the start: {disturbed}.**" if disturbed else "",
@@ -100,7 +97,7 @@ def found(
     }
 
 
-def panel(times: Times, capacity: Row, points: Sequence[Row]) -> Panel:
+def panel(times: Times, capacity: Row, points: Rows) -> Panel:
     from pandas import DataFrame
 
     replicas = int(capacity["replicas"])

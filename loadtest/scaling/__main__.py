@@ -36,7 +36,7 @@ SYNTHETIC = (
 )
 
 
-def main() -> int:
+def parsed(words: command.Words = None) -> argparse.Namespace:
     parser = command.parser("scaling", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--preset", default="step", choices=sorted(presets()))
@@ -57,7 +57,7 @@ def main() -> int:
     parser.add_argument("--max-p95-ms", type=float)
     parser.add_argument("--max-scale-up-s", type=float, help="from the step to all running")
     parser.add_argument("--out", type=Path, default=Path("var/scaling"))
-    return command.exit_code("scaling", measure, parser.parse_args())
+    return parser.parse_args(words)
 
 
 def measure(arguments: argparse.Namespace) -> int:
@@ -66,7 +66,16 @@ def measure(arguments: argparse.Namespace) -> int:
     fixed, found = Preset("", arguments.fixed, "PowerUser", think_s=(0, 0)), list[Row]()
     what = _what(arguments, chosen)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with _service(arguments) as target:
+    given: AbstractContextManager[Target]
+    if arguments.url:
+        given = nullcontext(served(Target(arguments.url, arguments.domain, arguments.key)))
+    else:
+        print("starting a service", flush=True)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        config = configuration(arguments.synthetic)
+        given = own_service(port, config, arguments.domain, arguments.out)
+    with given as target:
         print(f"{chosen.steps} of {chosen.user}: {chosen.seconds} s", flush=True)
         outcome = outcome_of(run(target, chosen, arguments.out, "steps"), chosen)
         for size in arguments.replicas:
@@ -96,15 +105,6 @@ def _chosen(arguments: argparse.Namespace) -> Preset:
     limits = {name: limit for name in LIMITS if (limit := getattr(arguments, name)) is not None}
     limits = {"max_failed": 0.0, **chosen.limits, **limits}
     return replace(chosen, user=arguments.user or chosen.user, limits=limits)
-
-
-def _service(arguments: argparse.Namespace) -> AbstractContextManager[Target]:
-    if arguments.url:
-        return nullcontext(served(Target(arguments.url, arguments.domain, arguments.key)))
-    print("starting a service", flush=True)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    return own_service(port, configuration(arguments.synthetic), arguments.domain, arguments.out)
 
 
 def served(target: Target) -> Target:
@@ -149,4 +149,4 @@ def without_key(words: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(command.exit_code("scaling", measure, parsed()))

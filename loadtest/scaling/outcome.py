@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from loadtest.report import Panel, Row, shown
+from loadtest.report import Panel, Row, Rows, shown
 from loadtest.scaling.presets import Preset
 from loadtest.scaling.run import LEAVING, RUNNING, Record, Run, Sample, summarise
 
@@ -34,13 +34,13 @@ REAL = ("Users", CPU)  # of a synthetic run, too
 @dataclass(frozen=True)
 class Outcome:
     overall: Row
-    seconds: Sequence[Row]
-    stages: Sequence[Row]  # what so many users got of each step in the load
-    changes: Sequence[Row]
-    starts: Sequence[Row]
+    seconds: Rows
+    stages: Rows  # what so many users got of each step in the load
+    changes: Rows
+    starts: Rows
     causes: Mapping[str, int]
-    checks: Sequence[Row]  # what must hold for a run to pass; the exit code is theirs
-    fixed: Sequence[Row] = ()
+    checks: Rows  # what must hold for a run to pass; the exit code is theirs
+    fixed: Rows = ()
 
     @property
     def passed(self) -> bool:
@@ -109,7 +109,7 @@ def _cores(past: Sample, now: Sample) -> dict[str, float]:
     }
 
 
-def changes(steps: Sequence[Row], samples: Sequence[Sample]) -> list[Row]:
+def changes(steps: Rows, samples: Sequence[Sample]) -> list[Row]:
     """One for each step after which another number of replicas ran. Seconds count from the step;
     None: not seen to happen."""
     told, found = [sample for sample in samples if sample.states], list[Row]()
@@ -151,7 +151,7 @@ def starts(samples: Sequence[Sample], begun: float) -> list[Row]:
     return found
 
 
-def checks(preset: Preset, overall: Row, changes: Sequence[Row]) -> list[Row]:
+def checks(preset: Preset, overall: Row, changes: Rows) -> list[Row]:
     """One for each limit that is set: max_failed, max_p95_ms, max_scale_up_s. Nothing failed
     either where nothing was asked, so answers are wanted in any case."""
     failed, answered = overall["failed"], overall["answered"]

@@ -23,7 +23,7 @@ from typing import Any
 from data.errors import NotReady
 from loadtest.machine import REPORTED, by_role, cpu_s, service_root, tree, use
 from loadtest.own_service import REQUEST_S, Service, Target
-from loadtest.report import Row, percentiles
+from loadtest.report import Row, Rows, percentiles
 from loadtest.scaling.presets import Preset
 
 LOCUSTFILE = Path(__file__).with_name("steps.py")
@@ -38,7 +38,7 @@ GRACE_S = 60  # for the last answers, beyond the steps
 # "ms": the answers, each with how long it took, whether it was `refused`, and the `cause` why it
 # failed; "there": the users that there were, looked at once a second; "wanted": those wanted from
 # then on. Each has its moment, `at`; the first step begins the record, the last look ends it.
-Record = Mapping[str, Sequence[Row]]
+Record = Mapping[str, Rows]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def sampled(target: Target) -> Iterator[list[Sample]]:
         thread.join(2 * REQUEST_S)
 
 
-def sample(at: float, status: Row, serve: Sequence[Row], used_s: Mapping[str, float]) -> Sample:
+def sample(at: float, status: Row, serve: Rows, used_s: Mapping[str, float]) -> Sample:
     """Serve's states count where it was asked; the rest of a replica's row is its own. Serve writes
     a replica's identity with and without the names of what it belongs to."""
     rows: dict[str, dict[str, Any]] = {}

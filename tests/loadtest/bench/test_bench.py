@@ -40,7 +40,7 @@ def test_an_unknown_server_is_refused_with_the_known_ones(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit):
-        bench.options_from(["--only", "raw,nginx"])
+        bench.parsed(["--only", "raw,nginx"])
     assert "['nginx'] unknown; there are loop, noop, raw" in capsys.readouterr().err
 
 
@@ -56,7 +56,7 @@ def test_a_mistake_is_said_before_anything_starts(
     words: list[str], mistake: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        bench.options_from(words)
+        bench.parsed(words)
     assert mistake in capsys.readouterr().err
 
 
