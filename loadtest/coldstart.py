@@ -34,7 +34,7 @@ CONNECTIONS = 32
 
 
 def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.parser("coldstart", __doc__)
+    parser = command.argument_parser("coldstart", __doc__)
     parser.add_argument("clip", type=command.existing)
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
     parser.add_argument("--replicas", type=int, default=3, help="from 1 to how many")

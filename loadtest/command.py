@@ -17,10 +17,9 @@ from data.errors import TelltaleError
 
 Words = Sequence[str] | None  # those of the command line, where None is given
 STOPS = (signal.SIGINT, signal.SIGTERM)
-STOPPED = 130  # the exit code of a command that Ctrl-C ended
 
 
-def parser(name: str, doc: str | None) -> argparse.ArgumentParser:
+def argument_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
     """`doc` is the module's, which says how to run it."""
     plain = argparse.RawDescriptionHelpFormatter
     return argparse.ArgumentParser(f"telltale {name}", None, doc, formatter_class=plain)
@@ -35,7 +34,7 @@ def exit_code(name: str, work: Callable[..., int], *given: Any) -> int:
         return 1
     except KeyboardInterrupt:
         print(f"{name}: stopped before the end; nothing is reported", file=sys.stderr)
-        return STOPPED
+        return 130  # as of a command that Ctrl-C ended
 
 
 def stop_on_signal() -> None:

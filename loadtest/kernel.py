@@ -59,7 +59,7 @@ def stages(raw: bytes, domain: AudioDomain, model: Model) -> Iterator[str]:
 
 
 def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.parser("kernel", __doc__)
+    parser = command.argument_parser("kernel", __doc__)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")

@@ -6,6 +6,7 @@ a thread's part of a light load would be lost.
 """
 
 import os
+import platform
 import signal
 import time
 from collections import defaultdict
@@ -176,6 +177,16 @@ def strangers(before: Use, after: Use) -> float:
     """Cores used between the two by neither these processes nor us and the clients waited for."""
     ours = sum(cpu_s(before, after).values()) + after.own_s - before.own_s
     return max(0.0, (after.machine_s - before.machine_s - ours) / (after.at - before.at))
+
+
+def described() -> str:
+    """The moment and the machine, in words."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    at, cores = time.strftime("%Y-%m-%d %H:%M %Z"), f"{os.cpu_count()} cores"
+    load = f"load average {os.getloadavg()[0]:.2f}"
+    system = f"{platform.platform()}, Python {platform.python_version()}"
+    return f"{at}; {next(named, platform.machine())}, {cores}, {load}; {system}"
 
 
 def disturbance(window_s: float = 3.0) -> str:

@@ -3,16 +3,14 @@
 telltale open-loop clip.wav --rate 100 --seconds 10       Poisson arrivals
 telltale open-loop clip.wav --clients 32 --seconds 10     closed loops instead
 
-One fixed request over HTTP/1.1, on kept-alive connections that are made as they are needed and used
-again while idle. Kept lean, so that what is measured is the server; the client's CPU is part of the
-result. An interval timer's signal wakes the sender to within microseconds; an event loop's own
-timer rounds up to milliseconds. A latency counts from the moment a request was due, so a client
-that falls behind shows.
+One fixed request over HTTP/1.1, on kept-alive connections. Lean, so that what is measured is the
+server; the client's CPU is part of the result. An interval timer's signal wakes the sender to
+within microseconds; an event loop's own timer rounds up to milliseconds. A latency counts from the
+moment a request was due, so a client that falls behind shows.
 """
 
 import asyncio
 import gc
-import json
 import math
 import multiprocessing
 import os
@@ -34,7 +32,7 @@ import orjson
 from numpy.typing import NDArray
 
 from loadtest.clip import FORM_TYPE, form
-from loadtest.command import counted, existing, parser, positive
+from loadtest.command import argument_parser, counted, existing, positive
 from loadtest.report import percentiles, quantiles
 
 Floats = NDArray[np.float64]
@@ -138,11 +136,10 @@ def offer_here(plan: Plan) -> Offered:
 
 
 def _worked(body: bytes) -> float:
-    try:
-        timings: Mapping[str, float] = json.loads(body)["timings_ms"]
+    with suppress(ValueError, KeyError, TypeError):
+        timings: Mapping[str, float] = orjson.loads(body)["timings_ms"]
         return timings["prepare"] + timings["network"]
-    except (ValueError, KeyError, TypeError):
-        return float("nan")
+    return float("nan")
 
 
 @dataclass(slots=True)
@@ -273,7 +270,7 @@ class Connection(asyncio.Protocol):
 
 
 def main() -> None:
-    words, key = parser("open-loop", __doc__), os.environ.get("TELLTALE_KEY", "")
+    words, key = argument_parser("open-loop", __doc__), os.environ.get("TELLTALE_KEY", "")
     words.add_argument("clip", type=existing)
     words.add_argument("--url", default="http://127.0.0.1:8000", help="the running service")
     words.add_argument("--path", default="/predict")

@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest import command
-from loadtest.command import counted, existing, positive
+from loadtest.command import Words, argument_parser, counted, existing, exit_code, positive
 from loadtest.machine import REPORTED, by_role, pss_mib, tree
 from loadtest.open_loop import BROKEN, Offered, Plan, offer
 from loadtest.own_service import Target, bound, own_service, shipped
@@ -79,8 +78,8 @@ def measured(arguments: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.parser("overload", __doc__)
+def parsed(words: Words = None) -> argparse.Namespace:
+    parser = argument_parser("overload", __doc__)
     parser.add_argument("clip", type=existing)
     parser.add_argument("--url", help="a service on this machine; default: start one")
     own = "of the service that is started"
@@ -209,4 +208,4 @@ def panels(run: Loaded) -> list[Panel]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(command.exit_code("overload", measured, parsed()))
+    raise SystemExit(exit_code("overload", measured, parsed()))

@@ -102,7 +102,7 @@ def overlap(event: Event, clip: Planted) -> float:
 
 
 def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.parser("planted", __doc__)
+    parser = command.argument_parser("planted", __doc__)
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--snr", type=float, nargs="+", default=[20.0, 10.0, 0.0], metavar="DB")
     parser.add_argument("--noise", choices=NOISES, default="white")

@@ -15,7 +15,6 @@ if TYPE_CHECKING:  # matplotlib takes a second to load, and half of the commands
     from pandas import Series
 
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-NOTHING = "-"  # where a figure was not measured
 Row = Mapping[str, Any]  # by column: words, numbers, and None where nothing was measured
 Rows = Sequence[Row]
 
@@ -23,7 +22,7 @@ Rows = Sequence[Row]
 def shown(value: Any) -> str:
     """A cell: words as they are, and of a number what about three digits can say."""
     if value is None or value != value:
-        return NOTHING
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "NO"
     if isinstance(value, float):

@@ -10,9 +10,9 @@ its delay is from the clip's end, as it was sent, to the event's arrival.
 import argparse
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,16 +29,6 @@ BLOCK_S = 0.02
 PATIENCE_S = 1.0  # behind a clip's end
 
 
-@dataclass
-class Outcome:
-    clips: int
-    duration_s: float
-    delays_s: list[float] = field(default_factory=list)  # of those that were told
-    false: int = 0
-    windows: int = 0
-    skipped: int = 0  # of them those that the service left out, because it was behind
-
-
 def joined(clips: Clips, rate_hz: int, seconds: float, seed: int) -> Laid:
     """Of about so long."""
     rng = np.random.default_rng(seed)
@@ -49,7 +39,11 @@ def joined(clips: Clips, rate_hz: int, seconds: float, seed: int) -> Laid:
     return sound + rng.normal(0, QUIET, len(sound)).astype(np.float32), planted
 
 
-def heard(client: Client, domain: str, recording: Laid, rate_hz: int) -> Outcome:
+def heard(
+    client: Client, domain: str, recording: Laid, rate_hz: int
+) -> tuple[list[float], Counter[str]]:
+    """How long after their end clips were told, and how many `clips` there were, `false` events,
+    `windows`, and of them `skipped`, which the service left out because it was behind."""
     sound, planted = recording
     samples = (np.clip(sound, -1, 1) * 32_767).astype("<i2")
     started = time.monotonic()  # of the first block, once it is sent
@@ -63,25 +57,24 @@ def heard(client: Client, domain: str, recording: Laid, rate_hz: int) -> Outcome
             time.sleep(max(0.0, started + due_s - time.monotonic()))
             yield part.tobytes()
 
-    waiting, outcome = list(planted), Outcome(len(planted), len(sound) / rate_hz)
+    waiting, delays_s, counts = list(planted), list[float](), Counter(clips=len(planted))
     for found in client.stream(domain, paced(), rate_hz):
         if isinstance(found, StreamEvent) and not found.ended:
             now_s = time.monotonic() - started
             here = (clip for clip in waiting if clip.start_s < now_s < clip.end_s + PATIENCE_S)
             right = next((clip for clip in here if clip.label == found.label), None)
             if right is None:
-                outcome.false += 1
+                counts["false"] += 1
             else:
                 waiting.remove(right)
-                outcome.delays_s.append(now_s - right.end_s)
+                delays_s.append(now_s - right.end_s)
         elif isinstance(found, StreamPrediction):
-            outcome.windows += 1 + found.skipped
-            outcome.skipped += found.skipped
-    return outcome
+            counts.update(windows=1 + found.skipped, skipped=found.skipped)
+    return delays_s, counts
 
 
 def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.parser("streams", __doc__)
+    parser = command.argument_parser("streams", __doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--domain", default="keywords")
     parser.add_argument("--streams", type=int, default=16)
@@ -92,24 +85,23 @@ def parsed(words: command.Words = None) -> argparse.Namespace:
 def print_figures(arguments: argparse.Namespace) -> int:
     domain = of_sounds(load_domains(names=(arguments.domain,))[arguments.domain])
     clips, rate_hz = exam_clips(domain), domain.input.sample_rate_hz
+    streams = [joined(clips, rate_hz, arguments.seconds, seed) for seed in range(arguments.streams)]
 
-    def one(seed: int) -> Outcome:
-        recording = joined(clips, rate_hz, arguments.seconds, seed)
+    def one(recording: Laid) -> tuple[list[float], Counter[str]]:
         with Client(arguments.url) as client:
             return heard(client, domain.name, recording, rate_hz)
 
-    with ThreadPoolExecutor(arguments.streams) as threads:
-        found = list(threads.map(one, range(arguments.streams)))
-    delays_ms = [1e3 * delay_s for each in found for delay_s in each.delays_s]
-    clips_said, false, windows, skipped, seconds = (
-        sum(getattr(each, name) for each in found)
-        for name in ("clips", "false", "windows", "skipped", "duration_s")
-    )
+    with ThreadPoolExecutor(len(streams)) as threads:
+        found = list(threads.map(one, streams))
+    delays_ms = [1e3 * delay_s for delays_s, _ in found for delay_s in delays_s]
+    total = sum((counts for _, counts in found), Counter[str]())
+    minutes = sum(len(sound) for sound, _ in streams) / rate_hz / 60
     p50, p95 = quantiles(delays_ms, 0.5, 0.95)
     print(
-        f"{len(found)} streams, {clips_said} clips: told {len(delays_ms) / clips_said:.1%}, false "
-        f"{60 * false / seconds:.2f} a minute; from a clip's end to its event p50 {p50:.0f} ms, "
-        f"p95 {p95:.0f} ms; of {windows} windows {skipped / max(1, windows):.1%} skipped"
+        f"{len(streams)} streams, {total['clips']} clips: told "
+        f"{len(delays_ms) / total['clips']:.1%}, false {total['false'] / minutes:.2f} a minute; "
+        f"from a clip's end to its event p50 {p50:.0f} ms, p95 {p95:.0f} ms; of {total['windows']} "
+        f"windows {total['skipped'] / max(1, total['windows']):.1%} skipped"
     )
     return 0
 

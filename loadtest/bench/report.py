@@ -5,12 +5,8 @@ A ratio of two servers in the same round cancels what the machine did in those m
 of such ratios is steadier than the ratio of two medians.
 """
 
-import os
-import platform
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -52,14 +48,10 @@ def ratio(samples: Rows, server: str, to: str, case: Case, column: str = "rate")
     return median(found[server, each] / found[to, each] for each in rounds) if rounds else None
 
 
-def conditions(disturbed: str, clip_bytes: int, rounds: int, seconds: int) -> str:
-    """Under which the figures were measured; `disturbed` is empty, or by what they were."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+def conditions(on: str, disturbed: str, clip_bytes: int, rounds: int, seconds: int) -> str:
+    """Under which the figures were measured; `on` is the machine, `disturbed` empty or by what."""
     return (
-        f"{f'**Disturbed: {disturbed}.** ' if disturbed else ''}"
-        f"{time.strftime('%Y-%m-%d %H:%M %Z')}; {next(named, platform.machine())}, "
-        f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}. "
+        f"{f'**Disturbed: {disturbed}.** ' if disturbed else ''}{on}. "
         f"Client: asyncio, one clip of {clip_bytes:,} bytes over and over. Medians of {rounds} "
         f"rounds of {seconds} s, servers in turns; ratios are medians of those in a round."
     )

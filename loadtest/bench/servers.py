@@ -97,6 +97,8 @@ class Running(Started, Target):
     serving: frozenset[psutil.Process] = frozenset()  # whose end would be a failure
 
     def __init__(self, name: str, port: int, folder: Path) -> None:
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            raise RuntimeError(f"port {port} is taken; choose others with --port")
         Started.__init__(self, folder / name, folder / f"{name}.log")
         Target.__init__(self, f"http://127.0.0.1:{port}")
         self.server = SERVERS[name]
@@ -118,8 +120,7 @@ class Running(Started, Target):
         return super().members() | tree([self.process.pid])
 
     def roles(self) -> dict[psutil.Process, str]:
-        roles = self.server.roles
-        return {process: role(pid, roles) for pid, process in self.members().items()}
+        return {one: role(pid, self.server.roles) for pid, one in self.members().items()}
 
     def label_of(self, clip: bytes) -> str:
         """The answered label; empty while there is no answer."""
@@ -183,7 +184,6 @@ def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[st
             if name in names and not SERVERS[name].python:
                 print(f"{name} is left out, it is not installed: {HOW}")
             elif name in names:
-                refuse_taken(port + number)
                 one = up[name] = Running(name, port + number, Path(folder))
                 stack.callback(one.end)
                 one.start(clip)
@@ -193,13 +193,6 @@ def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[st
             raise RuntimeError("nobody is left to be measured")
         refuse_disagreement({name: one.label for name, one in up.items() if name != "noop"})
         yield up
-
-
-def refuse_taken(port: int) -> None:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        raise RuntimeError(f"port {port} is taken; choose others with --port") from None
 
 
 def refuse_disagreement(labels: Mapping[str, str]) -> None:

@@ -10,9 +10,7 @@ What it tries stands here, with its bars, in its order.
 """
 
 import argparse
-import os
 import tempfile
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -21,17 +19,10 @@ from typing import Any
 from data.datasets.sources import dataset_root
 from data.errors import InvalidParameter, NotReady
 from loadtest import command
-from loadtest.chaos import damage, kills
+from loadtest.chaos import damage, kills, outcome
 from loadtest.chaos.clients import CROWD, clients
-from loadtest.chaos.outcome import (
-    Disturbance,
-    Outcome,
-    Subject,
-    audited,
-    broken,
-    disturbed,
-    shown_of,
-)
+from loadtest.chaos.outcome import Disturbance, Outcome, Subject
+from loadtest.machine import described
 from loadtest.report import publish, shown
 
 # Seconds from kill -9 until it does its work again; what the rest of the cluster hangs on has more.
@@ -84,7 +75,7 @@ TABLE = (
 
 
 def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.parser("chaos", __doc__)
+    parser = command.argument_parser("chaos", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--only", default="", help="names of --list, with commas between them")
     what.add_argument("--quick", action="store_true", help="the short setting")
@@ -97,8 +88,7 @@ def parsed(words: command.Words = None) -> argparse.Namespace:
 
 
 def chosen(only: str, quick: bool) -> Sequence[Disturbance]:
-    """Those of `only`, a list with commas, else the short setting, else all, in the table's order.
-    Raises InvalidParameter for a name that is not in the table."""
+    """In the table's order; raises InvalidParameter for a name that is not in it."""
     names = [row.name for row in TABLE]
     wanted = [name.strip() for name in only.split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in names]:
@@ -115,11 +105,10 @@ def tried(arguments: argparse.Namespace) -> int:
         return 0
     rows, root, domain = chosen(arguments.only, arguments.quick), dataset_root(), arguments.domain
     about: dict[str, Any] = {
-        "at": time.strftime("%Y-%m-%d %H:%M"),
+        "on": described(),
         "domain": domain,
         "replicas": arguments.replicas,
         "clients": sum(CROWD.values()),
-        "load average before": os.getloadavg(),
     }
     data = {"TELLTALE_DATASETS": str(root.resolve())} if root else {}
     with tempfile.TemporaryDirectory(prefix="telltale-chaos-", dir="/tmp") as name:
@@ -130,9 +119,11 @@ def tried(arguments: argparse.Namespace) -> int:
                 with clients(service, service.get("/domains", "domains", 0, "labels")) as ledger:
                     outcomes, about["stopped early"] = _disturbed_by(rows, Subject(service, ledger))
                 found = service.get("/models", "versions") or []
-            audit = audited(service.home, ledger, {row["version"]: row["digest"] for row in found})
-    wrong = broken(about["stopped early"], outcomes, audit)
-    facts = shown_of(about, outcomes, audit, wrong)
+            audit = outcome.audited(
+                service.home, ledger, {row["version"]: row["digest"] for row in found}
+            )
+    wrong = outcome.broken(about["stopped early"], outcomes, audit)
+    facts = outcome.shown_of(about, outcomes, audit, wrong)
     more: dict[str, Any] = {"run": about, "disturbances": outcomes, "audit": audit}
     publish(arguments.out, "chaos", "Chaos", facts, **more, broken=wrong)
     return 1 if wrong else 0
@@ -144,7 +135,7 @@ def _disturbed_by(rows: Sequence[Disturbance], subject: Subject) -> tuple[list[O
     for row in rows:
         print(f"  {row.name}: {row.what}", end="", flush=True)
         try:
-            outcomes.append(disturbed(row, subject))
+            outcomes.append(outcome.disturbed(row, subject))
         except NotReady as error:
             return outcomes, f"after {row.name}, {error}"
         back_s, bars = outcomes[-1].row.get("back_s"), outcomes[-1].row["bars"]

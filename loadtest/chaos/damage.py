@@ -64,17 +64,14 @@ def disk_full(subject: Subject) -> Effect:
     service = subject.service
     if not os.path.ismount(service.home):
         raise Skipped("needs a small disk: root, and leave to mount a tmpfs")
-    filler = service.home / "filler"
-    try:
-        deadline = time.monotonic() + HOLD_S
-        with filler.open("wb", buffering=0) as file:
-            while time.monotonic() < deadline:  # whoever deletes something makes no room
-                with suppress(OSError):
-                    while file.write(BLOCK):
-                        pass
-                time.sleep(LOOK_S)
-    finally:
-        filler.unlink()
+    filler, deadline = service.home / "filler", time.monotonic() + HOLD_S
+    with filler.open("wb", buffering=0) as file:
+        while time.monotonic() < deadline:  # whoever deletes something makes no room
+            with suppress(OSError):
+                while file.write(BLOCK):
+                    pass
+            time.sleep(LOOK_S)
+    filler.unlink()
     return _keeps_again(subject)
 
 
@@ -96,10 +93,8 @@ def _keeps_again(subject: Subject) -> Effect:
 def damaged_keys(subject: Subject) -> Effect:
     path = subject.service.home / "keys.json"
     path.write_bytes(NONSENSE)
-    try:
-        time.sleep(HOLD_S)
-    finally:
-        path.unlink()
+    time.sleep(HOLD_S)
+    path.unlink()
     return Effect(subject.service.predicts)
 
 
@@ -138,17 +133,15 @@ def _not_refused(service: Service) -> list[str]:
     """What is wrong with how a start ended that must be refused in words, nothing left running."""
     with suppress(subprocess.TimeoutExpired):
         service.process.wait(REFUSED_S)
-    words, code = service.said(), service.process.poll()
-    broken = []
-    if code is None or service.up:
-        broken.append("it started on a database that is none")
-    elif code != 1:
-        broken.append(f"the refused start ended with exit code {code}, not 1")
-    if "Traceback" in words:
-        broken.append("the refusal is a traceback")
-    if code is not None and (left := service.members()):
-        broken.append(f"{len(left)} processes were left running")
-    return broken
+    code, left = service.process.poll(), len(service.members())
+    started = code is None or service.up
+    wrong = {
+        "it started on a database that is none": started,
+        f"the refused start ended with exit code {code}, not 1": not started and code != 1,
+        "the refusal is a traceback": "Traceback" in service.said(),
+        f"{left} processes were left running": code is not None and left,
+    }
+    return [words for words, is_so in wrong.items() if is_so]
 
 
 def slow_heads(subject: Subject) -> Effect:
@@ -162,7 +155,11 @@ def slow_bodies(subject: Subject) -> Effect:
 
 def _held(service: Service, count: int, line: str, headers: str) -> Effect:
     """`count` connections that have sent so much, and a byte more now and then."""
-    _allow_files(count)
+    (soft, hard), wanted = resource.getrlimit(resource.RLIMIT_NOFILE), count + SPARE_FILES
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    except ValueError:
+        raise Skipped(f"needs {wanted} open files; this user may have {hard}") from None
     beginning = f"{line} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n{headers}".encode()
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -192,16 +189,6 @@ def _send(one: socket.socket, some: bytes) -> bool:
         return False
 
 
-def _allow_files(count: int) -> None:
-    """Raises Skipped where this user may not open so many."""
-    (soft, hard), wanted = resource.getrlimit(resource.RLIMIT_NOFILE), count + SPARE_FILES
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    except ValueError:
-        words = f"needs {wanted} open files; this user may have {hard} (ulimit -Hn)"
-        raise Skipped(words) from None
-
-
 def big_forms(subject: Subject) -> Effect:
     files = [("files", ("clip.wav", bytes(PART_BYTES)))] * FORM_PARTS
     return _posted(subject.service, FORMS, files)
@@ -224,13 +211,10 @@ def _posted(service: Service, forms: int, parts: list[Any]) -> Effect:
             spooled = max(spooled, spool_mib(service.pids("replica")))
     time.sleep(SETTLE_S)
     grown = replica_mib() - before
-    broken = []
-    if spooled > SPOOL_MIB:
-        broken.append(f"{spooled:,.0f} MiB were spooled; at most {SPOOL_MIB:,} may be")
-    if grown > GROWTH_MIB:
-        broken.append(f"a replica kept {grown:.0f} MiB more; at most {GROWTH_MIB} may stay")
     answers = ", ".join(sorted(one.result() for one in waiting))
     spool, growth = f"spooled {spooled:,.0f} MiB at most", f"replica {grown:+.0f} MiB"
+    broken = [f"{spool}; {SPOOL_MIB:,} may be"] if spooled > SPOOL_MIB else []
+    broken += [f"{growth}; {GROWTH_MIB} may stay"] if grown > GROWTH_MIB else []
     return Effect(service.predicts, (f"answers {answers}", spool, growth), broken)
 
 

@@ -145,8 +145,7 @@ class Audit:
 
 
 def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
-    """`versions` -> digest, all that there are; empty where the service could not tell. Raises
-    NotReady where the database cannot be opened."""
+    """`versions` -> digest; empty where the service could not tell. Raises NotReady."""
     place = planned_home({"TELLTALE_HOME": str(home)})
     store = Store.open(place.database_url, place.storage_uri)
     try:

@@ -14,9 +14,8 @@ import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 
-from loadtest import command
 from loadtest.clip import tone_in_noise
-from loadtest.command import counted, existing, positive
+from loadtest.command import Words, argument_parser, counted, existing, exit_code, positive
 from loadtest.own_service import Target, bound, own_service, shipped
 from loadtest.plan import service_times
 from loadtest.plan.check import check
@@ -33,8 +32,8 @@ def planned(arguments: argparse.Namespace) -> int:
         return check(arguments) if arguments.check else plan(arguments)
 
 
-def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.parser("plan", __doc__)
+def parsed(words: Words = None) -> argparse.Namespace:
+    parser = argument_parser("plan", __doc__)
     parser.add_argument("--rps", type=positive, help="requests a second that are to be served")
     parser.add_argument("--p95-ms", type=positive, default=100.0)
     parser.add_argument("--cores-per-node", type=counted, default=16)
@@ -89,4 +88,4 @@ batches of {outcome.batch:.1f} clips; its HAProxy uses {found.proxy_cores:.2f} o
 
 
 if __name__ == "__main__":
-    raise SystemExit(command.exit_code("plan", planned, parsed()))
+    raise SystemExit(exit_code("plan", planned, parsed()))

@@ -13,7 +13,6 @@ import argparse
 import os
 import socket
 import sys
-import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 from data.errors import InvalidParameter, NotReady
 from loadtest import command
+from loadtest.machine import described
 from loadtest.own_service import Service, Target, own_service, shipped
 from loadtest.report import Row, figure, publish
 from loadtest.scaling.outcome import fixed_of, outcome_of, panels, tables
@@ -37,7 +37,7 @@ SYNTHETIC = (
 
 
 def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.parser("scaling", __doc__)
+    parser = command.argument_parser("scaling", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--preset", default="step", choices=sorted(presets()))
     what.add_argument("--steps", help="USERSxSECONDS[@USERS_PER_SECOND],...")
@@ -130,12 +130,11 @@ def configuration(wait_s: float) -> dict[str, Any]:
 
 def _what(arguments: argparse.Namespace, chosen: Preset) -> dict[str, str]:
     """Was run, in words."""
-    machine = f"{os.cpu_count()} cores, load average before {os.getloadavg()[0]:.2f}"
     rules = shipped()["applications"][-1]["deployments"][0]["autoscaling_config"]
     own = f"its own service: {', '.join(f'{name} {value}' for name, value in rules.items())}"
     return {
         "load": f"{chosen.title.capitalize()}: {chosen.user}, {chosen.steps}.",
-        "service": f"{time.strftime('%Y-%m-%d %H:%M')}, {machine}; {arguments.url or own}.",
+        "service": f"{described()}; {arguments.url or own}.",
         "synthetic": SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
         "again": f"Again: `{' '.join(['telltale scaling', *without_key(sys.argv[1:])])}`",
     }

@@ -1,10 +1,9 @@
 """One run of load on one service: Locust in a process of its own, and a thread watching replicas.
 
-What the users got is written by `steps.py` and read here: one JSON object a line, so that what was
-recorded before an end by force can still be read. Every latency is kept, not a summary of them:
+What the users got is written by `steps.py`, a JSON object a line, and every latency is kept:
 percentiles over any stretch of time are then exact. Of the replicas GET /status is asked, which is
-enough for any service; where the service was started here, Ray Serve's own view comes on top, for
-it answers also when every replica is busy.
+enough for any service; where it was started here, Ray Serve's own view comes on top, for it answers
+also when every replica is busy.
 """
 
 import json

@@ -63,6 +63,7 @@ def test_a_mistake_is_said_before_anything_starts(
 def test_a_taken_port_is_refused(free_port: int) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", free_port))
+        other.listen()
         with (
             pytest.raises(RuntimeError, match="is taken; choose others with --port"),
             standing(("noop",), free_port, in_formats()[MAIN]),
@@ -86,7 +87,7 @@ def test_a_bare_loop_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv(KERNELS, str(BUNDLE))
     (tmp_path / "clip").write_bytes(b"%PDF-1.7")
     with pytest.raises(UnsupportedClip, match="a PDF document"):
-        looped({}, tmp_path / "clip", 1)
+        looped(tmp_path / "clip", 1)
 
 
 def test_every_server_has_a_title_of_its_own() -> None:
