@@ -11,12 +11,9 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-from numpy.typing import NDArray
 
 from data.media.audio.recording import encoded
 
-Samples = NDArray[np.float64]
-Seed = int | Sequence[int]
 MAIN = "5s"
 BOUNDARY = "telltale-loadtest-boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -28,18 +25,17 @@ def clip_from(environment: Mapping[str, str] = os.environ) -> bytes:
     return Path(named).read_bytes() if named else tone_in_noise()
 
 
-def tone(seconds: float, rate_hz: int, tone_hz: float = 440, seed: Seed = 0) -> Samples:
-    """In noise: [seconds * rate_hz] in [-1, 1], the same each time for the same seed."""
+def tone_in_noise(
+    seconds: float = 5.0,
+    rate_hz: int = 16_000,
+    tone_hz: float = 440,
+    seed: int | Sequence[int] = 0,
+    container: str = "WAV",
+) -> bytes:
+    """One channel of 16 bit; the same each time for the same seed."""
     time = np.arange(round(seconds * rate_hz)) / rate_hz
     noise = np.random.default_rng(seed).normal(0, 0.05, time.size)
-    return 0.3 * np.sin(2 * np.pi * tone_hz * time) + noise
-
-
-def tone_in_noise(
-    seconds: float = 5.0, rate_hz: int = 16_000, tone_hz: float = 440, seed: Seed = 0
-) -> bytes:
-    """A mono PCM16 WAV."""
-    return encoded(tone(seconds, rate_hz, tone_hz, seed), rate_hz, "WAV")
+    return encoded(0.3 * np.sin(2 * np.pi * tone_hz * time) + noise, rate_hz, container)
 
 
 def in_formats() -> dict[str, bytes]:
@@ -47,26 +43,22 @@ def in_formats() -> dict[str, bytes]:
     return {
         MAIN: tone_in_noise(),
         "1s": tone_in_noise(1),
-        "5s-44k": tone_in_noise(5, 44_100),
-        "flac": encoded(tone(5, 16_000), 16_000, "FLAC"),
-        "m4a": _m4a(tone(5, 44_100), 44_100),
+        "5s-44k": tone_in_noise(rate_hz=44_100),
+        "flac": tone_in_noise(container="FLAC"),
+        "m4a": _m4a(tone_in_noise(rate_hz=44_100), 44_100),
     }
 
 
-def _m4a(samples: Samples, rate_hz: int) -> bytes:
+def _m4a(sound: bytes, rate_hz: int) -> bytes:
     """AAC as phones record it, one channel at 96 kbit/s."""
     import av  # which only bench needs
 
     out = io.BytesIO()
-    with av.open(out, "w", format="ipod") as file:
-        stream = file.add_stream("aac", rate=rate_hz, layout="mono")
+    with av.open(io.BytesIO(sound)) as read, av.open(out, "w", format="ipod") as written:
+        stream = written.add_stream("aac", rate=rate_hz, layout="mono")
         stream.bit_rate = 96_000
-        coder, planes = stream.codec_context, samples[np.newaxis].astype(np.float32)
-        frame = av.AudioFrame.from_ndarray(planes, format="flt", layout="mono")
-        frame.sample_rate, frame.pts = rate_hz, 0
-        fit = av.AudioResampler(coder.format, coder.layout, rate_hz, coder.frame_size or 1024)
-        for piece in [*fit.resample(frame), *fit.resample(None), None]:
-            file.mux(stream.encode(piece))
+        for frame in [*read.decode(audio=0), None]:
+            written.mux(stream.encode(frame))
     return out.getvalue()
 
 

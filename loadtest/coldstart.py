@@ -13,15 +13,15 @@ import argparse
 import csv
 import json
 import signal
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
+import numpy as np
 
 from loadtest import command
 from loadtest.machine import command_line, running
@@ -32,11 +32,9 @@ CONDITIONS = ("rest", "load", "step")
 STAGES = ("process", "routed", "answered")
 CONNECTIONS = 32
 
-Times = dict[str, float]
 
-
-def main() -> int:
-    parser = command.parser("telltale coldstart", __doc__)
+def parsed(words: command.Words = None) -> argparse.Namespace:
+    parser = command.argument_parser("coldstart", __doc__)
     parser.add_argument("clip", type=command.existing)
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
     parser.add_argument("--replicas", type=int, default=3, help="from 1 to how many")
@@ -45,8 +43,7 @@ def main() -> int:
     parser.add_argument("--pause-s", type=float, default=15, help="for the next spares to start")
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")
-    arguments = parser.parse_args()
-    return command.exit_code("coldstart", lambda: measure(arguments))
+    return parser.parse_args(words)
 
 
 def measure(arguments: argparse.Namespace) -> int:
@@ -57,13 +54,12 @@ def measure(arguments: argparse.Namespace) -> int:
     with own_service(arguments.port, config, arguments.domain) as service:
         for condition in arguments.conditions:
             rounds = [one_round(condition, service, arguments) for _ in range(arguments.times)]
-            middle = {s: statistics.median(times[s] for times in rounds) for s in STAGES}
-            print_times(f"{condition}, median of {len(rounds)}", middle)
+            print_times(f"{condition}, median of {len(rounds)}", np.median(rounds, axis=0))
     return 0
 
 
-def one_round(condition: str, service: Service, arguments: argparse.Namespace) -> Times:
-    """Seconds from asking until the last of the new replicas reached each stage."""
+def one_round(condition: str, service: Service, arguments: argparse.Namespace) -> list[float]:
+    """Seconds from asking until the last of the new replicas reached each of the stages."""
     many, load = arguments.replicas, driving(service.url, arguments.clip)
     counts = f"http://127.0.0.1:{service.variable('RAY_SERVE_HAPROXY_STATS_PORT')}/stats;csv"
     with ExitStack() as stack:
@@ -79,18 +75,16 @@ def one_round(condition: str, service: Service, arguments: argparse.Namespace) -
             stack.enter_context(load)
         else:
             service.scale(many, many)
-        times: Times = {}
-        while "answered" not in times and time.monotonic() - asked < PATIENCE_S:
+        times = [float("inf")] * len(STAGES)
+        while np.isinf(times[-1]) and time.monotonic() - asked < PATIENCE_S:
             service.shows("/model-info")  # at rest somebody must ask
             found = answered(counts, service.domain)
             answers = [count for name, count in found.items() if name not in known]
             started = len(replicas(service.domain) - before)
-            seen = (started, len(answers), sum(count > 0 for count in answers))
-            for stage, count in zip(STAGES, seen, strict=True):
+            for stage, count in enumerate((started, len(answers), sum(map(bool, answers)))):
                 if count >= many - 1:
-                    times.setdefault(stage, time.monotonic() - asked)
+                    times[stage] = min(times[stage], time.monotonic() - asked)
             time.sleep(0.02)
-    times = {stage: times.get(stage, float("inf")) for stage in STAGES}
     print_times(condition, times)
     return times
 
@@ -126,10 +120,12 @@ def driving(url: str, clip: Path) -> Iterator[None]:
         print(f"  {found['answered_per_s']} req/s, others by status: {bad or 'none'}", flush=True)
 
 
-def print_times(name: str, times: Times) -> None:
-    row = "   ".join(f"{stage} {times[stage]:5.2f} s" for stage in STAGES)
+def print_times(name: str, times: Iterable[float]) -> None:
+    row = "   ".join(
+        f"{stage} {time_s:5.2f} s" for stage, time_s in zip(STAGES, times, strict=True)
+    )
     print(f"{name}: {row}", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(command.exit_code("coldstart", measure, parsed()))

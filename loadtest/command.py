@@ -7,34 +7,34 @@ import argparse
 import signal
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import httpx
 
 from data.errors import TelltaleError
 
+Words = Sequence[str] | None  # those of the command line, where None is given
 STOPS = (signal.SIGINT, signal.SIGTERM)
-STOPPED = 130  # the exit code of a command that Ctrl-C ended
 
 
-def parser(program: str, doc: str | None) -> argparse.ArgumentParser:
+def argument_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
     """`doc` is the module's, which says how to run it."""
     plain = argparse.RawDescriptionHelpFormatter
-    return argparse.ArgumentParser(program, None, doc, formatter_class=plain)
+    return argparse.ArgumentParser(f"telltale {name}", None, doc, formatter_class=plain)
 
 
-def exit_code(name: str, work: Callable[[], int]) -> int:
-    """Of `work`; what keeps it from an end is printed in words, and gives one too."""
+def exit_code(name: str, work: Callable[..., int], *given: Any) -> int:
+    """Of `work(*given)`; what keeps it from an end is printed in words, and gives one too."""
     try:
-        return work()
+        return work(*given)
     except (TelltaleError, ValueError, OSError, RuntimeError, httpx.HTTPError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{name}: stopped before the end; nothing is reported", file=sys.stderr)
-        return STOPPED
+        return 130  # as of a command that Ctrl-C ended
 
 
 def stop_on_signal() -> None:

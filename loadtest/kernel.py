@@ -8,7 +8,6 @@ code can do.
 """
 
 import argparse
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -59,14 +58,13 @@ def stages(raw: bytes, domain: AudioDomain, model: Model) -> Iterator[str]:
     yield "scores"
 
 
-def main() -> int:
-    parser = command.parser("telltale kernel", __doc__)
+def parsed(words: command.Words = None) -> argparse.Namespace:
+    parser = command.argument_parser("kernel", __doc__)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
     parser.add_argument("--seconds", type=float, default=10)
-    arguments = parser.parse_args()
-    return command.exit_code("kernel", lambda: print_stages(arguments))
+    return parser.parse_args(words)
 
 
 def print_stages(arguments: argparse.Namespace) -> int:
@@ -79,4 +77,4 @@ def print_stages(arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(command.exit_code("kernel", print_stages, parsed()))

@@ -46,9 +46,7 @@ class ClipUser(FastHttpUser):  # type: ignore[misc]  # Locust is untyped here
         time.sleep(pause_s)  # gevent's: only this user waits
 
 
-class NormalUser(ClipUser):
-    """Sends a clip now and then."""
-
+class NormalUser(ClipUser):  # sends a clip now and then
     weight = 8
 
     def wait_time(self) -> float:
@@ -56,14 +54,10 @@ class NormalUser(ClipUser):
         return random.uniform(float(low), float(high))
 
 
-class PowerUser(ClipUser):
-    """Sends the next clip as soon as the last is answered."""
-
+class PowerUser(ClipUser):  # sends the next clip as soon as the last is answered
     weight = 2
 
 
-class StressUser(ClipUser):
-    """Sends forms with many clips, one after another."""
-
+class StressUser(ClipUser):  # sends forms with many clips, one after another
     weight = 1
     path, field, clips = "/batch-predict", "files", 8

@@ -6,8 +6,10 @@ a thread's part of a light load would be lost.
 """
 
 import os
+import platform
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,14 +45,12 @@ PARTS: Roles = {
 }
 # The parts that reports tell apart; whatever else a service runs is Ray's.
 SHOWN = ("curator", "page", "replica", "controller", "haproxy-manager", "proxy", "haproxy")
-REPORTED: Roles = {name: PARTS[name] for name in (*SHOWN, "launcher", "load client")} | {
-    "ray": ("",)
-}
+REPORTED = {name: PARTS[name] for name in (*SHOWN, "launcher", "load client")} | {"ray": ("",)}
+STARTER: Roles = {"starter": ("raylet", "serve_app")}
 MAX_LOAD = 0.75  # of the cores, over the last minute
 MAX_BUSY = 0.1  # of a core, right now
 MAX_ELSEWHERE = 0.15  # of a core, in the median while measuring
 MAX_STOLEN = 0.02  # of the cores: a virtual machine's host is busy
-STARTER: Roles = {"starter": ("raylet", "serve_app")}
 
 
 def running(pids: Iterable[int] | None = None) -> Processes:
@@ -101,6 +101,14 @@ def command_line(pid: int) -> str:
     return ""
 
 
+def environment_of(pid: int, name: str) -> str | None:
+    """A variable that the process started with; None where it has none or may not be read."""
+    with suppress(psutil.Error):
+        value: str | None = psutil.Process(pid).environ().get(name)
+        return value
+    return None
+
+
 def role(pid: int, roles: Roles) -> str:
     """The first whose words are in the command line, OTHER where none is; empty where it ended."""
     line = command_line(pid)
@@ -110,19 +118,10 @@ def role(pid: int, roles: Roles) -> str:
 
 def by_role(values: Mapping[int, float], roles: Roles) -> dict[str, float]:
     """Sums by role, those that occur; who has just ended is left out."""
-    found: dict[str, float] = {}
+    found: dict[str, float] = defaultdict(float)
     for pid, value in values.items():
-        if name := role(pid, roles):
-            found[name] = found.get(name, 0.0) + value
-    return found
-
-
-def environment_of(pid: int, name: str) -> str | None:
-    """A variable that the process started with; None where it has none or may not be read."""
-    with suppress(psutil.Error):
-        value: str | None = psutil.Process(pid).environ().get(name)
-        return value
-    return None
+        found[role(pid, roles)] += value
+    return {name: value for name, value in found.items() if name}
 
 
 def pss_mib(pids: Iterable[int]) -> dict[int, float]:
@@ -142,10 +141,8 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
 
 @dataclass(frozen=True)
 class Use:
-    """At one moment; `threads_s` holds, by process and thread, seconds on a CPU since its start."""
-
     at: float
-    threads_s: dict[tuple[psutil.Process, int], float]
+    threads_s: dict[tuple[psutil.Process, int], float]  # on a CPU, since each thread's start
     machine_s: float  # of CPU that everybody used since the machine started, what was stolen too
     own_s: float  # by this process and its ended children
 
@@ -165,10 +162,9 @@ def use(processes: Processes) -> Use:
 def by_thread(before: Use, after: Use) -> dict[int, list[float]]:
     """Process -> seconds on a CPU of its threads between the two, the busiest first; a thread that
     began in between counts from its start."""
-    found: dict[int, list[float]] = {}
+    found: dict[int, list[float]] = defaultdict(list)
     for (process, thread), seconds in after.threads_s.items():
-        spent = seconds - before.threads_s.get((process, thread), 0.0)
-        found.setdefault(process.pid, []).append(spent)
+        found[process.pid].append(seconds - before.threads_s.get((process, thread), 0.0))
     return {pid: sorted(spent, reverse=True) for pid, spent in found.items()}
 
 
@@ -181,6 +177,16 @@ def strangers(before: Use, after: Use) -> float:
     """Cores used between the two by neither these processes nor us and the clients waited for."""
     ours = sum(cpu_s(before, after).values()) + after.own_s - before.own_s
     return max(0.0, (after.machine_s - before.machine_s - ours) / (after.at - before.at))
+
+
+def described() -> str:
+    """The moment and the machine, in words."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    at, cores = time.strftime("%Y-%m-%d %H:%M %Z"), f"{os.cpu_count()} cores"
+    load = f"load average {os.getloadavg()[0]:.2f}"
+    system = f"{platform.platform()}, Python {platform.python_version()}"
+    return f"{at}; {next(named, platform.machine())}, {cores}, {load}; {system}"
 
 
 def disturbance(window_s: float = 3.0) -> str:
@@ -203,6 +209,5 @@ def judged(busy: float, stolen: float, load: float, cores: int) -> str:
 
 def meanwhile(elsewhere: float) -> str:
     """The same of what others used while measuring, in cores."""
-    if elsewhere > MAX_ELSEWHERE:
-        return f"while measuring, other programs used {elsewhere:.2f} of a core"
-    return ""
+    words = f"while measuring, other programs used {elsewhere:.2f} of a core"
+    return words if elsewhere > MAX_ELSEWHERE else ""

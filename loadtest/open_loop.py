@@ -3,23 +3,20 @@
 telltale open-loop clip.wav --rate 100 --seconds 10       Poisson arrivals
 telltale open-loop clip.wav --clients 32 --seconds 10     closed loops instead
 
-One fixed request over HTTP/1.1, on kept-alive connections that are made as they are needed and used
-again while idle. Kept lean, so that what is measured is the server; the client's CPU is part of the
-result. An interval timer's signal wakes the sender to within microseconds; an event loop's own
-timer rounds up to milliseconds. A latency counts from the moment a request was due, so a client
-that falls behind shows.
+One fixed request over HTTP/1.1, on kept-alive connections. Lean, so that what is measured is the
+server; the client's CPU is part of the result. An interval timer's signal wakes the sender to
+within microseconds; an event loop's own timer rounds up to milliseconds. A latency counts from the
+moment a request was due, so a client that falls behind shows.
 """
 
 import asyncio
 import gc
-import json
 import math
 import multiprocessing
 import os
 import re
 import signal
 import socket
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -35,7 +32,7 @@ import orjson
 from numpy.typing import NDArray
 
 from loadtest.clip import FORM_TYPE, form
-from loadtest.command import counted, existing, parser, positive
+from loadtest.command import argument_parser, counted, existing, positive
 from loadtest.report import percentiles, quantiles
 
 Floats = NDArray[np.float64]
@@ -49,7 +46,7 @@ COLUMNS = ("due_s", "sent_s", "ended_s", "status", "retry_after")  # taken as th
 
 @dataclass(frozen=True)
 class Offered:
-    """An entry a request; seconds from the start of the load. `status` 0: no answer came."""
+    """An entry a request; seconds from the start of the load. BROKEN: no answer came."""
 
     due_s: Floats
     sent_s: Floats
@@ -76,7 +73,6 @@ class Offered:
         return self.latency_ms.size / self.seconds
 
     def figures(self) -> dict[str, Any]:
-        """Those that every command shows."""
         return {
             "answered_per_s": round(self.answered_per_s, 1),
             **percentiles(self.latency_ms),
@@ -97,18 +93,15 @@ def poisson(rate: float, seconds: float, seed: int, burst: float = 1.0) -> Float
 
 @dataclass(frozen=True)
 class Plan:
-    """Open loop at `rate` requests a second, Poisson, else `clients` closed loops. `raw`: the clip
-    is the whole body, no form."""
-
     url: str
     clip: Path
     seconds: float
-    rate: float | None = None
-    clients: int = 1
+    rate: float | None = None  # requests a second, Poisson, in an open loop
+    clients: int = 1  # else in so many closed loops
     key: str = ""
     seed: int = 1
     path: str = "/predict"
-    raw: bool = False
+    raw: bool = False  # the clip is the whole body, no form
 
     @property
     def request(self) -> bytes:
@@ -134,30 +127,24 @@ def offer_here(plan: Plan) -> Offered:
     """In this process, whose signals it takes."""
     load = Load(plan)
     gc.disable()  # a collection in mid-run would be taken for the server's doing
-    used = time.process_time()
+    begun = time.process_time()
     asyncio.run(load.run())
-    used, requests = time.process_time() - used, load.requests
-    return Offered(
-        **{name: np.array([getattr(request, name) for request in requests]) for name in COLUMNS},
-        worked_ms=np.array([_worked(request.body) for request in requests]),
-        client_cpu_s=used,
-        unconnected=load.unconnected,
-    )
+    used, requests = time.process_time() - begun, load.requests
+    columns = {name: np.array([getattr(one, name) for one in requests]) for name in COLUMNS}
+    worked_ms = np.array([_worked(request.body) for request in requests])
+    return Offered(**columns, worked_ms=worked_ms, client_cpu_s=used, unconnected=load.unconnected)
 
 
 def _worked(body: bytes) -> float:
-    try:
-        timings: Mapping[str, float] = json.loads(body)["timings_ms"]
+    with suppress(ValueError, KeyError, TypeError):
+        timings: Mapping[str, float] = orjson.loads(body)["timings_ms"]
         return timings["prepare"] + timings["network"]
-    except (ValueError, KeyError, TypeError):
-        return float("nan")
+    return float("nan")
 
 
 @dataclass(slots=True)
 class Request:
-    """All moments in seconds from the load's begin."""
-
-    due_s: float
+    due_s: float  # from the load's begin, as all moments
     sent_s: float
     ended_s: float = float("nan")
     status: int = BROKEN
@@ -166,8 +153,6 @@ class Request:
 
 
 class Load:
-    """What was sent and what came back."""
-
     def __init__(self, plan: Plan) -> None:
         self.requests: list[Request] = []
         self.unconnected = 0
@@ -219,9 +204,8 @@ class Load:
 
         self._started = time.perf_counter()
         loops = {asyncio.create_task(again_and_again()) for _ in range(self._plan.clients)}
-        with suppress(TimeoutError):
-            await asyncio.wait_for(over.wait(), self._plan.seconds)
-        over.set()
+        asyncio.get_running_loop().call_later(self._plan.seconds, over.set)
+        await over.wait()
         return loops
 
     async def _ask(self, due_s: float) -> int:
@@ -285,8 +269,8 @@ class Connection(asyncio.Protocol):
             self.answer.set_exception(error or EOFError())
 
 
-def main() -> int:
-    words, key = parser("telltale open-loop", __doc__), os.environ.get("TELLTALE_KEY", "")
+def main() -> None:
+    words, key = argument_parser("open-loop", __doc__), os.environ.get("TELLTALE_KEY", "")
     words.add_argument("clip", type=existing)
     words.add_argument("--url", default="http://127.0.0.1:8000", help="the running service")
     words.add_argument("--path", default="/predict")
@@ -303,8 +287,7 @@ def main() -> int:
     if save:
         np.savez(save, **vars(offered))
     print(orjson.dumps(offered.figures()).decode())
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,8 +10,7 @@ for a minute, Poisson, from a process of its own. Exit code 1 where a bound is b
 """
 
 import argparse
-import math
-import sys
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -22,8 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest import command
-from loadtest.command import counted, existing, positive
+from loadtest.command import Words, argument_parser, counted, existing, exit_code, positive
 from loadtest.machine import REPORTED, by_role, pss_mib, tree
 from loadtest.open_loop import BROKEN, Offered, Plan, offer
 from loadtest.own_service import Target, bound, own_service, shipped
@@ -45,18 +43,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Loaded:
-    """One run: `factor` times the capacity was offered; `modest` is another key's beside it."""
-
-    factor: float
+    factor: float  # times the capacity were offered
     capacity_rps: float
     offered: Offered
     samples: Sequence[Sample]
-    modest: Offered | None = None
-
-
-def main() -> int:
-    arguments = parsed()
-    return command.exit_code("overload", lambda: measured(arguments))
+    modest: Offered | None = None  # another key's, beside it
 
 
 def measured(arguments: argparse.Namespace) -> int:
@@ -87,8 +78,8 @@ def measured(arguments: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = command.parser("telltale overload", __doc__)
+def parsed(words: Words = None) -> argparse.Namespace:
+    parser = argument_parser("overload", __doc__)
     parser.add_argument("clip", type=existing)
     parser.add_argument("--url", help="a service on this machine; default: start one")
     own = "of the service that is started"
@@ -135,21 +126,19 @@ def watched(
     plans: Sequence[Plan], service: Target, root: int
 ) -> tuple[list[Offered], list[Sample]]:
     """All offers at once, with looks at memory and queues before, now and then, and after."""
+    begun = time.monotonic()
 
-    def look(at: float) -> Sample:
-        rows = service.status().get("replicas")
+    def look() -> Sample:
+        rows, at = service.status().get("replicas"), round(time.monotonic() - begun, 1)
         queued = sum(int(row["queued"]) for row in rows) if rows else None
         return Sample(at, by_role(pss_mib(tree([root])), REPORTED), queued)
 
-    samples, seconds = [look(0.0)], plans[0].seconds
+    samples = [look()]
     with ThreadPoolExecutor(len(plans)) as pool:
         waiting = [pool.submit(offer, plan) for plan in plans]
-        for number in range(1, SAMPLES):
-            if not wait(waiting, seconds / SAMPLES).not_done:
-                break
-            samples.append(look(number * seconds / SAMPLES))
-        found = [one.result() for one in waiting]
-    return found, [*samples, look(seconds)]
+        while wait(waiting, plans[0].seconds / SAMPLES).not_done:
+            samples.append(look())
+    return [one.result() for one in waiting], [*samples, look()]
 
 
 def figures(run: Loaded) -> dict[str, Any]:
@@ -181,7 +170,6 @@ def _share(which: NDArray[np.bool_]) -> float | None:
 
 
 def broken(run: Loaded, most_p99_ms: float, most_memory_mb: float) -> list[str]:
-    """Each broken bound in words."""
     offered, found = run.offered, []
     (p99,) = quantiles(offered.latency_ms, 0.99)
     if failed := int((offered.status >= 500).sum()):
@@ -202,20 +190,16 @@ def broken(run: Loaded, most_p99_ms: float, most_memory_mb: float) -> list[str]:
 
 
 def panels(run: Loaded) -> list[Panel]:
-    offered = run.offered
-    seconds = range(math.ceil(offered.due_s.max()))
-    begun, waits = np.floor(offered.due_s), (offered.ended_s - offered.due_s) * 1e3
-    rates, p99s = {}, {}
-    for name, status in {"accepted": 200, "refused": REFUSED}.items():
-        each = [waits[(offered.status == status) & (begun == second)] for second in seconds]
-        rates[name] = (seconds, [one.size for one in each])
-        p99s[f"{name}, p99"] = (seconds, [quantiles(one, 0.99)[0] for one in each])
-    rates["capacity"] = (seconds, [run.capacity_rps] * len(seconds))
-    looks = [sample.at for sample in run.samples]
-    sizes = {
-        role: (looks, [sample.memory_mb.get(role, 0.0) for sample in run.samples])
-        for role in run.samples[0].memory_mb
-    }
+    """Of requests by the second in which they were due."""
+    from pandas import DataFrame, Series
+
+    offered, named = run.offered, {200: "accepted", REFUSED: "refused"}
+    kinds = Series(offered.status).map(named)
+    waits_ms = Series(offered.ended_s - offered.due_s) * 1e3
+    each = waits_ms.groupby([np.floor(offered.due_s), kinds])
+    rates = each.size().unstack(fill_value=0).assign(capacity=run.capacity_rps)
+    p99s = each.agg(lambda ms: quantiles(ms, 0.99)[0]).unstack().add_suffix(", p99")
+    sizes = DataFrame([one.memory_mb for one in run.samples], [one.at for one in run.samples])
     return [
         Panel("Requests", rates, y="a second"),
         Panel("Latency", p99s, y="ms", log="y"),
@@ -224,4 +208,4 @@ def panels(run: Loaded) -> list[Panel]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(exit_code("overload", measured, parsed()))

@@ -52,11 +52,10 @@ class Target:
     """A service, as whoever has `key` is answered by it."""
 
     def __init__(self, url: str, domain: str = "", key: str = "") -> None:
-        """One client: to make it takes longer than to ask. A connection for each question, since
-        the one before may be of a process that is dead."""
         self.url, self.domain, self._key = url.rstrip("/"), domain, key
-        alone: Any = {"limits": httpx.Limits(max_keepalive_connections=0), "trust_env": False}
-        self.http = httpx.Client(base_url=self.url, timeout=REQUEST_S, **alone)
+        # A connection for each question, since the one before may be of a process that is dead.
+        once = httpx.Limits(max_keepalive_connections=0)
+        self.http = httpx.Client(base_url=url, timeout=REQUEST_S, limits=once, trust_env=False)
 
     @property
     def key(self) -> str:
@@ -66,7 +65,7 @@ class Target:
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         return self.http.request(method, path, headers=headers, **content)
 
-    def get(self, path: str, *keys: str) -> Any:
+    def get(self, path: str, *keys: str | int) -> Any:
         """What stands below the keys in the JSON at `path`; None where there is no such answer."""
         with suppress(httpx.HTTPError, ValueError, LookupError, TypeError):
             return reduce(getitem, keys, self.request("GET", path).raise_for_status().json())
@@ -86,54 +85,44 @@ class Target:
         everything descends from. Raises ValueError where the status does not come to name all that
         run, or they run elsewhere."""
         if not self.domain:
-            about = self.request("GET", "/model-info").raise_for_status().json()
-            self.domain = str(about["domain"])
+            self.domain = self.request("GET", "/model-info").raise_for_status().json()["domain"]
         found: list[int] = []
 
         def all_named() -> bool:
             status = self.status()
-            found[:] = [int(row["pid"]) for row in status.get("replicas", [])]
+            found[:] = [row["pid"] for row in status.get("replicas", [])]
             return bool(found) and len(found) == status.get("states", {}).get("RUNNING", len(found))
 
         if not reached(all_named, STATUS_PATIENCE_S):
             raise ValueError(f"{self.url} names {len(found)} replicas, and others are up")
-        roots = {service_root(pid) for pid in found}
-        if None in roots:
-            raise ValueError(
-                f"the replicas of {self.url} do not run on this machine; measure where they run, "
-                "or bring their times with --times FILE"
-            )
-        return found, roots.pop() or 0
+        roots = [service_root(pid) for pid in found]
+        if not all(roots):
+            words = f"the replicas of {self.url} do not run on this machine; measure where they run"
+            raise ValueError(f"{words}, or bring their times with --times FILE")
+        return found, roots[0] or 0
 
 
 @dataclass
 class Started:
-    """A program and all that it starts: in a session of its own, and marked by a home in their
-    environment that nobody else has."""
+    """A program and all that it starts, in a session of its own."""
 
-    home: Path
+    home: Path  # in their environment, and in nobody else's
     log: Path
     process: "subprocess.Popen[bytes]" = field(init=False)
 
     def launch(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        with self.log.open("wb") as console:
-            self.process = subprocess.Popen(
-                command,
-                env={**environment, "TELLTALE_HOME": str(self.home)},
-                cwd=CODE,
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        alone: Any = {"cwd": CODE, "stdin": subprocess.DEVNULL, "start_new_session": True}
+        own = {**environment, "TELLTALE_HOME": str(self.home)}
+        with self.log.open("wb") as out:
+            self.process = subprocess.Popen(command, env=own, stdout=out, stderr=out, **alone)
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
 
     def wait_until(self, what: Callable[[], bool], name: str) -> None:
         """Raises NotReady with its last words, where it ends instead, or time is up."""
-
-        def ended() -> bool:
-            return self.process.poll() is not None
-
-        if not reached(lambda: ended() or what(), PATIENCE_S, every_s=0.05) or ended():
+        if not reached(lambda: self.ended or what(), PATIENCE_S, every_s=0.05) or self.ended:
             raise NotReady(f"{name} did not start; its last words:\n{self.said()[-2000:]}")
 
     def said(self) -> str:
@@ -155,8 +144,7 @@ class Started:
 
 
 class Service(Started, Target):
-    """Of a measurement's own. `folder` has what it is started with, and is left its consoles;
-    `settings` are more of its environment."""
+    """Of a measurement's own. `folder` has its configuration, and is left its consoles."""
 
     def __init__(
         self, home: Path, folder: Path, port: int, domain: str, settings: Mapping[str, str] = {}
@@ -167,7 +155,6 @@ class Service(Started, Target):
 
     @property
     def key(self) -> str:
-        """The admin's."""
         return (self.home / "admin-key").read_text(encoding="utf-8").strip()
 
     @property
@@ -186,19 +173,10 @@ class Service(Started, Target):
         own = {"TELLTALE_PORT": str(self.port), "TELLTALE_DOMAINS": self.domain}
         self.launch(command, kept | own | dict(self.settings) | settings)
 
-    def wait_until_up(self) -> None:
-        self.wait_until(lambda: self.up, "the service")
-
-    def restart(self) -> None:
-        """Raises NotReady where it does not come up."""
+    def restart(self, **settings: str) -> None:
         self.end()
-        self.start()
-        self.wait_until_up()
-
-    def refuse_ended(self) -> None:
-        """Raises NotReady with the launcher's last words where it has ended."""
-        if (code := self.process.poll()) is not None:
-            raise NotReady(f"the launcher ended with code {code}: ... {self.said()[-300:]}")
+        self.start(**settings)
+        self.wait_until(lambda: self.up, "the service")
 
     def pids(self, part: str) -> set[int]:
         return {pid for pid in self.members() if role(pid, PARTS) == part}
@@ -231,19 +209,13 @@ class Service(Started, Target):
     def resize(self, replicas: int) -> None:
         """Fixes their number; returns when so many run and no other does, else raises NotReady."""
         self.scale(replicas, replicas)
-        states: list[str] = []
 
-        def so_many() -> bool:
-            states[:] = [row["state"] for row in self.serve_replicas()]
-            return states == ["RUNNING"] * replicas
+        def states() -> list[str]:
+            return [row["state"] for row in self.serve_replicas()]
 
-        if not reached(so_many, RESIZE_PATIENCE_S):
+        if not reached(lambda: states() == ["RUNNING"] * replicas, RESIZE_PATIENCE_S):
             words = f"{replicas} replicas did not run within {RESIZE_PATIENCE_S:g} s"
-            raise NotReady(f"{words}: {', '.join(states) or 'none does'}")
-
-    def labels(self) -> list[str]:
-        found: list[str] = self.get("/domains")["domains"][0]["labels"]
-        return found
+            raise NotReady(f"{words}: {', '.join(states()) or 'none does'}")
 
     def predicts(self) -> bool:
         files = {"file": tone_in_noise(0.4, 8000)}
@@ -266,13 +238,13 @@ def own_service(
     SIGTERM. `config` is Serve's; in a fresh home and folder, where none are given."""
     stop_on_signal()
     with tempfile.TemporaryDirectory(prefix="telltale-load-", dir="/tmp") as name:
-        home, folder = home or Path(name) / "home", left or Path(name)
+        home, folder = home or Path(name) / "home", (left or Path(name)).resolve()
         home.mkdir(exist_ok=True)
-        service = Service(home.resolve(), folder.resolve(), port, domain, settings)
-        (service.folder / "serve.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        (folder / "serve.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        service = Service(home.resolve(), folder, port, domain, settings)
         service.start()
         try:
-            service.wait_until_up()
+            service.wait_until(lambda: service.up, "the service")
             yield service
         finally:
             service.end()

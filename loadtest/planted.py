@@ -8,7 +8,6 @@ clip's label and overlaps it by half (intersection over union).
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ from loadtest import command
 from models.analysis.events import Event
 from models.analysis.recording import Wishes
 from models.bundle import PRETRAINED, load_bundle
-from models.runtime import Model, OnnxModel
+from models.runtime import OnnxModel
 from serve_app.analyze_command import events_of
 
 Float32 = NDArray[np.float32]
@@ -45,17 +44,20 @@ class Planted:
     end_s: float
 
 
-def exam_clips(domain: AudioDomain) -> list[tuple[str, Float32]]:
-    """Label and waveform [n] of each that is not rest; raises InvalidParameter without data."""
+Clips = list[tuple[str, Float32]]  # label and waveform [n] of each
+Laid = tuple[Float32, list[Planted]]  # a recording [n], and what is where in it
+
+
+def exam_clips(domain: AudioDomain) -> Clips:
+    """Those that are not rest; raises InvalidParameter without data."""
     root = dataset_root()
     if root is None:
         raise InvalidParameter("there are no data sets; set TELLTALE_DATASETS to their folder")
-    rows = [row for row in examples(domain, root) if row.split == "test"]
     rate_hz, limits = domain.input.sample_rate_hz, domain.limits
     return [
         (row.label, decode(row.path.read_bytes(), sample_rate_hz=rate_hz, limits=limits).samples)
-        for row in rows
-        if row.label != domain.rest_label
+        for row in examples(domain, root)
+        if row.split == "test" and row.label != domain.rest_label
     ]
 
 
@@ -68,10 +70,8 @@ def noise(kind: str, length: int, rng: np.random.Generator) -> Float32:
     return np.asarray(samples / samples.std(), np.float32)
 
 
-def laid(
-    clips: Sequence[tuple[str, Float32]], gaps_s: Sequence[float], rate_hz: int
-) -> tuple[Float32, list[Planted]]:
-    """The sound [n] of the clips, with silence before each and behind the last; what is where."""
+def laid(clips: Clips, gaps_s: Sequence[float], rate_hz: int) -> Laid:
+    """With silence before each and behind the last."""
     parts, planted, at_s = [], [], 0.0
     for (label, samples), gap_s in zip(clips, gaps_s, strict=False):
         parts += [np.zeros(round(gap_s * rate_hz), np.float32), samples]
@@ -80,10 +80,7 @@ def laid(
     return np.concatenate([*parts, np.zeros(round(gaps_s[-1] * rate_hz), np.float32)]), planted
 
 
-def plant(
-    clips: Sequence[tuple[str, Float32]], rate_hz: int, snr_db: float, kind: str, seed: int
-) -> tuple[Float32, list[Planted]]:
-    """The recording [n], and what is where in it."""
+def plant(clips: Clips, rate_hz: int, snr_db: float, kind: str, seed: int) -> Laid:
     rng = np.random.default_rng(seed)
     order, gaps_s = rng.permutation(len(clips)), rng.uniform(*APART_S, len(clips) + 1)
     loudness = LEVEL * 10 ** (snr_db / 20)
@@ -92,7 +89,7 @@ def plant(
     return sound + LEVEL * noise(kind, len(sound), rng), planted
 
 
-def heard_events(recording: Float32, model: Model, domain: AudioDomain) -> list[Event]:
+def heard_events(recording: Float32, model: OnnxModel, domain: AudioDomain) -> list[Event]:
     with tempfile.TemporaryFile() as file:  # recordings are read from the disk
         file.write(encoded(recording, domain.input.sample_rate_hz, "WAV", "FLOAT"))
         file.flush()
@@ -100,13 +97,8 @@ def heard_events(recording: Float32, model: Model, domain: AudioDomain) -> list[
 
 
 def right(events: Sequence[Event], planted: Sequence[Planted]) -> int:
-    """How many events have a planted clip of their own."""
-    left = list(planted)
-    for event in events:
-        best = max(left, key=lambda clip: overlap(event, clip), default=None)
-        if best is not None and overlap(event, best) >= OVERLAP:
-            left.remove(best)
-    return len(planted) - len(left)
+    """How many planted clips were found; they stand apart, so that no event finds two."""
+    return sum(any(overlap(event, clip) >= OVERLAP for event in events) for clip in planted)
 
 
 def overlap(event: Event, clip: Planted) -> float:
@@ -116,14 +108,13 @@ def overlap(event: Event, clip: Planted) -> float:
     return max(0.0, both / either) if event.label == clip.label else 0.0
 
 
-def main() -> int:
-    parser = command.parser("telltale planted", __doc__)
+def parsed(words: command.Words = None) -> argparse.Namespace:
+    parser = command.argument_parser("planted", __doc__)
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--snr", type=float, nargs="+", default=[20.0, 10.0, 0.0], metavar="DB")
     parser.add_argument("--noise", choices=NOISES, default="white")
     parser.add_argument("--seed", type=int, default=7)
-    arguments = parser.parse_args()
-    return command.exit_code("planted", lambda: print_figures(arguments))
+    return parser.parse_args(words)
 
 
 def print_figures(arguments: argparse.Namespace) -> int:
@@ -145,4 +136,4 @@ def print_figures(arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(command.exit_code("planted", print_figures, parsed()))

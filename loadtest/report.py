@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:  # matplotlib takes a second to load, and half of the commands draw nothing
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pandas import Series
 
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-NOTHING = "-"  # where a figure was not measured
-Points = Sequence[Any]  # numbers, and None where nothing was measured
 Row = Mapping[str, Any]  # by column: words, numbers, and None where nothing was measured
+Rows = Sequence[Row]
 
 
 def shown(value: Any) -> str:
     """A cell: words as they are, and of a number what about three digits can say."""
     if value is None or value != value:
-        return NOTHING
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "NO"
     if isinstance(value, float):
@@ -31,7 +31,7 @@ def shown(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Rows) -> str:
     """A column's place is where it is first named."""
     head = list(dict.fromkeys(name for row in rows for name in row))
     cells = [[shown(row.get(name)) for name in head] for row in rows]
@@ -70,25 +70,22 @@ def percentiles(waits_ms: NDArray[np.float64] | Sequence[float]) -> dict[str, fl
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines, or areas one upon the other, by name: their places and values; a line breaks at None.
-    `marks` are upright lines with words, `log` is x, y or both."""
-
     title: str
-    lines: Mapping[str, tuple[Points, Points]]
+    lines: "Mapping[str, Series]"  # by name; a line breaks at NaN
     x: str = "seconds"
     y: str = ""
-    stacked: bool = False
-    log: str = ""
-    marks: Sequence[tuple[float, str]] = ()
+    stacked: bool = False  # areas one upon the other
+    log: str = ""  # x, y or both
+    marks: Sequence[tuple[float, str]] = ()  # upright lines with words
 
     def draw(self, axes: "Axes") -> None:
+        lines = {name: line.astype(float) for name, line in self.lines.items()}
         if self.stacked:
-            at = next(iter(self.lines.values()))[0]
-            heights = np.nan_to_num([np.array(y, float) for _, y in self.lines.values()])
-            axes.stackplot(at, heights, labels=[*self.lines], step="post", alpha=0.7)
+            at, heights = next(iter(lines.values())).index, [y.fillna(0) for y in lines.values()]
+            axes.stackplot(at, heights, labels=[*lines], step="post", alpha=0.7)
         else:
-            for name, (at, values) in self.lines.items():
-                axes.plot(at, np.array(values, float), ".-", label=name)
+            for name, line in lines.items():
+                axes.plot(line.index, line, ".-", label=name)
         for place, words in self.marks:
             axes.axvline(place, color="#777777", linestyle="--", linewidth=0.8)
             axes.text(place, 1.0, f" {words}", va="top", transform=axes.get_xaxis_transform())
@@ -118,12 +115,7 @@ def write_json(path: Path, facts: Any) -> None:
 
 
 def publish(
-    out: Path,
-    name: str,
-    title: str,
-    facts: Mapping[str, Any],
-    plot: "Figure | None" = None,
-    **more: Any,
+    out: Path, name: str, title: str, facts: Row, plot: "Figure | None" = None, **more: Any
 ) -> None:
     """NAME.md, NAME.json and NAME.png in `out`; the text also on the terminal. `more` is of the
     JSON only."""

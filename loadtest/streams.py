@@ -9,17 +9,16 @@ its delay is from the clip's end, as it was sent, to the event's arrival.
 
 import argparse
 import math
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 
 from data.domains.domain import load_domains, of_sounds
 from loadtest import command
-from loadtest.planted import Float32, Planted, exam_clips, laid
+from loadtest.planted import Clips, Laid, exam_clips, laid
 from loadtest.report import quantiles
 from serve_app.client.analysis_answers import StreamEvent, StreamPrediction
 from serve_app.client.client import Client
@@ -30,20 +29,8 @@ BLOCK_S = 0.02
 PATIENCE_S = 1.0  # behind a clip's end
 
 
-@dataclass(frozen=True)
-class Outcome:
-    clips: int
-    delays_s: tuple[float, ...]  # of those that were told
-    false: int
-    duration_s: float
-    windows: int = 0
-    skipped: int = 0  # windows that the service left out, because it was behind
-
-
-def joined(
-    clips: Sequence[tuple[str, Float32]], rate_hz: int, seconds: float, seed: int
-) -> tuple[Float32, list[Planted]]:
-    """The sound [n] of about so long, and what is where in it."""
+def joined(clips: Clips, rate_hz: int, seconds: float, seed: int) -> Laid:
+    """Of about so long."""
     rng = np.random.default_rng(seed)
     each_s = np.mean(APART_S) + np.mean([len(samples) for _, samples in clips]) / rate_hz
     count = math.ceil(seconds / each_s)
@@ -53,8 +40,11 @@ def joined(
 
 
 def heard(
-    client: Client, domain: str, sound: Float32, planted: Sequence[Planted], rate_hz: int
-) -> Outcome:
+    client: Client, domain: str, recording: Laid, rate_hz: int
+) -> tuple[list[float], Counter[str]]:
+    """How long after their end clips were told, and how many `clips` there were, `false` events,
+    `windows`, and of them `skipped`, which the service left out because it was behind."""
+    sound, planted = recording
     samples = (np.clip(sound, -1, 1) * 32_767).astype("<i2")
     started = time.monotonic()  # of the first block, once it is sent
 
@@ -67,58 +57,54 @@ def heard(
             time.sleep(max(0.0, started + due_s - time.monotonic()))
             yield part.tobytes()
 
-    waiting, delays, false, windows, skipped = list(planted), [], 0, 0, 0
+    waiting, delays_s, counts = list(planted), list[float](), Counter(clips=len(planted))
     for found in client.stream(domain, paced(), rate_hz):
         if isinstance(found, StreamEvent) and not found.ended:
             now_s = time.monotonic() - started
             here = (clip for clip in waiting if clip.start_s < now_s < clip.end_s + PATIENCE_S)
             right = next((clip for clip in here if clip.label == found.label), None)
             if right is None:
-                false += 1
+                counts["false"] += 1
             else:
                 waiting.remove(right)
-                delays.append(now_s - right.end_s)
+                delays_s.append(now_s - right.end_s)
         elif isinstance(found, StreamPrediction):
-            windows, skipped = windows + 1, skipped + found.skipped
-    duration_s = len(sound) / rate_hz
-    return Outcome(len(planted), tuple(delays), false, duration_s, windows, skipped)
+            counts.update(windows=1 + found.skipped, skipped=found.skipped)
+    return delays_s, counts
 
 
-def main() -> int:
-    parser = command.parser("telltale streams", __doc__)
+def parsed(words: command.Words = None) -> argparse.Namespace:
+    parser = command.argument_parser("streams", __doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--domain", default="keywords")
     parser.add_argument("--streams", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=60.0)
-    arguments = parser.parse_args()
-    return command.exit_code("streams", lambda: print_figures(arguments))
+    return parser.parse_args(words)
 
 
 def print_figures(arguments: argparse.Namespace) -> int:
     domain = of_sounds(load_domains(names=(arguments.domain,))[arguments.domain])
     clips, rate_hz = exam_clips(domain), domain.input.sample_rate_hz
+    streams = [joined(clips, rate_hz, arguments.seconds, seed) for seed in range(arguments.streams)]
 
-    def one(seed: int) -> Outcome:
-        sound, planted = joined(clips, rate_hz, arguments.seconds, seed)
+    def one(recording: Laid) -> tuple[list[float], Counter[str]]:
         with Client(arguments.url) as client:
-            return heard(client, domain.name, sound, planted, rate_hz)
+            return heard(client, domain.name, recording, rate_hz)
 
-    with ThreadPoolExecutor(arguments.streams) as threads:
-        found = list(threads.map(one, range(arguments.streams)))
-    delays_ms = [1e3 * delay_s for each in found for delay_s in each.delays_s]
-    clips_said = sum(each.clips for each in found)
-    minutes = sum(each.duration_s for each in found) / 60
-    skipped = sum(each.skipped for each in found)
-    windows = skipped + sum(each.windows for each in found)
+    with ThreadPoolExecutor(len(streams)) as threads:
+        found = list(threads.map(one, streams))
+    delays_ms = [1e3 * delay_s for delays_s, _ in found for delay_s in delays_s]
+    total = sum((counts for _, counts in found), Counter[str]())
+    minutes = sum(len(sound) for sound, _ in streams) / rate_hz / 60
     p50, p95 = quantiles(delays_ms, 0.5, 0.95)
     print(
-        f"{len(found)} streams, {clips_said} clips: told {len(delays_ms) / clips_said:.1%}, false "
-        f"{sum(each.false for each in found) / minutes:.2f} a minute; from a clip's end to its "
-        f"event p50 {p50:.0f} ms, p95 {p95:.0f} ms; of {windows} windows "
-        f"{skipped / max(1, windows):.1%} skipped"
+        f"{len(streams)} streams, {total['clips']} clips: told "
+        f"{len(delays_ms) / total['clips']:.1%}, false {total['false'] / minutes:.2f} a minute; "
+        f"from a clip's end to its event p50 {p50:.0f} ms, p95 {p95:.0f} ms; of {total['windows']} "
+        f"windows {total['skipped'] / max(1, total['windows']):.1%} skipped"
     )
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(command.exit_code("streams", print_figures, parsed()))

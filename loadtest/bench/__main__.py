@@ -11,58 +11,46 @@ A machine that is busy before the start gives no figures; --anyway measures and 
 
 import argparse
 import statistics
-import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-from loadtest import command, machine
+from loadtest import machine
 from loadtest.bench.measure import rounds
 from loadtest.bench.report import conditions, panels, rows, tables
 from loadtest.bench.servers import NAMES, standing
 from loadtest.clip import MAIN, in_formats
-from loadtest.command import counted, existing, numbers
+from loadtest.command import Words, argument_parser, counted, existing, exit_code, numbers
 from loadtest.report import figure, publish
 
 CONNECTIONS = (1, 8, 32, 128)
 QUICK = (1, 32)
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    options = options_from(words)
-    command.stop_on_signal()  # servers would stay behind, asleep
-    if trouble := machine.disturbance():
-        print(f"bench: {trouble}", file=sys.stderr)
-        if not options.anyway:
-            print("bench: nothing was measured; --anyway measures and says so", file=sys.stderr)
-            return 2
-    return command.exit_code("bench", lambda: measure(options, trouble))
-
-
-def measure(options: argparse.Namespace, trouble: str) -> int:
+def measure(options: argparse.Namespace) -> int:
+    if (trouble := machine.disturbance()) and not options.anyway:
+        raise RuntimeError(f"{trouble}; nothing was measured; --anyway measures and says so")
+    on = machine.described()
     sounds = in_formats() | ({MAIN: options.clip.read_bytes()} if options.clip else {})
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        standing(options.only, options.port, sounds[MAIN]) as up,
-    ):
+    with tempfile.TemporaryDirectory() as folder:
         files = {name: Path(folder) / name for name in sounds}
         for name, file in files.items():
             file.write_bytes(sounds[name])
-        samples = rounds(up, files, options)
+        with standing(options.only, options.port, sounds[MAIN]) as up:
+            samples = rounds(up, files, options)
     started = {name: one.start_up_s for name, one in up.items()}
     trouble = trouble or machine.meanwhile(statistics.median(one["elsewhere"] for one in samples))
-    about = conditions(trouble, len(sounds[MAIN]), options.rounds, options.seconds)
-    facts = {"about": about, **tables(samples, started)}
+    about = conditions(on, trouble, len(sounds[MAIN]), options.rounds, options.seconds)
+    facts, plot = {"about": about, **tables(samples, started)}, figure(panels(samples), columns=2)
     more = {"start_up_s": started, "figures": rows(samples), "samples": samples}
-    plot = figure(panels(samples), columns=2)
     publish(options.out, "bench", "Telltale beside its peers", facts, plot, **more)
     return 0
 
 
-def options_from(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = command.parser("telltale bench", __doc__)
+def parsed(words: Words = None) -> argparse.Namespace:
+    parser = argument_parser("bench", __doc__)
     parser.add_argument("--quick", action="store_true", help="the headline only")
-    parser.add_argument("--only", type=_names, default=NAMES, help=f"some of {','.join(NAMES)}")
+    everybody = ",".join(NAMES)
+    parser.add_argument("--only", default=everybody, help=f"some of {everybody}")
     parser.add_argument("--connections", type=numbers, default=())
     parser.add_argument("--rounds", type=counted, default=3)
     parser.add_argument("--seconds", type=counted, default=4, help="a turn's length")
@@ -71,16 +59,12 @@ def options_from(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("var/bench"))
     parser.add_argument("--anyway", action="store_true", help="measure on a busy machine, too")
     options = parser.parse_args(words)
+    options.only = tuple(filter(None, options.only.split(",")))
+    if unknown := set(options.only) - set(NAMES):
+        parser.error(f"{sorted(unknown)} unknown; there are {', '.join(NAMES)}")
     options.connections = options.connections or (QUICK if options.quick else CONNECTIONS)
     return options
 
 
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(filter(None, text.split(",")))
-    if unknown := set(names) - set(NAMES):
-        raise argparse.ArgumentTypeError(f"{sorted(unknown)} unknown; there are {', '.join(NAMES)}")
-    return names
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(exit_code("bench", measure, parsed()))

@@ -1,8 +1,5 @@
 """The turns: every server at every case, again and again, so that a drift hits all alike.
 
-    round 1: 1 connection: loop, raw, fastapi2, telltale; 32 connections: loop, raw, ...
-    round 2: the same
-
 Only whose turn it is runs. A server that answered too few for a figure is given more time, and a
 turn in which other programs were at work is taken again: who disturbs it is not ours to choose,
 but that it was disturbed shows in the CPU that neither the server nor the client used.
@@ -12,6 +9,7 @@ import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,31 +33,31 @@ class Case:
     body: str  # form, or raw: the clip alone; servers see from its bytes what it is
     connections: int
 
-    def __str__(self) -> str:
-        return f"{self.clip} as {self.body}, {self.connections} connections"
+    @property
+    def main(self) -> bool:
+        return (self.clip, self.body) == (MAIN, "form")
+
+    @property
+    def at(self) -> str:
+        return f"{self.connections} connection{'s' * (self.connections > 1)}"
 
 
 def rounds(
     up: Mapping[str, Running], sounds: Mapping[str, Path], options: argparse.Namespace
 ) -> list[Row]:
     """A row a turn; see `sample_of`."""
-    samples = []
-    for number in range(1, options.rounds + 1):
-        for case in cases(options.connections, tuple(sounds), options.quick):
-            main, clip = case.clip == MAIN and case.body == "form", sounds[case.clip]
-            for name in (name for name in options.only if main or name in MANY):
-                of = {"round": number, "server": name, "case": case}
-                if name == LOOP:
-                    one = looped(of, clip, options.seconds)
-                elif name in up:
-                    one = measured(up[name], of, clip, options.seconds)
-                else:
-                    continue
-                samples.append(one)
-                words = f"{one['rate']:7.1f} req/s, p50 {one['p50_ms']:.1f} ms"
-                cpu_ms, errors = sum(one["cpu_ms"].values()), one["errors"] or "no errors"
-                words += f", CPU {cpu_ms:.2f} ms/req, {errors}"
-                print(f"round {number} of {options.rounds}: {case}: {name:9} {words}", flush=True)
+    samples = list[Row]()
+    all_cases = cases(options.connections, tuple(sounds), options.quick)
+    for number, case, name in product(range(1, options.rounds + 1), all_cases, options.only):
+        if not (case.main or name in MANY) or name not in {LOOP, *up}:
+            continue
+        turn = sounds[case.clip], options.seconds
+        one = looped(*turn) if name == LOOP else measured(up[name], case, *turn)
+        samples.append({"round": number, "server": name, "case": case, **one})
+        words = f"{name:9} {one['rate']:7.1f} req/s, p50 {one['p50_ms']:.1f} ms"
+        words += f", CPU {sum(one['cpu_ms'].values()):.2f} ms/req, {one['errors'] or 'no errors'}"
+        about = f"round {number} of {options.rounds}: {case.clip} as {case.body}, {case.at}"
+        print(f"{about}: {words}", flush=True)
     return samples
 
 
@@ -72,8 +70,8 @@ def cases(connections: tuple[int, ...], names: tuple[str, ...], quick: bool) -> 
     return [*main, *others, Case(MAIN, "raw", MANY_AT)]
 
 
-def measured(up: Running, of: Row, clip: Path, seconds: int) -> Row:
-    raw, clients, roles = of["case"].body == "raw", of["case"].connections, up.server.roles
+def measured(up: Running, case: Case, clip: Path, seconds: int) -> Row:
+    raw, clients, roles = case.body == "raw", case.connections, up.server.roles
     path = up.server.raw_path if raw else "/predict"
 
     def turn(seconds: int) -> Row:
@@ -82,7 +80,6 @@ def measured(up: Running, of: Row, clip: Path, seconds: int) -> Row:
         members = up.members()
         after = use(members)
         return sample_of(
-            of,
             offered,
             by_role(cpu_s(before, after), roles),
             gone=len(up.serving.difference(members.values())),
@@ -101,14 +98,12 @@ def measured(up: Running, of: Row, clip: Path, seconds: int) -> Row:
     return sample
 
 
-def sample_of(
-    of: Row, offered: Offered, cpu_s: Mapping[str, float], gone: int = 0, **more: Any
-) -> Row:
+def sample_of(offered: Offered, cpu_s: Mapping[str, float], gone: int = 0, **more: Any) -> Row:
     """Only what was answered with a 2xx counts as answered, and latencies are of all that was
     answered, with whatever status; CPU is of one request, memory PSS, both by role; `elsewhere` are
     cores that neither the server nor the client used, but somebody did."""
     replied = offered.status != BROKEN
-    answered = int(((offered.status >= 200) & (offered.status < 300)).sum())
+    answered = int((offered.status // 100 == 2).sum())
     errors = {
         "status": int(replied.sum()) - answered,
         "connect": offered.unconnected,
@@ -117,7 +112,6 @@ def sample_of(
     }
     each = 1e3 / max(1, answered)
     return {
-        **of,
         "answered": answered,
         "rate": answered / offered.seconds,
         **percentiles((offered.ended_s - offered.due_s)[replied] * 1e3),
@@ -128,12 +122,11 @@ def sample_of(
     }
 
 
-def looped(of: Row, clip: Path, seconds: int) -> Row:
+def looped(clip: Path, seconds: int) -> Row:
     """The kernel without a server, one process a core; its latency is a clip's time in one."""
     processes = os.cpu_count() or 1
     clips, used_s = kernel.worked(clip, processes, seconds)
     return {
-        **of,
         "answered": clips,
         "rate": clips / seconds,
         **dict.fromkeys(("p50_ms", "p95_ms", "p99_ms"), processes * seconds * 1e3 / clips),

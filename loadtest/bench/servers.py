@@ -27,6 +27,7 @@ import yaml
 
 from data.install_paths import CODE
 from loadtest.bench.peers.kernel import BUNDLE
+from loadtest.command import stop_on_signal
 from loadtest.machine import REPORTED, Processes, Roles, cpu_s, role, send, tree, use
 from loadtest.own_service import Started, Target, bound, reached, shipped
 from models.bundle import PRETRAINED
@@ -67,22 +68,16 @@ def _uvicorn(title: str, app: str, raw_path: str = "", workers: int = 2) -> Serv
     return Server(title, f"{words} --port {{port}} --log-level warning --no-access-log", raw_path)
 
 
+LITSERVE = "-m loadtest.bench.peers.litserve_app {port}"
+BENTOML = "-m bentoml serve loadtest.bench.peers.bento:Predict --host 127.0.0.1 --port {port}"
 SERVERS = {
     "noop": _uvicorn("no-op ASGI", "asgi:nothing", "/"),
     "raw": _uvicorn("raw ASGI + uvicorn", "asgi:app", "/"),
     "fastapi1": _uvicorn("FastAPI + uvicorn", "fastapi_app:app", "/raw", workers=1),
     "fastapi2": _uvicorn("FastAPI + uvicorn", "fastapi_app:app", "/raw"),
     "seed": _uvicorn("seed style: sync, librosa, torch", "fastapi_app:seed", workers=1),
-    "litserve": Server(
-        "LitServe, 2 workers, batching",
-        "-m loadtest.bench.peers.litserve_app {port}",
-        peer="litserve",
-    ),
-    "bentoml": Server(
-        "BentoML, 2 workers, adaptive batching",
-        "-m bentoml serve loadtest.bench.peers.bento:Predict --host 127.0.0.1 --port {port}",
-        peer="bentoml",
-    ),
+    "litserve": Server("LitServe, 2 workers, batching", LITSERVE, peer="litserve"),
+    "bentoml": Server("BentoML, 2 workers, adaptive batching", BENTOML, peer="bentoml"),
     # Two replicas from the first second, `faults` alone, everything else as it is shipped.
     "telltale": Server(
         "Telltale, 2 replicas",
@@ -97,14 +92,13 @@ TITLES = {LOOP: "bare loop, no server"} | {name: one.title for name, one in SERV
 
 
 class Running(Started, Target):
-    """`label` is what it takes the clip for, and all must agree; `serving` are those who serve when
-    it is up, and whose end would be a failure."""
-
     start_up_s = 0.0
-    label = ""
-    serving: frozenset[psutil.Process] = frozenset()
+    label = ""  # what it takes the clip for; all must agree
+    serving: frozenset[psutil.Process] = frozenset()  # whose end would be a failure
 
     def __init__(self, name: str, port: int, folder: Path) -> None:
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            raise RuntimeError(f"port {port} is taken; choose others with --port")
         Started.__init__(self, folder / name, folder / f"{name}.log")
         Target.__init__(self, f"http://127.0.0.1:{port}")
         self.server = SERVERS[name]
@@ -113,7 +107,6 @@ class Running(Started, Target):
         self.environment = {**os.environ, "TELLTALE_PORT": str(port)}
 
     def start(self, clip: bytes) -> None:
-        """Raises NotReady with the server's last words if it does not come up."""
         began, wanted, title = time.monotonic(), self.server.waits_for, self.server.title
         self.launch(self.command, self.environment)
         self.wait_until(lambda: self.label_of(clip) != "", title)
@@ -127,8 +120,7 @@ class Running(Started, Target):
         return super().members() | tree([self.process.pid])
 
     def roles(self) -> dict[psutil.Process, str]:
-        roles = self.server.roles
-        return {process: role(pid, roles) for pid, process in self.members().items()}
+        return {one: role(pid, self.server.roles) for pid, one in self.members().items()}
 
     def label_of(self, clip: bytes) -> str:
         """The answered label; empty while there is no answer."""
@@ -150,8 +142,8 @@ class Running(Started, Target):
         reached(is_calm, patience_s=20.0, every_s=0.0)
 
     def parents_first(self) -> list[int]:
-        members = sorted(self.members().values(), key=lambda one: (one.create_time(), one.pid))
-        return [one.pid for one in members]
+        members = self.members()
+        return sorted(members, key=lambda pid: (members[pid].create_time(), pid))
 
     def freeze(self) -> None:
         """Returns when everybody sleeps; somebody may have been born meanwhile."""
@@ -182,6 +174,7 @@ class Running(Started, Target):
 def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[str, Running]]:
     """The servers among `names`, on ports from `port`, started and put to sleep; all of them are
     ended behind the block. Raises RuntimeError or NotReady if one does not come up."""
+    stop_on_signal()  # servers would stay behind, asleep
     os.environ |= ENVIRONMENT  # the loop's, too
     up: dict[str, Running] = {}
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as folder, ExitStack() as stack:
@@ -191,7 +184,6 @@ def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[st
             if name in names and not SERVERS[name].python:
                 print(f"{name} is left out, it is not installed: {HOW}")
             elif name in names:
-                refuse_taken(port + number)
                 one = up[name] = Running(name, port + number, Path(folder))
                 stack.callback(one.end)
                 one.start(clip)
@@ -201,13 +193,6 @@ def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[st
             raise RuntimeError("nobody is left to be measured")
         refuse_disagreement({name: one.label for name, one in up.items() if name != "noop"})
         yield up
-
-
-def refuse_taken(port: int) -> None:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        raise RuntimeError(f"port {port} is taken; choose others with --port") from None
 
 
 def refuse_disagreement(labels: Mapping[str, str]) -> None:

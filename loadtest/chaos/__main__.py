@@ -10,10 +10,7 @@ What it tries stands here, with its bars, in its order.
 """
 
 import argparse
-import os
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,17 +19,10 @@ from typing import Any
 from data.datasets.sources import dataset_root
 from data.errors import InvalidParameter, NotReady
 from loadtest import command
-from loadtest.chaos import damage, floods, kills
+from loadtest.chaos import damage, kills, outcome
 from loadtest.chaos.clients import CROWD, clients
-from loadtest.chaos.outcome import (
-    Disturbance,
-    Outcome,
-    Subject,
-    audited,
-    broken,
-    disturbed,
-    shown_of,
-)
+from loadtest.chaos.outcome import Disturbance, Outcome, Subject
+from loadtest.machine import described
 from loadtest.report import publish, shown
 
 # Seconds from kill -9 until it does its work again; what the rest of the cluster hangs on has more.
@@ -47,51 +37,45 @@ RECOVERY_S = {
     **dict.fromkeys(("dashboard", "dashboard-agent", "runtime-env-agent", "raylet", "gcs"), 60.0),
 }
 PAUSED = ("replica", "curator", "controller", "haproxy", "gcs")
+TRAINER = partial(kills.kill_in_retrain, "teach", "trainer")
+TRAIN_WORKER = partial(kills.kill_in_retrain, "full", "train-worker")
+LAUNCHER, EVERYBODY = (partial(kills.kill_and_start, everybody) for everybody in (False, True))
+POINTER = partial(damage.corrupt_files, "champions/*.json")
+CACHED = partial(damage.corrupt_files, "bundles/**/head.safetensors")
 QUICK = ("kill-replica", "kill-curator", "kill-haproxy", "slow-heads")
 
 TABLE = (
     # First, since what a teach learns from grows with every clip that is sent.
-    Disturbance("kill-trainer", "a teach's driver; then another teach", kills.kill_trainer, 60.0),
-    Disturbance("kill-train-worker", "of a retrain that goes on", kills.kill_train_worker, 600.0),
+    Disturbance("kill-trainer", "a teach's driver; then another teach", TRAINER, 60.0),
+    Disturbance("kill-train-worker", "of a retrain that goes on", TRAIN_WORKER, 600.0),
     Disturbance("swap", "ten swaps between two versions", kills.swap, 3.0, 1000.0),
     *(
         Disturbance(f"kill-{part}", f"kill -9 of one {part}", partial(kills.kill, part), bar_s)
         for part, bar_s in RECOVERY_S.items()
     ),
-    Disturbance("kill-launcher", "kill -9, then the same command", kills.kill_launcher, 60.0),
-    Disturbance("kill-everything", "then the same command", kills.kill_everything, 60.0),
+    Disturbance("kill-launcher", "kill -9, then the same command", LAUNCHER, 60.0),
+    Disturbance("kill-everything", "then the same command", EVERYBODY, 60.0),
     *(
-        Disturbance(
-            f"stop-{part}", "for some seconds", partial(kills.pause, part), RECOVERY_S[part]
-        )
-        for part in PAUSED
+        Disturbance(f"stop-{one}", "for some seconds", partial(kills.pause, one), RECOVERY_S[one])
+        for one in PAUSED
     ),
-    Disturbance("slow-heads", "4,500 unfinished heads", floods.slow_heads, 3.0, 1000.0),
-    Disturbance("slow-bodies", "1,300 unfinished bodies", floods.slow_bodies, 3.0, 1000.0),
-    Disturbance("big-forms", "six forms of 500 MB without a key", floods.big_forms, 10.0),
-    Disturbance("text-form", "480 MB of text fields without a key", floods.text_form, 10.0),
+    Disturbance("slow-heads", "4,500 unfinished heads", damage.slow_heads, 3.0, 1000.0),
+    Disturbance("slow-bodies", "1,300 unfinished bodies", damage.slow_bodies, 3.0, 1000.0),
+    Disturbance("big-forms", "six forms of 500 MB without a key", damage.big_forms, 10.0),
+    Disturbance("text-form", "480 MB of text fields without a key", damage.text_form, 10.0),
     Disturbance("database-locked", "by another for 5 s", damage.database_locked, 10.0, 1000.0),
     Disturbance("disk-full", "the home's disk for 5 s", damage.disk_full, 10.0),
     Disturbance("damaged-keys", "nonsense to be taken over", damage.damaged_keys, 3.0),
-    Disturbance("damaged-pointer", "and a replica starts", damage.damaged_pointer, 6.0),
-    Disturbance("corrupt-bundle", "cached, and a replica starts", damage.corrupt_bundle, 6.0),
+    Disturbance("damaged-pointer", "and a replica starts", POINTER, 6.0),
+    Disturbance("corrupt-bundle", "cached, and a replica starts", CACHED, 6.0),
     Disturbance("corrupt-database", "at a start, then right", damage.corrupt_database, 60.0),
     Disturbance("clock", "moved by three hours, on and back", kills.moved_clock, 60.0),
     Disturbance("beside", "a second service; no replica in either", kills.beside, 10.0),
 )
 
 
-def main() -> int:
-    arguments = parsed()
-    if arguments.list:
-        print("\n".join(f"{row.name:24} {row.bar_s:4g} s  {row.what}" for row in TABLE))
-        return 0
-    command.stop_on_signal()
-    return command.exit_code("chaos", lambda: tried(arguments))
-
-
-def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = command.parser("telltale chaos", __doc__)
+def parsed(words: command.Words = None) -> argparse.Namespace:
+    parser = command.argument_parser("chaos", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--only", default="", help="names of --list, with commas between them")
     what.add_argument("--quick", action="store_true", help="the short setting")
@@ -104,8 +88,7 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
 
 
 def chosen(only: str, quick: bool) -> Sequence[Disturbance]:
-    """Those of `only`, a list with commas, else the short setting, else all, in the table's order.
-    Raises InvalidParameter for a name that is not in the table."""
+    """In the table's order; raises InvalidParameter for a name that is not in it."""
     names = [row.name for row in TABLE]
     wanted = [name.strip() for name in only.split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in names]:
@@ -117,30 +100,32 @@ def chosen(only: str, quick: bool) -> Sequence[Disturbance]:
 
 
 def tried(arguments: argparse.Namespace) -> int:
+    if arguments.list:
+        print("\n".join(f"{row.name:24} {row.bar_s:4g} s  {row.what}" for row in TABLE))
+        return 0
     rows, root, domain = chosen(arguments.only, arguments.quick), dataset_root(), arguments.domain
     about: dict[str, Any] = {
-        "at": time.strftime("%Y-%m-%d %H:%M"),
+        "on": described(),
         "domain": domain,
         "replicas": arguments.replicas,
         "clients": sum(CROWD.values()),
-        "load average before": os.getloadavg(),
     }
     data = {"TELLTALE_DATASETS": str(root.resolve())} if root else {}
     with tempfile.TemporaryDirectory(prefix="telltale-chaos-", dir="/tmp") as name:
-        folder, home = Path(name), Path(name) / "home"
+        home = Path(name) / "home"
         with damage.small_disk(home):
-            with kills.serving(
-                folder, home, arguments.port, domain, arguments.replicas, **data
-            ) as service:
+            with kills.serving(home, arguments.port, domain, arguments.replicas, **data) as service:
                 print("the service is up", flush=True)
-                with clients(service, service.labels()) as ledger:
+                with clients(service, service.get("/domains", "domains", 0, "labels")) as ledger:
                     outcomes, about["stopped early"] = _disturbed_by(rows, Subject(service, ledger))
                 found = service.get("/models", "versions") or []
-            audit = audited(service.home, ledger, {row["version"]: row["digest"] for row in found})
-    wrong = broken(about["stopped early"], outcomes, audit)
-    facts = shown_of(about, outcomes, audit, wrong)
-    more: dict[str, Any] = {"run": about, "audit": audit, "broken": wrong}
-    publish(arguments.out, "chaos", "Chaos", facts, disturbances=outcomes, **more)
+            audit = outcome.audited(
+                service.home, ledger, {row["version"]: row["digest"] for row in found}
+            )
+    wrong = outcome.broken(about["stopped early"], outcomes, audit)
+    facts = outcome.shown_of(about, outcomes, audit, wrong)
+    more: dict[str, Any] = {"run": about, "disturbances": outcomes, "audit": audit}
+    publish(arguments.out, "chaos", "Chaos", facts, **more, broken=wrong)
     return 1 if wrong else 0
 
 
@@ -150,13 +135,13 @@ def _disturbed_by(rows: Sequence[Disturbance], subject: Subject) -> tuple[list[O
     for row in rows:
         print(f"  {row.name}: {row.what}", end="", flush=True)
         try:
-            outcomes.append(disturbed(row, subject))
+            outcomes.append(outcome.disturbed(row, subject))
         except NotReady as error:
             return outcomes, f"after {row.name}, {error}"
-        seen = outcomes[-1].row
-        print(f"; back after {shown(seen.get('back_s'))} s, bars {seen['bars']}", flush=True)
+        back_s, bars = outcomes[-1].row.get("back_s"), outcomes[-1].row["bars"]
+        print(f"; back after {shown(back_s)} s, bars {bars}", flush=True)
     return outcomes, ""
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(command.exit_code("chaos", tried, parsed()))

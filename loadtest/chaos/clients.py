@@ -32,10 +32,8 @@ Kind = Literal["ok", "busy", "unanswered", "error", "foreign"]
 
 @dataclass(frozen=True)
 class Sent:
-    """One request; moments of time.monotonic()."""
-
     path: str
-    began: float
+    began: float  # of time.monotonic()
     ended: float
     kind: Kind
     words: str  # what was wrong with the answer, if anything
@@ -43,15 +41,12 @@ class Sent:
 
 @dataclass
 class Ledger:
-    """All that was sent. `kept` are the clips that were acknowledged, with the receipt of those
-    that have one; `versions` counts predictions by version and digest."""
-
     domain: str
     requests: list[Sent] = field(default_factory=list)
-    clips: set[str] = field(default_factory=set)
-    kept: dict[str, str | None] = field(default_factory=dict)
+    clips: set[str] = field(default_factory=set)  # all that were sent
+    kept: dict[str, str | None] = field(default_factory=dict)  # acknowledged, with the receipt
     kept_at: float = 0.0
-    versions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    versions: Counter[tuple[str, str]] = field(default_factory=Counter)  # that predicted; digests
 
     def note(self, path: str, body: dict[str, Any]) -> None:
         """Of an answer that was as it should be."""
@@ -81,12 +76,9 @@ def clients(service: Service, labels: list[str]) -> Iterator[Ledger]:
     """At work inside the block; behind it each has its last answer, or has given up on it."""
     ledger, stop = Ledger(service.domain), threading.Event()
     work = [path for path, count in CROWD.items() for _ in range(count)]
-    headers = {"Authorization": f"Bearer {service.key}"}
     options: Any = {"base_url": service.url, "timeout": PATIENCE_S, "trust_env": False}
-    with (
-        httpx.Client(headers=headers, **options) as connections,
-        ThreadPoolExecutor(len(work)) as pool,
-    ):
+    options["headers"] = {"Authorization": f"Bearer {service.key}"}
+    with httpx.Client(**options) as connections, ThreadPoolExecutor(len(work)) as pool:
         for number, path in enumerate(work, 100 * service.port):  # no two services get one clip
             pool.submit(Client(ledger, connections, labels, number).go_on, path, stop)
         try:
@@ -106,14 +98,14 @@ class Client:
         for turn in itertools.count():
             if stop.wait(PAUSE_S):
                 return
-            began, domain = time.monotonic(), self.ledger.domain
+            began = time.monotonic()
             body: Any = None
             try:
                 answer = self.connections.post(path, **self.content(path, turn))
                 with suppress(ValueError):
                     body = answer.json()
                 refers = "retry-after" in answer.headers
-                kind, words = kind_of(answer.status_code, refers, domain, body)
+                kind, words = kind_of(answer.status_code, refers, self.ledger.domain, body)
             except httpx.HTTPError as error:
                 kind, words = "unanswered", type(error).__name__
             if kind == "ok":

@@ -34,6 +34,9 @@ DOMAINS = ("faults", "keywords")
 APART = 20  # ports
 MIX_S = 10.0
 FULL_EPOCHS = 3  # enough for a worker to be killed in
+RETRAIN_PATIENCE_S = 240.0  # for the process that is to be killed
+
+Serving = AbstractContextManager[Service]
 
 
 def victims(service: Service, part: str) -> set[int]:
@@ -44,11 +47,10 @@ def victims(service: Service, part: str) -> set[int]:
 
 
 def kill(part: str, subject: Subject) -> Effect:
-    """One of it, by SIGKILL."""
-    before = victims(subject.service, part)
-    victim = min(before)
+    """One process of it."""
+    victim, *others = victims(subject.service, part)
     send({victim}, signal.SIGKILL)
-    return Effect(lambda: _replaced(subject.service, part, {victim}, len(before)))
+    return Effect(lambda: _replaced(subject.service, part, {victim}, 1 + len(others)))
 
 
 def pause(part: str, subject: Subject) -> Effect:
@@ -73,7 +75,9 @@ def _replaced(service: Service, part: str, killed: set[int], wanted: int) -> boo
 def whole(service: Service) -> bool:
     """Predictions, curator, page, and every replica in the status. Raises NotReady where the
     launcher has ended."""
-    service.refuse_ended()
+    if service.ended:
+        code = service.process.returncode
+        raise NotReady(f"the launcher ended with code {code}: ... {service.said()[-300:]}")
     status = service.get("/status") or {}
     replicas = {row["pid"] for row in service.status().get("replicas", [])}
     return (
@@ -85,33 +89,20 @@ def whole(service: Service) -> bool:
     )
 
 
-def kill_launcher(subject: Subject) -> Effect:
-    """Nobody else starts it again here, so the same command is given once more, at once."""
-    return _killed_and_started(subject.service, {subject.service.process.pid})
-
-
-def kill_everything(subject: Subject) -> Effect:
-    return _killed_and_started(subject.service, {*subject.service.members()})
-
-
-def _killed_and_started(service: Service, pids: set[int]) -> Effect:
-    send(pids, signal.SIGKILL)
+def kill_and_start(everybody: bool, subject: Subject) -> Effect:
+    """Or the launcher alone; nobody else starts that here, so its command is given once more."""
+    service = subject.service
+    send(service.members() if everybody else [service.process.pid], signal.SIGKILL)
     service.process.wait()
     service.start()
     return Effect(lambda: whole(service) and service.up)
 
 
 def moved_clock(subject: Subject) -> Effect:
-    """By libfaketime, under which it is started for this; the machine's own clock is left alone.
-
-    The monotonic clock must go on as it does when somebody sets the time: some versions of the
-    library then break Python's sleep, and those are of no use here."""
+    """By libfaketime, under which it is started for this; the machine's own clock is left alone."""
     service, clock = subject.service, subject.service.folder / "clock"
     clock.write_text("+0")
-    settings = _preloaded(clock)
-    service.end()
-    service.start(**settings)
-    service.wait_until_up()
+    service.restart(**_preloaded(clock))
     broken = []
     for shift in SHIFTS:
         clock.write_text(shift)
@@ -123,7 +114,9 @@ def moved_clock(subject: Subject) -> Effect:
 
 
 def _preloaded(clock: Path) -> dict[str, str]:
-    """The environment in which a process has the clock of that file. Raises Skipped."""
+    """The environment in which a process has the clock of that file. The monotonic clock must go on
+    as it does when somebody sets the time: some versions of the library then break Python's sleep,
+    and those are of no use here. Raises Skipped."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
     if library is None:
         raise Skipped("needs libfaketime, which is not installed")
@@ -139,18 +132,15 @@ def _preloaded(clock: Path) -> dict[str, str]:
     return settings
 
 
-def serving(
-    folder: Path, home: Path, port: int, domain: str, replicas: int, **settings: str
-) -> AbstractContextManager[Service]:
+def serving(home: Path, port: int, domain: str, replicas: int, **settings: str) -> Serving:
     """As `own_service`. Nothing is retrained that was not asked for, and that is short."""
     calm = yaml.safe_load((config_root() / f"{domain}.yaml").read_text(encoding="utf-8"))
     calm["triggers"] = {"new_clips": None, "every_h": None}
     calm["training"]["epochs"] = FULL_EPOCHS
-    configs = folder / "configs"
-    configs.mkdir()
+    (configs := home.parent / "configs").mkdir()
     (configs / f"{domain}.yaml").write_text(yaml.safe_dump(calm), encoding="utf-8")
     config, own = bound(shipped(), replicas, replicas), {"TELLTALE_CONFIGS": str(configs)}
-    return own_service(port, config, domain, folder, home, own | settings)
+    return own_service(port, config, domain, home.parent, home, own | settings)
 
 
 def beside(subject: Subject) -> Effect:
@@ -159,11 +149,9 @@ def beside(subject: Subject) -> Effect:
     whose it is."""
     service = subject.service
     domain = next(name for name in DOMAINS if name != service.domain)
-    folder = service.folder / "neighbour"
-    home = folder / "home"
-    home.mkdir(parents=True)
-    with serving(folder, home, service.port + APART, domain, 1) as other:
-        with clients(other, other.labels()) as ledger:
+    (home := service.folder / "neighbour" / "home").mkdir(parents=True)
+    with serving(home, service.port + APART, domain, 1) as other:
+        with clients(other, other.get("/domains", "domains", 0, "labels")) as ledger:
             for one in (service, other):
                 send(victims(one, "replica"), signal.SIGKILL)
                 time.sleep(MIX_S)
@@ -180,9 +168,7 @@ def beside(subject: Subject) -> Effect:
 
 
 def swap(subject: Subject) -> Effect:
-    """Back to the previous version and forth again, SWAPS times."""
-    service = subject.service
-    took: list[float] = []
+    service, took = subject.service, list[float]()
     for _ in range(SWAPS):
         began = time.monotonic()
         answer = service.request("POST", "/models/rollback", json={})
@@ -220,25 +206,13 @@ def ordered(service: Service, mode: str) -> str:
     return ""
 
 
-def kill_trainer(subject: Subject) -> Effect:
-    """The job's driver, in the midst of a teach; then another teach must run to its end."""
-    _killed_in_retrain(subject.service, "teach", "trainer", 60.0)
-    return Effect(retrained(subject.service))
-
-
-def kill_train_worker(subject: Subject) -> Effect:
-    """A worker of Ray Train; the retrain itself must go on to its end."""
-    root = dataset_root()
-    if root is None or not (root / subject.service.domain).is_dir():
-        raise Skipped(f"a full retrain needs the data set {subject.service.domain} here")
-    run = _killed_in_retrain(subject.service, "full", "train-worker", 240.0)
-    return Effect(retrained(subject.service, run))
-
-
-def _killed_in_retrain(service: Service, mode: str, part: str, patience_s: float) -> str:
-    """The run. Raises NotReady where it is not taken, or no such process comes."""
+def kill_in_retrain(mode: str, part: str, subject: Subject) -> Effect:
+    """A full retrain must go on to its end; after a teach another one must run to its own."""
+    service, root = subject.service, dataset_root()
+    if mode == "full" and not (root and (root / service.domain).is_dir()):
+        raise Skipped(f"a full retrain needs the data set {service.domain} here")
     if not (run := ordered(service, mode)):
         raise NotReady("a retrain was not taken")
-    reached(lambda: bool(service.pids(part)), patience_s)
+    reached(lambda: bool(service.pids(part)), RETRAIN_PATIENCE_S)
     send(victims(service, part), signal.SIGKILL)
-    return run
+    return Effect(retrained(service, run if mode == "full" else ""))

@@ -43,51 +43,50 @@ class Subject:
 
 @dataclass(frozen=True)
 class Effect:
-    """Of what has been done: `back` answers at once whether all is as before, and raises NotReady
-    where it never will be; `notes` are figures for people, `broken` what was seen that must not
-    be."""
+    """Of what has been done. `back` answers at once, and raises NotReady where it never will be."""
 
-    back: Callable[[], bool]
-    notes: Sequence[str] = ()
-    broken: Sequence[str] = ()
+    back: Callable[[], bool]  # whether all is as before
+    notes: Sequence[str] = ()  # figures for people
+    broken: Sequence[str] = ()  # what was seen that must not be
 
 
 @dataclass(frozen=True)
 class Disturbance:
-    """`do` returns when it is over; `bar_s`: from then until `back`, at most; `p99_ms`: of other
-    clients' predictions while it goes on, at most."""
-
     name: str
     what: str
-    do: Callable[[Subject], Effect]
-    bar_s: float
-    p99_ms: float | None = None
+    do: Callable[[Subject], Effect]  # returns when it is over
+    bar_s: float  # from then until all is back, at most
+    p99_ms: float | None = None  # of other clients' predictions while it goes on, at most
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`row` are its figures, `causes` those of all that was not answered as it should be, `broken`
-    each bar that was, in words."""
-
     name: str
-    row: Row
+    row: Row  # its figures
     notes: Sequence[str] = ()
-    causes: Mapping[str, int] = field(default_factory=dict)
-    broken: Sequence[str] = ()
+    causes: Mapping[str, int] = field(default_factory=dict)  # of all that was not answered well
+    broken: Sequence[str] = ()  # each bar that was, in words
+
+
+Back = tuple[float | None, str]  # seconds until it was; None where it was not, and why
+Moments = tuple[float, float, float]  # it began, was over, and its window was closed
 
 
 def disturbed(row: Disturbance, subject: Subject) -> Outcome:
     """Done, waited for and counted; where the service does not get over it by itself, it is
     started anew. Raises NotReady where not even that helps."""
-    began = time.monotonic()
+    patience_s = max(LEAST_PATIENCE_S, row.bar_s + PATIENCE_OVER_BAR_S)
+    began, over, effect = time.monotonic(), 0.0, Effect(lambda: False)
+    back: Back = None, f"not within {patience_s:g} s"
     try:
         effect = row.do(subject)
         over = time.monotonic()
-        back = waited(effect.back, max(LEAST_PATIENCE_S, row.bar_s + PATIENCE_OVER_BAR_S))
+        if reached(effect.back, patience_s):
+            back = time.monotonic() - over, ""
     except Skipped as error:
         return Outcome(row.name, {"bars": "skipped"}, [f"skipped: {error}"])
     except (TelltaleError, OSError, httpx.HTTPError) as error:
-        effect, over, back = Effect(lambda: False), time.monotonic(), (None, str(error))
+        over, back = over or time.monotonic(), (None, str(error))
     if back[0] is None:
         subject.service.restart()
     time.sleep(SETTLE_S)
@@ -95,26 +94,9 @@ def disturbed(row: Disturbance, subject: Subject) -> Outcome:
     return outcome_of(row, effect, back, moments, [*subject.ledger.requests])
 
 
-def waited(back: Callable[[], bool], patience_s: float) -> tuple[float | None, str]:
-    """Seconds until it is back; None when patience is over, or it never will be, and why."""
-    began = time.monotonic()
-    try:
-        if reached(back, patience_s):
-            return time.monotonic() - began, ""
-    except TelltaleError as error:
-        return None, str(error)
-    return None, f"not within {patience_s:g} s"
-
-
 def outcome_of(
-    row: Disturbance,
-    effect: Effect,
-    back: tuple[float | None, str],
-    moments: tuple[float, float, float],
-    requests: Sequence[Sent],
+    row: Disturbance, effect: Effect, back: Back, moments: Moments, requests: Sequence[Sent]
 ) -> Outcome:
-    """`back` as `waited` returns it; `moments` of time.monotonic(): it began, was over, and its
-    window was closed."""
     (back_s, why_not), (began, over, closed) = back, moments
     window = [sent for sent in requests if began < sent.ended <= closed]
     predictions = [sent for sent in window if sent.path == "/predict"]
@@ -156,19 +138,14 @@ def outcome_of(
 
 @dataclass(frozen=True)
 class Audit:
-    """Digests of clips. `lost`: acknowledged, but gone or damaged, or without their receipt;
-    `foreign`: in the store, but never sent to it; `kept`: how many were acknowledged. And what
-    predictions named as their model, but is no version of the service."""
-
-    kept: int
-    lost: Sequence[str]
-    foreign: Sequence[str]
-    strange_versions: Sequence[str] = ()
+    kept: int  # how many clips were acknowledged
+    lost: Sequence[str]  # digests of those of them that are gone or damaged, or have no receipt
+    foreign: Sequence[str]  # of clips in the store that were never sent to it
+    strange_versions: Sequence[str] = ()  # that predictions named, but the service does not have
 
 
 def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
-    """`versions` -> digest, all that there are; empty where the service could not tell. Raises
-    NotReady where the database cannot be opened."""
+    """`versions` -> digest; empty where the service could not tell. Raises NotReady."""
     place = planned_home({"TELLTALE_HOME": str(home)})
     store = Store.open(place.database_url, place.storage_uri)
     try:
@@ -198,25 +175,20 @@ def _is_there(store: Store, ledger: Ledger, sha256: str) -> bool:
 
 
 def broken(stopped_early: str, outcomes: Sequence[Outcome], audit: Audit) -> list[str]:
-    """Each broken bar in words."""
     found = [f"{one.name}: {words}" for one in outcomes for words in one.broken]
-    if audit.lost:
-        found.append(f"{len(audit.lost)} acknowledged clips are lost: {_some(audit.lost)}")
-    if audit.foreign:
-        found.append(f"{len(audit.foreign)} clips are a stranger's: {_some(audit.foreign)}")
-    if audit.strange_versions:
-        strange = _some(audit.strange_versions)
-        found.append(f"predictions by versions that are not here: {strange}")
+    missed = {
+        "acknowledged clips are lost": audit.lost,
+        "clips are a stranger's": audit.foreign,
+        "versions answered that are not here": audit.strange_versions,
+    }
+    for what, names in missed.items():
+        if names:
+            found.append(f"{len(names)} {what}, such as {', '.join(names[:NAMED])}")
     if not audit.kept:
         found.append("no clip was acknowledged, so none could be looked for")
     if stopped_early:
         found.append(f"stopped before the end: {stopped_early}")
     return found
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 def shown_of(

@@ -10,25 +10,18 @@ nodes are added until the p95 holds (`sizing.py`). A node's cores are taken to b
 """
 
 import argparse
-import sys
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 
-from loadtest import command
 from loadtest.clip import tone_in_noise
-from loadtest.command import existing, positive
+from loadtest.command import Words, argument_parser, counted, existing, exit_code, positive
 from loadtest.own_service import Target, bound, own_service, shipped
 from loadtest.plan import service_times
 from loadtest.plan.check import check
 from loadtest.plan.service_times import Times
 from loadtest.plan.sizing import Plan, Wish, cpu_ms, size
 from loadtest.report import write_json
-
-
-def main() -> int:
-    arguments = parsed()
-    return command.exit_code("plan", lambda: planned(arguments))
 
 
 def planned(arguments: argparse.Namespace) -> int:
@@ -39,11 +32,11 @@ def planned(arguments: argparse.Namespace) -> int:
         return check(arguments) if arguments.check else plan(arguments)
 
 
-def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = command.parser("telltale plan", __doc__)
+def parsed(words: Words = None) -> argparse.Namespace:
+    parser = argument_parser("plan", __doc__)
     parser.add_argument("--rps", type=positive, help="requests a second that are to be served")
     parser.add_argument("--p95-ms", type=positive, default=100.0)
-    parser.add_argument("--cores-per-node", type=int, default=16)
+    parser.add_argument("--cores-per-node", type=counted, default=16)
     parser.add_argument("--burst", type=positive, default=1.0, help="that come at once, on average")
     parser.add_argument("--headroom", type=float, default=0.2, help="carried on top of --rps")
     parser.add_argument("--clip", type=existing, help="default: 5 s of synthesised sound")
@@ -58,8 +51,8 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     arguments = parser.parse_args(words)
     if not arguments.check and arguments.rps is None:
         parser.error("say how much is to be served, such as --rps 10000, or ask for --check")
-    if arguments.burst < 1 or arguments.headroom < 0 or arguments.cores_per_node < 1:
-        parser.error("--burst and --cores-per-node are at least 1, --headroom at least 0")
+    if arguments.burst < 1 or arguments.headroom < 0:
+        parser.error("--burst is at least 1, --headroom at least 0")
     return arguments
 
 
@@ -95,4 +88,4 @@ batches of {outcome.batch:.1f} clips; its HAProxy uses {found.proxy_cores:.2f} o
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(exit_code("plan", planned, parsed()))

@@ -7,7 +7,6 @@ machine is measured once more.
 """
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,7 @@ from loadtest.open_loop import Offered, Plan, offer, poisson
 from loadtest.own_service import bound, own_service, shipped
 from loadtest.plan.queueing import saturate, simulate
 from loadtest.plan.service_times import CLIENTS, Times, in_words, measure
-from loadtest.report import Panel, Row, figure, percentiles, publish
+from loadtest.report import Panel, Row, Rows, figure, percentiles, publish
 
 SHARES = (0.3, 0.5, 0.7, 0.85)
 REPLICAS = (1, 2)
@@ -33,8 +32,7 @@ def check(arguments: argparse.Namespace) -> int:
     disturbed, seconds = machine.disturbance(), arguments.seconds
     if disturbed and not arguments.anyway:
         raise ValueError(f"{disturbed}, or say --anyway and do not trust the result")
-    points: list[Row] = []
-    capacities: list[Row] = []
+    points, capacities = list[Row](), list[Row]()
     times: Times | None = None
     for replicas in REPLICAS:
         with own_service(arguments.port, bound(shipped(), replicas, replicas)) as service:
@@ -43,14 +41,8 @@ def check(arguments: argparse.Namespace) -> int:
             offer(replace(full, seconds=2.0))
             measured = offer(full).answered_per_s
             predicted = saturate(times.node(replicas), times.costs, full.clients).answered_per_s
-            capacities.append(
-                {
-                    "replicas": replicas,
-                    "measured req/s": measured,
-                    "predicted req/s": predicted,
-                    "error": predicted / measured - 1,
-                }
-            )
+            row = {"replicas": replicas, "measured req/s": measured, "predicted req/s": predicted}
+            capacities.append(row | {"error": predicted / measured - 1})
             for share in SHARES:
                 at = replace(full, seconds=CONNECTING_S + seconds, rate=share * measured)
                 points.append(_quietest(at, share, replicas, times, service.process.pid))
@@ -63,7 +55,6 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _quietest(plan: Plan, share: float, replicas: int, times: Times, root: int) -> Row:
-    """Of a few tries."""
     tries: list[Row] = []
     while len(tries) < TRIES and all(one["strangers, cores"] > STRANGERS for one in tries):
         before = use(tree([root]))
@@ -92,9 +83,7 @@ def point(
     }
 
 
-def found(
-    times: Times, capacities: Sequence[Row], points: Sequence[Row], disturbed: str
-) -> dict[str, Any]:
+def found(times: Times, capacities: Rows, points: Rows, disturbed: str) -> dict[str, Any]:
     errors = {name: [abs(one[f"{name} error"]) for one in points] for name in SHOWN}
     return {
         "disturbed": f"**Disturbed before the start: {disturbed}.**" if disturbed else "",
@@ -108,23 +97,17 @@ def found(
     }
 
 
-def panel(times: Times, capacity: Row, points: Sequence[Row]) -> Panel:
+def panel(times: Times, capacity: Row, points: Rows) -> Panel:
+    from pandas import DataFrame
+
     replicas = int(capacity["replicas"])
-    rates = (np.linspace(0.1, 0.95, 14) * capacity["predicted req/s"]).tolist()
+    rates = np.linspace(0.1, 0.95, 14) * capacity["predicted req/s"]
     node = times.node(replicas)
     runs = [simulate(poisson(rate, 20.0, seed=5), node, times.costs) for rate in rates]
-    curves = [percentiles(run.latency_ms) for run in runs]
-    mine = [one for one in points if one["replicas"] == replicas]
-    lines = {}
-    for name in SHOWN:
-        lines[f"{name} predicted"] = (rates, [one[name] for one in curves])
-        measured = [one[f"{name} measured"] for one in mine]
-        lines[f"{name} measured"] = ([one["req/s"] for one in mine], measured)
-    return Panel(
-        f"{replicas} replica{'s' * (replicas > 1)}",
-        lines,
-        x="requests a second, Poisson",
-        y="latency, ms",
-        log="y",
-        marks=[(capacity["measured req/s"], "capacity measured")],
-    )
+    predicted = DataFrame([percentiles(run.latency_ms) for run in runs], rates)
+    measured = DataFrame([*points]).set_index("req/s").query(f"replicas == {replicas}")
+    lines = {f"{name} predicted": predicted[name] for name in SHOWN}
+    lines |= {f"{name} measured": measured[f"{name} measured"] for name in SHOWN}
+    marks = [(capacity["measured req/s"], "capacity measured")]
+    title, rate = f"{replicas} replica{'s' * (replicas > 1)}", "requests a second, Poisson"
+    return Panel(title, lines, rate, "latency, ms", log="y", marks=marks)

@@ -27,10 +27,8 @@ NEVER = float("inf")
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU ms: of work that follows work, and of work after `gap_ms` of idleness or more."""
-
-    warm_ms: float = 0.0
-    cold_ms: float = 0.0
+    warm_ms: float = 0.0  # CPU of work that follows work
+    cold_ms: float = 0.0  # and of work after so much idleness, or more:
     gap_ms: float = 30.0
 
     def after(self, idle_s: float) -> float:
@@ -105,12 +103,11 @@ def saturate(node: Node, costs: Costs, clients: int, seconds: float = 10.0) -> O
 
 @dataclass(eq=False)
 class _Thread:
-    """With its queue, and the requests it is at; each with the share of its work that is due."""
-
     cost: Cost
     batch: int = 1
     draws: Iterator[float] = field(default_factory=lambda: repeat(1.0))
     partner: "_Thread | None" = None
+    # Requests, each with the share of its work that is due.
     queue: "deque[tuple[_Way, float]]" = field(default_factory=deque)
     taken: "list[tuple[_Way, float]]" = field(default_factory=list)
     left_s: float = 0.0

@@ -33,8 +33,6 @@ PERCENTILES = tuple(np.linspace(0.0, 0.995, 200).tolist())
 
 @dataclass(frozen=True)
 class Times:
-    """Everything the simulation needs, and the runs it comes from in short."""
-
     costs: Costs
     cores: int
     max_batch: int
@@ -55,20 +53,19 @@ def read(path: Path) -> Times:
     try:
         return TypeAdapter(Times).validate_json(path.read_bytes())
     except ValidationError as error:
-        what = error.errors()[0]["msg"]
-        raise ValueError(
-            f"{path} holds no service times ({what}); telltale plan leaves some in its --out"
-        ) from None
+        words = f"{path} holds no service times ({error.errors()[0]['msg']})"
+        raise ValueError(f"{words}; telltale plan leaves some in its --out") from None
 
 
 def in_words(times: Times) -> str:
     costs = times.costs
     threads = {"event loop": costs.loop, "HAProxy": costs.proxy, "client": costs.client}
+    threads = {"worker, a clip alone": costs.worker, **threads, "beside it": Cost(costs.other_ms)}
     rows = [
-        {"of a request": name, "CPU ms": cost.warm_ms, "after idleness": cost.cold_ms}
-        for name, cost in {"worker, a clip alone": costs.worker, **threads}.items()
+        {"of a request": name, "CPU ms": cost.warm_ms, "after idleness": cost.cold_ms or None}
+        for name, cost in threads.items()
     ]
-    return f"""{table([*rows, {"of a request": "beside it", "CPU ms": costs.other_ms}])}
+    return f"""{table(rows)}
 
 Each more of a batch takes the worker {costs.each:.2f} of that; a replica's two threads get \
 {costs.overlap:.2f} cores together, the idle service {times.idle_cores:.2f}. One replica carries \
@@ -78,12 +75,10 @@ Each more of a batch takes the worker {costs.each:.2f} of that; a replica's two 
 
 @dataclass(frozen=True)
 class Spent:
-    """CPU ms a request, by role; of the replica's threads the two busiest, and who disturbed."""
-
     offered: Offered
-    roles_ms: dict[str, float]
-    worker_ms: float
-    loop_ms: float
+    roles_ms: dict[str, float]  # CPU of a request
+    worker_ms: float  # of the replica's busiest thread
+    loop_ms: float  # of the next
     strangers: float  # cores used by processes that are neither the service nor its client
 
     @property
@@ -130,10 +125,9 @@ def spend(root: int, replica: int, idle: Mapping[str, float], plan: Plan) -> Spe
     each, passed = 1e3 / offered.due_s.size, after.at - before.at
     used = by_role(cpu_s(before, after), REPORTED)
     roles = {name: (s - idle.get(name, 0.0) * passed) * each for name, s in used.items()}
-    first, second = by_thread(before, after)[replica][:2]
-    rest_ms = max(0.0, roles["replica"] - (first + second) * each)
-    roles["replica's other threads"] = rest_ms
-    return Spent(offered, roles, first * each, second * each, strangers(before, after))
+    worker_ms, loop_ms = (spent * each for spent in by_thread(before, after)[replica][:2])
+    roles["replica's other threads"] = max(0.0, roles["replica"] - worker_ms - loop_ms)
+    return Spent(offered, roles, worker_ms, loop_ms, strangers(before, after))
 
 
 def _costs(lone: Spent, light: Spent, full: Spent, max_batch: int) -> Costs:
@@ -147,7 +141,7 @@ def _costs(lone: Spent, light: Spent, full: Spent, max_batch: int) -> Costs:
 
     # Per clip, a full batch costs alone * (1 + each * (n - 1)) / n.
     beyond = full.worker_ms / lone.worker_ms * max_batch - 1
-    each = beyond / (max_batch - 1) if max_batch > 1 else 1.0
+    each = max(0.1, beyond / (max_batch - 1)) if max_batch > 1 else 1.0
     other = sum(ms for role, ms in full.roles_ms.items() if role not in ("replica", "haproxy"))
     # The worker's own times as multiples of their mean; the slowest 0.5 % left out, which on a
     # shared machine are other people's.
@@ -155,7 +149,7 @@ def _costs(lone: Spent, light: Spent, full: Spent, max_batch: int) -> Costs:
     found = np.quantile(worked if worked.size else [1.0], PERCENTILES)
     return Costs(
         worker=cost(lone.worker_ms, light.worker_ms),
-        each=max(0.1, each),
+        each=each,
         loop=cost(full.loop_ms, light.loop_ms),
         proxy=cost(full.roles_ms["haproxy"], light.roles_ms["haproxy"]),
         client=cost(full.client_ms, light.client_ms),
@@ -175,6 +169,5 @@ def fitted(times: Times, light: Offered) -> Times:
     overlaps = np.linspace(1.0, 2.0, 4097).tolist()
     reached = bisect_left(overlaps, times.capacity_rps, hi=len(overlaps) - 1, key=rate)
     costs = replace(times.costs, overlap=round(overlaps[reached], 4))
-    predicted = simulate(light.due_s, times.node(1), costs).quantile(0.5)
-    delay = max(0.0, times.light_p50_ms - predicted)
-    return replace(times, costs=replace(costs, delay_ms=round(delay, 3)))
+    delay_ms = times.light_p50_ms - simulate(light.due_s, times.node(1), costs).quantile(0.5)
+    return replace(times, costs=replace(costs, delay_ms=round(max(0.0, delay_ms), 3)))

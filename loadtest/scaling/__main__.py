@@ -13,7 +13,6 @@ import argparse
 import os
 import socket
 import sys
-import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 from data.errors import InvalidParameter, NotReady
 from loadtest import command
+from loadtest.machine import described
 from loadtest.own_service import Service, Target, own_service, shipped
 from loadtest.report import Row, figure, publish
 from loadtest.scaling.outcome import fixed_of, outcome_of, panels, tables
@@ -36,12 +36,8 @@ SYNTHETIC = (
 )
 
 
-def main() -> int:
-    return command.exit_code("scaling", lambda: measure(_arguments()))
-
-
-def _arguments() -> argparse.Namespace:
-    parser = command.parser("telltale scaling", __doc__)
+def parsed(words: command.Words = None) -> argparse.Namespace:
+    parser = command.argument_parser("scaling", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--preset", default="step", choices=sorted(presets()))
     what.add_argument("--steps", help="USERSxSECONDS[@USERS_PER_SECOND],...")
@@ -61,26 +57,34 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--max-p95-ms", type=float)
     parser.add_argument("--max-scale-up-s", type=float, help="from the step to all running")
     parser.add_argument("--out", type=Path, default=Path("var/scaling"))
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def measure(arguments: argparse.Namespace) -> int:
     chosen = _chosen(arguments)
     # Users without pauses, whatever the steps are made of: what can be reached?
-    fixed = Preset("", arguments.fixed, "PowerUser", think_s=(0, 0))
+    fixed, found = Preset("", arguments.fixed, "PowerUser", think_s=(0, 0)), list[Row]()
     what = _what(arguments, chosen)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with _service(arguments) as target:
+    given: AbstractContextManager[Target]
+    if arguments.url:
+        given = nullcontext(served(Target(arguments.url, arguments.domain, arguments.key)))
+    else:
+        print("starting a service", flush=True)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        config = configuration(arguments.synthetic)
+        given = own_service(port, config, arguments.domain, arguments.out)
+    with given as target:
         print(f"{chosen.steps} of {chosen.user}: {chosen.seconds} s", flush=True)
         outcome = outcome_of(run(target, chosen, arguments.out, "steps"), chosen)
-        found: list[Row] = []
         for size in arguments.replicas:
             assert isinstance(target, Service), "fixed sizes were asked of another's service"
             print(f"{size} replicas: {fixed.steps}", flush=True)
             target.resize(size)
             found.append(fixed_of(run(target, fixed, arguments.out, f"fixed-{size}"), size))
-        outcome = replace(outcome, fixed=found)
-    synthetic, verdict = arguments.synthetic > 0, "passed" if outcome.passed else "FAILED"
+    outcome, synthetic = replace(outcome, fixed=found), arguments.synthetic > 0
+    verdict = "passed" if outcome.passed else "FAILED"
     title = f"Telltale under load{' (synthetic)' if synthetic else ''}: {verdict}"
     facts, plot = {**what, **tables(outcome, chosen)}, figure(panels(outcome, synthetic), columns=2)
     publish(arguments.out, "scaling", title, facts, plot, outcome=outcome)
@@ -103,24 +107,14 @@ def _chosen(arguments: argparse.Namespace) -> Preset:
     return replace(chosen, user=arguments.user or chosen.user, limits=limits)
 
 
-def _service(arguments: argparse.Namespace) -> AbstractContextManager[Target]:
-    if arguments.url:
-        return nullcontext(served(Target(arguments.url, arguments.domain, arguments.key)))
-    print("starting a service", flush=True)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    return own_service(port, configuration(arguments.synthetic), arguments.domain, arguments.out)
-
-
 def served(target: Target) -> Target:
     """Raises NotReady if nothing answers there, InvalidParameter if it serves other domains."""
     found = target.get("/status", "domains")
     if found is None:
         raise NotReady(f"no Telltale answers at {target.url}; start it, or leave --url away")
     if target.domain not in found:
-        raise InvalidParameter(
-            f"{target.url} does not serve {target.domain!r}; it serves {', '.join(found)}"
-        )
+        words = f"{target.url} does not serve {target.domain!r}; it serves {', '.join(found)}"
+        raise InvalidParameter(words)
     return target
 
 
@@ -136,12 +130,11 @@ def configuration(wait_s: float) -> dict[str, Any]:
 
 def _what(arguments: argparse.Namespace, chosen: Preset) -> dict[str, str]:
     """Was run, in words."""
-    machine = f"{os.cpu_count()} cores, load average before {os.getloadavg()[0]:.2f}"
     rules = shipped()["applications"][-1]["deployments"][0]["autoscaling_config"]
     own = f"its own service: {', '.join(f'{name} {value}' for name, value in rules.items())}"
     return {
         "load": f"{chosen.title.capitalize()}: {chosen.user}, {chosen.steps}.",
-        "service": f"{time.strftime('%Y-%m-%d %H:%M')}, {machine}; {arguments.url or own}.",
+        "service": f"{described()}; {arguments.url or own}.",
         "synthetic": SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
         "again": f"Again: `{' '.join(['telltale scaling', *without_key(sys.argv[1:])])}`",
     }
@@ -155,4 +148,4 @@ def without_key(words: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(command.exit_code("scaling", measure, parsed()))

@@ -5,15 +5,13 @@ is frequent.
 """
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
-from loadtest.report import Panel, Row, shown
+from loadtest.report import Panel, Row, Rows, shown
 from loadtest.scaling.presets import Preset
 from loadtest.scaling.run import LEAVING, RUNNING, Record, Run, Sample, summarise
 
@@ -36,13 +34,13 @@ REAL = ("Users", CPU)  # of a synthetic run, too
 @dataclass(frozen=True)
 class Outcome:
     overall: Row
-    seconds: Sequence[Row]
-    stages: Sequence[Row]  # what so many users got of each step in the load
-    changes: Sequence[Row]
-    starts: Sequence[Row]
+    seconds: Rows
+    stages: Rows  # what so many users got of each step in the load
+    changes: Rows
+    starts: Rows
     causes: Mapping[str, int]
-    checks: Sequence[Row]  # what must hold for a run to pass; the exit code is theirs
-    fixed: Sequence[Row] = ()
+    checks: Rows  # what must hold for a run to pass; the exit code is theirs
+    fixed: Rows = ()
 
     @property
     def passed(self) -> bool:
@@ -59,15 +57,9 @@ def outcome_of(run: Run, preset: Preset) -> Outcome:
         for step, after in pairwise([*steps, END])
     ]
     causes = Counter(answer["cause"] for answer in record["ms"] if answer["cause"])
-    return Outcome(
-        overall,
-        per_second(record, samples),
-        stages,
-        followed,
-        starts(samples, first),
-        dict(causes.most_common()),
-        checks(preset, overall, followed),
-    )
+    seconds, checked = per_second(record, samples), checks(preset, overall, followed)
+    told = starts(samples, first), dict(causes.most_common())
+    return Outcome(overall, seconds, stages, followed, *told, checked)
 
 
 def fixed_of(run: Run, replicas: int) -> Row:
@@ -117,107 +109,91 @@ def _cores(past: Sample, now: Sample) -> dict[str, float]:
     }
 
 
-def changes(steps: Sequence[Row], samples: Sequence[Sample]) -> list[Row]:
+def changes(steps: Rows, samples: Sequence[Sample]) -> list[Row]:
     """One for each step after which another number of replicas ran. Seconds count from the step;
     None: not seen to happen."""
-    sampled = [sample for sample in samples if sample.states]
-    found = []
-    for before, step, after in zip([{"wanted": 0}, *steps], steps, [*steps[1:], END], strict=False):
-        earlier = [sample for sample in sampled if sample.at <= step["at"]]
-        during = [sample for sample in sampled if step["at"] < sample.at <= after["at"]]
-        if earlier and during:
-            found.append(_change(before, step, earlier[-1].running, during))
-    return [row for row in found if row["replicas"] != row["replicas_before"]]
-
-
-def _change(before: Row, step: Row, replicas: int, during: Sequence[Sample]) -> Row:
-    """From so many `replicas`."""
-    growing = step["wanted"] > before["wanted"]
-    reached = (max if growing else min)(sample.running for sample in during)
-
-    def first(when: Callable[[Sample], bool]) -> float | None:
-        return next((sample.at - step["at"] for sample in during if when(sample)), None)
-
-    def decided(sample: Sample) -> bool:
-        return sample.wanted > replicas if growing else sample.wanted < replicas
-
-    def answering(sample: Sample) -> bool:
-        return growing and len(+sample.counts("answered")) >= reached
-
-    return {
-        "users_before": before["wanted"],
-        "users": step["wanted"],
-        "replicas_before": replicas,
-        "replicas": reached,
-        "decided_s": first(decided),
-        "running_s": first(lambda sample: sample.running == reached),
-        "answering_s": first(answering),
-    }
+    told, found = [sample for sample in samples if sample.states], list[Row]()
+    for before, (step, after) in zip([END, *steps], pairwise([*steps, END]), strict=False):
+        start, growing = step["at"], step["wanted"] > before["wanted"]
+        earlier = [sample.running for sample in told if sample.at <= start]
+        during = [sample for sample in told if start < sample.at <= after["at"]]
+        if not earlier or not during:
+            continue
+        ran, reached = earlier[-1], (max if growing else min)(one.running for one in during)
+        answering = (s.at for s in during if len(+s.counts("answered")) >= reached)
+        moments = {
+            "decided_s": (s.at for s in during if (s.wanted > ran if growing else s.wanted < ran)),
+            "running_s": (s.at for s in during if s.running == reached),
+            "answering_s": answering if growing else iter(()),
+        }
+        times = {name: next((at - start for at in each), None) for name, each in moments.items()}
+        row = {"users_before": before["wanted"], "users": step["wanted"], "replicas_before": ran}
+        if reached != ran:
+            found.append({**row, "replicas": reached, **times})
+    return found
 
 
 def starts(samples: Sequence[Sample], begun: float) -> list[Row]:
     """Replicas that were not there at the first sample, in the order of their coming: how long
     after the first step each was ordered, and how long after that it was seen to run."""
-    looks: dict[str, list[tuple[float, Row]]] = {}
+    looks: dict[str, list[tuple[float, Row]]] = defaultdict(list)
     for sample in (sample for sample in samples if sample.states):
         for name, row in sample.replicas.items():
-            looks.setdefault(name, []).append((sample.at, row))
+            looks[name].append((sample.at, row))
     first = min((seen[0][0] for seen in looks.values()), default=0.0)
     found: list[Row] = []
     for name, seen in looks.items():
-        ordered = next(
-            (row["start_time_s"] for _, row in seen if "start_time_s" in row), seen[0][0]
-        )
+        told = (row["start_time_s"] for _, row in seen if "start_time_s" in row)
+        ordered = next(told, seen[0][0])
         ran = next((at - ordered for at, row in seen if row.get("state") in RUNNING), None)
         if seen[0][0] > first:
             found.append({"replica": name, "ordered_at_s": ordered - begun, "running_after_s": ran})
     return found
 
 
-def checks(preset: Preset, overall: Row, changes: Sequence[Row]) -> list[Row]:
-    """One for each limit that is set: max_failed, max_p95_ms, max_scale_up_s. Nothing failed
-    either where nothing was asked, so answers are wanted in any case."""
-    limits, refused_fail = preset.limits, preset.refused_fail
-    answered = overall["answered"]
+def checks(preset: Preset, overall: Row, changes: Rows) -> list[Row]:
+    """Nothing failed either where nothing was asked, so answers are wanted in any case."""
+    failed, answered = overall["failed"], overall["answered"]
     found: list[tuple[Any, ...]] = [("requests answered", "> 0", answered, answered > 0)]
-    if (limit := limits.get("max_failed")) is not None:
-        what = "requests failed or refused" if refused_fail else "requests failed"
-        number = overall["failed"] + (overall["refused"] if refused_fail else 0)
-        found.append((what, f"≤ {limit:.0f}", number, number <= limit))
-    if (limit := limits.get("max_p95_ms")) is not None:
-        p95_ms = overall["p95_ms"]
-        found.append(("p95 latency, ms", f"≤ {limit:.0f}", p95_ms, p95_ms <= limit))
-    if (limit := limits.get("max_scale_up_s")) is not None:
-        ups = [row["running_s"] for row in changes if row["replicas"] > row["replicas_before"]]
-        slowest = max((NEVER if up is None else up for up in ups), default=None)
-        what = "s from a step in load to all new replicas running" if ups else "scale-up"
-        found.append((what, f"≤ {limit:g}", slowest, slowest is not None and slowest <= limit))
+    ups = [row["running_s"] for row in changes if row["replicas"] > row["replicas_before"]]
+    slowest = max((NEVER if up is None else up for up in ups), default=float("nan"))
+    scale_up = "s from a step in load to all new replicas running" if ups else "scale-up"
+    seen = {
+        "max_failed": ("requests failed", failed),
+        "max_p95_ms": ("p95 latency, ms", overall["p95_ms"]),
+        "max_scale_up_s": (scale_up, slowest),
+    }
+    if preset.refused_fail:
+        seen["max_failed"] = ("requests failed or refused", failed + overall["refused"])
+    for name, (what, value) in seen.items():
+        if (limit := preset.limits.get(name)) is not None:
+            found.append((what, f"≤ {limit:g}", value, value <= limit))
+    if "max_scale_up_s" in preset.limits:
         first = changes[0]["replicas_before"] if changes else 0
         last = changes[-1]["replicas"] if changes else 0
         what = "replicas at the end, as at the beginning"
-        found.append((what, first, last, bool(last) and first == last))
+        found.append((what, first, last, first == last > 0))
     return [dict(zip(("what", "limit", "seen", "passed"), row, strict=True)) for row in found]
 
 
 def panels(outcome: Outcome, synthetic: bool) -> list[Panel]:
     """Those of which something was measured."""
-    rows = outcome.seconds
-    roles = sorted({role for row in rows for role in row.get("cores", {})})
-    charts = [
-        (title, unit, stacked, {name: [row.get(name) for row in rows] for name in columns})
-        for title, unit, stacked, columns in CHARTS
-    ]
-    cores = {role: [row.get("cores", {}).get(role) for row in rows] for role in roles}
+    from pandas import json_normalize
+
+    rows = json_normalize([*outcome.seconds]).set_index("t_s")
+    rows = rows.rename(columns=lambda name: name.removeprefix("cores."))
+    roles = sorted({role for row in outcome.seconds for role in row.get("cores", {})})
+    marks = [(stage["from_s"], f"{stage['users']} users") for stage in outcome.stages]
     return [
         Panel(
             f"{title} (synthetic)" if synthetic and title not in REAL else title,
-            {name: ([row["t_s"] for row in rows], values) for name, values in lines.items()},
+            rows.reindex(columns=columns),
             y=unit,
             stacked=stacked,
-            marks=[(stage["from_s"], f"{stage['users']} users") for stage in outcome.stages],
+            marks=marks,
         )
-        for title, unit, stacked, lines in [*charts, (CPU, "cores in use", True, cores)]
-        if np.isfinite(np.array([*lines.values()], float)).any()
+        for title, unit, stacked, columns in [*CHARTS, (CPU, "cores in use", True, roles)]
+        if rows.reindex(columns=columns).notna().any(axis=None)
     ]
 
 
@@ -225,18 +201,11 @@ def tables(outcome: Outcome, preset: Preset) -> dict[str, Any]:
     ups = [row["running_s"] for row in outcome.changes if row["replicas"] > row["replicas_before"]]
     colds = [row["running_after_s"] for row in outcome.starts]
     up, cold = (shown(max(filter(None, found), default=None)) for found in (ups, colds))
-    here = [
-        {
-            "by": "here",
-            "users": stage["users"],
-            "replicas": "as they followed",
-            "req_s": stage["req_s"],
-            "p95_ms": stage["p95_ms"],
-            "failed_percent": 100 * stage["failed"] / max(1, stage["failed"] + stage["answered"]),
-        }
-        for stage in outcome.stages
-    ]
-    published = [{"by": "others", **claim} for claim in preset.claims]
+    beside: list[Row] = []
+    for stage in outcome.stages if preset.claims else ():
+        row = {"by": "here", "users": stage["users"], "replicas": "as they followed"}
+        asked, got = stage["failed"] + stage["answered"], {c: stage[c] for c in ("req_s", "p95_ms")}
+        beside.append({**row, **got, "failed_percent": 100 * stage["failed"] / max(1, asked)})
     return {
         "Checks": outcome.checks,
         "What the users got": [*outcome.stages, {"from_s": "all", **outcome.overall}],
@@ -244,7 +213,10 @@ def tables(outcome: Outcome, preset: Preset) -> dict[str, Any]:
         "slowest": f"Slowest: {up} s from a step up to all running, {cold} s for a cold start.",
         "Cold starts": outcome.starts,
         "A fixed number of replicas, users without pauses; on the right cores": outcome.fixed,
-        "Beside what is published about this scenario": [*here, *published] if published else [],
-        "source": f"Published by {preset.source}." if published else "",
+        "Beside what is published about this scenario": [
+            *beside,
+            *({"by": "others", **claim} for claim in preset.claims),
+        ],
+        "source": f"Published by {preset.source}." if preset.claims else "",
         "Why requests failed": outcome.causes,
     }

@@ -1,14 +1,14 @@
 """Steps in the load, and the scenarios that have a name (presets.yaml)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from data.errors import InvalidParameter
+from loadtest.report import Rows
 
 STEP = re.compile(r"(\d+)x(\d+)(?:@(\d+))?")
 SYNTAX = "steps read USERSxSECONDS[@USERS_PER_SECOND],..., for example 6x10,20x25,6x45"
@@ -16,11 +16,9 @@ SYNTAX = "steps read USERSxSECONDS[@USERS_PER_SECOND],..., for example 6x10,20x2
 
 @dataclass(frozen=True)
 class Step:
-    """`users` for `seconds`; `spawn_rate` of them come or go each second, at once by default."""
-
     users: int
     seconds: int
-    spawn_rate: float
+    spawn_rate: float  # of them come or go each second
 
 
 def parse_steps(text: str) -> tuple[Step, ...]:
@@ -39,15 +37,12 @@ def parse_steps(text: str) -> tuple[Step, ...]:
 
 @dataclass(frozen=True)
 class Preset:
-    """`user` is a class of loadtest/locustfile.py; `think_s` the pauses of a normal one;
-    `refused_fail`: whether a refusal counts as a failure; `claims` are published rows."""
-
     title: str
     steps: str
-    user: str
-    think_s: tuple[float, float] = (0.5, 2)
-    refused_fail: bool = False
-    claims: Sequence[Mapping[str, Any]] = ()
+    user: str  # a class of loadtest/locustfile.py
+    think_s: tuple[float, float] = (0.5, 2)  # the pauses of a normal one
+    refused_fail: bool = False  # whether a refusal counts as a failure
+    claims: Rows = ()  # that others publish
     source: str = ""
     limits: Mapping[str, float] = field(default_factory=dict)
 

@@ -1,10 +1,9 @@
 """One run of load on one service: Locust in a process of its own, and a thread watching replicas.
 
-What the users got is written by `steps.py` and read here: one JSON object a line, so that what was
-recorded before an end by force can still be read. Every latency is kept, not a summary of them:
+What the users got is written by `steps.py`, a JSON object a line, and every latency is kept:
 percentiles over any stretch of time are then exact. Of the replicas GET /status is asked, which is
-enough for any service; where the service was started here, Ray Serve's own view comes on top, for
-it answers also when every replica is busy.
+enough for any service; where it was started here, Ray Serve's own view comes on top, for it answers
+also when every replica is busy.
 """
 
 import json
@@ -23,10 +22,12 @@ from typing import Any
 from data.errors import NotReady
 from loadtest.machine import REPORTED, by_role, cpu_s, service_root, tree, use
 from loadtest.own_service import REQUEST_S, Service, Target
-from loadtest.report import Row, percentiles
+from loadtest.report import Row, Rows, percentiles
 from loadtest.scaling.presets import Preset
 
 LOCUSTFILE = Path(__file__).with_name("steps.py")
+# Those who leave wait for their last answer: what is cut off would count as nothing.
+OPTIONS = "--headless --only-summary --stop-timeout 30 --exit-code-on-error 0 --loglevel WARNING"
 EVERY_S = 1 / 3
 RUNNING = ("RUNNING", "UPDATING")
 LEAVING = "STOPPING"
@@ -36,18 +37,15 @@ GRACE_S = 60  # for the last answers, beyond the steps
 # "ms": the answers, each with how long it took, whether it was `refused`, and the `cause` why it
 # failed; "there": the users that there were, looked at once a second; "wanted": those wanted from
 # then on. Each has its moment, `at`; the first step begins the record, the last look ends it.
-Record = Mapping[str, Sequence[Row]]
+Record = Mapping[str, Rows]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """`states` as Serve names them, `replicas` what is told of each by its name, `cpu_s` so far by
-    role of processes."""
-
     at: float
-    states: Mapping[str, int]
-    replicas: Mapping[str, Row]
-    cpu_s: Mapping[str, float]
+    states: Mapping[str, int]  # as Serve names them
+    replicas: Mapping[str, Row]  # what is told of each, by its name
+    cpu_s: Mapping[str, float]  # so far, by role of processes
 
     @property
     def running(self) -> int:
@@ -76,23 +74,14 @@ def run(target: Target, load: Preset, out: Path, name: str) -> Run:
     # The key goes through the environment: a command line can be read by everybody.
     think = ",".join(f"{seconds:g}" for seconds in load.think_s)
     environment = os.environ | {"TELLTALE_KEY": target.key, "TELLTALE_THINK_S": think}
-    options = {
-        "-f": LOCUSTFILE,
-        # Each domain answers at its name, the first one at the root as well.
-        "--host": f"{target.url}/{target.domain}",
-        "--steps": load.steps,
-        "--record": record,
-        # Those who leave wait for their last answer: what is cut off would count as nothing.
-        "--stop-timeout": 30,
-        "--exit-code-on-error": 0,
-        "--loglevel": "WARNING",
-    }
-    words = [str(word) for option in options.items() for word in option]
-    command = [sys.executable, "-m", "locust", "--headless", "--only-summary", *words, load.user]
+    words = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *OPTIONS.split(), load.user]
+    # Each domain answers at its name, the first one at the root as well.
+    words += ["--host", f"{target.url}/{target.domain}"]
+    words += ["--steps", load.steps, "--record", str(record)]
     told: Any = {"env": environment, "stderr": subprocess.STDOUT, "timeout": load.seconds + GRACE_S}
     with log.open("wb") as console, sampled(target) as samples:
         try:
-            code = subprocess.run(command, stdout=console, **told).returncode
+            code = subprocess.run(words, stdout=console, **told).returncode
         except subprocess.TimeoutExpired:
             raise NotReady(f"Locust did not end by itself; its last words are in {log}") from None
     if code != 0 or not record.exists():
@@ -124,9 +113,20 @@ def summarise(record: Record, since: float, until: float) -> dict[str, Any]:
 def sampled(target: Target) -> Iterator[list[Sample]]:
     """Samples from the block's begin to its end. This process, and so the users it runs, is
     counted with the service."""
-    samples: list[Sample] = []
-    over = threading.Event()
-    thread = threading.Thread(target=_watch, args=(target, samples, over), daemon=True)
+    samples, over = list[Sample](), threading.Event()
+
+    def watch() -> None:
+        root, nothing, wait_s = None, use({}), 0.0
+        while not over.wait(wait_s) or not samples:
+            begun, status = time.monotonic(), target.status()
+            serve = target.serve_replicas() if isinstance(target, Service) else []
+            pids = [row["pid"] for row in status.get("replicas", []) if row.get("pid")]
+            root = root or next(filter(None, map(service_root, pids)), None)
+            used = cpu_s(nothing, use(tree([os.getpid(), root]))) if root else {}
+            samples.append(sample(time.time(), status, serve, by_role(used, REPORTED)))
+            wait_s = max(0.0, EVERY_S - (time.monotonic() - begun))
+
+    thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
         yield samples
@@ -135,22 +135,7 @@ def sampled(target: Target) -> Iterator[list[Sample]]:
         thread.join(2 * REQUEST_S)
 
 
-def _watch(target: Target, samples: list[Sample], over: threading.Event) -> None:
-    root, nothing, wait_s = None, use({}), 0.0
-    while not over.wait(wait_s) or not samples:
-        begun = time.monotonic()
-        status = target.status()
-        rows = target.serve_replicas() if isinstance(target, Service) else []
-        pids = [int(row["pid"]) for row in status.get("replicas", []) if row.get("pid")]
-        root = root or next(filter(None, map(service_root, pids)), None)
-        used = cpu_s(nothing, use(tree([os.getpid(), root]))) if root else {}
-        samples.append(sample(time.time(), status, rows, by_role(used, REPORTED)))
-        wait_s = max(0.0, EVERY_S - (time.monotonic() - begun))
-
-
-def sample(
-    at: float, status: dict[str, Any], serve: list[dict[str, Any]], used_s: Mapping[str, float]
-) -> Sample:
+def sample(at: float, status: Row, serve: Rows, used_s: Mapping[str, float]) -> Sample:
     """Serve's states count where it was asked; the rest of a replica's row is its own. Serve writes
     a replica's identity with and without the names of what it belongs to."""
     rows: dict[str, dict[str, Any]] = {}

@@ -1,9 +1,8 @@
 """A replica whose network waits: what an accelerator somewhere else would look like from here.
 
 Two cores cannot show that three replicas answer three times as much as one while each of them
-needs a core. Here they wait, so they can. All else is the real thing: ingress, preparation,
-batching, admission, and the network itself after the wait. Whatever comes out is labelled
-synthetic. `loadtest.scaling --synthetic` deploys it, through a Serve configuration of its own.
+needs a core. Here they wait, so they can; all else is the real thing, the network itself too.
+`loadtest.scaling --synthetic` deploys it, and labels whatever comes out.
 """
 
 import time

@@ -1,14 +1,12 @@
 """Which of HAProxy's servers are a domain's replicas, and who has answered."""
 
-import sys
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
-from loadtest import coldstart
-from loadtest.coldstart import answered
+from loadtest.coldstart import answered, parsed
 from support.local_server import Server
 
 STATISTICS = """# pxname,svname,type,bck,hrsp_2xx
@@ -29,11 +27,10 @@ def test_only_a_domains_replicas_count_and_each_for_itself() -> None:
 
 
 def test_an_unknown_condition_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip = tmp_path / "clip.wav"
     clip.touch()
-    monkeypatch.setattr(sys, "argv", ["coldstart", str(clip), "--conditions", "rset"])
     with pytest.raises(SystemExit):
-        coldstart.main()
+        parsed([str(clip), "--conditions", "rset"])
     assert "invalid choice: 'rset'" in capsys.readouterr().err

@@ -1,6 +1,5 @@
 """kernel.py: where the time of one clip goes."""
 
-import sys
 from pathlib import Path
 from statistics import median
 
@@ -8,7 +7,8 @@ import pytest
 
 from data.domains.domain import of_sounds
 from data.errors import UnsupportedClip
-from loadtest.kernel import main, measure
+from loadtest.command import exit_code
+from loadtest.kernel import measure, parsed, print_stages
 from models.runtime import OnnxModel
 from support.inputs.recordings import by_sndfile
 from support.tiny import tiny_bundle
@@ -32,20 +32,18 @@ def test_a_clip_that_cannot_be_heard_is_refused_before_anything_is_measured(tmp_
 
 
 def test_the_command_prints_one_line_a_stage(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "clip.wav").write_bytes(CLIP)
     bundle = tiny_bundle(tmp_path / "b")
     arguments = [str(tmp_path / "clip.wav"), "--bundle", str(bundle.path), "--seconds", "0"]
-    monkeypatch.setattr(sys, "argv", ["kernel", *arguments])
-    assert main() == 0
+    assert exit_code("kernel", print_stages, parsed(arguments)) == 0
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert names == ["ms", "decode", "features", "network", "scores", "all"]
 
 
 def test_a_missing_clip_is_said_in_words(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["kernel", "nowhere.wav"])
-    assert main() == 1
+    assert exit_code("kernel", print_stages, parsed(["nowhere.wav"])) == 1
     assert "nowhere.wav" in capsys.readouterr().err

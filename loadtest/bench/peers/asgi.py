@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-JSON = [(b"content-type", b"application/json")]
+JSON = (b"content-type", b"application/json")
 
 
 def app() -> ASGIApp:
@@ -26,22 +26,18 @@ def _application(answer: Callable[[bytes], bytes]) -> ASGIApp:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        clip = clip_in(dict(scope["headers"]).get(b"content-type", b""), await _body(receive))
-        body = answer(clip)
-        length = (b"content-length", str(len(body)).encode())
-        await send({"type": "http.response.start", "status": 200, "headers": [*JSON, length]})
+        chunks, more = [], True
+        while more:
+            message = await receive()
+            chunks.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        content_type = dict(scope["headers"]).get(b"content-type", b"")
+        body = answer(clip_in(content_type, b"".join(chunks)))
+        headers = [JSON, (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     return application
-
-
-async def _body(receive: Receive) -> bytes:
-    chunks, more = [], True
-    while more:
-        message = await receive()
-        chunks.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(chunks)
 
 
 def clip_in(content_type: bytes, body: bytes) -> bytes:

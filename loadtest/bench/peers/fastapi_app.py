@@ -7,6 +7,7 @@ uvicorn loadtest.bench.peers.fastapi_app:seed --factory
 """
 
 import io
+from functools import partial
 
 import numpy as np
 from fastapi import FastAPI, Request, Response, UploadFile
@@ -45,20 +46,13 @@ def seed() -> FastAPI:
     assert isinstance(spec, LogMelSpec), spec
     application = FastAPI()
 
+    sizes = {"n_fft": spec.n_fft, "hop_length": spec.hop_length, "n_mels": spec.n_mels}
+    bands = {"fmin": spec.fmin_hz, "fmax": spec.fmax_hz, "htk": True, "norm": None}
+    mel = partial(librosa.feature.melspectrogram, pad_mode="reflect", **sizes, **bands)
+
     def log_mel(clip: bytes) -> Floats:
-        samples, _ = librosa.load(io.BytesIO(clip), sr=heard.sample_rate_hz, mono=True)
-        power = librosa.feature.melspectrogram(
-            y=windows(at_loudness(samples, heard)[0], heard),
-            sr=heard.sample_rate_hz,
-            n_fft=spec.n_fft,
-            hop_length=spec.hop_length,
-            n_mels=spec.n_mels,
-            fmin=spec.fmin_hz,
-            fmax=spec.fmax_hz,
-            htk=True,
-            norm=None,
-            pad_mode="reflect",
-        )
+        samples, rate_hz = librosa.load(io.BytesIO(clip), sr=heard.sample_rate_hz, mono=True)
+        power = mel(y=windows(at_loudness(samples, heard)[0], heard), sr=rate_hz)
         return np.asarray(np.log(power + 1e-6), np.float32)
 
     @application.post("/predict")

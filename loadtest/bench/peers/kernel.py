@@ -47,13 +47,9 @@ def bundle_from_env() -> Bundle:
 
 
 def as_json(bundle: Bundle, scores: Scores) -> bytes:
-    return orjson.dumps(
-        {
-            "label": bundle.labels[scores.best],
-            "confidence": scores.confidence,
-            "probabilities": dict(zip(bundle.labels, scores.probabilities.tolist(), strict=True)),
-        }
-    )
+    probabilities = dict(zip(bundle.labels, scores.probabilities.tolist(), strict=True))
+    label, confidence = bundle.labels[scores.best], scores.confidence
+    return orjson.dumps({"label": label, "confidence": confidence, "probabilities": probabilities})
 
 
 def worked(clip: Path, processes: int, seconds: float) -> tuple[int, float]:

@@ -34,18 +34,8 @@ class Predict(litserve.LitAPI):  # type: ignore[misc]  # the library is untyped
         return Response(output, media_type="application/json")
 
 
-def main() -> None:
+if __name__ == "__main__":
     api = Predict(max_batch_size=4, batch_timeout=0.001)
     server = litserve.LitServer(api, accelerator="cpu", workers_per_device=2, timeout=False)
-    server.run(
-        host="127.0.0.1",
-        port=int(sys.argv[-1]),
-        num_api_servers=2,
-        log_level="warning",
-        generate_client_file=False,
-        access_log=False,
-    )
-
-
-if __name__ == "__main__":
-    main()
+    quiet = {"log_level": "warning", "access_log": False, "generate_client_file": False}
+    server.run(host="127.0.0.1", port=int(sys.argv[-1]), num_api_servers=2, **quiet)

@@ -40,7 +40,7 @@ def test_an_unknown_server_is_refused_with_the_known_ones(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit):
-        bench.options_from(["--only", "raw,nginx"])
+        bench.parsed(["--only", "raw,nginx"])
     assert "['nginx'] unknown; there are loop, noop, raw" in capsys.readouterr().err
 
 
@@ -56,13 +56,14 @@ def test_a_mistake_is_said_before_anything_starts(
     words: list[str], mistake: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        bench.options_from(words)
+        bench.parsed(words)
     assert mistake in capsys.readouterr().err
 
 
 def test_a_taken_port_is_refused(free_port: int) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", free_port))
+        other.listen()
         with (
             pytest.raises(RuntimeError, match="is taken; choose others with --port"),
             standing(("noop",), free_port, in_formats()[MAIN]),
@@ -86,7 +87,7 @@ def test_a_bare_loop_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv(KERNELS, str(BUNDLE))
     (tmp_path / "clip").write_bytes(b"%PDF-1.7")
     with pytest.raises(UnsupportedClip, match="a PDF document"):
-        looped({}, tmp_path / "clip", 1)
+        looped(tmp_path / "clip", 1)
 
 
 def test_every_server_has_a_title_of_its_own() -> None:

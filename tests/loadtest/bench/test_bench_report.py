@@ -67,7 +67,7 @@ def test_the_page_names_errors_targets_and_where_the_time_went(tmp_path: Path) -
 
 
 def test_a_disturbed_result_says_so_first() -> None:
-    text = conditions("other programs use 0.90 of a core", 160_044, 3, 4)
+    text = conditions("two cores", "other programs use 0.90 of a core", 160_044, 3, 4)
     assert text.startswith("**Disturbed: other programs use 0.90 of a core.**")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from loadtest.bench.measure import Case, sample_of
+from loadtest.bench.measure import sample_of
 from loadtest.bench.peers.asgi import clip_in
 from loadtest.clip import FORM_TYPE, form
 from loadtest.open_loop import Offered, Plan, offer
@@ -34,7 +34,7 @@ counted = [0]
 
 
 def sample(offered: Offered) -> Row:
-    return sample_of({"server": "raw", "case": Case("5s", "raw", 1)}, offered, {})
+    return sample_of(offered, {})
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI, Request, Response
 
 from data.errors import NotReady
-from loadtest.chaos import damage, floods, kills
+from loadtest.chaos import damage, kills
 from loadtest.chaos.clients import Ledger
 from loadtest.chaos.outcome import Skipped, Subject
 from loadtest.own_service import Service
@@ -135,13 +135,13 @@ def test_a_retrain_that_ends_badly_is_not_waited_for() -> None:
 def test_slow_heads_stay_unfinished_until_somebody_closes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"HEADS": 5, "CONNECT_S": 0.1, "HOLD_S": 0.3, "TRICKLE_S": 0.1}.items():
-        monkeypatch.setattr(floods, name, value)
+    for name, value in {"HEADS": 5, "CONNECT_S": 0.1, "FLOOD_S": 0.3, "TRICKLE_S": 0.1}.items():
+        monkeypatch.setattr(damage, name, value)
     with Server(FastAPI()) as url:
         port = int(url.rpartition(":")[2])
-        found = floods.slow_heads(Subject(service(tmp_path, port), Ledger("keywords")))
+        found = damage.slow_heads(Subject(service(tmp_path, port), Ledger("keywords")))
     assert found.notes == ("5 of 5 still open after 0.3 s",)
-    found = floods.slow_heads(Subject(service(tmp_path, port), Ledger("keywords")))
+    found = damage.slow_heads(Subject(service(tmp_path, port), Ledger("keywords")))
     assert found.notes == ("0 of 5 still open after 0.3 s",)
 
 
@@ -154,10 +154,10 @@ def test_a_form_is_as_long_as_it_says(tmp_path: Path, monkeypatch: pytest.Monkey
         return Response(status_code=413)
 
     for name, value in {"SETTLE_S": 0, "FORM_PARTS": 3, "PART_BYTES": 1000, "FORMS": 2}.items():
-        monkeypatch.setattr(floods, name, value)
+        monkeypatch.setattr(damage, name, value)
     with Server(app) as url:
         port = int(url.rpartition(":")[2])
-        found = floods.big_forms(Subject(service(tmp_path, port), Ledger("keywords")))
+        found = damage.big_forms(Subject(service(tmp_path, port), Ledger("keywords")))
     assert found.notes[0] == "answers 413, 413"
     assert [body.count(b'name="files"; filename="clip.wav"') for body in bodies] == [3, 3]
     assert {len(body) > 3000 and body[-4:] for body in bodies} == {b"--\r\n"}

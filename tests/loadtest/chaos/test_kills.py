@@ -11,9 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadtest.chaos import floods, kills
+from loadtest.chaos import damage, kills
 from loadtest.chaos.clients import Ledger
-from loadtest.chaos.damage import small_disk
 from loadtest.chaos.outcome import Subject
 from loadtest.own_service import Service
 
@@ -127,16 +126,16 @@ def test_the_end_leaves_nobody_of_its_home_and_everybody_of_others(
 
 
 def test_the_spool_is_what_nobody_else_can_see() -> None:
-    before = floods.spool_mib({os.getpid()})
+    before = damage.spool_mib({os.getpid()})
     with tempfile.TemporaryFile() as spooled, tempfile.NamedTemporaryFile() as seen:
         for file in (spooled, seen):
             file.write(bytes(2 * 1024**2))
             file.flush()
-        assert floods.spool_mib({os.getpid()}) - before == 2.0
+        assert damage.spool_mib({os.getpid()}) - before == 2.0
 
 
 def test_a_small_disk_is_gone_afterwards(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "home"):
+    with damage.small_disk(tmp_path / "home"):
         (tmp_path / "home" / "file").write_text("kept")
         mounted = os.path.ismount(tmp_path / "home")
     assert not os.path.ismount(tmp_path / "home")

@@ -1,6 +1,5 @@
 """loadtest/plan/, its measurements and words: what is measured, kept and said."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 
 from loadtest import machine
+from loadtest.command import exit_code
 from loadtest.open_loop import Offered, poisson
 from loadtest.plan import __main__ as plan
 from loadtest.plan import check as plan_check
@@ -97,8 +97,8 @@ def test_the_plan_says_what_it_found(
     monkeypatch.setattr(sizing, "REQUESTS", 800)
     write_json(tmp_path / "times.json", TIMES)
     words = ["--rps", "500", "--p95-ms", "50", "--cores-per-node", "4"]
-    monkeypatch.setattr(sys, "argv", ["plan", *words, "--times", str(tmp_path / "times.json")])
-    assert plan.main() == 0
+    arguments = plan.parsed([*words, "--times", str(tmp_path / "times.json")])
+    assert exit_code("plan", plan.planned, arguments) == 0
     said = capsys.readouterr().out
     assert "nodes of 4 cores" in said
     assert "square-root rule" in said
@@ -106,10 +106,9 @@ def test_the_plan_says_what_it_found(
 
 @pytest.mark.parametrize("words", [["--times", "no/such.json"], ["--url", "http://127.0.0.1:9"]])
 def test_what_the_times_cannot_come_from_is_said(
-    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["plan", "--rps", "500", *words])
-    assert plan.main() == 1
+    assert exit_code("plan", plan.planned, plan.parsed(["--rps", "500", *words])) == 1
     assert capsys.readouterr().err.startswith("plan: ")
 
 

@@ -1,6 +1,5 @@
 """The command: what it refuses before anything starts, and what it would deploy."""
 
-import sys
 from inspect import signature
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from ray.serve.schema import ServeDeploySchema
 
 from data.errors import InvalidParameter, NotReady
 from data.home import planned_home
+from loadtest.command import exit_code
 from loadtest.own_service import Target
 from loadtest.scaling import __main__ as scaling
 from serve_app.cluster.launch import serve_config
@@ -27,14 +27,10 @@ from support.local_server import Server
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_starts(
-    words: list[str],
-    problem: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    words: list[str], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["scaling", *words, "--out", str(tmp_path / "out")])
-    assert scaling.main() == 1
+    arguments = scaling.parsed([*words, "--out", str(tmp_path / "out")])
+    assert exit_code("scaling", scaling.measure, arguments) == 1
     assert problem in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
