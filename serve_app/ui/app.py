@@ -56,8 +56,9 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     from serve_app.ui.words.translate import LATER, speaking
     from serve_app.ui.words.translated_blocks import Languages
 
+    token = os.environ.get("TELLTALE_START_TOKEN", "")
     with speaking(LATER):
-        blocks = page.build(Client(api_url), examples, os.environ.get("TELLTALE_START_TOKEN", ""))
+        blocks = page.build(Client(api_url), examples, token)
         head = theme.head()
     # Gradio looks a thousand times a second whether somebody has pressed a button, which takes
     # 4 % of a core from the predictions.
@@ -67,7 +68,7 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     blocks.has_launched = blocks.is_running = True
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Languages)
-    app.add_middleware(Guard, uploads=uploads)
+    app.add_middleware(Guard, uploads=uploads, token=token)
     gr.mount_gradio_app(
         app,
         blocks,
