@@ -14,6 +14,7 @@ from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import DomainStatus, Status
 from serve_app.settings import VISITOR_HEADER
 from serve_app.ui.wording import words
+from serve_app.ui.words.translate import in_script
 
 STATIC = Path(__file__).with_name("static")
 # Of all that is no named endpoint: scripts have those, and the service's own API.
@@ -27,7 +28,7 @@ def html(value: str = "", elem_id: str | None = None) -> Any:
 
 def script(name: str) -> str:
     """JavaScript of the page, for `js_on_load`."""
-    return (STATIC / name).read_text(encoding="utf-8")
+    return in_script((STATIC / name).read_text(encoding="utf-8"))
 
 
 def clickable(value: str = "", *, elem_id: str, more: str = "") -> Any:

@@ -14,8 +14,19 @@ from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import Tone, badge, note, table, text
 from serve_app.ui.shared import QUIET, Shared, find, html, read_within, script
 from serve_app.ui.wording import words
+from serve_app.ui.words.translate import mark, t, told
 
 TONES: dict[str, Tone] = {"stored": "good", "duplicate": "calm", "refused": "bad"}
+OUTCOMES = {
+    "stored": mark("stored"),
+    "duplicate": mark("duplicate"),
+    "refused": mark("not stored"),
+}
+COUNTED = {
+    "stored": mark("{count} stored"),
+    "duplicate": mark("{count} duplicate"),
+    "refused": mark("{count} refused"),
+}
 # The button waits meanwhile (add.js), or two lots would write to one table.
 MAY_ADD = "() => { document.querySelector('#adding #add').disabled = false; return []; }"
 
@@ -95,7 +106,8 @@ def sent(client: Client, domain: DomainInfo, item: Item) -> Outcome:
 def fields(domain: DomainInfo) -> str:
     """The form: of photographs a label for all only where nothing is, else a mask says where."""
     labels = domain.labels if domain.modality == "audio" else domain.labels[:1]
-    elsewhere = "the name of its folder" if domain.modality == "audio" else "what its mask marks"
+    named = t("the name of its folder")
+    elsewhere = named if domain.modality == "audio" else t("what its mask marks")
     chips = "".join(
         f'<label><input type="radio" name="for-all" value="{text(value)}"{checked}>'
         f"<span>{text(words)}</span></label>"
@@ -104,13 +116,14 @@ def fields(domain: DomainInfo) -> str:
             *((label, label, "") for label in labels),
         )
     )
-    masks = "" if domain.modality == "audio" else _picker("masks", "Masks, named as photographs")
+    masks = "" if domain.modality == "audio" else _picker("masks", t("Masks, named as photographs"))
     return (
         f'<form class="tt-add" autocomplete="off"><div class="tt-picks">'
-        f"{_picker('clips', 'Files')}{_picker('folder', 'Or a folder', 'webkitdirectory')}{masks}"
-        f'</div><fieldset class="tt-chips"><legend>Each is called</legend>{chips}</fieldset>'
-        '<div class="tt-acts"><button type="button" id="add" class="tt-main">Add clips</button>'
-        '<button type="button" id="stop-adding">Stop</button></div>'
+        f"{_picker('clips', t('Files'))}"
+        f"{_picker('folder', t('Or a folder'), 'webkitdirectory')}{masks}"
+        f'</div><fieldset class="tt-chips"><legend>{t("Each is called")}</legend>{chips}</fieldset>'
+        f'<div class="tt-acts"><button type="button" id="add" class="tt-main">{t("Add clips")}'
+        f'</button><button type="button" id="stop-adding">{t("Stop")}</button></div>'
         '<p class="tt-small" data-progress role="status"></p></form>'
     )
 
@@ -123,14 +136,17 @@ def _picker(name: str, words: str, more: str = "") -> str:
 
 def outcomes(done: Sequence[Outcome], of: int) -> str:
     counts = {kind: sum(row.outcome == kind for row in done) for kind in TONES}
-    said = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number)
+    said = ", ".join(t(COUNTED[kind], count=number) for kind, number in counts.items() if number)
     rows = [
         [
             text(row.name),
             text(row.label or "–"),
-            f"{badge(row.outcome, TONES[row.outcome])} {text(row.reason)}",
+            f"{badge(t(OUTCOMES[row.outcome]), TONES[row.outcome])} {text(told(row.reason))}",
         ]
         for row in done
     ]
-    progress = note(f"{len(done)} of {of}: {said}.", "good" if len(done) == of else "calm")
-    return progress + table(["File", "Label", "Outcome"], rows, "")
+    progress = note(
+        t("{done} of {count}: {said}.", done=len(done), count=of, said=said),
+        "good" if len(done) == of else "calm",
+    )
+    return progress + table([t("File"), t("Label"), t("Outcome")], rows, "")

@@ -79,7 +79,7 @@ def test_clips_that_are_too_large_together_are_asked_one_by_one(
     refusing(monkeypatch, large)
     *_, last = hear_given(PARTS, caller, nine[:3], lambda: False)
     assert last["panel"].count("electrical</span>") == 2
-    assert last["panel"].count("at most 64 MiB are taken") == 1
+    assert last["panel"].count("At most 64 MiB are taken.") == 1
 
 
 def test_what_was_answered_stays_when_the_service_goes_away(
