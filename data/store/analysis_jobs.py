@@ -141,13 +141,15 @@ class AnalysisJobs:
         self._uploads.delete(job_id)
         return job
 
-    def release(self, job: Job) -> None:
-        """For another, where its holder has not counted on since; or the end, after too many."""
-        given_up = job.attempts + 1 >= ATTEMPTS
+    def release(self, job: Job, *, counts: bool = True) -> None:
+        """For another, where its holder has not counted on since; or the end, after too many that
+        count against it."""
+        attempts = job.attempts + counts
+        given_up = attempts >= ATTEMPTS
         with self._database.write() as connection:
             if not _is_held(connection, job):
                 return
-            _change(connection, job.id, state="queued", attempts=job.attempts + 1)
+            _change(connection, job.id, state="queued", attempts=attempts)
             if given_up:
                 _end(connection, job.id, "failed", result=None, problem=GIVEN_UP)
         if given_up:

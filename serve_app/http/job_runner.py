@@ -12,10 +12,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from data.domains.domain import of_sounds
 from data.errors import NotReady
+from data.store.disk import fullest
 from models.analysis.recording import wishes_from
 from serve_app.http import problems
 from serve_app.http.recording_analysis import RecordingAnalysis, analysis_of
@@ -25,6 +27,7 @@ from serve_app.statuses import explain
 
 if TYPE_CHECKING:
     from data.store.analysis_jobs import Job, Progress
+    from data.store.uploads import Uploads
 
 log = logging.getLogger("ray.serve")
 
@@ -79,7 +82,7 @@ class JobRunner:
         try:
             await writing(store.jobs.end, job, result=analysed.result())
         except NotReady:  # not the recording's fault: for another replica, or later
-            await writing(store.jobs.release, job)
+            await writing(store.jobs.release, job, counts=False)
             raise
         except Exception as error:
             status, title, detail = explain(error)
@@ -123,7 +126,15 @@ async def _progress(job: "Job", work: Work) -> "Progress":
 
 @asynccontextmanager
 async def uploaded(service: Replica, upload_id: str) -> AsyncIterator[BinaryIO]:
-    """An upload that is whole, as a nameless file on this machine."""
+    """An upload that is whole, as a nameless file on this machine. Raises NotReady where that has
+    no room for it."""
     with tempfile.TemporaryFile() as file:
-        await storing(service.store.uploads.copy_to, upload_id, file)
+        await storing(_copy, service.store.uploads, upload_id, file)
         yield file
+
+
+def _copy(uploads: "Uploads", upload_id: str, file: BinaryIO) -> None:
+    disk = fullest([Path(tempfile.gettempdir())])
+    if disk is None or disk.spare_bytes < uploads.get(upload_id).length:
+        raise NotReady("the disk is nearly full; the recording is analysed once it is not")
+    uploads.copy_to(upload_id, file)

@@ -127,6 +127,16 @@ def test_what_ends_replicas_is_given_up(store: Store, job: Job) -> None:
     assert store.jobs.claim("faults") is None
 
 
+def test_what_was_no_fault_of_the_recording_does_not_count_against_it(
+    store: Store, job: Job
+) -> None:
+    for _ in range(5):
+        held = store.jobs.claim("faults")
+        assert held
+        store.jobs.release(held, counts=False)
+    assert (store.jobs.get(job.id).state, store.jobs.get(job.id).attempts) == ("queued", 0)
+
+
 def test_what_nobody_analyses_does_not_lie_here_for_ever(store: Store, job: Job) -> None:
     def age(days: int) -> None:
         then = now() - timedelta(days=days)
