@@ -44,6 +44,7 @@ GROUPS = {
         "retrain": Command("training.retrain", (), "train a domain, examine it, promote it"),
         "evaluate": Command("training.evaluate", (), "a model's figures; a card with plots"),
         "crossval": Command("training.crossval", (), "the same training on other splits"),
+        "search": Command("training.search", (), "better settings, tried on folds by Ray Tune"),
         "trial": Command("training.trial", (), "are corrections learnt, and do bad ones harm"),
         "qa": Command("training.qa", (), "labels that are likely wrong"),
         "pretrain": Command("training.pretrain", (), "a backbone that domains start from"),

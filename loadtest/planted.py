@@ -8,16 +8,17 @@ clip's label and overlaps it by half (intersection over union).
 """
 
 import argparse
-import io
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
-from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 from threadpoolctl import threadpool_limits
 
+from data.arrays import Floats
+from data.datasets.backgrounds import falling
 from data.datasets.sources import dataset_root, examples
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter
@@ -26,15 +27,13 @@ from loadtest import command
 from models.analysis.events import Event
 from models.analysis.recording import Wishes
 from models.bundle import PRETRAINED, load_bundle
-from models.runtime import OnnxModel
+from models.runtime import Model, OnnxModel
 from serve_app.analyze_command import events_of
-
-Float32 = NDArray[np.float32]
 
 OVERLAP = 0.5
 LEVEL = 0.02  # of the noise, RMS; full scale is 1
 APART_S = (8.0, 20.0)
-NOISES = {"white": 0.0, "pink": 0.5}  # the power of 1/f by which amplitudes fall
+NOISES = {"white": 0.0, "pink": 1.0}  # the power of 1/f by which its power falls
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Planted:
     end_s: float
 
 
-Clips = list[tuple[str, Float32]]  # label and waveform [n] of each
-Laid = tuple[Float32, list[Planted]]  # a recording [n], and what is where in it
+Clips = list[tuple[str, Floats]]  # label and waveform [n] of each
+Laid = tuple[Floats, list[Planted]]  # a recording [n], and what is where in it
 
 
 def exam_clips(domain: AudioDomain) -> Clips:
@@ -59,15 +58,6 @@ def exam_clips(domain: AudioDomain) -> Clips:
         for row in examples(domain, root)
         if row.split == "test" and row.label != domain.rest_label
     ]
-
-
-def noise(kind: str, length: int, rng: np.random.Generator) -> Float32:
-    """[length], RMS 1"""
-    size = scipy.fft.next_fast_len(length, real=True)  # a prime takes half a minute
-    spectrum = scipy.fft.rfft(rng.standard_normal(size, np.float32))
-    spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** -NOISES[kind]
-    samples = scipy.fft.irfft(spectrum, size)[:length]
-    return np.asarray(samples / samples.std(), np.float32)
 
 
 def laid(clips: Clips, gaps_s: Sequence[float], rate_hz: int) -> Laid:
@@ -86,7 +76,16 @@ def plant(clips: Clips, rate_hz: int, snr_db: float, kind: str, seed: int) -> La
     loudness = LEVEL * 10 ** (snr_db / 20)
     loud = [(label, loudness / max(x.std(), 1e-9) * x) for label, x in (clips[i] for i in order)]
     sound, planted = laid(loud, gaps_s.tolist(), rate_hz)
-    return sound + LEVEL * noise(kind, len(sound), rng), planted
+    size = next_fast_len(len(sound), real=True)  # a prime takes half a minute
+    noise = falling(size, NOISES[kind], rng)[: len(sound)]
+    return sound + np.float32(LEVEL) * noise, planted
+
+
+def heard_events(recording: Floats, model: Model, domain: AudioDomain) -> list[Event]:
+    with tempfile.TemporaryFile() as file:  # recordings are read from the disk
+        file.write(encoded(recording, domain.input.sample_rate_hz, "WAV", "FLOAT"))
+        file.flush()
+        return events_of(file, model, domain, Wishes(), lambda done: None)[1]
 
 
 def right(events: Sequence[Event], planted: Sequence[Planted]) -> int:
@@ -117,10 +116,9 @@ def print_figures(arguments: argparse.Namespace) -> int:
     print("SNR dB  planted  events  right    F1  CPU s/h")
     for snr_db in arguments.snr:
         recording, planted = plant(clips, rate_hz, snr_db, arguments.noise, arguments.seed)
-        file = io.BytesIO(encoded(recording, rate_hz, "WAV", "FLOAT"))
         started = time.process_time()
         with threadpool_limits(1):
-            events = events_of(file, model, domain, Wishes(), lambda done: None)[1]
+            events = heard_events(recording, model, domain)
         spent_s = (time.process_time() - started) * 3600 * rate_hz / len(recording)
         count, number = right(events, planted), len(planted)
         f1 = 2 * count / (len(events) + number)

@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from data.database.sole_service import sole_service
 from data.database.sqlite_files import maintained_databases
 from data.errors import NotReady, TelltaleError
 from data.home import home_from_env, keep_to_owner, planned_home
@@ -71,11 +72,12 @@ def main() -> int:
 def serve_until_stopped(config: Path) -> int:
     settings = settings_from_env()
     stop_when_asked()
-    with alone_in(settings.home), alone_at(settings.port), maintained_databases(settings.home):
+    home = settings.home
+    with alone_in(home), alone_at(settings.port), sole_service(home), maintained_databases(home):
         refuse_taken_port(settings)
         prepare_environment(settings)
         command = ["serve_app.cluster.launch", "--config", str(config)]
-        code = supervise(command, settings.home, say)
+        code = supervise(command, home, say)
     if code == 0:
         print("Telltale has stopped.")
     return code

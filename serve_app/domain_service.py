@@ -140,10 +140,12 @@ class DomainService:
         on one version."""
         return answer_batch(self.champion.served, items)
 
-    async def follow(self, pointer: Pointer) -> dict[str, Any]:
-        """Called on every replica once a second: the champion, which changes now and then."""
+    async def follow(self, pointer: Pointer, purged: frozenset[str]) -> dict[str, Any]:
+        """Called on every replica once a second: the champion, which changes now and then, and the
+        digests of versions that were removed."""
         swaps, failures = self.champion.swaps, self.champion.failures
         await self.champion.follow(pointer, self._fetch)
+        await self._others.forget(purged)
         if self.champion.swaps != swaps and self.champion.last_swap_s is not None:
             self.metrics.swapped(self.champion.last_swap_s)
         if self.champion.failures != failures:

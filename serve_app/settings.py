@@ -18,6 +18,7 @@ PASSED_HEADER = "x-telltale-passed"  # of HAProxy to its own replicas: "start", 
 VISITOR_HEADER = "x-telltale-visitor"  # of the page: the token of the start, and an address
 HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False}  # loopback or not
 MOST_A_MINUTE = 60_000  # HAProxy counts in milliseconds
+NOT_PASSED = "this port is for the service's own HAProxy; ask at the port of TELLTALE_PORT"
 OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
@@ -90,6 +91,12 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
         traces=environment.get("TELLTALE_TRACES", ""),
         pinned=_pinned(environment.get("TELLTALE_MODEL_VERSION", ""), domains),
     )
+
+
+def passed_by_haproxy(token: str) -> tuple[bytes, bytes] | None:
+    """The header, as ASGI has it, by which a replica knows what HAProxy has passed on; None without
+    a token, where nothing stands in front of it."""
+    return (PASSED_HEADER.encode(), f"start {token}".encode()) if token else None
 
 
 def _pinned(text: str, domains: Sequence[str]) -> dict[str, str]:

@@ -25,11 +25,13 @@ from data.errors import DiskFull, InvalidParameter, NotReady
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 WAIT_S = 30
-# Any number that nobody else who shares the PostgreSQL database takes.
-WRITER_LOCK = 0x7E117A1E
+# Any numbers that nobody else who shares the PostgreSQL database takes.
+WRITER_LOCK, SERVICE_LOCK = 0x7E117A1E, 0x7E117A1F
+ALIVE_S, ALIVE_ASKED = 10, 3  # a machine that is gone loses the service's lock within half a minute
 OURS = (DataError, IntegrityError, ProgrammingError)  # mistakes of this code, to be seen as such
 # Codes of SQLite, and of PostgreSQL (SQLSTATE).
 FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, "53100")
+UNTRANSLATABLE = "22P05"  # PostgreSQL's, of NUL in JSON; of NUL in text the driver itself says it
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, "XX001", "XX002")
 
 
@@ -48,6 +50,17 @@ class Database:
         """A transaction that holds the write lock: all of it is kept, or nothing."""
         with _named_trouble(), self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def service_lock(self) -> Iterator[bool]:
+        """Of PostgreSQL: whether nobody else held it; it is held as long as the connection lasts,
+        and at most to the end of the block."""
+        engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        with _named_trouble(), engine.connect() as connection:
+            for name, value in (("idle", ALIVE_S), ("interval", ALIVE_S), ("count", ALIVE_ASKED)):
+                connection.exec_driver_sql(f"SET tcp_keepalives_{name} = {value}")
+            locked = connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({SERVICE_LOCK})")
+            yield bool(locked.scalar_one())
 
     def migrate(self) -> None:
         """Bring the tables up to date; processes that open at once do it one after another."""
@@ -136,10 +149,17 @@ def _named_trouble() -> Iterator[None]:
     # The driver's own words name hosts and paths: they go to the log, as the cause.
     try:
         yield
-    except OURS:
+    except OURS as error:
+        if _has_nul(error):
+            raise InvalidParameter("text cannot have the character NUL in it") from error
         raise
     except DBAPIError as error:
         raise _in_words(error) from error
+
+
+def _has_nul(error: DBAPIError) -> bool:
+    """Which PostgreSQL cannot hold, and anybody may put into an address."""
+    return "(0x00)" in str(error.orig) or getattr(error.orig, "sqlstate", None) == UNTRANSLATABLE
 
 
 def _in_words(error: DBAPIError) -> NotReady:

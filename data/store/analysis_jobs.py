@@ -9,14 +9,15 @@ its upload, whose bytes go when it ends.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from data.database.database import Database
-from data.database.schema import Detail, RunState, analysis_jobs, fields_of, now
+from data.database.schema import Detail, RunState, analysis_jobs, fields_of, now, uploads
 from data.errors import UnknownName
 from data.store.uploads import OPEN, Uploads
 
 KEPT = timedelta(days=1)  # once it has ended
+KEPT_OF_ONE, MOST_KEPT = 500, 5_000  # that have ended, of a caller and of a domain: the newest
 ATTEMPTS = 3  # what ended so many replicas would end the next one, too
 GIVEN_UP: Detail = {
     "status": 500,
@@ -58,6 +59,7 @@ class Progress:
 _SELECT = select(*fields_of(analysis_jobs, Job))
 _LARGE = ("heard", "result")
 _LIGHT = select(*(each for each in fields_of(analysis_jobs, Job) if each.key not in _LARGE))
+_TOLD = select(*(each for each in fields_of(analysis_jobs, Job) if each.key != "heard"))
 
 
 class AnalysisJobs:
@@ -66,17 +68,23 @@ class AnalysisJobs:
         self._uploads = uploads
 
     def add(self, new: Job) -> Job:
-        """The one that there is already, where an order comes twice."""
+        """The one that there is already, where an order comes twice. The oldest that have ended
+        make room, or a caller could fill the database with answers."""
         with self._database.write() as connection:
             if (known := _find(connection, new.id)) is not None:
                 return known
+            of_domain = analysis_jobs.c.domain == new.domain
+            _keep_newest(connection, of_domain & (analysis_jobs.c.who == new.who), KEPT_OF_ONE)
+            _keep_newest(connection, of_domain, MOST_KEPT)
             connection.execute(insert(analysis_jobs).values(vars(new)))
         return new
 
     def get(self, job_id: str) -> Job:
-        """Raises UnknownName."""
+        """Without what was heard of it; raises UnknownName."""
         with self._database.read() as connection:
-            return _known(connection, job_id)
+            this = connection.execute(_TOLD.where(analysis_jobs.c.id == job_id))
+            row = this.mappings().one_or_none()
+            return _must_be(None if row is None else Job(**row), job_id)
 
     def unfinished(self) -> list[Job]:
         """Without what was heard of them."""
@@ -85,9 +93,10 @@ class AnalysisJobs:
             return [Job(**row) for row in rows.mappings()]
 
     def claim(self, domain: str) -> Job | None:
-        """The one that waits longest, for whoever asks; None where none does."""
+        """The one that waits longest, for whoever asks, callers in turns; None where none does."""
         queued = (analysis_jobs.c.domain == domain) & (analysis_jobs.c.state == "queued")
-        oldest = select(analysis_jobs.c.id).where(queued).order_by(analysis_jobs.c.created_at)
+        oldest = select(analysis_jobs.c.id).where(queued)
+        oldest = oldest.order_by(_before_it(domain), analysis_jobs.c.created_at)
         with self._database.read() as connection:  # without the lock, as long as there is none
             if connection.execute(oldest.limit(1)).scalar() is None:
                 return None
@@ -143,10 +152,31 @@ class AnalysisJobs:
         if given_up:
             self._uploads.delete(job.id)
 
+    def leave_out_recordings(self) -> None:
+        """Of a copy of the database without their bytes: neither they nor what waits for them."""
+        with self._database.write() as connection:
+            connection.execute(delete(analysis_jobs).where(analysis_jobs.c.state.in_(OPEN)))
+            connection.execute(delete(uploads))
+
     def purge(self) -> None:
         with self._database.write() as connection:
             due = analysis_jobs.c.expires_at <= now()
             connection.execute(delete(analysis_jobs).where(due))
+
+
+def _before_it(domain: str) -> ColumnElement[int]:
+    """How many earlier ones of the same caller have not ended."""
+    other = analysis_jobs.alias()
+    earlier = (other.c.domain == domain) & (other.c.created_at < analysis_jobs.c.created_at)
+    open_ = other.c.state.in_(OPEN) & (other.c.who == analysis_jobs.c.who)
+    return select(func.count()).select_from(other).where(earlier, open_).scalar_subquery()
+
+
+def _keep_newest(connection: Connection, which: ColumnElement[bool], most: int) -> None:
+    """Of those that have ended."""
+    ended = select(analysis_jobs.c.id).where(which, analysis_jobs.c.state.not_in(OPEN))
+    older = ended.order_by(analysis_jobs.c.created_at.desc()).offset(most)
+    connection.execute(delete(analysis_jobs).where(analysis_jobs.c.id.in_(older)))
 
 
 def _find(connection: Connection, job_id: str) -> Job | None:
@@ -156,7 +186,10 @@ def _find(connection: Connection, job_id: str) -> Job | None:
 
 
 def _known(connection: Connection, job_id: str) -> Job:
-    job = _find(connection, job_id)
+    return _must_be(_find(connection, job_id), job_id)
+
+
+def _must_be(job: Job | None, job_id: str) -> Job:
     if job is None:
         raise UnknownName(f"there is no job {job_id!r}, or no longer")
     return job

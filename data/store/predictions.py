@@ -4,6 +4,7 @@ For each clip and version one; what is due goes, and so does the oldest where to
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,9 +12,10 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select
 
 from data.database.database import Database
 from data.database.schema import KeptFor, clips, fields_of, now, predictions
-from data.errors import UnknownName
+from data.errors import DiskFull, UnknownName
 from data.store.blobs import Blobs
 from data.store.clips.clip_store import ClipStore
+from data.store.disk import Disk
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,26 @@ KEPT = select(*fields_of(predictions, KeptPrediction))
 
 
 class KeptPredictions:
-    def __init__(self, database: Database, blobs: Blobs, clip_store: ClipStore) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        clip_store: ClipStore,
+        disk: Callable[[], Disk | None],
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._clips = clip_store
+        self._disk = disk
 
     def add(
         self, new: NewPrediction, raw: bytes, *, with_clip: bool, days: float, most: int
     ) -> None:
-        """Once a clip and version. Of a domain `most` are kept, the newest."""
+        """Once a clip and version. Of a domain `most` are kept, the newest. Raises DiskFull where
+        there is only room for what callers with a key send."""
+        disk = self._disk() if with_clip else None
+        if disk is not None and disk.spare_bytes < len(raw):
+            raise DiskFull
         sha256 = hashlib.sha256(raw).hexdigest()
         facts = {
             **vars(new),

@@ -45,7 +45,7 @@ class Store:
         self.keys = Keys(database)
         self.uploads = Uploads(database, blobs, disk)
         self.jobs = AnalysisJobs(database, self.uploads)
-        self.predictions = KeptPredictions(database, blobs, self.clips)
+        self.predictions = KeptPredictions(database, blobs, self.clips, disk)
 
     @classmethod
     def open(cls, database_url: str, storage_uri: str) -> "Store":

@@ -14,16 +14,20 @@ from typing import BinaryIO
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from data.database.database import Database
-from data.database.schema import analysis_jobs, fields_of, now, uploads
+from data.database.schema import access_keys, analysis_jobs, fields_of, now, uploads
 from data.errors import ClipTooLarge, Conflict, InvalidParameter, NotReady, Overloaded, UnknownName
 from data.store.blobs import Blobs
 from data.store.disk import Disk
 
 FOLDER = "parts"
 LIVES = timedelta(days=1)  # from its newest part on, and longer while it waits to be analysed
-AT_ONCE, OF_ONE = 32, 4  # of a domain, of a caller
+AT_ONCE, OF_ONE = 32, 4  # of a domain, as many of callers with a key as of others; of a caller
+DISK_SHARE = 0.25  # of what is free or theirs already, for all those of callers without a key
 MOST_PARTS = 2_000
 OPEN = ("queued", "running")
+NO_ROOM = "there is no room for {:,} bytes here; try again later"
+ADMIN = "admin"  # what the caller with the admin's own key is called
+OF_KEYS = uploads.c.who.in_(select(access_keys.c.name)) | (uploads.c.who == ADMIN)
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,27 @@ class Uploads:
     def begin(self, domain: str, length: int, *, who: str, note: str = "") -> Upload:
         """Of so many bytes. Raises Overloaded where there are too many already, NotReady where the
         disk has no room for it."""
-        disk = self._disk()
-        if disk is not None and disk.spare_bytes < length:
-            raise NotReady(f"there is no room for {length:,} bytes here; try again later")
+        self._must_have_room(length)
         new = Upload(secrets.token_hex(16), domain, who, length, 0, [], now() + LIVES, note)
         with self._database.write() as connection:
-            _must_have_place(connection, domain, who)
+            has_key = _has_key(connection, who)
+            _must_have_place(connection, domain, who, has_key)
+            if not has_key:
+                self._must_have_share(connection, length)
             connection.execute(insert(uploads).values(vars(new)))
         return new
+
+    def _must_have_room(self, size: int) -> None:
+        disk = self._disk()
+        if disk is not None and disk.spare_bytes < size:
+            raise NotReady(NO_ROOM.format(size))
+
+    def _must_have_share(self, connection: Connection, length: int) -> None:
+        disk = self._disk()
+        sums = select(func.sum(uploads.c.length), func.sum(uploads.c.came)).where(~OF_KEYS)
+        announced, came = (int(total or 0) for total in connection.execute(sums).one())
+        if disk is not None and announced + length > DISK_SHARE * (disk.free_bytes + came):
+            raise NotReady(NO_ROOM.format(length) + ", or send it with a key")
 
     def get(self, upload_id: str) -> Upload:
         """Raises UnknownName."""
@@ -77,8 +94,10 @@ class Uploads:
 
     def append(self, upload_id: str, came: int, part: BinaryIO, size: int) -> Upload:
         """A part of so many bytes behind those that came. Raises Conflict where another number of
-        bytes has come, ClipTooLarge where more come than were announced."""
+        bytes has come, ClipTooLarge where more come than were announced, NotReady where the disk
+        has no room for it by now."""
         _must_follow(self.get(upload_id), came, size)
+        self._must_have_room(size)
         name = f"{FOLDER}/{upload_id}-{secrets.token_hex(8)}"
         self._blobs.put_file(name, part)
         try:
@@ -141,8 +160,14 @@ def _deleted(connection: Connection, ids: Sequence[str]) -> list[str]:
     return [name for parts in connection.execute(gone).scalars() for name in parts]
 
 
-def _must_have_place(connection: Connection, domain: str, who: str) -> None:
-    held = select(func.count()).select_from(uploads).where(uploads.c.domain == domain)
+def _has_key(connection: Connection, who: str) -> bool:
+    named = select(access_keys.c.name).where(access_keys.c.name == who)
+    return who == ADMIN or connection.execute(named).first() is not None
+
+
+def _must_have_place(connection: Connection, domain: str, who: str, has_key: bool) -> None:
+    held = select(func.count()).select_from(uploads)
+    held = held.where(uploads.c.domain == domain, OF_KEYS if has_key else ~OF_KEYS)
     own = connection.execute(held.where(uploads.c.who == who)).scalar_one()
     if own >= OF_ONE:
         raise Overloaded(

@@ -50,7 +50,7 @@ class Event:
 class Rules:
     """`enter` by label; what is not named is no event. Gaps up to `merge_gap_s` are bridged, then
     events are dropped that last less than `min_length_s` or are at `enter` for less than `sure_s`,
-    then all but the `top_n` surest."""
+    then all but the `top_n` surest; of which no more than so many are made of a label."""
 
     enter: Mapping[str, float]
     leave: Mapping[str, float] = field(default_factory=dict)  # LEAVE of `enter` if not named
@@ -101,9 +101,10 @@ def _of_label(heard: Heard, column: int, edges: Doubles, rules: Rules) -> list[E
     # All of a short recording is long enough.
     is_long = edges[ends] - edges[firsts] >= min(rules.min_length_s, heard.duration_s) - 1e-9
     is_sure = sure_s[ends] - sure_s[firsts] >= min(rules.sure_s, heard.duration_s) - 1e-9
+    firsts, ends = surest(scores, firsts[is_long & is_sure], ends[is_long & is_sure], rules.top_n)
     return [
         _event(heard, label, scores, edges, first, end)
-        for first, end in zip(firsts[is_long & is_sure], ends[is_long & is_sure], strict=True)
+        for first, end in zip(firsts, ends, strict=True)
     ]
 
 
@@ -121,6 +122,17 @@ def merged(firsts: Places, ends: Places, edges: Doubles, gap_s: float) -> tuple[
         return firsts, ends
     apart = edges[firsts[1:]] - edges[ends[:-1]] > gap_s + 1e-9
     return firsts[np.concatenate([[True], apart])], ends[np.concatenate([apart, [True]])]
+
+
+def surest(
+    scores: Doubles, firsts: Places, ends: Places, most: int | None
+) -> tuple[Places, Places]:
+    """Those runs, in order, whose surest windows are the surest."""
+    if most is None or len(firsts) <= most:
+        return firsts, ends
+    peaks = np.maximum.reduceat(np.append(scores, -1.0), np.ravel([firsts, ends], "F"))[::2]
+    chosen = np.sort(np.argsort(-peaks, kind="stable")[:most])
+    return firsts[chosen], ends[chosen]
 
 
 def _runs(inside: Bools) -> tuple[Places, Places]:

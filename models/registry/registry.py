@@ -61,7 +61,7 @@ class Registry:
         quieten_mlflow()
         from mlflow import MlflowClient
 
-        self._uri, self._artifact_root = tracking_uri, artifact_root
+        self.tracking_uri, self._artifact_root = tracking_uri, artifact_root
         with opening(tracking_uri), mlflow_errors():
             self.client = MlflowClient(tracking_uri, tracking_uri)
             self.client.search_registered_models(max_results=1)  # only now is the store there
@@ -181,7 +181,7 @@ class Registry:
         name = model_name(version.domain)
         with mlflow_errors():
             source = self.client.get_model_version_download_uri(name, version.number)
-            get_artifact_repository(source, tracking_uri=self._uri).delete_artifacts()
+            get_artifact_repository(source, tracking_uri=self.tracking_uri).delete_artifacts()
             self.client.delete_model_version(name, version.number)
         drop(cache_root, version.digest)
 
@@ -251,7 +251,9 @@ class Registry:
                 source = self.client.get_model_version_download_uri(name, version.number)
                 uri = f"{source}/{file}" if file else source
                 return Path(
-                    download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
+                    download_artifacts(
+                        artifact_uri=uri, dst_path=folder, tracking_uri=self.tracking_uri
+                    )
                 )
         except (OSError, NotReady, UnknownName) as error:
             raise NotReady(

@@ -2,8 +2,9 @@
 
 SQLite copies the database as it is at one moment, and then the bytes that its rows name are
 added: bytes are stored before their row. Clips that somebody had forgotten in between are missing
-then, so the database is copied once more. `manifest.json` comes last, with the digests of the rest;
-a blob's name is its digest. The file is a plain tar, since sound and pictures hardly shrink.
+then, so the database is copied once more. Recordings that come in parts or wait to be analysed are
+left out: they are large, and not for long. `manifest.json` comes last, with the digests of the
+rest; a blob's name is its digest. The file is a plain tar, since sound and pictures hardly shrink.
 """
 
 import hashlib
@@ -146,9 +147,10 @@ def _add_clips(home: Home, archive: Archive, database: Path) -> list[str]:
                     added |= {sha256} if _add_clip(store, archive, sha256) else set()
                     advance(1)
         if wanted <= added:
-            return []
+            break
     # In a backup, too, no row stands without its bytes.
     with closing(Store.open(f"sqlite:///{database}", f"{database.parent}/none")) as store:
+        store.jobs.leave_out_recordings()
         store.clips.forget_lost(wanted - added, who="backup")
     with closing(Store.open(home.database_url, home.storage_uri)) as store:
         return sorted(store.clips.blobs_in_use() & (wanted - added))  # the others were forgotten

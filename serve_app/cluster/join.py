@@ -56,7 +56,6 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
             head=False,
             gcs_address=cluster.address,
             node_ip_address=ip,
-            include_log_monitor=False,
             temp_dir=scratch,  # nodes that start together in one folder take each other's sockets
         ) as node:
             yield node

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,14 @@ class Curator:
             for name in self._domains
         }
         self._successions = {
-            name: Promotion(name, settings.home, registry, handle, settings.pinned.get(name))
+            name: Promotion(
+                name,
+                settings.home,
+                registry,
+                handle,
+                settings.pinned.get(name),
+                partial(self._forgetting.purged, name),
+            )
             for name, handle in self._handles.items()
         }
         self._abandoned = AbandonedJobs(self._store)

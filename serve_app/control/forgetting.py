@@ -17,6 +17,7 @@ from data.home import Home
 from data.store.store import Store
 from models.registry.registry import CHAMPION, REMOVED, Registry, Version
 
+PURGED, MOST_PURGED = "model.purged", 1000
 KEPT = 32  # versions whose memory is not read again; half a megabyte each
 
 log = logging.getLogger("ray.serve")
@@ -29,6 +30,7 @@ class Forgetting:
         self._home = home
         self._asked: dict[str, tuple[frozenset[str], int]] = {}  # by domain, up to an event
         self._memories: dict[tuple[str, str, str], frozenset[str]] = {}
+        self._purged: dict[str, frozenset[str]] = {}
 
     def forget_expired(self, domain: Domain) -> None:
         """What came longer ago than the domain keeps; who remembers it is taught as ever."""
@@ -78,14 +80,23 @@ class Forgetting:
                 purged.append(version.number)
         return {"domain": domain, "purged": purged, "unread": unread}
 
+    def purged(self, domain: str) -> frozenset[str]:
+        """The digests of versions that were removed: their files may lie on other machines still,
+        which are told every second."""
+        if domain not in self._purged:
+            events = self._store.events.latest(domain, kind=PURGED, limit=MOST_PURGED)
+            self._purged[domain] = frozenset(str(event.detail["digest"]) for event in events)
+        return self._purged[domain]
+
     def _record(self, version: Version, held: frozenset[str], who: str) -> None:
         self._store.events.add(
-            "model.purged",
+            PURGED,
             subject=f"model:{version.domain}:{version.number}",
             who=who,
             domain=version.domain,
             detail={"digest": version.digest, "forgotten": len(held)},
         )
+        self._purged.pop(version.domain, None)
 
     def _versions(self, domain: str) -> list[Version]:
         return self._registry.versions(domain)[::-1]

@@ -35,13 +35,16 @@ class Promotion:
         registry: Registry,
         replicas: DeploymentHandle,
         pinned: str | None = None,
+        purged: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        """With a `pinned` version that one serves, wherever the alias leads."""
+        """With a `pinned` version that one serves, wherever the alias leads. `purged` tells, in a
+        thread, the digests of bundles that no machine is to keep."""
         self._domain = domain
         self.pinned = pinned
         self._home = home
         self.registry = registry
         self._handle = replicas
+        self._purged = purged
         self._moving = asyncio.Lock()
         self._broken: tuple[str, float, Exception] | None = None
         self._strange = ""  # the number of the version last found to be no bundle
@@ -145,7 +148,7 @@ class Promotion:
             await asyncio.to_thread(write_pointer, self._home, pointer)
         if moved or self.since is None:
             self.since = await asyncio.to_thread(pointed_since, self._home, self._domain)
-        await self._broadcast("follow", pointer)
+        await self._broadcast("follow", pointer, await asyncio.to_thread(self._purged))
 
     def _wanted(self) -> Version | None:
         if self.pinned:

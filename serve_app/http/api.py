@@ -53,10 +53,10 @@ from serve_app.http.routes import (
     stream_routes,
     upload_routes,
 )
+from serve_app.http.shared_look import SharedLook
 from serve_app.http.threads import reading
 from serve_app.key_file import known_keys, trouble_of
 from serve_app.replica import series
-from serve_app.replica.admission import Held
 from serve_app.settings import START_HEADER
 
 OF_TUS = (
@@ -64,6 +64,8 @@ OF_TUS = (
     *("Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires"),
 )
 PATIENCE_S = 2.0
+STATUS_PAUSE_S = 0.2  # from one to the next: it takes the curator a dozen queries
+NOBODY = {"who": "", "reason": ""}
 PARTS_AT_ONCE = 8  # of recordings
 READINESS = openapi_of()
 READINESS["responses"][503] = {"model": Unready, "description": "Not ready"}
@@ -81,10 +83,10 @@ def build_api(service: Replica) -> ASGIApp:
     app.state.service = service
     app.state.forms = Forms()
     app.state.insights = insights.FreshInsights()
+    app.state.status = SharedLook[dict[str, Any]](STATUS_PAUSE_S)
     app.state.recordings = Recordings()
     app.state.arriving = Recordings(PARTS_AT_ONCE)
-    app.state.streams = Held()
-    app.state.compressed_streams = Held()
+    app.state.streams = stream_routes.Streams()
     root = service.settings.home.root
     keyring = Keyring(service.settings.admin_key, lambda: known_keys(service.store.keys, root))
     app.state.keyring = keyring
@@ -206,7 +208,8 @@ async def _readiness(service: Replica, name: str) -> Readiness:
 async def status(request: Request) -> Status:
     """Champions, replicas and whether they agree, uploads since the last retrain, jobs."""
     service, caller = service_of(request), caller_of(request)
-    found = await _cluster_status(service)
+    shared: SharedLook[dict[str, Any]] = request.app.state.status
+    found = await shared.get(lambda: _cluster_status(service))
     uptime_s = round(time.time() - service.started, 1)
     warnings = await _warnings(request)
     facts = {**_open_to(caller, found), "uptime_s": uptime_s, "warnings": warnings}
@@ -227,12 +230,13 @@ async def _cluster_status(service: Replica) -> dict[str, Any]:
 
 def _open_to(caller: Caller, found: dict[str, Any]) -> dict[str, Any]:
     """Who ordered a retrain and why is not for everybody."""
-    if not caller.may("viewer"):
-        for domain in found["domains"].values():
-            domain["running"] = [
-                run | {"who": "", "reason": ""} for run in domain.get("running", [])
-            ]
-    return found
+    if caller.may("viewer"):
+        return found
+    domains = {
+        name: row | {"running": [run | NOBODY for run in row.get("running", [])]}
+        for name, row in found["domains"].items()
+    }
+    return found | {"domains": domains}
 
 
 @public.get("/domains", tags=["service"], **openapi_of())

@@ -20,7 +20,7 @@ from serve_app.http.answers.responses import caller_of
 from serve_app.http.auth import Keyring
 from serve_app.http.openapi import ROLE
 from serve_app.http.requests.bodies import ORDER_BYTES, at_most
-from serve_app.settings import PASSED_HEADER
+from serve_app.settings import NOT_PASSED, passed_by_haproxy
 from serve_app.statuses import explain
 
 READ_BY_THEMSELVES = (
@@ -28,8 +28,6 @@ READ_BY_THEMSELVES = (
     *("/transcribe", "/infer", "/webhook"),
 )
 PARTS = "/uploads/"
-
-NOT_PASSED = "this port is for the service's own HAProxy; ask at the port of TELLTALE_PORT"
 
 PREDICT = SimpleNamespace(path="/predict")  # for whoever asks which route answered
 
@@ -45,7 +43,7 @@ class FastPathApp:
     ) -> None:
         self._app = app
         self._keyring = keyring
-        self._passed = (PASSED_HEADER.encode(), f"start {token}".encode()) if token else None
+        self._passed = passed_by_haproxy(token)
         self._prefix = f"/{name}"
         self._predict = predict
         self._short = {"/predict", f"{self._prefix}/predict"}

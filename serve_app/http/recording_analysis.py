@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from data.domains.domain import AudioDomain, of_sounds
@@ -22,6 +22,7 @@ from serve_app.http.replica import Replica
 from serve_app.http.threads import analysing
 from serve_app.replica.champion import LoadedVersion
 
+MOST_EVENTS = 20_000  # the surest; a noisy day at a low threshold would have millions
 STEPPED_ASIDE_S, LOOK_AGAIN_S = 0.2, 0.005  # of clips that wait; then it goes on all the same
 
 
@@ -65,7 +66,7 @@ class RecordingAnalysis:
                 "duration_s": round(stream.duration_s, 4),
                 "sample_rate_hz": stream.source_rate_hz,
                 "windows": len(self.analysis.heard().starts_s),
-                "warnings": stream.warnings,
+                "warnings": [*stream.warnings, *_left_out(len(events))],
             },
             "window_s": of_sounds(served.domain).input.window_s,
             "hop_s": self.hop_s,
@@ -74,6 +75,12 @@ class RecordingAnalysis:
             "labels": dict(Counter(event.label for event in events).most_common()),
             "disclaimer": served.domain.disclaimer,
         }
+
+
+def _left_out(events: int) -> list[str]:
+    if events < MOST_EVENTS:
+        return []
+    return [f"only the {MOST_EVENTS:,} surest events are told; ask with higher thresholds"]
 
 
 @asynccontextmanager
@@ -88,6 +95,7 @@ async def analysis_of(
     by the one thread that reads it: of a request that is cancelled a slice may still run, and a
     decoder does not survive to be closed under it."""
     hop_s, rules = planned(served.model, domain, wishes)
+    rules = replace(rules, top_n=min(rules.top_n or MOST_EVENTS, MOST_EVENTS))
     rate_hz = of_sounds(served.domain).input.sample_rate_hz
     recording = open_recording(file, domain.limits, rate_hz)
     stream = await analysing(recording.__enter__)

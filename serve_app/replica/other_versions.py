@@ -16,6 +16,7 @@ from reprlib import repr as shortened
 
 from data.errors import UnknownName
 from data.home import Home
+from models.bundle import drop
 from serve_app.replica.champion import Fetch, LoadedVersion, bundle_folder, load_served
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 
@@ -37,6 +38,7 @@ class OtherVersions:
         self._turn = asyncio.Lock()
         self._known: dict[str, str] = {}
         self._known_at = -math.inf
+        self._forgotten: frozenset[str] = frozenset()
 
     async def answer(self, number: str, item: Item) -> ScoredClip:
         """Raises UnknownName for a version that is not registered, NotReady where the curator is
@@ -52,6 +54,18 @@ class OtherVersions:
         if isinstance(found, Exception):
             raise found
         return found
+
+    async def forget(self, purged: frozenset[str]) -> None:
+        """Lets go of the bundles with these digests, which remember what somebody asked us to
+        forget: in memory, and on this machine, where whoever purged them may not be."""
+        new = purged - self._forgotten
+        if not new:
+            return
+        for key in [key for key in self._loaded if key[1] in new]:
+            del self._loaded[key]
+        for digest in new:
+            await asyncio.to_thread(drop, self._home.bundles, digest)
+        self._forgotten |= new
 
     async def _registered(self, number: str) -> dict[str, str]:
         if number not in self._known or time.monotonic() - self._known_at > FRESH_S:

@@ -54,7 +54,8 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     from serve_app.ui import page, theme
     from serve_app.ui.guard import MAX_UPLOAD_BYTES, Guard
 
-    blocks = page.build(Client(api_url), examples, os.environ.get("TELLTALE_START_TOKEN", ""))
+    token = os.environ.get("TELLTALE_START_TOKEN", "")
+    blocks = page.build(Client(api_url), examples, token)
     # Gradio looks a thousand times a second whether somebody has pressed a button, which takes
     # 4 % of a core from the predictions.
     blocks._queue.sleep_when_free = blocks._queue.progress_update_sleep_when_free = LOOK_EVERY_S
@@ -62,7 +63,7 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     # attachments. `launch` says so, and Gradio's own reloader; `mount_gradio_app` does not.
     blocks.has_launched = blocks.is_running = True
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Guard, uploads=uploads)
+    app.add_middleware(Guard, uploads=uploads, token=token)
     gr.mount_gradio_app(
         app,
         blocks,

@@ -22,6 +22,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from data.store.disk import fullest
+from serve_app.settings import NOT_PASSED, passed_by_haproxy
 
 UPLOAD = "/gradio_api/upload"
 EVENTS = {f"/gradio_api/{name}" for name in ("queue/join", "run/predict", "cancel", "reset")}
@@ -45,10 +46,13 @@ POLICY = (
 
 
 class Guard:
-    """ASGI middleware in front of Gradio; `uploads` is its upload folder."""
+    """ASGI middleware in front of Gradio; `uploads` is its upload folder. With a `token` only what
+    HAProxy has passed on is answered: at the page's own port anybody could say which address he
+    asks from, and slowly."""
 
-    def __init__(self, app: ASGIApp, uploads: Path) -> None:
+    def __init__(self, app: ASGIApp, uploads: Path, token: str = "") -> None:
         self._app = app
+        self._passed = passed_by_haproxy(token)
         self._uploads = uploads.resolve()
         self._taken: deque[tuple[float, str, int]] = deque()  # when, from where, bytes
         self._at_once: Counter[str] = Counter()
@@ -72,7 +76,9 @@ class Guard:
         refused: tuple[int, str] | None = (404, "there is nothing here")
         patience_s: float | None = None
         path = unquote(scope["path"].removeprefix(scope.get("root_path", "")).rstrip("/") or "/")
-        if self._at_once[_address(scope)] > MAX_AT_ONCE:
+        if self._passed and self._passed not in scope["headers"]:
+            refused = 403, NOT_PASSED
+        elif self._at_once[_address(scope)] > MAX_AT_ONCE:
             refused = 429, "too many requests at once from your address"
         elif scope["method"] in {"GET", "HEAD"} and READ.fullmatch(path):
             refused = None if self._may_read(path) else refused

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from loadtest.planted import LEVEL, NOISES, Planted, overlap, plant, right
+from data.domains.domain import load_domains, of_sounds
+from loadtest.planted import LEVEL, NOISES, Planted, heard_events, overlap, plant, right
 from models.analysis.events import Event
+from models.bundle import PRETRAINED, load_bundle
+from models.runtime import OnnxModel
 
 RATE_HZ = 8_000
 CLIPS = [
@@ -32,3 +35,9 @@ def test_each_clip_is_found_once_and_by_its_label() -> None:
     assert overlap(event("low", 11.0, 13.0), planted[0]) == pytest.approx(1 / 3)
     events = [event("low", 10.2, 12.0), event("low", 10.4, 11.9), event("low", 20.0, 22.0)]
     assert right(events, planted) == 1
+
+
+def test_a_recording_is_heard_as_telltale_analyze_hears_it() -> None:
+    domain = of_sounds(load_domains(names=("faults",))["faults"])
+    silence = np.zeros(20 * domain.input.sample_rate_hz, np.float32)
+    assert heard_events(silence, OnnxModel(load_bundle(PRETRAINED / "faults")), domain) == []

@@ -35,7 +35,7 @@ def fit(assignment: Assignment, name: str, home: Home, workers: int) -> Trained:
     # Its lines are for its developers; people read ours.
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     if workers > 0:
-        _connect()
+        connect()
     else:
         assignment = replace(assignment, kept=home.runs / name)
         (home.runs / name).mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def _raise_in_words(failures: Iterable[Exception]) -> None:
             raise failure
 
 
-def _connect() -> None:
+def connect() -> None:
     """To the cluster of RAY_ADDRESS, as in a Ray job, else to one of our own."""
     import ray
 

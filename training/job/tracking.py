@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from data.errors import TelltaleError
 from models.bundle import Bundle
 from models.registry.mlflow_store import mlflow_errors
-from models.registry.registry import Registry, Version
+from models.registry.registry import Registry, Version, model_name
 from training.assess.examine import exam_loss
 from training.assess.gate import Verdict
 from training.job.run import Challenger, History
@@ -25,12 +25,14 @@ from training.job.run import Challenger, History
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Metric, Param
     from mlflow.entities import Run as MlflowRun
+    from ray.air.integrations.mlflow import MLflowLoggerCallback
 
 log = logging.getLogger(__name__)
 
 RUN_TAG = "telltale.run"
 GIT_TAG = "mlflow.source.git.commit"
 USER_TAG = "mlflow.user"
+PARENT_TAG = "mlflow.parentRunId"
 CURVES = (
     "train_loss",
     "train_accuracy",
@@ -51,9 +53,29 @@ def tracked(
     """Opens the MLflow run of `who` and closes it as finished or failed."""
     tags = {RUN_TAG: run_id, "mode": mode, USER_TAG: who}
     run = _find(registry, domain, run_id) or _create(registry, domain, f"{mode} {run_id}", tags)
+    with _ended(registry, run):
+        yield Tracker(registry, run.info.run_id, run_id)
+
+
+@contextmanager
+def tracked_search(registry: Registry, domain: str) -> Iterator["MLflowLoggerCallback"]:
+    """What tells MLflow of each trial of Ray Tune, in runs below one for the search."""
+    from ray.air.integrations.mlflow import MLflowLoggerCallback
+
+    run = _create(registry, domain, "search", {"mode": "search"})
+    with _ended(registry, run):
+        yield MLflowLoggerCallback(
+            registry.tracking_uri,
+            experiment_name=model_name(domain),
+            tags={PARENT_TAG: run.info.run_id},
+        )
+
+
+@contextmanager
+def _ended(registry: Registry, run: "MlflowRun") -> Iterator[None]:
     state = "FAILED"
     try:
-        yield Tracker(registry, run.info.run_id, run_id)
+        yield
         state = "FINISHED"
     finally:
         try:
@@ -61,7 +83,7 @@ def tracked(
                 registry.client.set_terminated(run.info.run_id, state)
         except TelltaleError as error:
             # The run's own end counts; an error here must not take its place.
-            log.warning("MLflow was not told that run %s is %s: %s", run_id, state, error)
+            log.warning("MLflow was not told that %s is %s: %s", run.info.run_name, state, error)
 
 
 @dataclass(frozen=True)

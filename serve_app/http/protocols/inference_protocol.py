@@ -7,7 +7,10 @@ Each domain is a server with one model, of its own name, at its own prefix. A re
 domain's rate), which goes the way of any clip, as a WAV file.
 """
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version as installed
 from typing import Any
 
@@ -17,6 +20,7 @@ from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from data.arrays import Floats
 from data.domains.domain import AudioDomain, Domain
 from data.errors import InvalidParameter, NotReady, UnknownName
 from data.media.audio.recording import encoded
@@ -42,7 +46,7 @@ from serve_app.http.protocols.tensors import (
     write_response,
 )
 from serve_app.http.replica import Replica, predict_all
-from serve_app.http.requests.bodies import ENVELOPE_BYTES, read_body
+from serve_app.http.requests.bodies import ENVELOPE_BYTES, IN_PLACE_BYTES, read_body
 from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.scoring import ScoredClip
 
@@ -55,6 +59,17 @@ REQUEST = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"
 OF_VERSION = (
     {**parameter("version", "path", "the one that serves", type="string"), "required": True},
 )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is told of a clip; `probabilities` [labels]."""
+
+    served: LoadedVersion
+    best: int
+    confidence: float
+    unknown: bool
+    probabilities: Floats
 
 
 class ProtocolRoute(APIRoute):
@@ -188,22 +203,38 @@ def _asked_version(request: Request, name: str) -> LoadedVersion:
 
 async def _scored(
     service: Replica, request: Request, who: str
-) -> tuple[list[ScoredClip], InferenceRequest]:
+) -> tuple[list[Answer], InferenceRequest]:
     """Raises what is wrong with the first clip of which something is."""
     most = WIDER * service.domain.limits.max_bytes + ENVELOPE_BYTES
     with service.admission.room(who) as room:
         body = await read_body(request, most, room.hold)
-        asked, inputs = read_request(body, request.headers.get(HEADER))
-        found = await predict_all(service, _clips(inputs, service.domain), who)
+        read = partial(_read, body, request.headers.get(HEADER), service.domain)
+        in_place = len(body) <= IN_PLACE_BYTES
+        asked, clips = read() if in_place else await asyncio.to_thread(read)
+        found = await predict_all(service, clips, who, _answer)
     if failed := next((one for one in found if isinstance(one, Exception)), None):
         raise failed
-    results = [one for one in found if isinstance(one, ScoredClip)]
+    results = [one for one in found if isinstance(one, Answer)]
     if len({one.served.digest for one in results}) > 1:
         raise NotReady("the model changed while these clips were answered; send them again")
     return results, asked
 
 
-def _clips(inputs: list[Input], domain: Domain) -> list[bytes]:
+def _read(body: bytes, header: str | None, domain: Domain) -> tuple[InferenceRequest, list[bytes]]:
+    asked, inputs = read_request(body, header)
+    clips = _clips(inputs, domain)
+    asked.inputs.clear()  # numbers of JSON take eight times their bytes
+    return asked, clips
+
+
+def _answer(found: ScoredClip) -> Answer:
+    scores = found.scores
+    return Answer(
+        found.served, scores.best, scores.confidence, scores.unknown, scores.probabilities
+    )
+
+
+def _clips(inputs: Sequence[Input], domain: Domain) -> list[bytes]:
     """Raises InvalidParameter unless there is one input with clips, of a kind that is known."""
     if len(inputs) != 1:
         raise InvalidParameter(
@@ -232,14 +263,13 @@ def _must_be_few(clips: int) -> None:
         raise InvalidParameter(f"{clips} clips came; send 1 to {MAX_CLIPS}")
 
 
-def _outputs(found: list[ScoredClip]) -> list[Output]:
+def _outputs(found: list[Answer]) -> list[Output]:
     labels = np.array(found[0].served.bundle.labels)
-    scores = [one.scores for one in found]
     return [
-        Output("label", labels[[one.best for one in scores]]),
-        Output("confidence", np.array([one.confidence for one in scores], np.float32)),
-        Output("unknown", np.array([one.unknown for one in scores], np.bool_)),
-        Output("probabilities", np.stack([one.probabilities for one in scores]).astype("<f4")),
+        Output("label", labels[[one.best for one in found]]),
+        Output("confidence", np.array([one.confidence for one in found], np.float32)),
+        Output("unknown", np.array([one.unknown for one in found], np.bool_)),
+        Output("probabilities", np.stack([one.probabilities for one in found]).astype("<f4")),
         Output("labels", labels),
     ]
 

@@ -22,14 +22,16 @@ from data.arrays import Floats
 from data.errors import InvalidParameter
 
 HEADER = "inference-header-content-length"
-JSON_BYTES = 4 * 1024**2  # read on the event loop
+JSON_BYTES = 4 * 1024**2
+MOST_LISTS = 10_000  # and objects of JSON: each takes a hundred times its bytes
 LENGTH_BYTES = 4  # in front of each element of BYTES
+MOST_DIMENSIONS, MOST_TENSORS = 8, 16  # of each list: their elements are multiplied, or answered
 
 
 class SentTensor(BaseModel):
     name: str
     datatype: str
-    shape: list[int] = Field(min_length=1)
+    shape: list[int] = Field(min_length=1, max_length=MOST_DIMENSIONS)
     parameters: dict[str, Any] = {}
     data: list[Any] | None = None
 
@@ -44,8 +46,8 @@ class InferenceRequest(BaseModel):
 
     id: str = ""
     parameters: dict[str, Any] = {}
-    inputs: list[SentTensor]
-    outputs: list[WantedTensor] | None = None
+    inputs: list[SentTensor] = Field(max_length=MOST_TENSORS)
+    outputs: list[WantedTensor] | None = Field(default=None, max_length=MOST_TENSORS)
 
     def is_binary(self, name: str) -> bool:
         """Whether this output is wanted as binary data."""
@@ -119,6 +121,8 @@ def read_request(body: bytes, header_length: str | None) -> tuple[InferenceReque
             f"the JSON has {length:,} bytes; at most {JSON_BYTES:,} are read; send tensors as "
             "binary data behind it"
         )
+    if body.count(b"[", 0, length) + body.count(b"{", 0, length) > MOST_LISTS:
+        raise InvalidParameter(f"the JSON has over {MOST_LISTS:,} lists and objects")
     try:
         request = InferenceRequest.model_validate(orjson.loads(memoryview(body)[:length]))
     except orjson.JSONDecodeError as error:

@@ -27,7 +27,7 @@ from serve_app.http.answers.event_formats import (
 from serve_app.http.answers.responses import answer, queue_of, request_id, service_of
 from serve_app.http.job_runner import uploaded
 from serve_app.http.openapi import BINARY, TEXT, form, openapi_of, parameter
-from serve_app.http.recording_analysis import RecordingAnalysis, analysis_of
+from serve_app.http.recording_analysis import MOST_EVENTS, RecordingAnalysis, analysis_of
 from serve_app.http.replica import Replica
 from serve_app.http.requests.recordings import recordings_of
 from serve_app.http.routes.job_routes import job_body
@@ -53,7 +53,7 @@ OPTIONS = (
     parameter("threshold", "query", "label:probability, for each label", type="string"),
     parameter("min_length_s", "query", "of an event, all of it sure; half a window", **SECONDS),
     parameter("merge_gap_s", "query", "that is bridged within an event; hop_s", **SECONDS),
-    parameter("top_n", "query", "only so many, the surest", type="integer", minimum=1),
+    parameter("top_n", "query", f"the surest; {MOST_EVENTS:,} at most", type="integer", minimum=1),
 )
 ANALYZE = openapi_of(
     *(400, 404, 408, 409, 413, 415, 422, 429, 503),

@@ -10,6 +10,8 @@ https://labelstud.io/guide/ml_create, https://labelstud.io/guide/webhooks
 import base64
 import re
 from dataclasses import dataclass
+from functools import partial
+from reprlib import repr as shortened
 from typing import Any, TypeVar
 from xml.etree import ElementTree
 
@@ -24,7 +26,7 @@ from serve_app.client.protocol_answers import Backend, Heard
 from serve_app.http.answers.responses import answer, caller_of, queue_of, service_of
 from serve_app.http.auth import Caller
 from serve_app.http.openapi import openapi_of
-from serve_app.http.replica import Replica, predict_all
+from serve_app.http.replica import AT_ONCE, Replica, predict_all
 from serve_app.http.requests.bodies import ENVELOPE_BYTES, read_body
 from serve_app.http.routes.feedback_routes import keep_correction
 from serve_app.http.threads import reading
@@ -33,6 +35,7 @@ from serve_app.statuses import explain
 
 JSON = "application/json"
 MAX_TASKS = 200
+MOST_VALUES = 200_000  # of a body that is nearly all base64
 WIDER = 2  # than one clip: base64 is, and there are several tasks in a body
 CORRECTIONS = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED")
 DATA_URI = re.compile(r"data:[\w.+/-]*(?:;[\w=.+-]+)*?;base64,", re.ASCII)
@@ -66,8 +69,20 @@ class Setup(BaseModel):
     label_config: str = Field(alias="schema", max_length=ENVELOPE_BYTES)
 
 
+class Region(BaseModel):
+    """`value` is as its type has it."""
+
+    type: str = ""
+    value: Any = None
+
+    @property
+    def choices(self) -> list[Any]:
+        choices = self.value.get("choices") if isinstance(self.value, dict) else None
+        return choices if self.type == "choices" and isinstance(choices, list) else []
+
+
 class Annotated(BaseModel):
-    result: list[dict[str, Any]] = []
+    result: list[Region] = []
     was_cancelled: bool = False
 
 
@@ -115,18 +130,25 @@ async def pre_annotate(request: Request) -> Response:
         most = WIDER * service.domain.limits.max_bytes + ENVELOPE_BYTES
         order = _parsed(await read_body(request, most, room.hold), Tasks)
         control = control_of(order.label_config, service.domain)
-        clips = [await _clip(service, task, caller) for task in order.tasks]
-        found = await predict_all(service, clips, who)
-    version = service.champion.served.version
-    results = [_pre_annotation(one, control) for one in found]
-    return answer({"results": results, "model_version": version})
+        sources = [_source(task, caller) for task in order.tasks]
+        del order  # its text may take four times the body
+        results: list[dict[str, Any]] = []
+        for start in range(0, len(sources), AT_ONCE):  # kept clips may be large together
+            few = [await _clip(service, source) for source in sources[start : start + AT_ONCE]]
+            found = await predict_all(service, few, who, partial(_pre_annotation, control))
+            results += map(_or_why, found)
+    return answer({"results": results, "model_version": service.champion.served.version})
 
 
-def _pre_annotation(found: ScoredClip | Exception, control: Control) -> dict[str, Any]:
+def _or_why(found: dict[str, Any] | Exception) -> dict[str, Any]:
     if isinstance(found, ClipError):
         return {"result": [], "score": 0.0, "error": explain(found)[2]}
     if isinstance(found, Exception):
         raise found
+    return found
+
+
+def _pre_annotation(control: Control, found: ScoredClip) -> dict[str, Any]:
     served, scores = found.served, found.scores
     return {
         "result": [control.choice(served.bundle.labels[scores.best])],
@@ -147,21 +169,18 @@ async def webhook(request: Request) -> Heard:
         if event.action not in CORRECTIONS or event.annotation.was_cancelled:
             return Heard(status="ignored", reason=NO_CORRECTION)
         right = checked_annotation(_choice(event.annotation), None, service.domain, NEEDS_MASK)
-        raw = await _clip(service, event.task, caller)
+        raw = await _clip(service, _source(event.task, caller))
         kept, _ = await keep_correction(service, raw, right, None, caller, who)
     return Heard(status=kept.state, reason=kept.reason, receipt=kept.receipt)
 
 
 def _choice(annotation: Annotated) -> str:
-    chosen = [
-        choice
-        for row in annotation.result
-        if row.get("type") == "choices"
-        for choice in row.get("value", {}).get("choices", ())
-    ]
-    if len(chosen) != 1:
-        raise InvalidParameter(f"the annotation must choose one label, and chooses {chosen}")
-    return str(chosen[0])
+    chosen = [choice for region in annotation.result for choice in region.choices]
+    if len(chosen) != 1 or not isinstance(chosen[0], str):
+        raise InvalidParameter(
+            f"the annotation must choose one label, and chooses {shortened(chosen)}"
+        )
+    return chosen[0]
 
 
 def control_of(config: str, domain: Domain) -> Control:
@@ -183,9 +202,10 @@ def control_of(config: str, domain: Domain) -> Control:
     )
 
 
-async def _clip(service: Replica, task: Task, caller: Caller) -> bytes:
-    """The bytes that a task holds or names; raises InvalidParameter for any other address, and
-    Unauthorized or Forbidden where somebody without a contributor's key asks for a kept clip."""
+def _source(task: Task, caller: Caller) -> bytes | str:
+    """The clip that a task holds, or the digest of the one that it names; raises InvalidParameter
+    for any other address, and Unauthorized or Forbidden where somebody without a contributor's key
+    asks for a kept clip."""
     for value in task.data.values():
         if not isinstance(value, str):
             continue
@@ -193,11 +213,15 @@ async def _clip(service: Replica, task: Task, caller: Caller) -> bytes:
             return _decoded(value[inline.end() :], task)
         if named := KEPT_CLIP.fullmatch(value):
             caller.require("contributor")
-            return await reading(_kept, service, named[1])
+            return named[1]
     raise InvalidParameter(
         f"task {task.id} holds no clip: its data must have a data URI (data:audio/wav;base64,...) "
         "or the address of a clip that is kept here (/clips/SHA256/content); others are not fetched"
     )
+
+
+async def _clip(service: Replica, source: bytes | str) -> bytes:
+    return source if isinstance(source, bytes) else await reading(_kept, service, source)
 
 
 def _decoded(text: str, task: Task) -> bytes:
@@ -212,6 +236,12 @@ def _kept(service: Replica, sha256: str) -> bytes:
 
 
 def _parsed(body: bytes, model: type[Sent]) -> Sent:
+    """Read, a value takes up to fifty times its bytes; nearly all begin a list or object, or stand
+    behind a comma."""
+    if sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise InvalidParameter(
+            f"the JSON has over {MOST_VALUES:,} values; send fewer tasks at once"
+        )
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

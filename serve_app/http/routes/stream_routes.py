@@ -8,9 +8,9 @@ later.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import suppress
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 
 import orjson
 from fastapi import APIRouter, WebSocket
@@ -32,8 +32,8 @@ from serve_app.client.analysis_answers import (
 )
 from serve_app.client.answers import ModelRef
 from serve_app.http import problems
-from serve_app.http.answers.responses import queue_of, service_of
-from serve_app.http.auth import Keyring
+from serve_app.http.answers.responses import caller_of, queue_of, service_of
+from serve_app.http.auth import Caller, Keyring
 from serve_app.http.replica import Replica
 from serve_app.http.requests.live_sound import Sound, Window
 from serve_app.replica.admission import Held
@@ -41,8 +41,8 @@ from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.scoring import ScoredClip
 from serve_app.statuses import explain
 
-AT_ONCE = 32  # streams of a replica
-COMPRESSED_AT_ONCE = 8
+STARTING = 32  # that have not said yet whose they are
+AT_ONCE, COMPRESSED_AT_ONCE = 24, 4  # of callers with a key, and as many of others
 START_S, IDLE_S = 10.0, 30.0  # without the first message, or without sound
 CLOSING_S = 2.0  # for the last words to one who may not read
 AGAIN_S = 0.05  # before a window that found no place is asked about again
@@ -51,6 +51,17 @@ REASON_BYTES = 123  # of a close frame (RFC 6455)
 CODES = {413: 1009, 429: 1013, 503: 1013, 500: 1011}  # by HTTP's status; else 1008
 
 router = APIRouter()
+
+
+@dataclass
+class Streams:
+    """A replica's; those without a key cannot take the places of those with one."""
+
+    starting: Held = field(default_factory=Held)
+    keyed: Held = field(default_factory=Held)
+    anonymous: Held = field(default_factory=Held)
+    keyed_compressed: Held = field(default_factory=Held)
+    anonymous_compressed: Held = field(default_factory=Held)
 
 
 @router.websocket("/stream")
@@ -73,26 +84,39 @@ async def stream(socket: WebSocket) -> None:
 async def _stream(socket: WebSocket, service: Replica) -> None:
     _must_be_own_page(socket, service.settings.cors_origins)
     domain, queue = of_sounds(service.domain), queue_of(socket)
-    held: Held = socket.app.state.streams
-    if held.refuses(queue, 1, AT_ONCE):
-        raise Overloaded(f"{held.total} streams are heard here already; try again later")
-    held.take(queue, 1)  # before the first message, which takes memory too
-    try:
+    streams: Streams = socket.app.state.streams
+    with _place(streams.starting, queue, STARTING):  # the first message takes memory too
         start = await _started(socket)
-        who = await _who(socket, start.key, queue)
-        plan = rolling_events(service.champion.served.model, domain)
-        rate_hz = start.sample_rate_hz or domain.input.sample_rate_hz
-        sound = Sound(rate_hz, plan.window_s, plan.hop_s, domain.limits.max_recording_s)
+        caller = await _caller(socket, start.key)
+    has_key = caller.role != "anonymous"
+    who = caller.name if has_key else queue
+    compressed = streams.keyed_compressed if has_key else streams.anonymous_compressed
+    plan = rolling_events(service.champion.served.model, domain)
+    rate_hz = start.sample_rate_hz or domain.input.sample_rate_hz
+    sound = Sound(rate_hz, plan.window_s, plan.hop_s, domain.limits.max_recording_s)
+    with ExitStack() as places:
+        places.enter_context(_place(streams.keyed if has_key else streams.anonymous, who, AT_ONCE))
+        if start.format == "opus":
+            places.enter_context(_place(compressed, who, COMPRESSED_AT_ONCE, "compressed streams"))
         receive = _samples if start.format == "pcm16" else _compressed
-        await _both(receive(socket, sound, queue), _hear(socket, service, domain, sound, who))
+        await _both(receive(socket, sound), _hear(socket, service, domain, sound, who))
+
+
+@contextmanager
+def _place(held: Held, who: str, most: int, of: str = "streams") -> Iterator[None]:
+    if held.refuses(who, 1, most):
+        raise Overloaded(f"{held.total} {of} are heard here already; try again later")
+    held.take(who, 1)
+    try:
+        yield
     finally:
-        held.give_back(queue, 1)
+        held.give_back(who, 1)
 
 
 def _must_be_own_page(socket: WebSocket, origins: tuple[str, ...]) -> None:
     """Browsers let any page open a WebSocket: those that may not ask over HTTP may not here."""
     origin = socket.headers.get("origin", "")
-    own = urlsplit(origin).netloc == socket.headers.get("host")
+    own = origin.partition("://")[2] == socket.headers.get("host")
     if origin and not own and not {origin.lower(), "*"} & set(origins):
         raise Forbidden(f"pages of {origin[:80]!r} may not ask here; see TELLTALE_CORS_ORIGINS")
 
@@ -121,13 +145,13 @@ async def _message(socket: WebSocket, within_s: float, too_slow: str) -> Message
     return message
 
 
-async def _who(socket: WebSocket, key: str, queue: str) -> str:
-    """As `queue_of`, for a key in the first message, where a browser has no header for it."""
+async def _caller(socket: WebSocket, key: str) -> Caller:
+    """By the header, or by the key in the first message, since a browser has no header for it."""
     if not key:
-        return queue
+        return caller_of(socket)
     keyring: Keyring = socket.app.state.keyring
     await keyring.look(f"Bearer {key}")
-    return keyring.caller(f"Bearer {key}").name
+    return keyring.caller(f"Bearer {key}")
 
 
 async def _both(*works: Coroutine[None, None, None]) -> None:
@@ -142,33 +166,26 @@ async def _both(*works: Coroutine[None, None, None]) -> None:
             task.cancel()
 
 
-async def _samples(socket: WebSocket, sound: Sound, queue: str) -> None:
+async def _samples(socket: WebSocket, sound: Sound) -> None:
     async for samples in _messages(socket):
         sound.put(samples)
     sound.end()
 
 
-async def _compressed(socket: WebSocket, sound: Sound, queue: str) -> None:
+async def _compressed(socket: WebSocket, sound: Sound) -> None:
     """Each stream has a decoder of its own, which is a process."""
-    held: Held = socket.app.state.compressed_streams
-    if held.refuses(queue, 1, COMPRESSED_AT_ONCE):
-        raise Overloaded(f"{held.total} compressed streams are heard here; send pcm16, or wait")
-    held.take(queue, 1)
+    messages = _messages(socket)
+    first = await anext(messages, b"")
+    if (container := sniff(first)) not in LIVE:
+        raise UnsupportedClip(
+            "a stream of opus begins as Ogg or WebM does, with its header; this is "
+            f"{container or 'of an unknown kind'}"
+        )
+    decoder = await live_decoder(container, sound.rate_hz)
     try:
-        messages = _messages(socket)
-        first = await anext(messages, b"")
-        if (container := sniff(first)) not in LIVE:
-            raise UnsupportedClip(
-                "a stream of opus begins as Ogg or WebM does, with its header; this is "
-                f"{container or 'of an unknown kind'}"
-            )
-        decoder = await live_decoder(container, sound.rate_hz)
-        try:
-            await _both(_feed(decoder, first, messages), _take(decoder, sound))
-        finally:
-            decoder.close()
+        await _both(_feed(decoder, first, messages), _take(decoder, sound))
     finally:
-        held.give_back(queue, 1)
+        decoder.close()
 
 
 async def _feed(decoder: LiveDecoder, first: bytes, messages: AsyncIterator[bytes]) -> None:

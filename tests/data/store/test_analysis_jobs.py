@@ -4,10 +4,11 @@ import io
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from data.database.schema import analysis_jobs, now
 from data.errors import UnknownName
+from data.store import analysis_jobs as module
 from data.store.analysis_jobs import Job, Progress
 from data.store.store import Store
 
@@ -28,6 +29,45 @@ def test_a_job_is_claimed_once_in_order(store: Store, job: Job) -> None:
     assert store.jobs.claim("hearts") is None
     claimed = [store.jobs.claim("faults") for _ in range(3)]
     assert [each and each.id for each in claimed] == [job.id, "another", None]
+
+
+def test_callers_take_turns(store: Store, job: Job) -> None:
+    others = [("ann-2", "ann"), ("ann-3", "ann"), ("ben-1", "ben")]
+    for number, (name, who) in enumerate(others, 1):
+        store.jobs.add(Job(name, "faults", who, "", {}, now() + timedelta(seconds=number)))
+    claimed = [store.jobs.claim("faults") for _ in range(4)]
+    assert [each and each.id for each in claimed] == [job.id, "ben-1", "ann-2", "ann-3"]
+
+
+def test_of_those_that_have_ended_a_caller_keeps_the_newest(
+    store: Store, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT_OF_ONE", 2)
+    monkeypatch.setattr(module, "MOST_KEPT", 4)
+
+    def ended(name: str, who: str, domain: str = "faults") -> None:
+        store.jobs.add(Job(name, domain, who, "", {}, now()))
+        store.jobs.cancel(name)
+
+    def kept() -> set[str]:
+        with store.jobs._database.read() as connection:
+            return set(connection.execute(select(analysis_jobs.c.id)).scalars())
+
+    for name in ("a", "b", "c", "d"):
+        ended(name, "ann")
+    ended("elsewhere", "ann", "hearts")
+    assert kept() == {job.id, "b", "c", "d", "elsewhere"}
+    for number in range(4):
+        ended(f"ben-{number}", f"ben-{number}")
+    assert kept() == {job.id, "d", "ben-0", "ben-1", "ben-2", "ben-3", "elsewhere"}
+
+
+def test_who_looks_does_not_read_what_was_heard(store: Store, job: Job) -> None:
+    held = store.jobs.claim("faults")
+    assert held
+    store.jobs.beats(held, HEARD)
+    seen = store.jobs.get(job.id)
+    assert (seen.heard_s, seen.heard) == (12.5, None)
 
 
 def test_an_order_that_comes_twice_is_one_job(store: Store, job: Job) -> None:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from data.errors import UnknownName
+from data.errors import DiskFull, UnknownName
+from data.store.disk import Disk
 from data.store.predictions import NewPrediction
 from data.store.store import Store
 from support.inputs.uploads import new_clip
@@ -24,6 +25,16 @@ def test_a_clip_is_kept_once_a_version_and_the_oldest_make_room(store: Store) ->
     found = store.predictions.find("faults")
     assert [store.clips.read(one.clip_sha256) for one in found] == [b"three", b"three", b"two"]
     assert len(store.clips.blobs_in_use()) == 2
+
+
+def test_near_the_end_of_the_disk_no_clip_is_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.predictions, "_disk", lambda: Disk(100, 7))
+    keep(store, b"1")
+    with pytest.raises(DiskFull):
+        keep(store, b"three")
+    assert len(store.predictions.find("faults")) == len(store.clips.blobs_in_use()) == 1
 
 
 def test_what_is_due_is_gone_and_so_are_its_bytes_unless_somebody_else_needs_them(

@@ -3,7 +3,8 @@
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import insert, select, text
 
 from data.database.database import Database
 from data.database.schema import VERSION_TABLE, metadata, now, snapshots
-from data.errors import InvalidParameter, NotReady
+from data.errors import InvalidParameter, NotReady, UnknownName
 from data.store.store import Store
 from support.inputs import uploads
 
@@ -116,3 +117,20 @@ def test_a_database_that_is_away_is_not_ready_and_keeps_its_address_secret() -> 
         Store.open("postgresql://user:secret@127.0.0.1:1/x", "unused")
     assert "127.0.0.1" not in str(trouble.value)
     assert "secret" not in str(trouble.value)
+
+
+def test_nul_in_what_somebody_asks_for_is_his_mistake(store: Store) -> None:
+    """PostgreSQL cannot hold it."""
+    asks: tuple[Callable[[str], object], ...] = (
+        store.feedback.get,
+        store.jobs.get,
+        store.uploads.get,
+        store.runs.get,
+        lambda name: store.clips.get("faults", name),
+        lambda name: store.keys.revoke(name, who="ann"),
+    )
+    for ask in asks:
+        with pytest.raises((UnknownName, InvalidParameter)):
+            ask("a\0name")
+    with suppress(InvalidParameter):
+        store.events.add("test", subject="a", who="ann", detail={"words": "a\0word"})

@@ -89,6 +89,32 @@ def test_a_caller_has_few_and_the_disk_has_room(
         store.uploads.begin("keywords", 60, who="ben")
 
 
+def test_callers_without_a_key_leave_places_and_disk_to_those_with_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.keys.add("ann", "contributor", who="admin")
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    monkeypatch.setattr(store.uploads, "_disk", lambda: Disk(1000, 200))
+    for number in range(2):
+        store.uploads.begin("faults", 20, who=f"10.0.0.{number}")
+    with pytest.raises(Overloaded, match="2 recordings lie here"):
+        store.uploads.begin("faults", 1, who="10.0.0.3")
+    with pytest.raises(NotReady, match="with a key"):
+        store.uploads.begin("hearts", 20, who="10.0.0.3")
+    for who in ("ann", "admin"):
+        store.uploads.begin("faults", 100, who=who)
+
+
+def test_a_disk_that_others_have_filled_takes_no_part(
+    store: Store, storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = store.uploads.begin("faults", 6, who="ann")
+    monkeypatch.setattr(store.uploads, "_disk", lambda: Disk(100, 7))
+    with pytest.raises(NotReady, match="no room for 3 bytes"):
+        append(store, upload.id, 0, b"one")
+    assert stored(storage) == []
+
+
 def test_what_nobody_goes_on_with_is_removed_unless_it_waits(store: Store, storage: Path) -> None:
     left, waits = (store.uploads.begin("faults", 3, who="ann") for _ in range(2))
     for upload in (left, waits):

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import Conflict, InvalidParameter, NotReady, TelltaleError
+from data.database.schema import now
+from data.errors import Conflict, InvalidParameter, NotReady, TelltaleError, UnknownName
 from data.home import Home, home_from_env
+from data.store.analysis_jobs import Job
 from data.store.store import Store
 from models.registry.registry import Registry
 from serve_app.backups import backup
@@ -98,6 +100,31 @@ def test_another_home_is_made_from_the_file_with_clips_keys_and_champion(
     assert read_pointer(other, "keywords") == Pointer("keywords", version.number, version.digest)
     again.register(tiny_bundle(tmp_path / "next", seed=1), run_id=None, tags={})
     assert not (home.root).exists(), "nothing goes to where the home was"
+
+
+def test_recordings_on_their_way_are_left_out_with_what_waits_for_them(
+    home: Home, tmp_path: Path
+) -> None:
+    store = opened(home)
+    uploads = [store.uploads.begin("faults", 3, who="ann") for _ in range(3)]
+    for upload in uploads:
+        store.uploads.append(upload.id, 0, io.BytesIO(b"abc"), 3)
+    for upload in uploads[1:]:
+        store.jobs.add(Job(upload.id, "faults", "ann", "", {}, now()))
+    ended = store.jobs.claim("faults")
+    assert ended is not None
+    store.jobs.end(ended, result={"events": []})
+    store.close()
+    write_backup(home, tmp_path / "b.tar")
+    other = new_home(tmp_path / "other")
+    restore_backup(other, tmp_path / "b.tar")
+    store = opened(other)
+    assert store.jobs.unfinished() == []
+    assert store.jobs.get(ended.id).result == {"events": []}
+    for upload in uploads:
+        with pytest.raises(UnknownName):
+            store.uploads.get(upload.id)
+    store.close()
 
 
 def test_while_clips_are_added_and_forgotten_no_row_is_kept_without_its_bytes(

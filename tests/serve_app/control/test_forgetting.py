@@ -157,6 +157,7 @@ def test_a_purge_removes_what_remembers_and_never_the_champion(taught: School) -
     gone, name = forget(taught, 0), taught.domain.name
     old = taught.registry.version(name, "2")
     assert taught.forgetting.purge(name, "ann")["purged"] == []  # it is the champion
+    assert taught.forgetting.purged(name) == frozenset()
     taught.teach("forgets")
     for version in taught.registry.versions(name):
         taught.registry.fetch(version, taught.home.bundles)
@@ -169,6 +170,9 @@ def test_a_purge_removes_what_remembers_and_never_the_champion(taught: School) -
     assert not (taught.home.bundles / old.digest).exists()
     (event,) = taught.store.events.find(subject=f"model:{name}:2")[-1:]
     assert (event.kind, event.who) == ("model.purged", "ann")
+    after_a_restart = Forgetting(taught.store, taught.registry, taught.home)
+    for forgetting in (taught.forgetting, after_a_restart):
+        assert forgetting.purged(name) == {old.digest}, "other machines are to know"
     with pytest.raises(Conflict, match="no previous"):
         taught.registry.rollback(name)
 

@@ -28,11 +28,12 @@ class Replicas:
         self.told: list[Pointer] = []
         self.asked: list[str] = []
         self.serves: Pointer | None = None
+        self.purged: frozenset[str] = frozenset()
 
     def broadcast(self, method: str, *arguments: Any) -> "Replicas":
         self.asked.append(method)
         if method == "follow":
-            self.serves = arguments[0]
+            self.serves, self.purged = arguments
             self.told.append(arguments[0])
         return self
 
@@ -81,6 +82,16 @@ def test_a_promotion_reaches_disk_and_replicas(
     moved = run(home, registry, Replicas(), lambda s: s.promote(version.number))
     assert (moved["version"], moved["agree"]) == (version.number, True)
     assert read_pointer(home, "keywords") == Pointer("keywords", version.number, version.digest)
+
+
+def test_replicas_are_told_which_bundles_no_machine_is_to_keep(
+    home: Home, registry: Registry, tmp_path: Path
+) -> None:
+    version, replicas = registered(registry, tmp_path, 1), Replicas()
+    gone = frozenset({"d" * 64})
+    promotion = Promotion("keywords", home, registry, replicas, purged=lambda: gone)
+    asyncio.run(promotion.promote(version.number))
+    assert replicas.purged == gone
 
 
 def test_a_damaged_version_is_refused_before_the_alias_moves(

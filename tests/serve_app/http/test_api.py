@@ -5,8 +5,10 @@ import io
 import random
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -113,6 +115,35 @@ def test_whoever_watches_it_asks_as_he_is_used_to(client: TestClient, path: str)
 
 
 APP = {"origin": "https://app.example.org"}
+
+
+def test_many_who_ask_for_the_status_cost_the_curator_few_looks_and_see_what_is_theirs(
+    tmp_path: Path,
+) -> None:
+    replica, looks = Replica("keywords", tmp_path), [0]
+    run = {
+        **{
+            "id": "r",
+            "domain": "keywords",
+            "mode": "teach",
+            "trigger": "person",
+            "state": "queued",
+        },
+        **{"reason": "a voice", "who": "ann", "created": "2026-01-01T00:00:00Z"},
+    }
+
+    async def status() -> dict[str, Any]:
+        looks[0] += 1
+        row = {"title": "", "replicas": [], "agree": True, "running": [run]}
+        return {"domains": {"keywords": row}, "curator_pid": 1}
+
+    replica.curator = SimpleNamespace(status=SimpleNamespace(remote=status))
+    keys: list[dict[str, str]] = [{}, {"authorization": f"Bearer {ADMIN}"}] * 20
+    with answering(replica) as client, ThreadPoolExecutor(len(keys)) as threads:
+        found = list(threads.map(lambda key: client.get("/status", headers=key).json(), keys))
+    who = [body["domains"]["keywords"]["running"][0]["who"] for body in found]
+    assert who == ["", "ann"] * 20
+    assert looks[0] < 10
 
 
 def test_pages_of_other_origins_may_not_ask_unless_they_are_named(

@@ -1,7 +1,9 @@
 """other_versions.py: who asks for another version is answered by it, and few are kept."""
 
 import asyncio
+import gc
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,19 @@ def test_a_version_that_is_not_registered_or_no_longer_is_unknown(
         with pytest.raises(UnknownName, match="no version .*there are 1, 3") as refused:
             asked(others, number)
         assert len(str(refused.value)) < 200
+
+
+def test_a_version_that_was_purged_is_let_go_in_memory_and_on_this_machine(
+    others: OtherVersions, registry: Registry, tmp_path: Path
+) -> None:
+    loaded = [weakref.ref(one.served) for one in asked(others, "1", "2")]
+    kept = tmp_path / "home" / "bundles"
+    gone = registry.known["2"]
+    assert (kept / gone).is_dir()
+    asyncio.run(others.forget(frozenset({gone, "d" * 64})))
+    gc.collect()
+    assert [one() is not None for one in loaded] == [True, False]
+    assert [path.name for path in kept.iterdir()] == [registry.known["1"]]
 
 
 def test_what_is_no_clip_is_refused_as_ever(others: OtherVersions) -> None:

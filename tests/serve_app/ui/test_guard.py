@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.testclient import TestClient
 
+from serve_app.settings import PASSED_HEADER
 from serve_app.ui.app import build_page
 from serve_app.ui.guard import MAX_FILES
 from support.fakes.fake_api import create
@@ -105,6 +107,24 @@ def test_a_file_that_was_uploaded_is_answered(page: httpx.Client) -> None:
     (path,) = upload(page, "pump.wav", tone()).raise_for_status().json()
     dropped(page, path).raise_for_status()
     assert "tt-label" in told(page)
+
+
+def test_the_page_answers_what_haproxy_has_passed_on_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELLTALE_START_TOKEN", "a secret")
+
+    async def built() -> FastAPI:
+        return build_page("http://127.0.0.1:9", tmp_path / "uploads")
+
+    client = TestClient(asyncio.run(built()))
+    for told in ({}, {PASSED_HEADER: "start another"}):
+        found = client.get("/config", headers=told)
+        assert (found.status_code, "TELLTALE_PORT" in found.text) == (403, True)
+        assert (
+            client.post(f"{API}/upload", files={"files": tone()}, headers=told).status_code == 403
+        )
+    assert client.get("/config", headers={PASSED_HEADER: "start a secret"}).status_code == 200
 
 
 @pytest.mark.parametrize("what", [*FORBIDDEN, *ELSEWHERE])

@@ -142,13 +142,19 @@ def tensor(**changed: Any) -> bytes:
 NESTED: Any = "AAAA"
 for _ in range(400):
     NESTED = [NESTED]
+MANY = json.dumps({"inputs": [], "outputs": [{"name": "probabilities"}] * 9_000}).encode()
 BINARY = {"parameters": {"binary_data_size": 8}, "data": None}
 DAMAGED: list[tuple[bytes, str | None, str]] = [
     (b"{", None, "not JSON"),
     (b"[]", None, "valid dictionary"),
     (b'{"inputs": []}', None, "0 inputs"),
+    (b"[" * 100_000, None, "lists"),
+    (tensor(data=[[]] * 20_000), None, "lists"),
+    (tensor(data=["AAAA"] * 200_000), None, "and other data"),
+    (MANY, None, "outputs"),
     (tensor(shape=[2]), None, "and other data"),
     (tensor(shape=[]), None, "inputs.0.shape"),
+    (tensor(shape=[9] * 100_000), None, "inputs.0.shape"),
     (tensor(shape=[100_000]), None, "send 1 to 200"),
     (tensor(shape=[200], data=[""] * 300_000), None, "and other data"),
     (tensor(data=NESTED), None, "base64"),

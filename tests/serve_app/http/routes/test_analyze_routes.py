@@ -74,6 +74,20 @@ def test_a_form_and_a_raw_body_are_answered_alike(client: TestClient) -> None:
     assert all(0 <= each["start_s"] < each["end_s"] <= SECONDS for each in raw["events"])
 
 
+def test_of_very_many_events_the_surest_are_told(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = ask(client).json()["events"]
+    monkeypatch.setattr("serve_app.http.recording_analysis.MOST_EVENTS", 3)
+    for query in (LOW, f"{LOW}&top_n=100"):
+        told = ask(client, query).json()
+        by_confidence = sorted(everything, key=lambda event: -event["confidence"])
+        assert sorted(told["events"], key=lambda event: -event["confidence"]) == by_confidence[:3]
+        assert told["recording"]["warnings"] == [
+            "only the 3 surest events are told; ask with higher thresholds"
+        ]
+
+
 @pytest.mark.parametrize(
     ("kind", "format_", "begins"),
     [

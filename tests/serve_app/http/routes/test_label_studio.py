@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from serve_app.http.replica import AT_ONCE
 from support.inputs.annotated import event, interface, task
 from support.inputs.pictures import cracked
 from support.inputs.sounds import tone
@@ -140,6 +141,36 @@ def test_a_kept_clip_is_named_by_who_may_correct(
     assert client.post("/predict", json=missing, headers=contributor).status_code == 404
 
 
+def test_kept_clips_do_not_lie_in_memory_together(
+    client: TestClient, replica: Replica, contributor: dict[str, str], monkeypatch: Any
+) -> None:
+    kept, _ = replica.store.clips.add(new_clip(tone(510), "two", domain="keywords"), who="ann")
+    read: list[str] = []
+    real = replica.store.clips.read
+
+    def counted(sha256: str) -> bytes:
+        read.append(sha256)
+        assert len(read) <= answered() + AT_ONCE
+        return real(sha256)
+
+    def answered() -> int:
+        return replica.metrics.tally["predictions"] - before
+
+    before = replica.metrics.tally["predictions"]
+    monkeypatch.setattr(replica.store.clips, "read", counted)
+    tasks = [task(f"/clips/{kept.sha256}/content")] * 20
+    found = client.post("/predict", json=asked(replica, *tasks), headers=contributor)
+    assert len(found.json()["results"]) == 20
+
+
+@pytest.mark.parametrize("tasks", [[{}] * 300_000, [{"data": {"a": [[]] * 300_000}}]])
+def test_json_that_would_fill_the_memory_is_not_read(
+    client: TestClient, tasks: list[dict[str, Any]]
+) -> None:
+    found = client.post("/predict", json={"tasks": tasks, "label_config": ""})
+    assert (found.status_code, "values" in found.json()["detail"]) == (400, True), found.text[:300]
+
+
 def test_an_annotation_is_a_correction_of_its_clip(
     client: TestClient, replica: Replica, contributor: dict[str, str]
 ) -> None:
@@ -165,6 +196,12 @@ def test_a_changed_annotation_relabels_where_an_admin_says_so(
     assert replica.store.clips.get("keywords", receipt.clip_sha256).label == "five"
 
 
+NO_CHOICES: tuple[Any, ...] = (
+    *(None, 5, "one", []),
+    *({"choices": 5}, {"choices": {"a": 1}}, {"choices": [["one"]]}),
+)
+
+
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
@@ -172,6 +209,14 @@ def test_a_changed_annotation_relabels_where_an_admin_says_so(
         (event(task(CLIPS[0]), "one", "ANNOTATIONS_DELETED"), 200, "made or changed"),
         (event(task(CLIPS[0]), "one", result=[]), 400, "must choose one label"),
         (event(task(CLIPS[0]), "eleven"), 404, "eleven"),
+        *(
+            (
+                event(task(CLIPS[0]), "one", result=[{"type": "choices", "value": value}]),
+                400,
+                "must",
+            )
+            for value in NO_CHOICES
+        ),
         ({"task": task(CLIPS[0])}, 400, "action"),
     ],
 )

@@ -161,8 +161,8 @@ def test_sound_that_comes_faster_than_it_is_heard_ends_the_stream(
 def test_a_silent_line_and_an_endless_one_are_ended(
     client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_routes, "IDLE_S", 0.05)
-    with client.websocket_connect("/stream") as socket:
+    with monkeypatch.context() as patch, client.websocket_connect("/stream") as socket:
+        patch.setattr(stream_routes, "IDLE_S", 0.05)
         socket.send_json(START)
         assert "no sound came" in answers(socket)[-2]["detail"]
     limits = replica.domain.limits.model_copy(update={"max_recording_s": 2.0})
@@ -177,7 +177,7 @@ def test_a_silent_line_and_an_endless_one_are_ended(
 def test_a_stream_has_its_place_before_its_first_message(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_routes, "AT_ONCE", 1)
+    monkeypatch.setattr(stream_routes, "STARTING", 1)
     with client.websocket_connect("/stream") as first:
         with client.websocket_connect("/stream") as second:
             *_, error, closed = answers(second)
@@ -191,12 +191,32 @@ def test_a_stream_has_its_place_before_its_first_message(
         assert json.loads(third.receive_text())["type"] == "ready"
 
 
+def test_callers_without_a_key_leave_places_to_those_with_one(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_routes, "AT_ONCE", 1)
+
+    def begun(socket: Any, key: str = "") -> str:
+        socket.send_json({**START, "key": key})
+        return str(json.loads(socket.receive_text())["type"])
+
+    with client.websocket_connect("/stream") as first:
+        assert begun(first) == "ready"
+        with client.websocket_connect("/stream") as second:
+            assert begun(second) == "error"
+        with client.websocket_connect("/stream") as with_key:
+            assert begun(with_key, ADMIN) == "ready"
+
+
 def test_a_page_of_another_origin_is_refused(client: TestClient) -> None:
     for origin, answered in (("http://testserver", "ready"), ("http://elsewhere", "error")):
         headers = {"origin": origin}
         with client.websocket_connect("/stream", headers=headers) as socket:
             socket.send_json(START)
             assert json.loads(socket.receive_text())["type"] == answered
+    with client.websocket_connect("/stream", headers={"origin": "http://["}) as socket:
+        socket.send_json(START)
+        assert answers(socket)[0]["status"] == 403
 
 
 def test_photographs_have_no_streams(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""replica.py: many clips of one request."""
+
+import asyncio
+import weakref
+from typing import Any
+
+from serve_app.http.replica import AT_ONCE, predict_all
+
+
+class Scored:
+    """As large as the features of its clip."""
+
+
+class Counting:
+    """A replica that knows how many of its answers somebody still holds."""
+
+    metrics: Any = None
+
+    def __init__(self) -> None:
+        self.answers: list[weakref.ref[Scored]] = []
+        self.most = 0
+
+    async def predict(self, raw: bytes, who: str) -> Scored:
+        await asyncio.sleep(0)
+        found = Scored()
+        self.answers.append(weakref.ref(found))
+        self.most = max(self.most, sum(answer() is not None for answer in self.answers))
+        return found
+
+
+def test_of_many_clips_the_features_do_not_lie_in_memory_together() -> None:
+    service: Any = Counting()
+    told = asyncio.run(predict_all(service, [b"clip"] * 200, "ann", lambda found: "heard"))
+    assert told == ["heard"] * 200
+    assert service.most <= AT_ONCE
