@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
-from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 from threadpoolctl import threadpool_limits
 
+from data.arrays import Floats
+from data.datasets.backgrounds import falling
 from data.datasets.sources import dataset_root, examples
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter
@@ -26,15 +27,13 @@ from loadtest import command
 from models.analysis.events import Event
 from models.analysis.recording import Wishes
 from models.bundle import PRETRAINED, load_bundle
-from models.runtime import OnnxModel
+from models.runtime import Model, OnnxModel
 from serve_app.analyze_command import events_of
-
-Float32 = NDArray[np.float32]
 
 OVERLAP = 0.5
 LEVEL = 0.02  # of the noise, RMS; full scale is 1
 APART_S = (8.0, 20.0)
-NOISES = {"white": 0.0, "pink": 0.5}  # the power of 1/f by which amplitudes fall
+NOISES = {"white": 0.0, "pink": 1.0}  # the power of 1/f by which its power falls
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Planted:
     end_s: float
 
 
-Clips = list[tuple[str, Float32]]  # label and waveform [n] of each
-Laid = tuple[Float32, list[Planted]]  # a recording [n], and what is where in it
+Clips = list[tuple[str, Floats]]  # label and waveform [n] of each
+Laid = tuple[Floats, list[Planted]]  # a recording [n], and what is where in it
 
 
 def exam_clips(domain: AudioDomain) -> Clips:
@@ -59,15 +58,6 @@ def exam_clips(domain: AudioDomain) -> Clips:
         for row in examples(domain, root)
         if row.split == "test" and row.label != domain.rest_label
     ]
-
-
-def noise(kind: str, length: int, rng: np.random.Generator) -> Float32:
-    """[length], RMS 1"""
-    size = scipy.fft.next_fast_len(length, real=True)  # a prime takes half a minute
-    spectrum = scipy.fft.rfft(rng.standard_normal(size, np.float32))
-    spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** -NOISES[kind]
-    samples = scipy.fft.irfft(spectrum, size)[:length]
-    return np.asarray(samples / samples.std(), np.float32)
 
 
 def laid(clips: Clips, gaps_s: Sequence[float], rate_hz: int) -> Laid:
@@ -86,10 +76,12 @@ def plant(clips: Clips, rate_hz: int, snr_db: float, kind: str, seed: int) -> La
     loudness = LEVEL * 10 ** (snr_db / 20)
     loud = [(label, loudness / max(x.std(), 1e-9) * x) for label, x in (clips[i] for i in order)]
     sound, planted = laid(loud, gaps_s.tolist(), rate_hz)
-    return sound + LEVEL * noise(kind, len(sound), rng), planted
+    size = next_fast_len(len(sound), real=True)  # a prime takes half a minute
+    noise = falling(size, NOISES[kind], rng)[: len(sound)]
+    return sound + np.float32(LEVEL) * noise, planted
 
 
-def heard_events(recording: Float32, model: OnnxModel, domain: AudioDomain) -> list[Event]:
+def heard_events(recording: Floats, model: OnnxModel, domain: AudioDomain) -> list[Event]:
     with tempfile.TemporaryFile() as file:  # recordings are read from the disk
         file.write(encoded(recording, domain.input.sample_rate_hz, "WAV", "FLOAT"))
         file.flush()
