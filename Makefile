@@ -20,7 +20,7 @@ test: lint
 	$(BIN)/python -m pytest -n 2
 
 # What takes over a minute each: several machines, a service under every kind of damage, Debian's
-# Prometheus against a service, and (where there is a Docker) the image built, started and weighed.
+# Prometheus against a service, and (where there is a Docker or buildah) the image built, asked, weighed.
 test-deploy: lint
 	$(BIN)/python -m pytest -m deploy
 	deploy/docker/check.sh
