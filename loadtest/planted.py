@@ -27,7 +27,7 @@ from loadtest import command
 from models.analysis.events import Event
 from models.analysis.recording import Wishes
 from models.bundle import PRETRAINED, load_bundle
-from models.runtime import Model, OnnxModel
+from models.runtime import OnnxModel
 from serve_app.analyze_command import events_of
 
 OVERLAP = 0.5
