@@ -22,9 +22,9 @@ from loadtest.own_service import Service
 
 PATIENCE_S = 15.0
 PAUSE_S = 0.5  # between a client's requests: a crowd, not an overload
-CROWD = {"/feedback": 10, "/upload": 6, "/predict": 4}
+CROWD = {"/feedback": 10, "/upload": 6, "/predict": 4, "/analyze": 1}
 FILES = 2  # of an upload
-ACCEPTED = (200, 201)
+ACCEPTED = (200, 201, 202)
 BUSY = (429, 503)  # with Retry-After
 
 Kind = Literal["ok", "busy", "unanswered", "error", "foreign"]
@@ -44,13 +44,15 @@ class Sent:
 @dataclass
 class Ledger:
     """All that was sent. `kept` are the clips that were acknowledged, with the receipt of those
-    that have one; `versions` counts predictions by version and digest."""
+    that have one; `jobs` the recordings whose analysis was promised, in order; `versions` counts
+    predictions by version and digest."""
 
     domain: str
     requests: list[Sent] = field(default_factory=list)
     clips: set[str] = field(default_factory=set)
     kept: dict[str, str | None] = field(default_factory=dict)
     kept_at: float = 0.0
+    jobs: list[str] = field(default_factory=list)
     versions: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def note(self, path: str, body: dict[str, Any]) -> None:
@@ -60,6 +62,8 @@ class Ledger:
             self.versions[body["model"]["version"], body["model"]["digest"]] += 1
         elif path == "/feedback":
             kept = {body["clip"]: body["receipt"]}
+        elif path == "/analyze":
+            self.jobs.append(body["id"])
         else:
             kept = {row["clip"]: None for row in body["results"] if row["outcome"] == "stored"}
         self.kept |= kept
@@ -126,6 +130,9 @@ class Client:
         if path == "/predict":
             clip = tone_in_noise(0.4, 8000, seed=self.number)
             return {"files": {"file": clip}, "headers": {"Connection": "close"}}
+        if path == "/analyze":
+            recording = tone_in_noise(3.0, 8000, seed=(self.number, turn))
+            return {"content": recording, "headers": {"Prefer": "respond-async"}}
         if path == "/feedback":
             clip, label = self.clip(turn)
             return {"files": {"file": clip}, "data": {"label": label}}

@@ -18,6 +18,7 @@ import numpy as np
 from data.errors import TelltaleError
 from data.home import planned_home
 from data.store.store import Store
+from data.store.uploads import OPEN
 from loadtest.chaos.clients import PATIENCE_S, Kind, Ledger, Sent
 from loadtest.own_service import Service, reached
 from loadtest.report import Row, quantiles
@@ -25,6 +26,7 @@ from models.registry.current_model import SHIPPED
 
 LEAST_PATIENCE_S = 60.0
 PATIENCE_OVER_BAR_S = 30.0
+JOBS = 200  # the last ones, all of which are kept once they have ended
 NAMED = 3  # of lost or foreign clips, and of causes
 SETTLE_S = 3.0  # afterwards; what was held up comes now
 KINDS: tuple[Kind, ...] = ("ok", "busy", "unanswered", "error", "foreign")
@@ -158,12 +160,14 @@ def outcome_of(
 class Audit:
     """Digests of clips. `lost`: acknowledged, but gone or damaged, or without their receipt;
     `foreign`: in the store, but never sent to it; `kept`: how many were acknowledged. And what
-    predictions named as their model, but is no version of the service."""
+    predictions named as their model, but is no version of the service; and recordings that were
+    taken in to be analysed, and that neither are nor wait for it, of the last ones."""
 
     kept: int
     lost: Sequence[str]
     foreign: Sequence[str]
     strange_versions: Sequence[str] = ()
+    lost_jobs: Sequence[str] = ()
 
 
 def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
@@ -174,6 +178,7 @@ def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
     try:
         lost = [sha256 for sha256 in ledger.kept if not _is_there(store, ledger, sha256)]
         stored = {clip.sha256 for clip in store.clips.find(ledger.domain, limit=None)}
+        jobs = [job_id for job_id in ledger.jobs[-JOBS:] if not _is_looked_after(store, job_id)]
     finally:
         store.close()
     # What is shipped is served before it has its number in the registry.
@@ -183,7 +188,7 @@ def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
         for version, digest in ledger.versions
         if versions and (version, digest) not in known
     ]
-    return Audit(len(ledger.kept), lost, sorted(stored - ledger.clips), strange)
+    return Audit(len(ledger.kept), lost, sorted(stored - ledger.clips), strange, jobs)
 
 
 def _is_there(store: Store, ledger: Ledger, sha256: str) -> bool:
@@ -197,11 +202,23 @@ def _is_there(store: Store, ledger: Ledger, sha256: str) -> bool:
         return False
 
 
+def _is_looked_after(store: Store, job_id: str) -> bool:
+    try:
+        job = store.jobs.get(job_id)
+        return job.state == "succeeded" or (
+            job.state in OPEN and store.uploads.get(job_id).is_whole
+        )
+    except TelltaleError:
+        return False
+
+
 def broken(stopped_early: str, outcomes: Sequence[Outcome], audit: Audit) -> list[str]:
     """Each broken bar in words."""
     found = [f"{one.name}: {words}" for one in outcomes for words in one.broken]
     if audit.lost:
         found.append(f"{len(audit.lost)} acknowledged clips are lost: {_some(audit.lost)}")
+    if audit.lost_jobs:
+        found.append(f"{len(audit.lost_jobs)} recordings are lost: {_some(audit.lost_jobs)}")
     if audit.foreign:
         found.append(f"{len(audit.foreign)} clips are a stranger's: {_some(audit.foreign)}")
     if audit.strange_versions:
@@ -227,7 +244,7 @@ def shown_of(
         "What was done": [{"disturbance": one.name, **one.row} for one in outcomes],
         "clips": "Counts are of requests that ended meanwhile; busy: 429 or 503 with Retry-After. "
         f"Acknowledged clips {audit.kept}, lost {len(audit.lost)}; a stranger's "
-        f"{len(audit.foreign)}.",
+        f"{len(audit.foreign)}. Of the last {JOBS} recordings lost {len(audit.lost_jobs)}.",
         "notes": [f"{one.name}: {words}" for one in outcomes for words in one.notes],
         "bars": [f"BROKEN: {words}" for words in wrong] or "Every bar was kept.",
     }
