@@ -15,6 +15,7 @@ from serve_app.http.replica import Replica
 from serve_app.settings import VISITOR_HEADER
 
 MOST_RANGES = 50  # browsers send ten
+MOST_OF_AN_ID = 200
 QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]*)?)", re.IGNORECASE)
 
 
@@ -50,8 +51,9 @@ def _visitor(request: HTTPConnection, told: str) -> str:
     return address if ours else ""
 
 
-def request_id(request: Request) -> str:
-    return request.headers.get("x-request-id", "")
+def request_id(request: HTTPConnection) -> str:
+    """As much of it as anybody means: it stands in each row of an answer, and in kept ones."""
+    return request.headers.get("x-request-id", "")[:MOST_OF_AN_ID]
 
 
 def preferred(request: Request, kinds: Sequence[str]) -> str:

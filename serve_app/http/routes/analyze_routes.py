@@ -63,6 +63,7 @@ ANALYZE = openapi_of(
     content={**TABLE_KINDS, EVENT_STREAM: TEXT},
 )
 ANALYZE["responses"][202] = {"model": answers.AnalysisJob, "description": "A job, at Location"}
+MOST_SAID = 20_000  # characters
 OWN = ("format", "upload")  # parameters that are no wishes
 
 router = APIRouter(tags=["predict"])
@@ -97,8 +98,10 @@ async def analyze(request: Request) -> Response:
 
 
 def _said(query: QueryParams) -> dict[str, list[str]]:
-    """In one pass: an address may have ten thousand names."""
+    """In one pass, and not too much, which a job would keep: an address may have 250 KB."""
     said: dict[str, list[str]] = {}
+    if sum(len(name) + len(value) for name, value in query.multi_items()) > MOST_SAID:
+        raise InvalidParameter(f"the parameters have over {MOST_SAID:,} characters")
     for name, value in query.multi_items():
         if name not in OWN:
             said.setdefault(name, []).append(value)
