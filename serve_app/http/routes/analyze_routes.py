@@ -26,7 +26,7 @@ from serve_app.http.answers.event_formats import (
 )
 from serve_app.http.answers.responses import answer, queue_of, request_id, service_of
 from serve_app.http.job_runner import uploaded
-from serve_app.http.openapi import BINARY, TEXT, form, openapi_of, parameter
+from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of, parameter
 from serve_app.http.recording_analysis import MOST_EVENTS, RecordingAnalysis, analysis_of
 from serve_app.http.replica import Replica
 from serve_app.http.requests.recordings import recordings_of
@@ -50,7 +50,7 @@ OPTIONS = (
     parameter("upload", "query", "one of /uploads, in place of a body", type="string"),
     parameter("prefer", "header", f"{DEFERRED}: answer 202 with a job to poll", type="string"),
     parameter("hop_s", "query", "from a window to the next; a fifth of the window", **SECONDS),
-    parameter("threshold", "query", "label:probability, for each label", type="string"),
+    parameter("threshold", "query", "label:probability, for each label", **many(TEXT)),
     parameter("min_length_s", "query", "of an event, all of it sure; half a window", **SECONDS),
     parameter("merge_gap_s", "query", "that is bridged within an event; hop_s", **SECONDS),
     parameter("top_n", "query", f"the surest; {MOST_EVENTS:,} at most", type="integer", minimum=1),

@@ -165,6 +165,8 @@ def test_a_recording_longer_than_any_clip_is_taken(client: TestClient, replica: 
     [
         ("hop_s=0", {}, 400, "hop_s must be from 0.05 to 1"),
         ("threshold=bird:0.5", {}, 404, "no label 'bird'"),
+        ("threshold=0.7", {}, 400, "label:probability"),
+        ("threshold=zero:0.5,one:0.5", {}, 400, "once for each label"),
         ("evidence=true", {}, 400, "no parameter 'evidence'"),
         ("format=xls", {}, 400, "format must be one of json, csv, raven"),
         ("", {"content": b"%PDF-1.7"}, 415, "a PDF document"),
