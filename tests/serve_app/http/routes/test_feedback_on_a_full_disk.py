@@ -70,6 +70,7 @@ def app(small: Path) -> Iterator[FastAPI]:
         curator=None,
         describe=lambda: {"replica": "r-1", "pid": 1},
     )
+    app.state.status = api.SharedLook()
     app.state.keyring = Keyring(ADMIN, lambda: known_keys(store.keys, small))
     yield app
     store.close()
