@@ -21,8 +21,14 @@ class Tus:
     def __init__(self, *troubles: Callable[[bytes], httpx.Response]) -> None:
         self.came = b""
         self.troubles = list(troubles)
+        self.withdrawn: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE":
+            self.withdrawn.append(request.url.path)
+            return httpx.Response(404 if "/jobs/" in request.url.path else 204)
+        if request.url.path.endswith("/analyze"):
+            raise KeyboardInterrupt
         if request.method == "POST":
             return httpx.Response(201, headers={"location": "/faults/uploads/7"})
         if request.method == "PATCH":
@@ -137,3 +143,21 @@ def test_a_refusal_is_not_tried_again() -> None:
     with client_of(service) as client, pytest.raises(ServiceError, match="a PDF document"):
         client.upload_recording("faults", io.BytesIO(RAW))
     assert service.came == b""
+
+
+def interrupted(part: bytes) -> httpx.Response:
+    raise KeyboardInterrupt
+
+
+def test_an_upload_that_is_interrupted_is_withdrawn(either: Either) -> None:
+    service = Tus(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        either(service, io.BytesIO(RAW))
+    assert service.withdrawn == ["/faults/uploads/7"]
+
+
+def test_an_analysis_that_is_interrupted_is_withdrawn_with_its_recording() -> None:
+    service = Tus()
+    with client_of(service) as client, pytest.raises(KeyboardInterrupt):
+        client.analyze_as_job("faults", io.BytesIO(RAW))
+    assert service.withdrawn == ["/faults/jobs/7", "/faults/uploads/7"]
