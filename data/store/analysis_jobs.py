@@ -109,11 +109,15 @@ class AnalysisJobs:
             return _known(connection, job_id)
 
     def beats(self, job: Job, progress: Progress) -> Job | None:
-        """The job with its next ticket; None where it is no longer the holder's."""
+        """The job with its next ticket; None where it is no longer the holder's. Where more of it
+        was heard, it has ended nobody."""
+        farther = progress.heard is not None and progress.heard_s > job.heard_s
+        attempts = 0 if farther else job.attempts
         changes: dict[str, object] = {
             "heard_s": progress.heard_s,
             "done": progress.done,
             "beat": job.beat + 1,
+            "attempts": attempts,
         }
         if progress.heard is not None:
             changes |= {"heard": progress.heard, "digest": progress.digest}
@@ -121,7 +125,7 @@ class AnalysisJobs:
             if not _is_held(connection, job):
                 return None
             _change(connection, job.id, **changes)
-        return replace(job, beat=job.beat + 1)
+        return replace(job, beat=job.beat + 1, attempts=attempts)
 
     def end(self, job: Job, *, result: Detail | None = None, problem: Detail | None = None) -> None:
         """By its holder; nothing happens where it is another's by now."""

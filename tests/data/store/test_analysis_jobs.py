@@ -1,6 +1,7 @@
 """analysis_jobs.py: a job is one replica's at a time, and its end is final."""
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -125,6 +126,29 @@ def test_what_ends_replicas_is_given_up(store: Store, job: Job) -> None:
     assert ended.problem
     assert "3 times" in str(ended.problem["detail"])
     assert store.jobs.claim("faults") is None
+
+
+def test_a_long_one_that_is_heard_farther_by_each_replica_is_not_given_up(
+    store: Store, job: Job
+) -> None:
+    for number in range(1, 6):
+        held = store.jobs.claim("faults")
+        assert held
+        later = store.jobs.beats(held, replace(HEARD, heard_s=100.0 * number))
+        assert later
+        store.jobs.release(later)
+    assert (store.jobs.get(job.id).state, store.jobs.get(job.id).attempts) == ("queued", 1)
+
+
+def test_one_that_ends_each_replica_at_the_same_place_is_given_up(store: Store, job: Job) -> None:
+    for _ in range(4):
+        held = store.jobs.claim("faults")
+        if held is None:
+            break
+        later = store.jobs.beats(held, HEARD)
+        assert later
+        store.jobs.release(later)
+    assert store.jobs.get(job.id).state == "failed"
 
 
 def test_what_was_no_fault_of_the_recording_does_not_count_against_it(
