@@ -58,7 +58,8 @@ def decode_stream(
     send: Callable[[RecordingStream, Floats], None],
 ) -> RecordingStream:
     """`send` is given the blocks, at the recording's own rate if none is named. Where a second
-    decoder is asked, what of its blocks comes behind those of the first. Raises as above."""
+    decoder is asked, what of its blocks comes behind those of the first; until then they are empty,
+    so that it is seen to work. Raises as above."""
     sent, rate_hz = 0, sample_rate_hz
 
     def hear(source: Source) -> RecordingStream:
@@ -67,9 +68,8 @@ def decode_stream(
         stream, end = streamed(source, rate_hz, max_duration_s), 0
         for block in stream.blocks:
             start, end = end, end + len(block)
-            if end > sent:
-                send(stream, block[max(0, sent - start) :])
-                sent = end
+            send(stream, block[max(0, sent - start) :])
+            sent = max(sent, end)
         return stream
 
     heard = _longest(raw, container, hear)
@@ -89,8 +89,10 @@ def _longest(raw: Raw, container: str, hear: Callable[[Source], H]) -> H:
         except ClipTooLarge:
             raise
         except MemoryError as error:
-            words = f"this {container} file takes far too much memory for its size"
-            raise UndecodableClip(words) from error
+            if best is None:
+                words = f"this {container} file takes far too much memory for its size"
+                raise UndecodableClip(words) from error
+            break
         except ClipError as error:
             refusal = error
             continue
