@@ -65,9 +65,10 @@ def stream(file: BinaryIO, **request: object) -> Generator[Answer]:
     try:
         with _ending_in_words(head):
             decoder.tell({**head, "file": file.fileno()}, b"")
-            while len((found := _found(decoder.answer(PATIENCE * WORK_S)))[1]):
+            while (found := _found(decoder.answer(PATIENCE * WORK_S)))[0].get("goes_on"):
                 decoder.tell({}, b"")  # it decodes on while this block is heard
-                yield found
+                if len(found[1]):
+                    yield found
             yield found
     finally:
         decoder.end()

@@ -221,7 +221,7 @@ async def _hear(
     while window := await sound.window():
         found = await _asked(service, window.wav, who)
         if found.served is not served:  # its thresholds, and maybe its labels, are others
-            await _tell(socket, events.end(window.start_s))
+            await _tell(socket, events.end())
             served = found.served
             events = rolling_events(served.model, domain)
         await _send(socket, _prediction(window, found))
