@@ -138,7 +138,7 @@ def decoding_process(module: str, *arguments: str, **streams: Any) -> "subproces
 
 class Decoder:
     """A process that decodes one clip at a time; of our open files it has the ones that are named.
-    `tell` and `answer` raise Ended where the clip has ended it, or NotReady where something else
+    `tell` and `answer` raise Ended where the clip has ended it, or DecoderKilled where the system
     has."""
 
     def __init__(self, *files: int) -> None:
@@ -184,8 +184,9 @@ class Decoder:
 
     def _how_it_ended(self) -> Exception:
         code = self._process.wait()
-        if code == -signal.SIGKILL:  # not a limit of ours: the system's memory is at its end
-            return errors.NotReady("the system ended what was decoding the clip; send it again")
+        if code == -signal.SIGKILL:
+            words = "the system ended what was decoding the clip; send it again"
+            return errors.DecoderKilled(words)
         if code == -signal.SIGXCPU:
             return Ended("it takes far too much work for its size")
         return Ended("its decoder gave up")

@@ -6,6 +6,7 @@ it has heard lies in the row now and then, so that another goes on from there. A
 its upload, whose bytes go when it ends.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -23,7 +24,7 @@ ATTEMPTS = 3  # what ended so many replicas would end the next one, too
 GIVEN_UP: Detail = {
     "status": 500,
     "title": "Internal error",
-    "detail": f"the replicas that analysed it ended {ATTEMPTS} times; the log has more",
+    "detail": f"what analysed it was ended {ATTEMPTS} times; the log has more",
 }
 
 
@@ -93,10 +94,11 @@ class AnalysisJobs:
             rows = connection.execute(_LIGHT.where(analysis_jobs.c.state.in_(OPEN)))
             return [Job(**row) for row in rows.mappings()]
 
-    def claim(self, domain: str) -> Job | None:
-        """The one that waits longest, for whoever asks, callers in turns; None where none does."""
+    def claim(self, domain: str, but: Collection[str] = ()) -> Job | None:
+        """The one that waits longest, for whoever asks, callers in turns; None where none does
+        but those that he could not work on."""
         queued = (analysis_jobs.c.domain == domain) & (analysis_jobs.c.state == "queued")
-        oldest = select(analysis_jobs.c.id).where(queued)
+        oldest = select(analysis_jobs.c.id).where(queued, analysis_jobs.c.id.not_in(but))
         oldest = oldest.order_by(_before_it(domain), analysis_jobs.c.created_at)
         with self._database.read() as connection:  # without the lock, as long as there is none
             if connection.execute(oldest.limit(1)).scalar() is None:

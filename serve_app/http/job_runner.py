@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from data.domains.domain import of_sounds
-from data.errors import NotReady
+from data.errors import DecoderKilled, NotReady
 from data.store.disk import fullest
 from models.analysis.recording import wishes_from
 from serve_app.http import problems
@@ -49,6 +49,7 @@ class JobRunner:
     def __init__(self, service: Replica) -> None:
         self._service = service
         self._working: asyncio.Task[None] | None = None
+        self._put_off: set[str] = set()  # jobs that wait for another look, and keep no other
 
     def look(self) -> None:
         """Works on what is queued, until nothing is; returns at once."""
@@ -56,9 +57,10 @@ class JobRunner:
             self._working = asyncio.create_task(self._work())
 
     async def _work(self) -> None:
+        self._put_off.clear()
         try:
             store, domain = self._service.store, self._service.domain.name
-            while job := await writing(store.jobs.claim, domain):
+            while job := await writing(store.jobs.claim, domain, self._put_off):
                 await self._attempt(job)
         except Exception:  # the curator sees that nobody counts on, and says so to another
             log.exception("a replica could not look after the recordings that wait")
@@ -81,9 +83,11 @@ class JobRunner:
         store = self._service.store
         try:
             await writing(store.jobs.end, job, result=analysed.result())
-        except NotReady:  # not the recording's fault: for another replica, or later
-            await writing(store.jobs.release, job, counts=False)
-            raise
+        except NotReady as error:  # for another replica, or later
+            log.warning("job %s waits: %s", job.id, error)
+            at_fault = isinstance(error, DecoderKilled)
+            self._put_off.add(job.id)
+            await writing(store.jobs.release, job, counts=at_fault)
         except Exception as error:
             status, title, detail = explain(error)
             if status == 500:

@@ -4,15 +4,16 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from data.errors import NotReady
+from data.errors import DecoderKilled, NotReady
 from data.store.analysis_jobs import Job
 from data.store.disk import Disk
+from data.store.uploads import Uploads
 from models.analysis.recording import Analysis
 from serve_app.http import job_runner, recording_analysis
 from serve_app.replica.admission import Admission
@@ -194,6 +195,36 @@ def test_a_store_that_is_away_leaves_the_job_to_another(
         wait_for(lambda: looked_again(client, replica, job_id).beat > 5, 20)  # no more are tried
     assert replica.store.jobs.get(job_id).state in ("queued", "running")
     wait_for(lambda: looked_again(client, replica, job_id).state == "succeeded", 20)
+
+
+def test_a_recording_that_waits_keeps_no_other(
+    client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_room(uploads: Uploads, upload_id: str, file: BinaryIO) -> None:
+        if upload_id == waits[0]:
+            raise NotReady("the disk is nearly full")
+        copy_to(uploads, upload_id, file)
+
+    waits, copy_to = [""], Uploads.copy_to
+    with monkeypatch.context() as patch:
+        patch.setattr(replica.jobs, "look", lambda: None)
+        waits[0], other = (ordered(client).json()["id"] for _ in range(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(Uploads, "copy_to", without_room)
+        wait_for(lambda: looked_again(client, replica, other).state == "succeeded", 20)
+        assert replica.store.jobs.get(waits[0]).state in ("queued", "running")
+    wait_for(lambda: looked_again(client, replica, waits[0]).state == "succeeded", 20)
+
+
+def test_a_recording_whose_decoder_the_system_ends_is_given_up(
+    client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise DecoderKilled("the system ended what was decoding the clip")
+
+    monkeypatch.setattr(type(replica.store.uploads), "copy_to", killed)
+    job_id = ordered(client).json()["id"]
+    wait_for(lambda: looked_again(client, replica, job_id).state == "failed", 20)
 
 
 def test_nobody_finds_a_job_by_a_guess(client: TestClient) -> None:
