@@ -84,7 +84,7 @@ class Sound:
         if new <= (0 if is_only else TAIL * self._window):
             return None
         missing = self._window - len(self._held)
-        samples = self._held if is_only else self._left[-missing:] + self._held
+        samples = bytes(self._held) if is_only else self._left[-missing:] + self._held
         start = -missing / 2 if is_only else self._past - missing
         self._held, self._given_at = bytearray(), time.monotonic()
         return Window(start / (2 * self.rate_hz), max(0, hops - 1), _wav(samples, self.rate_hz))
