@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from data.home import home_from_env
 from serve_app.cluster.standby import NEEDED
@@ -37,7 +38,7 @@ def test_a_replica_loads_nothing_that_a_prediction_does_not_need() -> None:
 
 
 def test_who_waits_for_the_curator_takes_no_place_from_who_does_not(tmp_path: Path) -> None:
-    async def never(*_: object) -> dict[str, str]:
+    async def never(*_: object) -> dict[str, Any]:
         await asyncio.sleep(60)
         return {}
 
