@@ -125,13 +125,21 @@ class DomainService:
         return found
 
     async def predict_on(
-        self, version: str, raw: bytes, caller: str = "", deadline: float = float("inf")
+        self,
+        version: str,
+        raw: bytes,
+        caller: str = "",
+        deadline: float = float("inf"),
+        patience_s: float | None = None,
     ) -> ScoredClip:
-        """On the version of this number; raises as `predict` and `OtherVersions.answer` do."""
+        """On the version of this number; raises as `predict` and `OtherVersions` does."""
         if self.champion.loaded and version == self.champion.served.version:
             return await self.predict(raw, caller, deadline)
+        item = Item(raw, time.perf_counter(), deadline)
+        self.admission.check(caller)
+        known = await self._others.ready(version, patience_s)  # the curator may be away
         with self.admission.place(caller):
-            found = await self._others.answer(version, Item(raw, time.perf_counter(), deadline))
+            found = await self._others.answer(known, item)
         self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
         return found
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteError
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
@@ -22,6 +23,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from data.database.schema import VERSION_TABLE
 from data.errors import DiskFull, InvalidParameter, NotReady
+
+if TYPE_CHECKING:
+    from psycopg import Connection as PostgresqlConnection
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 WAIT_S = 30
@@ -96,6 +100,7 @@ def _engine(url: URL) -> Engine:
         return _sqlite_engine(url)
     # A connection that the server dropped overnight is replaced before anybody notices.
     engine = create_engine(url, pool_pre_ping=True)
+    event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 
@@ -131,6 +136,14 @@ def _use_wal(connection: SqliteConnection) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
+
+
+def _prepare_postgresql(
+    connection: "PostgresqlConnection[Any]", _entry: ConnectionPoolEntry
+) -> None:
+    # What is counted by day means one of UTC, as in SQLite, whatever zone the server keeps.
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:

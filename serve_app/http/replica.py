@@ -51,7 +51,12 @@ class Replica(Protocol):
     ) -> ScoredClip: ...
 
     async def predict_on(
-        self, version: str, raw: bytes, caller: str = "", deadline: float = float("inf")
+        self,
+        version: str,
+        raw: bytes,
+        caller: str = "",
+        deadline: float = float("inf"),
+        patience_s: float | None = None,
     ) -> ScoredClip: ...
 
     def describe(self) -> dict[str, Any]: ...

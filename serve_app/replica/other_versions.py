@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from reprlib import repr as shortened
 
-from data.errors import UnknownName
+from data.errors import NotReady, UnknownName
 from data.home import Home
 from models.bundle import drop
 from serve_app.replica.champion import Fetch, LoadedVersion, bundle_folder, load_served
@@ -24,6 +24,7 @@ from serve_app.replica.shared_look import SharedLook
 MOST = 2  # in memory, beside the champion
 FRESH_S = 1.0  # so long the curator need not be asked again for a version that it knew
 
+Known = tuple[str, str]  # a version's number, and its bundle's digest
 Digests = Callable[[], Awaitable[dict[str, str]]]
 
 
@@ -35,23 +36,34 @@ class OtherVersions:
         self._home = home
         self._digests = digests
         self._fetch = fetch
-        self._loaded: OrderedDict[tuple[str, str], LoadedVersion] = OrderedDict()
+        self._loaded: OrderedDict[Known, LoadedVersion] = OrderedDict()
+        self._fetching = asyncio.Lock()
         self._turn = asyncio.Lock()
         self._known: dict[str, str] = {}
         self._known_at = -math.inf
         self._look = SharedLook[dict[str, str]]()
         self._forgotten: frozenset[str] = frozenset()
 
-    async def answer(self, number: str, item: Item) -> ScoredClip:
-        """Raises UnknownName for a version that is not registered, NotReady where the curator is
-        away, BundleError for one that cannot be served, and what is wrong with the clip."""
-        known = await self._registered(number)
+    async def ready(self, number: str, patience_s: float | None = None) -> Known:
+        """The version, with its bundle on this machine. Raises UnknownName for one that is not
+        registered, NotReady where the curator is away; where it does not answer within
+        `patience_s`, what it told before is true."""
+        known = await self._registered(number, patience_s)
         if number not in known:
             raise UnknownName(
                 f"{self._name} has no version {shortened(number)}; there are {', '.join(known)}"
             )
+        version = number, known[number]
+        if version not in self._loaded:
+            async with self._fetching:
+                await bundle_folder(self._home.bundles, known[number], self._fetch)
+        return version
+
+    async def answer(self, version: Known, item: Item) -> ScoredClip:
+        """Of one that is `ready`. Raises BundleError for one that cannot be served, and what is
+        wrong with the clip."""
         async with self._turn:
-            served = await self._version(number, known[number])
+            served = await self._version(version)
             (found,) = await asyncio.to_thread(answer_batch, served, [item])
         if isinstance(found, Exception):
             raise found
@@ -69,21 +81,27 @@ class OtherVersions:
             await asyncio.to_thread(drop, self._home.bundles, digest)
         self._forgotten |= new
 
-    async def _registered(self, number: str) -> dict[str, str]:
+    async def _registered(self, number: str, patience_s: float | None) -> dict[str, str]:
         if number not in self._known or time.monotonic() - self._known_at > FRESH_S:
-            self._known = await self._look.get(self._digests)
+            try:
+                async with asyncio.timeout(patience_s):
+                    self._known = await self._look.get(self._digests)
+            except (TimeoutError, NotReady) as error:
+                if patience_s is None or number not in self._known:
+                    words = "the curator does not answer; try again in a few seconds"
+                    raise error if isinstance(error, NotReady) else NotReady(words) from error
             self._known_at = time.monotonic()
         return self._known
 
-    async def _version(self, number: str, digest: str) -> LoadedVersion:
-        key = number, digest
-        if key not in self._loaded:
+    async def _version(self, version: Known) -> LoadedVersion:
+        number, digest = version
+        if version not in self._loaded:
             folder = await bundle_folder(self._home.bundles, digest, self._fetch)
-            self._loaded[key] = await asyncio.to_thread(load_served, folder, number)
-        self._loaded.move_to_end(key)
+            self._loaded[version] = await asyncio.to_thread(load_served, folder, number)
+        self._loaded.move_to_end(version)
         while len(self._loaded) > MOST:
             self._loaded.popitem(last=False)
-        return self._loaded[key]
+        return self._loaded[version]
 
 
 def on_trial(split: Sequence[tuple[str, float]], who: str) -> str | None:

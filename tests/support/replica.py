@@ -87,7 +87,12 @@ class Replica:
         return found
 
     async def predict_on(
-        self, version: str, raw: bytes, caller: str = "", deadline: float = float("inf")
+        self,
+        version: str,
+        raw: bytes,
+        caller: str = "",
+        deadline: float = float("inf"),
+        patience_s: float | None = None,
     ) -> ScoredClip:
         if version != self.served.version:
             raise UnknownName(f"{self.domain.name} has no version {version!r}")

@@ -77,6 +77,8 @@ BATCH = openapi_of(
     content={CSV: TEXT},
 )
 
+TRIAL_PATIENCE_S = 0.5  # with the curator, before the champion answers
+
 router = APIRouter(tags=["predict"])
 
 
@@ -132,7 +134,7 @@ async def _of_trial(request: Request, raw: bytes, who: str, deadline: float) -> 
     version = on_trial(service.domain.serving.split, f"{service.domain.name}/{session}")
     if version is not None:
         try:
-            return await service.predict_on(version, raw, who, deadline)
+            return await service.predict_on(version, raw, who, deadline, TRIAL_PATIENCE_S)
         except (UnknownName, NotReady, BundleError) as error:
             _warn_once(version, in_words(error))
     return await service.predict(raw, who, deadline)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from data.domains.domain import load_domains
-from data.errors import UnknownName, UnsupportedClip
+from data.errors import NotReady, UnknownName, UnsupportedClip
 from data.home import home_from_env
 from models.bundle import file_bytes
 from serve_app.replica import other_versions
@@ -54,7 +54,8 @@ def others(registry: Registry, tmp_path: Path) -> OtherVersions:
 def asked(others: OtherVersions, *numbers: str, raw: bytes = tone()) -> list[ScoredClip]:
     async def ask() -> list[ScoredClip]:
         return [
-            await others.answer(n, Item(raw, time.perf_counter(), float("inf"))) for n in numbers
+            await others.answer(await others.ready(n), Item(raw, time.perf_counter(), float("inf")))
+            for n in numbers
         ]
 
     return asyncio.run(ask())
@@ -114,10 +115,9 @@ def test_many_who_ask_for_what_is_not_there_cost_the_curator_few_looks(
         return await real()
 
     many = OtherVersions("keywords", others._home, digests, registry.fetch)
-    item = Item(tone(), time.perf_counter(), float("inf"))
 
     async def ask() -> list[object]:
-        asks = (many.answer(str(number), item) for number in range(100, 150))
+        asks = (many.ready(str(number)) for number in range(100, 150))
         return list(await asyncio.gather(*asks, return_exceptions=True))
 
     assert {type(found) for found in asyncio.run(ask())} == {UnknownName}
@@ -127,3 +127,18 @@ def test_many_who_ask_for_what_is_not_there_cost_the_curator_few_looks(
 def test_what_is_no_clip_is_refused_as_ever(others: OtherVersions) -> None:
     with pytest.raises(UnsupportedClip):
         asked(others, "1", raw=b"this is no recording at all")
+
+
+def test_who_does_not_wait_for_the_curator_has_what_it_told_before(
+    others: OtherVersions, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never() -> dict[str, str]:
+        await asyncio.sleep(60)
+        return {}
+
+    monkeypatch.setattr(other_versions, "FRESH_S", 0.0)
+    asked(others, "2")
+    monkeypatch.setattr(others, "_digests", never)
+    assert asyncio.run(others.ready("2", 0.05)) == ("2", registry.known["2"])
+    with pytest.raises(NotReady, match="curator"):
+        asyncio.run(others.ready("4", 0.05))

@@ -41,7 +41,12 @@ class Keeping(Replica):
         return load_served(folder, number)
 
     async def predict_on(
-        self, version: str, raw: bytes, caller: str = "", deadline: float = float("inf")
+        self,
+        version: str,
+        raw: bytes,
+        caller: str = "",
+        deadline: float = float("inf"),
+        patience_s: float | None = None,
     ) -> ScoredClip:
         (found,) = answer_batch(self.versions[version], [Item(raw, 0.0, deadline)])
         assert isinstance(found, ScoredClip), found
