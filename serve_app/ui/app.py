@@ -19,7 +19,8 @@ from serve_app.cluster.ray_internals.inner_port import must_be_closed
 
 DEFAULT_API = "http://127.0.0.1:8000"
 LOOK_EVERY_S = 0.03
-MOST_SESSIONS = 500  # anybody may begin one; each takes 0.15 MB, and keeps what was asked in it
+# Anybody may begin one; each takes 0.15 MB, and keeps what it shows: a clip of a minute is 2.6 MB.
+MOST_SESSIONS = 300
 
 
 class Ui:
@@ -47,6 +48,10 @@ def ui(args: dict[str, str]) -> Application:
 def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> FastAPI:
     """`uploads` is emptied: nobody can ask about what an earlier page was sent."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # Gradio would compute figures of its last 10,000 events, with pandas, after each event: up to
+    # 20 ms, for a monitor that is off.
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # read when components are made
     shutil.rmtree(uploads, ignore_errors=True)
     uploads.mkdir(mode=0o700, parents=True, exist_ok=True)

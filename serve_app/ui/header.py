@@ -39,7 +39,8 @@ def keys() -> str:
     )
     return (
         '<details class="tt-more"><summary>' + t("Keys") + " <kbd>?</kbd></summary>"
-        f'<dl class="tt-keys">{rows}</dl></details>'
+        f'<dl class="tt-keys">{rows}</dl><label class="tt-small"><input type="checkbox" checked> '
+        f"{t('Letters, digits and signs are keys, too')}</label></details>"
     )
 
 

@@ -14,9 +14,15 @@ def text(value: object) -> str:
     return escape(str(value), quote=True)
 
 
+def plain(label: str) -> str:
+    """A label, or a sentence of labels, as people read it: its name in the domain's file has no
+    blanks."""
+    return label.replace("_", " ")
+
+
 def named(label: str) -> str:
-    """A label as people read it: its name in the domain's file has no blanks."""
-    return text(label.replace("_", " "))
+    """The same as HTML."""
+    return text(plain(label))
 
 
 def note(message: str, tone: Tone = "calm") -> str:

@@ -16,7 +16,7 @@ from serve_app.ui.places.health.health_place import build_health
 from serve_app.ui.places.models.models_place import build_models
 from serve_app.ui.places.teach.teach_place import build_teach
 from serve_app.ui.shared import QUIET, Shared, find, html
-from serve_app.ui.wording import LOOK_AGAIN_S, words
+from serve_app.ui.wording import CALM_S, LOOK_AGAIN_S, words
 from serve_app.ui.words.translate import t, told
 from serve_app.ui.words.translated_blocks import TranslatedBlocks
 
@@ -64,6 +64,8 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
             choices=[], label=t("Domain"), elem_id="domain", elem_classes=["tt-plain", "tt-chips"]
         )
         shared = Shared(client, gr.State(()), domain, key, start_token)
+        # Before the places, each of which has its own to ask: Gradio calls one after the other.
+        _wire(page, shared, [banner, title, serving, limits])
         # In a menu some places would be hidden on a phone, in languages with long words.
         with gr.Tabs(overflow_behavior="wrap") as places:
             with gr.Tab(t("Ask"), id="ask", elem_id="place-ask") as ask:
@@ -71,14 +73,17 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
             with gr.Tab(t("Teach"), id="teach", elem_id="place-teach") as teach:
                 build_teach(shared, teach)
             with gr.Tab(t("Models"), id="models", elem_id="place-models") as models:
-                build_models(shared, models)
+                models_look = build_models(shared, models)
             with gr.Tab(t("Health"), id="health", elem_id="place-health") as health:
-                build_health(shared, health, others=[ask, teach, models])
+                health_look = build_health(shared, health)
         html(header.keys(), elem_id="keys")
         named_endpoints.build(shared)
-        _wire(page, shared, [banner, title, serving, limits])
         _wire_account(page, shared, [chip, account, role], places)
-        _wire_address(shared, [ask, teach, models, health])
+        looks = [models_look, health_look]
+        for tab in (ask, teach, models, health):
+            tab.select(
+                None, None, looks, js=address.keep_place(tab.id, ("models", "health")), **QUIET
+            )
     page.queue(default_concurrency_limit=16, max_size=200)
     return page
 
@@ -86,16 +91,20 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
 def _wire(page: Any, shared: Shared, shown: list[Any]) -> None:
     banner, title, serving, limits = shown
     wanted_domain = gr.Textbox(visible=False)
+    again = gr.Timer(LOOK_AGAIN_S)
 
-    def look(known: tuple[DomainInfo, ...], name: str | None, wanted: str) -> dict[Any, Any]:
-        """Asks for the domains until they are known; afterwards only how the chosen one stands."""
+    def look(
+        known: tuple[DomainInfo, ...], name: str | None, wanted: str, wait_s: float
+    ) -> dict[Any, Any]:
+        """Asks for the domains until they are known; afterwards only how the chosen one stands, and
+        more seldom."""
         try:
             if known and name:
-                return {banner: "", serving: stands(name)}
+                return {banner: "", serving: stands(name)} | waits(CALM_S, wait_s)
             domains = shared.client.domains()
         except ServiceError as error:
             said = f"{words(error)} {t('This page keeps trying by itself.')}"
-            return {banner: note(said, "bad")}
+            return {banner: note(said, "bad")} | waits(LOOK_AGAIN_S, wait_s)
         names = [domain.name for domain in domains]
         chosen = next((one for one in (name, wanted) if one in names), names[0])
         choices = [(told(domain.title), domain.name) for domain in domains]
@@ -105,8 +114,11 @@ def _wire(page: Any, shared: Shared, shown: list[Any]) -> None:
             shared.domain: gr.update(choices=choices, value=chosen),
         }
 
+    def waits(now_s: float, before_s: float) -> dict[Any, Any]:
+        return {} if now_s == before_s else {again: gr.update(value=now_s)}
+
     def stands(name: str) -> str:
-        status = shared.client.status().domains.get(name)
+        status = shared.standing.status().domains.get(name)
         return header.serving(status) if status else ""
 
     def turn_to(known: tuple[DomainInfo, ...], name: str) -> dict[Any, Any]:
@@ -118,10 +130,11 @@ def _wire(page: Any, shared: Shared, shown: list[Any]) -> None:
             live = None
         return {title: header.title(domain), limits: said, serving: live}
 
-    asked = [shared.domains, shared.domain, wanted_domain]
-    outputs = [banner, serving, shared.domain, shared.domains]
-    for moment in (page.load, gr.Timer(LOOK_AGAIN_S).tick):
+    asked = [shared.domains, shared.domain, wanted_domain, again]
+    outputs = [banner, serving, shared.domain, shared.domains, again]
+    for moment in (page.load, again.tick):
         moment(look, asked, outputs, js=address.TAKE_DOMAIN, **QUIET)
+    shared.domain.change(None, shared.domain, None, js=address.KEEP_DOMAIN, **QUIET)
     shared.domain.change(turn_to, asked[:2], [title, limits, serving], **QUIET)
 
 
@@ -149,9 +162,3 @@ def _wire_account(page: Any, shared: Shared, shown: list[Any], places: Any) -> N
     shared.key.change(None, shared.key, None, js=KEEP_KEY, **QUIET)
     for moment in (begun.then, *shared.key_entered, again.tick):
         moment(look, asked, told, js=address.TAKE_PLACE, **QUIET)
-
-
-def _wire_address(shared: Shared, tabs: list[Any]) -> None:
-    shared.domain.change(None, shared.domain, None, js=address.KEEP_DOMAIN, **QUIET)
-    for tab in tabs:
-        tab.select(None, None, None, js=address.keep_place(tab.id), **QUIET)

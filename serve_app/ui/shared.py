@@ -1,7 +1,10 @@
 """What every place needs from the page around it."""
 
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from serve_app.ui.wording import words
 from serve_app.ui.words.translate import in_script
 
 STATIC = Path(__file__).with_name("static")
+STANDS_S = 2.0  # for as long what is known of how the service stands is shown
 # Of all that is no named endpoint: scripts have those, and the service's own API.
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -46,6 +50,28 @@ def event_field(event: gr.EventData, field: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+class Standing:
+    """How the service stands, asked once for all who look at about the same time."""
+
+    def __init__(self, client: Client) -> None:
+        self._client, self._lock, self._asked = client, threading.Lock(), float("-inf")
+        self._found: Status | ServiceError | None = None
+
+    def status(self) -> Status:
+        """Raises ServiceError."""
+        with self._lock:
+            if self._found is None or time.monotonic() - self._asked > STANDS_S:
+                try:
+                    self._found = self._client.status()
+                except ServiceError as error:
+                    self._found = error
+                self._asked = time.monotonic()
+            found = self._found
+        if isinstance(found, ServiceError):
+            raise found
+        return found
+
+
 @dataclass(frozen=True)
 class Shared:
     client: Client
@@ -53,6 +79,10 @@ class Shared:
     domain: Any  # gr.Radio: the chosen domain's name
     key: Any  # gr.Textbox: the bearer key, empty for nobody
     start_token: str = ""  # by which the service believes whom the page asks for
+
+    @cached_property
+    def standing(self) -> Standing:
+        return Standing(self.client)
 
     @property
     def key_entered(self) -> tuple[Any, Any]:

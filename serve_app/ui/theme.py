@@ -9,7 +9,7 @@ import gradio as gr
 from serve_app.ui.shared import STATIC, script
 from serve_app.ui.words.translate import t
 
-HEAD_SCRIPTS = ("page.js", "moments.js", "table.js", "keys.js")
+HEAD_SCRIPTS = ("page.js", "moments.js", "table.js", "folds.js", "keys.js")
 
 
 def style_sheets() -> list[Path]:
@@ -76,8 +76,8 @@ def theme() -> Any:
         block_shadow_dark="none",
         input_background_fill="#ffffff",
         input_background_fill_dark="#0f1826",
-        input_border_color="#b9c5d2",
-        input_border_color_dark="#3a4a5f",
+        input_border_color="#7d8b9b",
+        input_border_color_dark="#6b7d93",
         input_border_color_focus="#0f766e",
         input_border_color_focus_dark="#2dd4bf",
         input_border_width="1px",
@@ -98,8 +98,8 @@ def theme() -> Any:
         button_secondary_background_fill_hover="#eef2f6",
         button_secondary_background_fill_dark="#1a2636",
         button_secondary_background_fill_hover_dark="#223146",
-        button_secondary_border_color="#b9c5d2",
-        button_secondary_border_color_dark="#3a4a5f",
+        button_secondary_border_color="#7d8b9b",
+        button_secondary_border_color_dark="#6b7d93",
         button_secondary_text_color="#17212e",
         button_secondary_text_color_dark="#e6ecf3",
         button_border_width="1px",

@@ -12,20 +12,7 @@ from support.fakes.fake_api import create
 from support.fakes.fake_world import World
 from support.inputs.sounds import tone
 from support.local_server import Server, below_ui
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # A microphone for the test that records: Chromium's own beeps.
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-]
+from support.pages import CHROMIUM, FLAGS
 
 expect.set_options(timeout=15_000)
 

@@ -1,25 +1,20 @@
 """The place Ask in a real browser, against a service that keeps the contract."""
 
 import io
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-import soundfile
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from support.fakes.fake_api import ADMIN
 from support.fakes.fake_world import World
 from support.inputs.pictures import cracked
-from support.inputs.sounds import tone, wav
-from support.pages import SIDEWAYS, choose_domain, give, open_page
-
-
-def answered(page: Page, label: str) -> None:
-    expect(page.locator("#answer .tt-label")).to_have_text(label)
-    expect(page.locator("#figure figure")).to_be_visible()  # the last of the answer to arrive
+from support.inputs.sounds import wav
+from support.pages import SIDEWAYS, answered, choose_domain, give, open_page
 
 
 def test_a_clip_is_answered_with_evidence_that_is_heard_where_it_is_clicked(
@@ -47,26 +42,14 @@ def test_a_clip_is_answered_with_evidence_that_is_heard_where_it_is_clicked(
     page.wait_for_function("document.querySelector('#figure audio').currentTime > 0.5")
     assert player.evaluate("player => player.duration") == pytest.approx(2.0, abs=0.01)
     expect(page.locator("#figure .tt-heard")).to_be_visible()
+    moment = page.get_by_role("button", name=re.compile(r"^electrical, from \d")).first
+    moment.press("Enter")
+    page.wait_for_function("player => !player.paused", arg=player.element_handle())
+    page.wait_for_function("player => player.paused", arg=player.element_handle())
+    end_s = float(moment.get_attribute("data-to") or 0)
+    assert player.evaluate("player => player.currentTime") == pytest.approx(end_s, abs=0.2)
     hosts = {urlsplit(url).netloc for url in asked if url.startswith(("http", "ws"))}
     assert hosts == {urlsplit(site).netloc}
-
-
-def test_a_recording_from_the_microphone_is_answered_when_it_ends(page: Page, site: str) -> None:
-    open_page(page, site)
-    page.get_by_role("button", name="Record").click()
-    page.wait_for_timeout(1200)
-    page.get_by_role("button", name="Stop").click()
-    expect(page.locator("#answer .tt-label")).to_be_visible()
-
-
-def test_a_microphone_that_is_refused_is_explained(page: Page, site: str) -> None:
-    page.add_init_script(
-        "navigator.mediaDevices.getUserMedia = async () => {"
-        " throw new DOMException('no', 'NotAllowedError') }"
-    )
-    open_page(page, site)
-    page.get_by_role("button", name="Record").click()
-    expect(page.locator("#drop")).to_contain_text("The microphone was refused. Allow it")
 
 
 def test_on_a_fresh_install_there_are_examples_and_another_domain_empties_the_answer(
@@ -181,6 +164,21 @@ def test_a_correction_is_taught_and_its_card_turns_over_to_before_and_after(
     expect(page.locator("#answer")).to_contain_text("The answer of version 2")
 
 
+def test_on_a_phone_three_taps_lead_from_the_page_to_a_corrected_clip(
+    browser: Browser, site: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    open_page(page, site)
+    page.get_by_role("button", name="a mains hum").tap()
+    page.locator("#its").get_by_text("fluid").tap()
+    page.get_by_role("button", name="Send correction").tap()
+    expect(page.locator("#outcome")).to_contain_text("electrical → fluid")
+    context.close()
+
+
 def test_without_a_key_a_correction_waits_as_its_receipt_says(
     page: Page, site: str, clip: Path
 ) -> None:
@@ -265,63 +263,6 @@ def test_a_mask_is_drawn_on_the_photograph_beginning_from_the_models(
     scale = now.shape[1] / box["width"]
     assert now[round(10 * scale), round(30 * scale)]
     assert not now[round(40 * scale), round(30 * scale)]
-
-
-def test_several_files_are_answered_in_a_table_with_what_failed_beside_them(
-    page: Page, site: str, clip: Path, tmp_path: Path
-) -> None:
-    wrong, other = tmp_path / "notes.wav", tmp_path / "other.wav"
-    wrong.write_text("no sound at all")
-    other.write_bytes(tone(250))
-    open_page(page, site)
-    give(page, clip, wrong, other)
-    rows = page.locator("#several tbody tr")
-    expect(rows).to_have_count(3)
-    expect(rows.nth(1)).to_contain_text("This is not a recording")
-    page.get_by_role("button", name="confidence").click()
-    expect(rows.first).to_contain_text("notes.wav")
-    with page.expect_download() as download:
-        page.get_by_role("link", name="CSV").click()
-    assert "pump.wav,electrical" in download.value.path().read_text()
-    page.locator("#several").get_by_text("failed 1").click()
-    expect(rows.filter(visible=True)).to_have_count(1)
-    page.locator("#several").get_by_text("all 3").click()
-    rows.filter(has_text="other.wav").get_by_role("button", name="Open").click()
-    answered(page, "fluid")
-    expect(page.locator("#answer")).to_contain_text("other.wav")
-
-
-def test_a_long_recording_is_answered_by_its_events_and_one_of_them_corrected(
-    page: Page, site: str, tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As the service says that it is too long for a clip."""
-    quiet, fault = (soundfile.read(io.BytesIO(tone(hz, 30.0, 8_000)))[0] for hz in (3_000, 250))
-    night = tmp_path / "night.wav"
-    night.write_bytes(wav(np.concatenate([quiet, fault, quiet]), 8_000))
-    open_page(page, f"{site}?key={ADMIN}")
-    monkeypatch.setattr(
-        world, "step_s", 10.0
-    )  # two seconds a window: it is still heard when the next one is done
-    give(page, night)
-    page.locator("#several").get_by_role("button", name="Stop").click()
-    expect(page.locator("#several")).to_have_text("Stopped.")
-    monkeypatch.undo()
-    give(page, night)
-    expect(page.locator("#several")).to_contain_text("6 × fluid")
-    page.wait_for_timeout(2_500)  # the one that was stopped has ended by now, and drawn nothing
-    expect(page.locator("#several")).to_contain_text("6 × fluid", timeout=1)
-    events = page.locator("#several tbody tr")
-    expect(events.first).to_contain_text("0:30.0")
-    playing = page.locator('#several tr:has(button[aria-pressed="true"])')
-    for key, at in (("j", "0:30.0"), ("j", "0:35.0"), ("k", "0:30.0")):
-        page.keyboard.press(key)
-        expect(playing).to_contain_text(at)
-    page.keyboard.press("Enter")
-    answered(page, "fluid")
-    page.locator("#its").get_by_text("mechanical").click()
-    page.click("#send")
-    expect(page.locator("#outcome")).to_contain_text("fluid → mechanical")
-    assert [row["label"] for row in world.feedback.values()][-1] == "mechanical"
 
 
 @pytest.mark.parametrize("width", [390, 1280])

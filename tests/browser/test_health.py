@@ -3,12 +3,21 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from support.fakes.fake_api import ADMIN
+from serve_app.client.client import Client
+from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_world import World
+from support.inputs.sounds import tone
+from support.local_server import Server
 
 pytestmark = pytest.mark.browser
 
 
-def test_the_service_and_the_model_are_drawn_with_values_to_point_at(page: Page, site: str) -> None:
+def test_the_service_and_the_model_are_drawn_with_values_to_point_at(
+    page: Page, site: str, world: World
+) -> None:
+    with Server(create(world)) as api, Client(api, key=ADMIN) as client:
+        client.correct("faults", tone(65), "fluid")
+        client.without_key().correct("faults", tone(66), "fluid")
     page.goto(f"{site}?key={ADMIN}&place=health")
     expect(page.locator("#service")).to_contain_text("2 replicas answer, with version 1")
     expect(page.locator("#service .tt-curve")).to_have_count(3)
@@ -22,6 +31,11 @@ def test_the_service_and_the_model_are_drawn_with_values_to_point_at(page: Page,
     expect(page.locator("#insights")).to_contain_text("Weakest is electrical")
     expect(page.locator("#insights")).to_contain_text("95 % sure in the mean and right in 80 %")
     expect(page.locator("#insights")).to_contain_text("best in epoch 3 of 3")
+    expect(page.locator("#insights")).to_contain_text("Most often")
+    expect(page.locator("#insights .tt-scope .tt-lane")).to_have_count(8)  # log-mel and MFCCs
+    expect(page.locator("#corrections")).to_contain_text("fluid1 quarantined, 1 accepted")
+    page.get_by_role("button", name="Copy").click()
+    assert "locust -f" in str(page.evaluate("getSelection().toString()"))
     page.get_by_label("1 hour").check()
     expect(page.locator("#service")).to_contain_text("14,400 clips answered")
 

@@ -53,6 +53,34 @@ def test_what_is_heard_live_lands_on_a_spectrogram_is_listed_and_is_corrected(
     assert [row["label"] for row in world.feedback.values()][-1] == "seven"
 
 
+def test_live_goes_on_while_another_place_is_open_and_is_drawn_when_it_is_closed(
+    page: Page, site: str
+) -> None:
+    begin(page, site)
+    expect(page.locator("#live")).to_contain_text("Listening.")
+    page.get_by_role("tab", name="Health").click()
+    page.wait_for_timeout(500)
+    page.get_by_role("tab", name="Ask").click()
+    page.evaluate("document.querySelector('#live canvas').width += 0")  # which empties it
+    page.wait_for_function(DRAWN)
+
+
+def test_a_line_that_is_lost_while_it_is_stopped_leaves_no_dead_button(
+    page: Page, site: str
+) -> None:
+    page.clock.install()
+    page.add_init_script("WebSocket.prototype.close = function () { this.silent = true; }")
+    begin(page, site)
+    expect(page.locator("#live")).to_contain_text("Listening.")
+    page.evaluate("WebSocket.prototype.send = () => {}")  # what is sent arrives nowhere
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#live")).to_contain_text("Stopping …")
+    page.clock.fast_forward(6_000)
+    expect(page.locator("#live")).to_contain_text("Stopped.")
+    page.get_by_role("button", name="Live").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+
+
 def test_a_refusal_is_said_in_words_and_another_domain_ends_what_is_heard(
     page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,8 @@ def test_a_run_shows_its_steps_curves_and_verdict_and_one_can_go_back(
     expect(page.locator("#compared")).to_contain_text("+0.020")
     page.get_by_text("Go back to version 1", exact=True).click()
     assert world.champion("faults")["version"] == "2"
+    page.get_by_role("button", name="1", exact=True).click()  # which draws it all anew
+    expect(page.locator("#compared")).to_have_count(0)
     page.click("#sure")
     expect(page.locator("#told")).to_contain_text("Version 1 serves on every replica")
     expect(page.locator("#versions .tt-champion")).to_contain_text("1")

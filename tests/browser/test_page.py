@@ -1,13 +1,17 @@
 """What all places of the page share, in a real browser; the service is a fake one that
 keeps the contract."""
 
+import asyncio
 import re
+import threading
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
+from starlette.requests import Request
 
 from serve_app.ui.app import build_page
 from support.fakes.fake_api import ADMIN, create
@@ -56,6 +60,48 @@ def test_the_keys_are_told_by_a_key(page: Page, site: str) -> None:
     expect(keys).to_be_hidden()
     page.keyboard.press("?")
     expect(keys).to_be_visible()
+
+
+def test_places_that_are_closed_ask_nothing_and_nobody_waits_for_another_ones_desk(
+    browser: Browser, world: World, uploads: Path
+) -> None:
+    service, asked, held = create(world), list[str](), threading.Event()
+
+    @service.middleware("http")
+    async def noted(request: Request, call_next: Any) -> Any:
+        asked.append(request.url.path)
+        if request.url.path.endswith("/clips"):
+            while not held.is_set():
+                await asyncio.sleep(0.05)
+        return await call_next(request)
+
+    with Server(service) as api, Server(below_ui(build_page(api, uploads))) as at:
+        page, other = (browser.new_context().new_page() for _ in range(2))
+        open_page(page, f"{at}/ui/?key={ADMIN}")
+        choose_domain(page, "Cracks", "Is there a crack?")
+        expect(page.get_by_role("button", name="a drawn crack")).to_be_visible()
+        page.wait_for_timeout(500)
+        assert set(asked) <= {"/domains", "/me", "/status"}
+        page.get_by_role("tab", name="Teach").click()  # whose list never comes
+        page.get_by_role("tab", name="Ask").click()
+        open_page(other, f"{at}/ui/")
+        choose_domain(other, "Spoken digits", "Which digit was spoken?")
+        choose_domain(page, "Machine faults", "machine's sound")
+        held.set()
+        for one in (page, other):
+            one.context.close()
+
+
+def test_what_is_dropped_beside_the_zone_does_not_open_in_place_of_the_page(
+    page: Page, site: str
+) -> None:
+    open_page(page, site)
+    for moment in ("dragover", "drop"):
+        assert not page.evaluate(
+            "moment => document.body.dispatchEvent("
+            "new DragEvent(moment, {bubbles: true, cancelable: true}))",
+            moment,
+        )
 
 
 def test_a_service_that_is_away_is_said_and_found_again_by_itself(

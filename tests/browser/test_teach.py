@@ -53,14 +53,19 @@ def test_clips_are_decided_by_keyboard_alone_and_decisions_undone(
     expect(page.locator("#decision input:checked")).to_have_count(0)
     page.get_by_label("Why not").fill("jukebox, not a pump")  # letters that are keys elsewhere
     page.keyboard.press("Tab")
-    page.keyboard.press("x")
+    page.keyboard.down("x")
     expect(page.locator("#decision")).to_contain_text("will not be learnt from")
+    page.keyboard.down("x")  # it is held: that is one decision
+    page.keyboard.up("x")
     expect(page.get_by_label("Why not")).to_have_value("")
     shows(page, clips[2])
     page.keyboard.press("j")
     shows(page, clips[3])
     page.keyboard.press("k")
     shows(page, clips[2])
+    page.get_by_role("radio", name="Machine faults").focus()
+    page.keyboard.press("x")  # not at the desk
+    page.get_by_role("tab", name="Teach").focus()
     rows = [world.clips[clip]["row"] for clip in clips[:2]]
     assert [row["state"] for row in rows] == ["accepted", "rejected"]
     assert (rows[0]["label"], rows[1]["reason"]) == ("fluid", "jukebox, not a pump")
@@ -153,7 +158,7 @@ def test_a_photograph_is_seen_with_each_mask_and_one_can_be_taken(
 def test_many_clips_are_added_by_folder_with_an_outcome_for_each(
     page: Page, site: str, world: World, tmp_path: Path
 ) -> None:
-    for label, clips in (("fluid", 6), ("normal", 5), ("noise", 1)):
+    for label, clips in (("fluid", 6), ("normal", 23), ("noise", 1)):
         folder = tmp_path / "clips" / label
         folder.mkdir(parents=True)
         for n in range(clips):
@@ -161,10 +166,10 @@ def test_many_clips_are_added_by_folder_with_an_outcome_for_each(
     open_teach(page, site)
     page.set_input_files("#adding input[name=folder]", str(tmp_path / "clips"))
     page.click("#add")
-    expect(page.locator("#added")).to_contain_text("12 of 12: 11 stored, 1 refused.")
+    expect(page.locator("#added")).to_contain_text("30 of 30: 29 stored, 1 refused.")
     expect(page.locator("#added tr", has_text="noise-0")).to_contain_text("no label 'noise'")
     labels = [one["row"]["label"] for one in world.clips.values() if one["domain"] == "faults"]
-    assert (labels.count("fluid"), labels.count("normal")) == (6, 5)
+    assert (labels.count("fluid"), labels.count("normal")) == (6, 23)
 
 
 def test_photographs_are_added_with_the_masks_of_their_names(
@@ -180,6 +185,21 @@ def test_photographs_are_added_with_the_masks_of_their_names(
     page.click("#add")
     expect(page.locator("#added")).to_contain_text("1 of 1: 1 stored.")
     assert any(one["raw"] == photograph and one["mask"] == mask for one in world.clips.values())
+
+
+def test_masks_of_one_name_are_refused(page: Page, site: str, tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+        for name, raw in zip(("1.png", "1.bmp"), cracked(5), strict=True):
+            (tmp_path / place / name).write_bytes(raw)
+    open_teach(page, site, "cracks")
+    page.set_input_files("#adding input[name=clips]", str(tmp_path / "a" / "1.png"))
+    page.set_input_files(
+        "#adding input[name=masks]", [str(tmp_path / place / "1.bmp") for place in ("a", "b")]
+    )
+    page.click("#add")
+    expect(page.locator("#adding")).to_contain_text("More than one is called 1.bmp")
+    expect(page.locator("#added")).to_be_empty()
 
 
 def test_receipts_are_listed_with_their_life_lines(page: Page, site: str, world: World) -> None:

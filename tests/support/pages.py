@@ -1,9 +1,22 @@
-"""What a person does on every place of the page, for the browser tests."""
+"""What a person does on every place of the page, for the browser tests, and in which browser."""
 
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # A microphone for the test that records: Chromium's own beeps.
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
 SIDEWAYS = "document.documentElement.scrollWidth - window.innerWidth"
 
 
@@ -20,3 +33,8 @@ def choose_domain(page: Page, title: str, described: str) -> None:
 
 def give(page: Page, *clips: Path) -> None:
     page.set_input_files("#drop input[type=file]", [str(clip) for clip in clips])
+
+
+def answered(page: Page, label: str) -> None:
+    expect(page.locator("#answer .tt-label")).to_have_text(label)
+    expect(page.locator("#figure figure")).to_be_visible()  # the last of the answer to arrive

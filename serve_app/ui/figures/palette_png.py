@@ -50,6 +50,13 @@ def glow(scores: Doubles) -> str:
     return _image(level, np.full((256, 3), EMBER), alpha=np.arange(256))
 
 
+def strips(rows: Doubles) -> list[str]:
+    """Each row [labels, bins] as one line of colours, dark where it is lowest of all."""
+    low, high = rows.min(initial=np.inf), rows.max(initial=-np.inf)
+    level = ((rows - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
+    return [_image(line[np.newaxis], _palette()) for line in level]
+
+
 def _palette() -> Doubles:
     anchors = np.asarray(NIGHT, dtype=float)
     at = np.linspace(0, 1, len(anchors))

@@ -10,7 +10,7 @@ from data.domains.sections import PhotoLimitSpec
 from data.errors import ClipError
 from data.media.image.photograph import decode, decode_mask, resize_mask
 from serve_app.client.answers import DomainInfo, MaskEvidence, Prediction
-from serve_app.ui.markup import text
+from serve_app.ui.markup import plain, text
 from serve_app.ui.words.translate import t
 
 SHOWN_PX = 1024  # as much as a wide screen shows
@@ -66,7 +66,7 @@ def _picture(image: Image.Image, container: str, css: str) -> str:
 
 
 def _describe(found: Prediction) -> str:
-    words = t("The photograph; the answer is {label}.", label=found.label)
+    words = t("The photograph; the answer is {label}.", label=plain(found.label))
     if found.measure is not None and found.measure.area_percent > 0:
         area = found.measure.area_percent
         words += " " + t("What is marked covers {area:.1f} % of it.", area=area)

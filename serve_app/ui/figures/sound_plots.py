@@ -16,6 +16,7 @@ from serve_app.ui.markup import named, percent
 from serve_app.ui.words.translate import number, t
 
 LANES = 3
+MOMENTS, DARK = 5, 0.2  # of a lane that can be played, and what of it is none
 FINE = 5  # ticks in place of one, where it is zoomed
 HEAD = '<i class="tt-head"></i>'  # where the recording is heard: static/moments.js moves it
 
@@ -35,16 +36,16 @@ def clip_figure(
     duration_s = len(waveform) / sample_rate_hz
     track = even(evidence, duration_s) if evidence and evidence.start_s else None
     curve = "" if track is None else _curve(track, label)
-    lanes = "" if track is None else _lanes(track, label)
+    lanes = "" if track is None else _lanes(track, label, duration_s)
     wave, spectrum = _envelope(waveform), spectrogram(waveform, sample_rate_hz)
     seconds = _wide(_time_ticks(duration_s))
     return (
-        f'<figure class="tt-scope" role="img" aria-label="{_describe(duration_s, track, label)}">'
+        f'<figure class="tt-scope" aria-label="{_describe(duration_s, track, label)}">'
         f'<div class="tt-gutter">{t("level")}</div><div class="tt-wave">{_wide(wave + HEAD)}</div>'
-        f'<div class="tt-gutter tt-khz">{_frequency_ticks(sample_rate_hz)}</div>'
+        f'<div class="tt-gutter tt-khz" aria-hidden="true">{_frequency_ticks(sample_rate_hz)}</div>'
         f'<div class="tt-spectrum">{_wide(spectrum + curve + HEAD)}</div>'
         f"{lanes}"
-        f'<div class="tt-gutter">s</div><div class="tt-seconds">{seconds}</div>'
+        f'<div class="tt-gutter">s</div><div class="tt-seconds" aria-hidden="true">{seconds}</div>'
         f"{_legend(track, label)}</figure>"
     )
 
@@ -116,18 +117,40 @@ def _curve(track: Track, label: str) -> str:
     return _svg(f'<polyline class="tt-halo" points="{points}"/><polyline points="{points}"/>')
 
 
-def _lanes(track: Track, label: str) -> str:
+def _lanes(track: Track, label: str, duration_s: float) -> str:
     """The likeliest labels, each a strip that glows where the clip speaks for it."""
     order = sorted(range(len(track.labels)), key=lambda i: -float(np.nanmean(track.scores[i])))
     order.sort(key=lambda i: track.labels[i] != label)
     rows = []
     for i in order[:LANES]:
         name = named(track.labels[i])
+        moments = _moments(name, track.scores[i], duration_s)
         rows.append(
             f'<div class="tt-gutter tt-name" title="{name}">{name}</div>'
-            f'<div class="tt-lane">{_wide(glow(track.scores[i]))}</div>'
+            f'<div class="tt-lane">{_wide(glow(track.scores[i]) + moments)}</div>'
         )
     return "".join(rows)
+
+
+def _moments(name: str, row: Doubles, duration_s: float) -> str:
+    """Over what glows most a button each, which plays that stretch: static/moments.js."""
+    known = np.nan_to_num(row)
+    lit = known >= max(DARK, known.max() / 2)
+    stretches = np.flatnonzero(np.diff(np.r_[0, lit, 0])).reshape(-1, 2)
+    brightest = sorted(stretches, key=lambda one: -known[one[0] : one[1]].max())[:MOMENTS]
+    return "".join(
+        _moment(name, first / len(row), last / len(row), duration_s)
+        for first, last in sorted(map(tuple, brightest))
+    )
+
+
+def _moment(name: str, start: float, end: float, duration_s: float) -> str:
+    start_s, end_s = start * duration_s, end * duration_s
+    said = t("{label}, from {start:.1f} to {end:.1f} s", label=name, start=start_s, end=end_s)
+    return (
+        f'<button type="button" class="tt-glow" data-from="{start_s:.2f}" data-to="{end_s:.2f}" '
+        f'aria-label="{said}" style="left:{start:.2%};width:{end - start:.2%}"></button>'
+    )
 
 
 def _legend(track: Track | None, label: str) -> str:

@@ -13,6 +13,9 @@ async function add(form) {
   const masks = new Map(chosen("masks").map((file) => [stem(file.name), file]));
   if (!files.length) return void (line().textContent = t("Choose files or a folder first."));
   if (files.length > most) return void (line().textContent = t("At most {most} clips at once.", { most }));
+  const twice = masks.size < chosen("masks").length ? chosen("masks") : files.filter((file) => masks.has(stem(file.name)));
+  const same = twice.find((one, at) => twice.findIndex((other) => stem(other.name) === stem(one.name)) < at);
+  if (same) return void (line().textContent = t("More than one is called {name}: whose mask is whose cannot be told. Add them one after the other.", { name: same.name }));
   const label = new FormData(form).get("for-all") || "";
   const items = [];
   stopped = false;

@@ -2,11 +2,26 @@
 // Gradio's HTML component, which gives it `element`, `props`, `trigger` and `upload`.
 const say = (words, bad = false) => {
   const place = element.querySelector(".tt-said");
-  place.textContent = words;
+  if (place.textContent !== words) place.textContent = words;
   place.className = `tt-said tt-note ${bad ? "tt-bad" : "tt-calm"}`;
   place.hidden = !words;
+  element.querySelector("[data-do=stop]").hidden = !sending;
 };
 const zone = () => element.querySelector(".tt-drop");
+// As Gradio's own upload, and tells how far it is; `sending` can be stopped.
+let sending = null;
+const uploaded = (file, tell) => new Promise((resolve, reject) => {
+  const form = new FormData();
+  form.append("files", file);
+  sending = new XMLHttpRequest();
+  sending.open("POST", "gradio_api/upload");
+  sending.upload.onprogress = ({ loaded, total }) => tell(Math.floor((100 * loaded) / total));
+  sending.onload = ({ target }) => (target.status === 200 ? resolve(JSON.parse(target.responseText)[0]) : reject());
+  sending.onerror = reject;
+  sending.onabort = () => reject("stopped");
+  sending.send(form);
+  tell(0);
+}).finally(() => (sending = null));
 // One after another: what is dropped or recorded while an earlier one is sent waits for that.
 let earlier = Promise.resolve();
 const send = (files) => (earlier = earlier.then(() => sendNow(files)));
@@ -20,15 +35,17 @@ const sendNow = async (files) => {
   const sent = [];
   try {
     for (const file of files) {
-      if (files.length > 1 || file.size > 4e6) say(files.length > 1
-        ? t("Sending {count} of {all} …", { count: sent.length + 1, all: files.length }) : t("Sending {name} …", { name: file.name }));
-      const { path } = await upload(file);
+      const path = await uploaded(file, (share) => {
+        if (files.length > 1) say(t("Sending {count} of {all} …", { count: sent.length + 1, all: files.length }));
+        else if (file.size > 4e6) say(t("Sending {name}: {share} %", { name: file.name, share }));
+      });
       sent.push({ path, name: file.name });
     }
     say("");
     trigger("upload", { files: sent });
-  } catch {
-    say(t("It did not arrive: the page cannot be reached, or takes no more right now. Try again in a moment."), true);
+  } catch (why) {
+    if (why === "stopped") say(t("Stopped."));
+    else say(t("It did not arrive: the page cannot be reached, or takes no more right now. Try again in a moment."), true);
   }
 };
 
@@ -39,23 +56,34 @@ const DENIED = {
   NotFoundError: t("There is no microphone. Plug one in, or choose a file."),
   NotReadableError: t("Another program has the microphone. Close that, or choose a file."),
 };
-let recorder = null, permitting = false;
+let recorder = null, permitting = false, discarded = false;
 
 const record = async (button) => {
   if (recorder) return recorder.stop();
   if (permitting) return; // a second tap before the microphone is there
   if (!navigator.mediaDevices) return say(t("Browsers lend the microphone only to addresses with https. Choose a file instead."), true);
-  let sound;
+  let sound, context;
+  const release = () => {
+    recorder = null;
+    for (const track of sound?.getTracks() ?? []) track.stop();
+    context?.close();
+  };
   permitting = true;
   try {
     sound = await navigator.mediaDevices.getUserMedia({ audio: AS_IT_IS });
+    if (!button.offsetParent) return release(); // turned to photographs meanwhile
+    context = new AudioContext();
+    hear(button, sound, context, release);
   } catch (error) {
-    return say(DENIED[error.name] ?? t("There is no sound from the microphone: {why}", { why: error.message }), true);
+    release();
+    say(DENIED[error.name] ?? t("There is no sound from the microphone: {why}", { why: error.message }), true);
   } finally {
     permitting = false;
   }
-  say("");
-  const parts = [], began = Date.now(), context = new AudioContext(), meter = context.createAnalyser();
+};
+
+const hear = (button, sound, context, release) => {
+  const parts = [], began = Date.now(), meter = context.createAnalyser();
   context.createMediaStreamSource(sound).connect(meter);
   recorder = new MediaRecorder(sound, { audioBitsPerSecond: 256000 });
   const level = new Float32Array(meter.fftSize);
@@ -65,22 +93,27 @@ const record = async (button) => {
     const loudest = level.reduce((most, one) => Math.max(most, Math.abs(one)), 1e-4);
     const share = Math.max(0, 1 + Math.log10(loudest) / 3);
     button.style.setProperty("--level", `${100 * share}%`);
-    button.textContent = t("Stop, {count} s", { count: Math.floor((Date.now() - began) / 1000) });
+    const count = `${Math.floor((Date.now() - began) / 1000)} s`;
+    if (seconds.textContent !== count) seconds.textContent = count;
     requestAnimationFrame(show);
   };
   recorder.ondataavailable = (event) => parts.push(event.data);
   recorder.onstop = () => {
     const type = recorder.mimeType.split(";")[0];
-    recorder = null;
-    for (const track of sound.getTracks()) track.stop();
-    context.close();
+    release();
     button.textContent = t("Record");
-    button.setAttribute("aria-pressed", "false");
+    button.classList.remove("tt-on");
     button.style.removeProperty("--level");
-    send([new File(parts, `recording.${type.split("/")[1] ?? "webm"}`, { type })]);
+    if (!discarded) send([new File(parts, `recording.${type.split("/")[1] ?? "webm"}`, { type })]);
   };
-  button.setAttribute("aria-pressed", "true");
   recorder.start();
+  discarded = false;
+  say("");
+  // Not in its name: a screen reader would say it each second.
+  const seconds = document.createElement("span");
+  seconds.ariaHidden = "true";
+  button.replaceChildren(`${t("Stop")} `, seconds);
+  button.classList.add("tt-on");
   show();
 };
 
@@ -88,6 +121,7 @@ element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.do === "choose") element.querySelector("input").click();
   if (button?.dataset.do === "record") record(button);
+  if (button?.dataset.do === "stop") sending?.abort();
   if (button?.dataset.example) trigger("example", { number: Number(button.dataset.example) });
 });
 element.addEventListener("change", (event) => {
@@ -95,6 +129,15 @@ element.addEventListener("change", (event) => {
   event.target.value = ""; // so that the same file can be chosen again
   send(files);
 });
+document.addEventListener("change", (event) => { // it was recorded for the domain before
+  if (!recorder || !event.target.closest?.("#domain")) return;
+  discarded = true;
+  recorder.stop();
+});
+// Beside the zone, where the browser would leave the page for the file.
+for (const moment of ["dragover", "drop"]) {
+  document.addEventListener(moment, (event) => event.target.matches?.("input[type=file]") || event.preventDefault());
+}
 for (const moment of ["dragover", "dragleave", "drop"]) {
   element.addEventListener(moment, (event) => {
     event.preventDefault();

@@ -58,8 +58,17 @@
     next.querySelector("[data-play]")?.click();
     return true;
   };
+  // Whoever dictates, or hits keys unawares, can switch single characters off.
+  const KEPT = "telltale-keys";
+  window.telltaleKey = ({ key }) => key.length > 1 || localStorage.getItem(KEPT) !== "off";
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.closest?.("#keys")) target.querySelector("input").checked = localStorage.getItem(KEPT) !== "off";
+  }, true);
+  document.addEventListener("change", ({ target }) => {
+    if (target.closest?.("#keys")) localStorage.setItem(KEPT, target.checked ? "on" : "off");
+  });
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || typed(event.target)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || typed(event.target) || !telltaleKey(event)) return;
     const key = event.key.toLowerCase(), figure = seen(".tt-sound .tt-scope");
     const open = () => {
       const row = seen('#several tr[aria-current="true"]');
@@ -68,7 +77,7 @@
     };
     const help = () => {
       const keys = document.querySelector("#keys details");
-      keys.open = !keys.open;
+      keys.firstElementChild.click();
       if (keys.open) keys.scrollIntoView({ block: "nearest" });
       return true;
     };

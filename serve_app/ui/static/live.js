@@ -1,7 +1,7 @@
 // Live: what the microphone hears goes to the service as it sounds, and what is told of it lands on a
 // spectrogram that scrolls. The drop zone's button begins and ends it; the domain is in its data-live.
 // Within gr.HTML, which gives `element`, `trigger` and `upload`.
-const SECOND_PX = 75, LISTED = 10, KEPT_S = 60, BLOCK = 2048, HEIGHT = 160, TOP_HZ = 8000;
+const SECOND_PX = 75, LISTED = 10, KEPT_S = 60, BLOCK = 2048, HEIGHT = 160, TOP_HZ = 8000, PATIENCE_MS = 5000;
 const AS_IT_IS = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 const DENIED = {
   NotAllowedError: t("The microphone was refused. Allow it beside the page's address in the browser."),
@@ -29,17 +29,19 @@ let live = null; // what goes on: socket, sound, context, what was captured
 
 async function begin(key) {
   if (!navigator.mediaDevices) return ask(t("Browsers lend the microphone only to addresses with https. Choose a file instead."));
-  live = { domain: domain(), key, samples: 0, drawn: 0, blocks: [], block: new Int16Array(BLOCK), told: new Map(), skipped: 0 };
+  live = { domain: domain(), key, samples: 0, drawn_s: 0, blocks: [], block: new Int16Array(BLOCK), skipped: 0 };
   const mine = live;
   element.firstElementChild.hidden = false;
-  part("ol").replaceChildren();
+  [...part("ol").children].forEach(forget);
   part(".tt-words").replaceChildren();
   show(mine);
   say(t("Connecting …"));
   try {
     mine.sound = await navigator.mediaDevices.getUserMedia({ audio: AS_IT_IS });
+    for (const track of mine.sound.getTracks()) track.onended = stop; // it was pulled out
     mine.context = new AudioContext();
-    await mine.context.audioWorklet.addModule(URL.createObjectURL(new Blob([CAPTURE], { type: "text/javascript" })));
+    const capture = URL.createObjectURL(new Blob([CAPTURE], { type: "text/javascript" }));
+    await mine.context.audioWorklet.addModule(capture).finally(() => URL.revokeObjectURL(capture));
   } catch (error) {
     end(mine);
     return say(DENIED[error.name] ?? t("There is no sound from the microphone: {why}", { why: error.message }), true);
@@ -73,7 +75,7 @@ function listen(mine) {
   canvas.getContext("2d").clearRect(0, 0, canvas.width, HEIGHT);
   const paint = () => {
     if (live !== mine || mine.ending) return;
-    draw(mine, canvas);
+    if (canvas.clientWidth) draw(mine, canvas); // another place may be open
     requestAnimationFrame(paint);
   };
   paint();
@@ -85,10 +87,11 @@ function draw(mine, canvas) {
   mine.meter.getFloatTimeDomainData(level);
   const loudest = level.reduce((most, one) => Math.max(most, Math.abs(one)), 1e-4);
   button()?.style.setProperty("--level", `${Math.max(0, 100 * (1 + Math.log10(loudest) / 3))}%`);
-  if (button()) button().textContent = t("Stop, {count} s", { count: Math.floor(heard_s) });
-  const width = Math.min(canvas.width, Math.floor(heard_s * scale) - mine.drawn);
+  const seconds = button()?.querySelector("span"), count = `${Math.floor(heard_s)} s`;
+  if (seconds && seconds.textContent !== count) seconds.textContent = count;
+  const missed = Math.floor((heard_s - mine.drawn_s) * scale), width = Math.min(canvas.width, missed);
   if (width > 0) {
-    mine.drawn += width;
+    mine.drawn_s += missed / scale;
     mine.meter.getByteFrequencyData(power);
     const pen = canvas.getContext("2d"), column = pen.createImageData(width, HEIGHT);
     const mel = 2595 * Math.log10(1 + TOP_HZ / 700), bin_hz = mine.context.sampleRate / mine.meter.fftSize;
@@ -124,7 +127,7 @@ function connect(mine) {
   };
   socket.onclose = ({ code, reason }) => {
     if (live !== mine) return;
-    if (mine.again) return void ((mine.again = false), (mine.key = ""), (mine.samples = mine.drawn = 0), (mine.blocks = []), connect(mine));
+    if (mine.again) return void ((mine.again = false), (mine.key = ""), (mine.samples = mine.drawn_s = 0), (mine.blocks = []), connect(mine));
     const well = code === 1000;
     end(mine);
     why ||= reason || t("the connection was lost; try again in a moment");
@@ -134,7 +137,8 @@ function connect(mine) {
 
 // An event is told when it is long enough, and again when it has ended: only then can it be heard.
 function told(mine, event) {
-  const name = `${event.label} ${event.start_s}`, known = mine.told.get(name);
+  const name = `${event.label} ${event.start_s}`, known = [...part("ol").children].find((one) => one.name === name);
+  if (event.ended && !known) return; // ten others have begun since
   const row = known ?? document.createElement("li"), label = event.label.replaceAll("_", " ");
   const clock = new Date().toLocaleTimeString(telltaleLocale, { hourCycle: "h23" });
   row.innerHTML = `<time></time><b></b><span>${percent(event.confidence)}</span>${event.ended
@@ -148,15 +152,19 @@ function told(mine, event) {
     row.querySelector("[aria-pressed]").dataset.play = URL.createObjectURL(row.file);
   }
   if (known) return;
-  mine.told.set(name, row);
+  row.name = name;
   part("ol").prepend(row);
   const word = document.createElement("b");
   word.textContent = label;
   word.style.left = `${event.start_s * SECOND_PX}px`;
   part(".tt-words").append(word);
-  for (const list of [part("ol"), part(".tt-words")]) {
-    while (list.children.length > LISTED) (list.matches("ol") ? list.lastChild : list.firstChild).remove();
-  }
+  while (part("ol").children.length > LISTED) forget(part("ol").lastChild);
+  while (part(".tt-words").children.length > LISTED) part(".tt-words").firstChild.remove();
+}
+
+function forget(row) {
+  URL.revokeObjectURL(row.querySelector("[data-play]")?.dataset.play);
+  row.remove();
 }
 
 // The moment as WAV, a window long at least.
@@ -187,11 +195,14 @@ function stop() {
     live.socket.send("end");
     say(t("Stopping …"));
     release(live);
-  } else {
-    live.socket?.close();
-    end(live);
-    say(t("Stopped."));
-  }
+    setTimeout(left, PATIENCE_MS, live);
+  } else left(live);
+}
+function left(mine) {
+  if (live !== mine) return; // the service has closed it well
+  mine.socket?.close();
+  end(mine);
+  say(t("Stopped."));
 }
 function release(mine) {
   for (const track of mine.sound?.getTracks() ?? []) track.stop();
@@ -205,9 +216,9 @@ function end(mine) {
 function show(going) {
   const one = button();
   if (!one) return;
-  one.setAttribute("aria-pressed", String(Boolean(going)));
+  one.classList.toggle("tt-on", Boolean(going));
   one.style.removeProperty("--level");
-  if (!going) one.textContent = t("Live");
+  one.innerHTML = going ? `${t("Stop")} <span aria-hidden="true"></span>` : t("Live");
 }
 function ask(words) {
   element.firstElementChild.hidden = false;

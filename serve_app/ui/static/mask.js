@@ -3,7 +3,6 @@
 const GLOW = "rgb(255 64 48)"; // photograph_figure.py
 const figure = () => document.querySelector("#figure .tt-seen");
 const canvas = () => document.querySelector("#figure canvas.tt-mask");
-let earlier = []; // as it was before each stroke
 const most = 10;
 
 function begin() {
@@ -13,9 +12,9 @@ function begin() {
   layer.className = "tt-mask tt-drawing";
   if (mask) layer.getContext("2d").drawImage(mask, 0, 0, layer.width, layer.height);
   if (mask) layer.style.opacity = mask.style.opacity;
-  mask?.remove();
+  if (mask) mask.hidden = true;
   figure().append(layer);
-  earlier = [];
+  layer.earlier = []; // as it was before each stroke
   for (const moment of ["pointerdown", "pointermove"]) layer.addEventListener(moment, stroke);
 }
 
@@ -26,8 +25,8 @@ function stroke(event) {
   const at = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
   if (event.type === "pointerdown") {
     layer.setPointerCapture(event.pointerId);
-    earlier.push(pen.getImageData(0, 0, layer.width, layer.height));
-    if (earlier.length > most) earlier.shift();
+    layer.earlier.push(pen.getImageData(0, 0, layer.width, layer.height));
+    if (layer.earlier.length > most) layer.earlier.shift();
     layer.from = at;
   }
   if (!layer.from) return;
@@ -41,7 +40,7 @@ function stroke(event) {
 }
 
 function undo() {
-  const last = earlier.pop();
+  const last = canvas().earlier.pop();
   if (last) canvas().getContext("2d").putImageData(last, 0, 0);
 }
 
@@ -60,7 +59,7 @@ async function use() {
   drawn.getContext("2d").putImageData(pixels, 0, 0);
   const png = await new Promise((done) => drawn.toBlob(done, "image/png"));
   try {
-    const { path } = await upload(new File([png], "drawn.png", { type: "image/png" }));
+    const { path } = await upload(new File([png], "drawn-mask.png", { type: "image/png" }));
     trigger("upload", { path });
     said.textContent = t("It is above now, as the mask: send it.");
   } catch {
@@ -68,6 +67,12 @@ async function use() {
   }
 }
 
+// What is shown again is seen as it was answered, though Gradio draws nothing where all is the same.
+document.addEventListener("click", (event) => {
+  if (!canvas() || !event.target.closest?.("#history [data-act]")) return;
+  canvas().remove();
+  figure().querySelectorAll("img").forEach((one) => (one.hidden = false));
+});
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button) ({ begin, undo, use })[button.dataset.do]();

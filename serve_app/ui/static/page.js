@@ -15,6 +15,15 @@ document.addEventListener("click", (event) => {
   window.location.assign(address);
 });
 
+// What a button offers to copy stands below it. Where the browser lends no clipboard, as without https,
+// it is selected.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy]"), of = button?.parentElement.nextElementSibling;
+  if (!of) return;
+  getSelection().selectAllChildren(of);
+  await navigator.clipboard?.writeText(of.textContent);
+});
+
 // Between the places by the keyboard, as in any list of tabs.
 document.addEventListener("keydown", (event) => {
   const steps = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
@@ -57,6 +66,13 @@ document.addEventListener("keydown", (event) => {
     time.title ||= at.toLocaleString(telltaleLocale, { dateStyle: "full", timeStyle: "long" });
   };
   const readAll = () => document.querySelectorAll("time:is([data-ago], [data-clock])").forEach(read);
-  new MutationObserver(readAll).observe(document, { childList: true, subtree: true });
+  let waiting = 0;
+  const readSoon = () => {
+    waiting ||= requestAnimationFrame(() => {
+      waiting = 0;
+      readAll();
+    });
+  };
+  new MutationObserver(readSoon).observe(document, { childList: true, subtree: true });
   setInterval(readAll, 5000);
 })();

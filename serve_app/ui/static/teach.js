@@ -22,9 +22,11 @@ watch("value", () => {
 
 document.addEventListener("keydown", (event) => {
   const on = event.target;
-  if (!form()?.offsetParent || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!form()?.offsetParent || event.ctrlKey || event.metaKey || event.altKey || !telltaleKey(event)) return;
+  if (on !== document.body && !on.closest("#desk, [role=tab]")) return;
   if (on.matches("input:not([type=radio]), textarea, select, [contenteditable=true]")) return;
   const key = event.key.toLowerCase();
+  if (event.repeat && !"jk".includes(key)) return; // one decision for each time that it is pressed
   const labels = element.querySelectorAll("input[name=label]");
   if (/^[1-9]$/.test(key) && labels[key - 1]) {
     labels[key - 1].checked = true;

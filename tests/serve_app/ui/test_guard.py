@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from gradio.queueing import Queue
 from gradio.state_holder import StateHolder
 from starlette.testclient import TestClient
 
@@ -108,6 +109,17 @@ def test_a_file_that_was_uploaded_is_answered(page: httpx.Client) -> None:
     (path,) = upload(page, "pump.wav", tone()).raise_for_status().json()
     dropped(page, path).raise_for_status()
     assert "tt-label" in told(page)
+
+
+def test_gradio_computes_no_statistics_after_each_event(
+    page: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[Any] = []
+    monkeypatch.setattr(Queue, "_get_df", staticmethod(computed.append))
+    (path,) = upload(page, "pump.wav", tone()).raise_for_status().json()
+    dropped(page, path).raise_for_status()
+    assert "tt-label" in told(page)
+    assert not computed
 
 
 def test_the_page_answers_what_haproxy_has_passed_on_and_nothing_else(

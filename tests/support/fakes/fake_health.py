@@ -38,7 +38,18 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         done: dict[str, Any] = {"at": now(), "who": "anna", "domain": domain}
         learnt = {"id": 8, "kind": "model.learnt", "subject": f"model:{domain}:2", **done}
         added = {"id": 7, "kind": "clip.added", "subject": f"clip:{'a' * 64}", **done}
-        found = ({**learnt, "detail": {"clips": 4}}, added)
+        sent = [
+            {
+                **done,
+                "id": 100 + n,
+                "kind": "feedback.added",
+                "subject": f"feedback:{row['receipt']}",
+                "detail": {"corrected": row["label"], "state": row["state"]},
+            }
+            for n, row in enumerate(world.feedback.values())
+            if row["domain"] == domain
+        ]
+        found = (*reversed(sent), {**learnt, "detail": {"clips": 4}}, added)
         return {"events": [row for row in found if str(row["kind"]).startswith(kind)]}
 
     @app.get("/{domain}/insights", response_model=Insights)
@@ -77,4 +88,10 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
             },
             "runs": [{"run": "r", "created": now(), "epochs": epochs}],
             "versions": [],
+            "features": {
+                "mel_hz": [100.0, 1000.0, 4000.0],
+                "log_mel": {label: [n, 2.0, 1.0] for n, label in enumerate(labels)},
+                "mfcc": {label: [n, 0.5] for n, label in enumerate(labels)},
+                "sentences": {labels[0]: f"{labels[0]} is louder at 1000 Hz."},
+            },
         }

@@ -43,7 +43,7 @@ class Parts:
     mask: Any
     outcome: Any
     asked: Any  # gr.State of Asked | None
-    waiting: Any  # gr.State of Given | None: found the service busy or away
+    waiting: Any  # gr.State of Given | tuple[Given, ...] | None: found the service busy or away
     again: Any
     listed: Any  # gr.State of tuple[Given, ...]: what the panel can open
     rows: Any  # gr.State of tuple[Row, ...]: of several clips, what was answered so far
@@ -59,13 +59,11 @@ class Parts:
 
     def cleared(self) -> Shown:
         """All that is of one clip."""
-        return {
-            self.figure: "",
-            self.outcome: "",
-            self.asked: None,
-            self.waiting: None,
-            self.again: gr.update(active=False),
-        }
+        return {self.figure: "", self.outcome: "", self.asked: None} | self.patient()
+
+    def patient(self) -> Shown:
+        """Nothing waits to be asked again."""
+        return {self.waiting: None, self.again: gr.update(active=False)}
 
     def emptied(self) -> Shown:
         """Neither the panel nor what it could open."""
@@ -94,6 +92,10 @@ class Turns:
         """Whether something else has begun since."""
         self.now += 1
         self.domain = domain or self.domain
+        return self.over()
+
+    def over(self) -> Callable[[], bool]:
+        """The same of what goes on already."""
         mine = self.now
         return lambda: self.now != mine
 
@@ -117,7 +119,7 @@ def hear_given(
         yield from hear_one(parts, caller, given[0], over)
     else:
         yield {parts.answer: ""}
-        yield from _hear_several(parts, caller, given)
+        yield from hear_several(parts, caller, given)
 
 
 def hear_one(
@@ -178,32 +180,45 @@ def show_again(parts: Parts, asked: Asked) -> Shown:
 def _failed(parts: Parts, given: Given, error: Exception) -> Shown:
     if isinstance(error, FileNotFoundError):
         return {parts.answer: card.failure(t(GONE))}
-    failed: Shown = {parts.answer: card.failure(with_again(error))}
-    if wait_s := again_in_s(error):
-        failed |= {parts.waiting: given, parts.again: gr.update(value=wait_s, active=True)}
-    return failed
+    return {parts.answer: card.failure(with_again(error))} | _again(parts, given, error)
 
 
-def _hear_several(parts: Parts, caller: Caller, given: Sequence[Given]) -> Iterator[Shown]:
-    """What was answered stays, whatever ends it; after a stop by `stopped`."""
-    yield {parts.panel: ask_panel.progress(_counted((), given), 0)}
-    rows: tuple[ask_several.Row, ...] = ()
+def _again(parts: Parts, given: Given | tuple[Given, ...], error: Exception) -> Shown:
+    """Nothing where asking again does not help."""
+    wait_s = again_in_s(error)
+    if wait_s is None:
+        return {}
+    return {parts.waiting: given, parts.again: gr.update(value=wait_s, active=True)}
+
+
+def hear_several(
+    parts: Parts, caller: Caller, given: Sequence[Given], before: tuple[ask_several.Row, ...] = ()
+) -> Iterator[Shown]:
+    """What was answered stays, whatever ends it; after a stop by `stopped`. Of the rows `before`,
+    those that failed are asked again."""
+    listed, rows = tuple(given), before
+    yield {parts.panel: _progress(rows, given)} | parts.patient()
     try:
-        for rows in ask_several.asked(known(caller.client), caller.domain, given):
-            shown = ask_panel.progress(_counted(rows, given), len(rows) / len(given))
-            yield {parts.panel: shown, parts.rows: rows, parts.listed: tuple(given)}
+        for rows in ask_several.asked(known(caller.client), caller.domain, given, before):
+            yield {parts.panel: _progress(rows, given), parts.rows: rows, parts.listed: listed}
     except REFUSED as error:
-        why = t(GONE) if isinstance(error, FileNotFoundError) else words(error)
-        said = note(f"{why} {_counted(rows, given)}.", "bad") if rows else card.failure(why)
-        yield {parts.panel: said + _table(rows, given)}
+        if again := _again(parts, listed, error):
+            said = _progress(rows, given, f" {with_again(error)}") + _table(rows, given)
+        else:
+            why = t(GONE) if isinstance(error, FileNotFoundError) else words(error)
+            said = note(f"{why} {_counted(rows, given)}.", "bad") if rows else card.failure(why)
+            said += _table(rows, given)
+        yield {parts.panel: said, parts.listed: listed} | again
     else:
         yield {parts.panel: _table(rows, given)}
 
 
-def stopped(turns: Turns, rows: Sequence[ask_several.Row], given: Sequence[Given]) -> str:
+def stopped(
+    parts: Parts, turns: Turns, rows: Sequence[ask_several.Row], given: Sequence[Given]
+) -> Shown:
     turns.begin()
     said = t("Stopped: {said}.", said=_counted(rows, given)) if rows else t("Stopped.")
-    return note(said) + _table(rows, given)
+    return {parts.panel: note(said) + _table(rows, given)} | parts.patient()
 
 
 def turned_away(parts: Parts, turns: Turns, domain: DomainInfo) -> Shown:
@@ -213,6 +228,10 @@ def turned_away(parts: Parts, turns: Turns, domain: DomainInfo) -> Shown:
     turns.begin(domain.name)
     told = {parts.answer: card.empty(), parts.history: turns.past.listed(domain.name)}
     return parts.cleared() | parts.emptied() | told
+
+
+def _progress(rows: Sequence[ask_several.Row], given: Sequence[Given], more: str = "") -> str:
+    return ask_panel.progress(f"{_counted(rows, given)}.{more}", len(rows) / len(given))
 
 
 def _counted(rows: Sequence[ask_several.Row], given: Sequence[Given]) -> str:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from serve_app.client.answers import ClipInfo, DomainInfo, Evidence, Prediction
-from serve_app.ui.markup import bar, named, note, percent, short, text
+from serve_app.ui.markup import bar, named, note, percent, plain, short, text
 from serve_app.ui.words.translate import mark, number, t, told
 
 RUNNERS_UP = 2
@@ -32,7 +32,7 @@ def listening() -> str:
 def answer(found: Prediction, name: str = "") -> str:
     """`name` is the clip's, where there are several."""
     return (
-        f'<section class="tt-card tt-answer" role="status">{_verdict(found, name)}'
+        f'<section class="tt-card tt-answer">{_verdict(found, name)}'
         f"{_measure(found)}{_against(found)}{_warnings(found)}{_disclaimer(found)}"
         f"{_folded(found)}</section>"
     )
@@ -41,11 +41,7 @@ def answer(found: Prediction, name: str = "") -> str:
 def choices(domain: DomainInfo, found: Prediction) -> list[tuple[str, str]]:
     """What a correction may say without drawing: of a photograph, that there is nothing in it."""
     labels = domain.labels[:1] if domain.modality == "image" else domain.labels
-    return [
-        (label.replace("_", " "), label)
-        for label in labels
-        if found.unknown or label != found.label
-    ]
+    return [(plain(label), label) for label in labels if found.unknown or label != found.label]
 
 
 def failure(message: str) -> str:
@@ -63,6 +59,12 @@ def unsure(found: Prediction) -> bool:
 
 
 def _verdict(found: Prediction, name: str) -> str:
+    """Screen readers are told what it is at once, the rest as it is read."""
+    heard = f'<div class="tt-told" role="status">{_heard(found, name)}</div>'
+    return heard if found.unknown else f"{heard}{_caution(found)}{_runners_up(found)}"
+
+
+def _heard(found: Prediction, name: str) -> str:
     over = f'<p class="tt-over">{text(name) or t("The answer")}</p>'
     reason = found.unknown_reason or mark("unlike anything learnt")
     this = t("This is {reason}.", reason=text(told(t(reason))))
@@ -80,11 +82,7 @@ def _verdict(found: Prediction, name: str) -> str:
     sure = t(
         "{sureness}: <b>{share}</b>", sureness=sureness(found), share=percent(found.confidence)
     )
-    return (
-        f'{over}<p class="tt-label">{named(found.label)}</p>'
-        f'<p class="tt-sentence">{sure}</p>'
-        f"{_caution(found)}{_runners_up(found)}"
-    )
+    return f'{over}<p class="tt-label">{named(found.label)}</p><p class="tt-sentence">{sure}</p>'
 
 
 def _caution(found: Prediction) -> str:
@@ -145,7 +143,7 @@ def _against(found: Prediction) -> str:
         return ""
     said = t(
         "Moment by moment it speaks more for {label}: listen before you rely on this answer.",
-        label=loudest.replace("_", " "),
+        label=plain(loudest),
     )
     return note(said, "warn")
 

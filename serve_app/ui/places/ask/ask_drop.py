@@ -17,13 +17,14 @@ from serve_app.ui.words.translate import t
 def _template() -> str:
     return (
         f'<div class="tt-drop" data-most-bytes="{MAX_UPLOAD_BYTES}" data-most-files="{MAX_FILES}">'
-        '<div class="tt-ways"><button type="button" data-do="record" aria-pressed="false">'
-        f'{t("Record")}</button><button type="button" data-do="live" aria-pressed="false">'
+        '<div class="tt-ways"><button type="button" data-do="record">'
+        f'{t("Record")}</button><button type="button" data-do="live">'
         f'{t("Live")}</button><button type="button" data-do="choose">{t("Choose files")}</button>'
         f'</div><p class="tt-small">{t("or drop them here: one, several")}<span data-of="audio">'
         f"{t(', or a long recording')}</span></p>"
         f'<input type="file" multiple hidden aria-label="{t("Files")}">'
-        '<p class="tt-said" role="status" hidden></p></div>${value}'
+        '<p class="tt-said" role="status" hidden></p><button type="button" class="tt-mini" '
+        f'data-do="stop" hidden>{t("Stop")}</button></div>${{value}}'
     )
 
 

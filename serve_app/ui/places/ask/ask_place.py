@@ -2,7 +2,8 @@
 Several clips and long recordings are answered in a panel, which opens any of them as the clip."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from serve_app.ui.places.ask.ask_answers import (
     Turns,
     hear_given,
     hear_one,
+    hear_several,
     latest,
     show_again,
     stopped,
@@ -38,6 +40,7 @@ from serve_app.ui.places.ask.ask_drop import (
 )
 from serve_app.ui.places.ask.ask_examples import examples_of
 from serve_app.ui.places.ask.ask_mask import drawing_tools, full_size
+from serve_app.ui.places.ask.ask_several import Row
 from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
 from serve_app.ui.places.ask.given import Given
 from serve_app.ui.places.receipt_timeline import thanks, timeline
@@ -48,8 +51,9 @@ from serve_app.ui.words.translate import mark, t
 ITS = {"audio": mark("It is …"), "image": mark("There is …")}
 PANEL_EVENTS = """
 element.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-open], [data-stop]");
+  const button = event.target.closest("[data-open], [data-stop], [data-again]");
   if (button?.dataset.open) trigger("open", { number: Number(button.dataset.open) });
+  else if (button && "again" in button.dataset) trigger("submit");
   else if (button) trigger("stop");
 });"""
 
@@ -158,21 +162,27 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         domains: tuple[DomainInfo, ...],
         key: str,
         turns: Turns,
-        given: Given | None,
+        given: Given | tuple[Given, ...] | None,
+        rows: tuple[Row, ...],
         request: gr.Request,
     ) -> Iterator[Shown]:
-        if given is None:
+        if not given:
             yield {parts.again: gr.update(active=False)}
             return
         caller = caller_of(name, domains, key, turns, request)
         over = turns.begin(caller.domain.name)
-        yield from latest(over, hear_one(parts, caller, given, over))
+        if isinstance(given, Given):
+            yield from latest(over, hear_one(parts, caller, given, over))
+        else:
+            yield from latest(over, hear_several(parts, caller, given, rows))
 
     def turn_to(name: str, domains: tuple[DomainInfo, ...], _: str, turns: Turns) -> Shown:
+        """Gradio forgets of a page that was closed only states that were told anew."""
         domain = find(domains, name)
         gone = turned_away(parts, turns, domain)
         none: dict[str, Any] = {"choices": [], "value": None} if gone else {}
         return gone | {
+            parts.turns: turns,
             parts.drop: offered(domain, examples_of(domain, folder, made)),
             parts.label: gr.update(label=t(ITS[domain.modality]), **none),
             parts.mask: gr.update(visible=domain.modality == "image", value=None),
@@ -186,7 +196,8 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         return show_again(parts, asked)
 
     asked = [shared.domain, shared.domains, shared.key, parts.turns]
-    busy = {"concurrency_limit": 16, **QUIET}
+    # Of the 40 threads that Gradio has for everybody.
+    busy = {"concurrency_id": "hear", "concurrency_limit": 16, **QUIET}
     # What is given while another is heard is not to be dropped: the older one ends by `Turns`.
     at_once = busy | {"trigger_mode": "multiple"}
     for given in (parts.drop, parts.live):
@@ -194,9 +205,15 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
     parts.drop.example(hear_example, asked, parts.told, **at_once)
     parts.panel.open(open_listed, [*asked, parts.listed], parts.told, **at_once)
     parts.history.click(open_past, parts.turns, parts.told, **QUIET)
-    parts.panel.stop(stopped, [parts.turns, parts.rows, parts.listed], parts.panel, **QUIET)
-    parts.again.tick(hear_again, [*asked, parts.waiting], parts.told, **busy)
-    shared.domain.change(turn_to, asked, [parts.drop, *parts.told], **QUIET)
+    parts.panel.stop(
+        partial(stopped, parts),
+        [parts.turns, parts.rows, parts.listed],
+        [parts.panel, parts.waiting, parts.again],
+        **QUIET,
+    )
+    for moment, given in ((parts.again.tick, parts.waiting), (parts.panel.submit, parts.listed)):
+        moment(hear_again, [*asked, given, parts.rows], parts.told, **busy)
+    shared.domain.change(turn_to, asked, [parts.drop, parts.turns, *parts.told], **QUIET)
 
 
 def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach: Any) -> None:
@@ -208,20 +225,21 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
         return sent(client, asked, label or "", mask)
 
     def say_wrong(
-        asked: Asked | None, label: str | None, drawn: str | None, key: str, request: gr.Request
-    ) -> str:
-        try:
-            return thanks(say(asked, label, drawn, shared.client_of(key, request)))
-        except REFUSED as error:
-            return _refused(error)
+        asked: Asked | None,
+        label: str | None,
+        drawn: str | None,
+        key: str,
+        turns: Turns,
+        request: gr.Request,
+    ) -> Any:
+        client = shared.client_of(key, request)
+        return _outcome(turns, lambda: say(asked, label, drawn, client))
 
-    def say_right(asked: Asked | None, key: str, request: gr.Request) -> str:
+    def say_right(asked: Asked | None, key: str, turns: Turns, request: gr.Request) -> Any:
         if asked is None:  # the answer went while the button was pressed
             return ""
-        try:
-            return thanks(sent(shared.client_of(key, request), asked, *as_answered(asked)))
-        except REFUSED as error:
-            return _refused(error)
+        client = shared.client_of(key, request)
+        return _outcome(turns, lambda: sent(client, asked, *as_answered(asked)))
 
     def teach_now(
         asked: Asked,
@@ -240,10 +258,20 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
         except REFUSED as error:
             yield {parts.outcome: _refused(error)}
 
-    chosen = [parts.asked, parts.label, parts.mask, shared.key]
+    chosen = [parts.asked, parts.label, parts.mask, shared.key, parts.turns]
     send.click(say_wrong, chosen, parts.outcome, **QUIET)
-    right.click(say_right, [parts.asked, shared.key], parts.outcome, **QUIET)
-    teach.click(teach_now, [*chosen, parts.turns], parts.told, concurrency_limit=16, **QUIET)
+    right.click(say_right, [parts.asked, shared.key, parts.turns], parts.outcome, **QUIET)
+    teach.click(teach_now, chosen, parts.told, concurrency_limit=8, **QUIET)
+
+
+def _outcome(turns: Turns, send: Callable[[], Receipt]) -> Any:
+    """Of the answer that is shown: below another one, that has come meanwhile, nothing is said."""
+    over = turns.over()
+    try:
+        said = thanks(send())
+    except REFUSED as error:
+        said = _refused(error)
+    return gr.skip() if over() else said
 
 
 def take_drawn(asked: Asked | None, event: gr.EventData) -> tuple[Any, Any]:
@@ -255,9 +283,8 @@ def take_drawn(asked: Asked | None, event: gr.EventData) -> tuple[Any, Any]:
         raw = full_size(read_within(drawn, asked.domain), asked.domain, asked.found)
     except REFUSED as error:
         return gr.skip(), _refused(error)
-    path = drawn.with_name("drawn-mask.png")
-    path.write_bytes(raw)
-    return str(path), ""
+    drawn.write_bytes(raw)  # in its place, which is swept in time
+    return str(drawn), ""
 
 
 def _followed(parts: Parts, client: Client, asked: Asked, receipt: Receipt) -> Iterator[Shown]:
@@ -265,8 +292,11 @@ def _followed(parts: Parts, client: Client, asked: Asked, receipt: Receipt) -> I
     for said in taught(client, asked, receipt):
         yield {parts.outcome: said}
     domain, given = asked.domain, asked.given
-    raw = given.read(domain)
-    now = client.predict(domain.name, raw, name=given.name, evidence=True)
+    try:
+        raw = given.read(domain)
+        now = client.predict(domain.name, raw, name=given.name, evidence=True)
+    except REFUSED:  # what became of the correction is said already
+        return
     if now.model.digest == asked.found.model.digest:
         return
     yield {

@@ -87,14 +87,15 @@ def events(found: Analysis, given: Given) -> str:
     disclaimer = note(translated(found.disclaimer), "warn") if found.disclaimer else ""
     version = t("version {version}", version=text(found.model.version))
     head = (
-        f'<section class="tt-card" role="status"><p class="tt-over">{text(given.name)}, '
-        f"{clock(recording.duration_s)}, {version}</p>"
+        f'<section class="tt-card"><p class="tt-over">{text(given.name)}, '
+        f'{clock(recording.duration_s)}, {version}</p><p class="tt-sentence" role="status">'
+        f"{counted or t('No event in it.')}</p>{warning}"
     )
     if not found.events:
-        return f'{head}<p class="tt-sentence">{t("No event in it.")}</p>{warning}</section>'
+        return f"{head}</section>"
     return (
-        f'{head}<p class="tt-sentence">{counted}</p>{warning}{disclaimer}{_strip(found, given)}'
-        f"{_table(found, given)}{_downloads(found)}</section>"
+        f"{head}{disclaimer}{_strip(found, given)}{_table(found, given)}{_downloads(found)}"
+        "</section>"
     )
 
 

@@ -21,13 +21,17 @@ Row = OneOfMany | Failed
 
 
 def asked(
-    client: Client, domain: DomainInfo, several: Sequence[Given]
+    client: Client, domain: DomainInfo, several: Sequence[Given], rows: Sequence[Row] = ()
 ) -> Iterator[tuple[Row, ...]]:
-    """The rows so far, after each few; raises ServiceError."""
-    rows: tuple[Row, ...] = ()
-    for start in range(0, len(several), AT_ONCE):
-        rows += _answered(client, domain, several[start : start + AT_ONCE])
-        yield rows
+    """The rows so far, after each few; of the `rows` that are there already, those that failed are
+    asked again. Raises ServiceError."""
+    so_far = dict(enumerate(rows))
+    missing = [n for n in range(len(several)) if isinstance(so_far.get(n), Failed | None)]
+    for start in range(0, len(missing), AT_ONCE):
+        few = missing[start : start + AT_ONCE]
+        answers = _answered(client, domain, [several[n] for n in few])
+        so_far.update(zip(few, answers, strict=True))
+        yield tuple(so_far[n] for n in sorted(so_far))
 
 
 def _answered(client: Client, domain: DomainInfo, few: Sequence[Given]) -> tuple[Row, ...]:
@@ -63,12 +67,18 @@ def table(rows: Sequence[Row], several: Sequence[Given]) -> str:
         for name, count in counts.items()
     )
     listed = (_row(*one) for one in zip(range(len(rows)), rows, several, strict=False))
+    missing = len(rows) < len(several) or counts["failed"]
+    again = (
+        f'<button type="button" class="tt-mini" data-again>{t("Ask again what failed")}</button>'
+    )
+    again = again if missing else ""
     written = as_csv([row.model_dump() for row in rows]).encode()
     return (
         '<section class="tt-card tt-several"><fieldset class="tt-filters">'
         f"<legend>{plural('{count} file', '{count} files', len(rows))}</legend>{filters}"
         f"</fieldset>{sortable(_heads(), listed)}"
-        f'<p class="tt-links">{download("answers.csv", "text/csv", written, "CSV")}</p></section>'
+        f'<p class="tt-links">{download("answers.csv", "text/csv", written, "CSV")}{again}</p>'
+        "</section>"
     )
 
 

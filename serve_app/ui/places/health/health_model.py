@@ -1,9 +1,15 @@
 """The model as HTML: what it learnt from, and its exam, each with one sentence and a chart."""
 
-from serve_app.client.insight_answers import ExamFigures, Insights, RunCurve
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from serve_app.client.insight_answers import ExamFigures, FeatureMeans, Insights, RunCurve
 from serve_app.ui.figures.charts import bars, confusion, learning_curve
-from serve_app.ui.markup import note, score, table, text
-from serve_app.ui.words.translate import t, told
+from serve_app.ui.figures.palette_png import strips
+from serve_app.ui.markup import named, note, percent, plain, score, table, text
+from serve_app.ui.words.translate import number, t, told
 
 CLOSE = 0.03  # between the two, which nobody notices
 
@@ -11,21 +17,17 @@ CLOSE = 0.03  # between the two, which nobody notices
 def shown(found: Insights) -> str:
     parts = [
         _part(t("Clips by label"), _kept_sentence(found), _kept(found)),
-        _part(t("The exam"), told(found.exam.sentence), _per_label(found.exam)),
+        _part(t("The exam"), plain(told(found.exam.sentence)), _per_label(found.exam)),
         _part(
             t("What is taken for what"),
-            "",
-            confusion(list(found.exam.per_class), found.exam.confusion),
+            _confusion_sentence(found.exam),
+            confusion(list(map(plain, found.exam.per_class)), found.exam.confusion),
         ),
         _part(t("Calibration"), _calibration_sentence(found.exam), _calibration(found.exam)),
         _part(t("Training"), _curve_sentence(found.runs), _curves(found.runs)),
     ]
     if found.features:
-        said = map(told, found.features.sentences.values())
-        heard = "".join(f"<li>{text(sentence)}</li>" for sentence in said)
-        parts.append(
-            _part(t("What each label sounds like"), "", f'<ul class="tt-reasons">{heard}</ul>')
-        )
+        parts.append(_part(t("What each label sounds like"), "", _heard(found.features)))
     return f'<div class="tt-parts">{"".join(parts)}</div>'
 
 
@@ -34,8 +36,63 @@ def _part(title: str, sentence: str, inside: str) -> str:
     return f'<section class="tt-card"><h3>{text(title)}</h3>{said}{inside}</section>'
 
 
+def _heard(features: FeatureMeans) -> str:
+    """MFCCs are drawn by how the labels differ in each, or the first would outshine all others."""
+    said = (plain(told(sentence)) for sentence in features.sentences.values())
+    listed = "".join(f"<li>{text(sentence)}</li>" for sentence in said)
+    hz = features.mel_hz
+    ticks = [f"{number(hz[int(place * (len(hz) - 1))], ',.0f')} Hz" for place in (0, 0.5, 0.9)]
+    mel = _strips(features.log_mel, t("The mean log-mel spectrum: bright is loud"), ticks)
+    mfcc = np.array([*features.mfcc.values()])
+    spread = (mfcc - mfcc.mean(0)) / np.maximum(mfcc.std(0), 1e-9)
+    differ = dict(zip(features.mfcc, spread, strict=True))
+    last = f"{mfcc.shape[-1]}"
+    cepstrum = _strips(
+        differ, t("The mean MFCCs: bright is more than others have"), ["1", "", last]
+    )
+    return f'<ul class="tt-reasons">{listed}</ul>{mel}{cepstrum}'
+
+
+def _strips(rows: Mapping[str, ArrayLike], title: str, ticks: Sequence[str]) -> str:
+    drawn = strips(np.array([*rows.values()], dtype=float))
+    lines = "".join(
+        f'<div class="tt-gutter tt-name" title="{named(label)}">{named(label)}</div>'
+        f'<div class="tt-lane">{line}</div>'
+        for label, line in zip(rows, drawn, strict=True)
+    )
+    places = "".join(
+        f'<span style="left:{place}%">{tick}</span>'
+        for place, tick in zip((0, 50, 90), ticks, strict=True)
+    )
+    return (
+        f'<figure class="tt-scope" role="img" aria-label="{title}">{lines}'
+        f'<div class="tt-gutter"></div><div class="tt-seconds">{places}</div>'
+        f"<figcaption>{title}</figcaption></figure>"
+    )
+
+
+def _confusion_sentence(exam: ExamFigures) -> str:
+    """What is mistaken most often, of its row."""
+    labels = list(exam.per_class)
+    mistaken = [
+        (count / sum(row), labels[right], labels[answer])
+        for right, row in enumerate(exam.confusion)
+        for answer, count in enumerate(row)
+        if count and right != answer
+    ]
+    if not mistaken:
+        return t("Nothing was taken for something else.")
+    share, right_, answer_ = max(mistaken)
+    return t(
+        "Most often {label} is taken for {other}: {share} of it.",
+        label=plain(right_),
+        other=plain(answer_),
+        share=percent(share),
+    )
+
+
 def _kept_sentence(found: Insights) -> str:
-    return f"{told(found.kept.sentence)} {told(found.waiting.sentence)}"
+    return plain(f"{told(found.kept.sentence)} {told(found.waiting.sentence)}")
 
 
 def _kept(found: Insights) -> str:
@@ -47,13 +104,13 @@ def _kept(found: Insights) -> str:
         new = found.waiting.by_label.get(label, 0)
         words = t("{learnt:,} learnt", learnt=learnt)
         words += t(", {new:,} new", new=new) if new else ""
-        rows.append((label or t("no label yet"), float(learnt + new), words))
+        rows.append((plain(label) or t("no label yet"), float(learnt + new), words))
     return bars(rows)
 
 
 def _per_label(exam: ExamFigures) -> str:
     rows = [
-        [text(label), score(row.precision), score(row.recall), score(row.f1), str(row.support)]
+        [named(label), score(row.precision), score(row.recall), score(row.f1), str(row.support)]
         for label, row in exam.per_class.items()
     ]
     whole = t(

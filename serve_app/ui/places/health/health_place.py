@@ -1,14 +1,15 @@
 """Health: how good the model is and what it learnt from, and how the service bears its load."""
 
-from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import gradio as gr
 
 from serve_app.client.past_answers import Window
+from serve_app.ui import address
 from serve_app.ui.account import known
 from serve_app.ui.markup import heading, note, text
-from serve_app.ui.places.health import health_model, health_service
+from serve_app.ui.places.health import health_corrections, health_model, health_service
 from serve_app.ui.shared import QUIET, Shared, html, or_note, row_of
 from serve_app.ui.wording import LOOK_AGAIN_S
 from serve_app.ui.words.translate import t
@@ -16,24 +17,25 @@ from serve_app.ui.words.translate import t
 EVENTS = 20
 
 
-def build_health(shared: Shared, tab: Any, others: Sequence[Any]) -> None:
-    """It looks again and again until one of the other tabs is opened."""
+def build_health(shared: Shared, tab: Any) -> Any:
+    """Returns the timer by which it looks again and again."""
     html(heading(t("The service"), t("as it is right now")))
     windows = [(t("5 minutes"), "5m"), (t("1 hour"), "1h")]
     window = gr.Radio(windows, value="5m", label=t("The last"), elem_id="window")
     service = html(elem_id="service")
     locust = html(elem_id="locust")
     events = html(elem_id="events")
+    corrections = html(elem_id="corrections")
     html(heading(t("The model"), t("what it learnt from, and how it did in its exam")))
     model = html(elem_id="insights")
     again = gr.Timer(LOOK_AGAIN_S, active=False)
 
-    def look(domain: str | None, window: Window, key: str) -> dict[Any, Any]:
+    def look(domain: str | None, window: Window, key: str) -> Any:
         if not domain:
-            return {service: ""}
+            return gr.skip()
 
         def show() -> str:  # to everybody: a key that was mistyped is no reason to refuse it
-            standing = row_of(shared.client.status(), domain)
+            standing = row_of(shared.standing.status(), domain)
             return health_service.shown(shared.client.history(domain, window), standing)
 
         def recent() -> str:
@@ -45,28 +47,38 @@ def build_health(shared: Shared, tab: Any, others: Sequence[Any]) -> None:
             events: or_note(recent, lambda refused: "") if key else "",
         }
 
-    def study(domain: str | None, key: str) -> str:
+    def study(domain: str | None, key: str) -> Any:
         if not domain:
-            return ""
+            return gr.skip()
         client = known(shared.client.with_key(key))
-        return or_note(lambda: health_model.shown(client.insights(domain)), _warning)
 
-    def open_tab(request: gr.Request) -> dict[Any, Any]:
+        def taught() -> str:
+            since = datetime.now(UTC) - timedelta(days=health_corrections.DAYS)
+            found = client.accounts.events(domain, kind="feedback", since=since, limit=1000)
+            return health_corrections.shown(found.events)
+
+        return {
+            corrections: or_note(taught, lambda refused: "") if client.key else "",
+            model: or_note(lambda: health_model.shown(client.insights(domain)), _warning),
+        }
+
+    def order(request: gr.Request) -> str:
         host = f"{request.url.scheme}://{request.url.netloc}"
         line = f"locust -f loadtest/locustfile.py --host {text(host)}"
-        shown = f'<p class="tt-small">{t("To put load on it:")}</p><pre tabindex="0">{line}</pre>'
-        return {again: gr.update(active=True), locust: shown}
+        copy = f'<button type="button" class="tt-mini" data-copy>{t("Copy")}</button>'
+        said = f'<p class="tt-small">{t("To put load on it:")} {copy}</p>'
+        return f'{said}<pre tabindex="0">{line}</pre>'
 
-    tab.select(open_tab, None, [again, locust], **QUIET)
-    for other in others:
-        other.select(lambda: gr.update(active=False), None, again, **QUIET)
-    live = [shared.domain, window, shared.key]
-    for moment in (
-        tab.select, shared.domain.change, window.change, again.tick, *shared.key_entered
-    ):  # fmt: skip
+    tab.select(order, None, locust, **QUIET)
+    studied = [corrections, model]
+    live, if_open = [shared.domain, window, shared.key], address.if_open("health")
+    for moment in (tab.select, window.change, again.tick):
         moment(look, live, [service, events], **QUIET)
-    for moment in (tab.select, shared.domain.change, *shared.key_entered):
-        moment(study, [shared.domain, shared.key], model, **QUIET)
+    tab.select(study, [shared.domain, shared.key], studied, **QUIET)
+    for moment in (shared.domain.change, *shared.key_entered):
+        moment(look, live, [service, events], js=if_open, **QUIET)
+        moment(study, [shared.domain, shared.key], studied, js=if_open, **QUIET)
+    return again
 
 
 def _warning(refused: str) -> str:

@@ -12,6 +12,7 @@ import gradio as gr
 from serve_app.client.answers import Mode
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
+from serve_app.ui import address
 from serve_app.ui.markup import note
 from serve_app.ui.places.models import models_follow as follow_run
 from serve_app.ui.places.models import models_view as view
@@ -32,7 +33,8 @@ class Choice:
     other: str = ""
 
 
-def build_models(shared: Shared, tab: Any) -> None:
+def build_models(shared: Shared, tab: Any) -> Any:
+    """Returns the timer by which it looks whether a run has begun."""
     models = clickable(note(t(LOCKED)), elem_id="models")
     told = html(elem_id="told")
     run = clickable(nobody(), elem_id="run")
@@ -41,9 +43,9 @@ def build_models(shared: Shared, tab: Any) -> None:
     seen = gr.State("")  # what serves and runs, as it was last seen to change
     who = [shared.domain, shared.key]
 
-    def refresh(domain: str | None, key: str, choice: Choice) -> dict[Any, Any]:
+    def refresh(domain: str | None, key: str, choice: Choice) -> Any:
         if not domain:
-            return {choice_state: choice}
+            return gr.skip()
         if not key:
             return {models: note(t(LOCKED)), runs: ""}
         client = shared.client.with_key(key)
@@ -86,27 +88,26 @@ def build_models(shared: Shared, tab: Any) -> None:
         return {told: ""}
 
     def follow(domain: str | None, key: str, watch: Watch) -> Iterator[Any]:
-        yield from follow_run.follow(shared.client.with_key(key), domain or "", watch)
+        if domain:
+            yield from follow_run.follow(shared.client.with_key(key), domain, watch)
         yield gr.skip()  # where nothing was yielded, Gradio would empty what is there
 
-    def open_domain(domain: str | None, key: str, watch: Watch) -> dict[Any, Any]:
-        watch.turn += 1  # what is followed belongs to the domain before
-        watch.followed = ""
-        # Or it does not: a page that loads says its domain late, when a run may be followed.
-        kept = watch.run_id if domain == watch.domain else ""
-        watch.run_id = follow_run.current(shared.client.with_key(key), domain, kept)
-        watch.domain = domain
-        return {run: nobody(), told: "", choice_state: Choice()}
-
-    def open_tab(domain: str | None, key: str, watch: Watch) -> None:
+    def opened(domain: str | None, key: str, watch: Watch) -> Any:
+        if not domain:
+            return gr.skip()
+        turned = domain != watch.domain
+        if turned:
+            watch.turn += 1  # what is followed belongs to the domain before
+            watch.followed = watch.run_id = ""
         watch.run_id = follow_run.current(shared.client.with_key(key), domain, watch.run_id)
         watch.domain = domain
+        return {run: nobody(), told: "", choice_state: Choice()} if turned else gr.skip()
 
     def look(domain: str | None, key: str, watch: Watch) -> Any:
         if not domain or not key:
             return gr.skip()
         try:
-            status = row_of(shared.client.status(), domain)
+            status = row_of(shared.standing.status(), domain)
         except ServiceError:
             return gr.skip()  # the page's own look says that the service is away
         follow_run.notice(shared.client.with_key(key), domain, status.running, watch)
@@ -115,11 +116,13 @@ def build_models(shared: Shared, tab: Any) -> None:
 
     watching = [*who, watch_state]
     pages = [models, runs, choice_state]
+    if_open = address.if_open("models")
+    shown = [run, told, choice_state]
     begun = [
-        shared.domain.change(open_domain, watching, [run, told, choice_state], **QUIET),
+        tab.select(opened, watching, shown, **QUIET),
         *(
-            moment(open_tab, watching, None, **QUIET)
-            for moment in (tab.select, *shared.key_entered)
+            moment(opened, watching, shown, js=if_open, **QUIET)
+            for moment in (shared.domain.change, *shared.key_entered)
         ),
         seen.change(lambda: None, None, None, **QUIET),
         *(
@@ -127,12 +130,15 @@ def build_models(shared: Shared, tab: Any) -> None:
             for part in (models, run, runs)
         ),
     ]
+    refreshing = {"inputs": [*who, choice_state], "outputs": pages, "js": if_open, **QUIET}
+    # An older one ends by `Watch`, though not before it is told something.
+    at_once = {"trigger_mode": "multiple", "concurrency_limit": 8, "js": if_open, **QUIET}
     for event in begun:
-        event.then(refresh, [*who, choice_state], pages, **QUIET)
-        event.then(follow, watching, run, concurrency_limit=16, **QUIET).then(
-            refresh, [*who, choice_state], pages, **QUIET
-        )
-    gr.Timer(LOOK_AGAIN_S).tick(look, watching, seen, **QUIET)
+        event.then(refresh, **refreshing)
+        event.then(follow, watching, run, **at_once).then(refresh, **refreshing)
+    again = gr.Timer(LOOK_AGAIN_S, active=False)
+    again.tick(look, watching, seen, **QUIET)
+    return again
 
 
 def _line(client: Client, domain: str) -> view.Line:

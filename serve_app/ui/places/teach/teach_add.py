@@ -11,7 +11,7 @@ from data.errors import ClipTooLarge
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui.markup import Tone, badge, note, table, text
+from serve_app.ui.markup import Tone, badge, named, note, plain, table, text
 from serve_app.ui.shared import QUIET, Shared, find, html, read_within, script
 from serve_app.ui.wording import words
 from serve_app.ui.words.translate import mark, t, told
@@ -64,7 +64,7 @@ def build(shared: Shared) -> None:
         name: str | None, key: str, domains: tuple[DomainInfo, ...], event: gr.EventData
     ) -> Iterator[str]:
         client, done = shared.client.with_key(key), list[Outcome]()
-        items = named(event._data)
+        items = items_of(event._data)
         for item in items if name else ():
             done.append(sent(client, find(domains, name or ""), item))
             yield outcomes(done, len(items))
@@ -77,7 +77,7 @@ def build(shared: Shared) -> None:
     sent_on.then(None, None, None, js=MAY_ADD, **QUIET)
 
 
-def named(told: Any) -> list[Item]:
+def items_of(told: Any) -> list[Item]:
     """What add.js tells; the guard has made sure that each path is one of the upload folder."""
     rows = told.get("items", []) if isinstance(told, dict) else []
     return [
@@ -106,14 +106,14 @@ def sent(client: Client, domain: DomainInfo, item: Item) -> Outcome:
 def fields(domain: DomainInfo) -> str:
     """The form: of photographs a label for all only where nothing is, else a mask says where."""
     labels = domain.labels if domain.modality == "audio" else domain.labels[:1]
-    named = t("the name of its folder")
-    elsewhere = named if domain.modality == "audio" else t("what its mask marks")
+    folder = t("the name of its folder")
+    elsewhere = folder if domain.modality == "audio" else t("what its mask marks")
     chips = "".join(
         f'<label><input type="radio" name="for-all" value="{text(value)}"{checked}>'
         f"<span>{text(words)}</span></label>"
         for value, words, checked in (
             ("", elsewhere, " checked"),
-            *((label, label, "") for label in labels),
+            *((label, plain(label), "") for label in labels),
         )
     )
     masks = "" if domain.modality == "audio" else _picker("masks", t("Masks, named as photographs"))
@@ -140,7 +140,7 @@ def outcomes(done: Sequence[Outcome], of: int) -> str:
     rows = [
         [
             text(row.name),
-            text(row.label or "–"),
+            named(row.label or "–"),
             f"{badge(t(OUTCOMES[row.outcome]), TONES[row.outcome])} {text(told(row.reason))}",
         ]
         for row in done

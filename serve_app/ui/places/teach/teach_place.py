@@ -1,6 +1,7 @@
 """Teach: the review desk, clips to be added, and the receipts of whoever has a key."""
 
-from typing import Any
+import threading
+from typing import Any, Self
 
 import gradio as gr
 
@@ -8,6 +9,7 @@ from data.errors import TelltaleError
 from serve_app.client.answers import DomainInfo, KeptClip, Prediction
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
+from serve_app.ui import address
 from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import heading, note
 from serve_app.ui.places.teach import teach_add, teach_desk, teach_receipts
@@ -33,68 +35,84 @@ def build_teach(shared: Shared, tab: Any) -> None:
     _wire(shared, tab, queue, shown, decision)
 
 
+class Seat:
+    """One visitor's at the desk: Gradio hands the same object to every call of a session. Whatever
+    he does waits `in_turn`: a list that is still on its way when a key is pressed would take back
+    what the key has done."""
+
+    def __init__(self) -> None:
+        self.desk, self.domain = Desk(), ""
+        self.seen = 0  # clips that were put on the desk so far, the last of which lies there
+        self.in_turn = threading.Lock()
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """A session's own; Gradio makes it so."""
+        return type(self)()
+
+
 def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> None:
-    desk_state = gr.State(Desk())
-    asked = [desk_state, shared.domain, shared.domains, shared.key]
+    seat_state, seen = gr.State(Seat()), gr.State(0)
+    asked = [shared.domain, seat_state, shared.domains, shared.key]
 
-    def drawn(desk: Desk, domain: DomainInfo, was: str = "") -> dict[Any, Any]:
-        clip, decided = desk.clip, len(desk.decided)
+    def put(seat: Seat, after: Desk, domain: DomainInfo, anew: bool = False) -> dict[Any, Any]:
+        """On the page; another clip than the one that is there empties its place until it comes."""
+        clip, decided = after.clip, len(after.decided)
+        anew = anew or after.at != seat.desk.at or domain.name != seat.domain
+        seat.desk, seat.domain, seat.seen = after, domain.name, seat.seen + anew
         found = {
-            desk_state: desk,
-            queue: desk.refused
+            seat_state: seat,  # what was not told anew is never forgotten of a page that was closed
+            queue: after.refused
             or view.queue(
-                desk.which, desk.queue, desk.at, decided, unsure=domain.keeps_predictions
+                after.which, after.queue, after.at, decided, unsure=domain.keeps_predictions
             ),
-            decision: "" if desk.refused else view.decision(domain, clip, desk.told, decided),
+            decision: "" if after.refused else view.decision(domain, clip, after.told, decided),
         }
-        return found if clip and clip.clip == was else found | {shown: ""}
+        return found | {shown: "", seen: seat.seen} if anew or not clip else found
 
-    def look(
-        desk: Desk, name: str | None, domains: tuple[DomainInfo, ...], key: str
-    ) -> dict[Any, Any]:
+    def look(name: str | None, seat: Seat, domains: tuple[DomainInfo, ...], key: str) -> Any:
         if not name:
-            return {desk_state: desk}
-        opened = teach_desk.opened(shared.client.with_key(key), name, desk)
-        return drawn(opened, find(domains, name), desk.at)
-
-    def turn(name: str | None, domains: tuple[DomainInfo, ...], key: str) -> dict[Any, Any]:
-        """What was decided last was of another domain."""
-        return look(Desk(), name, domains, key)
+            return gr.skip()
+        with seat.in_turn:  # what was decided last may have been of another domain
+            desk = seat.desk if seat.domain == name else Desk()
+            opened = teach_desk.opened(shared.client.with_key(key), name, desk)
+            return put(seat, opened, find(domains, name))
 
     def act(
-        desk: Desk,
         name: str | None,
+        seat: Seat,
         domains: tuple[DomainInfo, ...],
         key: str,
         event: gr.EventData,
-    ) -> dict[Any, Any]:
+    ) -> Any:
         if not name:
-            return {desk_state: desk}
+            return gr.skip()
         client = shared.client.with_key(key)
-        clip = teach_desk.find(desk, event_field(event, "clip"))
-        after = _acted(client, name, desk, clip, event)
-        return drawn(after, find(domains, name), desk.at)
+        with seat.in_turn:
+            if seat.domain != name:  # the list is still that of another one
+                return gr.skip()
+            clip = teach_desk.find(seat.desk, event_field(event, "clip"))
+            after = _acted(client, name, seat.desk, clip, event)
+            anew = event_field(event, "act") == "show"
+            return put(seat, after, find(domains, name), anew)
 
-    def play(desk: Desk, name: str | None, domains: tuple[DomainInfo, ...], key: str) -> str:
-        if not name or not desk.clip:
+    def play(name: str | None, seat: Seat, domains: tuple[DomainInfo, ...], key: str) -> str:
+        clip = seat.desk.clip
+        if not name or not clip:
             return ""
         client, domain = shared.client.with_key(key), find(domains, name)
         try:
-            return _seen(client, domain, desk.clip)
+            return _seen(client, domain, clip)
         except (ServiceError, TelltaleError) as error:
-            return view.seen(desk.clip, note(words(error), "warn"))
+            return view.seen(clip, note(words(error), "warn"))
 
-    outputs = [desk_state, queue, shown, decision]
-    # One after the other, in the order of the visitor's doing: a list that is still on its way when
-    # a key is pressed would take back what the key has done.
-    in_turn = {"concurrency_id": "desk", "concurrency_limit": 1, **QUIET}
-    moments = (tab.select, *shared.key_entered)
-    begun = [moment(look, asked, outputs, **in_turn) for moment in moments]
-    begun.append(shared.domain.change(turn, asked[1:], outputs, **in_turn))
-    begun += [part.click(act, asked, outputs, **in_turn) for part in (queue, decision)]
-    for event in begun:
-        # Else a clip chosen while another one is on its way would never be shown.
-        event.then(play, asked, shown, trigger_mode="always_last", concurrency_limit=8, **QUIET)
+    outputs, if_open = [seat_state, queue, shown, decision, seen], address.if_open("teach")
+    tab.select(look, asked, outputs, **QUIET)
+    for moment in (shared.domain.change, *shared.key_entered):
+        moment(look, asked, outputs, js=if_open, **QUIET)
+    for part in (queue, decision):
+        part.click(act, asked, outputs, **QUIET)
+    # Else a clip chosen while another one is on its way would never be shown.
+    seen.change(play, asked, shown, trigger_mode="always_last", concurrency_limit=8, **QUIET)
 
 
 def _acted(

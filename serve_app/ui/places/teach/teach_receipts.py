@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import gradio as gr
+
 from serve_app.client.answers import Receipt
 from serve_app.client.calls.teaching import LISTED
 from serve_app.client.connection import ServiceError
-from serve_app.ui.markup import Tone, ago, badge, note, text
+from serve_app.ui import address
+from serve_app.ui.markup import Tone, ago, badge, named, note
 from serve_app.ui.places.receipt_timeline import number_of, timeline
 from serve_app.ui.shared import QUIET, Shared, html
 from serve_app.ui.wording import words
@@ -17,23 +20,27 @@ TONES: dict[str, Tone] = {"accepted": "calm", "quarantined": "warn", "rejected":
 def build(shared: Shared, tab: Any) -> None:
     receipts = html(elem_id="my-receipts")
 
-    def look(name: str | None, key: str) -> str:
-        if not name or not key:
+    def look(name: str | None, key: str) -> Any:
+        if not name:
+            return gr.skip()
+        if not key:
             return note(t("With a key, its corrections are listed here."))
         try:
             return listed(shared.client.with_key(key).own_receipts(name))
         except ServiceError as error:
             return note(words(error), "warn")
 
-    for moment in (tab.select, shared.domain.change, *shared.key_entered):
-        moment(look, [shared.domain, shared.key], receipts, **QUIET)
+    asked, if_open = [shared.domain, shared.key], address.if_open("teach")
+    tab.select(look, asked, receipts, **QUIET)
+    for moment in (shared.domain.change, *shared.key_entered):
+        moment(look, asked, receipts, js=if_open, **QUIET)
 
 
 def listed(found: tuple[Receipt, ...]) -> str:
     if not found:
         return note(t("No correction was sent with this key."))
     lines = "".join(
-        f'<details class="tt-more"><summary><b>{text(line.predicted)} → {text(line.label)}</b> '
+        f'<details class="tt-more"><summary><b>{named(line.predicted)} → {named(line.label)}</b> '
         f"{_state(line)} {ago(line.created)}</summary>{timeline(line)}"
         f'<p class="tt-small">{number_of(line)}</p></details>'
         for line in found

@@ -11,9 +11,9 @@ from serve_app.client.answers import (
     Receipt,
 )
 from serve_app.client.calls.teaching import LISTED
-from serve_app.ui.markup import Tone, ago, badge, note, percent, short, text
+from serve_app.ui.markup import Tone, ago, badge, named, note, percent, plain, short, text
 from serve_app.ui.places.teach.teach_unsure import Unsure
-from serve_app.ui.words.translate import mark, t, told
+from serve_app.ui.words.translate import mark, plural, t, told
 
 TONES: dict[str, Tone] = {"accepted": "good", "quarantined": "warn", "rejected": "bad"}
 FLAGS = {
@@ -60,13 +60,16 @@ def queue(
     )
     rows = "".join(_row(row, row.clip == at) for row in found)
     listed = f'<ol class="tt-queue">{rows}</ol>' if rows else note(t(EMPTY[which]))
+    tally = _tally(which, len(found), decided)
     return (
         f'<div class="tt-switch" role="group" aria-label="{t("Which clips")}">{tabs}</div>'
-        f'<p class="tt-small" id="tally" role="status">{_tally(len(found), decided)}</p>{listed}'
+        f'<p class="tt-small" id="tally" role="status">{tally}</p>{listed}'
     )
 
 
-def _tally(left: int, decided: int) -> str:
+def _tally(which: str, left: int, decided: int) -> str:
+    if which == "done":
+        return plural("{count} clip", "{count} clips", left)
     if left >= LISTED:
         return t("{left} or more left, {decided} done", left=left, decided=decided)
     return t("{left} left, {decided} done", left=left, decided=decided)
@@ -76,14 +79,14 @@ def _row(row: KeptClip, shown: bool) -> str:
     current = ' aria-current="true"' if shown else ""
     doubt = ""
     if row.model and row.model.label != row.label:
-        doubt = f"<em>{t('model: {label}', label=text(row.model.label))}</em>"
+        doubt = f"<em>{t('model: {label}', label=named(row.model.label))}</em>"
     elif row.flags:
         doubt = f"<em>{text(flag_name(row.flags[0]))}</em>"
     elif row.state == "rejected":
         doubt = f"<em>{t('rejected')}</em>"
     return (
         f'<li><button type="button" data-act="show" data-clip="{row.clip}"{current}>'
-        f"<b>{text(row.label or t('no label'))}</b> <code>{row.clip[:8]}</code>{doubt}</button>"
+        f"<b>{named(row.label or t('no label'))}</b> <code>{row.clip[:8]}</code>{doubt}</button>"
         "</li>"
     )
 
@@ -105,10 +108,11 @@ def seen(clip: KeptClip, inside: str) -> str:
 def views(clip: KeptClip, found: Prediction | None) -> str:
     """What the clip was sent as, beside what the model that serves says of it; and all doubts."""
     waits = "".join(
-        note(t("A correction waits: {label}.", label=said.label), "warn") for said in others(clip)
+        note(t("A correction waits: {label}.", label=plain(said.label)), "warn")
+        for said in others(clip)
     )
     flags = "".join(map(_flag, clip.flags))
-    label = text(clip.label or t("no label"))
+    label = named(clip.label or t("no label"))
     sent = f'<span class="tt-over">{t("Sent as")}</span> <b>{label}</b>'
     if isinstance(clip, Unsure):
         sent = t("Nobody has said yet what it is.")
@@ -123,11 +127,11 @@ def _model(clip: KeptClip, found: Prediction | None) -> str:
         return t("The model's own view cannot be had right now.")
     agrees = not found.unknown and found.label == clip.label
     mark = badge(t("agrees"), "good") if agrees else badge(t("disagrees"), "warn")
-    said = f"<b>{text(found.label)}</b>, {percent(found.confidence)} {mark if clip.label else ''}"
+    said = f"<b>{named(found.label)}</b>, {percent(found.confidence)} {mark if clip.label else ''}"
     if found.unknown:
         said = t(
             "<b>Unknown</b>, unlike what it has learnt; the nearest is {label}",
-            label=text(found.label),
+            label=named(found.label),
         )
     over = t("The model, version {version}", version=text(found.model.version))
     return f'<span class="tt-over">{over}</span> {said}'
@@ -156,13 +160,17 @@ def labels(domain: DomainInfo, clip: KeptClip) -> list[tuple[str, str]]:
     nothing is in it, or what a correction says (by its receipt), since anything else would need
     another mask."""
     if domain.modality == "audio":
-        return [(label, label) for label in domain.labels]
+        return [(plain(label), label) for label in domain.labels]
     drawn = enumerate(masked(clip), 1)
     return [
-        *((label, label) for label in domain.labels if label in (domain.labels[0], clip.label)),
+        *(
+            (plain(label), label)
+            for label in domain.labels
+            if label in (domain.labels[0], clip.label)
+        ),
         *(
             (
-                t("{label}, as correction {number} marks it", label=said.label, number=n),
+                t("{label}, as correction {number} marks it", label=plain(said.label), number=n),
                 said.receipt,
             )
             for n, said in drawn
@@ -243,7 +251,11 @@ def decided(clip: KeptClip) -> str:
 
 
 def counts(clip: KeptClip, label: str) -> str:
-    said = t("Clip {clip} counts as {label} at the next retrain.", clip=clip.clip[:8], label=label)
+    said = t(
+        "Clip {clip} counts as {label} at the next retrain.",
+        clip=clip.clip[:8],
+        label=plain(label),
+    )
     return note(said, "good")
 
 
@@ -253,7 +265,7 @@ def undone(clip: KeptClip) -> str:
             "Undone: clip {clip} is {state} as {label} again.",
             clip=clip.clip[:8],
             state=t(clip.state),
-            label=clip.label or t("nothing"),
+            label=plain(clip.label or t("nothing")),
         )
     )
 

@@ -27,6 +27,7 @@ UNTRANSLATED = {
     "Audacity",
     "Raven",
     "px",
+    "Hz",
     "kHz",
     "UTC",  # in dates that static/page.js replaces by the reader's own
 }

@@ -55,17 +55,17 @@ def test_numbers_and_plurals_follow_the_language() -> None:
 def test_what_a_browser_is_sent_at_first_is_made_once_and_translated_for_each() -> None:
     with speaking(LATER):
         made = {"label": t("Key"), "parts": [f"<p>{t('Stop')}, {t('Stop')}</p>"], "id": 3}
-        code = in_script('say(t("Sending {name} …", { name })); start("x");')
+        code = in_script('say(t("Sending {name}: {share} %", { name })); start("x");')
     assert in_language(made, "en") == {"label": "Key", "parts": ["<p>Stop, Stop</p>"], "id": 3}
     assert in_language(made, "es")["parts"] == ["<p>Detener, Detener</p>"]
-    assert in_language(code, "fr") == 'say(t("Envoi de {name} …", { name })); start("x");'
+    assert in_language(code, "fr") == 'say(t("Envoi de {name} : {share} %", { name })); start("x");'
 
 
 @pytest.mark.parametrize("language", NAMES)
 def test_names_of_others_are_never_read_as_sentences(language: str) -> None:
     with speaking(language):
         assert t("{weird} [folder]") == "{weird} [folder]"
-        assert t("Sending {name} …", name="{curly}.wav").count("{curly}.wav") == 1
+        assert t("Sending {name}: {share} %", name="{curly}.wav", share=1).count("{curly}.wav") == 1
 
 
 def test_a_refusal_is_told_in_the_readers_language_by_what_it_is() -> None:

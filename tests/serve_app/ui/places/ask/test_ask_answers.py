@@ -17,6 +17,7 @@ from serve_app.ui.places.ask.ask_answers import (
     Turns,
     hear_given,
     hear_one,
+    hear_several,
     stopped,
     turned_away,
 )
@@ -88,17 +89,23 @@ def test_what_was_answered_stays_when_the_service_goes_away(
     def gone(clips: Clips) -> ServiceError | None:
         return ServiceError("it starts again", 503) if clips[0][0] == "8.wav" else None
 
-    refusing(monkeypatch, gone)
-    *_, before, last = hear_given(PARTS, caller, nine, lambda: False)
-    assert "It starts again. 8 of 9 files answered." in last["panel"]
+    with monkeypatch.context() as patched:
+        refusing(patched, gone)
+        *_, before, last = hear_given(PARTS, caller, nine, lambda: False)
+    assert "8 of 9 files answered. It starts again. This page asks again" in last["panel"]
     assert "answers.csv" in last["panel"]
-    assert before["listed"] == nine
+    assert before["listed"] == last["listed"] == last["waiting"] == nine
     turns = Turns()
     over = turns.begin()
-    kept = stopped(turns, before["rows"], before["listed"])
+    kept = stopped(PARTS, turns, before["rows"], before["listed"])
     assert over()
-    assert "Stopped: 8 of 9 files answered." in kept
-    assert "answers.csv" in kept
+    assert "Stopped: 8 of 9 files answered." in kept["panel"]
+    assert "answers.csv" in kept["panel"]
+    assert kept["waiting"] is None
+    *_, rows, last = hear_several(PARTS, caller, nine, before["rows"])
+    assert rows["rows"][:8] == before["rows"]  # which are not asked again
+    assert "9 files" in last["panel"]
+    assert "Ask again" not in last["panel"]
 
 
 def test_a_recording_that_found_the_service_busy_is_asked_again(

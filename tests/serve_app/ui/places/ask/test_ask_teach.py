@@ -1,17 +1,24 @@
 """ask_teach.py: a correction is taught and followed, or it is said why it was not."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
+from serve_app.client.answers import Receipt
 from serve_app.client.client import Client
+from serve_app.ui.places.ask.ask_answers import Parts, Turns
+from serve_app.ui.places.ask.ask_place import _followed, _outcome
 from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
 from serve_app.ui.places.ask.given import Given
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_world import World
 from support.inputs.sounds import tone
 from support.local_server import Server
+
+PARTS = Parts(*(field.name for field in fields(Parts)))
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +64,27 @@ def test_what_may_not_be_taught_waits_and_a_run_under_way_is_said(
     assert "under way" in said
     assert "Your correction is kept" in said
     admin.cancel("faults", run.id)
+
+
+def test_what_was_sent_is_not_said_below_another_answer(client: Client, asked: Asked) -> None:
+    turns, receipt = Turns(), sent(client, asked, "fluid", None)
+    assert "Thank you" in _outcome(turns, lambda: receipt)
+
+    def slowly() -> Receipt:
+        turns.begin()
+        return receipt
+
+    assert _outcome(turns, slowly) == gr.skip()
+
+
+def test_a_clip_that_goes_while_it_is_taught_leaves_word_of_its_end(
+    client: Client, asked: Asked
+) -> None:
+    admin = client.with_key(ADMIN)
+    receipt = sent(admin, asked, "fluid", None)
+    asked.given.path.unlink()
+    *_, last = _followed(PARTS, admin, asked, receipt)
+    assert "Live: version" in last["outcome"]
 
 
 def test_a_right_answer_is_its_own_label(asked: Asked) -> None:

@@ -26,17 +26,14 @@ async def built(client: Client) -> Any:
     """The page's parts, and what is called at an event of one of them; Gradio wants a loop."""
     with gr.Blocks() as page:
         shared = Shared(client, gr.State(()), gr.Textbox(), gr.Textbox())
-        with gr.Tabs():
-            with gr.Tab("Ask") as ask:
-                pass
-            with gr.Tab("Health") as health:
-                build_health(shared, health, [ask])
+        with gr.Tabs(), gr.Tab("Health") as health:
+            build_health(shared, health)
     window = next(block for block in page.blocks.values() if isinstance(block, gr.Radio))
 
     def called(block: Any, event: str) -> Any:
         return next(fn.fn for fn in page.fns.values() if (block._id, event) in fn.targets)
 
-    return SimpleNamespace(ask=ask, window=window, called=called)
+    return SimpleNamespace(window=window, called=called)
 
 
 def test_a_domain_that_nothing_is_known_of_is_said(
@@ -46,10 +43,6 @@ def test_a_domain_that_nothing_is_known_of_is_said(
     look, status = page.called(page.window, "change"), client.status()
     assert "curator is away" not in str(look("faults", "5m", "").values())
     own = status.model_copy(update={"domains": {"keywords": status.domains["keywords"]}})
+    monkeypatch.setattr("serve_app.ui.shared.STANDS_S", -1.0)
     monkeypatch.setattr(Client, "status", lambda self: own)
     assert "The curator is away" in str(look("faults", "5m", "").values())
-
-
-def test_nobody_looks_on_when_another_place_is_open(client: Client) -> None:
-    page = asyncio.run(built(client))
-    assert page.called(page.ask, "select")()["active"] is False

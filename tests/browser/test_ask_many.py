@@ -1,0 +1,100 @@
+"""Several files and long recordings in Ask: a table, a strip of events, each of them a clip."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Page, expect
+
+from support.fakes.fake_api import ADMIN
+from support.fakes.fake_world import World
+from support.inputs.sounds import tone, wav
+from support.pages import answered, give, open_page
+
+KEPT = "Audio = class extends Audio { constructor() { window.playing = super(); } }"
+
+
+def test_several_files_are_answered_in_a_table_with_what_failed_beside_them(
+    page: Page, site: str, clip: Path, tmp_path: Path
+) -> None:
+    wrong, other = tmp_path / "notes.wav", tmp_path / "other.wav"
+    wrong.write_text("no sound at all")
+    other.write_bytes(tone(250, seconds=20.0))
+    more = [tmp_path / f"{n}.wav" for n in range(17)]
+    for path in more:
+        path.write_bytes(b"" if path.stem == "16" else clip.read_bytes())
+    page.add_init_script(KEPT)
+    open_page(page, site)
+    give(page, clip, wrong, other, *more)
+    rows = page.locator("#several tbody tr")
+    expect(rows).to_have_count(20)
+    expect(rows.nth(1)).to_contain_text("This is not a recording")
+    page.get_by_role("button", name="confidence").click()
+    expect(rows.first).to_contain_text(re.compile("notes.wav|16.wav"))
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    assert "pump.wav,electrical" in download.value.path().read_text()
+    page.locator("#several").get_by_text("failed 2").click()
+    expect(rows.filter(visible=True)).to_have_count(2)
+    page.get_by_role("button", name="Ask again what failed").click()
+    page.locator("#several").get_by_text("all 20").click()
+    rows.filter(has_text="other.wav").get_by_role("button", name="Open").click()
+    answered(page, "fluid")
+    expect(page.locator("#answer")).to_contain_text("other.wav")
+    page.set_viewport_size({"width": 390, "height": 844})  # where rows are cards, and sorted too
+    page.get_by_role("button", name="file", exact=True).click()
+    expect(rows.first).to_contain_text("0.wav")
+    rows.filter(has_text="other.wav").get_by_role("button", name="Play").click()
+    page.wait_for_function("playing.currentTime > 0 && !playing.paused")
+    give(page, clip)  # in place of all that is listed
+    page.wait_for_function("playing.paused")
+
+
+def test_what_is_long_on_its_way_tells_how_far_it_is_and_can_be_stopped(
+    page: Page, site: str, tmp_path: Path
+) -> None:
+    night = tmp_path / "night.wav"
+    night.write_bytes(bytes(5_000_000))
+    open_page(page, site)
+    page.route("**/gradio_api/upload", lambda route: None)  # it goes nowhere
+    give(page, night)
+    expect(page.locator("#drop")).to_contain_text(re.compile(r"Sending night.wav: \d+ %"))
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#drop")).to_contain_text("Stopped.")
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+
+
+def test_a_long_recording_is_answered_by_its_events_and_one_of_them_corrected(
+    page: Page, site: str, tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the service says that it is too long for a clip."""
+    quiet, fault = (soundfile.read(io.BytesIO(tone(hz, 30.0, 8_000)))[0] for hz in (3_000, 250))
+    night = tmp_path / "night.wav"
+    night.write_bytes(wav(np.concatenate([quiet, fault, quiet]), 8_000))
+    open_page(page, f"{site}?key={ADMIN}")
+    monkeypatch.setattr(
+        world, "step_s", 10.0
+    )  # two seconds a window: it is still heard when the next one is done
+    give(page, night)
+    page.locator("#several").get_by_role("button", name="Stop").click()
+    expect(page.locator("#several")).to_have_text("Stopped.")
+    monkeypatch.undo()
+    give(page, night)
+    expect(page.locator("#several")).to_contain_text("6 × fluid")
+    page.wait_for_timeout(2_500)  # the one that was stopped has ended by now, and drawn nothing
+    expect(page.locator("#several")).to_contain_text("6 × fluid", timeout=1)
+    events = page.locator("#several tbody tr")
+    expect(events.first).to_contain_text("0:30.0")
+    playing = page.locator('#several tr:has(button[aria-pressed="true"])')
+    for key, at in (("j", "0:30.0"), ("j", "0:35.0"), ("k", "0:30.0")):
+        page.keyboard.press(key)
+        expect(playing).to_contain_text(at)
+    page.keyboard.press("Enter")
+    answered(page, "fluid")
+    page.locator("#its").get_by_text("mechanical").click()
+    page.click("#send")
+    expect(page.locator("#outcome")).to_contain_text("fluid → mechanical")
+    assert [row["label"] for row in world.feedback.values()][-1] == "mechanical"
