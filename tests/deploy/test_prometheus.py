@@ -84,7 +84,9 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         subprocess.run(["promtool", "check", "config", "prometheus.yml"], cwd=folder, check=True)
         address = f"127.0.0.1:{free_port()}"
-        command = ["prometheus", f"--web.listen-address={address}", "--log.level=error"]
+        # Debian's own defaults are of the whole machine.
+        own = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--log.level=error"]
+        command = ["prometheus", f"--web.listen-address={address}", *own]
         process = subprocess.Popen(command, cwd=folder)
         try:
             wait_until_registered(service)
