@@ -29,6 +29,7 @@ from serve_app.client.service_answers import ReplicaInfo
 from serve_app.cluster.quota_refusals import QuotaRefusals
 from serve_app.cluster.ray_internals.environment import haproxy_socket
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
+from serve_app.cluster.service_processes import scratch_path
 from serve_app.cluster.standby import keep_spares
 from serve_app.control.abandoned_jobs import AbandonedJobs
 from serve_app.control.forgetting import Forgetting
@@ -64,7 +65,7 @@ class Curator:
         self._domains: dict[str, Domain] = load_domains(names=settings.domains)
         self._store, jobs, registry = await asyncio.gather(
             asyncio.to_thread(Store.open, settings.home.database_url, settings.home.storage_uri),
-            asyncio.to_thread(Jobs),
+            asyncio.to_thread(Jobs, scratch_path(settings.home.root)),
             asyncio.to_thread(open_registry, settings.home, settings.domains, settings.pinned),
         )
         self._forgetting = Forgetting(self._store, registry, settings.home)

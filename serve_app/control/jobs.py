@@ -1,9 +1,12 @@
 """Retrains as Ray jobs: submitted with parameters from an allow-list, stopped, looked after."""
 
 import shlex
+import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import ray
@@ -15,6 +18,7 @@ from data.errors import NotReady
 
 JobState = Literal["alive", "failed", "ended", "unknown"]
 ATTEMPTS = 2
+PRESTARTED = "training.job.prestarted"
 
 
 def new_run_id() -> str:
@@ -23,10 +27,11 @@ def new_run_id() -> str:
 
 class Jobs:
     """Blocking; address and token come from Ray's own environment variables. A run whose driver
-    died may be submitted once more: training goes on from its last checkpoint."""
+    died may be submitted once more: training goes on from its last checkpoint. `sockets` is a
+    folder of this service's alone, where a teach's process waits for its job."""
 
-    def __init__(self) -> None:
-        self._client = JobSubmissionClient()
+    def __init__(self, sockets: Path) -> None:
+        self._client, self._sockets = JobSubmissionClient(), sockets
 
     def submit(
         self, run_id: str, domain: str, mode: Mode, attempt: int = 1, options: Sequence[str] = ()
@@ -34,16 +39,20 @@ class Jobs:
         """With `RunOptions.arguments()`. Raises NotReady where Ray takes no jobs at present."""
         # Of several Rays on a machine, Ray itself tells a job the address of any.
         address = f"RAY_ADDRESS={ray.get_runtime_context().gcs_address}"
-        command = ["env", address, sys.executable, "-m", "training.retrain", domain, "--mode", mode]
+        waiting, teaches = str(self._sockets / f"{run_id}.sock"), mode == "teach"
+        module = [PRESTARTED, "work", waiting] if teaches else ["training.retrain"]
+        arguments = [domain, "--mode", mode, "--run", run_id, *options]
         try:
             self._client.submit_job(
-                entrypoint=shlex.join([*command, "--run", run_id, *options]),
+                entrypoint=shlex.join(["env", address, sys.executable, "-m", *module, *arguments]),
                 submission_id=_job_id(run_id, attempt),
                 # The driver only waits; Ray Train's workers ask for what they use.
                 entrypoint_num_cpus=0,
             )
         except (RuntimeError, OSError) as error:
             raise NotReady("Ray takes no jobs at present; try again in a few seconds") from error
+        if teaches:
+            _prestart(waiting)
 
     def stop(self, run_id: str) -> None:
         attempt, state = self.state(run_id)
@@ -69,6 +78,13 @@ class Jobs:
         if status == JobStatus.FAILED:
             return "failed"
         return "ended" if status.is_terminal() else "alive"
+
+
+def _prestart(waiting: str) -> None:
+    """It imports while Ray starts the job: see training/job/prestarted.py."""
+    command = [sys.executable, "-m", PRESTARTED, "wait", waiting]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def _job_id(run_id: str, attempt: int) -> str:

@@ -1,6 +1,7 @@
 """jobs.py: what Ray is asked to run."""
 
 import shlex
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -31,7 +32,7 @@ def test_a_retrain_is_told_its_own_cluster_whatever_else_runs_on_the_machine(
     client = Client()
     monkeypatch.setattr("serve_app.control.jobs.JobSubmissionClient", lambda: client)
     monkeypatch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(gcs_address=OURS))
-    Jobs().submit("r1", "keywords", "full", options=["--epochs", "3"])
+    Jobs(Path()).submit("r1", "keywords", "full", options=["--epochs", "3"])
     command, address, *python = shlex.split(client.entrypoint)
     assert (command, address) == ("env", f"RAY_ADDRESS={OURS}")
     ours = ["-m", "training.retrain", "keywords", "--mode", "full", "--run", "r1"]
@@ -41,7 +42,7 @@ def test_a_retrain_is_told_its_own_cluster_whatever_else_runs_on_the_machine(
 def test_a_job_is_only_unknown_if_the_job_list_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client()
     monkeypatch.setattr("serve_app.control.jobs.JobSubmissionClient", lambda: client)
-    assert Jobs().state("r1") == (0, "unknown")
+    assert Jobs(Path()).state("r1") == (0, "unknown")
     client.words = "404: Not Found"  # a dashboard that has just started knows no route yet
     with pytest.raises(NotReady):
-        Jobs().state("r1")
+        Jobs(Path()).state("r1")
