@@ -49,8 +49,6 @@ def reached(what: Callable[[], bool], patience_s: float, every_s: float = LOOK_S
 
 
 class Target:
-    """A service, as whoever has `key` is answered by it."""
-
     def __init__(self, url: str, domain: str = "", key: str = "") -> None:
         self.url, self.domain, self._key = url.rstrip("/"), domain, key
         # A connection for each question, since the one before may be of a process that is dead.
@@ -144,7 +142,7 @@ class Started:
 
 
 class Service(Started, Target):
-    """Of a measurement's own. `folder` has its configuration, and is left its consoles."""
+    """`folder` has its configuration, and is left its consoles."""
 
     def __init__(
         self, home: Path, folder: Path, port: int, domain: str, settings: Mapping[str, str] = {}
@@ -257,7 +255,6 @@ def shipped() -> dict[str, Any]:
 
 
 def bound(config: dict[str, Any], least: int, most: int) -> dict[str, Any]:
-    """With the autoscalers held between these."""
     bounds = {"min_replicas": least, "initial_replicas": least, "max_replicas": most}
     for application in config["applications"]:
         for deployment in application.get("deployments", []):

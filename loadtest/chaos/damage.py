@@ -47,8 +47,7 @@ SPOOL_MIB, GROWTH_MIB = 1024, 150
 
 @contextmanager
 def small_disk(place: Path) -> Iterator[None]:
-    """`place` is a disk of its own inside the block where this user may mount one, else a folder
-    like any other."""
+    """`place` is a disk of its own inside the block, if this user may mount one."""
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0700", "tmpfs", str(place)]
     may = os.geteuid() == 0 and shutil.which("mount")

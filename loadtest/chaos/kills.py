@@ -1,7 +1,6 @@
 """Processes of the service killed, or stopped for some seconds, also those of a retrain; versions
-swapped; its clock moved; a second service beside it. And how each part shows its return.
-
-A part is back when a process of its own does its work again and predictions are answered.
+swapped; its clock moved; a second service beside it. A part is back when a process of its own does
+its work again and predictions are answered.
 """
 
 import os
@@ -47,7 +46,6 @@ def victims(service: Service, part: str) -> set[int]:
 
 
 def kill(part: str, subject: Subject) -> Effect:
-    """One process of it."""
     victim, *others = victims(subject.service, part)
     send({victim}, signal.SIGKILL)
     return Effect(lambda: _replaced(subject.service, part, {victim}, 1 + len(others)))
@@ -114,9 +112,8 @@ def moved_clock(subject: Subject) -> Effect:
 
 
 def _preloaded(clock: Path) -> dict[str, str]:
-    """The environment in which a process has the clock of that file. The monotonic clock must go on
-    as it does when somebody sets the time: some versions of the library then break Python's sleep,
-    and those are of no use here. Raises Skipped."""
+    """The environment in which a process has the clock of that file; the monotonic one goes on.
+    Raises Skipped, also where the library then breaks Python's sleep, as some versions do."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
     if library is None:
         raise Skipped("needs libfaketime, which is not installed")
@@ -144,9 +141,8 @@ def serving(home: Path, port: int, domain: str, replicas: int, **settings: str) 
 
 
 def beside(subject: Subject) -> Effect:
-    """A second service, which may never answer for the first nor keep its clips. Each in turn
-    loses all its replicas while both have clients; Serve's fallback answers then, and must know
-    whose it is."""
+    """Each in turn loses all its replicas while both have clients; Serve's fallback answers then,
+    and must know whose it is."""
     service = subject.service
     domain = next(name for name in DOMAINS if name != service.domain)
     (home := service.folder / "neighbour" / "home").mkdir(parents=True)

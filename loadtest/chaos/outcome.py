@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -43,9 +42,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Effect:
-    """Of what has been done. `back` answers at once, and raises NotReady where it never will be."""
-
-    back: Callable[[], bool]  # whether all is as before
+    back: Callable[[], bool]  # whether all is as before; raises NotReady where it never will be
     notes: Sequence[str] = ()  # figures for people
     broken: Sequence[str] = ()  # what was seen that must not be
 
@@ -123,7 +120,7 @@ def outcome_of(
     # The wrong ones first, and then the most frequent.
     causes = Counter((s.kind not in WRONG, f"{s.path} {s.words}") for s in window if s.words)
     ordered = sorted(causes.items(), key=lambda item: (item[0][0], -item[1]))
-    figures: dict[str, Any] = {
+    figures: Row = {
         "bars": "BROKEN" if broken else "kept",
         "back_s": back_s,  # None where it did not get over it
         "at_most": row.bar_s,
@@ -191,9 +188,7 @@ def broken(stopped_early: str, outcomes: Sequence[Outcome], audit: Audit) -> lis
     return found
 
 
-def shown_of(
-    about: Row, outcomes: Sequence[Outcome], audit: Audit, wrong: Sequence[str]
-) -> dict[str, Any]:
+def shown_of(about: Row, outcomes: Sequence[Outcome], audit: Audit, wrong: Sequence[str]) -> Row:
     return {
         "about": "; ".join(f"{name} {value}" for name, value in about.items() if value),
         "What was done": [{"disturbance": one.name, **one.row} for one in outcomes],

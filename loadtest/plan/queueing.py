@@ -39,9 +39,8 @@ class Cost:
 
 @dataclass(frozen=True)
 class Costs:
-    """What one request asks of each thread. The worker's is of a batch of one; a batch of n takes
-    (1 - each + each * n) times that, times the mean of n draws from `spread` (mean 1)."""
-
+    # Of one request in a batch of one; a batch of n takes (1 - each + each * n) times that, times
+    # the mean of n draws from `spread` (mean 1).
     worker: Cost
     each: float = 1.0
     loop: Cost = Cost()

@@ -96,8 +96,7 @@ def _carries(rate: float, wish: Wish, costs: Costs, node: Node) -> float:
     """The highest rate of one node that keeps the bound, to 2 %; `rate` does."""
     rates = (rate * 1.02 ** np.arange(47)).tolist()  # up to 2.5 times as much
     broken = bisect_left(rates, True, lo=1, key=lambda more: not keeps(more, wish, costs, node))
-    found: float = rates[broken - 1]
-    return found
+    return float(rates[broken - 1])
 
 
 def cpu_ms(costs: Costs, node: Node) -> float:

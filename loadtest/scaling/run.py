@@ -56,7 +56,6 @@ class Sample:
         return sum(number for state, number in self.states.items() if state != LEAVING)
 
     def counts(self, column: str) -> "Counter[str]":
-        """By replica, of those that tell."""
         found = {name: row.get(column) for name, row in self.replicas.items()}
         return Counter({name: count for name, count in found.items() if count is not None})
 
@@ -111,8 +110,7 @@ def summarise(record: Record, since: float, until: float) -> dict[str, Any]:
 
 @contextmanager
 def sampled(target: Target) -> Iterator[list[Sample]]:
-    """Samples from the block's begin to its end. This process, and so the users it runs, is
-    counted with the service."""
+    """Samples while the block lasts; this process, and so its users, counts with the service."""
     samples, over = list[Sample](), threading.Event()
 
     def watch() -> None:

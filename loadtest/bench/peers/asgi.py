@@ -1,8 +1,5 @@
-"""The least an HTTP server can do: a bare ASGI application, with the kernel or with nothing in it.
-
-uvicorn loadtest.bench.peers.asgi:app --factory --workers 2
-uvicorn loadtest.bench.peers.asgi:nothing --factory     the same body read, a fixed answer: what the
-                                                  client could reach if serving were free
+"""The least an HTTP server can do: a bare ASGI application, with the kernel, or with a fixed answer
+after the same body is read: what the client could reach if serving were free.
 """
 
 from collections.abc import Callable

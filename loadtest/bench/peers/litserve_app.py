@@ -1,8 +1,4 @@
-"""LitServe with batching, two inference workers and two API servers.
-
-    TELLTALE_BENCH_BUNDLE=models/pretrained/faults \
-        python -m loadtest.bench.peers.litserve_app 8000
-"""
+"""LitServe with batching, two inference workers and two API servers; its argument is the port."""
 
 import sys
 

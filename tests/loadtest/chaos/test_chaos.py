@@ -78,8 +78,8 @@ def test_an_unknown_disturbance_is_answered_with_the_known_ones() -> None:
 def test_a_wrong_name_is_said_before_a_service_is_started(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert exit_code("chaos", chaos.tried, chaos.parsed(["--only", "flood"])) == 1
-    assert capsys.readouterr().err.startswith("chaos: there is no disturbance 'flood'")
+    assert exit_code(chaos.tried, chaos.parsed(["--only", "flood"])) == 1
+    assert capsys.readouterr().err.startswith("telltale: there is no disturbance 'flood'")
 
 
 @pytest.mark.parametrize(
