@@ -4,13 +4,14 @@ PYTHON ?= $(or $(shell for p in $(VERSIONS); do $$p -c "" 2>/dev/null && echo $$
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint deploy/constraints.txt
 # The rest in a quarter of pip's time; torch is pip's, which may know where a CPU build of it is.
-UV := $(BIN)/uv pip install --python $(BIN)/python --constraint deploy/constraints.txt
+# Bytecode at once: else the first start waits for it, in several processes.
+UV := $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --constraint deploy/constraints.txt
 
 # Rooms whose tests need no cluster, browser, data set or training, and are over within a minute.
 FAST := tests/data/domains tests/data/media tests/data/quality \
 	tests/serve_app/client tests/serve_app/http tests/serve_app/replica
 
-.PHONY: serve test test-fast test-deploy coverage lint fix
+.PHONY: serve test test-fast test-deploy loadtest coverage lint fix
 
 serve: .venv/serve
 	@exec $(BIN)/python -m serve_app
@@ -20,10 +21,17 @@ test: lint
 	$(BIN)/python -m pytest -n 2
 
 # What takes over a minute each: several machines, a service under every kind of damage, Debian's
-# Prometheus against a service, and (where there is a Docker) the image built, started and weighed.
+# Prometheus against a service, and (where there is a Docker or buildah) the image built, asked, weighed.
 test-deploy: lint
 	$(BIN)/python -m pytest -m deploy
 	deploy/docker/check.sh
+
+# What earlier systems were loaded with, and their own figures beside ours: a report each; seven
+# minutes of a machine that does nothing else.
+loadtest: .venv/serve
+	-$(BIN)/telltale scaling --preset hotline --out var/loadtest/hotline
+	-$(BIN)/telltale scaling --preset hearts --replicas 1,3 --fixed 100x20 --out var/loadtest/hearts
+	-$(BIN)/telltale scaling --preset crowd --replicas 1,3,5 --fixed 100x20 --out var/loadtest/crowd
 
 test-fast: lint
 	$(BIN)/python -m pytest -n 2 $(FAST)

@@ -16,7 +16,8 @@
     ├── DeadlineExceeded     the answer would come too late
     ├── Overloaded           more clips than can be answered in time
     └── NotReady             the part that should answer is not up
-        └── DiskFull         there is no room for what should be kept
+        ├── DiskFull         there is no room for what should be kept
+        └── DecoderKilled    the system ended what was decoding a clip
 
 Lower layers raise them; `serve_app/http/problems.py` alone turns them into HTTP statuses.
 A message says what was wrong, the value seen, and what would be right.
@@ -100,3 +101,7 @@ class DiskFull(NotReady):
         "again",
     ) -> None:
         super().__init__(words)
+
+
+class DecoderKilled(NotReady):
+    """By a limit that is not ours: the machine's memory is at its end. The clip may be why."""

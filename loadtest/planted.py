@@ -25,7 +25,7 @@ from loadtest import command
 from models.analysis.events import Event
 from models.analysis.recording import Wishes
 from models.bundle import PRETRAINED, load_bundle
-from models.runtime import Model, OnnxModel
+from models.runtime import OnnxModel
 from serve_app.analyze_command import events_of
 from training.job.isolated import needed_dataset_root
 
@@ -77,7 +77,7 @@ def plant(clips: Clips, rate_hz: int, snr_db: float, kind: str, seed: int) -> La
     return sound + np.float32(LEVEL) * noise, planted
 
 
-def heard_events(recording: Floats, model: Model, domain: AudioDomain) -> list[Event]:
+def heard_events(recording: Floats, model: OnnxModel, domain: AudioDomain) -> list[Event]:
     with tempfile.TemporaryFile() as file:  # recordings are read from the disk
         file.write(encoded(recording, domain.input.sample_rate_hz, "WAV", "FLOAT"))
         file.flush()

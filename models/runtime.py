@@ -8,6 +8,7 @@ after it was made: any number of threads may call it, and a swap is one assignme
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ class Scores:
     mask: Mask | None = None  # [H, W], where in a photograph that is which its answer says
     unknown_reason: str | None = None  # of photographs always None
 
-    @property
+    @cached_property  # asked for half a dozen times an answer
     def best(self) -> int:
         """The index of the label that is answered."""
         return int(self.probabilities.argmax())

@@ -11,6 +11,7 @@ with the same --output it goes on with the files that are not in there yet.
 import argparse
 import csv
 import io
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -30,6 +31,7 @@ from data.errors import (
     UnsupportedClip,
 )
 from data.media.audio.recording_stream import open_recording
+from data.media.sniff import sniff
 from data.progress import progress
 from data.terminal import command, new_parser, piped
 from models.analysis.events import Event, find_events
@@ -59,6 +61,7 @@ OF_CLIPS: dict[int, type[ClipError]] = {
     413: ClipTooLarge,
     415: UnsupportedClip,
     422: UndecodableClip,
+    500: UndecodableClip,  # of one recording: the others are analysed all the same
 }
 
 FIELDS = ("file", *COLUMNS, "duration_s", "version", "problem")
@@ -82,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--domain", default="", help="default: the first domain")
     parser.add_argument("--output", type=Path, help="a CSV to go on with; default: the terminal")
     parser.add_argument("--url", help="of a service that analyses them; its key in TELLTALE_KEY")
-    parser.add_argument("--limit", type=int, help="analyse at most so many files now")
+    parser.add_argument("--limit", type=int, help="analyse at most so many recordings now")
     for name, meaning in (
         ("hop-s", "from a window to the next; default: a fifth of the window"),
         ("min-length-s", "of an event, and for which it is sure; default: half a window"),
@@ -111,16 +114,19 @@ def analyze(options: argparse.Namespace) -> int:
 
 def _all(options: argparse.Namespace, domain: str, hear: Hear, version: str = "") -> int:
     done = _done(options.output)
-    files = [file for file in _files(options.path) if str(file) not in done][: options.limit]
+    files = [file for file in _files(options.path) if str(file) not in done]
     counts, start = dict.fromkeys(("events", "failed", "no recordings"), 0), Row(version=version)
-    with _table(options.output, new=not done) as write:
-        for number, file in enumerate(files, 1):
-            rows = _rows(file, f"{number}/{len(files)} {file.name}", hear)
+    looked = 0
+    with _table(options.output, new=_is_new(options.output)) as write:
+        for looked, file in enumerate(files, 1):
+            rows = _rows(file, f"{looked}/{len(files)} {file.name}", hear)
             counts["no recordings"] += not rows
             counts["failed"] += any(found["problem"] for found in rows)
             counts["events"] += sum(bool(found.get("label")) for found in rows)
             write([start | found for found in rows])
-    print(_summary(domain, len(files), counts, len(done)), file=sys.stderr)
+            if looked - counts["no recordings"] == options.limit:
+                break
+    print(_summary(domain, looked, counts, len(done)), file=sys.stderr)
     return int(counts["failed"] > 0)
 
 
@@ -143,9 +149,13 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
+def _is_new(output: Path | None) -> bool:
+    return output is None or not output.exists() or not output.stat().st_size
+
+
 def _done(output: Path | None) -> set[str]:
     """The files that the table has already; raises InvalidParameter for another kind of table."""
-    if output is None or not output.exists() or not output.stat().st_size:
+    if output is None or _is_new(output):
         return set()
     with output.open(newline="", encoding="utf-8", errors="surrogateescape") as lines:
         rows = csv.DictReader(lines)
@@ -229,6 +239,8 @@ def by_service(client: Client, domain: str, wishes: Wishes) -> Hear:
     said: Any = {name: value for name, value in vars(wishes).items() if value is not None}
 
     def hear(file: BinaryIO, watch: Watch) -> Heard:
+        if not os.fstat(file.fileno()).st_size:
+            sniff(b"")  # says so; nothing is sent
         try:
             found = client.analyze_as_job(
                 domain, file, watch=lambda progress: watch(progress.done), **said

@@ -2,7 +2,8 @@
 
 What lies in the home is locked with it (`serve_app/cluster/supervisor.py`). Elsewhere PostgreSQL
 has a lock that ends with the connection, and a file of SQLite one beside it; neither outlives the
-process that holds it.
+process that holds it. KubeRay starts pods another way: while it replaces a cluster two serve from
+one database, with all other stores in common.
 """
 
 import fcntl

@@ -109,7 +109,8 @@ class Domain(Section):
         """12 hexadecimal digits of all in the file that decides what is learnt from its clips,
         whatever weights it starts from."""
         recipe = self.model_dump_json(
-            include=RECIPE, exclude={"training": {"start_from", "workers", "gpus"}}
+            include=RECIPE,
+            exclude={"training": {"start_from", "workers", "min_workers", "gpus"}},
         )
         return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 

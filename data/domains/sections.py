@@ -135,9 +135,19 @@ class TrainingSpec(Section):
     label_smoothing: float = Field(ge=0, lt=1)
     validation_fraction: float = Field(gt=0, lt=0.5)
     seed: int = Field(ge=0)
-    # Processes, and GPUs of each; an autoscaler brings what a cluster has not got yet.
+    # Processes, and GPUs of each; an autoscaler brings what a cluster has not got yet. With
+    # `min_workers` it begins with as few, and has more or fewer as machines come and go.
     workers: int = Field(default=1, ge=0, le=64, exclude_if=lambda workers: workers == 1)
+    min_workers: int | None = Field(default=None, ge=1, le=64, exclude_if=lambda few: few is None)
     gpus: int = Field(default=0, ge=0, le=8, exclude_if=lambda gpus: gpus == 0)
+
+    @model_validator(mode="after")
+    def some_are_no_more_than_all(self) -> Self:
+        if self.min_workers is not None and self.min_workers > self.workers:
+            raise ValueError(
+                f"min_workers ({self.min_workers}) must not exceed workers ({self.workers})"
+            )
+        return self
 
 
 class AudioTrainingSpec(TrainingSpec):

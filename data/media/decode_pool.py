@@ -65,9 +65,10 @@ def stream(file: BinaryIO, **request: object) -> Generator[Answer]:
     try:
         with _ending_in_words(head):
             decoder.tell({**head, "file": file.fileno()}, b"")
-            while len((found := _found(decoder.answer(PATIENCE * WORK_S)))[1]):
+            while (found := _found(decoder.answer(PATIENCE * WORK_S)))[0].get("goes_on"):
                 decoder.tell({}, b"")  # it decodes on while this block is heard
-                yield found
+                if len(found[1]):
+                    yield found
             yield found
     finally:
         decoder.end()
@@ -137,7 +138,7 @@ def decoding_process(module: str, *arguments: str, **streams: Any) -> "subproces
 
 class Decoder:
     """A process that decodes one clip at a time; of our open files it has the ones that are named.
-    `tell` and `answer` raise Ended where the clip has ended it, or NotReady where something else
+    `tell` and `answer` raise Ended where the clip has ended it, or DecoderKilled where the system
     has."""
 
     def __init__(self, *files: int) -> None:
@@ -183,8 +184,9 @@ class Decoder:
 
     def _how_it_ended(self) -> Exception:
         code = self._process.wait()
-        if code == -signal.SIGKILL:  # not a limit of ours: the system's memory is at its end
-            return errors.NotReady("the system ended what was decoding the clip; send it again")
+        if code == -signal.SIGKILL:
+            words = "the system ended what was decoding the clip; send it again"
+            return errors.DecoderKilled(words)
         if code == -signal.SIGXCPU:
             return Ended("it takes far too much work for its size")
         return Ended("its decoder gave up")

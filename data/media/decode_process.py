@@ -89,14 +89,15 @@ def _answer(answers: IO[bytes], facts: Mapping[str, Any], values: NDArray[Any]) 
 
 
 def _stream(answers: IO[bytes], work_s: float, file: int, **request: Any) -> None:
-    """Blocks; behind them an answer without samples, with what is known only then."""
+    """Blocks, the empty ones too; behind them an answer with what is known only then."""
     from data.media.audio.decoders import decode_stream
     from data.media.sniff import after_tags
 
     mapped = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
 
     def send(stream: "RecordingStream", block: Floats) -> None:
-        _answer(answers, {**_facts(stream), "declared_s": stream.declared_s}, block)
+        facts = {**_facts(stream), "declared_s": stream.declared_s, "goes_on": True}
+        _answer(answers, facts, block)
         mapped.madvise(mmap.MADV_DONTNEED)  # what was read
         if not sys.stdin.buffer.readline():
             sys.exit()

@@ -6,6 +6,7 @@ it has heard lies in the row now and then, so that another goes on from there. A
 its upload, whose bytes go when it ends.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,12 +18,13 @@ from data.errors import UnknownName
 from data.store.uploads import OPEN, Uploads
 
 KEPT = timedelta(days=1)  # once it has ended
+LONGEST = timedelta(days=7)  # until then
 KEPT_OF_ONE, MOST_KEPT = 500, 5_000  # that have ended, of a caller and of a domain: the newest
 ATTEMPTS = 3  # what ended so many replicas would end the next one, too
 GIVEN_UP: Detail = {
     "status": 500,
     "title": "Internal error",
-    "detail": f"the replicas that analysed it ended {ATTEMPTS} times; the log has more",
+    "detail": f"what analysed it was ended {ATTEMPTS} times; the log has more",
 }
 
 
@@ -92,10 +94,11 @@ class AnalysisJobs:
             rows = connection.execute(_LIGHT.where(analysis_jobs.c.state.in_(OPEN)))
             return [Job(**row) for row in rows.mappings()]
 
-    def claim(self, domain: str) -> Job | None:
-        """The one that waits longest, for whoever asks, callers in turns; None where none does."""
+    def claim(self, domain: str, but: Collection[str] = ()) -> Job | None:
+        """The one that waits longest, for whoever asks, callers in turns; None where none does
+        but those that he could not work on."""
         queued = (analysis_jobs.c.domain == domain) & (analysis_jobs.c.state == "queued")
-        oldest = select(analysis_jobs.c.id).where(queued)
+        oldest = select(analysis_jobs.c.id).where(queued, analysis_jobs.c.id.not_in(but))
         oldest = oldest.order_by(_before_it(domain), analysis_jobs.c.created_at)
         with self._database.read() as connection:  # without the lock, as long as there is none
             if connection.execute(oldest.limit(1)).scalar() is None:
@@ -108,11 +111,15 @@ class AnalysisJobs:
             return _known(connection, job_id)
 
     def beats(self, job: Job, progress: Progress) -> Job | None:
-        """The job with its next ticket; None where it is no longer the holder's."""
+        """The job with its next ticket; None where it is no longer the holder's. Where more of it
+        was heard, it has ended nobody."""
+        farther = progress.heard is not None and progress.heard_s > job.heard_s
+        attempts = 0 if farther else job.attempts
         changes: dict[str, object] = {
             "heard_s": progress.heard_s,
             "done": progress.done,
             "beat": job.beat + 1,
+            "attempts": attempts,
         }
         if progress.heard is not None:
             changes |= {"heard": progress.heard, "digest": progress.digest}
@@ -120,7 +127,7 @@ class AnalysisJobs:
             if not _is_held(connection, job):
                 return None
             _change(connection, job.id, **changes)
-        return replace(job, beat=job.beat + 1)
+        return replace(job, beat=job.beat + 1, attempts=attempts)
 
     def end(self, job: Job, *, result: Detail | None = None, problem: Detail | None = None) -> None:
         """By its holder; nothing happens where it is another's by now."""
@@ -140,13 +147,15 @@ class AnalysisJobs:
         self._uploads.delete(job_id)
         return job
 
-    def release(self, job: Job) -> None:
-        """For another, where its holder has not counted on since; or the end, after too many."""
-        given_up = job.attempts + 1 >= ATTEMPTS
+    def release(self, job: Job, *, counts: bool = True) -> None:
+        """For another, where its holder has not counted on since; or the end, after too many that
+        count against it."""
+        attempts = job.attempts + counts
+        given_up = attempts >= ATTEMPTS
         with self._database.write() as connection:
             if not _is_held(connection, job):
                 return
-            _change(connection, job.id, state="queued", attempts=job.attempts + 1)
+            _change(connection, job.id, state="queued", attempts=attempts)
             if given_up:
                 _end(connection, job.id, "failed", result=None, problem=GIVEN_UP)
         if given_up:
@@ -159,9 +168,12 @@ class AnalysisJobs:
             connection.execute(delete(uploads))
 
     def purge(self) -> None:
+        """Also of what nobody analyses, as where its domain is served no more: it would keep its
+        recording for ever."""
+        due = analysis_jobs.c.expires_at <= now()
+        left = analysis_jobs.c.state.in_(OPEN) & (analysis_jobs.c.created_at <= now() - LONGEST)
         with self._database.write() as connection:
-            due = analysis_jobs.c.expires_at <= now()
-            connection.execute(delete(analysis_jobs).where(due))
+            connection.execute(delete(analysis_jobs).where(due | left))
 
 
 def _before_it(domain: str) -> ColumnElement[int]:

@@ -22,9 +22,9 @@ from loadtest.own_service import Service
 
 PATIENCE_S = 15.0
 PAUSE_S = 0.5  # between a client's requests: a crowd, not an overload
-CROWD = {"/feedback": 10, "/upload": 6, "/predict": 4}
+CROWD = {"/feedback": 10, "/upload": 6, "/predict": 4, "/analyze": 1}
 FILES = 2  # of an upload
-ACCEPTED = (200, 201)
+ACCEPTED = (200, 201, 202)
 BUSY = (429, 503)  # with Retry-After
 
 Kind = Literal["ok", "busy", "unanswered", "error", "foreign"]
@@ -46,17 +46,20 @@ class Ledger:
     clips: set[str] = field(default_factory=set)  # all that were sent
     kept: dict[str, str | None] = field(default_factory=dict)  # acknowledged, with the receipt
     kept_at: float = 0.0
+    jobs: list[str] = field(default_factory=list)  # whose analysis was promised, in order
     versions: Counter[tuple[str, str]] = field(default_factory=Counter)  # that predicted; digests
 
     def note(self, path: str, body: dict[str, Any]) -> None:
         """Of an answer that was as it should be."""
         if path == "/predict":
             self.versions[body["model"]["version"], body["model"]["digest"]] += 1
-            return
-        rows = body["results"] if path == "/upload" else [{**body, "outcome": "stored"}]
-        kept = {row["clip"]: row.get("receipt") for row in rows if row["outcome"] == "stored"}
-        self.kept |= kept
-        self.kept_at = time.monotonic() if kept else self.kept_at
+        elif path == "/analyze":
+            self.jobs.append(body["id"])
+        else:
+            rows = body["results"] if path == "/upload" else [{**body, "outcome": "stored"}]
+            kept = {row["clip"]: row.get("receipt") for row in rows if row["outcome"] == "stored"}
+            self.kept |= kept
+            self.kept_at = time.monotonic() if kept else self.kept_at
 
 
 def kind_of(status: int, retry_after: bool, domain: str, body: Any) -> tuple[Kind, str]:
@@ -115,6 +118,9 @@ class Client:
         if path == "/predict":
             clip = tone_in_noise(0.4, 8000, seed=self.number)
             return {"files": {"file": clip}, "headers": {"Connection": "close"}}
+        if path == "/analyze":
+            recording = tone_in_noise(3.0, 8000, seed=(self.number, turn))
+            return {"content": recording, "headers": {"Prefer": "respond-async"}}
         if path == "/feedback":
             clip, label = self.clip(turn)
             return {"files": {"file": clip}, "data": {"label": label}}

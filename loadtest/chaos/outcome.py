@@ -8,6 +8,7 @@ everything there that it acknowledged, and nothing else?
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 from data.errors import TelltaleError
 from data.home import planned_home
 from data.store.store import Store
+from data.store.uploads import OPEN
 from loadtest.chaos.clients import PATIENCE_S, Kind, Ledger, Sent
 from loadtest.own_service import Service, reached
 from loadtest.report import Row, quantiles
@@ -24,6 +26,7 @@ from models.registry.current_model import SHIPPED
 
 LEAST_PATIENCE_S = 60.0
 PATIENCE_OVER_BAR_S = 30.0
+JOBS = 200  # the last ones, all of which are kept once they have ended
 NAMED = 3  # of lost or foreign clips, and of causes
 SETTLE_S = 3.0  # afterwards; what was held up comes now
 KINDS: tuple[Kind, ...] = ("ok", "busy", "unanswered", "error", "foreign")
@@ -139,6 +142,7 @@ class Audit:
     lost: Sequence[str]  # digests of those of them that are gone or damaged, or have no receipt
     foreign: Sequence[str]  # of clips in the store that were never sent to it
     strange_versions: Sequence[str] = ()  # that predictions named, but the service does not have
+    lost_jobs: Sequence[str] = ()  # taken in to be analysed, of the last; neither done nor waiting
 
 
 def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
@@ -148,6 +152,7 @@ def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
     try:
         lost = [sha256 for sha256 in ledger.kept if not _is_there(store, ledger, sha256)]
         stored = {clip.sha256 for clip in store.clips.find(ledger.domain, limit=None)}
+        jobs = [job_id for job_id in ledger.jobs[-JOBS:] if not _is_looked_after(store, job_id)]
     finally:
         store.close()
     # What is shipped is served before it has its number in the registry.
@@ -157,24 +162,32 @@ def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
         for version, digest in ledger.versions
         if versions and (version, digest) not in known
     ]
-    return Audit(len(ledger.kept), lost, sorted(stored - ledger.clips), strange)
+    return Audit(len(ledger.kept), lost, sorted(stored - ledger.clips), strange, jobs)
 
 
 def _is_there(store: Store, ledger: Ledger, sha256: str) -> bool:
     """Its row, its bytes by their hash, and its correction."""
-    try:
+    receipt = ledger.kept[sha256]
+    with suppress(TelltaleError):
         store.clips.get(ledger.domain, sha256)
         store.clips.read(sha256)
-        receipt = ledger.kept[sha256]
         return receipt is None or store.feedback.get(receipt).clip_sha256 == sha256
-    except TelltaleError:
-        return False
+    return False
+
+
+def _is_looked_after(store: Store, job_id: str) -> bool:
+    with suppress(TelltaleError):
+        job = store.jobs.get(job_id)
+        waits = job.state in OPEN and store.uploads.get(job_id).is_whole
+        return job.state == "succeeded" or waits
+    return False
 
 
 def broken(stopped_early: str, outcomes: Sequence[Outcome], audit: Audit) -> list[str]:
     found = [f"{one.name}: {words}" for one in outcomes for words in one.broken]
     missed = {
         "acknowledged clips are lost": audit.lost,
+        "recordings are lost": audit.lost_jobs,
         "clips are a stranger's": audit.foreign,
         "versions answered that are not here": audit.strange_versions,
     }
@@ -194,7 +207,7 @@ def shown_of(about: Row, outcomes: Sequence[Outcome], audit: Audit, wrong: Seque
         "What was done": [{"disturbance": one.name, **one.row} for one in outcomes],
         "clips": "Counts are of requests that ended meanwhile; busy: 429 or 503 with Retry-After. "
         f"Acknowledged clips {audit.kept}, lost {len(audit.lost)}; a stranger's "
-        f"{len(audit.foreign)}.",
+        f"{len(audit.foreign)}. Of the last {JOBS} recordings lost {len(audit.lost_jobs)}.",
         "notes": [f"{one.name}: {words}" for one in outcomes for words in one.notes],
         "bars": [f"BROKEN: {words}" for words in wrong] or "Every bar was kept.",
     }

@@ -123,11 +123,23 @@ def wishes_from(said: Mapping[str, Sequence[str]]) -> Wishes:
     top_n = number.pop("top_n", None)
     if top_n is not None and not (top_n >= 1 and top_n.is_integer()):
         raise InvalidParameter(f"top_n must be a whole number from 1 on, got {top_n:g}")
-    pairs = [text.rpartition(":") for text in said.get("threshold", ())]
     return Wishes(
-        thresholds={label: _number("threshold", least) for label, _, least in pairs},
+        thresholds=dict(map(_threshold, said.get("threshold", ()))),
         top_n=None if top_n is None else int(top_n),
         **number,
+    )
+
+
+def _threshold(text: str) -> tuple[str, float]:
+    label, colon, least = text.partition(":")
+    try:
+        if label and colon:
+            return label, float(least)
+    except ValueError:
+        pass
+    raise InvalidParameter(
+        f"threshold must be label:probability, as rain:0.7, and once for each label; got "
+        f"{text[:40]!r}"
     )
 
 
@@ -135,8 +147,7 @@ def _number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        right = "label:probability, as rain:0.7" if name == "threshold" else "a number"
-        raise InvalidParameter(f"{name} must be {right}, got {text[:40]!r}") from None
+        raise InvalidParameter(f"{name} must be a number, got {text[:40]!r}") from None
 
 
 def planned(model: Model, domain: AudioDomain, wishes: Wishes) -> tuple[float, Rules]:

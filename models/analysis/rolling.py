@@ -5,7 +5,7 @@ as ended is what `find_events` finds in the whole.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from data.arrays import Floats
 from data.domains.domain import AudioDomain
@@ -85,10 +85,16 @@ class RollingEvents:
             for told in self._heard(label, scores[label], left_s, middle_s, unknown)
         ]
 
-    def end(self, duration_s: float) -> list[Told]:
-        """What was going on when the sound ended."""
-        for run in self._runs.values():
-            run.reach(duration_s)
+    def end(self, duration_s: float | None = None) -> list[Told]:
+        """What was going on when the sound ended, or where another goes on behind the newest
+        window."""
+        if duration_s is not None:
+            for run in self._runs.values():
+                run.reach(duration_s)
+            # All of a short sound is long enough.
+            least_s = min(self.rules.min_length_s, duration_s)
+            sure_s = min(self.rules.sure_s, duration_s)
+            self.rules = replace(self.rules, min_length_s=least_s, sure_s=sure_s)
         return [told for label in list(self._events) for told in self._ended(label)]
 
     def _left_s(self, start_s: float, middle_s: float) -> float:
@@ -125,7 +131,7 @@ class RollingEvents:
 
     def _ended(self, label: str) -> Iterator[Told]:
         run = self._events.pop(label)
-        if self._is_long(run):
+        if run.told or self._is_long(run):
             yield Told(_event(label, run), ended=True)
 
     def _is_long(self, run: Run) -> bool:

@@ -20,7 +20,12 @@ from typing import TYPE_CHECKING
 from data.errors import BundleError, Conflict, NotReady, UnknownName
 from models.bundle import Bundle, cached, drop, keep, load_bundle
 from models.card import MEMORY
-from models.registry.mlflow_store import mlflow_errors, opening, quieten_mlflow
+from models.registry.mlflow_store import (
+    mlflow_errors,
+    opening,
+    quieten_mlflow,
+    without_pandas,
+)
 from models.registry_pyfunc import write_pyfunc
 from models.tensors import Embeddings, read_memory
 
@@ -59,10 +64,10 @@ class Registry:
     def __init__(self, tracking_uri: str, artifact_root: str | None) -> None:
         """Bundles are put below `artifact_root`; None leaves the place to the MLflow server."""
         quieten_mlflow()
-        from mlflow import MlflowClient
-
         self.tracking_uri, self._artifact_root = tracking_uri, artifact_root
-        with opening(tracking_uri), mlflow_errors():
+        with without_pandas(), opening(tracking_uri), mlflow_errors():
+            from mlflow import MlflowClient
+
             self.client = MlflowClient(tracking_uri, tracking_uri)
             self.client.search_registered_models(max_results=1)  # only now is the store there
 

@@ -23,7 +23,8 @@ Named = tuple[str, bytes]  # a file: its name, and what is in it
 @dataclass(frozen=True)
 class Call(Generic[A]):
     """`files` are parts of a form by name, `data` its texts. `idempotent` calls are sent again
-    where an answer was lost; others only where the service has refused them for the moment."""
+    where an answer was lost; others only where the service has refused them for the moment;
+    `content` never: it is read once."""
 
     method: Literal["GET", "HEAD", "POST", "PATCH", "DELETE"]
     path: str

@@ -13,18 +13,18 @@ be shown to a person.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
-from contextlib import aclosing
-from typing import BinaryIO, Self, Unpack
+from contextlib import aclosing, suppress
+from typing import Any, BinaryIO, Self, Unpack
 
 import httpx
 
 from .analysis_answers import Analysis, Progress, StreamAnswer, StreamFormat
-from .call import EventReader
+from .call import Call, EventReader
 from .calls import accounts, jobs, kept, predictions, retrains, reviews, service, teaching
 from .calls.predictions import Wishes, heard
 from .calls.retrains import ENDED, Followed
 from .connection import Connection, ServiceError
-from .long_analysis import LOOK_AGAIN_S, Parts, found
+from .long_analysis import LOOK_AGAIN_S, OPEN, Parts, found
 from .senders import AsyncSender, Method, Sender
 from .service_answers import RunEvent
 from .stream import begun, stream, stream_async
@@ -157,12 +157,16 @@ class Client(Sender, ServiceCalls):
         on where it was."""
         parts = Parts(domain, recording)
         parts.upload = self.send(jobs.begin_upload(domain, parts.length))
-        while parts.are_left:
-            try:
-                parts.take(self.send(parts.next()))
-            except ServiceError as error:
-                time.sleep(parts.lose(error))
-                parts.resume(self.uploaded_bytes(domain, parts.upload))
+        try:
+            while parts.are_left:
+                try:
+                    parts.take(self.send(parts.next()))
+                except ServiceError as error:
+                    time.sleep(parts.lose(error))
+                    parts.resume(self.uploaded_bytes(domain, parts.upload))
+        except BaseException:
+            self._withdraw(jobs.delete_upload(domain, parts.upload))
+            raise
         return parts.upload
 
     def analyze_as_job(
@@ -176,12 +180,24 @@ class Client(Sender, ServiceCalls):
         """As `analyze`, of a large file or on a line that breaks: sent in parts, and looked at
         until it is done, whatever ends meanwhile."""
         upload = self.upload_recording(domain, recording)
-        job = self.order_analysis(domain, upload, **wishes)
-        while (analysis := found(job)) is None:
-            watch(job)
-            time.sleep(LOOK_AGAIN_S)
-            job = self.job(domain, job.id)
-        return analysis
+        try:
+            job = self.order_analysis(domain, upload, **wishes)
+            while job.state in OPEN:
+                watch(job)
+                time.sleep(LOOK_AGAIN_S)
+                job = self.job(domain, job.id)
+        except BaseException:
+            self._withdraw(jobs.cancel_job(domain, upload), jobs.delete_upload(domain, upload))
+            raise
+        return found(job)
+
+    def _withdraw(self, *calls: Call[Any]) -> None:
+        """What nobody goes on with, also after Ctrl-C: it counts against the caller. The first of
+        the calls that succeeds."""
+        for call in calls:
+            with suppress(ServiceError):
+                self.impatient().send(call)
+                return
 
     def follow(self, domain: str, run_id: str) -> Iterator[RunEvent]:
         """The run's events from its start until it ends, across lost connections."""
@@ -251,12 +267,16 @@ class AsyncClient(AsyncSender, ServiceCalls):
         """As `Client.upload_recording`; the file is read in a thread."""
         parts = Parts(domain, recording)
         parts.upload = await self.send(jobs.begin_upload(domain, parts.length))
-        while parts.are_left:
-            try:
-                parts.take(await self.send(await asyncio.to_thread(parts.next)))
-            except ServiceError as error:
-                await asyncio.sleep(parts.lose(error))
-                parts.resume(await self.uploaded_bytes(domain, parts.upload))
+        try:
+            while parts.are_left:
+                try:
+                    parts.take(await self.send(await asyncio.to_thread(parts.next)))
+                except ServiceError as error:
+                    await asyncio.sleep(parts.lose(error))
+                    parts.resume(await self.uploaded_bytes(domain, parts.upload))
+        except BaseException:
+            await self._withdraw(jobs.delete_upload(domain, parts.upload))
+            raise
         return parts.upload
 
     async def analyze_as_job(
@@ -269,12 +289,24 @@ class AsyncClient(AsyncSender, ServiceCalls):
     ) -> Analysis:
         """As `Client.analyze_as_job`."""
         upload = await self.upload_recording(domain, recording)
-        job = await self.order_analysis(domain, upload, **wishes)
-        while (analysis := found(job)) is None:
-            watch(job)
-            await asyncio.sleep(LOOK_AGAIN_S)
-            job = await self.job(domain, job.id)
-        return analysis
+        try:
+            job = await self.order_analysis(domain, upload, **wishes)
+            while job.state in OPEN:
+                watch(job)
+                await asyncio.sleep(LOOK_AGAIN_S)
+                job = await self.job(domain, job.id)
+        except BaseException:
+            forgotten = jobs.cancel_job(domain, upload), jobs.delete_upload(domain, upload)
+            await self._withdraw(*forgotten)
+            raise
+        return found(job)
+
+    async def _withdraw(self, *calls: Call[Any]) -> None:
+        """As `Client._withdraw`."""
+        for call in calls:
+            with suppress(ServiceError):
+                await self.impatient().send(call)
+                return
 
     async def follow(self, domain: str, run_id: str) -> AsyncGenerator[RunEvent, None]:
         """As `Client.follow`."""

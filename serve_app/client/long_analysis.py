@@ -66,10 +66,8 @@ class Parts:
         return error.retry_after_s or backoff_s(self.troubles)
 
 
-def found(job: AnalysisJob) -> Analysis | None:
-    """None as long as it goes on; raises ServiceError where it found nothing."""
-    if job.state in OPEN:
-        return None
+def found(job: AnalysisJob) -> Analysis:
+    """By one that has ended; raises ServiceError where it found nothing."""
     if job.result is not None:
         return job.result
     if job.problem is None:

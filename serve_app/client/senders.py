@@ -63,7 +63,7 @@ class Sender(Caller):
         for attempt in count(1):
             outcome = self._once(request)
             wait_s = self.link.wait_s(outcome, attempt, call.idempotent)
-            if wait_s is None:
+            if wait_s is None or call.content:
                 break
             time.sleep(wait_s)
         return call.read(self.link.answered(outcome))
@@ -100,7 +100,7 @@ class AsyncSender(Caller):
         for attempt in count(1):
             outcome = await self._once(request)
             wait_s = self.link.wait_s(outcome, attempt, call.idempotent)
-            if wait_s is None:
+            if wait_s is None or call.content:
                 break
             await asyncio.sleep(wait_s)
         return call.read(self.link.answered(outcome))

@@ -1,9 +1,9 @@
 """The control plane: one replica that knows the champions, runs the jobs and tells the replicas.
 
-Level-triggered: every second it compares what is (the registry's alias, what each replica
-serves, how the jobs stand) with what should be, and mends the difference. A missed message, a
-replica born in the middle of a swap or its own restart therefore need no special case. The data
-plane never waits for it.
+Level-triggered: every second, and when a teach promotes, it compares what is (the registry's alias,
+what each replica serves, how the jobs stand) with what should be, and mends the difference. A
+missed message, a replica born in the middle of a swap or its own restart therefore need no special
+case. The data plane never waits for it.
 """
 
 import asyncio
@@ -231,7 +231,7 @@ class Curator:
             await self._attempt(domain.name, "champion", self._successions[domain.name].reconcile())
             await self._attempt(domain.name, "history", self._note(domain.name))
             await self._attempt(domain.name, "runs", self._runs.look_after(domain))
-            await asyncio.sleep(BEAT_S)
+            await self._runs.pause(domain.name, BEAT_S)
 
     async def _note(self, name: str) -> None:
         self._histories[name].note(self._successions[name].replicas, time.time())

@@ -7,6 +7,7 @@ time, so that neither a clock that is moved nor a curator that was away ends it.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -16,7 +17,7 @@ from data.database.schema import RunState, now
 from data.datasets.sources import dataset_root, is_trainable
 from data.domains.domain import Domain, Mode
 from data.domains.run_options import RunOptions
-from data.errors import Conflict, UnknownName
+from data.errors import Conflict, NotReady, UnknownName
 from data.store.run_rows import RunRow
 from data.store.store import Store
 from models.registry.registry import CHALLENGER, Registry
@@ -34,6 +35,7 @@ from serve_app.http.answers.answer_bodies import json_fields, run_info
 
 T = TypeVar("T")
 LOOKS = 25  # one a second or fewer; a beat comes every two seconds
+TEACHING_LOOK_S = 0.1
 
 
 class RetrainRuns:
@@ -46,6 +48,7 @@ class RetrainRuns:
         self._forgetting = forgetting
         self.waits: dict[str, str | None] = {}  # by domain: what a retrain that is due waits for
         self._beats: dict[str, tuple[int, int]] = {}  # of runs by hand: the beat, and looks at it
+        self._teaching: set[str] = set()  # domains of which a teach was open when last looked at
         self._starting = asyncio.Lock()
 
     async def start(
@@ -109,11 +112,27 @@ class RetrainRuns:
         """Closes the runs that died, and starts the retrain that is due."""
         async with self._starting:  # a run just ordered has a row before it has a job
             for run in await self.open(domain.name):
+                if run.mode == "teach":
+                    self._teaching.add(domain.name)
                 await asyncio.to_thread(self._mend, run)
         found = await asyncio.to_thread(self._due, domain)
         self.waits[domain.name] = found if isinstance(found, str) else None
         if isinstance(found, tuple):
             await self.start(domain.name, found, "trigger")
+
+    async def pause(self, domain: str, longest_s: float) -> None:
+        """Between two looks at a domain; over as soon as a teach promotes or ends, for whoever
+        corrected a clip waits until replicas follow."""
+        until = time.monotonic() + longest_s
+        while domain in self._teaching and time.monotonic() < until:
+            await asyncio.sleep(TEACHING_LOOK_S)
+            with suppress(NotReady):
+                runs = await self.open(domain)
+                if not runs:
+                    self._teaching.remove(domain)
+                if not runs or any(run.is_promoting for run in runs):
+                    return
+        await asyncio.sleep(max(0.0, until - time.monotonic()))
 
     def _submit(self, run: RunRow, attempt: int = 1) -> None:
         arguments = RunOptions.model_validate(run.options).arguments()

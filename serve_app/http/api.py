@@ -53,10 +53,10 @@ from serve_app.http.routes import (
     stream_routes,
     upload_routes,
 )
-from serve_app.http.shared_look import SharedLook
 from serve_app.http.threads import reading
 from serve_app.key_file import known_keys, trouble_of
 from serve_app.replica import series
+from serve_app.replica.shared_look import SharedLook
 from serve_app.settings import START_HEADER
 
 OF_TUS = (
@@ -64,7 +64,6 @@ OF_TUS = (
     *("Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires"),
 )
 PATIENCE_S = 2.0
-STATUS_PAUSE_S = 0.2  # from one to the next: it takes the curator a dozen queries
 NOBODY = {"who": "", "reason": ""}
 PARTS_AT_ONCE = 8  # of recordings
 READINESS = openapi_of()
@@ -83,7 +82,9 @@ def build_api(service: Replica) -> ASGIApp:
     app.state.service = service
     app.state.forms = Forms()
     app.state.insights = insights.FreshInsights()
-    app.state.status = SharedLook[dict[str, Any]](STATUS_PAUSE_S)
+    app.state.states = SharedLook[list[Readiness]]()
+    app.state.status = SharedLook[dict[str, Any]]()
+    app.state.metrics = SharedLook[dict[str, Any]]()
     app.state.recordings = Recordings()
     app.state.arriving = Recordings(PARTS_AT_ONCE)
     app.state.streams = stream_routes.Streams()
@@ -165,7 +166,8 @@ async def ready(request: Request) -> Response:
     """200 only when every served domain has a warm replica; the curator is not asked."""
     service = service_of(request)
     names = service.settings.domains
-    states = await asyncio.gather(*(_readiness(service, name) for name in names))
+    shared: SharedLook[list[Readiness]] = request.app.state.states
+    states = await shared.get(lambda: _states(service))
     found = dict(zip(names, states, strict=True))
     warnings = await _warnings(request)
     facts: dict[str, Any] = {"domains": found, "warnings": warnings, **_yours(request)}
@@ -191,6 +193,10 @@ async def _warnings(request: Request) -> list[str]:
     home = service_of(request).settings.home
     disk, keys = await reading(lambda: (disk_trouble(home), trouble_of(home.root)))
     return [trouble for trouble in dict.fromkeys((disk, keys, keyring.trouble)) if trouble]
+
+
+async def _states(service: Replica) -> list[Readiness]:
+    return await asyncio.gather(*(_readiness(service, name) for name in service.settings.domains))
 
 
 async def _readiness(service: Replica, name: str) -> Readiness:
@@ -263,7 +269,8 @@ async def model_info(request: Request) -> ModelInfo:
 async def all_metrics(request: Request) -> Response:
     """The series of all domains and replicas as Prometheus text; as JSON, with rates and quantiles
     of the last 1, 5 and 60 minutes, with Accept: application/json, or at /api/metrics."""
-    found = await service_of(request).ask_curator("metrics")
+    service, shared = service_of(request), request.app.state.metrics
+    found = await shared.get(lambda: service.ask_curator("metrics"))
     kinds = (openapi.JSON, PLAIN) if "/api/" in request.url.path else (PLAIN, openapi.JSON)
     if preferred(request, kinds) == openapi.JSON:
         return answer({**series.as_json(found["samples"]), "traffic": found["traffic"]})

@@ -12,10 +12,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from data.domains.domain import of_sounds
-from data.errors import NotReady
+from data.errors import DecoderKilled, NotReady
+from data.store.disk import fullest
 from models.analysis.recording import wishes_from
 from serve_app.http import problems
 from serve_app.http.recording_analysis import RecordingAnalysis, analysis_of
@@ -25,6 +27,7 @@ from serve_app.statuses import explain
 
 if TYPE_CHECKING:
     from data.store.analysis_jobs import Job, Progress
+    from data.store.uploads import Uploads
 
 log = logging.getLogger("ray.serve")
 
@@ -46,6 +49,7 @@ class JobRunner:
     def __init__(self, service: Replica) -> None:
         self._service = service
         self._working: asyncio.Task[None] | None = None
+        self._put_off: set[str] = set()  # jobs that wait for another look, and keep no other
 
     def look(self) -> None:
         """Works on what is queued, until nothing is; returns at once."""
@@ -53,9 +57,10 @@ class JobRunner:
             self._working = asyncio.create_task(self._work())
 
     async def _work(self) -> None:
+        self._put_off.clear()
         try:
             store, domain = self._service.store, self._service.domain.name
-            while job := await writing(store.jobs.claim, domain):
+            while job := await writing(store.jobs.claim, domain, self._put_off):
                 await self._attempt(job)
         except Exception:  # the curator sees that nobody counts on, and says so to another
             log.exception("a replica could not look after the recordings that wait")
@@ -78,9 +83,11 @@ class JobRunner:
         store = self._service.store
         try:
             await writing(store.jobs.end, job, result=analysed.result())
-        except NotReady:  # not the recording's fault: for another replica, or later
-            await writing(store.jobs.release, job)
-            raise
+        except NotReady as error:  # for another replica, or later
+            log.warning("job %s waits: %s", job.id, error)
+            at_fault = isinstance(error, DecoderKilled)
+            self._put_off.add(job.id)
+            await writing(store.jobs.release, job, counts=at_fault)
         except Exception as error:
             status, title, detail = explain(error)
             if status == 500:
@@ -123,7 +130,15 @@ async def _progress(job: "Job", work: Work) -> "Progress":
 
 @asynccontextmanager
 async def uploaded(service: Replica, upload_id: str) -> AsyncIterator[BinaryIO]:
-    """An upload that is whole, as a nameless file on this machine."""
+    """An upload that is whole, as a nameless file on this machine. Raises NotReady where that has
+    no room for it."""
     with tempfile.TemporaryFile() as file:
-        await storing(service.store.uploads.copy_to, upload_id, file)
+        await storing(_copy, service.store.uploads, upload_id, file)
         yield file
+
+
+def _copy(uploads: "Uploads", upload_id: str, file: BinaryIO) -> None:
+    disk = fullest([Path(tempfile.gettempdir())])
+    if disk is None or disk.spare_bytes < uploads.get(upload_id).length:
+        raise NotReady("the disk is nearly full; the recording is analysed once it is not")
+    uploads.copy_to(upload_id, file)

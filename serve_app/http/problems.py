@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from data import errors
+from serve_app.http.answers.responses import request_id
 from serve_app.statuses import explain
 
 log = logging.getLogger("ray.serve")
@@ -64,9 +65,8 @@ def response(request: Request, error: Exception) -> Response:
 
 
 def _response(request: Request, status: int, title: str, detail: str) -> Response:
-    request_id = request.headers.get("x-request-id", "")
     return Response(
-        orjson.dumps(problem(status, title, detail, request_id)),
+        orjson.dumps(problem(status, title, detail, request_id(request))),
         status_code=status,
         media_type=PROBLEM,
     )

@@ -1,6 +1,7 @@
 """What a replica counts: its part of the series that `series.py` declares."""
 
 from collections import Counter as Tally
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -26,6 +27,9 @@ class Metrics:
         made = {name: family.counting(name, self._registry) for name, family in COUNTED.items()}
         self._counters = {name: one for name, one in made.items() if isinstance(one, Counter)}
         self._histograms = {name: one for name, one in made.items() if isinstance(one, Histogram)}
+        # The library takes longer to find a series than to add to it.
+        self._counter = cache(lambda name, *of: self._counters[name].labels(domain, *of))
+        self._histogram = cache(lambda name, *of: self._histograms[name].labels(domain, *of))
         self._begin_at_zero()
 
     def predicted(self, served: "LoadedVersion", scores: Scores, seconds: float) -> None:
@@ -92,7 +96,7 @@ class Metrics:
             self._add("telltale_feedback", verdict, amount=0)
 
     def _add(self, name: str, *labels: str, amount: float = 1) -> None:
-        self._counters[name].labels(self._domain, *labels).inc(amount)
+        self._counter(name, *labels).inc(amount)
 
     def _observe(self, name: str, value: float, *labels: str) -> None:
-        self._histograms[name].labels(self._domain, *labels).observe(value)
+        self._histogram(name, *labels).observe(value)

@@ -19,6 +19,7 @@ from data.home import Home
 from models.bundle import drop
 from serve_app.replica.champion import Fetch, LoadedVersion, bundle_folder, load_served
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
+from serve_app.replica.shared_look import SharedLook
 
 MOST = 2  # in memory, beside the champion
 FRESH_S = 1.0  # so long the curator need not be asked again for a version that it knew
@@ -38,6 +39,7 @@ class OtherVersions:
         self._turn = asyncio.Lock()
         self._known: dict[str, str] = {}
         self._known_at = -math.inf
+        self._look = SharedLook[dict[str, str]]()
         self._forgotten: frozenset[str] = frozenset()
 
     async def answer(self, number: str, item: Item) -> ScoredClip:
@@ -69,7 +71,8 @@ class OtherVersions:
 
     async def _registered(self, number: str) -> dict[str, str]:
         if number not in self._known or time.monotonic() - self._known_at > FRESH_S:
-            self._known, self._known_at = await self._digests(), time.monotonic()
+            self._known = await self._look.get(self._digests)
+            self._known_at = time.monotonic()
         return self._known
 
     async def _version(self, number: str, digest: str) -> LoadedVersion:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WAITING_BYTES = 64_000_000  # of clips that wait to be written, at most
 MOST_WAITING = 64
+SURE = 0.6  # from here on, as on the page, where no card says what is asserted
 
 log = logging.getLogger("ray.serve")
 
@@ -63,7 +64,8 @@ class PredictionLog:
         scores, spec = found.scores, self._spec
         if spec.unknown and scores.unknown:
             return "unknown"
-        if spec.unsure and not scores.unknown and scores.asserted is False:
+        sure = scores.confidence >= SURE if scores.asserted is None else scores.asserted
+        if spec.unsure and not scores.unknown and not sure:
             return "unsure"
         return "sample" if spec.sample and random.random() < spec.sample else None
 

@@ -7,16 +7,17 @@ from serve_app.client.answers import Prediction
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note, text
+from serve_app.ui.words.translate import mark, t
 
-WAITS = "you may try clips; your corrections wait until an admin accepts them."
+WAITS = mark("you may try clips; your corrections wait until an admin accepts them.")
 ALLOWS = {
     "anonymous": WAITS,
     "viewer": WAITS,
-    "contributor": "your corrections count at once.",
-    "admin": "your corrections count at once, and you may review and retrain.",
+    "contributor": mark("your corrections count at once."),
+    "admin": mark("your corrections count at once, and you may review and retrain."),
 }
-
-WITHOUT_KEY = (
+ROLES = (mark("viewer"), mark("contributor"), mark("admin"))
+WITHOUT_KEY = mark(
     "The key that was entered is not known here, so this was answered without one. "
     "Enter another under “Key”, or empty the field."
 )
@@ -27,34 +28,29 @@ class Account:
     role: str
     chip: str  # for the button that opens the account
     said: str  # HTML
+    is_sure: bool = True  # the service has said it
 
 
-ANONYMOUS = Account(
-    "anonymous", "Visitor · key, limits", f'<p class="tt-small">No key: {WAITS}</p>'
-)
-
-
-AWAY = Account(
-    "anonymous",
-    "Key not read yet",
-    note("Whose key this is cannot be asked right now. This page asks again by itself.", "warn"),
-)
+def visitor() -> Account:
+    said = f'<p class="tt-small">{t("No key:")} {t(WAITS)}</p>'
+    return Account("anonymous", t("Visitor · key, limits"), said)
 
 
 def who(client: Client) -> Account:
-    """AWAY where the service does not say, as while it starts."""
+    """Not sure where the service does not say, as while it starts."""
     if not client.key:
-        return ANONYMOUS
+        return visitor()
     try:
         me = client.me()
     except ServiceError as error:
         if error.status != 401:
-            return AWAY
-        unknown = "This key is not known here. Clips are answered without it."
-        return Account("anonymous", "Key not known", note(unknown, "bad"))
-    allows = ALLOWS.get(me.role, "")
-    said = f'<p class="tt-small"><b>{text(me.name)}</b>, {text(me.role)}: {text(allows)}</p>'
-    chip = me.role if me.name == me.role else f"{me.name} · {me.role}"
+            away = t("Whose key this is cannot be asked right now. This page asks again by itself.")
+            return Account("anonymous", t("Key not read yet"), note(away, "warn"), is_sure=False)
+        unknown = t("This key is not known here. Clips are answered without it.")
+        return Account("anonymous", t("Key not known"), note(unknown, "bad"))
+    allows, role = ALLOWS.get(me.role, ""), t(me.role)
+    said = f'<p class="tt-small"><b>{text(me.name)}</b>, {text(role)}: {text(t(allows))}</p>'
+    chip = role if me.name == me.role else f"{me.name} · {role}"
     return Account(me.role, chip, said)
 
 
@@ -79,4 +75,4 @@ def ask(caller: Client, domain: str, raw: bytes, name: str) -> tuple[Prediction,
         if error.status != 401 or not caller.key:
             raise
     found = caller.without_key().predict(domain, raw, name=name, evidence=True)
-    return found, note(WITHOUT_KEY, "warn")
+    return found, note(t(WITHOUT_KEY), "warn")

@@ -19,6 +19,7 @@ from serve_app.cluster.ray_internals.inner_port import must_be_closed
 
 DEFAULT_API = "http://127.0.0.1:8000"
 LOOK_EVERY_S = 0.03
+MOST_SESSIONS = 500  # anybody may begin one; each takes 0.15 MB, and keeps what was asked in it
 
 
 class Ui:
@@ -53,16 +54,22 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
 
     from serve_app.ui import page, theme
     from serve_app.ui.guard import MAX_UPLOAD_BYTES, Guard
+    from serve_app.ui.words.translate import LATER, speaking
+    from serve_app.ui.words.translated_blocks import Languages
 
     token = os.environ.get("TELLTALE_START_TOKEN", "")
-    blocks = page.build(Client(api_url), examples, token)
+    with speaking(LATER):
+        blocks = page.build(Client(api_url), examples, token)
+        head = theme.head()
     # Gradio looks a thousand times a second whether somebody has pressed a button, which takes
     # 4 % of a core from the predictions.
     blocks._queue.sleep_when_free = blocks._queue.progress_update_sleep_when_free = LOOK_EVERY_S
     # Only of Blocks that run does Gradio check that files were uploaded, and send drawings as
     # attachments. `launch` says so, and Gradio's own reloader; `mount_gradio_app` does not.
     blocks.has_launched = blocks.is_running = True
+    blocks.state_session_capacity = MOST_SESSIONS
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Languages)
     app.add_middleware(Guard, uploads=uploads, token=token)
     gr.mount_gradio_app(
         app,
@@ -70,7 +77,7 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
         path="/",
         theme=theme.theme(),
         css_paths=theme.style_sheets(),
-        head=theme.head(),
+        head=head,
         footer_links=[],
         run_history=False,  # it would keep clips and keys in the browser
         enable_monitoring=False,

@@ -3,40 +3,53 @@
 from serve_app.client.answers import DomainInfo
 from serve_app.client.service_answers import DomainStatus
 from serve_app.ui.markup import clock, text
-
-LINKS = (
-    '<nav class="tt-small tt-links" aria-label="Of the service"><a href="../docs">API</a>'
-    '<a href="../metrics">metrics</a><a href="?__theme=light">light</a>'
-    '<a href="?__theme=dark">dark</a></nav>'
-)
+from serve_app.ui.words.translate import NAMES, mark, t, told
 
 KEYS = {
-    "?": "opens and closes this list",
-    "← →": "from place to place",
-    "J K": "the next and the last clip, event or file; it is played",
-    "Enter": "opens the event or file; in Teach, accepts",
-    "+ − 0": "zoom the spectrogram, and show all of it; also the wheel with Ctrl",
-    "1 … 9": "in Teach, choose a label",
-    "X U": "in Teach, reject, and undo the last decision",
-    "Space": "in Teach, plays and stops",
+    "?": mark("opens and closes this list"),
+    "← →": mark("from place to place"),
+    "J K": mark("the next and the last clip, event or file; it is played"),
+    mark("Enter"): mark("opens the event or file; in Teach, accepts"),
+    "+ − 0": mark("zoom the spectrogram, and show all of it; also the wheel with Ctrl"),
+    "1 … 9": mark("in Teach, choose a label"),
+    "X U": mark("in Teach, reject, and undo the last decision"),
+    mark("Space"): mark("in Teach, plays and stops"),
 }
+
+
+def links() -> str:
+    """Those that begin with "?" change the address and leave the rest of it: static/page.js."""
+    languages = "".join(
+        f'<a href="?lang={one}" lang="{one}" hreflang="{one}">{name}</a>'
+        for one, name in NAMES.items()
+    )
+    return (
+        f'<nav class="tt-small tt-links" aria-label="{t("Of the service")}">'
+        f'<a href="../docs">API</a><a href="../metrics">{t("metrics")}</a>'
+        f'<a href="?__theme=light">{t("light")}</a><a href="?__theme=dark">{t("dark")}</a></nav>'
+        f'<nav class="tt-small tt-links" aria-label="{t("Language")}">{languages}</nav>'
+    )
 
 
 def keys() -> str:
     """Folded; the key "?" opens it: static/keys.js."""
     rows = "".join(
-        f"<dt>{''.join(f'<kbd>{key}</kbd> ' for key in names.split())}</dt><dd>{text(said)}</dd>"
+        f"<dt>{''.join(f'<kbd>{t(key)}</kbd> ' for key in names.split())}</dt><dd>{t(said)}</dd>"
         for names, said in KEYS.items()
     )
     return (
-        '<details class="tt-more"><summary>Keys <kbd>?</kbd></summary>'
+        '<details class="tt-more"><summary>' + t("Keys") + " <kbd>?</kbd></summary>"
         f'<dl class="tt-keys">{rows}</dl></details>'
     )
 
 
 def title(domain: DomainInfo | None) -> str:
-    words = domain.description if domain else "A clip goes in; a class and its evidence come out."
-    return f'<header class="tt-header"><h1>Telltale</h1><p>{text(words)}</p></header>'
+    said = (
+        told(domain.description)
+        if domain
+        else t("A clip goes in; a class and its evidence come out.")
+    )
+    return f'<header class="tt-header"><h1>Telltale</h1><p>{text(said)}</p></header>'
 
 
 def serving(status: DomainStatus) -> str:
@@ -44,10 +57,12 @@ def serving(status: DomainStatus) -> str:
     champion = status.champion
     if champion is None:
         return ""
-    since = clock(status.serves_since or champion.created)
-    return (
-        f'<p id="serving" class="tt-small">version {text(champion.version)}, live since {since}</p>'
+    said = t(
+        "version {version}, live since {time}",
+        version=text(champion.version),
+        time=clock(status.serves_since or champion.created),
     )
+    return f'<p id="serving" class="tt-small">{said}</p>'
 
 
 def role_mark(role: str) -> str:
@@ -58,13 +73,25 @@ def role_mark(role: str) -> str:
 def limits(domain: DomainInfo) -> str:
     """What is taken, in a sentence; to be read before anything is sent."""
     most = domain.limits
-    size = f"{most.max_bytes / 1e6:.0f} MB"
+    megabytes = most.max_bytes / 1e6
     if domain.modality == "image":
-        return f"Photographs up to {most.max_pixels / 1e6:.0f} megapixels and {size}."
-    clip = f"Clips up to {_minutes(most.max_duration_s)} and {size}"
+        return t(
+            "Photographs up to {megapixels:.0f} megapixels and {megabytes:.0f} MB.",
+            megapixels=most.max_pixels / 1e6,
+            megabytes=megabytes,
+        )
+    longest = _minutes(most.max_duration_s)
     if not most.max_recording_s:
-        return f"{clip}."
-    return f"{clip}; of longer recordings, up to {_minutes(most.max_recording_s)}, the events."
+        return t(
+            "Clips up to {longest} and {megabytes:.0f} MB.", longest=longest, megabytes=megabytes
+        )
+    return t(
+        "Clips up to {longest} and {megabytes:.0f} MB; of longer recordings, up to {recording}, "
+        "the events.",
+        longest=longest,
+        megabytes=megabytes,
+        recording=_minutes(most.max_recording_s),
+    )
 
 
 def _minutes(seconds: float) -> str:

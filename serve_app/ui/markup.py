@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Literal
 
+from serve_app.ui.words.translate import number, t
+
 Tone = Literal["good", "calm", "warn", "bad"]
 
 
@@ -53,14 +55,14 @@ def bar(share: float, css: str = "") -> str:
 def percent(share: float) -> str:
     """Never a rounded 100 % or 0 %: a probability is neither."""
     if share > 0.995:
-        return "over 99 %"
+        return t("over 99 %")
     if 0 < share < 0.005:
-        return "under 1 %"
+        return t("under 1 %")
     return f"{100 * share:.0f} %"
 
 
 def score(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else number(value, ".3f")
 
 
 def ago(moment: datetime) -> str:

@@ -11,11 +11,12 @@ from typing import Any
 
 import gradio as gr
 
-from data.errors import UnknownName
+from data.errors import ClipTooLarge, UnknownName
 from serve_app.client.answers import DomainInfo
 from serve_app.client.connection import ServiceError
-from serve_app.ui.shared import Shared, find
+from serve_app.ui.shared import Shared, find, read_within
 
+REFUSED = (ServiceError, UnknownName, ClipTooLarge)
 NAMED = {"api_visibility": "public", "show_progress": "hidden", "concurrency_limit": 16}
 
 
@@ -28,11 +29,11 @@ def build(shared: Shared) -> None:
     def predict(clip: str | None, domain: str, key: str, request: gr.Request) -> dict[str, Any]:
         """One clip, the domain it is asked of (the first where none is named) and a key, which is
         not needed. Answers as POST /predict does."""
-        name, raw = _read(clip)
         try:
-            asked = shared.client_of(key, request)
-            found = asked.predict(chosen(domain).name, raw, name=name)
-        except (ServiceError, UnknownName) as error:
+            asked, of = shared.client_of(key, request), chosen(domain)
+            name, raw = _read(clip, of)
+            found = asked.predict(of.name, raw, name=name)
+        except REFUSED as error:
             raise gr.Error(str(error), print_exception=False) from error
         return found.model_dump(mode="json", exclude_unset=True)
 
@@ -46,12 +47,12 @@ def build(shared: Shared) -> None:
     ) -> dict[str, Any]:
         """A clip and its right label, of a photograph with what is sought a mask. Without a
         contributor's key it waits for an admin. Answers as POST /feedback does."""
-        name, raw = _read(clip)
-        drawn = Path(mask).read_bytes() if mask else None
         try:
-            asked = shared.client_of(key, request)
-            kept = asked.correct(chosen(domain).name, raw, label, name=name, mask=drawn)
-        except (ServiceError, UnknownName) as error:
+            asked, of = shared.client_of(key, request), chosen(domain)
+            name, raw = _read(clip, of)
+            drawn = read_within(Path(mask), of) if mask else None
+            kept = asked.correct(of.name, raw, label, name=name, mask=drawn)
+        except REFUSED as error:
             raise gr.Error(str(error), print_exception=False) from error
         return kept.model_dump(mode="json", exclude_unset=True)
 
@@ -74,7 +75,7 @@ def build(shared: Shared) -> None:
     event(domains, None, answer, api_name="domains", **NAMED)
 
 
-def _read(path: str | None) -> tuple[str, bytes]:
+def _read(path: str | None, domain: DomainInfo) -> tuple[str, bytes]:
     if not path:
         raise gr.Error("there is no clip; send one as handle_file(...)", print_exception=False)
-    return Path(path).name, Path(path).read_bytes()
+    return Path(path).name, read_within(Path(path), domain)

@@ -9,7 +9,7 @@ from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui import address, header, named_endpoints
-from serve_app.ui.account import ANONYMOUS, AWAY, who
+from serve_app.ui.account import visitor, who
 from serve_app.ui.markup import note
 from serve_app.ui.places.ask.ask_place import build_ask
 from serve_app.ui.places.health.health_place import build_health
@@ -17,6 +17,8 @@ from serve_app.ui.places.models.models_place import build_models
 from serve_app.ui.places.teach.teach_place import build_teach
 from serve_app.ui.shared import QUIET, Shared, find, html
 from serve_app.ui.wording import LOOK_AGAIN_S, words
+from serve_app.ui.words.translate import t, told
+from serve_app.ui.words.translated_blocks import TranslatedBlocks
 
 # The key is taken from the address once and kept for this browser tab only, so that a reload
 # does not lose it and a shared address does not give it away.
@@ -38,7 +40,7 @@ KEEP_KEY = """(key) => {
 
 
 def build(client: Client, examples: Path | None = None, start_token: str = "") -> Any:
-    with gr.Blocks(
+    with TranslatedBlocks(
         title="Telltale", analytics_enabled=False, delete_cache=(600, 3600), fill_width=False
     ) as page:
         banner = html(elem_id="banner")
@@ -46,30 +48,31 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
             with gr.Column(min_width=260):
                 title = html(header.title(None), elem_id="header")
                 serving = html()
-            with gr.Accordion(ANONYMOUS.chip, open=False, elem_id="chip") as chip:
-                account = html(ANONYMOUS.said, elem_id="account")
+            with gr.Accordion(visitor().chip, open=False, elem_id="chip") as chip:
+                account = html(visitor().said, elem_id="account")
                 key = gr.Textbox(
-                    label="Key",
+                    label=t("Key"),
                     type="password",
-                    info="Not needed to try a clip.",
+                    info=t("Not needed to try a clip."),
                     elem_id="key",
                     elem_classes="tt-plain",
                 )
                 limits = html()
-                html(header.LINKS)
-        role = html(header.role_mark(ANONYMOUS.role), elem_id="role")
+                html(header.links())
+        role = html(header.role_mark(visitor().role), elem_id="role")
         domain = gr.Radio(
-            choices=[], label="Domain", elem_id="domain", elem_classes=["tt-plain", "tt-chips"]
+            choices=[], label=t("Domain"), elem_id="domain", elem_classes=["tt-plain", "tt-chips"]
         )
         shared = Shared(client, gr.State(()), domain, key, start_token)
-        with gr.Tabs() as places:
-            with gr.Tab("Ask", id="ask", elem_id="place-ask") as ask:
+        # In a menu some places would be hidden on a phone, in languages with long words.
+        with gr.Tabs(overflow_behavior="wrap") as places:
+            with gr.Tab(t("Ask"), id="ask", elem_id="place-ask") as ask:
                 build_ask(shared, examples)
-            with gr.Tab("Teach", id="teach", elem_id="place-teach") as teach:
+            with gr.Tab(t("Teach"), id="teach", elem_id="place-teach") as teach:
                 build_teach(shared, teach)
-            with gr.Tab("Models", id="models", elem_id="place-models") as models:
+            with gr.Tab(t("Models"), id="models", elem_id="place-models") as models:
                 build_models(shared, models)
-            with gr.Tab("Health", id="health", elem_id="place-health") as health:
+            with gr.Tab(t("Health"), id="health", elem_id="place-health") as health:
                 build_health(shared, health, others=[ask, teach, models])
         html(header.keys(), elem_id="keys")
         named_endpoints.build(shared)
@@ -91,10 +94,11 @@ def _wire(page: Any, shared: Shared, shown: list[Any]) -> None:
                 return {banner: "", serving: stands(name)}
             domains = shared.client.domains()
         except ServiceError as error:
-            return {banner: note(f"{words(error)} This page keeps trying by itself.", "bad")}
+            said = f"{words(error)} {t('This page keeps trying by itself.')}"
+            return {banner: note(said, "bad")}
         names = [domain.name for domain in domains]
         chosen = next((one for one in (name, wanted) if one in names), names[0])
-        choices = [(domain.title, domain.name) for domain in domains]
+        choices = [(told(domain.title), domain.name) for domain in domains]
         return {
             banner: "",
             shared.domains: domains,
@@ -131,9 +135,9 @@ def _wire_account(page: Any, shared: Shared, shown: list[Any], places: Any) -> N
         said = {
             chip: gr.update(label=found.chip),
             account: found.said,
-            again: gr.update(active=found is AWAY),
+            again: gr.update(active=not found.is_sure),
         }
-        if found is AWAY:  # role and place stay as they are until the service says
+        if not found.is_sure:  # role and place stay as they are until the service says
             return said
         return said | {
             role: header.role_mark(found.role),

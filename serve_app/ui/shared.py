@@ -7,13 +7,14 @@ from typing import Any
 
 import gradio as gr
 
-from data.errors import UnknownName
+from data.errors import ClipTooLarge, UnknownName
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import DomainStatus, Status
 from serve_app.settings import VISITOR_HEADER
 from serve_app.ui.wording import words
+from serve_app.ui.words.translate import in_script
 
 STATIC = Path(__file__).with_name("static")
 # Of all that is no named endpoint: scripts have those, and the service's own API.
@@ -27,7 +28,7 @@ def html(value: str = "", elem_id: str | None = None) -> Any:
 
 def script(name: str) -> str:
     """JavaScript of the page, for `js_on_load`."""
-    return (STATIC / name).read_text(encoding="utf-8")
+    return in_script((STATIC / name).read_text(encoding="utf-8"))
 
 
 def clickable(value: str = "", *, elem_id: str, more: str = "") -> Any:
@@ -64,6 +65,15 @@ class Shared:
         address = request.client.host if request.client else ""
         visitor = ((VISITOR_HEADER, f"{self.start_token} {address}"),) if address else ()
         return self.client.with_key(key, headers=visitor if self.start_token else ())
+
+
+def read_within(path: Path, domain: DomainInfo) -> bytes:
+    """A clip or mask that was uploaded here; raises ClipTooLarge for what the service would refuse,
+    which would else lie in memory as often as somebody asks about it."""
+    size, most = path.stat().st_size, domain.limits.max_bytes
+    if size > most:
+        raise ClipTooLarge(f"{path.name} has {size:,} bytes; at most {most:,} are taken here")
+    return path.read_bytes()
 
 
 def find(domains: tuple[DomainInfo, ...], name: str) -> DomainInfo:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import gradio as gr
 
 from serve_app.ui.shared import STATIC, script
+from serve_app.ui.words.translate import t
 
 HEAD_SCRIPTS = ("page.js", "moments.js", "table.js", "keys.js")
 
@@ -16,11 +17,13 @@ def style_sheets() -> list[Path]:
 
 
 def head() -> str:
-    """Our scripts, and our own sign in place of Gradio's."""
+    """Our scripts, our own sign in place of Gradio's, and the page's language, by its own name in
+    each dictionary."""
     icon = quote((STATIC / "favicon.svg").read_text(encoding="utf-8"))
     return (
         f'<link rel="icon" type="image/svg+xml" href="data:image/svg+xml,{icon}">'
-        f"<script>{''.join(map(script, HEAD_SCRIPTS))}</script>"
+        f'<script>document.documentElement.lang = "{t("en")}";'
+        f"{''.join(map(script, HEAD_SCRIPTS))}</script>"
     )
 
 

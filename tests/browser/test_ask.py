@@ -277,7 +277,7 @@ def test_several_files_are_answered_in_a_table_with_what_failed_beside_them(
     give(page, clip, wrong, other)
     rows = page.locator("#several tbody tr")
     expect(rows).to_have_count(3)
-    expect(rows.nth(1)).to_contain_text("this is not a recording")
+    expect(rows.nth(1)).to_contain_text("This is not a recording")
     page.get_by_role("button", name="confidence").click()
     expect(rows.first).to_contain_text("notes.wav")
     with page.expect_download() as download:

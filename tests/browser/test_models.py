@@ -58,7 +58,7 @@ def test_a_dry_run_tells_what_would_be_learnt_and_changes_nothing(
     before = len(world.versions["faults"])
     page.get_by_text("Dry run: what would be learnt").click()
     page.click("#dry-run")
-    expect(page.locator("#run")).to_contain_text("Teach, dry run")
+    expect(page.locator("#run")).to_contain_text("Teaching, dry run")
     expect(page.locator("#run .tt-verdict")).to_contain_text("4 clips of people")
     assert len(world.versions["faults"]) == before
     page.locator("#versions button").first.click()

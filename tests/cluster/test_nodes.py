@@ -4,14 +4,18 @@ The machines are network namespaces where this user may make them, else Ray node
 this machine's address. The head's domain is autoscaled, with one replica a machine.
 """
 
+import csv
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -19,10 +23,12 @@ import pytest
 import yaml
 
 from data.domains.domain import load_domains
+from data.home import planned_home
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import ReplicaInfo
-from serve_app.cluster.launch import SERVE_YAML
+from serve_app.cluster.launch import SERVE_YAML, serve_config
+from serve_app.settings import Settings
 from support.inputs.sounds import tone
 from support.machines import Machine, machines
 from support.tiny import fresh_registry, tiny_bundle
@@ -30,6 +36,7 @@ from support.tiny import fresh_registry, tiny_bundle
 pytestmark = pytest.mark.deploy
 ADMIN_KEY = "a key for this test only"
 CLIENTS = 3
+LOCUSTFILE = Path(__file__).parents[2] / "loadtest" / "locustfile.py"
 PATIENCE_S = 180
 
 
@@ -45,6 +52,8 @@ class Load:
 class Site:
     url: str
     client: Client
+    head: Machine
+    home: Path
     joined: dict[str, Machine]  # by the name of its node
 
     @property
@@ -96,7 +105,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         said(head, home / "head.log", "Telltale is up")
         url = f"http://{head.ip or '127.0.0.1'}:{environment['TELLTALE_PORT']}"
         with Client(url, ADMIN_KEY) as client:
-            yield Site(url, client, dict(zip(names, others, strict=True)))
+            yield Site(url, client, head, home, dict(zip(names, others, strict=True)))
         head.processes[0].send_signal(signal.SIGINT)
         head.processes[0].wait(PATIENCE_S)
 
@@ -125,11 +134,12 @@ def environment_of(head: Machine, home: Path) -> dict[str, str]:
     }
 
 
-def config(home: Path) -> Path:
+def config(home: Path, **changed: object) -> Path:
+    """A serve.yaml of one domain; `changed` are further settings of its deployment."""
     found = yaml.safe_load(SERVE_YAML.read_text(encoding="utf-8"))
     deployment = next(app for app in found["applications"] if app["name"] == "keywords")
     settings = deployment["deployments"][0]
-    settings["max_replicas_per_node"] = 1
+    settings |= {"max_replicas_per_node": 1, **changed}
     settings["autoscaling_config"] |= {
         "max_replicas": 2,
         "target_ongoing_requests": 1,
@@ -139,6 +149,41 @@ def config(home: Path) -> Path:
     path = home / "serve.yaml"
     path.write_text(yaml.safe_dump(found), encoding="utf-8")
     return path
+
+
+def roll_out(site: Site, changed: Path) -> None:
+    """By Serve's own command, on the head."""
+    port = int(site.url.rpartition(":")[2])
+    home = planned_home({"TELLTALE_HOME": str(site.home)})
+    settings = Settings(home, "0.0.0.0" if site.head.ip else "127.0.0.1", port, ("keywords",), "")
+    changed.write_text(yaml.safe_dump(serve_config(settings, changed)), encoding="utf-8")
+    site.head.typed(f". {site.home}/ray.env && serve deploy {changed}")
+
+
+def replaced(site: Site, before: set[str]) -> bool:
+    """Whether all replicas are others than those, on two machines again."""
+    replicas = site.replicas
+    two = len({row.node for row in replicas}) == 2
+    return two and before.isdisjoint(row.replica for row in replicas)
+
+
+@contextmanager
+def users(url: str, figures: Path) -> Iterator[None]:
+    """Locust's, who do not ask again; none of their requests may fail."""
+    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--host", url, "--headless"]
+    command += ["--users", "4", "--spawn-rate", "4", "--csv", str(figures), "PowerUser"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=figures.parent
+    )
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=PATIENCE_S)[0]
+    with Path(f"{figures}_stats.csv").open(encoding="utf-8") as table:
+        (total,) = (row for row in csv.DictReader(table) if row["Name"] == "Aggregated")
+    assert int(total["Request Count"]) > 100, said
+    assert total["Failure Count"] == "0", said
 
 
 def said(machine: Machine, log: Path, words: str) -> str:
@@ -210,6 +255,15 @@ def test_a_swap_reaches_the_replicas_on_all_machines(site: Site) -> None:
         until(lambda: len(load.labels) > before + 50, lambda: load.failed)
     assert not load.failed
     assert set(load.labels[before:]) == {"two"}
+
+
+def test_another_configuration_is_rolled_out_and_back_without_a_failed_request(site: Site) -> None:
+    with users(site.url, site.home / "rolling"):
+        until(lambda: len(site.nodes) == 2, lambda: site.replicas)
+        for options in ({"num_cpus": 0.4}, {"num_cpus": 0.5}):
+            before = {row.replica for row in site.replicas}
+            roll_out(site, config(site.home, ray_actor_options=options))
+            until(partial(replaced, site, before), lambda: site.replicas)
 
 
 def test_a_lost_machine_costs_no_prediction_and_another_takes_its_place(site: Site) -> None:

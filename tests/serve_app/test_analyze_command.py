@@ -74,6 +74,16 @@ def test_it_goes_on_where_it_was_stopped(
     assert len(rows(table.read_text())) == 3
 
 
+def test_a_limit_counts_recordings_and_a_table_has_one_header(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "events.csv"
+    (folder / "0-notes.txt").write_text("nothing to hear")
+    assert analyzed(folder / "0-notes.txt", "--output", table) == 0
+    assert analyzed(folder, "--output", table, "--limit", "1") == 0
+    assert [row[0] for row in rows(table.read_text())] == ["a.wav"]
+
+
 def test_wishes_are_those_of_the_route(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert analyzed(folder / "a.wav", "--threshold", "normal:0.5", "--threshold", "fluid:1") == 0
     assert rows(capsys.readouterr().out) == [("a.wav", "fluid", "0.0", "12.0")]
@@ -95,6 +105,7 @@ def test_a_running_service_does_the_same_as_jobs(
 ) -> None:
     replica = Replica("faults", tmp_path / "service")
     door: Any = build_api(replica)  # type: ignore[arg-type]
+    (folder / "empty.wav").touch()
     with Server(door) as url:
         assert analyzed(folder, "--url", url, "--threshold", "fluid:0.01", "--top-n", "1") == 1
         found = capsys.readouterr()
@@ -102,10 +113,10 @@ def test_a_running_service_does_the_same_as_jobs(
         assert "no label 'bird'" in capsys.readouterr().err
     replica.store.close()
     names = [name for name, *_ in rows(found.out)]
-    assert names == ["a.wav", "b.flac", "torn.wav"]
+    assert names == ["a.wav", "empty.wav", "b.flac", "torn.wav"]
     assert f",12.0,{replica.served.version}," in found.out
     assert "torn.wav,,,,,,,,this WAV file is damaged" in found.out
-    assert "1 failed, 1 no recordings" in found.err
+    assert "2 failed, 1 no recordings" in found.err
 
 
 def test_rest_makes_no_events(

@@ -30,10 +30,9 @@ class Machine:
         self, arguments: list[str], environment: dict[str, str], log: Path
     ) -> "subprocess.Popen[bytes]":
         """`python -m serve_app ...` there, its words in `log`."""
-        inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
         with log.open("wb") as console:
             process = subprocess.Popen(
-                [*inside, sys.executable, "-m", "serve_app", *arguments],
+                [*self._inside, sys.executable, "-m", "serve_app", *arguments],
                 env=environment,
                 stdout=console,
                 stderr=subprocess.STDOUT,
@@ -41,6 +40,15 @@ class Machine:
             )
         self.processes.append(process)
         return process
+
+    def typed(self, line: str) -> None:
+        """In a shell there."""
+        done = subprocess.run([*self._inside, "bash", "-c", line], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    @property
+    def _inside(self) -> list[str]:
+        return ["ip", "netns", "exec", self.namespace] if self.namespace else []
 
     def unplug(self) -> None:
         """Everything on it dies at once."""

@@ -1,4 +1,5 @@
-"""A full retrain survives the death of its worker and of its driver, alone or with two workers.
+"""A full retrain survives the death of its worker and of its driver, alone or with two workers, and
+has more of them when a machine joins.
 
 The command is run as a person runs it, with a Ray of its own, on a toy data set.
 """
@@ -9,23 +10,31 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+import psutil
 import pytest
+import yaml
 from pyarrow.fs import FileSelector, FileSystem
 
-from data.domains.domain import load_domains
+from data.domains.domain import CONFIGS, load_domains
 from data.home import home_from_env
 from data.store.store import Store
 from models.bundle import load_bundle
 from models.registry.registry import Registry
 from models.runtime import OnnxModel
 from support.fakes.fake_s3 import KEYS, s3_store
+from support.fakes.own_files import changed
 from support.inputs.toy_dataset import toy_dataset
+from support.service import free_port
 
 EPOCHS = 4
 PATIENCE_S = 300
+NO_TOKEN = {"RAY_AUTH_MODE": "disabled"}
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +55,11 @@ def store(environment: dict[str, str]) -> Iterator[Store]:
 
 
 def start(
-    environment: dict[str, str], store: Store, run_id: str, *more: str
+    environment: dict[str, str], store: Store, run_id: str, *more: str, epochs: int = EPOCHS
 ) -> "subprocess.Popen[str]":
     if run_id not in {run.id for run in store.runs.find()}:
         store.runs.start(run_id, domain="keywords", mode="full", reason="test", who="anna")
-    command = ["training.retrain", "keywords", "--epochs", str(EPOCHS), "--run", run_id, *more]
+    command = ["training.retrain", "keywords", "--epochs", str(epochs), "--run", run_id, *more]
     return subprocess.Popen(
         [sys.executable, "-m", *command],
         env=environment,
@@ -154,6 +163,59 @@ def test_a_killed_driver_goes_on_when_the_run_is_started_again(
     assert ended.state == "succeeded"
     assert ended.result is not None
     assert ended.result["version"]
+
+
+@pytest.fixture
+def short_folder() -> Iterator[str]:
+    """The path of a socket of Ray's may have 107 letters."""
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+@contextmanager
+def machine(*where: str) -> Iterator["psutil.Popen"]:
+    """A node of Ray with room for one worker; `where`: of which cluster, or that it is the head."""
+    room = ["--num-cpus", "1", "--resources", '{"train": 1}', "--disable-usage-stats", "--block"]
+    process = psutil.Popen(["ray", "start", *where, *room], env=os.environ | NO_TOKEN)
+    yield process
+    for each in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    process.wait()
+
+
+def learning(node: "psutil.Popen") -> int:
+    """Training workers on a node."""
+    found = [process.cmdline() for process in node.children(recursive=True)]
+    return sum("RayTrainWorker" in " ".join(line) for line in found)
+
+
+@pytest.mark.deploy
+def test_a_training_begins_on_one_machine_and_goes_on_with_another_that_joins(
+    environment: dict[str, str], store: Store, tmp_path: Path, short_folder: str
+) -> None:
+    shipped = yaml.safe_load((CONFIGS / "keywords.yaml").read_text("utf-8"))
+    wanted = {"training.workers": 2, "training.min_workers": 1, "training.patience": 1000}
+    changed(tmp_path, shipped, wanted).rename(tmp_path / "keywords.yaml")
+    port = str(free_port())
+    address = f"127.0.0.1:{port}"
+    own = NO_TOKEN | {"TELLTALE_CONFIGS": str(tmp_path), "RAY_ADDRESS": address}
+    head = ["--head", "--port", port, "--include-dashboard", "false", "--temp-dir", short_folder]
+    with machine(*head) as first:
+        process = start(environment | own, store, "grows", "--no-promote", epochs=1000)
+        wait_for_epoch(store, "grows", 1, process)
+        assert learning(first) == 1
+        with machine("--address", address) as second:
+            deadline = time.monotonic() + PATIENCE_S
+            while learning(second) == 0:
+                assert time.monotonic() < deadline, "no worker began on the second machine"
+                time.sleep(1)
+            before = epochs(store, "grows")[-1]
+            wait_for_epoch(store, "grows", before + 2, process)
+            assert learning(first) == 1
+            process.terminate()
+            process.communicate(timeout=PATIENCE_S)
+    assert epochs(store, "grows").count(1) == 1, "it began again from nothing"
 
 
 def test_a_stopped_run_is_cancelled_and_says_so(environment: dict[str, str], store: Store) -> None:

@@ -1,5 +1,6 @@
 """search.py: settings tried on folds of train rows by Ray Tune, each trial in MLflow."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ def test_trials_are_told_compared_and_kept_in_mlflow(
     table = lines[lines.index(next(line for line in lines if line.startswith("folds"))) + 1 :]
     assert [line.split()[1] for line in table[:2]] == ["1.000", "1.000"]
     assert f"training.learning_rate {domain.training.learning_rate:.3g}" in table[2]  # as it stands
+    assert "MLFLOW_TRACKING_URI" not in os.environ
     home = home_from_env()
     registry = Registry(home.tracking_uri, home.artifact_root)
     runs = registry.client.search_runs([registry.experiment("faults")])

@@ -2,9 +2,10 @@
 
 With `workers` 0 the loop runs in this very process, without Ray, and keeps its own checkpoint:
 right for a small machine and for tests. Otherwise Ray Train starts that many processes and restarts
-them when one dies. Either way a driver started again with the same `name` goes on from the last
-checkpoint. Where a cluster has the resource `train`, workers take one each, so that serving and
-training never wait for the same.
+them when one dies; with the domain's `training.min_workers` it starts as many as there is room for,
+and looks each minute whether that has changed. Either way a driver started again with the same
+`name` goes on from the last checkpoint. Where a cluster has the resource `train`, workers take one
+each, so that serving and training never wait for the same.
 """
 
 import logging
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from data.domains.sections import TrainingSpec
 from data.errors import InvalidParameter, TelltaleError
 from data.home import Home
 from training.fitting.assignment import Assignment
@@ -23,7 +25,9 @@ MAX_FAILURES = 3
 # The controller takes one report a poll: at its own 2 s, a worker that died soon after an epoch
 # would lose that epoch's checkpoint.
 POLL_S = "0.3"
-WORKER_CPUS = 0.1  # bookkeeping only; priority and thread caps keep the peace
+# Bookkeeping only; priority and thread caps keep the peace. Ray divides what is free by it, which
+# of 0.1 would lose a worker: 0.3 // 0.1 is 2.
+WORKER_CPUS = 0.125
 
 
 def fit(assignment: Assignment, name: str, home: Home, workers: int) -> Trained:
@@ -42,7 +46,7 @@ def fit(assignment: Assignment, name: str, home: Home, workers: int) -> Trained:
     trainer = TorchTrainer(
         train_worker,
         train_loop_config={"assignment": assignment},
-        scaling_config=_scaling(workers, assignment.domain.training.gpus),
+        scaling_config=_scaling(workers, assignment.domain.training),
         run_config=RunConfig(
             name=name,
             storage_path=home.checkpoints if workers else str(home.runs),
@@ -84,7 +88,7 @@ def connect() -> None:
         signal.signal(signal.SIGTERM, stop)
 
 
-def _scaling(workers: int, gpus: int) -> Any:
+def _scaling(workers: int, spec: TrainingSpec) -> Any:
     """With `gpus` a worker each has so many, and waits for them, so that an autoscaler may bring
     them; else one where the cluster has enough."""
     from ray.train import ScalingConfig
@@ -93,9 +97,11 @@ def _scaling(workers: int, gpus: int) -> Any:
         return ScalingConfig(num_workers=0)
     import ray
 
+    least = min(spec.min_workers or workers, workers)
     held = ray.cluster_resources()
-    gpus = gpus or int(held.get("GPU", 0) >= workers)
+    gpus = spec.gpus or int(held.get("GPU", 0) >= least)
     wanted: dict[str, float] = {"CPU": WORKER_CPUS} | ({"GPU": gpus} if gpus else {})
-    if held.get("train", 0) >= workers:
+    if held.get("train", 0) >= least:
         wanted["train"] = 1
-    return ScalingConfig(num_workers=workers, use_gpu=bool(gpus), resources_per_worker=wanted)
+    number = workers if least == workers else (least, workers)
+    return ScalingConfig(num_workers=number, use_gpu=bool(gpus), resources_per_worker=wanted)

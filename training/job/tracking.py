@@ -6,6 +6,7 @@ MLflow itself is imported late: only a `Registry` knows how to quieten it first.
 
 import json
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -63,12 +64,23 @@ def tracked_search(registry: Registry, domain: str) -> Iterator["MLflowLoggerCal
     from ray.air.integrations.mlflow import MLflowLoggerCallback
 
     run = _create(registry, domain, "search", {"mode": "search"})
-    with _ended(registry, run):
+    with _ended(registry, run), _environment_kept():
         yield MLflowLoggerCallback(
             registry.tracking_uri,
             experiment_name=model_name(domain),
             tags={PARENT_TAG: run.info.run_id},
         )
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """MLflow leaves its address there, where a home with other settings would find it."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from data.arrays import Floats
 from data.errors import ClipError, ClipTooLarge, UndecodableClip
 from data.media.audio.readers import by_ffmpeg, by_sndfile
 from data.media.audio.waveform import (
+    PADDING_SHARE,
     Downmix,
     Recording,
     RecordingStream,
@@ -57,7 +58,8 @@ def decode_stream(
     send: Callable[[RecordingStream, Floats], None],
 ) -> RecordingStream:
     """`send` is given the blocks, at the recording's own rate if none is named. Where a second
-    decoder is asked, what of its blocks comes behind those of the first. Raises as above."""
+    decoder is asked, what of its blocks comes behind those of the first; until then they are empty,
+    so that it is seen to work. Raises as above."""
     sent, rate_hz = 0, sample_rate_hz
 
     def hear(source: Source) -> RecordingStream:
@@ -66,12 +68,14 @@ def decode_stream(
         stream, end = streamed(source, rate_hz, max_duration_s), 0
         for block in stream.blocks:
             start, end = end, end + len(block)
-            if end > sent:
-                send(stream, block[max(0, sent - start) :])
-                sent = end
+            send(stream, block[max(0, sent - start) :])
+            sent = max(sent, end)
         return stream
 
-    return _longest(raw, container, hear)
+    heard = _longest(raw, container, hear)
+    if rate_hz:  # what one sent who then gave up, or was not the longer by much, is heard too
+        heard.duration_s = max(heard.duration_s, sent / rate_hz)
+    return heard
 
 
 def _longest(raw: Raw, container: str, hear: Callable[[Source], H]) -> H:
@@ -85,12 +89,15 @@ def _longest(raw: Raw, container: str, hear: Callable[[Source], H]) -> H:
         except ClipTooLarge:
             raise
         except MemoryError as error:
-            words = f"this {container} file takes far too much memory for its size"
-            raise UndecodableClip(words) from error
+            if best is None:
+                words = f"this {container} file takes far too much memory for its size"
+                raise UndecodableClip(words) from error
+            break
         except ClipError as error:
             refusal = error
             continue
-        if best is None or is_shorter(best.duration_s, heard.duration_s):
+        share = 0.0 if container == "OGG" else PADDING_SHARE  # a last link is no padding
+        if best is None or is_shorter(best.duration_s, heard.duration_s, share):
             best = heard
         if is_whole:
             break
@@ -102,20 +109,32 @@ def _longest(raw: Raw, container: str, hear: Callable[[Source], H]) -> H:
 
 @contextmanager
 def _by_links(raw: Raw, container: str) -> Iterator[Source]:
-    """FFmpeg does not follow a chain from one rate, or number of channels, to another: the links
-    are heard one by one, at the rate of the first."""
+    """FFmpeg pads the links of a chain, and does not follow it from one rate, or number of
+    channels, to another: they are heard one by one, at the rate of the first."""
     first, *others = _ogg_links(raw)
+    whole: list[bool] = []
     with by_sndfile(first, container) as source:
         rate_hz = source.rate_hz
-        blocks = chain(map(Downmix(), source.blocks), _following(others, container, rate_hz))
+        following = _following(others, container, rate_hz, whole)
+        blocks = chain(map(Downmix(), source.blocks), following)
         mono = (block[:, np.newaxis] for block in blocks)
-        yield Source(container, rate_hz, 1, None, mono)
+        yield Source(
+            container,
+            rate_hz,
+            1,
+            None,
+            mono,
+            is_whole=lambda: bool(others) and all((source.is_whole(), *whole)),
+        )
 
 
-def _following(links: list[Raw], container: str, rate_hz: int) -> Iterator[Floats]:
+def _following(
+    links: list[Raw], container: str, rate_hz: int, whole: list[bool]
+) -> Iterator[Floats]:
     for link in links:
         with by_sndfile(link, container) as source:
             yield from resampled(map(Downmix(), source.blocks), source.rate_hz, rate_hz)
+            whole.append(source.is_whole())
 
 
 def _ogg_links(raw: Raw) -> list[Raw]:
@@ -141,7 +160,7 @@ def _unless_chained(raw: Raw, container: str) -> Iterator[Source]:
 Attempt = Callable[[Raw, str], AbstractContextManager[Source]]
 ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
     **dict.fromkeys(("WAV", "W64", "FLAC", "MP3", "AIFF", "AU"), (by_sndfile, by_ffmpeg)),
-    "OGG": (_unless_chained, by_ffmpeg, _by_links),
+    "OGG": (_unless_chained, _by_links, by_ffmpeg),
 }
 
 

@@ -105,9 +105,9 @@ def _checked(stream: RecordingStream, source: Source, blocks: Iterator[Floats]) 
     stream.warnings = (*source.warnings, *_missing(source, stream.duration_s))
 
 
-def is_shorter(duration_s: float, than_s: float) -> bool:
+def is_shorter(duration_s: float, than_s: float, share: float = PADDING_SHARE) -> bool:
     """By more than what codecs pad."""
-    return than_s - duration_s > max(PADDING_S, PADDING_SHARE * than_s)
+    return than_s - duration_s > max(PADDING_S, share * than_s)
 
 
 def _missing(source: Source, came_s: float) -> tuple[str, ...]:

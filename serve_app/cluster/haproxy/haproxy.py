@@ -40,7 +40,7 @@ CLIENT_PATIENCE = "60s"  # without a byte, where one is due
 IDLE_PATIENCE = "30s"  # between two requests
 TUNNEL_PATIENCE = "1h"
 PREDICT_PATHS = ("/predict", "/transcribe", "/infer")
-CLIP_PATHS = (*PREDICT_PATHS, "/feedback", "/save-for-retrain")
+CLIP_PATHS = (*PREDICT_PATHS, "/feedback", "/save-for-retrain", "/webhook")
 MAX_CONNECTIONS = 8000  # where the system has descriptors for them
 FEW = 4  # requests at once of a caller who is not refused before others are
 # Whom the page asks for, which the service alone can say.

@@ -15,7 +15,7 @@ MINUTE_MS = 60_000
 WRAPS_MS = 2**31  # in a table's 32 bits; behind it a bucket is full once too early, each 25 days
 COUNTED = (
     *("/predict", "/transcribe", "/infer", "/batch-predict", "/analyze"),
-    *("/feedback", "/save-for-retrain", "/upload", "/stream"),
+    *("/feedback", "/save-for-retrain", "/upload", "/stream", "/webhook"),
 )
 # Whose quotas -> HAProxy's variable that counts the refusals; read by quota_refusals.py.
 COUNTS = {"key": "proc.telltale_refused_keys", "address": "proc.telltale_refused_addresses"}

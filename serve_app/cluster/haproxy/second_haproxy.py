@@ -80,7 +80,9 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     try:
-        return not select.select([handle], [], [], LOOK_EVERY_S)[0]
+        looking = select.poll()
+        looking.register(handle, select.POLLIN)
+        return not looking.poll(LOOK_EVERY_S * 1000)
     finally:
         os.close(handle)
 

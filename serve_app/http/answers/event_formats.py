@@ -10,12 +10,12 @@ from data.errors import InvalidParameter
 from models.analysis.events import Event
 from models.analysis.tables import TABLES
 from serve_app.http.answers.responses import preferred
-from serve_app.http.openapi import JSON, TEXT, parameter
+from serve_app.http.openapi import BINARY, JSON, TEXT, parameter
 
 EVENT_STREAM = "text/event-stream"
 FORMS = {JSON: "json"} | {TABLES[name][0]: name for name in TABLES}
 FORMAT = parameter("format", "query", "beside Accept", type="string", enum=["json", *TABLES])
-TABLE_KINDS = {kind: TEXT for kind, _ in TABLES.values()}
+TABLE_KINDS = {kind: TEXT if kind.startswith("text/") else BINARY for kind, _ in TABLES.values()}
 
 
 def format_of(request: Request, *others: str) -> str:

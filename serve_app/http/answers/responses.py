@@ -14,6 +14,8 @@ from serve_app.http.auth import Caller, Keyring
 from serve_app.http.replica import Replica
 from serve_app.settings import VISITOR_HEADER
 
+MOST_RANGES = 50  # browsers send ten
+MOST_OF_AN_ID = 200
 QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]*)?)", re.IGNORECASE)
 
 
@@ -49,14 +51,15 @@ def _visitor(request: HTTPConnection, told: str) -> str:
     return address if ours else ""
 
 
-def request_id(request: Request) -> str:
-    return request.headers.get("x-request-id", "")
+def request_id(request: HTTPConnection) -> str:
+    """As much of it as anybody means: it stands in each row of an answer, and in kept ones."""
+    return request.headers.get("x-request-id", "")[:MOST_OF_AN_ID]
 
 
 def preferred(request: Request, kinds: Sequence[str]) -> str:
     """The one of these media types that `Accept` weighs most (RFC 9110, 12.5.1); of equals the one
     that it names first, and the first of `kinds` where it wants none of them."""
-    ranges = ",".join(request.headers.getlist("accept")).lower().split(",")
+    ranges = ",".join(request.headers.getlist("accept")).lower().split(",", MOST_RANGES)
     return max(kinds, key=lambda kind: _weight(kind, ranges))
 
 

@@ -46,7 +46,7 @@ from serve_app.http.protocols.tensors import (
     write_response,
 )
 from serve_app.http.replica import Replica, predict_all
-from serve_app.http.requests.bodies import ENVELOPE_BYTES, IN_PLACE_BYTES, read_body
+from serve_app.http.requests.bodies import ENVELOPE_BYTES, IN_PLACE_BYTES, must_be_plain, read_body
 from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.scoring import ScoredClip
 
@@ -205,6 +205,7 @@ async def _scored(
     service: Replica, request: Request, who: str
 ) -> tuple[list[Answer], InferenceRequest]:
     """Raises what is wrong with the first clip of which something is."""
+    must_be_plain(request)
     most = WIDER * service.domain.limits.max_bytes + ENVELOPE_BYTES
     with service.admission.room(who) as room:
         body = await read_body(request, most, room.hold)

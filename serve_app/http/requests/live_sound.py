@@ -13,6 +13,7 @@ import wave
 from dataclasses import dataclass
 
 from data.errors import ClipTooLarge, Overloaded
+from data.media.audio.features import TAIL
 
 WAITING_S = 5.0  # of sound that is not heard yet; behind it skipping has not helped
 CATCH_UP_S = 0.5
@@ -37,7 +38,7 @@ class Sound:
         self.rate_hz, self._max_s = rate_hz, max_s
         self._window, self._hop = 2 * round(window_s * rate_hz), 2 * round(hop_s * rate_hz)
         self._pace = Pace(hop_s, SPARSEST * window_s)
-        self._held = bytearray()
+        self._held, self._left = bytearray(), b""  # left behind by the newest step
         self._came, self._past, self._ended = 0, 0, False
         self._given_at: float | None = None  # the newest window, whose answer is awaited
         self._changed = asyncio.Event()
@@ -68,12 +69,25 @@ class Sound:
         hops = self._hops_on()
         while len(self._held) < self._window:
             if self._ended:
-                return None
+                return self._last(hops)
             self._changed.clear()
             await self._changed.wait()
         self._given_at = time.monotonic()
         start_s = self._past / (2 * self.rate_hz)
         return Window(start_s, max(0, hops - 1), _wav(self._held[: self._window], self.rate_hz))
+
+    def _last(self, hops: int) -> Window | None:
+        """Cut as the last one of a recording (`cut_windows`)."""
+        is_only = self._given_at is None
+        del self._held[len(self._held) // 2 * 2 :]  # half a sample
+        new = len(self._held) - (0 if is_only else self._window - hops * self._hop)
+        if new <= (0 if is_only else TAIL * self._window):
+            return None
+        missing = self._window - len(self._held)
+        samples = bytes(self._held) if is_only else self._left[-missing:] + self._held
+        start = -missing / 2 if is_only else self._past - missing
+        self._held, self._given_at = bytearray(), time.monotonic()
+        return Window(start / (2 * self.rate_hz), max(0, hops - 1), _wav(samples, self.rate_hz))
 
     def _hops_on(self) -> int:
         """From the window before to this one. Of sound that has ended nothing is skipped."""
@@ -81,6 +95,7 @@ class Sound:
             return 0
         self._pace.answered(time.monotonic() - self._given_at)
         hops = 1 if self._ended else self._pace.hops(self._waiting_s)
+        self._left = bytes(self._held[: hops * self._hop])
         del self._held[: hops * self._hop]
         self._past += hops * self._hop
         return hops

@@ -26,7 +26,7 @@ from serve_app.http.answers.event_formats import (
 )
 from serve_app.http.answers.responses import answer, queue_of, request_id, service_of
 from serve_app.http.job_runner import uploaded
-from serve_app.http.openapi import BINARY, TEXT, form, openapi_of, parameter
+from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of, parameter
 from serve_app.http.recording_analysis import MOST_EVENTS, RecordingAnalysis, analysis_of
 from serve_app.http.replica import Replica
 from serve_app.http.requests.recordings import recordings_of
@@ -50,7 +50,7 @@ OPTIONS = (
     parameter("upload", "query", "one of /uploads, in place of a body", type="string"),
     parameter("prefer", "header", f"{DEFERRED}: answer 202 with a job to poll", type="string"),
     parameter("hop_s", "query", "from a window to the next; a fifth of the window", **SECONDS),
-    parameter("threshold", "query", "label:probability, for each label", type="string"),
+    parameter("threshold", "query", "label:probability, for each label", **many(TEXT)),
     parameter("min_length_s", "query", "of an event, all of it sure; half a window", **SECONDS),
     parameter("merge_gap_s", "query", "that is bridged within an event; hop_s", **SECONDS),
     parameter("top_n", "query", f"the surest; {MOST_EVENTS:,} at most", type="integer", minimum=1),
@@ -63,6 +63,7 @@ ANALYZE = openapi_of(
     content={**TABLE_KINDS, EVENT_STREAM: TEXT},
 )
 ANALYZE["responses"][202] = {"model": answers.AnalysisJob, "description": "A job, at Location"}
+MOST_SAID = 20_000  # characters
 OWN = ("format", "upload")  # parameters that are no wishes
 
 router = APIRouter(tags=["predict"])
@@ -97,7 +98,14 @@ async def analyze(request: Request) -> Response:
 
 
 def _said(query: QueryParams) -> dict[str, list[str]]:
-    return {name: query.getlist(name) for name in query if name not in OWN}
+    """In one pass, and not too much, which a job would keep: an address may have 250 KB."""
+    said: dict[str, list[str]] = {}
+    if sum(len(name) + len(value) for name, value in query.multi_items()) > MOST_SAID:
+        raise InvalidParameter(f"the parameters have over {MOST_SAID:,} characters")
+    for name, value in query.multi_items():
+        if name not in OWN:
+            said.setdefault(name, []).append(value)
+    return said
 
 
 def _is_deferred(request: Request) -> bool:

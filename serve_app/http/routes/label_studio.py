@@ -27,7 +27,7 @@ from serve_app.http.answers.responses import answer, caller_of, queue_of, servic
 from serve_app.http.auth import Caller
 from serve_app.http.openapi import openapi_of
 from serve_app.http.replica import AT_ONCE, Replica, predict_all
-from serve_app.http.requests.bodies import ENVELOPE_BYTES, read_body
+from serve_app.http.requests.bodies import ENVELOPE_BYTES, must_be_plain, read_body
 from serve_app.http.routes.feedback_routes import keep_correction
 from serve_app.http.threads import reading
 from serve_app.replica.scoring import ScoredClip
@@ -126,6 +126,7 @@ async def pre_annotate(request: Request) -> Response:
     decoded. Raises InvalidParameter for a task without a clip."""
     request, service = _with_bearer(request), service_of(request)
     who, caller = queue_of(request), caller_of(request)
+    must_be_plain(request)
     with service.admission.room(who) as room:
         most = WIDER * service.domain.limits.max_bytes + ENVELOPE_BYTES
         order = _parsed(await read_body(request, most, room.hold), Tasks)
@@ -163,6 +164,7 @@ async def webhook(request: Request) -> Heard:
     ignored."""
     service = service_of(request)
     caller, who = caller_of(request, "contributor"), queue_of(request)
+    must_be_plain(request)
     with service.admission.room(who) as room:
         most = WIDER * service.domain.limits.max_bytes + ENVELOPE_BYTES
         event = _parsed(await read_body(request, most, room.hold), Event)

@@ -31,7 +31,6 @@ from serve_app.http import problems
 from serve_app.http.answers.answer_bodies import prediction
 from serve_app.http.answers.responses import answer, preferred, queue_of, request_id, service_of
 from serve_app.http.openapi import BINARY, JSON, TEXT, form, many, openapi_of, parameter
-from serve_app.http.replica import Replica
 from serve_app.http.requests.bodies import read_clip
 from serve_app.http.requests.forms import files_of, forms_of
 from serve_app.http.requests.multipart import PartRule
@@ -71,8 +70,9 @@ OPTIONS = (
 REFUSED = (400, 404, 408, 409, 413, 415, 422, 429, 503, 504)
 PREDICT = openapi_of(*REFUSED, role="anonymous", body=CLIP, parameters=OPTIONS)
 BATCH = openapi_of(
-    *(400, 408, 413, 415, 429),
+    *(400, 404, 408, 409, 413, 415, 429, 503),
     role="anonymous",
+    parameters=OPTIONS[:4],
     body=form(("files",), files=many(BINARY)),
     content={CSV: TEXT},
 )
@@ -98,12 +98,7 @@ async def predict(request: Request) -> Response:
         deadline = _deadline(request)
         with service.admission.room(who) as room:
             raw = await read_clip(request, limit, room.hold)
-            if version is not None:
-                found = await service.predict_on(version, raw, who, deadline)
-            elif service.domain.serving.split:
-                found = await _of_trial(request, raw, who, deadline)
-            else:
-                found = await service.predict(raw, who, deadline)
+            found = await _found(request, raw, who, version, deadline)
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
         raise
@@ -116,6 +111,17 @@ async def predict(request: Request) -> Response:
     else:
         body = prediction(found, request_id(request), top_k=top_k)
     return answer(body, headers={"X-Model-Version": found.served.version})
+
+
+async def _found(
+    request: Request, raw: bytes, who: str, version: str | None, deadline: float = math.inf
+) -> ScoredClip:
+    service = service_of(request)
+    if version is not None:
+        return await service.predict_on(version, raw, who, deadline)
+    if service.domain.serving.split:
+        return await _of_trial(request, raw, who, deadline)
+    return await service.predict(raw, who, deadline)
 
 
 async def _of_trial(request: Request, raw: bytes, who: str, deadline: float) -> ScoredClip:
@@ -177,15 +183,28 @@ def _deadline(request: Request) -> float:
 async def batch_predict(request: Request) -> Response:
     """Many clips (`files`): a result or an error for each, in order; CSV with Accept: text/csv."""
     service, who = service_of(request), queue_of(request)
+    top_k, evidence, version = _options(request.query_params)
+    if evidence:
+        raise InvalidParameter("the evidence of many clips would be large; ask /predict for each")
+    version = version or request.headers.get(VERSION)
     service.admission.check(who)
     turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(file: UploadFile) -> dict[str, Any]:
+        async with turns:  # two hundred clips together must not lie in memory together
+            try:
+                found = await _patiently(request, file, who, version)
+            except TelltaleError as error:
+                service.metrics.rejected(type(error).__name__)
+                wrong = problems.problem(*explain(error), request_id(request))
+                return {"file": file.filename, "error": wrong}
+        return {"file": file.filename, **prediction(found, request_id(request), top_k=top_k)}
+
     async with forms_of(request).read(request, MANY_FILES) as form:
         files = files_of(form, "file", "files")
         if not files:
             raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
-        results = await asyncio.gather(
-            *(_one_of_many(service, file, who, turns, request_id(request)) for file in files)
-        )
+        results = await asyncio.gather(*map(one, files))
     if preferred(request, (JSON, CSV)) == CSV:
         return Response(as_csv(results), media_type=CSV)
     labels = Counter(row["label"] for row in results if "label" in row)
@@ -199,21 +218,11 @@ async def batch_predict(request: Request) -> Response:
     return answer({"domain": service.domain.name, "results": results, "aggregate": aggregate})
 
 
-async def _one_of_many(
-    service: Replica, file: UploadFile, who: str, turns: asyncio.Semaphore, request_id: str
-) -> dict[str, Any]:
-    """A few at once: two hundred clips together must not lie in memory together."""
-    async with turns:
-        try:
-            found = await _patiently(service, file, who)
-        except TelltaleError as error:
-            service.metrics.rejected(type(error).__name__)
-            return {"file": file.filename, "error": problems.problem(*explain(error), request_id)}
-    return {"file": file.filename, **prediction(found, request_id)}
-
-
-async def _patiently(service: Replica, file: UploadFile, who: str) -> ScoredClip:
+async def _patiently(
+    request: Request, file: UploadFile, who: str, version: str | None
+) -> ScoredClip:
     """Clips of a form that was let in wait a while for a place instead of being refused at once."""
+    service = service_of(request)
     over = time.monotonic() + BATCH_PATIENCE_S
     while True:
         try:
@@ -221,7 +230,7 @@ async def _patiently(service: Replica, file: UploadFile, who: str) -> ScoredClip
                 await file.seek(0)
                 raw = await file.read(service.domain.limits.max_bytes + 1)
                 room.hold(len(raw))
-                found = await service.predict(raw, who)
+                found = await _found(request, raw, who, version)
             if service.prediction_log is not None:
                 service.prediction_log.offer(raw, found)
             return found

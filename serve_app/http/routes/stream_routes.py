@@ -32,7 +32,7 @@ from serve_app.client.analysis_answers import (
 )
 from serve_app.client.answers import ModelRef
 from serve_app.http import problems
-from serve_app.http.answers.responses import caller_of, queue_of, service_of
+from serve_app.http.answers.responses import caller_of, queue_of, request_id, service_of
 from serve_app.http.auth import Caller, Keyring
 from serve_app.http.replica import Replica
 from serve_app.http.requests.live_sound import Sound, Window
@@ -221,7 +221,7 @@ async def _hear(
     while window := await sound.window():
         found = await _asked(service, window.wav, who)
         if found.served is not served:  # its thresholds, and maybe its labels, are others
-            await _tell(socket, events.end(window.start_s))
+            await _tell(socket, events.end())
             served = found.served
             events = rolling_events(served.model, domain)
         await _send(socket, _prediction(window, found))
@@ -273,7 +273,7 @@ async def _send(socket: WebSocket, body: BaseModel) -> None:
 
 async def _refuse(socket: WebSocket, error: Exception) -> None:
     status, title, detail = explain(error)
-    said = problems.problem(status, title, detail, socket.headers.get("x-request-id", ""))
+    said = problems.problem(status, title, detail, request_id(socket))
     await socket.send_text(orjson.dumps({**said, "type": "error"}).decode())
     reason = detail.encode()[:REASON_BYTES].decode(errors="ignore")
     await socket.close(CODES.get(status, 1008), reason)

@@ -7,6 +7,7 @@ stretched drawing, never in it, so that it keeps its size on a phone.
 from collections.abc import Mapping, Sequence
 
 from serve_app.ui.markup import table, text
+from serve_app.ui.words.translate import number, t
 
 WIDTH = 640
 Line = Sequence[float | None]
@@ -16,8 +17,8 @@ def learning_curve(
     title: str, lines: Mapping[str, Sequence[float]], epochs: int, top: float = 1e-6
 ) -> str:
     """Lines by name over `epochs` epochs; the axis goes from 0 to `top`, further if need be."""
-    names = [f"epoch {n + 1}" for n in range(epochs)]
-    return line_chart(title, lines, names, ends=("epoch 1", str(epochs)), top=top)
+    names = [t("epoch {number}", number=n + 1) for n in range(epochs)]
+    return line_chart(title, lines, names, ends=(names[0], str(epochs)), top=top)
 
 
 def line_chart(
@@ -61,7 +62,7 @@ def line_chart(
 
 
 def _short(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
+    return number(value, ",.0f" if abs(value) >= 100 else ".2g")
 
 
 def _stretches(line: Line, low: float, high: float, step: float) -> list[str]:
@@ -78,18 +79,18 @@ def _stretches(line: Line, low: float, high: float, step: float) -> list[str]:
 
 def _last(line: Line, form: str) -> str:
     known = [value for value in line if value is not None]
-    return format(known[-1], form) if known else "–"
+    return number(known[-1], form) if known else "–"
 
 
 def _told(n: int, step: float, moment: str, lines: Mapping[str, Line], form: str) -> str:
     said = [
-        f"{name} {format(line[n], form)}"
+        f"{name} {number(value, form)}"
         for name, line in lines.items()
-        if n < len(line) and line[n] is not None
+        if n < len(line) and (value := line[n]) is not None
     ]
     return (
         f'<rect x="{(n - 0.5) * step:.1f}" y="0" width="{step:.1f}" height="100">'
-        f"<title>{text(moment)}: {text(', '.join(said) or 'nothing')}</title></rect>"
+        f"<title>{text(moment)}: {text(', '.join(said) or t('nothing'))}</title></rect>"
     )
 
 
@@ -115,9 +116,19 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
         whole = sum(row) or 1
         cells = [
             f'<span class="tt-cell" style="--share:{100 * count / whole:.0f}%" '
-            f'title="{count} of {whole} {text(label)} answered as {text(other)}">{count}</span>'
+            f'title="{_answered_as(count, whole, label, other)}">{count}</span>'
             for other, count in zip(labels, row, strict=True)
         ]
         rows.append([f"<b>{text(label)}</b>", *cells])
-    shaded = table(["right ↓ answered →", *labels], rows, "")
+    shaded = table([t("right ↓ answered →"), *labels], rows, "")
     return f'<div class="tt-confusion">{shaded}</div>'
+
+
+def _answered_as(count: int, whole: int, label: str, other: str) -> str:
+    return t(
+        "{count} of {whole} {label} answered as {other}",
+        count=count,
+        whole=whole,
+        label=text(label),
+        other=text(other),
+    )

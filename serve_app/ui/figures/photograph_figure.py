@@ -11,13 +11,10 @@ from data.errors import ClipError
 from data.media.image.photograph import decode, decode_mask, resize_mask
 from serve_app.client.answers import DomainInfo, MaskEvidence, Prediction
 from serve_app.ui.markup import text
+from serve_app.ui.words.translate import t
 
 SHOWN_PX = 1024  # as much as a wide screen shows
 GLOW = (255, 64, 48)
-SLIDER = (
-    '<label class="tt-small tt-strength">How strongly it is marked '
-    '<input type="range" min="0" max="100" value="75"></label>'
-)  # static/moments.js moves the mask by it
 
 
 def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
@@ -32,7 +29,7 @@ def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
 
 def shown(raw: bytes, mask: bytes | None, domain: DomainInfo) -> str:
     """A kept photograph under the mask it was given, if any; raises ClipError."""
-    return _figure(raw, mask, domain, "The photograph, and what was marked in it")
+    return _figure(raw, mask, domain, t("The photograph, and what was marked in it"))
 
 
 def _figure(raw: bytes, mask: bytes | None, domain: DomainInfo, words: str) -> str:
@@ -42,7 +39,15 @@ def _figure(raw: bytes, mask: bytes | None, domain: DomainInfo, words: str) -> s
     layer = "" if mask is None else _layer(mask, pixels.shape[1], pixels.shape[0], limits)
     return (
         f'<figure class="tt-seen" role="img" aria-label="{text(words)}">{photograph}{layer}'
-        f"</figure>{SLIDER if layer else ''}"
+        f"</figure>{_slider() if layer else ''}"
+    )
+
+
+def _slider() -> str:
+    """static/moments.js moves the mask by it."""
+    return (
+        f'<label class="tt-small tt-strength">{t("How strongly it is marked")} '
+        '<input type="range" min="0" max="100" value="75"></label>'
     )
 
 
@@ -61,7 +66,8 @@ def _picture(image: Image.Image, container: str, css: str) -> str:
 
 
 def _describe(found: Prediction) -> str:
-    words = f"The photograph; the answer is {found.label}."
+    words = t("The photograph; the answer is {label}.", label=found.label)
     if found.measure is not None and found.measure.area_percent > 0:
-        words += f" What is marked covers {found.measure.area_percent:.1f} % of it."
+        area = found.measure.area_percent
+        words += " " + t("What is marked covers {area:.1f} % of it.", area=area)
     return words

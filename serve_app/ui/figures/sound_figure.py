@@ -8,14 +8,7 @@ from data.media.audio.recording import decode, encoded
 from data.media.audio.waveform import Recording
 from serve_app.client.answers import DomainInfo, Evidence, Prediction
 from serve_app.ui.figures.sound_plots import clip_figure
-
-ZOOM = (
-    '<div class="tt-zoom" role="group" aria-label="Zoom">'
-    '<button type="button" class="tt-mini" data-zoom-key="-" aria-label="Show more">−</button>'
-    '<button type="button" class="tt-mini" data-zoom-key="0" aria-label="Show all, 1×">1×</button>'
-    '<button type="button" class="tt-mini" data-zoom-key="+" aria-label="Show closer">+</button>'
-    "</div>"
-)  # static/keys.js
+from serve_app.ui.words.translate import t
 
 
 def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
@@ -32,7 +25,21 @@ def played(raw: bytes, domain: DomainInfo, found: Prediction | None) -> str:
     heard = encoded(recording.samples, recording.sample_rate_hz)
     address = base64.b64encode(heard).decode()
     player = f'<audio class="tt-player" controls src="data:audio/wav;base64,{address}"></audio>'
-    return f'<div class="tt-sound">{player}{ZOOM}{_figure(recording, found)}</div>'
+    return f'<div class="tt-sound">{player}{_zoom()}{_figure(recording, found)}</div>'
+
+
+def _zoom() -> str:
+    """static/keys.js."""
+    buttons = "".join(
+        f'<button type="button" class="tt-mini" data-zoom-key="{key}" aria-label="{named}">{sign}'
+        "</button>"
+        for key, sign, named in (
+            ("-", "−", t("Show more")),
+            ("0", "1×", t("Show all, 1×")),
+            ("+", "+", t("Show closer")),
+        )
+    )
+    return f'<div class="tt-zoom" role="group" aria-label="{t("Zoom")}">{buttons}</div>'
 
 
 def _figure(recording: Recording, found: Prediction | None) -> str:

@@ -13,6 +13,7 @@ from data.arrays import Doubles, Floats
 from serve_app.client.answers import Evidence
 from serve_app.ui.figures.palette_png import COLUMNS, glow, spectrogram
 from serve_app.ui.markup import named, percent
+from serve_app.ui.words.translate import number, t
 
 LANES = 3
 FINE = 5  # ticks in place of one, where it is zoomed
@@ -39,7 +40,7 @@ def clip_figure(
     seconds = _wide(_time_ticks(duration_s))
     return (
         f'<figure class="tt-scope" role="img" aria-label="{_describe(duration_s, track, label)}">'
-        f'<div class="tt-gutter">level</div><div class="tt-wave">{_wide(wave + HEAD)}</div>'
+        f'<div class="tt-gutter">{t("level")}</div><div class="tt-wave">{_wide(wave + HEAD)}</div>'
         f'<div class="tt-gutter tt-khz">{_frequency_ticks(sample_rate_hz)}</div>'
         f'<div class="tt-spectrum">{_wide(spectrum + curve + HEAD)}</div>'
         f"{lanes}"
@@ -69,16 +70,20 @@ def even(evidence: Evidence, duration_s: float) -> Track:
 
 
 def _describe(duration_s: float, track: Track | None, label: str) -> str:
-    words = f"Waveform and spectrogram of {duration_s:.1f} seconds."
+    words = t("Waveform and spectrogram of {seconds:.1f} seconds.", seconds=duration_s)
     if track is None or label not in track.labels:
         return words
     row = track.scores[track.labels.index(label)]
     if np.isnan(row).all():
         return words
     peak_s = duration_s * (int(np.nanargmax(row)) + 0.5) / len(row)
-    return (
-        f"{words} {named(label)} is likeliest at {peak_s:.1f} s ({percent(float(np.nanmax(row)))})."
+    likeliest = t(
+        "{label} is likeliest at {seconds:.1f} s ({share}).",
+        label=named(label),
+        seconds=peak_s,
+        share=percent(float(np.nanmax(row))),
     )
+    return f"{words} {likeliest}"
 
 
 def _envelope(waveform: Floats) -> str:
@@ -128,10 +133,12 @@ def _lanes(track: Track, label: str) -> str:
 def _legend(track: Track | None, label: str) -> str:
     if track is None:
         return ""
-    return (
-        '<figcaption><i class="tt-key"></i>how much each moment speaks for '
-        f"<b>{named(label)}</b>, from 0 % at the bottom to 100 % at the top</figcaption>"
+    said = t(
+        "how much each moment speaks for <b>{label}</b>, from 0 % at the bottom to 100 % at the "
+        "top",
+        label=named(label),
     )
+    return f'<figcaption><i class="tt-key"></i>{said}</figcaption>'
 
 
 def _time_ticks(duration_s: float) -> str:
@@ -139,9 +146,9 @@ def _time_ticks(duration_s: float) -> str:
     step = next((s for s in steps if duration_s / s <= 6), steps[-1])
     fine = np.arange(0, duration_s + 1e-9, step / FINE).round(3)
     return "".join(
-        f"<span{' class=tt-fine' if number % FINE else ''} "
-        f'style="left:{100 * t / max(duration_s, 1e-3):.2f}%">{t:g}</span>'
-        for number, t in enumerate(fine)
+        f"<span{' class=tt-fine' if place % FINE else ''} "
+        f'style="left:{100 * at_s / max(duration_s, 1e-3):.2f}%">{number(at_s, "g")}</span>'
+        for place, at_s in enumerate(fine)
     )
 
 
@@ -149,7 +156,7 @@ def _frequency_ticks(sample_rate_hz: int) -> str:
     top_hz = sample_rate_hz / 2
     ticks = [hz for hz in (500, 1000, 2000, 4000, 8000, 16000) if hz <= 0.9 * top_hz]
     marks = "".join(
-        f'<span style="bottom:{100 * _mel(hz) / _mel(top_hz):.1f}%">{hz / 1000:g}</span>'
+        f'<span style="bottom:{100 * _mel(hz) / _mel(top_hz):.1f}%">{number(hz / 1000, "g")}</span>'
         for hz in ticks
     )
     return f"{marks}<em>kHz</em>"

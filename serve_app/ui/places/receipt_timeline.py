@@ -2,40 +2,54 @@
 
 from serve_app.client.answers import PredictionSummary, Receipt
 from serve_app.ui.markup import Tone, ago, badge, named, note, percent, text
+from serve_app.ui.words.translate import mark, t, told
 
 STATES: dict[str, tuple[str, Tone]] = {
-    "accepted": ("The next retrain learns from it.", "good"),
-    "quarantined": ("It waits until somebody with a key accepts it.", "warn"),
-    "rejected": ("It was not taken.", "bad"),
+    "accepted": (mark("The next retrain learns from it."), "good"),
+    "quarantined": (mark("It waits until somebody with a key accepts it."), "warn"),
+    "rejected": (mark("It was not taken."), "bad"),
 }
+# What a clip, and what is said of it, is called where that stands alone.
+NAMED = (mark("accepted"), mark("quarantined"), mark("rejected"))
 
 
 def thanks(receipt: Receipt) -> str:
     words, tone = STATES[receipt.state]
-    reason = f" {receipt.reason}" if receipt.state == "rejected" and receipt.reason else ""
+    said = [t("Thank you."), t(words)]
+    if receipt.state == "rejected" and receipt.reason:
+        said.append(told(receipt.reason))
     return (
-        f'<div class="tt-receipt">{note(f"Thank you. {words}{reason}", tone)}'
-        f'<p class="tt-small">Receipt <code>{text(receipt.receipt)}</code> · '
-        f"{_changed(receipt)}</p></div>"
+        f'<div class="tt-receipt">{note(" ".join(said), tone)}'
+        f'<p class="tt-small">{number_of(receipt)} · {_changed(receipt)}</p></div>'
     )
+
+
+def number_of(receipt: Receipt) -> str:
+    return f"{t('Receipt')} <code>{text(receipt.receipt)}</code>"
 
 
 def _changed(receipt: Receipt) -> str:
     """Of a photograph the label may be right and the mask not."""
     label = named(receipt.label)
     if receipt.predicted == receipt.label:
-        return f"{label}{', with another mask' if receipt.mask else ', as answered'}"
+        how = t("with another mask") if receipt.mask else t("as answered")
+        return f"{label}, {how}"
     return f"{named(receipt.predicted)} → {label}"
 
 
 def timeline(line: Receipt) -> str:
     steps = [
-        step("Received", f"{ago(line.created)}, as {named(line.label)}", "done"),
+        received(line),
         _judged(line),
     ]
     if line.state == "accepted":
         steps.append(_learnt(line))
     return steps_html(steps, before_after(line))
+
+
+def received(line: Receipt) -> str:
+    said = t("{ago}, as {label}", ago=ago(line.created), label=named(line.label))
+    return step(t("Received"), said, "done")
 
 
 def steps_html(steps: list[str], below: str = "") -> str:
@@ -51,28 +65,30 @@ def step(title: str, words: str, state: str) -> str:
 
 def _judged(line: Receipt) -> str:
     words, tone = STATES[line.state]
-    words = "It counts." if line.version else words
+    words = mark("It counts.") if line.version else words
     state = {"good": "done", "warn": "now", "bad": "bad"}[tone]
-    return step(line.state.capitalize(), text(line.reason or words), state)
+    said = told(line.reason) if line.reason else t(words)
+    return step(t(line.state).capitalize(), text(said), state)
 
 
 def _learnt(line: Receipt) -> str:
     if line.version is None:
-        return step("Not learnt yet", text(line.note or "It waits for the next retrain."), "now")
-    words = text(line.note or "It is part of the model.")
-    return step(f"Learnt in version {line.version}", words, "done")
+        waits = told(line.note) if line.note else t("It waits for the next retrain.")
+        return step(t("Not learnt yet"), text(waits), "now")
+    words = told(line.note) if line.note else t("It is part of the model.")
+    return step(t("Learnt in version {version}", version=line.version), text(words), "done")
 
 
 def before_after(line: Receipt) -> str:
-    then = _seen("Before", line.before, line)
-    now = "" if line.after is None else _seen("After", line.after, line)
+    then = _seen(t("Before"), line.before, line)
+    now = "" if line.after is None else _seen(t("After"), line.after, line)
     return f'<div class="tt-pair">{then}{now}</div>'
 
 
 def _seen(when: str, seen: PredictionSummary, line: Receipt) -> str:
-    right = badge("right", "good") if seen.label == line.label else badge("wrong", "bad")
-    version = seen.version or line.version
+    right = badge(t("right"), "good") if seen.label == line.label else badge(t("wrong"), "bad")
+    version = t("version {version}", version=seen.version or line.version)
     return (
-        f'<div><span class="tt-over">{when}, version {text(version)}</span>'
+        f'<div><span class="tt-over">{when}, {text(version)}</span>'
         f"<b>{named(seen.label)}</b> {percent(seen.confidence)} {right}</div>"
     )

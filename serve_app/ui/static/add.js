@@ -11,8 +11,8 @@ async function add(form) {
   const chosen = (name) => [...(form.elements[name]?.files || [])].filter((file) => !hidden(file));
   const files = [...chosen("clips"), ...chosen("folder")];
   const masks = new Map(chosen("masks").map((file) => [stem(file.name), file]));
-  if (!files.length) return void (line().textContent = "Choose files or a folder first.");
-  if (files.length > most) return void (line().textContent = `At most ${most} clips at once.`);
+  if (!files.length) return void (line().textContent = t("Choose files or a folder first."));
+  if (files.length > most) return void (line().textContent = t("At most {most} clips at once.", { most }));
   const label = new FormData(form).get("for-all") || "";
   const items = [];
   stopped = false;
@@ -20,7 +20,7 @@ async function add(form) {
   try {
     for (const file of files) {
       if (stopped) break;
-      line().textContent = `Uploading ${items.length + 1} of ${files.length}: ${file.name}`;
+      line().textContent = t("Uploading {count} of {all}: {name}", { count: items.length + 1, all: files.length, name: file.name });
       const { path } = await upload(file);
       const mask = masks.get(stem(file.name));
       items.push({ path, label: label || (mask ? "" : folder(file)), mask: mask ? await upload(mask) : null });
@@ -31,7 +31,7 @@ async function add(form) {
     trigger("submit", { items: items.map(({ path, label, mask }) =>
       ({ path, label, mask: mask && { path: mask.path } })) });
   } catch (error) {
-    line().textContent = `The upload broke off: ${error?.message || error}. Try again.`;
+    line().textContent = t("The upload broke off: {why}. Try again.", { why: error?.message || error });
   } finally {
     form.classList.remove("tt-working");
   }

@@ -15,41 +15,42 @@ const sendNow = async (files) => {
   if (!files.length) return;
   const most = Number(zone().dataset.mostBytes), many = Number(zone().dataset.mostFiles);
   const large = files.find((file) => file.size > most);
-  if (large) return say(`${large.name} has ${Math.ceil(large.size / 1e6)} MB; at most ${Math.floor(most / 1e6)} MB are taken here. The API takes more.`, true);
-  if (files.length > many) return say(`These are ${files.length} files; at most ${many} are taken at once.`, true);
+  if (large) return say(t("{name} has {size} MB; at most {most} MB are taken here. The API takes more.", { name: large.name, size: Math.ceil(large.size / 1e6), most: Math.floor(most / 1e6) }), true);
+  if (files.length > many) return say(t("These are {count} files; at most {most} are taken at once.", { count: files.length, most: many }), true);
   const sent = [];
   try {
     for (const file of files) {
-      if (files.length > 1 || file.size > 4e6) say(`Sending ${files.length > 1 ? `${sent.length + 1} of ${files.length}` : file.name} …`);
+      if (files.length > 1 || file.size > 4e6) say(files.length > 1
+        ? t("Sending {count} of {all} …", { count: sent.length + 1, all: files.length }) : t("Sending {name} …", { name: file.name }));
       const { path } = await upload(file);
       sent.push({ path, name: file.name });
     }
     say("");
     trigger("upload", { files: sent });
   } catch {
-    say("It did not arrive: the page cannot be reached, or takes no more right now. Try again in a moment.", true);
+    say(t("It did not arrive: the page cannot be reached, or takes no more right now. Try again in a moment."), true);
   }
 };
 
 // Recording: as it sounds, without what is meant for telephone calls.
 const AS_IT_IS = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 const DENIED = {
-  NotAllowedError: "The microphone was refused. Allow it beside the page's address in the browser, or choose a file.",
-  NotFoundError: "There is no microphone. Plug one in, or choose a file.",
-  NotReadableError: "Another program has the microphone. Close that, or choose a file.",
+  NotAllowedError: t("The microphone was refused. Allow it beside the page's address in the browser, or choose a file."),
+  NotFoundError: t("There is no microphone. Plug one in, or choose a file."),
+  NotReadableError: t("Another program has the microphone. Close that, or choose a file."),
 };
 let recorder = null, permitting = false;
 
 const record = async (button) => {
   if (recorder) return recorder.stop();
   if (permitting) return; // a second tap before the microphone is there
-  if (!navigator.mediaDevices) return say("Browsers lend the microphone only to addresses with https. Choose a file instead.", true);
+  if (!navigator.mediaDevices) return say(t("Browsers lend the microphone only to addresses with https. Choose a file instead."), true);
   let sound;
   permitting = true;
   try {
     sound = await navigator.mediaDevices.getUserMedia({ audio: AS_IT_IS });
   } catch (error) {
-    return say(DENIED[error.name] ?? `There is no sound from the microphone: ${error.message}`, true);
+    return say(DENIED[error.name] ?? t("There is no sound from the microphone: {why}", { why: error.message }), true);
   } finally {
     permitting = false;
   }
@@ -64,7 +65,7 @@ const record = async (button) => {
     const loudest = level.reduce((most, one) => Math.max(most, Math.abs(one)), 1e-4);
     const share = Math.max(0, 1 + Math.log10(loudest) / 3);
     button.style.setProperty("--level", `${100 * share}%`);
-    button.textContent = `Stop, ${Math.floor((Date.now() - began) / 1000)} s`;
+    button.textContent = t("Stop, {count} s", { count: Math.floor((Date.now() - began) / 1000) });
     requestAnimationFrame(show);
   };
   recorder.ondataavailable = (event) => parts.push(event.data);
@@ -73,7 +74,7 @@ const record = async (button) => {
     recorder = null;
     for (const track of sound.getTracks()) track.stop();
     context.close();
-    button.textContent = "Record";
+    button.textContent = t("Record");
     button.setAttribute("aria-pressed", "false");
     button.style.removeProperty("--level");
     send([new File(parts, `recording.${type.split("/")[1] ?? "webm"}`, { type })]);

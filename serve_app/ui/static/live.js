@@ -3,6 +3,11 @@
 // Within gr.HTML, which gives `element`, `trigger` and `upload`.
 const SECOND_PX = 75, LISTED = 10, KEPT_S = 60, BLOCK = 2048, HEIGHT = 160, TOP_HZ = 8000;
 const AS_IT_IS = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+const DENIED = {
+  NotAllowedError: t("The microphone was refused. Allow it beside the page's address in the browser."),
+  NotFoundError: t("There is no microphone."),
+  NotReadableError: t("Another program has the microphone."),
+};
 const CAPTURE = `registerProcessor("capture", class extends AudioWorkletProcessor {
   process([input]) { if (input[0]) this.port.postMessage(input[0]); return true; }
 });`;
@@ -14,7 +19,7 @@ const say = (words, bad = false) => {
   part(".tt-said").textContent = words;
   part(".tt-said").className = `tt-said tt-note ${bad ? "tt-bad" : "tt-calm"}`;
 };
-const percent = (share) => (share > 0.995 ? "over 99 %" : `${Math.round(100 * share)} %`);
+const percent = (share) => (share > 0.995 ? t("over 99 %") : `${Math.round(100 * share)} %`);
 const colour = (level) => {
   const at = (level / 256) * (NIGHT.length - 1), low = Math.floor(at);
   return NIGHT[low].map((one, i) => one + (at - low) * (NIGHT[low + 1][i] - one));
@@ -23,23 +28,21 @@ const colour = (level) => {
 let live = null; // what goes on: socket, sound, context, what was captured
 
 async function begin(key) {
-  if (!navigator.mediaDevices) return ask("Browsers lend the microphone only to addresses with https. Choose a file instead.");
+  if (!navigator.mediaDevices) return ask(t("Browsers lend the microphone only to addresses with https. Choose a file instead."));
   live = { domain: domain(), key, samples: 0, drawn: 0, blocks: [], block: new Int16Array(BLOCK), told: new Map(), skipped: 0 };
   const mine = live;
   element.firstElementChild.hidden = false;
   part("ol").replaceChildren();
   part(".tt-words").replaceChildren();
   show(mine);
-  say("Connecting …");
+  say(t("Connecting …"));
   try {
     mine.sound = await navigator.mediaDevices.getUserMedia({ audio: AS_IT_IS });
     mine.context = new AudioContext();
     await mine.context.audioWorklet.addModule(URL.createObjectURL(new Blob([CAPTURE], { type: "text/javascript" })));
   } catch (error) {
     end(mine);
-    return say(`${{ NotAllowedError: "The microphone was refused. Allow it beside the page's address in the browser.",
-      NotFoundError: "There is no microphone.", NotReadableError: "Another program has the microphone." }[error.name]
-      ?? error.message}`, true);
+    return say(DENIED[error.name] ?? t("There is no sound from the microphone: {why}", { why: error.message }), true);
   }
   if (live !== mine) return end(mine);
   listen(mine);
@@ -82,7 +85,7 @@ function draw(mine, canvas) {
   mine.meter.getFloatTimeDomainData(level);
   const loudest = level.reduce((most, one) => Math.max(most, Math.abs(one)), 1e-4);
   button()?.style.setProperty("--level", `${Math.max(0, 100 * (1 + Math.log10(loudest) / 3))}%`);
-  if (button()) button().textContent = `Stop, ${Math.floor(heard_s)} s`;
+  if (button()) button().textContent = t("Stop, {count} s", { count: Math.floor(heard_s) });
   const width = Math.min(canvas.width, Math.floor(heard_s * scale) - mine.drawn);
   if (width > 0) {
     mine.drawn += width;
@@ -113,10 +116,10 @@ function connect(mine) {
       why = said.detail;
     } else if (said.type === "ready") {
       mine.window_s = said.window_s;
-      say(["Listening.", said.disclaimer].join(" "));
+      say([t("Listening."), said.disclaimer].join(" "));
     } else if (said.type === "prediction" && said.skipped) {
       mine.skipped += said.skipped;
-      say(`The service is busy: ${mine.skipped} moments were not heard.`);
+      say(t("The service is busy. Moments that were not heard: {count}.", { count: mine.skipped }));
     } else if (said.type === "event") told(mine, said);
   };
   socket.onclose = ({ code, reason }) => {
@@ -124,8 +127,8 @@ function connect(mine) {
     if (mine.again) return void ((mine.again = false), (mine.key = ""), (mine.samples = mine.drawn = 0), (mine.blocks = []), connect(mine));
     const well = code === 1000;
     end(mine);
-    why ||= reason || "the connection was lost; try again in a moment";
-    say(well ? "Stopped." : `${why[0].toUpperCase()}${why.slice(1)}.`, !well);
+    why ||= reason || t("the connection was lost; try again in a moment");
+    say(well ? t("Stopped.") : t("{why}.", { why: `${why[0].toUpperCase()}${why.slice(1)}` }), !well);
   };
 }
 
@@ -133,9 +136,9 @@ function connect(mine) {
 function told(mine, event) {
   const name = `${event.label} ${event.start_s}`, known = mine.told.get(name);
   const row = known ?? document.createElement("li"), label = event.label.replaceAll("_", " ");
-  const clock = new Date().toLocaleTimeString([], { hourCycle: "h23" });
+  const clock = new Date().toLocaleTimeString(telltaleLocale, { hourCycle: "h23" });
   row.innerHTML = `<time></time><b></b><span>${percent(event.confidence)}</span>${event.ended
-    ? '<button type="button" class="tt-mini" aria-label="Play" aria-pressed="false">▶</button><button type="button" class="tt-mini" data-its>It is …</button>' : ""}`;
+    ? `<button type="button" class="tt-mini" aria-label="${t("Play")}" aria-pressed="false">▶</button><button type="button" class="tt-mini" data-its>${t("It is …")}</button>` : ""}`;
   row.querySelector("time").textContent = (row.dataset.clock ??= clock);
   row.querySelector("b").textContent = label;
   if (event.ended) {
@@ -182,12 +185,12 @@ function stop() {
     live.ending = true; // what is still to be told comes before the service closes
     if (live.samples % BLOCK) live.socket.send(live.block.subarray(0, live.samples % BLOCK));
     live.socket.send("end");
-    say("Stopping …");
+    say(t("Stopping …"));
     release(live);
   } else {
     live.socket?.close();
     end(live);
-    say("Stopped.");
+    say(t("Stopped."));
   }
 }
 function release(mine) {
@@ -204,7 +207,7 @@ function show(going) {
   if (!one) return;
   one.setAttribute("aria-pressed", String(Boolean(going)));
   one.style.removeProperty("--level");
-  if (!going) one.textContent = "Live";
+  if (!going) one.textContent = t("Live");
 }
 function ask(words) {
   element.firstElementChild.hidden = false;
@@ -228,6 +231,6 @@ element.addEventListener("click", async (event) => {
     trigger("upload", { files: [{ path, name: row.file.name, recording: row.recording }] });
     document.querySelector("#answer").scrollIntoView({ behavior: "smooth", block: "nearest" });
   } catch {
-    say("It did not arrive: the page cannot be reached, or takes no more right now. Try again in a moment.", true);
+    say(t("It did not arrive: the page cannot be reached, or takes no more right now. Try again in a moment."), true);
   }
 });

@@ -55,16 +55,16 @@ async function use() {
     pixels.data.fill(inside ? 255 : 0, at, at + 4);
     some ||= inside;
   }
-  said.textContent = some ? "" : "Nothing is drawn. If there is nothing in it, choose that above.";
+  said.textContent = some ? "" : t("Nothing is drawn. If there is nothing in it, choose that above.");
   if (!some) return;
   drawn.getContext("2d").putImageData(pixels, 0, 0);
   const png = await new Promise((done) => drawn.toBlob(done, "image/png"));
   try {
     const { path } = await upload(new File([png], "drawn.png", { type: "image/png" }));
     trigger("upload", { path });
-    said.textContent = "It is above now, as the mask: send it.";
+    said.textContent = t("It is above now, as the mask: send it.");
   } catch {
-    said.textContent = "It did not arrive: the page cannot be reached right now. Try again in a moment.";
+    said.textContent = t("It did not arrive: the page cannot be reached right now. Try again in a moment.");
   }
 }
 

@@ -59,7 +59,7 @@
     } catch (error) {
       if (error.name === "AbortError") return;
       stop();
-      button.title = button.textContent = "cannot be played here";
+      button.title = button.textContent = t("cannot be played here");
     }
   });
 })();

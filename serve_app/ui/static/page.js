@@ -1,3 +1,20 @@
+// A sentence with its values: t("{name} is sent", { name }). Python translates what stands in a script
+// as t("...") before it is sent (words/translate.py). Numbers and times are written as the page's
+// language does, in the reader's own variety of it.
+window.t = (words, values = {}) => words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+window.telltaleLocale = navigator.languages.find((one) => one.startsWith(document.documentElement.lang))
+  ?? document.documentElement.lang;
+
+// A link to another theme or language leaves domain and place in the address.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.('#chip a[href^="?"]');
+  if (!link) return;
+  event.preventDefault();
+  const address = new URL(window.location.href);
+  for (const [name, value] of new URL(link.href).searchParams) address.searchParams.set(name, value);
+  window.location.assign(address);
+});
+
 // Between the places by the keyboard, as in any list of tabs.
 document.addEventListener("keydown", (event) => {
   const steps = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
@@ -15,25 +32,29 @@ document.addEventListener("keydown", (event) => {
 // Moments as they are read: how long ago, or by the reader's own clock, a time alone where it is of
 // today.
 (() => {
-  const DAY_S = 86400, UNITS = [[60, 1, "s"], [3600, 60, "min"], [DAY_S, 3600, "h"]];
+  const UNITS = [
+    [60, 1, (count) => t("{count} s ago", { count })],
+    [3600, 60, (count) => t("{count} min ago", { count })],
+    [86400, 3600, (count) => t("{count} h ago", { count })],
+  ];
   const date = { day: "numeric", month: "short", year: "numeric" };
   const hour = { hour: "2-digit", minute: "2-digit" };
 
   const ago = (at) => {
     const seconds = Math.round((Date.now() - at) / 1000);
-    if (seconds < 5) return "just now";
-    const [, length, name] = UNITS.find(([limit]) => seconds < limit) ?? [];
-    return length ? `${Math.floor(seconds / length)} ${name} ago` : at.toLocaleDateString([], date);
+    if (seconds < 5) return t("just now");
+    const [, length, said] = UNITS.find(([limit]) => seconds < limit) ?? [];
+    return length ? said(Math.floor(seconds / length)) : at.toLocaleDateString(telltaleLocale, date);
   };
   const clock = (at) => {
     const today = at.toDateString() === new Date().toDateString();
-    return at.toLocaleString([], today ? hour : { ...date, ...hour });
+    return at.toLocaleString(telltaleLocale, today ? hour : { ...date, ...hour });
   };
   const read = (time) => {
     const at = new Date(time.dateTime);
     const words = "ago" in time.dataset ? ago(at) : clock(at);
     if (time.textContent !== words) time.textContent = words;
-    time.title ||= at.toString();
+    time.title ||= at.toLocaleString(telltaleLocale, { dateStyle: "full", timeStyle: "long" });
   };
   const readAll = () => document.querySelectorAll("time:is([data-ago], [data-clock])").forEach(read);
   new MutationObserver(readAll).observe(document, { childList: true, subtree: true });

@@ -5,7 +5,7 @@ document.addEventListener("click", (event) => {
   const head = button.closest("th");
   const down = head.getAttribute("aria-sort") === "ascending";
   const value = (row) => row.cells[head.cellIndex].dataset.value ?? "";
-  const order = new Intl.Collator(undefined, { numeric: true }).compare;
+  const order = new Intl.Collator(telltaleLocale, { numeric: true }).compare;
   const body = head.closest("table").tBodies[0];
   const rows = [...body.rows].sort((a, b) => (down ? -1 : 1) * order(value(a), value(b)));
   body.append(...rows);

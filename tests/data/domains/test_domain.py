@@ -54,6 +54,7 @@ def test_every_shipped_domain_is_valid(name: str) -> None:
         ({"features.hop_length": 2000}, ["hop_length (2000) must not exceed n_fft (1024)"]),
         ({"rest_label": "silence"}, ["rest_label (silence) must be one of the labels"]),
         ({"training.epochs": "many"}, ["'training.epochs'", "integer"]),
+        ({"training.min_workers": 2}, ["min_workers (2) must not exceed workers (1)"]),
         ({"serving.split": {3: 0.7, 4: 0.4}}, ["serving.split must not exceed 1", "'3': 0.7"]),
     ],
 )

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from data.domains.sections import LimitSpec
-from data.errors import NotReady, UndecodableClip
+from data.errors import DecoderKilled, UndecodableClip
 from data.media import decode_pool
 from data.media.audio.recording import decode
 from support.inputs.recordings import by_sndfile
@@ -106,5 +106,5 @@ def test_a_process_that_the_system_ends_is_no_fault_of_the_clip(
     heard_s(FLAC)
     decoder = pool._idle[0]
     decoder._process.send_signal(signal.SIGKILL)
-    with pytest.raises(NotReady, match="send it again"):
+    with pytest.raises(DecoderKilled, match="send it again"):
         decoder.ask({"kind": "recording"}, FLAC, 1)

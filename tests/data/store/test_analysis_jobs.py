@@ -1,12 +1,13 @@
 """analysis_jobs.py: a job is one replica's at a time, and its end is final."""
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
 
-from data.database.schema import analysis_jobs, now
+from data.database.schema import analysis_jobs, now, uploads
 from data.errors import UnknownName
 from data.store import analysis_jobs as module
 from data.store.analysis_jobs import Job, Progress
@@ -125,6 +126,57 @@ def test_what_ends_replicas_is_given_up(store: Store, job: Job) -> None:
     assert ended.problem
     assert "3 times" in str(ended.problem["detail"])
     assert store.jobs.claim("faults") is None
+
+
+def test_a_long_one_that_is_heard_farther_by_each_replica_is_not_given_up(
+    store: Store, job: Job
+) -> None:
+    for number in range(1, 6):
+        held = store.jobs.claim("faults")
+        assert held
+        later = store.jobs.beats(held, replace(HEARD, heard_s=100.0 * number))
+        assert later
+        store.jobs.release(later)
+    assert (store.jobs.get(job.id).state, store.jobs.get(job.id).attempts) == ("queued", 1)
+
+
+def test_one_that_ends_each_replica_at_the_same_place_is_given_up(store: Store, job: Job) -> None:
+    for _ in range(4):
+        held = store.jobs.claim("faults")
+        if held is None:
+            break
+        later = store.jobs.beats(held, HEARD)
+        assert later
+        store.jobs.release(later)
+    assert store.jobs.get(job.id).state == "failed"
+
+
+def test_what_was_no_fault_of_the_recording_does_not_count_against_it(
+    store: Store, job: Job
+) -> None:
+    for _ in range(5):
+        held = store.jobs.claim("faults")
+        assert held
+        store.jobs.release(held, counts=False)
+    assert (store.jobs.get(job.id).state, store.jobs.get(job.id).attempts) == ("queued", 0)
+
+
+def test_what_nobody_analyses_does_not_lie_here_for_ever(store: Store, job: Job) -> None:
+    def age(days: int) -> None:
+        then = now() - timedelta(days=days)
+        with store.jobs._database.write() as connection:
+            connection.execute(update(analysis_jobs).values(created_at=then))
+            connection.execute(update(uploads).values(expires_at=then))
+        store.jobs.purge()
+        store.uploads.purge()
+
+    age(6)
+    assert store.jobs.get(job.id).state == "queued"
+    assert store.uploads.get(job.id).is_whole
+    age(8)
+    for get in (store.jobs.get, store.uploads.get):
+        with pytest.raises(UnknownName):
+            get(job.id)
 
 
 def test_what_has_ended_is_forgotten_in_time(store: Store, job: Job) -> None:

@@ -1,14 +1,17 @@
 """What a service said it had kept is looked for, byte by byte."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from data.database.schema import now
 from data.home import planned_home
+from data.store.analysis_jobs import Job
 from data.store.store import Store
 from loadtest.chaos.clients import Ledger
-from loadtest.chaos.outcome import Audit, audited
+from loadtest.chaos.outcome import Audit, audited, broken
 from support.inputs.uploads import new_clip
 
 VERSIONS = {"1": "aa", "2": "bb"}
@@ -52,7 +55,7 @@ def test_what_is_there_is_not_lost(store: Store, tmp_path: Path) -> None:
     ledger = Ledger("faults")
     kept(store, b"one", ledger)
     kept(store, b"two", ledger, corrected=True)
-    assert audited(tmp_path, ledger, VERSIONS) == Audit(2, [], [], [])
+    assert audited(tmp_path, ledger, VERSIONS) == Audit(2, [], [], [], [])
 
 
 def test_a_clip_is_lost_without_row_bytes_or_receipt(store: Store, tmp_path: Path) -> None:
@@ -63,6 +66,32 @@ def test_a_clip_is_lost_without_row_bytes_or_receipt(store: Store, tmp_path: Pat
     blob(tmp_path, damaged).write_bytes(b"other bytes")
     ledger.kept[receipt] = "000000000000"
     assert set(audited(tmp_path, ledger, VERSIONS).lost) == {gone, damaged, receipt}
+
+
+def test_a_recording_is_lost_that_is_not_analysed_and_does_not_wait_for_it(
+    store: Store, tmp_path: Path
+) -> None:
+    ledger = Ledger("faults")
+    uploads = [store.uploads.begin("faults", 3, who="admin") for _ in range(4)]
+    for upload in uploads:
+        store.uploads.append(upload.id, 0, io.BytesIO(b"abc"), 3)
+        store.jobs.add(Job(upload.id, "faults", "admin", "", {}, now()))
+        ledger.jobs.append(upload.id)
+    done, failed, waits, robbed = uploads
+    for upload, said in (
+        (done, {"result": {"events": []}}),
+        (failed, {"problem": {"status": 500}}),
+    ):
+        held = store.jobs.claim("faults")
+        assert held is not None
+        assert held.id == upload.id
+        store.jobs.end(held, **said)
+    store.uploads.delete(robbed.id)
+    assert store.jobs.get(waits.id).state == "queued"
+    ledger.jobs.append("never heard of")
+    found = audited(tmp_path, ledger, VERSIONS)
+    assert set(found.lost_jobs) == {failed.id, robbed.id, "never heard of"}
+    assert any("3 recordings are lost" in words for words in broken("", [], found))
 
 
 def test_a_clip_that_was_never_sent_is_a_strangers(store: Store, tmp_path: Path) -> None:

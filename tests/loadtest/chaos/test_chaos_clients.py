@@ -4,9 +4,9 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Response, UploadFile
+from fastapi import FastAPI, Header, Response, UploadFile
 
 from loadtest.chaos.clients import Ledger, clients
 from loadtest.own_service import Service
@@ -22,6 +22,7 @@ class Keeper:
         self.domain = domain
         self.clips: list[str] = []
         self.corrections = 0
+        self.jobs: list[str] = []
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -42,6 +43,12 @@ class Keeper:
         def upload(files: list[UploadFile]) -> dict[str, Any]:
             rows = [{"outcome": "stored", "clip": self._keep(file)} for file in files]
             return {"domain": self.domain, "results": rows}
+
+        @app.post("/analyze", status_code=202)
+        def analyze(prefer: Annotated[str, Header()]) -> dict[str, Any]:
+            assert prefer == "respond-async"
+            self.jobs.append(str(len(self.jobs)))
+            return {"domain": self.domain, "id": self.jobs[-1]}
 
         return app
 
@@ -64,12 +71,15 @@ def at_work(tmp_path: Path, app: FastAPI, until: Callable[[Ledger], bool]) -> Le
 
 def test_every_acknowledged_clip_is_written_down_and_none_is_sent_twice(tmp_path: Path) -> None:
     keeper = Keeper()
-    ledger = at_work(tmp_path, keeper.app(), lambda ledger: len(ledger.kept) > 40)
+    ledger = at_work(
+        tmp_path, keeper.app(), lambda ledger: len(ledger.kept) > 40 and len(ledger.jobs) > 1
+    )
     assert set(keeper.clips) == set(ledger.kept)
     assert len(set(keeper.clips)) == len(keeper.clips)
     assert set(ledger.kept) < ledger.clips  # those that were refused were sent, too
     assert {sent.kind for sent in ledger.requests} == {"ok", "busy"}
     assert list(ledger.versions) == [("1", "aa")]
+    assert ledger.jobs == keeper.jobs
 
 
 def test_another_services_answers_are_told_from_ones_own(tmp_path: Path) -> None:

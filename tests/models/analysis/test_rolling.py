@@ -56,3 +56,36 @@ def test_an_event_is_told_as_soon_as_it_is_long_enough() -> None:
     )
     assert (began, ended) == (7, 15)
     assert told[7][0].event.start_s == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize("duration_s", [0.3, 1.25])
+def test_the_end_of_the_sound_is_heard_as_in_the_whole(duration_s: float) -> None:
+    """A short sound is long enough as a whole; the last window ends where the sound does."""
+    first = min(0.0, (duration_s - WINDOW_S) / 2)
+    starts_s = np.unique([first, *np.arange(0, duration_s - WINDOW_S, HOP_S), duration_s - 1.0])
+    starts_s = starts_s[starts_s >= first]
+    scores = np.full((len(starts_s), 3), 0.9, np.float32)
+    rules = Rules({"a": 0.8}, min_length_s=0.5, sure_s=0.5)
+    heard = Heard(LABELS, WINDOW_S, duration_s, starts_s, scores, np.zeros(len(scores), bool))
+    ended = [told.event for told in told_of(heard, rules) if told.ended]
+    assert rounded(ended) == rounded(find_events(heard, rules))
+    assert [round(event.end_s, 6) for event in ended] == [duration_s]
+
+
+def test_where_another_goes_on_an_event_ends_where_its_last_window_does() -> None:
+    rolling = RollingEvents(LABELS, WINDOW_S, HOP_S, Rules({"a": 0.8}, min_length_s=0.5))
+    row = np.full(3, 0.9, np.float32)
+    told = [each for place in range(5) for each in rolling.add(place * HOP_S, row, False)]
+    assert [each.ended for each in told] == [False]
+    (ended,) = rolling.end()
+    assert ended.ended
+    assert ended.event.end_s == pytest.approx(0.95)
+
+
+def test_what_was_told_is_told_as_ended() -> None:
+    """Also where the end of the sound takes something of it back."""
+    rolling = RollingEvents(LABELS, WINDOW_S, HOP_S, Rules({"a": 0.8}, min_length_s=0.55))
+    (begun,) = rolling.add(0.0, np.full(3, 0.9, np.float32), False)
+    assert not begun.ended
+    (ended,) = rolling.add(0.05, np.zeros(3, np.float32), False)
+    assert ended.ended

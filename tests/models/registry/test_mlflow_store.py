@@ -56,3 +56,20 @@ def test_two_processes_may_open_an_empty_store_and_use_it_at_once(tmp_path: Path
     champion = registry.champion("keywords")
     assert champion is not None
     assert champion.digest == bundles[0].digest
+
+
+def test_what_has_a_registry_does_not_pay_for_pandas(tmp_path: Path) -> None:
+    """Nor is it kept from whoever wants it afterwards."""
+    bundle = tiny_bundle(tmp_path / "bundle")
+    story = (
+        "import sys\nfrom pathlib import Path\n"
+        "from models.bundle import load_bundle\nfrom models.registry.registry import Registry\n"
+        f"registry = Registry('sqlite:///{tmp_path}/mlflow.db', '{tmp_path}/artifacts')\n"
+        f"version = registry.register(load_bundle(Path('{bundle.path}')), run_id=None, tags={{}})\n"
+        "registry.promote('keywords', version.number)\n"
+        f"registry.fetch(version, Path('{tmp_path}/cache'))\n"
+        "print('pandas' in sys.modules)\nimport pandas\nprint(pandas.DataFrame.__name__)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    said = subprocess.check_output([sys.executable, "-c", story], env=environment, text=True)
+    assert said.split() == ["False", "DataFrame"]

@@ -1,6 +1,7 @@
 """Retrain runs as the curator looks after them: none lost, none buried alive."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,28 @@ def test_a_hiccup_of_the_job_list_closes_nothing(store: Store) -> None:
 
     run(store, Hiccup(), steps)
     assert [found.state for found in store.runs.find("keywords")] == ["queued"]
+
+
+def test_a_domain_is_looked_at_as_soon_as_its_teach_promotes_or_ends(store: Store) -> None:
+    async def steps(runs: RetrainRuns) -> list[float]:
+        taken = []
+
+        async def pause() -> None:
+            since = time.monotonic()
+            await runs.pause("keywords", 1.0)
+            taken.append(time.monotonic() - since)
+
+        await pause()
+        run_id = (await runs.start("keywords", ("teach", "", "person"), "ann"))["id"]
+        await runs.look_after(KEYWORDS)
+        await pause()
+        store.runs.promoting(run_id, {"version": "2"})
+        await pause()
+        store.runs.update(run_id, state="succeeded", who="job", result={"version": "2"})
+        await pause()  # it may have ended between two looks
+        await pause()
+        return taken
+
+    idle, under_way, promoting, ended, idle_again = run(store, Jobs(), steps)
+    assert min(idle, under_way, idle_again) >= 1.0
+    assert max(promoting, ended) < 0.5

@@ -45,6 +45,14 @@ def test_a_number_of_labels_that_is_none_is_refused(client: TestClient, top_k: s
     assert len(found.json()["detail"]) < 300
 
 
+def test_a_long_name_of_a_request_is_not_repeated_with_each_clip(client: TestClient) -> None:
+    named = {"x-request-id": "r" * 50_000}
+    for path, part in (("/predict", "file"), ("/batch-predict", "files"), ("/nowhere", "file")):
+        found = client.post(path, files=[(part, CLIP)], headers=named)
+        assert "r" * 200 in found.text
+        assert len(found.content) < 5_000
+
+
 @pytest.mark.parametrize("path", ["/predict", "/feedback", "/batch-predict", "/upload"])
 @pytest.mark.parametrize("boundary", ["b" * 257, "b" * 5000])
 def test_a_boundary_that_is_too_long_is_refused(

@@ -104,6 +104,26 @@ def test_a_version_that_was_purged_is_let_go_in_memory_and_on_this_machine(
     assert [path.name for path in kept.iterdir()] == [registry.known["1"]]
 
 
+def test_many_who_ask_for_what_is_not_there_cost_the_curator_few_looks(
+    others: OtherVersions, registry: Registry
+) -> None:
+    looks, real = [0], registry.digests
+
+    async def digests() -> dict[str, str]:
+        looks[0] += 1
+        return await real()
+
+    many = OtherVersions("keywords", others._home, digests, registry.fetch)
+    item = Item(tone(), time.perf_counter(), float("inf"))
+
+    async def ask() -> list[object]:
+        asks = (many.answer(str(number), item) for number in range(100, 150))
+        return list(await asyncio.gather(*asks, return_exceptions=True))
+
+    assert {type(found) for found in asyncio.run(ask())} == {UnknownName}
+    assert looks == [1]
+
+
 def test_what_is_no_clip_is_refused_as_ever(others: OtherVersions) -> None:
     with pytest.raises(UnsupportedClip):
         asked(others, "1", raw=b"this is no recording at all")

@@ -78,6 +78,22 @@ def test_what_the_file_asks_for_is_kept_and_nothing_else(found: ScoredClip) -> N
     assert [row.why for row in store.rows] == ["unknown", "unsure", "sample", "sample"]
 
 
+def test_where_nothing_is_asserted_as_of_photographs_what_is_unlikely_is_unsure(
+    found: ScoredClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(found.scores), "asserted", None)
+    store, counted = Store(), list[str]()
+    store.let.set()
+    writer = prediction_log(store, counted, unsure=True)
+    for confidence in (0.55, 0.95):
+        shares = np.full(10, (1 - confidence) / 9, np.float32)
+        shares[0] = confidence
+        scores = replace(found.scores, probabilities=shares)
+        writer.offer(b"clip", replace(found, scores=scores))
+    writer.flush()
+    assert [max(row.probabilities.values()) for row in store.rows] == [0.55]
+
+
 def test_a_store_that_fails_costs_the_answers_alone(found: ScoredClip) -> None:
     counted: list[str] = []
     broken = SimpleNamespace()

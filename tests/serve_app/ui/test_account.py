@@ -6,7 +6,7 @@ import pytest
 
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui.account import ANONYMOUS, AWAY, ask, known, who
+from serve_app.ui.account import ask, known, visitor, who
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_world import World
 from support.inputs.sounds import tone
@@ -45,14 +45,14 @@ def test_who_waits_by_himself_is_told_at_once_that_the_service_is_busy(
 
 
 def test_everybody_sees_which_role_he_has(anybody: Client) -> None:
-    assert who(anybody) == ANONYMOUS
+    assert who(anybody) == visitor()
     admin, wrong = who(anybody.with_key(ADMIN)), who(anybody.with_key("wrong"))
     assert (admin.role, admin.chip) == ("admin", "anna · admin")
     assert "<b>anna</b>, admin" in admin.said
     assert wrong.role == "anonymous"
     assert "not known here" in wrong.said
     with Client("http://127.0.0.1:9", key=ADMIN, tries=1) as early:  # the service is starting
-        assert who(early) is AWAY
+        assert not who(early).is_sure
 
 
 def test_what_needs_no_key_is_asked_without_one_that_is_not_known(anybody: Client) -> None:

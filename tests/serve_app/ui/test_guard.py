@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from gradio.state_holder import StateHolder
 from starlette.testclient import TestClient
 
 from serve_app.settings import PASSED_HEADER
@@ -125,6 +126,31 @@ def test_the_page_answers_what_haproxy_has_passed_on_and_nothing_else(
             client.post(f"{API}/upload", files={"files": tone()}, headers=told).status_code == 403
         )
     assert client.get("/config", headers={PASSED_HEADER: "start a secret"}).status_code == 200
+
+
+def test_sessions_that_anybody_may_begin_are_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve_app.ui.app.MOST_SESSIONS", 3)
+    held: list[Any] = []
+    real = StateHolder.__getitem__
+
+    def found(holder: StateHolder, session: str) -> Any:
+        held.append(len(holder.session_data))
+        return real(holder, session)
+
+    monkeypatch.setattr(StateHolder, "__getitem__", found)
+
+    async def built() -> FastAPI:
+        return build_page("http://127.0.0.1:9", tmp_path / "uploads")
+
+    client = TestClient(asyncio.run(built()))
+    event = min(events(client), key=lambda event: len(event["inputs"]))  # type: ignore[arg-type]
+    for number in range(12):
+        body = {"fn_index": event["id"], "data": [None] * len(event["inputs"])}
+        found_ = client.post(f"{API}/run/predict", json=body | {"session_hash": f"s{number}"})
+        assert found_.status_code == 200
+    assert 3 <= max(held) <= 4
 
 
 @pytest.mark.parametrize("what", [*FORBIDDEN, *ELSEWHERE])

@@ -24,9 +24,10 @@ from serve_app.ui.places.ask.ask_history import Past
 from serve_app.ui.places.ask.ask_teach import Asked
 from serve_app.ui.places.ask.given import Given
 from serve_app.ui.wording import TOO_LARGE, again_in_s, with_again, words
+from serve_app.ui.words.translate import mark, plural, t
 
 FIGURES = {"audio": sound_figure.drawn, "image": photograph_figure.drawn}
-GONE = "The clip is no longer here; give it once more."
+GONE = mark("The clip is no longer here; give it once more.")
 REFUSED = (ServiceError, TelltaleError, FileNotFoundError)
 Shown = dict[Any, Any]
 
@@ -124,7 +125,7 @@ def hear_one(
 ) -> Iterator[Shown]:
     """A recording that is too long for a clip is heard for its events."""
     may_be_long = caller.domain.modality == "audio" and given.moment is None
-    yield parts.cleared() | {parts.answer: card.LISTENING}
+    yield parts.cleared() | {parts.answer: card.listening()}
     try:
         if not (may_be_long and _is_large(given, caller.domain)):
             yield from _answer(parts, caller, given)
@@ -170,13 +171,13 @@ def show_again(parts: Parts, asked: Asked) -> Shown:
     try:
         raw = asked.given.read(asked.domain)
     except (TelltaleError, FileNotFoundError):
-        return shown | {parts.outcome: note(GONE, "warn")}
+        return shown | {parts.outcome: note(t(GONE), "warn")}
     return shown | {parts.figure: FIGURES[asked.domain.modality](raw, asked.domain, asked.found)}
 
 
 def _failed(parts: Parts, given: Given, error: Exception) -> Shown:
     if isinstance(error, FileNotFoundError):
-        return {parts.answer: card.failure(GONE)}
+        return {parts.answer: card.failure(t(GONE))}
     failed: Shown = {parts.answer: card.failure(with_again(error))}
     if wait_s := again_in_s(error):
         failed |= {parts.waiting: given, parts.again: gr.update(value=wait_s, active=True)}
@@ -185,14 +186,14 @@ def _failed(parts: Parts, given: Given, error: Exception) -> Shown:
 
 def _hear_several(parts: Parts, caller: Caller, given: Sequence[Given]) -> Iterator[Shown]:
     """What was answered stays, whatever ends it; after a stop by `stopped`."""
-    yield {parts.panel: ask_panel.progress(f"0 of {len(given)} files answered", 0)}
+    yield {parts.panel: ask_panel.progress(_counted((), given), 0)}
     rows: tuple[ask_several.Row, ...] = ()
     try:
         for rows in ask_several.asked(known(caller.client), caller.domain, given):
             shown = ask_panel.progress(_counted(rows, given), len(rows) / len(given))
             yield {parts.panel: shown, parts.rows: rows, parts.listed: tuple(given)}
     except REFUSED as error:
-        why = GONE if isinstance(error, FileNotFoundError) else words(error)
+        why = t(GONE) if isinstance(error, FileNotFoundError) else words(error)
         said = note(f"{why} {_counted(rows, given)}.", "bad") if rows else card.failure(why)
         yield {parts.panel: said + _table(rows, given)}
     else:
@@ -201,7 +202,7 @@ def _hear_several(parts: Parts, caller: Caller, given: Sequence[Given]) -> Itera
 
 def stopped(turns: Turns, rows: Sequence[ask_several.Row], given: Sequence[Given]) -> str:
     turns.begin()
-    said = f"Stopped: {_counted(rows, given)}." if rows else "Stopped."
+    said = t("Stopped: {said}.", said=_counted(rows, given)) if rows else t("Stopped.")
     return note(said) + _table(rows, given)
 
 
@@ -210,12 +211,17 @@ def turned_away(parts: Parts, turns: Turns, domain: DomainInfo) -> Shown:
     if turns.domain == domain.name:  # a clip that was given before the domains were known
         return {}
     turns.begin(domain.name)
-    told = {parts.answer: card.EMPTY, parts.history: turns.past.listed(domain.name)}
+    told = {parts.answer: card.empty(), parts.history: turns.past.listed(domain.name)}
     return parts.cleared() | parts.emptied() | told
 
 
 def _counted(rows: Sequence[ask_several.Row], given: Sequence[Given]) -> str:
-    return f"{len(rows)} of {len(given)} files answered"
+    return plural(
+        "{done} of {count} file answered",
+        "{done} of {count} files answered",
+        len(given),
+        done=len(rows),
+    )
 
 
 def _table(rows: Sequence[ask_several.Row], given: Sequence[Given]) -> str:

@@ -4,13 +4,29 @@ from collections import Counter
 
 from serve_app.client.answers import ClipInfo, DomainInfo, Evidence, Prediction
 from serve_app.ui.markup import bar, named, note, percent, short, text
+from serve_app.ui.words.translate import mark, number, t, told
 
-EMPTY = (
-    '<div class="tt-card tt-empty"><p>Give a clip, and the answer appears here: '
-    "what it is, how sure that is, and where in it the evidence lies.</p></div>"
-)
-LISTENING = '<div class="tt-card tt-empty" role="status"><p class="tt-pulse">Listening…</p></div>'
 RUNNERS_UP = 2
+SURE = (
+    (0.95, mark("Almost certain")),
+    (0.8, mark("Confident")),
+    (0.6, mark("Fairly sure")),
+)
+
+
+def empty() -> str:
+    said = t(
+        "Give a clip, and the answer appears here: what it is, how sure that is, and where in it "
+        "the evidence lies."
+    )
+    return f'<div class="tt-card tt-empty"><p>{said}</p></div>'
+
+
+def listening() -> str:
+    return (
+        '<div class="tt-card tt-empty" role="status">'
+        f'<p class="tt-pulse">{t("Listening…")}</p></div>'
+    )
 
 
 def answer(found: Prediction, name: str = "") -> str:
@@ -34,7 +50,7 @@ def choices(domain: DomainInfo, found: Prediction) -> list[tuple[str, str]]:
 
 def failure(message: str) -> str:
     return (
-        '<section class="tt-card tt-failed" role="alert"><p class="tt-over">No answer</p>'
+        f'<section class="tt-card tt-failed" role="alert"><p class="tt-over">{t("No answer")}</p>'
         f'<p class="tt-sentence">{text(message)}</p></section>'
     )
 
@@ -47,23 +63,26 @@ def unsure(found: Prediction) -> bool:
 
 
 def _verdict(found: Prediction, name: str) -> str:
-    over = f'<p class="tt-over">{text(name) or "The answer"}</p>'
-    reason = found.unknown_reason or "unlike anything learnt"
+    over = f'<p class="tt-over">{text(name) or t("The answer")}</p>'
+    reason = found.unknown_reason or mark("unlike anything learnt")
+    this = t("This is {reason}.", reason=text(told(t(reason))))
     if found.unknown and reason.startswith("too quiet"):
         return (
-            f'{over}<p class="tt-label tt-unknown">Too quiet to tell</p>'
-            f'<p class="tt-sentence">This is {text(reason)}. Come nearer, or check the '
-            "microphone.</p>"
+            f'{over}<p class="tt-label tt-unknown">{t("Too quiet to tell")}</p>'
+            f'<p class="tt-sentence">{this} {t("Come nearer, or check the microphone.")}</p>'
         )
     if found.unknown:
+        nearest = t("The nearest is <b>{label}</b>; teach it what it is.", label=named(found.label))
         return (
-            f'{over}<p class="tt-label tt-unknown">Unknown</p>'
-            f'<p class="tt-sentence">This is {text(reason)}. '
-            f"The nearest is <b>{named(found.label)}</b>; teach it what it is.</p>"
+            f'{over}<p class="tt-label tt-unknown">{t("Unknown")}</p>'
+            f'<p class="tt-sentence">{this} {nearest}</p>'
         )
+    sure = t(
+        "{sureness}: <b>{share}</b>", sureness=sureness(found), share=percent(found.confidence)
+    )
     return (
         f'{over}<p class="tt-label">{named(found.label)}</p>'
-        f'<p class="tt-sentence">{sureness(found)}: <b>{percent(found.confidence)}</b></p>'
+        f'<p class="tt-sentence">{sure}</p>'
         f"{_caution(found)}{_runners_up(found)}"
     )
 
@@ -72,23 +91,21 @@ def _caution(found: Prediction) -> str:
     """Where the answer is not one to rely on; nothing of models that do not know."""
     if found.asserted is not False:
         return ""
-    return (
-        '<p class="tt-small">A hint only: more than one in five answers as sure as this one are '
-        "wrong.</p>"
-    )
+    said = t("A hint only: more than one in five answers as sure as this one are wrong.")
+    return f'<p class="tt-small">{said}</p>'
 
 
 def sureness(found: Prediction) -> str:
     """No big words of an answer that is not to be relied on."""
-    for floor, words in ((0.95, "Almost certain"), (0.8, "Confident"), (0.6, "Fairly sure")):
+    for floor, words in SURE:
         if found.confidence >= floor:
-            return words if found.asserted is not False else "Probably"
-    return "No more than a guess"
+            return t(words) if found.asserted is not False else t("Probably")
+    return t("No more than a guess")
 
 
 def _runners_up(found: Prediction) -> str:
     others = [pair for pair in found.probabilities.items() if pair[0] != found.label]
-    return _shares(dict(others[:RUNNERS_UP]), "What else it might be")
+    return _shares(dict(others[:RUNNERS_UP]), t("What else it might be"))
 
 
 def _shares(probabilities: dict[str, float], said: str, lead: str = "") -> str:
@@ -105,11 +122,14 @@ def _measure(found: Prediction) -> str:
     measure = found.measure
     if measure is None or measure.area_percent == 0:
         return ""
-    return (
-        f'<p class="tt-sentence">It covers <b>{measure.area_percent:.2f} %</b> of the photograph, '
-        f"is <b>{measure.length_px:.0f} px</b> long and "
-        f"<b>{measure.mean_width_px:.1f} px</b> wide in the mean.</p>"
+    said = t(
+        "It covers <b>{area:.2f} %</b> of the photograph, is <b>{length:.0f} px</b> long and "
+        "<b>{width:.1f} px</b> wide in the mean.",
+        area=measure.area_percent,
+        length=measure.length_px,
+        width=measure.mean_width_px,
     )
+    return f'<p class="tt-sentence">{said}</p>'
 
 
 def _against(found: Prediction) -> str:
@@ -123,30 +143,33 @@ def _against(found: Prediction) -> str:
     ((loudest, _),) = sums.most_common(1)
     if loudest == found.label:
         return ""
-    said = f"Moment by moment it speaks more for {loudest.replace('_', ' ')}: listen before you"
-    return note(f"{said} rely on this answer.", "warn")
+    said = t(
+        "Moment by moment it speaks more for {label}: listen before you rely on this answer.",
+        label=loudest.replace("_", " "),
+    )
+    return note(said, "warn")
 
 
 def _warnings(found: Prediction) -> str:
-    sentences = (f"{words[:1].upper()}{words[1:]}." for words in found.clip.warnings)
+    sentences = (f"{words[:1].upper()}{words[1:]}." for words in map(told, found.clip.warnings))
     return "".join(note(sentence, "warn") for sentence in sentences)
 
 
 def _disclaimer(found: Prediction) -> str:
-    return note(found.disclaimer, "warn") if found.disclaimer else ""
+    return note(told(found.disclaimer), "warn") if found.disclaimer else ""
 
 
 def _folded(found: Prediction) -> str:
     timings = found.timings_ms
     facts = [
         *_clip_facts(found.clip),
-        f"version {text(found.model.version)} {short(found.model.digest)}",
-        f"answered in {timings.get('total', 0):.0f} ms",
+        f"{t('version {version}', version=text(found.model.version))} {short(found.model.digest)}",
+        t("answered in {ms:.0f} ms", ms=timings.get("total", 0)),
     ]
     json = found.model_dump_json(indent=1, exclude={"evidence"}, exclude_unset=True)
     return (
-        '<details class="tt-fold"><summary>Probabilities, version, JSON</summary>'
-        f"{_shares(found.probabilities, 'Probability of each label', found.label)}"
+        f'<details class="tt-fold"><summary>{t("Probabilities, version, JSON")}</summary>'
+        f"{_shares(found.probabilities, t('Probability of each label'), found.label)}"
         f'<p class="tt-small">{" · ".join(facts)}</p><pre tabindex="0">{text(json)}</pre></details>'
     )
 
@@ -155,6 +178,6 @@ def _clip_facts(clip: ClipInfo) -> list[str]:
     if clip.width_px:
         return [f"{clip.width_px} × {clip.height_px} px {text(clip.container)}"]
     return [
-        f"{clip.duration_s:.1f} s {text(clip.container)}",
-        f"{clip.sample_rate_hz / 1000:g} kHz",
+        f"{number(clip.duration_s, '.1f')} s {text(clip.container)}",
+        f"{number(clip.sample_rate_hz / 1000, 'g')} kHz",
     ]

@@ -11,37 +11,42 @@ from serve_app.ui.guard import MAX_FILES, MAX_UPLOAD_BYTES
 from serve_app.ui.markup import text
 from serve_app.ui.places.ask.given import Given
 from serve_app.ui.shared import script
-
-TEMPLATE = (
-    f'<div class="tt-drop" data-most-bytes="{MAX_UPLOAD_BYTES}" data-most-files="{MAX_FILES}">'
-    '<div class="tt-ways"><button type="button" data-do="record" aria-pressed="false">Record'
-    '</button><button type="button" data-do="live" aria-pressed="false">Live</button>'
-    '<button type="button" data-do="choose">Choose files</button></div>'
-    '<p class="tt-small">or drop them here: one, several<span data-of="audio">, or a long recording'
-    "</span></p>"
-    '<input type="file" multiple hidden aria-label="Files">'
-    '<p class="tt-said" role="status" hidden></p></div>${value}'
-)
+from serve_app.ui.words.translate import t
 
 
-LIVE = (
-    '<section class="tt-card tt-live" hidden><p class="tt-said" role="status"></p>'
-    '<figure class="tt-scope" role="img" aria-label="Spectrogram of what the microphone hears">'
-    '<canvas></canvas><div class="tt-words"></div></figure>'
-    '<ol aria-live="polite" aria-label="The last ten detections"></ol></section>'
-)
+def _template() -> str:
+    return (
+        f'<div class="tt-drop" data-most-bytes="{MAX_UPLOAD_BYTES}" data-most-files="{MAX_FILES}">'
+        '<div class="tt-ways"><button type="button" data-do="record" aria-pressed="false">'
+        f'{t("Record")}</button><button type="button" data-do="live" aria-pressed="false">'
+        f'{t("Live")}</button><button type="button" data-do="choose">{t("Choose files")}</button>'
+        f'</div><p class="tt-small">{t("or drop them here: one, several")}<span data-of="audio">'
+        f"{t(', or a long recording')}</span></p>"
+        f'<input type="file" multiple hidden aria-label="{t("Files")}">'
+        '<p class="tt-said" role="status" hidden></p></div>${value}'
+    )
+
+
+def _live() -> str:
+    return (
+        '<section class="tt-card tt-live" hidden><p class="tt-said" role="status"></p>'
+        '<figure class="tt-scope" role="img" '
+        f'aria-label="{t("Spectrogram of what the microphone hears")}">'
+        '<canvas></canvas><div class="tt-words"></div></figure>'
+        f'<ol aria-live="polite" aria-label="{t("The last ten detections")}"></ol></section>'
+    )
 
 
 def live_panel() -> Any:
     """With the event `upload`, of a moment that was heard live."""
-    return gr.HTML(LIVE, js_on_load=script("live.js"), apply_default_css=False, elem_id="live")
+    return gr.HTML(_live(), js_on_load=script("live.js"), apply_default_css=False, elem_id="live")
 
 
 def drop_zone() -> Any:
     """With the events `upload` and `example`."""
     return gr.HTML(
         "",
-        html_template=TEMPLATE,
+        html_template=_template(),
         js_on_load=script("drop.js"),
         apply_default_css=False,
         elem_id="drop",
@@ -55,12 +60,13 @@ def offered(domain: DomainInfo, examples: list[Path]) -> str:
         f'<p class="tt-small" data-modality="{domain.modality}"{live}>{header.limits(domain)}</p>'
     )
     buttons = "".join(
-        f'<button type="button" data-example="{number}">{text(_name(path))}</button>'
+        f'<button type="button" data-example="{number}">{text(name_of(path))}</button>'
         for number, path in enumerate(examples)
     )
     if not buttons:
         return limits
-    return f'{limits}<p class="tt-small">Or try one:</p><div class="tt-examples">{buttons}</div>'
+    try_one = f'<p class="tt-small">{t("Or try one:")}</p>'
+    return f'{limits}{try_one}<div class="tt-examples">{buttons}</div>'
 
 
 def dropped(event: gr.EventData) -> tuple[Given, ...]:
@@ -75,5 +81,5 @@ def dropped(event: gr.EventData) -> tuple[Given, ...]:
     )
 
 
-def _name(path: Path) -> str:
-    return path.stem.replace("_", " ")
+def name_of(path: Path) -> str:
+    return t(path.stem.replace("_", " "))

@@ -6,6 +6,7 @@ import numpy as np
 
 from data.arrays import Doubles
 from serve_app.client.answers import DomainInfo
+from serve_app.ui.words.translate import mark
 
 RATE_HZ, SECONDS, SIDE_PX = 16_000, 5.0, 512
 SHOWN = 3
@@ -25,9 +26,10 @@ def _sounds(folder: Path) -> list[Path]:
     noise = np.random.default_rng(7).normal(size=len(time_s))
     since_s = time_s % 0.5
     sounds = {
-        "a mains hum": sum(np.sin(2 * np.pi * 100 * n * time_s) / n for n in (1, 2, 3, 5)) * 0.2,
-        "knocking": noise * np.exp(-since_s * 60) * 0.5,
-        "a hiss": noise * 0.05,
+        mark("a mains hum"): sum(np.sin(2 * np.pi * 100 * n * time_s) / n for n in (1, 2, 3, 5))
+        * 0.2,
+        mark("knocking"): noise * np.exp(-since_s * 60) * 0.5,
+        mark("a hiss"): noise * 0.05,
     }
     paths = [folder / f"{name}.wav" for name in sounds]
     for path, samples in zip(paths, sounds.values(), strict=True):
@@ -42,9 +44,9 @@ def _photographs(folder: Path) -> list[Path]:
     noise = np.random.default_rng(7)
     wall = 150 + noise.normal(0, 6, (SIDE_PX, SIDE_PX))
     walls = {
-        "a drawn crack": _across(wall, np.cumsum(noise.normal(0, 2.0, SIDE_PX)), 2),
-        "a plain wall": wall,
-        "a straight joint": _across(wall, np.zeros(SIDE_PX), 5),
+        mark("a drawn crack"): _across(wall, np.cumsum(noise.normal(0, 2.0, SIDE_PX)), 2),
+        mark("a plain wall"): wall,
+        mark("a straight joint"): _across(wall, np.zeros(SIDE_PX), 5),
     }
     paths = [folder / f"{name}.png" for name in walls]
     for path, grey in zip(paths, walls.values(), strict=True):

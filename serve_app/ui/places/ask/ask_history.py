@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from serve_app.ui.markup import clock, named, percent, text
 from serve_app.ui.places.ask.ask_teach import Asked
+from serve_app.ui.words.translate import t
 
 LISTED = 20
 
@@ -33,7 +34,8 @@ class Past:
         if not rows:
             return ""
         return (
-            '<details class="tt-more tt-past" open><summary>Asked before, on this page</summary>'
+            '<details class="tt-more tt-past" open><summary>'
+            f"{t('Asked before, on this page')}</summary>"
             f"<ol>{''.join(_rows(rows))}</ol></details>"
         )
 
@@ -42,7 +44,7 @@ def _rows(rows: Iterable[tuple[int, datetime, Asked]]) -> Iterable[str]:
     for number, at, asked in rows:
         found = asked.found
         label, share = (
-            ("unknown", "")
+            (t("unknown"), "")
             if found.unknown
             else (
                 named(found.label),

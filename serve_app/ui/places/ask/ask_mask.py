@@ -10,24 +10,27 @@ from data.domains.sections import PhotoLimitSpec
 from data.media.image.photograph import decode_mask, encode_mask, resize_mask
 from serve_app.client.answers import DomainInfo, MaskEvidence, Prediction
 from serve_app.ui.shared import script
+from serve_app.ui.words.translate import t
 
-TOOLS = (
-    '<button type="button" class="tt-mini" data-do="begin">Draw on the photograph</button>'
-    '<div class="tt-tools" role="group" aria-label="Drawing">'
-    '<fieldset class="tt-chips"><legend class="tt-unseen">Pen</legend>'
-    '<label><input type="radio" name="pen" checked><span>Draw</span></label>'
-    '<label><input type="radio" name="pen" id="erase"><span>Erase</span></label></fieldset>'
-    '<label>Width <input type="range" name="width" min="2" max="40" value="8"></label>'
-    '<button type="button" class="tt-mini" data-do="undo">Undo</button>'
-    '<button type="button" class="tt-mini" data-do="use">Use this mask</button></div>'
-    '<p class="tt-small tt-said" role="status"></p>'
-)
+
+def _tools() -> str:
+    return (
+        f'<button type="button" class="tt-mini" data-do="begin">{t("Draw on the photograph")}'
+        f'</button><div class="tt-tools" role="group" aria-label="{t("Drawing")}">'
+        f'<fieldset class="tt-chips"><legend class="tt-unseen">{t("Pen")}</legend>'
+        f'<label><input type="radio" name="pen" checked><span>{t("Draw")}</span></label>'
+        f'<label><input type="radio" name="pen" id="erase"><span>{t("Erase")}</span></label>'
+        f'</fieldset><label>{t("Width")} <input type="range" name="width" min="2" max="40" '
+        f'value="8"></label><button type="button" class="tt-mini" data-do="undo">{t("Undo")}'
+        f'</button><button type="button" class="tt-mini" data-do="use">{t("Use this mask")}'
+        '</button></div><p class="tt-small tt-said" role="status"></p>'
+    )
 
 
 def drawing_tools() -> Any:
     """With the event `upload`, of what was drawn. Gradio's own ImageEditor would load 0.64 MB."""
     return gr.HTML(
-        f"<form>{TOOLS}</form>",
+        f"<form>{_tools()}</form>",
         js_on_load=script("mask.js"),
         apply_default_css=False,
         elem_id="draw",

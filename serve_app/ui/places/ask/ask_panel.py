@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from serve_app.ui.markup import text
 from serve_app.ui.places.ask.given import Given
+from serve_app.ui.words.translate import t
 
 
 def progress(words: str, share: float | None) -> str:
@@ -12,9 +13,9 @@ def progress(words: str, share: float | None) -> str:
     now = "" if share is None else f' aria-valuenow="{100 * share:.0f}"'
     return (
         f'<section class="tt-card"><p class="tt-over" role="status">{text(words)}</p>'
-        f'<div class="tt-progress tt-busy" role="progressbar" aria-label="Progress"{now}>'
+        f'<div class="tt-progress tt-busy" role="progressbar" aria-label="{t("Progress")}"{now}>'
         f'<i style="width:{max(4.0, 100 * (share or 0)):.0f}%"></i></div>'
-        '<p><button type="button" class="tt-mini" data-stop>Stop</button></p></section>'
+        f'<p><button type="button" class="tt-mini" data-stop>{t("Stop")}</button></p></section>'
     )
 
 
@@ -23,7 +24,7 @@ def sortable(heads: Sequence[str], rows: Iterable[str]) -> str:
     named = "".join(f'<th scope="col"><button type="button">{head}</button></th>' for head in heads)
     return (
         f'<div class="tt-scrolls"><table class="tt-table tt-sortable"><thead><tr>{named}'
-        f'<th scope="col"><span class="tt-unseen">play, open</span></th></tr></thead>'
+        f'<th scope="col"><span class="tt-unseen">{t("play, open")}</span></th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -37,8 +38,8 @@ def buttons(given: Given, number: int, start_s: float = 0.0, end_s: float | None
     """A cell with one that plays the moment, and one that opens it as the clip of the card."""
     return (
         f'<td><button type="button" class="tt-mini" {moment(given, start_s, end_s)} '
-        'aria-pressed="false" aria-label="Play">▶</button> '
-        f'<button type="button" class="tt-mini" data-open="{number}">Open</button></td>'
+        f'aria-pressed="false" aria-label="{t("Play")}">▶</button> '
+        f'<button type="button" class="tt-mini" data-open="{number}">{t("Open")}</button></td>'
     )
 
 

@@ -29,16 +29,23 @@ from serve_app.ui.places.ask.ask_answers import (
     stopped,
     turned_away,
 )
-from serve_app.ui.places.ask.ask_drop import drop_zone, dropped, live_panel, offered
+from serve_app.ui.places.ask.ask_drop import (
+    drop_zone,
+    dropped,
+    live_panel,
+    name_of,
+    offered,
+)
 from serve_app.ui.places.ask.ask_examples import examples_of
 from serve_app.ui.places.ask.ask_mask import drawing_tools, full_size
 from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
 from serve_app.ui.places.ask.given import Given
 from serve_app.ui.places.receipt_timeline import thanks, timeline
-from serve_app.ui.shared import QUIET, Shared, clickable, event_field, find, html
+from serve_app.ui.shared import QUIET, Shared, clickable, event_field, find, html, read_within
 from serve_app.ui.wording import LOOK_AGAIN_S, words
+from serve_app.ui.words.translate import mark, t
 
-ITS = {"audio": "It is …", "image": "There is …"}
+ITS = {"audio": mark("It is …"), "image": mark("There is …")}
 PANEL_EVENTS = """
 element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-open], [data-stop]");
@@ -55,23 +62,23 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
         with gr.Column(scale=7, min_width=300):
             live = live_panel()
             panel = gr.HTML("", js_on_load=PANEL_EVENTS, apply_default_css=False, elem_id="several")
-            answer = html(card.EMPTY, elem_id="answer")
+            answer = html(card.empty(), elem_id="answer")
             with gr.Column(elem_classes="tt-wrong", elem_id="correct"):
                 label = gr.Radio(
-                    choices=[], label=ITS["audio"], elem_id="its", elem_classes=["tt-chips"]
+                    choices=[], label=t(ITS["audio"]), elem_id="its", elem_classes=["tt-chips"]
                 )
                 mask = gr.File(
-                    label="or a mask: white where it is, as large as the photograph",
+                    label=t("or a mask: white where it is, as large as the photograph"),
                     type="filepath",
                     elem_id="mask",
                     visible=False,
                     height=150,
                 )
                 with gr.Row(elem_classes="tt-actions"):
-                    right = gr.Button("Right", elem_id="is-right", min_width=90)
-                    send = gr.Button("Send correction", elem_id="send", min_width=150)
+                    right = gr.Button(t("Right"), elem_id="is-right", min_width=90)
+                    send = gr.Button(t("Send correction"), elem_id="send", min_width=150)
                     teach = gr.Button(
-                        "Teach now", variant="primary", elem_id="teach-now", min_width=120
+                        t("Teach now"), variant="primary", elem_id="teach-now", min_width=120
                     )
             outcome = html(elem_id="outcome")
             draw = drawing_tools()
@@ -128,7 +135,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
     ) -> Iterator[Shown]:
         caller = caller_of(name, domains, key, turns, request)
         path = examples_of(caller.domain, folder, made)[int(event._data["number"])]
-        over, given = turns.begin(caller.domain.name), [Given(path.stem, path)]
+        over, given = turns.begin(caller.domain.name), [Given(name_of(path), path)]
         yield from latest(over, hear_given(parts, caller, given, over))
 
     def open_listed(
@@ -167,7 +174,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         none: dict[str, Any] = {"choices": [], "value": None} if gone else {}
         return gone | {
             parts.drop: offered(domain, examples_of(domain, folder, made)),
-            parts.label: gr.update(label=ITS[domain.modality], **none),
+            parts.label: gr.update(label=t(ITS[domain.modality]), **none),
             parts.mask: gr.update(visible=domain.modality == "image", value=None),
         }
 
@@ -197,7 +204,8 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
         """Raises ServiceError, TelltaleError and FileNotFoundError."""
         if asked is None or not (label or drawn):
             raise InvalidParameter("choose what is right first")
-        return sent(client, asked, label or "", Path(drawn).read_bytes() if drawn else None)
+        mask = read_within(Path(drawn), asked.domain) if drawn else None
+        return sent(client, asked, label or "", mask)
 
     def say_wrong(
         asked: Asked | None, label: str | None, drawn: str | None, key: str, request: gr.Request
@@ -244,7 +252,7 @@ def take_drawn(asked: Asked | None, event: gr.EventData) -> tuple[Any, Any]:
     if asked is None:  # the answer went meanwhile
         return gr.skip(), gr.skip()
     try:
-        raw = full_size(drawn.read_bytes(), asked.domain, asked.found)
+        raw = full_size(read_within(drawn, asked.domain), asked.domain, asked.found)
     except REFUSED as error:
         return gr.skip(), _refused(error)
     path = drawn.with_name("drawn-mask.png")
@@ -262,7 +270,9 @@ def _followed(parts: Parts, client: Client, asked: Asked, receipt: Receipt) -> I
     if now.model.digest == asked.found.model.digest:
         return
     yield {
-        parts.answer: card.answer(now, f"The answer of version {now.model.version}"),
+        parts.answer: card.answer(
+            now, t("The answer of version {version}", version=now.model.version)
+        ),
         parts.asked: Asked(given, domain, now),
         parts.label: gr.update(choices=card.choices(domain, now), value=None),
         parts.figure: FIGURES[domain.modality](raw, domain, now),
@@ -272,23 +282,25 @@ def _followed(parts: Parts, client: Client, asked: Asked, receipt: Receipt) -> I
 def _refused(error: Exception) -> str:
     if isinstance(error, InvalidParameter):
         return note(words(error), "warn")
-    return note(GONE if isinstance(error, FileNotFoundError) else words(error), "bad")
+    return note(t(GONE) if isinstance(error, FileNotFoundError) else words(error), "bad")
 
 
 def _receipt_box(shared: Shared) -> None:
     def check(number: str, name: str) -> str:
         if not number.strip():
-            return note("Enter the number of a receipt first.", "warn")
+            return note(t("Enter the number of a receipt first."), "warn")
         try:
             return timeline(shared.client.receipt(name, number.strip()))
         except ServiceError as error:
             return note(words(error), "bad")
 
-    with gr.Accordion("Check a receipt", open=False, elem_id="receipts"):
+    with gr.Accordion(t("Check a receipt"), open=False, elem_id="receipts"):
         receipt = gr.Textbox(
-            label="Receipt", placeholder="the number you were given", elem_classes="tt-plain"
+            label=t("Receipt"),
+            placeholder=t("the number you were given"),
+            elem_classes="tt-plain",
         )
-        button = gr.Button("Check my receipt", elem_id="check")
+        button = gr.Button(t("Check my receipt"), elem_id="check")
         life = html(elem_id="life")
     for moment in (button.click, receipt.submit):
         moment(check, [receipt, shared.domain], life, **QUIET)

@@ -15,6 +15,8 @@ from serve_app.client.client import Client
 from serve_app.ui.markup import named, note, percent, text
 from serve_app.ui.places.ask import ask_panel as panel
 from serve_app.ui.places.ask.given import Given
+from serve_app.ui.words.translate import number, t
+from serve_app.ui.words.translate import told as translated
 
 LOOK_S = 0.3
 LISTED = 300  # events of a table; a day has thousands
@@ -60,9 +62,9 @@ def heard(
 
 def progress(so_far: Progress | None) -> str:
     if so_far is None:
-        return panel.progress("A long recording: it is on its way", None)
-    share = "" if so_far.done is None else f", {100 * so_far.done:.0f} %"
-    words = f"A long recording: {clock(so_far.heard_s)} heard{share}"
+        return panel.progress(t("A long recording: it is on its way"), None)
+    words = t("A long recording: {time} heard", time=clock(so_far.heard_s))
+    words += "" if so_far.done is None else f", {100 * so_far.done:.0f} %"
     return panel.progress(words, so_far.done)
 
 
@@ -81,14 +83,15 @@ def moments(found: Analysis, given: Given) -> tuple[Given, ...]:
 def events(found: Analysis, given: Given) -> str:
     recording = found.recording
     counted = ", ".join(f"{count} × {named(label)}" for label, count in found.labels.items())
-    warning = "".join(note(words, "warn") for words in recording.warnings)
-    disclaimer = note(found.disclaimer, "warn") if found.disclaimer else ""
+    warning = "".join(note(translated(words), "warn") for words in recording.warnings)
+    disclaimer = note(translated(found.disclaimer), "warn") if found.disclaimer else ""
+    version = t("version {version}", version=text(found.model.version))
     head = (
         f'<section class="tt-card" role="status"><p class="tt-over">{text(given.name)}, '
-        f"{clock(recording.duration_s)}, version {text(found.model.version)}</p>"
+        f"{clock(recording.duration_s)}, {version}</p>"
     )
     if not found.events:
-        return f'{head}<p class="tt-sentence">No event in it.</p>{warning}</section>'
+        return f'{head}<p class="tt-sentence">{t("No event in it.")}</p>{warning}</section>'
     return (
         f'{head}<p class="tt-sentence">{counted}</p>{warning}{disclaimer}{_strip(found, given)}'
         f"{_table(found, given)}{_downloads(found)}</section>"
@@ -127,17 +130,22 @@ def _mark(event: RecordingEvent, given: Given, whole_s: float) -> str:
 
 
 def _table(found: Analysis, given: Given) -> str:
+    heads = (t("from"), t("to"), t("event"), t("confidence"))
     rows = (
-        f"<tr>{panel.cell('from', f'{event.start_s:.3f}', clock(event.start_s))}"
-        f"{panel.cell('to', f'{event.end_s:.3f}', clock(event.end_s))}"
-        f"{panel.cell('event', event.label, named(event.label))}"
-        f"{panel.cell('confidence', f'{event.confidence:.4f}', percent(event.confidence))}"
+        f"<tr>{panel.cell(heads[0], f'{event.start_s:.3f}', clock(event.start_s))}"
+        f"{panel.cell(heads[1], f'{event.end_s:.3f}', clock(event.end_s))}"
+        f"{panel.cell(heads[2], event.label, named(event.label))}"
+        f"{panel.cell(heads[3], f'{event.confidence:.4f}', percent(event.confidence))}"
         f"{panel.buttons(given, number, event.start_s, event.end_s)}</tr>"
         for number, event in enumerate(found.events[:LISTED])
     )
     more = len(found.events) - LISTED
-    rest = f'<p class="tt-small">and {more} more, in the downloads</p>' if more > 0 else ""
-    return panel.sortable(("from", "to", "event", "confidence"), rows) + rest
+    rest = (
+        f'<p class="tt-small">{t("and {count} more, in the downloads", count=more)}</p>'
+        if more > 0
+        else ""
+    )
+    return panel.sortable(heads, rows) + rest
 
 
 def _downloads(found: Analysis) -> str:
@@ -154,4 +162,5 @@ def clock(seconds: float) -> str:
     """1:02:03.4, without hours where there are none."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
+    seconds_said = number(rest, "04.1f")
+    return f"{hours}:{minutes:02}:{seconds_said}" if hours else f"{minutes}:{seconds_said}"

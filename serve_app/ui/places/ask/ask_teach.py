@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from serve_app.client.answers import DomainInfo, MaskEvidence, Prediction, Receipt
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui.markup import ago, named, note, text
+from serve_app.ui.markup import note, text
 from serve_app.ui.places.ask.given import Given
-from serve_app.ui.places.receipt_timeline import before_after, step, steps_html, thanks
+from serve_app.ui.places.receipt_timeline import (
+    before_after,
+    received,
+    step,
+    steps_html,
+    thanks,
+)
 from serve_app.ui.wording import words
+from serve_app.ui.words.translate import t, told
 
 
 @dataclass(frozen=True)
@@ -46,27 +53,32 @@ def taught(client: Client, asked: Asked, receipt: Receipt) -> Iterator[str]:
         yield thanks(receipt)
         return
     domain = asked.domain.name
-    first = step("Received", f"{ago(receipt.created)}, as {named(receipt.label)}", "done")
-    yield steps_html([first, step("Learning", "the order is on its way", "now")])
+    first = received(receipt)
+    yield steps_html([first, step(t("Learning"), t("the order is on its way"), "now")])
     try:
         run = client.retrain(domain, "teach", f"one correction: {receipt.label}")
         for event in client.follow(domain, run.id):
             if event.kind == "step":
-                said = text(event.detail.get("message", ""))
-                yield steps_html([first, step("Learning", said, "now")])
+                said = text(told(str(event.detail.get("message", ""))))
+                yield steps_html([first, step(t("Learning"), said, "now")])
         result = client.run(domain, run.id).result
         line = client.receipt(domain, receipt.receipt)
     except ServiceError as error:
-        later = "Your correction is kept; the next retrain learns from it."
+        later = t("Your correction is kept; the next retrain learns from it.")
         yield steps_html([first], note(f"{words(error)} {later}", "warn"))
         return
     if result and result.promoted and result.version:
-        learnt = step(f"Live: version {result.version}", text(line.note or _counted(line)), "done")
+        live = t("Live: version {version}", version=result.version)
+        learnt = step(live, text(told(line.note) if line.note else _counted(line)), "done")
     else:
-        why = "; ".join(result.reasons) or result.message if result else "the run did not end well"
-        learnt = step("Not learnt", f"{text(why)}. The version before stays.", "bad")
+        why = "; ".join(map(told, result.reasons)) or told(result.message) if result else ""
+        why = why or t("the run did not end well")
+        said = f"{text(why)}. {t('The version before stays.')}"
+        learnt = step(t("Not learnt"), said, "bad")
     yield steps_html([first, learnt], before_after(line))
 
 
 def _counted(line: Receipt) -> str:
-    return "every replica answers with it" if line.version else "it waits for the next retrain"
+    if line.version:
+        return t("every replica answers with it")
+    return t("it waits for the next retrain")

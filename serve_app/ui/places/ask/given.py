@@ -9,6 +9,7 @@ from data.errors import UndecodableClip
 from data.media.audio.recording import encoded
 from data.media.audio.recording_stream import open_recording
 from serve_app.client.answers import DomainInfo
+from serve_app.ui.shared import read_within
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Given:
     def read(self, domain: DomainInfo) -> bytes:
         """The file as it is, or the moment as WAV at the recording's own rate; raises ClipError."""
         if self.moment is None:
-            return self.path.read_bytes()
+            return read_within(self.path, domain)
         return _cut(self.path, self.moment, domain)
 
     @property

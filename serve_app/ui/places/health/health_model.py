@@ -3,27 +3,28 @@
 from serve_app.client.insight_answers import ExamFigures, Insights, RunCurve
 from serve_app.ui.figures.charts import bars, confusion, learning_curve
 from serve_app.ui.markup import note, score, table, text
+from serve_app.ui.words.translate import t, told
 
-SURE = "Answers are {confidence:.0%} sure in the mean and right in {accuracy:.0%}: {judged}."
 CLOSE = 0.03  # between the two, which nobody notices
 
 
 def shown(found: Insights) -> str:
     parts = [
-        _part("Clips by label", _kept_sentence(found), _kept(found)),
-        _part("The exam", found.exam.sentence, _per_label(found.exam)),
+        _part(t("Clips by label"), _kept_sentence(found), _kept(found)),
+        _part(t("The exam"), told(found.exam.sentence), _per_label(found.exam)),
         _part(
-            "What is taken for what",
+            t("What is taken for what"),
             "",
             confusion(list(found.exam.per_class), found.exam.confusion),
         ),
-        _part("Calibration", _calibration_sentence(found.exam), _calibration(found.exam)),
-        _part("Training", _curve_sentence(found.runs), _curves(found.runs)),
+        _part(t("Calibration"), _calibration_sentence(found.exam), _calibration(found.exam)),
+        _part(t("Training"), _curve_sentence(found.runs), _curves(found.runs)),
     ]
     if found.features:
-        heard = "".join(f"<li>{text(said)}</li>" for said in found.features.sentences.values())
+        said = map(told, found.features.sentences.values())
+        heard = "".join(f"<li>{text(sentence)}</li>" for sentence in said)
         parts.append(
-            _part("What each label sounds like", "", f'<ul class="tt-reasons">{heard}</ul>')
+            _part(t("What each label sounds like"), "", f'<ul class="tt-reasons">{heard}</ul>')
         )
     return f'<div class="tt-parts">{"".join(parts)}</div>'
 
@@ -34,7 +35,7 @@ def _part(title: str, sentence: str, inside: str) -> str:
 
 
 def _kept_sentence(found: Insights) -> str:
-    return f"{found.kept.sentence} {found.waiting.sentence}"
+    return f"{told(found.kept.sentence)} {told(found.waiting.sentence)}"
 
 
 def _kept(found: Insights) -> str:
@@ -44,8 +45,9 @@ def _kept(found: Insights) -> str:
     for label in labels:
         learnt = found.learnt.by_label.get(label, 0)
         new = found.waiting.by_label.get(label, 0)
-        words = f"{learnt:,} learnt" + (f", {new:,} new" if new else "")
-        rows.append((label or "no label yet", float(learnt + new), words))
+        words = t("{learnt:,} learnt", learnt=learnt)
+        words += t(", {new:,} new", new=new) if new else ""
+        rows.append((label or t("no label yet"), float(learnt + new), words))
     return bars(rows)
 
 
@@ -54,8 +56,13 @@ def _per_label(exam: ExamFigures) -> str:
         [text(label), score(row.precision), score(row.recall), score(row.f1), str(row.support)]
         for label, row in exam.per_class.items()
     ]
-    whole = f"Macro-F1 {score(exam.macro_f1)}, accuracy {score(exam.accuracy)}."
-    listed = table(["Label", "Precision", "Recall", "F1", "Exam clips"], rows, "")
+    whole = t(
+        "Macro-F1 {macro_f1}, accuracy {accuracy}.",
+        macro_f1=score(exam.macro_f1),
+        accuracy=score(exam.accuracy),
+    )
+    heads = [t("Label"), t("Precision"), t("Recall"), "F1", t("Exam clips")]
+    listed = table(heads, rows, "")
     return f'<p class="tt-small">{whole}</p>{listed}'
 
 
@@ -65,15 +72,26 @@ def _calibration_sentence(exam: ExamFigures) -> str:
         return ""
     confidence = sum(one.count * one.confidence for one in exam.reliability) / whole
     accuracy = sum(one.count * one.accuracy for one in exam.reliability) / whole
-    judged = "well calibrated"
-    if abs(confidence - accuracy) > CLOSE:
-        judged = "too sure of itself" if confidence > accuracy else "surer than it says"
-    return SURE.format(confidence=confidence, accuracy=accuracy, judged=judged)
+    judged = t("well calibrated")
+    if confidence > accuracy + CLOSE:
+        judged = t("too sure of itself")
+    elif accuracy > confidence + CLOSE:
+        judged = t("surer than it says")
+    return t(
+        "Answers are {confidence:.0f} % sure in the mean and right in {accuracy:.0f} %: {judged}.",
+        confidence=100 * confidence,
+        accuracy=100 * accuracy,
+        judged=judged,
+    )
 
 
 def _calibration(exam: ExamFigures) -> str:
     rows = [
-        (f"{one.confidence:.0%} sure", one.accuracy, f"{one.accuracy:.0%} of {one.count} right")
+        (
+            t("{share:.0f} % sure", share=100 * one.confidence),
+            one.accuracy,
+            t("{share:.0f} % of {count} right", share=100 * one.accuracy, count=one.count),
+        )
         for one in exam.reliability
         if one.count
     ]
@@ -85,18 +103,24 @@ def _curve_sentence(runs: tuple[RunCurve, ...]) -> str:
     if not losses:
         return ""
     best = losses.index(min(losses)) + 1
-    return f"The last full training was best in epoch {best} of {len(losses)}."
+    return t(
+        "The last full training was best in epoch {best} of {epochs}.",
+        best=best,
+        epochs=len(losses),
+    )
 
 
 def _curves(runs: tuple[RunCurve, ...]) -> str:
     epochs = _epochs(runs)
     if not epochs:
-        return note("The model that serves was not trained here: no curves are kept.")
+        return note(t("The model that serves was not trained here: no curves are kept."))
     lines = {
         name: [epoch[f"{part}_loss"] for epoch in epochs if f"{part}_loss" in epoch]
-        for name, part in (("training", "train"), ("validation", "validation"))
+        for name, part in ((t("training"), "train"), (t("validation"), "validation"))
     }
-    return learning_curve("Loss", {name: line for name, line in lines.items() if line}, len(epochs))
+    return learning_curve(
+        t("Loss"), {name: line for name, line in lines.items() if line}, len(epochs)
+    )
 
 
 def _epochs(runs: tuple[RunCurve, ...]) -> tuple[dict[str, float], ...]:

@@ -11,19 +11,20 @@ from serve_app.ui.markup import heading, note, text
 from serve_app.ui.places.health import health_model, health_service
 from serve_app.ui.shared import QUIET, Shared, html, or_note, row_of
 from serve_app.ui.wording import LOOK_AGAIN_S
+from serve_app.ui.words.translate import t
 
-WINDOWS = [("5 minutes", "5m"), ("1 hour", "1h")]
 EVENTS = 20
 
 
 def build_health(shared: Shared, tab: Any, others: Sequence[Any]) -> None:
     """It looks again and again until one of the other tabs is opened."""
-    html(heading("The service", "as it is right now"))
-    window = gr.Radio(WINDOWS, value="5m", label="The last", elem_id="window")
+    html(heading(t("The service"), t("as it is right now")))
+    windows = [(t("5 minutes"), "5m"), (t("1 hour"), "1h")]
+    window = gr.Radio(windows, value="5m", label=t("The last"), elem_id="window")
     service = html(elem_id="service")
     locust = html(elem_id="locust")
     events = html(elem_id="events")
-    html(heading("The model", "what it learnt from, and how it did in its exam"))
+    html(heading(t("The model"), t("what it learnt from, and how it did in its exam")))
     model = html(elem_id="insights")
     again = gr.Timer(LOOK_AGAIN_S, active=False)
 
@@ -53,7 +54,7 @@ def build_health(shared: Shared, tab: Any, others: Sequence[Any]) -> None:
     def open_tab(request: gr.Request) -> dict[Any, Any]:
         host = f"{request.url.scheme}://{request.url.netloc}"
         line = f"locust -f loadtest/locustfile.py --host {text(host)}"
-        shown = f'<p class="tt-small">To put load on it:</p><pre tabindex="0">{line}</pre>'
+        shown = f'<p class="tt-small">{t("To put load on it:")}</p><pre tabindex="0">{line}</pre>'
         return {again: gr.update(active=True), locust: shown}
 
     tab.select(open_tab, None, [again, locust], **QUIET)

@@ -6,6 +6,39 @@ from serve_app.client.past_answers import AuditEvent, History, Traffic
 from serve_app.client.service_answers import DomainStatus, ReplicaInfo
 from serve_app.ui.figures.charts import line_chart
 from serve_app.ui.markup import ago, badge, heading, note, table, text
+from serve_app.ui.words.translate import mark, number, plural, t, told
+
+# What the audit log calls what was done; others are told as they are called there.
+DONE = (
+    mark("clip accepted"),
+    mark("clip added"),
+    mark("clip claimed"),
+    mark("clip forgotten"),
+    mark("clip grouped"),
+    mark("clip held back"),
+    mark("clip rejected"),
+    mark("clip relabelled"),
+    mark("clip restored"),
+    mark("clip review undone"),
+    mark("clip reviewed"),
+    mark("clips checked"),
+    mark("feedback accepted"),
+    mark("feedback added"),
+    mark("feedback rejected"),
+    mark("finished"),
+    mark("key added"),
+    mark("key expiry set"),
+    mark("key revoked"),
+    mark("key rotated"),
+    mark("model learnt"),
+    mark("model purged"),
+    mark("promoted"),
+    mark("queued"),
+    mark("rolled back"),
+    mark("snapshot restored"),
+    mark("snapshot taken"),
+    mark("started"),
+)
 
 
 def shown(history: History, status: DomainStatus) -> str:
@@ -13,42 +46,44 @@ def shown(history: History, status: DomainStatus) -> str:
 
 
 def _sentence(points: Sequence[Traffic], status: DomainStatus) -> str:
-    number = len(status.replicas)
-    serving = f"{number} replica{' answers' if number == 1 else 's answer'}"
+    serving = plural("{count} replica answers", "{count} replicas answer", len(status.replicas))
     if status.champion and status.agree:
-        serving += f", with version {text(status.champion.version)}"
+        serving += t(", with version {version}", version=text(status.champion.version))
     clips = sum(point.answered_per_s * point.seconds for point in points)
     refused = sum(point.refused_per_s * point.seconds for point in points)
     slowest = max((point.p95_ms for point in points if point.p95_ms is not None), default=None)
-    said = f"{serving}: {clips:,.0f} clips answered"
-    said += f", 95 in 100 within {slowest:,.0f} ms at the worst" if slowest is not None else ""
-    return said + (f", {refused:,.0f} refused." if refused >= 0.5 else ", none refused.")
+    said = t("{serving}: {clips:,.0f} clips answered", serving=serving, clips=clips)
+    if slowest is not None:
+        said += t(", 95 in 100 within {ms:,.0f} ms at the worst", ms=slowest)
+    if refused < 0.5:
+        return said + t(", none refused.")
+    return said + t(", {refused:,.0f} refused.", refused=refused)
 
 
 def _charts(history: History) -> str:
     points = history.points
     if len(points) < 2:
-        return note("The first minutes are still being counted.")
+        return note(t("The first minutes are still being counted."))
     moments = [f"{point.at:%H:%M:%S} UTC" for point in points]
     swaps = [n for n, point in enumerate(points) if point.swaps]
     drawn: list[tuple[str, dict[str, list[float | None]], str]] = [
         (
-            "Answers a second",
+            t("Answers a second"),
             {
-                "answered": [point.answered_per_s for point in points],
-                "refused": [point.refused_per_s for point in points],
+                t("answers"): [point.answered_per_s for point in points],
+                t("refusals"): [point.refused_per_s for point in points],
             },
             ".1f",
         ),
         (
-            "Milliseconds an answer",
+            t("Milliseconds an answer"),
             {
                 "p50": [point.p50_ms for point in points],
                 "p95": [point.p95_ms for point in points],
             },
             ".0f",
         ),
-        ("Replicas", _replicas_by_version(points), ".0f"),
+        (t("Replicas"), _replicas_by_version(points), ".0f"),
     ]
     charts = "".join(
         line_chart(
@@ -56,7 +91,7 @@ def _charts(history: History) -> str:
         )
         for title, lines, form in drawn
     )
-    marked = " Upright lines: replicas took up another version." if swaps else ""
+    marked = t("Upright lines: replicas took up another version.") if swaps else ""
     return f'<div class="tt-curves">{charts}</div><p class="tt-small">{marked}</p>'
 
 
@@ -64,7 +99,9 @@ def _replicas_by_version(points: Sequence[Traffic]) -> dict[str, list[float | No
     """The two that served last: as many lines as have a colour."""
     found = list(dict.fromkeys(version for point in points for version in point.versions))
     return {
-        f"version {version}": [point.versions.get(version, 0) for point in points]
+        t("version {version}", version=version): [
+            point.versions.get(version, 0) for point in points
+        ]
         for version in found[-2:]
     }
 
@@ -74,20 +111,28 @@ def _replicas(status: DomainStatus) -> str:
         [
             f"<code>{text(row.replica)}</code>",
             _serving(row),
-            f"{row.answered:,}",
+            number(row.answered, ","),
             str(row.swaps),
-            "–" if row.last_swap_s is None else f"{row.last_swap_s:.2f} s",
-            f"{row.rss_mb} MB",
+            "–" if row.last_swap_s is None else f"{number(row.last_swap_s, '.2f')} s",
+            t("{megabytes} MB", megabytes=row.rss_mb),
         ]
         for row in status.replicas
     ]
-    headers = ["Replica", "Version", "Answered", "Swaps", "Last swap", "Memory"]
-    return f'<div id="replicas">{table(headers, rows, "No replica is running.")}</div>'
+    headers = [
+        t("Replica"),
+        t("Version"),
+        t("Answered"),
+        t("Swaps"),
+        t("Last swap"),
+        t("Memory"),
+    ]
+    return f'<div id="replicas">{table(headers, rows, t("No replica is running."))}</div>'
 
 
 def _serving(row: ReplicaInfo) -> str:
     if row.load_error:
-        return f"{text(row.version or '–')} {badge('load failed', 'bad')} {text(row.load_error)}"
+        failed = f"{badge(t('load failed'), 'bad')} {text(told(row.load_error))}"
+        return f"{text(row.version or '–')} {failed}"
     return text(row.version or "–")
 
 
@@ -95,14 +140,15 @@ def events(found: Sequence[AuditEvent]) -> str:
     rows = [
         [
             ago(event.at),
-            text(event.kind.replace(".", " ").replace("_", " ")),
+            text(t(event.kind.replace(".", " ").replace("_", " "))),
             f'<span title="{text(event.subject)}">{text(_short(event.subject))}</span>',
             text(event.who or "–"),
         ]
         for event in found
     ]
-    listed = table(["When", "What", "Of", "Who"], rows, "Nothing has been done yet.")
-    return f"{heading('Recent events')}{listed}"
+    heads = [t("When"), t("What"), t("Of"), t("Who")]
+    listed = table(heads, rows, t("Nothing has been done yet."))
+    return f"{heading(t('Recent events'))}{listed}"
 
 
 def _short(subject: str) -> str:

@@ -11,7 +11,7 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import Run, RunEvent
 from serve_app.ui.markup import note
-from serve_app.ui.places.models.models_run import NOBODY, progress
+from serve_app.ui.places.models.models_run import nobody, progress
 from serve_app.ui.wording import AWAY, LOOK_AGAIN_S, with_again, words
 
 
@@ -73,7 +73,7 @@ def follow(client: Client, domain: str, watch: Watch) -> Iterator[str]:
     watch.turn += 1
     turn, run_id = watch.turn, watch.run_id
     watch.followed = run_id
-    for shown in _views(client, domain, watch) if run_id else (NOBODY,):
+    for shown in _views(client, domain, watch) if run_id else (nobody(),):
         if watch.turn != turn:
             return
         yield shown

@@ -16,11 +16,12 @@ from serve_app.ui.markup import note
 from serve_app.ui.places.models import models_follow as follow_run
 from serve_app.ui.places.models import models_view as view
 from serve_app.ui.places.models.models_follow import Watch
-from serve_app.ui.places.models.models_run import NOBODY
+from serve_app.ui.places.models.models_run import nobody
 from serve_app.ui.shared import QUIET, Shared, clickable, event_field, html, or_note, row_of
 from serve_app.ui.wording import LOOK_AGAIN_S, words
+from serve_app.ui.words.translate import mark, t
 
-LOCKED = "Enter an admin's key under “Key” to see and change this."
+LOCKED = mark("Enter an admin's key under “Key” to see and change this.")
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ class Choice:
 
 
 def build_models(shared: Shared, tab: Any) -> None:
-    models = clickable(note(LOCKED), elem_id="models")
+    models = clickable(note(t(LOCKED)), elem_id="models")
     told = html(elem_id="told")
-    run = clickable(NOBODY, elem_id="run")
+    run = clickable(nobody(), elem_id="run")
     runs = clickable(elem_id="runs")
     choice_state, watch_state = gr.State(Choice()), gr.State(Watch())
     seen = gr.State("")  # what serves and runs, as it was last seen to change
@@ -44,7 +45,7 @@ def build_models(shared: Shared, tab: Any) -> None:
         if not domain:
             return {choice_state: choice}
         if not key:
-            return {models: note(LOCKED), runs: ""}
+            return {models: note(t(LOCKED)), runs: ""}
         client = shared.client.with_key(key)
         try:
             line = _line(client, domain)
@@ -95,7 +96,7 @@ def build_models(shared: Shared, tab: Any) -> None:
         kept = watch.run_id if domain == watch.domain else ""
         watch.run_id = follow_run.current(shared.client.with_key(key), domain, kept)
         watch.domain = domain
-        return {run: NOBODY, told: "", choice_state: Choice()}
+        return {run: nobody(), told: "", choice_state: Choice()}
 
     def open_tab(domain: str | None, key: str, watch: Watch) -> None:
         watch.run_id = follow_run.current(shared.client.with_key(key), domain, watch.run_id)

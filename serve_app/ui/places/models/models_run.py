@@ -7,36 +7,63 @@ from serve_app.client.calls.retrains import ENDED
 from serve_app.client.service_answers import Run, RunEvent, RunResult
 from serve_app.ui.figures.charts import learning_curve
 from serve_app.ui.markup import Tone, ago, badge, note, score, text
+from serve_app.ui.words.translate import mark, number, t, told
 
-NOBODY = (
-    '<div class="tt-card tt-empty"><p>Start a retrain and follow it here: each step, the learning '
-    "curves, and whether the challenger may serve.</p></div>"
-)
-MODES = {"teach": "Teach", "full": "Full retrain"}
+MODES = {"teach": mark("Teaching"), "full": mark("Full retrain")}
 TONES: dict[str, Tone] = {"succeeded": "good", "failed": "bad", "cancelled": "warn"}
+STATES = (
+    mark("queued"),
+    mark("running"),
+    mark("succeeded"),
+    mark("failed"),
+    mark("cancelled"),
+)
+STEPS = (
+    mark("snapshot"),
+    mark("screen"),
+    mark("decode"),
+    mark("train"),
+    mark("teach"),
+    mark("pack"),
+    mark("gate"),
+    mark("suspects"),
+    mark("register"),
+)
+
+
+def nobody() -> str:
+    said = t(
+        "Start a retrain and follow it here: each step, the learning curves, and whether the "
+        "challenger may serve."
+    )
+    return f'<div class="tt-card tt-empty"><p>{said}</p></div>'
 
 
 def progress(run: Run, events: Sequence[RunEvent]) -> str:
     state = _state(run, events)
     return (
         f'<section class="tt-card tt-run"><p class="tt-over">{named(run)} '
-        f"{badge(state, TONES.get(state, 'calm'))}</p>{_who(run)}{_bar(state, events)}"
+        f"{state_badge(state)}</p>{_who(run)}{_bar(state, events)}"
         f"{_steps(state, events)}{_curves(events)}{_verdict(run, state, events)}{_cancel(state)}"
         "</section>"
     )
 
 
+def state_badge(state: str) -> str:
+    return badge(t(state), TONES.get(state, "calm"))
+
+
 def named(run: Run) -> str:
-    words = MODES.get(run.mode, run.mode)
-    return f"{words}, dry run" if run.options.get("dry_run") else words
+    words = t(MODES.get(run.mode, run.mode))
+    return t("{run}, dry run", run=words) if run.options.get("dry_run") else words
 
 
 def _cancel(state: str) -> str:
     if state in ENDED:
         return ""
     return (
-        '<div class="tt-acts"><button type="button" data-act="cancel" id="cancel">Cancel this run'
-        "</button></div>"
+        '<div class="tt-acts"><button type="button" data-act="cancel" id="cancel">'
+        f"{t('Cancel this run')}</button></div>"
     )
 
 
@@ -52,8 +79,12 @@ def _state(run: Run, events: Sequence[RunEvent]) -> str:
 
 def _who(run: Run) -> str:
     reason = f"“{text(run.reason)}”, " if run.reason else ""
-    by = f" by {text(run.who)}" if run.who else ""
-    return f'<p class="tt-small">{reason}ordered {ago(run.created)}{by}</p>'
+    ordered = (
+        t("ordered {ago} by {who}", ago=ago(run.created), who=text(run.who))
+        if run.who
+        else t("ordered {ago}", ago=ago(run.created))
+    )
+    return f'<p class="tt-small">{reason}{ordered}</p>'
 
 
 def _bar(state: str, events: Sequence[RunEvent]) -> str:
@@ -61,7 +92,7 @@ def _bar(state: str, events: Sequence[RunEvent]) -> str:
     done = 1.0 if state == "succeeded" else done
     css = "tt-progress" if state in ENDED else "tt-progress tt-busy"
     return (
-        f'<div class="{css}" role="progressbar" aria-label="Progress of the retrain" '
+        f'<div class="{css}" role="progressbar" aria-label="{t("Progress of the retrain")}" '
         f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{100 * done:.0f}">'
         f'<i style="width:{max(4, 100 * done):.0f}%"></i></div>'
     )
@@ -78,12 +109,12 @@ def _steps(state: str, events: Sequence[RunEvent]) -> str:
         if event.kind == "step":
             said[str(event.detail.get("step", ""))] = str(event.detail.get("message", ""))
     if not said:
-        return note("Waiting for its turn.") if state == "queued" else ""
+        return note(t("Waiting for its turn.")) if state == "queued" else ""
     last = list(said)[-1]
     ending = {"failed": "bad", "cancelled": "bad", "succeeded": "done"}.get(state, "now")
     items = "".join(
-        f'<li class="tt-{ending if step == last else "done"}"><b>{text(step.capitalize())}</b>'
-        f"<span>{text(message)}</span></li>"
+        f'<li class="tt-{ending if step == last else "done"}">'
+        f"<b>{text(t(step).capitalize())}</b><span>{text(told(message))}</span></li>"
         for step, message in said.items()
     )
     return f'<ol class="tt-life">{items}</ol>'
@@ -95,15 +126,15 @@ def _curves(events: Sequence[RunEvent]) -> str:
         return ""
     of = max(int(epochs[-1].get("of") or 0), len(epochs))
     losses = {
-        "train": _line(epochs, "train_loss"),
-        "validation": _line(epochs, "validation_loss"),
+        t("training"): _line(epochs, "train_loss"),
+        t("validation"): _line(epochs, "validation_loss"),
     }
-    macro_f1 = {"validation": _line(epochs, "validation_macro_f1")}
+    macro_f1 = {t("validation"): _line(epochs, "validation_macro_f1")}
     return (
         '<div class="tt-curves">'
-        + learning_curve("Loss", {name: line for name, line in losses.items() if line}, of)
+        + learning_curve(t("Loss"), {name: line for name, line in losses.items() if line}, of)
         + learning_curve(
-            "Macro-F1", {name: line for name, line in macro_f1.items() if line}, of, 1.0
+            t("Macro-F1"), {name: line for name, line in macro_f1.items() if line}, of, 1.0
         )
         + "</div>"
     )
@@ -120,23 +151,32 @@ def _verdict(run: Run, state: str, events: Sequence[RunEvent]) -> str:
             return outcome(state, result, (event.at - run.created).total_seconds())
         if event.kind == "verdict":
             return outcome("succeeded", RunResult.model_validate(event.detail))
-    return note("Cancelled; the champion stays.", "warn") if state == "cancelled" else ""
+    return note(t("Cancelled; the champion stays."), "warn") if state == "cancelled" else ""
 
 
 def outcome(state: str, result: RunResult, took_s: float | None = None) -> str:
     """`took_s`: from the order to the end, waiting and starting included."""
     if state != "succeeded":
         tone: Tone = "warn" if state == "cancelled" else "bad"
-        return note(f"{result.message or f'The run {state}'}. The champion stays.", tone)
+        said = t("The run was cancelled") if state == "cancelled" else t("The run failed")
+        said = told(result.message) if result.message else said
+        return note(f"{said}. {t('The champion stays.')}", tone)
     if result.dry_run:
-        lines = "".join(f"<li>{text(line)}</li>" for line in result.dry_run)
+        lines = "".join(f"<li>{text(told(line))}</li>" for line in result.dry_run)
         return f'<div class="tt-verdict tt-calm" role="status"><ul>{lines}</ul></div>'
     if not result.promoted and result.version is None:
-        return note(result.message or "There was nothing to learn. The champion stays.", "warn")
+        nothing = t("There was nothing to learn. The champion stays.")
+        return note(told(result.message) if result.message else nothing, "warn")
     tone = "good" if result.promoted else "warn"
-    number = f"version {result.version}" if result.version else "the challenger"
-    title = f"Promoted: {number} serves." if result.promoted else f"Refused: {number} stays out."
-    reasons = "".join(f"<li>{text(reason)}</li>" for reason in result.reasons)
+    which = t("the challenger")
+    if result.version:
+        which = t("version {version}", version=result.version)
+    title = (
+        t("Promoted: {which} serves.", which=which)
+        if result.promoted
+        else t("Refused: {which} stays out.", which=which)
+    )
+    reasons = "".join(f"<li>{text(told(reason))}</li>" for reason in result.reasons)
     return (
         f'<div class="tt-verdict tt-{tone}" role="status"><b>{text(title)}</b>'
         f"<ul>{reasons}</ul>{_duel(result)}{_took(result, took_s)}</div>"
@@ -147,14 +187,20 @@ def _duel(result: RunResult) -> str:
     if not result.champion or not result.challenger:
         return ""
     before, after = result.champion.get("macro_f1"), result.challenger.get("macro_f1")
-    return (
-        '<p class="tt-duel">Macro-F1 on the exam: '
-        f"champion <b>{score(before)}</b>, challenger <b>{score(after)}</b></p>"
+    said = t(
+        "Macro-F1 on the exam: champion <b>{before}</b>, challenger <b>{after}</b>",
+        before=score(before),
+        after=score(after),
     )
+    return f'<p class="tt-duel">{said}</p>'
 
 
 def _took(result: RunResult, took_s: float | None) -> str:
-    steps = ", ".join(f"{text(step)} {seconds:.1f} s" for step, seconds in result.seconds.items())
-    whole = "" if took_s is None else f"{took_s:.0f} s from the order to the end"
-    said = ", of which ".join(part for part in (whole, steps) if part)
-    return f'<p class="tt-small">{said}</p>' if said else ""
+    steps = ", ".join(
+        f"{text(t(step))} {number(seconds, '.1f')} s" for step, seconds in result.seconds.items()
+    )
+    if took_s is None:
+        return f'<p class="tt-small">{steps}</p>' if steps else ""
+    said = t("{seconds:.0f} s from the order to the end", seconds=took_s)
+    said += t(", of which {steps}", steps=steps) if steps else ""
+    return f'<p class="tt-small">{said}</p>'

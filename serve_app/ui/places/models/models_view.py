@@ -5,14 +5,20 @@ from dataclasses import dataclass, field
 
 from serve_app.client.service_answers import DomainStatus, ModelVersion, Move, Run
 from serve_app.ui.markup import Tone, ago, badge, clock, note, score, short, table, text
-from serve_app.ui.places.models.models_run import TONES, named
+from serve_app.ui.places.models.models_run import named, state_badge
+from serve_app.ui.words.translate import mark, number, plural, t, told
 
 VERDICTS: dict[str, Tone] = {"promoted": "good", "refused": "bad"}
+SHIPPED = mark("shipped")  # a verdict as well
 LEARNT = {
-    "teach": "Taught: its last layer learnt from corrections.",
-    "full": "Trained anew: the whole network learnt.",
+    "teach": mark("Taught: its last layer learnt from corrections."),
+    "full": mark("Trained anew: the whole network learnt."),
 }
-FIGURES = {"macro_f1": "Macro-F1", "accuracy": "Accuracy", "ece": "Calibration error"}
+FIGURES = {
+    "macro_f1": mark("Macro-F1"),
+    "accuracy": mark("Accuracy"),
+    "ece": mark("Calibration error"),
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ def shown(line: Line, chosen: str, other: str) -> str:
     """`chosen` is the version that is told of, `other` the one it is compared with; "" for none."""
     one = find(line, chosen) or champion(line)
     if one is None:
-        return note("No version is registered yet.")
+        return note(t("No version is registered yet."))
     return (
         f"<form>{_serves(line)}{_orders(line)}{_dots(line, one)}"
         f"{_details(line, one)}{_comparison(line, one, find(line, other))}</form>"
@@ -49,15 +55,17 @@ def champion(line: Line) -> ModelVersion | None:
 def _serves(line: Line) -> str:
     serving = champion(line)
     if serving is None:
-        return note("Nothing is served right now.", "warn")
+        return note(t("Nothing is served right now."), "warn")
     since = clock(line.status.serves_since or serving.created)
     there = sum(row.version == serving.version for row in line.status.replicas)
-    number = len(line.status.replicas)
-    partly = "" if line.status.agree else f" So far {there} of {number} replicas do."
-    away = note("The curator is away: no changes until it is back.", "warn") if line.away else ""
+    serves = t("Version {version} serves since {time}.", version=text(serving.version), time=since)
+    replicas = len(line.status.replicas)
+    partly = t("So far {there} of {replicas} replicas do.", there=there, replicas=replicas)
+    partly = "" if line.status.agree else f" {partly}"
+    away = t("The curator is away: no changes until it is back.")
     return (
-        f'<p class="tt-serves">Version {text(serving.version)} serves since {since}. '
-        f"{_waits(line.status)}{partly}</p>{away}"
+        f'<p class="tt-serves">{serves} {_waits(line.status)}{partly}</p>'
+        f"{note(away, 'warn') if line.away else ''}"
     )
 
 
@@ -66,23 +74,24 @@ def _waits(status: DomainStatus) -> str:
     if new is None:
         return ""
     if not new:
-        return "Nothing waits to be learnt."
-    return f"{new} correction{' waits' if new == 1 else 's wait'}."
+        return t("Nothing waits to be learnt.")
+    return plural("{count} correction waits.", "{count} corrections wait.", new)
 
 
 def _orders(line: Line) -> str:
+    teach = t("Learns from corrections in seconds; only the last layer changes")
+    anew = t("Trains the whole network on all accepted clips; takes minutes")
     return (
-        '<label class="tt-why">Why, for those who read the list of runs'
+        f'<label class="tt-why">{t("Why, for those who read the list of runs")}'
         '<input name="reason" maxlength="500" id="reason"></label><div class="tt-acts">'
-        '<button type="button" data-act="teach" id="teach" class="tt-main" '
-        'title="Learns from corrections in seconds; only the last layer changes">Teach now</button>'
-        '<button type="button" data-act="full" id="train-anew" '
-        'title="Trains the whole network on all accepted clips; takes minutes">Train anew</button>'
-        '</div><details class="tt-more"><summary>Dry run: what would be learnt</summary>'
-        '<p>Nothing is trained or changed.</p><div class="tt-acts">'
-        '<button type="button" data-act="dry" data-mode="teach" id="dry-run">Of a teach</button>'
-        '<button type="button" data-act="dry" data-mode="full">Of a full training</button></div>'
-        "</details>"
+        f'<button type="button" data-act="teach" id="teach" class="tt-main" title="{teach}">'
+        f'{t("Teach now")}</button><button type="button" data-act="full" id="train-anew" '
+        f'title="{anew}">{t("Train anew")}</button>'
+        f'</div><details class="tt-more"><summary>{t("Dry run: what would be learnt")}</summary>'
+        f'<p>{t("Nothing is trained or changed.")}</p><div class="tt-acts">'
+        '<button type="button" data-act="dry" data-mode="teach" id="dry-run">'
+        f'{t("Of a teach")}</button><button type="button" data-act="dry" data-mode="full">'
+        f"{t('Of a full training')}</button></div></details>"
     )
 
 
@@ -100,7 +109,7 @@ def _dots(line: Line, one: ModelVersion) -> str:
         "</li>"
         for run in line.status.running
     )
-    return f'<ol class="tt-dots" id="versions" aria-label="Versions">{dots}{running}</ol>'
+    return f'<ol class="tt-dots" id="versions" aria-label="{t("Versions")}">{dots}{running}</ol>'
 
 
 def _current(row: ModelVersion, one: ModelVersion) -> str:
@@ -114,35 +123,45 @@ def _look(row: ModelVersion) -> str:
 
 
 def _word(row: ModelVersion) -> str:
-    return "serves" if "champion" in row.aliases else row.verdict
+    return t("serves") if "champion" in row.aliases else t(row.verdict)
 
 
 def _details(line: Line, one: ModelVersion) -> str:
-    verdict = badge(one.verdict, VERDICTS.get(one.verdict, "calm"))
-    first = f"<p>{text(one.reasons[0])}</p>" if one.reasons else ""
-    rest = "".join(f"<li>{text(reason)}</li>" for reason in one.reasons[1:])
+    verdict = badge(t(one.verdict), VERDICTS.get(one.verdict, "calm"))
+    reasons = [text(told(reason)) for reason in one.reasons]
+    first = f"<p>{reasons[0]}</p>" if reasons else ""
+    rest = "".join(f"<li>{reason}</li>" for reason in reasons[1:])
     more = f'<ul class="tt-reasons">{rest}</ul>' if rest else ""
-    ids = f"<p>Digest {short(one.digest)}"
-    ids += f", snapshot {short(one.snapshot)}</p>" if one.snapshot else "</p>"
-    move = _move(line, one)
+    ids = f"{t('Digest')} {short(one.digest)}"
+    ids += f", {t('snapshot')} {short(one.snapshot)}" if one.snapshot else ""
+    version = text(one.version)
+    made = t("Made {ago}.", ago=ago(one.created))
     return (
-        f'<section class="tt-card" id="version"><h3>Version {text(one.version)} {verdict}</h3>'
-        f"<p>{_learnt(line, one)} Made {ago(one.created)}.</p>{first}{move}"
-        f'<details class="tt-more"><summary>More of version {text(one.version)}</summary>'
-        f"{more}{ids}</details></section>"
+        '<section class="tt-card" id="version">'
+        f"<h3>{t('Version {version}', version=version)} {verdict}</h3>"
+        f"<p>{_learnt(line, one)} {made}</p>{first}{_move(line, one)}"
+        f'<details class="tt-more"><summary>{t("More of version {version}", version=version)}'
+        f"</summary>{more}<p>{ids}</p></details></section>"
     )
 
 
 def _learnt(line: Line, one: ModelVersion) -> str:
     clips = next((n for of, n in line.learnt.items() if of.endswith(f":{one.version}")), 0)
-    of_people = f" {clips:,} clips of people went in." if clips else ""
+    said = [t(LEARNT[one.mode])] if one.mode in LEARNT else []
+    if clips:
+        said.append(
+            plural("{count:,} clip of people went in.", "{count:,} clips of people went in.", clips)
+        )
     # What comes with a release has grown out of one that is not here, known by its digest alone.
     known = one.parent in {row.version for row in line.versions}
-    parent = f" It grew out of version {text(one.parent)}." if one.parent and known else ""
+    if one.parent and known:
+        said.append(t("It grew out of version {version}.", version=text(one.parent)))
     made_by = (run for run in line.runs if run.result and run.result.version == one.version)
     run = next(made_by, None)
-    ordered = f" Ordered by {text(run.who)}: “{text(run.reason)}”." if run and run.reason else ""
-    return f"{LEARNT.get(one.mode, '')}{of_people}{parent}{ordered}"
+    if run and run.reason:
+        who, reason = text(run.who), text(run.reason)
+        said.append(t("Ordered by {who}: “{reason}”.", who=who, reason=reason))
+    return " ".join(said)
 
 
 def _move(line: Line, one: ModelVersion) -> str:
@@ -150,16 +169,25 @@ def _move(line: Line, one: ModelVersion) -> str:
     that serves it is the way back."""
     serving = champion(line)
     served = serving is not None and serving.version == one.version
-    number = before_champion(line.versions) if served else one.version
-    if number is None:
+    found = before_champion(line.versions) if served else one.version
+    if found is None:
         return ""
-    back = serving is not None and int(number) < int(serving.version)
-    words = f"Go back to version {text(number)}" if back else f"Let version {text(number)} serve"
+    version = text(found)
+    if serving is not None and int(found) < int(serving.version):
+        words = t("Go back to version {version}", version=version)
+        yes = t("Yes, go back to version {version}", version=version)
+    else:
+        words = t("Let version {version} serve", version=version)
+        yes = t("Yes, let version {version} serve", version=version)
+    then = t(
+        "Version {version} will answer on every replica. What later versions have learnt is not "
+        "lost: each of them can be promoted again.",
+        version=version,
+    )
     return (
-        f'<details class="tt-more tt-sure"><summary>{words}</summary><p>Version {text(number)} '
-        "will answer on every replica. What later versions have learnt is not lost: each of them "
-        'can be promoted again.</p><button type="button" data-act="promote" id="sure" '
-        f'data-version="{text(number)}">Yes, {words[:1].lower()}{words[1:]}</button></details>'
+        f'<details class="tt-more tt-sure"><summary>{words}</summary><p>{then}</p>'
+        '<button type="button" data-act="promote" id="sure" '
+        f'data-version="{version}">{yes}</button></details>'
     )
 
 
@@ -174,8 +202,8 @@ def _comparison(line: Line, one: ModelVersion, other: ModelVersion | None) -> st
     )
     found = "" if other is None or other is one else _side_by_side(one, other)
     return (
-        f'<div class="tt-switch" role="group" aria-label="Compare with another version">'
-        f"<span>Compare with</span>{chips}</div>{found}"
+        f'<div class="tt-switch" role="group" aria-label="{t("Compare with another version")}">'
+        f"<span>{t('Compare with')}</span>{chips}</div>{found}"
     )
 
 
@@ -183,11 +211,12 @@ def _side_by_side(one: ModelVersion, other: ModelVersion) -> str:
     rows = []
     for name in [name for name in FIGURES if name in one.metrics or name in other.metrics]:
         left, right = one.metrics.get(name), other.metrics.get(name)
-        change = "–" if left is None or right is None else f"{left - right:+.3f}"
-        rows.append([text(FIGURES[name]), score(left), score(right), change])
-    rows.append(["Verdict", text(one.verdict), text(other.verdict), ""])
-    rows.append(["Made", ago(one.created), ago(other.created), ""])
-    headers = ["", f"Version {one.version}", f"Version {other.version}", "Difference"]
+        change = "–" if left is None or right is None else number(left - right, "+.3f")
+        rows.append([t(FIGURES[name]), score(left), score(right), change])
+    rows.append([t("Verdict"), text(t(one.verdict)), text(t(other.verdict)), ""])
+    rows.append([t("Made"), ago(one.created), ago(other.created), ""])
+    versions = [t("Version {version}", version=row.version) for row in (one, other)]
+    headers = ["", *versions, t("Difference")]
     return f'<div id="compared">{table(headers, rows, "")}</div>'
 
 
@@ -201,13 +230,22 @@ def before_champion(found: Sequence[ModelVersion]) -> str | None:
 
 
 def moved(move: Move) -> str:
-    where = "every replica" if move.agree else f"not yet every one of {move.replicas} replicas"
-    tone: Tone = "good" if move.agree else "warn"
-    warned = note(move.warning, "warn") if move.warning else ""
-    return (
-        note(f"Version {move.version} serves on {where}, after {move.seconds:.1f} s.", tone)
-        + warned
+    warned = note(told(move.warning), "warn") if move.warning else ""
+    if move.agree:
+        said = t(
+            "Version {version} serves on every replica, after {seconds:.1f} s.",
+            version=move.version,
+            seconds=move.seconds,
+        )
+        return note(said, "good") + warned
+    said = t(
+        "Version {version} serves, after {seconds:.1f} s not yet on every one of {replicas} "
+        "replicas.",
+        version=move.version,
+        seconds=move.seconds,
+        replicas=move.replicas,
     )
+    return note(said, "warn") + warned
 
 
 def runs(found: Sequence[Run]) -> str:
@@ -216,21 +254,22 @@ def runs(found: Sequence[Run]) -> str:
         [
             f'<button type="button" data-act="run" data-run="{text(run.id)}">'
             f"{text(named(run))}</button>",
-            badge(run.state, TONES.get(run.state, "calm")),
+            state_badge(run.state),
             _outcome(run),
             text(run.reason or "–"),
             ago(run.created),
         ]
         for run in found
     ]
-    listed = table(["Run", "State", "Outcome", "Reason", "Ordered"], rows, "No run so far.")
-    return f'<details class="tt-more"><summary>All runs</summary>{listed}</details>'
+    heads = [t("Run"), t("State"), t("Outcome"), t("Reason"), t("Ordered")]
+    listed = table(heads, rows, t("No run so far."))
+    return f'<details class="tt-more"><summary>{t("All runs")}</summary>{listed}</details>'
 
 
 def _outcome(run: Run) -> str:
     if run.result is None:
         return "–"
     if run.state != "succeeded" or run.result.version is None:
-        return text(run.result.message or "–")
-    verdict = "promoted" if run.result.promoted else "refused"
-    return f"version {text(run.result.version)} {verdict}"
+        return text(told(run.result.message) if run.result.message else "–")
+    verdict = t("promoted") if run.result.promoted else t("refused")
+    return f"{t('version {version}', version=text(run.result.version))} {verdict}"

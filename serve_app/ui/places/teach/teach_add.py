@@ -7,14 +7,26 @@ from typing import Any
 
 import gradio as gr
 
+from data.errors import ClipTooLarge
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import Tone, badge, note, table, text
-from serve_app.ui.shared import QUIET, Shared, find, html, script
+from serve_app.ui.shared import QUIET, Shared, find, html, read_within, script
 from serve_app.ui.wording import words
+from serve_app.ui.words.translate import mark, t, told
 
 TONES: dict[str, Tone] = {"stored": "good", "duplicate": "calm", "refused": "bad"}
+OUTCOMES = {
+    "stored": mark("stored"),
+    "duplicate": mark("duplicate"),
+    "refused": mark("not stored"),
+}
+COUNTED = {
+    "stored": mark("{count} stored"),
+    "duplicate": mark("{count} duplicate"),
+    "refused": mark("{count} refused"),
+}
 # The button waits meanwhile (add.js), or two lots would write to one table.
 MAY_ADD = "() => { document.querySelector('#adding #add').disabled = false; return []; }"
 
@@ -48,17 +60,20 @@ def build(shared: Shared) -> None:
     def offer(name: str | None, domains: tuple[DomainInfo, ...]) -> Any:
         return fields(find(domains, name)) if name and domains else gr.skip()
 
-    def add(name: str | None, key: str, event: gr.EventData) -> Iterator[str]:
+    def add(
+        name: str | None, key: str, domains: tuple[DomainInfo, ...], event: gr.EventData
+    ) -> Iterator[str]:
         client, done = shared.client.with_key(key), list[Outcome]()
         items = named(event._data)
         for item in items if name else ():
-            done.append(sent(client, name or "", item))
+            done.append(sent(client, find(domains, name or ""), item))
             yield outcomes(done, len(items))
 
     shared.domain.change(offer, [shared.domain, shared.domains], form, **QUIET)
     # Of what is sent while another lot is being added, Gradio would take nothing by itself.
     many = {"trigger_mode": "multiple", "concurrency_limit": 4}
-    sent_on = form.submit(add, [shared.domain, shared.key], added, **many, **QUIET)
+    asked = [shared.domain, shared.key, shared.domains]
+    sent_on = form.submit(add, asked, added, **many, **QUIET)
     sent_on.then(None, None, None, js=MAY_ADD, **QUIET)
 
 
@@ -75,15 +90,15 @@ def named(told: Any) -> list[Item]:
     ]
 
 
-def sent(client: Client, domain: str, item: Item) -> Outcome:
+def sent(client: Client, domain: DomainInfo, item: Item) -> Outcome:
     try:
         (taken,) = client.upload(
-            domain,
-            [(item.clip.name, item.clip.read_bytes())],
+            domain.name,
+            [(item.clip.name, read_within(item.clip, domain))],
             [item.label] if item.label else [],
-            masks=[(item.clip.name, item.mask.read_bytes())] if item.mask else [],
+            masks=[(item.clip.name, read_within(item.mask, domain))] if item.mask else [],
         ).results
-    except ServiceError as error:
+    except (ServiceError, ClipTooLarge) as error:
         return Outcome(item.clip.name, item.label, "refused", words(error))
     return Outcome(item.clip.name, taken.label or "", taken.outcome, taken.reason)
 
@@ -91,7 +106,8 @@ def sent(client: Client, domain: str, item: Item) -> Outcome:
 def fields(domain: DomainInfo) -> str:
     """The form: of photographs a label for all only where nothing is, else a mask says where."""
     labels = domain.labels if domain.modality == "audio" else domain.labels[:1]
-    elsewhere = "the name of its folder" if domain.modality == "audio" else "what its mask marks"
+    named = t("the name of its folder")
+    elsewhere = named if domain.modality == "audio" else t("what its mask marks")
     chips = "".join(
         f'<label><input type="radio" name="for-all" value="{text(value)}"{checked}>'
         f"<span>{text(words)}</span></label>"
@@ -100,13 +116,14 @@ def fields(domain: DomainInfo) -> str:
             *((label, label, "") for label in labels),
         )
     )
-    masks = "" if domain.modality == "audio" else _picker("masks", "Masks, named as photographs")
+    masks = "" if domain.modality == "audio" else _picker("masks", t("Masks, named as photographs"))
     return (
         f'<form class="tt-add" autocomplete="off"><div class="tt-picks">'
-        f"{_picker('clips', 'Files')}{_picker('folder', 'Or a folder', 'webkitdirectory')}{masks}"
-        f'</div><fieldset class="tt-chips"><legend>Each is called</legend>{chips}</fieldset>'
-        '<div class="tt-acts"><button type="button" id="add" class="tt-main">Add clips</button>'
-        '<button type="button" id="stop-adding">Stop</button></div>'
+        f"{_picker('clips', t('Files'))}"
+        f"{_picker('folder', t('Or a folder'), 'webkitdirectory')}{masks}"
+        f'</div><fieldset class="tt-chips"><legend>{t("Each is called")}</legend>{chips}</fieldset>'
+        f'<div class="tt-acts"><button type="button" id="add" class="tt-main">{t("Add clips")}'
+        f'</button><button type="button" id="stop-adding">{t("Stop")}</button></div>'
         '<p class="tt-small" data-progress role="status"></p></form>'
     )
 
@@ -119,14 +136,17 @@ def _picker(name: str, words: str, more: str = "") -> str:
 
 def outcomes(done: Sequence[Outcome], of: int) -> str:
     counts = {kind: sum(row.outcome == kind for row in done) for kind in TONES}
-    said = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number)
+    said = ", ".join(t(COUNTED[kind], count=number) for kind, number in counts.items() if number)
     rows = [
         [
             text(row.name),
             text(row.label or "–"),
-            f"{badge(row.outcome, TONES[row.outcome])} {text(row.reason)}",
+            f"{badge(t(OUTCOMES[row.outcome]), TONES[row.outcome])} {text(told(row.reason))}",
         ]
         for row in done
     ]
-    progress = note(f"{len(done)} of {of}: {said}.", "good" if len(done) == of else "calm")
-    return progress + table(["File", "Label", "Outcome"], rows, "")
+    progress = note(
+        t("{done} of {count}: {said}.", done=len(done), count=of, said=said),
+        "good" if len(done) == of else "calm",
+    )
+    return progress + table([t("File"), t("Label"), t("Outcome")], rows, "")

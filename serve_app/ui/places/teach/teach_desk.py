@@ -14,6 +14,7 @@ from serve_app.ui.markup import note
 from serve_app.ui.places.teach import teach_view as view
 from serve_app.ui.places.teach.teach_unsure import Unsure, unsure
 from serve_app.ui.wording import words
+from serve_app.ui.words.translate import mark, t
 
 WAITING, DOUBTED, DONE, UNSURE = "waiting", "doubted", "done", "unsure"
 
@@ -26,7 +27,7 @@ ASK: dict[str, Callable[[Client, str], tuple[KeptClip, ...]]] = {
     ),
     UNSURE: unsure,
 }
-LOCKED = "Enter an admin's key under “Key” to see and decide."
+LOCKED = mark("Enter an admin's key under “Key” to see and decide.")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def find(desk: Desk, clip: str) -> KeptClip | None:
 def opened(client: Client, domain: str, desk: Desk) -> Desk:
     """With the list as it is now; what was looked at still is, if it is still there."""
     if not client.key:
-        return Desk(desk.which, refused=note(LOCKED))
+        return Desk(desk.which, refused=note(t(LOCKED)))
     try:
         found = ASK[desk.which](client, domain)
     except ServiceError as error:
@@ -78,7 +79,7 @@ def stepped(desk: Desk, by: int) -> Desk:
 def accepted(client: Client, domain: str, desk: Desk, clip: KeptClip, label: str) -> Desk:
     """`label` may be the receipt of a correction that is taken as it is, with its mask."""
     if not label:
-        return replace(desk, told=note("Say what it is first: choose a label.", "warn"))
+        return replace(desk, told=note(t("Say what it is first: choose a label."), "warn"))
 
     if isinstance(clip, Unsure):
         return _labelled(client, domain, desk, clip, label)
@@ -100,8 +101,7 @@ def _labelled(client: Client, domain: str, desk: Desk, clip: Unsure, label: str)
     except ServiceError as error:
         left = _without(desk, clip) if error.status == 404 else desk
         return replace(left, told=note(words(error), "bad"))
-    told = note(f"Clip {clip.clip[:8]} counts as {label} at the next retrain.", "good")
-    return replace(_without(desk, clip), told=told)
+    return replace(_without(desk, clip), told=view.counts(clip, label))
 
 
 def rejected(client: Client, domain: str, desk: Desk, clip: KeptClip, reason: str) -> Desk:
@@ -123,7 +123,7 @@ def _decided(desk: Desk, clip: KeptClip, act: Callable[[], KeptClip]) -> Desk:
 def undone(client: Client, domain: str, desk: Desk) -> Desk:
     """A decision may be two steps, another label and its acceptance; as many are taken back."""
     if not desk.decided:
-        return replace(desk, told=note("Nothing was decided here that could be undone."))
+        return replace(desk, told=note(t("Nothing was decided here that could be undone.")))
     *earlier, before = desk.decided
     left = replace(desk, decided=tuple(earlier))
     try:
@@ -135,8 +135,7 @@ def undone(client: Client, domain: str, desk: Desk) -> Desk:
         settled = error.status in {404, 409}  # there is nothing left to be undone
         return replace(left if settled else desk, told=note(words(error), "bad"))
     rest = tuple(row for row in desk.queue if row.clip != before.clip)
-    told = note(f"Undone: clip {now.clip[:8]} is {now.state} as {now.label or 'nothing'} again.")
-    return replace(left, queue=(now, *rest), at=now.clip, told=told)
+    return replace(left, queue=(now, *rest), at=now.clip, told=view.undone(now))
 
 
 def forgotten(client: Client, domain: str, desk: Desk, clip: KeptClip) -> Desk:

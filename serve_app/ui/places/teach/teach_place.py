@@ -16,18 +16,19 @@ from serve_app.ui.places.teach.teach_desk import Desk
 from serve_app.ui.places.teach.teach_unsure import Unsure
 from serve_app.ui.shared import QUIET, Shared, clickable, event_field, find, html, script
 from serve_app.ui.wording import words
+from serve_app.ui.words.translate import t
 
 
 def build_teach(shared: Shared, tab: Any) -> None:
     with gr.Row(elem_id="desk", elem_classes="tt-columns"):  # for admins, see ask.css
         with gr.Column(scale=3, min_width=240):
-            queue = clickable(note(teach_desk.LOCKED), elem_id="queue")
+            queue = clickable(note(t(teach_desk.LOCKED)), elem_id="queue")
         with gr.Column(scale=9, min_width=300):
             shown = html(elem_id="shown")
             decision = clickable(elem_id="decision", more=script("teach.js"))
-    html(heading("Add clips", "many at once, with their labels"))
+    html(heading(t("Add clips"), t("many at once, with their labels")))
     teach_add.build(shared)
-    html(heading("My receipts", "what became of corrections sent with this key"))
+    html(heading(t("My receipts"), t("what became of corrections sent with this key")))
     teach_receipts.build(shared, tab)
     _wire(shared, tab, queue, shown, decision)
 
@@ -152,7 +153,10 @@ def _photograph(
     figures = [photograph_figure.shown(raw, mask, domain)]
     for number, waits in enumerate(view.masked(clip), 1):
         mask = client.correction_mask(domain.name, waits.receipt)
-        figures += [heading(f"Correction {number}"), photograph_figure.shown(raw, mask, domain)]
+        figures += [
+            heading(t("Correction {number}", number=number)),
+            photograph_figure.shown(raw, mask, domain),
+        ]
     if found:
-        figures += [heading("The model"), photograph_figure.drawn(raw, domain, found)]
+        figures += [heading(t("The model")), photograph_figure.drawn(raw, domain, found)]
     return "".join(figures)

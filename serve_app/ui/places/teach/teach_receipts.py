@@ -6,9 +6,10 @@ from serve_app.client.answers import Receipt
 from serve_app.client.calls.teaching import LISTED
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import Tone, ago, badge, note, text
-from serve_app.ui.places.receipt_timeline import timeline
+from serve_app.ui.places.receipt_timeline import number_of, timeline
 from serve_app.ui.shared import QUIET, Shared, html
 from serve_app.ui.wording import words
+from serve_app.ui.words.translate import t
 
 TONES: dict[str, Tone] = {"accepted": "calm", "quarantined": "warn", "rejected": "bad"}
 
@@ -18,7 +19,7 @@ def build(shared: Shared, tab: Any) -> None:
 
     def look(name: str | None, key: str) -> str:
         if not name or not key:
-            return note("With a key, its corrections are listed here.")
+            return note(t("With a key, its corrections are listed here."))
         try:
             return listed(shared.client.with_key(key).own_receipts(name))
         except ServiceError as error:
@@ -30,17 +31,18 @@ def build(shared: Shared, tab: Any) -> None:
 
 def listed(found: tuple[Receipt, ...]) -> str:
     if not found:
-        return note("No correction was sent with this key.")
+        return note(t("No correction was sent with this key."))
     lines = "".join(
         f'<details class="tt-more"><summary><b>{text(line.predicted)} → {text(line.label)}</b> '
         f"{_state(line)} {ago(line.created)}</summary>{timeline(line)}"
-        f'<p class="tt-small">Receipt <code>{text(line.receipt)}</code></p></details>'
+        f'<p class="tt-small">{number_of(line)}</p></details>'
         for line in found
     )
-    return lines + (note(f"The last {LISTED} are listed.") if len(found) == LISTED else "")
+    rest = note(t("The last {count} are listed.", count=LISTED)) if len(found) == LISTED else ""
+    return lines + rest
 
 
 def _state(line: Receipt) -> str:
     if line.version:
-        return badge(f"learnt in version {line.version}", "good")
-    return badge(line.state, TONES[line.state])
+        return badge(t("learnt in version {version}", version=line.version), "good")
+    return badge(t(line.state), TONES[line.state])

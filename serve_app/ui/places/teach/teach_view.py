@@ -13,31 +13,37 @@ from serve_app.client.answers import (
 from serve_app.client.calls.teaching import LISTED
 from serve_app.ui.markup import Tone, ago, badge, note, percent, short, text
 from serve_app.ui.places.teach.teach_unsure import Unsure
+from serve_app.ui.words.translate import mark, t, told
 
 TONES: dict[str, Tone] = {"accepted": "good", "quarantined": "warn", "rejected": "bad"}
 FLAGS = {
-    "exam_copy": "copy of an exam clip",
-    "label_conflict": "two labels",
-    "mask": "mask in doubt",
-    "copy": "copy",
-    "unreadable": "unreadable",
-    "silent": "silent",
-    "clipped": "clipped",
-    "low_rate": "low rate",
-    "label": "label in doubt",
-    "harm": "held back by a teach",
+    "exam_copy": mark("copy of an exam clip"),
+    "label_conflict": mark("two labels"),
+    "mask": mark("mask in doubt"),
+    "copy": mark("copy"),
+    "unreadable": mark("unreadable"),
+    "silent": mark("silent"),
+    "clipped": mark("clipped"),
+    "low_rate": mark("low rate"),
+    "label": mark("label in doubt"),
+    "harm": mark("held back by a teach"),
 }
-LISTS = {"waiting": "Waiting", "doubted": "Doubted", "unsure": "Unsure", "done": "Done"}
+LISTS = {
+    "waiting": mark("Waiting"),
+    "doubted": mark("Doubted"),
+    "unsure": mark("Unsure"),
+    "done": mark("Done"),
+}
 EMPTY = {
-    "waiting": "No clip waits for a decision.",
-    "doubted": "No check has anything to say.",
-    "unsure": "No answer is kept that somebody should be asked about.",
-    "done": "Nothing has been decided yet.",
+    "waiting": mark("No clip waits for a decision."),
+    "doubted": mark("No check has anything to say."),
+    "unsure": mark("No answer is kept that somebody should be asked about."),
+    "done": mark("Nothing has been decided yet."),
 }
 KEPT = {
-    "sample": "Kept by chance",
-    "unsure": "Kept since the answer was not sure",
-    "unknown": "Kept since it was unknown",
+    "sample": mark("Kept by chance"),
+    "unsure": mark("Kept since the answer was not sure"),
+    "unknown": mark("Kept since it was unknown"),
 }
 KEYS = 9  # as many labels have one
 
@@ -48,35 +54,37 @@ def queue(
     """`unsure`: whether the domain keeps answers that people may be asked about."""
     tabs = "".join(
         f'<button type="button" data-act="list" data-which="{name}" '
-        f'aria-pressed="{str(name == which).lower()}">{words}</button>'
+        f'aria-pressed="{str(name == which).lower()}">{t(words)}</button>'
         for name, words in LISTS.items()
         if unsure or name != "unsure"
     )
     rows = "".join(_row(row, row.clip == at) for row in found)
-    listed = f'<ol class="tt-queue">{rows}</ol>' if rows else note(EMPTY[which])
+    listed = f'<ol class="tt-queue">{rows}</ol>' if rows else note(t(EMPTY[which]))
     return (
-        f'<div class="tt-switch" role="group" aria-label="Which clips">{tabs}</div>'
+        f'<div class="tt-switch" role="group" aria-label="{t("Which clips")}">{tabs}</div>'
         f'<p class="tt-small" id="tally" role="status">{_tally(len(found), decided)}</p>{listed}'
     )
 
 
 def _tally(left: int, decided: int) -> str:
-    more = " or more" if left >= LISTED else ""
-    return f"{left}{more} left, {decided} done"
+    if left >= LISTED:
+        return t("{left} or more left, {decided} done", left=left, decided=decided)
+    return t("{left} left, {decided} done", left=left, decided=decided)
 
 
 def _row(row: KeptClip, shown: bool) -> str:
     current = ' aria-current="true"' if shown else ""
     doubt = ""
     if row.model and row.model.label != row.label:
-        doubt = f"<em>model: {text(row.model.label)}</em>"
+        doubt = f"<em>{t('model: {label}', label=text(row.model.label))}</em>"
     elif row.flags:
-        doubt = f"<em>{text(FLAGS.get(row.flags[0].kind, row.flags[0].kind))}</em>"
+        doubt = f"<em>{text(flag_name(row.flags[0]))}</em>"
     elif row.state == "rejected":
-        doubt = "<em>rejected</em>"
+        doubt = f"<em>{t('rejected')}</em>"
     return (
         f'<li><button type="button" data-act="show" data-clip="{row.clip}"{current}>'
-        f"<b>{text(row.label or 'no label')}</b> <code>{row.clip[:8]}</code>{doubt}</button></li>"
+        f"<b>{text(row.label or t('no label'))}</b> <code>{row.clip[:8]}</code>{doubt}</button>"
+        "</li>"
     )
 
 
@@ -96,11 +104,14 @@ def seen(clip: KeptClip, inside: str) -> str:
 
 def views(clip: KeptClip, found: Prediction | None) -> str:
     """What the clip was sent as, beside what the model that serves says of it; and all doubts."""
-    waits = "".join(note(f"A correction waits: {said.label}.", "warn") for said in others(clip))
+    waits = "".join(
+        note(t("A correction waits: {label}.", label=said.label), "warn") for said in others(clip)
+    )
     flags = "".join(map(_flag, clip.flags))
-    sent = f'<span class="tt-over">Sent as</span> <b>{text(clip.label or "no label")}</b>'
+    label = text(clip.label or t("no label"))
+    sent = f'<span class="tt-over">{t("Sent as")}</span> <b>{label}</b>'
     if isinstance(clip, Unsure):
-        sent = "Nobody has said yet what it is."
+        sent = t("Nobody has said yet what it is.")
     return (
         f'<div class="tt-pair" id="views"><div>{sent}</div><div>{_model(clip, found)}</div></div>'
         f"{waits}{flags}"
@@ -109,19 +120,25 @@ def views(clip: KeptClip, found: Prediction | None) -> str:
 
 def _model(clip: KeptClip, found: Prediction | None) -> str:
     if found is None:
-        return "The model's own view cannot be had right now."
+        return t("The model's own view cannot be had right now.")
     agrees = not found.unknown and found.label == clip.label
-    mark = badge("agrees", "good") if agrees else badge("disagrees", "warn")
+    mark = badge(t("agrees"), "good") if agrees else badge(t("disagrees"), "warn")
     said = f"<b>{text(found.label)}</b>, {percent(found.confidence)} {mark if clip.label else ''}"
     if found.unknown:
-        said = f"<b>Unknown</b>, unlike what it has learnt; the nearest is {text(found.label)}"
-    version = text(found.model.version)
-    return f'<span class="tt-over">The model, version {version}</span> {said}'
+        said = t(
+            "<b>Unknown</b>, unlike what it has learnt; the nearest is {label}",
+            label=text(found.label),
+        )
+    over = t("The model, version {version}", version=text(found.model.version))
+    return f'<span class="tt-over">{over}</span> {said}'
 
 
 def _flag(flag: ClipFlag) -> str:
-    kind = badge(FLAGS.get(flag.kind, flag.kind), "warn")
-    return f'<p class="tt-flag">{kind} {text(flag.reason)}</p>'
+    return f'<p class="tt-flag">{badge(flag_name(flag), "warn")} {text(told(flag.reason))}</p>'
+
+
+def flag_name(flag: ClipFlag) -> str:
+    return t(FLAGS.get(flag.kind, flag.kind))
 
 
 def same(one: KeptClip, other: KeptClip) -> bool:
@@ -143,14 +160,20 @@ def labels(domain: DomainInfo, clip: KeptClip) -> list[tuple[str, str]]:
     drawn = enumerate(masked(clip), 1)
     return [
         *((label, label) for label in domain.labels if label in (domain.labels[0], clip.label)),
-        *((f"{said.label}, as correction {n} marks it", said.receipt) for n, said in drawn),
+        *(
+            (
+                t("{label}, as correction {number} marks it", label=said.label, number=n),
+                said.receipt,
+            )
+            for n, said in drawn
+        ),
     ]
 
 
 def decision(domain: DomainInfo | None, clip: KeptClip | None, told: str, decided: int) -> str:
     """No label is chosen beforehand: what somebody sent would else be accepted by a click that
     passes over it. `told` has a place of its own, so that what was typed stays in its field."""
-    undo = _button("undo", "Undo", "U", "" if decided else "disabled")
+    undo = _button("undo", t("Undo"), "U", "" if decided else "disabled")
     if domain is None or clip is None:
         return f'<form><div>{told}</div><div class="tt-acts">{undo}</div></form>'
     chips = "".join(
@@ -160,17 +183,17 @@ def decision(domain: DomainInfo | None, clip: KeptClip | None, told: str, decide
     )
     why = reject = ""
     if not isinstance(clip, Unsure):  # of which nobody has said anything that could be rejected
-        reject = _button("reject", "Reject", "X", "data-decides")
+        reject = _button("reject", t("Reject"), "X", "data-decides")
         why = (
-            '<label class="tt-why">Why not, if you reject it<input name="reason" maxlength="500" '
-            'id="why-not"></label>'
+            f'<label class="tt-why">{t("Why not, if you reject it")}'
+            '<input name="reason" maxlength="500" id="why-not"></label>'
         )
     return (
         f'<form data-clip="{clip.clip}" autocomplete="off"><div>{told}</div>'
-        f'<fieldset class="tt-chips"><legend>It is</legend>{chips}</fieldset>'
+        f'<fieldset class="tt-chips"><legend>{t("It is")}</legend>{chips}</fieldset>'
         f'{why}<div class="tt-acts">'
-        f"{_button('accept', 'Accept', 'Enter', 'data-decides class=tt-main')}{reject}{undo}"
-        f"{_button('previous', 'Back', 'K')}{_button('next', 'Next', 'J')}</div>"
+        f"{_button('accept', t('Accept'), t('Enter'), 'data-decides class=tt-main')}{reject}{undo}"
+        f"{_button('previous', t('Back'), 'K')}{_button('next', t('Next'), 'J')}</div>"
         f"{_facts(clip)}{_forget(clip)}</form>"
     )
 
@@ -184,32 +207,62 @@ def _button(act: str, words: str, key: str, more: str = "") -> str:
 
 def _facts(clip: KeptClip) -> str:
     if isinstance(clip, Unsure):
-        return f'<p class="tt-small">{KEPT[clip.why]}; {short(clip.clip)}, {ago(clip.created)}</p>'
-    reason = f": {text(clip.reason)}" if clip.reason else ""
+        return (
+            f'<p class="tt-small">{t(KEPT[clip.why])}; {short(clip.clip)}, {ago(clip.created)}</p>'
+        )
+    reason = f": {text(told(clip.reason))}" if clip.reason else ""
+    sender = t("from {who}", who=text(clip.who)) if clip.who else t("from nobody known")
     return (
-        f'<p class="tt-small">{badge(clip.state, TONES[clip.state])}{reason} {short(clip.clip)}, '
-        f"from {text(clip.who or 'nobody known')}, {ago(clip.created)}</p>"
+        f'<p class="tt-small">{badge(t(clip.state), TONES[clip.state])}{reason} '
+        f"{short(clip.clip)}, {sender}, {ago(clip.created)}</p>"
     )
 
 
 def _forget(clip: KeptClip) -> str:
     if not clip.may_forget:
         return ""
+    then = t(
+        "It is deleted with its bytes, and versions that have learnt it are named. This cannot be "
+        "undone."
+    )
     return (
-        '<details class="tt-more"><summary>Forget this clip</summary><p>It is deleted with its '
-        "bytes, and versions that have learnt it are named. This cannot be undone.</p>"
-        '<button type="button" data-act="forget" data-decides id="forget">Yes, forget it</button>'
-        "</details>"
+        f'<details class="tt-more"><summary>{t("Forget this clip")}</summary><p>{then}</p>'
+        '<button type="button" data-act="forget" data-decides id="forget">'
+        f"{t('Yes, forget it')}</button></details>"
     )
 
 
 def decided(clip: KeptClip) -> str:
     if clip.state == "accepted":
-        return note(f"Clip {clip.clip[:8]} counts as {clip.label} at the next retrain.", "good")
-    return note(f"Clip {clip.clip[:8]} is {clip.state} and will not be learnt from.", "warn")
+        return counts(clip, clip.label or "")
+    if clip.state == "rejected":
+        said = t("Clip {clip} is rejected and will not be learnt from.", clip=clip.clip[:8])
+    else:
+        said = t("Clip {clip} is quarantined and will not be learnt from.", clip=clip.clip[:8])
+    return note(said, "warn")
+
+
+def counts(clip: KeptClip, label: str) -> str:
+    said = t("Clip {clip} counts as {label} at the next retrain.", clip=clip.clip[:8], label=label)
+    return note(said, "good")
+
+
+def undone(clip: KeptClip) -> str:
+    return note(
+        t(
+            "Undone: clip {clip} is {state} as {label} again.",
+            clip=clip.clip[:8],
+            state=t(clip.state),
+            label=clip.label or t("nothing"),
+        )
+    )
 
 
 def forgotten(gone: Forgotten) -> str:
-    held = ", ".join(gone.versions) or "none"
-    message = gone.message[:1].upper() + gone.message[1:]
-    return note(f"Clip {gone.clip[:8]} is forgotten. Versions that hold it: {held}. {message}")
+    said = t(
+        "Clip {clip} is forgotten. Versions that hold it: {versions}.",
+        clip=gone.clip[:8],
+        versions=", ".join(gone.versions) or t("none"),
+    )
+    message = told(gone.message)
+    return note(f"{said} {message[:1].upper()}{message[1:]}")

@@ -10,7 +10,7 @@ import pytest
 
 from data.errors import ClipTooLarge, UndecodableClip, UnsupportedClip
 from data.media.audio import decoders
-from data.media.audio.decoders import decode_recording
+from data.media.audio.decoders import decode_recording, decode_stream
 from data.media.audio.waveform import Recording, Source
 from data.media.sniff import Raw, after_tags, sniff
 from support.inputs.recordings import CLIPS, TONE_HZ, Samples, by_ffmpeg, by_sndfile, tone
@@ -137,6 +137,31 @@ def test_a_header_that_promises_more_than_came_is_told_of(name: str) -> None:
     cut = heard(CUT[name][: len(CUT[name]) // 2])
     assert cut.duration_s < 0.7 * whole.duration_s
     assert any("says that it lasts" in words for words in cut.warnings), cut.warnings
+
+
+def test_a_second_decoder_shows_that_it_works_while_it_catches_up() -> None:
+    """Of a recording of hours that takes longer than one that sends nothing is waited for."""
+    sent: list[int] = []
+    raw = by_sndfile("FLAC", "PCM_16", np.random.default_rng(0).normal(0, 0.1, 480_000))
+    stream = decode_stream(
+        raw[: len(raw) * 9 // 10], "FLAC", None, 60, lambda _, block: sent.append(len(block))
+    )
+    assert sum(sent) == round(16_000 * stream.duration_s)
+    assert sent.count(0) > 10
+
+
+def test_a_second_decoder_that_lacks_memory_costs_nothing_that_was_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def greedy(raw: Raw, container: str) -> AbstractContextManager[Source]:
+        raise MemoryError
+
+    first, *_ = decoders.ATTEMPTS["FLAC"]
+    monkeypatch.setitem(decoders.ATTEMPTS, "FLAC", (first, greedy))
+    assert heard(CUT["FLAC"][: len(CUT["FLAC"]) // 2]).duration_s > 0.5
+    monkeypatch.setitem(decoders.ATTEMPTS, "FLAC", (greedy, first))
+    with pytest.raises(UndecodableClip, match="too much memory"):
+        heard(CUT["FLAC"])
 
 
 def test_damage_in_the_middle_is_passed_over_and_told_of() -> None:

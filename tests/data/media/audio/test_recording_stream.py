@@ -67,6 +67,16 @@ def test_chained_ogg_is_heard_to_the_end(name: str) -> None:
     assert len(waveform(links)) == pytest.approx(64_000, abs=800)  # codecs pad
 
 
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100])
+def test_a_short_last_link_of_a_chain_is_heard_and_counted(rate_hz: int) -> None:
+    links = by_sndfile("OGG", "VORBIS", tone(16_000, 20.0))
+    links += by_sndfile("OGG", "VORBIS", tone(rate_hz, 0.3), rate_hz)
+    with opened(links) as stream:
+        assert sum(map(len, stream.blocks)) / 16_000 == pytest.approx(20.3, abs=0.01)
+    assert stream.duration_s == pytest.approx(20.3, abs=0.01)
+    assert decode(links, sample_rate_hz=16_000, limits=LIMITS).duration_s == stream.duration_s
+
+
 def test_a_chain_whose_links_differ_in_rate_is_heard_to_the_end() -> None:
     other = by_sndfile("OGG", "VORBIS", np.stack([tone(44_100, 2.0)] * 2, axis=1), 44_100)
     samples = waveform(by_sndfile("OGG", "VORBIS", tone(16_000, 2.0)) + other)

@@ -27,7 +27,8 @@ def test_callers_have_a_quota_of_their_own_over_all_replicas(
             return [found.status_code for found in ask]
 
         assert asked(7, **KEY) == [200] * 5 + [429] * 2
-        assert asked(1, "/api/batch-predict", **KEY) == [429]
+        for path in ("/api/batch-predict", "/keywords/webhook"):
+            assert asked(1, path, **KEY) == [429]
         assert client.get(f"{url}/keywords/stream", headers=KEY).status_code == 429
         assert asked(3) == [200, 200, 429]
         assert asked(3, **{VISITOR_HEADER: "a-secret 10.0.0.9"}) == [200, 200, 429]

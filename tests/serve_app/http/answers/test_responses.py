@@ -27,6 +27,7 @@ KINDS = ("application/json", "text/csv")
         ("image/png", "application/json"),
         ("text/csv;q=much", "text/csv"),
         (",;=q=, text/csvs", "application/json"),
+        ("," * 60 + "text/csv", "application/json"),  # nobody means what stands so far behind
     ],
 )
 def test_what_a_caller_accepts_is_weighed(accept: str | None, kind: str) -> None:

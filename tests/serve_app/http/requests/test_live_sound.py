@@ -80,3 +80,35 @@ def test_behind_a_hard_time_every_window_is_heard_again(clock: SimpleNamespace) 
 def test_what_is_hopeless_is_ended(clock: SimpleNamespace) -> None:
     with pytest.raises(Overloaded, match="faster than it is heard"):
         windows_of(clock, lambda now_s: 1.0, 60)
+
+
+def heard_of(seconds: float) -> list[Window]:
+    """Of sound that has ended before it is heard."""
+    sound = Sound(RATE_HZ, WINDOW_S, HOP_S, 3_600)
+    sound.put(bytes(2 * round(seconds * RATE_HZ) + 1))  # and half a sample
+    sound.end()
+
+    async def hear() -> list[Window]:
+        found = []
+        while window := await sound.window():
+            found.append(window)
+        return found
+
+    return asyncio.run(hear())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "starts_s"),
+    [
+        (0.0, []),
+        (0.2, [-0.2]),  # in the middle of silence
+        (0.6, [0.0]),
+        (0.75, [0.0, 0.1, 0.15]),
+        (0.705, [0.0, 0.1]),  # the rest is not worth another
+    ],
+)
+def test_sound_is_heard_to_its_end(seconds: float, starts_s: list[float]) -> None:
+    found = heard_of(seconds)
+    assert [window.start_s for window in found] == pytest.approx(starts_s)
+    assert {len(window.wav) for window in found} <= {44 + 2 * round(min(seconds, 0.6) * RATE_HZ)}
+    assert not any(window.skipped for window in found)

@@ -74,6 +74,15 @@ def test_a_form_and_a_raw_body_are_answered_alike(client: TestClient) -> None:
     assert all(0 <= each["start_s"] < each["end_s"] <= SECONDS for each in raw["events"])
 
 
+def test_an_address_with_very_many_names_holds_nobody_up(client: TestClient) -> None:
+    """Nor does a job keep them."""
+    for names in ([f"{number:x}" for number in range(10_000)], ["threshold=zero:0.5"] * 3_000):
+        begun = time.perf_counter()
+        found = client.post("/analyze?" + "&".join(names), content=RAW)
+        assert (found.status_code, "over 20,000" in found.text) == (400, True)
+        assert time.perf_counter() - begun < 1
+
+
 def test_of_very_many_events_the_surest_are_told(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +165,8 @@ def test_a_recording_longer_than_any_clip_is_taken(client: TestClient, replica: 
     [
         ("hop_s=0", {}, 400, "hop_s must be from 0.05 to 1"),
         ("threshold=bird:0.5", {}, 404, "no label 'bird'"),
+        ("threshold=0.7", {}, 400, "label:probability"),
+        ("threshold=zero:0.5,one:0.5", {}, 400, "once for each label"),
         ("evidence=true", {}, 400, "no parameter 'evidence'"),
         ("format=xls", {}, 400, "format must be one of json, csv, raven"),
         ("", {"content": b"%PDF-1.7"}, 415, "a PDF document"),

@@ -21,6 +21,7 @@ from serve_app.http.auth import Keyring
 from serve_app.http.routes import feedback_routes
 from serve_app.key_file import known_keys
 from serve_app.replica.admission import Admission
+from serve_app.replica.shared_look import SharedLook
 from support.inputs.sounds import tone
 from support.keys import old_key
 
@@ -70,6 +71,7 @@ def app(small: Path) -> Iterator[FastAPI]:
         curator=None,
         describe=lambda: {"replica": "r-1", "pid": 1},
     )
+    app.state.states, app.state.status = SharedLook[Any](), SharedLook[Any]()
     app.state.keyring = Keyring(ADMIN, lambda: known_keys(store.keys, small))
     yield app
     store.close()

@@ -4,13 +4,16 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from data.errors import NotReady
+from data.errors import DecoderKilled, NotReady
+from data.store.analysis_jobs import Job
+from data.store.disk import Disk
+from data.store.uploads import Uploads
 from models.analysis.recording import Analysis
 from serve_app.http import job_runner, recording_analysis
 from serve_app.replica.admission import Admission
@@ -20,6 +23,7 @@ from support.waiting import wait_for
 
 LOW = "threshold=zero:0.01&threshold=eight:0.01&min_length_s=0"
 RAW = tone(500, seconds=12.0, rate_hz=8_000)
+TUS = {"tus-resumable": "1.0.0"}
 DEFERRED = {"prefer": "respond-async, wait=5"}
 
 
@@ -157,6 +161,28 @@ def test_what_can_be_known_at_once_is_refused_at_once(
     assert words in refused.json()["detail"]
 
 
+def looked_again(client: TestClient, replica: Replica, job_id: str) -> Job:
+    client.portal.call(lambda: replica.jobs.look())  # type: ignore[union-attr]
+    return replica.store.jobs.get(job_id)
+
+
+def test_a_recording_without_room_on_the_disk_waits_for_it(
+    client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(job_runner, "fullest", lambda _: Disk(100, 7))
+        job_id = ordered(client).json()["id"]
+        wait_for(lambda: looked_again(client, replica, job_id).beat > 1, 20)
+        sent = client.post("/uploads", headers={**TUS, "upload-length": str(len(RAW))})
+        part = {**TUS, "upload-offset": "0", "content-type": "application/offset+octet-stream"}
+        client.patch(sent.headers["location"], content=RAW, headers=part).raise_for_status()
+        upload = sent.headers["location"].rpartition("/")[2]
+        at_once = client.post(f"/analyze?upload={upload}")
+        assert (at_once.status_code, "disk is nearly full" in at_once.text) == (503, True)
+    wait_for(lambda: looked_again(client, replica, job_id).state == "succeeded", 20)
+    client.delete(sent.headers["location"], headers=TUS).raise_for_status()
+
+
 def test_a_store_that_is_away_leaves_the_job_to_another(
     client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,12 +191,40 @@ def test_a_store_that_is_away_leaves_the_job_to_another(
 
     with monkeypatch.context() as patch:
         patch.setattr(type(replica.store.uploads), "copy_to", away)
-        location = ordered(client).headers["location"]
-        job_id = location.rpartition("/")[2]
-        wait_for(lambda: replica.store.jobs.get(job_id).attempts == 1, 20)
-    assert client.get(location).json()["state"] == "queued"
-    client.portal.call(lambda: replica.jobs.look())  # type: ignore[union-attr]
-    assert ended(client, location)["state"] == "succeeded"
+        job_id = ordered(client).json()["id"]
+        wait_for(lambda: looked_again(client, replica, job_id).beat > 5, 20)  # no more are tried
+    assert replica.store.jobs.get(job_id).state in ("queued", "running")
+    wait_for(lambda: looked_again(client, replica, job_id).state == "succeeded", 20)
+
+
+def test_a_recording_that_waits_keeps_no_other(
+    client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_room(uploads: Uploads, upload_id: str, file: BinaryIO) -> None:
+        if upload_id == waits[0]:
+            raise NotReady("the disk is nearly full")
+        copy_to(uploads, upload_id, file)
+
+    waits, copy_to = [""], Uploads.copy_to
+    with monkeypatch.context() as patch:
+        patch.setattr(replica.jobs, "look", lambda: None)
+        waits[0], other = (ordered(client).json()["id"] for _ in range(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(Uploads, "copy_to", without_room)
+        wait_for(lambda: looked_again(client, replica, other).state == "succeeded", 20)
+        assert replica.store.jobs.get(waits[0]).state in ("queued", "running")
+    wait_for(lambda: looked_again(client, replica, waits[0]).state == "succeeded", 20)
+
+
+def test_a_recording_whose_decoder_the_system_ends_is_given_up(
+    client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise DecoderKilled("the system ended what was decoding the clip")
+
+    monkeypatch.setattr(type(replica.store.uploads), "copy_to", killed)
+    job_id = ordered(client).json()["id"]
+    wait_for(lambda: looked_again(client, replica, job_id).state == "failed", 20)
 
 
 def test_nobody_finds_a_job_by_a_guess(client: TestClient) -> None:

@@ -1,5 +1,6 @@
 """predict_routes.py: the answer is the model's own, for the domain that was asked, in time."""
 
+import gzip
 import json
 import tempfile
 from collections.abc import Iterator
@@ -164,3 +165,22 @@ def test_a_trial_splits_callers_between_versions_and_each_stays_with_his(
 def split(replica: Replica, version: str, share: float) -> AudioDomain:
     serving = replica.domain.serving.model_copy(update={"split": ((version, share),)})
     return of_sounds(replica.domain).model_copy(update={"serving": serving})
+
+
+def test_many_clips_are_asked_as_one_is(client: TestClient) -> None:
+    files = [("files", clip) for clip in CLIPS]
+    found = client.post("/batch-predict?top_k=2", files=files).json()["results"]
+    assert [len(row["probabilities"]) for row in found] == [2, 2, 2]
+    for wish, words in (("top_k=zzz", "top_k"), ("size=3", "size"), ("evidence=1", "/predict")):
+        refused = client.post(f"/batch-predict?{wish}", files=files)
+        assert (refused.status_code, words in refused.json()["detail"]) == (400, True)
+    unknown = client.post("/batch-predict", files=files, headers={"x-model-version": "99"}).json()
+    assert [row["error"]["status"] for row in unknown["results"]] == [404, 404, 404]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/keywords/infer"])
+def test_json_that_is_compressed_is_refused_in_words(client: TestClient, path: str) -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    found = client.post(path, content=gzip.compress(b"{}"), headers=headers)
+    words = found.json().get("detail") or found.json()["error"]
+    assert (found.status_code, "'gzip'" in words) == (415, True)

@@ -68,7 +68,8 @@ def test_windows_are_answered_and_events_told_while_they_happen(
     assert (ready["type"], ready["domain"], ready["window_s"]) == ("ready", "keywords", 0.65)
     windows = [each for each in told if each["type"] == "prediction"]
     hop_s = ready["hop_s"]
-    assert len(windows) == 24  # from 0 to 2.3 s
+    assert len(windows) == 25  # from 0 to 2.3 s, and the one that ends where the sound does
+    assert windows[-1]["start_s"] == pytest.approx(2.35)
     assert {each["skipped"] for each in windows} == {0}
     assert [each["start_s"] for each in windows[:3]] == pytest.approx([0, hop_s, 2 * hop_s])
     assert windows[0]["label"] == "seven"

@@ -1,11 +1,13 @@
 """ask_answers.py: what was answered stays, and what cannot be answered now is asked again."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
+from data.errors import ClipTooLarge
 from serve_app.client.answers import Batch
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
@@ -53,6 +55,20 @@ def refusing(monkeypatch: pytest.MonkeyPatch, why: Callable[[Clips], ServiceErro
     monkeypatch.setattr(Client, "batch_predict", batch_predict)
 
 
+def test_a_file_that_is_larger_than_a_clip_may_be_is_not_read(
+    caller: Caller, nine: tuple[Given, ...], tmp_path: Path
+) -> None:
+    """Named a hundred times by one event, it would lie in memory as often."""
+    large = Given("large.wav", tmp_path / "large.wav")
+    large.path.touch()
+    os.truncate(large.path, caller.domain.limits.max_bytes + 1)
+    with pytest.raises(ClipTooLarge, match=r"large\.wav has .* bytes; at most"):
+        large.read(caller.domain)
+    *_, shown = hear_given(PARTS, caller, (nine[0], large, nine[1]), lambda: False)
+    assert "at most" in shown["panel"]
+    assert "failed 1" in shown["panel"]
+
+
 def test_clips_that_are_too_large_together_are_asked_one_by_one(
     caller: Caller, nine: tuple[Given, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,7 +79,7 @@ def test_clips_that_are_too_large_together_are_asked_one_by_one(
     refusing(monkeypatch, large)
     *_, last = hear_given(PARTS, caller, nine[:3], lambda: False)
     assert last["panel"].count("electrical</span>") == 2
-    assert last["panel"].count("at most 64 MiB are taken") == 1
+    assert last["panel"].count("At most 64 MiB are taken.") == 1
 
 
 def test_what_was_answered_stays_when_the_service_goes_away(
