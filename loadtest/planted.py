@@ -22,8 +22,8 @@ from data.datasets.sources import examples
 from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.media.audio.recording import decode, encoded
 from loadtest import command
-from models.analysis.events import Event
-from models.analysis.recording import Wishes
+from models.analysis.sliding_windows import Wishes
+from models.analysis.sound_events import Event
 from models.bundle import PRETRAINED, load_bundle
 from models.runtime import OnnxModel
 from serve_app.analyze_command import events_of

@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 from loadtest import machine
+from loadtest.bench.figures import conditions, panels, rows, tables
 from loadtest.bench.measure import rounds
-from loadtest.bench.report import conditions, panels, rows, tables
 from loadtest.bench.servers import NAMES, standing
 from loadtest.clip import MAIN, in_formats
 from loadtest.command import Arguments, Words, counted, existing, exit_code, new_parser, numbers

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from loadtest.bench.peers import kernel
+from loadtest.bench.peers import inference
 from loadtest.bench.servers import LOOP, Running
 from loadtest.clip import MAIN
 from loadtest.command import Arguments
@@ -120,7 +120,7 @@ def sample_of(offered: Offered, cpu_s: Mapping[str, float], gone: int = 0, **mor
 def looped(clip: Path, seconds: int) -> Row:
     """The kernel without a server, one process a core; its latency is a clip's time in one."""
     processes = os.cpu_count() or 1
-    clips, used_s = kernel.worked(clip, processes, seconds)
+    clips, used_s = inference.worked(clip, processes, seconds)
     return {
         "answered": clips,
         "rate": clips / seconds,

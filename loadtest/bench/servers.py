@@ -26,7 +26,7 @@ import psutil
 import yaml
 
 from data.install_paths import CODE
-from loadtest.bench.peers.kernel import BUNDLE
+from loadtest.bench.peers.inference import BUNDLE
 from loadtest.command import stop_on_signal
 from loadtest.machine import REPORTED, Processes, Roles, cpu_s, role, send, tree, use
 from loadtest.own_service import Started, Target, bound, reached, shipped

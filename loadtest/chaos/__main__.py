@@ -17,9 +17,9 @@ from pathlib import Path
 from data.datasets.sources import dataset_root
 from data.errors import InvalidParameter, NotReady
 from loadtest import command
-from loadtest.chaos import damage, kills, outcome
+from loadtest.chaos import damage, disturbance, kills
 from loadtest.chaos.clients import CROWD, clients
-from loadtest.chaos.outcome import Disturbance, Outcome, Subject
+from loadtest.chaos.disturbance import Disturbance, Subject, Verdict
 from loadtest.machine import described
 from loadtest.report import Row, publish, shown
 
@@ -104,31 +104,31 @@ def tried(arguments: command.Arguments) -> int:
             with kills.serving(home, arguments.port, domain, replicas, **data) as service:
                 print("the service is up", flush=True)
                 with clients(service, service.get("/domains", "domains", 0, "labels")) as ledger:
-                    outcomes, early = _disturbed_by(rows, Subject(service, ledger))
+                    verdicts, early = _disturbed_by(rows, Subject(service, ledger))
                 found = service.get("/models", "versions") or []
             versions = {row["version"]: row["digest"] for row in found}
-            audit = outcome.audited(service.home, ledger, versions)
-    wrong = outcome.broken(early, outcomes, audit)
+            audit = disturbance.audited(service.home, ledger, versions)
+    wrong = disturbance.broken(early, verdicts, audit)
     about = {"on": on, "domain": domain, "replicas": replicas, "clients": sum(CROWD.values())}
     about["stopped early"] = early
-    facts = outcome.shown_of(about, outcomes, audit, wrong)
-    more: Row = {"run": about, "disturbances": outcomes, "audit": audit}
+    facts = disturbance.shown_of(about, verdicts, audit, wrong)
+    more: Row = {"run": about, "disturbances": verdicts, "audit": audit}
     publish(arguments.out, "chaos", "Chaos", facts, **more, broken=wrong)
     return 1 if wrong else 0
 
 
-def _disturbed_by(rows: Sequence[Disturbance], subject: Subject) -> tuple[list[Outcome], str]:
+def _disturbed_by(rows: Sequence[Disturbance], subject: Subject) -> tuple[list[Verdict], str]:
     """And why it was stopped before the last of them, if it was."""
-    outcomes: list[Outcome] = []
+    verdicts: list[Verdict] = []
     for row in rows:
         print(f"  {row.name}: {row.what}", end="", flush=True)
         try:
-            outcomes.append(outcome.disturbed(row, subject))
+            verdicts.append(disturbance.disturbed(row, subject))
         except NotReady as error:
-            return outcomes, f"after {row.name}, {error}"
-        back_s, bars = outcomes[-1].row.get("back_s"), outcomes[-1].row["bars"]
+            return verdicts, f"after {row.name}, {error}"
+        back_s, bars = verdicts[-1].row.get("back_s"), verdicts[-1].row["bars"]
         print(f"; back after {shown(back_s)} s, bars {bars}", flush=True)
-    return outcomes, ""
+    return verdicts, ""
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ from typing import Any
 
 import httpx
 
+from loadtest.chaos.disturbance import Effect, Skipped, Subject
 from loadtest.chaos.kills import kill, whole
-from loadtest.chaos.outcome import Effect, Skipped, Subject
 from loadtest.clip import BOUNDARY, FORM_TYPE
 from loadtest.machine import MIB, pss_mib
 from loadtest.own_service import LOOK_S, Service

@@ -19,7 +19,7 @@ from data.datasets.sources import dataset_root
 from data.domains.domain import config_root
 from data.errors import NotReady
 from loadtest.chaos.clients import clients
-from loadtest.chaos.outcome import Effect, Skipped, Subject, audited
+from loadtest.chaos.disturbance import Effect, Skipped, Subject, audited
 from loadtest.machine import send
 from loadtest.own_service import Service, bound, own_service, reached, shipped
 

@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from loadtest.open_loop import poisson
-from loadtest.plan.queueing import Cost, Costs, Node, Outcome, simulate
+from loadtest.plan.queueing import Cost, Costs, Node, Result, simulate
 
 MAX_NODES = 100_000
 REQUESTS = 12_000  # simulated for each candidate; a p95 then stands to a few percent
@@ -35,7 +35,7 @@ class Wish:
 class Plan:
     nodes: int
     replicas: int  # a node
-    outcome: Outcome  # a node's, at its share of the rate
+    outcome: Result  # a node's, at its share of the rate
     carries_rps: float  # all nodes, before the p95 breaks the bound
     proxy_cores: float  # a node's HAProxy, one thread
     staffing: int  # replicas in all by the square-root rule

@@ -22,9 +22,9 @@ from loadtest import command
 from loadtest.machine import described
 from loadtest.own_service import Service, Target, own_service, shipped
 from loadtest.report import Row, figure, publish
-from loadtest.scaling.outcome import fixed_of, outcome_of, panels, tables
+from loadtest.scaling.locust_run import run
 from loadtest.scaling.presets import Preset, parse_steps, presets
-from loadtest.scaling.run import run
+from loadtest.scaling.summary import fixed_of, panels, summary_of, tables
 
 USERS = ("NormalUser", "PowerUser", "StressUser")
 LIMITS = ("max_failed", "max_p95_ms", "max_scale_up_s")
@@ -75,18 +75,18 @@ def measure(arguments: command.Arguments) -> int:
         given = own_service(port, config, arguments.domain, arguments.out)
     with given as target:
         print(f"{chosen.steps} of {chosen.user}: {chosen.seconds} s", flush=True)
-        outcome = outcome_of(run(target, chosen, arguments.out, "steps"), chosen)
+        summary = summary_of(run(target, chosen, arguments.out, "steps"), chosen)
         for size in arguments.replicas:
             assert isinstance(target, Service), "fixed sizes were asked of another's service"
             print(f"{size} replicas: {fixed.steps}", flush=True)
             target.resize(size)
             found.append(fixed_of(run(target, fixed, arguments.out, f"fixed-{size}"), size))
-    outcome, synthetic = replace(outcome, fixed=found), arguments.synthetic > 0
-    verdict = "passed" if outcome.passed else "FAILED"
+    summary, synthetic = replace(summary, fixed=found), arguments.synthetic > 0
+    verdict = "passed" if summary.passed else "FAILED"
     title = f"Telltale under load{' (synthetic)' if synthetic else ''}: {verdict}"
-    facts, plot = {**what, **tables(outcome, chosen)}, figure(panels(outcome, synthetic), columns=2)
-    publish(arguments.out, "scaling", title, facts, plot, outcome=outcome)
-    return 0 if outcome.passed else 1
+    facts, plot = {**what, **tables(summary, chosen)}, figure(panels(summary, synthetic), columns=2)
+    publish(arguments.out, "scaling", title, facts, plot, outcome=summary)
+    return 0 if summary.passed else 1
 
 
 def _chosen(arguments: command.Arguments) -> Preset:

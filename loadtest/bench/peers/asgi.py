@@ -10,7 +10,7 @@ JSON = (b"content-type", b"application/json")
 
 
 def app() -> ASGIApp:
-    from loadtest.bench.peers.kernel import Kernel
+    from loadtest.bench.peers.inference import Kernel
 
     return _application(Kernel())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import bentoml
 import orjson
 
-from loadtest.bench.peers.kernel import Kernel
+from loadtest.bench.peers.inference import Kernel
 
 
 @bentoml.service(workers=2, threads=1, traffic={"timeout": 60, "max_concurrency": 1000})

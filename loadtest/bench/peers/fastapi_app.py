@@ -14,7 +14,7 @@ from data.domains.domain import of_sounds
 from data.domains.sections import LogMelSpec
 from data.media.audio.features import windows
 from data.media.audio.loudness import at_loudness
-from loadtest.bench.peers.kernel import Kernel, as_json, bundle_from_env
+from loadtest.bench.peers.inference import Kernel, as_json, bundle_from_env
 from models.runtime import TorchModel
 
 

@@ -6,7 +6,7 @@ import litserve
 from fastapi import Request, Response
 
 from data.arrays import Floats
-from loadtest.bench.peers.kernel import Kernel
+from loadtest.bench.peers.inference import Kernel
 
 
 class Predict(litserve.LitAPI):  # type: ignore[misc]  # the library is untyped

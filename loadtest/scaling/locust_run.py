@@ -61,12 +61,12 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Run:
+class LocustRun:
     record: Record
     samples: Sequence[Sample]
 
 
-def run(target: Target, load: Preset, out: Path, name: str) -> Run:
+def run(target: Target, load: Preset, out: Path, name: str) -> LocustRun:
     """Leaves `name`.jsonl and `name`.log in `out`. Raises NotReady if Locust could not do it."""
     record, log = out / f"{name}.jsonl", out / f"{name}.log"
     record.unlink(missing_ok=True)
@@ -86,7 +86,7 @@ def run(target: Target, load: Preset, out: Path, name: str) -> Run:
     if code != 0 or not record.exists():
         last = log.read_text(encoding="utf-8")[-1500:].strip()
         raise NotReady(f"Locust ended with {code}: {last}")
-    return Run(read_record(record), samples)
+    return LocustRun(read_record(record), samples)
 
 
 def read_record(path: Path) -> Record:

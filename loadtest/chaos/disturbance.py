@@ -17,8 +17,8 @@ import numpy as np
 
 from data.errors import TelltaleError
 from data.home import planned_home
+from data.store.resumable_uploads import OPEN
 from data.store.store import Store
-from data.store.uploads import OPEN
 from loadtest.chaos.clients import PATIENCE_S, Kind, Ledger, Sent
 from loadtest.own_service import Service, reached
 from loadtest.report import Row, quantiles
@@ -60,7 +60,7 @@ class Disturbance:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Verdict:
     name: str
     row: Row  # its figures
     notes: Sequence[str] = ()
@@ -72,7 +72,7 @@ Back = tuple[float | None, str]  # seconds until it was; None where it was not, 
 Moments = tuple[float, float, float]  # it began, was over, and its window was closed
 
 
-def disturbed(row: Disturbance, subject: Subject) -> Outcome:
+def disturbed(row: Disturbance, subject: Subject) -> Verdict:
     """Done, waited for and counted; where the service does not get over it by itself, it is
     started anew. Raises NotReady where not even that helps."""
     patience_s = max(LEAST_PATIENCE_S, row.bar_s + PATIENCE_OVER_BAR_S)
@@ -84,19 +84,19 @@ def disturbed(row: Disturbance, subject: Subject) -> Outcome:
         if reached(effect.back, patience_s):
             back = time.monotonic() - over, ""
     except Skipped as error:
-        return Outcome(row.name, {"bars": "skipped"}, [f"skipped: {error}"])
+        return Verdict(row.name, {"bars": "skipped"}, [f"skipped: {error}"])
     except (TelltaleError, OSError, httpx.HTTPError) as error:
         over, back = over or time.monotonic(), (None, str(error))
     if back[0] is None:
         subject.service.restart()
     time.sleep(SETTLE_S)
     moments = began, over, time.monotonic()
-    return outcome_of(row, effect, back, moments, [*subject.ledger.requests])
+    return verdict_of(row, effect, back, moments, [*subject.ledger.requests])
 
 
-def outcome_of(
+def verdict_of(
     row: Disturbance, effect: Effect, back: Back, moments: Moments, requests: Sequence[Sent]
-) -> Outcome:
+) -> Verdict:
     (back_s, why_not), (began, over, closed) = back, moments
     window = [sent for sent in requests if began < sent.ended <= closed]
     predictions = [sent for sent in window if sent.path == "/predict"]
@@ -133,7 +133,7 @@ def outcome_of(
     }
     words = "; ".join(f"{count} x {cause}" for (_, cause), count in ordered[:NAMED])
     notes = [*effect.notes, *([f"not answered: {words}"] if words else [])]
-    return Outcome(row.name, figures, notes, {why: n for (_, why), n in ordered}, broken)
+    return Verdict(row.name, figures, notes, {why: n for (_, why), n in ordered}, broken)
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,8 @@ def _is_looked_after(store: Store, job_id: str) -> bool:
     return False
 
 
-def broken(stopped_early: str, outcomes: Sequence[Outcome], audit: Audit) -> list[str]:
-    found = [f"{one.name}: {words}" for one in outcomes for words in one.broken]
+def broken(stopped_early: str, verdicts: Sequence[Verdict], audit: Audit) -> list[str]:
+    found = [f"{one.name}: {words}" for one in verdicts for words in one.broken]
     missed = {
         "acknowledged clips are lost": audit.lost,
         "recordings are lost": audit.lost_jobs,
@@ -201,13 +201,13 @@ def broken(stopped_early: str, outcomes: Sequence[Outcome], audit: Audit) -> lis
     return found
 
 
-def shown_of(about: Row, outcomes: Sequence[Outcome], audit: Audit, wrong: Sequence[str]) -> Row:
+def shown_of(about: Row, verdicts: Sequence[Verdict], audit: Audit, wrong: Sequence[str]) -> Row:
     return {
         "about": "; ".join(f"{name} {value}" for name, value in about.items() if value),
-        "What was done": [{"disturbance": one.name, **one.row} for one in outcomes],
+        "What was done": [{"disturbance": one.name, **one.row} for one in verdicts],
         "clips": "Counts are of requests that ended meanwhile; busy: 429 or 503 with Retry-After. "
         f"Acknowledged clips {audit.kept}, lost {len(audit.lost)}; a stranger's "
         f"{len(audit.foreign)}. Of the last {JOBS} recordings lost {len(audit.lost_jobs)}.",
-        "notes": [f"{one.name}: {words}" for one in outcomes for words in one.notes],
+        "notes": [f"{one.name}: {words}" for one in verdicts for words in one.notes],
         "bars": [f"BROKEN: {words}" for words in wrong] or "Every bar was kept.",
     }
