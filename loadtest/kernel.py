@@ -2,9 +2,8 @@
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 telltale kernel CLIP [--domain faults]
 
-The stages are timed in turn, clip after clip, so that each finds the caches as the one before it
-left them. On a shared machine the median says what a clip costs here and now, the least what the
-code can do.
+The stages are timed in turn, so that each finds the caches as the one before it left them. On a
+shared machine the median says what a clip costs here and now, the least what the code can do.
 """
 
 import time
@@ -28,8 +27,7 @@ LEAST = 20  # clips that are measured, however short the time
 def measure(
     raw: bytes, domain: AudioDomain, model: Model, seconds: float
 ) -> dict[str, list[float]]:
-    """Milliseconds of each stage and of "all", one for each of the clips that fit in `seconds`.
-    Raises a ClipError."""
+    """Milliseconds of each stage and of "all", of each clip in `seconds`. Raises a ClipError."""
     for _ in range(WARM_UP):
         list(stages(raw, domain, model))
     spent: dict[str, list[float]] = defaultdict(list)

@@ -158,8 +158,7 @@ def use(processes: Processes) -> Use:
 
 
 def by_thread(before: Use, after: Use) -> dict[int, list[float]]:
-    """Process -> seconds on a CPU of its threads between the two, the busiest first; a thread that
-    began in between counts from its start."""
+    """Process -> seconds on a CPU of its threads between the two, the busiest first."""
     found: dict[int, list[float]] = defaultdict(list)
     for (process, thread), seconds in after.threads_s.items():
         found[process.pid].append(seconds - before.threads_s.get((process, thread), 0.0))

@@ -41,7 +41,6 @@ SHARED = ("TELLTALE_", "MLFLOW_", "RAY_")
 
 
 def reached(what: Callable[[], bool], patience_s: float, every_s: float = LOOK_S) -> bool:
-    """Whether it came about before patience was over."""
     deadline = time.monotonic() + patience_s
     while not (there := what()) and time.monotonic() < deadline:
         time.sleep(every_s)
@@ -79,9 +78,8 @@ class Target:
         return self.get("/status", "domains", self.domain) or {}
 
     def replicas(self) -> tuple[list[int], int]:
-        """Process ids of those that serve the domain, by default the first, and of the process that
-        everything descends from. Raises ValueError where the status does not come to name all that
-        run, or they run elsewhere."""
+        """Process ids of those that serve the domain, by default the first, and of their ancestor.
+        Raises ValueError where the status does not name all of them, or they run elsewhere."""
         if not self.domain:
             self.domain = self.request("GET", "/model-info").raise_for_status().json()["domain"]
         found: list[int] = []

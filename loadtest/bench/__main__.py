@@ -4,8 +4,7 @@
     telltale bench --quick                           1 and 32 connections, one clip
     telltale bench --quick --only raw,fastapi2,telltale --rounds 3 --seconds 3
 
-All servers stand side by side with the same model, clip and client, and are measured in turns;
-whoever is not being measured is put to sleep whole (SIGSTOP), and woken a moment before its turn.
+All servers have the same model, clip and client, and are measured in turns while the others sleep.
 A machine that is busy before the start gives no figures; --anyway measures and marks them.
 """
 

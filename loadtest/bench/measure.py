@@ -94,9 +94,8 @@ def measured(up: Running, case: Case, clip: Path, seconds: int) -> Row:
 
 
 def sample_of(offered: Offered, cpu_s: Mapping[str, float], gone: int = 0, **more: object) -> Row:
-    """Only what was answered with a 2xx counts as answered, and latencies are of all that was
-    answered, with whatever status; CPU is of one request, memory PSS, both by role; `elsewhere` are
-    cores that neither the server nor the client used, but somebody did."""
+    """Latencies are of all that was answered, with whatever status; CPU is of one request, memory
+    PSS, both by role; `elsewhere` are cores that neither the server nor the client used."""
     replied = offered.status != BROKEN
     answered = int((offered.status // 100 == 2).sum())
     errors = {

@@ -169,8 +169,7 @@ class Running(Started, Target):
 
 @contextmanager
 def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[str, Running]]:
-    """The servers among `names`, on ports from `port`, started and put to sleep; all of them are
-    ended behind the block. Raises RuntimeError or NotReady if one does not come up."""
+    """Asleep, on ports from `port`. Raises RuntimeError or NotReady if one does not come up."""
     stop_on_signal()  # servers would stay behind, asleep
     os.environ |= ENVIRONMENT  # the loop's, too
     up: dict[str, Running] = {}

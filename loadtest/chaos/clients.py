@@ -50,7 +50,6 @@ class Ledger:
     versions: Counter[tuple[str, str]] = field(default_factory=Counter)  # that predicted; digests
 
     def note(self, path: str, body: dict[str, Any]) -> None:
-        """Of an answer that was as it should be."""
         if path == "/predict":
             self.versions[body["model"]["version"], body["model"]["digest"]] += 1
         elif path == "/analyze":

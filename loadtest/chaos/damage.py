@@ -1,7 +1,6 @@
 """What is done to a service beside its processes: the disk full, the database locked, files of the
-home that hold what they should not; and what one client without a key can flood it with.
-
-Every flood is bounded: so many sockets, bytes and seconds, and then they are closed.
+home that hold what they should not; and what one client without a key can flood it with, in so many
+sockets, bytes and seconds.
 """
 
 import asyncio

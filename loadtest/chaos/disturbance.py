@@ -8,7 +8,7 @@ everything there that it acknowledged, and nothing else?
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -148,13 +148,10 @@ class Audit:
 def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
     """`versions` -> digest; empty where the service could not tell. Raises NotReady."""
     place = planned_home({"TELLTALE_HOME": str(home)})
-    store = Store.open(place.database_url, place.storage_uri)
-    try:
+    with closing(Store.open(place.database_url, place.storage_uri)) as store:
         lost = [sha256 for sha256 in ledger.kept if not _is_there(store, ledger, sha256)]
         stored = {clip.sha256 for clip in store.clips.find(ledger.domain, limit=None)}
         jobs = [job_id for job_id in ledger.jobs[-JOBS:] if not _is_looked_after(store, job_id)]
-    finally:
-        store.close()
     # What is shipped is served before it has its number in the registry.
     known = {*versions.items(), *((SHIPPED, digest) for digest in versions.values())}
     strange = [

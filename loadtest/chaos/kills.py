@@ -28,7 +28,6 @@ SWAPS = 10
 SWAP_PAUSE_S = 1.0
 SHIFTS = ("+3h", "-3h")
 SHIFT_PATIENCE_S = 30.0
-PROBE = "import time; time.sleep(0.01)"
 DOMAINS = ("faults", "keywords")
 APART = 20  # ports
 MIX_S = 10.0
@@ -123,7 +122,7 @@ def _preloaded(clock: Path) -> dict[str, str]:
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
-    probe = [sys.executable, "-c", PROBE]
+    probe = [sys.executable, "-c", "import time; time.sleep(0.01)"]
     if subprocess.run(probe, env=os.environ | settings, capture_output=True).returncode:
         raise Skipped("the libfaketime here breaks Python's time.sleep")
     return settings
@@ -178,8 +177,7 @@ def swap(subject: Subject) -> Effect:
 
 
 def retrained(service: Service, run: str = "") -> Callable[[], bool]:
-    """Whether a retrain, ordered until it is taken, has run to its end; that raises NotReady where
-    the run ends otherwise than well."""
+    """Whether a retrain, ordered until it is taken, has ended; raises NotReady if it did badly."""
 
     def ended() -> bool:
         nonlocal run

@@ -4,13 +4,11 @@
     telltale plan --rps 10000 --p95-ms 100 --times times.json
     telltale plan --check --out results                    predicted against measured
 
-The times of one request are measured at a service on this machine (`service_times.py`) and left in
---out as times.json; a node is simulated with them (`queueing.py`, where the model stands), and
-nodes are added until the p95 holds (`sizing.py`). A node's cores are taken to be like ours.
-
---check sets predictions beside what this machine does: from the times of one replica, what one and
-two do at several loads. The simulation is given the very same arrivals, and the client, which is
-busy on the same cores. A point during which strangers used the machine is measured once more.
+The times of one request are measured at a service on this machine and left in --out as times.json;
+a node is simulated with them, and nodes are added until the p95 holds. A node's cores are taken to
+be like ours. --check predicts from the times of one replica what one and two do here at several
+loads; the simulation is given the very same arrivals, and the client, which is busy on the same
+cores. A point during which strangers used the machine is measured once more.
 """
 
 import tempfile

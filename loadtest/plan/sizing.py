@@ -1,9 +1,9 @@
 """How many replicas on how many nodes a rate needs, so that its p95 stays below a bound.
 
 One node's share is simulated: nodes stand independently behind whatever spreads the requests over
-them (DNS, a load balancer), each with its own HAProxy, so that all look alike. The smallest number
-of nodes is sought first, then the fewest replicas on each. Beside it, as a cross-check without
-queues' details, Halfin and Whitt's square-root rule (Operations Research 29, 1981).
+them, each with its own HAProxy. The smallest number of nodes is sought first, then the fewest
+replicas on each; as a cross-check, Halfin and Whitt's square-root rule (Operations Research 29,
+1981) stands beside it.
 """
 
 import math

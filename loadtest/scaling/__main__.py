@@ -4,9 +4,7 @@
     telltale scaling --steps 6x10,20x25,6x45 --url http://127.0.0.1:8000 --key KEY
     telltale scaling --synthetic 0.2 --replicas 1,2,3,5 fixed sizes as well
 
-Locust runs in a process of its own (its monkey patching must not reach the sampler); a thread
-here watches replicas, queues and CPU. scaling.md, .png, .json and the raw record are left in
---out. Exit code 1: a limit does not hold.
+scaling.md, .png, .json and the raw record are left in --out. Exit code 1: a limit does not hold.
 """
 
 import os

@@ -1,4 +1,5 @@
-"""One run of load on one service: Locust in a process of its own, and a thread watching replicas.
+"""One run of load on one service: Locust in a process of its own, since its monkey patching must
+not reach the thread here that watches replicas.
 
 What the users got is written by `steps.py`, a JSON object a line, and every latency is kept:
 percentiles over any stretch of time are then exact. Of the replicas GET /status is asked, which is

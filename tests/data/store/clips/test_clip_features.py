@@ -1,4 +1,4 @@
-"""clip_features.py: nothing that was heard is heard again, and nothing stays of a forgotten clip."""
+"""clip_features.py: what was heard is never heard again; nothing stays of a forgotten clip."""
 
 import numpy as np
 
