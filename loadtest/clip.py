@@ -14,6 +14,7 @@ import numpy as np
 
 from data.media.audio.recording import encoded
 
+Seed = int | Sequence[int]
 MAIN = "5s"
 BOUNDARY = "telltale-loadtest-boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -26,16 +27,12 @@ def clip_from(environment: Mapping[str, str] = os.environ) -> bytes:
 
 
 def tone_in_noise(
-    seconds: float = 5.0,
-    rate_hz: int = 16_000,
-    tone_hz: float = 440,
-    seed: int | Sequence[int] = 0,
-    container: str = "WAV",
+    seconds: float = 5, rate_hz: int = 16000, hz: int = 440, seed: Seed = 0, container: str = "WAV"
 ) -> bytes:
     """One channel of 16 bit; the same each time for the same seed."""
     time = np.arange(round(seconds * rate_hz)) / rate_hz
     noise = np.random.default_rng(seed).normal(0, 0.05, time.size)
-    return encoded(0.3 * np.sin(2 * np.pi * tone_hz * time) + noise, rate_hz, container)
+    return encoded(0.3 * np.sin(2 * np.pi * hz * time) + noise, rate_hz, container)
 
 
 def in_formats() -> dict[str, bytes]:

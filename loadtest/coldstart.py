@@ -9,7 +9,6 @@ has its process when Ray names one after it; HAProxy's own counts tell when it k
 (routed) and when it had an answer from it (answered).
 """
 
-import argparse
 import csv
 import json
 import signal
@@ -33,8 +32,8 @@ STAGES = ("process", "routed", "answered")
 CONNECTIONS = 32
 
 
-def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.argument_parser("coldstart", __doc__)
+def parsed(words: command.Words = None) -> command.Arguments:
+    parser = command.new_parser("coldstart", __doc__)
     parser.add_argument("clip", type=command.existing)
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
     parser.add_argument("--replicas", type=int, default=3, help="from 1 to how many")
@@ -46,7 +45,7 @@ def parsed(words: command.Words = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def measure(arguments: argparse.Namespace) -> int:
+def measure(arguments: command.Arguments) -> None:
     config = shipped()
     if arguments.spares is not None:
         curator = next(app for app in config["applications"] if app["name"] == "curator")
@@ -55,10 +54,9 @@ def measure(arguments: argparse.Namespace) -> int:
         for condition in arguments.conditions:
             rounds = [one_round(condition, service, arguments) for _ in range(arguments.times)]
             print_times(f"{condition}, median of {len(rounds)}", np.median(rounds, axis=0))
-    return 0
 
 
-def one_round(condition: str, service: Service, arguments: argparse.Namespace) -> list[float]:
+def one_round(condition: str, service: Service, arguments: command.Arguments) -> list[float]:
     """Seconds from asking until the last of the new replicas reached each of the stages."""
     many, load = arguments.replicas, driving(service.url, arguments.clip)
     counts = f"http://127.0.0.1:{service.variable('RAY_SERVE_HAPROXY_STATS_PORT')}/stats;csv"
@@ -128,4 +126,4 @@ def print_times(name: str, times: Iterable[float]) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(command.exit_code("coldstart", measure, parsed()))
+    raise SystemExit(command.exit_code(measure, parsed()))

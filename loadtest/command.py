@@ -6,34 +6,31 @@ Mistakes in the arguments are refused before anything is started.
 import argparse
 import signal
 import sys
-from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-import httpx
+from httpx import HTTPError
 
+from data import terminal
 from data.errors import TelltaleError
 
+Arguments = argparse.Namespace
 Words = Sequence[str] | None  # those of the command line, where None is given
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
-def argument_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
-    """`doc` is the module's, which says how to run it."""
-    plain = argparse.RawDescriptionHelpFormatter
-    return argparse.ArgumentParser(f"telltale {name}", None, doc, formatter_class=plain)
+def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
+    return terminal.new_parser(f"telltale {name}", doc)
 
 
-def exit_code(name: str, work: Callable[..., int], *given: Any) -> int:
+def exit_code(work: Callable[..., int | None], *given: Any) -> int:
     """Of `work(*given)`; what keeps it from an end is printed in words, and gives one too."""
     try:
-        return work(*given)
-    except (TelltaleError, ValueError, OSError, RuntimeError, httpx.HTTPError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return 1
+        refusals = TelltaleError, ValueError, OSError, RuntimeError, HTTPError
+        return terminal.command(*refusals)(work)(*given)
     except KeyboardInterrupt:
-        print(f"{name}: stopped before the end; nothing is reported", file=sys.stderr)
+        print("telltale: stopped before the end; nothing is reported", file=sys.stderr)
         return 130  # as of a command that Ctrl-C ended
 
 
@@ -52,19 +49,19 @@ def stop_on_signal() -> None:
 
 def existing(text: str) -> Path:
     if not Path(text).exists():
-        raise ArgumentTypeError(f"there is no {text}")
+        raise argparse.ArgumentTypeError(f"there is no {text}")
     return Path(text)
 
 
 def positive(text: str) -> float:
     if not 0 < (value := float(text)) < float("inf"):
-        raise ArgumentTypeError(f"must be a number above 0, got {text}")
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text}")
     return value
 
 
 def counted(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise ArgumentTypeError(f"must be a whole number above 0, got {text}")
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, got {text}")
     return int(text)
 
 

@@ -2,12 +2,10 @@
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 telltale kernel CLIP [--domain faults]
 
-The stages are timed in turn, clip after clip, so that each finds the caches as the one before it
-left them. On a shared machine the median says what a clip costs here and now, the least what the
-code can do.
+The stages are timed in turn, so that each finds the caches as the one before it left them. On a
+shared machine the median says what a clip costs here and now, the least what the code can do.
 """
 
-import argparse
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,7 +15,7 @@ import numpy as np
 
 from data.domains.domain import AudioDomain, of_sounds
 from data.media.audio.recording import decode
-from data.media.prepare import features_of_sound, prepare
+from data.media.prepare import features_of_sound
 from loadtest import command
 from models.bundle import PRETRAINED, load_bundle
 from models.runtime import Model, OnnxModel
@@ -29,9 +27,7 @@ LEAST = 20  # clips that are measured, however short the time
 def measure(
     raw: bytes, domain: AudioDomain, model: Model, seconds: float
 ) -> dict[str, list[float]]:
-    """Milliseconds of each stage and of "all", one for each of the clips that fit in `seconds`.
-    Raises a ClipError."""
-    prepare(raw, domain)  # refused here if at all, not in the middle of a measurement
+    """Milliseconds of each stage and of "all", of each clip in `seconds`. Raises a ClipError."""
     for _ in range(WARM_UP):
         list(stages(raw, domain, model))
     spent: dict[str, list[float]] = defaultdict(list)
@@ -58,8 +54,8 @@ def stages(raw: bytes, domain: AudioDomain, model: Model) -> Iterator[str]:
     yield "scores"
 
 
-def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.argument_parser("kernel", __doc__)
+def parsed(words: command.Words = None) -> command.Arguments:
+    parser = command.new_parser("kernel", __doc__)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
@@ -67,14 +63,13 @@ def parsed(words: command.Words = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def print_stages(arguments: argparse.Namespace) -> int:
+def print_stages(arguments: command.Arguments) -> None:
     bundle = load_bundle(arguments.bundle or PRETRAINED / arguments.domain)
     raw, domain = arguments.clip.read_bytes(), of_sounds(bundle.domain)
     print(f"{'ms':10}{'median':>8}{'least':>8}")
     for name, spent in measure(raw, domain, OnnxModel(bundle), arguments.seconds).items():
         print(f"{name:10}{np.median(spent):8.3f}{min(spent):8.3f}")
-    return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(command.exit_code("kernel", print_stages, parsed()))
+    raise SystemExit(command.exit_code(print_stages, parsed()))

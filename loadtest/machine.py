@@ -22,7 +22,6 @@ from serve_app.cluster.service_processes import service_processes
 MIB = 1024**2
 Processes = dict[int, psutil.Process]
 Roles = Mapping[str, tuple[str, ...]]  # name -> what a process's command line holds
-OTHER = "other"
 
 # What a process of Telltale is, by what stands in its command line; the first that fits.
 PARTS: Roles = {
@@ -74,8 +73,7 @@ def tree(roots: Iterable[int]) -> Processes:
 
 
 def of_home(home: Path) -> Processes:
-    """Everybody who was started with this TELLTALE_HOME, orphans too. A measurement's own home
-    is nobody else's, so that no other service's process is ever among them."""
+    """Everybody started with this TELLTALE_HOME, orphans too; a measurement's is nobody else's."""
     known = {*service_processes(home)}  # also those whose title covers their environment
     return {
         pid: process
@@ -110,10 +108,10 @@ def environment_of(pid: int, name: str) -> str | None:
 
 
 def role(pid: int, roles: Roles) -> str:
-    """The first whose words are in the command line, OTHER where none is; empty where it ended."""
+    """The first whose words are in the command line, else "other"; empty where it has ended."""
     line = command_line(pid)
     fits = (name for name, words in roles.items() if any(word in line for word in words))
-    return next(fits, OTHER) if line else ""
+    return next(fits, "other") if line else ""
 
 
 def by_role(values: Mapping[int, float], roles: Roles) -> dict[str, float]:
@@ -160,8 +158,7 @@ def use(processes: Processes) -> Use:
 
 
 def by_thread(before: Use, after: Use) -> dict[int, list[float]]:
-    """Process -> seconds on a CPU of its threads between the two, the busiest first; a thread that
-    began in between counts from its start."""
+    """Process -> seconds on a CPU of its threads between the two, the busiest first."""
     found: dict[int, list[float]] = defaultdict(list)
     for (process, thread), seconds in after.threads_s.items():
         found[process.pid].append(seconds - before.threads_s.get((process, thread), 0.0))
@@ -180,7 +177,6 @@ def strangers(before: Use, after: Use) -> float:
 
 
 def described() -> str:
-    """The moment and the machine, in words."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     at, cores = time.strftime("%Y-%m-%d %H:%M %Z"), f"{os.cpu_count()} cores"

@@ -32,7 +32,7 @@ import orjson
 from numpy.typing import NDArray
 
 from loadtest.clip import FORM_TYPE, form
-from loadtest.command import argument_parser, counted, existing, positive
+from loadtest.command import counted, existing, new_parser, positive
 from loadtest.report import percentiles, quantiles
 
 Floats = NDArray[np.float64]
@@ -46,12 +46,10 @@ COLUMNS = ("due_s", "sent_s", "ended_s", "status", "retry_after")  # taken as th
 
 @dataclass(frozen=True)
 class Offered:
-    """An entry a request; seconds from the start of the load. BROKEN: no answer came."""
-
-    due_s: Floats
+    due_s: Floats  # an entry a request; seconds from the start of the load
     sent_s: Floats
     ended_s: Floats
-    status: NDArray[np.int64]
+    status: NDArray[np.int64]  # BROKEN: no answer came
     retry_after: NDArray[np.bool_]
     worked_ms: Floats  # decoding, features and network by the answer's own account; else NaN
     client_cpu_s: float
@@ -167,16 +165,17 @@ class Load:
 
     async def run(self) -> None:
         """Until all is answered or patience is over; what is still open then ends as broken."""
-        tasks = await (self._closed() if self._plan.rate is None else self._open(self._plan.rate))
+        over, rate = asyncio.Event(), self._plan.rate
+        tasks = self._closed(over) if rate is None else self._open(rate, over)
+        await over.wait()
         await asyncio.wait(tasks, timeout=PATIENCE_S)
         for request in self.requests:
             if math.isnan(request.ended_s):
                 request.ended_s = self.now()
 
-    async def _open(self, rate: float) -> set[asyncio.Task[Any]]:
-        loop, over = asyncio.get_running_loop(), asyncio.Event()
+    def _open(self, rate: float, over: asyncio.Event) -> set[asyncio.Task[Any]]:
+        loop, sent = asyncio.get_running_loop(), set[asyncio.Task[Any]]()
         due = poisson(rate, self._plan.seconds, self._plan.seed).tolist()
-        sent: set[asyncio.Task[Any]] = set()
 
         def wake() -> None:
             while len(sent) < len(due) and due[len(sent)] <= self.now():
@@ -189,13 +188,13 @@ class Load:
         loop.add_signal_handler(signal.SIGALRM, wake)
         self._started = time.perf_counter()
         wake()
-        await over.wait()
         return sent
 
-    async def _closed(self) -> set[asyncio.Task[Any]]:
+    def _closed(self, over: asyncio.Event) -> set[asyncio.Task[Any]]:
         """For so long, or until Ctrl-C, after which there are figures as well."""
-        over = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, over.set)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, over.set)
+        loop.call_later(self._plan.seconds, over.set)
 
         async def again_and_again() -> None:
             while not over.is_set():
@@ -203,10 +202,7 @@ class Load:
                     await asyncio.sleep(PAUSE_S)
 
         self._started = time.perf_counter()
-        loops = {asyncio.create_task(again_and_again()) for _ in range(self._plan.clients)}
-        asyncio.get_running_loop().call_later(self._plan.seconds, over.set)
-        await over.wait()
-        return loops
+        return {loop.create_task(again_and_again()) for _ in range(self._plan.clients)}
 
     async def _ask(self, due_s: float) -> int:
         request = Request(due_s, self.now())
@@ -270,7 +266,7 @@ class Connection(asyncio.Protocol):
 
 
 def main() -> None:
-    words, key = argument_parser("open-loop", __doc__), os.environ.get("TELLTALE_KEY", "")
+    words, key = new_parser("open-loop", __doc__), os.environ.get("TELLTALE_KEY", "")
     words.add_argument("clip", type=existing)
     words.add_argument("--url", default="http://127.0.0.1:8000", help="the running service")
     words.add_argument("--path", default="/predict")

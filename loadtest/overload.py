@@ -9,23 +9,21 @@ for a minute, Poisson, from a process of its own. Exit code 1 where a bound is b
 5xx or none, an accepted request's p99, a refusal without Retry-After, memory that grows.
 """
 
-import argparse
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.command import Words, argument_parser, counted, existing, exit_code, positive
+from loadtest.command import Arguments, Words, counted, existing, exit_code, new_parser, positive
 from loadtest.machine import REPORTED, by_role, pss_mib, tree
 from loadtest.open_loop import BROKEN, Offered, Plan, offer
 from loadtest.own_service import Target, bound, own_service, shipped
-from loadtest.report import Panel, figure, publish, quantiles
+from loadtest.report import Panel, Row, figure, publish, quantiles
 
 CLIENTS = 8  # closed loops a replica, for its capacity
 REFERENCE = 0.7
@@ -43,14 +41,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Loaded:
-    factor: float  # times the capacity were offered
     capacity_rps: float
     offered: Offered
     samples: Sequence[Sample]
     modest: Offered | None = None  # another key's, beside it
 
 
-def measured(arguments: argparse.Namespace) -> int:
+def measured(arguments: Arguments) -> int:
     with ExitStack() as stack:
         if arguments.url:
             service = Target(arguments.url, key=arguments.key)
@@ -73,13 +70,13 @@ def measured(arguments: argparse.Namespace) -> int:
         ],
         "bounds": [f"BROKEN: {one}" for one in wrong] or "Every bound was kept.",
     }
-    title, plot = f"{overload.factor:g} times the capacity", figure(panels(overload))
+    title, plot = f"{arguments.factor:g} times the capacity", figure(panels(overload))
     publish(arguments.out, "overload", title, facts, plot, runs=runs, broken=wrong)
     return 1 if wrong else 0
 
 
-def parsed(words: Words = None) -> argparse.Namespace:
-    parser = argument_parser("overload", __doc__)
+def parsed(words: Words = None) -> Arguments:
+    parser = new_parser("overload", __doc__)
     parser.add_argument("clip", type=existing)
     parser.add_argument("--url", help="a service on this machine; default: start one")
     own = "of the service that is started"
@@ -99,8 +96,8 @@ def parsed(words: Words = None) -> argparse.Namespace:
     return arguments
 
 
-def measure(service: Target, arguments: argparse.Namespace) -> list[Loaded]:
-    """The reference first, then the overload; with --greedy the modest one's rows come beside."""
+def measure(service: Target, arguments: Arguments) -> list[Loaded]:
+    """The reference, then the overload."""
     replicas, root = service.replicas()
     clients = CLIENTS * len(replicas)
     plan = Plan(service.url, arguments.clip, 8.0, clients=clients, key=arguments.key)
@@ -118,7 +115,7 @@ def measure(service: Target, arguments: argparse.Namespace) -> list[Loaded]:
         if arguments.greedy:
             plans.append(replace(plans[0], rate=MODEST_RPS, key=arguments.modest_key, seed=2))
         (greedy, *modest), samples = watched(plans, service, root)
-        runs.append(Loaded(factor, capacity, greedy, samples, *modest))
+        runs.append(Loaded(capacity, greedy, samples, *modest))
     return runs
 
 
@@ -141,12 +138,17 @@ def watched(
     return [one.result() for one in waiting], [*samples, look()]
 
 
-def figures(run: Loaded) -> dict[str, Any]:
+def figures(run: Loaded) -> Row:
     offered = run.offered
     waits, asked_s = offered.latency_ms, float(offered.due_s.max())
     refused = offered.status == REFUSED
     refusals = (offered.ended_s - offered.sent_s)[refused] * 1e3  # until its sender knew
-    found: dict[str, Any] = {
+    modest = run.modest and {
+        "modest_answered_share": _share(run.modest.status == 200),
+        "modest_p50_p99_ms": quantiles(run.modest.latency_ms, 0.5, 0.99),
+        "greedy_answered_share": _share(offered.status == 200),
+    }
+    return {
         "capacity_rps": round(run.capacity_rps, 1),
         "offered_rps": round(offered.due_s.size / asked_s, 1),
         "accepted_rps": round(waits.size / asked_s, 1),
@@ -155,14 +157,8 @@ def figures(run: Loaded) -> dict[str, Any]:
         "refused_p50_p99_ms": quantiles(refusals, 0.5, 0.99),
         "retry_after_share": _share(offered.retry_after[refused]),
         "queued": [sample.queued for sample in run.samples],
+        **(modest or {}),
     }
-    if run.modest is not None:
-        found |= {
-            "modest_answered_share": _share(run.modest.status == 200),
-            "modest_p50_p99_ms": quantiles(run.modest.latency_ms, 0.5, 0.99),
-            "greedy_answered_share": _share(offered.status == 200),
-        }
-    return found
 
 
 def _share(which: NDArray[np.bool_]) -> float | None:
@@ -208,4 +204,4 @@ def panels(run: Loaded) -> list[Panel]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(exit_code("overload", measured, parsed()))
+    raise SystemExit(exit_code(measured, parsed()))

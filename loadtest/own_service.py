@@ -41,7 +41,6 @@ SHARED = ("TELLTALE_", "MLFLOW_", "RAY_")
 
 
 def reached(what: Callable[[], bool], patience_s: float, every_s: float = LOOK_S) -> bool:
-    """Whether it came about before patience was over."""
     deadline = time.monotonic() + patience_s
     while not (there := what()) and time.monotonic() < deadline:
         time.sleep(every_s)
@@ -49,8 +48,6 @@ def reached(what: Callable[[], bool], patience_s: float, every_s: float = LOOK_S
 
 
 class Target:
-    """A service, as whoever has `key` is answered by it."""
-
     def __init__(self, url: str, domain: str = "", key: str = "") -> None:
         self.url, self.domain, self._key = url.rstrip("/"), domain, key
         # A connection for each question, since the one before may be of a process that is dead.
@@ -81,9 +78,8 @@ class Target:
         return self.get("/status", "domains", self.domain) or {}
 
     def replicas(self) -> tuple[list[int], int]:
-        """Process ids of those that serve the domain, by default the first, and of the process that
-        everything descends from. Raises ValueError where the status does not come to name all that
-        run, or they run elsewhere."""
+        """Process ids of those that serve the domain, by default the first, and of their ancestor.
+        Raises ValueError where the status does not name all of them, or they run elsewhere."""
         if not self.domain:
             self.domain = self.request("GET", "/model-info").raise_for_status().json()["domain"]
         found: list[int] = []
@@ -144,7 +140,7 @@ class Started:
 
 
 class Service(Started, Target):
-    """Of a measurement's own. `folder` has its configuration, and is left its consoles."""
+    """`folder` has its configuration, and is left its consoles."""
 
     def __init__(
         self, home: Path, folder: Path, port: int, domain: str, settings: Mapping[str, str] = {}
@@ -257,7 +253,6 @@ def shipped() -> dict[str, Any]:
 
 
 def bound(config: dict[str, Any], least: int, most: int) -> dict[str, Any]:
-    """With the autoscalers held between these."""
     bounds = {"min_replicas": least, "initial_replicas": least, "max_replicas": most}
     for application in config["applications"]:
         for deployment in application.get("deployments", []):

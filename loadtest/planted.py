@@ -7,7 +7,6 @@ some seconds apart, at a ratio of its power to that of the noise. An event is ri
 clip's label and overlaps it by half (intersection over union).
 """
 
-import argparse
 import tempfile
 import time
 from collections.abc import Sequence
@@ -19,16 +18,16 @@ from threadpoolctl import threadpool_limits
 
 from data.arrays import Floats
 from data.datasets.backgrounds import falling
-from data.datasets.sources import dataset_root, examples
+from data.datasets.sources import examples
 from data.domains.domain import AudioDomain, load_domains, of_sounds
-from data.errors import InvalidParameter
 from data.media.audio.recording import decode, encoded
 from loadtest import command
-from models.analysis.events import Event
-from models.analysis.recording import Wishes
+from models.analysis.sliding_windows import Wishes
+from models.analysis.sound_events import Event
 from models.bundle import PRETRAINED, load_bundle
 from models.runtime import OnnxModel
 from serve_app.analyze_command import events_of
+from training.job.isolated import needed_dataset_root
 
 OVERLAP = 0.5
 LEVEL = 0.02  # of the noise, RMS; full scale is 1
@@ -49,13 +48,10 @@ Laid = tuple[Floats, list[Planted]]  # a recording [n], and what is where in it
 
 def exam_clips(domain: AudioDomain) -> Clips:
     """Those that are not rest; raises InvalidParameter without data."""
-    root = dataset_root()
-    if root is None:
-        raise InvalidParameter("there are no data sets; set TELLTALE_DATASETS to their folder")
     rate_hz, limits = domain.input.sample_rate_hz, domain.limits
     return [
         (row.label, decode(row.path.read_bytes(), sample_rate_hz=rate_hz, limits=limits).samples)
-        for row in examples(domain, root)
+        for row in examples(domain, needed_dataset_root())
         if row.split == "test" and row.label != domain.rest_label
     ]
 
@@ -100,8 +96,8 @@ def overlap(event: Event, clip: Planted) -> float:
     return max(0.0, both / either) if event.label == clip.label else 0.0
 
 
-def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.argument_parser("planted", __doc__)
+def parsed(words: command.Words = None) -> command.Arguments:
+    parser = command.new_parser("planted", __doc__)
     parser.add_argument("--domain", default="faults")
     parser.add_argument("--snr", type=float, nargs="+", default=[20.0, 10.0, 0.0], metavar="DB")
     parser.add_argument("--noise", choices=NOISES, default="white")
@@ -109,7 +105,7 @@ def parsed(words: command.Words = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def print_figures(arguments: argparse.Namespace) -> int:
+def print_figures(arguments: command.Arguments) -> None:
     domain = of_sounds(load_domains(names=(arguments.domain,))[arguments.domain])
     model = OnnxModel(load_bundle(PRETRAINED / domain.name))
     clips, rate_hz = exam_clips(domain), domain.input.sample_rate_hz
@@ -124,8 +120,7 @@ def print_figures(arguments: argparse.Namespace) -> int:
         f1 = 2 * count / (len(events) + number)
         row = f"{snr_db:6g}{number:9}{len(events):8}{count:7}{f1:6.2f}{spent_s:9.1f}"
         print(row, flush=True)
-    return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(command.exit_code("planted", print_figures, parsed()))
+    raise SystemExit(command.exit_code(print_figures, parsed()))

@@ -117,8 +117,7 @@ def write_json(path: Path, facts: Any) -> None:
 def publish(
     out: Path, name: str, title: str, facts: Row, plot: "Figure | None" = None, **more: Any
 ) -> None:
-    """NAME.md, NAME.json and NAME.png in `out`; the text also on the terminal. `more` is of the
-    JSON only."""
+    """NAME.md, NAME.json, NAME.png in `out`; the text also on the terminal, `more` in the JSON."""
     out.mkdir(parents=True, exist_ok=True)
     text = page(title, facts)
     (out / f"{name}.md").write_text(text, encoding="utf-8")

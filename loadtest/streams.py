@@ -7,7 +7,6 @@ event is right if it comes with the clip's label while that is heard or less tha
 its delay is from the clip's end, as it was sent, to the event's arrival.
 """
 
-import argparse
 import math
 import time
 from collections import Counter
@@ -30,7 +29,6 @@ PATIENCE_S = 1.0  # behind a clip's end
 
 
 def joined(clips: Clips, rate_hz: int, seconds: float, seed: int) -> Laid:
-    """Of about so long."""
     rng = np.random.default_rng(seed)
     each_s = np.mean(APART_S) + np.mean([len(samples) for _, samples in clips]) / rate_hz
     count = math.ceil(seconds / each_s)
@@ -42,8 +40,8 @@ def joined(clips: Clips, rate_hz: int, seconds: float, seed: int) -> Laid:
 def heard(
     client: Client, domain: str, recording: Laid, rate_hz: int
 ) -> tuple[list[float], Counter[str]]:
-    """How long after their end clips were told, and how many `clips` there were, `false` events,
-    `windows`, and of them `skipped`, which the service left out because it was behind."""
+    """How long after their end clips were told; counts of `clips`, `false` events, `windows`, and
+    of those `skipped`, which the service left out because it was behind."""
     sound, planted = recording
     samples = (np.clip(sound, -1, 1) * 32_767).astype("<i2")
     started = time.monotonic()  # of the first block, once it is sent
@@ -73,8 +71,8 @@ def heard(
     return delays_s, counts
 
 
-def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.argument_parser("streams", __doc__)
+def parsed(words: command.Words = None) -> command.Arguments:
+    parser = command.new_parser("streams", __doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--domain", default="keywords")
     parser.add_argument("--streams", type=int, default=16)
@@ -82,7 +80,7 @@ def parsed(words: command.Words = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def print_figures(arguments: argparse.Namespace) -> int:
+def print_figures(arguments: command.Arguments) -> None:
     domain = of_sounds(load_domains(names=(arguments.domain,))[arguments.domain])
     clips, rate_hz = exam_clips(domain), domain.input.sample_rate_hz
     streams = [joined(clips, rate_hz, arguments.seconds, seed) for seed in range(arguments.streams)]
@@ -103,8 +101,7 @@ def print_figures(arguments: argparse.Namespace) -> int:
         f"from a clip's end to its event p50 {p50:.0f} ms, p95 {p95:.0f} ms; of {total['windows']} "
         f"windows {total['skipped'] / max(1, total['windows']):.1%} skipped"
     )
-    return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(command.exit_code("streams", print_figures, parsed()))
+    raise SystemExit(command.exit_code(print_figures, parsed()))

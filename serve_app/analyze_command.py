@@ -34,8 +34,8 @@ from data.media.audio.recording_stream import open_recording
 from data.media.sniff import sniff
 from data.progress import progress
 from data.terminal import command, new_parser, piped
-from models.analysis.events import Event, find_events
-from models.analysis.recording import Analysis, Wishes, planned, wishes_from
+from models.analysis.sliding_windows import Analysis, Wishes, planned, wishes_from
+from models.analysis.sound_events import Event, find_events
 from models.analysis.tables import COLUMNS, row
 from models.runtime import Model
 from serve_app.client.client import Client

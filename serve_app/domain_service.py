@@ -24,9 +24,9 @@ from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import Champion
 from serve_app.replica.champion_pointer import Pointer
-from serve_app.replica.metrics import Metrics
 from serve_app.replica.other_versions import OtherVersions
 from serve_app.replica.prediction_log import PredictionLog
+from serve_app.replica.replica_metrics import Metrics
 from serve_app.replica.scoring import Item, ScoredClip, ScoredOrError, answer_batch
 from serve_app.replica.series import Key, key
 from serve_app.settings import settings_from_env

@@ -20,7 +20,7 @@ from data.domains.domain import Domain
 from data.errors import Conflict, TelltaleError, UndecodableClip
 from data.media.prepare import prepare
 from data.store.clips.clip_rows import NewClip
-from data.store.review.corrections import MASKED, Annotation, checked_annotation
+from data.store.review.annotations import MASKED, Annotation, checked_annotation
 from data.store.store import Store
 
 BATCH = 50  # clips a transaction; the clips of a batch are in memory together

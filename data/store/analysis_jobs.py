@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from data.database.database import Database
 from data.database.schema import Detail, RunState, analysis_jobs, fields_of, now, uploads
 from data.errors import UnknownName
-from data.store.uploads import OPEN, Uploads
+from data.store.resumable_uploads import OPEN, Uploads
 
 KEPT = timedelta(days=1)  # once it has ended
 LONGEST = timedelta(days=7)  # until then

@@ -13,20 +13,20 @@ from functools import partial
 from data.database.database import Database
 from data.store.analysis_jobs import AnalysisJobs
 from data.store.blobs import Blobs, open_blobs
+from data.store.clips.clip_features import ClipFeatures
 from data.store.clips.clip_queries import ClipCounts
 from data.store.clips.clip_store import ClipStore
-from data.store.clips.features import ClipFeatures
 from data.store.disk import Disk, fullest, local_folders
 from data.store.events import Events
+from data.store.kept_predictions import KeptPredictions
 from data.store.keys import Keys
-from data.store.predictions import KeptPredictions
+from data.store.resumable_uploads import Uploads
 from data.store.review.feedback import Corrections
 from data.store.review.flags import Flags
 from data.store.review.quarantine import Quarantine
 from data.store.review.reviews import Reviews
 from data.store.run_rows import RunTable
 from data.store.snapshots import Snapshots
-from data.store.uploads import Uploads
 
 
 class Store:

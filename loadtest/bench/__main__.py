@@ -4,29 +4,27 @@
     telltale bench --quick                           1 and 32 connections, one clip
     telltale bench --quick --only raw,fastapi2,telltale --rounds 3 --seconds 3
 
-All servers stand side by side with the same model, clip and client, and are measured in turns;
-whoever is not being measured is put to sleep whole (SIGSTOP), and woken a moment before its turn.
+All servers have the same model, clip and client, and are measured in turns while the others sleep.
 A machine that is busy before the start gives no figures; --anyway measures and marks them.
 """
 
-import argparse
 import statistics
 import tempfile
 from pathlib import Path
 
 from loadtest import machine
+from loadtest.bench.figures import conditions, panels, rows, tables
 from loadtest.bench.measure import rounds
-from loadtest.bench.report import conditions, panels, rows, tables
 from loadtest.bench.servers import NAMES, standing
 from loadtest.clip import MAIN, in_formats
-from loadtest.command import Words, argument_parser, counted, existing, exit_code, numbers
+from loadtest.command import Arguments, Words, counted, existing, exit_code, new_parser, numbers
 from loadtest.report import figure, publish
 
 CONNECTIONS = (1, 8, 32, 128)
 QUICK = (1, 32)
 
 
-def measure(options: argparse.Namespace) -> int:
+def measure(options: Arguments) -> None:
     if (trouble := machine.disturbance()) and not options.anyway:
         raise RuntimeError(f"{trouble}; nothing was measured; --anyway measures and says so")
     on = machine.described()
@@ -43,11 +41,10 @@ def measure(options: argparse.Namespace) -> int:
     facts, plot = {"about": about, **tables(samples, started)}, figure(panels(samples), columns=2)
     more = {"start_up_s": started, "figures": rows(samples), "samples": samples}
     publish(options.out, "bench", "Telltale beside its peers", facts, plot, **more)
-    return 0
 
 
-def parsed(words: Words = None) -> argparse.Namespace:
-    parser = argument_parser("bench", __doc__)
+def parsed(words: Words = None) -> Arguments:
+    parser = new_parser("bench", __doc__)
     parser.add_argument("--quick", action="store_true", help="the headline only")
     everybody = ",".join(NAMES)
     parser.add_argument("--only", default=everybody, help=f"some of {everybody}")
@@ -67,4 +64,4 @@ def parsed(words: Words = None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    raise SystemExit(exit_code("bench", measure, parsed()))
+    raise SystemExit(exit_code(measure, parsed()))

@@ -5,17 +5,16 @@ turn in which other programs were at work is taken again: who disturbs it is not
 but that it was disturbed shows in the CPU that neither the server nor the client used.
 """
 
-import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
-from loadtest.bench.peers import kernel
+from loadtest.bench.peers import inference
 from loadtest.bench.servers import LOOP, Running
 from loadtest.clip import MAIN
+from loadtest.command import Arguments
 from loadtest.machine import by_role, cpu_s, meanwhile, pss_mib, strangers, use
 from loadtest.open_loop import BROKEN, Offered, Plan, offer
 from loadtest.report import Row, percentiles
@@ -42,12 +41,8 @@ class Case:
         return f"{self.connections} connection{'s' * (self.connections > 1)}"
 
 
-def rounds(
-    up: Mapping[str, Running], sounds: Mapping[str, Path], options: argparse.Namespace
-) -> list[Row]:
-    """A row a turn; see `sample_of`."""
-    samples = list[Row]()
-    all_cases = cases(options.connections, tuple(sounds), options.quick)
+def rounds(up: Mapping[str, Running], sounds: Mapping[str, Path], options: Arguments) -> list[Row]:
+    samples, all_cases = list[Row](), cases(options.connections, tuple(sounds), options.quick)
     for number, case, name in product(range(1, options.rounds + 1), all_cases, options.only):
         if not (case.main or name in MANY) or name not in {LOOP, *up}:
             continue
@@ -98,10 +93,9 @@ def measured(up: Running, case: Case, clip: Path, seconds: int) -> Row:
     return sample
 
 
-def sample_of(offered: Offered, cpu_s: Mapping[str, float], gone: int = 0, **more: Any) -> Row:
-    """Only what was answered with a 2xx counts as answered, and latencies are of all that was
-    answered, with whatever status; CPU is of one request, memory PSS, both by role; `elsewhere` are
-    cores that neither the server nor the client used, but somebody did."""
+def sample_of(offered: Offered, cpu_s: Mapping[str, float], gone: int = 0, **more: object) -> Row:
+    """Latencies are of all that was answered, with whatever status; CPU is of one request, memory
+    PSS, both by role; `elsewhere` are cores that neither the server nor the client used."""
     replied = offered.status != BROKEN
     answered = int((offered.status // 100 == 2).sum())
     errors = {
@@ -125,7 +119,7 @@ def sample_of(offered: Offered, cpu_s: Mapping[str, float], gone: int = 0, **mor
 def looped(clip: Path, seconds: int) -> Row:
     """The kernel without a server, one process a core; its latency is a clip's time in one."""
     processes = os.cpu_count() or 1
-    clips, used_s = kernel.worked(clip, processes, seconds)
+    clips, used_s = inference.worked(clip, processes, seconds)
     return {
         "answered": clips,
         "rate": clips / seconds,

@@ -1,8 +1,8 @@
-"""Who is measured, and with which settings; and each of them as it runs: awake only in its turn.
+"""Who is measured, by which command; and each of them as it runs: awake only in its turn.
 
-The trick that makes a fair comparison of servers that run side by side: who is not being measured
-is stopped (SIGSTOP) and uses nothing, however busy it is when idle. Parents sleep before their
-children and wake after them, so that none sees a child that does not answer.
+Who is not being measured is stopped (SIGSTOP) and uses nothing, however busy it is when idle.
+Parents sleep before their children and wake after them, so that none sees a child that does not
+answer.
 
 LitServe and BentoML live in an environment of their own (`make .venv-bench`), since they want
 other versions than are pinned. Their settings are the best of those tried; see their files.
@@ -26,7 +26,7 @@ import psutil
 import yaml
 
 from data.install_paths import CODE
-from loadtest.bench.peers.kernel import BUNDLE
+from loadtest.bench.peers.inference import BUNDLE
 from loadtest.command import stop_on_signal
 from loadtest.machine import REPORTED, Processes, Roles, cpu_s, role, send, tree, use
 from loadtest.own_service import Started, Target, bound, reached, shipped
@@ -70,6 +70,7 @@ def _uvicorn(title: str, app: str, raw_path: str = "", workers: int = 2) -> Serv
 
 LITSERVE = "-m loadtest.bench.peers.litserve_app {port}"
 BENTOML = "-m bentoml serve loadtest.bench.peers.bento:Predict --host 127.0.0.1 --port {port}"
+TELLTALE, WHOLE = "-m serve_app serve --config {folder}/serve.yaml", {"replica": 2, "page": 1}
 SERVERS = {
     "noop": _uvicorn("no-op ASGI", "asgi:nothing", "/"),
     "raw": _uvicorn("raw ASGI + uvicorn", "asgi:app", "/"),
@@ -80,11 +81,7 @@ SERVERS = {
     "bentoml": Server("BentoML, 2 workers, adaptive batching", BENTOML, peer="bentoml"),
     # Two replicas from the first second, `faults` alone, everything else as it is shipped.
     "telltale": Server(
-        "Telltale, 2 replicas",
-        "-m serve_app serve --config {folder}/serve.yaml",
-        raw_path="/predict",
-        roles=REPORTED,
-        waits_for={"replica": 2, "page": 1},
+        "Telltale, 2 replicas", TELLTALE, "/predict", roles=REPORTED, waits_for=WHOLE
     ),
 }
 NAMES = (LOOP, *SERVERS)
@@ -172,8 +169,7 @@ class Running(Started, Target):
 
 @contextmanager
 def standing(names: Collection[str], port: int, clip: bytes) -> Iterator[dict[str, Running]]:
-    """The servers among `names`, on ports from `port`, started and put to sleep; all of them are
-    ended behind the block. Raises RuntimeError or NotReady if one does not come up."""
+    """Asleep, on ports from `port`. Raises RuntimeError or NotReady if one does not come up."""
     stop_on_signal()  # servers would stay behind, asleep
     os.environ |= ENVIRONMENT  # the loop's, too
     up: dict[str, Running] = {}

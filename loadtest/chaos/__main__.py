@@ -9,31 +9,24 @@ and predict, and then looks for every clip that was acknowledged. Exit code 1: a
 What it tries stands here, with its bars, in its order.
 """
 
-import argparse
 import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from data.datasets.sources import dataset_root
 from data.errors import InvalidParameter, NotReady
 from loadtest import command
-from loadtest.chaos import damage, kills, outcome
+from loadtest.chaos import damage, disturbance, kills
 from loadtest.chaos.clients import CROWD, clients
-from loadtest.chaos.outcome import Disturbance, Outcome, Subject
+from loadtest.chaos.disturbance import Disturbance, Subject, Verdict
 from loadtest.machine import described
-from loadtest.report import publish, shown
+from loadtest.report import Row, publish, shown
 
 # Seconds from kill -9 until it does its work again; what the rest of the cluster hangs on has more.
 RECOVERY_S = {
-    "replica": 6.0,
-    "curator": 10.0,
-    "page": 15.0,  # Gradio alone takes seconds to load
-    "controller": 10.0,
-    "haproxy": 3.0,
-    "haproxy-manager": 10.0,
-    "proxy": 10.0,
+    **{"replica": 6.0, "haproxy": 3.0, "page": 15.0},  # Gradio alone takes seconds to load
+    **dict.fromkeys(("curator", "controller", "haproxy-manager", "proxy"), 10.0),
     **dict.fromkeys(("dashboard", "dashboard-agent", "runtime-env-agent", "raylet", "gcs"), 60.0),
 }
 PAUSED = ("replica", "curator", "controller", "haproxy", "gcs")
@@ -74,8 +67,8 @@ TABLE = (
 )
 
 
-def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.argument_parser("chaos", __doc__)
+def parsed(words: command.Words = None) -> command.Arguments:
+    parser = command.new_parser("chaos", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--only", default="", help="names of --list, with commas between them")
     what.add_argument("--quick", action="store_true", help="the short setting")
@@ -92,56 +85,51 @@ def chosen(only: str, quick: bool) -> Sequence[Disturbance]:
     names = [row.name for row in TABLE]
     wanted = [name.strip() for name in only.split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in names]:
-        raise InvalidParameter(
-            f"there is no disturbance {unknown[0]!r}; there are {', '.join(names)}"
-        )
+        known = ", ".join(names)
+        raise InvalidParameter(f"there is no disturbance {unknown[0]!r}; there are {known}")
     wanted = wanted or (list(QUICK) if quick else names)
     return [row for row in TABLE if row.name in wanted]
 
 
-def tried(arguments: argparse.Namespace) -> int:
+def tried(arguments: command.Arguments) -> int:
     if arguments.list:
         print("\n".join(f"{row.name:24} {row.bar_s:4g} s  {row.what}" for row in TABLE))
         return 0
-    rows, root, domain = chosen(arguments.only, arguments.quick), dataset_root(), arguments.domain
-    about: dict[str, Any] = {
-        "on": described(),
-        "domain": domain,
-        "replicas": arguments.replicas,
-        "clients": sum(CROWD.values()),
-    }
+    rows, root, on = chosen(arguments.only, arguments.quick), dataset_root(), described()
+    domain, replicas = arguments.domain, arguments.replicas
     data = {"TELLTALE_DATASETS": str(root.resolve())} if root else {}
     with tempfile.TemporaryDirectory(prefix="telltale-chaos-", dir="/tmp") as name:
         home = Path(name) / "home"
         with damage.small_disk(home):
-            with kills.serving(home, arguments.port, domain, arguments.replicas, **data) as service:
+            with kills.serving(home, arguments.port, domain, replicas, **data) as service:
                 print("the service is up", flush=True)
                 with clients(service, service.get("/domains", "domains", 0, "labels")) as ledger:
-                    outcomes, about["stopped early"] = _disturbed_by(rows, Subject(service, ledger))
+                    verdicts, early = _disturbed_by(rows, Subject(service, ledger))
                 found = service.get("/models", "versions") or []
-            audit = outcome.audited(
-                service.home, ledger, {row["version"]: row["digest"] for row in found}
-            )
-    wrong = outcome.broken(about["stopped early"], outcomes, audit)
-    facts = outcome.shown_of(about, outcomes, audit, wrong)
-    more: dict[str, Any] = {"run": about, "disturbances": outcomes, "audit": audit}
+            versions = {row["version"]: row["digest"] for row in found}
+            audit = disturbance.audited(service.home, ledger, versions)
+    wrong = disturbance.broken(early, verdicts, audit)
+    about = {"on": on, "domain": domain, "replicas": replicas, "clients": sum(CROWD.values())}
+    about["stopped early"] = early
+    facts = disturbance.shown_of(about, verdicts, audit, wrong)
+    more: Row = {"run": about, "disturbances": verdicts, "audit": audit}
     publish(arguments.out, "chaos", "Chaos", facts, **more, broken=wrong)
     return 1 if wrong else 0
 
 
-def _disturbed_by(rows: Sequence[Disturbance], subject: Subject) -> tuple[list[Outcome], str]:
+def _disturbed_by(rows: Sequence[Disturbance], subject: Subject) -> tuple[list[Verdict], str]:
     """And why it was stopped before the last of them, if it was."""
-    outcomes: list[Outcome] = []
+    verdicts: list[Verdict] = []
     for row in rows:
         print(f"  {row.name}: {row.what}", end="", flush=True)
         try:
-            outcomes.append(outcome.disturbed(row, subject))
+            verdicts.append(disturbance.disturbed(row, subject))
         except NotReady as error:
-            return outcomes, f"after {row.name}, {error}"
-        back_s, bars = outcomes[-1].row.get("back_s"), outcomes[-1].row["bars"]
+            return verdicts, f"after {row.name}, {error}"
+        back_s, bars = verdicts[-1].row.get("back_s"), verdicts[-1].row["bars"]
         print(f"; back after {shown(back_s)} s, bars {bars}", flush=True)
-    return outcomes, ""
+    return verdicts, ""
 
 
 if __name__ == "__main__":
-    raise SystemExit(command.exit_code("chaos", tried, parsed()))
+    raise SystemExit(command.exit_code(tried, parsed()))

@@ -50,18 +50,15 @@ class Ledger:
     versions: Counter[tuple[str, str]] = field(default_factory=Counter)  # that predicted; digests
 
     def note(self, path: str, body: dict[str, Any]) -> None:
-        """Of an answer that was as it should be."""
-        kept: dict[str, str | None] = {}
         if path == "/predict":
             self.versions[body["model"]["version"], body["model"]["digest"]] += 1
-        elif path == "/feedback":
-            kept = {body["clip"]: body["receipt"]}
         elif path == "/analyze":
             self.jobs.append(body["id"])
         else:
-            kept = {row["clip"]: None for row in body["results"] if row["outcome"] == "stored"}
-        self.kept |= kept
-        self.kept_at = time.monotonic() if kept else self.kept_at
+            rows = body["results"] if path == "/upload" else [{**body, "outcome": "stored"}]
+            kept = {row["clip"]: row.get("receipt") for row in rows if row["outcome"] == "stored"}
+            self.kept |= kept
+            self.kept_at = time.monotonic() if kept else self.kept_at
 
 
 def kind_of(status: int, retry_after: bool, domain: str, body: Any) -> tuple[Kind, str]:
@@ -116,8 +113,7 @@ class Client:
             self.ledger.requests.append(Sent(path, began, time.monotonic(), kind, words))
 
     def content(self, path: str, turn: int) -> dict[str, Any]:
-        """Of a request. A prediction is on a connection of its own each time: what a caller who
-        comes now meets."""
+        """A prediction is on a connection of its own, as that of a caller who comes now."""
         if path == "/predict":
             clip = tone_in_noise(0.4, 8000, seed=self.number)
             return {"files": {"file": clip}, "headers": {"Connection": "close"}}
@@ -134,6 +130,6 @@ class Client:
     def clip(self, turn: int) -> tuple[bytes, str]:
         """One that nobody else sends, and its label; the pitch goes with the label."""
         place = turn % len(self.labels)
-        clip = tone_in_noise(0.4, 8000, tone_hz=200 + 150 * place, seed=(self.number, turn))
+        clip = tone_in_noise(0.4, 8000, hz=200 + 150 * place, seed=(self.number, turn))
         self.ledger.clips.add(hashlib.sha256(clip).hexdigest())
         return clip, self.labels[place]

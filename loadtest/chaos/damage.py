@@ -1,7 +1,6 @@
 """What is done to a service beside its processes: the disk full, the database locked, files of the
-home that hold what they should not; and what one client without a key can flood it with.
-
-Every flood is bounded: so many sockets, bytes and seconds, and then they are closed.
+home that hold what they should not; and what one client without a key can flood it with, in so many
+sockets, bytes and seconds.
 """
 
 import asyncio
@@ -22,8 +21,8 @@ from typing import Any
 
 import httpx
 
+from loadtest.chaos.disturbance import Effect, Skipped, Subject
 from loadtest.chaos.kills import kill, whole
-from loadtest.chaos.outcome import Effect, Skipped, Subject
 from loadtest.clip import BOUNDARY, FORM_TYPE
 from loadtest.machine import MIB, pss_mib
 from loadtest.own_service import LOOK_S, Service
@@ -47,8 +46,7 @@ SPOOL_MIB, GROWTH_MIB = 1024, 150
 
 @contextmanager
 def small_disk(place: Path) -> Iterator[None]:
-    """`place` is a disk of its own inside the block where this user may mount one, else a folder
-    like any other."""
+    """`place` is a disk of its own inside the block, if this user may mount one."""
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0700", "tmpfs", str(place)]
     may = os.geteuid() == 0 and shutil.which("mount")

@@ -1,7 +1,6 @@
 """Processes of the service killed, or stopped for some seconds, also those of a retrain; versions
-swapped; its clock moved; a second service beside it. And how each part shows its return.
-
-A part is back when a process of its own does its work again and predictions are answered.
+swapped; its clock moved; a second service beside it. A part is back when a process of its own does
+its work again and predictions are answered.
 """
 
 import os
@@ -20,7 +19,7 @@ from data.datasets.sources import dataset_root
 from data.domains.domain import config_root
 from data.errors import NotReady
 from loadtest.chaos.clients import clients
-from loadtest.chaos.outcome import Effect, Skipped, Subject, audited
+from loadtest.chaos.disturbance import Effect, Skipped, Subject, audited
 from loadtest.machine import send
 from loadtest.own_service import Service, bound, own_service, reached, shipped
 
@@ -29,7 +28,6 @@ SWAPS = 10
 SWAP_PAUSE_S = 1.0
 SHIFTS = ("+3h", "-3h")
 SHIFT_PATIENCE_S = 30.0
-PROBE = "import time; time.sleep(0.01)"
 DOMAINS = ("faults", "keywords")
 APART = 20  # ports
 MIX_S = 10.0
@@ -47,7 +45,6 @@ def victims(service: Service, part: str) -> set[int]:
 
 
 def kill(part: str, subject: Subject) -> Effect:
-    """One process of it."""
     victim, *others = victims(subject.service, part)
     send({victim}, signal.SIGKILL)
     return Effect(lambda: _replaced(subject.service, part, {victim}, 1 + len(others)))
@@ -114,9 +111,8 @@ def moved_clock(subject: Subject) -> Effect:
 
 
 def _preloaded(clock: Path) -> dict[str, str]:
-    """The environment in which a process has the clock of that file. The monotonic clock must go on
-    as it does when somebody sets the time: some versions of the library then break Python's sleep,
-    and those are of no use here. Raises Skipped."""
+    """The environment in which a process has the clock of that file; the monotonic one goes on.
+    Raises Skipped, also where the library then breaks Python's sleep, as some versions do."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
     if library is None:
         raise Skipped("needs libfaketime, which is not installed")
@@ -126,7 +122,7 @@ def _preloaded(clock: Path) -> dict[str, str]:
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
-    probe = [sys.executable, "-c", PROBE]
+    probe = [sys.executable, "-c", "import time; time.sleep(0.01)"]
     if subprocess.run(probe, env=os.environ | settings, capture_output=True).returncode:
         raise Skipped("the libfaketime here breaks Python's time.sleep")
     return settings
@@ -144,9 +140,8 @@ def serving(home: Path, port: int, domain: str, replicas: int, **settings: str) 
 
 
 def beside(subject: Subject) -> Effect:
-    """A second service, which may never answer for the first nor keep its clips. Each in turn
-    loses all its replicas while both have clients; Serve's fallback answers then, and must know
-    whose it is."""
+    """Each in turn loses all its replicas while both have clients; Serve's fallback answers then,
+    and must know whose it is."""
     service = subject.service
     domain = next(name for name in DOMAINS if name != service.domain)
     (home := service.folder / "neighbour" / "home").mkdir(parents=True)
@@ -182,8 +177,7 @@ def swap(subject: Subject) -> Effect:
 
 
 def retrained(service: Service, run: str = "") -> Callable[[], bool]:
-    """Whether a retrain, ordered until it is taken, has run to its end; that raises NotReady where
-    the run ends otherwise than well."""
+    """Whether a retrain, ordered until it is taken, has ended; raises NotReady if it did badly."""
 
     def ended() -> bool:
         nonlocal run

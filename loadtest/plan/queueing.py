@@ -39,9 +39,8 @@ class Cost:
 
 @dataclass(frozen=True)
 class Costs:
-    """What one request asks of each thread. The worker's is of a batch of one; a batch of n takes
-    (1 - each + each * n) times that, times the mean of n draws from `spread` (mean 1)."""
-
+    # Of one request in a batch of one; a batch of n takes (1 - each + each * n) times that, times
+    # the mean of n draws from `spread` (mean 1).
     worker: Cost
     each: float = 1.0
     loop: Cost = Cost()
@@ -62,7 +61,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Result:
     latency_ms: Floats
     seconds: float
     used_cores: float  # mean, with what is spent beside the requests
@@ -79,7 +78,7 @@ class Outcome:
 
 def simulate(
     due_s: Floats, node: Node, costs: Costs, seed: int = 1, since_s: float | None = None
-) -> Outcome:
+) -> Result:
     """Requests that arrive at `due_s` (sorted, seconds), whatever became of those before. The
     outcome is of those due from `since_s` on."""
     running = _Running(node, costs, seed)
@@ -91,7 +90,7 @@ def simulate(
     return running.outcome(first + WARM_UP * (last - first) if since_s is None else since_s, last)
 
 
-def saturate(node: Node, costs: Costs, clients: int, seconds: float = 10.0) -> Outcome:
+def saturate(node: Node, costs: Costs, clients: int, seconds: float = 10.0) -> Result:
     """`clients` closed loops, each asking again as soon as it is answered: the capacity."""
     running = _Running(node, costs, seed=1)
     running.again_until = seconds
@@ -213,13 +212,13 @@ class _Running:
             self.used_s += passed_s * thread.speed
         self.now += passed_s
 
-    def outcome(self, since: float, to: float) -> Outcome:
+    def outcome(self, since: float, to: float) -> Result:
         """Of those that arrived in the time, or ended in it where they wait for each other."""
         rows = np.array(self.finished).reshape(-1, 2)
         moments = rows[:, 1 if self.again_until > 0 else 0]
         kept = rows[(moments >= since) & (moments <= to)]
         batches = [count for replica in self.replicas for count in replica.worker.batches]
-        return Outcome(
+        return Result(
             latency_ms=(kept[:, 1] - kept[:, 0]) * 1e3 + self.costs.delay_ms,
             seconds=max(1e-9, to - since),
             used_cores=self.used_s / max(1e-9, self.now) + self.node.idle_cores,

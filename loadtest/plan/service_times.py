@@ -28,7 +28,6 @@ SETTLE_S = 8.0  # a service that has just started still makes its spare processe
 IDLE_S = 4.0
 CLIENTS = 24  # of the closed loops that saturate a replica; no more than it admits
 LIGHT = 0.1  # of the capacity
-PERCENTILES = tuple(np.linspace(0.0, 0.995, 200).tolist())
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def _costs(lone: Spent, light: Spent, full: Spent, max_batch: int) -> Costs:
     # The worker's own times as multiples of their mean; the slowest 0.5 % left out, which on a
     # shared machine are other people's.
     worked = lone.offered.worked_ms[np.isfinite(lone.offered.worked_ms)]
-    found = np.quantile(worked if worked.size else [1.0], PERCENTILES)
+    found = np.quantile(worked if worked.size else [1.0], np.linspace(0.0, 0.995, 200))
     return Costs(
         worker=cost(lone.worker_ms, light.worker_ms),
         each=each,

@@ -1,9 +1,9 @@
 """How many replicas on how many nodes a rate needs, so that its p95 stays below a bound.
 
 One node's share is simulated: nodes stand independently behind whatever spreads the requests over
-them (DNS, a load balancer), each with its own HAProxy, so that all look alike. The smallest number
-of nodes is sought first, then the fewest replicas on each. Beside it, as a cross-check without
-queues' details, Halfin and Whitt's square-root rule (Operations Research 29, 1981).
+them, each with its own HAProxy. The smallest number of nodes is sought first, then the fewest
+replicas on each; as a cross-check, Halfin and Whitt's square-root rule (Operations Research 29,
+1981) stands beside it.
 """
 
 import math
@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from loadtest.open_loop import poisson
-from loadtest.plan.queueing import Cost, Costs, Node, Outcome, simulate
+from loadtest.plan.queueing import Cost, Costs, Node, Result, simulate
 
 MAX_NODES = 100_000
 REQUESTS = 12_000  # simulated for each candidate; a p95 then stands to a few percent
@@ -35,7 +35,7 @@ class Wish:
 class Plan:
     nodes: int
     replicas: int  # a node
-    outcome: Outcome  # a node's, at its share of the rate
+    outcome: Result  # a node's, at its share of the rate
     carries_rps: float  # all nodes, before the p95 breaks the bound
     proxy_cores: float  # a node's HAProxy, one thread
     staffing: int  # replicas in all by the square-root rule
@@ -96,8 +96,7 @@ def _carries(rate: float, wish: Wish, costs: Costs, node: Node) -> float:
     """The highest rate of one node that keeps the bound, to 2 %; `rate` does."""
     rates = (rate * 1.02 ** np.arange(47)).tolist()  # up to 2.5 times as much
     broken = bisect_left(rates, True, lo=1, key=lambda more: not keeps(more, wish, costs, node))
-    found: float = rates[broken - 1]
-    return found
+    return float(rates[broken - 1])
 
 
 def cpu_ms(costs: Costs, node: Node) -> float:

@@ -4,12 +4,9 @@
     telltale scaling --steps 6x10,20x25,6x45 --url http://127.0.0.1:8000 --key KEY
     telltale scaling --synthetic 0.2 --replicas 1,2,3,5 fixed sizes as well
 
-Locust runs in a process of its own (its monkey patching must not reach the sampler); a thread
-here watches replicas, queues and CPU. scaling.md, .png, .json and the raw record are left in
---out. Exit code 1: a limit does not hold.
+scaling.md, .png, .json and the raw record are left in --out. Exit code 1: a limit does not hold.
 """
 
-import argparse
 import os
 import socket
 import sys
@@ -23,9 +20,9 @@ from loadtest import command
 from loadtest.machine import described
 from loadtest.own_service import Service, Target, own_service, shipped
 from loadtest.report import Row, figure, publish
-from loadtest.scaling.outcome import fixed_of, outcome_of, panels, tables
+from loadtest.scaling.locust_run import run
 from loadtest.scaling.presets import Preset, parse_steps, presets
-from loadtest.scaling.run import run
+from loadtest.scaling.summary import fixed_of, panels, summary_of, tables
 
 USERS = ("NormalUser", "PowerUser", "StressUser")
 LIMITS = ("max_failed", "max_p95_ms", "max_scale_up_s")
@@ -36,8 +33,8 @@ SYNTHETIC = (
 )
 
 
-def parsed(words: command.Words = None) -> argparse.Namespace:
-    parser = command.argument_parser("scaling", __doc__)
+def parsed(words: command.Words = None) -> command.Arguments:
+    parser = command.new_parser("scaling", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--preset", default="step", choices=sorted(presets()))
     what.add_argument("--steps", help="USERSxSECONDS[@USERS_PER_SECOND],...")
@@ -50,8 +47,7 @@ def parsed(words: command.Words = None) -> argparse.Namespace:
     parser.add_argument(
         "--synthetic", type=float, nargs="?", const=WAIT_S, default=0.0, metavar="S", help=waits
     )
-    sizes = "fixed sizes as well, such as 1,2,3,5"
-    parser.add_argument("--replicas", type=command.numbers, default=(), help=sizes)
+    parser.add_argument("--replicas", type=command.numbers, default=(), help="fixed sizes as well")
     parser.add_argument("--fixed", default="64x12", help="the load on those, 64x12 by default")
     parser.add_argument("--max-failed", type=float, help="requests")
     parser.add_argument("--max-p95-ms", type=float)
@@ -60,7 +56,7 @@ def parsed(words: command.Words = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def measure(arguments: argparse.Namespace) -> int:
+def measure(arguments: command.Arguments) -> int:
     chosen = _chosen(arguments)
     # Users without pauses, whatever the steps are made of: what can be reached?
     fixed, found = Preset("", arguments.fixed, "PowerUser", think_s=(0, 0)), list[Row]()
@@ -77,27 +73,25 @@ def measure(arguments: argparse.Namespace) -> int:
         given = own_service(port, config, arguments.domain, arguments.out)
     with given as target:
         print(f"{chosen.steps} of {chosen.user}: {chosen.seconds} s", flush=True)
-        outcome = outcome_of(run(target, chosen, arguments.out, "steps"), chosen)
+        summary = summary_of(run(target, chosen, arguments.out, "steps"), chosen)
         for size in arguments.replicas:
             assert isinstance(target, Service), "fixed sizes were asked of another's service"
             print(f"{size} replicas: {fixed.steps}", flush=True)
             target.resize(size)
             found.append(fixed_of(run(target, fixed, arguments.out, f"fixed-{size}"), size))
-    outcome, synthetic = replace(outcome, fixed=found), arguments.synthetic > 0
-    verdict = "passed" if outcome.passed else "FAILED"
+    summary, synthetic = replace(summary, fixed=found), arguments.synthetic > 0
+    verdict = "passed" if summary.passed else "FAILED"
     title = f"Telltale under load{' (synthetic)' if synthetic else ''}: {verdict}"
-    facts, plot = {**what, **tables(outcome, chosen)}, figure(panels(outcome, synthetic), columns=2)
-    publish(arguments.out, "scaling", title, facts, plot, outcome=outcome)
-    return 0 if outcome.passed else 1
+    facts, plot = {**what, **tables(summary, chosen)}, figure(panels(summary, synthetic), columns=2)
+    publish(arguments.out, "scaling", title, facts, plot, outcome=summary)
+    return 0 if summary.passed else 1
 
 
-def _chosen(arguments: argparse.Namespace) -> Preset:
+def _chosen(arguments: command.Arguments) -> Preset:
     """With what was asked for beside it. Raises InvalidParameter, before anything is started."""
     if arguments.url and (arguments.synthetic or arguments.replicas):
-        raise InvalidParameter(
-            "--synthetic and --replicas change what is deployed; that is done to a service of "
-            "this command's own only, so leave --url away"
-        )
+        words = "--synthetic and --replicas change what is deployed, which is done to a service of"
+        raise InvalidParameter(f"{words} this command's own only, so leave --url away")
     given = Preset(f"steps {arguments.steps}", arguments.steps or "", "PowerUser")
     chosen = given if arguments.steps else presets()[arguments.preset]
     for steps in (chosen.steps, arguments.fixed):
@@ -128,24 +122,22 @@ def configuration(wait_s: float) -> dict[str, Any]:
     return config
 
 
-def _what(arguments: argparse.Namespace, chosen: Preset) -> dict[str, str]:
-    """Was run, in words."""
+def _what(arguments: command.Arguments, chosen: Preset) -> dict[str, str]:
     rules = shipped()["applications"][-1]["deployments"][0]["autoscaling_config"]
+    words = ["telltale scaling", *without_key(sys.argv[1:], arguments.key)]
     own = f"its own service: {', '.join(f'{name} {value}' for name, value in rules.items())}"
     return {
         "load": f"{chosen.title.capitalize()}: {chosen.user}, {chosen.steps}.",
         "service": f"{described()}; {arguments.url or own}.",
         "synthetic": SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
-        "again": f"Again: `{' '.join(['telltale scaling', *without_key(sys.argv[1:])])}`",
+        "again": f"Again: `{' '.join(words)}`",
     }
 
 
-def without_key(words: list[str]) -> list[str]:
+def without_key(words: list[str], key: str) -> list[str]:
     """A report is handed on; what opens the service is not."""
-    hidden = ["--key=KEY" if word.startswith("--key=") else word for word in words]
-    pairs = zip(["", *hidden], hidden, strict=False)
-    return ["KEY" if before == "--key" else word for before, word in pairs]
+    return [word.replace(key, "KEY") for word in words] if key else words
 
 
 if __name__ == "__main__":
-    raise SystemExit(command.exit_code("scaling", measure, parsed()))
+    raise SystemExit(command.exit_code(measure, parsed()))

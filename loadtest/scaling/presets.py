@@ -52,6 +52,5 @@ class Preset:
 
 
 def presets() -> dict[str, Preset]:
-    """Those of presets.yaml, by name."""
     written = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
     return {name: Preset(**values) for name, values in written.items()}

@@ -1,18 +1,15 @@
 """Locust with steps in the load and a record of every answer; `loadtest.scaling` runs it.
 
-    locust -f loadtest/scaling/steps.py --headless --host http://127.0.0.1:8000 \
-        --steps 6x10,20x25,6x45 --record record.jsonl PowerUser
-
 Not in loadtest/locustfile.py, because a shape in a locustfile takes -u and -t away from
 everybody who uses it.
 """
 
 import json
-import threading
 import time
 from argparse import ArgumentParser
 from pathlib import Path
 
+import gevent
 from locust import LoadTestShape, events
 from locust.env import Environment
 
@@ -56,11 +53,9 @@ def record(environment: Environment, **_: object) -> None:
     def watch() -> None:
         while True:
             write(there=environment.runner.user_count)
-            time.sleep(1)
+            gevent.sleep(1)
 
     environment.write = write
     environment.events.request.add_listener(saw)
-    # A greenlet, since Locust has patched threads by now.
-    watching = threading.Thread(target=watch, daemon=True)
-    environment.events.test_start.add_listener(lambda **_: watching.start())
+    environment.events.test_start.add_listener(lambda **_: gevent.spawn(watch))
     environment.events.quitting.add_listener(lambda **_: write(there=0))

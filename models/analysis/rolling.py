@@ -1,4 +1,4 @@
-"""Events while they happen: the hysteresis of `events.py`, a window at a time.
+"""Events while they happen: the hysteresis of `sound_events.py`, a window at a time.
 
 An event is told as soon as it is long enough to be one, and again when it has ended; what is told
 as ended is what `find_events` finds in the whole.
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from data.arrays import Floats
 from data.domains.domain import AudioDomain
-from models.analysis.events import LEAVE, Event, Rules, thresholds
-from models.analysis.recording import Wishes, planned
+from models.analysis.sliding_windows import Wishes, planned
+from models.analysis.sound_events import LEAVE, Event, Rules, thresholds
 from models.runtime import Model
 
 ROUNDING_S = 1e-9

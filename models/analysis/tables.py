@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 
 from data.datasets.selection_tables import BEGIN, END
-from models.analysis.events import Event
+from models.analysis.sound_events import Event
 
 Table = Callable[[Sequence[Event], float], bytes]  # the recording's rate in Hz
 

@@ -20,7 +20,7 @@ import httpx
 
 from .analysis_answers import Analysis, Progress, StreamAnswer, StreamFormat
 from .call import Call, EventReader
-from .calls import accounts, jobs, kept, predictions, retrains, reviews, service, teaching
+from .calls import accounts, jobs, kept, kept_clips, predictions, retrains, service, teaching
 from .calls.predictions import Wishes, heard
 from .calls.retrains import ENDED, Followed
 from .connection import Connection, ServiceError
@@ -63,16 +63,16 @@ class ServiceCalls:
     accept_correction = Method(teaching.accept_correction)
     reject_correction = Method(teaching.reject_correction)
 
-    clips = Method(reviews.clips)
-    clip = Method(reviews.clip)
-    content = Method(reviews.content)
-    mask = Method(reviews.mask)
-    accept = Method(reviews.accept)
-    reject = Method(reviews.reject)
-    relabel = Method(reviews.relabel)
-    undo = Method(reviews.undo)
-    regroup = Method(reviews.regroup)
-    forget = Method(reviews.forget)
+    clips = Method(kept_clips.clips)
+    clip = Method(kept_clips.clip)
+    content = Method(kept_clips.content)
+    mask = Method(kept_clips.mask)
+    accept = Method(kept_clips.accept)
+    reject = Method(kept_clips.reject)
+    relabel = Method(kept_clips.relabel)
+    undo = Method(kept_clips.undo)
+    regroup = Method(kept_clips.regroup)
+    forget = Method(kept_clips.forget)
 
     kept_predictions = Method(kept.kept_predictions)
     predicted_clip = Method(kept.predicted_clip)

@@ -35,9 +35,9 @@ from serve_app.control.abandoned_jobs import AbandonedJobs
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.gauges import of_domain, of_host
 from serve_app.control.history import History
-from serve_app.control.jobs import Jobs
 from serve_app.control.outcomes import Outcomes
 from serve_app.control.promotion import Promotion
+from serve_app.control.ray_jobs import Jobs
 from serve_app.control.retrain_runs import RetrainRuns
 from serve_app.control.webhook import Webhook
 from serve_app.http.answers.answer_bodies import json_fields, model_version, run_info

@@ -22,7 +22,7 @@ from data.store.run_rows import RunRow
 from data.store.store import Store
 from models.registry.registry import CHALLENGER, Registry
 from serve_app.control.forgetting import Forgetting
-from serve_app.control.jobs import ATTEMPTS, Jobs, JobState, new_run_id
+from serve_app.control.ray_jobs import ATTEMPTS, Jobs, JobState, new_run_id
 from serve_app.control.triggers import (
     LOOK_BACK,
     Order,

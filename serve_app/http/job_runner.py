@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from data.domains.domain import of_sounds
 from data.errors import DecoderKilled, NotReady
 from data.store.disk import fullest
-from models.analysis.recording import wishes_from
+from models.analysis.sliding_windows import wishes_from
 from serve_app.http import problems
 from serve_app.http.recording_analysis import RecordingAnalysis, analysis_of
 from serve_app.http.replica import Replica
@@ -27,7 +27,7 @@ from serve_app.statuses import explain
 
 if TYPE_CHECKING:
     from data.store.analysis_jobs import Job, Progress
-    from data.store.uploads import Uploads
+    from data.store.resumable_uploads import Uploads
 
 log = logging.getLogger("ray.serve")
 

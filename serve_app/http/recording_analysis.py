@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 from data.domains.domain import AudioDomain, of_sounds
 from data.media.audio.recording_stream import open_recording
 from data.media.audio.waveform import RecordingStream
-from models.analysis.events import Event, Rules, find_events
-from models.analysis.recording import Analysis, Wishes, planned
+from models.analysis.sliding_windows import Analysis, Wishes, planned
+from models.analysis.sound_events import Event, Rules, find_events
 from models.analysis.tables import row
 from serve_app.http.replica import Replica
 from serve_app.http.threads import analysing

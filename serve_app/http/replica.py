@@ -8,8 +8,8 @@ from data.domains.domain import Domain
 from data.errors import TelltaleError
 from serve_app.replica.admission import Admission
 from serve_app.replica.champion import Champion
-from serve_app.replica.metrics import Metrics
 from serve_app.replica.prediction_log import PredictionLog
+from serve_app.replica.replica_metrics import Metrics
 from serve_app.replica.scoring import ScoredClip
 from serve_app.settings import Settings
 

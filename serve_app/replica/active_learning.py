@@ -14,7 +14,7 @@ import numpy as np
 from data.arrays import Floats
 
 if TYPE_CHECKING:
-    from data.store.predictions import KeptPrediction
+    from data.store.kept_predictions import KeptPrediction
 
 LABEL_SHARE = 0.5  # of those that are asked about, that one label may take
 

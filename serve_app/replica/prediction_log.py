@@ -20,7 +20,7 @@ from serve_app.replica.scoring import ScoredClip
 
 if TYPE_CHECKING:
     from data.database.schema import KeptFor
-    from data.store.predictions import NewPrediction
+    from data.store.kept_predictions import NewPrediction
     from data.store.store import Store
 
 WAITING_BYTES = 64_000_000  # of clips that wait to be written, at most
@@ -86,7 +86,7 @@ class PredictionLog:
 
 
 def _row(found: ScoredClip, why: "KeptFor") -> "NewPrediction":
-    from data.store.predictions import NewPrediction  # and with it SQL, in the thread
+    from data.store.kept_predictions import NewPrediction  # and with it SQL, in the thread
 
     served, scores = found.served, found.scores
     shares = np.round(scores.probabilities.astype(float), 6).tolist()

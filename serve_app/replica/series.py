@@ -1,6 +1,6 @@
 """Every series of /metrics, declared once, and what was counted as Prometheus text or JSON.
 
-Replicas count what only grows (`metrics.py`), the curator adds that up and knows the rest
+Replicas count what only grows (`replica_metrics.py`), the curator adds that up and knows the rest
 (`serve_app/control/`): any replica writes out what the curator knows of all of them.
 """
 

@@ -37,7 +37,7 @@ def test_the_command_prints_one_line_a_stage(
     (tmp_path / "clip.wav").write_bytes(CLIP)
     bundle = tiny_bundle(tmp_path / "b")
     arguments = [str(tmp_path / "clip.wav"), "--bundle", str(bundle.path), "--seconds", "0"]
-    assert exit_code("kernel", print_stages, parsed(arguments)) == 0
+    assert exit_code(print_stages, parsed(arguments)) == 0
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert names == ["ms", "decode", "features", "network", "scores", "all"]
 
@@ -45,5 +45,5 @@ def test_the_command_prints_one_line_a_stage(
 def test_a_missing_clip_is_said_in_words(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert exit_code("kernel", print_stages, parsed(["nowhere.wav"])) == 1
+    assert exit_code(print_stages, parsed(["nowhere.wav"])) == 1
     assert "nowhere.wav" in capsys.readouterr().err

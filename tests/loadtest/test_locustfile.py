@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse
 
 from loadtest.clip import clip_from, form, tone_in_noise
 from loadtest.own_service import Target
+from loadtest.scaling.locust_run import Record, run, summarise
 from loadtest.scaling.presets import Preset
-from loadtest.scaling.run import Record, run, summarise
 from support.local_server import Server
 
 LOADTEST = Path(__file__).resolve().parents[2] / "loadtest"

@@ -28,7 +28,7 @@ def run(offered: Offered = GOOD, growth_mb: float = 0.0) -> Loaded:
         Sample(at, {"replica": 200.0 + growth_mb * at, "haproxy": 10.0}, 3)
         for at in (0.0, 1.0, 2.0, 3.0)
     )
-    return Loaded(4.0, 100.0, offered, samples)
+    return Loaded(100.0, offered, samples)
 
 
 def with_status(status: int) -> Offered:

@@ -5,7 +5,7 @@ import pytest
 
 from data.domains.domain import load_domains, of_sounds
 from loadtest.planted import LEVEL, NOISES, Planted, heard_events, overlap, plant, right
-from models.analysis.events import Event
+from models.analysis.sound_events import Event
 from models.bundle import PRETRAINED, load_bundle
 from models.runtime import OnnxModel
 

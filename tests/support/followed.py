@@ -1,7 +1,7 @@
 """A small recorded run, one replica to three and back: what the load test's tests are told."""
 
 from loadtest.report import Row
-from loadtest.scaling.run import Run, Sample
+from loadtest.scaling.locust_run import LocustRun, Sample
 
 START = 1_000.0  # seconds since the epoch
 
@@ -37,7 +37,7 @@ def sample_at(second: float) -> Sample:
     return Sample(START + second, states_at(second), replicas, {"replica": second / 2})
 
 
-def run() -> Run:
+def run() -> LocustRun:
     answers = [answer(second, ms) for second in range(45) for ms in (20.0, 30.0, 260.0)]
     answers += [answer(12, 1.0, refused=True), answer(20, 1.0, cause="503")]
     users = ((0, 2), (10, 24), (30, 2))
@@ -46,7 +46,7 @@ def run() -> Run:
         "there": [{"at": START + n, "there": 24 if 10 <= n < 30 else 2} for n in range(46)],
         "wanted": [{"at": START + second, "wanted": wanted} for second, wanted in users],
     }
-    return Run(record, [sample_at(n / 2) for n in range(90)])
+    return LocustRun(record, [sample_at(n / 2) for n in range(90)])
 
 
 def answer(second: float, ms: float, refused: bool = False, cause: str = "") -> Row:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from data.store.predictions import NewPrediction
+from data.store.kept_predictions import NewPrediction
 from models.card import BACKBONE
 from serve_app.client.answers import Prediction
 from support.replica import Replica

@@ -20,8 +20,8 @@ from serve_app.http.job_runner import JobRunner
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import load_shipped
-from serve_app.replica.metrics import Metrics
 from serve_app.replica.prediction_log import PredictionLog
+from serve_app.replica.replica_metrics import Metrics
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 from serve_app.settings import Settings
 

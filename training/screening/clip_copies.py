@@ -7,7 +7,7 @@ from dataclasses import replace
 from data.domains.domain import Domain
 from data.quality.copy_pairs import CopyPair, Fingerprints
 from data.quality.fingerprints import find_copies, kind_of
-from data.store.clips.features import Features
+from data.store.clips.clip_features import Features
 
 Digests = Sequence[str]
 

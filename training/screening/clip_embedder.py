@@ -15,7 +15,7 @@ from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import Domain
 from data.media.prepare import prepare
 from data.quality.fingerprints import kind_of
-from data.store.clips.features import Features
+from data.store.clips.clip_features import Features
 from training.screening.exam_guard import ExamGuard, refuse_copy
 from training.screening.serving_champion import ChampionBundle
 

@@ -18,7 +18,7 @@ from data.domains.domain import Domain, Mode
 from data.errors import Conflict, InvalidParameter, TelltaleError
 from data.quality.copy_pairs import Fingerprints
 from data.quality.fingerprints import kind_of, likeness_to
-from data.store.clips.features import Features
+from data.store.clips.clip_features import Features
 from models.card import FINGERPRINTS
 from training.screening.serving_champion import ChampionBundle
 

@@ -12,7 +12,7 @@ from data.arrays import Floats
 from data.quality.checks import copies
 from data.quality.clip_checks import Remark, contradiction
 from data.quality.copy_pairs import CopyPair, pairs_among
-from data.store.clips.features import Features
+from data.store.clips.clip_features import Features
 from data.store.review.flags import Found
 from data.store.store import Store
 from models.card import BACKBONE

@@ -12,8 +12,8 @@ from data.datasets.split import Exam
 from data.domains.domain import Domain
 from data.errors import ClipError, InvalidParameter, UnknownName
 from data.quality.copy_pairs import CopyPair, pairs_among
+from data.store.clips.clip_features import Features
 from data.store.clips.clip_rows import Clip
-from data.store.clips.features import Features
 from models.masks import ROWS
 from training.assess.memory_rows import row_labels
 from training.screening.clip_copies import pairs_of_copies, with_copies

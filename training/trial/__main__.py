@@ -34,8 +34,8 @@ from training.job.fold_predictions import kept_fold
 from training.job.isolated import needed_dataset_root
 from training.job.options import at_least
 from training.trial.material import TrialMaterial, material_of, shipped_fold
-from training.trial.report import Row, draw, row_of, table
 from training.trial.scenarios import SCENARIOS
+from training.trial.trial_report import Row, draw, row_of, table
 
 
 def materials(domain: AudioDomain, options: argparse.Namespace) -> dict[str, TrialMaterial]:

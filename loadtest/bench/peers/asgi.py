@@ -1,8 +1,5 @@
-"""The least an HTTP server can do: a bare ASGI application, with the kernel or with nothing in it.
-
-uvicorn loadtest.bench.peers.asgi:app --factory --workers 2
-uvicorn loadtest.bench.peers.asgi:nothing --factory     the same body read, a fixed answer: what the
-                                                  client could reach if serving were free
+"""The least an HTTP server can do: a bare ASGI application, with the kernel, or with a fixed answer
+after the same body is read: what the client could reach if serving were free.
 """
 
 from collections.abc import Callable
@@ -13,7 +10,7 @@ JSON = (b"content-type", b"application/json")
 
 
 def app() -> ASGIApp:
-    from loadtest.bench.peers.kernel import Kernel
+    from loadtest.bench.peers.inference import Kernel
 
     return _application(Kernel())
 

@@ -1,8 +1,5 @@
 """BentoML with adaptive batching, two workers.
 
-    TELLTALE_BENCH_BUNDLE=models/pretrained/faults \
-        python -m bentoml serve loadtest.bench.peers.bento:Predict --port 8000
-
 Tried at 8 and 32 connections, requests a second: async with batches of 4, 570 and 535 (kept),
 and of 16, 517 and 496; in one thread with batches of 4, 490 and 486, and of 16, 499 and 489;
 of 100 within 100 ms, 516 and 444 with errors; two threads 265 and 260.
@@ -13,7 +10,7 @@ from pathlib import Path
 import bentoml
 import orjson
 
-from loadtest.bench.peers.kernel import Kernel
+from loadtest.bench.peers.inference import Kernel
 
 
 @bentoml.service(workers=2, threads=1, traffic={"timeout": 60, "max_concurrency": 1000})

@@ -1,9 +1,6 @@
 """What most people write: FastAPI, an async endpoint with `UploadFile`, and the kernel in it. And
 `seed`, how such services are usually begun: a sync endpoint, librosa, eager torch, one clip at a
 time; the same weights and the same features by the tools of a notebook, its kernel is its own.
-
-uvicorn loadtest.bench.peers.fastapi_app:app --factory --workers 2
-uvicorn loadtest.bench.peers.fastapi_app:seed --factory
 """
 
 import io
@@ -17,7 +14,7 @@ from data.domains.domain import of_sounds
 from data.domains.sections import LogMelSpec
 from data.media.audio.features import windows
 from data.media.audio.loudness import at_loudness
-from loadtest.bench.peers.kernel import Kernel, as_json, bundle_from_env
+from loadtest.bench.peers.inference import Kernel, as_json, bundle_from_env
 from models.runtime import TorchModel
 
 

@@ -1,8 +1,4 @@
-"""LitServe with batching, two inference workers and two API servers.
-
-    TELLTALE_BENCH_BUNDLE=models/pretrained/faults \
-        python -m loadtest.bench.peers.litserve_app 8000
-"""
+"""LitServe with batching, two inference workers and two API servers; its argument is the port."""
 
 import sys
 
@@ -10,7 +6,7 @@ import litserve
 from fastapi import Request, Response
 
 from data.arrays import Floats
-from loadtest.bench.peers.kernel import Kernel
+from loadtest.bench.peers.inference import Kernel
 
 
 class Predict(litserve.LitAPI):  # type: ignore[misc]  # the library is untyped

@@ -7,7 +7,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from data.errors import InvalidParameter
-from models.analysis.events import Event
+from models.analysis.sound_events import Event
 from models.analysis.tables import TABLES
 from serve_app.http.answers.responses import preferred
 from serve_app.http.openapi import BINARY, JSON, TEXT, parameter

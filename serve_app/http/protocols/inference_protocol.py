@@ -37,7 +37,7 @@ from serve_app.client.protocol_answers import (
 from serve_app.http import problems
 from serve_app.http.answers.responses import queue_of, service_of
 from serve_app.http.openapi import BINARY, openapi_of, parameter
-from serve_app.http.protocols.tensors import (
+from serve_app.http.protocols.inference_tensors import (
     HEADER,
     InferenceRequest,
     Input,

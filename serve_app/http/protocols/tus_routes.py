@@ -33,7 +33,7 @@ from serve_app.http.requests.recordings import PIECE_BYTES, Recordings, pieces
 from serve_app.http.threads import reading, storing, writing
 
 if TYPE_CHECKING:
-    from data.store.uploads import Upload
+    from data.store.resumable_uploads import Upload
 
 VERSION, PART = "1.0.0", "application/offset+octet-stream"
 EXTENSIONS = "creation,expiration,termination"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from data.domains.domain import Domain
 from data.errors import InvalidParameter
-from data.store.review.corrections import MASKED, Annotation, checked_annotation
+from data.store.review.annotations import MASKED, Annotation, checked_annotation
 
 if TYPE_CHECKING:
     from serve_app.http.requests.bodies import Part

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from data.domains.domain import AudioDomain, of_sounds
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.media.sniff import after_tags, sniff
-from models.analysis.recording import planned, wishes_from
+from models.analysis.sliding_windows import planned, wishes_from
 from serve_app.client import analysis_answers as answers
 from serve_app.http import problems
 from serve_app.http.answers.event_formats import (

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from data.domains.domain import Domain
 from data.errors import Conflict, InvalidParameter, UnknownName
-from data.store.review.corrections import Annotation
+from data.store.review.annotations import Annotation
 from serve_app.client.answers import Receipt, Receipts
 from serve_app.http.answers.answer_bodies import Review, receipt
 from serve_app.http.answers.responses import caller_of, queue_of, service_of

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from data.errors import Conflict
-from models.analysis.events import Event
+from models.analysis.sound_events import Event
 from serve_app.client.analysis_answers import AnalysisJob
 from serve_app.http.answers.event_formats import FORMAT, TABLE_KINDS, as_table, format_of
 from serve_app.http.answers.responses import answer, caller_of, service_of

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from data.errors import ClipError, Overloaded, UnknownName
-from data.store.review.corrections import Annotation
+from data.store.review.annotations import Annotation
 from models.card import BACKBONE
 from serve_app.client import kept_answers as answers
 from serve_app.client.answers import Receipt
@@ -25,7 +25,7 @@ from serve_app.replica.active_learning import query_order
 from serve_app.replica.scoring import ScoredClip
 
 if TYPE_CHECKING:
-    from data.store.predictions import KeptPrediction
+    from data.store.kept_predictions import KeptPrediction
 
 CONSIDERED = 1000  # of the newest, for what to ask next
 LAST_ID = 2**31 - 1

@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from data.domains.domain import Domain
 from data.errors import ClipError, InvalidParameter, Unauthorized
-from data.store.review.corrections import checked_annotation
+from data.store.review.annotations import checked_annotation
 from serve_app.client.protocol_answers import Backend, Heard
 from serve_app.http.answers.responses import answer, caller_of, queue_of, service_of
 from serve_app.http.auth import Caller

@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from data.domains.domain import Domain
 from data.errors import ClipError, Conflict, InvalidParameter
 from data.media.prepare import prepare
-from data.store.review.corrections import MASKED, checked_annotation
+from data.store.review.annotations import MASKED, checked_annotation
 from serve_app.client.answers import Uploaded, UploadOutcome, Uploads
 from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.openapi import BINARY, TEXT, form, many, openapi_of

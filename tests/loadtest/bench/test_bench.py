@@ -9,7 +9,7 @@ import pytest
 from data.errors import UnsupportedClip
 from loadtest.bench import __main__ as bench
 from loadtest.bench.measure import Case, cases, looped, rounds
-from loadtest.bench.peers.kernel import BUNDLE as KERNELS
+from loadtest.bench.peers.inference import BUNDLE as KERNELS
 from loadtest.bench.servers import NAMES, SERVERS, TITLES, Server, refuse_disagreement, standing
 from loadtest.clip import MAIN, in_formats
 from models.bundle import PRETRAINED

@@ -5,7 +5,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from loadtest.bench.peers import asgi, fastapi_app
-from loadtest.bench.peers.kernel import BUNDLE, Kernel
+from loadtest.bench.peers.inference import BUNDLE, Kernel
 from loadtest.clip import FORM_TYPE, MAIN, form, in_formats
 from models.bundle import PRETRAINED
 from support.local_server import Server

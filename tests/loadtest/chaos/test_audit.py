@@ -11,7 +11,7 @@ from data.home import planned_home
 from data.store.analysis_jobs import Job
 from data.store.store import Store
 from loadtest.chaos.clients import Ledger
-from loadtest.chaos.outcome import Audit, audited, broken
+from loadtest.chaos.disturbance import Audit, audited, broken
 from support.inputs.uploads import new_clip
 
 VERSIONS = {"1": "aa", "2": "bb"}

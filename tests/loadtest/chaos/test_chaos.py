@@ -7,19 +7,19 @@ import pytest
 
 from data.errors import InvalidParameter, NotReady
 from loadtest.chaos import __main__ as chaos
-from loadtest.chaos import outcome
+from loadtest.chaos import disturbance
 from loadtest.chaos.__main__ import TABLE, chosen
 from loadtest.chaos.clients import Kind, Sent, kind_of
-from loadtest.chaos.outcome import (
+from loadtest.chaos.disturbance import (
     KINDS,
     Audit,
     Disturbance,
     Effect,
-    Outcome,
     Subject,
+    Verdict,
     broken,
-    outcome_of,
     shown_of,
+    verdict_of,
 )
 from loadtest.command import exit_code
 from loadtest.report import page
@@ -43,16 +43,16 @@ def sent(ended: float, kind: Kind = "ok", took: float = 0.1, path: str = "/predi
 
 def judged(
     *requests: Sent, back: tuple[float | None, str] = (1.0, ""), effect: Effect | None = None
-) -> Outcome:
-    return outcome_of(ROW, effect or nothing_done(), back, MOMENTS, requests)
+) -> Verdict:
+    return verdict_of(ROW, effect or nothing_done(), back, MOMENTS, requests)
 
 
 def nothing_done() -> Effect:
     return Effect(lambda: True)
 
 
-def counts(outcome: Outcome) -> dict[str, int]:
-    return {kind: outcome.row[kind] for kind in KINDS}
+def counts(verdict: Verdict) -> dict[str, int]:
+    return {kind: verdict.row[kind] for kind in KINDS}
 
 
 def test_a_row_has_a_name_of_its_own() -> None:
@@ -78,8 +78,8 @@ def test_an_unknown_disturbance_is_answered_with_the_known_ones() -> None:
 def test_a_wrong_name_is_said_before_a_service_is_started(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert exit_code("chaos", chaos.tried, chaos.parsed(["--only", "flood"])) == 1
-    assert capsys.readouterr().err.startswith("chaos: there is no disturbance 'flood'")
+    assert exit_code(chaos.tried, chaos.parsed(["--only", "flood"])) == 1
+    assert capsys.readouterr().err.startswith("telltale: there is no disturbance 'flood'")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_request_belongs_to_the_disturbance_in_which_it_ended() -> None:
         (judged(sent(11.0), effect=Effect(lambda: True, broken=("it spooled",))), "it spooled"),
     ],
 )
-def test_each_bar_is_broken_in_words(found: Outcome, words: str) -> None:
+def test_each_bar_is_broken_in_words(found: Verdict, words: str) -> None:
     assert any(words in one for one in found.broken)
 
 
@@ -158,7 +158,7 @@ def test_what_was_left_out_after_a_failed_start_breaks_a_bar() -> None:
 
 def test_the_report_tells_whether_a_bar_was_broken() -> None:
     good, bad = judged(sent(11.0)), judged(sent(11.0), sent(12.0, "error", path="/upload"))
-    skipped = Outcome("clock", {"bars": "skipped"}, ["skipped: needs libfaketime"])
+    skipped = Verdict("clock", {"bars": "skipped"}, ["skipped: needs libfaketime"])
     text = page("Chaos", shown_of(ABOUT, [good, skipped], AUDIT, []))
     assert "skipped: needs libfaketime" in text
     assert "Every bar was kept." in text
@@ -192,9 +192,9 @@ def test_who_does_not_get_over_it_is_started_anew_at_once_for_the_next(
     class NoRequests:
         requests: tuple[Sent, ...] = ()
 
-    monkeypatch.setattr(outcome, "SETTLE_S", 0.0)
+    monkeypatch.setattr(disturbance, "SETTLE_S", 0.0)
     service = Restarting()
-    found = outcome.disturbed(
+    found = disturbance.disturbed(
         replace(ROW, do=do, p99_ms=None),
         Subject(service, NoRequests()),  # type: ignore[arg-type]
     )

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from data.errors import NotReady
 from loadtest.chaos import damage, kills
 from loadtest.chaos.clients import Ledger
-from loadtest.chaos.outcome import Skipped, Subject
+from loadtest.chaos.disturbance import Skipped, Subject
 from loadtest.own_service import Service
 from support.local_server import Server
 

@@ -13,7 +13,7 @@ import pytest
 
 from loadtest.chaos import damage, kills
 from loadtest.chaos.clients import Ledger
-from loadtest.chaos.outcome import Subject
+from loadtest.chaos.disturbance import Subject
 from loadtest.own_service import Service
 
 HOME, OTHER = "/tmp/chaos/home", "/tmp/somebody/home"

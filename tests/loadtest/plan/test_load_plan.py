@@ -10,7 +10,6 @@ from loadtest import machine
 from loadtest.command import exit_code
 from loadtest.open_loop import Offered, poisson
 from loadtest.plan import __main__ as plan
-from loadtest.plan import check as plan_check
 from loadtest.plan import service_times, sizing
 from loadtest.plan.queueing import Cost, Costs, saturate, simulate
 from loadtest.plan.service_times import CLIENTS, Spent, Times, fitted
@@ -98,7 +97,7 @@ def test_the_plan_says_what_it_found(
     write_json(tmp_path / "times.json", TIMES)
     words = ["--rps", "500", "--p95-ms", "50", "--cores-per-node", "4"]
     arguments = plan.parsed([*words, "--times", str(tmp_path / "times.json")])
-    assert exit_code("plan", plan.planned, arguments) == 0
+    assert exit_code(plan.planned, arguments) == 0
     said = capsys.readouterr().out
     assert "nodes of 4 cores" in said
     assert "square-root rule" in said
@@ -108,8 +107,8 @@ def test_the_plan_says_what_it_found(
 def test_what_the_times_cannot_come_from_is_said(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert exit_code("plan", plan.planned, plan.parsed(["--rps", "500", *words])) == 1
-    assert capsys.readouterr().err.startswith("plan: ")
+    assert exit_code(plan.planned, plan.parsed(["--rps", "500", *words])) == 1
+    assert capsys.readouterr().err.startswith("telltale: ")
 
 
 @pytest.mark.parametrize(
@@ -125,14 +124,14 @@ def test_a_wish_that_makes_no_sense_is_refused(
 
 def test_predicted_stands_beside_measured(tmp_path: Path) -> None:
     due = np.arange(0.0, 3.0, 0.1)
-    points = [plan_check.point(offered(10.0, due), 1, 0.5, 2.0, TIMES, 0.02)]
+    points = [plan.point(offered(10.0, due), 1, 0.5, 2.0, TIMES, 0.02)]
     capacity = {"replicas": 1, "measured req/s": 300.0, "predicted req/s": 330.0, "error": 0.1}
-    found = plan_check.found(TIMES, [capacity], points, "a game is on")
+    found = plan.found(TIMES, [capacity], points, "a game is on")
     text = " ".join(page("Check", found).split())
     assert "| 1 | 300 | 330 | 0.10 |" in text
     assert "| 1 | 0.50 | 10.0 | 10.0 |" in text
     assert "Disturbed before the start: a game is on." in text
-    figure([plan_check.panel(TIMES, capacity, points)]).savefig(tmp_path / "check.png")
+    figure([plan.panel(TIMES, capacity, points)]).savefig(tmp_path / "check.png")
     assert (tmp_path / "check.png").stat().st_size > 10_000
 
 
@@ -140,7 +139,7 @@ def test_the_second_in_which_connections_open_is_left_out_of_a_point() -> None:
     due = np.arange(0.0, 3.0, 0.1)
     opening = np.where(due < 1, 0.5, 0.01)
     found = replace(offered(0.0, due), ended_s=due + opening)
-    point = plan_check.point(found, 1, 0.3, 2.0, TIMES, 0.0)
+    point = plan.point(found, 1, 0.3, 2.0, TIMES, 0.0)
     assert [point[f"{name}_ms measured"] for name in ("p50", "p95", "p99")] == [10.0] * 3
     assert point["req/s"] == 10.0
 
@@ -150,5 +149,5 @@ def test_nothing_is_measured_on_a_busy_machine(
 ) -> None:
     monkeypatch.setattr(machine, "disturbance", lambda: "a game is on")
     with pytest.raises(ValueError, match="a game is on, or say --anyway"):
-        plan_check.check(plan.parsed(["--check", "--out", str(tmp_path)]))
+        plan.check(plan.parsed(["--check", "--out", str(tmp_path)]))
     assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loadtest.open_loop import poisson
-from loadtest.plan.queueing import Cost, Costs, Node, Outcome, saturate, simulate
+from loadtest.plan.queueing import Cost, Costs, Node, Result, saturate, simulate
 
 TEN_MS = Cost(10.0, 10.0)
 EXPONENTIAL = tuple(np.random.default_rng(0).exponential(1.0, 50_000).tolist())
@@ -14,7 +14,7 @@ EXPONENTIAL = tuple(np.random.default_rng(0).exponential(1.0, 50_000).tolist())
 
 def at_load(
     load: float, costs: Costs, node: Node, servers: int = 1, seconds: float = 1500
-) -> Outcome:
+) -> Result:
     """Of a service time of 10 ms."""
     return simulate(poisson(load * servers * 100, seconds, seed=3), node, costs)
 

@@ -30,15 +30,16 @@ def test_what_cannot_be_done_is_said_before_anything_starts(
     words: list[str], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = scaling.parsed([*words, "--out", str(tmp_path / "out")])
-    assert exit_code("scaling", scaling.measure, arguments) == 1
+    assert exit_code(scaling.measure, arguments) == 1
     assert problem in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_a_report_does_not_give_the_key_away() -> None:
     words = ["--url", "http://127.0.0.1:9", "--key", "a secret"]
-    assert scaling.without_key(words) == ["--url", "http://127.0.0.1:9", "--key", "KEY"]
-    assert scaling.without_key(["--key=a secret"]) == ["--key=KEY"]
+    assert scaling.without_key(words, "a secret") == [*words[:-1], "KEY"]
+    assert scaling.without_key(["--key=a secret"], "a secret") == ["--key=KEY"]
+    assert scaling.without_key(words[:2], "") == words[:2]
 
 
 def test_the_synthetic_profile_differs_in_the_replica_alone(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.analysis.events import Event, Heard, Rules, find_events
 from models.analysis.rolling import RollingEvents, Told
+from models.analysis.sound_events import Event, Heard, Rules, find_events
 
 LABELS, WINDOW_S, HOP_S = ("a", "b", "rest"), 1.0, 0.1
 

@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from data.datasets.selection_tables import Selection, read_selections
-from models.analysis.events import Event
+from models.analysis.sound_events import Event
 from models.analysis.tables import COLUMNS, TABLES
 
 EVENTS = [Event("gun_shot", 1.0, 3.5, 0.98765432, 2.0), Event("dog", 2.0, 60.125, 0.7, 30.0)]

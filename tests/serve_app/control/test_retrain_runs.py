@@ -15,7 +15,7 @@ from data.home import home_from_env
 from data.store.store import Store
 from serve_app.control import retrain_runs as module
 from serve_app.control.forgetting import Forgetting
-from serve_app.control.jobs import JobState
+from serve_app.control.ray_jobs import JobState
 from serve_app.control.retrain_runs import RetrainRuns
 from support.fakes.fake_jobs import Jobs
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from data.store.predictions import KeptPrediction
+from data.store.kept_predictions import KeptPrediction
 from serve_app.replica.active_learning import query_order
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

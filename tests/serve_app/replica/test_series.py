@@ -1,4 +1,4 @@
-"""series.py, metrics.py: what /metrics tells of replicas that come and go."""
+"""series.py, replica_metrics.py: what /metrics tells of replicas that come and go."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from serve_app.control.gauges import of_domain
 from serve_app.control.history import History
-from serve_app.replica.metrics import Metrics
+from serve_app.replica.replica_metrics import Metrics
 from serve_app.replica.series import FAMILY_OF, Samples, as_json, as_text, key
 from support.inputs.sounds import tone
 from support.replica import Replica, answering

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from serve_app.control.jobs import JobState
+from serve_app.control.ray_jobs import JobState
 
 
 class Jobs:

@@ -20,9 +20,9 @@ from training.trial import scenarios
 from training.trial.conditions import CONDITIONS
 from training.trial.copies import exam_copies
 from training.trial.material import TrialMaterial
-from training.trial.report import draw, row_of, table
 from training.trial.scenarios import SCENARIOS
 from training.trial.teach_loop import Batch, TeachLoop
+from training.trial.trial_report import draw, row_of, table
 
 
 @pytest.fixture

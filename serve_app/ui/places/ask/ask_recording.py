@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-from models.analysis.events import Event
+from models.analysis.sound_events import Event
 from models.analysis.tables import TABLES
 from serve_app.client.analysis_answers import Analysis, Progress, RecordingEvent
 from serve_app.client.answers import DomainInfo

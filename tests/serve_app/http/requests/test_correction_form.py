@@ -7,7 +7,7 @@ from data.domains.domain import Domain, ImageDomain, load_domains
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.media.image.photograph import decode_mask
 from data.media.prepare import Prepared
-from data.store.review.corrections import Annotation
+from data.store.review.annotations import Annotation
 from serve_app.http.requests.bodies import Part
 from serve_app.http.requests.correction_form import (
     annotation_from_form,

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from data.database.schema import ClipState
 from data.domains.domain import load_domains
 from data.errors import Conflict, NotReady
-from data.store.clips.features import Features
+from data.store.clips.clip_features import Features
 from data.store.review.flags import Found
 from data.store.store import Store
 from models.card import BACKBONE

@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 from data.errors import DecoderKilled, NotReady
 from data.store.analysis_jobs import Job
 from data.store.disk import Disk
-from data.store.uploads import Uploads
-from models.analysis.recording import Analysis
+from data.store.resumable_uploads import Uploads
+from models.analysis.sliding_windows import Analysis
 from serve_app.http import job_runner, recording_analysis
 from serve_app.replica.admission import Admission
 from support.inputs.sounds import tone

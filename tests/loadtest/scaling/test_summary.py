@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from loadtest.report import Row, figure, page
-from loadtest.scaling.outcome import (
-    Outcome,
+from loadtest.scaling.locust_run import LocustRun, Sample
+from loadtest.scaling.presets import Preset, presets
+from loadtest.scaling.summary import (
+    Summary,
     changes,
     fixed_of,
-    outcome_of,
     panels,
     per_second,
     starts,
+    summary_of,
     tables,
 )
-from loadtest.scaling.presets import Preset, presets
-from loadtest.scaling.run import Run, Sample
 from support.followed import START, run
 
 
@@ -29,18 +29,18 @@ def of(row: Row, columns: str) -> list[object]:
     return [row[column] for column in columns.split()]
 
 
-def failed(outcome: Outcome) -> list[str]:
-    return [check["what"] for check in outcome.checks if not check["passed"]]
+def failed(summary: Summary) -> list[str]:
+    return [check["what"] for check in summary.checks if not check["passed"]]
 
 
-def without_failures(run: Run) -> Run:
+def without_failures(run: LocustRun) -> LocustRun:
     answers = [answer for answer in run.record["ms"] if not answer["cause"]]
     return replace(run, record={**run.record, "ms": answers})
 
 
 def test_a_run_within_its_limits_passes() -> None:
     limits = {"max_failed": 1.0, "max_p95_ms": 300.0, "max_scale_up_s": 6.0}
-    assert outcome_of(run(), within(limits)).passed
+    assert summary_of(run(), within(limits)).passed
 
 
 @pytest.mark.parametrize(
@@ -52,21 +52,21 @@ def test_a_run_within_its_limits_passes() -> None:
     ],
 )
 def test_each_limit_is_held_against_what_was_seen(limits: dict[str, float], what: str) -> None:
-    assert failed(outcome_of(run(), within(limits))) == [what]
+    assert failed(summary_of(run(), within(limits))) == [what]
 
 
 def test_a_refusal_fails_only_where_the_scenario_says_so() -> None:
     clean = without_failures(run())
-    assert outcome_of(clean, within({"max_failed": 0.0})).passed
-    outcome = outcome_of(clean, within({"max_failed": 0.0}, refused_fail=True))
-    assert failed(outcome) == ["requests failed or refused"]
+    assert summary_of(clean, within({"max_failed": 0.0})).passed
+    summary = summary_of(clean, within({"max_failed": 0.0}, refused_fail=True))
+    assert failed(summary) == ["requests failed or refused"]
 
 
 def test_a_scale_up_that_never_came_does_not_pass() -> None:
     found = run()
     steady = tuple(replace(sample, states={"RUNNING": 1}) for sample in found.samples)
-    outcome = outcome_of(replace(found, samples=steady), within({"max_scale_up_s": 6.0}))
-    assert "scale-up" in failed(outcome)
+    summary = summary_of(replace(found, samples=steady), within({"max_scale_up_s": 6.0}))
+    assert "scale-up" in failed(summary)
 
 
 def test_replicas_that_do_not_go_away_again_do_not_pass() -> None:
@@ -74,14 +74,14 @@ def test_replicas_that_do_not_go_away_again_do_not_pass() -> None:
     kept = tuple(
         sample for sample in found.samples if sample.at < found.record["wanted"][2]["at"] + 3
     )
-    outcome = outcome_of(replace(found, samples=kept), within({"max_scale_up_s": 6.0}))
-    assert failed(outcome) == ["replicas at the end, as at the beginning"]
+    summary = summary_of(replace(found, samples=kept), within({"max_scale_up_s": 6.0}))
+    assert failed(summary) == ["replicas at the end, as at the beginning"]
 
 
 def test_a_run_that_answered_nothing_does_not_pass() -> None:
     found = run()
-    outcome = outcome_of(replace(found, record={**found.record, "ms": []}), within({}))
-    assert failed(outcome) == ["requests answered"]
+    summary = summary_of(replace(found, record={**found.record, "ms": []}), within({}))
+    assert failed(summary) == ["requests answered"]
 
 
 def test_each_second_has_what_the_users_got_and_what_the_replicas_were() -> None:
@@ -140,13 +140,13 @@ def test_a_cold_start_is_from_the_order_to_running() -> None:
 
 
 @pytest.fixture
-def outcome() -> Outcome:
+def summary() -> Summary:
     found = run()
-    return replace(outcome_of(found, presets()["smoke"]), fixed=(fixed_of(found, replicas=3),))
+    return replace(summary_of(found, presets()["smoke"]), fixed=(fixed_of(found, replicas=3),))
 
 
-def test_the_page_shows_every_chart_and_table(tmp_path: Path, outcome: Outcome) -> None:
-    shown = panels(outcome, synthetic=False)
+def test_the_page_shows_every_chart_and_table(tmp_path: Path, summary: Summary) -> None:
+    shown = panels(summary, synthetic=False)
     assert [panel.title for panel in shown] == [
         "Replicas by state",
         "Requests",
@@ -156,24 +156,24 @@ def test_the_page_shows_every_chart_and_table(tmp_path: Path, outcome: Outcome) 
         "CPU by process",
     ]
     figure(shown, columns=2).savefig(tmp_path / "scaling.png")
-    text = page("Run", tables(outcome, presets()["smoke"]))
+    text = page("Run", tables(summary, presets()["smoke"]))
     for title in ("Checks", "How replicas followed", "Cold starts", "A fixed number of replicas"):
         assert f"## {title}" in text
 
 
 def test_charts_of_what_nobody_told_are_left_out() -> None:
     found = run()
-    shown = panels(outcome_of(replace(found, samples=[]), presets()["smoke"]), synthetic=False)
+    shown = panels(summary_of(replace(found, samples=[]), presets()["smoke"]), synthetic=False)
     assert [panel.title for panel in shown] == ["Requests", "Latency", "Users"]
 
 
-def test_a_synthetic_run_says_so_wherever_it_is_shown(outcome: Outcome) -> None:
-    assert panels(outcome, synthetic=True)[2].title == "Latency (synthetic)"
+def test_a_synthetic_run_says_so_wherever_it_is_shown(summary: Summary) -> None:
+    assert panels(summary, synthetic=True)[2].title == "Latency (synthetic)"
 
 
-def test_a_scenario_stands_beside_what_is_published_about_it(outcome: Outcome) -> None:
-    text = page("Run", tables(outcome, presets()["hotline"]))
+def test_a_scenario_stands_beside_what_is_published_about_it(summary: Summary) -> None:
+    text = page("Run", tables(summary, presets()["hotline"]))
     assert "Beside what is published" in text
     assert "github.com/honorine22/ml-individual-summative" in text
-    text = page("Run", tables(outcome, presets()["smoke"]))
+    text = page("Run", tables(summary, presets()["smoke"]))
     assert "published" not in text

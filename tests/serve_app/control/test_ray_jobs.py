@@ -1,4 +1,4 @@
-"""jobs.py: what Ray is asked to run."""
+"""ray_jobs.py: what Ray is asked to run."""
 
 import shlex
 from pathlib import Path
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from data.errors import NotReady
-from serve_app.control.jobs import Jobs
+from serve_app.control.ray_jobs import Jobs
 
 OURS = "10.0.0.5:6379"
 
@@ -30,7 +30,7 @@ def test_a_retrain_is_told_its_own_cluster_whatever_else_runs_on_the_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = Client()
-    monkeypatch.setattr("serve_app.control.jobs.JobSubmissionClient", lambda: client)
+    monkeypatch.setattr("serve_app.control.ray_jobs.JobSubmissionClient", lambda: client)
     monkeypatch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(gcs_address=OURS))
     Jobs(Path()).submit("r1", "keywords", "full", options=["--epochs", "3"])
     command, address, *python = shlex.split(client.entrypoint)
@@ -41,7 +41,7 @@ def test_a_retrain_is_told_its_own_cluster_whatever_else_runs_on_the_machine(
 
 def test_a_job_is_only_unknown_if_the_job_list_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client()
-    monkeypatch.setattr("serve_app.control.jobs.JobSubmissionClient", lambda: client)
+    monkeypatch.setattr("serve_app.control.ray_jobs.JobSubmissionClient", lambda: client)
     assert Jobs(Path()).state("r1") == (0, "unknown")
     client.words = "404: Not Found"  # a dashboard that has just started knows no route yet
     with pytest.raises(NotReady):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.bench.figures import conditions, panels, ratio, rows, tables
 from loadtest.bench.measure import Case
-from loadtest.bench.report import conditions, panels, ratio, rows, tables
 from loadtest.report import Row, figure, page, write_json
 
 CASE = Case("5s", "form", 32)

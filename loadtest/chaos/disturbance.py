@@ -8,17 +8,17 @@ everything there that it acknowledged, and nothing else?
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 
 from data.errors import TelltaleError
 from data.home import planned_home
+from data.store.resumable_uploads import OPEN
 from data.store.store import Store
-from data.store.uploads import OPEN
 from loadtest.chaos.clients import PATIENCE_S, Kind, Ledger, Sent
 from loadtest.own_service import Service, reached
 from loadtest.report import Row, quantiles
@@ -45,9 +45,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Effect:
-    """Of what has been done. `back` answers at once, and raises NotReady where it never will be."""
-
-    back: Callable[[], bool]  # whether all is as before
+    back: Callable[[], bool]  # whether all is as before; raises NotReady where it never will be
     notes: Sequence[str] = ()  # figures for people
     broken: Sequence[str] = ()  # what was seen that must not be
 
@@ -62,7 +60,7 @@ class Disturbance:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Verdict:
     name: str
     row: Row  # its figures
     notes: Sequence[str] = ()
@@ -74,7 +72,7 @@ Back = tuple[float | None, str]  # seconds until it was; None where it was not, 
 Moments = tuple[float, float, float]  # it began, was over, and its window was closed
 
 
-def disturbed(row: Disturbance, subject: Subject) -> Outcome:
+def disturbed(row: Disturbance, subject: Subject) -> Verdict:
     """Done, waited for and counted; where the service does not get over it by itself, it is
     started anew. Raises NotReady where not even that helps."""
     patience_s = max(LEAST_PATIENCE_S, row.bar_s + PATIENCE_OVER_BAR_S)
@@ -86,19 +84,19 @@ def disturbed(row: Disturbance, subject: Subject) -> Outcome:
         if reached(effect.back, patience_s):
             back = time.monotonic() - over, ""
     except Skipped as error:
-        return Outcome(row.name, {"bars": "skipped"}, [f"skipped: {error}"])
+        return Verdict(row.name, {"bars": "skipped"}, [f"skipped: {error}"])
     except (TelltaleError, OSError, httpx.HTTPError) as error:
         over, back = over or time.monotonic(), (None, str(error))
     if back[0] is None:
         subject.service.restart()
     time.sleep(SETTLE_S)
     moments = began, over, time.monotonic()
-    return outcome_of(row, effect, back, moments, [*subject.ledger.requests])
+    return verdict_of(row, effect, back, moments, [*subject.ledger.requests])
 
 
-def outcome_of(
+def verdict_of(
     row: Disturbance, effect: Effect, back: Back, moments: Moments, requests: Sequence[Sent]
-) -> Outcome:
+) -> Verdict:
     (back_s, why_not), (began, over, closed) = back, moments
     window = [sent for sent in requests if began < sent.ended <= closed]
     predictions = [sent for sent in window if sent.path == "/predict"]
@@ -125,7 +123,7 @@ def outcome_of(
     # The wrong ones first, and then the most frequent.
     causes = Counter((s.kind not in WRONG, f"{s.path} {s.words}") for s in window if s.words)
     ordered = sorted(causes.items(), key=lambda item: (item[0][0], -item[1]))
-    figures: dict[str, Any] = {
+    figures: Row = {
         "bars": "BROKEN" if broken else "kept",
         "back_s": back_s,  # None where it did not get over it
         "at_most": row.bar_s,
@@ -135,7 +133,7 @@ def outcome_of(
     }
     words = "; ".join(f"{count} x {cause}" for (_, cause), count in ordered[:NAMED])
     notes = [*effect.notes, *([f"not answered: {words}"] if words else [])]
-    return Outcome(row.name, figures, notes, {why: n for (_, why), n in ordered}, broken)
+    return Verdict(row.name, figures, notes, {why: n for (_, why), n in ordered}, broken)
 
 
 @dataclass(frozen=True)
@@ -150,13 +148,10 @@ class Audit:
 def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
     """`versions` -> digest; empty where the service could not tell. Raises NotReady."""
     place = planned_home({"TELLTALE_HOME": str(home)})
-    store = Store.open(place.database_url, place.storage_uri)
-    try:
+    with closing(Store.open(place.database_url, place.storage_uri)) as store:
         lost = [sha256 for sha256 in ledger.kept if not _is_there(store, ledger, sha256)]
         stored = {clip.sha256 for clip in store.clips.find(ledger.domain, limit=None)}
         jobs = [job_id for job_id in ledger.jobs[-JOBS:] if not _is_looked_after(store, job_id)]
-    finally:
-        store.close()
     # What is shipped is served before it has its number in the registry.
     known = {*versions.items(), *((SHIPPED, digest) for digest in versions.values())}
     strange = [
@@ -169,27 +164,24 @@ def audited(home: Path, ledger: Ledger, versions: Mapping[str, str]) -> Audit:
 
 def _is_there(store: Store, ledger: Ledger, sha256: str) -> bool:
     """Its row, its bytes by their hash, and its correction."""
-    try:
+    receipt = ledger.kept[sha256]
+    with suppress(TelltaleError):
         store.clips.get(ledger.domain, sha256)
         store.clips.read(sha256)
-        receipt = ledger.kept[sha256]
         return receipt is None or store.feedback.get(receipt).clip_sha256 == sha256
-    except TelltaleError:
-        return False
+    return False
 
 
 def _is_looked_after(store: Store, job_id: str) -> bool:
-    try:
+    with suppress(TelltaleError):
         job = store.jobs.get(job_id)
-        return job.state == "succeeded" or (
-            job.state in OPEN and store.uploads.get(job_id).is_whole
-        )
-    except TelltaleError:
-        return False
+        waits = job.state in OPEN and store.uploads.get(job_id).is_whole
+        return job.state == "succeeded" or waits
+    return False
 
 
-def broken(stopped_early: str, outcomes: Sequence[Outcome], audit: Audit) -> list[str]:
-    found = [f"{one.name}: {words}" for one in outcomes for words in one.broken]
+def broken(stopped_early: str, verdicts: Sequence[Verdict], audit: Audit) -> list[str]:
+    found = [f"{one.name}: {words}" for one in verdicts for words in one.broken]
     missed = {
         "acknowledged clips are lost": audit.lost,
         "recordings are lost": audit.lost_jobs,
@@ -206,15 +198,13 @@ def broken(stopped_early: str, outcomes: Sequence[Outcome], audit: Audit) -> lis
     return found
 
 
-def shown_of(
-    about: Row, outcomes: Sequence[Outcome], audit: Audit, wrong: Sequence[str]
-) -> dict[str, Any]:
+def shown_of(about: Row, verdicts: Sequence[Verdict], audit: Audit, wrong: Sequence[str]) -> Row:
     return {
         "about": "; ".join(f"{name} {value}" for name, value in about.items() if value),
-        "What was done": [{"disturbance": one.name, **one.row} for one in outcomes],
+        "What was done": [{"disturbance": one.name, **one.row} for one in verdicts],
         "clips": "Counts are of requests that ended meanwhile; busy: 429 or 503 with Retry-After. "
         f"Acknowledged clips {audit.kept}, lost {len(audit.lost)}; a stranger's "
         f"{len(audit.foreign)}. Of the last {JOBS} recordings lost {len(audit.lost_jobs)}.",
-        "notes": [f"{one.name}: {words}" for one in outcomes for words in one.notes],
+        "notes": [f"{one.name}: {words}" for one in verdicts for words in one.notes],
         "bars": [f"BROKEN: {words}" for words in wrong] or "Every bar was kept.",
     }

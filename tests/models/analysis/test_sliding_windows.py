@@ -1,4 +1,4 @@
-"""recording.py: a long recording is answered window by window as its clips would be."""
+"""sliding_windows.py: a long recording is answered window by window as its clips would be."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from data.domains.domain import AudioDomain, load_domains, of_sounds
 from data.errors import InvalidParameter, UnknownName
 from data.media.audio.recording_stream import open_recording
 from data.media.prepare import Prepared, features_of_sound
-from models.analysis.recording import Analysis, Wishes, planned, wishes_from
+from models.analysis.sliding_windows import Analysis, Wishes, planned, wishes_from
 from models.runtime import Model, OnnxModel, Scores
 from support.inputs.sounds import bursts, wav
 from support.tiny import tiny_bundle

@@ -1,4 +1,5 @@
-"""One run of load on one service: Locust in a process of its own, and a thread watching replicas.
+"""One run of load on one service: Locust in a process of its own, since its monkey patching must
+not reach the thread here that watches replicas.
 
 What the users got is written by `steps.py`, a JSON object a line, and every latency is kept:
 percentiles over any stretch of time are then exact. Of the replicas GET /status is asked, which is
@@ -56,18 +57,17 @@ class Sample:
         return sum(number for state, number in self.states.items() if state != LEAVING)
 
     def counts(self, column: str) -> "Counter[str]":
-        """By replica, of those that tell."""
         found = {name: row.get(column) for name, row in self.replicas.items()}
         return Counter({name: count for name, count in found.items() if count is not None})
 
 
 @dataclass(frozen=True)
-class Run:
+class LocustRun:
     record: Record
     samples: Sequence[Sample]
 
 
-def run(target: Target, load: Preset, out: Path, name: str) -> Run:
+def run(target: Target, load: Preset, out: Path, name: str) -> LocustRun:
     """Leaves `name`.jsonl and `name`.log in `out`. Raises NotReady if Locust could not do it."""
     record, log = out / f"{name}.jsonl", out / f"{name}.log"
     record.unlink(missing_ok=True)
@@ -87,7 +87,7 @@ def run(target: Target, load: Preset, out: Path, name: str) -> Run:
     if code != 0 or not record.exists():
         last = log.read_text(encoding="utf-8")[-1500:].strip()
         raise NotReady(f"Locust ended with {code}: {last}")
-    return Run(read_record(record), samples)
+    return LocustRun(read_record(record), samples)
 
 
 def read_record(path: Path) -> Record:
@@ -111,8 +111,7 @@ def summarise(record: Record, since: float, until: float) -> dict[str, Any]:
 
 @contextmanager
 def sampled(target: Target) -> Iterator[list[Sample]]:
-    """Samples from the block's begin to its end. This process, and so the users it runs, is
-    counted with the service."""
+    """Samples while the block lasts; this process, and so its users, counts with the service."""
     samples, over = list[Sample](), threading.Event()
 
     def watch() -> None:

@@ -1,8 +1,8 @@
-"""features.py: nothing that was heard is heard again, and nothing stays of a forgotten clip."""
+"""clip_features.py: what was heard is never heard again; nothing stays of a forgotten clip."""
 
 import numpy as np
 
-from data.store.clips.features import Features
+from data.store.clips.clip_features import Features
 from data.store.store import Store
 from support.inputs.uploads import new_clip
 

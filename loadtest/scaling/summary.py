@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from loadtest.report import Panel, Row, Rows, shown
+from loadtest.scaling.locust_run import LEAVING, RUNNING, LocustRun, Record, Sample, summarise
 from loadtest.scaling.presets import Preset
-from loadtest.scaling.run import LEAVING, RUNNING, Record, Run, Sample, summarise
 
 FRESH_S = 3.0  # an older sample says nothing about now
 SPAN_S = 2.0  # over which CPU and batch size are taken: the replicas report once a second
@@ -32,7 +32,7 @@ REAL = ("Users", CPU)  # of a synthetic run, too
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Summary:
     overall: Row
     seconds: Rows
     stages: Rows  # what so many users got of each step in the load
@@ -47,7 +47,7 @@ class Outcome:
         return all(check["passed"] for check in self.checks)
 
 
-def outcome_of(run: Run, preset: Preset) -> Outcome:
+def summary_of(run: LocustRun, preset: Preset) -> Summary:
     record, samples, steps = run.record, run.samples, run.record["wanted"]
     first, last = steps[0]["at"], record["there"][-1]["at"]
     overall, followed = summarise(record, first, last), changes(steps, samples)
@@ -56,18 +56,16 @@ def outcome_of(run: Run, preset: Preset) -> Outcome:
         | summarise(record, step["at"], min(after["at"], last))
         for step, after in pairwise([*steps, END])
     ]
-    causes = Counter(answer["cause"] for answer in record["ms"] if answer["cause"])
-    seconds, checked = per_second(record, samples), checks(preset, overall, followed)
-    told = starts(samples, first), dict(causes.most_common())
-    return Outcome(overall, seconds, stages, followed, *told, checked)
+    causes = Counter(answer["cause"] for answer in record["ms"] if answer["cause"]).most_common()
+    seconds, cold = per_second(record, samples), starts(samples, first)
+    checked = checks(preset, overall, followed)
+    return Summary(overall, seconds, stages, followed, cold, dict(causes), checked)
 
 
-def fixed_of(run: Run, replicas: int) -> Row:
-    """Of so many; on the right cores in use, by process."""
+def fixed_of(run: LocustRun, replicas: int) -> Row:
     steps, last = run.record["wanted"], run.record["there"][-1]["at"]
-    row = {"replicas": replicas, "users": max(step["wanted"] for step in steps)}
-    got = summarise(run.record, steps[0]["at"], last)
-    return row | got | _cores(run.samples[0], run.samples[-1])
+    row = summarise(run.record, steps[0]["at"], last) | _cores(run.samples[0], run.samples[-1])
+    return {"replicas": replicas, "users": max(step["wanted"] for step in steps), **row}
 
 
 def per_second(record: Record, samples: Sequence[Sample]) -> list[Row]:
@@ -110,8 +108,7 @@ def _cores(past: Sample, now: Sample) -> dict[str, float]:
 
 
 def changes(steps: Rows, samples: Sequence[Sample]) -> list[Row]:
-    """One for each step after which another number of replicas ran. Seconds count from the step;
-    None: not seen to happen."""
+    """A row for each step that changed their number; seconds from the step, None: never seen."""
     told, found = [sample for sample in samples if sample.states], list[Row]()
     for before, (step, after) in zip([END, *steps], pairwise([*steps, END]), strict=False):
         start, growing = step["at"], step["wanted"] > before["wanted"]
@@ -176,14 +173,14 @@ def checks(preset: Preset, overall: Row, changes: Rows) -> list[Row]:
     return [dict(zip(("what", "limit", "seen", "passed"), row, strict=True)) for row in found]
 
 
-def panels(outcome: Outcome, synthetic: bool) -> list[Panel]:
+def panels(summary: Summary, synthetic: bool) -> list[Panel]:
     """Those of which something was measured."""
     from pandas import json_normalize
 
-    rows = json_normalize([*outcome.seconds]).set_index("t_s")
+    rows = json_normalize([*summary.seconds]).set_index("t_s")
     rows = rows.rename(columns=lambda name: name.removeprefix("cores."))
-    roles = sorted({role for row in outcome.seconds for role in row.get("cores", {})})
-    marks = [(stage["from_s"], f"{stage['users']} users") for stage in outcome.stages]
+    roles = sorted({role for row in summary.seconds for role in row.get("cores", {})})
+    marks = [(stage["from_s"], f"{stage['users']} users") for stage in summary.stages]
     return [
         Panel(
             f"{title} (synthetic)" if synthetic and title not in REAL else title,
@@ -197,26 +194,26 @@ def panels(outcome: Outcome, synthetic: bool) -> list[Panel]:
     ]
 
 
-def tables(outcome: Outcome, preset: Preset) -> dict[str, Any]:
-    ups = [row["running_s"] for row in outcome.changes if row["replicas"] > row["replicas_before"]]
-    colds = [row["running_after_s"] for row in outcome.starts]
+def tables(summary: Summary, preset: Preset) -> dict[str, Any]:
+    ups = [row["running_s"] for row in summary.changes if row["replicas"] > row["replicas_before"]]
+    colds = [row["running_after_s"] for row in summary.starts]
     up, cold = (shown(max(filter(None, found), default=None)) for found in (ups, colds))
-    beside: list[Row] = []
-    for stage in outcome.stages if preset.claims else ():
-        row = {"by": "here", "users": stage["users"], "replicas": "as they followed"}
-        asked, got = stage["failed"] + stage["answered"], {c: stage[c] for c in ("req_s", "p95_ms")}
-        beside.append({**row, **got, "failed_percent": 100 * stage["failed"] / max(1, asked)})
+    others: list[Row] = [{"by": "others", **claim} for claim in preset.claims]
+    here: list[Row] = []
+    for stage in summary.stages:
+        got = {name: stage[name] for name in ("users", "req_s", "p95_ms")}
+        percent = 100 * stage["failed"] / max(1, stage["failed"] + stage["answered"])
+        here.append(
+            {"by": "here", "replicas": "as they followed", **got, "failed_percent": percent}
+        )
     return {
-        "Checks": outcome.checks,
-        "What the users got": [*outcome.stages, {"from_s": "all", **outcome.overall}],
-        "How replicas followed, seconds after the step": outcome.changes,
+        "Checks": summary.checks,
+        "What the users got": [*summary.stages, {"from_s": "all", **summary.overall}],
+        "How replicas followed, seconds after the step": summary.changes,
         "slowest": f"Slowest: {up} s from a step up to all running, {cold} s for a cold start.",
-        "Cold starts": outcome.starts,
-        "A fixed number of replicas, users without pauses; on the right cores": outcome.fixed,
-        "Beside what is published about this scenario": [
-            *beside,
-            *({"by": "others", **claim} for claim in preset.claims),
-        ],
+        "Cold starts": summary.starts,
+        "A fixed number of replicas, users without pauses; on the right cores": summary.fixed,
+        "Beside what is published about this scenario": others and [*here, *others],
         "source": f"Published by {preset.source}." if preset.claims else "",
-        "Why requests failed": outcome.causes,
+        "Why requests failed": summary.causes,
     }

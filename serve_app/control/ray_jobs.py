@@ -18,7 +18,7 @@ from data.errors import NotReady
 
 JobState = Literal["alive", "failed", "ended", "unknown"]
 ATTEMPTS = 2
-PRESTARTED = "training.job.prestarted"
+PRESTARTED = "training.prestarted"
 
 
 def new_run_id() -> str:
@@ -81,7 +81,7 @@ class Jobs:
 
 
 def _prestart(waiting: str) -> None:
-    """It imports while Ray starts the job: see training/job/prestarted.py."""
+    """It imports while Ray starts the job: see training/prestarted.py."""
     command = [sys.executable, "-m", PRESTARTED, "wait", waiting]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     threading.Thread(target=process.wait, daemon=True).start()

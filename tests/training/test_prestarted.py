@@ -27,7 +27,7 @@ def keywords(tmp_path: Path) -> Iterator[School]:
 
 
 def started(home: Path, *arguments: str) -> Process:
-    command = [sys.executable, "-m", "training.job.prestarted", *arguments]
+    command = [sys.executable, "-m", "training.prestarted", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TELLTALE_HOME": str(home)}
     out, error = subprocess.PIPE, subprocess.STDOUT
     return subprocess.Popen(command, env=environment, stdout=out, stderr=error, text=True)

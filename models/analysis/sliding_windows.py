@@ -21,7 +21,7 @@ from data.errors import InvalidParameter
 from data.media.audio.recording_stream import cut_windows
 from data.media.audio.waveform import RecordingStream
 from data.media.prepare import prepare_samples
-from models.analysis.events import Heard, Rules, thresholds
+from models.analysis.sound_events import Heard, Rules, thresholds
 from models.runtime import WINDOWS_AT_ONCE, Model
 
 WISHES = {"hop_s", "threshold", "min_length_s", "merge_gap_s", "top_n"}

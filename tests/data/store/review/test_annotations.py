@@ -1,4 +1,4 @@
-"""corrections.py: what is said by a label and a mask, wherever the two come from."""
+"""annotations.py: what is said by a label and a mask, wherever the two come from."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from data.domains.sections import PhotoLimitSpec
 from data.errors import InvalidParameter, TelltaleError, UndecodableClip, UnsupportedClip
 from data.media.image.photograph import decode_mask
 from data.media.prepare import Prepared
-from data.store.review.corrections import Annotation, checked_annotation
+from data.store.review.annotations import Annotation, checked_annotation
 from support.inputs.drawn_masks import KEPT, REFUSED, drawn_mask, png
 from support.inputs.pictures import cracked, encoded
 

@@ -1,12 +1,12 @@
-"""events.py: what is an event of a recording, and from when to when."""
+"""sound_events.py: what is an event of a recording, and from when to when."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from models.analysis import events
-from models.analysis.events import Event, Heard, Rules, find_events
+from models.analysis import sound_events
+from models.analysis.sound_events import Event, Heard, Rules, find_events
 
 LABELS = ("fault", "rest")
 RULES = Rules({"fault": 0.8})
@@ -91,13 +91,13 @@ def test_the_surest_are_kept_in_order_of_time() -> None:
 def test_no_more_events_are_made_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """A noisy day at a low threshold would have millions."""
     made: list[Event] = []
-    real = events._event
+    real = sound_events._event
 
     def counted(*arguments: Any) -> Event:
         made.append(real(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(events, "_event", counted)
+    monkeypatch.setattr(sound_events, "_event", counted)
     noisy = heard(*[0.9, 0.1] * 50, 0.95)
     found = find_events(noisy, Rules({"fault": 0.8}, top_n=3))
     assert [event.peak_s for event in found] == [2.0, 4.0, 102.0]

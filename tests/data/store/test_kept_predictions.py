@@ -1,4 +1,4 @@
-"""predictions.py: answers that are kept for a while, and their clips as long as they are."""
+"""kept_predictions.py: answers that are kept for a while, and their clips as long as they are."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 
 from data.errors import DiskFull, UnknownName
 from data.store.disk import Disk
-from data.store.predictions import NewPrediction
+from data.store.kept_predictions import NewPrediction
 from data.store.store import Store
 from support.inputs.uploads import new_clip
 

@@ -6,8 +6,8 @@ The job's command, which imports nothing, hands its arguments and its output ove
 signal to stop, and ends as the work ends; when it is killed, so is the work. Where no process
 waits, the command does the work itself.
 
-    python -m training.job.prestarted wait SOCKET                               the service
-    python -m training.job.prestarted work SOCKET faults --mode teach --run ID  the job
+    python -m training.prestarted wait SOCKET                               the service
+    python -m training.prestarted work SOCKET faults --mode teach --run ID  the job
 """
 
 import json

@@ -1,4 +1,4 @@
-"""uploads.py: a recording that comes in parts is whole or not there, whoever sends it."""
+"""resumable_uploads.py: a recording that comes in parts is whole or not there, whoever sends it."""
 
 import io
 import os
@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from data.database.schema import analysis_jobs, now, uploads
 from data.errors import ClipTooLarge, Conflict, NotReady, Overloaded, UnknownName
-from data.store import uploads as module
+from data.store import resumable_uploads as module
 from data.store.analysis_jobs import Job
 from data.store.disk import Disk
 from data.store.store import Store

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from loadtest.own_service import Target
 from loadtest.report import quantiles
-from loadtest.scaling.run import read_record, sample, sampled, summarise
+from loadtest.scaling.locust_run import read_record, sample, sampled, summarise
 from support.local_server import Server
 
 WRITTEN = """{"at": 99.5, "wanted": 2}
