@@ -27,6 +27,7 @@ def test_axe_finds_nothing_serious(page: Page, site: str, clip: Path, place: str
     for theme in ("light", "dark"):
         page.emulate_media(reduced_motion="reduce", color_scheme=theme)
         page.evaluate("theme => document.body.classList.toggle('dark', theme === 'dark')", theme)
+        page.wait_for_timeout(500)  # colours change in a transition
         found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
         serious = [
             (one["id"], node["html"][:120], node["failureSummary"][:200])
