@@ -58,6 +58,7 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     import gradio as gr
 
     from serve_app.ui import page, theme
+    from serve_app.ui.assets import Assets
     from serve_app.ui.guard import MAX_UPLOAD_BYTES, Guard
     from serve_app.ui.words.translate import LATER, speaking
     from serve_app.ui.words.translated_blocks import Languages
@@ -75,6 +76,7 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     blocks.state_session_capacity = MOST_SESSIONS
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Languages)
+    app.add_middleware(Assets)
     app.add_middleware(Guard, uploads=uploads, token=token)
     gr.mount_gradio_app(
         app,
