@@ -7,6 +7,7 @@ to the replica that knows them. Gradio is loaded in that replica only, where it 
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from ray import serve
@@ -18,7 +19,7 @@ from serve_app.client.client import Client
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
 
 DEFAULT_API = "http://127.0.0.1:8000"
-LOOK_EVERY_S = 0.03
+AT_ONCE, MOST_WAITING = 16, 200  # events of a kind, and of all
 # Anybody may begin one; each takes 0.15 MB, and keeps what it shows: a clip of a minute is 2.6 MB.
 MOST_SESSIONS = 300
 
@@ -59,6 +60,8 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
 
     from serve_app.ui import page, theme
     from serve_app.ui.assets import Assets
+    from serve_app.ui.gradio_internals.event_queue import EventQueue
+    from serve_app.ui.gradio_internals.sessions import Sessions
     from serve_app.ui.guard import MAX_UPLOAD_BYTES, Guard
     from serve_app.ui.words.translate import LATER, speaking
     from serve_app.ui.words.translated_blocks import Languages
@@ -67,9 +70,7 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     with speaking(LATER):
         blocks = page.build(Client(api_url), examples, token)
         head = theme.head()
-    # Gradio looks a thousand times a second whether somebody has pressed a button, which takes
-    # 4 % of a core from the predictions.
-    blocks._queue.sleep_when_free = blocks._queue.progress_update_sleep_when_free = LOOK_EVERY_S
+    blocks._queue = EventQueue(blocks, MOST_WAITING, AT_ONCE)
     # Only of Blocks that run does Gradio check that files were uploaded, and send drawings as
     # attachments. `launch` says so, and Gradio's own reloader; `mount_gradio_app` does not.
     blocks.has_launched = blocks.is_running = True
@@ -93,4 +94,6 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
         show_error=False,
         max_file_size=MAX_UPLOAD_BYTES,
     )
+    mounted: Any = app.routes[-1]
+    mounted.app.state_holder = Sessions(blocks)
     return app

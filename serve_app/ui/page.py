@@ -84,7 +84,6 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
             tab.select(
                 None, None, looks, js=address.keep_place(tab.id, ("models", "health")), **QUIET
             )
-    page.queue(default_concurrency_limit=16, max_size=200)
     return page
 
 
