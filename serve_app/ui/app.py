@@ -63,12 +63,15 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     from serve_app.ui.gradio_internals.event_queue import EventQueue
     from serve_app.ui.gradio_internals.sessions import Sessions
     from serve_app.ui.guard import MAX_UPLOAD_BYTES, Guard
+    from serve_app.ui.standing import PATH, Standing
     from serve_app.ui.words.translate import LATER, speaking
     from serve_app.ui.words.translated_blocks import Languages
 
     token = os.environ.get("TELLTALE_START_TOKEN", "")
+    client = Client(api_url)
+    standing = Standing(client)
     with speaking(LATER):
-        blocks = page.build(Client(api_url), examples, token)
+        blocks = page.build(client, standing, examples, token)
         head = theme.head()
     blocks._queue = EventQueue(blocks, MOST_WAITING, AT_ONCE)
     # Only of Blocks that run does Gradio check that files were uploaded, and send drawings as
@@ -79,6 +82,7 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     app.add_middleware(Languages)
     app.add_middleware(Assets)
     app.add_middleware(Guard, uploads=uploads, token=token)
+    app.add_route(PATH, standing.told)
     gr.mount_gradio_app(
         app,
         blocks,

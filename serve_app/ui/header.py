@@ -58,12 +58,11 @@ def serving(status: DomainStatus) -> str:
     champion = status.champion
     if champion is None:
         return ""
-    said = t(
+    return t(
         "version {version}, live since {time}",
         version=text(champion.version),
         time=clock(status.serves_since or champion.created),
     )
-    return f'<p id="serving" class="tt-small">{said}</p>'
 
 
 def role_mark(role: str) -> str:

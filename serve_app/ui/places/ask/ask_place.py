@@ -44,7 +44,16 @@ from serve_app.ui.places.ask.ask_several import Row
 from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
 from serve_app.ui.places.ask.given import Given
 from serve_app.ui.places.receipt_timeline import thanks, timeline
-from serve_app.ui.shared import QUIET, Shared, clickable, event_field, find, html, read_within
+from serve_app.ui.shared import (
+    QUIET,
+    STREAMED,
+    Shared,
+    clickable,
+    event_field,
+    find,
+    html,
+    read_within,
+)
 from serve_app.ui.wording import LOOK_AGAIN_S, words
 from serve_app.ui.words.translate import mark, t
 
@@ -197,7 +206,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
 
     asked = [shared.domain, shared.domains, shared.key, parts.turns]
     # Of the 40 threads that Gradio has for everybody.
-    busy = {"concurrency_id": "hear", "concurrency_limit": 16, **QUIET}
+    busy = {"concurrency_id": "hear", "concurrency_limit": 16, **STREAMED}
     # What is given while another is heard is not to be dropped: the older one ends by `Turns`.
     at_once = busy | {"trigger_mode": "multiple"}
     for given in (parts.drop, parts.live):
@@ -261,7 +270,7 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
     chosen = [parts.asked, parts.label, parts.mask, shared.key, parts.turns]
     send.click(say_wrong, chosen, parts.outcome, **QUIET)
     right.click(say_right, [parts.asked, shared.key, parts.turns], parts.outcome, **QUIET)
-    teach.click(teach_now, chosen, parts.told, concurrency_limit=8, **QUIET)
+    teach.click(teach_now, chosen, parts.told, concurrency_limit=8, **STREAMED)
 
 
 def _outcome(turns: Turns, send: Callable[[], Receipt]) -> Any:

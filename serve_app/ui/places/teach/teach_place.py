@@ -9,7 +9,6 @@ from data.errors import TelltaleError
 from serve_app.client.answers import DomainInfo, KeptClip, Prediction
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui import address
 from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import heading, note
 from serve_app.ui.places.teach import teach_add, teach_desk, teach_receipts
@@ -105,10 +104,9 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
         except (ServiceError, TelltaleError) as error:
             return view.seen(clip, note(words(error), "warn"))
 
-    outputs, if_open = [seat_state, queue, shown, decision, seen], address.if_open("teach")
-    tab.select(look, asked, outputs, **QUIET)
-    for moment in (shared.domain.change, *shared.key_entered):
-        moment(look, asked, outputs, js=if_open, **QUIET)
+    outputs = [seat_state, queue, shown, decision, seen]
+    for moment in (tab.select, shared.signals.teach):
+        moment(look, asked, outputs, **QUIET)
     for part in (queue, decision):
         part.click(act, asked, outputs, **QUIET)
     # Else a clip chosen while another one is on its way would never be shown.
