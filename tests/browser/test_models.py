@@ -30,6 +30,7 @@ def test_a_run_shows_its_steps_curves_and_verdict_and_one_can_go_back(
     expect(page.locator("#models")).to_contain_text("Version 2 serves since")
     for words in (
         "4 clips of people",
+        "2 of 3 new corrections are fixed",
         "Ordered by admin: “new pumps”",
         "macro-F1 rose",
     ):

@@ -146,7 +146,7 @@ def _line(client: Client, domain: str) -> view.Line:
         client.models(domain),
         away=status.curator == "away",
         runs=client.runs(domain),
-        learnt={event.subject: int(event.detail.get("clips", 0)) for event in events},
+        learnt={event.subject: event.detail for event in events},
     )
 
 
