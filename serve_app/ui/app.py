@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from ray import serve
@@ -35,7 +36,8 @@ def ui(args: dict[str, str]) -> Application:
 
     def page() -> FastAPI:  # Serve takes only a plain function for a builder, nothing like partial
         must_be_closed()
-        return build_page(api_url, home_from_env().root / "page-uploads", examples)
+        home = home_from_env()
+        return build_page(api_url, home.root / "page-uploads", examples, home.tracking_uri)
 
     deployment = serve.deployment(
         name="Ui",
@@ -46,7 +48,9 @@ def ui(args: dict[str, str]) -> Application:
     return deployment.bind()
 
 
-def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> FastAPI:
+def build_page(
+    api_url: str, uploads: Path, examples: Path | None = None, tracking_uri: str = ""
+) -> FastAPI:
     """`uploads` is emptied: nobody can ask about what an earlier page was sent."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     # Gradio would compute figures of its last 10,000 events, with pandas, after each event: up to
@@ -71,7 +75,7 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     client = Client(api_url)
     standing = Standing(client)
     with speaking(LATER):
-        blocks = page.build(client, standing, examples, token)
+        blocks = page.build(client, standing, examples, token, mlflow_page(tracking_uri))
         head = theme.head()
     blocks._queue = EventQueue(blocks, MOST_WAITING, AT_ONCE)
     # Only of Blocks that run does Gradio check that files were uploaded, and send drawings as
@@ -101,3 +105,12 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     mounted: Any = app.routes[-1]
     mounted.app.state_holder = Sessions(blocks)
     return app
+
+
+def mlflow_page(tracking_uri: str) -> str:
+    """The address for a browser, without a name and password that are the service's own; "" where
+    no server of MLflow keeps the versions."""
+    parts = urlsplit(tracking_uri)
+    if parts.scheme not in {"http", "https"}:
+        return ""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

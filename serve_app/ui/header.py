@@ -31,6 +31,13 @@ def links() -> str:
     )
 
 
+def mlflow(address: str) -> str:
+    """A link for whoever may see all runs and versions; nothing where MLflow has no page."""
+    if not address:
+        return ""
+    return f'<nav class="tt-small tt-links"><a href="{text(address)}">MLflow</a></nav>'
+
+
 def keys() -> str:
     """Folded; the key "?" opens it: static/keys.js."""
     rows = "".join(

@@ -44,6 +44,7 @@ def build(
     standing: Standing,
     examples: Path | None = None,
     start_token: str = "",
+    mlflow: str = "",
 ) -> Any:
     with TranslatedBlocks(
         title="Telltale", analytics_enabled=False, delete_cache=(600, 3600), fill_width=False
@@ -86,7 +87,7 @@ def build(
                 build_health(shared, health)
         html(header.keys(), elem_id="keys")
         named_endpoints.build(shared)
-        _wire_account(page, shared, [chip, account, role], places)
+        _wire_account(page, shared, [chip, account, role], places, mlflow)
         for tab in (ask, teach, models, health):
             tab.select(None, None, None, js=address.keep_place(tab.id), **QUIET)
     return page
@@ -120,7 +121,7 @@ def _wire(page: Any, shared: Shared, title: Any, limits: Any) -> None:
     shared.domain.change(turn_to, known, [title, limits], **QUIET)
 
 
-def _wire_account(page: Any, shared: Shared, shown: list[Any], places: Any) -> None:
+def _wire_account(page: Any, shared: Shared, shown: list[Any], places: Any, mlflow: str) -> None:
     chip, account, role = shown
     wanted_place = gr.Textbox(visible=False)
     again = gr.Timer(LOOK_AGAIN_S, active=False)
@@ -129,7 +130,7 @@ def _wire_account(page: Any, shared: Shared, shown: list[Any], places: Any) -> N
         found = who(shared.client.with_key(key))
         said = {
             chip: gr.update(label=found.chip),
-            account: found.said,
+            account: found.said + (header.mlflow(mlflow) if found.role == "admin" else ""),
             again: gr.update(active=not found.is_sure),
         }
         if not found.is_sure:  # role and place stay as they are until the service says
