@@ -18,13 +18,16 @@ const ask = async () => {
   }
 };
 
-const show = ({ away = "", serving }) => {
+const show = ({ away = "", serving, seen: [version] = [] }) => {
   if (element.textContent !== away) {
     const said = Object.assign(document.createElement("p"), { className: "tt-note tt-bad", role: "alert", textContent: away });
     element.replaceChildren(...(away ? [said] : []));
   }
   const place = document.querySelector("#serving");
   if (place && serving !== undefined && place.kept !== serving) place.innerHTML = place.kept = serving;
+  for (const older of version ? document.querySelectorAll("[data-older]") : []) {
+    older.hidden = version === (older.dataset.then ??= version);
+  }
 };
 
 const look = async () => {
