@@ -107,13 +107,13 @@ def test_every_answer_has_a_schema(service: Declared) -> None:
 
 def test_every_refusal_is_a_problem_document(service: Declared) -> None:
     kinds = {
-        kind
-        for _, _, operation in service.operations()
+        (path.startswith("/v2"), kind)
+        for _, path, operation in service.operations()
         for status, answer in operation["responses"].items()
         if int(status) >= 400
         for kind in answer["content"]
     }
-    assert kinds == {PROBLEM}
+    assert kinds == {(False, PROBLEM), (True, "application/json")}
 
 
 def test_what_is_posted_is_described(service: Declared) -> None:
