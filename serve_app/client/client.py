@@ -76,6 +76,7 @@ class ServiceCalls:
 
     kept_predictions = Method(kept.kept_predictions)
     predicted_clip = Method(kept.predicted_clip)
+    replay = Method(kept.replay)
     label_prediction = Method(kept.label_prediction)
     diff = Method(kept.diff)
 

@@ -176,6 +176,8 @@ def test_kept_predictions_are_heard_labelled_and_replayed(admin: Client, replica
     for listed in (admin.kept_predictions("keywords"), asked(admin)):
         assert [one.id for one in listed] == [number]
     assert admin.predicted_clip("keywords", number) == tone(1300)
+    again = admin.replay("keywords", number, version=replica.served.version)
+    assert again.now.label == admin.predict("keywords", tone(1300)).label
     assert admin.diff("keywords", "1", "2", last=5).failed == 1, "of versions that are only named"
     assert admin.label_prediction("keywords", number, "six").state == "accepted"
     assert asked(admin) == ()

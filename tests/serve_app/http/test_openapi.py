@@ -243,6 +243,7 @@ def of_kept_predictions(service: Declared, number: int) -> None:
         found = service.ask("GET", f"/predictions?order={order}").json()["predictions"]
         assert found[0]["id"] == number
     service.ask("GET", f"/predictions/{number}/content")
+    service.ask("GET", f"/predictions/{number}/replay")
     assert service.ask("GET", "/models/1/diff/2").json()["failed"] == 1
     service.ask("POST", f"/predictions/{number}/label", 201, json={"label": "one"})
 
@@ -344,6 +345,7 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("DELETE", f"/clips/{NONE}", 404, {}),
     ("GET", "/predictions?order=worst", 400, {}),
     ("GET", "/predictions/99/content", 404, {}),
+    ("GET", "/predictions/99/replay", 404, {}),
     ("POST", "/predictions/99/label", 404, {"json": {"label": "one"}}),
     ("GET", "/models/1/diff/99", 404, {}),
     ("POST", "/retrain", 400, {"json": {"mode": "guess"}}),
