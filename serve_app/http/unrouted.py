@@ -8,7 +8,6 @@ from reprlib import repr as shortened
 from typing import Any
 
 from fastapi import Request
-from starlette.routing import get_route_path
 
 from serve_app.http.answers.responses import service_of
 from serve_app.http.openapi import JSON
@@ -25,14 +24,14 @@ async def in_words(request: Request, status: int) -> tuple[str, str]:
     """A sentence, and the methods that the path has."""
     document = await asyncio.to_thread(request.app.openapi)  # once; takes a moment then
     paths: dict[str, Operations] = document["paths"]
-    path = get_route_path(request.scope).removeprefix("/api") or "/"
+    below = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    path = below.removeprefix("/api") or "/"
     found = _operations(path, paths)
     url = str(request.url.replace(query=""))
     if status == 405 and found:
         methods = [method.upper() for method in found]
-        return f"{path} is asked by {' or '.join(methods)}: {_example(found, url)}", ", ".join(
-            methods
-        )
+        words = f"{path} is asked by {' or '.join(methods)}: {_example(found, url)}"
+        return words, ", ".join(methods)
     return _nothing_at(path, url, paths, service_of(request).settings.domains), ""
 
 
@@ -65,6 +64,8 @@ def _nothing_at(
             f"there is no domain {shortened(head)} here; there are {', '.join(domains)}, "
             f"as /{domains[0]}/{rest}"
         )
+    if not rest and head in domains:
+        return f"what can be asked of {head} is below it, as /{head}/predict, and stands at /docs"
     if path == SOCKET:
         return f"this is a WebSocket: ask it as ws{url.removeprefix('http')}"
     like = get_close_matches(path, paths, n=1, cutoff=ALIKE)

@@ -28,6 +28,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
             "no domain 'hearts' here; there are keywords, faults, as /keywords/pre",
         ),
         ("/hearts/v2/models/hearts/infer", "no domain 'hearts' here"),
+        ("/faults", "what can be asked of faults is below it, as /faults/predict"),
         ("/predic", "nothing at '/predic'; did you mean /predict?; all routes stand at /docs"),
         ("/keywords/xyzzy", "nothing at '/xyzzy'; all routes stand at /docs"),
         ("/stream", "a WebSocket: ask it as ws://testserver/stream"),
