@@ -43,6 +43,7 @@ GROUPS = {
     "Train": {
         "retrain": Command("training.retrain", (), "train a domain, examine it, promote it"),
         "evaluate": Command("training.evaluate", (), "a model's figures; a card with plots"),
+        "report": Command("training.report", (), "data, model and lineage as a page of pictures"),
         "crossval": Command("training.crossval", (), "the same training on other splits"),
         "search": Command("training.search", (), "better settings, tried on folds by Ray Tune"),
         "trial": Command("training.trial", (), "are corrections learnt, and do bad ones harm"),
