@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from serve_app.control.gauges import of_domain
 from serve_app.control.history import History
 from serve_app.replica.replica_metrics import Metrics
-from serve_app.replica.series import FAMILY_OF, Samples, as_json, as_text, key
+from serve_app.replica.series import COUNTED, FAMILY_OF, Samples, as_json, as_text, key
 from support.inputs.sounds import tone
 from support.replica import Replica, answering
 
@@ -43,6 +43,7 @@ def test_counters_are_there_at_zero_before_anything_happens() -> None:
         in found
     )
     assert "telltale_rejected_total{'domain': 'faults', 'reason': 'Overloaded'}" in found
+    assert {FAMILY_OF[name] for name, _ in metrics.samples()} == set(COUNTED)
 
 
 def test_a_domain_counts_what_its_replicas_did_also_those_that_have_gone() -> None:
