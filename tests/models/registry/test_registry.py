@@ -307,6 +307,7 @@ def test_a_deleted_experiment_does_not_stop_the_next_version(
     assert registry.register(bundles[1], run_id=None, tags={}).number == "2"
 
 
+@pytest.mark.perf
 def test_asking_for_the_champion_is_cheap_enough_for_every_second(
     registry: Registry, bundles: list[Bundle]
 ) -> None:
