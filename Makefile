@@ -27,12 +27,12 @@ test-deploy: lint .venv-clients
 	$(BIN)/python -m pytest -m deploy
 	deploy/docker/check.sh
 
-# What earlier systems were loaded with, and their own figures beside ours: a report each; seven
-# minutes of a machine that does nothing else.
+# What earlier systems were loaded with, their figures beside ours, and what users get during a full
+# retrain: one page, in loadtest/measured; eleven minutes of a machine that does nothing else.
 loadtest: .venv/serve
-	-$(BIN)/telltale scaling --preset hotline --out var/loadtest/hotline
-	-$(BIN)/telltale scaling --preset hearts --replicas 1,3 --fixed 100x20 --out var/loadtest/hearts
-	-$(BIN)/telltale scaling --preset crowd --replicas 1,3,5 --fixed 100x20 --out var/loadtest/crowd
+	-$(BIN)/telltale scaling --preset hotline,retrain,hearts,crowd --out var/loadtest
+	mkdir -p loadtest/measured
+	cp var/loadtest/README.md var/loadtest/*.png loadtest/measured
 
 test-fast: lint
 	$(BIN)/python -m pytest -n 2 $(FAST)

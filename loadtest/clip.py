@@ -59,8 +59,8 @@ def _m4a(sound: bytes, rate_hz: int) -> bytes:
     return out.getvalue()
 
 
-def form(field: str, clips: Sequence[bytes]) -> bytes:
-    """The body of a multipart form with one part a clip; its type is FORM_TYPE."""
+def form(field: str, clips: Sequence[bytes], words: Mapping[str, Sequence[str]] = {}) -> bytes:
+    """The body of a multipart form with one part a clip, beside `words`; its type is FORM_TYPE."""
     files = [(field, (f"clip-{number}.wav", clip)) for number, clip in enumerate(clips, 1)]
     headers = {"Content-Type": FORM_TYPE}
-    return httpx.Request("POST", "http://any", files=files, headers=headers).read()
+    return httpx.Request("POST", "http://any", data=words, files=files, headers=headers).read()

@@ -3,10 +3,9 @@
     telltale coldstart clip.wav
     telltale coldstart clip.wav --spares 0        without processes that stand by
 
-It starts a service of its own. At `rest` and under `load` (32 connections) Serve's REST interface
-is told the number; in `step` the load falls upon one replica and the autoscaler decides. A replica
-has its process when Ray names one after it; HAProxy's own counts tell when it knows the replica
-(routed) and when it had an answer from it (answered).
+It starts a service of its own, whose number of replicas Serve's REST interface is told, at `rest`
+and under `load` (32 connections). A replica has its process when Ray names one after it; HAProxy's
+own counts tell when it knows the replica (routed) and when it had an answer from it (answered).
 """
 
 import csv
@@ -16,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import httpx
@@ -27,7 +26,7 @@ from loadtest.machine import command_line, running
 from loadtest.own_service import Service, own_service, shipped
 
 PATIENCE_S = 60.0
-CONDITIONS = ("rest", "load", "step")
+CONDITIONS = ("rest", "load")
 STAGES = ("process", "routed", "answered")
 CONNECTIONS = 32
 
@@ -58,21 +57,14 @@ def measure(arguments: command.Arguments) -> None:
 
 def one_round(condition: str, service: Service, arguments: command.Arguments) -> list[float]:
     """Seconds from asking until the last of the new replicas reached each of the stages."""
-    many, load = arguments.replicas, driving(service.url, arguments.clip)
+    many = arguments.replicas
     counts = f"http://127.0.0.1:{service.variable('RAY_SERVE_HAPROXY_STATS_PORT')}/stats;csv"
-    with ExitStack() as stack:
-        service.resize(1)
-        if condition == "step":
-            service.scale(1, many)
-        if condition == "load":
-            stack.enter_context(load)
+    service.resize(1)
+    with driving(service.url, arguments.clip) if condition == "load" else nullcontext():
         time.sleep(arguments.pause_s)
         before, known = replicas(service.domain), set(answered(counts, service.domain))
         asked = time.monotonic()
-        if condition == "step":
-            stack.enter_context(load)
-        else:
-            service.scale(many, many)
+        service.scale(many, many)
         times = [float("inf")] * len(STAGES)
         while np.isinf(times[-1]) and time.monotonic() - asked < PATIENCE_S:
             service.shows("/model-info")  # at rest somebody must ask

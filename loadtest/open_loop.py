@@ -276,13 +276,7 @@ def main() -> None:
     words.add_argument("--seconds", type=float, default=10.0)
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--key", default=key, help="a bearer key; or set TELLTALE_KEY")
-    words.add_argument("--save", type=Path, help="keep every request's row, as .npz")
-    arguments = vars(words.parse_args())
-    save = arguments.pop("save")
-    offered = offer_here(Plan(**arguments))
-    if save:
-        np.savez(save, **vars(offered))
-    print(orjson.dumps(offered.figures()).decode())
+    print(orjson.dumps(offer_here(Plan(**vars(words.parse_args()))).figures()).decode())
 
 
 if __name__ == "__main__":

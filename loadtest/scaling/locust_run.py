@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,13 @@ EVERY_S = 1 / 3
 RUNNING = ("RUNNING", "UPDATING")
 LEAVING = "STOPPING"
 GRACE_S = 60  # for the last answers, beyond the steps
+RETRAIN = {"mode": "full", "epochs": 3, "reason": "a load test"}
 
 
 # "ms": the answers, each with how long it took, whether it was `refused`, and the `cause` why it
 # failed; "there": the users that there were, looked at once a second; "wanted": those wanted from
-# then on. Each has its moment, `at`; the first step begins the record, the last look ends it.
+# then on; "trained": epochs of the full retrain that was ordered then, and when it ended, if it
+# did. Each has its moment, `at`; the first step begins the record, the last look ends it.
 Record = Mapping[str, Rows]
 
 
@@ -79,7 +82,7 @@ def run(target: Target, load: Preset, out: Path, name: str) -> LocustRun:
     words += ["--host", f"{target.url}/{target.domain}"]
     words += ["--steps", load.steps, "--record", str(record)]
     told: Any = {"env": environment, "stderr": subprocess.STDOUT, "timeout": load.seconds + GRACE_S}
-    with log.open("wb") as console, sampled(target) as samples:
+    with log.open("wb") as console, sampled(target) as samples, retrained(target, load) as trained:
         try:
             code = subprocess.run(words, stdout=console, **told).returncode
         except subprocess.TimeoutExpired:
@@ -87,7 +90,29 @@ def run(target: Target, load: Preset, out: Path, name: str) -> LocustRun:
     if code != 0 or not record.exists():
         last = log.read_text(encoding="utf-8")[-1500:].strip()
         raise NotReady(f"Locust ended with {code}: {last}")
-    return LocustRun(read_record(record), samples)
+    return LocustRun({**read_record(record), "trained": trained}, samples)
+
+
+@contextmanager
+def retrained(target: Target, load: Preset) -> Iterator[list[Row]]:
+    """By a full retrain that is ordered while the block lasts, where the load has one."""
+    rows, orders, path = list[Row](), dict[str, float](), f"/{target.domain}/retrain"
+
+    def order() -> None:
+        made = target.request("POST", path, json=RETRAIN).raise_for_status()
+        orders[made.json()["id"]] = time.time()
+
+    timer = threading.Timer(load.retrain_after_s or threading.TIMEOUT_MAX, order)
+    timer.start()
+    try:
+        yield rows
+    finally:
+        timer.cancel()
+    for name, at in orders.items():
+        told = target.request("GET", f"{path}/{name}").raise_for_status().json()
+        ended = told["finished"] and datetime.fromisoformat(told["finished"]).timestamp()
+        epochs = sum(event["kind"] == "epoch" for event in told["events"])
+        rows.append({"at": at, "trained": epochs, "ended": ended})
 
 
 def read_record(path: Path) -> Record:

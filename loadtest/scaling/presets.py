@@ -42,9 +42,13 @@ class Preset:
     user: str  # a class of loadtest/locustfile.py
     think_s: tuple[float, float] = (0.5, 2)  # the pauses of a normal one
     refused_fail: bool = False  # whether a refusal counts as a failure
+    replicas: tuple[int, ...] = ()  # fixed sizes that are loaded as well, by users without pauses
+    fixed: str = "64x12"  # the load on those
+    retrain_after_s: float = 0  # from the start of Locust to the order of a full retrain; 0: none
     claims: Rows = ()  # that others publish
     source: str = ""
-    limits: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""  # what of them can be compared, and what not
+    limits: Mapping[str, float] = field(default_factory=lambda: {"max_failed": 0})
 
     @property
     def seconds(self) -> int:

@@ -5,14 +5,14 @@ is frequent.
 """
 
 from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from loadtest.report import Panel, Row, Rows, shown
-from loadtest.scaling.locust_run import LEAVING, RUNNING, LocustRun, Record, Sample, summarise
+from loadtest.report import Panel, Row, Rows
+from loadtest.scaling.locust_run import LEAVING, LocustRun, Record, Sample, summarise
 from loadtest.scaling.presets import Preset
 
 FRESH_S = 3.0  # an older sample says nothing about now
@@ -37,9 +37,9 @@ class Summary:
     seconds: Rows
     stages: Rows  # what so many users got of each step in the load
     changes: Rows
-    starts: Rows
     causes: Mapping[str, int]
     checks: Rows  # what must hold for a run to pass; the exit code is theirs
+    retrain: Rows = ()  # before and during a full one
     fixed: Rows = ()
 
     @property
@@ -57,15 +57,28 @@ def summary_of(run: LocustRun, preset: Preset) -> Summary:
         for step, after in pairwise([*steps, END])
     ]
     causes = Counter(answer["cause"] for answer in record["ms"] if answer["cause"]).most_common()
-    seconds, cold = per_second(record, samples), starts(samples, first)
-    checked = checks(preset, overall, followed)
-    return Summary(overall, seconds, stages, followed, cold, dict(causes), checked)
+    seconds = per_second(record, samples)
+    disturbed = beside_retrain(record, first, last)
+    checked = checks(preset, overall, followed, disturbed)
+    return Summary(overall, seconds, stages, followed, dict(causes), checked, disturbed)
 
 
 def fixed_of(run: LocustRun, replicas: int) -> Row:
     steps, last = run.record["wanted"], run.record["there"][-1]["at"]
     row = summarise(run.record, steps[0]["at"], last) | _cores(run.samples[0], run.samples[-1])
     return {"replicas": replicas, "users": max(step["wanted"] for step in steps), **row}
+
+
+def beside_retrain(record: Record, first: float, last: float) -> list[Row]:
+    """What the users got before its order, from then to its end, and the one as a multiple of the
+    other; nothing where no epoch was trained meanwhile."""
+    for order in (one for one in record.get("trained", ()) if one["trained"]):
+        before = summarise(record, first, order["at"])
+        during = summarise(record, order["at"], min(last, order["ended"] or last))
+        times = {name: during[name] / before[name] for name in ("p50_ms", "p95_ms", "p99_ms")}
+        told = {"epochs": order["trained"], "ended": bool(order["ended"])}
+        return [{"": "before"} | before, {"": "during"} | during | told, {"": "times"} | times]
+    return []
 
 
 def per_second(record: Record, samples: Sequence[Sample]) -> list[Row]:
@@ -75,8 +88,6 @@ def per_second(record: Record, samples: Sequence[Sample]) -> list[Row]:
         row = summarise(record, begin["at"], end["at"]) | {"users": begin["there"]}
         row["t_s"] = round(begin["at"] - record["there"][0]["at"], 1)
         if now := _latest(samples, end["at"]):
-            versions = {one.get("version") or "" for one in now.replicas.values()}
-            row["versions"] = " ".join(sorted(versions)).strip()
             if queued := now.counts("queued"):
                 row["queued"] = queued.total()
             if now.states:
@@ -130,35 +141,19 @@ def changes(steps: Rows, samples: Sequence[Sample]) -> list[Row]:
     return found
 
 
-def starts(samples: Sequence[Sample], begun: float) -> list[Row]:
-    """Replicas that were not there at the first sample, in the order of their coming: how long
-    after the first step each was ordered, and how long after that it was seen to run."""
-    looks: dict[str, list[tuple[float, Row]]] = defaultdict(list)
-    for sample in (sample for sample in samples if sample.states):
-        for name, row in sample.replicas.items():
-            looks[name].append((sample.at, row))
-    first = min((seen[0][0] for seen in looks.values()), default=0.0)
-    found: list[Row] = []
-    for name, seen in looks.items():
-        told = (row["start_time_s"] for _, row in seen if "start_time_s" in row)
-        ordered = next(told, seen[0][0])
-        ran = next((at - ordered for at, row in seen if row.get("state") in RUNNING), None)
-        if seen[0][0] > first:
-            found.append({"replica": name, "ordered_at_s": ordered - begun, "running_after_s": ran})
-    return found
-
-
-def checks(preset: Preset, overall: Row, changes: Rows) -> list[Row]:
+def checks(preset: Preset, overall: Row, changes: Rows, retrain: Rows = ()) -> list[Row]:
     """Nothing failed either where nothing was asked, so answers are wanted in any case."""
     failed, answered = overall["failed"], overall["answered"]
     found: list[tuple[Any, ...]] = [("requests answered", "> 0", answered, answered > 0)]
     ups = [row["running_s"] for row in changes if row["replicas"] > row["replicas_before"]]
     slowest = max((NEVER if up is None else up for up in ups), default=float("nan"))
     scale_up = "s from a step in load to all new replicas running" if ups else "scale-up"
+    ratio = retrain[-1]["p95_ms"] if retrain else NEVER
     seen = {
         "max_failed": ("requests failed", failed),
         "max_p95_ms": ("p95 latency, ms", overall["p95_ms"]),
         "max_scale_up_s": (scale_up, slowest),
+        "max_p95_ratio": ("p95 during a full retrain, times that before", ratio),
     }
     if preset.refused_fail:
         seen["max_failed"] = ("requests failed or refused", failed + overall["refused"])
@@ -195,25 +190,22 @@ def panels(summary: Summary, synthetic: bool) -> list[Panel]:
 
 
 def tables(summary: Summary, preset: Preset) -> dict[str, Any]:
-    ups = [row["running_s"] for row in summary.changes if row["replicas"] > row["replicas_before"]]
-    colds = [row["running_after_s"] for row in summary.starts]
-    up, cold = (shown(max(filter(None, found), default=None)) for found in (ups, colds))
     others: list[Row] = [{"by": "others", **claim} for claim in preset.claims]
+    rows = [("here, as they follow", "-", stage) for stage in summary.stages]
+    rows += [("here, without pauses", row["replicas"], row) for row in summary.fixed]
     here: list[Row] = []
-    for stage in summary.stages:
-        got = {name: stage[name] for name in ("users", "req_s", "p95_ms")}
-        percent = 100 * stage["failed"] / max(1, stage["failed"] + stage["answered"])
-        here.append(
-            {"by": "here", "replicas": "as they followed", **got, "failed_percent": percent}
-        )
+    for by, replicas, row in rows:
+        got = {name: row[name] for name in ("users", "req_s", "p95_ms")}
+        percent = 100 * row["failed"] / max(1, row["failed"] + row["answered"])
+        here.append({"by": by, "replicas": replicas, **got, "failed_percent": percent})
     return {
         "Checks": summary.checks,
         "What the users got": [*summary.stages, {"from_s": "all", **summary.overall}],
+        "Before and during a full retrain": summary.retrain,
         "How replicas followed, seconds after the step": summary.changes,
-        "slowest": f"Slowest: {up} s from a step up to all running, {cold} s for a cold start.",
-        "Cold starts": summary.starts,
         "A fixed number of replicas, users without pauses; on the right cores": summary.fixed,
         "Beside what is published about this scenario": others and [*here, *others],
         "source": f"Published by {preset.source}." if preset.claims else "",
+        "note": preset.note,
         "Why requests failed": summary.causes,
     }

@@ -10,6 +10,7 @@ MLflow takes seconds to import, so that waits until a `Registry` is made.
 import json
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from data.errors import BundleError, Conflict, NotReady, UnknownName
 from models.bundle import Bundle, cached, drop, keep, load_bundle
 from models.card import MEMORY
+from models.registry import card_record
 from models.registry.mlflow_store import (
     mlflow_errors,
     opening,
@@ -81,11 +83,16 @@ class Registry:
             if known.digest == bundle.digest:
                 return self._tag(known, tags)
         with suppress(Conflict), mlflow_errors():
-            self.client.create_registered_model(name)
+            self.client.create_registered_model(name, description=bundle.domain.description)
         run, source = self._upload(bundle, run_id)
         with mlflow_errors():
             made = self.client.create_model_version(
-                name, source, run, tags={**_card_tags(bundle), **tags}, await_creation_for=0
+                name,
+                source,
+                run,
+                tags={**_card_tags(bundle), **tags},
+                description=card_record.description(bundle),
+                await_creation_for=0,
             )
         self._place(CHALLENGER, name, str(made.version))
         return self.version(domain, str(made.version))
@@ -244,8 +251,18 @@ class Registry:
                 write_pyfunc(bundle, Path(folder))
                 self.client.log_artifacts(run, folder, place)
             if run_id is None:
+                self._record(run, bundle)
                 self.client.set_terminated(run)
             return run, f"{self.client.get_run(run).info.artifact_uri}/{place}"
+
+    def _record(self, run: str, bundle: Bundle) -> None:
+        """Of what no run of ours was told about, as a shipped bundle."""
+        from mlflow.entities import Metric, Param
+
+        found, now_ms = card_record.figures(bundle), int(time.time() * 1000)
+        given = card_record.parameters(bundle)
+        metrics = [Metric(name, value, now_ms, 0) for name, value in found.items()]
+        self.client.log_batch(run, metrics, [Param(name, value) for name, value in given.items()])
 
     def _download(self, version: Version, folder: str, file: str = "") -> Path:
         from mlflow.artifacts import download_artifacts

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 REFUSALS = ("Overloaded", "UnsupportedClip", "UndecodableClip", "ClipTooLarge")
 VERDICTS = ("accepted", "quarantined", "rejected")
+KEPT = ("kept", "dropped")
 
 
 class Metrics:
@@ -90,10 +91,13 @@ class Metrics:
             if family.labels == ("domain",):
                 (self._counters | self._histograms)[name].labels(self._domain)
         self._add("telltale_requests", "/predict", "200", amount=0)
+        self._histogram("telltale_request_seconds", "/predict", "200")
         for reason in REFUSALS:
             self._add("telltale_rejected", reason, amount=0)
         for verdict in VERDICTS:
             self._add("telltale_feedback", verdict, amount=0)
+        for outcome in KEPT:
+            self._add("telltale_kept_predictions", outcome, amount=0)
 
     def _add(self, name: str, *labels: str, amount: float = 1) -> None:
         self._counter(name, *labels).inc(amount)

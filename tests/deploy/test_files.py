@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-PAGES = [*ROOT.glob("*.md"), *DEPLOY.glob("*.md"), ROOT / "tests" / "README.md"]
+PAGES = [*ROOT.glob("*.md"), *DEPLOY.rglob("*.md"), *ROOT.glob("tests/*.md")]
 BIN = Path(sys.executable).parent
 COMPOSE = DEPLOY / "compose.yaml"
 

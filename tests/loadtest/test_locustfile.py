@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.datastructures import UploadFile
 
 from loadtest.clip import clip_from, form, tone_in_noise
 from loadtest.own_service import Target
 from loadtest.scaling.locust_run import Record, run, summarise
 from loadtest.scaling.presets import Preset
 from support.local_server import Server
+from support.waiting import wait_for
 
 LOADTEST = Path(__file__).resolve().parents[2] / "loadtest"
 
@@ -65,6 +67,46 @@ def test_the_locustfile_also_works_by_itself() -> None:
         subprocess.run([*command, "--host", url, *options, *users], check=True, capture_output=True)
     assert answers.seen["predict clips"] == answers.seen["predict"] > 0
     assert answers.seen["batch-predict clips"] == 8 * answers.seen["batch-predict"] > 0
+
+
+def test_users_who_teach_send_labelled_clips_that_are_new_and_order_retrains(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels, forms, asked = {"hum", "hiss"}, list[bytes](), Counter[tuple[str, str]]()
+    app = FastAPI()
+
+    @app.get("/model-info")
+    def model_info() -> dict[str, list[str]]:
+        return {"labels": sorted(labels)}
+
+    @app.post("/{path:path}")
+    async def answer(path: str, request: Request) -> JSONResponse:
+        asked[path, request.headers.get("authorization", "")] += 1
+        if path == "retrain":
+            assert (await request.json())["mode"] == "teach"
+            return JSONResponse({}, 409)  # another one is under way
+        if path != "predict":
+            async with request.form() as sent:
+                fields = [part for _, part in sent.multi_items()]
+                files = [await part.read() for part in fields if isinstance(part, UploadFile)]
+            told = [part for part in fields if isinstance(part, str)]
+            assert len(told) == len(files)
+            assert labels >= set(told)
+            forms.extend(files)
+        return JSONResponse({})
+
+    monkeypatch.setenv("TELLTALE_KEY", "k")
+    monkeypatch.setenv("TELLTALE_THINK_S", "0,0.05")
+    file = str(LOADTEST / "locustfile_teaching.py")
+    command = [sys.executable, "-m", "locust", "-f", file, "--headless", "-u", "4", "-r", "4"]
+    everything = {(path, "Bearer k") for path in ("predict", "feedback", "upload", "retrain")}
+    with Server(app) as url, subprocess.Popen([*command, "--host", url, "TeachingUser"]) as locust:
+        try:
+            wait_for(lambda: set(asked) >= everything, patience_s=60)
+        finally:
+            locust.terminate()
+    assert set(asked) == everything
+    assert len(forms) == len(set(forms)) > 0
 
 
 def test_a_clip_of_ones_own_is_sent_as_it_is(tmp_path: Path) -> None:

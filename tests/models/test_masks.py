@@ -48,6 +48,7 @@ def test_a_skeleton_is_thin_and_lies_within_the_mask(mask: Mask) -> None:
     assert not squares.any() or thin.sum() == 4  # two by two is as thin as it gets
 
 
+@pytest.mark.perf
 def test_a_photograph_that_is_marked_all_over_is_measured_in_a_moment() -> None:
     started = time.process_time()
     measure(np.ones((576, 768), bool), 768, 576)

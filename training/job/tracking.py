@@ -9,14 +9,15 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data.errors import TelltaleError
 from models.bundle import Bundle
+from models.registry import card_record
 from models.registry.mlflow_store import mlflow_errors
 from models.registry.registry import Registry, Version, model_name
 from training.assess.examine import exam_loss
@@ -24,7 +25,7 @@ from training.assess.gate import Verdict
 from training.job.run import Challenger, History
 
 if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput, Metric, Param
+    from mlflow.entities import DatasetInput, Metric
     from mlflow.entities import Run as MlflowRun
     from ray.air.integrations.mlflow import MLflowLoggerCallback
 
@@ -44,6 +45,7 @@ CURVES = (
     "validation_iou",
 )
 LONGEST_DIGEST = 36  # that MLflow takes of a data set
+MACHINE_EVERY_S = 10.0
 BATCH = 900  # MLflow takes 1,000 metrics at once
 
 
@@ -54,8 +56,24 @@ def tracked(
     """Opens the MLflow run of `who` and closes it as finished or failed."""
     tags = {RUN_TAG: run_id, "mode": mode, USER_TAG: who}
     run = _find(registry, domain, run_id) or _create(registry, domain, f"{mode} {run_id}", tags)
-    with _ended(registry, run):
+    machine = _machine_watched(registry, run) if mode == "full" else nullcontext()
+    with _ended(registry, run), machine:
         yield Tracker(registry, run.info.run_id, run_id)
+
+
+@contextmanager
+def _machine_watched(registry: Registry, run: "MlflowRun") -> Iterator[None]:
+    """CPU, memory, disk and network of the machine that the run was ordered on, as MLflow has them.
+    Where MLflow is away it warns, and the training goes on."""
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    every = {"sampling_interval": MACHINE_EVERY_S, "resume_logging": True}
+    monitor = SystemMetricsMonitor(run.info.run_id, tracking_uri=registry.tracking_uri, **every)
+    monitor.start()
+    try:
+        yield
+    finally:
+        monitor.finish()
 
 
 @contextmanager
@@ -106,6 +124,8 @@ class Tracker:
 
     def record(self, challenger: Challenger) -> None:
         """Figures, parameters and pictures."""
+        from mlflow.entities import Param
+
         bundle, history = challenger.bundle, challenger.history
         client = self.registry.client
         metrics = _metrics(bundle, history)
@@ -114,8 +134,9 @@ class Tracker:
                 client.log_batch(self.mlflow_run, metrics=metrics[start : start + BATCH])
             # MLflow forbids to change a parameter; a run started again has written some already.
             written = client.get_run(self.mlflow_run).data.params
-            parameters = [each for each in _parameters(bundle) if each.key not in written]
-            client.log_batch(self.mlflow_run, params=parameters)
+            given = card_record.parameters(bundle)
+            new = [Param(name, value) for name, value in given.items() if name not in written]
+            client.log_batch(self.mlflow_run, params=new)
             client.set_tag(self.mlflow_run, GIT_TAG, bundle.card.code_version)
             if bundle.card.snapshot:
                 client.log_inputs(self.mlflow_run, [_snapshot(bundle)])
@@ -159,16 +180,8 @@ def _create(registry: Registry, domain: str, name: str, tags: dict[str, str]) ->
 def _metrics(bundle: Bundle, history: History) -> "list[Metric]":
     from mlflow.entities import Metric
 
-    exam, masks = bundle.card.metrics.exam, bundle.card.metrics.masks
     now_ms = int(time.time() * 1000)
-    figures = {
-        "exam_loss": exam_loss(bundle),
-        "exam_accuracy": exam.accuracy,
-        "exam_macro_f1": exam.macro_f1,
-        "exam_calibration_error": exam.ece,
-        **{f"exam_f1_{name}": each.f1 for name, each in exam.per_class.items()},
-        **({"exam_dice": masks.dice.value, "exam_iou": masks.iou.value} if masks else {}),
-    }
+    figures = {"exam_loss": exam_loss(bundle), **card_record.figures(bundle)}
     # A run that goes on from an older release's checkpoint has some epochs with fewer figures.
     named = [(name, epoch) for epoch in history for name in CURVES if name in epoch]
     curves = [(name, epoch[name], epoch["epoch"]) for name, epoch in named]
@@ -187,25 +200,3 @@ def _snapshot(bundle: Bundle) -> "DatasetInput":
     name = f"telltale.{card.domain.name}"
     found = Dataset(name, card.snapshot[:LONGEST_DIGEST], "telltale", source)
     return DatasetInput(found, [InputTag("mlflow.data.context", "training")])
-
-
-def _parameters(bundle: Bundle) -> "list[Param]":
-    """The sections of the domain that shape what is learnt; flat, as MLflow wants them."""
-    from mlflow.entities import Param
-
-    card = bundle.card
-    sections = card.domain.model_dump(include={"features", "network", "training", "teach"})
-    flat = _flatten(sections, "")
-    flat |= {"snapshot": card.snapshot, "parent": card.parent or ""}
-    flat |= {f"clips.{side}": count for side, count in card.split.model_dump().items()}
-    return [Param(name, str(value)[:500]) for name, value in flat.items()]
-
-
-def _flatten(section: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in section.items():
-        if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat

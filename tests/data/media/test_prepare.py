@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import tracemalloc
 from typing import get_args
 
 import numpy as np
@@ -76,3 +77,17 @@ def test_preparing_a_recording_needs_neither_torch_nor_ffmpeg_nor_pictures() -> 
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.perf
+def test_a_clip_of_five_seconds_takes_no_more_than_its_samples_a_few_times_over() -> None:
+    raw, domain = clip(5, 16_000), load_domains(names=("faults",))["faults"]
+    prepare(raw, domain)
+    tracemalloc.start()
+    try:
+        features = prepare(raw, domain).features
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 2 * features.nbytes
+    assert peak < 20 * len(raw), "1.4 MB of 160 KB"

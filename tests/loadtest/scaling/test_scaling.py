@@ -1,7 +1,10 @@
 """The command: what it refuses before anything starts, and what it would deploy."""
 
+import re
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +16,7 @@ from data.home import planned_home
 from loadtest.command import exit_code
 from loadtest.own_service import Target
 from loadtest.scaling import __main__ as scaling
+from loadtest.scaling.presets import Preset
 from serve_app.cluster.launch import serve_config
 from serve_app.settings import Settings
 from support.local_server import Server
@@ -24,11 +28,18 @@ from support.local_server import Server
         (["--url", "http://127.0.0.1:9", "--synthetic"], "leave --url away"),
         (["--url", "http://127.0.0.1:9", "--replicas", "1,2"], "leave --url away"),
         (["--steps", "many"], "'many' is no step"),
+        (["--preset", "smoke,nosuch"], "there is no preset nosuch; there are step, smoke"),
+        (["--preset", "retrain"], "set TELLTALE_DATASETS"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_starts(
-    words: list[str], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    problem: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(scaling, "dataset_root", lambda: None)
     arguments = scaling.parsed([*words, "--out", str(tmp_path / "out")])
     assert exit_code(scaling.measure, arguments) == 1
     assert problem in capsys.readouterr().err
@@ -75,3 +86,35 @@ def test_a_service_that_is_away_or_serves_others_is_named_before_any_load() -> N
             scaling.served(Target(url, "hearts"))
     with pytest.raises(NotReady, match="no Telltale answers at http://127.0.0.1:9;"):
         scaling.served(Target("http://127.0.0.1:9", "faults"))
+
+
+def test_several_scenarios_are_one_page_with_a_picture_each_and_a_retrain_in_the_middle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, ordered = FastAPI(), list[dict[str, Any]]()
+    events = [{"kind": "queued"}, {"kind": "epoch"}, {"kind": "epoch"}]
+    app.add_api_route("/status", lambda: {"domains": {"faults": {}}})
+    app.add_api_route("/faults/predict", lambda: {}, methods=["POST"])
+    told = {"finished": None, "events": events}
+    app.add_api_route("/faults/retrain/r1", lambda: told)
+
+    @app.post("/faults/retrain", status_code=202)
+    async def retrain(order: dict[str, Any]) -> dict[str, str]:
+        ordered.append(order)
+        return {"id": "r1"}
+
+    few = Preset("a few", "2x3", "PowerUser", note="Like those of others.")
+    training = replace(few, title="a retrain", steps="2x12", retrain_after_s=10)
+    monkeypatch.setattr(scaling, "presets", lambda: {"few": few, "training": training})
+    out = tmp_path / "out"
+    with Server(app) as url:
+        words = ["--preset", "few,training", "--url", url, "--key", "k", "--out", str(out)]
+        assert scaling.measure(scaling.parsed(words)) == 0
+    assert [order["mode"] for order in ordered] == ["full"]
+    page = (out / "README.md").read_text("utf-8")
+    assert page.startswith("# Telltale under load: passed")
+    assert re.findall("^## (.+)$", page, re.MULTILINE) == ["A few", "A retrain"]
+    assert page.count("### Before and during a full retrain") == 1
+    for picture in ("few.png", "training.png"):
+        assert f"]({picture})" in page
+        assert (out / picture).stat().st_size < 120_000

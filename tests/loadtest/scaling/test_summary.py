@@ -14,7 +14,6 @@ from loadtest.scaling.summary import (
     fixed_of,
     panels,
     per_second,
-    starts,
     summary_of,
     tables,
 )
@@ -89,7 +88,7 @@ def test_each_second_has_what_the_users_got_and_what_the_replicas_were() -> None
     row = per_second(found.record, found.samples)[12]
     assert of(row, "t_s users req_s refused") == [12.0, 24, 3.0, 1]
     assert of(row, "p50_ms p95_ms") == [30.0, 260.0]
-    assert of(row, "running starting stopping versions") == [2, 1, 0, "3"]
+    assert of(row, "running starting stopping") == [2, 1, 0]
 
 
 def test_cpu_and_batch_size_are_differences_of_counters_that_grow() -> None:
@@ -130,13 +129,33 @@ def test_a_service_that_tells_no_states_is_not_guessed_at() -> None:
     found = run()
     silent = [replace(sample, states={}) for sample in found.samples]
     assert changes(found.record["wanted"], silent) == []
-    assert starts(silent, START) == []
 
 
-def test_a_cold_start_is_from_the_order_to_running() -> None:
-    b, c = starts(run().samples, START)
-    assert (b["replica"], b["ordered_at_s"], c["replica"]) == ("b", 10.5, "c")
-    assert (b["running_after_s"], c["running_after_s"]) == pytest.approx((2.5, 3.5))
+def trained(epochs: int, ended: float | None = None) -> LocustRun:
+    """A retrain ordered at 10 s; from then on two answers in three take half as long again."""
+    found = run()
+    answers = [
+        {**row, "ms": 1.5 * row["ms"]} if row["at"] >= START + 10 and row["ms"] < 100 else row
+        for row in found.record["ms"]
+    ]
+    order = {"at": START + 10, "trained": epochs, "ended": ended}
+    return replace(found, record={**found.record, "ms": answers, "trained": [order]})
+
+
+def test_what_users_get_while_a_network_is_trained_stands_beside_what_they_got_before() -> None:
+    before, during, times = summary_of(trained(2, START + 40), within({})).retrain
+    assert (before["answered"], during["answered"]) == (30, 90)
+    assert (before["p50_ms"], during["p50_ms"], times["p50_ms"]) == (30.0, 45.0, 1.5)
+    assert during["ended"]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "most", "passes"), [(1, 2.0, True), (1, 0.9, False), (0, 2.0, False)]
+)
+def test_a_retrain_may_hold_up_users_by_so_much_and_must_have_trained(
+    epochs: int, most: float, passes: bool
+) -> None:
+    assert summary_of(trained(epochs), within({"max_p95_ratio": most})).passed == passes
 
 
 @pytest.fixture
@@ -157,7 +176,7 @@ def test_the_page_shows_every_chart_and_table(tmp_path: Path, summary: Summary) 
     ]
     figure(shown, columns=2).savefig(tmp_path / "scaling.png")
     text = page("Run", tables(summary, presets()["smoke"]))
-    for title in ("Checks", "How replicas followed", "Cold starts", "A fixed number of replicas"):
+    for title in ("Checks", "How replicas followed", "A fixed number of replicas"):
         assert f"## {title}" in text
 
 

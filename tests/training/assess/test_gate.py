@@ -80,6 +80,7 @@ def test_the_verdict_does_not_depend_on_luck() -> None:
     )
 
 
+@pytest.mark.perf
 def test_a_verdict_on_an_exam_of_hundreds_takes_a_fraction_of_a_second() -> None:
     started = time.process_time()
     judge(exam(600, 60), exam(600, 50), NAMES, SPEC)

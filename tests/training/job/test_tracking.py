@@ -1,5 +1,6 @@
 """tracking.py: MLflow keeps the record, and its troubles stay its own."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from mlflow.exceptions import MlflowException
 from data.errors import NotReady
 from models.registry.registry import Registry
 from support.tiny import fresh_registry, tiny_bundle
+from support.waiting import wait_for
+from training.job import tracking
 from training.job.run import Challenger
 from training.job.tracking import tracked
 
@@ -51,6 +54,25 @@ def test_a_record_says_how_the_run_ended(registry: Registry, fails: bool, state:
     except ZeroDivisionError:
         pass
     assert registry.client.get_run(tracker.mlflow_run).info.status == state
+
+
+def test_a_full_run_has_the_machines_own_figures(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "MACHINE_EVERY_S", 0.05)
+
+    def watched(run: str) -> bool:
+        metrics = registry.client.get_run(run).data.metrics
+        return {
+            "system/cpu_utilization_percentage",
+            "system/system_memory_usage_percentage",
+        } <= set(metrics)
+
+    with tracked(registry, "faults", "long", "full", "ann") as tracker:
+        wait_for(lambda: watched(tracker.mlflow_run))
+    with tracked(registry, "faults", "short", "teach", "ann") as tracker:
+        time.sleep(0.2)
+    assert not watched(tracker.mlflow_run)
 
 
 def test_a_record_has_losses_accuracies_the_snapshot_and_the_commit(

@@ -124,6 +124,7 @@ def without_length(flac: bytes) -> bytes:
     return flac[:21] + bytes([flac[21] & 0xF0]) + bytes(4) + flac[26:]
 
 
+@pytest.mark.perf
 @pytest.mark.parametrize("name", ["FLAC", "WebM"])
 def test_a_small_file_cannot_become_a_big_waveform(name: str) -> None:
     silence = np.zeros(3_000_000, np.float32)
@@ -159,6 +160,7 @@ def damaged(raw: bytes, chance: random.Random) -> bytes:
     return bytes(clip)
 
 
+@pytest.mark.perf
 @pytest.mark.parametrize("name", CLIPS)
 def test_damage_ends_in_a_recording_or_an_error_in_words(name: str) -> None:
     chance, raw = random.Random(name), CLIPS[name][1]()
