@@ -98,10 +98,9 @@ def kill_and_start(everybody: bool, subject: Subject) -> Effect:
 
 def moved_clock(subject: Subject) -> Effect:
     """By libfaketime, under which it is started for this; the machine's own clock is left alone."""
-    service, clock = subject.service, subject.service.folder / "clock"
-    clock.write_text("+0")
+    service, broken = subject.service, list[str]()
+    (clock := service.folder / "clock").write_text("+0")
     service.restart(**_preloaded(clock))
-    broken = []
     for shift in SHIFTS:
         clock.write_text(shift)
         if not reached(lambda: whole(service), SHIFT_PATIENCE_S):
