@@ -65,6 +65,7 @@ GROUPS = {
         "chaos": Command("loadtest.chaos", (), "parts die, clients flood; what is lost"),
         "plan": Command("loadtest.plan", (), "machines for a rate, simulated"),
         "coldstart": Command("loadtest.coldstart", (), "how soon a new replica answers"),
+        "kernel": Command("loadtest.kernel", (), "where the time of one clip goes"),
         "planted": Command("loadtest.planted", (), "are events found in noise, and at what cost"),
         "streams": Command("loadtest.streams", (), "how soon live digits are told, and how surely"),
         "open-loop": Command("loadtest.open_loop", (), "requests at a rate, answered or not"),
