@@ -6,6 +6,8 @@ telltale data snapshot faults                             fix the list of accept
 telltale data diff 3fa9c1 [77e0d2]                        what changed since, or between two
 telltale data restore 3fa9c1 --dry-run                    labels and states as they were
 telltale data graph faults                                what came of what, for Graphviz
+
+All of it as a page with pictures: telltale report faults
 """
 
 import argparse

@@ -18,8 +18,8 @@ import numpy as np
 
 from data.commands.existing_store import existing_store
 from data.commands.lineage_graph import steps
-from data.datasets.dataset import Kept, LabelledClip
-from data.datasets.labelled_clips import of_dataset, of_store, read, together
+from data.datasets.dataset import Kept
+from data.datasets.labelled_clips import of_dataset, of_store, read
 from data.datasets.sources import dataset_root
 from data.domains.domain import AudioDomain, Domain, load_domains
 from data.domains.sections import LogMelSpec
@@ -64,15 +64,16 @@ def _clips(domain: Domain, store: Store | None, folder: Path) -> Part:
     def readable(clip: Kept) -> bytes:
         return read(clip, store)
 
-    some: dict[str, list[LabelledClip]] = {label: [] for label in domain.labels}
-    for clip in together(of_dataset(domain, dataset_root()), kept):
-        if len(of_label := some.get(clip.label, [])) < SHOWN and clip.label in some:
-            of_label.append(clip)
-    some = {label: clips for label, clips in some.items() if clips}
+    found = [*reversed(kept), *of_dataset(domain, dataset_root())]
+    of_labels = {label: [clip for clip in found if clip.label == label] for label in domain.labels}
+    some = {label: clips[:SHOWN] for label, clips in of_labels.items() if clips}
     if not some:
         return Part(title, ("No clips are kept here, and TELLTALE_DATASETS names no data set.",))
     draw_clips(domain, some, readable, folder / "clips.png")
-    return Part(title, (f"The first {SHOWN} of each label.",), "clips.png")
+    told = (
+        f"The newest that people sent, accepted or waiting, then the data set's: {SHOWN} a label."
+    )
+    return Part(title, (told,), "clips.png")
 
 
 def _balance(domain: Domain, bundle: Bundle, store: Store | None, folder: Path) -> Part:
