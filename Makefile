@@ -21,8 +21,9 @@ test: lint
 	$(BIN)/python -m pytest -n 2
 
 # What takes over a minute each: several machines, a service under every kind of damage, Debian's
-# Prometheus against a service, and (where there is a Docker or buildah) the image built, asked, weighed.
-test-deploy: lint
+# Prometheus against a service, clients of other systems, and (where there is a Docker or buildah) the
+# image built, asked, weighed.
+test-deploy: lint .venv-clients
 	$(BIN)/python -m pytest -m deploy
 	deploy/docker/check.sh
 
@@ -67,4 +68,10 @@ fix: .venv/dev
 	grep -vE '^(certifi|opentelemetry)' deploy/constraints.txt >$@/constraints.txt
 	$@/bin/python -m pip --disable-pip-version-check install --quiet torch
 	$@/bin/python -m pip --disable-pip-version-check install --quiet --constraint $@/constraints.txt --editable ".[bench]"
+	@touch $@
+
+# KServe's and Label Studio's clients, which tests ask with; they want other versions than are pinned.
+.venv-clients: pyproject.toml .venv/serve
+	$(PYTHON) -m venv $@
+	$(BIN)/uv pip install --quiet --python $@/bin/python --group clients
 	@touch $@

@@ -43,6 +43,7 @@ GROUPS = {
     "Train": {
         "retrain": Command("training.retrain", (), "train a domain, examine it, promote it"),
         "evaluate": Command("training.evaluate", (), "a model's figures; a card with plots"),
+        "report": Command("training.report", (), "data, model and lineage as a page of pictures"),
         "crossval": Command("training.crossval", (), "the same training on other splits"),
         "search": Command("training.search", (), "better settings, tried on folds by Ray Tune"),
         "trial": Command("training.trial", (), "are corrections learnt, and do bad ones harm"),
@@ -64,6 +65,7 @@ GROUPS = {
         "chaos": Command("loadtest.chaos", (), "parts die, clients flood; what is lost"),
         "plan": Command("loadtest.plan", (), "machines for a rate, simulated"),
         "coldstart": Command("loadtest.coldstart", (), "how soon a new replica answers"),
+        "kernel": Command("loadtest.kernel", (), "where the time of one clip goes"),
         "planted": Command("loadtest.planted", (), "are events found in noise, and at what cost"),
         "streams": Command("loadtest.streams", (), "how soon live digits are told, and how surely"),
         "open-loop": Command("loadtest.open_loop", (), "requests at a rate, answered or not"),

@@ -8,7 +8,6 @@ import io
 import warnings
 
 import numpy as np
-import onnxruntime
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from data.arrays import Floats
 from data.domains.domain import Domain
 from data.errors import BundleError
 from models.blocked_layout import whole_blocks, without_ceil_mode
+from models.silent_onnxruntime import onnxruntime
 
 PARITY = 1e-4
 OPSET = 17

@@ -13,7 +13,6 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 
 from data.arrays import Floats, Mask
 from data.domains.domain import AudioDomain
@@ -23,6 +22,7 @@ from models.calibration import softmax
 from models.card import BACKBONE
 from models.masks import outline, strongest
 from models.novelty import NO_LABELS, UNLIKE, Remembered, without_label
+from models.silent_onnxruntime import onnxruntime
 
 if TYPE_CHECKING:
     from data.media.prepare import Prepared

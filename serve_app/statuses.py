@@ -1,5 +1,7 @@
 """The one place where mistakes become HTTP statuses, with a title and a sentence for people."""
 
+from http import HTTPStatus
+
 from ray import exceptions as ray_exceptions
 from ray.serve.exceptions import RayServeException
 from starlette.exceptions import HTTPException
@@ -32,7 +34,7 @@ def explain(error: Exception) -> tuple[int, str, str]:
         if kind in STATUS:
             return (*STATUS[kind], str(error))
     if isinstance(error, HTTPException):
-        return error.status_code, "Request failed", str(error.detail)
+        return error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail)
     if isinstance(error, ray_exceptions.RayActorError | RayServeException):
         return 503, "Not ready", "a part of the service is restarting; try again in a few seconds"
     return 500, "Internal error", "something went wrong on our side; the log has the request id"

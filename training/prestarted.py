@@ -1,10 +1,10 @@
-"""A teach's process, started when the teach is ordered and not when Ray has started its job.
+"""A teach's process, forked from one that has imported everything before Ray has started the job.
 
-Ray takes a second and a half until a job's command runs, and that as long again to import what it
-needs. So the service starts a process beside the job; it imports meanwhile, and waits at a socket.
-The job's command, which imports nothing, hands its arguments and its output over, passes on the
-signal to stop, and ends as the work ends; when it is killed, so is the work. Where no process
-waits, the command does the work itself.
+Ray takes a second and a half until a job's command runs, and imports take twice that. So once there
+is something to teach, the service starts a process that imports, waits at a socket, and forks for
+each job. The job's command, which imports nothing, hands its arguments and its output over, passes
+on the signal to stop, and ends as the work ends; when it is killed, so is the work. Where no
+process waits, the command does the work itself.
 
     python -m training.prestarted wait SOCKET                               the service
     python -m training.prestarted work SOCKET faults --mode teach --run ID  the job
@@ -12,9 +12,9 @@ waits, the command does the work itself.
 
 import json
 import os
+import select
 import signal
 import socket
-import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -22,51 +22,70 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-PATIENCE_S = 60.0  # for Ray to start the job
-TAKEN = b"\1"
+IDLE_S = 900.0  # it holds 170 MB, which nobody has to spare when nobody teaches
+HAND_OVER_S = 5.0
+PID_BYTES = 8
 MOST_BYTES = 100_000
+
+Work = Callable[[list[str]], int]
 
 
 def wait(path: Path) -> int:
-    """Nothing waits longer than PATIENCE_S, and only one job is ever served."""
+    """Until nobody has asked for IDLE_S, or whoever started it, at the other end of the standard
+    input, is gone. Who connects and says nothing asks as well."""
+    path.unlink(missing_ok=True)  # of one that was killed
     with _socket() as listener:
-        listener.settimeout(PATIENCE_S)
         listener.bind(str(path))
-        try:
-            listener.listen(1)
-            work = _imported()
-            job, _ = listener.accept()
-        except TimeoutError:
-            return 0
-        finally:
-            path.unlink(missing_ok=True)
-    with job:
-        arguments, outputs, *_ = socket.recv_fds(job, MOST_BYTES, 2)
-        for number, output in enumerate(outputs, 1):
-            os.dup2(output, number)
-            os.close(output)
-        job.send(TAKEN)
+        listener.listen()
+        work = _imported()
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a child
+        starter = sys.stdin.fileno()
+        while asked := select.select([listener, starter], [], [], IDLE_S)[0]:
+            if starter in asked:
+                break
+            with suppress(OSError), listener.accept()[0] as job:
+                job.settimeout(HAND_OVER_S)
+                arguments, outputs, *_ = socket.recv_fds(job, MOST_BYTES, 2)
+                if arguments and os.fork() == 0:
+                    job.settimeout(None)
+                    listener.close()
+                    _do(work, json.loads(arguments), outputs, job)
+                for output in outputs:
+                    os.close(output)
+        path.unlink(missing_ok=True)
+    return 0
+
+
+def _do(work: Work, arguments: list[str], outputs: list[int], job: socket.socket) -> None:
+    """In the fork, which ends here."""
+    code = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        with open(os.devnull) as nothing:
+            for number, stream in enumerate([nothing.fileno(), *outputs]):
+                os.dup2(stream, number)
+        job.send(os.getpid().to_bytes(PID_BYTES, "big"))
         done = threading.Event()
         threading.Thread(target=_end_with, args=(job, done), daemon=True).start()
-        code = work(json.loads(arguments))
+        code = work(arguments)
         done.set()
+        sys.stdout.flush()
         job.send(bytes([code]))
-        return code
+    finally:
+        os._exit(code)
 
 
-def _imported() -> Callable[[list[str]], int]:
+def _imported() -> Work:
     from training.fitting.priority import lower_priority
 
     lower_priority()
-    from data.errors import TelltaleError
-    from data.home import home_from_env, keep_to_owner
-    from models.registry.registry import Registry
+    from data.home import keep_to_owner
+    from models.registry.mlflow_store import import_store
     from training.retrain import main
 
     keep_to_owner()
-    with suppress(TelltaleError):  # the work will say so
-        home = home_from_env()
-        Registry(home.tracking_uri, home.artifact_root)  # MLflow keeps what it has opened
+    import_store()
     return main
 
 
@@ -79,16 +98,20 @@ def work(path: Path, arguments: list[str]) -> int:
     stopped = threading.Event()
     with _socket() as waiting, suppress(OSError):
         waiting.connect(str(path))
-        pid = struct.unpack("3i", waiting.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        taken_by: list[int] = []
 
         def stop(number: int, _frame: FrameType | None) -> None:
             stopped.set()
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+            for pid in taken_by:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
         signal.signal(signal.SIGTERM, stop)
         socket.send_fds(waiting, [json.dumps(arguments).encode()], [1, 2])
-        if waiting.recv(1):
+        if taken := waiting.recv(PID_BYTES):
+            taken_by.append(int.from_bytes(taken, "big"))
+            if stopped.is_set():
+                stop(signal.SIGTERM, None)
             return int.from_bytes(waiting.recv(1) or b"\1", "big")
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return 1 if stopped.is_set() else _imported()(arguments)

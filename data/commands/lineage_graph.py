@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from data.commands.existing_store import known_store
 from data.domains.domain import load_domains
@@ -34,6 +35,35 @@ def offer(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     drawing.set_defaults(run=draw)
 
 
+@dataclass(frozen=True)
+class Step:
+    """A run, with the snapshot that it learnt from, the version that it made and how many receipts
+    that was the first to learn; nothing of what it did not come to."""
+
+    run: RunRow
+    snapshot: str
+    version: str
+    promoted: bool
+    receipts: int
+
+
+def steps(store: Store, domain: str, newest: int) -> list[Step]:
+    """The newest first."""
+    receipts, found = receipts_by_version(store, domain), []
+    for run in store.runs.find(domain, limit=newest):
+        result = run.result or {}
+        version = str(result.get("version") or "")
+        snapshot = store.events.snapshot_of(run.id) or ""
+        promoted = bool(result.get("promoted"))
+        found.append(Step(run, snapshot, version, promoted, receipts[version]))
+    return found
+
+
+def receipts_by_version(store: Store, domain: str) -> Counter[str]:
+    said = store.feedback.find(domain, limit=None)
+    return Counter(one.learnt_version for one in said if one.learnt_version)
+
+
 def draw(options: argparse.Namespace) -> int:
     load_domains(names=(options.domain,))
     text = graph(known_store(), options.domain, options.runs)
@@ -43,21 +73,18 @@ def draw(options: argparse.Namespace) -> int:
 
 def graph(store: Store, domain: str, newest: int) -> str:
     """In the DOT language."""
-    snapshots, runs = store.snapshots.find(domain), store.runs.find(domain, limit=newest)
-    said = store.feedback.find(domain, limit=None)
-    receipts = Counter(one.learnt_version for one in said if one.learnt_version)
+    snapshots, receipts = store.snapshots.find(domain), receipts_by_version(store, domain)
     lines = [_node("snapshot", one.id, _of_snapshot(one)) for one in reversed(snapshots)]
     arrows, ran, promoted = [], set[tuple[str, str]](), set[str]()
-    for run in reversed(runs):
-        lines.append(_node("run", run.id, _of_run(run)))
-        result = run.result or {}
-        snapshot, version = store.events.snapshot_of(run.id) or "", result.get("version")
-        if snapshot:
-            arrows.append(_arrow(("snapshot", snapshot), ("run", run.id)))
-        if version:
-            arrows.append(_arrow(("run", run.id), ("version", str(version))))
-            ran.add((snapshot, str(version)))
-            promoted |= {str(version)} if result.get("promoted") else set()
+    for step in reversed(steps(store, domain, newest)):
+        run = ("run", step.run.id)
+        lines.append(_node(*run, _of_run(step.run)))
+        if step.snapshot:
+            arrows.append(_arrow(("snapshot", step.snapshot), run))
+        if step.version:
+            arrows.append(_arrow(run, ("version", step.version)))
+            ran.add((step.snapshot, step.version))
+            promoted |= {step.version} if step.promoted else set()
     learnt = {(one.id, version) for one in snapshots for version in one.versions}
     arrows += [_arrow(("snapshot", a), ("version", b)) for a, b in sorted(learnt - ran)]
     for version in _in_order({version for _, version in learnt | ran} | receipts.keys()):

@@ -92,6 +92,13 @@ class Uploads:
         with self._database.read() as connection:
             return _known(connection, upload_id)
 
+    def of(self, domain: str, who: str) -> list[Upload]:
+        """Of this caller, those that end first in front."""
+        own = (uploads.c.domain == domain) & (uploads.c.who == who)
+        with self._database.read() as connection:
+            rows = connection.execute(_SELECT.where(own).order_by(uploads.c.expires_at)).mappings()
+            return [Upload(**row) for row in rows]
+
     def append(self, upload_id: str, came: int, part: BinaryIO, size: int) -> Upload:
         """A part of so many bytes behind those that came. Raises Conflict where another number of
         bytes has come, ClipTooLarge where more come than were announced, NotReady where the disk
@@ -171,7 +178,8 @@ def _must_have_place(connection: Connection, domain: str, who: str, has_key: boo
     own = connection.execute(held.where(uploads.c.who == who)).scalar_one()
     if own >= OF_ONE:
         raise Overloaded(
-            f"{own} recordings of yours lie here already; wait for their analysis, or delete one"
+            f"{own} recordings of yours lie here already (GET /uploads lists them); wait for their "
+            "analysis, or delete one"
         )
     if connection.execute(held).scalar_one() >= AT_ONCE:
         raise Overloaded(f"{AT_ONCE} recordings lie here already; try again in some minutes", 60)

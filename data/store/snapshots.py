@@ -19,6 +19,7 @@ from data.store.clips.clip_rows import CLIP, Clip, decide, known_clip
 from data.store.events import record
 from data.store.trained_versions import (
     answer_receipts,
+    corrections_learnt,
     learners,
     listed_among,
     no_longer_new,
@@ -169,7 +170,11 @@ class Snapshots:
                 subject=f"model:{taken.domain}:{version}",
                 who=who,
                 domain=taken.domain,
-                detail={"snapshot": snapshot_id, "clips": len(taken.clips) - len(out)},
+                detail={
+                    "snapshot": snapshot_id,
+                    "clips": len(taken.clips) - len(out),
+                    **corrections_learnt(connection, taken.domain, version),
+                },
             )
 
 

@@ -5,7 +5,7 @@ A snapshot is named by its number here, that of its row, but on receipts by its 
 
 from collections.abc import Collection, Iterable, Mapping
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from data.database.schema import clips, feedback, learnt, left_out, now, snapshot_clips
 from data.store.clips.clip_rows import Clip
@@ -91,3 +91,16 @@ def answer_receipts(
                 after_confidence=confidence,
             )
         )
+
+
+def corrections_learnt(connection: Connection, domain: str, version: str) -> dict[str, int]:
+    """How many corrections this version was the first to learn, and how many of them it has fixed:
+    answered otherwise before, and as they say since."""
+    first = (feedback.c.domain == domain) & (feedback.c.learnt_version == version)
+    said = feedback.c.corrected
+    fixed = first & (feedback.c.predicted != said) & (feedback.c.after_label == said)
+    counted = {"corrections": first, "fixed": fixed}
+    count = select(func.count()).select_from(feedback)
+    return {
+        name: connection.execute(count.where(rows)).scalar_one() for name, rows in counted.items()
+    }

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -97,10 +98,9 @@ def kill_and_start(everybody: bool, subject: Subject) -> Effect:
 
 def moved_clock(subject: Subject) -> Effect:
     """By libfaketime, under which it is started for this; the machine's own clock is left alone."""
-    service, clock = subject.service, subject.service.folder / "clock"
-    clock.write_text("+0")
+    service, broken = subject.service, list[str]()
+    (clock := service.folder / "clock").write_text("+0")
     service.restart(**_preloaded(clock))
-    broken = []
     for shift in SHIFTS:
         clock.write_text(shift)
         if not reached(lambda: whole(service), SHIFT_PATIENCE_S):
@@ -113,9 +113,9 @@ def moved_clock(subject: Subject) -> Effect:
 def _preloaded(clock: Path) -> dict[str, str]:
     """The environment in which a process has the clock of that file; the monotonic one goes on.
     Raises Skipped, also where the library then breaks Python's sleep, as some versions do."""
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-    if library is None:
-        raise Skipped("needs libfaketime, which is not installed")
+    if (package := find_spec("libfaketime")) is None or package.origin is None:
+        raise Skipped("needs libfaketime, which is not installed (pip install libfaketime)")
+    library = next(Path(package.origin).parent.rglob("libfaketime.so.1"))
     settings = {
         "LD_PRELOAD": str(library),
         "FAKETIME_TIMESTAMP_FILE": str(clock),

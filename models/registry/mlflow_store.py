@@ -44,6 +44,13 @@ def without_pandas() -> Iterator[None]:
         del sys.modules["pandas"]
 
 
+def import_store() -> None:
+    """All that opening it imports, for a process that forks, which may hold no connection."""
+    quieten_mlflow()
+    with without_pandas():
+        import sqlalchemy.dialects.sqlite  # noqa: F401
+
+
 def has_store(tracking_uri: str) -> bool:
     """Whether there may be something in it: a local store that is not there yet is empty."""
     local = tracking_uri.startswith(SQLITE)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from .answers import Answer, ModelRef, Moment, Problem
 
 StreamFormat = Literal["pcm16", "opus"]
+TableFormat = Literal["csv", "raven", "audacity", "parquet"]  # of events
 
 
 class RecordingInfo(Answer):
@@ -49,6 +50,22 @@ class Progress(Answer):
 
     heard_s: float
     done: float | None = None
+
+
+class RecordingUpload(Answer):
+    """A recording that comes in parts: `came` of its `length` bytes. It is forgotten at the moment
+    it `expires`, unless another part comes."""
+
+    id: str
+    length: int
+    came: int
+    expires: Moment
+    note: str = ""  # the sender's Upload-Metadata
+
+
+class OwnUploads(Answer):
+    domain: str
+    uploads: tuple[RecordingUpload, ...]
 
 
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]

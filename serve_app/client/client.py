@@ -47,10 +47,14 @@ class ServiceCalls:
 
     predict = Method(predictions.predict)
     batch_predict = Method(predictions.batch_predict)
+    batch_table = Method(predictions.batch_table)
+    analyze_as_table = Method(predictions.analyze_as_table)
 
     order_analysis = Method(jobs.order_analysis)
     job = Method(jobs.job)
+    job_table = Method(jobs.job_table)
     cancel_job = Method(jobs.cancel_job)
+    own_uploads = Method(jobs.own_uploads)
     uploaded_bytes = Method(jobs.uploaded_bytes)
     delete_upload = Method(jobs.delete_upload)
 
@@ -76,6 +80,7 @@ class ServiceCalls:
 
     kept_predictions = Method(kept.kept_predictions)
     predicted_clip = Method(kept.predicted_clip)
+    replay = Method(kept.replay)
     label_prediction = Method(kept.label_prediction)
     diff = Method(kept.diff)
 

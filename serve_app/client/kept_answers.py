@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from .answers import Answer, Moment
+from .answers import Answer, Moment, Prediction
 
 
 class KeptPrediction(Answer):
@@ -26,6 +26,15 @@ class KeptPrediction(Answer):
 class KeptPredictions(Answer):
     domain: str
     predictions: tuple[KeptPrediction, ...]
+
+
+class Replay(Answer):
+    """What was answered then, and what a version answers now; whether label, or being known,
+    differs."""
+
+    kept: KeptPrediction
+    now: Prediction
+    flips: bool
 
 
 class Opinion(Answer):

@@ -1,11 +1,14 @@
 """Retrains as Ray jobs: submitted with parameters from an allow-list, stopped, looked after."""
 
+import os
 import shlex
+import socket
 import subprocess
 import sys
 import threading
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -28,10 +31,13 @@ def new_run_id() -> str:
 class Jobs:
     """Blocking; address and token come from Ray's own environment variables. A run whose driver
     died may be submitted once more: training goes on from its last checkpoint. `sockets` is a
-    folder of this service's alone, where a teach's process waits for its job."""
+    folder of this service's alone, where the process that teaches waits for jobs."""
 
     def __init__(self, sockets: Path) -> None:
-        self._client, self._sockets = JobSubmissionClient(), sockets
+        self._client = JobSubmissionClient()
+        self._waiting = str(sockets / f"teach-{os.getpid()}.sock")
+        self._teacher: subprocess.Popen[bytes] | None = None
+        self._one_starts = threading.Lock()
 
     def submit(
         self, run_id: str, domain: str, mode: Mode, attempt: int = 1, options: Sequence[str] = ()
@@ -39,8 +45,8 @@ class Jobs:
         """With `RunOptions.arguments()`. Raises NotReady where Ray takes no jobs at present."""
         # Of several Rays on a machine, Ray itself tells a job the address of any.
         address = f"RAY_ADDRESS={ray.get_runtime_context().gcs_address}"
-        waiting, teaches = str(self._sockets / f"{run_id}.sock"), mode == "teach"
-        module = [PRESTARTED, "work", waiting] if teaches else ["training.retrain"]
+        teaches = mode == "teach"
+        module = [PRESTARTED, "work", self._waiting] if teaches else ["training.retrain"]
         arguments = [domain, "--mode", mode, "--run", run_id, *options]
         try:
             self._client.submit_job(
@@ -52,7 +58,21 @@ class Jobs:
         except (RuntimeError, OSError) as error:
             raise NotReady("Ray takes no jobs at present; try again in a few seconds") from error
         if teaches:
-            _prestart(waiting)
+            self.stand_by()
+
+    def stand_by(self) -> None:
+        """A teach is expected: its process starts, or waits longer (training/prestarted.py)."""
+        with self._one_starts:
+            if self._teacher is None or self._teacher.poll() is not None:
+                command = [sys.executable, "-m", PRESTARTED, "wait", self._waiting]
+                # It ends with this process, which holds the other end of its standard input.
+                self._teacher = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, start_new_session=True
+                )
+                threading.Thread(target=self._teacher.wait, daemon=True).start()
+                return
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+            asking.connect(self._waiting)
 
     def stop(self, run_id: str) -> None:
         attempt, state = self.state(run_id)
@@ -78,13 +98,6 @@ class Jobs:
         if status == JobStatus.FAILED:
             return "failed"
         return "ended" if status.is_terminal() else "alive"
-
-
-def _prestart(waiting: str) -> None:
-    """It imports while Ray starts the job: see training/prestarted.py."""
-    command = [sys.executable, "-m", PRESTARTED, "wait", waiting]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def _job_id(run_id: str, attempt: int) -> str:

@@ -48,6 +48,7 @@ class RetrainRuns:
         self._forgetting = forgetting
         self.waits: dict[str, str | None] = {}  # by domain: what a retrain that is due waits for
         self._beats: dict[str, tuple[int, int]] = {}  # of runs by hand: the beat, and looks at it
+        self._new: dict[str, int] = {}  # by domain: clips to be learnt at the last look
         self._teaching: set[str] = set()  # domains of which a teach was open when last looked at
         self._starting = asyncio.Lock()
 
@@ -183,6 +184,9 @@ class RetrainRuns:
             full = due(domain.triggers, new_clips=len(held), runs=runs, now=now())
             return full if full is not None and full[0] == "full" else waits
         new = self._new_clips(domain.name, must_have_changed_since(runs))
+        if new > self._new.setdefault(domain.name, new):
+            self._jobs.stand_by()
+        self._new[domain.name] = new
         order = due(
             domain.triggers,
             new_clips=new,

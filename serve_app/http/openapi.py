@@ -11,12 +11,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from serve_app.client.answers import Problem
+from serve_app.client.protocol_answers import InferenceProblem
 from serve_app.statuses import STATUS
 
 JSON, PROBLEM = "application/json", "application/problem+json"
 BINARY = {"type": "string", "format": "binary"}
 TEXT = {"type": "string"}
 INVALID = {"$ref": "#/components/schemas/HTTPValidationError"}
+AS_JSON = {"$ref": f"#/components/schemas/{InferenceProblem.__name__}"}
 BEARER = {"HTTPBearer": {"type": "http", "scheme": "bearer"}}
 ROLE = "x-role"  # of an operation: the least that may call it
 KEYED: dict[str, list[str]] = {"HTTPBearer": []}
@@ -77,8 +79,8 @@ def install(app: FastAPI) -> None:
 
 
 def documented(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with problems as what they are, which FastAPI declares as plain JSON, and without
-    its own 422 for parameters, which are answered here by 400."""
+    """The schema with problems as what they are, which FastAPI declares as plain JSON (some are),
+    and without its own 422 for parameters, which are answered here by 400."""
     for operations in schema["paths"].values():
         for operation in operations.values():
             answers = operation["responses"]
@@ -86,8 +88,9 @@ def documented(schema: dict[str, Any]) -> dict[str, Any]:
             if invalid == INVALID:
                 del answers["422"]
             for status, found in answers.items():
-                if int(status) >= 400 and JSON in found.get("content", {}):
-                    found["content"] = {PROBLEM: found["content"][JSON]}
+                told = found.get("content", {}).get(JSON)
+                if int(status) >= 400 and told and told["schema"] != AS_JSON:
+                    found["content"] = {PROBLEM: told}
     components = schema["components"]
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)

@@ -1,16 +1,19 @@
 """Mistakes as RFC 9457 problem documents."""
 
 import logging
-from typing import Any
+from http import HTTPStatus
+from typing import Any, get_args
 
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from ray import exceptions as ray_exceptions
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from data import errors
+from serve_app.http import unrouted
 from serve_app.http.answers.responses import request_id
 from serve_app.statuses import explain
 
@@ -35,17 +38,48 @@ def install(app: FastAPI) -> None:
 
     async def answer_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError), error
-        detail = "; ".join(
-            f"{'.'.join(str(p) for p in e['loc'][1:]) or 'body'}: {e['msg']}"
-            for e in error.errors()
-        )
+        known = ", ".join(_keys_of_body(request))
+        detail = "; ".join(_in_words(each, known) for each in error.errors())
         return _response(request, 400, "Bad parameter", detail)
+
+    async def answer_unrouted(request: Request, error: Exception) -> Response:
+        """Also what a route raises by itself, which has words already."""
+        assert isinstance(error, HTTPException), error
+        status = error.status_code
+        if error.__cause__ or error.detail != HTTPStatus(status).phrase or status not in {404, 405}:
+            return response(request, error)
+        detail, allowed = await unrouted.in_words(request, status)
+        found = _response(request, status, HTTPStatus(status).phrase, detail)
+        if allowed:
+            found.headers["Allow"] = allowed
+        return found
 
     app.add_exception_handler(errors.TelltaleError, answer)
     app.add_exception_handler(ray_exceptions.RayError, answer)
-    app.add_exception_handler(HTTPException, answer)
+    app.add_exception_handler(HTTPException, answer_unrouted)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(Exception, answer)
+
+
+def _in_words(error: dict[str, Any], known: str) -> str:
+    """What pydantic says, but where that helps nobody who asks by curl."""
+    where, kind = ".".join(map(str, error["loc"][1:])), error["type"]
+    if kind == "json_invalid":
+        return f"the body is not JSON: {error['ctx']['error']}"
+    if error["loc"] == ("body",):
+        return f"the body must be a JSON object ({known}), sent as Content-Type: application/json"
+    if kind == "extra_forbidden" and known:
+        return f"there is no {where!r}; there are {known}"
+    return f"{where}: {error['msg']}"
+
+
+def _keys_of_body(request: Request) -> list[str]:
+    """Of the JSON that the route takes, where it takes some."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    annotation = field.field_info.annotation if field else None
+    kinds = (annotation, *get_args(annotation))
+    models = [each for each in kinds if isinstance(each, type) and issubclass(each, BaseModel)]
+    return [name for model in models for name in model.model_fields]
 
 
 def response(request: Request, error: Exception) -> Response:

@@ -10,9 +10,9 @@ SEEN_BY = {
 }
 BEFORE = {"predict": "ask", "review": "teach", "retrain": "models"}
 
-TAKE_DOMAIN = """(known, name, wanted, wait) => {
+TAKE_DOMAIN = """(known, name, wanted) => {
   const address = new URL(window.location.href);
-  return [known, name, address.searchParams.get("domain") || "", wait];
+  return [known, name, address.searchParams.get("domain") || ""];
 }"""
 TAKE_PLACE = """(key) => {
   window.telltalePlaceIsRead = true;
@@ -23,17 +23,13 @@ KEEP_DOMAIN = """(name) => {
   const address = new URL(window.location.href);
   address.searchParams.set("domain", name);
   history.replaceState(history.state, "", address);
+  document.dispatchEvent(new CustomEvent("telltale-turned", { detail: { domain: name } }));
   return [];
 }"""
-
-
-def if_open(place: str) -> str:
-    """Of the values of an event, the first of which is the domain: none while the place is closed,
-    which then asks nothing of the service, but when it is opened."""
-    return f"""(domain, ...more) => {{
-  const open = document.querySelector('#place-{place}-button[aria-selected="true"]');
-  return [open ? domain : null, ...more];
-}}"""
+TELL_KEY = """() => {
+  document.dispatchEvent(new CustomEvent("telltale-turned", { detail: {} }));
+  return [];
+}"""
 
 
 def opened(place: str, role: str) -> str:
@@ -42,12 +38,11 @@ def opened(place: str, role: str) -> str:
     return place if place in SEEN_BY.get(role, ()) else "ask"
 
 
-def keep_place(place: str, looking: tuple[str, ...]) -> str:
-    """Not of the first tab, which Gradio selects by itself before the address has been read. Of the
-    places that look again and again, each with a timer, the one that is opened does."""
+def keep_place(place: str) -> str:
+    """Not of the first tab, which Gradio selects by itself before the address has been read."""
     return f"""() => {{
   const address = new URL(window.location.href);
   address.searchParams.set("place", "{place}");
   if (window.telltalePlaceIsRead) history.replaceState(history.state, "", address);
-  return {list(looking)}.map((one) => ({{ __type__: "update", active: one === "{place}" }}));
+  return [];
 }}"""

@@ -7,6 +7,8 @@ to the replica that knows them. Gradio is loaded in that replica only, where it 
 import os
 import shutil
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from ray import serve
@@ -18,7 +20,7 @@ from serve_app.client.client import Client
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
 
 DEFAULT_API = "http://127.0.0.1:8000"
-LOOK_EVERY_S = 0.03
+AT_ONCE, MOST_WAITING = 16, 200  # events of a kind, and of all
 # Anybody may begin one; each takes 0.15 MB, and keeps what it shows: a clip of a minute is 2.6 MB.
 MOST_SESSIONS = 300
 
@@ -34,7 +36,8 @@ def ui(args: dict[str, str]) -> Application:
 
     def page() -> FastAPI:  # Serve takes only a plain function for a builder, nothing like partial
         must_be_closed()
-        return build_page(api_url, home_from_env().root / "page-uploads", examples)
+        home = home_from_env()
+        return build_page(api_url, home.root / "page-uploads", examples, home.tracking_uri)
 
     deployment = serve.deployment(
         name="Ui",
@@ -45,7 +48,9 @@ def ui(args: dict[str, str]) -> Application:
     return deployment.bind()
 
 
-def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> FastAPI:
+def build_page(
+    api_url: str, uploads: Path, examples: Path | None = None, tracking_uri: str = ""
+) -> FastAPI:
     """`uploads` is emptied: nobody can ask about what an earlier page was sent."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     # Gradio would compute figures of its last 10,000 events, with pandas, after each event: up to
@@ -58,24 +63,30 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
     import gradio as gr
 
     from serve_app.ui import page, theme
+    from serve_app.ui.assets import Assets
+    from serve_app.ui.gradio_internals.event_queue import EventQueue
+    from serve_app.ui.gradio_internals.sessions import Sessions
     from serve_app.ui.guard import MAX_UPLOAD_BYTES, Guard
+    from serve_app.ui.standing import PATH, Standing
     from serve_app.ui.words.translate import LATER, speaking
     from serve_app.ui.words.translated_blocks import Languages
 
     token = os.environ.get("TELLTALE_START_TOKEN", "")
+    client = Client(api_url)
+    standing = Standing(client)
     with speaking(LATER):
-        blocks = page.build(Client(api_url), examples, token)
+        blocks = page.build(client, standing, examples, token, mlflow_page(tracking_uri))
         head = theme.head()
-    # Gradio looks a thousand times a second whether somebody has pressed a button, which takes
-    # 4 % of a core from the predictions.
-    blocks._queue.sleep_when_free = blocks._queue.progress_update_sleep_when_free = LOOK_EVERY_S
+    blocks._queue = EventQueue(blocks, MOST_WAITING, AT_ONCE)
     # Only of Blocks that run does Gradio check that files were uploaded, and send drawings as
     # attachments. `launch` says so, and Gradio's own reloader; `mount_gradio_app` does not.
     blocks.has_launched = blocks.is_running = True
     blocks.state_session_capacity = MOST_SESSIONS
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Languages)
+    app.add_middleware(Assets)
     app.add_middleware(Guard, uploads=uploads, token=token)
+    app.add_route(PATH, standing.told)
     gr.mount_gradio_app(
         app,
         blocks,
@@ -91,4 +102,15 @@ def build_page(api_url: str, uploads: Path, examples: Path | None = None) -> Fas
         show_error=False,
         max_file_size=MAX_UPLOAD_BYTES,
     )
+    mounted: Any = app.routes[-1]
+    mounted.app.state_holder = Sessions(blocks)
     return app
+
+
+def mlflow_page(tracking_uri: str) -> str:
+    """The address for a browser, without a name and password that are the service's own; "" where
+    no server of MLflow keeps the versions."""
+    parts = urlsplit(tracking_uri)
+    if parts.scheme not in {"http", "https"}:
+        return ""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

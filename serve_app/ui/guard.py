@@ -28,7 +28,7 @@ UPLOAD = "/gradio_api/upload"
 EVENTS = {f"/gradio_api/{name}" for name in ("queue/join", "run/predict", "cancel", "reset")}
 FILE = "/gradio_api/file="
 READ = re.compile(
-    r"/|/(config|theme\.css|manifest\.json|favicon\.ico|(assets|static|svelte|js)/.+)|/gradio_api/"
+    r"/|/(standing|config|theme\.css|manifest\.json|favicon\.ico|(assets|static|svelte|js)/.+)|/gradio_api/"
     r"(info|app_id|startup-events|upload_progress|queue/(data|status)|heartbeat/\w+|file=.+)/?"
 )
 MAX_EVENT_BYTES = 64 * 1024  # what was chosen and typed; files come by uploads

@@ -31,6 +31,13 @@ def links() -> str:
     )
 
 
+def mlflow(address: str) -> str:
+    """A link for whoever may see all runs and versions; nothing where MLflow has no page."""
+    if not address:
+        return ""
+    return f'<nav class="tt-small tt-links"><a href="{text(address)}">MLflow</a></nav>'
+
+
 def keys() -> str:
     """Folded; the key "?" opens it: static/keys.js."""
     rows = "".join(
@@ -58,12 +65,11 @@ def serving(status: DomainStatus) -> str:
     champion = status.champion
     if champion is None:
         return ""
-    said = t(
+    return t(
         "version {version}, live since {time}",
         version=text(champion.version),
         time=clock(status.serves_since or champion.created),
     )
-    return f'<p id="serving" class="tt-small">{said}</p>'
 
 
 def role_mark(role: str) -> str:

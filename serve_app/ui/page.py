@@ -10,13 +10,13 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui import address, header, named_endpoints
 from serve_app.ui.account import visitor, who
-from serve_app.ui.markup import note
 from serve_app.ui.places.ask.ask_place import build_ask
 from serve_app.ui.places.health.health_place import build_health
 from serve_app.ui.places.models.models_place import build_models
 from serve_app.ui.places.teach.teach_place import build_teach
-from serve_app.ui.shared import QUIET, Shared, find, html
-from serve_app.ui.wording import CALM_S, LOOK_AGAIN_S, words
+from serve_app.ui.shared import QUIET, Shared, find, html, script
+from serve_app.ui.standing import Standing
+from serve_app.ui.wording import LOOK_AGAIN_S
 from serve_app.ui.words.translate import t, told
 from serve_app.ui.words.translated_blocks import TranslatedBlocks
 
@@ -39,15 +39,24 @@ KEEP_KEY = """(key) => {
 }"""
 
 
-def build(client: Client, examples: Path | None = None, start_token: str = "") -> Any:
+def build(
+    client: Client,
+    standing: Standing,
+    examples: Path | None = None,
+    start_token: str = "",
+    mlflow: str = "",
+) -> Any:
     with TranslatedBlocks(
         title="Telltale", analytics_enabled=False, delete_cache=(600, 3600), fill_width=False
     ) as page:
-        banner = html(elem_id="banner")
+        # Shows that nothing answers, and tells what the page is to ask anew.
+        signals = gr.HTML(
+            "", js_on_load=script("standing.js"), apply_default_css=False, elem_id="banner"
+        )
         with gr.Row(elem_classes="tt-top"):
             with gr.Column(min_width=260):
                 title = html(header.title(None), elem_id="header")
-                serving = html()
+                html('<p id="serving" class="tt-small"></p>')
             with gr.Accordion(visitor().chip, open=False, elem_id="chip") as chip:
                 account = html(visitor().said, elem_id="account")
                 key = gr.Textbox(
@@ -63,9 +72,9 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
         domain = gr.Radio(
             choices=[], label=t("Domain"), elem_id="domain", elem_classes=["tt-plain", "tt-chips"]
         )
-        shared = Shared(client, gr.State(()), domain, key, start_token)
+        shared = Shared(client, gr.State(()), domain, key, standing, signals, start_token)
         # Before the places, each of which has its own to ask: Gradio calls one after the other.
-        _wire(page, shared, [banner, title, serving, limits])
+        _wire(page, shared, title, limits)
         # In a menu some places would be hidden on a phone, in languages with long words.
         with gr.Tabs(overflow_behavior="wrap") as places:
             with gr.Tab(t("Ask"), id="ask", elem_id="place-ask") as ask:
@@ -73,72 +82,46 @@ def build(client: Client, examples: Path | None = None, start_token: str = "") -
             with gr.Tab(t("Teach"), id="teach", elem_id="place-teach") as teach:
                 build_teach(shared, teach)
             with gr.Tab(t("Models"), id="models", elem_id="place-models") as models:
-                models_look = build_models(shared, models)
+                build_models(shared, models)
             with gr.Tab(t("Health"), id="health", elem_id="place-health") as health:
-                health_look = build_health(shared, health)
+                build_health(shared, health)
         html(header.keys(), elem_id="keys")
         named_endpoints.build(shared)
-        _wire_account(page, shared, [chip, account, role], places)
-        looks = [models_look, health_look]
+        _wire_account(page, shared, [chip, account, role], places, mlflow)
         for tab in (ask, teach, models, health):
-            tab.select(
-                None, None, looks, js=address.keep_place(tab.id, ("models", "health")), **QUIET
-            )
-    page.queue(default_concurrency_limit=16, max_size=200)
+            tab.select(None, None, None, js=address.keep_place(tab.id), **QUIET)
     return page
 
 
-def _wire(page: Any, shared: Shared, shown: list[Any]) -> None:
-    banner, title, serving, limits = shown
+def _wire(page: Any, shared: Shared, title: Any, limits: Any) -> None:
     wanted_domain = gr.Textbox(visible=False)
-    again = gr.Timer(LOOK_AGAIN_S)
 
-    def look(
-        known: tuple[DomainInfo, ...], name: str | None, wanted: str, wait_s: float
-    ) -> dict[Any, Any]:
-        """Asks for the domains until they are known; afterwards only how the chosen one stands, and
-        more seldom."""
+    def look(known: tuple[DomainInfo, ...], name: str | None, wanted: str) -> dict[Any, Any]:
+        """Which domains there are; where nobody answers, the page is told when somebody does."""
         try:
-            if known and name:
-                return {banner: "", serving: stands(name)} | waits(CALM_S, wait_s)
-            domains = shared.client.domains()
-        except ServiceError as error:
-            said = f"{words(error)} {t('This page keeps trying by itself.')}"
-            return {banner: note(said, "bad")} | waits(LOOK_AGAIN_S, wait_s)
+            domains = known or shared.client.domains()
+        except ServiceError:
+            return {}
         names = [domain.name for domain in domains]
         chosen = next((one for one in (name, wanted) if one in names), names[0])
         choices = [(told(domain.title), domain.name) for domain in domains]
         return {
-            banner: "",
             shared.domains: domains,
             shared.domain: gr.update(choices=choices, value=chosen),
         }
 
-    def waits(now_s: float, before_s: float) -> dict[Any, Any]:
-        return {} if now_s == before_s else {again: gr.update(value=now_s)}
-
-    def stands(name: str) -> str:
-        status = shared.standing.status().domains.get(name)
-        return header.serving(status) if status else ""
-
-    def turn_to(known: tuple[DomainInfo, ...], name: str) -> dict[Any, Any]:
+    def turn_to(known: tuple[DomainInfo, ...], name: str) -> tuple[str, str]:
         domain = find(known, name)
-        said = f'<p class="tt-small">{header.limits(domain)}</p>'
-        try:
-            live = stands(name)
-        except ServiceError:  # what looks again says it
-            live = None
-        return {title: header.title(domain), limits: said, serving: live}
+        return header.title(domain), f'<p class="tt-small">{header.limits(domain)}</p>'
 
-    asked = [shared.domains, shared.domain, wanted_domain, again]
-    outputs = [banner, serving, shared.domain, shared.domains, again]
-    for moment in (page.load, again.tick):
-        moment(look, asked, outputs, js=address.TAKE_DOMAIN, **QUIET)
+    known = [shared.domains, shared.domain]
+    for moment in (page.load, shared.signals.found):
+        moment(look, [*known, wanted_domain], known, js=address.TAKE_DOMAIN, **QUIET)
     shared.domain.change(None, shared.domain, None, js=address.KEEP_DOMAIN, **QUIET)
-    shared.domain.change(turn_to, asked[:2], [title, limits, serving], **QUIET)
+    shared.domain.change(turn_to, known, [title, limits], **QUIET)
 
 
-def _wire_account(page: Any, shared: Shared, shown: list[Any], places: Any) -> None:
+def _wire_account(page: Any, shared: Shared, shown: list[Any], places: Any, mlflow: str) -> None:
     chip, account, role = shown
     wanted_place = gr.Textbox(visible=False)
     again = gr.Timer(LOOK_AGAIN_S, active=False)
@@ -147,7 +130,7 @@ def _wire_account(page: Any, shared: Shared, shown: list[Any], places: Any) -> N
         found = who(shared.client.with_key(key))
         said = {
             chip: gr.update(label=found.chip),
-            account: found.said,
+            account: found.said + (header.mlflow(mlflow) if found.role == "admin" else ""),
             again: gr.update(active=not found.is_sure),
         }
         if not found.is_sure:  # role and place stay as they are until the service says
@@ -162,3 +145,5 @@ def _wire_account(page: Any, shared: Shared, shown: list[Any], places: Any) -> N
     shared.key.change(None, shared.key, None, js=KEEP_KEY, **QUIET)
     for moment in (begun.then, *shared.key_entered, again.tick):
         moment(look, asked, told, js=address.TAKE_PLACE, **QUIET)
+    for moment in shared.key_entered:
+        moment(None, None, None, js=address.TELL_KEY, **QUIET)

@@ -1,10 +1,7 @@
 """What every place needs from the page around it."""
 
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +13,15 @@ from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import DomainStatus, Status
 from serve_app.settings import VISITOR_HEADER
+from serve_app.ui.standing import Standing
 from serve_app.ui.wording import words
 from serve_app.ui.words.translate import in_script
 
 STATIC = Path(__file__).with_name("static")
-STANDS_S = 2.0  # for as long what is known of how the service stands is shown
 # Of all that is no named endpoint: scripts have those, and the service's own API.
-QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+STREAMED = {"api_visibility": "private", "show_progress": "hidden"}
+# What is answered once is the answer to its own request; what is told bit by bit comes by a stream.
+QUIET = STREAMED | {"queue": False}
 
 
 def html(value: str = "", elem_id: str | None = None) -> Any:
@@ -50,39 +49,15 @@ def event_field(event: gr.EventData, field: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-class Standing:
-    """How the service stands, asked once for all who look at about the same time."""
-
-    def __init__(self, client: Client) -> None:
-        self._client, self._lock, self._asked = client, threading.Lock(), float("-inf")
-        self._found: Status | ServiceError | None = None
-
-    def status(self) -> Status:
-        """Raises ServiceError."""
-        with self._lock:
-            if self._found is None or time.monotonic() - self._asked > STANDS_S:
-                try:
-                    self._found = self._client.status()
-                except ServiceError as error:
-                    self._found = error
-                self._asked = time.monotonic()
-            found = self._found
-        if isinstance(found, ServiceError):
-            raise found
-        return found
-
-
 @dataclass(frozen=True)
 class Shared:
     client: Client
     domains: Any  # gr.State of tuple[DomainInfo, ...]
     domain: Any  # gr.Radio: the chosen domain's name
     key: Any  # gr.Textbox: the bearer key, empty for nobody
+    standing: Standing
+    signals: Any  # with the events of static/standing.js
     start_token: str = ""  # by which the service believes whom the page asks for
-
-    @cached_property
-    def standing(self) -> Standing:
-        return Standing(self.client)
 
     @property
     def key_entered(self) -> tuple[Any, Any]:

@@ -7,7 +7,6 @@ AWAY = {0, 502, 503, 504}
 TOO_LARGE = 413
 SILENT = mark("The service does not answer right now.")
 LOOK_AGAIN_S = 5.0
-CALM_S = 15.0  # while all is well
 # What stands before a sentence of the service that is not known in the reader's language.
 REFUSED = {
     400: mark("This is not how it can be asked for"),

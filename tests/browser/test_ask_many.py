@@ -67,29 +67,27 @@ def test_what_is_long_on_its_way_tells_how_far_it_is_and_can_be_stopped(
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()
 
 
-def test_a_long_recording_is_answered_by_its_events_and_one_of_them_corrected(
-    page: Page, site: str, tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def night(tmp_path: Path) -> Path:
+    """Ten minutes with a fault of half a minute in their middle."""
+    quiet, fault = (soundfile.read(io.BytesIO(tone(hz, 30.0, 4_000)))[0] for hz in (1_500, 250))
+    path = tmp_path / "night.wav"
+    path.write_bytes(wav(np.concatenate([*[quiet] * 10, fault, *[quiet] * 9]), 4_000))
+    return path
+
+
+def test_a_recording_of_ten_minutes_is_answered_by_its_events_and_one_of_them_corrected(
+    page: Page, site: str, night: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the service says that it is too long for a clip."""
-    quiet, fault = (soundfile.read(io.BytesIO(tone(hz, 30.0, 8_000)))[0] for hz in (3_000, 250))
-    night = tmp_path / "night.wav"
-    night.write_bytes(wav(np.concatenate([quiet, fault, quiet]), 8_000))
+    monkeypatch.setattr(world, "step_s", 0.01)
     open_page(page, f"{site}?key={ADMIN}")
-    monkeypatch.setattr(
-        world, "step_s", 10.0
-    )  # two seconds a window: it is still heard when the next one is done
-    give(page, night)
-    page.locator("#several").get_by_role("button", name="Stop").click()
-    expect(page.locator("#several")).to_have_text("Stopped.")
-    monkeypatch.undo()
     give(page, night)
     expect(page.locator("#several")).to_contain_text("6 × fluid")
-    page.wait_for_timeout(2_500)  # the one that was stopped has ended by now, and drawn nothing
-    expect(page.locator("#several")).to_contain_text("6 × fluid", timeout=1)
     events = page.locator("#several tbody tr")
-    expect(events.first).to_contain_text("0:30.0")
+    expect(events.first).to_contain_text("5:00.0")
     playing = page.locator('#several tr:has(button[aria-pressed="true"])')
-    for key, at in (("j", "0:30.0"), ("j", "0:35.0"), ("k", "0:30.0")):
+    for key, at in (("j", "5:00.0"), ("j", "5:05.0"), ("k", "5:00.0")):
         page.keyboard.press(key)
         expect(playing).to_contain_text(at)
     page.keyboard.press("Enter")
@@ -98,3 +96,31 @@ def test_a_long_recording_is_answered_by_its_events_and_one_of_them_corrected(
     page.click("#send")
     expect(page.locator("#outcome")).to_contain_text("fluid → mechanical")
     assert [row["label"] for row in world.feedback.values()][-1] == "mechanical"
+
+
+def test_a_recording_that_is_listened_to_goes_on_when_the_page_is_loaded_again_until_it_is_stopped(
+    page: Page, site: str, night: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "step_s", 0.5)  # twelve seconds in all
+    open_page(page, site)
+    for ends in ("by itself", "by a stop"):
+        give(page, night)
+        several = page.locator("#several")
+        expect(several).to_contain_text(re.compile(r"heard, \d+ %"))
+        page.reload()
+        expect(several).to_contain_text(re.compile(r"heard, \d+ %"))
+        job = next(reversed(world.jobs.values()))
+        if ends == "by itself":
+            expect(several).to_contain_text("6 × fluid")
+            page.reload()
+            expect(several).to_contain_text("6 × fluid")
+        else:
+            several.get_by_role("button", name="Stop").click()
+            expect(several).to_have_text("Stopped.")
+            page.wait_for_timeout(1_500)  # by when it has ended, and draws nothing more
+            expect(several).to_have_text("Stopped.")
+            assert job["state"] == "cancelled"
+            page.reload()
+            expect(page.get_by_role("button", name="a mains hum")).to_be_visible()
+            expect(several).to_be_empty()
+    assert len(world.jobs) == 2

@@ -1,12 +1,10 @@
 """Models in a real browser: runs ordered, followed in every session and cancelled; the way back."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from serve_app.client.client import Client
-from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_api import ADMIN
 from support.fakes.fake_world import World
-from support.local_server import Server
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +28,12 @@ def test_a_run_shows_its_steps_curves_and_verdict_and_one_can_go_back(
     expect(page.locator("#run .tt-verdict")).to_contain_text("Promoted")
     expect(page.locator("#cancel")).to_have_count(0)
     expect(page.locator("#models")).to_contain_text("Version 2 serves since")
-    for words in ("4 clips of people", "Ordered by admin: “new pumps”", "macro-F1 rose"):
+    for words in (
+        "4 clips of people",
+        "2 of 3 new corrections are fixed",
+        "Ordered by admin: “new pumps”",
+        "macro-F1 rose",
+    ):
         expect(page.locator("#version")).to_contain_text(words)
     page.get_by_role("button", name="1", exact=True).click()  # to compare it with
     expect(page.locator("#compared")).to_contain_text("+0.020")
@@ -79,17 +82,22 @@ def test_a_run_may_do_otherwise_than_its_domain_says(page: Page, site: str, worl
     assert world.runs["faults"][0]["options"] == {"epochs": 2, "learning_rate": 0.001}
 
 
-def test_a_run_that_began_elsewhere_is_followed_is_in_the_way_of_another_and_can_be_cancelled(
-    page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
+def test_a_run_of_one_session_is_followed_in_another_is_in_its_way_and_can_be_cancelled_there(
+    page: Page, browser: Browser, site: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world, "step_s", 4.0)
     open_models(page, site)
-    with Server(create(world)) as api, Client(api, key=ADMIN) as elsewhere:
-        elsewhere.retrain("faults", "teach", "by a colleague")
+    other = browser.new_page()
+    open_models(other, site)
+    other.get_by_label("Why, for").fill("by a colleague")
+    other.click("#teach")
+    expect(other.locator("#run .tt-busy")).to_be_visible()
     expect(page.locator("#run")).to_contain_text("by a colleague")
     page.click("#teach")
     expect(page.locator("#told")).to_contain_text("under way")
     page.reload()
     expect(page.locator("#run .tt-busy")).to_be_visible()
     page.click("#cancel")
-    expect(page.locator("#run")).to_contain_text("cancelled")
+    for one in (page, other):
+        expect(one.locator("#run")).to_contain_text("cancelled")
+    other.close()

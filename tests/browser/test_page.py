@@ -13,11 +13,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from starlette.requests import Request
 
+from serve_app.client.client import Client
 from serve_app.ui.app import build_page
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_world import World
 from support.local_server import Server, below_ui
-from support.pages import choose_domain, open_page
+from support.pages import answered, choose_domain, give, open_page
 
 
 def test_a_page_that_is_loaded_again_opens_the_domain_and_the_place_that_were_open(
@@ -33,6 +34,21 @@ def test_a_page_that_is_loaded_again_opens_the_domain_and_the_place_that_were_op
     expect(page.get_by_role("radio", name="Spoken digits")).to_be_checked()
     expect(page.locator("#serving")).to_contain_text("version 1, live since")
     expect(page.locator("#chip")).to_contain_text("anna · admin")
+
+
+def test_what_serves_and_that_an_answer_is_older_are_seen_without_a_reload(
+    page: Page, site: str, clip: Path, world: World
+) -> None:
+    open_page(page, site)
+    give(page, clip)
+    answered(page, "electrical")
+    older = page.locator("#answer [data-older]")
+    expect(older).to_have_attribute("data-then", "1")
+    expect(older).to_be_hidden()
+    with Server(create(world)) as api, Client(api, key=ADMIN) as elsewhere:
+        elsewhere.retrain("faults", "teach", "by a colleague")
+    expect(page.locator("#serving")).to_contain_text("version 2, live since")
+    expect(older).to_be_visible()
 
 
 def test_an_address_of_before_opens_what_its_place_is_now(page: Page, site: str) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 
@@ -13,6 +12,7 @@ from data.errors import BundleError
 from models.blocked_layout import whole_blocks
 from models.export import PARITY, OnnxBackbone, check_parity, export_backbone, weights_bytes
 from models.networks.kinds import build_network
+from models.silent_onnxruntime import onnxruntime
 
 ALL = pytest.mark.parametrize("domain", load_domains().values(), ids=lambda domain: domain.name)
 HEARD = [domain for domain in load_domains().values() if domain.network.kind == "cnn"]

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,16 @@ def test_a_replica_imports_nothing_heavy() -> None:
     question = f"import sys, models.runtime; print(sorted({heavy} & set(sys.modules)))"
     seen = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True)
     assert (seen.stdout.strip(), seen.stderr) == ("[]", "")
+
+
+def test_onnx_runtime_reports_to_nobody(tmp_path: Path) -> None:
+    """Where it would, it first makes a number of this machine, and a queue of reports."""
+    at_home = {
+        key: value for key, value in os.environ.items() if key not in ("CI", "XDG_CACHE_HOME")
+    }
+    asked = [sys.executable, "-c", "import models.runtime, models.export"]
+    subprocess.run(asked, env=at_home | {"HOME": str(tmp_path)}, check=True)
+    assert not list(tmp_path.rglob("*onnxruntime*"))
 
 
 HEARD = {name: domain for name, domain in DOMAINS.items() if domain.task == "classify"}

@@ -85,6 +85,8 @@ def half_of_the_wrong(material: TrialMaterial, rng: Rng) -> Figures:
             loop.teach(_batch(material, taught, values=values))
             fixed = right(loop.champion, values[rest], material.labels[rest])
             found.setdefault("half of the wrong: others mended", []).extend(fixed.astype(float))
+            learnt = right(loop.champion, values[taught], material.labels[taught])
+            found.setdefault("half of the wrong: learnt", []).extend(learnt.astype(float))
     return found
 
 

@@ -5,8 +5,9 @@ from typing import Unpack
 
 import httpx
 
-from ..analysis_answers import AnalysisJob
-from ..call import Call, get, one, segment
+from ..analysis_answers import AnalysisJob, OwnUploads, RecordingUpload, TableFormat
+from ..call import Call, get, one, part, segment
+from ..connection import ServiceError
 from .predictions import Wishes, as_query
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -29,6 +30,11 @@ def job(domain: str, job_id: str) -> Call[AnalysisJob]:
     return get(f"/{domain}/jobs/{segment(job_id)}", one(AnalysisJob))
 
 
+def job_table(domain: str, job_id: str, format: TableFormat) -> Call[bytes]:
+    """What a job that has succeeded found, as a table."""
+    return get(f"/{domain}/jobs/{segment(job_id)}", _table, format=format)
+
+
 def cancel_job(domain: str, job_id: str) -> Call[AnalysisJob]:
     """The recording, and what was found, are forgotten."""
     return Call("DELETE", f"/{domain}/jobs/{segment(job_id)}", one(AnalysisJob), idempotent=True)
@@ -38,6 +44,11 @@ def begin_upload(domain: str, length: int) -> Call[str]:
     """The id of an upload of so many bytes."""
     headers = {**TUS, "Upload-Length": str(length)}
     return Call("POST", f"/{domain}/uploads", _id, headers=headers)
+
+
+def own_uploads(domain: str) -> Call[tuple[RecordingUpload, ...]]:
+    """Of this key, or without one of this address: what a client that was killed has left, too."""
+    return get(f"/{domain}/uploads", part(OwnUploads, lambda found: found.uploads))
 
 
 def uploaded_bytes(domain: str, upload: str) -> Call[int]:
@@ -55,6 +66,12 @@ def send_part(domain: str, upload: str, came: int, part: bytes) -> Call[int]:
 def delete_upload(domain: str, upload: str) -> Call[None]:
     path = f"/{domain}/uploads/{segment(upload)}"
     return Call("DELETE", path, lambda response: None, headers=TUS)
+
+
+def _table(response: httpx.Response) -> bytes:
+    if response.status_code == 202:
+        raise ServiceError("the table is not there yet: the recording is still analysed", 202)
+    return response.content
 
 
 def _id(response: httpx.Response) -> str:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from ..answers import Receipt
 from ..call import Call, get, one, part, post, raw, segment
-from ..kept_answers import KeptPrediction, KeptPredictions, VersionDiff
+from ..kept_answers import KeptPrediction, KeptPredictions, Replay, VersionDiff
 
 
 def kept_predictions(
@@ -17,6 +17,12 @@ def kept_predictions(
 
 def predicted_clip(domain: str, number: int) -> Call[bytes]:
     return get(f"/{domain}/predictions/{number}/content", raw)
+
+
+def replay(domain: str, number: int, *, version: str = "") -> Call[Replay]:
+    """Asked again, of the champion or of another version."""
+    path = f"/{domain}/predictions/{number}/replay"
+    return get(path, one(Replay), version=version or None)
 
 
 def label_prediction(domain: str, number: int, label: str) -> Call[Receipt]:

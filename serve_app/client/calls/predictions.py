@@ -1,11 +1,11 @@
 """Clips are asked about: one, many, or a recording of any length."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import BinaryIO, TypedDict
+from typing import BinaryIO, TypedDict, Unpack
 
-from ..analysis_answers import Analysis, Progress
+from ..analysis_answers import Analysis, Progress, TableFormat
 from ..answers import Batch, Prediction, Problem
-from ..call import Call, Named, one, texts
+from ..call import Call, Named, one, raw, texts
 from ..connection import ServiceError
 
 SILENCE_S = 120.0  # another recording may be analysed there between two lines of progress
@@ -47,6 +47,22 @@ def batch_predict(domain: str, clips: Sequence[Named]) -> Call[Batch]:
     files = [("files", clip) for clip in clips]
     path = f"/{domain}/batch-predict"
     return Call("POST", path, one(Batch), files=files, idempotent=True)
+
+
+def batch_table(domain: str, clips: Sequence[Named]) -> Call[bytes]:
+    """As `batch_predict`, as CSV with a row for each clip."""
+    files = [("files", clip) for clip in clips]
+    path, headers = f"/{domain}/batch-predict", {"Accept": "text/csv"}
+    return Call("POST", path, raw, headers=headers, files=files, idempotent=True)
+
+
+def analyze_as_table(
+    domain: str, recording: BinaryIO, format: TableFormat, **wishes: Unpack[Wishes]
+) -> Call[bytes]:
+    """The events of a recording that is heard within SILENCE_S, as a table; it is sent once."""
+    params = as_query(wishes) | {"format": format}
+    path = f"/{domain}/analyze"
+    return Call("POST", path, raw, params=params, content=recording, silence_s=SILENCE_S)
 
 
 def analyze(domain: str, recording: BinaryIO, wishes: Wishes) -> Call[Analysis]:

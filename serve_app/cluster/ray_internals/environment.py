@@ -34,6 +34,8 @@ SETTINGS: Mapping[str, str] = {
     "RAY_worker_niceness": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_metrics_report_interval_ms": "5000",
+    # Each replica would hand its figures to Ray ten times a second, whether anybody asks or not.
+    "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "1000",
     # Workers that stand by import what a replica needs: serve_app/cluster/standby.py.
     "RAY_preload_python_modules": "serve_app.cluster.standby_imports",
     # Ray's own idle workers, one a core, would be taken before those, and have imported nothing.

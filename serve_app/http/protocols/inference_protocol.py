@@ -36,7 +36,7 @@ from serve_app.client.protocol_answers import (
 )
 from serve_app.http import problems
 from serve_app.http.answers.responses import queue_of, service_of
-from serve_app.http.openapi import BINARY, openapi_of, parameter
+from serve_app.http.openapi import BINARY, JSON, openapi_of, parameter
 from serve_app.http.protocols.inference_tensors import (
     HEADER,
     InferenceRequest,
@@ -73,7 +73,8 @@ class Answer:
 
 
 class ProtocolRoute(APIRoute):
-    """Refuses as every route does, with what was wrong also where these clients look for it."""
+    """Refuses as every route does, with what was wrong also where these clients look for it:
+    KServe's in the `error` of plain JSON, and of nothing else."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
@@ -86,6 +87,7 @@ class ProtocolRoute(APIRoute):
                 said = orjson.loads(refusal.body)
                 refusal.body = orjson.dumps({**said, "error": said["detail"]})
                 refusal.headers["content-length"] = str(len(refusal.body))
+                refusal.headers["content-type"] = JSON
                 return refusal
 
         return answered
@@ -103,7 +105,7 @@ def _inferring(parameters: tuple[Any, ...] = ()) -> dict[str, Any]:
     return _openapi(
         *(400, 404, 408, 413, 415, 422, 429, 503),
         role="anonymous",
-        body={"application/json": REQUEST, OCTETS: BINARY},
+        body={JSON: REQUEST, OCTETS: BINARY},
         parameters=(
             parameter(HEADER, "header", "bytes of JSON, before binary data", type="integer"),
             *parameters,
@@ -182,7 +184,7 @@ async def infer(request: Request, name: str) -> Response:
     body, json_bytes = write_response(fields, _wanted(_outputs(found), asked), asked)
     headers = {"X-Model-Version": served.version}
     if json_bytes is None:
-        return Response(body, headers=headers, media_type="application/json")
+        return Response(body, headers=headers, media_type=JSON)
     return Response(body, headers={**headers, HEADER: str(json_bytes)}, media_type=OCTETS)
 
 

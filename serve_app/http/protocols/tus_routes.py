@@ -25,6 +25,7 @@ from data.errors import (
     UnsupportedClip,
 )
 from data.media.sniff import after_tags, sniff
+from serve_app.client.analysis_answers import OwnUploads, RecordingUpload
 from serve_app.http import problems
 from serve_app.http.answers.responses import answer, caller_of, queue_of, request_id, service_of
 from serve_app.http.openapi import PROBLEM, openapi_of, parameter
@@ -77,7 +78,7 @@ router = APIRouter(tags=["predict"], route_class=TusRoute)
 
 def _of_another_version(request: Request) -> Response | None:
     said = request.headers.get("tus-resumable")
-    if said == VERSION or request.method == "OPTIONS":
+    if said == VERSION or request.method in {"OPTIONS", "GET"}:
         return None
     words = f"the header Tus-Resumable must say {VERSION}, the version of tus that is spoken here"
     problem = problems.problem(412, "Precondition failed", words, request_id(request))
@@ -94,6 +95,23 @@ async def options(request: Request) -> Response:
         "Tus-Max-Size": str(domain.limits.max_recording_bytes),
     }
     return Response(status_code=204, headers=headers)
+
+
+@router.get("/uploads", **openapi_of(role="anonymous"))
+async def own(request: Request) -> OwnUploads:
+    """What lies here of the caller's, by key or else by address; each is forgotten by DELETE."""
+    service, who = service_of(request), queue_of(request)
+    name = of_sounds(service.domain).name
+    found = await reading(service.store.uploads.of, name, who)
+    return OwnUploads(
+        domain=name,
+        uploads=tuple(
+            RecordingUpload(
+                id=one.id, length=one.length, came=one.came, expires=one.expires_at, note=one.note
+            )
+            for one in found
+        ),
+    )
 
 
 LENGTH = header("upload-length", "bytes of the whole recording", **COUNT)

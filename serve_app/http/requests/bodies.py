@@ -125,8 +125,8 @@ async def read_clip(request: Request, max_bytes: int, hold: Hold = uncounted) ->
         must_be_plain(request)
         return await read_body(request, max_bytes, hold)
     raise UnsupportedClip(
-        f"a clip comes as multipart/form-data with a part named 'file', or as a raw body of type "
-        f"audio/*; this request says {content_type!r}"
+        "a clip comes as multipart/form-data with a part named 'file' (curl -F file=@FILE), or as "
+        f"a raw body of type audio/* or image/*; this request says {content_type[:200]!r}"
     )
 
 

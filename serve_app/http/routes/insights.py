@@ -16,10 +16,11 @@ from fastapi import APIRouter, Request
 from data.domains.domain import AudioDomain
 from data.domains.sections import LogMelSpec
 from data.media.audio.log_mel_means import centres_hz, mfcc
+from data.store.run_curves import run_curves
+from models import insight_sentences as sentences
 from models.card import Card
 from serve_app.client import insight_answers as answers
 from serve_app.client.service_answers import ModelVersion
-from serve_app.http.answers import insight_sentences as sentences
 from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.openapi import openapi_of
 from serve_app.http.replica import Replica
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 FRESH_S = 10.0
 PATIENCE_S = 2.0
-RUNS = 5  # whose curves are told
-LOOKED_AT = 100  # runs, for the last ones that trained a network
-EPOCHS = 500
 
 log = logging.getLogger("ray.serve")
 
@@ -132,20 +130,7 @@ def _exam(card: Card) -> answers.ExamFigures:
 
 
 def _curves(store: "Store", domain: str) -> tuple[answers.RunCurve, ...]:
-    """Of the last full retrains that came to an epoch, newest first."""
-    found: list[answers.RunCurve] = []
-    for run in store.runs.find(domain, limit=LOOKED_AT):
-        if run.mode != "full" or len(found) == RUNS:
-            continue
-        events = store.events.find(subject=f"run:{run.id}", limit=EPOCHS)
-        epochs = tuple(_numbers(event.detail) for event in events if event.kind == "epoch")
-        if epochs:
-            found.append(answers.RunCurve(run=run.id, created=run.created_at, epochs=epochs))
-    return tuple(found)
-
-
-def _numbers(detail: dict[str, Any]) -> dict[str, float]:
-    return {key: value for key, value in detail.items() if isinstance(value, int | float)}
+    return tuple(answers.RunCurve(**vars(curve)) for curve in run_curves(store, domain))
 
 
 async def _versions(service: Replica) -> tuple[ModelVersion, ...]:

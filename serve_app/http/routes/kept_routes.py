@@ -13,8 +13,8 @@ from data.store.review.annotations import Annotation
 from models.card import BACKBONE
 from serve_app.client import kept_answers as answers
 from serve_app.client.answers import Receipt
-from serve_app.http.answers.answer_bodies import Label
-from serve_app.http.answers.responses import caller_of, queue_of, service_of
+from serve_app.http.answers.answer_bodies import Label, json_fields, prediction
+from serve_app.http.answers.responses import answer, caller_of, queue_of, request_id, service_of
 from serve_app.http.openapi import BINARY, openapi_of
 from serve_app.http.replica import AT_ONCE, Replica
 from serve_app.http.requests.correction_form import must_need_no_mask
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CONSIDERED = 1000  # of the newest, for what to ask next
 LAST_ID = 2**31 - 1
+REPLAY = openapi_of(*(400, 404, 409, 422, 429, 503, 504), role="admin")
 BYTES = openapi_of(400, 404, role="admin", content={OCTETS: BINARY})
 Number = Path(ge=1, le=LAST_ID)
 
@@ -68,6 +69,28 @@ async def kept(
 async def content(request: Request, number: int = Number) -> Response:
     """The clip as it was sent, to be heard."""
     return await clip_bytes(request, lambda service: _with_clip(service, number).clip_sha256)
+
+
+@router.get("/predictions/{number}/replay", response_model=answers.Replay, **REPLAY)
+async def replay(
+    request: Request, number: int = Number, version: str | None = Query(None, max_length=40)
+) -> Response:
+    """The kept clip is asked about again: of the champion, or of any registered version."""
+    service, who = service_of(request), queue_of(request)
+    caller_of(request, "admin")
+    row = await reading(_with_clip, service, number)
+    raw = await reading(service.store.clips.read, row.clip_sha256)
+    if version is None:
+        found = await service.predict(raw, who)
+    else:
+        found = await service.predict_on(version, raw, who)
+    now = _opinion(found)
+    told = {
+        "kept": json_fields(_told(row)),
+        "now": prediction(found, request_id(request)),
+        "flips": (row.label, row.unknown) != (now.label, now.unknown),
+    }
+    return answer(told)
 
 
 @router.post(

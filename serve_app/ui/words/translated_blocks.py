@@ -3,10 +3,10 @@ each, and what happens then is answered in the one that its address or its brows
 
 from typing import Any
 
-import gradio as gr
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serve_app.ui.gradio_internals.outputs import SparingBlocks
 from serve_app.ui.words.translate import (
     ENGLISH,
     NAMES,
@@ -17,7 +17,7 @@ from serve_app.ui.words.translate import (
 )
 
 
-class TranslatedBlocks(gr.Blocks):  # type: ignore[misc]  # it has no types
+class TranslatedBlocks(SparingBlocks):
     """Gradio reads `config` for each browser that opens the page, and answers all events by
     `process_api`; its own translations follow the browser alone, and know labels alone."""
 

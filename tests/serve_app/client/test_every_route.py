@@ -20,6 +20,7 @@ from support.inputs.sounds import tone
 from support.local_server import Server
 from support.predictions import keep_prediction
 from support.replica import ADMIN, Replica
+from support.waiting import wait_for
 
 OF_OTHERS = ("/v2", "/setup", "/webhook", "/transcribe")  # who have clients of their own
 ELSEWHERE = ("/stream",)
@@ -129,7 +130,23 @@ def test_a_recording_is_sent_in_parts_and_analysed_as_a_job(
     assert admin.uploaded_bytes("keywords", upload) == len(tone())
     assert admin.order_analysis("keywords", upload).id == upload
     assert admin.cancel_job("keywords", upload).state == "cancelled"
-    admin.delete_upload("keywords", admin.upload_recording("keywords", io.BytesIO(tone())))
+    left = admin.upload_recording("keywords", io.BytesIO(tone()))
+    assert [(one.id, one.came) for one in admin.own_uploads("keywords")] == [(left, len(tone()))]
+    admin.delete_upload("keywords", left)
+    assert admin.own_uploads("keywords") == ()
+
+
+def test_answers_come_as_tables(admin: Client) -> None:
+    rows = admin.batch_table("keywords", [("a.wav", tone()), ("b.wav", b"no sound")]).decode()
+    assert [row.split(",")[0] for row in rows.splitlines()] == ["file", "a.wav", "b.wav"]
+    long = tone(500, seconds=10.0)
+    table = admin.analyze_as_table("keywords", io.BytesIO(long), "audacity", hop_s=0.25)
+    upload = admin.upload_recording("keywords", io.BytesIO(long))
+    job = admin.order_analysis("keywords", upload, hop_s=0.25)
+    wait_for(lambda: admin.job("keywords", job.id).state == "succeeded", 60)
+    assert admin.job_table("keywords", job.id, "audacity") == table
+    with pytest.raises(ServiceError, match="no job"):
+        admin.job_table("keywords", "none", "csv")
 
 
 def test_labelled_clips_are_uploaded_reviewed_and_forgotten(admin: Client) -> None:
@@ -176,6 +193,8 @@ def test_kept_predictions_are_heard_labelled_and_replayed(admin: Client, replica
     for listed in (admin.kept_predictions("keywords"), asked(admin)):
         assert [one.id for one in listed] == [number]
     assert admin.predicted_clip("keywords", number) == tone(1300)
+    again = admin.replay("keywords", number, version=replica.served.version)
+    assert again.now.label == admin.predict("keywords", tone(1300)).label
     assert admin.diff("keywords", "1", "2", last=5).failed == 1, "of versions that are only named"
     assert admin.label_prediction("keywords", number, "six").state == "accepted"
     assert asked(admin) == ()

@@ -187,3 +187,15 @@ def test_a_clip_that_is_rejected_after_it_was_learnt_counts_until_it_is_unlearnt
     assert wrong not in keywords.remembered()
     assert keywords.store.clips.count_new("keywords") == 0
     assert ordered(keywords, domain) is None
+
+
+def test_a_correction_has_the_teach_that_may_follow_prepared(keywords: School) -> None:
+    jobs, domain = Jobs(), with_triggers(keywords, 50, None)
+    runs = keywords.curated(jobs)
+    asyncio.run(runs.look_after(domain))
+    asyncio.run(runs.look_after(domain))
+    assert jobs.expected == 0  # nothing is held ready where nobody corrects
+    keywords.send()
+    asyncio.run(runs.look_after(domain))
+    asyncio.run(runs.look_after(domain))
+    assert jobs.expected == 1

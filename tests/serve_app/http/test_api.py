@@ -65,18 +65,6 @@ def test_a_boundary_that_is_too_long_is_refused(
     assert "boundary" in found.json()["detail"]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "allowed"),
-    [("GET", "/predict", "POST"), ("POST", "/status", "GET"), ("PUT", "/keywords/domains", "GET")],
-)
-def test_a_wrong_method_is_told_the_right_one(
-    client: TestClient, method: str, path: str, allowed: str
-) -> None:
-    found = client.request(method, path)
-    assert is_problem(found, 405)
-    assert found.headers["allow"] == allowed
-
-
 @pytest.mark.parametrize("name", ["=cmd()", "\t=cmd()", " =cmd()", "\tx", "\u00a0-1", "＋1", "@a"])
 def test_a_name_that_a_spreadsheet_would_run_is_quoted(client: TestClient, name: str) -> None:
     disposition = f'Content-Disposition: form-data; name="files"; filename="{name}"'

@@ -107,13 +107,13 @@ def test_every_answer_has_a_schema(service: Declared) -> None:
 
 def test_every_refusal_is_a_problem_document(service: Declared) -> None:
     kinds = {
-        kind
-        for _, _, operation in service.operations()
+        (path.startswith("/v2"), kind)
+        for _, path, operation in service.operations()
         for status, answer in operation["responses"].items()
         if int(status) >= 400
         for kind in answer["content"]
     }
-    assert kinds == {PROBLEM}
+    assert kinds == {(False, PROBLEM), (True, "application/json")}
 
 
 def test_what_is_posted_is_described(service: Declared) -> None:
@@ -188,6 +188,7 @@ def of_recordings(service: Declared) -> None:
     service.ask("DELETE", f"/jobs/{job}", role="")
     service.ask("OPTIONS", "/uploads", 204, role="")
     begin = TUS | {"upload-length": "9"}
+    service.ask("GET", "/uploads", role="")
     place = service.ask("POST", "/uploads", 201, role="", headers=begin).headers["location"]
     service.ask("HEAD", place, role="", headers=TUS)
     part = TUS | {"upload-offset": "0", "content-type": "application/offset+octet-stream"}
@@ -243,6 +244,7 @@ def of_kept_predictions(service: Declared, number: int) -> None:
         found = service.ask("GET", f"/predictions?order={order}").json()["predictions"]
         assert found[0]["id"] == number
     service.ask("GET", f"/predictions/{number}/content")
+    service.ask("GET", f"/predictions/{number}/replay")
     assert service.ask("GET", "/models/1/diff/2").json()["failed"] == 1
     service.ask("POST", f"/predictions/{number}/label", 201, json={"label": "one"})
 
@@ -344,6 +346,7 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("DELETE", f"/clips/{NONE}", 404, {}),
     ("GET", "/predictions?order=worst", 400, {}),
     ("GET", "/predictions/99/content", 404, {}),
+    ("GET", "/predictions/99/replay", 404, {}),
     ("POST", "/predictions/99/label", 404, {"json": {"label": "one"}}),
     ("GET", "/models/1/diff/99", 404, {}),
     ("POST", "/retrain", 400, {"json": {"mode": "guess"}}),

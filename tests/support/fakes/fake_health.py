@@ -49,7 +49,11 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
             for n, row in enumerate(world.feedback.values())
             if row["domain"] == domain
         ]
-        found = (*reversed(sent), {**learnt, "detail": {"clips": 4}}, added)
+        found = (
+            *reversed(sent),
+            {**learnt, "detail": {"clips": 4, "corrections": 3, "fixed": 2}},
+            added,
+        )
         return {"events": [row for row in found if str(row["kind"]).startswith(kind)]}
 
     @app.get("/{domain}/insights", response_model=Insights)

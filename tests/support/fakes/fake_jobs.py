@@ -12,6 +12,7 @@ class Jobs:
     def __init__(self, slow: float = 0.0) -> None:
         self.slow = slow
         self.options: list[str] = []
+        self.expected = 0  # how often a teach was
         self.jobs: dict[str, tuple[int, JobState]] = {}
 
     def submit(
@@ -20,6 +21,9 @@ class Jobs:
         time.sleep(self.slow)
         self.options = list(options)
         self.jobs[run_id] = (attempt, "alive")
+
+    def stand_by(self) -> None:
+        self.expected += 1
 
     def stop(self, run_id: str) -> None:
         self.jobs[run_id] = (self.state(run_id)[0], "ended")

@@ -61,6 +61,8 @@ class World:
     masks: dict[str, bytes] = field(default_factory=dict)  # by receipt
     clips: dict[str, dict[str, Any]] = field(default_factory=dict)  # by sha256: fake_clips.py
     predictions: dict[int, dict[str, Any]] = field(default_factory=dict)  # that are kept
+    uploads: dict[str, bytes] = field(default_factory=dict)  # of recordings, in parts
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)  # that listen to them
     runs: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {d: [] for d in LABELS})
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     versions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

@@ -4,8 +4,9 @@ An answer is shown as soon as the service gives it. The figure is computed here,
 bytes, and follows a moment later.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -21,6 +22,7 @@ from serve_app.ui.markup import note
 from serve_app.ui.places.ask import ask_card as card
 from serve_app.ui.places.ask import ask_panel, ask_recording, ask_several
 from serve_app.ui.places.ask.ask_history import Past
+from serve_app.ui.places.ask.ask_recording import Ordered
 from serve_app.ui.places.ask.ask_teach import Asked
 from serve_app.ui.places.ask.given import Given
 from serve_app.ui.wording import TOO_LARGE, again_in_s, with_again, words
@@ -77,6 +79,7 @@ class Caller:
     client: Client
     domain: DomainInfo
     past: Past
+    ordered: Ordered  # of everybody
 
 
 @dataclass
@@ -114,33 +117,33 @@ def hear_given(
     parts: Parts, caller: Caller, given: Sequence[Given], over: Callable[[], bool]
 ) -> Iterator[Shown]:
     """What is dropped decides: several files, or one."""
-    yield parts.cleared() | parts.emptied()
     if len(given) == 1:
-        yield from hear_one(parts, caller, given[0], over)
+        yield from hear_one(parts, caller, given[0], over, parts.emptied())
     else:
-        yield {parts.answer: ""}
+        yield parts.cleared() | parts.emptied() | {parts.answer: ""}
         yield from hear_several(parts, caller, given)
 
 
 def hear_one(
-    parts: Parts, caller: Caller, given: Given, over: Callable[[], bool]
+    parts: Parts,
+    caller: Caller,
+    given: Given,
+    over: Callable[[], bool],
+    gone: Mapping[Any, Any] = MappingProxyType({}),
 ) -> Iterator[Shown]:
-    """A recording that is too long for a clip is heard for its events."""
+    """A recording that is too long for a clip is heard for its events. `gone`: what it takes the
+    place of, beside another clip."""
     may_be_long = caller.domain.modality == "audio" and given.moment is None
-    yield parts.cleared() | {parts.answer: card.listening()}
+    yield parts.cleared() | dict(gone) | {parts.answer: card.listening()}
     try:
-        if not (may_be_long and _is_large(given, caller.domain)):
+        if not (may_be_long and (given.job or _is_large(given, caller.domain))):
             yield from _answer(parts, caller, given)
             return
     except REFUSED as error:
         if not (may_be_long and isinstance(error, ServiceError) and error.status == TOO_LARGE):
             yield _failed(parts, given, error)
             return
-    yield {parts.answer: ""}
-    try:
-        yield from _hear_recording(parts, caller, given, over)
-    except REFUSED as error:
-        yield parts.emptied() | _failed(parts, given, error)
+    yield from _hear_recording(parts, caller, given, over)
 
 
 def _is_large(given: Given, domain: DomainInfo) -> bool:
@@ -250,11 +253,17 @@ def _table(rows: Sequence[ask_several.Row], given: Sequence[Given]) -> str:
 def _hear_recording(
     parts: Parts, caller: Caller, given: Given, over: Callable[[], bool]
 ) -> Iterator[Shown]:
-    yield {parts.panel: ask_recording.progress(None)}
-    for told in ask_recording.heard(known(caller.client), caller.domain, given, over):
-        if isinstance(told, Analysis):
-            moments = ask_recording.moments(told, given)
-            found = ask_recording.events(told, given)
-            yield {parts.panel: found, parts.listed: moments, parts.rows: ()}
-        else:
-            yield {parts.panel: ask_recording.progress(told)}
+    """By its job, which goes on after a trouble, and after the page was loaded again."""
+    yield {parts.answer: "", parts.panel: ask_recording.progress(None, given.job)}
+    try:
+        client = known(caller.client)
+        given = given if given.job else caller.ordered.order(client, caller.domain, given)
+        for told in ask_recording.heard(client, caller.domain, given.job, over):
+            if isinstance(told, Analysis):
+                moments = ask_recording.moments(told, given)
+                found = ask_recording.events(told, given)
+                yield {parts.panel: found, parts.listed: moments, parts.rows: ()}
+            else:
+                yield {parts.panel: ask_recording.progress(told, given.job)}
+    except REFUSED as error:
+        yield parts.emptied() | _failed(parts, given, error)

@@ -34,7 +34,7 @@ def answer(found: Prediction, name: str = "") -> str:
     return (
         f'<section class="tt-card tt-answer">{_verdict(found, name)}'
         f"{_measure(found)}{_against(found)}{_warnings(found)}{_disclaimer(found)}"
-        f"{_folded(found)}</section>"
+        f"{_older()}{_folded(found)}</section>"
     )
 
 
@@ -155,6 +155,12 @@ def _warnings(found: Prediction) -> str:
 
 def _disclaimer(found: Prediction) -> str:
     return note(told(found.disclaimer), "warn") if found.disclaimer else ""
+
+
+def _older() -> str:
+    """Shown once another version serves than did when this was answered: static/standing.js."""
+    said = t("Another version serves since: give the clip once more, and that one answers.")
+    return f'<p class="tt-note tt-calm" role="status" data-older hidden>{said}</p>'
 
 
 def _folded(found: Prediction) -> str:

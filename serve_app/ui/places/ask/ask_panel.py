@@ -8,11 +8,13 @@ from serve_app.ui.places.ask.given import Given
 from serve_app.ui.words.translate import t
 
 
-def progress(words: str, share: float | None) -> str:
-    """`share` is from 0 to 1, None where nobody knows; with a button that stops."""
+def progress(words: str, share: float | None, job: str = "") -> str:
+    """`share` is from 0 to 1, None where nobody knows; with a button that stops. A page that is
+    loaded again goes on with the `job` (static/panel.js)."""
     now = "" if share is None else f' aria-valuenow="{100 * share:.0f}"'
     return (
-        f'<section class="tt-card"><p class="tt-over" role="status">{text(words)}</p>'
+        f'<section class="tt-card" data-job="{job}">'
+        f'<p class="tt-over" role="status">{text(words)}</p>'
         f'<div class="tt-progress tt-busy" role="progressbar" aria-label="{t("Progress")}"{now}>'
         f'<i style="width:{max(4.0, 100 * (share or 0)):.0f}%"></i></div>'
         f'<p><button type="button" class="tt-mini" data-stop>{t("Stop")}</button></p></section>'

@@ -40,22 +40,31 @@ from serve_app.ui.places.ask.ask_drop import (
 )
 from serve_app.ui.places.ask.ask_examples import examples_of
 from serve_app.ui.places.ask.ask_mask import drawing_tools, full_size
+from serve_app.ui.places.ask.ask_receipt import receipt_box
+from serve_app.ui.places.ask.ask_recording import Ordered
 from serve_app.ui.places.ask.ask_several import Row
 from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
 from serve_app.ui.places.ask.given import Given
-from serve_app.ui.places.receipt_timeline import thanks, timeline
-from serve_app.ui.shared import QUIET, Shared, clickable, event_field, find, html, read_within
+from serve_app.ui.places.receipt_timeline import thanks
+from serve_app.ui.shared import (
+    QUIET,
+    STREAMED,
+    Shared,
+    clickable,
+    event_field,
+    find,
+    html,
+    read_within,
+    script,
+)
 from serve_app.ui.wording import LOOK_AGAIN_S, words
 from serve_app.ui.words.translate import mark, t
 
+READY = """() => {
+  document.dispatchEvent(new Event("telltale-ready"));
+  return [];
+}"""
 ITS = {"audio": mark("It is …"), "image": mark("There is …")}
-PANEL_EVENTS = """
-element.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-open], [data-stop], [data-again]");
-  if (button?.dataset.open) trigger("open", { number: Number(button.dataset.open) });
-  else if (button && "again" in button.dataset) trigger("submit");
-  else if (button) trigger("stop");
-});"""
 
 
 def build_ask(shared: Shared, examples: Path | None = None) -> None:
@@ -65,7 +74,9 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
             history = clickable(elem_id="history")
         with gr.Column(scale=7, min_width=300):
             live = live_panel()
-            panel = gr.HTML("", js_on_load=PANEL_EVENTS, apply_default_css=False, elem_id="several")
+            panel = gr.HTML(
+                "", js_on_load=script("panel.js"), apply_default_css=False, elem_id="several"
+            )
             answer = html(card.empty(), elem_id="answer")
             with gr.Column(elem_classes="tt-wrong", elem_id="correct"):
                 label = gr.Radio(
@@ -87,7 +98,7 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
             outcome = html(elem_id="outcome")
             draw = drawing_tools()
             figure = html(elem_id="figure")
-            _receipt_box(shared)
+            receipt_box(shared)
     parts = Parts(
         drop, live, panel, answer, figure, label, mask, outcome, gr.State(None), gr.State(None),
         gr.Timer(LOOK_AGAIN_S, active=False), gr.State(()), gr.State(()), gr.State(Turns()),
@@ -99,7 +110,7 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
 
 
 def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
-    made = Path(os.environ["GRADIO_TEMP_DIR"])
+    made, ordered = Path(os.environ["GRADIO_TEMP_DIR"]), Ordered()
 
     def caller_of(
         name: str | None,
@@ -111,7 +122,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         # The clip may be here before the first answer to "which domains are there?" is.
         domains = domains or shared.client.domains()
         domain = find(domains, name or domains[0].name)
-        return Caller(shared.client_of(key, request), domain, turns.past)
+        return Caller(shared.client_of(key, request), domain, turns.past, ordered)
 
     def hear_dropped(
         name: str | None,
@@ -176,6 +187,21 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         else:
             yield from latest(over, hear_several(parts, caller, given, rows))
 
+    def resume(
+        name: str,
+        domains: tuple[DomainInfo, ...],
+        key: str,
+        turns: Turns,
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> Iterator[Shown]:
+        caller = caller_of(name, domains, key, turns, request)
+        if given := ordered.find(caller.domain, event_field(event, "job")):
+            over = turns.begin(caller.domain.name)
+            yield from latest(over, hear_one(parts, caller, given, over))
+        else:
+            yield gr.skip()
+
     def turn_to(name: str, domains: tuple[DomainInfo, ...], _: str, turns: Turns) -> Shown:
         """Gradio forgets of a page that was closed only states that were told anew."""
         domain = find(domains, name)
@@ -197,7 +223,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
 
     asked = [shared.domain, shared.domains, shared.key, parts.turns]
     # Of the 40 threads that Gradio has for everybody.
-    busy = {"concurrency_id": "hear", "concurrency_limit": 16, **QUIET}
+    busy = {"concurrency_id": "hear", "concurrency_limit": 16, **STREAMED}
     # What is given while another is heard is not to be dropped: the older one ends by `Turns`.
     at_once = busy | {"trigger_mode": "multiple"}
     for given in (parts.drop, parts.live):
@@ -213,7 +239,9 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
     )
     for moment, given in ((parts.again.tick, parts.waiting), (parts.panel.submit, parts.listed)):
         moment(hear_again, [*asked, given, parts.rows], parts.told, **busy)
-    shared.domain.change(turn_to, asked, [parts.drop, parts.turns, *parts.told], **QUIET)
+    parts.panel.resume(resume, asked, parts.told, **at_once)
+    turned = shared.domain.change(turn_to, asked, [parts.drop, parts.turns, *parts.told], **QUIET)
+    turned.then(None, None, None, js=READY, **QUIET)
 
 
 def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach: Any) -> None:
@@ -261,7 +289,7 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
     chosen = [parts.asked, parts.label, parts.mask, shared.key, parts.turns]
     send.click(say_wrong, chosen, parts.outcome, **QUIET)
     right.click(say_right, [parts.asked, shared.key, parts.turns], parts.outcome, **QUIET)
-    teach.click(teach_now, chosen, parts.told, concurrency_limit=8, **QUIET)
+    teach.click(teach_now, chosen, parts.told, concurrency_limit=8, **STREAMED)
 
 
 def _outcome(turns: Turns, send: Callable[[], Receipt]) -> Any:
@@ -313,24 +341,3 @@ def _refused(error: Exception) -> str:
     if isinstance(error, InvalidParameter):
         return note(words(error), "warn")
     return note(t(GONE) if isinstance(error, FileNotFoundError) else words(error), "bad")
-
-
-def _receipt_box(shared: Shared) -> None:
-    def check(number: str, name: str) -> str:
-        if not number.strip():
-            return note(t("Enter the number of a receipt first."), "warn")
-        try:
-            return timeline(shared.client.receipt(name, number.strip()))
-        except ServiceError as error:
-            return note(words(error), "bad")
-
-    with gr.Accordion(t("Check a receipt"), open=False, elem_id="receipts"):
-        receipt = gr.Textbox(
-            label=t("Receipt"),
-            placeholder=t("the number you were given"),
-            elem_classes="tt-plain",
-        )
-        button = gr.Button(t("Check my receipt"), elem_id="check")
-        life = html(elem_id="life")
-    for moment in (button.click, receipt.submit):
-        moment(check, [receipt, shared.domain], life, **QUIET)

@@ -1,24 +1,26 @@
-"""A long recording: heard in a thread that tells how far it is, then its events as a strip with a
-lane for each label, and as a table."""
+"""A long recording: a job of the service listens to it and tells how far it is; then its events as
+a strip with a lane for each label, and as a table."""
 
-import threading
-from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from dataclasses import replace
 
 from models.analysis.sound_events import Event
 from models.analysis.tables import TABLES
 from serve_app.client.analysis_answers import Analysis, Progress, RecordingEvent
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
+from serve_app.client.long_analysis import LOOK_AGAIN_S, OPEN
+from serve_app.client.long_analysis import found as found_by
 from serve_app.ui.markup import named, note, percent, text
 from serve_app.ui.places.ask import ask_panel as panel
 from serve_app.ui.places.ask.given import Given
 from serve_app.ui.words.translate import number, t
 from serve_app.ui.words.translate import told as translated
 
-LOOK_S = 0.3
+MOST_ORDERED = 300  # as many as there are sessions
 LISTED = 300  # events of a table; a day has thousands
 DOWNLOADS = (
     ("csv", "events.csv", "CSV"),
@@ -27,45 +29,58 @@ DOWNLOADS = (
 )
 
 
-class _Over(Exception):
-    """Nobody waits for it any more."""
+class Ordered:
+    """The recordings that are listened to, by their jobs, whose ids nobody can guess: a page that
+    is loaded again goes on with what it began."""
+
+    def __init__(self) -> None:
+        self._given: dict[str, tuple[str, Given]] = {}
+
+    def order(self, client: Client, domain: DomainInfo, given: Given) -> Given:
+        """The recording with its job; raises ServiceError."""
+        with given.path.open("rb") as file:
+            upload = client.upload_recording(domain.name, file)
+        try:
+            ordered = replace(given, job=client.order_analysis(domain.name, upload).id)
+        except ServiceError:
+            with suppress(ServiceError):
+                client.delete_upload(domain.name, upload)
+            raise
+        self._given[ordered.job] = domain.name, ordered
+        while len(self._given) > MOST_ORDERED:
+            del self._given[next(iter(self._given))]
+        return ordered
+
+    def find(self, domain: DomainInfo, job: str) -> Given | None:
+        name, given = self._given.get(job, ("", None))
+        return given if name == domain.name else None
 
 
 def heard(
-    client: Client, domain: DomainInfo, given: Given, over: Callable[[], bool]
-) -> Generator[Progress | Analysis]:
-    """Raises ServiceError. Ends, and with it the service's work, once it is over or closed.
-    Whoever closes it is not to wait for that: Gradio does so where it answers everybody."""
-    told: SimpleQueue[Progress] = SimpleQueue()
-    pool, left = ThreadPoolExecutor(1), threading.Event()
-
-    def watch(progress: Progress) -> None:
-        if left.is_set() or over():
-            raise _Over
-        told.put(progress)
-
-    def hear() -> Analysis:
-        with given.path.open("rb") as file:
-            return client.analyze(domain.name, file, watch=watch)
-
+    client: Client, domain: DomainInfo, job_id: str, over: Callable[[], bool]
+) -> Iterator[Progress | Analysis]:
+    """Raises ServiceError. Once it is over the job ends as well; where the page is closed it goes
+    on, for when that is loaded again."""
     try:
-        answer = pool.submit(hear)
-        while not answer.done():
-            with suppress(Empty):
-                yield told.get(timeout=LOOK_S)
-        with suppress(_Over):
-            yield answer.result()
+        while not over():
+            job = client.job(domain.name, job_id)
+            if job.state not in OPEN:
+                yield found_by(job)
+                return
+            yield job
+            time.sleep(LOOK_AGAIN_S)
     finally:
-        left.set()
-        pool.shutdown(wait=False)
+        if over():
+            with suppress(ServiceError):
+                client.cancel_job(domain.name, job_id)
 
 
-def progress(so_far: Progress | None) -> str:
+def progress(so_far: Progress | None, job: str) -> str:
     if so_far is None:
-        return panel.progress(t("A long recording: it is on its way"), None)
+        return panel.progress(t("A long recording: it is on its way"), None, job)
     words = t("A long recording: {time} heard", time=clock(so_far.heard_s))
     words += "" if so_far.done is None else f", {100 * so_far.done:.0f} %"
-    return panel.progress(words, so_far.done)
+    return panel.progress(words, so_far.done, job)
 
 
 def moments(found: Analysis, given: Given) -> tuple[Given, ...]:
@@ -87,7 +102,7 @@ def events(found: Analysis, given: Given) -> str:
     disclaimer = note(translated(found.disclaimer), "warn") if found.disclaimer else ""
     version = t("version {version}", version=text(found.model.version))
     head = (
-        f'<section class="tt-card"><p class="tt-over">{text(given.name)}, '
+        f'<section class="tt-card" data-job="{given.job}"><p class="tt-over">{text(given.name)}, '
         f'{clock(recording.duration_s)}, {version}</p><p class="tt-sentence" role="status">'
         f"{counted or t('No event in it.')}</p>{warning}"
     )

@@ -18,6 +18,7 @@ class Given:
     path: Path  # within the page's own upload folder, or of an example
     moment: tuple[float, float] | None = None  # from and to, in seconds
     recording: str = ""  # that it is a moment of
+    job: str = ""  # that listens to it
 
     def read(self, domain: DomainInfo) -> bytes:
         """The file as it is, or the moment as WAV at the recording's own rate; raises ClipError."""

@@ -6,19 +6,16 @@ from typing import Any
 import gradio as gr
 
 from serve_app.client.past_answers import Window
-from serve_app.ui import address
 from serve_app.ui.account import known
 from serve_app.ui.markup import heading, note, text
 from serve_app.ui.places.health import health_corrections, health_model, health_service
 from serve_app.ui.shared import QUIET, Shared, html, or_note, row_of
-from serve_app.ui.wording import LOOK_AGAIN_S
 from serve_app.ui.words.translate import t
 
 EVENTS = 20
 
 
-def build_health(shared: Shared, tab: Any) -> Any:
-    """Returns the timer by which it looks again and again."""
+def build_health(shared: Shared, tab: Any) -> None:
     html(heading(t("The service"), t("as it is right now")))
     windows = [(t("5 minutes"), "5m"), (t("1 hour"), "1h")]
     window = gr.Radio(windows, value="5m", label=t("The last"), elem_id="window")
@@ -28,7 +25,6 @@ def build_health(shared: Shared, tab: Any) -> Any:
     corrections = html(elem_id="corrections")
     html(heading(t("The model"), t("what it learnt from, and how it did in its exam")))
     model = html(elem_id="insights")
-    again = gr.Timer(LOOK_AGAIN_S, active=False)
 
     def look(domain: str | None, window: Window, key: str) -> Any:
         if not domain:
@@ -71,14 +67,12 @@ def build_health(shared: Shared, tab: Any) -> Any:
 
     tab.select(order, None, locust, **QUIET)
     studied = [corrections, model]
-    live, if_open = [shared.domain, window, shared.key], address.if_open("health")
-    for moment in (tab.select, window.change, again.tick):
+    live, who = [shared.domain, window, shared.key], [shared.domain, shared.key]
+    signals = shared.signals
+    for moment in (tab.select, window.change, signals.health, signals.again):
         moment(look, live, [service, events], **QUIET)
-    tab.select(study, [shared.domain, shared.key], studied, **QUIET)
-    for moment in (shared.domain.change, *shared.key_entered):
-        moment(look, live, [service, events], js=if_open, **QUIET)
-        moment(study, [shared.domain, shared.key], studied, js=if_open, **QUIET)
-    return again
+    for moment in (tab.select, signals.health):
+        moment(study, who, studied, **QUIET)
 
 
 def _warning(refused: str) -> str:

@@ -1,9 +1,10 @@
 """Models: what serves and since when, the versions as a line of dots, and the run under way.
 
-A run is followed wherever it began: every session looks for one every few seconds.
+A run is followed wherever it began: every session is told when one has.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,14 +13,22 @@ import gradio as gr
 from serve_app.client.answers import Mode
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui import address
 from serve_app.ui.markup import note
 from serve_app.ui.places.models import models_follow as follow_run
 from serve_app.ui.places.models import models_view as view
 from serve_app.ui.places.models.models_follow import Watch
 from serve_app.ui.places.models.models_run import nobody
-from serve_app.ui.shared import QUIET, Shared, clickable, event_field, html, or_note, row_of
-from serve_app.ui.wording import LOOK_AGAIN_S, words
+from serve_app.ui.shared import (
+    QUIET,
+    STREAMED,
+    Shared,
+    clickable,
+    event_field,
+    html,
+    or_note,
+    row_of,
+)
+from serve_app.ui.wording import words
 from serve_app.ui.words.translate import mark, t
 
 LOCKED = mark("Enter an admin's key under “Key” to see and change this.")
@@ -33,14 +42,12 @@ class Choice:
     other: str = ""
 
 
-def build_models(shared: Shared, tab: Any) -> Any:
-    """Returns the timer by which it looks whether a run has begun."""
+def build_models(shared: Shared, tab: Any) -> None:
     models = clickable(note(t(LOCKED)), elem_id="models")
     told = html(elem_id="told")
     run = clickable(nobody(), elem_id="run")
     runs = clickable(elem_id="runs")
     choice_state, watch_state = gr.State(Choice()), gr.State(Watch())
-    seen = gr.State("")  # what serves and runs, as it was last seen to change
     who = [shared.domain, shared.key]
 
     def refresh(domain: str | None, key: str, choice: Choice) -> Any:
@@ -102,42 +109,31 @@ def build_models(shared: Shared, tab: Any) -> Any:
         watch.domain = domain
         return {run: nobody(), told: "", choice_state: Choice()} if turned else gr.skip()
 
-    def look(domain: str | None, key: str, watch: Watch) -> Any:
-        if not domain or not key:
-            return gr.skip()
-        try:
-            status = row_of(shared.standing.status(), domain)
-        except ServiceError:
-            return gr.skip()  # the page's own look says that the service is away
-        follow_run.notice(shared.client.with_key(key), domain, status.running, watch)
-        serves = status.champion.version if status.champion else ""
-        return f"{domain} {serves} {status.agree} {watch.noticed}"
+    def look(domain: str | None, key: str, watch: Watch) -> None:
+        if domain and key:
+            with suppress(ServiceError):  # of which the banner tells
+                running = row_of(shared.standing.status(), domain).running
+                follow_run.notice(shared.client.with_key(key), domain, running, watch)
 
     watching = [*who, watch_state]
     pages = [models, runs, choice_state]
-    if_open = address.if_open("models")
     shown = [run, told, choice_state]
+    signals = shared.signals
     begun = [
         tab.select(opened, watching, shown, **QUIET),
-        *(
-            moment(opened, watching, shown, js=if_open, **QUIET)
-            for moment in (shared.domain.change, *shared.key_entered)
-        ),
-        seen.change(lambda: None, None, None, **QUIET),
+        signals.models(opened, watching, shown, **QUIET),
+        signals.moved(look, watching, None, **QUIET),
         *(
             part.click(act, [*who, choice_state, watch_state], [told, choice_state], **QUIET)
             for part in (models, run, runs)
         ),
     ]
-    refreshing = {"inputs": [*who, choice_state], "outputs": pages, "js": if_open, **QUIET}
+    refreshing = {"inputs": [*who, choice_state], "outputs": pages, **QUIET}
     # An older one ends by `Watch`, though not before it is told something.
-    at_once = {"trigger_mode": "multiple", "concurrency_limit": 8, "js": if_open, **QUIET}
+    at_once = {"trigger_mode": "multiple", "concurrency_limit": 8, **STREAMED}
     for event in begun:
         event.then(refresh, **refreshing)
         event.then(follow, watching, run, **at_once).then(refresh, **refreshing)
-    again = gr.Timer(LOOK_AGAIN_S, active=False)
-    again.tick(look, watching, seen, **QUIET)
-    return again
 
 
 def _line(client: Client, domain: str) -> view.Line:
@@ -149,7 +145,7 @@ def _line(client: Client, domain: str) -> view.Line:
         client.models(domain),
         away=status.curator == "away",
         runs=client.runs(domain),
-        learnt={event.subject: int(event.detail.get("clips", 0)) for event in events},
+        learnt={event.subject: event.detail for event in events},
     )
 
 

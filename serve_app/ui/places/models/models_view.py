@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from serve_app.client.service_answers import DomainStatus, ModelVersion, Move, Run
 from serve_app.ui.markup import Tone, ago, badge, clock, note, score, short, table, text
@@ -31,14 +32,14 @@ OTHERWISE = {
 
 @dataclass(frozen=True)
 class Line:
-    """What is known of a domain's versions and runs, newest first. `since`: when the version that
-    serves began to; `learnt`: clips of people, by "model:<domain>:<version>"."""
+    """What is known of a domain's versions and runs, newest first. `learnt`: how many clips of
+    people went in, and how many corrections that fixed, by "model:<domain>:<version>"."""
 
     status: DomainStatus
     versions: tuple[ModelVersion, ...]
     away: bool = False  # the curator is
     runs: tuple[Run, ...] = ()
-    learnt: Mapping[str, int] = field(default_factory=dict)
+    learnt: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def shown(line: Line, chosen: str, other: str) -> str:
@@ -168,11 +169,21 @@ def _details(line: Line, one: ModelVersion) -> str:
 
 
 def _learnt(line: Line, one: ModelVersion) -> str:
-    clips = next((n for of, n in line.learnt.items() if of.endswith(f":{one.version}")), 0)
+    found = (detail for of, detail in line.learnt.items() if of.endswith(f":{one.version}"))
+    learnt = next(found, {})
     said = [t(LEARNT[one.mode])] if one.mode in LEARNT else []
-    if clips:
+    if clips := int(learnt.get("clips", 0)):
         said.append(
             plural("{count:,} clip of people went in.", "{count:,} clips of people went in.", clips)
+        )
+    if corrections := int(learnt.get("corrections", 0)):
+        said.append(
+            plural(
+                "{fixed} of {count} new correction is fixed.",
+                "{fixed} of {count} new corrections are fixed.",
+                corrections,
+                fixed=int(learnt.get("fixed", 0)),
+            )
         )
     # What comes with a release has grown out of one that is not here, known by its digest alone.
     known = one.parent in {row.version for row in line.versions}

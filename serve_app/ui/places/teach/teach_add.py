@@ -12,7 +12,7 @@ from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import Tone, badge, named, note, plain, table, text
-from serve_app.ui.shared import QUIET, Shared, find, html, read_within, script
+from serve_app.ui.shared import QUIET, STREAMED, Shared, find, html, read_within, script
 from serve_app.ui.wording import words
 from serve_app.ui.words.translate import mark, t, told
 
@@ -73,7 +73,7 @@ def build(shared: Shared) -> None:
     # Of what is sent while another lot is being added, Gradio would take nothing by itself.
     many = {"trigger_mode": "multiple", "concurrency_limit": 4}
     asked = [shared.domain, shared.key, shared.domains]
-    sent_on = form.submit(add, asked, added, **many, **QUIET)
+    sent_on = form.submit(add, asked, added, **many, **STREAMED)
     sent_on.then(None, None, None, js=MAY_ADD, **QUIET)
 
 

@@ -7,7 +7,7 @@ the service but the decision, so that a list that changes there never moves what
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from serve_app.client.answers import KeptClip
+from serve_app.client.answers import DomainInfo, KeptClip
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note
@@ -16,17 +16,7 @@ from serve_app.ui.places.teach.teach_unsure import Unsure, unsure
 from serve_app.ui.wording import words
 from serve_app.ui.words.translate import mark, t
 
-WAITING, DOUBTED, DONE, UNSURE = "waiting", "doubted", "done", "unsure"
-
-ASK: dict[str, Callable[[Client, str], tuple[KeptClip, ...]]] = {
-    WAITING: lambda client, domain: client.clips(domain, waiting=True, doubted=True),
-    DOUBTED: lambda client, domain: client.clips(domain, flagged=True),
-    DONE: lambda client, domain: (
-        *client.clips(domain, "rejected"),
-        *client.clips(domain, "accepted"),
-    ),
-    UNSURE: unsure,
-}
+WAITING, DOUBTED, DONE = "waiting", "doubted", "done"
 LOCKED = mark("Enter an admin's key under “Key” to see and decide.")
 
 
@@ -51,7 +41,29 @@ def find(desk: Desk, clip: str) -> KeptClip | None:
     return next((row for row in desk.queue if row.clip == clip), None)
 
 
-def opened(client: Client, domain: str, desk: Desk) -> Desk:
+def waiting(client: Client, domain: DomainInfo) -> tuple[KeptClip, ...]:
+    """What it is most useful to decide upon first: clips that the model calls something else, what
+    a check doubts, all others that wait, and answers that were not sure, of which nobody has said
+    anything yet."""
+    sent = client.clips(domain.name, waiting=True, doubted=True)
+    disagreed = [row for row in sent if row.model and row.model.label != row.label]
+    doubted = client.clips(domain.name, flagged=True)
+    asked = unsure(client, domain.name) if domain.keeps_predictions else ()
+    return tuple({row.clip: row for row in (*disagreed, *doubted, *sent, *asked)}.values())
+
+
+def done(client: Client, domain: DomainInfo) -> tuple[KeptClip, ...]:
+    return *client.clips(domain.name, "rejected"), *client.clips(domain.name, "accepted")
+
+
+ASK: dict[str, Callable[[Client, DomainInfo], tuple[KeptClip, ...]]] = {
+    WAITING: waiting,
+    DOUBTED: lambda client, domain: client.clips(domain.name, flagged=True),
+    DONE: done,
+}
+
+
+def opened(client: Client, domain: DomainInfo, desk: Desk) -> Desk:
     """With the list as it is now; what was looked at still is, if it is still there."""
     if not client.key:
         return Desk(desk.which, refused=note(t(LOCKED)))

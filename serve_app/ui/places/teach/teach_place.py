@@ -9,7 +9,6 @@ from data.errors import TelltaleError
 from serve_app.client.answers import DomainInfo, KeptClip, Prediction
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
-from serve_app.ui import address
 from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import heading, note
 from serve_app.ui.places.teach import teach_add, teach_desk, teach_receipts
@@ -61,10 +60,7 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
         seat.desk, seat.domain, seat.seen = after, domain.name, seat.seen + anew
         found = {
             seat_state: seat,  # what was not told anew is never forgotten of a page that was closed
-            queue: after.refused
-            or view.queue(
-                after.which, after.queue, after.at, decided, unsure=domain.keeps_predictions
-            ),
+            queue: after.refused or view.queue(after.which, after.queue, after.at, decided),
             decision: "" if after.refused else view.decision(domain, clip, after.told, decided),
         }
         return found | {shown: "", seen: seat.seen} if anew or not clip else found
@@ -74,8 +70,8 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
             return gr.skip()
         with seat.in_turn:  # what was decided last may have been of another domain
             desk = seat.desk if seat.domain == name else Desk()
-            opened = teach_desk.opened(shared.client.with_key(key), name, desk)
-            return put(seat, opened, find(domains, name))
+            domain = find(domains, name)
+            return put(seat, teach_desk.opened(shared.client.with_key(key), domain, desk), domain)
 
     def act(
         name: str | None,
@@ -91,9 +87,9 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
             if seat.domain != name:  # the list is still that of another one
                 return gr.skip()
             clip = teach_desk.find(seat.desk, event_field(event, "clip"))
-            after = _acted(client, name, seat.desk, clip, event)
-            anew = event_field(event, "act") == "show"
-            return put(seat, after, find(domains, name), anew)
+            domain = find(domains, name)
+            after = _acted(client, domain, seat.desk, clip, event)
+            return put(seat, after, domain, anew=event_field(event, "act") == "show")
 
     def play(name: str | None, seat: Seat, domains: tuple[DomainInfo, ...], key: str) -> str:
         clip = seat.desk.clip
@@ -105,10 +101,9 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
         except (ServiceError, TelltaleError) as error:
             return view.seen(clip, note(words(error), "warn"))
 
-    outputs, if_open = [seat_state, queue, shown, decision, seen], address.if_open("teach")
-    tab.select(look, asked, outputs, **QUIET)
-    for moment in (shared.domain.change, *shared.key_entered):
-        moment(look, asked, outputs, js=if_open, **QUIET)
+    outputs = [seat_state, queue, shown, decision, seen]
+    for moment in (tab.select, shared.signals.teach):
+        moment(look, asked, outputs, **QUIET)
     for part in (queue, decision):
         part.click(act, asked, outputs, **QUIET)
     # Else a clip chosen while another one is on its way would never be shown.
@@ -116,7 +111,7 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
 
 
 def _acted(
-    client: Client, domain: str, desk: Desk, clip: KeptClip | None, event: gr.EventData
+    client: Client, domain: DomainInfo, desk: Desk, clip: KeptClip | None, event: gr.EventData
 ) -> Desk:
     """The desk after what `event` asks for; as it was for what it does not know, or no longer."""
     match event_field(event, "act"), clip:
@@ -125,7 +120,7 @@ def _acted(
             known = which if which in teach_desk.ASK else desk.which
             return teach_desk.opened(client, domain, Desk(known, decided=desk.decided))
         case "undo", _:
-            return teach_desk.undone(client, domain, desk)
+            return teach_desk.undone(client, domain.name, desk)
         case "show", KeptClip():
             return teach_desk.shown(desk, clip)
         case "next", _:
@@ -133,11 +128,13 @@ def _acted(
         case "previous", _:
             return teach_desk.stepped(desk, -1)
         case "accept", KeptClip():
-            return teach_desk.accepted(client, domain, desk, clip, event_field(event, "label"))
+            return teach_desk.accepted(client, domain.name, desk, clip, event_field(event, "label"))
         case "reject", KeptClip():
-            return teach_desk.rejected(client, domain, desk, clip, event_field(event, "reason"))
+            return teach_desk.rejected(
+                client, domain.name, desk, clip, event_field(event, "reason")
+            )
         case "forget", KeptClip():
-            return teach_desk.forgotten(client, domain, desk, clip)
+            return teach_desk.forgotten(client, domain.name, desk, clip)
     return desk
 
 

@@ -7,7 +7,6 @@ import gradio as gr
 from serve_app.client.answers import Receipt
 from serve_app.client.calls.teaching import LISTED
 from serve_app.client.connection import ServiceError
-from serve_app.ui import address
 from serve_app.ui.markup import Tone, ago, badge, named, note
 from serve_app.ui.places.receipt_timeline import number_of, timeline
 from serve_app.ui.shared import QUIET, Shared, html
@@ -30,10 +29,8 @@ def build(shared: Shared, tab: Any) -> None:
         except ServiceError as error:
             return note(words(error), "warn")
 
-    asked, if_open = [shared.domain, shared.key], address.if_open("teach")
-    tab.select(look, asked, receipts, **QUIET)
-    for moment in (shared.domain.change, *shared.key_entered):
-        moment(look, asked, receipts, js=if_open, **QUIET)
+    for moment in (tab.select, shared.signals.teach):
+        moment(look, [shared.domain, shared.key], receipts, **QUIET)
 
 
 def listed(found: tuple[Receipt, ...]) -> str:

@@ -31,13 +31,11 @@ FLAGS = {
 LISTS = {
     "waiting": mark("Waiting"),
     "doubted": mark("Doubted"),
-    "unsure": mark("Unsure"),
     "done": mark("Done"),
 }
 EMPTY = {
     "waiting": mark("No clip waits for a decision."),
     "doubted": mark("No check has anything to say."),
-    "unsure": mark("No answer is kept that somebody should be asked about."),
     "done": mark("Nothing has been decided yet."),
 }
 KEPT = {
@@ -48,15 +46,11 @@ KEPT = {
 KEYS = 9  # as many labels have one
 
 
-def queue(
-    which: str, found: Sequence[KeptClip], at: str, decided: int, unsure: bool = False
-) -> str:
-    """`unsure`: whether the domain keeps answers that people may be asked about."""
+def queue(which: str, found: Sequence[KeptClip], at: str, decided: int) -> str:
     tabs = "".join(
         f'<button type="button" data-act="list" data-which="{name}" '
         f'aria-pressed="{str(name == which).lower()}">{t(words)}</button>'
         for name, words in LISTS.items()
-        if unsure or name != "unsure"
     )
     rows = "".join(_row(row, row.clip == at) for row in found)
     listed = f'<ol class="tt-queue">{rows}</ol>' if rows else note(t(EMPTY[which]))

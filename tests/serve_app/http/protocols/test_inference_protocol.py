@@ -187,3 +187,4 @@ def test_what_is_no_tensor_is_refused_in_words(
     assert found.status_code == 400, found.text
     assert words in found.json()["detail"]
     assert found.json()["error"] == found.json()["detail"]
+    assert found.headers["content-type"] == "application/json", "KServe's client reads no other"

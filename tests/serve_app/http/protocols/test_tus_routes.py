@@ -17,6 +17,7 @@ from data.database.schema import now
 from serve_app.http.api import build_api
 from serve_app.http.requests.recordings import Recordings
 from support.inputs.sounds import tone
+from support.keys import key_of
 from support.local_server import Server
 from support.replica import Replica, answering
 from support.waiting import wait_for
@@ -140,6 +141,21 @@ def test_a_caller_has_few_and_may_forget_them(client: TestClient) -> None:
         forgotten = client.delete(each.headers["location"], headers=SPOKEN)
         assert forgotten.status_code == 204
         assert client.head(each.headers["location"], headers=SPOKEN).status_code == 404
+
+
+def test_what_a_killed_client_has_left_is_listed_and_forgotten(
+    client: TestClient, replica: Replica
+) -> None:
+    begin = SPOKEN | {"upload-length": "9", "upload-metadata": "filename bmlnaHQ="}
+    place = client.post("/uploads", headers=begin).headers["location"]
+    of_ann = {"authorization": f"Bearer {key_of(replica.store, 'ann', 'contributor')}"}
+    by_key = client.post("/uploads", headers=begin | of_ann).headers["location"]
+    for mine, headers in ((place, {}), (by_key, of_ann)):
+        (found,) = client.get("/uploads", headers=headers).json()["uploads"]
+        assert (found["id"], found["came"], found["length"]) == (mine.rpartition("/")[2], 0, 9)
+        assert found["note"] == "filename bmlnaHQ="
+        client.delete(mine, headers=SPOKEN | headers)
+        assert client.get("/uploads", headers=headers).json()["uploads"] == []
 
 
 def test_a_client_behind_a_narrow_proxy_posts(client: TestClient, place: str) -> None:

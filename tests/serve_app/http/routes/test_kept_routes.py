@@ -96,6 +96,19 @@ def test_one_that_people_are_asked_about_becomes_a_correction(client: TestClient
     assert {row["id"]: row["receipt"] for row in listed}[one] == told.json()["receipt"]
 
 
+def test_one_is_asked_about_again_on_any_version(client: TestClient) -> None:
+    kept = client.get("/predictions", headers=KEY).json()["predictions"][-1]
+    place = f"/predictions/{kept['id']}/replay"
+    same = client.get(place, headers=KEY).json()
+    assert (same["kept"]["id"], same["now"]["label"]) == (kept["id"], kept["label"])
+    assert (same["now"]["model"]["version"], same["flips"]) == (kept["version"], False)
+    other = client.get(f"{place}?version=2", headers=KEY).json()
+    assert (other["now"]["label"], other["now"]["model"]["version"]) == ("seven", "2")
+    assert other["flips"] == (kept["label"] != "seven" or kept["unknown"])
+    refused = client.get("/predictions/999/replay", headers=KEY)
+    assert (refused.status_code, "no prediction 999" in refused.json()["detail"]) == (404, True)
+
+
 def test_two_versions_are_compared_by_what_was_asked(client: TestClient) -> None:
     found = client.get("/models/1/diff/2", headers=KEY).json()
     assert (found["replayed"], found["failed"], len(found["flips"])) == (3, 0, 3)

@@ -26,6 +26,7 @@ UNTRANSLATED = {
     "CSV",
     "Audacity",
     "Raven",
+    "MLflow",
     "px",
     "Hz",
     "kHz",

@@ -22,6 +22,7 @@ from serve_app.ui.places.ask.ask_answers import (
     turned_away,
 )
 from serve_app.ui.places.ask.ask_history import Past
+from serve_app.ui.places.ask.ask_recording import Ordered
 from serve_app.ui.places.ask.given import Given
 from support.fakes.fake_api import create
 from support.fakes.fake_world import World
@@ -35,7 +36,7 @@ Clips = Sequence[tuple[str, bytes]]
 @pytest.fixture(scope="module")
 def caller() -> Iterator[Caller]:
     with Server(create(World(step_s=0.1))) as url, Client(url, tries=1) as client:
-        yield Caller(client, client.domains()[0], Past())
+        yield Caller(client, client.domains()[0], Past(), Ordered())
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_a_recording_that_found_the_service_busy_is_asked_again(
     def busy(*_: object, **__: object) -> None:
         raise ServiceError("one of yours is heard already", 429, retry_after_s=2.0)
 
-    monkeypatch.setattr(Client, "analyze", busy)
+    monkeypatch.setattr(Client, "upload_recording", busy)
     small = caller.domain.limits.model_copy(update={"max_bytes": 10})
     of_long = replace(caller, domain=caller.domain.model_copy(update={"limits": small}))
     *_, last = hear_one(PARTS, of_long, nine[0], lambda: False)

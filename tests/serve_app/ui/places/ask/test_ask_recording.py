@@ -2,7 +2,6 @@
 
 import io
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import soundfile
 
 from serve_app.client.analysis_answers import Analysis, Progress
 from serve_app.client.client import Client
-from serve_app.ui.places.ask.ask_recording import clock, events, heard, moments
+from serve_app.ui.places.ask.ask_recording import Ordered, clock, events, heard, moments
 from serve_app.ui.places.ask.given import Given
 from support.fakes.fake_api import create
 from support.fakes.fake_world import World
@@ -33,10 +32,12 @@ def night(tmp_path: Path) -> Given:
 def test_a_recording_tells_how_far_it_is_and_its_events_can_be_cut_and_downloaded(
     night: Given,
 ) -> None:
-    with Server(create(World(step_s=0.1))) as url, Client(url) as client:
-        domain = client.domains()[0]
-        *before, found = heard(client, domain, night, lambda: False)
-        assert list(heard(client, domain, night, lambda: True)) == []
+    with Server(create(World(step_s=2.0))) as url, Client(url) as client:
+        domain, ordered = client.domains()[0], Ordered()
+        night = ordered.order(client, domain, night)
+        *before, found = heard(client, domain, night.job, lambda: False)
+        assert ordered.find(domain, night.job) == night
+        assert ordered.find(client.domains()[1], night.job) is None
     assert isinstance(found, Analysis)
     assert any(isinstance(told, Progress) and told.done for told in before)
     assert [event.label for event in found.events] == ["fluid"]
@@ -49,27 +50,20 @@ def test_a_recording_tells_how_far_it_is_and_its_events_can_be_cut_and_downloade
         assert f'download="{name}"' in shown
 
 
-def test_who_leaves_waits_for_nothing_and_the_work_for_him_ends(
-    night: Given, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    closed, ended = threading.Event(), threading.Event()
-
-    def analyze(*_: object, watch: Callable[[Progress], None]) -> None:
-        watch(Progress(heard_s=5.0, done=0.3))
-        closed.wait(timeout=3)
-        try:
-            watch(Progress(heard_s=10.0, done=0.6))
-        except Exception:
-            ended.set()
-            raise
-
-    monkeypatch.setattr(Client, "analyze", analyze)
-    with Server(create(World(step_s=0.1))) as url, Client(url) as client:
-        told = heard(client, client.domains()[0], night, lambda: False)
-        assert isinstance(next(told), Progress)
-        told.close()
-    closed.set()
-    assert ended.wait(timeout=3)
+def test_a_job_goes_on_without_its_page_and_ends_when_it_is_over(night: Given) -> None:
+    world = World(step_s=2.0)
+    with Server(create(world)) as url, Client(url) as client:
+        domain, over = client.domains()[0], threading.Event()
+        night = Ordered().order(client, domain, night)
+        page = heard(client, domain, night.job, over.is_set)
+        assert isinstance(next(page), Progress)
+        page.close()
+        assert world.jobs[night.job]["state"] == "running"
+        again = heard(client, domain, night.job, over.is_set)
+        assert isinstance(next(again), Progress)
+        over.set()
+        assert list(again) == []
+        assert world.jobs[night.job]["state"] == "cancelled"
 
 
 def test_times_are_read_as_on_a_clock() -> None:

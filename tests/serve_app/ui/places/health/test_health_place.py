@@ -10,7 +10,8 @@ import pytest
 
 from serve_app.client.client import Client
 from serve_app.ui.places.health.health_place import build_health
-from serve_app.ui.shared import Shared
+from serve_app.ui.shared import Shared, script
+from serve_app.ui.standing import Standing
 from support.fakes.fake_api import create
 from support.fakes.fake_world import World
 from support.local_server import Server
@@ -25,7 +26,9 @@ def client() -> Iterator[Client]:
 async def built(client: Client) -> Any:
     """The page's parts, and what is called at an event of one of them; Gradio wants a loop."""
     with gr.Blocks() as page:
-        shared = Shared(client, gr.State(()), gr.Textbox(), gr.Textbox())
+        signals = gr.HTML(js_on_load=script("standing.js"))
+        asked = (gr.State(()), gr.Textbox(), gr.Textbox())
+        shared = Shared(client, *asked, Standing(client), signals)
         with gr.Tabs(), gr.Tab("Health") as health:
             build_health(shared, health)
     window = next(block for block in page.blocks.values() if isinstance(block, gr.Radio))
@@ -43,6 +46,6 @@ def test_a_domain_that_nothing_is_known_of_is_said(
     look, status = page.called(page.window, "change"), client.status()
     assert "curator is away" not in str(look("faults", "5m", "").values())
     own = status.model_copy(update={"domains": {"keywords": status.domains["keywords"]}})
-    monkeypatch.setattr("serve_app.ui.shared.STANDS_S", -1.0)
+    monkeypatch.setattr("serve_app.ui.standing.STANDS_S", -1.0)
     monkeypatch.setattr(Client, "status", lambda self: own)
     assert "The curator is away" in str(look("faults", "5m", "").values())

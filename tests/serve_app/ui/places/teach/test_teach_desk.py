@@ -8,7 +8,7 @@ from serve_app.client.client import Client
 from serve_app.ui.places.teach import teach_desk
 from serve_app.ui.places.teach.teach_desk import Desk
 from support.fakes.fake_api import ADMIN, create
-from support.fakes.fake_clips import keep
+from support.fakes.fake_clips import answer, keep
 from support.fakes.fake_world import World
 from support.local_server import Server
 
@@ -25,7 +25,8 @@ def client(world: World) -> Iterator[Client]:
 
 
 def opened(client: Client, which: str = "waiting") -> Desk:
-    return teach_desk.opened(client, "faults", Desk(which))
+    faults = next(domain for domain in client.domains() if domain.name == "faults")
+    return teach_desk.opened(client, faults, Desk(which))
 
 
 def test_what_the_model_doubts_comes_first_and_the_next_one_follows_a_decision(
@@ -42,6 +43,18 @@ def test_what_the_model_doubts_comes_first_and_the_next_one_follows_a_decision(
     desk = teach_desk.undone(client, "faults", desk)  # the label, and that it was accepted
     assert (desk.at, desk.decided) == (doubted, ())
     assert world.clips[doubted]["row"]["label"] == "normal"
+
+
+def test_one_queue_has_what_the_model_disagrees_with_then_doubts_then_answers_that_were_not_sure(
+    world: World, client: Client
+) -> None:
+    asked = answer(world, "faults", "fluid")
+    agreed = keep(world, "faults", "normal", state="quarantined", model="normal")
+    doubted = keep(world, "faults", "normal", state="accepted", flagged=True)
+    other = keep(world, "faults", "normal", state="quarantined", model="fluid", flagged=True)
+    kept = world.predictions[asked]["row"]["clip"]
+    assert [row.clip for row in opened(client).queue] == [other, doubted, agreed, kept]
+    assert [row.clip for row in opened(client, "doubted").queue] == [doubted, other]
 
 
 def test_decisions_are_undone_one_by_one(world: World, client: Client) -> None:

@@ -1,4 +1,4 @@
-"""What the numbers of `GET /insights` say, in one sentence each."""
+"""What the numbers of a domain's data and model say, in one sentence each."""
 
 from collections.abc import Mapping, Sequence
 

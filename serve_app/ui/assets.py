@@ -1,0 +1,65 @@
+"""Gradio's own files, out of memory as they are sent.
+
+Gradio would read each of them for each browser, by a thread, and compress it anew, which for the
+sixty of a page takes longer than all the rest of it.
+"""
+
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+FILES = re.compile(r"/(?:(assets/.+)|static/.+|theme\.css)")  # the first are named by content
+ENCODINGS = ("br", "gzip")
+FOR_GOOD, FOR_AN_HOUR = "public, max-age=31536000, immutable", "public, max-age=3600"
+MOST_BYTES = 16 * 1024**2
+
+
+class Assets:
+    """ASGI middleware; behind the guard, which says what may be asked for."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._kept: dict[tuple[object, ...], list[Message]] = {}
+        self._bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET":
+            return await self._app(scope, receive, send)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        found, headers = FILES.fullmatch(path), Headers(scope=scope)
+        if not found or "range" in headers:
+            return await self._app(scope, receive, send)
+        accepted = headers.get("accept-encoding", "")
+        key = (path, *(encoding in accepted for encoding in ENCODINGS))
+        whole = self._kept.get(key)
+        if whole is None:
+            messages: list[Message] = []
+
+            async def noted(message: Message) -> None:
+                messages.append(message)
+
+            await self._app(scope, receive, noted)
+            whole = _whole(messages, FOR_GOOD if found[1] else FOR_AN_HOUR)
+            self._keep(key, whole)
+        for message in whole:
+            await send(message)
+
+    def _keep(self, key: tuple[object, ...], whole: list[Message]) -> None:
+        start, body = whole
+        size = len(body["body"])
+        if start["status"] == 200 and self._bytes + size <= MOST_BYTES:
+            self._kept[key] = whole
+            self._bytes += size
+
+
+def _whole(messages: list[Message], kept: str) -> list[Message]:
+    """A start, and all of the body."""
+    start, *parts = messages
+    body = b"".join(part.get("body", b"") for part in parts)
+    if start["status"] == 200:
+        headers = MutableHeaders(raw=list(start["headers"]))
+        headers["content-length"] = str(len(body))
+        headers["cache-control"] = kept
+        start = {**start, "headers": headers.raw}
+    return [start, {"type": "http.response.body", "body": body}]
