@@ -109,7 +109,7 @@ def retrained(target: Target, load: Preset) -> Iterator[list[Row]]:
     finally:
         timer.cancel()
     for name, at in orders.items():
-        told = next(filter(None, (target.get(f"{path}/{name}") for _ in range(6))), {})
+        told: Any = next(filter(None, (target.get(f"{path}/{name}") for _ in range(6))), {})
         ended = told.get("finished") and datetime.fromisoformat(told["finished"]).timestamp()
         epochs = sum(event["kind"] == "epoch" for event in told.get("events", ()))
         rows.append({"at": at, "trained": epochs, "ended": ended})
