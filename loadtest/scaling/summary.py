@@ -70,12 +70,12 @@ def fixed_of(run: LocustRun, replicas: int) -> Row:
 
 
 def beside_retrain(record: Record, first: float, last: float) -> list[Row]:
-    """What the users got before its order, from then to its end, and the one as a multiple of the
-    other; nothing where no epoch was trained meanwhile."""
-    for order in (one for one in record.get("trained", ()) if one["trained"]):
+    """Before its order, from then to its end, and the ratio: endless where no epoch was trained."""
+    for order in record.get("trained", ()):
         before = summarise(record, first, order["at"])
         during = summarise(record, order["at"], min(last, order["ended"] or last))
-        times = {name: during[name] / before[name] for name in ("p50_ms", "p95_ms", "p99_ms")}
+        worth = 1 if order["trained"] else NEVER
+        times = {key: worth * during[key] / before[key] for key in ("p50_ms", "p95_ms", "p99_ms")}
         told = {"epochs": order["trained"], "ended": bool(order["ended"])}
         return [{"": "before"} | before, {"": "during"} | during | told, {"": "times"} | times]
     return []

@@ -71,6 +71,17 @@ def test_a_dry_run_tells_what_would_be_learnt_and_changes_nothing(
     expect(page.locator("#run .tt-verdict")).to_be_visible(timeout=1)
 
 
+def test_a_run_may_do_otherwise_than_its_domain_says(page: Page, site: str, world: World) -> None:
+    open_models(page, site)
+    page.get_by_text("Settings for one run").click()
+    page.get_by_label("Epochs").fill("2")
+    page.get_by_label("Learning rate").fill("0.001")
+    page.click("#train-anew")
+    expect(page.locator("#run")).to_contain_text("Full retrain")
+    expect(page.locator("#run .tt-verdict")).to_be_visible()
+    assert world.runs["faults"][0]["options"] == {"epochs": 2, "learning_rate": 0.001}
+
+
 def test_a_run_of_one_session_is_followed_in_another_is_in_its_way_and_can_be_cancelled_there(
     page: Page, browser: Browser, site: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

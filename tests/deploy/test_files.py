@@ -1,9 +1,12 @@
 """Every file that a deployment is made of is one that its reader takes."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -46,6 +49,31 @@ def test_compose_takes_its_file_and_finds_what_that_mounts() -> None:
     assert services["telltale"]["build"]["dockerfile"] == "deploy/docker/Dockerfile"
     watching = {name for name, one in services.items() if one.get("profiles") == ["watch"]}
     assert watching == {"prometheus", "grafana"}
+
+
+def test_grafana_finds_the_board_and_the_board_its_data() -> None:
+    grafana = DEPLOY / "grafana"
+    (source,) = provisioned("datasource")["datasources"]
+    (boards,) = provisioned("board")["providers"]
+    board = json.loads((grafana / "telltale.json").read_text("utf-8"))
+    asked = [*board["panels"], *board["templating"]["list"], *board["annotations"]["list"]]
+    named = {(each["datasource"]["type"], each["datasource"]["uid"]) for each in asked}
+    assert named == {(source["type"], source["uid"])}
+    mounted = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]["grafana"]["volumes"]
+    assert f"./grafana:{boards['options']['path']}:ro" in mounted
+
+
+def provisioned(name: str) -> Any:
+    path = DEPLOY / "grafana" / "provisioning" / f"{name}.yaml"
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    text = (DEPLOY / "telltale.service").read_text("utf-8")
+    unit = tmp_path / "telltale.service"
+    unit.write_text(text.replace("/srv/telltale/.venv/bin/python", sys.executable))
+    run("systemd-analyze", "verify", unit)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -17,6 +17,7 @@ from typing import Any
 from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from data.domains.run_options import RunOptions
 from serve_app.client.account_answers import Me
 from serve_app.client.answers import Domains, Prediction, Receipt, Receipts
 from serve_app.client.service_answers import FollowedRun, Move, Run, Runs, Status, Versions
@@ -178,13 +179,15 @@ def create(world: World) -> FastAPI:
         known(domain)
         if any(run["state"] in {"queued", "running"} for run in world.runs[domain]):
             raise Problem(409, "Conflict", f"a retrain of {domain} is under way")
+        given = {name: body[name] for name in RunOptions.model_fields if name in body}
+        options = RunOptions.model_validate(given)
         run: dict[str, Any] = {
             "id": uuid.uuid4().hex[:8],
             "domain": domain,
             "mode": body["mode"],
             "state": "queued",
             "reason": body["reason"],
-            "options": {"dry_run": True} if body.get("dry_run") else {},
+            "options": options.changed(),
             "who": "admin",
             "created": now(),
             "finished": None,

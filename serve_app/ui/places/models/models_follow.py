@@ -3,7 +3,10 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Unpack, cast
+
+import gradio as gr
+import orjson
 
 from data.domains.domain import Mode
 from serve_app.client.calls.retrains import ENDED, Options
@@ -12,7 +15,10 @@ from serve_app.client.connection import ServiceError
 from serve_app.client.service_answers import Run, RunEvent
 from serve_app.ui.markup import note
 from serve_app.ui.places.models.models_run import nobody, progress
+from serve_app.ui.shared import event_field
 from serve_app.ui.wording import AWAY, LOOK_AGAIN_S, with_again, words
+
+NUMBERS = ("epochs", "workers", "learning_rate", "batch_size")
 
 
 @dataclass
@@ -24,6 +30,17 @@ class Watch:
     domain: str | None = None  # that `run_id` belongs to
     noticed: str = ""  # the last run under way that was turned to without being asked
     followed: str = ""  # the run that is on the page
+
+
+def otherwise(event: gr.EventData) -> Options:
+    """What is filled in of the settings for one run; the service says what does not suit it."""
+    given = {name: event_field(event, name).strip() for name in (*NUMBERS, "snapshot")}
+    found = {
+        name: orjson.loads(text) if name in NUMBERS else text
+        for name, text in given.items()
+        if text
+    }
+    return cast(Options, found)
 
 
 def order(

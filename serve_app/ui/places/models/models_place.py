@@ -76,13 +76,12 @@ def build_models(shared: Shared, tab: Any) -> None:
             case "compare":
                 other = "" if version == choice.other else version
                 return {choice_state: replace(choice, other=other)}
-            case "teach" | "full":
-                mode = "full" if event_field(event, "act") == "full" else "teach"
-                reason = event_field(event, "reason")
-                return {told: follow_run.order(client, domain, mode, reason, watch)}
-            case "dry":
-                mode = "full" if event_field(event, "mode") == "full" else "teach"
-                return {told: follow_run.order(client, domain, mode, "", watch, dry_run=True)}
+            case "teach" | "full" | "dry" as act:
+                dry, options = act == "dry", follow_run.otherwise(event)
+                mode = "full" if "full" in (act, event_field(event, "mode")) else "teach"
+                reason = "" if dry else event_field(event, "reason")
+                options["dry_run"] = dry
+                return {told: follow_run.order(client, domain, mode, reason, watch, **options)}
             case "promote":
                 moved = or_note(lambda: view.moved(client.promote(domain, version)), _bad)
                 return {told: moved, choice_state: Choice()}

@@ -20,6 +20,14 @@ FIGURES = {
     "accuracy": mark("Accuracy"),
     "ece": mark("Calibration error"),
 }
+WHOLE = 'type="number" min="{}" step="1"'
+OTHERWISE = {
+    "epochs": (mark("Epochs"), WHOLE.format(1)),
+    "workers": (mark("Workers"), WHOLE.format(0)),
+    "learning_rate": (mark("Learning rate"), 'type="number" min="0" step="any"'),
+    "batch_size": (mark("Batch size"), WHOLE.format(1)),
+    "snapshot": (mark("An older list of clips, by its id"), 'maxlength="64"'),
+}
 
 
 @dataclass(frozen=True)
@@ -88,11 +96,25 @@ def _orders(line: Line) -> str:
         f'<button type="button" data-act="teach" id="teach" class="tt-main" title="{teach}">'
         f'{t("Teach now")}</button><button type="button" data-act="full" id="train-anew" '
         f'title="{anew}">{t("Train anew")}</button>'
-        f'</div><details class="tt-more"><summary>{t("Dry run: what would be learnt")}</summary>'
+        f"</div>{_otherwise()}"
+        f'<details class="tt-more"><summary>{t("Dry run: what would be learnt")}</summary>'
         f'<p>{t("Nothing is trained or changed.")}</p><div class="tt-acts">'
         '<button type="button" data-act="dry" data-mode="teach" id="dry-run">'
         f'{t("Of a teach")}</button><button type="button" data-act="dry" data-mode="full">'
         f"{t('Of a full training')}</button></div></details>"
+    )
+
+
+def _otherwise() -> str:
+    """What one run does otherwise than its domain says; empty where it does not."""
+    fields = "".join(
+        f'<label class="tt-why">{t(words)}<input name="{name}" id="{name}" {kind}></label>'
+        for name, (words, kind) in OTHERWISE.items()
+    )
+    return (
+        f'<details class="tt-more"><summary>{t("Settings for one run")}</summary>'
+        f"<p>{t('What is left empty is as the domain says; a teach takes the list alone.')}</p>"
+        f"{fields}</details>"
     )
 
 
