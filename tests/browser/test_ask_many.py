@@ -101,16 +101,16 @@ def test_a_recording_of_ten_minutes_is_answered_by_its_events_and_one_of_them_co
 def test_a_recording_that_is_listened_to_goes_on_when_the_page_is_loaded_again_until_it_is_stopped(
     page: Page, site: str, night: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world, "step_s", 0.5)  # twelve seconds in all
+    several = page.locator("#several")
     open_page(page, site)
     for ends in ("by itself", "by a stop"):
+        monkeypatch.setattr(world, "step_s", 10.0)  # minutes in all
         give(page, night)
-        several = page.locator("#several")
         expect(several).to_contain_text(re.compile(r"heard, \d+ %"))
         page.reload()
         expect(several).to_contain_text(re.compile(r"heard, \d+ %"))
-        job = next(reversed(world.jobs.values()))
         if ends == "by itself":
+            monkeypatch.setattr(world, "step_s", 0.01)
             expect(several).to_contain_text("6 × fluid")
             page.reload()
             expect(several).to_contain_text("6 × fluid")
@@ -119,8 +119,7 @@ def test_a_recording_that_is_listened_to_goes_on_when_the_page_is_loaded_again_u
             expect(several).to_have_text("Stopped.")
             page.wait_for_timeout(1_500)  # by when it has ended, and draws nothing more
             expect(several).to_have_text("Stopped.")
-            assert job["state"] == "cancelled"
             page.reload()
             expect(page.get_by_role("button", name="a mains hum")).to_be_visible()
             expect(several).to_be_empty()
-    assert len(world.jobs) == 2
+    assert [job["state"] for job in world.jobs.values()][-2:] == ["succeeded", "cancelled"]

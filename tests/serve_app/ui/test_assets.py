@@ -38,6 +38,13 @@ def test_a_file_is_read_once_for_each_encoding_and_kept_by_browsers(
     assert "immutable" not in client.get("/theme.css").headers["cache-control"]
 
 
+def test_the_page_itself_is_sent_compressed(client: TestClient) -> None:
+    encodings = ", ".join(["gzip", *(f"x{n}" for n in range(500))])
+    found = client.get("/", headers={"accept-encoding": encodings})
+    assert found.headers["content-encoding"] == "gzip"
+    assert found.text == encodings
+
+
 @pytest.mark.parametrize("path", ["/assets/gone.js", "/config", "/"])
 def test_what_is_not_there_or_changes_is_asked_for_each_time(
     path: str, client: TestClient, read: list[str]

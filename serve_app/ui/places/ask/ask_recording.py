@@ -2,7 +2,7 @@
 a strip with a lane for each label, and as a table."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -58,7 +58,7 @@ class Ordered:
 
 def heard(
     client: Client, domain: DomainInfo, job_id: str, over: Callable[[], bool]
-) -> Iterator[Progress | Analysis]:
+) -> Generator[Progress | Analysis]:
     """Raises ServiceError. Once it is over the job ends as well; where the page is closed it goes
     on, for when that is loaded again."""
     try:

@@ -170,7 +170,7 @@ def _details(line: Line, one: ModelVersion) -> str:
 
 def _learnt(line: Line, one: ModelVersion) -> str:
     found = (detail for of, detail in line.learnt.items() if of.endswith(f":{one.version}"))
-    learnt = next(found, {})
+    learnt: Mapping[str, Any] = next(found, {})
     said = [t(LEARNT[one.mode])] if one.mode in LEARNT else []
     if clips := int(learnt.get("clips", 0)):
         said.append(

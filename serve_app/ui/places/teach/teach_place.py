@@ -15,7 +15,16 @@ from serve_app.ui.places.teach import teach_add, teach_desk, teach_receipts
 from serve_app.ui.places.teach import teach_view as view
 from serve_app.ui.places.teach.teach_desk import Desk
 from serve_app.ui.places.teach.teach_unsure import Unsure
-from serve_app.ui.shared import QUIET, Shared, clickable, event_field, find, html, script
+from serve_app.ui.shared import (
+    QUIET,
+    STREAMED,
+    Shared,
+    clickable,
+    event_field,
+    find,
+    html,
+    script,
+)
 from serve_app.ui.wording import words
 from serve_app.ui.words.translate import t
 
@@ -102,10 +111,11 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
             return view.seen(clip, note(words(error), "warn"))
 
     outputs = [seat_state, queue, shown, decision, seen]
+    # Only what comes by a stream tells the browser that a state has changed.
     for moment in (tab.select, shared.signals.teach):
-        moment(look, asked, outputs, **QUIET)
+        moment(look, asked, outputs, **STREAMED)
     for part in (queue, decision):
-        part.click(act, asked, outputs, **QUIET)
+        part.click(act, asked, outputs, **STREAMED)
     # Else a clip chosen while another one is on its way would never be shown.
     seen.change(play, asked, shown, trigger_mode="always_last", concurrency_limit=8, **QUIET)
 

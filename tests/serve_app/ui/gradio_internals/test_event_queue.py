@@ -30,7 +30,8 @@ def test_events_begin_as_they_come_and_wait_where_as_many_as_may_are_under_way()
             number = gr.Number()
             gr.Button().click(work, number, number, api_name="work", concurrency_limit=2)
         blocks._queue = EventQueue(blocks, max_size=20, at_once=1)
-        return gr.mount_gradio_app(FastAPI(), blocks, "/")
+        app: FastAPI = gr.mount_gradio_app(FastAPI(), blocks, "/")
+        return app
 
     with Server(asyncio.run(built())) as address:
         client = Client(address, verbose=False, httpx_kwargs={"timeout": 60})
