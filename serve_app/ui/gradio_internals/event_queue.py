@@ -17,6 +17,7 @@ class EventQueue(Queue):  # type: ignore[misc]  # it has no types
     """`blocks` are those whose queue it takes the place of."""
 
     def __init__(self, blocks: gr.Blocks, max_size: int, at_once: int) -> None:
+        self.stopped: bool  # Gradio's
         super().__init__(
             live_updates=True,
             concurrency_count=blocks.max_threads,

@@ -18,14 +18,15 @@ def test_what_an_event_says_nothing_of_is_left_alone() -> None:
         before = session.blocks_config.blocks[first._id]
 
         async def answered(said: Any) -> list[Any]:
-            return await blocks.postprocess_data(event, said, session)
+            return list(await blocks.postprocess_data(event, said, session))
 
         assert await answered({kept: 5, second: "a"}) == [UNCHANGED, "a", None]
         assert session[kept._id] == 5
         assert session.blocks_config.blocks[first._id] is before
         await answered({second: gr.update(choices=["a", "b"])})
         assert len(session.blocks_config.blocks[second._id].choices) == 2
-        for nothing in ({}, gr.skip()):
+        unsaid: list[Any] = [{}, gr.skip()]
+        for nothing in unsaid:
             assert await answered(nothing) == [UNCHANGED, UNCHANGED, None]
         assert await answered(["x", "a", 6]) == ["x", "a", None]
         assert session[kept._id] == 6
