@@ -17,12 +17,14 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 IDLE_S = 900.0  # it holds 170 MB, which nobody has to spare when nobody teaches
+IMPORTED_S = 60.0
 HAND_OVER_S = 5.0
 PID_BYTES = 8
 MOST_BYTES = 100_000
@@ -58,7 +60,7 @@ def wait(path: Path) -> int:
 
 def _do(work: Work, arguments: list[str], outputs: list[int], job: socket.socket) -> None:
     """In the fork, which ends here."""
-    code = 1
+    code, done = 1, threading.Event()
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
@@ -66,13 +68,16 @@ def _do(work: Work, arguments: list[str], outputs: list[int], job: socket.socket
             for number, stream in enumerate([nothing.fileno(), *outputs]):
                 os.dup2(stream, number)
         job.send(os.getpid().to_bytes(PID_BYTES, "big"))
-        done = threading.Event()
         threading.Thread(target=_end_with, args=(job, done), daemon=True).start()
         code = work(arguments)
-        done.set()
-        sys.stdout.flush()
-        job.send(bytes([code]))
+    except BaseException:  # the job's log is where a person looks for it
+        traceback.print_exc()
     finally:
+        done.set()
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            job.send(bytes([code]))
         os._exit(code)
 
 
@@ -108,7 +113,9 @@ def work(path: Path, arguments: list[str]) -> int:
 
         signal.signal(signal.SIGTERM, stop)
         socket.send_fds(waiting, [json.dumps(arguments).encode()], [1, 2])
+        waiting.settimeout(IMPORTED_S)  # of one that hangs nothing is to be expected
         if taken := waiting.recv(PID_BYTES):
+            waiting.settimeout(None)
             taken_by.append(int.from_bytes(taken, "big"))
             if stopped.is_set():
                 stop(signal.SIGTERM, None)

@@ -7,6 +7,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib import import_module
 from pathlib import Path
 
 from data.errors import Conflict, NotReady, UnknownName
@@ -21,6 +22,13 @@ QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",  # no warning where there is no git
 }
 SQLITE = "sqlite:///"
+OF_STORE = (
+    "alembic.command",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.tracking.client",
+    "sqlalchemy.dialects.sqlite",
+)
 
 
 def quieten_mlflow() -> None:
@@ -48,7 +56,8 @@ def import_store() -> None:
     """All that opening it imports, for a process that forks, which may hold no connection."""
     quieten_mlflow()
     with without_pandas():
-        import sqlalchemy.dialects.sqlite  # noqa: F401
+        for name in OF_STORE:
+            import_module(name)
 
 
 def has_store(tracking_uri: str) -> bool:

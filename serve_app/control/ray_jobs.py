@@ -1,5 +1,6 @@
 """Retrains as Ray jobs: submitted with parameters from an allow-list, stopped, looked after."""
 
+import logging
 import os
 import shlex
 import socket
@@ -18,6 +19,8 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 
 from data.domains.domain import Mode
 from data.errors import NotReady
+
+log = logging.getLogger("ray.serve")
 
 JobState = Literal["alive", "failed", "ended", "unknown"]
 ATTEMPTS = 2
@@ -66,9 +69,13 @@ class Jobs:
             if self._teacher is None or self._teacher.poll() is not None:
                 command = [sys.executable, "-m", PRESTARTED, "wait", self._waiting]
                 # It ends with this process, which holds the other end of its standard input.
-                self._teacher = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, start_new_session=True
-                )
+                try:
+                    self._teacher = subprocess.Popen(
+                        command, stdin=subprocess.PIPE, start_new_session=True
+                    )
+                except OSError:  # no process to spare: the job does the work itself
+                    log.warning("no process stands by for teaching", exc_info=True)
+                    return
                 threading.Thread(target=self._teacher.wait, daemon=True).start()
                 return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:

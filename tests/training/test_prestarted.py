@@ -106,3 +106,21 @@ def test_the_work_ends_with_its_job(keywords: School, number: signal.Signals, st
     assert not has_forked(process, forked=False)
     assert keywords.store.runs.get("r1").state == state
     process.communicate(timeout=PATIENCE_S)
+
+
+def test_what_waits_has_imported_all_that_the_work_does(keywords: School) -> None:
+    home = keywords.home.root
+    heavy = (
+        "training.retrain, mlflow.store.tracking.sqlalchemy_store, alembic.command, scipy.optimize"
+    )
+    asked = f"""
+import sys
+from training.prestarted import _imported
+_imported()
+print(sorted(each for each in "{heavy}".split(", ") if each not in sys.modules))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TELLTALE_HOME": str(home)}
+    seen = subprocess.run(
+        [sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True
+    )
+    assert seen.stdout.strip() == "[]"
