@@ -4,6 +4,7 @@
 it needs, a body that it reads by itself, an answer that is no JSON.
 """
 
+import threading
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -74,8 +75,16 @@ def parameter(name: str, where: str, description: str, **schema: object) -> Sche
 
 
 def install(app: FastAPI) -> None:
-    generated = app.openapi
-    app.openapi = lambda: documented(generated())  # type: ignore[method-assign]
+    generated, lock = app.openapi, threading.Lock()
+    found: dict[str, Any] = {}
+
+    def once() -> dict[str, Any]:
+        with lock:
+            if not found:
+                found.update(documented(generated()))
+        return found
+
+    app.openapi = once  # type: ignore[method-assign]
 
 
 def documented(schema: dict[str, Any]) -> dict[str, Any]:

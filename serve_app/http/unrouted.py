@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
 from reprlib import repr as shortened
 from typing import Any
 
@@ -16,12 +17,14 @@ FORM = "multipart/form-data"
 FILE, FILES = "@FILE", ("file", "files")
 SOCKET = "/stream"
 ALIKE = 0.6
+LONGEST = 60  # of paths that may have been meant otherwise: looking takes time
 
 Operations = Mapping[str, Any]  # of one path, by method
 
 
-async def in_words(request: Request, status: int) -> tuple[str, str]:
-    """A sentence, and the methods that the path has."""
+async def in_words(request: Request, status: int, allowed: str = "") -> tuple[str, str]:
+    """A sentence, and the methods that the path has; `allowed` are those of a route that OpenAPI
+    leaves out."""
     document = await asyncio.to_thread(request.app.openapi)  # once; takes a moment then
     paths: dict[str, Operations] = document["paths"]
     below = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
@@ -32,14 +35,21 @@ async def in_words(request: Request, status: int) -> tuple[str, str]:
         methods = [method.upper() for method in found]
         words = f"{path} is asked by {' or '.join(methods)}: {_example(found, url)}"
         return words, ", ".join(methods)
+    if status == 405 and allowed:
+        return f"{path} is asked by {allowed.replace(', ', ' or ')}", allowed
     return _nothing_at(path, url, paths, service_of(request).settings.domains), ""
 
 
 def _operations(path: str, paths: Mapping[str, Operations]) -> Operations:
     for template, operations in paths.items():
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+        if _pattern(template).fullmatch(path):
             return operations
     return {}
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{\w+\}", "[^/]+", template))
 
 
 def _example(found: Operations, url: str) -> str:
@@ -68,6 +78,6 @@ def _nothing_at(
         return f"what can be asked of {head} is below it, as /{head}/predict, and stands at /docs"
     if path == SOCKET:
         return f"this is a WebSocket: ask it as ws{url.removeprefix('http')}"
-    like = get_close_matches(path, paths, n=1, cutoff=ALIKE)
+    like = get_close_matches(path, paths, n=1, cutoff=ALIKE) if len(path) <= LONGEST else []
     meant = f"; did you mean {like[0]}?" if like else ""
     return f"there is nothing at {shortened(path)}{meant}; all routes stand at /docs"

@@ -47,7 +47,7 @@ def begin_upload(domain: str, length: int) -> Call[str]:
 
 
 def own_uploads(domain: str) -> Call[tuple[RecordingUpload, ...]]:
-    """Of this key, or without one of this address: what a client that was killed has left, too."""
+    """Of this key, also what a client that was killed has left."""
     return get(f"/{domain}/uploads", part(OwnUploads, lambda found: found.uploads))
 
 

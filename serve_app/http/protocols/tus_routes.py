@@ -97,10 +97,11 @@ async def options(request: Request) -> Response:
     return Response(status_code=204, headers=headers)
 
 
-@router.get("/uploads", **openapi_of(role="anonymous"))
+@router.get("/uploads", **openapi_of(role="viewer"))
 async def own(request: Request) -> OwnUploads:
-    """What lies here of the caller's, by key or else by address; each is forgotten by DELETE."""
-    service, who = service_of(request), queue_of(request)
+    """What came here by the caller's key; each is forgotten by DELETE. Callers without one may
+    share an address, and an id is all that one needs to look at what is found in a recording."""
+    service, who = service_of(request), caller_of(request, "viewer").name
     name = of_sounds(service.domain).name
     found = await reading(service.store.uploads.of, name, who)
     return OwnUploads(

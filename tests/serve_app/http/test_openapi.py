@@ -188,7 +188,7 @@ def of_recordings(service: Declared) -> None:
     service.ask("DELETE", f"/jobs/{job}", role="")
     service.ask("OPTIONS", "/uploads", 204, role="")
     begin = TUS | {"upload-length": "9"}
-    service.ask("GET", "/uploads", role="")
+    service.ask("GET", "/uploads", role="viewer")
     place = service.ask("POST", "/uploads", 201, role="", headers=begin).headers["location"]
     service.ask("HEAD", place, role="", headers=TUS)
     part = TUS | {"upload-offset": "0", "content-type": "application/offset+octet-stream"}

@@ -59,3 +59,13 @@ def test_another_method_is_told_how_it_is_asked(
     found = client.request(method, path)
     assert (found.status_code, found.headers["allow"]) == (405, allow)
     assert words in found.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/livez"])
+def test_a_wrong_method_of_what_openapi_leaves_out_is_told_the_right_one(
+    client: TestClient, path: str
+) -> None:
+    found = client.post(path)
+    assert found.status_code == 405
+    assert "GET" in found.headers["allow"]
+    assert f"{path} is asked by" in found.json()["detail"]
