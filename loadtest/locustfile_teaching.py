@@ -18,7 +18,7 @@ class TeachingUser(NormalUser):
     weight = 1
 
     def on_start(self) -> None:
-        self.labels = list(self.client.get("/model-info").json()["labels"])
+        self.labels = list(self.client.get("/model-info").json()["card"]["labels"])
 
     @task(4)
     def correct(self) -> None:

@@ -76,8 +76,8 @@ def test_users_who_teach_send_labelled_clips_that_are_new_and_order_retrains(
     app = FastAPI()
 
     @app.get("/model-info")
-    def model_info() -> dict[str, list[str]]:
-        return {"labels": sorted(labels)}
+    def model_info() -> dict[str, dict[str, list[str]]]:
+        return {"card": {"labels": sorted(labels)}}
 
     @app.post("/{path:path}")
     async def answer(path: str, request: Request) -> JSONResponse:
