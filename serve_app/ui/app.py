@@ -21,6 +21,7 @@ from serve_app.cluster.ray_internals.inner_port import must_be_closed
 
 DEFAULT_API = "http://127.0.0.1:8000"
 AT_ONCE, MOST_WAITING = 16, 200  # events of a kind, and of all
+STATUS_S = 5.0  # an open page is told sooner that the service hangs than a prediction gives up
 # Anybody may begin one; each takes 0.15 MB, and keeps what it shows: a clip of a minute is 2.6 MB.
 MOST_SESSIONS = 300
 
@@ -73,7 +74,7 @@ def build_page(
 
     token = os.environ.get("TELLTALE_START_TOKEN", "")
     client = Client(api_url)
-    standing = Standing(client)
+    standing = Standing(Client(api_url, timeout_s=STATUS_S, tries=1))
     with speaking(LATER):
         blocks = page.build(client, standing, examples, token, mlflow_page(tracking_uri))
         head = theme.head()
@@ -81,6 +82,7 @@ def build_page(
     # Only of Blocks that run does Gradio check that files were uploaded, and send drawings as
     # attachments. `launch` says so, and Gradio's own reloader; `mount_gradio_app` does not.
     blocks.has_launched = blocks.is_running = True
+    blocks.api_open = False  # no event that has a queue gets round it
     blocks.state_session_capacity = MOST_SESSIONS
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Languages)

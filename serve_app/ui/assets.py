@@ -14,6 +14,7 @@ FILES = re.compile(r"/(?:(assets/.+)|static/.+|theme\.css)")  # the first are na
 ENCODINGS = ("br", "gzip")
 FOR_GOOD, FOR_AN_HOUR = "public, max-age=31536000, immutable", "public, max-age=3600"
 MOST_BYTES = 16 * 1024**2
+LARGE_BYTES = 2 * 1024**2  # Gradio has a file of 31 MB, which the page never asks for
 
 
 class Assets:
@@ -39,11 +40,21 @@ class Assets:
         whole = self._kept.get(key)
         if whole is None:
             messages: list[Message] = []
+            is_large = False
 
             async def noted(message: Message) -> None:
-                messages.append(message)
+                nonlocal is_large
+                if message["type"] == "http.response.start":
+                    length = Headers(raw=message["headers"]).get("content-length", "0")
+                    is_large = int(length) > LARGE_BYTES
+                if is_large:
+                    await send(message)
+                else:
+                    messages.append(message)
 
             await self._app(scope, receive, noted)
+            if is_large:
+                return
             whole = _whole(messages, FOR_GOOD if found[1] else FOR_AN_HOUR)
             self._keep(key, whole)
         for message in whole:

@@ -12,7 +12,7 @@ import re
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -25,14 +25,17 @@ from data.store.disk import fullest
 from serve_app.settings import NOT_PASSED, passed_by_haproxy
 
 UPLOAD = "/gradio_api/upload"
+RUN = "/gradio_api/run/predict"
 EVENTS = {f"/gradio_api/{name}" for name in ("queue/join", "run/predict", "cancel", "reset")}
 FILE = "/gradio_api/file="
 READ = re.compile(
     r"/|/(standing|config|theme\.css|manifest\.json|favicon\.ico|(assets|static|svelte|js)/.+)|/gradio_api/"
-    r"(info|app_id|startup-events|upload_progress|queue/(data|status)|heartbeat/\w+|file=.+)/?"
+    r"(info|app_id|upload_progress|queue/(data|status)|heartbeat/\w+|file=.+)/?"
 )
 MAX_EVENT_BYTES = 64 * 1024  # what was chosen and typed; files come by uploads
 MAX_FILES = 120  # of one event: clips that are added, with their masks (static/add.js)
+NO_LIMIT: AbstractAsyncContextManager[None] = nullcontext()
+RUN_AT_ONCE = 24  # events without a queue, which would take all threads of the page
 MAX_AT_ONCE = 60  # requests of one address, of the 200 that Serve lets in; each page holds two
 UPLOAD_PATIENCE_S = 600.0
 MAX_UPLOAD_BYTES = 256 * 1024**2  # long recordings; of clips the service words the limit
@@ -56,6 +59,7 @@ class Guard:
         self._uploads = uploads.resolve()
         self._taken: deque[tuple[float, str, int]] = deque()  # when, from where, bytes
         self._at_once: Counter[str] = Counter()
+        self._running = asyncio.Semaphore(RUN_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -88,7 +92,7 @@ class Guard:
             refused, receive = await self._event(Request(scope, receive))
         if refused is None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(patience_s):
+                async with asyncio.timeout(patience_s), self._running if path == RUN else NO_LIMIT:
                     await self._app(scope, receive, send)
             return
         status, words = refused

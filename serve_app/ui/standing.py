@@ -1,6 +1,8 @@
 """How the service stands: asked of it once for all pages that are open, and told to each of them
 by a small answer of its own, which costs a tenth of one of Gradio's events (static/standing.js)."""
 
+import asyncio
+import secrets
 import threading
 import time
 
@@ -23,6 +25,8 @@ class Standing:
     def __init__(self, client: Client) -> None:
         self._client, self._lock, self._asked = client, threading.Lock(), float("-inf")
         self._found: Status | ServiceError | None = None
+        self._look: asyncio.Task[Status] | None = None
+        self._page = secrets.token_hex(8)  # another one knows nothing of this one's sessions
 
     def status(self) -> Status:
         """Raises ServiceError."""
@@ -44,12 +48,21 @@ class Standing:
         try:
             found = self._found
             if not isinstance(found, Status) or self._left_s() <= 0:
-                found = await run_in_threadpool(self.status)
-            body = _told(found.domains.get(request.query_params.get("domain", "")))
+                found = await self._looked()
+            body: dict[str, object] = _told(
+                found.domains.get(request.query_params.get("domain", ""))
+            )
         except ServiceError as error:
             body = {"away": f"{words(error)} {t('This page keeps trying by itself.')}"}
         again = {"again_s": round(max(0.1, self._left_s()) + 0.02, 2)}
-        return JSONResponse(body | again, headers={"Cache-Control": "no-store"})
+        told = {**body, **again, "page": self._page}
+        return JSONResponse(told, headers={"Cache-Control": "no-store"})
+
+    async def _looked(self) -> Status:
+        """One thread waits for a service that hangs, and not one for each page."""
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(run_in_threadpool(self.status))
+        return await asyncio.shield(self._look)
 
     def _left_s(self) -> float:
         return STANDS_S - (time.monotonic() - self._asked)

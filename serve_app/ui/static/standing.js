@@ -6,12 +6,13 @@ const open = () => ["teach", "models", "health"]
   .find((place) => document.querySelector(`#place-${place}-button[aria-selected="true"]`));
 const lost = `${t("The service does not answer right now.")} ${t("This page keeps trying by itself.")}`;
 const calm_s = 4; // more, but with Models open, where a run that began elsewhere is to be seen at once
-let domain = "", seen = "", waiting = 0;
+let domain = "", seen = "", waiting = 0, page;
 
 const ask = async () => {
   try {
     const lang = new URL(location.href).searchParams.get("lang") ?? "";
-    const answer = await fetch(`standing?${new URLSearchParams({ domain, lang })}`);
+    const signal = AbortSignal.timeout(8000);
+    const answer = await fetch(`standing?${new URLSearchParams({ domain, lang })}`, { signal });
     return answer.ok ? await answer.json() : { away: lost };
   } catch {
     return { away: lost };
@@ -35,6 +36,7 @@ const look = async () => {
   if (document.hidden) return;
   const of = domain, told = await ask();
   if (of !== domain) return; // another look is on its way
+  if (told.page && told.page !== (page ??= told.page)) return location.reload(); // started anew
   clearTimeout(waiting);
   const calm = domain && !told.away && open() !== "models";
   waiting = setTimeout(look, 1000 * ((told.again_s ?? 2) + (calm ? calm_s : 0)));

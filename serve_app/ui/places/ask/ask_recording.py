@@ -1,6 +1,7 @@
 """A long recording: a job of the service listens to it and tells how far it is; then its events as
 a strip with a lane for each label, and as a table."""
 
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -70,9 +71,13 @@ def heard(
             yield job
             time.sleep(LOOK_AGAIN_S)
     finally:
-        if over():
-            with suppress(ServiceError):
-                client.cancel_job(domain.name, job_id)
+        if over():  # and whoever closes this, Gradio's event loop, is not to wait for an answer
+            threading.Thread(target=_end, args=(client, domain.name, job_id), daemon=True).start()
+
+
+def _end(client: Client, domain: str, job_id: str) -> None:
+    with suppress(ServiceError):
+        client.cancel_job(domain, job_id)
 
 
 def progress(so_far: Progress | None, job: str) -> str:

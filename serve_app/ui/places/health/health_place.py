@@ -70,9 +70,9 @@ def build_health(shared: Shared, tab: Any) -> None:
     live, who = [shared.domain, window, shared.key], [shared.domain, shared.key]
     signals = shared.signals
     for moment in (tab.select, window.change, signals.health, signals.again):
-        moment(look, live, [service, events], **QUIET)
+        moment(look, live, [service, events], trigger_mode="always_last", **QUIET)
     for moment in (tab.select, signals.health):
-        moment(study, who, studied, **QUIET)
+        moment(study, who, studied, trigger_mode="always_last", **QUIET)
 
 
 def _warning(refused: str) -> str:

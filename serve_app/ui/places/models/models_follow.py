@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Unpack, cast
 
 import gradio as gr
-import orjson
 
 from data.domains.domain import Mode
 from serve_app.client.calls.retrains import ENDED, Options
@@ -36,11 +36,17 @@ def otherwise(event: gr.EventData) -> Options:
     """What is filled in of the settings for one run; the service says what does not suit it."""
     given = {name: event_field(event, name).strip() for name in (*NUMBERS, "snapshot")}
     found = {
-        name: orjson.loads(text) if name in NUMBERS else text
-        for name, text in given.items()
-        if text
+        name: _number(text) if name in NUMBERS else text for name, text in given.items() if text
     }
     return cast(Options, found)
+
+
+def _number(text: str) -> float | int | str:
+    """A browser also lets ".001" through; what is no number at all is refused by the service."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def order(

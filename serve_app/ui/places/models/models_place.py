@@ -121,7 +121,7 @@ def build_models(shared: Shared, tab: Any) -> None:
     signals = shared.signals
     begun = [
         tab.select(opened, watching, shown, **QUIET),
-        signals.models(opened, watching, shown, **QUIET),
+        signals.models(opened, watching, shown, trigger_mode="always_last", **QUIET),
         signals.moved(look, watching, None, **QUIET),
         *(
             part.click(act, [*who, choice_state, watch_state], [told, choice_state], **QUIET)

@@ -5,6 +5,7 @@ the service but the decision, so that a list that changes there never moves what
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from serve_app.client.answers import DomainInfo, KeptClip
@@ -48,7 +49,10 @@ def waiting(client: Client, domain: DomainInfo) -> tuple[KeptClip, ...]:
     sent = client.clips(domain.name, waiting=True, doubted=True)
     disagreed = [row for row in sent if row.model and row.model.label != row.label]
     doubted = client.clips(domain.name, flagged=True)
-    asked = unsure(client, domain.name) if domain.keeps_predictions else ()
+    asked: tuple[KeptClip, ...] = ()
+    if domain.keeps_predictions:
+        with suppress(ServiceError):  # before there is a model nothing is unsure
+            asked = unsure(client, domain.name)
     return tuple({row.clip: row for row in (*disagreed, *doubted, *sent, *asked)}.values())
 
 

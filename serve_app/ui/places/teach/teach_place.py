@@ -113,7 +113,7 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
     outputs = [seat_state, queue, shown, decision, seen]
     # Only what comes by a stream tells the browser that a state has changed.
     for moment in (tab.select, shared.signals.teach):
-        moment(look, asked, outputs, **STREAMED)
+        moment(look, asked, outputs, trigger_mode="always_last", **STREAMED)
     for part in (queue, decision):
         part.click(act, asked, outputs, **STREAMED)
     # Else a clip chosen while another one is on its way would never be shown.

@@ -30,7 +30,8 @@ def build(shared: Shared, tab: Any) -> None:
             return note(words(error), "warn")
 
     for moment in (tab.select, shared.signals.teach):
-        moment(look, [shared.domain, shared.key], receipts, **QUIET)
+        asked = [shared.domain, shared.key]
+        moment(look, asked, receipts, trigger_mode="always_last", **QUIET)
 
 
 def listed(found: tuple[Receipt, ...]) -> str:
