@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from data.store.store import Store
+if TYPE_CHECKING:  # SQL is imported where a database is opened
+    from data.store.store import Store
 
 RUNS = 5  # whose curves are told
 LOOKED_AT = 100  # runs, for the last ones that trained a network
@@ -18,7 +19,7 @@ class RunCurve:
     epochs: tuple[dict[str, float], ...]
 
 
-def run_curves(store: Store, domain: str) -> list[RunCurve]:
+def run_curves(store: "Store", domain: str) -> list[RunCurve]:
     """Of those that came to an epoch, newest first."""
     found: list[RunCurve] = []
     for run in store.runs.find(domain, limit=LOOKED_AT):

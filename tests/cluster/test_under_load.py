@@ -18,11 +18,11 @@ def test_a_running_service_is_loaded_sampled_and_reported(service: Service, tmp_
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "requests failed" in done.stdout
-    rows = json.loads((tmp_path / "scaling.json").read_bytes())["outcome"]["seconds"]
+    rows = json.loads((tmp_path / "smoke.json").read_bytes())["outcome"]["seconds"]
     assert {1, 4} <= {row["users"] for row in rows}
     assert any(row["req_s"] > 0 and row["p95_ms"] for row in rows)
     assert any(row.get("versions") for row in rows)
     assert max(row.get("cores", {}).get("replica", 0) for row in rows) > 0
-    report = (tmp_path / "scaling.md").read_text(encoding="utf-8")
-    assert "## Checks" in report
+    report = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "# Checks" in report
     assert service.admin_key not in report

@@ -57,6 +57,7 @@ WITHOUT = {
     "RAY_worker_niceness": "replicas run at nice 15, behind training",
     "RAY_USAGE_STATS_ENABLED": "Ray reports to its makers",
     "RAY_metrics_report_interval_ms": "Ray's metrics are as old as Ray likes",
+    "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "each replica wakes ten times a second for it",
     "RAY_preload_python_modules": "the inner port is open, and a replica takes 3.8 s, not 2.1 s",
     "RAY_prestart_worker_first_driver": "a replica starts in 3.8 s instead of 2.1 s",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "Ray listens on the network where nothing should",
