@@ -5,7 +5,6 @@ They want other versions than are pinned, and so live in an environment of their
 
 import json
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,14 +27,6 @@ pytestmark = [
     pytest.mark.deploy,
     pytest.mark.skipif(not PYTHON.exists(), reason="needs `make .venv-clients`"),
 ]
-
-
-@pytest.fixture(scope="module")
-def replica() -> Iterator[Replica]:
-    with tempfile.TemporaryDirectory() as home:
-        replica = Replica("keywords", Path(home))
-        yield replica
-        replica.store.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,9 @@
 
 import io
 import socket
-import tempfile
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,14 +23,6 @@ from support.waiting import wait_for
 RAW = tone(500, seconds=12.0, rate_hz=8_000)
 SPOKEN = {"tus-resumable": "1.0.0"}
 PART = SPOKEN | {"content-type": "application/offset+octet-stream"}
-
-
-@pytest.fixture(scope="module")
-def replica() -> Iterator[Replica]:
-    with tempfile.TemporaryDirectory() as home:
-        replica = Replica("keywords", Path(home))
-        yield replica
-        replica.store.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """label_studio.py: a labelling project gets pre-annotations, and its annotations teach."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,6 @@ from support.keys import key_of
 from support.replica import ADMIN, Replica, answering
 
 CLIPS = [tone(300), tone(900)]
-
-
-@pytest.fixture(scope="module")
-def replica() -> Iterator[Replica]:
-    with tempfile.TemporaryDirectory() as home:
-        replica = Replica("keywords", Path(home))
-        yield replica
-        replica.store.close()
 
 
 @pytest.fixture(scope="module")
