@@ -16,6 +16,7 @@ from support.fakes.fake_api import create
 from support.fakes.fake_world import World
 from support.inputs.sounds import tone, wav
 from support.local_server import Server
+from support.waiting import wait_for
 
 RATE_HZ = 8_000
 
@@ -63,7 +64,7 @@ def test_a_job_goes_on_without_its_page_and_ends_when_it_is_over(night: Given) -
         assert isinstance(next(again), Progress)
         over.set()
         assert list(again) == []
-        assert world.jobs[night.job]["state"] == "cancelled"
+        wait_for(lambda: world.jobs[night.job]["state"] == "cancelled")
 
 
 def test_times_are_read_as_on_a_clock() -> None:
