@@ -19,12 +19,13 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 
 from data.domains.domain import Mode
 from data.errors import NotReady
+from serve_app.cluster.ray_internals.workers import prestart_supervisor
 
 log = logging.getLogger("ray.serve")
 
 JobState = Literal["alive", "failed", "ended", "unknown"]
 ATTEMPTS = 2
-PRESTARTED = "training.prestarted"
+PRESTARTED, EXPECTED_S = "training.prestarted", 900  # it waits as long as that
 
 
 def new_run_id() -> str:
@@ -61,10 +62,18 @@ class Jobs:
         except (RuntimeError, OSError) as error:
             raise NotReady("Ray takes no jobs at present; try again in a few seconds") from error
         if teaches:
-            self.stand_by()
+            self._await_teach()
 
     def stand_by(self) -> None:
-        """A teach is expected: its process starts, or waits longer (training/prestarted.py)."""
+        """A teach is expected: what it would wait for starts, or waits longer. Never raises."""
+        self._await_teach()
+        try:
+            prestart_supervisor(EXPECTED_S)
+        except Exception:  # it starts with the job, as it would without
+            log.warning("no process stands by for a job", exc_info=True)
+
+    def _await_teach(self) -> None:
+        """See training/prestarted.py."""
         with self._one_starts:
             if self._teacher is None or self._teacher.poll() is not None:
                 command = [sys.executable, "-m", PRESTARTED, "wait", self._waiting]

@@ -131,6 +131,7 @@ class RetrainRuns:
                 runs = await self.open(domain)
                 if not runs:
                     self._teaching.remove(domain)
+                    await asyncio.to_thread(self._jobs.stand_by)
                 if not runs or any(run.is_promoting for run in runs):
                     return
         await asyncio.sleep(max(0.0, until - time.monotonic()))

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from serve_app.cluster.ray_internals.workers import IDLE, workers
+from serve_app.cluster.ray_internals.workers import IDLE, JOB_ID, RAYLET_PID, workers
 from support.inputs.sounds import tone
 
 PATIENCE_S = 90
@@ -32,12 +32,38 @@ def test_spares_that_are_killed_cost_no_answer_and_come_back(admin: httpx.Client
     assert not killed & eventually(lambda: spares(admin) - killed)
 
 
+def test_a_teach_is_done_by_a_job_whose_supervisor_stood_by(admin: httpx.Client) -> None:
+    taught(admin)  # Ray's own job that submits others begins with the first
+    ready = eventually(lambda: supervisors(admin))
+    seen = set[int]()
+    taught(admin, lambda: seen.update(supervisors(admin, "ray::JobSupervisor")))
+    assert seen == ready
+
+
+def taught(admin: httpx.Client, meanwhile: Callable[[], object] = lambda: None) -> None:
+    run = admin.post("/faults/retrain", json={"mode": "teach"}).json()["id"]
+    eventually(lambda: (meanwhile(), admin.get(f"/faults/retrain/{run}").json()["finished"])[1])
+
+
+def supervisors(admin: httpx.Client, title: str = IDLE) -> set[int]:
+    raylet = environment(admin)[RAYLET_PID]
+    jobs = {f"{number:02x}000000" for number in range(2, 8)}
+    found = [workers(raylet, job).items() for job in jobs]
+    return {pid for row in found for pid, words in row if words.startswith(title)}
+
+
 def spares(admin: httpx.Client) -> set[int]:
     """Pids of the service's idle workers."""
-    curator = Path(f"/proc/{admin.get('/status').json()['curator_pid']}/environ")
-    given = dict(pair.partition("=")[::2] for pair in curator.read_text().split("\0"))
-    found = workers(given["RAY_RAYLET_PID"], given["RAY_JOB_ID"])
+    given = environment(admin)
+    found = workers(given[RAYLET_PID], given[JOB_ID])
     return {pid for pid, title in found.items() if title == IDLE}
+
+
+def environment(admin: httpx.Client) -> dict[str, str]:
+    """The curator's."""
+    pid = eventually(lambda: admin.get("/status").json().get("curator_pid"))
+    words = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return dict(pair.partition("=")[::2] for pair in words)
 
 
 def replica(admin: httpx.Client) -> int:

@@ -244,6 +244,17 @@ def test_a_raylet_is_asked_for_a_worker_in_its_own_words(asked: list[Any]) -> No
     assert request.keep_alive_duration_secs == workers.KEEP_ALIVE_S
 
 
+def test_a_jobs_supervisor_has_the_environment_for_which_a_worker_is_started() -> None:
+    from ray.dashboard.modules.job.job_manager import JobManager
+
+    made = JobManager._get_supervisor_runtime_env(None, None, "r1")
+    assert made == workers.SUPERVISOR, f"{NEW}'s jobs wait 2.4 s longer for their supervisor"
+    agent = (RAY / "dashboard/agent.py").read_text() + (
+        RAY / "_private/ray_constants.py"
+    ).read_text()
+    assert workers.AGENT.decode().removeprefix("ray::") in agent
+
+
 def test_workers_have_the_names_by_which_they_are_counted() -> None:
     slow = "no spares are counted; replicas then start in 3.8 s, not 2.1 s"
     assert ray_constants.WORKER_PROCESS_TYPE_IDLE_WORKER == workers.IDLE, (
