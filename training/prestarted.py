@@ -60,10 +60,13 @@ def wait(path: Path) -> int:
 
 def _do(work: Work, arguments: list[str], outputs: list[int], job: socket.socket) -> None:
     """In the fork, which ends here."""
+    from training.fitting.priority import lower_session_priority
+
     code, done = 1, threading.Event()
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
+        lower_session_priority()
         with open(os.devnull) as nothing:
             for number, stream in enumerate([nothing.fileno(), *outputs]):
                 os.dup2(stream, number)
@@ -82,9 +85,9 @@ def _do(work: Work, arguments: list[str], outputs: list[int], job: socket.socket
 
 
 def _imported() -> Work:
-    from training.fitting.priority import lower_priority
+    from training.fitting.priority import lower_session_priority
 
-    lower_priority()
+    lower_session_priority()
     from data.home import keep_to_owner
     from models.registry.mlflow_store import import_store
     from training.retrain import main

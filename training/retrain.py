@@ -33,7 +33,7 @@ from training.assess.approval import TaughtHead, approve, of_dataset
 from training.assess.background import asserts_more
 from training.assess.examine import exam_predictions, remembered_answers
 from training.assess.gate import Verdict, judge, must_forget, with_objections
-from training.fitting.priority import lower_priority
+from training.fitting.priority import lower_priority, lower_session_priority
 from training.job.inputs import dry_run, gather, is_known_already, serving
 from training.job.lifecycle import attempt, defer_sigterm, exit_on_sigterm, sweep
 from training.job.options import parse
@@ -259,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments, __doc__)
     if not options.dry_run:
         defer_sigterm()
-    lower_priority()
+    lower_session_priority() if options.run else lower_priority()
     try:
         asked = RunOptions.checked(vars(options), options.mode)
         domain = asked.applied(load_domains(names=(options.domain,))[options.domain])

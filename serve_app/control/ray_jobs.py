@@ -25,6 +25,7 @@ log = logging.getLogger("ray.serve")
 
 JobState = Literal["alive", "failed", "ended", "unknown"]
 ATTEMPTS = 2
+TRAINS_AT = "10"  # replicas are at 5; training keeps to it by itself (training/fitting/priority.py)
 PRESTARTED, EXPECTED_S = "training.prestarted", 900  # it waits as long as that
 
 
@@ -48,13 +49,15 @@ class Jobs:
     ) -> None:
         """With `RunOptions.arguments()`. Raises NotReady where Ray takes no jobs at present."""
         # Of several Rays on a machine, Ray itself tells a job the address of any.
-        address = f"RAY_ADDRESS={ray.get_runtime_context().gcs_address}"
+        begin = ["env", f"RAY_ADDRESS={ray.get_runtime_context().gcs_address}"]
         teaches = mode == "teach"
         module = [PRESTARTED, "work", self._waiting] if teaches else ["training.retrain"]
+        if not teaches:  # its imports alone would keep replicas waiting
+            begin += ["nice", "-n", TRAINS_AT]
         arguments = [domain, "--mode", mode, "--run", run_id, *options]
         try:
             self._client.submit_job(
-                entrypoint=shlex.join(["env", address, sys.executable, "-m", *module, *arguments]),
+                entrypoint=shlex.join([*begin, sys.executable, "-m", *module, *arguments]),
                 submission_id=_job_id(run_id, attempt),
                 # The driver only waits; Ray Train's workers ask for what they use.
                 entrypoint_num_cpus=0,

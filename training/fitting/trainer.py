@@ -11,6 +11,7 @@ each, so that serving and training never wait for the same.
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from data.domains.sections import TrainingSpec
 from data.errors import InvalidParameter, TelltaleError
 from data.home import Home
 from training.fitting.assignment import Assignment
+from training.fitting.priority import NICE
 from training.fitting.worker_loop import Trained, train_worker
 
 MAX_FAILURES = 3
@@ -83,9 +85,16 @@ def connect() -> None:
         address = os.environ.get("RAY_ADDRESS") or "local"
         own: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
         stop = signal.getsignal(signal.SIGTERM)
-        ray.init(address=address, log_to_driver=False, **own)
+        ray.init(address=address, log_to_driver=False, runtime_env=_low_priority(address), **own)
         # Ray's own handler ends the process at once: nobody would learn that the run was stopped.
         signal.signal(signal.SIGTERM, stop)
+
+
+def _low_priority(address: str) -> dict[str, Any]:
+    """Of all processes of the run from the first import on: half a dozen of Ray Train's begin at
+    once. On a cluster of the service Python is where its nodes' PATH says."""
+    python = sys.executable if address == "local" else "python"
+    return {"py_executable": f"nice -n {NICE} {python}"}
 
 
 def _scaling(workers: int, spec: TrainingSpec) -> Any:
