@@ -53,6 +53,9 @@ class EventQueue(Queue):  # type: ignore[misc]  # it has no types
     async def start_progress_updates(self) -> None:
         """The page has no such bars: it draws its own."""
 
+    def broadcast_estimations(self, *_: Any, **__: Any) -> None:
+        """Nor are they shown; each would have the browser draw every part of an event anew."""
+
     def _begin(self, events: list[Event], batch: bool, concurrency_id: str) -> None:
         self.active_jobs[self.active_jobs.index(None)] = events
         first, began_s = events[0], time.time()
