@@ -26,15 +26,16 @@ class Client:
         self.entrypoint = entrypoint
 
 
-def test_a_retrain_is_told_its_own_cluster_whatever_else_runs_on_the_machine(
+def test_a_retrain_is_told_its_own_cluster_and_begins_at_a_low_priority(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = Client()
     monkeypatch.setattr("serve_app.control.ray_jobs.JobSubmissionClient", lambda: client)
     monkeypatch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(gcs_address=OURS))
     Jobs(Path()).submit("r1", "keywords", "full", options=["--epochs", "3"])
-    command, address, *python = shlex.split(client.entrypoint)
-    assert (command, address) == ("env", f"RAY_ADDRESS={OURS}")
+    words = shlex.split(client.entrypoint)
+    assert words[:5] == ["env", f"RAY_ADDRESS={OURS}", "nice", "-n", "10"]
+    python = words[5:]
     ours = ["-m", "training.retrain", "keywords", "--mode", "full", "--run", "r1"]
     assert python[1:] == [*ours, "--epochs", "3"]
 
