@@ -13,8 +13,11 @@ def lower_priority() -> None:
 
 
 def lower_session_priority() -> None:
-    """For a job, whose session is its own: Linux weighs sessions against each other before it looks
-    at anybody's nice value (autogroup, sched(7)), and a job would have as much as the service."""
+    """For a job, whose session is its own or its shell's: Linux weighs sessions against each other
+    before it looks at anybody's nice value (autogroup, sched(7)), and a job would have as much as
+    the service. Another's session is left alone."""
     lower_priority()
+    if os.getsid(0) not in (os.getpid(), os.getppid()):
+        return
     with suppress(OSError):  # a kernel without sessions' weights
         Path("/proc/self/autogroup").write_text(str(NICE), encoding="ascii")
