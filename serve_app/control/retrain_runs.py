@@ -50,6 +50,7 @@ class RetrainRuns:
         self._beats: dict[str, tuple[int, int]] = {}  # of runs by hand: the beat, and looks at it
         self._new: dict[str, int] = {}  # by domain: clips to be learnt at the last look
         self._teaching: set[str] = set()  # domains of which a teach was open when last looked at
+        self._taught: set[str] = set()  # domains of which one has just ended
         self._starting = asyncio.Lock()
 
     async def start(
@@ -123,7 +124,10 @@ class RetrainRuns:
 
     async def pause(self, domain: str, longest_s: float) -> None:
         """Between two looks at a domain; over as soon as a teach promotes or ends, for whoever
-        corrected a clip waits until replicas follow."""
+        corrected a clip waits until replicas follow, and only then is the next teach prepared."""
+        if domain in self._taught:
+            self._taught.remove(domain)
+            await asyncio.to_thread(self._jobs.stand_by)
         until = time.monotonic() + longest_s
         while domain in self._teaching and time.monotonic() < until:
             await asyncio.sleep(TEACHING_LOOK_S)
@@ -131,7 +135,7 @@ class RetrainRuns:
                 runs = await self.open(domain)
                 if not runs:
                     self._teaching.remove(domain)
-                    await asyncio.to_thread(self._jobs.stand_by)
+                    self._taught.add(domain)
                 if not runs or any(run.is_promoting for run in runs):
                     return
         await asyncio.sleep(max(0.0, until - time.monotonic()))
