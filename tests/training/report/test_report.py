@@ -102,7 +102,12 @@ def test_of_a_data_set_that_is_unfit_to_train_on_what_there_is_is_shown(
     (folder / "manifest.csv").write_text("\n".join(rows))
     read: list[str] = []
     hashed = dataset._digest
-    monkeypatch.setattr(dataset, "_digest", lambda path: read.append(path.name) or hashed(path))
+
+    def noted(path: Path) -> str:
+        read.append(path.name)
+        return hashed(path)
+
+    monkeypatch.setattr(dataset, "_digest", noted)
     page = write_report(domain, None, None, tmp_path / "report")
     assert pictures(page) == ["clips.png", "balance.png"]
     text = page.read_text()
