@@ -17,11 +17,18 @@ def of_dataset(domain: Domain, root: Path | None) -> list[LabelledClip]:
     return [from_example(row) for row in examples(domain, root)]
 
 
-def of_store(store: Store, domain: str) -> list[LabelledClip]:
-    """Those that count or may yet count, oldest first."""
+def of_store(
+    store: Store, domain: str, label: str | None = None, newest: int | None = None
+) -> list[LabelledClip]:
+    """Those that count or may yet count, oldest first: all, or the `newest` of a label."""
     states: tuple[ClipState, ...] = ("accepted", "quarantined")
-    kept = [clip for state in states for clip in store.clips.find(domain, state=state, limit=None)]
-    return [_labelled(clip) for clip in sorted(kept, key=lambda clip: clip.created_at)]
+    kept = [
+        clip
+        for state in states
+        for clip in store.clips.find(domain, state=state, label=label, limit=newest)
+    ]
+    ordered = sorted(kept, key=lambda clip: clip.created_at)
+    return [_labelled(clip) for clip in (ordered[-newest:] if newest else ordered)]
 
 
 def _labelled(clip: Clip) -> LabelledClip:

@@ -54,7 +54,7 @@ def dataset_root(environment: Mapping[str, str] = os.environ) -> Path | None:
 def examples(domain: Domain, root: Path) -> list[Example]:
     """All examples of a domain's data set, in the order of its list, fit to train on."""
     found = listed(domain, root)
-    _must_be_trainable(found, domain)
+    must_be_trainable(found, domain)
     return found
 
 
@@ -67,7 +67,7 @@ def is_trainable(domain: Domain, root: Path | None) -> bool:
 
 
 def listed(domain: Domain, root: Path) -> list[Example]:
-    """The same, whatever its own split is: for those who make another."""
+    """The same, whatever its own split is: for those who make another, or only look."""
     rows = LAYOUTS[domain.source.layout](root / domain.source.dataset, domain)
     out = {row.path for row in domain.source.left_out}
     return _examples([row for row in rows if row.name not in out])
@@ -80,7 +80,8 @@ def fine_label(source: str, label: str) -> str:
     return finer[0] if finer else label
 
 
-def _must_be_trainable(found: list[Example], domain: Domain) -> None:
+def must_be_trainable(found: Sequence[Example], domain: Domain) -> None:
+    """Raises InvalidParameter."""
     sides = {side: [row for row in found if row.split == side] for side in get_args(Split)}
     for side, rows in sides.items():
         if not rows:

@@ -75,7 +75,13 @@ METRICS = openapi_of(503, content={PLAIN: TEXT})
 def build_api(service: Replica) -> ASGIApp:
     domain = service.domain
     title = f"Telltale: {domain.title}"
-    app = FastAPI(title=title, description=domain.description, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=title,
+        description=domain.description,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # `unrouted.py` does that in words
+    )
     docs.install(app)
     openapi.install(app)
     problems.install(app)

@@ -48,6 +48,8 @@ def install(app: FastAPI) -> None:
         status = error.status_code
         if error.__cause__ or error.detail != HTTPStatus(status).phrase or status not in {404, 405}:
             return response(request, error)
+        if status == 404 and (moved := unrouted.without_slash(request)):
+            return moved
         allow = (error.headers or {}).get("Allow", "")
         detail, allowed = await unrouted.in_words(request, status, allow)
         found = _response(request, status, HTTPStatus(status).phrase, detail)

@@ -7,8 +7,11 @@ from difflib import get_close_matches
 from functools import cache
 from reprlib import repr as shortened
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Match
 
 from serve_app.http.answers.responses import service_of
 from serve_app.http.openapi import JSON
@@ -38,6 +41,20 @@ async def in_words(request: Request, status: int, allowed: str = "") -> tuple[st
     if status == 405 and allowed:
         return f"{path} is asked by {allowed.replace(', ', ' or ')}", allowed
     return _nothing_at(path, url, paths, service_of(request).settings.domains), ""
+
+
+def without_slash(request: Request) -> Response | None:
+    """Where the path has a slash behind one that there is: on to that, also for whoever only reads
+    what it says. The place is told without scheme and host, which a proxy may have changed."""
+    path = request.scope["path"]
+    shorter = {**request.scope, "path": path.rstrip("/")}
+    if path == shorter["path"] or all(
+        route.matches(shorter)[0] is Match.NONE for route in request.app.routes
+    ):
+        return None
+    place = quote(shorter["path"]) + (f"?{request.url.query}" if request.url.query else "")
+    words = f"this is asked without the slash at its end: {place}\n"
+    return PlainTextResponse(words, 307, {"Location": place})
 
 
 def _operations(path: str, paths: Mapping[str, Operations]) -> Operations:

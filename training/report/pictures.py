@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from data.arrays import Doubles, Floats
 from data.datasets.dataset import LabelledClip, Reader
 from data.domains.domain import AudioDomain, Domain, ImageDomain
 from data.domains.sections import LogMelSpec
+from data.errors import TelltaleError
 from data.media.audio.features import features_for, windows
 from data.media.audio.log_mel_means import centres_hz, mfcc
 from data.media.audio.loudness import at_loudness
@@ -39,7 +41,12 @@ def draw_clips(
             axes.set_frame_on(False)
         row[0].set_ylabel(label)
         for place, clip in enumerate(some):
-            DRAWN[domain.modality](list(row[2 * place : 2 * place + 2]), clip, read, domain)
+            pair = list(row[2 * place : 2 * place + 2])
+            try:
+                DRAWN[domain.modality](pair, clip, read, domain)
+            except (TelltaleError, OSError) as error:  # one of many is no reason to show none
+                words = f"{clip.name} cannot be shown:\n{error}"
+                pair[0].text(0, 0.5, fill(words, 60), fontsize=7, transform=pair[0].transAxes)
     figure.savefig(file, dpi=80)
 
 

@@ -35,6 +35,7 @@ SNDFILE_FRAMES = 1 << 13  # it loses the block in which a file turns out to be c
 HEADER_WORK_S, BLOCK_WORK_S = 1.0, 10.0
 # libsndfile may leave tags behind the sound unread; a second of it is more than this.
 UNREAD_BYTES, UNREAD_SHARE = 4_096, 0.01
+PADDED = "aac"  # a codec of frames of one size
 BAD_PACKETS = 8  # more than good ones: where a stream was cut in, or two were joined
 
 # FFmpeg's name of the demuxer. Named, it is not guessed.
@@ -213,7 +214,7 @@ def _decoded(
     import av
 
     good, bad = 0, 0
-    for packet in file.demux(stream):
+    for number, packet in enumerate(file.demux(stream), 1):
         try:
             frames = packet.decode()
         except av.FFmpegError:
@@ -222,11 +223,29 @@ def _decoded(
                 break
             continue
         good += 1
+        if number == stream.frames and stream.codec_context.name == PADDED:
+            frames = [_without_padding(frame, packet) for frame in frames]
         yield from frames
     if bad > good:
         raise _undecoded(name, stream, "hardly anything")
     if bad:
         warnings.append(f"{bad} of {good + bad} pieces of the file are damaged and were left out")
+
+
+def _without_padding(frame: "av.AudioFrame", packet: "av.Packet") -> "av.AudioFrame":
+    """The last packet of an MP4 lasts as long as there is sound in it, its frame as all others;
+    FFmpeg cuts that by itself from version 9 on."""
+    import av
+
+    if not packet.duration or packet.time_base is None:
+        return frame
+    lasts = round(packet.duration * packet.time_base * frame.sample_rate)
+    if lasts >= frame.samples:
+        return frame
+    whole = av.AudioFifo()
+    frame.pts = None
+    whole.write(frame)
+    return whole.read(lasts) or frame
 
 
 def _undecoded(name: str, stream: "av.AudioStream", how_much: str) -> UndecodableClip:

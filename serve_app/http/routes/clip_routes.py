@@ -15,6 +15,7 @@ from serve_app.http.auth import Caller
 from serve_app.http.openapi import BINARY, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.requests.correction_form import checked_group, must_need_no_mask
+from serve_app.http.requests.parameters import KNOWN_PARAMETERS
 from serve_app.http.routes.feedback_routes import of_domain
 from serve_app.http.threads import reading, writing
 from serve_app.replica.disagreement import by_disagreement, current_predictions
@@ -34,10 +35,10 @@ log = logging.getLogger("ray.serve")
 OCTETS = "application/octet-stream"
 BYTES = openapi_of(404, 422, role="admin", content={OCTETS: BINARY})
 
-router = APIRouter(tags=["review"])
+router = APIRouter(tags=["review"], dependencies=KNOWN_PARAMETERS)
 
 
-@router.get("/clips", **openapi_of(400, 503, role="admin"))
+@router.get("/clips", **openapi_of(400, 404, 503, role="admin"))
 async def clips(
     request: Request,
     state: Literal["accepted", "quarantined", "rejected"] | None = Query(None),
@@ -55,6 +56,8 @@ async def clips(
     name = service.domain.name
 
     def listed() -> list[KeptClip]:
+        if label is not None:
+            _must_be_label(service, label)
         kept = service.store.clips
         wanted: Wanted = {"state": state, "label": label, "flagged": flagged, "waiting": waiting}
         if order == "newest":
@@ -63,6 +66,15 @@ async def clips(
         return _facts(service, caller, kept.by_digests(name, found[offset : offset + limit]))
 
     return Clips(domain=name, clips=tuple(await reading(listed)))
+
+
+def _must_be_label(service: Replica, label: str) -> None:
+    """One of the domain, or one that it had when clips were kept. Raises UnknownName."""
+    try:
+        service.domain.label_index(label)
+    except UnknownName:
+        if label not in {row.label for row in service.store.counts.kept(service.domain.name)}:
+            raise
 
 
 @router.get("/clips/{sha256}", **openapi_of(404, role="admin"))

@@ -18,6 +18,7 @@ from serve_app.http.answers.responses import answer, caller_of, queue_of, reques
 from serve_app.http.openapi import BINARY, openapi_of
 from serve_app.http.replica import AT_ONCE, Replica
 from serve_app.http.requests.correction_form import must_need_no_mask
+from serve_app.http.requests.parameters import KNOWN_PARAMETERS
 from serve_app.http.routes.clip_routes import OCTETS, clip_bytes
 from serve_app.http.routes.feedback_routes import keep_correction
 from serve_app.http.threads import reading, writing
@@ -33,7 +34,7 @@ REPLAY = openapi_of(*(400, 404, 409, 422, 429, 503, 504), role="admin")
 BYTES = openapi_of(400, 404, role="admin", content={OCTETS: BINARY})
 Number = Path(ge=1, le=LAST_ID)
 
-router = APIRouter(tags=["review"])
+router = APIRouter(tags=["review"], dependencies=KNOWN_PARAMETERS)
 
 
 @router.get("/predictions", **openapi_of(400, 503, role="admin"))

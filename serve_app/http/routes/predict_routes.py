@@ -34,6 +34,7 @@ from serve_app.http.openapi import BINARY, JSON, TEXT, form, many, openapi_of, p
 from serve_app.http.requests.bodies import read_clip
 from serve_app.http.requests.forms import files_of, forms_of
 from serve_app.http.requests.multipart import PartRule
+from serve_app.http.requests.parameters import refuse_others
 from serve_app.http.routes import label_studio
 from serve_app.replica.other_versions import on_trial
 from serve_app.replica.scoring import ScoredClip
@@ -146,14 +147,10 @@ def _warn_once(version: str, words: str) -> None:
 
 
 def _options(query: Mapping[str, str]) -> tuple[int | None, bool, str | None]:
-    """Raises InvalidParameter; a parameter that is not known would be ignored without a word."""
+    """Raises InvalidParameter."""
     if not query:  # nearly always
         return None, False, None
-    for name in query:
-        if name not in {"top_k", "evidence", "version"}:
-            raise InvalidParameter(
-                f"there is no parameter {shortened(name)}; there are top_k, evidence and version"
-            )
+    refuse_others(query, ("top_k", "evidence", "version"))
     top_k, evidence = query.get("top_k"), query.get("evidence", "false").lower()
     if top_k is not None and not TOP_K.fullmatch(top_k):
         raise InvalidParameter(

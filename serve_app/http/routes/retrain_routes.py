@@ -13,6 +13,7 @@ from serve_app.http.answers.answer_bodies import RetrainOrder, run_event, run_in
 from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.openapi import TEXT, openapi_of, parameter
 from serve_app.http.replica import Replica
+from serve_app.http.requests.parameters import KNOWN_PARAMETERS
 from serve_app.http.threads import reading
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ FOLLOWED = openapi_of(
     content={EVENT_STREAM: TEXT},
 )
 
-router = APIRouter(tags=["retrain"])
+router = APIRouter(tags=["retrain"], dependencies=KNOWN_PARAMETERS)
 
 
 @router.post("/retrain", status_code=202, **openapi_of(400, 409, 413, role="admin"))

@@ -69,3 +69,22 @@ def test_a_wrong_method_of_what_openapi_leaves_out_is_told_the_right_one(
     assert found.status_code == 405
     assert "GET" in found.headers["allow"]
     assert f"{path} is asked by" in found.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/health"), ("GET", "/keywords/model-info"), ("POST", "/predict"), ("HEAD", "/ready")],
+)
+def test_a_slash_at_the_end_leads_on_and_is_told_of(
+    client: TestClient, method: str, path: str
+) -> None:
+    bare = client.request(method, f"{path}/?top_k=1")
+    assert (bare.status_code, bare.headers["location"]) == (307, f"{path}?top_k=1")
+    assert method == "HEAD" or f"without the slash at its end: {path}?top_k=1" in bare.text
+    led = client.request(method, f"{path}/", follow_redirects=True)
+    assert led.status_code == client.request(method, path).status_code
+
+
+@pytest.mark.parametrize("path", ["/xyzzy/", "//example.org/", "//"])
+def test_a_slash_behind_nothing_leads_nowhere(client: TestClient, path: str) -> None:
+    assert client.get(f"http://testserver{path}").status_code == 404

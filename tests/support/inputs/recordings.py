@@ -103,3 +103,29 @@ CLIPS: dict[str, tuple[str, Maker]] = {
     "AMR": ("AMR", lambda: by_ffmpeg("amr", "amr_nb", 8000)),
     "WMA": ("WMA", lambda: by_ffmpeg("asf", "wmav2", 44100, "stereo")),
 }
+
+
+def _mp3() -> bytes:
+    return by_ffmpeg("mp3", "libmp3lame", 16000, write_xing="0")
+
+
+TAG = b"ID3\x03\0\0\0\0\0\x0aTIT2\0\0\0\0\0\0"
+FREE_BOX = b"\0\0\0\x14free" + bytes(12)  # as long as the box that says what kind it is
+# What players play although its beginning, or what is in it, is unusual.
+PLAYABLE: dict[str, tuple[str, Maker]] = {
+    "Wave64": ("W64", lambda: by_sndfile("W64", "PCM_24")),
+    "WavPack": ("WavPack", lambda: by_ffmpeg("wv", "wavpack", 16000)),
+    "AC-3 in WAV": ("WAV", lambda: by_ffmpeg("wav", "ac3", 48000)),
+    "FLAC in OGG": ("OGG", lambda: by_ffmpeg("ogg", "flac", 16000)),
+    "MP3 after zeros": ("MP3", lambda: bytes(1500) + _mp3()),
+    "MP3 after junk": ("MP3", lambda: b"\x0b\x17junk" * 100 + _mp3()),
+    "MP3 after a tag and padding": ("MP3", lambda: TAG + bytes(2048) + _mp3()),
+    "MP3 after two tags": ("MP3", lambda: TAG + TAG + _mp3()),
+    "WAV after a tag": ("WAV", lambda: TAG + by_sndfile("WAV", "MS_ADPCM")),
+    "FLAC after a tag": ("FLAC", lambda: TAG + by_sndfile("FLAC", "PCM_16")),
+    "QuickTime after another box": ("MP4", lambda: FREE_BOX + by_ffmpeg("mov", "aac", 16000)[20:]),
+    "AVI": ("AVI", lambda: by_ffmpeg("avi", "pcm_s16le", 16000, "video")),
+    "MPEG transport stream": ("MPEGTS", lambda: by_ffmpeg("mpegts", "mp2", 16000)),
+    "True Audio": ("TTA", lambda: by_ffmpeg("tta", "tta", 16000)),
+    "AC-3": ("AC3", lambda: by_ffmpeg("ac3", "ac3", 48000)),
+}

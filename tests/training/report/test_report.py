@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data.datasets import dataset
 from data.domains.domain import load_domains
 from data.store.store import Store
 from models.bundle import PRETRAINED, load_bundle
@@ -28,8 +29,8 @@ def pictures(page: Path) -> list[str]:
 
 
 def report(domain: str, store: Store | None, folder: Path) -> Path:
-    bundle = load_bundle(PRETRAINED / domain)
-    return write_report(load_domains(names=(domain,))[domain], bundle, "shipped", store, folder)
+    model = load_bundle(PRETRAINED / domain), "shipped"
+    return write_report(load_domains(names=(domain,))[domain], model, store, folder)
 
 
 def test_a_report_shows_clips_curves_and_what_led_to_what(
@@ -86,3 +87,41 @@ def test_without_clips_the_model_is_told_of_alone(
     assert "No clips are kept here" in page.read_text()
     assert "No run is known" in page.read_text()
     assert not (tmp_path / "home").exists(), "to look must not make it"
+
+
+def test_of_a_data_set_that_is_unfit_to_train_on_what_there_is_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domain = load_domains(names=("keywords",))["keywords"]
+    monkeypatch.setenv("TELLTALE_DATASETS", str(tmp_path))
+    rows, folder = ["path,label,split"], tmp_path / "keywords"
+    folder.mkdir()
+    for name, raw in (("a", tone(300)), ("b", b"RIFF"), *((str(n), b"") for n in range(3, 30))):
+        (folder / f"{name}.wav").write_bytes(raw)
+        rows.append(f"{name}.wav,one,train")
+    (folder / "manifest.csv").write_text("\n".join(rows))
+    read: list[str] = []
+    hashed = dataset._digest
+
+    def noted(path: Path) -> str:
+        read.append(path.name)
+        return hashed(path)
+
+    monkeypatch.setattr(dataset, "_digest", noted)
+    page = write_report(domain, None, None, tmp_path / "report")
+    assert pictures(page) == ["clips.png", "balance.png"]
+    text = page.read_text()
+    assert "no model yet" in text
+    assert "No model can be trained on the data set: the data set of keywords has no clip" in text
+    assert read == ["a.wav", "b.wav", "3.wav"], "only what is shown is read"
+
+
+def test_a_data_set_whose_list_is_wrong_costs_the_rest_of_the_page_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELLTALE_DATASETS", str(tmp_path))
+    (tmp_path / "hearts").mkdir()
+    (tmp_path / "hearts" / "manifest.csv").write_text("path,label\na.wav,loud\n")
+    page = report("hearts", None, tmp_path / "report")
+    assert "confusion.png" in pictures(page)
+    assert "there is no file a.wav" in page.read_text()

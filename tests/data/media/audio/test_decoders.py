@@ -13,7 +13,15 @@ from data.media.audio import decoders
 from data.media.audio.decoders import decode_recording, decode_stream
 from data.media.audio.waveform import Recording, Source
 from data.media.sniff import Raw, after_tags, sniff
-from support.inputs.recordings import CLIPS, TONE_HZ, Samples, by_ffmpeg, by_sndfile, tone
+from support.inputs.recordings import (
+    CLIPS,
+    PLAYABLE,
+    TONE_HZ,
+    Samples,
+    by_ffmpeg,
+    by_sndfile,
+    tone,
+)
 
 
 def heard(raw: bytes, max_duration_s: float = 30) -> Recording:
@@ -41,35 +49,18 @@ def tracks(*sounds: Samples, default: int) -> bytes:
     return out.getvalue()
 
 
-MP3 = by_ffmpeg("mp3", "libmp3lame", 16000, write_xing="0")
-TAG = b"ID3\x03\0\0\0\0\0\x0aTIT2\0\0\0\0\0\0"
-FREE_BOX = b"\0\0\0\x14free" + bytes(12)  # as long as the box that says what kind it is
-PLAYABLE = {
-    "Wave64": ("W64", by_sndfile("W64", "PCM_24")),
-    "WavPack": ("WavPack", by_ffmpeg("wv", "wavpack", 16000)),
-    "AC-3 in WAV": ("WAV", by_ffmpeg("wav", "ac3", 48000)),
-    "FLAC in OGG": ("OGG", by_ffmpeg("ogg", "flac", 16000)),
-    "MP3 after zeros": ("MP3", bytes(1500) + MP3),
-    "MP3 after junk": ("MP3", b"\x0b\x17junk" * 100 + MP3),
-    "MP3 after a tag and padding": ("MP3", TAG + bytes(2048) + MP3),
-    "MP3 after two tags": ("MP3", TAG + TAG + MP3),
-    "WAV after a tag": ("WAV", TAG + by_sndfile("WAV", "MS_ADPCM")),
-    "FLAC after a tag": ("FLAC", TAG + by_sndfile("FLAC", "PCM_16")),
-    "QuickTime": ("MP4", FREE_BOX + by_ffmpeg("mov", "aac", 16000)[20:]),
-    "AVI": ("AVI", by_ffmpeg("avi", "pcm_s16le", 16000, "video")),
-    "MPEG transport stream": ("MPEGTS", by_ffmpeg("mpegts", "mp2", 16000)),
-    "True Audio": ("TTA", by_ffmpeg("tta", "tta", 16000)),
-    "AC-3": ("AC3", by_ffmpeg("ac3", "ac3", 48000)),
-}
-
-
 @pytest.mark.parametrize("name", PLAYABLE)
 def test_what_a_player_plays_is_heard(name: str) -> None:
-    container, raw = PLAYABLE[name]
-    recording = heard(raw)
+    container, make = PLAYABLE[name]
+    recording = heard(make())
     assert recording.container == container
     assert recording.duration_s == pytest.approx(0.5, abs=0.1)
     assert loudest_hz(recording.samples) == pytest.approx(TONE_HZ, abs=5)
+
+
+@pytest.mark.parametrize("name", ["M4A", "M4A 7.1", "MP4", "MP4 video"])
+def test_what_an_encoder_padded_at_the_end_is_no_sound(name: str) -> None:
+    assert heard(CLIPS[name][1]()).duration_s == 0.5
 
 
 @pytest.mark.parametrize("name", ["WAV ADPCM", "FLAC", "OGG Vorbis", "OGG Opus", "MP3", "AIFF"])

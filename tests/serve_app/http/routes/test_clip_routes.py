@@ -111,6 +111,17 @@ def test_a_label_that_the_domain_has_not_is_refused(store: Store, admin: TestCli
     assert "its labels are electrical" in found.json()["detail"]
 
 
+def test_a_label_that_no_clip_can_have_is_refused_in_a_list(
+    store: Store, admin: TestClient
+) -> None:
+    add(store, b"1", "a label of last year")
+    found = admin.get("/clips?label=fluit")
+    assert found.status_code == 404
+    assert "no label 'fluit'; its labels are electrical, fluid" in found.json()["detail"]
+    assert admin.get("/clips?label=fluid").json()["clips"] == []
+    assert len(admin.get("/clips?label=a label of last year").json()["clips"]) == 1
+
+
 def test_a_review_is_taken_back(store: Store, admin: TestClient) -> None:
     clip = add(store, b"1", state="quarantined")
     flag(store, (clip, 0.9))
