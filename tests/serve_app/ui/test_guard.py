@@ -255,7 +255,7 @@ def test_a_body_that_no_page_sends_is_refused(page: httpx.Client, body: bytes) -
 
 @pytest.mark.parametrize("session", [{}, {"session_hash": ""}, {"session_hash": None}])
 def test_an_event_of_no_session_is_refused(page: httpx.Client, session: dict[str, Any]) -> None:
-    event = min(events(page), key=lambda event: len(event["inputs"]))  # type: ignore[arg-type]
+    event = min(events(page), key=lambda event: len(event["inputs"]))
     body = {"fn_index": event["id"], "data": [None] * len(event["inputs"])} | session
     assert page.post(f"{API}/run/predict", json=body).status_code == 400
     assert page.post(f"{API}/run/predict", json=[]).status_code == 400
