@@ -18,13 +18,13 @@ from typing import Any, BinaryIO, Self, Unpack
 
 import httpx
 
-from .analysis_answers import Analysis, Progress, StreamAnswer, StreamFormat
+from .analysis_answers import Analysis, AnalysisJob, Progress, StreamAnswer, StreamFormat
 from .call import Call, EventReader
 from .calls import accounts, jobs, kept, kept_clips, predictions, retrains, service, teaching
 from .calls.predictions import Wishes, heard
 from .calls.retrains import ENDED, Followed
 from .connection import Connection, ServiceError
-from .long_analysis import LOOK_AGAIN_S, OPEN, Parts, found
+from .long_analysis import LOOK_AGAIN_S, OPEN, Parts, found, withdrawing
 from .senders import AsyncSender, Method, Sender
 from .service_answers import RunEvent
 from .stream import begun, stream, stream_async
@@ -184,17 +184,27 @@ class Client(Sender, ServiceCalls):
     ) -> Analysis:
         """As `analyze`, of a large file or on a line that breaks: sent in parts, and looked at
         until it is done, whatever ends meanwhile."""
-        upload = self.upload_recording(domain, recording)
+        job = self.order_recording(domain, recording, **wishes)
         try:
-            job = self.order_analysis(domain, upload, **wishes)
             while job.state in OPEN:
                 watch(job)
                 time.sleep(LOOK_AGAIN_S)
                 job = self.job(domain, job.id)
         except BaseException:
-            self._withdraw(jobs.cancel_job(domain, upload), jobs.delete_upload(domain, upload))
+            self._withdraw(*withdrawing(domain, job.id))
             raise
         return found(job)
+
+    def order_recording(
+        self, domain: str, recording: BinaryIO, **wishes: Unpack[Wishes]
+    ) -> AnalysisJob:
+        """A recording in parts, and the job that listens to it, whoever looks meanwhile."""
+        upload = self.upload_recording(domain, recording)
+        try:
+            return self.order_analysis(domain, upload, **wishes)
+        except BaseException:
+            self._withdraw(*withdrawing(domain, upload))
+            raise
 
     def _withdraw(self, *calls: Call[Any]) -> None:
         """What nobody goes on with, also after Ctrl-C: it counts against the caller. The first of
@@ -293,18 +303,27 @@ class AsyncClient(AsyncSender, ServiceCalls):
         **wishes: Unpack[Wishes],
     ) -> Analysis:
         """As `Client.analyze_as_job`."""
-        upload = await self.upload_recording(domain, recording)
+        job = await self.order_recording(domain, recording, **wishes)
         try:
-            job = await self.order_analysis(domain, upload, **wishes)
             while job.state in OPEN:
                 watch(job)
                 await asyncio.sleep(LOOK_AGAIN_S)
                 job = await self.job(domain, job.id)
         except BaseException:
-            forgotten = jobs.cancel_job(domain, upload), jobs.delete_upload(domain, upload)
-            await self._withdraw(*forgotten)
+            await self._withdraw(*withdrawing(domain, job.id))
             raise
         return found(job)
+
+    async def order_recording(
+        self, domain: str, recording: BinaryIO, **wishes: Unpack[Wishes]
+    ) -> AnalysisJob:
+        """As `Client.order_recording`."""
+        upload = await self.upload_recording(domain, recording)
+        try:
+            return await self.order_analysis(domain, upload, **wishes)
+        except BaseException:
+            await self._withdraw(*withdrawing(domain, upload))
+            raise
 
     async def _withdraw(self, *calls: Call[Any]) -> None:
         """As `Client._withdraw`."""

@@ -6,11 +6,11 @@ job has ended.
 
 import io
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .analysis_answers import Analysis, AnalysisJob
 from .call import Call
-from .calls.jobs import send_part
+from .calls.jobs import cancel_job, delete_upload, send_part
 from .connection import ServiceError, backoff_s
 
 PART_BYTES = 8 * 1024**2
@@ -64,6 +64,12 @@ class Parts:
         if error.status not in PASSING or self.troubles >= TROUBLES:
             raise error
         return error.retry_after_s or backoff_s(self.troubles)
+
+
+def withdrawing(domain: str, recording: str) -> tuple[Call[Any], ...]:
+    """Of an upload, or of the job of the same id that has been ordered of it: the first that
+    succeeds."""
+    return cancel_job(domain, recording), delete_upload(domain, recording)
 
 
 def found(job: AnalysisJob) -> Analysis:

@@ -23,6 +23,10 @@ KEEP_DOMAIN = """(name) => {
   const address = new URL(window.location.href);
   address.searchParams.set("domain", name);
   history.replaceState(history.state, "", address);
+  requestAnimationFrame(() => { // on a phone the row of domains is wider than the screen
+    const chosen = document.querySelector("#domain label:has(:checked)");
+    chosen?.scrollIntoView({ block: "nearest", inline: "center" });
+  });
   document.dispatchEvent(new CustomEvent("telltale-turned", { detail: { domain: name } }));
   return [];
 }"""

@@ -66,12 +66,14 @@ def build_page(
     from serve_app.ui import page, theme
     from serve_app.ui.assets import Assets
     from serve_app.ui.gradio_internals.event_queue import EventQueue
+    from serve_app.ui.gradio_internals.plots import without_matplotlib
     from serve_app.ui.gradio_internals.sessions import Sessions
     from serve_app.ui.guard import MAX_UPLOAD_BYTES, Guard
     from serve_app.ui.standing import PATH, Standing
     from serve_app.ui.words.translate import LATER, speaking
     from serve_app.ui.words.translated_blocks import Languages
 
+    without_matplotlib()
     token = os.environ.get("TELLTALE_START_TOKEN", "")
     client = Client(api_url)
     standing = Standing(Client(api_url, timeout_s=STATUS_S, tries=1))

@@ -89,7 +89,7 @@ class Guard:
         elif scope["method"] == "POST" and path == UPLOAD:
             refused, patience_s = await self._upload(Request(scope)), UPLOAD_PATIENCE_S
         elif scope["method"] == "POST" and path in EVENTS:
-            refused, receive = await self._event(Request(scope, receive))
+            refused, receive = await self._event(Request(scope, receive), path)
         if refused is None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience_s), self._running if path == RUN else NO_LIMIT:
@@ -102,8 +102,9 @@ class Guard:
     def _may_read(self, path: str) -> bool:
         return not path.startswith(FILE) or self._uploaded(path.removeprefix(FILE))
 
-    async def _event(self, request: Request) -> tuple[tuple[int, str] | None, Receive]:
-        """Why an event is refused, if it is, and its body to be read once more."""
+    async def _event(self, request: Request, path: str) -> tuple[tuple[int, str] | None, Receive]:
+        """Why an event is refused, if it is, and its body to be read once more. One without a
+        session would have Gradio make one of its own kind, by a tenth of a second of the loop."""
         body = bytearray()
         with suppress(ClientDisconnect):
             async for chunk in request.stream():
@@ -112,11 +113,14 @@ class Guard:
                     return (413, f"at most {MAX_EVENT_BYTES:,} bytes are read"), _again(b"")
         again = _again(bytes(body))
         try:
-            paths = list(_paths(json.loads(body)))  # as FastAPI reads it, of equal names the last
+            told = json.loads(body)  # as FastAPI reads it, of equal names the last
+            paths = list(_paths(told))
         except (ValueError, RecursionError):
             return (400, "the body is not JSON"), again
         if len(paths) > MAX_FILES or not all(self._uploaded(path) for path in paths):
             return (400, "a file must be uploaded to the page before it is asked about"), again
+        if path == RUN and not (isinstance(told, dict) and told.get("session_hash")):
+            return (400, "an event says of which page it is: session_hash"), again
         return None, again
 
     def _uploaded(self, path: object) -> bool:

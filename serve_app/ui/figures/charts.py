@@ -41,7 +41,7 @@ def line_chart(
         for n in marks
     )
     drawn = "".join(
-        f'<polyline class="tt-line{n}" points="{points}"/>'
+        f'<polyline class="tt-line{n}{_alone(points)}" points="{" ".join(points)}"/>'
         for n, line in enumerate(lines.values())
         for points in _stretches(line, low, high, step)
     )
@@ -65,7 +65,12 @@ def _short(value: float) -> str:
     return number(value, ",.0f" if abs(value) >= 100 else ".2g")
 
 
-def _stretches(line: Line, low: float, high: float, step: float) -> list[str]:
+def _alone(points: Sequence[str]) -> str:
+    """A point by itself is a line of no length, which only its thick round ends show."""
+    return " tt-alone" if len(set(points)) == 1 else ""
+
+
+def _stretches(line: Line, low: float, high: float, step: float) -> list[list[str]]:
     """The points of each stretch of it without a gap."""
     found: list[list[str]] = [[]]
     for n, value in enumerate(line):
@@ -73,8 +78,7 @@ def _stretches(line: Line, low: float, high: float, step: float) -> list[str]:
             found.append([])
         else:
             found[-1].append(f"{n * step:.1f},{97 - 94 * (value - low) / (high - low):.1f}")
-    # A point by itself is drawn as a line of no length, with round ends.
-    return [" ".join(points * 2 if len(points) == 1 else points) for points in found if points]
+    return [points * 2 if len(points) == 1 else points for points in found if points]
 
 
 def _last(line: Line, form: str) -> str:

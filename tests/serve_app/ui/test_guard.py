@@ -122,6 +122,15 @@ def test_gradio_computes_no_statistics_after_each_event(
     assert not computed
 
 
+def test_no_event_waits_for_matplotlib(page: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    turned: list[Any] = []
+    monkeypatch.setattr("matplotlib.use", turned.append)
+    (path,) = upload(page, "pump.wav", tone()).raise_for_status().json()
+    dropped(page, path).raise_for_status()
+    assert "tt-label" in told(page)
+    assert not turned
+
+
 def test_the_page_answers_what_haproxy_has_passed_on_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +251,14 @@ def test_uploads_of_one_address_are_bounded(
 def test_a_body_that_no_page_sends_is_refused(page: httpx.Client, body: bytes) -> None:
     head = {"content-type": "application/json"}
     assert page.post(f"{API}/queue/join", content=body, headers=head).status_code in {400, 413}
+
+
+@pytest.mark.parametrize("session", [{}, {"session_hash": ""}, {"session_hash": None}])
+def test_an_event_of_no_session_is_refused(page: httpx.Client, session: dict[str, Any]) -> None:
+    event = min(events(page), key=lambda event: len(event["inputs"]))
+    body = {"fn_index": event["id"], "data": [None] * len(event["inputs"])} | session
+    assert page.post(f"{API}/run/predict", json=body).status_code == 400
+    assert page.post(f"{API}/run/predict", json=[]).status_code == 400
 
 
 def test_one_event_names_few_files(page: httpx.Client) -> None:

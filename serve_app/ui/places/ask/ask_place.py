@@ -203,12 +203,10 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
             yield gr.skip()
 
     def turn_to(name: str, domains: tuple[DomainInfo, ...], _: str, turns: Turns) -> Shown:
-        """Gradio forgets of a page that was closed only states that were told anew."""
         domain = find(domains, name)
         gone = turned_away(parts, turns, domain)
         none: dict[str, Any] = {"choices": [], "value": None} if gone else {}
         return gone | {
-            parts.turns: turns,
             parts.drop: offered(domain, examples_of(domain, folder, made)),
             parts.label: gr.update(label=t(ITS[domain.modality]), **none),
             parts.mask: gr.update(visible=domain.modality == "image", value=None),
@@ -230,17 +228,18 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         given.upload(hear_dropped, asked, parts.told, **at_once)
     parts.drop.example(hear_example, asked, parts.told, **at_once)
     parts.panel.open(open_listed, [*asked, parts.listed], parts.told, **at_once)
-    parts.history.click(open_past, parts.turns, parts.told, **QUIET)
+    # By the same stream as what they end, or they would overtake the last of it on its way.
+    parts.history.click(open_past, parts.turns, parts.told, **STREAMED)
     parts.panel.stop(
         partial(stopped, parts),
         [parts.turns, parts.rows, parts.listed],
         [parts.panel, parts.waiting, parts.again],
-        **QUIET,
+        **STREAMED,
     )
     for moment, given in ((parts.again.tick, parts.waiting), (parts.panel.submit, parts.listed)):
         moment(hear_again, [*asked, given, parts.rows], parts.told, **busy)
     parts.panel.resume(resume, asked, parts.told, **at_once)
-    turned = shared.domain.change(turn_to, asked, [parts.drop, parts.turns, *parts.told], **QUIET)
+    turned = shared.domain.change(turn_to, asked, [parts.drop, *parts.told], **QUIET)
     turned.then(None, None, None, js=READY, **QUIET)
 
 

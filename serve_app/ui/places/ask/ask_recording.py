@@ -40,13 +40,7 @@ class Ordered:
     def order(self, client: Client, domain: DomainInfo, given: Given) -> Given:
         """The recording with its job; raises ServiceError."""
         with given.path.open("rb") as file:
-            upload = client.upload_recording(domain.name, file)
-        try:
-            ordered = replace(given, job=client.order_analysis(domain.name, upload).id)
-        except ServiceError:
-            with suppress(ServiceError):
-                client.delete_upload(domain.name, upload)
-            raise
+            ordered = replace(given, job=client.order_recording(domain.name, file).id)
         self._given[ordered.job] = domain.name, ordered
         while len(self._given) > MOST_ORDERED:
             del self._given[next(iter(self._given))]

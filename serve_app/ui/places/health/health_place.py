@@ -12,13 +12,19 @@ from serve_app.ui.places.health import health_corrections, health_model, health_
 from serve_app.ui.shared import QUIET, Shared, html, or_note, row_of
 from serve_app.ui.words.translate import t
 
-EVENTS = 20
+EVENTS = 200  # most of which may be steps of runs
 
 
 def build_health(shared: Shared, tab: Any) -> None:
     html(heading(t("The service"), t("as it is right now")))
     windows = [(t("5 minutes"), "5m"), (t("1 hour"), "1h")]
-    window = gr.Radio(windows, value="5m", label=t("The last"), elem_id="window")
+    window = gr.Radio(
+        windows,
+        value="5m",
+        label=t("The last"),
+        elem_id="window",
+        elem_classes=["tt-plain", "tt-chips"],
+    )
     service = html(elem_id="service")
     locust = html(elem_id="locust")
     events = html(elem_id="events")

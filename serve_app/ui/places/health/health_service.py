@@ -12,7 +12,9 @@ from serve_app.ui.words.translate import mark, number, plural, t, told
 DONE = (
     mark("clip accepted"),
     mark("clip added"),
+    mark("clip answers forgotten"),
     mark("clip claimed"),
+    mark("clip flags dismissed"),
     mark("clip forgotten"),
     mark("clip grouped"),
     mark("clip held back"),
@@ -24,6 +26,7 @@ DONE = (
     mark("clips checked"),
     mark("feedback accepted"),
     mark("feedback added"),
+    mark("feedback quarantined"),
     mark("feedback rejected"),
     mark("finished"),
     mark("key added"),
@@ -39,6 +42,8 @@ DONE = (
     mark("snapshot taken"),
     mark("started"),
 )
+OF_RUNS = {"step", "epoch", "verdict", "held_back"}  # which Models shows, and here hide all else
+LISTED = 20
 
 
 def shown(history: History, status: DomainStatus) -> str:
@@ -144,7 +149,7 @@ def events(found: Sequence[AuditEvent]) -> str:
             f'<span title="{text(event.subject)}">{text(_short(event.subject))}</span>',
             text(event.who or "–"),
         ]
-        for event in found
+        for event in [event for event in found if event.kind not in OF_RUNS][:LISTED]
     ]
     heads = [t("When"), t("What"), t("Of"), t("Who")]
     listed = table(heads, rows, t("Nothing has been done yet."))

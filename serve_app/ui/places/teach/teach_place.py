@@ -68,7 +68,6 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
         anew = anew or after.at != seat.desk.at or domain.name != seat.domain
         seat.desk, seat.domain, seat.seen = after, domain.name, seat.seen + anew
         found = {
-            seat_state: seat,  # what was not told anew is never forgotten of a page that was closed
             queue: after.refused or view.queue(after.which, after.queue, after.at, decided),
             decision: "" if after.refused else view.decision(domain, clip, after.told, decided),
         }
@@ -110,7 +109,7 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
         except (ServiceError, TelltaleError) as error:
             return view.seen(clip, note(words(error), "warn"))
 
-    outputs = [seat_state, queue, shown, decision, seen]
+    outputs = [queue, shown, decision, seen]
     # Only what comes by a stream tells the browser that a state has changed.
     for moment in (tab.select, shared.signals.teach):
         moment(look, asked, outputs, trigger_mode="always_last", **STREAMED)

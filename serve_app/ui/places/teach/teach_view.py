@@ -212,10 +212,10 @@ def _facts(clip: KeptClip) -> str:
         return (
             f'<p class="tt-small">{t(KEPT[clip.why])}; {short(clip.clip)}, {ago(clip.created)}</p>'
         )
-    reason = f": {text(told(clip.reason))}" if clip.reason else ""
+    reason = f"{text(told(clip.reason))} · " if clip.reason else ""
     sender = t("from {who}", who=text(clip.who)) if clip.who else t("from nobody known")
     return (
-        f'<p class="tt-small">{badge(t(clip.state), TONES[clip.state])}{reason} '
+        f'<p class="tt-small">{badge(t(clip.state), TONES[clip.state])} {reason}'
         f"{short(clip.clip)}, {sender}, {ago(clip.created)}</p>"
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from serve_app.ui.gradio_internals.outputs import UNCHANGED, SparingBlocks
-from serve_app.ui.gradio_internals.sessions import Session
+from serve_app.ui.gradio_internals.sessions import KEPT_S, Session, Sessions
 
 
 def test_what_an_event_says_nothing_of_is_left_alone() -> None:
@@ -30,5 +30,27 @@ def test_what_an_event_says_nothing_of_is_left_alone() -> None:
             assert await answered(nothing) == [UNCHANGED, UNCHANGED, None]
         assert await answered(["x", "a", 6]) == ["x", "a", None]
         assert session[kept._id] == 6
+
+    asyncio.run(told())
+
+
+def test_states_of_a_closed_page_go_an_hour_after_its_last_event() -> None:
+    async def told() -> None:
+        with gr.Blocks() as blocks:
+            kept = gr.State([])
+        sessions = Sessions(blocks)
+
+        def after(seconds: float, closed: bool = True) -> list[str]:
+            found = sessions["page"]  # an event
+            found[kept._id].append("asked")
+            found.is_closed = closed
+            found.used_s -= seconds
+            sessions.delete_all_expired_state()
+            return list(found[kept._id])
+
+        assert after(KEPT_S + 1, closed=False) == ["asked"]
+        assert after(KEPT_S - 60) == ["asked"] * 2
+        assert after(KEPT_S - 60) == ["asked"] * 3
+        assert after(KEPT_S + 1) == []
 
     asyncio.run(told())

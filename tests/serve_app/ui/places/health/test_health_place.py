@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,8 @@ import gradio as gr
 import pytest
 
 from serve_app.client.client import Client
+from serve_app.client.past_answers import AuditEvent
+from serve_app.ui.places.health import health_service
 from serve_app.ui.places.health.health_place import build_health
 from serve_app.ui.shared import Shared, script
 from serve_app.ui.standing import Standing
@@ -49,3 +52,15 @@ def test_a_domain_that_nothing_is_known_of_is_said(
     monkeypatch.setattr("serve_app.ui.standing.STANDS_S", -1.0)
     monkeypatch.setattr(Client, "status", lambda self: own)
     assert "The curator is away" in str(look("faults", "5m", "").values())
+
+
+def test_what_a_run_did_step_by_step_hides_no_other_event() -> None:
+    def event(number: int, kind: str) -> AuditEvent:
+        return AuditEvent(
+            id=number, at=datetime.now(UTC), kind=kind, subject="run:1", who="anna", detail={}
+        )
+
+    told = [event(n, kind) for n, kind in enumerate(["step"] * 50 + ["epoch", "clip.forgotten"])]
+    shown = health_service.events(told)
+    assert "clip forgotten" in shown
+    assert shown.count("<tr>") == 2  # with the heads
