@@ -18,7 +18,7 @@ serve: .venv/serve
 
 # In two processes: one has the tests that need a running service, and often waits for it.
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 # What takes over a minute each: several machines, a service under every kind of damage, Debian's
 # Prometheus against a service, clients of other systems, and (where there is a Docker or buildah) the
@@ -38,7 +38,7 @@ test-fast: lint
 	$(BIN)/python -m pytest -n 2 $(FAST)
 
 coverage: .venv/dev
-	$(BIN)/python -m pytest -n 2 --cov=data --cov=models --cov=training --cov=serve_app \
+	$(BIN)/python -m pytest -n 2 --no-loadscope-reorder --cov=data --cov=models --cov=training --cov=serve_app \
 		--cov-report=html:var/coverage --cov-report=term:skip-covered
 
 lint: .venv/dev

@@ -33,6 +33,7 @@ priority.NICE = 0
 pytest_plugins = ["support.databases"]
 
 CLUSTER = Path(__file__).parent / "cluster"
+LONG = Path(__file__).parent / "training"
 OWN_SERVICE = ("test_sixth_domain.py", "test_beside.py", "test_recovery.py", "test_chaos_quick.py")
 
 
@@ -44,7 +45,8 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Markers follow from where a test lives. The cluster's tests come last, for they take longest,
     but first where another process has the others meanwhile; of them those with a service of their
-    own lead: beside the session's they would only wait for each other."""
+    own lead: beside the session's they would only wait for each other. Of the others those that
+    train lead: the last ones would keep one process waiting."""
     first = bool(config.getoption("numprocesses", None) or os.environ.get("PYTEST_XDIST_WORKER"))
     for item in items:
         if CLUSTER in item.path.parents:
@@ -53,6 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         key=lambda item: (
             (CLUSTER in item.path.parents) != first,
             item.path.name not in OWN_SERVICE,
+            LONG not in item.path.parents,
         )
     )
 

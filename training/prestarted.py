@@ -61,9 +61,11 @@ def wait(path: Path) -> int:
 def _do(work: Work, arguments: list[str], outputs: list[int], job: socket.socket) -> None:
     """In the fork, which ends here."""
     from training.fitting.priority import lower_session_priority
+    from training.job.lifecycle import defer_sigterm
 
     code, done = 1, threading.Event()
     try:
+        defer_sigterm()  # a stop that comes before the work has begun is one of the run as well
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         lower_session_priority()

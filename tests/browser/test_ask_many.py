@@ -59,6 +59,7 @@ def test_what_is_long_on_its_way_tells_how_far_it_is_and_can_be_stopped(
     night = tmp_path / "night.wav"
     night.write_bytes(bytes(5_000_000))
     open_page(page, site)
+    expect(page.locator("#drop")).to_contain_text("a mains hum")  # the zone is drawn no more
     page.route("**/gradio_api/upload", lambda route: None)  # it goes nowhere
     give(page, night)
     expect(page.locator("#drop")).to_contain_text(re.compile(r"Sending night.wav: \d+ %"))

@@ -11,7 +11,6 @@ each, so that serving and training never wait for the same.
 import logging
 import os
 import signal
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -83,18 +82,19 @@ def connect() -> None:
 
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS") or "local"
-        own: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
+        own: dict[str, Any] = {"include_dashboard": False}
+        if address != "local":
+            own = {"runtime_env": _low_priority()}
         stop = signal.getsignal(signal.SIGTERM)
-        ray.init(address=address, log_to_driver=False, runtime_env=_low_priority(address), **own)
+        ray.init(address=address, log_to_driver=False, **own)
         # Ray's own handler ends the process at once: nobody would learn that the run was stopped.
         signal.signal(signal.SIGTERM, stop)
 
 
-def _low_priority(address: str) -> dict[str, Any]:
-    """Of all processes of the run from the first import on: half a dozen of Ray Train's begin at
-    once. On a cluster of the service Python is where its nodes' PATH says."""
-    python = sys.executable if address == "local" else "python"
-    return {"py_executable": f"nice -n {NICE} {python}"}
+def _low_priority() -> dict[str, Any]:
+    """Of all processes of a run beside a service, from their first import on: Ray Train has half a
+    dozen, which begin at once. Python is where the PATH of the cluster's nodes says."""
+    return {"py_executable": f"nice -n {NICE} python"}
 
 
 def _scaling(workers: int, spec: TrainingSpec) -> Any:
