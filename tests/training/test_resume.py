@@ -94,6 +94,7 @@ def workers_of(process: "subprocess.Popen[str]") -> list[int]:
     return [int(pid) for pid, session, _ in found if int(session) == process.pid]
 
 
+@pytest.mark.deploy
 def test_a_killed_worker_of_two_costs_an_epoch_and_not_the_run(
     environment: dict[str, str], store: Store
 ) -> None:
