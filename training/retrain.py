@@ -9,6 +9,7 @@ are imported only where the whole network is trained: teaching is done before th
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import uuid
@@ -259,7 +260,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments, __doc__)
     if not options.dry_run:
         defer_sigterm()
-    lower_session_priority() if options.run else lower_priority()
+    is_a_services = options.run and "RAY_ADDRESS" in os.environ
+    lower_session_priority() if is_a_services else lower_priority()
     try:
         asked = RunOptions.checked(vars(options), options.mode)
         domain = asked.applied(load_domains(names=(options.domain,))[options.domain])
