@@ -88,6 +88,8 @@ def per_second(record: Record, samples: Sequence[Sample]) -> list[Row]:
         row = summarise(record, begin["at"], end["at"]) | {"users": begin["there"]}
         row["t_s"] = round(begin["at"] - record["there"][0]["at"], 1)
         if now := _latest(samples, end["at"]):
+            versions = {one.get("version") or "" for one in now.replicas.values()}
+            row["versions"] = " ".join(sorted(versions)).strip()
             if queued := now.counts("queued"):
                 row["queued"] = queued.total()
             if now.states:

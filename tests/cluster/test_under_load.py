@@ -21,6 +21,7 @@ def test_a_running_service_is_loaded_sampled_and_reported(service: Service, tmp_
     rows = json.loads((tmp_path / "smoke.json").read_bytes())["outcome"]["seconds"]
     assert {1, 4} <= {row["users"] for row in rows}
     assert any(row["req_s"] > 0 and row["p95_ms"] for row in rows)
+    assert any(row.get("versions") for row in rows)
     assert max(row.get("cores", {}).get("replica", 0) for row in rows) > 0
     report = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "# Checks" in report
