@@ -5,8 +5,6 @@ bytes, and follows a moment later.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -32,8 +30,6 @@ from serve_app.ui.words.translate import mark, plural, t
 
 FIGURES = {"audio": sound_figure.drawn, "image": photograph_figure.drawn}
 GONE = mark("The clip is no longer here; give it once more.")
-NOTICED_S = 0.25  # an answer that comes sooner needs no word that it is being sought
-ASKING = ThreadPoolExecutor(16, thread_name_prefix="asking")  # as many as may ask at once
 REFUSED = (ServiceError, TelltaleError, FileNotFoundError)
 Shown = dict[Any, Any]
 
@@ -138,16 +134,15 @@ def hear_one(
     """A recording that is too long for a clip is heard for its events. `gone`: what it takes the
     place of, beside another clip."""
     may_be_long = caller.domain.modality == "audio" and given.moment is None
-    clean = parts.cleared() | dict(gone)
+    yield parts.cleared() | dict(gone) | {parts.answer: card.listening()}
     try:
         if not (may_be_long and (given.job or _is_large(given, caller.domain))):
-            yield from _answer(parts, caller, given, clean)
+            yield from _answer(parts, caller, given)
             return
     except REFUSED as error:
         if not (may_be_long and isinstance(error, ServiceError) and error.status == TOO_LARGE):
-            yield clean | _failed(parts, given, error)
+            yield _failed(parts, given, error)
             return
-    yield clean
     yield from _hear_recording(parts, caller, given, over)
 
 
@@ -155,19 +150,14 @@ def _is_large(given: Given, domain: DomainInfo) -> bool:
     return given.path.stat().st_size > domain.limits.max_bytes
 
 
-def _answer(parts: Parts, caller: Caller, given: Given, clean: Shown) -> Iterator[Shown]:
+def _answer(parts: Parts, caller: Caller, given: Given) -> Iterator[Shown]:
     domain = caller.domain
     raw = given.read(domain)
-    task = ASKING.submit(
-        copy_context().run, ask, caller.client.impatient(), domain.name, raw, given.name
-    )
-    if not wait([task], NOTICED_S).done:
-        yield clean | {parts.answer: card.listening()}
-    found, without_key = task.result()
+    found, without_key = ask(caller.client.impatient(), domain.name, raw, given.name)
     asked = Asked(given, domain, found)
     caller.past.remember(asked)
     said = card.answer(found, given.name) + without_key
-    yield clean | _carded(parts, asked, said) | {parts.history: caller.past.listed(domain.name)}
+    yield _carded(parts, asked, said) | {parts.history: caller.past.listed(domain.name)}
     yield {parts.figure: FIGURES[domain.modality](raw, domain, found)}
 
 
