@@ -260,8 +260,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments, __doc__)
     if not options.dry_run:
         defer_sigterm()
-    is_a_services = options.run and "RAY_ADDRESS" in os.environ
-    lower_session_priority() if is_a_services else lower_priority()
+    if options.run and "RAY_ADDRESS" in os.environ:  # a service's job, not a run by hand
+        lower_session_priority()
+    else:
+        lower_priority()
     try:
         asked = RunOptions.checked(vars(options), options.mode)
         domain = asked.applied(load_domains(names=(options.domain,))[options.domain])
