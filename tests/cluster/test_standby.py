@@ -4,10 +4,12 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from serve_app.cluster.ray_internals.workers import IDLE, JOB_ID, RAYLET_PID, workers
 from support.inputs.sounds import tone
@@ -34,22 +36,31 @@ def test_spares_that_are_killed_cost_no_answer_and_come_back(admin: httpx.Client
 
 def test_a_teach_is_done_by_a_job_whose_supervisor_stood_by(admin: httpx.Client) -> None:
     taught(admin)  # Ray's own job that submits others begins with the first
-    ready = eventually(lambda: supervisors(admin))
-    seen = set[int]()
-    taught(admin, lambda: seen.update(supervisors(admin, "ray::JobSupervisor")))
-    assert seen == ready
+    ready = eventually(lambda: supervisors_that_wait(admin))
+    assert ready & taught(admin)
 
 
-def taught(admin: httpx.Client, meanwhile: Callable[[], object] = lambda: None) -> None:
+def taught(admin: httpx.Client) -> set[int]:
+    """Pids of the processes that the teach's driver was started by."""
     run = admin.post("/faults/retrain", json={"mode": "teach"}).json()["id"]
-    eventually(lambda: (meanwhile(), admin.get(f"/faults/retrain/{run}").json()["finished"])[1])
+    found: set[int] = eventually(lambda: ancestors(run))
+    eventually(lambda: admin.get(f"/faults/retrain/{run}").json()["finished"])
+    return found
 
 
-def supervisors(admin: httpx.Client, title: str = IDLE) -> set[int]:
+def ancestors(run: str) -> set[int]:
+    drivers = psutil.process_iter(["cmdline"])
+    found = [process for process in drivers if run in (process.info["cmdline"] or [])]
+    with suppress(psutil.NoSuchProcess):
+        return {parent.pid for process in found for parent in process.parents()}
+    return set()
+
+
+def supervisors_that_wait(admin: httpx.Client) -> set[int]:
     raylet = environment(admin)[RAYLET_PID]
     jobs = {f"{number:02x}000000" for number in range(2, 8)}
     found = [workers(raylet, job).items() for job in jobs]
-    return {pid for row in found for pid, words in row if words.startswith(title)}
+    return {pid for row in found for pid, title in row if title == IDLE}
 
 
 def spares(admin: httpx.Client) -> set[int]:
@@ -81,5 +92,5 @@ def eventually(ask: Callable[[], Any]) -> Any:
         found = ask()
         if found:
             return found
-        time.sleep(0.5)
+        time.sleep(0.2)
     raise AssertionError("it did not happen in time")
