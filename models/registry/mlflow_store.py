@@ -4,13 +4,13 @@ import fcntl
 import logging
 import os
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
 
 from data.errors import Conflict, NotReady, UnknownName
+from data.without_pandas import without_pandas
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -36,20 +36,6 @@ def quieten_mlflow() -> None:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-
-
-@contextmanager
-def without_pandas() -> Iterator[None]:
-    """To be held while MLflow is imported and opens its store. Where pandas is installed it is
-    imported for data sets that we never give it: a sixth of the time, and 26 MB for good."""
-    if "pandas" in sys.modules:
-        yield
-        return
-    sys.modules["pandas"] = None  # type: ignore[assignment]  # so importing it fails
-    try:
-        yield
-    finally:
-        del sys.modules["pandas"]
 
 
 def import_store() -> None:

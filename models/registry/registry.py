@@ -19,15 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import BundleError, Conflict, NotReady, UnknownName
+from data.without_pandas import without_pandas
 from models.bundle import Bundle, cached, drop, keep, load_bundle
 from models.card import MEMORY
 from models.registry import card_record
-from models.registry.mlflow_store import (
-    mlflow_errors,
-    opening,
-    quieten_mlflow,
-    without_pandas,
-)
+from models.registry.mlflow_store import mlflow_errors, opening, quieten_mlflow
 from models.registry_pyfunc import write_pyfunc
 from models.tensors import Embeddings, read_memory
 

@@ -293,6 +293,22 @@ def test_other_servers_of_ray_bind_as_they_ask_to() -> None:
     assert closed(None, inner_port.EVERYWHERE) == 0
 
 
+def test_a_replica_does_without_pandas_and_who_wants_it_has_it() -> None:
+    code = (
+        "import sys\n"
+        "import serve_app.cluster.standby_imports\n"
+        "from serve_app.cluster.standby import NEEDED\n"
+        "for name in NEEDED: __import__(name)\n"
+        "assert 'ray.serve' in sys.modules\n"
+        "print(sorted({'pandas', 'pyarrow'} & set(sys.modules)))\n"
+        "import pandas; print(pandas.DataFrame.__name__)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout.split() == ["[]", "DataFrame"], (
+        f"{NEW} has each replica import what it never uses: 66 MB and half a second: {found.stderr}"
+    )
+
+
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What Serve writes for HAProxy."""
