@@ -4,8 +4,8 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -50,6 +50,22 @@ def has_store(tracking_uri: str) -> bool:
     """Whether there may be something in it: a local store that is not there yet is empty."""
     local = tracking_uri.startswith(SQLITE)
     return not local or Path(tracking_uri.removeprefix(SQLITE)).exists()
+
+
+def commits(tracking_uri: str) -> Callable[[], object]:
+    """A function whose answer is another one after whatever anybody has committed to a local store
+    that is open; None where that cannot be told, as of a server."""
+    if not tracking_uri.startswith(SQLITE):
+        return lambda: None
+    database = tracking_uri.removeprefix(SQLITE)
+    connection = sqlite3.connect(database, check_same_thread=False)
+
+    def seen() -> object:
+        with suppress(OSError, sqlite3.Error):  # who asks MLflow then hears what is wrong
+            return os.stat(database).st_ino, *connection.execute("PRAGMA data_version").fetchone()
+        return None
+
+    return seen
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from data.without_pandas import without_pandas
 from models.bundle import Bundle, cached, drop, keep, load_bundle
 from models.card import MEMORY
 from models.registry import card_record
-from models.registry.mlflow_store import mlflow_errors, opening, quieten_mlflow
+from models.registry.mlflow_store import commits, mlflow_errors, opening, quieten_mlflow
 from models.registry_pyfunc import write_pyfunc
 from models.tensors import Embeddings, read_memory
 
@@ -63,11 +63,13 @@ class Registry:
         """Bundles are put below `artifact_root`; None leaves the place to the MLflow server."""
         quieten_mlflow()
         self.tracking_uri, self._artifact_root = tracking_uri, artifact_root
+        self._champions: dict[str, tuple[object, Version | None]] = {}  # after which commit
         with without_pandas(), opening(tracking_uri), mlflow_errors():
             from mlflow import MlflowClient
 
             self.client = MlflowClient(tracking_uri, tracking_uri)
             self.client.search_registered_models(max_results=1)  # only now is the store there
+        self._commits = commits(tracking_uri)
 
     def register(self, bundle: Bundle, *, run_id: str | None, tags: Mapping[str, str]) -> Version:
         """Uploads the bundle, then makes it a version; the same bundle again is the same version.
@@ -119,8 +121,11 @@ class Registry:
         raise UnknownName(f"{domain} has no version {number!r}; its versions are {numbers}")
 
     def champion(self, domain: str) -> Version | None:
-        """One query of a few milliseconds: the curator asks every second."""
-        return self._at(domain, CHAMPION)
+        """The curator asks every second: a local store only where something was written to it."""
+        seen, known = self._commits(), self._champions.get(domain)
+        if known is None or seen is None or known[0] != seen:
+            known = self._champions[domain] = seen, self._at(domain, CHAMPION)
+        return known[1]
 
     def promote(self, domain: str, number: str) -> Version:
         """previous <- champion <- number. Interrupted half-way, the same call completes it. Raises

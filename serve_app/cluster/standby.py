@@ -20,7 +20,7 @@ log = logging.getLogger("ray.serve")
 
 LOOK_EVERY_S = 2.0
 AFTER_TROUBLE_S = 60.0
-CALL_HOLDS_S = 10.0
+CALL_HOLDS_S = 30.0  # beside five replicas that start, too, Python and Ray take over ten
 
 # What a replica imports from its first line to its first answer.
 NEEDED = (

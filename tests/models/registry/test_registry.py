@@ -40,6 +40,21 @@ def test_a_domain_nobody_registered_has_no_versions_and_no_champion(registry: Re
     assert registry.champion("keywords") is None
 
 
+def test_what_others_write_is_seen_at_once_and_what_nobody_wrote_is_not_asked_again(
+    tmp_path: Path, bundles: list[Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (fresh_registry(tmp_path / "registry") for _ in range(2))
+    first, second, _ = registered(other, bundles)
+    for version in (first, second):
+        other.promote("keywords", version.number)
+        assert one.champion("keywords") == other.champion("keywords")
+    with monkeypatch.context() as patch:
+        patch.setattr(one.client, "get_model_version_by_alias", None)  # asked, it would raise
+        champion = one.champion("keywords")
+    assert champion is not None
+    assert champion.number == second.number
+
+
 def test_a_version_carries_its_cards_facts_and_the_gates_reasons(
     registry: Registry, bundles: list[Bundle]
 ) -> None:
