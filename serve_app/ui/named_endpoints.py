@@ -14,23 +14,18 @@ import gradio as gr
 from data.errors import ClipTooLarge, UnknownName
 from serve_app.client.answers import DomainInfo
 from serve_app.client.connection import ServiceError
-from serve_app.ui.shared import Shared, find, read_within
+from serve_app.ui.shared import Shared, read_within
 
 REFUSED = (ServiceError, UnknownName, ClipTooLarge)
 NAMED = {"api_visibility": "public", "show_progress": "hidden", "concurrency_limit": 16}
 
 
 def build(shared: Shared) -> None:
-    def chosen(name: str) -> DomainInfo:
-        """Of no name the first one, as at the root of the service."""
-        domains = shared.client.domains()
-        return find(domains, name) if name else domains[0]
-
     def predict(clip: str | None, domain: str, key: str, request: gr.Request) -> dict[str, Any]:
         """One clip, the domain it is asked of (the first where none is named) and a key, which is
         not needed. Answers as POST /predict does."""
         try:
-            asked, of = shared.client_of(key, request), chosen(domain)
+            asked, of = shared.client_of(key, request), shared.domain_of((), domain)
             name, raw = _read(clip, of)
             found = asked.predict(of.name, raw, name=name)
         except REFUSED as error:
@@ -48,7 +43,7 @@ def build(shared: Shared) -> None:
         """A clip and its right label, of a photograph with what is sought a mask. Without a
         contributor's key it waits for an admin. Answers as POST /feedback does."""
         try:
-            asked, of = shared.client_of(key, request), chosen(domain)
+            asked, of = shared.client_of(key, request), shared.domain_of((), domain)
             name, raw = _read(clip, of)
             drawn = read_within(Path(mask), of) if mask else None
             kept = asked.correct(of.name, raw, label, name=name, mask=drawn)

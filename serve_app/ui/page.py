@@ -14,7 +14,7 @@ from serve_app.ui.places.ask.ask_place import build_ask
 from serve_app.ui.places.health.health_place import build_health
 from serve_app.ui.places.models.models_place import build_models
 from serve_app.ui.places.teach.teach_place import build_teach
-from serve_app.ui.shared import QUIET, Shared, find, html, script
+from serve_app.ui.shared import QUIET, Shared, html, script
 from serve_app.ui.standing import Standing
 from serve_app.ui.wording import LOOK_AGAIN_S
 from serve_app.ui.words.translate import t, told
@@ -111,7 +111,7 @@ def _wire(page: Any, shared: Shared, title: Any, limits: Any) -> None:
         }
 
     def turn_to(known: tuple[DomainInfo, ...], name: str) -> tuple[str, str]:
-        domain = find(known, name)
+        domain = shared.domain_of(known, name)
         return header.title(domain), f'<p class="tt-small">{header.limits(domain)}</p>'
 
     known = [shared.domains, shared.domain]

@@ -64,6 +64,16 @@ class Shared:
         """A key that was typed counts as well when its field is left."""
         return self.key.submit, self.key.blur
 
+    def domain_of(self, known: tuple[DomainInfo, ...], name: str | None) -> DomainInfo:
+        """The first without a name. Nothing is `known` before the first answer to "which are
+        there?", nor once a session has expired. Raises UnknownName and ServiceError."""
+        domains = known or self.client.domains()
+        for domain in domains:
+            if not name or domain.name == name:
+                return domain
+        known_names = ", ".join(domain.name for domain in domains)
+        raise UnknownName(f"there is no domain {name!r}; the domains are {known_names}")
+
     def client_of(self, key: str, request: gr.Request) -> Client:
         """For this visitor: without a key his corrections and clips count as his address's own, not
         as the page's."""
@@ -79,14 +89,6 @@ def read_within(path: Path, domain: DomainInfo) -> bytes:
     if size > most:
         raise ClipTooLarge(f"{path.name} has {size:,} bytes; at most {most:,} are taken here")
     return path.read_bytes()
-
-
-def find(domains: tuple[DomainInfo, ...], name: str) -> DomainInfo:
-    for domain in domains:
-        if domain.name == name:
-            return domain
-    known = ", ".join(domain.name for domain in domains) or "none yet"
-    raise UnknownName(f"there is no domain {name!r}; the domains are {known}")
 
 
 def row_of(status: Status, domain: str) -> DomainStatus:

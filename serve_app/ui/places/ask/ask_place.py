@@ -52,7 +52,6 @@ from serve_app.ui.shared import (
     Shared,
     clickable,
     event_field,
-    find,
     html,
     read_within,
     script,
@@ -119,9 +118,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         turns: Turns,
         request: gr.Request,
     ) -> Caller:
-        # The clip may be here before the first answer to "which domains are there?" is.
-        domains = domains or shared.client.domains()
-        domain = find(domains, name or domains[0].name)
+        domain = shared.domain_of(domains, name)
         return Caller(shared.client_of(key, request), domain, turns.past, ordered)
 
     def hear_dropped(
@@ -203,7 +200,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
             yield gr.skip()
 
     def turn_to(name: str, domains: tuple[DomainInfo, ...], _: str, turns: Turns) -> Shown:
-        domain = find(domains, name)
+        domain = shared.domain_of(domains, name)
         gone = turned_away(parts, turns, domain)
         none: dict[str, Any] = {"choices": [], "value": None} if gone else {}
         return gone | {

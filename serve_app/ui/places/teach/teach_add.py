@@ -12,7 +12,7 @@ from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import Tone, badge, named, note, plain, table, text
-from serve_app.ui.shared import QUIET, STREAMED, Shared, find, html, read_within, script
+from serve_app.ui.shared import QUIET, STREAMED, Shared, html, read_within, script
 from serve_app.ui.wording import words
 from serve_app.ui.words.translate import mark, t, told
 
@@ -58,7 +58,7 @@ def build(shared: Shared) -> None:
     added = html(elem_id="added")
 
     def offer(name: str | None, domains: tuple[DomainInfo, ...]) -> Any:
-        return fields(find(domains, name)) if name and domains else gr.skip()
+        return fields(shared.domain_of(domains, name)) if name else gr.skip()
 
     def add(
         name: str | None, key: str, domains: tuple[DomainInfo, ...], event: gr.EventData
@@ -66,7 +66,7 @@ def build(shared: Shared) -> None:
         client, done = shared.client.with_key(key), list[Outcome]()
         items = items_of(event._data)
         for item in items if name else ():
-            done.append(sent(client, find(domains, name or ""), item))
+            done.append(sent(client, shared.domain_of(domains, name), item))
             yield outcomes(done, len(items))
 
     shared.domain.change(offer, [shared.domain, shared.domains], form, **QUIET)

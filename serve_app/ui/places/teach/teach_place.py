@@ -21,7 +21,6 @@ from serve_app.ui.shared import (
     Shared,
     clickable,
     event_field,
-    find,
     html,
     script,
 )
@@ -78,7 +77,7 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
             return gr.skip()
         with seat.in_turn:  # what was decided last may have been of another domain
             desk = seat.desk if seat.domain == name else Desk()
-            domain = find(domains, name)
+            domain = shared.domain_of(domains, name)
             return put(seat, teach_desk.opened(shared.client.with_key(key), domain, desk), domain)
 
     def act(
@@ -95,7 +94,7 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
             if seat.domain != name:  # the list is still that of another one
                 return gr.skip()
             clip = teach_desk.find(seat.desk, event_field(event, "clip"))
-            domain = find(domains, name)
+            domain = shared.domain_of(domains, name)
             after = _acted(client, domain, seat.desk, clip, event)
             return put(seat, after, domain, anew=event_field(event, "act") == "show")
 
@@ -103,7 +102,7 @@ def _wire(shared: Shared, tab: Any, queue: Any, shown: Any, decision: Any) -> No
         clip = seat.desk.clip
         if not name or not clip:
             return ""
-        client, domain = shared.client.with_key(key), find(domains, name)
+        client, domain = shared.client.with_key(key), shared.domain_of(domains, name)
         try:
             return _seen(client, domain, clip)
         except (ServiceError, TelltaleError) as error:
