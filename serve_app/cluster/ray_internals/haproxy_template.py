@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from serve_app.cluster.ray_internals.serve_without_pandas import serve_without_pandas
+
 
 def rendered(
     folder: Path, host: str, port: int, replicas: Sequence[int], fallback: int, **changed: Any
@@ -12,6 +14,7 @@ def rendered(
     replicas, and Serve's own proxy behind them, listen at these ports of 127.0.0.1.
 
     `changed` are fields of its HAProxyConfig; its files are left in `folder`."""
+    serve_without_pandas()
     from ray.serve._private import haproxy
     from ray.serve.config import HTTPOptions
 
