@@ -85,7 +85,7 @@ def test_a_run_may_do_otherwise_than_its_domain_says(page: Page, site: str, worl
 def test_a_run_of_one_session_is_followed_in_another_is_in_its_way_and_can_be_cancelled_there(
     page: Page, browser: Browser, site: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world, "step_s", 4.0)
+    monkeypatch.setattr(world, "step_s", 30.0)  # it ends because it is cancelled
     open_models(page, site)
     other = browser.new_page()
     open_models(other, site)

@@ -218,33 +218,38 @@ def evidence(domain: str, heard: dict[str, Any]) -> dict[str, Any]:
 def train(world: World, run: dict[str, Any]) -> None:
     """Goes through the motions: steps, epochs for a full retrain, a verdict. A reason with
     "worse" in it makes a challenger that the gate refuses."""
-    domain, steps = run["domain"], STEPS[run["mode"]]
     world.say(run, "queued")
-    time.sleep(world.step_s)
+    pause(run, world.step_s)
     if run["state"] == "queued":
         run["state"] = "running"
         world.say(run, "started")
-    for number, step in enumerate(steps):
-        if run["state"] == "cancelled":
-            world.say(run, "finished", state="cancelled", result=None)
-            return
-        world.say(
-            run, "step", step=step, message=f"{step}: {12 * number + 5} clips", fraction=number / 5
-        )
-        time.sleep(world.step_s)
-        if step == "train":
-            for epoch in range(1, 13):
-                world.say(
-                    run,
-                    "epoch",
-                    epoch=epoch,
-                    of=12,
-                    train_loss=1.4 * 0.8**epoch,
-                    validation_loss=1.5 * 0.85**epoch + 0.1,
-                    validation_macro_f1=1 - 0.7 * 0.8**epoch,
-                )
-                time.sleep(world.step_s / 4)
-    conclude(world, domain, run)
+    for number, step in enumerate(STEPS[run["mode"]]):
+        if run["state"] != "cancelled":
+            message = f"{step}: {12 * number + 5} clips"
+            world.say(run, "step", step=step, message=message, fraction=number / 5)
+            pause(run, world.step_s)
+        for epoch in range(1, 13) if step == "train" else ():
+            world.say(
+                run,
+                "epoch",
+                epoch=epoch,
+                of=12,
+                train_loss=1.4 * 0.8**epoch,
+                validation_loss=1.5 * 0.85**epoch + 0.1,
+                validation_macro_f1=1 - 0.7 * 0.8**epoch,
+            )
+            pause(run, world.step_s / 4)
+    if run["state"] == "cancelled":
+        world.say(run, "finished", state="cancelled", result=None)
+    else:
+        conclude(world, run["domain"], run)
+
+
+def pause(run: dict[str, Any], seconds: float) -> None:
+    """A cancelled run waits no longer."""
+    deadline = time.monotonic() + seconds
+    while run["state"] != "cancelled" and time.monotonic() < deadline:
+        time.sleep(min(seconds, 0.05))
 
 
 def conclude(world: World, domain: str, run: dict[str, Any]) -> None:
