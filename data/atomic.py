@@ -3,6 +3,7 @@
 A reader never sees one half-written, nor does the next start after a crash or a full disk.
 """
 
+import errno
 import os
 import secrets
 import shutil
@@ -31,6 +32,20 @@ def atomic_file(path: Path, mode: int = 0o666, aside: Path | None = None) -> Ite
     except BaseException:
         part.unlink(missing_ok=True)  # on a full disk it takes what others need
         raise
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """The names in it are on the disk, too: without that a power cut may take a file whose bytes
+    are there."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # of a file system that flushes no folders
+            raise
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 What has another name, with a folder in it ("parts/..."), lies beside them: large, and not for long.
 
 A blob appears whole or not at all. In a folder it is written aside, flushed to the disk and
-renamed; an object store shows an object only once its upload is complete. A folder needs the
-standard library alone, so that a replica pays for pyarrow (0.3 s, 40 MB) only with a bucket.
+renamed, and its folder is flushed; an object store shows an object only once its upload is
+complete. A folder needs the standard library alone, so that a replica pays for pyarrow (0.3 s,
+40 MB) only with a bucket.
 """
 
 import errno
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
-from data.atomic import atomic_file
+from data.atomic import atomic_file, flush_folder
 from data.errors import DiskFull, InvalidParameter, NotReady, UnknownName
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Folder:
         if path.exists():
             return
         with _named_trouble():
-            path.parent.mkdir(exist_ok=True)
+            _make_folder(path.parent)
             with atomic_file(path, aside=self._unfinished) as file:
                 file.write(raw)
 
@@ -126,7 +127,7 @@ class Folder:
     def put_file(self, name: str, source: BinaryIO) -> None:
         path = self._path(name)
         with _named_trouble():
-            path.parent.mkdir(exist_ok=True)
+            _make_folder(path.parent)
             with atomic_file(path, aside=self._unfinished) as file:
                 shutil.copyfileobj(source, file, PIECE_BYTES)
 
@@ -201,6 +202,12 @@ class Bucket:
 
     def discard_unfinished(self, age_s: float) -> None:
         """Nothing to do: the parts of an upload that died are the bucket's lifecycle rule's."""
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir(exist_ok=True)
+        flush_folder(folder.parent)
 
 
 def _unknown(sha256: str) -> UnknownName:

@@ -99,6 +99,9 @@ def greeting(settings: Settings) -> str:
     if not is_loopback(settings.host):
         there = os.environ["RAY_ADDRESS"]
         lines.append(f"  join  telltale join {there} (deploy/cluster.md)")
+    if not settings.names:
+        why = "any, hence also a foreign page's; TELLTALE_ALLOWED_HOSTS keeps to yours"
+        lines.append(f"  names  {why} (SECURITY.md)")
     return "\n".join([*lines, "  stop  Ctrl-C"])
 
 

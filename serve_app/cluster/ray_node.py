@@ -5,6 +5,7 @@ port of the machine: a second Telltale beside the first could not train.
 """
 
 import os
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from serve_app.cluster.ray_internals.node import DASHBOARD, VITAL, RayNode
 from serve_app.cluster.service_processes import is_running
 
 OBJECT_STORE_BYTES = 256 * 1024**2
+FILES = 65_536  # as many as `ray.init` asks for
 
 
 class Lost(NotReady):
@@ -28,6 +30,7 @@ class NoNode(NotReady):
 def ray_node(*, head: bool, **parameters: Any) -> Iterator[RayNode]:
     """Runs inside the block, with `parameters` for Ray's RayParams; stopped behind it, and with
     this process if that is killed. Raises NoNode with Ray's own words."""
+    allow_files()
     try:
         node = RayNode(
             head=head,
@@ -46,6 +49,15 @@ def ray_node(*, head: bool, **parameters: Any) -> Iterator[RayNode]:
         yield node
     finally:
         node.stop()
+
+
+def allow_files() -> None:
+    """For all that is started from here on: a shell's usual 1024 are fewer than one caller's forms
+    may hold, and a replica without any accepts nobody and reads no database."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def watcher(node: RayNode, say: Callable[[str], None]) -> Callable[[], None]:

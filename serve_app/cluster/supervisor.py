@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from data.errors import Conflict
+from data.errors import Conflict, NotReady
 from data.home import Home
 from serve_app.cluster.service_processes import end_service
 
@@ -69,7 +69,8 @@ def supervise(command: list[str], home: Home, say: Callable[[str], None]) -> int
     """Runs `command` until it is stopped, and again whenever it ends by itself; an exit code.
 
     `command` is a module with its arguments, which writes to the file descriptor that `--up` names
-    once it serves. One that fails before it ever did has said why, and that is the end.
+    once it serves. One that fails before it ever did has said why, and that is the end; raises
+    NotReady where it could not.
     """
     child: subprocess.Popen[bytes] | None = None
     served, starts, pause_s = False, 0, FIRST_PAUSE_S
@@ -83,7 +84,12 @@ def supervise(command: list[str], home: Home, say: Callable[[str], None]) -> int
             code = child.wait()
             end_service(home.root)
             if not served and (code != TRY_AGAIN or starts == FIRST_STARTS):
-                return code or 1
+                if code > 0:
+                    return 1
+                raise NotReady(
+                    f"the cluster has ended ({_ending(code)}) before it served; where nobody ended "
+                    f"it, memory may have run out, or Ray's logs say why: {home.root / 'logs'}"
+                )
             say(f"the cluster has ended ({_ending(code)}); starting it anew")
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

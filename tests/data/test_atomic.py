@@ -1,5 +1,6 @@
 """A file is what it was or what was meant, never a part of it."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -34,3 +35,19 @@ def test_a_secret_is_never_readable_by_others(tmp_path: Path) -> None:
         assert stat.S_IMODE(written.stat().st_mode) == 0o600
         file.write(b"x")
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
+
+
+def test_the_folder_is_flushed_behind_the_file_so_that_a_power_cut_loses_neither(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flushed = tmp_path / "clip", list[tuple[bool, bool]]()
+    flush = os.fsync
+
+    def seen(handle: int) -> None:
+        flushed.append((stat.S_ISDIR(os.fstat(handle).st_mode), path.exists()))
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    with atomic_file(path) as file:
+        file.write(b"x")
+    assert flushed == [(False, False), (True, True)]

@@ -46,7 +46,7 @@ PARTS = {
     "group": PartRule(is_file=False),
 }
 FORM = form(("file",), file=BINARY, label=TEXT, mask=BINARY, group=TEXT)
-CORRECTION = openapi_of(400, 404, 408, 413, 415, 422, 429, role="anonymous", body=FORM)
+CORRECTION = openapi_of(400, 404, 408, 409, 413, 415, 422, 429, role="anonymous", body=FORM)
 
 AnnotationOf = Callable[[Sequence[Part], Domain], Annotation]
 
@@ -58,7 +58,8 @@ async def correct(request: Request, response: Response) -> Receipt:
     """A clip (`file`) and its right `label`; of a photograph a `mask` of what is sought in it, or
     the label for nothing. A `group` (a recording, machine, patient or speaker) keeps clips on one
     side of a split. It is kept, and learnt from at the next retrain. A correction without a
-    contributor's key waits in quarantine until an admin accepts it."""
+    contributor's key waits in quarantine until an admin accepts it; without any key a copy of a
+    clip of the exam is refused (409)."""
     return await _corrected(request, response, annotation_from_form)
 
 
@@ -91,7 +92,8 @@ async def keep_correction(
     who: str,
 ) -> tuple[Receipt, ScoredClip]:
     """The receipt of a correction, and what was answered before; `who` has the clip's turn in the
-    queue. Raises what is wrong with the clip, or with its mask."""
+    queue. Raises what is wrong with the clip, or with its mask, and Conflict where somebody without
+    a key sends a copy of a clip of the exam."""
     found = await service.predict(raw, who)
     right.must_fit(found.prepared)
     checks = await decoding(check_correction, raw, service.domain, found, right.label)
@@ -157,6 +159,8 @@ def _standing(
     service: Replica, raw: bytes, right: Annotation, checks: FirstChecks, caller: "Caller"
 ) -> "tuple[ClipState, str]":
     if checks.of_exam or _sha256(raw) in service.champion.served.exam_clips:
+        if caller.role == "anonymous":  # kept, it would be bytes that no quota counts
+            raise Conflict(OF_THE_EXAM)
         return "rejected", OF_THE_EXAM
     if not right.label:
         return "quarantined", WAITS_FOR_MASK

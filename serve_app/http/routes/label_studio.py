@@ -24,7 +24,7 @@ from data.errors import ClipError, InvalidParameter, Unauthorized
 from data.store.review.annotations import checked_annotation
 from serve_app.client.protocol_answers import Backend, Heard
 from serve_app.http.answers.responses import answer, caller_of, queue_of, service_of
-from serve_app.http.auth import Caller
+from serve_app.http.auth import Caller, Keyring
 from serve_app.http.openapi import openapi_of
 from serve_app.http.replica import AT_ONCE, Replica, predict_all
 from serve_app.http.requests.bodies import ENVELOPE_BYTES, must_be_plain, read_body
@@ -124,7 +124,7 @@ def is_tasks(request: Request) -> bool:
 async def pre_annotate(request: Request) -> Response:
     """A pre-annotation for each task, in order; empty, with the reason, for a clip that cannot be
     decoded. Raises InvalidParameter for a task without a clip."""
-    request, service = _with_bearer(request), service_of(request)
+    request, service = await _with_bearer(request), service_of(request)
     who, caller = queue_of(request), caller_of(request)
     must_be_plain(request)
     with service.admission.room(who) as room:
@@ -252,8 +252,9 @@ def _parsed(body: bytes, model: type[Sent]) -> Sent:
         raise InvalidParameter(f"{where}: {first['msg']}") from error
 
 
-def _with_bearer(request: Request) -> Request:
-    """The same request, with the password of basic authentication as its key."""
+async def _with_bearer(request: Request) -> Request:
+    """The same request, with the password of basic authentication as its key, which is looked up:
+    before the routes only bearer keys are."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return request
@@ -263,4 +264,7 @@ def _with_bearer(request: Request) -> Request:
         raise Unauthorized("the Authorization header is not basic authentication") from None
     kept = [(name, value) for name, value in request.scope["headers"] if name != b"authorization"]
     headers = [*kept, (b"authorization", b"Bearer " + key)]
-    return Request({**request.scope, "headers": headers}, request.receive)
+    known = Request({**request.scope, "headers": headers}, request.receive)
+    keyring: Keyring = request.app.state.keyring
+    await keyring.look(known.headers["authorization"])
+    return known

@@ -52,6 +52,20 @@ def test_a_file_lies_beside_the_clips_under_its_own_name(blobs: Blobs) -> None:
     assert blobs.get(NAME) == b"hum"
 
 
+def test_a_blob_outlives_a_power_cut_also_where_its_folder_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs, flushed = Folder(tmp_path), list[str]()
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: flushed.append(os.readlink(f"/proc/self/fd/{handle}"))
+    )
+    blobs.put(NAME, b"hum")
+    assert {str(tmp_path), str(tmp_path / NAME[:2])} < set(flushed)
+    flushed.clear()
+    blobs.put(f"ab1{NAME[3:]}", b"hum")
+    assert str(tmp_path) not in flushed, "which costs a write that nothing needs"
+
+
 def test_a_missing_blob_is_named(blobs: Blobs) -> None:
     with pytest.raises(UnknownName, match=NAME):
         blobs.get(NAME)

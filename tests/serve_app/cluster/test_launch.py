@@ -247,6 +247,18 @@ def test_a_start_says_which_versions_are_pinned(
     assert "\n  pinned  faults to version 3, by TELLTALE_MODEL_VERSION\n" in greeting(pinned)
 
 
+def test_a_start_that_answers_to_any_name_says_so(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:8265")
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.5:6379")
+    assert "TELLTALE_ALLOWED_HOSTS" not in greeting(settings)
+    wide = replace(settings, host="0.0.0.0", names=())
+    assert "\n  names  any, hence also a foreign page's; " in greeting(wide)
+    assert "TELLTALE_ALLOWED_HOSTS" in greeting(wide)
+    assert "TELLTALE_ALLOWED_HOSTS" not in greeting(replace(wide, names=("telltale.example",)))
+
+
 def test_a_start_with_a_version_that_does_not_exist_is_refused(settings: Settings) -> None:
     fresh_registry(settings.home.root)
     refuse_unknown_versions(replace(settings, pinned={"faults": "1"}))  # which is shipped

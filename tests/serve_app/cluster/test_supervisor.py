@@ -30,14 +30,19 @@ CLUSTER = """
 """
 SUPERVISOR = """
     import os, sys
+    from data.errors import TelltaleError
     from data.home import home_from_env
+    from data.terminal import command
     from serve_app.cluster.service_processes import stop_when_asked
     from serve_app.cluster.supervisor import alone_in, supervise
-    home = home_from_env()
-    stop_when_asked()
-    with alone_in(home):
-        os.environ["{mark}"] = str(home.root)
-        sys.exit(supervise(["cluster"], home, lambda text: print(text, flush=True)))
+    @command(TelltaleError)
+    def main():
+        home = home_from_env()
+        stop_when_asked()
+        with alone_in(home):
+            os.environ["{mark}"] = str(home.root)
+            return supervise(["cluster"], home, lambda text: print(text, flush=True))
+    sys.exit(main())
 """
 SERVES = "os.write(up, b'up\\n'); time.sleep(60)"
 
@@ -108,14 +113,32 @@ def test_a_cluster_that_ends_is_started_anew_and_said(
     assert not one.left()
 
 
-def test_a_start_that_fails_is_the_end_with_its_exit_code_and_nothing_left(
+def test_a_start_that_fails_is_the_end_with_one_sentence_and_nothing_left(
     supervised: Callable[[str], Supervised],
 ) -> None:
     one = supervised("print('telltale: no', flush=True); sys.exit(3)")
     said, _ = one.process.communicate(timeout=20)
-    assert (said, one.process.returncode) == ("telltale: no\n", 3)
+    assert (said, one.process.returncode) == ("telltale: no\n", 1)
     assert len(one.runs()) == 1
     assert not one.left()
+
+
+@pytest.mark.parametrize(
+    ("ends", "how"), [("os.kill(os.getpid(), 9)", "signal 9"), ("sys.exit(0)", "exit code 0")]
+)
+def test_a_start_that_is_ended_before_it_served_says_how(
+    supervised: Callable[[str], Supervised], ends: str, how: str
+) -> None:
+    one = supervised(ends)
+    said, _ = one.process.communicate(timeout=20)
+    assert said.startswith(f"telltale: the cluster has ended ({how}) before it served; ")
+    assert (said.count("\n"), one.process.returncode) == (1, 1)
+
+
+def test_a_start_that_never_succeeds_is_given_up(supervised: Callable[[str], Supervised]) -> None:
+    one = supervised(f"sys.exit({TRY_AGAIN})")
+    one.process.communicate(timeout=30)
+    assert (len(one.runs()), one.process.returncode) == (3, 1)
 
 
 def test_a_start_that_may_succeed_another_time_is_tried_again(

@@ -15,6 +15,7 @@ from data.access_keys import Role
 from serve_app.client.client import ServiceCalls
 from serve_app.client.connection import Connection
 from serve_app.client.senders import Sender
+from serve_app.http.routes.feedback_routes import OF_THE_EXAM
 from support.inputs.drawn_masks import MASK, REFUSED, WALL, drawn_mask
 from support.inputs.sounds import bursts, tone, wav
 from support.keys import key_of
@@ -105,6 +106,23 @@ def test_a_copy_of_a_clip_of_the_exam_is_never_learnt_from(
     assert (kept["state"], learnable(replica)) == ("rejected", 0)
     assert "part of the exam" in kept["reason"]
     assert correct(client, "two", ADMIN, wav(bursts(2), 8000))["state"] == "accepted"
+
+
+def test_without_a_key_nothing_is_kept_of_copies_of_a_clip_of_the_exam(
+    client: TestClient, replica: Replica, tmp_path: Path
+) -> None:
+    """Each gain makes another copy, and no quota counts what waits for nobody."""
+    exam = bursts(1)
+    bundle = examined_bundle(tmp_path / "examined", replica.domain, wav(exam, 8000))
+    replica.served = replica.champion.served = dataclasses.replace(replica.served, bundle=bundle)
+    for gain in (1.0, 0.7, 0.5):
+        files = {"file": wav(exam * gain, 8000)}
+        found = client.post("/feedback", files=files, data={"label": "two"})
+        assert (found.status_code, OF_THE_EXAM in found.text) == (409, True)
+    assert not replica.store.clips.find("keywords")
+    assert not replica.store.feedback.find("keywords")
+    blobs = Path(replica.settings.home.storage_uri)
+    assert not [path for path in blobs.rglob("*") if path.is_file()]
 
 
 def test_what_is_doubted_of_a_correction_waits_for_review_and_changes_nothing(

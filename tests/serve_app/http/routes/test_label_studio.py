@@ -1,5 +1,6 @@
 """label_studio.py: a labelling project gets pre-annotations, and its annotations teach."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from serve_app.http import auth
 from serve_app.http.replica import AT_ONCE
 from support.inputs.annotated import event, interface, task
 from support.inputs.pictures import cracked
@@ -130,6 +132,21 @@ def test_a_kept_clip_is_named_by_who_may_correct(
     assert client.post("/predict", json=body, auth=("label-studio", "wrong")).status_code == 401
     missing = asked(replica, task(f"/clips/{'0' * 64}"))
     assert client.post("/predict", json=missing, headers=contributor).status_code == 404
+
+
+def test_a_password_is_looked_up_as_a_bearer_key_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "LIFE_S", 0.2)
+    replica = Replica("keywords", tmp_path)
+    password = ("label-studio", key_of(replica.store, "lena", "viewer"))
+    body = asked(replica, task(CLIPS[0]))
+    with answering(replica) as client:
+        assert client.post("/predict", json=body, auth=password).status_code == 200
+        replica.store.keys.revoke("lena", who="a test")  # as on another machine
+        time.sleep(auth.LIFE_S)
+        assert client.post("/predict", json=body, auth=password).status_code == 401
+    replica.store.close()
 
 
 def test_kept_clips_do_not_lie_in_memory_together(
