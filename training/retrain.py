@@ -45,7 +45,7 @@ from training.screening.serving_champion import ChampionBundle
 from training.teaching.corrections import corrections_of, new_rows
 from training.teaching.fresh_evidence import read_evidence
 from training.teaching.harmful_corrections import harmful_corrections, quarantine_harmful
-from training.teaching.head import effective_counts
+from training.teaching.head import full_clips
 from training.teaching.teach import make_taught
 
 MOST_ATTEMPTS = 4  # of a teach, each less some corrections
@@ -200,7 +200,7 @@ def compare(challenger: Bundle, material: Material) -> Verdict:
     else:
         asked, gate = exam_predictions(challenger), challenger.domain.gate
         verdict = judge(asked, before, challenger.labels, gate)
-        verdict = with_objections(verdict, asserts_more(challenger, champion))
+    verdict = with_objections(verdict, asserts_more(challenger, champion))
     return must_forget(verdict, len(material.forgotten)) if only_forgets else verdict
 
 
@@ -208,13 +208,14 @@ def taught_head(challenger: Bundle, material: Material) -> TaughtHead:
     assert material.champion is not None
     head = challenger.head()
     corrections = corrections_of(material.uploads, head.weight.shape[1])
-    counts = effective_counts(corrections) / corrections.rows
+    remembered, spec = of_dataset(challenger), challenger.domain.teach
+    counts = full_clips(corrections, len(remembered.labels), spec)
     new = new_rows(material.uploads, material.champion)
     return TaughtHead(
         head,
         material.champion.bundle.head(),
         challenger.anchor(),
-        of_dataset(challenger),
+        remembered,
         challenger.exam(),
         challenger.card,
         float(counts.sum()),

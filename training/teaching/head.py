@@ -36,6 +36,8 @@ from training.assess.examine import label_losses
 
 PULLS = (3.0, 1.0, 0.3)  # times teach.prior_strength, the strongest first
 PARTS = 5  # of the groups, each left out once
+# Of all that is remembered: more lets people's mistakes in, and mends no more (experiments.md).
+SHARE = 0.25
 GROUP_CLIPS = 4.0  # of one group count in full; of n more of them as 2 sqrt(n)
 
 
@@ -175,14 +177,22 @@ def balanced_weights(labels: Integers, classes: int) -> Doubles:
 def correction_weights(
     corrections: LabelledEmbeddings, remembered: int, spec: TeachSpec
 ) -> Doubles:
-    """[n]: all corrections together never outweigh all that is remembered."""
+    """[n]: all corrections together never outweigh SHARE of all that is remembered."""
     weights = effective_counts(corrections) * spec.correction_weight
-    return np.asarray(weights * min(1.0, max(remembered, 1) / max(weights.sum(), 1e-12)))
+    most = SHARE * max(remembered, 1)
+    return np.asarray(weights * min(1.0, most / max(weights.sum(), 1e-12)))
+
+
+def full_clips(corrections: LabelledEmbeddings, remembered: int, spec: TeachSpec) -> Doubles:
+    """For how many clips each row counts [n], where a lone correction is one: of many together
+    each weighs less, and does less harm."""
+    weights = correction_weights(corrections, remembered, spec)
+    return np.asarray(weights / (spec.correction_weight * corrections.rows))
 
 
 def effective_counts(corrections: LabelledEmbeddings) -> Doubles:
     """As how many rows each counts [n]: copies as one; the n clips of a large group, and so a label
-    of few groups, as 2 sqrt(n); and no sender as more than half of what all count for."""
+    of few groups, as 2 sqrt(n); and no sender as more than half of what all sent."""
     counts = corrections.counts
     found = np.ones(len(corrections.labels)) if counts is None else np.asarray(counts, np.float64)
     full = GROUP_CLIPS * corrections.rows

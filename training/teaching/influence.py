@@ -20,7 +20,7 @@ from data.arrays import Bools, Doubles, Integers
 from data.domains.sections import TeachSpec
 from models.tensors import Head
 from training.assess.examine import label_losses
-from training.teaching.head import LabelledEmbeddings, correction_weights, effective_counts, solve
+from training.teaching.head import LabelledEmbeddings, full_clips, solve
 from training.teaching.influence_order import first_order_influence
 
 # Most right corrections move the loss on training's clips by less, but of those that the model had
@@ -88,14 +88,14 @@ def _levels(corrections: LabelledEmbeddings, new: Bools) -> Iterator[tuple[Integ
     every = np.ones(len(new), bool)
     yield np.arange(len(new)) // corrections.rows, new
     yield corrections.group_of, every
-    if corrections.senders is not None:
+    if corrections.senders is not None and len(np.unique(corrections.senders)) > 1:
         yield corrections.senders, every
 
 
 def _of_each(refused: RefusedFit, owners: Integers, among: Bools) -> Doubles:
     """[n]: what the rest gains if all that an owner has of the rows `among` them is left out."""
     corrections = refused.corrections
-    counts = effective_counts(corrections) / corrections.rows
+    counts = full_clips(corrections, len(refused.memory.labels), refused.spec)
     found = np.zeros(len(among))
     for owner in np.unique(owners[among]):
         part = (owners == owner) & among
@@ -109,13 +109,11 @@ def _of_the_first(refused: RefusedFit, owners: Integers, among: Bools) -> Double
     """[n]: what the rest gains, for what each counts, if the first of many owners are left out:
     those up to the place where leaving out hardly helps any more. The later half of them, which
     does least harm, is the rest that judges."""
-    corrections, spec = refused.corrections, refused.spec
+    corrections = refused.corrections
     places, owned = _in_order(refused, owners, among)
     half, width = owned // 2, max(LEAST_BLOCK, owned // BLOCKS)
     rest = corrections.only(places >= half)
-    # In full clips: so many together weigh less each, and do less harm.
-    weights = correction_weights(corrections, len(refused.memory.labels), spec)
-    counts = weights / (spec.correction_weight * corrections.rows)
+    counts = full_clips(corrections, len(refused.memory.labels), refused.spec)
 
     @cache
     def loss(place: int) -> float:

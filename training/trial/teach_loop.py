@@ -8,7 +8,7 @@ from data.arrays import Bools, Floats, Integers
 from models.tensors import Embeddings, Head
 from training.assess.approval import TaughtHead, approve
 from training.assess.gate import Verdict
-from training.teaching.head import FittedHead, LabelledEmbeddings, chosen_fit, effective_counts
+from training.teaching.head import FittedHead, LabelledEmbeddings, chosen_fit, full_clips
 from training.teaching.influence import RefusedFit, harmful_rows
 from training.trial.material import TrialMaterial
 
@@ -58,11 +58,16 @@ class TeachLoop:
 
     @property
     def corrections(self) -> LabelledEmbeddings:
+        """Copies of a clip, which sound alike to the byte here, count once together."""
+        values = np.concatenate([each.values for each in self.kept])
+        labels = np.concatenate([each.labels for each in self.kept])
+        copy = np.unique(np.column_stack([values, labels]), axis=0, return_inverse=True)[1].ravel()
         return LabelledEmbeddings(
-            np.concatenate([each.values for each in self.kept]),
-            np.concatenate([each.labels for each in self.kept]),
+            values,
+            labels,
             np.unique(np.concatenate([each.groups for each in self.kept]), return_inverse=True)[1],
             np.repeat([each.sender for each in self.kept], [len(e.labels) for e in self.kept]),
+            1 / np.bincount(copy)[copy],
         )
 
     def _fitted(self) -> FittedHead:
@@ -76,8 +81,8 @@ class TeachLoop:
         )
 
     def _verdict(self, head: Head) -> Verdict:
-        material, counts = self.material, effective_counts(self.corrections)
-        memory = material.memory
+        material, memory = self.material, self.material.memory
+        counts = full_clips(self.corrections, len(memory.labels), material.domain.teach)
         ids = ("",) * len(memory.labels)
         return approve(
             TaughtHead(
