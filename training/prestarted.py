@@ -42,6 +42,7 @@ def wait(path: Path) -> int:
         work = _imported()
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a child
         starter = sys.stdin.fileno()
+        _make_backgrounds(lambda: bool(select.select([listener, starter], [], [], 0)[0]))
         while asked := select.select([listener, starter], [], [], IDLE_S)[0]:
             if starter in asked:
                 break
@@ -97,6 +98,19 @@ def _imported() -> Work:
     keep_to_owner()
     import_store()
     return main
+
+
+def _make_backgrounds(is_wanted: Callable[[], bool]) -> None:
+    """What each teach of a domain that is served asks about, as far as there is time."""
+    from data.domains.domain import AudioDomain, load_domains
+    from data.errors import TelltaleError
+    from training.assess.background import background_sounds
+
+    names = tuple(filter(None, os.environ.get("TELLTALE_DOMAINS", "").split(",")))
+    with suppress(TelltaleError):  # of a domain's file; the job will tell
+        for domain in load_domains(names=names).values():
+            if isinstance(domain, AudioDomain) and not is_wanted():
+                background_sounds(domain.input)
 
 
 def _end_with(job: socket.socket, done: threading.Event) -> None:

@@ -1,12 +1,14 @@
 """A bad batch waits for a person, with the reason, and does not block what is right."""
 
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 
+from data.datasets.backgrounds import backgrounds
 from data.datasets.sources import Example, examples
 from data.domains.domain import Domain, load_domains
 from data.home import Home, home_from_env
@@ -73,6 +75,24 @@ class Teacher:
 
     def state(self, clip: str) -> str:
         return self.store.clips.get("faults", clip).state
+
+
+def test_a_microphone_where_nothing_happens_is_not_learnt_as_a_fault(
+    tmp_path: Path, datasets: Path
+) -> None:
+    """The exam has no such sounds, and would not mind."""
+    teacher = Teacher(tmp_path)
+    sent = set()
+    for samples in islice(backgrounds(80_000, 16_000, 1, seed=7), 6):
+        raw = BytesIO()
+        soundfile.write(raw, 0.1 * samples, 16_000, format="WAV")
+        sent.add(teacher.send(raw.getvalue(), "fluid"))
+    result = teacher.teach("one")
+    assert not result["promoted"]
+    assert any("on which nothing happens" in reason for reason in result["reasons"])
+    assert {clip for clip in sent if teacher.state(clip) == "quarantined"} == set(
+        result["held_back"]
+    )
 
 
 def test_a_bad_batch_is_held_back_and_the_next_right_correction_goes_live(
