@@ -38,11 +38,14 @@ def honest(material: TrialMaterial, rng: Rng) -> Figures:
 
 
 def wedge(material: TrialMaterial, rng: Rng) -> Figures:
-    """Ten right clips, then twelve of one label called another: what becomes of right ones."""
-    before, after = _drawn(material, GOOD_BEFORE, rng), _drawn(material, GOOD_AFTER, rng)
+    """Ten right clips, then twelve of one label called another: what becomes of right ones. No clip
+    is sent twice."""
+    bad = _flipped_label(material, BAD_CLIPS, rng)
+    others = rng.permutation(np.flatnonzero(~np.isin(material.groups, bad.groups)))
+    before, after = np.split(others[: GOOD_BEFORE + GOOD_AFTER], [GOOD_BEFORE])
     loop = TeachLoop(material, material.anchor)
     loop.teach(_batch(material, before))
-    loop.teach(_flipped_label(material, BAD_CLIPS, rng))
+    loop.teach(bad)
     promoted = [loop.teach(_batch(material, [place])) for place in after]
     return {"wedge: honest teaches promoted": [float(np.mean(promoted))]}
 
@@ -62,13 +65,19 @@ def poison(material: TrialMaterial, rng: Rng) -> Figures:
 
 
 def flips(material: TrialMaterial, rng: Rng) -> Figures:
-    """Batches of clips with random wrong labels, one after the other."""
+    """Batches of clips with random wrong labels, one after the other, heard in every condition so
+    that none is sent twice: how the clips that were not sent fare."""
+    sent = _drawn(material, len(material.labels), rng)
+    heard = np.concatenate(
+        [each[sent] for each in (material.values, *material.conditions.values())]
+    )
+    places = np.tile(sent, 1 + len(material.conditions))
     loop = TeachLoop(material, material.anchor)
-    for _ in range(FLIP_BATCHES):
-        places = rng.permutation(len(material.labels))[:FLIP_SIZE]
-        loop.teach(_batch(material, places, _wrong(material, material.labels[places], rng)))
-    every = np.ones(len(material.labels), bool)
-    return {"flips: other clips": _gains(material, loop.champion, every)}
+    order = rng.permutation(len(places))[: FLIP_BATCHES * FLIP_SIZE]
+    for batch in np.array_split(order, FLIP_BATCHES):
+        wrong = _wrong(material, material.labels[places[batch]], rng)
+        loop.teach(Batch(heard[batch], wrong, material.groups[places[batch]]))
+    return {"flips: other clips": _gains(material, loop.champion, _others(material, sent))}
 
 
 def half_of_the_wrong(material: TrialMaterial, rng: Rng) -> Figures:
@@ -195,7 +204,7 @@ def _poisons(material: TrialMaterial, rng: Rng) -> Iterator[tuple[str, Batch]]:
         wrong = _wrong(material, material.labels[places], rng)
         yield "all labels flipped", _batch(material, places, wrong)
         label = np.repeat(rng.integers(0, len(material.bundle.labels), 1), size)
-        yield "noise", Batch(material.noise[:size], label, NOBODY + np.arange(size))
+        yield "noise", Batch(material.noise[:size], label, np.full(size, NOBODY))  # one session's
         place = rng.integers(0, len(material.labels), 1)
         wrong = np.repeat(_wrong(material, material.labels[place], rng), size)
         yield "copies of one clip", _batch(material, np.repeat(place, size), wrong)
