@@ -1,6 +1,7 @@
 """Addresses and secrets from the environment (`TELLTALE_*`), read once and checked."""
 
 import contextlib
+import ipaddress
 import os
 import re
 import tempfile
@@ -47,6 +48,7 @@ class Settings:
     names: tuple[str, ...] = ()  # that requests may call it by; any where there are none
     cors_origins: tuple[str, ...] = ()  # of pages that may ask from a browser, "*" for any
     quotas: Quotas = NO_QUOTAS
+    proxies: tuple[str, ...] = ()  # networks in front, from which the connections of many come
     webhook_url: str = field(default="", repr=False)  # told what happens; none where it is empty
     webhook_secret: str = field(default="", repr=False)
     log_level: str = ""  # deploy/serve.yaml's where it is empty
@@ -85,6 +87,7 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
             key=_a_minute("TELLTALE_QUOTA_KEY", environment),
             address=_a_minute("TELLTALE_QUOTA_ADDRESS", environment),
         ),
+        proxies=_networks(environment.get("TELLTALE_PROXIES", "")),
         **_webhook(environment),
         log_level=_one_of(environment, "TELLTALE_LOG_LEVEL", LOG_LEVELS).upper(),
         access_log=_one_of(environment, "TELLTALE_ACCESS_LOG", ("0", "1")) == "1",
@@ -136,6 +139,17 @@ def _origins(text: str) -> tuple[str, ...]:
                 f"http://localhost:3000, or * for all pages; got {origin!r}"
             )
     return origins
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        words = text.replace(",", " ").split()
+        return tuple(str(ipaddress.ip_network(word, strict=False)) for word in words)
+    except ValueError as error:
+        raise InvalidParameter(
+            "TELLTALE_PROXIES must be addresses or networks of proxies and balancers in front, as "
+            f"10.0.0.5, 10.1.0.0/16: {error}"
+        ) from error
 
 
 def _a_minute(name: str, environment: Mapping[str, str]) -> int:

@@ -45,7 +45,9 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
     )
     release_ports()
     with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:
-        haproxy.write_launcher(Path(scratch), as_there.names, cluster.host, as_there.quotas)
+        haproxy.write_launcher(
+            Path(scratch), as_there.names, cluster.host, as_there.quotas, as_there.proxies
+        )
         os.environ.update(environment(as_there, Path(scratch)))
         del os.environ["RAY_API_SERVER_ADDRESS"]  # the head's curator alone submits jobs
         # Requests come from the head's HAProxy, which says for whom.

@@ -112,7 +112,9 @@ def pod_environment(settings: Settings) -> str:
 def _prepared(settings: Settings) -> dict[str, str]:
     scratch = scratch_folder(settings)
     _clear(scratch)
-    haproxy.write_launcher(scratch, settings.names, settings.host, settings.quotas)
+    haproxy.write_launcher(
+        scratch, settings.names, settings.host, settings.quotas, settings.proxies
+    )
     return environment(settings, scratch) | {MARK: str(settings.home.root.resolve())}
 
 

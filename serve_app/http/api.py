@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp
 
 from data.domains.domain import load_domains
+from data.home import Home
 from data.store.disk import disk_trouble
 from serve_app.client.answers import Domains
 from serve_app.client.service_answers import (
@@ -53,7 +54,7 @@ from serve_app.http.routes import (
     stream_routes,
     upload_routes,
 )
-from serve_app.http.threads import reading
+from serve_app.http.threads import looking
 from serve_app.key_file import known_keys, trouble_of
 from serve_app.replica import series
 from serve_app.replica.shared_look import SharedLook
@@ -64,6 +65,8 @@ OF_TUS = (
     *("Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires"),
 )
 PATIENCE_S = 2.0
+LOOK_PATIENCE_S = 1.0  # half of it: a look that hangs may be the second that is waited for
+UNSEEN = "TELLTALE_HOME cannot be looked at (its disk does not answer in time)"
 NOBODY = {"who": "", "reason": ""}
 PARTS_AT_ONCE = 8  # of recordings
 READINESS = openapi_of()
@@ -90,6 +93,7 @@ def build_api(service: Replica) -> ASGIApp:
     app.state.insights = insights.FreshInsights()
     app.state.states = SharedLook[list[Readiness]]()
     app.state.status = SharedLook[dict[str, Any]]()
+    app.state.troubles = SharedLook[tuple[str, ...]]()
     app.state.metrics = SharedLook[dict[str, Any]]()
     app.state.recordings = Recordings()
     app.state.arriving = Recordings(PARTS_AT_ONCE)
@@ -173,9 +177,10 @@ async def ready(request: Request) -> Response:
     service = service_of(request)
     names = service.settings.domains
     shared: SharedLook[list[Readiness]] = request.app.state.states
-    states = await shared.get(lambda: _states(service))
+    states, warnings = await asyncio.gather(
+        shared.get(lambda: _states(service)), _warnings(request)
+    )
     found = dict(zip(names, states, strict=True))
-    warnings = await _warnings(request)
     facts: dict[str, Any] = {"domains": found, "warnings": warnings, **_yours(request)}
     if set(states) == {"warm"}:
         return answer(json_fields(Ready(status="ready", **facts)))
@@ -196,9 +201,18 @@ def _yours(request: Request) -> dict[str, bool]:
 async def _warnings(request: Request) -> list[str]:
     """What whoever runs the service should mend before it stops working."""
     keyring: Keyring = request.app.state.keyring
-    home = service_of(request).settings.home
-    disk, keys = await reading(lambda: (disk_trouble(home), trouble_of(home.root)))
-    return [trouble for trouble in dict.fromkeys((disk, keys, keyring.trouble)) if trouble]
+    shared: SharedLook[tuple[str, ...]] = request.app.state.troubles
+    troubles = await shared.get(lambda: _troubles(service_of(request).settings.home))
+    return [trouble for trouble in dict.fromkeys((*troubles, keyring.trouble)) if trouble]
+
+
+async def _troubles(home: Home) -> tuple[str, ...]:
+    """Of the home's disk and keys; predictions need neither, so one that hangs is told of."""
+    try:
+        async with asyncio.timeout(LOOK_PATIENCE_S):
+            return await looking(lambda: (disk_trouble(home), trouble_of(home.root)))
+    except TimeoutError:
+        return (UNSEEN,)
 
 
 async def _states(service: Replica) -> list[Readiness]:
@@ -221,9 +235,10 @@ async def status(request: Request) -> Status:
     """Champions, replicas and whether they agree, uploads since the last retrain, jobs."""
     service, caller = service_of(request), caller_of(request)
     shared: SharedLook[dict[str, Any]] = request.app.state.status
-    found = await shared.get(lambda: _cluster_status(service))
+    found, warnings = await asyncio.gather(
+        shared.get(lambda: _cluster_status(service)), _warnings(request)
+    )
     uptime_s = round(time.time() - service.started, 1)
-    warnings = await _warnings(request)
     facts = {**_open_to(caller, found), "uptime_s": uptime_s, "warnings": warnings}
     return Status.model_validate(facts)
 

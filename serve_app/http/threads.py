@@ -44,4 +44,5 @@ reading = BoundedThreadPool("the database", threads=4)
 writing = BoundedThreadPool("the database to be written", threads=4)
 analysing = BoundedThreadPool("recordings to be analysed", threads=1)  # behind predictions
 decoding = BoundedThreadPool("clips to be decoded", threads=1)  # a large picture takes 0.3 GB
+looking = BoundedThreadPool("the home to be looked at", threads=1)  # /ready waits for nothing else
 storing = BoundedThreadPool("recordings to be stored", threads=2)

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from pathlib import Path
@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from data.store.disk import fullest
 from serve_app.settings import NOT_PASSED, passed_by_haproxy
+from serve_app.ui.upload_room import CLEAR_EACH_S, UploadRoom, by_part, clear
 
 UPLOAD = "/gradio_api/upload"
 RUN = "/gradio_api/run/predict"
@@ -33,14 +34,12 @@ READ = re.compile(
     r"(info|app_id|upload_progress|queue/(data|status)|heartbeat/\w+|file=.+)/?"
 )
 MAX_EVENT_BYTES = 64 * 1024  # what was chosen and typed; files come by uploads
-MAX_FILES = 120  # of one event: clips that are added, with their masks (static/add.js)
+MAX_FILES = 120  # of one event or upload: clips with their masks (static/add.js)
 NO_LIMIT: AbstractAsyncContextManager[None] = nullcontext()
 RUN_AT_ONCE = 24  # events without a queue, which would take all threads of the page
 MAX_AT_ONCE = 60  # requests of one address, of the 200 that Serve lets in; each page holds two
 UPLOAD_PATIENCE_S = 600.0
 MAX_UPLOAD_BYTES = 256 * 1024**2  # long recordings; of clips the service words the limit
-MOST_BYTES = 1024**3  # of all uploads that may still lie there, a quarter of it from one address
-KEPT_S = 3600 + 600  # how long they do: see delete_cache in page.py
 # Neither framed by other pages nor sent anywhere else: the admin's key is kept in its session.
 POLICY = (
     b"content-security-policy",
@@ -57,7 +56,8 @@ class Guard:
         self._app = app
         self._passed = passed_by_haproxy(token)
         self._uploads = uploads.resolve()
-        self._taken: deque[tuple[float, str, int]] = deque()  # when, from where, bytes
+        self._room = UploadRoom()
+        self._cleared_s = time.monotonic()
         self._at_once: Counter[str] = Counter()
         self._running = asyncio.Semaphore(RUN_AT_ONCE)
 
@@ -87,7 +87,8 @@ class Guard:
         elif scope["method"] in {"GET", "HEAD"} and READ.fullmatch(path):
             refused = None if self._may_read(path) else refused
         elif scope["method"] == "POST" and path == UPLOAD:
-            refused, patience_s = await self._upload(Request(scope)), UPLOAD_PATIENCE_S
+            patience_s = UPLOAD_PATIENCE_S
+            refused, receive = await self._upload(Request(scope, receive))
         elif scope["method"] == "POST" and path in EVENTS:
             refused, receive = await self._event(Request(scope, receive), path)
         if refused is None:
@@ -129,28 +130,29 @@ class Guard:
         real = Path(os.path.realpath(path))
         return Path(path).is_absolute() and real.is_relative_to(self._uploads) and real.is_file()
 
-    async def _upload(self, request: Request) -> tuple[int, str] | None:
+    async def _upload(self, request: Request) -> tuple[tuple[int, str] | None, Receive]:
+        """Why an upload is refused, if it is, and its body, whose files are counted."""
         announced = request.headers.get("content-length", "")
         if not announced.isascii() or not announced.isdigit() or len(announced) > 15:
-            return 411, "an upload says how long it is (Content-Length)"
-        size = int(announced)
+            return (411, "an upload says how long it is (Content-Length)"), request.receive
+        size, address = int(announced), _address(request.scope)
         if size > MAX_UPLOAD_BYTES:
-            return 413, f"at most {MAX_UPLOAD_BYTES // 1024**2} MB are taken at once"
+            words = f"at most {MAX_UPLOAD_BYTES // 1024**2} MB are taken at once"
+            return (413, words), request.receive
+        await self._clear()
         disk = await asyncio.to_thread(fullest, [self._uploads])
         if disk is None or disk.spare_bytes < size:
-            return 503, "the disk is nearly full; tell an admin"
-        return self._take(_address(request.scope), size)
+            return (503, "the disk is nearly full; tell an admin"), request.receive
+        if self._room.refuses(address, size):
+            words = "much was uploaded within the hour; try again later, or use the API"
+            return (429, words), request.receive
+        self._room.take(address, size)
+        return None, by_part(request, size, self._room, MAX_FILES)
 
-    def _take(self, address: str, size: int) -> tuple[int, str] | None:
-        now = time.monotonic()
-        while self._taken and self._taken[0][0] < now - KEPT_S:
-            self._taken.popleft()
-        mine = sum(taken for _, who, taken in self._taken if who == address)
-        everybody = sum(taken for _, _, taken in self._taken)
-        if mine + size > MOST_BYTES / 4 or everybody + size > MOST_BYTES:
-            return 429, "much was uploaded within the hour; try again later, or use the API"
-        self._taken.append((now, address, size))
-        return None
+    async def _clear(self) -> None:
+        if time.monotonic() - self._cleared_s > CLEAR_EACH_S:
+            self._cleared_s = time.monotonic()
+            await asyncio.to_thread(clear, self._uploads)
 
 
 def _address(scope: Scope) -> str:

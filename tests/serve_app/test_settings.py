@@ -119,6 +119,15 @@ def test_quotas_are_off_unless_they_are_set() -> None:
             settings_from_env({"TELLTALE_QUOTA_KEY": wrong})
 
 
+def test_proxies_in_front_are_addresses_or_networks() -> None:
+    assert settings_from_env({}).proxies == ()
+    given = {"TELLTALE_PROXIES": "10.0.0.5, 10.1.2.3/16 fd00::/8"}
+    assert settings_from_env(given).proxies == ("10.0.0.5/32", "10.1.0.0/16", "fd00::/8")
+    for wrong in ("proxy.example.org", "10.0.0.0/33", "*"):
+        with pytest.raises(InvalidParameter, match=r"TELLTALE_PROXIES .*10\.0\.0\.5"):
+            settings_from_env({"TELLTALE_PROXIES": wrong})
+
+
 def test_a_webhook_has_an_address_and_a_secret_that_are_not_shown() -> None:
     hook = {"TELLTALE_WEBHOOK_URL": "https://example.org/hook?key=mine"}
     secret = {"TELLTALE_WEBHOOK_SECRET": "sixteen letters!"}

@@ -84,6 +84,7 @@ def proxied(
     hosts: tuple[str, ...] = (),
     backup: int = 1,
     quotas: Quotas = NO_QUOTAS,
+    proxies: tuple[str, ...] = (),
 ) -> Iterator[tuple[str, list[Toy]]]:
     """HAProxy as Serve starts it, with the configuration that Serve writes for one application,
     and one path for which no application is there."""
@@ -110,7 +111,7 @@ def proxied(
         nowhere = "    use_backend default_backend if { path /nowhere }\n"
         config.write_text(text.replace("    use_backend ", f"{nowhere}    use_backend ", 1))
         for take in range(2):  # started again, as at every change of replicas: edited once
-            launcher = write_launcher(folder, hosts, quotas=quotas)
+            launcher = write_launcher(folder, hosts, quotas=quotas, proxies=proxies)
             process = subprocess.Popen([launcher, "-db", "-f", str(config)])
             stack.callback(_end, process)
             _wait_for(port, process)

@@ -8,6 +8,8 @@ script that adds the lines below (`haproxy_start.py`) and becomes the real binar
 - Whoever was just refused often by the replicas is refused here, for a share of his requests that
   grows with the refusals: a refusal costs a tenth here, and the replicas keep their time for
   answers. Keys are told apart by their hash, callers without one by their address.
+- One address holds half of the connections at most, whatever it sends, so that others are heard;
+  loopback and proxies in front, whose connections are of many, hold any number.
 - Replicas are sent no more than they would let in, however late their own refusals are; beyond it
   those are refused first who ask much at once.
 - A refusal comes after the clip was read, up to the buffer, because some clients never see an
@@ -42,6 +44,8 @@ TUNNEL_PATIENCE = "1h"
 PREDICT_PATHS = ("/predict", "/transcribe", "/infer")
 CLIP_PATHS = (*PREDICT_PATHS, "/feedback", "/save-for-retrain", "/webhook")
 MAX_CONNECTIONS = 8000  # where the system has descriptors for them
+LOOPBACK = ("127.0.0.0/8", "::1")
+SOURCES = "telltale_sources"  # a section has one table, and the frontend's is of those who ask
 FEW = 4  # requests at once of a caller who is not refused before others are
 # Whom the page asks for, which the service alone can say.
 OF_THE_PAGE = f'{{ req.hdr({VISITOR_HEADER}),word(1,\\ ) -m str "${{TELLTALE_START_TOKEN}}" }}'
@@ -80,7 +84,7 @@ def defaults_lines(away: Path) -> list[str]:
     ]
 
 
-def frontend_lines(hosts: Sequence[str], quotas: Quotas) -> list[str]:
+def frontend_lines(hosts: Sequence[str], quotas: Quotas, proxies: Sequence[str] = ()) -> list[str]:
     """What is added to the frontend that clients connect to; `hosts` are the names that it is
     called by, and any name is answered where there are none."""
     counted = quota_lines(quotas)
@@ -95,6 +99,9 @@ def frontend_lines(hosts: Sequence[str], quotas: Quotas) -> list[str]:
         "no log",  # a line for each request, to a syslog that hardly anybody has
         f"timeout client {CLIENT_PATIENCE}",
         f"timeout http-keep-alive {IDLE_PATIENCE}",
+        f"acl telltale_shared src {' '.join([*LOOPBACK, *proxies])}",
+        f"tcp-request connection track-sc2 src table {SOURCES} unless telltale_shared",
+        f"tcp-request connection reject if {{ sc2_conn_cur gt {connections() // 2} }}",
         *_names_lines(hosts),
         # As the replica reads the path: decoded.
         f"acl telltale_predict path,url_dec -m end {' '.join(PREDICT_PATHS)}",
@@ -157,6 +164,13 @@ def backend_lines() -> list[str]:
     ]
 
 
+def table_lines() -> list[str]:
+    return [
+        f"backend {SOURCES}",
+        f"    stick-table type ip size {MAX_CONNECTIONS} expire 10s store conn_cur",
+    ]
+
+
 def connections() -> int:
     """How many HAProxy may hold: it wants two descriptors and half a pipe for each, and does not
     start with fewer than it wants."""
@@ -176,13 +190,16 @@ def write_launcher(
     names: Sequence[str],
     host: str = "127.0.0.1",
     quotas: Quotas = NO_QUOTAS,
+    proxies: Sequence[str] = (),
 ) -> Path:
     """A script that Serve starts instead of HAProxy, as `-db -f CONFIG ...`, and one for
-    `second_haproxy.py`; `names` are those by which requests may call the service, none for any.
+    `second_haproxy.py`; `names` are those by which requests may call the service, none for any, and
+    `proxies` the networks from which the connections of many come.
     Call it before the environment names the script as Serve's HAProxy."""
     away = folder / "away.http"
     away.write_text(raw_reply(), encoding="ascii", newline="")
-    lines = (defaults_lines(away), frontend_lines(names, quotas), backend_lines())
+    frontend = frontend_lines(names, quotas, proxies)
+    lines = (defaults_lines(away), frontend, backend_lines(), table_lines())
     for section, added in zip(SECTIONS, lines, strict=True):
         path = Path(lines_path(str(folder), section))
         path.write_text("".join(f"{line}\n" for line in added), encoding="utf-8")

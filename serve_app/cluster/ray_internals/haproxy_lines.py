@@ -11,7 +11,8 @@ from data.errors import Conflict
 DONE = "# With Telltale's lines."
 FRONTEND = "frontend http_frontend"  # where clients connect
 GOES = ("errorfile 502 ", "errorfile 503 ", "errorfile 504 ")
-SECTIONS = ("defaults", "frontend", "backend")  # those that are given lines
+# Those that are given lines; what is of `tables` goes behind all of them, with headers of its own.
+SECTIONS = ("defaults", "frontend", "backend", "tables")
 
 
 def with_lines(config: str, host: str, lines: dict[str, list[str]]) -> str:
@@ -28,7 +29,7 @@ def with_lines(config: str, host: str, lines: dict[str, list[str]]) -> str:
         raise Conflict(f"{missing} in what Serve writes for HAProxy")
     told = sum(section[0].startswith("backend ") for section in sections) > 1
     edited = [line for section in sections for line in _edited(section, lines, told)]
-    return "\n".join([DONE, *edited]) + "\n"
+    return "\n".join([DONE, *edited, *lines["tables"]]) + "\n"
 
 
 def _sections(config: str) -> list[list[str]]:

@@ -1,12 +1,14 @@
 """Large recordings in parts, by tus 1.0.0 (https://tus.io/protocols/resumable-upload).
 
 A part that broke off counts as far as it came; the sender asks how far that is and goes on, at any
-replica. What is whole is analysed by `POST /analyze?upload=ID`.
+replica. Of two that send the same part, the one that is stored first goes on, so that nobody waits
+for a connection that broke without a word; a large part is stored piece by piece, and the other
+learns of it soon. What is whole is analysed by `POST /analyze?upload=ID`.
 """
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 VERSION, PART = "1.0.0", "application/offset+octet-stream"
 EXTENSIONS = "creation,expiration,termination"
 HEAD_BYTES, FEWEST_BYTES = 64 * 1024, 64  # of a beginning, by which a file is known
+PART_BYTES = 64 * 1024**2  # stored before more is read: what lies here uncounted is little
 MAX_NOTE = 4_096  # characters of Upload-Metadata
 REFUSED = (400, 404, 409, 412, 413, 415)
 
@@ -161,16 +164,22 @@ APPEND = openapi_of(
 @router.patch("/uploads/{upload_id}", **BARE, **APPEND)
 async def append(request: Request, upload_id: str) -> Response:
     """A part, behind what has come. Where it breaks off, what came of it counts."""
-    who, uploads, came = queue_of(request), service_of(request).store.uploads, _offset(request)
+    uploads, came = service_of(request).store.uploads, _offset(request)
     upload = await reading(uploads.get, upload_id)
     if upload.came != came:
         raise Conflict(f"{upload.came:,} bytes have come; go on there, not at {came:,}")
-    with _arriving(request).place(who), tempfile.TemporaryFile() as file:
-        try:
-            await _receive(request, upload.length - came, file)
-        finally:
-            if size := file.tell():
-                upload = await storing(_checked, uploads, upload, file, size)
+    must_be_plain(request)
+    with _arriving(request).place(request), tempfile.TemporaryFile() as file:
+        async with aclosing(pieces(request, upload.length - came)) as found:
+            more = True
+            while more:
+                try:
+                    more = await _receive(found, file)
+                finally:
+                    if size := file.tell():
+                        upload = await storing(_checked, uploads, upload, file, size)
+                file.seek(0)
+                file.truncate()
     return _told(upload, 204)
 
 
@@ -212,19 +221,20 @@ def _checked(uploads: Any, upload: "Upload", file: BinaryIO, size: int) -> "Uplo
     return stored
 
 
-async def _receive(request: Request, max_bytes: int, file: BinaryIO) -> None:
-    """Also where it breaks off, all that came is in the file."""
-    must_be_plain(request)
+async def _receive(found: AsyncIterator[bytes], file: BinaryIO) -> bool:
+    """Whether more may come. Also where it breaks off, all that came is in the file."""
     waiting = bytearray()
     try:
-        async with aclosing(pieces(request, max_bytes)) as found:
-            async for piece in found:
-                waiting += piece
-                if len(waiting) >= PIECE_BYTES:
-                    whole, waiting = waiting, bytearray()
-                    await asyncio.to_thread(file.write, whole)
+        async for piece in found:
+            waiting += piece
+            if len(waiting) >= PIECE_BYTES:
+                whole, waiting = waiting, bytearray()
+                await asyncio.to_thread(file.write, whole)
+                if file.tell() >= PART_BYTES:
+                    return True
     finally:
         file.write(waiting)
+    return False
 
 
 def _offset(request: Request) -> int:

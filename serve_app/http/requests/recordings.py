@@ -1,7 +1,8 @@
 """Takes recordings of hours in: each arrives in a temporary file, few at once.
 
 The file has no name, so that nothing is left of it when the request ends or the replica dies. Bytes
-are counted as they arrive; a replica keeps two recordings at a time, one of a caller.
+are counted as they arrive; a replica keeps two recordings at a time, one of a caller, and as many
+of callers with a key.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from starlette.requests import Request
 
 from data.errors import ClipTooLarge, InvalidParameter, NotReady, Overloaded, TooSlow
 from data.store.disk import fullest
+from serve_app.http.answers.responses import caller_of, queue_of
 from serve_app.http.requests.bodies import (
     ENVELOPE_BYTES,
     ONE_FILE,
@@ -39,32 +41,34 @@ class Recordings:
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self._at_once = at_once
-        self._held = Held()
+        self.keyed, self.anonymous = Held(), Held()
 
     @asynccontextmanager
-    async def read(self, request: Request, who: str, max_bytes: int) -> AsyncIterator[BinaryIO]:
+    async def read(self, request: Request, max_bytes: int) -> AsyncIterator[BinaryIO]:
         """The recording, of a form's part `file` or the body itself, inside the block. Raises
         Overloaded before it is read, ClipTooLarge, UnsupportedClip, TooSlow, InvalidParameter or
         NotReady."""
         must_be_plain(request)
-        with self.place(who), tempfile.TemporaryFile() as file:
+        with self.place(request), tempfile.TemporaryFile() as file:
             await _receive(request, max_bytes, file)
             yield file
 
     @contextmanager
-    def place(self, who: str) -> Iterator[None]:
+    def place(self, request: Request) -> Iterator[None]:
         """For a recording that lies here. Raises Overloaded."""
-        if self._held.refuses(who, 1, self._at_once):
+        who, is_anonymous = queue_of(request), caller_of(request).role == "anonymous"
+        held = self.anonymous if is_anonymous else self.keyed
+        if held.refuses(who, 1, self._at_once):
             raise Overloaded(
-                f"{self._held.total} recordings are taken in or analysed here already, or some of "
+                f"{held.total} recordings are taken in or analysed here already, or some of "
                 f"yours; try again in {COME_BACK_S} s",
                 COME_BACK_S,
             )
-        self._held.take(who, 1)
+        held.take(who, 1)
         try:
             yield
         finally:
-            self._held.give_back(who, 1)
+            held.give_back(who, 1)
 
 
 def recordings_of(request: Request) -> Recordings:

@@ -83,7 +83,7 @@ async def analyze(request: Request) -> Response:
         if _is_deferred(request):
             return _ordered(request, await _order(request, domain, who, said))
         async with AsyncExitStack() as stack:
-            file = await stack.enter_async_context(_recording(request, domain, who))
+            file = await stack.enter_async_context(_recording(request, domain))
             found = await stack.enter_async_context(analysis_of(file, domain, served, wishes))
             if kind == EVENT_STREAM:
                 held = stack.pop_all()
@@ -114,14 +114,14 @@ def _is_deferred(request: Request) -> bool:
 
 
 @asynccontextmanager
-async def _recording(request: Request, domain: AudioDomain, who: str) -> AsyncIterator[BinaryIO]:
+async def _recording(request: Request, domain: AudioDomain) -> AsyncIterator[BinaryIO]:
     recordings, upload_id = recordings_of(request), request.query_params.get("upload")
     if upload_id is not None:
-        with recordings.place(who):
+        with recordings.place(request):
             async with uploaded(service_of(request), upload_id) as file:
                 yield file
         return
-    async with recordings.read(request, who, domain.limits.max_recording_bytes) as file:
+    async with recordings.read(request, domain.limits.max_recording_bytes) as file:
         yield file
 
 
@@ -133,7 +133,7 @@ async def _order(
 
     service, upload_id = service_of(request), request.query_params.get("upload")
     if upload_id is None:
-        async with _recording(request, domain, who) as file:
+        async with _recording(request, domain) as file:
             upload_id = await storing(_stored, service.store, domain.name, file, who)
     elif known := await reading(_known, service.store, upload_id):
         return known

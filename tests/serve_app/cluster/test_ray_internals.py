@@ -343,6 +343,7 @@ def test_our_lines_go_into_what_serve_writes(config: str) -> None:
         "default_backend",
         "http-app",
     ]
+    assert edited.endswith("\nat tables\n")
     assert not re.search(r"errorfile|status 404| backup$|bind \*?:", edited, re.MULTILINE)
     kept = [line for line in config.splitlines() if "server replica-" in line]
     assert len(kept) == 2

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serve_app.http import threads
+from serve_app.http import api, threads
 from serve_app.http.api import build_api
 from support.inputs.sounds import tone
 from support.replica import ADMIN, Replica
@@ -81,3 +82,37 @@ def test_more_than_may_wait_are_told_to_come_back(
         assert (await client.get("/feedback/none")).status_code == 404
 
     assert {found.status_code for found in asked_while_locked(tmp_path, ask)} == {201}
+
+
+@pytest.mark.parametrize("hangs", ["the database", "the disk"])
+def test_a_service_that_answers_is_ready_whatever_hangs_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hangs: str
+) -> None:
+    """A balancer would take it out, and it can predict."""
+    monkeypatch.setattr(api, "LOOK_PATIENCE_S", 0.3)
+    monkeypatch.setattr(threads, "MOST_WAITING", 6)
+    over = threading.Event()
+
+    async def run() -> None:
+        door: Any = build_api(Replica("keywords", tmp_path))  # type: ignore[arg-type]
+        at = httpx.ASGITransport(door, raise_app_exceptions=False)
+        async with asyncio.timeout(10), httpx.AsyncClient(transport=at, base_url="http://x") as ask:
+            (await ask.post("/predict", files={"file": CLIP})).raise_for_status()
+            waiting = []
+            if hangs == "the database":
+                waiting = [asyncio.create_task(threads.reading(over.wait)) for _ in range(6)]
+            else:
+                monkeypatch.setattr(api, "disk_trouble", lambda home: over.wait())
+            asked = (ask.get(path) for path in ("/ready", "/status") * 5)
+            for found in await asyncio.gather(*asked):
+                assert found.status_code == 200, found.text
+                said = [warning.partition(" (")[0] for warning in found.json()["warnings"]]
+                slow = "TELLTALE_HOME cannot be looked at"
+                assert said == ([slow] if hangs == "the disk" else [])
+            over.set()
+            await asyncio.gather(*waiting)
+
+    try:
+        asyncio.run(run())
+    finally:
+        over.set()

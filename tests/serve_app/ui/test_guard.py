@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from serve_app.settings import PASSED_HEADER
 from serve_app.ui.app import build_page
 from serve_app.ui.guard import MAX_FILES
+from serve_app.ui.upload_room import FLOOR_BYTES
 from support.fakes.fake_api import create
 from support.fakes.fake_world import World
 from support.inputs.pictures import cracked
@@ -235,14 +236,33 @@ def test_an_uploaded_drawing_is_never_a_page_of_ours(page: httpx.Client) -> None
     assert answer.headers["content-disposition"].startswith("attachment")
 
 
-def test_uploads_of_one_address_are_bounded(
-    page: httpx.Client, monkeypatch: pytest.MonkeyPatch
+def several(client: httpx.Client, files: int) -> httpx.Response:
+    form = [("files", (f"{number}.wav", b"x")) for number in range(files)]
+    return client.post(f"{API}/upload", files=form)
+
+
+@pytest.mark.parametrize("files", [1, 4])
+def test_uploads_of_one_address_are_bounded_by_their_bytes_and_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int
 ) -> None:
-    monkeypatch.setattr("serve_app.ui.guard.MOST_BYTES", 800_000)  # a quarter is one address's
-    answers = [upload(page, "long.wav", b"0" * 60_000) for _ in range(4)]
-    assert answers[0].status_code == 200
-    assert answers[-1].status_code == 429
+    monkeypatch.setattr("serve_app.ui.upload_room.MOST_BYTES", 32 * FLOOR_BYTES)
+
+    async def built() -> FastAPI:
+        return build_page("http://127.0.0.1:9", tmp_path / "uploads")
+
+    client = TestClient(asyncio.run(built()))
+    answers = [several(client, files) for _ in range(9)]  # type: ignore[arg-type]
+    assert [each.status_code for each in answers] == [200] * (8 // files) + [429] * (9 - 8 // files)
     assert "Retry-After" in answers[-1].headers
+
+
+def test_one_upload_has_few_files(page: httpx.Client, uploads: Path) -> None:
+    """Each lies in a folder of its own."""
+    several(page, MAX_FILES).raise_for_status()
+    before = set(uploads.rglob("*"))
+    refused = several(page, MAX_FILES + 1)
+    assert (refused.status_code, "at most 120 files" in refused.text) == (400, True)
+    assert set(uploads.rglob("*")) == before
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,63 @@ def test_unfinished_heads_keep_nobody_else_from_an_answer(
         assert httpx.post(f"{url}/predict", content=CLIP, timeout=30).status_code == 200
 
 
+def _opened(url: str, source: str, stack: ExitStack, many: int) -> list[socket.socket]:
+    """Connections from an address of loopback, each with half a head."""
+    found = []
+    for _ in range(many):
+        client = socket.create_connection(_address(url), source_address=(source, 0))
+        stack.enter_context(client)
+        client.settimeout(5)
+        client.sendall(b"GET /status HTTP/1.1\r\n")
+        found.append(client)
+    return found
+
+
+def _answered(clients: list[socket.socket]) -> int:
+    """How many of them are, once their heads are whole; HAProxy has closed the others."""
+    found = 0
+    for client in clients:
+        with suppress(ConnectionError):
+            client.sendall(b"Host: x\r\n\r\n")
+            found += client.recv(4000).startswith(b"HTTP/1.1 200 ")
+    return found
+
+
+@pytest.fixture
+def ten_of_twenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That one address may hold, and only 127.0.0.1 is loopback's."""
+    monkeypatch.setattr(haproxy, "connections", lambda: 20)
+    monkeypatch.setattr(haproxy, "LOOPBACK", ("127.0.0.1",))
+
+
+def test_one_address_cannot_hold_every_connection(tmp_path: Path, ten_of_twenty: None) -> None:
+    with proxied(tmp_path, answer("200 OK"), maxconn=20) as (url, _), ExitStack() as stack:
+        with suppress(ConnectionError):
+            _opened(url, "127.0.0.2", stack, 10)
+            _opened(url, "127.0.0.2", stack, 30)
+        assert _answered(_opened(url, "127.0.0.3", stack, 5)) == 5  # within the heads' patience
+
+
+def test_who_has_closed_connections_may_open_others(tmp_path: Path, ten_of_twenty: None) -> None:
+    with proxied(tmp_path, answer("200 OK"), maxconn=20) as (url, _):
+        for _ in range(3):
+            with ExitStack() as stack:
+                assert _answered(_opened(url, "127.0.0.2", stack, 10)) == 10
+            time.sleep(0.3)  # for HAProxy to notice
+
+
+@pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.2"])
+def test_loopback_and_proxies_in_front_hold_connections_of_many(
+    tmp_path: Path, ten_of_twenty: None, source: str
+) -> None:
+    shared = ("127.0.0.2/31",)
+    with (
+        proxied(tmp_path, answer("200 OK"), maxconn=20, proxies=shared) as (url, _),
+        ExitStack() as stack,
+    ):
+        assert _answered(_opened(url, source, stack, 15)) == 15
+
+
 def test_connections_that_fall_silent_keep_nobody_else_from_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

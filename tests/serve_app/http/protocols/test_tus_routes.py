@@ -4,6 +4,7 @@ import io
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 
 from data.database.schema import now
 from serve_app.http.api import build_api
+from serve_app.http.protocols import tus_routes
 from serve_app.http.requests.recordings import Recordings
 from support.inputs.sounds import tone
 from support.keys import key_of
@@ -154,25 +156,79 @@ def test_a_client_behind_a_narrow_proxy_posts(client: TestClient, place: str) ->
     assert (sent.status_code, sent.headers["upload-offset"]) == (204, "100")
 
 
+@contextmanager
+def sending(url: str, upload_id: str, first: bytes) -> Iterator[socket.socket]:
+    """A part whose head says that all of the recording comes; only its first bytes are sent."""
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as line:
+        head = [
+            f"PATCH /uploads/{upload_id} HTTP/1.1",
+            f"Host: {host}",
+            f"Content-Length: {len(RAW)}",
+            "Upload-Offset: 0",
+            *(f"{name}: {value}" for name, value in PART.items()),
+        ]
+        line.sendall("\r\n".join([*head, "", ""]).encode() + first)
+        yield line
+
+
 def test_a_part_that_breaks_off_counts_as_far_as_it_came(replica: Replica) -> None:
     door: Any = build_api(replica)  # type: ignore[arg-type]
     arriving: Recordings = door._app._app.state.arriving
     with Server(door) as url:
-        host, port = url.removeprefix("http://").split(":")
         upload = replica.store.uploads.begin("keywords", len(RAW), who="ann")
-        with socket.create_connection((host, int(port))) as line:
-            head = [
-                f"PATCH /uploads/{upload.id} HTTP/1.1",
-                f"Host: {host}",
-                f"Content-Length: {len(RAW)}",
-                "Upload-Offset: 0",
-                *(f"{name}: {value}" for name, value in PART.items()),
-            ]
-            line.sendall("\r\n".join([*head, "", ""]).encode() + RAW[:50_000])
-            wait_for(lambda: arriving._held.total, 20)
+        with sending(url, upload.id, RAW[:50_000]):
+            wait_for(lambda: arriving.anonymous.total, 20)
             time.sleep(0.1)  # for the bytes themselves
         wait_for(lambda: replica.store.uploads.get(upload.id).came == 50_000, 20)
         replica.store.uploads.delete(upload.id)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tus_routes, "PIECE_BYTES", 10_000)
+    monkeypatch.setattr(tus_routes, "PART_BYTES", 50_000)
+
+
+def test_a_large_part_is_stored_while_it_comes(replica: Replica, small_parts: None) -> None:
+    """A temporary file of all that one request may send could be gigabytes."""
+    with Server(build_api(replica)) as url:  # type: ignore[arg-type]
+        upload = replica.store.uploads.begin("keywords", len(RAW), who="ann")
+        with sending(url, upload.id, RAW[:150_000]) as line:
+            wait_for(lambda: replica.store.uploads.get(upload.id).came >= 100_000, 20)
+            line.sendall(RAW[150_000:])
+            assert line.recv(4_000).startswith(b"HTTP/1.1 204 ")
+        whole = io.BytesIO()
+        replica.store.uploads.copy_to(upload.id, whole)
+        assert whole.getvalue() == RAW
+        replica.store.uploads.delete(upload.id)
+
+
+def test_of_two_that_send_the_same_part_one_is_ended_early(
+    replica: Replica, small_parts: None
+) -> None:
+    with Server(build_api(replica)) as url:  # type: ignore[arg-type]
+        upload = replica.store.uploads.begin("keywords", len(RAW), who="ann")
+        with sending(url, upload.id, RAW[:10]) as slow, sending(url, upload.id, RAW[:80_000]):
+            wait_for(lambda: replica.store.uploads.get(upload.id).came, 20)
+            slow.sendall(RAW[10:80_000])
+            refused = slow.recv(4_000)
+            assert refused.startswith(b"HTTP/1.1 409 ")
+            assert b"go on there, not at 0" in refused
+        replica.store.uploads.delete(upload.id)
+
+
+def test_those_without_a_key_leave_places_to_those_with_one(
+    client: TestClient, replica: Replica, place: str
+) -> None:
+    arriving: Recordings = client.app._app._app.state.arriving  # type: ignore[attr-defined]
+    of_bea = {"authorization": f"Bearer {key_of(replica.store, 'bea', 'contributor')}"}
+    arriving.anonymous.take("10.0.0.1", 8)
+    try:
+        assert send(client, place, 0, RAW[:100]).status_code == 429
+        assert send(client, place, 0, RAW[:100], **of_bea).status_code == 204
+    finally:
+        arriving.anonymous.give_back("10.0.0.1", 8)
 
 
 def test_a_stock_client_goes_on_where_it_was(replica: Replica) -> None:

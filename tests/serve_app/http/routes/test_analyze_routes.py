@@ -21,6 +21,7 @@ from serve_app.http.requests.recordings import Recordings
 from support.inputs.pictures import cracked
 from support.inputs.recordings import by_sndfile
 from support.inputs.sounds import tone, wav
+from support.keys import key_of
 from support.local_server import Server
 from support.replica import Replica, answering
 from support.waiting import wait_for
@@ -139,7 +140,7 @@ def test_who_has_his_answer_may_send_the_next(client: TestClient) -> None:
     with client.stream("POST", f"/analyze?{LOW}", content=RAW, headers=stream) as answer:
         for line in answer.iter_lines():
             if line == "event: result":
-                assert recordings._held.total == 0
+                assert recordings.anonymous.total == 0
 
 
 def test_what_goes_wrong_on_the_way_is_told(
@@ -216,16 +217,31 @@ def test_who_has_gone_is_not_worked_for(
             answer = client.send(request, stream=True)
             next(answer.iter_lines())
             answer.close()
-        wait_for(lambda: recordings._held.total == 0, 60)
+        wait_for(lambda: recordings.anonymous.total == 0, 60)
 
 
 def test_one_recording_of_a_caller_at_a_time(client: TestClient) -> None:
     """Two are kept here: of one caller only one, so that another finds a place."""
     recordings: Recordings = client.app._app._app.state.recordings  # type: ignore[attr-defined]
-    recordings._held.take("testclient", 1)
+    recordings.anonymous.take("testclient", 1)
     try:
         refused = ask(client)
     finally:
-        recordings._held.give_back("testclient", 1)
+        recordings.anonymous.give_back("testclient", 1)
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
     assert ask(client).status_code == 200
+
+
+def test_those_without_a_key_leave_places_to_those_with_one(
+    client: TestClient, replica: Replica
+) -> None:
+    recordings: Recordings = client.app._app._app.state.recordings  # type: ignore[attr-defined]
+    of_ann = {"authorization": f"Bearer {key_of(replica.store, 'ann', 'contributor')}"}
+    recordings.anonymous.take("10.0.0.1", 1)
+    recordings.anonymous.take("10.0.0.2", 1)
+    try:
+        assert ask(client).status_code == 429
+        assert ask(client, content=RAW, headers=of_ann).status_code == 200
+    finally:
+        recordings.anonymous.give_back("10.0.0.1", 1)
+        recordings.anonymous.give_back("10.0.0.2", 1)
