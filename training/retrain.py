@@ -31,7 +31,7 @@ from data.terminal import piped
 from models.bundle import PRETRAINED, Bundle, rewrite_bundle
 from models.registry.registry import Registry, Version
 from training.assess.approval import TaughtHead, approve, of_dataset
-from training.assess.background import asserts_more
+from training.assess.background import OF_A_TEACH, asserts_more
 from training.assess.examine import exam_predictions, remembered_answers
 from training.assess.gate import Verdict, judge, must_forget, with_objections
 from training.fitting.priority import lower_priority, lower_session_priority
@@ -101,7 +101,8 @@ def without_harm(
         elif made.verdict.promoted:
             break
         else:
-            harmful = harmful_corrections(run, material, made.challenger, number)
+            attempt = number if made.verdict.by_clips else MOST_ATTEMPTS
+            harmful = harmful_corrections(run, material, made.challenger, attempt)
             if not harmful:
                 break
             quarantine_harmful(run, harmful)
@@ -140,7 +141,8 @@ def admit(
     while True:
         run.progress.step("gate", "Comparing with the champion on the same exam", 0.92)
         verdict = compare(challenger.bundle, material)
-        verdict = Verdict(verdict.promoted, (*verdict.reasons, *advisory_reasons(run, challenger)))
+        told = advisory_reasons(run, challenger)
+        verdict = replace(verdict, reasons=(*verdict.reasons, *told))
         run.progress.verdict(verdict.promoted, verdict.reasons)
         run.progress.step("register", "Registering the version", 0.95)
         version = tracker.register(challenger.bundle, verdict)
@@ -200,7 +202,8 @@ def compare(challenger: Bundle, material: Material) -> Verdict:
     else:
         asked, gate = exam_predictions(challenger), challenger.domain.gate
         verdict = judge(asked, before, challenger.labels, gate)
-    verdict = with_objections(verdict, asserts_more(challenger, champion))
+    allowed = OF_A_TEACH if challenger.card.mode == "teach" else 0
+    verdict = with_objections(verdict, asserts_more(challenger, champion, allowed))
     return must_forget(verdict, len(material.forgotten)) if only_forgets else verdict
 
 

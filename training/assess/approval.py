@@ -99,8 +99,8 @@ def _forgets(taught: TaughtHead, before: Head, learnt: float, whose: str) -> tup
     )
     return (
         f"it forgets: the loss on {len(memory.clip_ids)} clips of training rises by {rise:.3f} "
-        f"against {whose}, more than the {allowed:.3f} allowed for {learnt:.3g} corrections "
-        f"({np.sum(right & ~kept)} of {np.sum(right)} right answers are lost)",
+        f"against {whose}, more than the {allowed:.3f} allowed for corrections that count as "
+        f"{learnt:.3g} ({np.sum(right & ~kept)} of {np.sum(right)} right answers are lost)",
     )
 
 

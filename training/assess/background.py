@@ -15,6 +15,7 @@ from models.runtime import Model, OnnxModel
 
 OF_EACH = 4
 SEED = 2  # others than those that a bundle remembers
+OF_A_TEACH = 1  # asserted, whatever the champion asserts: a right correction may lie near one
 LEVELS_DBFS = (-20.0, -35.0, -50.0, -65.0)
 
 
@@ -43,25 +44,26 @@ def background_sounds(spec: AudioInput) -> tuple[Floats, ...]:
 
 
 def ask_backgrounds(model: Model) -> BackgroundAnswers | None:
-    """None of a domain that sees."""
+    """None of a domain that sees. The rest label is right of them, and counts as not asserted."""
     domain = model.card.domain
     if not isinstance(domain, AudioDomain):
         return None
     clips = [prepare_samples(samples, domain) for samples in background_sounds(domain.input)]
     found = [model.answer([clip])[0] for clip in clips]
+    asserted = [model.labels[each.best] for each in found if each.asserted]
     return BackgroundAnswers(
         clips=len(found),
         hours=len(found) * domain.input.window_s / 3600,
         unknown=sum(each.unknown for each in found),
-        asserted=tuple(model.labels[each.best] for each in found if each.asserted),
+        asserted=tuple(label for label in asserted if label != domain.rest_label),
     )
 
 
-def asserts_more(bundle: Bundle, champion: Bundle | None) -> tuple[str, ...]:
-    """What the gate has to object, in words. Without a champion it objects to nothing: a label may
-    be for just such sounds, the hum of a kettle."""
+def asserts_more(bundle: Bundle, champion: Bundle | None, allowed: int = 0) -> tuple[str, ...]:
+    """What the gate has to object to more than are `allowed`, in words. Without a champion it
+    objects to nothing: a label may be for just such sounds, the hum of a kettle."""
     found = ask_backgrounds(OnnxModel(bundle)) if champion else None
-    if champion is None or found is None or not found.asserted:
+    if champion is None or found is None or len(found.asserted) <= allowed:
         return ()
     before = ask_backgrounds(OnnxModel(champion))
     if before is None or len(found.asserted) <= len(before.asserted):

@@ -47,8 +47,11 @@ class ExamPredictions:
 
 @dataclass(frozen=True)
 class Verdict:
+    """`by_clips`: what a refusal is owed to shows in what clips of training are answered."""
+
     promoted: bool
     reasons: tuple[str, ...]
+    by_clips: bool = True
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ def judge(
 
 
 def with_objections(verdict: Verdict, objections: tuple[str, ...]) -> Verdict:
-    return Verdict(verdict.promoted and not objections, (*verdict.reasons, *objections))
+    """Of what no clip of training can tell."""
+    reasons = (*verdict.reasons, *objections)
+    return Verdict(verdict.promoted and not objections, reasons, not verdict.promoted)
 
 
 def must_forget(verdict: Verdict, clips: int) -> Verdict:

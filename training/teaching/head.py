@@ -177,9 +177,11 @@ def balanced_weights(labels: Integers, classes: int) -> Doubles:
 def correction_weights(
     corrections: LabelledEmbeddings, remembered: int, spec: TeachSpec
 ) -> Doubles:
-    """[n]: all corrections together never outweigh SHARE of all that is remembered."""
+    """[n]: all corrections together never outweigh SHARE of all that is remembered, where that is
+    a correction at least."""
     weights = effective_counts(corrections) * spec.correction_weight
-    most = SHARE * max(remembered, 1)
+    remembered = max(remembered, 1)
+    most = max(SHARE * remembered, min(remembered, spec.correction_weight * corrections.rows))
     return np.asarray(weights * min(1.0, most / max(weights.sum(), 1e-12)))
 
 

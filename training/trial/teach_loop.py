@@ -1,4 +1,5 @@
-"""A model that is taught again and again, judged as a retrain judges it, without a service."""
+"""A model that is taught again and again, judged as a retrain judges it, without a service; but
+for what it says while nothing happens, which takes sounds to ask."""
 
 from dataclasses import dataclass, field
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from data.domains.domain import load_domains
+from data.domains.domain import load_domains, of_sounds
 from models.bundle import PRETRAINED, load_bundle
 from models.runtime import OnnxModel
 from support.tiny import tiny_bundle
@@ -31,6 +31,15 @@ def test_a_model_that_is_sure_of_hiss_where_the_champion_was_not_is_refused(tmp_
     assert "on which nothing happens" in objection
     assert objection.endswith("(fluid), the champion 0")
     assert asserts_more(deaf, deaf) == asserts_more(deaf, None) == ()
+
+
+def test_that_nothing_is_wrong_is_right_while_nothing_happens(tmp_path: Path) -> None:
+    domain = of_sounds(DOMAINS["faults"])
+    calm = tiny_bundle(
+        tmp_path / "b", domain, always="normal", assert_at=dict.fromkeys(domain.labels, 0.3)
+    )
+    assert domain.rest_label == "normal"
+    assert asserts_more(calm, load_bundle(PRETRAINED / "faults")) == ()
 
 
 def test_of_photographs_nobody_asks(tmp_path: Path) -> None:
