@@ -9,7 +9,7 @@ from contextlib import contextmanager
 def without_pandas() -> Iterator[None]:
     """Where pandas is installed it takes half a second of CPU to import, and 66 MB for good (with
     pyarrow). What is imported in the block finds none, unless it is imported already; whoever
-    wants it afterwards gets it."""
+    wants it afterwards gets it. Other threads find none meanwhile, either."""
     if "pandas" in sys.modules:
         yield
         return

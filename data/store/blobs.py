@@ -99,9 +99,10 @@ class Folder:
 
     def put(self, sha256: str, raw: bytes) -> None:
         path = self._path(sha256)
-        if path.exists():
-            return
         with _named_trouble():
+            if path.exists():
+                flush_folder(path.parent)  # whoever writes it may not be so far
+                return
             _make_folder(path.parent)
             with atomic_file(path, aside=self._unfinished) as file:
                 file.write(raw)

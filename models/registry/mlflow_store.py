@@ -54,15 +54,17 @@ def has_store(tracking_uri: str) -> bool:
 
 def commits(tracking_uri: str) -> Callable[[], object]:
     """A function whose answer is another one after whatever anybody has committed to a local store
-    that is open; None where that cannot be told, as of a server."""
+    that is open; None where that cannot be told, as of a server, or a file that was replaced."""
     if not tracking_uri.startswith(SQLITE):
         return lambda: None
     database = tracking_uri.removeprefix(SQLITE)
     connection = sqlite3.connect(database, check_same_thread=False)
+    opened = os.stat(database).st_ino
 
     def seen() -> object:
         with suppress(OSError, sqlite3.Error):  # who asks MLflow then hears what is wrong
-            return os.stat(database).st_ino, *connection.execute("PRAGMA data_version").fetchone()
+            if os.stat(database).st_ino == opened:
+                return connection.execute("PRAGMA data_version").fetchone()
         return None
 
     return seen

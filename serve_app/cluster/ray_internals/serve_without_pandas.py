@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType
@@ -24,7 +25,8 @@ class _Finder(MetaPathFinder):
     ) -> ModuleSpec | None:
         if name != IMPORTS_PANDAS:
             return None
-        sys.meta_path.remove(self)
+        with suppress(ValueError):  # another thread is first
+            sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.origin is not None:
             spec.loader = _Loader(name, spec.origin)
