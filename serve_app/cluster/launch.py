@@ -100,8 +100,7 @@ def greeting(settings: Settings) -> str:
         there = os.environ["RAY_ADDRESS"]
         lines.append(f"  join  telltale join {there} (deploy/cluster.md)")
     if not settings.names:
-        why = "any, hence also a foreign page's; TELLTALE_ALLOWED_HOSTS keeps to yours"
-        lines.append(f"  names  {why} (SECURITY.md)")
+        lines.append("  names  any is answered; TELLTALE_ALLOWED_HOSTS says yours (SECURITY.md)")
     return "\n".join([*lines, "  stop  Ctrl-C"])
 
 

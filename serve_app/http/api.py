@@ -66,7 +66,7 @@ OF_TUS = (
 )
 PATIENCE_S = 2.0
 LOOK_PATIENCE_S = 1.0  # half of it: a look that hangs may be the second that is waited for
-UNSEEN = "TELLTALE_HOME cannot be looked at (its disk does not answer in time)"
+UNSEEN = "TELLTALE_HOME cannot be looked at (no answer within a second)"
 NOBODY = {"who": "", "reason": ""}
 PARTS_AT_ONCE = 8  # of recordings
 READINESS = openapi_of()

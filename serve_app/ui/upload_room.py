@@ -21,7 +21,7 @@ CLEAR_EACH_S = 600.0
 
 
 class UploadRoom:
-    """Not safe between threads, but for `clear`: all else happens on the page's event loop."""
+    """Not safe between threads: all happens on the page's event loop."""
 
     def __init__(self) -> None:
         self._taken: deque[tuple[float, str, int]] = deque()  # when, from where, bytes

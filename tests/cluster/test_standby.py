@@ -43,7 +43,7 @@ def test_a_teach_is_done_by_a_job_whose_supervisor_stood_by(admin: httpx.Client)
 def taught(admin: httpx.Client) -> set[int]:
     """Pids of the processes that the teach's driver was started by."""
     run = admin.post("/faults/retrain", json={"mode": "teach"}).json()["id"]
-    found: set[int] = eventually(lambda: ancestors(run))
+    found: set[int] = eventually(lambda: ancestors(run), pause_s=0)  # it may be gone in a second
     eventually(lambda: admin.get(f"/faults/retrain/{run}").json()["finished"])
     return found
 
@@ -86,11 +86,11 @@ def replica(admin: httpx.Client) -> int:
     return int(min(rows, key=lambda row: row["uptime_s"])["pid"]) if rows else 0
 
 
-def eventually(ask: Callable[[], Any]) -> Any:
+def eventually(ask: Callable[[], Any], pause_s: float = 0.2) -> Any:
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         found = ask()
         if found:
             return found
-        time.sleep(0.2)
+        time.sleep(pause_s)
     raise AssertionError("it did not happen in time")

@@ -254,7 +254,7 @@ def test_a_start_that_answers_to_any_name_says_so(
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.5:6379")
     assert "TELLTALE_ALLOWED_HOSTS" not in greeting(settings)
     wide = replace(settings, host="0.0.0.0", names=())
-    assert "\n  names  any, hence also a foreign page's; " in greeting(wide)
+    assert "\n  names  any is answered; " in greeting(wide)
     assert "TELLTALE_ALLOWED_HOSTS" in greeting(wide)
     assert "TELLTALE_ALLOWED_HOSTS" not in greeting(replace(wide, names=("telltale.example",)))
 

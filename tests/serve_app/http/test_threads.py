@@ -89,7 +89,7 @@ def test_a_service_that_answers_is_ready_whatever_hangs_behind_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hangs: str
 ) -> None:
     """A balancer would take it out, and it can predict."""
-    monkeypatch.setattr(api, "LOOK_PATIENCE_S", 0.3)
+    monkeypatch.setattr(api, "LOOK_PATIENCE_S", 0.3 if hangs == "the disk" else 9.0)
     monkeypatch.setattr(threads, "MOST_WAITING", 6)
     over = threading.Event()
 

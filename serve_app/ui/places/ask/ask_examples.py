@@ -15,7 +15,10 @@ SHOWN = 3
 def examples_of(domain: DomainInfo, folder: Path | None, made: Path) -> list[Path]:
     """`made` is a folder for those that are made, as they are asked for."""
     own = sorted((folder / domain.name).glob("*")) if folder else []
-    return own[:SHOWN] or MAKE[domain.modality](made)
+    if own:
+        return own[:SHOWN]
+    made.mkdir(exist_ok=True)
+    return MAKE[domain.modality](made)
 
 
 def _sounds(folder: Path) -> list[Path]:

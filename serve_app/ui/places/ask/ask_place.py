@@ -109,7 +109,7 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
 
 
 def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
-    made, ordered = Path(os.environ["GRADIO_TEMP_DIR"]), Ordered()
+    made, ordered = Path(os.environ["GRADIO_TEMP_DIR"], "examples"), Ordered()
 
     def caller_of(
         name: str | None,
