@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.access_keys import new_key
-from data.domains.domain import config_root, load_domains
+from data.domains.domain import domains_from_env
 from data.errors import InvalidParameter
 from data.home import Home, home_from_env
 
@@ -72,8 +72,7 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
             f"TELLTALE_HOST={host} opens the service to other machines; set TELLTALE_ADMIN_KEY "
             "to a secret of at least 16 characters first, or leave TELLTALE_HOST at 127.0.0.1"
         )
-    names = tuple(filter(None, environment.get("TELLTALE_DOMAINS", "").replace(",", " ").split()))
-    domains = tuple(load_domains(config_root(environment), names))
+    domains = tuple(domains_from_env(environment))
     return Settings(
         home=home,
         host=host,

@@ -102,13 +102,12 @@ def _imported() -> Work:
 
 def _make_backgrounds(is_wanted: Callable[[], bool]) -> None:
     """What each teach of a domain that is served asks about, as far as there is time."""
-    from data.domains.domain import AudioDomain, load_domains
+    from data.domains.domain import AudioDomain, domains_from_env
     from data.errors import TelltaleError
     from training.assess.background import background_sounds
 
-    names = tuple(filter(None, os.environ.get("TELLTALE_DOMAINS", "").split(",")))
     with suppress(TelltaleError):  # of a domain's file; the job will tell
-        for domain in load_domains(names=names).values():
+        for domain in domains_from_env().values():
             if isinstance(domain, AudioDomain) and not is_wanted():
                 background_sounds(domain.input)
 

@@ -285,3 +285,9 @@ def load_domains(folder: Path | None = None, names: tuple[str, ...] = ()) -> dic
             raise UnknownName(f"there is no domain {name!r}; the domains are {', '.join(known)}")
     found = {name: load_domain(folder / f"{name}.yaml") for name in names or known}
     return found if names else dict(sorted(found.items(), key=lambda each: each[1].modality))
+
+
+def domains_from_env(environment: Mapping[str, str] = os.environ) -> dict[str, Domain]:
+    """Those that TELLTALE_DOMAINS names, in that order, else all; raises as `load_domains`."""
+    names = environment.get("TELLTALE_DOMAINS", "").replace(",", " ").split()
+    return load_domains(config_root(environment), tuple(names))
