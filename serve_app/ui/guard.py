@@ -147,7 +147,7 @@ class Guard:
             words = "much was uploaded within the hour; try again later, or use the API"
             return (429, words), request.receive
         self._room.take(address, size)
-        return None, by_part(request, size, self._room, MAX_FILES)
+        return None, by_part(request, address, size, self._room, MAX_FILES)
 
     async def _clear(self) -> None:
         if time.monotonic() - self._cleared_s > CLEAR_EACH_S:

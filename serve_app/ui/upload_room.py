@@ -48,12 +48,11 @@ class UploadRoom:
                 del self._of[address]
 
 
-def by_part(request: Request, size: int, room: UploadRoom, most: int) -> Receive:
+def by_part(request: Request, address: str, size: int, room: UploadRoom, most: int) -> Receive:
     """The upload's body, whose files are counted as they come: those that its bytes have not paid
     for take room too, and more than `most` are refused as Gradio refuses what is no form."""
     _, options = parse_options_header(request.headers.get("content-type", ""))
     delimiter = b"--" + options.get(b"boundary", b"")  # in front of each part, and behind the last
-    address = request.client.host if request.client else ""
     found, end, paid = -1, b"", max(1, size // FLOOR_BYTES)
 
     async def receive() -> Message:
