@@ -171,7 +171,9 @@ class Decoder:
             raise self._how_it_ended() from error
 
     def answer(self, patience_s: float) -> Answer:
-        if not select.select([self._answers], [], [], patience_s)[0]:
+        waiting = select.poll()  # select() knows no file above 1,023
+        waiting.register(self._answers, select.POLLIN)
+        if not waiting.poll(1000 * patience_s):
             raise Ended("decoding it does not end")
         line = self._answers.readline()
         if not line:

@@ -1,8 +1,10 @@
 """decode_pool.py: what a crafted file can do to the process that decodes it, and to no other."""
 
 import os
+import resource
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,20 @@ def test_a_process_is_kept_for_the_next_clip(pool: decode_pool.DecodePool) -> No
     before = decoders()
     assert [heard_s(FLAC) for _ in range(3)] == [0.5] * 3
     assert decoders() == before
+
+
+def test_a_process_that_holds_a_thousand_connections_decodes_too(
+    pool: decode_pool.DecodePool,
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        with ExitStack() as stack:
+            while stack.enter_context(open(os.devnull, "rb")).fileno() < 1024:
+                pass
+            assert heard_s(FLAC) == 0.5
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_it_knows_no_secret(pool: decode_pool.DecodePool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,15 +112,21 @@ def test_a_replica_is_never_sent_more_than_it_lets_in(tmp_path: Path) -> None:
 
     with proxied(tmp_path, stall) as (url, toys), ExitStack() as stack:
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
-        clients = [stack.enter_context(socket.create_connection(address)) for _ in range(MOST + 20)]
-        for client in clients:
+        answers = select.poll()
+        clients: dict[int, socket.socket] = {}
+        for _ in range(MOST + 20):
+            client = stack.enter_context(socket.create_connection(address))
+            clients[client.fileno()] = client
+            answers.register(client, select.POLLIN)
+        for client in clients.values():
             client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nclip")
         refused: list[bytes] = []
         deadline = time.monotonic() + 10
         while len(refused) < 20 and time.monotonic() < deadline:
-            answered, _, _ = select.select(clients, [], [], 1)
+            answered = [clients.pop(file) for file, _ in answers.poll(1000)]
+            for client in answered:
+                answers.unregister(client)
             refused += [client.recv(4000) for client in answered]
-            clients = [client for client in clients if client not in answered]
         assert len(refused) == 20
         modest = {"Authorization": "Bearer modest"}
         waiting = threading.Thread(
