@@ -1,10 +1,12 @@
 """Training runs at a lower priority than serving, and than whoever works on this machine."""
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 NICE = 10  # replicas have 5
+AUTOGROUP = "/proc/self/autogroup"
 
 
 def lower_priority() -> None:
@@ -20,4 +22,16 @@ def lower_session_priority() -> None:
     if os.getsid(0) not in (os.getpid(), os.getppid()):
         return
     with suppress(OSError):  # a kernel without sessions' weights
-        Path("/proc/self/autogroup").write_text(str(NICE), encoding="ascii")
+        Path(AUTOGROUP).write_text(str(NICE), encoding="ascii")
+
+
+def at_low_priority(program: str) -> str:
+    """The beginning of a shell's command that runs it so from its first instruction on. On Linux in
+    a session of its own: in that of the service, half a dozen of them made whoever else is on the
+    machine wait for seconds. A weight may be refused, and is asked for again: Linux lets users
+    change ten of them a second."""
+    low = f"nice -n {NICE} {program}"
+    if sys.platform != "linux":
+        return low
+    weigh = f"for again in 1 2 3; do echo {NICE} > {AUTOGROUP} && break; sleep 0.2; done"
+    return f"""setsid sh -c 'test -w {AUTOGROUP} && {weigh} 2>/dev/null; exec {low} "$@"' sh"""

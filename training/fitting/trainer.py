@@ -19,7 +19,7 @@ from data.domains.sections import TrainingSpec
 from data.errors import InvalidParameter, TelltaleError
 from data.home import Home
 from training.fitting.assignment import Assignment
-from training.fitting.priority import NICE
+from training.fitting.priority import at_low_priority
 from training.fitting.worker_loop import Trained, train_worker
 
 MAX_FAILURES = 3
@@ -94,7 +94,7 @@ def connect() -> None:
 def _low_priority() -> dict[str, Any]:
     """Of all processes of a run beside a service, from their first import on: Ray Train has half a
     dozen, which begin at once. Python is where the PATH of the cluster's nodes says."""
-    return {"py_executable": f"nice -n {NICE} python"}
+    return {"py_executable": at_low_priority("python")}
 
 
 def _scaling(workers: int, spec: TrainingSpec) -> Any:
