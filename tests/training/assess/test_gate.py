@@ -1,6 +1,7 @@
 """gate.py: when a challenger may replace the champion."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,30 @@ def test_a_small_loss_that_the_exam_is_sure_of_is_refused() -> None:
 
 def test_a_small_loss_that_may_be_chance_is_allowed() -> None:
     assert judge(exam(90, 10), exam(90, 9), NAMES, SPEC).promoted
+
+
+def test_small_losses_add_up_since_the_last_full_training() -> None:
+    """Ten clips of 90 wrong, then eleven, then twelve: each step is allowed, and not all of them."""
+    anchor, taught, again = exam(90, 10), exam(90, 11), exam(90, 12)
+    assert judge(taught, anchor, NAMES, SPEC, anchor).promoted
+    assert judge(again, taught, NAMES, SPEC).promoted
+    verdict = judge(again, taught, NAMES, SPEC, anchor)
+    assert not verdict.promoted
+    assert verdict.reasons[-1] == (
+        "since the last full training macro-F1 falls by 0.022, more than the 0.02 allowed"
+    )
+
+
+def test_the_right_answers_that_it_breaks_are_named_beside_how_many_it_mends() -> None:
+    champion, challenger = exam(90, 3), exam(90, 9)
+    mended = challenger.answers.copy()
+    mended[:2] = challenger.labels[:2]
+    verdict = judge(replace(challenger, answers=mended), champion, NAMES, SPEC)
+    assert verdict.reasons[1] == (
+        "it mends 2 wrong answers and breaks 6 right ones: clip3 (normal), clip4 (fluid), "
+        "clip5 (mechanical), clip6 (normal), clip7 (fluid), ..."
+    )
+    assert "breaks none" in judge(exam(90, 3), exam(90, 9), NAMES, SPEC).reasons[1]
 
 
 def test_one_label_may_not_pay_for_the_others() -> None:
