@@ -30,6 +30,7 @@ test-deploy: lint .venv-clients
 # What earlier systems were loaded with, their figures beside ours, and what users get during a full
 # retrain: one page, in loadtest/measured; eleven minutes of a machine that does nothing else.
 loadtest: .venv/serve
+	rm -rf var/loadtest
 	-$(BIN)/telltale scaling --preset hotline,hearts,crowd,retrain --out var/loadtest
 	mkdir -p loadtest/measured
 	cp var/loadtest/README.md var/loadtest/*.png loadtest/measured

@@ -27,7 +27,17 @@ from data.home import planned_home
 from data.install_paths import CODE
 from loadtest.clip import tone_in_noise
 from loadtest.command import stop_on_signal
-from loadtest.machine import PARTS, Processes, environment_of, of_home, role, send, service_root
+from loadtest.machine import (
+    PARTS,
+    Processes,
+    cpu_s,
+    environment_of,
+    of_home,
+    role,
+    send,
+    service_root,
+    use,
+)
 from serve_app.cluster.launch import SERVE_YAML, serve_config
 from serve_app.settings import Settings
 
@@ -37,6 +47,8 @@ STATUS_PATIENCE_S = 15.0  # the status is told of replicas once a second
 STOP_S = 60.0
 LOOK_S = 0.2
 REQUEST_S = 10.0
+SETTLE_S = 8.0  # a service that has just started still makes its spare processes ready
+CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
 SHARED = ("TELLTALE_", "MLFLOW_", "RAY_")
 
 
@@ -127,6 +139,16 @@ class Started:
     def members(self) -> Processes:
         return of_home(self.home)
 
+    def calm(self, look_s: float = 0.3) -> None:
+        """Waits until what was left to do is done: after a start, a sleep, a client that left."""
+
+        def is_calm() -> bool:
+            before = use(self.members())
+            time.sleep(look_s)
+            return sum(cpu_s(before, use(self.members())).values()) < CALM * look_s
+
+        reached(is_calm, patience_s=20.0, every_s=0.0)
+
     def end(self) -> None:
         """Asked to stop; who is left then, or STOP_S later, is killed, orphans too."""
         with suppress(subprocess.TimeoutExpired):
@@ -173,6 +195,10 @@ class Service(Started, Target):
         self.end()
         self.start(**settings)
         self.wait_until(lambda: self.up, "the service")
+
+    def settle(self) -> None:
+        time.sleep(SETTLE_S)
+        self.calm(look_s=1.0)
 
     def pids(self, part: str) -> set[int]:
         return {pid for pid in self.members() if role(pid, PARTS) == part}

@@ -28,14 +28,13 @@ import yaml
 from data.install_paths import CODE
 from loadtest.bench.peers.inference import BUNDLE
 from loadtest.command import stop_on_signal
-from loadtest.machine import REPORTED, Processes, Roles, cpu_s, role, send, tree, use
-from loadtest.own_service import Started, Target, bound, reached, shipped
+from loadtest.machine import REPORTED, Processes, Roles, role, send, tree
+from loadtest.own_service import Started, Target, bound, shipped
 from models.bundle import PRETRAINED
 
 PEERS = CODE / ".venv-bench" / "bin" / "python"
 HOW = "make .venv-bench, or pip install '.[bench]' in an environment of its own"
 LOOP = "loop"  # no server: measured by a program of its own
-CALM = 0.5  # of a core: Telltale's own bookkeeping stays below
 ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "PYTHONPATH": str(CODE),
@@ -127,16 +126,6 @@ class Running(Started, Target):
             found = found[0] if isinstance(found, list) else found
             return str(found.get("label", ""))
         return ""
-
-    def calm(self, look_s: float = 0.3) -> None:
-        """Waits until what was left to do is done: after a start, a sleep, a client that left."""
-
-        def is_calm() -> bool:
-            before = use(self.members())
-            time.sleep(look_s)
-            return sum(cpu_s(before, use(self.members())).values()) < CALM * look_s
-
-        reached(is_calm, patience_s=20.0, every_s=0.0)
 
     def parents_first(self) -> list[int]:
         members = self.members()

@@ -20,11 +20,10 @@ from pydantic import TypeAdapter, ValidationError
 from data.domains.domain import load_domains
 from loadtest.machine import REPORTED, by_role, by_thread, cpu_s, strangers, tree, use
 from loadtest.open_loop import Offered, Plan, offer
-from loadtest.own_service import Target
+from loadtest.own_service import SETTLE_S, Target
 from loadtest.plan.queueing import Cost, Costs, Node, saturate, simulate
 from loadtest.report import table
 
-SETTLE_S = 8.0  # a service that has just started still makes its spare processes ready
 IDLE_S = 4.0
 CLIENTS = 24  # of the closed loops that saturate a replica; no more than it admits
 LIGHT = 0.1  # of the capacity

@@ -58,7 +58,7 @@ def parsed(words: command.Words = None) -> command.Arguments:
 
 
 def measure(arguments: command.Arguments) -> int:
-    chosen, out = _chosen(arguments), arguments.out
+    chosen, out, on = _chosen(arguments), arguments.out, described()
     out.mkdir(parents=True, exist_ok=True)
     given: AbstractContextManager[Target]
     if arguments.url:
@@ -72,6 +72,8 @@ def measure(arguments: command.Arguments) -> int:
         given = own_service(port, config, arguments.domain, out, settings=settings)
     found: dict[str, Summary] = {}
     with given as target:
+        if isinstance(target, Service):
+            target.settle()
         for name, load in chosen.items():
             print(f"{name}: {load.steps} of {load.user}, {load.seconds} s", flush=True)
             found[name] = summary_of(run(target, load, out, name), load)
@@ -82,7 +84,7 @@ def measure(arguments: command.Arguments) -> int:
     synthetic = " (synthetic)" * (arguments.synthetic > 0)
     failed = [name for name, summary in found.items() if not summary.passed]
     title = f"Telltale under load{synthetic}: {f'FAILED: {failed}' if failed else 'passed'}"
-    text = page(title, _what(arguments))
+    text = page(title, _what(arguments, on))
     for name, summary in found.items():
         plot = figure(panels(summary, bool(synthetic)), columns=2)
         plot.savefig(out / f"{name}.png", dpi=DPI)
@@ -148,12 +150,12 @@ def configuration(wait_s: float) -> dict[str, Any]:
     return config
 
 
-def _what(arguments: command.Arguments) -> dict[str, str]:
+def _what(arguments: command.Arguments, on: str) -> dict[str, str]:
     rules = shipped()["applications"][-1]["deployments"][0]["autoscaling_config"]
     words = ["telltale scaling", *without_key(sys.argv[1:], arguments.key)]
     own = f"its own service: {', '.join(f'{name} {value}' for name, value in rules.items())}"
     return {
-        "service": f"{described()}; {arguments.url or own}.",
+        "service": f"{on}; {arguments.url or own}.",
         "synthetic": SYNTHETIC.format(arguments.synthetic) if arguments.synthetic else "",
         "again": f"Again: `{' '.join(words)}`",
     }
