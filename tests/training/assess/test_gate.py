@@ -56,7 +56,7 @@ def test_a_small_loss_that_may_be_chance_is_allowed() -> None:
 
 
 def test_small_losses_add_up_since_the_last_full_training() -> None:
-    """Ten clips of 90 wrong, then eleven, then twelve: each step is allowed, and not all of them."""
+    """Ten of 90 clips wrong, then eleven, then twelve: each step is allowed, and not all."""
     anchor, taught, again = exam(90, 10), exam(90, 11), exam(90, 12)
     assert judge(taught, anchor, NAMES, SPEC, anchor).promoted
     assert judge(again, taught, NAMES, SPEC).promoted
