@@ -23,7 +23,7 @@ from data.commands import (
     snapshot_versions,
 )
 from data.errors import TelltaleError
-from data.terminal import command, new_parser, piped
+from data.terminal import command, new_parser
 
 COMMANDS = (
     fetch_datasets,
@@ -55,4 +55,4 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(piped(main))
+    sys.exit(main())

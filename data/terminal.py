@@ -24,32 +24,26 @@ def command(
     *refusals: type[Exception],
 ) -> Callable[[Callable[Parameters, int | None]], Callable[Parameters, int]]:
     """Makes a function give an exit code: its own, 0 without one, and 1 after one of `refusals`,
-    which is printed in words."""
+    which is printed in words. A name that is not UTF-8 is printed escaped; a reader who has read
+    enough (`| head`) ends it with 1 and no traceback."""
 
     def wrap(work: Callable[Parameters, int | None]) -> Callable[Parameters, int]:
         @wraps(work)
         def run(*arguments: Parameters.args, **named: Parameters.kwargs) -> int:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(errors="backslashreplace")
             try:
-                return work(*arguments, **named) or 0
+                code = work(*arguments, **named) or 0
+                sys.stdout.flush()
+            except BrokenPipeError:
+                # Python flushes once more as it exits, and must find somebody who listens.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return 1
             except refusals as error:
                 sys.stderr.write(f"telltale: {error}\n")
                 return 1
+            return code
 
         return run
 
     return wrap
-
-
-def piped(work: Callable[[], int]) -> int:
-    """Its exit code. A name that is not UTF-8 is printed escaped; a reader who has read enough
-    (`| head`) ends the command with 1 and no traceback."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        code = work()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes once more as it exits, and must find somebody who listens.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return code

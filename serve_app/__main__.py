@@ -15,7 +15,7 @@ from data.database.sole_service import sole_service
 from data.database.sqlite_files import maintained_databases
 from data.errors import NotReady, TelltaleError
 from data.home import home_from_env, keep_to_owner, planned_home
-from data.terminal import command, piped
+from data.terminal import command
 from serve_app import key_commands
 from serve_app.cluster.launch import SERVE_YAML, refuse_taken_port, say
 from serve_app.cluster.ray_environment import pod_environment, prepare_environment
@@ -51,7 +51,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         if arguments.command == "predict":
-            return piped(lambda: predict(arguments.clips, arguments.domain))
+            return predict(arguments.clips, arguments.domain)
         if arguments.command == "key":
             return key_commands.main(["add", arguments.name, arguments.role])
         if arguments.command == "backup":

@@ -33,7 +33,7 @@ from data.errors import (
 from data.media.audio.recording_stream import open_recording
 from data.media.sniff import sniff
 from data.progress import progress
-from data.terminal import command, new_parser, piped
+from data.terminal import command, new_parser
 from models.analysis.sliding_windows import Analysis, Wishes, planned, wishes_from
 from models.analysis.sound_events import Event, find_events
 from models.analysis.tables import COLUMNS, row
@@ -256,4 +256,4 @@ def by_service(client: Client, domain: str, wishes: Wishes) -> Hear:
 
 
 if __name__ == "__main__":
-    sys.exit(piped(main))
+    sys.exit(main())

@@ -21,7 +21,7 @@ from data.home import home_from_env, keep_to_owner
 from data.store.events import somebody
 from data.store.keys import Keys, NewKey
 from data.store.store import Store
-from data.terminal import command, new_parser, piped
+from data.terminal import command, new_parser
 from serve_app.key_file import take_over
 
 Act = Callable[[Keys, argparse.Namespace], list[str]]
@@ -29,9 +29,8 @@ Act = Callable[[Keys, argparse.Namespace], list[str]]
 
 @command(TelltaleError)
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
-    lines = _done(options)
-    return piped(lambda: _printed(lines))
+    print("\n".join(_done(_parser().parse_args(arguments))))
+    return 0
 
 
 def _done(options: argparse.Namespace) -> list[str]:
@@ -40,11 +39,6 @@ def _done(options: argparse.Namespace) -> list[str]:
         if trouble := take_over(store.keys, home.root):
             raise NotReady(trouble)
         return ACTS[options.command or "list"](store.keys, options)
-
-
-def _printed(lines: Sequence[str]) -> int:
-    print("\n".join(lines))
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,7 +18,7 @@ import numpy as np
 from data.domains.sections import LimitSpec
 from data.errors import InvalidParameter, TelltaleError
 from data.media.audio.recording_stream import open_recording
-from data.terminal import command, new_parser, piped
+from data.terminal import command, new_parser
 from serve_app.client.analysis_answers import StreamEvent, StreamReady
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
@@ -95,4 +95,4 @@ def _microphone() -> Iterator[tuple[int, Blocks]]:
 
 
 if __name__ == "__main__":
-    sys.exit(piped(main))
+    sys.exit(main())

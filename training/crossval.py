@@ -28,7 +28,7 @@ from data.datasets.sources import Example, listed
 from data.domains.domain import Domain
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import planned_home
-from data.terminal import command, new_parser, piped
+from data.terminal import command, new_parser
 from models.networks.backbone import backbone_of
 from training.assess.card.model_card import CARDS
 from training.assess.crossval_figures import (
@@ -148,4 +148,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(piped(main))
+    sys.exit(main())

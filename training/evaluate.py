@@ -16,7 +16,7 @@ from data.datasets.sources import dataset_root
 from data.domains.domain import load_domains
 from data.errors import TelltaleError
 from data.home import planned_home
-from data.terminal import command, new_parser, piped
+from data.terminal import command, new_parser
 from models.bundle import Bundle, load_bundle
 from models.metrics import Metrics
 from models.registry.current_model import current
@@ -93,4 +93,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(piped(main))
+    sys.exit(main())

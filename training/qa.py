@@ -26,7 +26,7 @@ from data.progress import progress
 from data.store.events import somebody
 from data.store.review.flags import Found
 from data.store.store import Store
-from data.terminal import command, new_parser, piped
+from data.terminal import command, new_parser
 from models.bundle import PRETRAINED
 from models.registry.registry import Registry
 from training.assess.label_errors import Suspect, doubtful_masks, out_of_sample, suspects
@@ -170,4 +170,4 @@ def tell(domain: Domain, dry_run: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(piped(main))
+    sys.exit(main())

@@ -27,7 +27,7 @@ from data.errors import TelltaleError
 from data.home import Home, home_from_env, keep_to_owner
 from data.store.events import somebody
 from data.store.store import Store
-from data.terminal import piped
+from data.terminal import command
 from models.bundle import PRETRAINED, Bundle, rewrite_bundle
 from models.registry.registry import Registry, Version
 from training.assess.approval import TaughtHead, approve, of_dataset
@@ -260,6 +260,7 @@ def pull_facts(bundle: Bundle) -> dict[str, Any]:
     return {name: facts[name] for name in ("pull", "unseen_loss") if name in facts}
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments, __doc__)
     if not options.dry_run:
@@ -336,4 +337,4 @@ MODES: dict[str, Callable[[RetrainRun, Material, Path], Challenger]] = {
 
 if __name__ == "__main__":
     keep_to_owner()
-    sys.exit(piped(main))
+    sys.exit(main())

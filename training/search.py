@@ -31,7 +31,7 @@ from data.datasets.sources import Example, listed
 from data.domains.domain import Domain, checked
 from data.errors import InvalidParameter, TelltaleError
 from data.home import home_from_env, planned_home
-from data.terminal import command, new_parser, piped
+from data.terminal import command, new_parser
 from models.registry.registry import Registry
 from training.assess.crossval_figures import FoldPrediction, split_entry, with_interval
 from training.assess.folds import GROUP, Fold, folds
@@ -231,4 +231,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(piped(main))
+    sys.exit(main())

@@ -5,14 +5,15 @@ import sys
 
 COMMAND = """
 import os, sys
-from data.terminal import piped
+from data.terminal import command
 
-def command() -> int:
+@command()
+def main() -> int:
     for _ in range(100_000):
         sys.stdout.write(os.fsdecode(b"gr\\xfcn.wav") + chr(10))
     return 0
 
-sys.exit(piped(command))
+sys.exit(main())
 """
 
 

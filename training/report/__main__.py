@@ -30,7 +30,7 @@ from data.home import Home, planned_home
 from data.media.audio.log_mel_means import centres_hz
 from data.store.run_curves import run_curves
 from data.store.store import Store
-from data.terminal import command, new_parser, piped
+from data.terminal import command, new_parser
 from models import insight_sentences as sentences
 from models.bundle import Bundle, load_bundle
 from models.registry.current_model import current
@@ -206,4 +206,4 @@ def _model(domain: Domain, home: Home) -> tuple[Bundle, str] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(piped(main))
+    sys.exit(main())

@@ -26,7 +26,7 @@ from data.datasets.sources import listed
 from data.domains.domain import AudioDomain, load_domains
 from data.errors import InvalidParameter, TelltaleError
 from data.home import planned_home
-from data.terminal import command, new_parser, piped
+from data.terminal import command, new_parser
 from training.assess.folds import folds
 from training.crossval import without_leaking_backbone
 from training.fitting.priority import lower_priority
@@ -107,4 +107,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(piped(main))
+    sys.exit(main())
