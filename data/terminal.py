@@ -5,12 +5,14 @@ whoever reads it: names of any bytes, and a reader who leaves.
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
 
 Parameters = ParamSpec("Parameters")
+STOPPED = 128 + signal.SIGINT
 
 
 def new_parser(program: str, doc: str | None) -> argparse.ArgumentParser:
@@ -25,7 +27,7 @@ def command(
 ) -> Callable[[Callable[Parameters, int | None]], Callable[Parameters, int]]:
     """Makes a function give an exit code: its own, 0 without one, and 1 after one of `refusals`,
     which is printed in words. A name that is not UTF-8 is printed escaped; a reader who has read
-    enough (`| head`) ends it with 1 and no traceback."""
+    enough (`| head`) ends it with 1 and no traceback, Ctrl-C with what a shell expects of it."""
 
     def wrap(work: Callable[Parameters, int | None]) -> Callable[Parameters, int]:
         @wraps(work)
@@ -42,6 +44,9 @@ def command(
             except refusals as error:
                 sys.stderr.write(f"telltale: {error}\n")
                 return 1
+            except KeyboardInterrupt:
+                sys.stderr.write("telltale: stopped before the end\n")
+                return STOPPED
             return code
 
         return run

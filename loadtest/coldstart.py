@@ -22,7 +22,6 @@ import httpx
 import numpy as np
 
 from loadtest import command
-from loadtest.machine import command_line, running
 from loadtest.own_service import Service, own_service, shipped
 
 PATIENCE_S = 60.0
@@ -33,7 +32,7 @@ CONNECTIONS = 32
 
 def parsed(words: command.Words = None) -> command.Arguments:
     parser = command.new_parser("coldstart", __doc__)
-    parser.add_argument("clip", type=command.existing)
+    parser.add_argument("clip", type=Path)
     parser.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
     parser.add_argument("--replicas", type=int, default=3, help="from 1 to how many")
     parser.add_argument("--times", type=command.counted, default=5)
@@ -62,7 +61,7 @@ def one_round(condition: str, service: Service, arguments: command.Arguments) ->
     service.resize(1)
     with driving(service.url, arguments.clip) if condition == "load" else nullcontext():
         time.sleep(arguments.pause_s)
-        before, known = replicas(service.domain), set(answered(counts, service.domain))
+        before, known = service.pids("replica"), set(answered(counts, service.domain))
         asked = time.monotonic()
         service.scale(many, many)
         times = [float("inf")] * len(STAGES)
@@ -70,19 +69,13 @@ def one_round(condition: str, service: Service, arguments: command.Arguments) ->
             service.shows("/model-info")  # at rest somebody must ask
             found = answered(counts, service.domain)
             answers = [count for name, count in found.items() if name not in known]
-            started = len(replicas(service.domain) - before)
+            started = len(service.pids("replica") - before)
             for stage, count in enumerate((started, len(answers), sum(map(bool, answers)))):
                 if count >= many - 1:
                     times[stage] = min(times[stage], time.monotonic() - asked)
             time.sleep(0.02)
     print_times(condition, times)
     return times
-
-
-def replicas(domain: str) -> set[int]:
-    """Pids on this machine that Ray has named after a replica of the domain."""
-    title = f"ray::ServeReplica:{domain}:"
-    return {pid for pid in running() if command_line(pid).startswith(title)}
 
 
 def answered(counts: str, domain: str) -> dict[str, int]:

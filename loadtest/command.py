@@ -5,7 +5,6 @@ Mistakes in the arguments are refused before anything is started.
 
 import argparse
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,12 +25,8 @@ def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
 
 def exit_code(work: Callable[..., int | None], *given: Any) -> int:
     """Of `work(*given)`; what keeps it from an end is printed in words, and gives one too."""
-    try:
-        refusals = TelltaleError, ValueError, OSError, RuntimeError, HTTPError
-        return terminal.command(*refusals)(work)(*given)
-    except KeyboardInterrupt:
-        print("telltale: stopped before the end; nothing is reported", file=sys.stderr)
-        return 130  # as of a command that Ctrl-C ended
+    refusals = TelltaleError, ValueError, OSError, RuntimeError, HTTPError
+    return terminal.command(*refusals)(work)(*given)
 
 
 def stop_on_signal() -> None:
@@ -47,10 +42,11 @@ def stop_on_signal() -> None:
         signal.signal(number, stop)
 
 
-def existing(text: str) -> Path:
+def contents(text: str) -> bytes:
+    """Of a file."""
     if not Path(text).exists():
         raise argparse.ArgumentTypeError(f"there is no {text}")
-    return Path(text)
+    return Path(text).read_bytes()
 
 
 def positive(text: str) -> float:

@@ -17,8 +17,6 @@ from pathlib import Path
 
 import psutil
 
-from serve_app.cluster.service_processes import service_processes
-
 MIB = 1024**2
 Processes = dict[int, psutil.Process]
 Roles = Mapping[str, tuple[str, ...]]  # name -> what a process's command line holds
@@ -52,10 +50,10 @@ MAX_ELSEWHERE = 0.15  # of a core, in the median while measuring
 MAX_STOLEN = 0.02  # of the cores: a virtual machine's host is busy
 
 
-def running(pids: Iterable[int] | None = None) -> Processes:
-    """Those of `pids`, else all, that have not ended; who is not yet reaped has."""
+def running(pids: Iterable[int]) -> Processes:
+    """Those that have not ended; who is not yet reaped has."""
     found: Processes = {}
-    for pid in psutil.pids() if pids is None else pids:
+    for pid in pids:
         with suppress(psutil.Error):
             process = psutil.Process(pid)
             if process.status() != psutil.STATUS_ZOMBIE:
@@ -70,16 +68,6 @@ def tree(roots: Iterable[int]) -> Processes:
         with suppress(psutil.Error):
             found |= running(one.pid for one in root.children(recursive=True))
     return found
-
-
-def of_home(home: Path) -> Processes:
-    """Everybody started with this TELLTALE_HOME, orphans too; a measurement's is nobody else's."""
-    known = {*service_processes(home)}  # also those whose title covers their environment
-    return {
-        pid: process
-        for pid, process in running().items()
-        if pid in known or environment_of(pid, "TELLTALE_HOME") == str(home)
-    }
 
 
 def service_root(replica_pid: int) -> int | None:
@@ -97,14 +85,6 @@ def command_line(pid: int) -> str:
         process = psutil.Process(pid)
         return " ".join(process.cmdline()).strip() or str(process.name())
     return ""
-
-
-def environment_of(pid: int, name: str) -> str | None:
-    """A variable that the process started with; None where it has none or may not be read."""
-    with suppress(psutil.Error):
-        value: str | None = psutil.Process(pid).environ().get(name)
-        return value
-    return None
 
 
 def role(pid: int, roles: Roles) -> str:

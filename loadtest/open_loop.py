@@ -23,7 +23,6 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +31,7 @@ import orjson
 from numpy.typing import NDArray
 
 from loadtest.clip import FORM_TYPE, form
-from loadtest.command import counted, existing, new_parser, positive
+from loadtest.command import contents, counted, new_parser, positive
 from loadtest.report import percentiles, quantiles
 
 Floats = NDArray[np.float64]
@@ -92,7 +91,7 @@ def poisson(rate: float, seconds: float, seed: int, burst: float = 1.0) -> Float
 @dataclass(frozen=True)
 class Plan:
     url: str
-    clip: Path
+    clip: bytes
     seconds: float
     rate: float | None = None  # requests a second, Poisson, in an open loop
     clients: int = 1  # else in so many closed loops
@@ -103,8 +102,8 @@ class Plan:
 
     @property
     def request(self) -> bytes:
-        clip, parts = self.clip.read_bytes(), urlsplit(f"{self.url.rstrip('/')}{self.path}")
-        body = clip if self.raw else form("file", [clip])
+        parts = urlsplit(f"{self.url.rstrip('/')}{self.path}")
+        body = self.clip if self.raw else form("file", [self.clip])
         key = f"Authorization: Bearer {self.key}\r\n" if self.key else ""
         head = (
             f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\n{key}"
@@ -115,7 +114,7 @@ class Plan:
 
 
 def offer(plan: Plan) -> Offered:
-    """In a process of its own. Raises OSError for a clip that cannot be read."""
+    """In a process of its own."""
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, fresh) as pool:
         return pool.submit(offer_here, plan).result()
@@ -267,7 +266,7 @@ class Connection(asyncio.Protocol):
 
 def main() -> None:
     words, key = new_parser("open-loop", __doc__), os.environ.get("TELLTALE_KEY", "")
-    words.add_argument("clip", type=existing)
+    words.add_argument("clip", type=contents)
     words.add_argument("--url", default="http://127.0.0.1:8000", help="the running service")
     words.add_argument("--path", default="/predict")
     words.add_argument("--raw", action="store_true", help="the clip is the whole body, no form")

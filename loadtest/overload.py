@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.command import Arguments, Words, counted, existing, exit_code, new_parser, positive
+from loadtest.command import Arguments, Words, contents, counted, exit_code, new_parser, positive
 from loadtest.machine import REPORTED, by_role, pss_mib, tree
 from loadtest.open_loop import BROKEN, Offered, Plan, offer
 from loadtest.own_service import Target, bound, own_service, shipped
@@ -77,7 +77,7 @@ def measured(arguments: Arguments) -> int:
 
 def parsed(words: Words = None) -> Arguments:
     parser = new_parser("overload", __doc__)
-    parser.add_argument("clip", type=existing)
+    parser.add_argument("clip", type=contents)
     parser.add_argument("--url", help="a service on this machine; default: start one")
     own = "of the service that is started"
     parser.add_argument("--port", type=int, default=8120, help=own)

@@ -6,7 +6,6 @@ each of them is, its command line tells. No process is ever found by its name al
 """
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import yaml
 
 from data.errors import NotReady
@@ -27,18 +27,9 @@ from data.home import planned_home
 from data.install_paths import CODE
 from loadtest.clip import tone_in_noise
 from loadtest.command import stop_on_signal
-from loadtest.machine import (
-    PARTS,
-    Processes,
-    cpu_s,
-    environment_of,
-    of_home,
-    role,
-    send,
-    service_root,
-    use,
-)
+from loadtest.machine import PARTS, Processes, cpu_s, role, running, service_root, use
 from serve_app.cluster.launch import SERVE_YAML, serve_config
+from serve_app.cluster.service_processes import MARK, end_service, service_processes
 from serve_app.settings import Settings
 
 PATIENCE_S = 240.0
@@ -80,6 +71,15 @@ class Target:
             return reduce(getitem, keys, self.request("GET", path).raise_for_status().json())
         return None
 
+    def predicted(self, clip: bytes) -> dict[str, Any]:
+        """The answer; empty where there is none."""
+        with suppress(httpx.HTTPError, ValueError):
+            found = self.request("POST", "/predict", files={"file": clip}).raise_for_status().json()
+            # BentoML's batching answers a list for each request.
+            answer: dict[str, Any] = found[0] if isinstance(found, list) else found
+            return answer
+        return {}
+
     def shows(self, path: str) -> bool:
         with suppress(httpx.HTTPError):
             return self.request("GET", path).status_code == 200
@@ -120,7 +120,7 @@ class Started:
 
     def launch(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         alone: Any = {"cwd": CODE, "stdin": subprocess.DEVNULL, "start_new_session": True}
-        own = {**environment, "TELLTALE_HOME": str(self.home)}
+        own = {**environment, "TELLTALE_HOME": str(self.home), MARK: str(self.home)}
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(command, env=own, stdout=out, stderr=out, **alone)
 
@@ -137,7 +137,7 @@ class Started:
         return self.log.read_text(encoding="utf-8", errors="replace").strip()
 
     def members(self) -> Processes:
-        return of_home(self.home)
+        return running(service_processes(self.home))
 
     def calm(self, look_s: float = 0.3) -> None:
         """Waits until what was left to do is done: after a start, a sleep, a client that left."""
@@ -154,10 +154,7 @@ class Started:
         with suppress(subprocess.TimeoutExpired):
             self.process.terminate()
             self.process.wait(STOP_S)
-        while members := self.members():
-            send(members, signal.SIGKILL)
-            self.process.poll()
-            time.sleep(0.02)
+        end_service(self.home)
         self.process.wait()
 
 
@@ -205,9 +202,10 @@ class Service(Started, Target):
 
     def variable(self, name: str) -> str:
         """One that the launcher gave to all that it started. Raises NotReady where none has it."""
-        for pid in self.members():
-            if value := environment_of(pid, name):
-                return value
+        for process in self.members().values():
+            with suppress(psutil.Error):  # it has just ended, or its title covers what it was told
+                if value := process.environ().get(name):
+                    return str(value)
         raise NotReady(f"no process of this service has {name}")
 
     @cached_property
@@ -240,11 +238,7 @@ class Service(Started, Target):
             raise NotReady(f"{words}: {', '.join(states()) or 'none does'}")
 
     def predicts(self) -> bool:
-        files = {"file": tone_in_noise(0.4, 8000)}
-        with suppress(httpx.HTTPError, ValueError):
-            answer = self.request("POST", "/predict", files=files)
-            return answer.status_code == 200 and answer.json()["domain"] == self.domain
-        return False
+        return self.predicted(tone_in_noise(0.4, 8000)).get("domain") == self.domain
 
 
 @contextmanager

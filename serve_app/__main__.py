@@ -49,24 +49,20 @@ def main() -> int:
     ):
         commands.add_parser(name, help=meaning).add_argument("file", type=Path)
     arguments = parser.parse_args()
-    try:
-        if arguments.command == "predict":
-            return predict(arguments.clips, arguments.domain)
-        if arguments.command == "key":
-            return key_commands.main(["add", arguments.name, arguments.role])
-        if arguments.command == "backup":
-            return back_up(arguments.file)
-        if arguments.command == "restore":
-            return restore(arguments.file)
-        if arguments.command == "join":
-            return stay_until_stopped(arguments.address)
-        if arguments.command == "environment":
-            print(pod_environment(settings_from_env()))
-            return 0
-        return serve_until_stopped(getattr(arguments, "config", SERVE_YAML))
-    except KeyboardInterrupt:
-        print("telltale: stopped", file=sys.stderr)
-        return 1
+    if arguments.command == "predict":
+        return predict(arguments.clips, arguments.domain)
+    if arguments.command == "key":
+        return key_commands.main(["add", arguments.name, arguments.role])
+    if arguments.command == "backup":
+        return back_up(arguments.file)
+    if arguments.command == "restore":
+        return restore(arguments.file)
+    if arguments.command == "join":
+        return stay_until_stopped(arguments.address)
+    if arguments.command == "environment":
+        print(pod_environment(settings_from_env()))
+        return 0
+    return serve_until_stopped(getattr(arguments, "config", SERVE_YAML))
 
 
 def serve_until_stopped(config: Path) -> int:

@@ -17,12 +17,17 @@ ON_HEAD = {"node:__internal_head__": 0.001}
 def domain(args: dict[str, Any]) -> Application:
     from serve_app.domain_service import DomainService
 
+    return bound(DomainService, args["domain"])
+
+
+def bound(service: type, *arguments: Any) -> Application:
+    """A domain's replicas, whatever class they are of."""
     deployment = serve.deployment(
-        DomainService,
+        service,
         name="DomainService",
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
     )
-    return deployment.bind(args["domain"])
+    return deployment.bind(*arguments)
 
 
 def curator(args: dict[str, Any]) -> Application:

@@ -9,7 +9,6 @@ A machine that is busy before the start gives no figures; --anyway measures and 
 """
 
 import statistics
-import tempfile
 from pathlib import Path
 
 from loadtest import machine
@@ -17,7 +16,7 @@ from loadtest.bench.figures import conditions, panels, rows, tables
 from loadtest.bench.measure import rounds
 from loadtest.bench.servers import NAMES, standing
 from loadtest.clip import MAIN, in_formats
-from loadtest.command import Arguments, Words, counted, existing, exit_code, new_parser, numbers
+from loadtest.command import Arguments, Words, contents, counted, exit_code, new_parser, numbers
 from loadtest.report import figure, publish
 
 CONNECTIONS = (1, 8, 32, 128)
@@ -28,13 +27,9 @@ def measure(options: Arguments) -> None:
     if (trouble := machine.disturbance()) and not options.anyway:
         raise RuntimeError(f"{trouble}; nothing was measured; --anyway measures and says so")
     on = machine.described()
-    sounds = in_formats() | ({MAIN: options.clip.read_bytes()} if options.clip else {})
-    with tempfile.TemporaryDirectory() as folder:
-        files = {name: Path(folder) / name for name in sounds}
-        for name, file in files.items():
-            file.write_bytes(sounds[name])
-        with standing(options.only, options.port, sounds[MAIN]) as up:
-            samples = rounds(up, files, options)
+    sounds = in_formats() | ({MAIN: options.clip} if options.clip else {})
+    with standing(options.only, options.port, sounds[MAIN]) as up:
+        samples = rounds(up, sounds, options)
     started = {name: one.start_up_s for name, one in up.items()}
     trouble = trouble or machine.meanwhile(statistics.median(one["elsewhere"] for one in samples))
     about = conditions(on, trouble, len(sounds[MAIN]), options.rounds, options.seconds)
@@ -51,7 +46,7 @@ def parsed(words: Words = None) -> Arguments:
     parser.add_argument("--connections", type=numbers, default=())
     parser.add_argument("--rounds", type=counted, default=3)
     parser.add_argument("--seconds", type=counted, default=4, help="a turn's length")
-    parser.add_argument("--clip", type=existing, help="a clip of your own for the main table")
+    parser.add_argument("--clip", type=contents, help="a clip of your own for the main table")
     parser.add_argument("--port", type=int, default=8140, help="the first of ten that are used")
     parser.add_argument("--out", type=Path, default=Path("var/bench"))
     parser.add_argument("--anyway", action="store_true", help="measure on a busy machine, too")

@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
 from loadtest.bench.peers import inference
 from loadtest.bench.servers import LOOP, Running
@@ -41,7 +40,7 @@ class Case:
         return f"{self.connections} connection{'s' * (self.connections > 1)}"
 
 
-def rounds(up: Mapping[str, Running], sounds: Mapping[str, Path], options: Arguments) -> list[Row]:
+def rounds(up: Mapping[str, Running], sounds: Mapping[str, bytes], options: Arguments) -> list[Row]:
     samples, all_cases = list[Row](), cases(options.connections, tuple(sounds), options.quick)
     for number, case, name in product(range(1, options.rounds + 1), all_cases, options.only):
         if not (case.main or name in MANY) or name not in {LOOP, *up}:
@@ -65,7 +64,7 @@ def cases(connections: tuple[int, ...], names: tuple[str, ...], quick: bool) -> 
     return [*main, *others, Case(MAIN, "raw", MANY_AT)]
 
 
-def measured(up: Running, case: Case, clip: Path, seconds: int) -> Row:
+def measured(up: Running, case: Case, clip: bytes, seconds: int) -> Row:
     raw, clients, roles = case.body == "raw", case.connections, up.server.roles
     path = up.server.raw_path if raw else "/predict"
 
@@ -116,7 +115,7 @@ def sample_of(offered: Offered, cpu_s: Mapping[str, float], gone: int = 0, **mor
     }
 
 
-def looped(clip: Path, seconds: int) -> Row:
+def looped(clip: bytes, seconds: int) -> Row:
     """The kernel without a server, one process a core; its latency is a clip's time in one."""
     processes = os.cpu_count() or 1
     clips, used_s = inference.worked(clip, processes, seconds)

@@ -21,7 +21,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import psutil
 import yaml
 
@@ -105,10 +104,10 @@ class Running(Started, Target):
     def start(self, clip: bytes) -> None:
         began, wanted, title = time.monotonic(), self.server.waits_for, self.server.title
         self.launch(self.command, self.environment)
-        self.wait_until(lambda: self.label_of(clip) != "", title)
+        self.wait_until(lambda: bool(self.predicted(clip)), title)
         self.start_up_s = time.monotonic() - began
         self.wait_until(lambda: Counter(self.roles().values()) >= Counter(wanted), title)
-        self.label, roles = self.label_of(clip), self.roles()
+        self.label, roles = str(self.predicted(clip)["label"]), self.roles()
         self.serving = frozenset(one for one in roles if not wanted or roles[one] in wanted)
         self.calm()
 
@@ -117,15 +116,6 @@ class Running(Started, Target):
 
     def roles(self) -> dict[psutil.Process, str]:
         return {one: role(pid, self.server.roles) for pid, one in self.members().items()}
-
-    def label_of(self, clip: bytes) -> str:
-        """The answered label; empty while there is no answer."""
-        with suppress(httpx.HTTPError, ValueError):
-            found = self.request("POST", "/predict", files={"file": clip}).json()
-            # BentoML's batching answers a list for each request.
-            found = found[0] if isinstance(found, list) else found
-            return str(found.get("label", ""))
-        return ""
 
     def parents_first(self) -> list[int]:
         members = self.members()

@@ -3,7 +3,6 @@ home that hold what they should not; and what one client without a key can flood
 sockets, bytes and seconds.
 """
 
-import asyncio
 import os
 import resource
 import shutil
@@ -26,6 +25,7 @@ from loadtest.chaos.kills import kill, whole
 from loadtest.clip import BOUNDARY, FORM_TYPE
 from loadtest.machine import MIB, pss_mib
 from loadtest.own_service import LOOK_S, Service
+from serve_app.cluster.ray_node import allow_files
 
 DISK = "1g"
 HOLD_S = 5.0
@@ -153,11 +153,9 @@ def slow_bodies(subject: Subject) -> Effect:
 
 def _held(service: Service, count: int, line: str, headers: str) -> Effect:
     """`count` connections that have sent so much, and a byte more now and then."""
-    (soft, hard), wanted = resource.getrlimit(resource.RLIMIT_NOFILE), count + SPARE_FILES
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    except ValueError:
-        raise Skipped(f"needs {wanted} open files; this user may have {hard}") from None
+    allow_files()
+    if (may := resource.getrlimit(resource.RLIMIT_NOFILE)[0]) < count + SPARE_FILES:
+        raise Skipped(f"needs {count + SPARE_FILES} open files; this user may have {may}")
     beginning = f"{line} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n{headers}".encode()
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -218,15 +216,11 @@ def _posted(service: Service, forms: int, parts: list[Any]) -> Effect:
 
 def _form(url: str, parts: list[Any]) -> str:
     """The status, or why there is none."""
-
-    async def posted() -> str:
-        async with asyncio.timeout(FORM_S), httpx.AsyncClient(timeout=None, trust_env=False) as one:
-            return str((await one.post(f"{url}/batch-predict", files=parts)).status_code)
-
     try:
-        return asyncio.run(posted())
-    except (httpx.HTTPError, TimeoutError) as error:
+        told = httpx.post(f"{url}/batch-predict", files=parts, timeout=FORM_S, trust_env=False)
+    except httpx.HTTPError as error:
         return type(error).__name__
+    return str(told.status_code)
 
 
 def spool_mib(pids: set[int]) -> float:

@@ -11,7 +11,6 @@ loads; the simulation is given the very same arrivals, and the client, which is 
 cores. A point during which strangers used the machine is measured once more.
 """
 
-import tempfile
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 
 from loadtest import machine, open_loop
 from loadtest.clip import tone_in_noise
-from loadtest.command import Arguments, Words, counted, existing, exit_code, new_parser, positive
+from loadtest.command import Arguments, Words, contents, counted, exit_code, new_parser, positive
 from loadtest.machine import tree, use
 from loadtest.open_loop import Offered, offer, poisson
 from loadtest.own_service import Target, bound, own_service, shipped
@@ -39,11 +38,8 @@ SHOWN = ("p50_ms", "p95_ms")  # in the plot
 
 
 def planned(arguments: Arguments) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        if not arguments.clip:
-            arguments.clip = Path(folder) / "clip.wav"
-            arguments.clip.write_bytes(tone_in_noise())
-        (check if arguments.check else plan)(arguments)
+    arguments.clip = arguments.clip or tone_in_noise()
+    (check if arguments.check else plan)(arguments)
 
 
 def parsed(words: Words = None) -> Arguments:
@@ -53,7 +49,7 @@ def parsed(words: Words = None) -> Arguments:
     parser.add_argument("--cores-per-node", type=counted, default=16)
     parser.add_argument("--burst", type=positive, default=1.0, help="that come at once, on average")
     parser.add_argument("--headroom", type=float, default=0.2, help="carried on top of --rps")
-    parser.add_argument("--clip", type=existing, help="default: 5 s of synthesised sound")
+    parser.add_argument("--clip", type=contents, help="default: 5 s of synthesised sound")
     parser.add_argument("--times", type=Path, help="service times that were measured before")
     parser.add_argument("--url", help="a service here with one replica; default: start one")
     parser.add_argument("--port", type=int, default=8120, help="of the service that is started")

@@ -84,7 +84,7 @@ class Spent:
         return self.offered.client_cpu_s / self.offered.due_s.size * 1e3
 
 
-def measure(service: Target, clip: Path, seconds: float) -> Times:
+def measure(service: Target, clip: bytes, seconds: float) -> Times:
     """Raises ValueError where the service is not on this machine or has not one replica."""
     replicas, root = service.replicas()
     if len(replicas) != 1:

@@ -8,10 +8,9 @@ needs a core. Here they wait, so they can; all else is the real thing, the netwo
 import time
 from typing import Any
 
-from ray import serve
 from ray.serve import Application
-from ray.serve.config import BackpressureConfig
 
+from serve_app.app import bound
 from serve_app.domain_service import DomainService
 from serve_app.replica.scoring import Item, ScoredOrError
 
@@ -28,9 +27,4 @@ class WaitingService(DomainService):
 
 def domain(args: dict[str, Any]) -> Application:
     """`wait_s` seconds before each batch; the rest as serve_app/app.py builds it."""
-    deployment = serve.deployment(
-        WaitingService,
-        name="DomainService",
-        backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
-    )
-    return deployment.bind(args["domain"], float(args["wait_s"]))
+    return bound(WaitingService, args["domain"], float(args["wait_s"]))

@@ -14,7 +14,6 @@ from loadtest.machine import (
     by_role,
     by_thread,
     cpu_s,
-    environment_of,
     judged,
     meanwhile,
     pss_mib,
@@ -36,7 +35,6 @@ input()
 def test_a_child_is_charged_with_what_it_used() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", BURN],
-        env=os.environ | {"MARK": "here"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as child:
@@ -52,8 +50,6 @@ def test_a_child_is_charged_with_what_it_used() -> None:
         assert after.machine_s - before.machine_s > 0.2
         memory = pss_mib(found)
         assert 1 < memory[child.pid] < 100
-        assert environment_of(child.pid, "MARK") == "here"
-        assert environment_of(child.pid, "NO_SUCH_MARK") is None
         assert service_root(child.pid) is None
         child.communicate(b"\n")
 

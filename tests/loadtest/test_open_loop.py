@@ -1,10 +1,10 @@
 """loadtest.open_loop: load at a rate, and what is kept of it."""
 
+import argparse
 import asyncio
 import socket
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from loadtest.command import contents
 from loadtest.open_loop import Offered, Plan, offer, poisson
 from support.local_server import Server
 
@@ -37,14 +38,12 @@ def app() -> Starlette:
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.wav"
-    path.write_bytes(b"\0" * 160_000)
-    return path
+def clip() -> bytes:
+    return bytes(160_000)
 
 
 def test_an_open_loop_keeps_a_row_for_every_request_that_was_due(
-    app: Starlette, clip: Path
+    app: Starlette, clip: bytes
 ) -> None:
     with Server(app) as url:
         found = offer(Plan(url, clip, 1.0, rate=60, seed=5))
@@ -60,7 +59,7 @@ def test_an_open_loop_keeps_a_row_for_every_request_that_was_due(
     assert found.client_cpu_s > 0
 
 
-def test_closed_loops_ask_again_when_they_are_answered(app: Starlette, clip: Path) -> None:
+def test_closed_loops_ask_again_when_they_are_answered(app: Starlette, clip: bytes) -> None:
     with Server(app) as url:
         found = offer(Plan(url, clip, 0.5, clients=3))
     assert found.due_s.size > 6
@@ -68,18 +67,18 @@ def test_closed_loops_ask_again_when_they_are_answered(app: Starlette, clip: Pat
     assert set(found.figures()["statuses"]) == {"200", "429"}
 
 
-def test_where_nobody_listens_every_request_is_kept_as_broken(clip: Path) -> None:
+def test_where_nobody_listens_every_request_is_kept_as_broken(clip: bytes) -> None:
     found = offer(Plan("http://127.0.0.1:9", clip, 0.3, rate=30))
     assert found.figures()["statuses"] == {"0": found.due_s.size}
     assert not found.latency_ms.size
 
 
-def test_a_clip_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"none\.wav"):
-        offer(Plan("http://127.0.0.1:9", tmp_path / "none.wav", 0.3))
+def test_a_clip_that_is_not_there_is_said() -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"there is no none\.wav"):
+        contents("none.wav")
 
 
-def test_a_key_is_sent_as_a_bearer(app: Starlette, clip: Path) -> None:
+def test_a_key_is_sent_as_a_bearer(app: Starlette, clip: bytes) -> None:
     with Server(app) as url:
         offer(Plan(url, clip, 0.2, key="a secret"))
     assert app.state.keys == {"Bearer a secret"}
@@ -109,7 +108,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbusy\r\n0\
     ],
 )
 def test_an_answer_is_complete_when_its_announced_length_has_come(
-    pieces: tuple[bytes, ...], statuses: dict[str, int], clip: Path
+    pieces: tuple[bytes, ...], statuses: dict[str, int], clip: bytes
 ) -> None:
     def answer() -> None:
         wire, _ = listener.accept()
@@ -130,8 +129,8 @@ def test_an_answer_is_complete_when_its_announced_length_has_come(
     assert found.unconnected == 0
 
 
-def test_a_refusal_before_the_whole_clip_is_sent_is_an_answer(clip: Path) -> None:
-    clip.write_bytes(bytes(20_000_000))
+def test_a_refusal_before_the_whole_clip_is_sent_is_an_answer() -> None:
+    clip = bytes(20_000_000)
 
     def refuse() -> None:
         wire, _ = listener.accept()

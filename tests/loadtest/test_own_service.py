@@ -99,7 +99,7 @@ def test_it_is_scaled_where_its_own_processes_say_ray_is(tmp_path: Path) -> None
     with pytest.raises(NotReady, match="no process of this service has RAY_API_SERVER_ADDRESS"):
         service.scale(1, 3)
     with Server(app) as url:
-        environment = {"TELLTALE_HOME": str(tmp_path), "RAY_API_SERVER_ADDRESS": url}
+        environment = {"TELLTALE_SERVICE": str(tmp_path), "RAY_API_SERVER_ADDRESS": url}
         with subprocess.Popen(["sleep", "60"], env=environment) as member:
             service.scale(1, 3)
             member.kill()

@@ -10,8 +10,8 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from threading import Barrier
 
 import orjson
 
@@ -23,7 +23,6 @@ from models.runtime import OnnxModel, Scores
 BUNDLE = "TELLTALE_BENCH_BUNDLE"
 WARM_UP = 20
 PATIENCE_S = 60
-START: list[Barrier] = []  # of a worker process: none begins before all are warm
 
 
 class Kernel:
@@ -52,24 +51,20 @@ def as_json(bundle: Bundle, scores: Scores) -> bytes:
     return orjson.dumps({"label": label, "confidence": confidence, "probabilities": probabilities})
 
 
-def worked(clip: Path, processes: int, seconds: float) -> tuple[int, float]:
+def worked(clip: bytes, processes: int, seconds: float) -> tuple[int, float]:
     """Clips, and the seconds of CPU they took. Raises what the kernel raises."""
     fresh = multiprocessing.get_context("spawn")
-    start = (fresh.Barrier(processes),)
-    with ProcessPoolExecutor(processes, fresh, initializer=_ready, initargs=start) as pool:
-        found = [*pool.map(_worked, [clip] * processes, [seconds] * processes)]
+    with fresh.Manager() as manager, ProcessPoolExecutor(processes, fresh) as pool:
+        given = clip, seconds, manager.Barrier(processes)
+        found = [*pool.map(_worked, *([each] * processes for each in given))]
     return sum(row[0] for row in found), sum(row[1] for row in found)
 
 
-def _ready(start: Barrier) -> None:
-    START.append(start)
-
-
-def _worked(path: Path, seconds: float) -> tuple[int, float]:
-    kernel, clip = Kernel(), path.read_bytes()
+def _worked(clip: bytes, seconds: float, start: Barrier) -> tuple[int, float]:
+    kernel = Kernel()
     for _ in range(WARM_UP):
         kernel(clip)
-    START[0].wait(PATIENCE_S)  # for one that failed before it got here, all fail
+    start.wait(PATIENCE_S)  # for one that failed before it got here, all fail
     clips, cpu, end = 0, time.process_time(), time.perf_counter() + seconds
     while time.perf_counter() < end:
         kernel(clip)

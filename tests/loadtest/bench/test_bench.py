@@ -2,7 +2,6 @@
 
 import argparse
 import socket
-from pathlib import Path
 
 import pytest
 
@@ -83,11 +82,10 @@ def test_where_nobody_is_left_there_is_nothing_to_measure(
     assert "litserve is left out" in capsys.readouterr().out
 
 
-def test_a_bare_loop_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bare_loop_that_fails_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KERNELS, str(BUNDLE))
-    (tmp_path / "clip").write_bytes(b"%PDF-1.7")
     with pytest.raises(UnsupportedClip, match="a PDF document"):
-        looped(tmp_path / "clip", 1)
+        looped(b"%PDF-1.7", 1)
 
 
 def test_every_server_has_a_title_of_its_own() -> None:
@@ -100,13 +98,13 @@ def test_servers_that_answer_differently_are_not_compared() -> None:
         refuse_disagreement({"raw": "fluid", "telltale": "normal"})
 
 
-def test_one_small_run_from_start_to_figures(tmp_path: Path, free_port: int) -> None:
+def test_one_small_run_from_start_to_figures(free_port: int) -> None:
     options = argparse.Namespace(
         only=("loop", "noop"), connections=(2,), rounds=1, seconds=1, quick=True
     )
-    (tmp_path / "clip").write_bytes(in_formats()[MAIN])
-    with standing(options.only, free_port, in_formats()[MAIN]) as up:
-        loop, noop = rounds(up, {MAIN: tmp_path / "clip"}, options)
+    sounds = {MAIN: in_formats()[MAIN]}
+    with standing(options.only, free_port, sounds[MAIN]) as up:
+        loop, noop = rounds(up, sounds, options)
     assert loop["answered"] > 10
     assert noop["answered"] > 10
     assert noop["errors"] == {}

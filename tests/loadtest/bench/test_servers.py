@@ -12,6 +12,7 @@ import pytest
 from loadtest import own_service
 from loadtest.bench.servers import Running
 from loadtest.machine import running
+from serve_app.cluster.service_processes import MARK
 
 # A parent and a child that has left its session, as some servers' workers do.
 PROGRAM = """
@@ -27,7 +28,7 @@ def server(tmp_path: Path) -> Iterator[Running]:
     one = Running("noop", 9, tmp_path)
     one.process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
-        env=os.environ | {"TELLTALE_HOME": str(one.home)},
+        env=os.environ | {MARK: str(one.home)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
@@ -64,4 +65,4 @@ def test_a_sleeping_family_ends_whole(server: Running, monkeypatch: pytest.Monke
     server.freeze()
     server.end()
     assert len(pids) == 2
-    assert not pids & {*running()}
+    assert not running(pids)

@@ -6,15 +6,18 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
+from loadtest import own_service
 from loadtest.chaos import damage, kills
 from loadtest.chaos.clients import Ledger
 from loadtest.chaos.disturbance import Subject
 from loadtest.own_service import Service
+from serve_app.cluster.service_processes import service_processes
 
 HOME, OTHER = "/tmp/chaos/home", "/tmp/somebody/home"
 TITLES = {
@@ -43,16 +46,17 @@ def service(home: Path | str) -> Service:
 @pytest.fixture
 def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
+    monkeypatch.setattr(own_service, "service_processes", partial(service_processes, proc=tmp_path))
     return tmp_path
 
 
 def runs(proc: Path, pid: int, title: str, home: str, state: str = "S") -> None:
     folder = proc / str(pid)
     folder.mkdir()
-    fields = " ".join([state, "1", "1", "1", *["0"] * 46])
+    fields = " ".join([state, "0", "1", "1", *["0"] * 46])
     (folder / "stat").write_text(f"{pid} (any) name) {fields}")
     (folder / "cmdline").write_text(f"{title}\0")
-    (folder / "environ").write_text(f"PATH=/bin\0TELLTALE_HOME={home}\0LANG=C\0")
+    (folder / "environ").write_text(f"PATH=/bin\0TELLTALE_SERVICE={home}\0LANG=C\0")
 
 
 def test_each_part_is_known_by_its_title(proc: Path) -> None:
@@ -77,7 +81,7 @@ def pair(tmp_path: Path) -> Iterator[list["subprocess.Popen[bytes]"]]:
     found = [
         subprocess.Popen(
             ["bash", "-c", "exec -a ray::ServeController sleep 600"],
-            env={"PATH": os.environ["PATH"], "TELLTALE_HOME": str(home)},
+            env={"PATH": os.environ["PATH"], "TELLTALE_SERVICE": str(home)},
         )
         for home in (tmp_path, tmp_path / "other")
     ]
