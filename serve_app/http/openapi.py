@@ -40,7 +40,7 @@ def openapi_of(
     looked at; `body` and `content` are schemas by media type, of what it reads and answers."""
     keyed = () if role is None else OF_A_KEY.get(role, (401, 403, 503))
     responses: dict[int, dict[str, Any]] = {
-        status: _refusal(status) for status in sorted({*refusals, *keyed})
+        status: refusal(status) for status in sorted({*refusals, *keyed})
     }
     if content:
         responses[200] = {"content": {kind: {"schema": schema} for kind, schema in content.items()}}
@@ -107,7 +107,7 @@ def documented(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _refusal(status: int) -> dict[str, Any]:
+def refusal(status: int) -> dict[str, Any]:
     titles = (title for code, title in STATUS.values() if code == status)
     found = {"model": Problem, "description": next(titles, HTTPStatus(status).phrase)}
     return {**found, "headers": LATER} if status in {429, 503} else found

@@ -88,7 +88,7 @@ def _of_another_version(request: Request) -> Response | None:
     return answer(problem, 412, {"Tus-Version": VERSION}, PROBLEM)
 
 
-@router.options("/uploads", **BARE, **openapi_of(role="anonymous"))
+@router.options("/uploads", **BARE, **openapi_of(400, role="anonymous"))
 async def options(request: Request) -> Response:
     """What of tus is spoken here, and how large a recording may be."""
     domain = of_sounds(service_of(request).domain)
@@ -100,7 +100,7 @@ async def options(request: Request) -> Response:
     return Response(status_code=204, headers=headers)
 
 
-@router.get("/uploads", **openapi_of(role="viewer"))
+@router.get("/uploads", **openapi_of(400, role="viewer"))
 async def own(request: Request) -> OwnUploads:
     """What came here by the caller's key; each is forgotten by DELETE. Callers without one may
     share an address, and an id is all that one needs to look at what is found in a recording."""

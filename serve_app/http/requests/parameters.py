@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import Depends, Request
 
 from data.errors import InvalidParameter
+from serve_app.http.openapi import refusal
 
 
 async def must_be_known(request: Request) -> None:
@@ -18,7 +19,11 @@ async def must_be_known(request: Request) -> None:
         refuse_others(request.query_params, _declared(request.scope["route"]))
 
 
-KNOWN_PARAMETERS = [Depends(must_be_known)]  # of a router: its routes take what they declare
+# Of a router: its routes take what they declare, and say in OpenAPI that they refuse the rest.
+ONLY_KNOWN_PARAMETERS: dict[str, Any] = {
+    "dependencies": [Depends(must_be_known)],
+    "responses": {400: refusal(400)},
+}
 
 
 def refuse_others(names: Iterable[str], known: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from serve_app.http.auth import Caller
 from serve_app.http.openapi import BINARY, openapi_of
 from serve_app.http.replica import Replica
 from serve_app.http.requests.correction_form import checked_group, must_need_no_mask
-from serve_app.http.requests.parameters import KNOWN_PARAMETERS
+from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
 from serve_app.http.routes.feedback_routes import of_domain
 from serve_app.http.threads import reading, writing
 from serve_app.replica.disagreement import by_disagreement, current_predictions
@@ -35,7 +35,7 @@ log = logging.getLogger("ray.serve")
 OCTETS = "application/octet-stream"
 BYTES = openapi_of(404, 422, role="admin", content={OCTETS: BINARY})
 
-router = APIRouter(tags=["review"], dependencies=KNOWN_PARAMETERS)
+router = APIRouter(tags=["review"], **ONLY_KNOWN_PARAMETERS)
 
 
 @router.get("/clips", **openapi_of(400, 404, 503, role="admin"))

@@ -21,7 +21,7 @@ from serve_app.http.requests.correction_form import (
     group_from_form,
 )
 from serve_app.http.requests.multipart import PartRule
-from serve_app.http.requests.parameters import KNOWN_PARAMETERS
+from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
 from serve_app.http.threads import decoding, reading, writing
 from serve_app.replica.first_checks import FirstChecks, check_correction
 from serve_app.replica.scoring import ScoredClip
@@ -50,7 +50,7 @@ CORRECTION = openapi_of(400, 404, 408, 409, 413, 415, 422, 429, role="anonymous"
 
 AnnotationOf = Callable[[Sequence[Part], Domain], Annotation]
 
-router = APIRouter(tags=["correct"], dependencies=KNOWN_PARAMETERS)
+router = APIRouter(tags=["correct"], **ONLY_KNOWN_PARAMETERS)
 
 
 @router.post("/feedback", status_code=201, **CORRECTION)

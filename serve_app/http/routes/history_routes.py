@@ -10,7 +10,7 @@ from data.errors import InvalidParameter
 from serve_app.client.past_answers import AuditEvent, AuditEvents, History, Window
 from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.openapi import openapi_of
-from serve_app.http.requests.parameters import KNOWN_PARAMETERS
+from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
 from serve_app.http.threads import reading
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LAST_ID = 2**31 - 1
 
-router = APIRouter(tags=["service"], dependencies=KNOWN_PARAMETERS)
+router = APIRouter(tags=["service"], **ONLY_KNOWN_PARAMETERS)
 
 
 @router.get("/events", **openapi_of(400, role="admin"))

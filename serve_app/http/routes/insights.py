@@ -24,7 +24,7 @@ from serve_app.client.service_answers import ModelVersion
 from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.openapi import openapi_of
 from serve_app.http.replica import Replica
-from serve_app.http.requests.parameters import KNOWN_PARAMETERS
+from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
 from serve_app.http.threads import reading
 from serve_app.replica.champion import LoadedVersion
 
@@ -55,7 +55,7 @@ class FreshInsights:
             return found
 
 
-router = APIRouter(tags=["service"], dependencies=KNOWN_PARAMETERS)
+router = APIRouter(tags=["service"], **ONLY_KNOWN_PARAMETERS)
 
 
 @router.get("/insights", **openapi_of(503, role="viewer"))

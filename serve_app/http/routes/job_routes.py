@@ -14,7 +14,7 @@ from serve_app.client.analysis_answers import AnalysisJob
 from serve_app.http.answers.event_formats import FORMAT, TABLE_KINDS, as_table, format_of
 from serve_app.http.answers.responses import answer, caller_of, service_of
 from serve_app.http.openapi import PROBLEM, openapi_of
-from serve_app.http.requests.parameters import KNOWN_PARAMETERS
+from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
 from serve_app.http.threads import reading, writing
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ JOB = openapi_of(
 )
 JOB["responses"][202] = {"model": AnalysisJob, "description": "The table is not there yet"}
 
-router = APIRouter(tags=["predict"], dependencies=KNOWN_PARAMETERS)
+router = APIRouter(tags=["predict"], **ONLY_KNOWN_PARAMETERS)
 
 
 @router.get("/jobs/{job_id}", response_model=AnalysisJob, **JOB)

@@ -18,7 +18,7 @@ from serve_app.http.answers.responses import answer, caller_of, queue_of, reques
 from serve_app.http.openapi import BINARY, openapi_of
 from serve_app.http.replica import AT_ONCE, Replica
 from serve_app.http.requests.correction_form import must_need_no_mask
-from serve_app.http.requests.parameters import KNOWN_PARAMETERS
+from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
 from serve_app.http.routes.clip_routes import OCTETS, clip_bytes
 from serve_app.http.routes.feedback_routes import keep_correction
 from serve_app.http.threads import reading, writing
@@ -34,7 +34,7 @@ REPLAY = openapi_of(*(400, 404, 409, 422, 429, 503, 504), role="admin")
 BYTES = openapi_of(400, 404, role="admin", content={OCTETS: BINARY})
 Number = Path(ge=1, le=LAST_ID)
 
-router = APIRouter(tags=["review"], dependencies=KNOWN_PARAMETERS)
+router = APIRouter(tags=["review"], **ONLY_KNOWN_PARAMETERS)
 
 
 @router.get("/predictions", **openapi_of(400, 503, role="admin"))
@@ -95,7 +95,7 @@ async def replay(
 
 
 @router.post(
-    "/predictions/{number}/label", status_code=201, **openapi_of(400, 404, 413, role="admin")
+    "/predictions/{number}/label", status_code=201, **openapi_of(400, 404, 413, 429, role="admin")
 )
 async def label(request: Request, right: Label, number: int = Number) -> Receipt:
     """Somebody has heard it and says what it is: a correction, with a receipt as any other."""

@@ -16,7 +16,7 @@ from serve_app.client.answers import Limits
 from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.auth import Keyring
 from serve_app.http.openapi import openapi_of
-from serve_app.http.requests.parameters import KNOWN_PARAMETERS
+from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
 from serve_app.http.threads import reading, writing
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-router = APIRouter(tags=["keys"], dependencies=KNOWN_PARAMETERS)
+router = APIRouter(tags=["keys"], **ONLY_KNOWN_PARAMETERS)
 
 
 class Term(BaseModel):

@@ -13,7 +13,7 @@ from serve_app.http.answers.answer_bodies import RetrainOrder, run_event, run_in
 from serve_app.http.answers.responses import caller_of, service_of
 from serve_app.http.openapi import TEXT, openapi_of, parameter
 from serve_app.http.replica import Replica
-from serve_app.http.requests.parameters import KNOWN_PARAMETERS
+from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
 from serve_app.http.threads import reading
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ FOLLOWED = openapi_of(
     content={EVENT_STREAM: TEXT},
 )
 
-router = APIRouter(tags=["retrain"], dependencies=KNOWN_PARAMETERS)
+router = APIRouter(tags=["retrain"], **ONLY_KNOWN_PARAMETERS)
 
 
-@router.post("/retrain", status_code=202, **openapi_of(400, 409, 413, role="admin"))
+@router.post("/retrain", status_code=202, **openapi_of(400, 404, 409, 413, role="admin"))
 async def retrain(
     request: Request, order: Annotated[RetrainOrder, Body(default_factory=RetrainOrder)]
 ) -> Run:

@@ -20,7 +20,7 @@ from serve_app.http.replica import Replica
 from serve_app.http.requests.correction_form import checked_group
 from serve_app.http.requests.forms import files_of, forms_of
 from serve_app.http.requests.multipart import MAX_FILES, PartRule
-from serve_app.http.requests.parameters import KNOWN_PARAMETERS
+from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
 from serve_app.http.routes.feedback_routes import OF_THE_EXAM
 from serve_app.http.threads import decoding, writing
 from serve_app.replica.first_checks import check_clip
@@ -53,7 +53,7 @@ FORM = form(
     groups=many(TEXT),
 )
 
-router = APIRouter(tags=["correct"], dependencies=KNOWN_PARAMETERS)
+router = APIRouter(tags=["correct"], **ONLY_KNOWN_PARAMETERS)
 
 
 @router.post("/upload", **openapi_of(*REFUSED, role="contributor", body=FORM))

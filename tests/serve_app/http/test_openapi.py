@@ -293,6 +293,8 @@ def test_a_photograph_is_answered_as_declared(tmp_path: Path) -> None:
         kept = service.ask("POST", "/feedback", 201, files={"file": photograph, "mask": mask})
         assert service.ask("GET", f"/feedback/{kept.json()['receipt']}/mask").content
         assert service.ask("GET", f"/clips/{kept.json()['clip']}/mask").content
+        for method in ("GET", "OPTIONS"):
+            service.ask(method, "/uploads", 400)  # which are of recordings
     replica.store.close()
 
 
@@ -312,6 +314,16 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("POST", "/analyze", 415, {"files": {"file": NO_CLIP}}),
     ("POST", "/analyze", 422, {"files": {"file": tone()[:30]}}),
     ("POST", "/analyze?upload=none", 404, {}),
+    *(
+        (method, f"{path}?no_such=1", 400, {})
+        for method, path in (
+            *(("GET", path) for path in ("/clips", "/keys", "/me", "/insights", "/models")),
+            *(("GET", f"/{kind}/{NONE}") for kind in ("feedback", "jobs", "retrain")),
+            *(("DELETE", f"/{kind}/{NONE}") for kind in ("clips", "jobs", "keys", "retrain")),
+            ("POST", f"/feedback/{NONE}/accept"),
+            ("POST", "/models/rollback"),
+        )
+    ),
     ("GET", f"/jobs/{NONE}", 404, {}),
     ("GET", f"/jobs/{NONE}?format=xls", 400, {}),
     ("DELETE", f"/jobs/{NONE}", 404, {}),
