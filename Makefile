@@ -1,6 +1,6 @@
 # The first of the supported versions that runs here.
 VERSIONS := python3.11 python3.12 python3.13
-PYTHON ?= $(or $(shell for p in $(VERSIONS); do $$p -c "" 2>/dev/null && echo $$p && break; done),python3.11)
+PYTHON ?= $(or $(shell for p in $(VERSIONS); do $$p -c "import ensurepip" 2>/dev/null && echo $$p && break; done),python3.11)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint deploy/constraints.txt
 # The rest in a quarter of pip's time; torch is pip's, which may know where a CPU build of it is.

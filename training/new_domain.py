@@ -21,7 +21,7 @@ import yaml
 
 from data.commands.check_clips import report
 from data.datasets.labelled_clips import of_dataset, read
-from data.datasets.listing import Listed, labelled_folders
+from data.datasets.listing import Listed, labelled_folders, readable
 from data.datasets.sources import examples
 from data.domains.domain import CONFIGS, AudioDomain, Domain, checked, load_domain
 from data.domains.reserved_names import must_be_free
@@ -114,6 +114,10 @@ def described(folder: Path, name: str, licence: str) -> tuple[Domain, Raw]:
     """The domain of a folder's clips, checked, and what stands in its file."""
     if not folder.is_dir():
         raise InvalidParameter(f"there is no folder {folder}")
+    if (told := readable(folder.name)) != folder.name:
+        raise InvalidParameter(
+            f"the folder's name {told!r} is not UTF-8: no file can name it; rename it"
+        )
     raw = _of_photographs(name) if has_masks(folder) else _of_recordings(folder)
     title = folder.name.replace("_", " ").strip()
     raw |= {"title": title[:1].upper() + title[1:]}

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from data.arrays import Floats
-from data.datasets.listing import Listed
+from data.datasets.listing import Listed, readable
 from data.datasets.selection_tables import Selection
 from data.domains.domain import AudioDomain
 from data.errors import InvalidParameter
@@ -27,7 +27,7 @@ def cut_clips(
     with TemporaryDirectory(prefix="telltale-cut-") as folder:
         with recording.open("rb") as file, open_recording(file, domain.limits) as stream:
             listed = [
-                _listed(Path(folder), number, selection, part, stream, recording.name)
+                _listed(Path(folder), number, selection, part, stream, readable(recording.name))
                 for number, (selection, part) in enumerate(cut(stream, selections))
             ]
         if len(listed) < len(selections):

@@ -159,6 +159,8 @@ def test_what_cannot_be_learnt_from_is_refused_in_words(
     (folder / "dry" / "0.wav").unlink()
     assert "'dry' has 2 clip(s)" in refusal(folder, capsys)
     assert "no folder" in refusal(here / "nowhere", capsys)
+    renamed = folder.rename(folder.with_name(os.fsdecode(b"L\xfcfter")))
+    assert "'L\xfcfter' is not UTF-8" in refusal(renamed, capsys, "--name", "fans")
 
 
 def test_photographs_need_masks(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

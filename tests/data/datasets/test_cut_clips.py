@@ -1,6 +1,7 @@
 """telltale data import --labels: parts of a recording are clips with labels and one group."""
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,17 @@ def test_each_part_is_a_clip_of_the_recordings_group(tmp_path: Path, found_store
     overlapping = next(clip for clip in kept if clip.label == "mechanical")
     samples, rate_hz = soundfile.read(io.BytesIO(found_store.clips.read(overlapping.sha256)))
     np.testing.assert_allclose(samples, SAMPLES[4 * rate_hz : 7 * rate_hz], atol=1e-4)
+
+
+def test_a_recording_whose_name_is_not_utf_8_is_named_all_the_same(
+    tmp_path: Path, found_store: Store
+) -> None:
+    recording = tmp_path / os.fsdecode(b"B\xe4r.wav")
+    recording.write_bytes(wav(SAMPLES, 8_000))
+    (tmp_path / "bear.txt").write_text(LABELS, encoding="utf-8")
+    options = ["--domain", "faults", "--labels", str(tmp_path / "bear.txt")]
+    assert main(["import", str(recording), *options]) == 0
+    assert {clip.group for clip in found_store.clips.find("faults", limit=None)} == {"B\xe4r.wav"}
 
 
 def test_the_same_table_again_brings_nothing_new(

@@ -26,10 +26,13 @@ from serve_app.http.routes import (
     feedback_routes,
     history_routes,
     insights,
+    job_routes,
+    kept_routes,
     key_routes,
     label_studio,
     predict_routes,
     retrain_routes,
+    stream_routes,
     upload_routes,
 )
 from support.tiny import fresh_registry, tiny_bundle
@@ -41,7 +44,7 @@ def test_every_route_and_every_other_application_keeps_its_name() -> None:
     parts = (
         *(analyze_routes, clip_routes, legacy_routes, feedback_routes, inference_protocol),
         *(insights, key_routes, label_studio, history_routes, predict_routes, retrain_routes),
-        *(upload_routes, tus_routes),
+        *(upload_routes, tus_routes, job_routes, kept_routes, stream_routes),
     )
     routers = (public, *(part.router for part in parts), FastAPI())
     routes = [route for router in routers for route in router.routes]
