@@ -179,12 +179,15 @@ class Downmix:
         if channels == 1:
             return block[:, 0]
         power = float(np.linalg.norm(block)) ** 2 / max(1, block.size)
-        undecided = self._weights is None or len(self._weights) != channels
-        if undecided and not power:
+        weights = self._weights
+        if weights is not None and len(weights) != channels:
+            weights = None
+        if weights is None and not power:
             return block[:, 0]
-        if undecided or power > LOUDER * self._decided:
-            self._weights, self._decided = _weights(block), power
-        return np.asarray(block @ self._weights)
+        if weights is None or power > LOUDER * self._decided:
+            weights = _weights(block)
+            self._weights, self._decided = weights, power
+        return np.asarray(block @ weights)
 
 
 def _weights(block: Floats) -> Floats:

@@ -45,10 +45,9 @@ def test_folds_that_start_from_something_else_are_not_told_as_of_this_model(
     assert DOMAIN.start_from == "sounds"
     monkeypatch.setattr(model_card, "CARDS", tmp_path)
     recipe = DOMAIN.recipe_digest
-    entries = [
-        {"protocol": name, "figures": {"accuracy": SPREAD}, "note": "", "recipe": recipe, **start}
-        for name, start in {"scratch": {"start": None}, "same": {"start": "sounds"}}.items()
-    ]
+    told = {"figures": {"accuracy": SPREAD}, "note": "", "recipe": recipe}
+    starts = {"scratch": None, "same": "sounds"}
+    entries = [{"protocol": name, "start": start, **told} for name, start in starts.items()]
     (tmp_path / "faults.protocols.json").write_text(json.dumps(entries))
     bundle = tiny_bundle(tmp_path / "bundle", DOMAIN)
     written = write_model_card(bundle, None, tmp_path).read_text(encoding="utf-8")
