@@ -17,7 +17,7 @@ from data.arrays import Bools, Doubles, Floats, Integers
 COLDEST, HOTTEST = 0.05, 20.0
 GOLDEN = (math.sqrt(5) - 1) / 2
 STEPS = 40  # each narrows the bracket to 0.62: 40 leave less than 1e-7 of it
-LEAST_CHANCE = 0.8  # of an asserted answer to be right; of all that are, nine in ten then are
+LEAST_CHANCE = 0.8  # of an asserted answer to be right; more of all that are, see fit_assertions
 PULL = 16.0
 NEWTON_STEPS = 30
 LEAST_STEEPNESS = 0.1

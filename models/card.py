@@ -51,12 +51,22 @@ class NetworkFacts(Facts):
     parameters: int = Field(ge=0)
 
 
+class OtherSounds(Facts):
+    """What a bundle remembers that no label is for: how many embeddings are of sounds that were
+    made, how many of clips, and the licences of the data sets that those are from."""
+
+    made: int = Field(ge=0)
+    clips: int = Field(ge=0)
+    licences: dict[str, str]
+
+
 class TrainingFacts(Facts):
     seconds: float = Field(ge=0)
     epochs: int = Field(ge=0)
     workers: int = Field(ge=1)
     backbone: dict[str, str] | None = None  # what it started from: name, sha256, licence
     log_mel_means: dict[str, list[float]] | None = None  # label -> its mean log-mel frame
+    other_sounds: OtherSounds | None = None
 
 
 class Split(Part):

@@ -115,7 +115,13 @@ def entry(by: str, left_out: bool, found: Answers, domain: Domain) -> dict[str, 
         told = unknown_entry("unseen label", found)
     start = f"started from {domain.start_from}" if domain.start_from else "trained from scratch"
     note = f"{told['note']}; {start}"
-    return {**told, "note": note, "recipe": domain.recipe_digest, "code": code_version()}
+    return {
+        **told,
+        "note": note,
+        "recipe": domain.recipe_digest,
+        "start": domain.start_from,
+        "code": code_version(),
+    }
 
 
 @command(TelltaleError)

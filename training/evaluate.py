@@ -64,7 +64,17 @@ def mask_lines(bundle: Bundle, dataset: Path | None) -> list[str]:
             f"{name:>8}: Dice {dice.value:.3f} ({dice.low:.3f} to {dice.high:.3f}), "
             f"IoU {iou.value:.3f} ({iou.low:.3f} to {iou.high:.3f})"
         )
-    return lines
+    return [*lines, *(_agreement_lines(bundle, dataset) if dataset else [])]
+
+
+def _agreement_lines(bundle: Bundle, dataset: Path) -> list[str]:
+    from training.assess.mask_agreement import TOLERANCE_PX, agreement_by_source
+
+    return [
+        f"{each.source:>12} ({each.photographs}): Dice {each.dice:.3f}, "
+        f"F1 within {TOLERANCE_PX} px {each.near_f1:.3f}"
+        for each in agreement_by_source(bundle, dataset)
+    ]
 
 
 @command(TelltaleError)

@@ -33,6 +33,7 @@ from models.bundle import Bundle, rewrite_bundle
 from models.card import EXAM, OTHERS
 from models.export import OnnxBackbone
 from models.tensors import exam_bytes, others_bytes
+from training.assess.bank_facts import bank_facts
 from training.assess.calibration.calibrate import calibrate
 from training.assess.calibration.reviewed_thresholds import PRECISION, recalibrate_by_reviews
 from training.assess.examine import exam_metrics
@@ -67,7 +68,11 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     )
     card = bundle.card
     figures = exam_metrics(domain, head, fields["temperature"], exam)
-    facts = {**card.training.model_dump(), "log_mel_means": _log_mel_means(plan, domain)}
+    facts = {
+        **card.training.model_dump(),
+        "log_mel_means": _log_mel_means(plan, domain),
+        "other_sounds": bank_facts(domain, len(others)),
+    }
     files = {EXAM: exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)}
     if len(others):
         files[OTHERS] = others_bytes(others)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from data.datasets.sources import dataset_root
-from data.domains.domain import Domain, Mode, load_domains
+from data.domains.domain import Domain, Mode, load_domains, of_sounds
 from data.domains.run_options import RunOptions
 from data.errors import TelltaleError
 from data.home import Home, home_from_env, keep_to_owner
@@ -29,6 +29,7 @@ from data.store.events import somebody
 from data.store.store import Store
 from data.terminal import command
 from models.bundle import PRETRAINED, Bundle, rewrite_bundle
+from models.card import Card
 from models.registry.registry import Registry, Version
 from training.assess.approval import TaughtHead, approve, of_dataset
 from training.assess.background import OF_A_TEACH, asserts_more
@@ -153,7 +154,8 @@ def admit(
 
 
 def advisory_reasons(run: RetrainRun, challenger: Challenger) -> tuple[str, ...]:
-    """What a verdict tells beside its reasons: how often the exam was used, fresh evidence."""
+    """What a verdict tells beside its reasons: how often the exam was used, fresh evidence, what a
+    full training went without."""
     versions = run.registry.versions(run.domain.name)
     since = 1 + next(
         (place for place, each in enumerate(versions) if each.tags.get("mode") == "full"),
@@ -164,7 +166,22 @@ def advisory_reasons(run: RetrainRun, challenger: Challenger) -> tuple[str, ...]
     worn = (
         f"the exam has judged {len(versions) + 1} versions, {since} of them since a full training"
     )
-    return (worn, evidence.sentence) if evidence.clips else (worn,)
+    fresh = (evidence.sentence,) if evidence.clips else ()
+    return (worn, *fresh, *_without_other_sounds(card))
+
+
+def _without_other_sounds(card: Card) -> tuple[str, ...]:
+    bank = card.training.other_sounds
+    if card.mode != "full" or bank is None:
+        return ()
+    names = [name for name in of_sounds(card.domain).other_sounds if name not in bank.licences]
+    if not names:
+        return ()
+    return (
+        f"it remembers no clip of {', '.join(names)} (other_sounds), which was not on this "
+        "machine: sounds that no label is for are called unknown less often until it is fetched "
+        "and a full training has run",
+    )
 
 
 def _digest(champion: ChampionBundle | None) -> str | None:

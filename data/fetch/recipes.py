@@ -44,8 +44,8 @@ class Part(Section):
 
     @property
     def wanted(self) -> frozenset[str]:
-        """The clips that are named; none where all are taken."""
-        return self.clips.union(*self.groups)
+        """The clips that are named and not left out; none where all are taken."""
+        return self.clips.union(*self.groups) - self.left_out
 
 
 class Recipe(Section):

@@ -18,15 +18,15 @@ from models.bundle import Bundle, load_bundle
 from models.registry.registry import Version
 from support.inputs.sounds import tone
 from support.inputs.toy_dataset import TEST, TRAIN, toy_clip, toy_dataset, toy_domain
-from support.tiny import fresh_registry
+from support.tiny import fresh_registry, tiny_bundle
 from training.assess.examine import from_clips, from_embeddings
 from training.assess.gate import Verdict
 from training.job.inputs import dry_run
 from training.job.lifecycle import attempt, sweep
-from training.job.run import RetrainRun
+from training.job.run import Challenger, RetrainRun
 from training.job.run_progress import Progress
 from training.job.tracking import Tracker
-from training.retrain import main, retrain
+from training.retrain import advisory_reasons, main, retrain
 
 
 @pytest.fixture(autouse=True)
@@ -367,3 +367,16 @@ def test_a_run_that_cannot_start_says_why(
     monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
     assert main(["wombats", "--dry-run"]) == 1
     assert "there is no domain 'wombats'" in capsys.readouterr().err
+
+
+def test_a_full_training_without_the_other_sounds_of_its_domain_says_so(
+    make_run: Any, tmp_path: Path
+) -> None:
+    run = make_run("lacking", "full", [])
+    facts = {"seconds": 0.0, "epochs": 1, "workers": 1}
+    for licences, told in (({}, True), ({"esc50": "CC BY-NC"}, False)):
+        bank = {"made": 320, "clips": 0 if told else 494, "licences": licences}
+        training = {**facts, "other_sounds": bank}
+        bundle = tiny_bundle(tmp_path / str(told), run.domain, training=training)
+        reasons = " ".join(advisory_reasons(run, Challenger(bundle, ())))
+        assert ("remembers no clip of esc50" in reasons) is told

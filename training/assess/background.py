@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.special import gammaincinv
 
 from data.arrays import Floats
 from data.datasets.backgrounds import backgrounds
@@ -29,6 +30,11 @@ class BackgroundAnswers:
     @property
     def asserted_per_hour(self) -> float:
         return len(self.asserted) / self.hours
+
+    @property
+    def most_per_hour(self) -> float:
+        """The exact upper 95 % bound of a Poisson rate: three in all where there was none."""
+        return float(gammaincinv(len(self.asserted) + 1, 0.95)) / self.hours
 
 
 @lru_cache(maxsize=8)

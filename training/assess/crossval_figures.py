@@ -1,7 +1,8 @@
 """What other splits showed, in figures, and beside a bundle's card.
 
-`models/cards/<domain>.protocols.json` is a list of {protocol, figures, note, recipe, code}; the
-model card has them in tables. Older entries lack the last two.
+`models/cards/<domain>.protocols.json` is a list of {protocol, figures, note, recipe, start, code};
+the model card has them in tables. Older entries lack the last three. `start` is the backbone that
+training began with, null where it was from scratch.
 """
 
 import json

@@ -34,12 +34,13 @@ from models.tensors import (
     memory_bytes,
     others_bytes,
 )
+from training.assess.bank_facts import bank_facts
 from training.assess.calibration.calibrate import calibrate
 from training.assess.calibration.thresholds import finished_head, mask_figures
 from training.assess.examine import exam_metrics
 from training.assess.memory_rows import numbered, row_labels, rows_of
 from training.fitting.learner import State
-from training.job.other_sounds import other_sounds
+from training.job.other_sounds import absent, other_sounds
 from training.job.plan import Plan
 from training.job.provenance import Origin
 
@@ -85,7 +86,10 @@ def build_bundle(
         },
         **origin.card_fields(domain),
     }
-    fields["training"] |= {"log_mel_means": means.card_field()}
+    fields["training"] |= {
+        "log_mel_means": means.card_field(),
+        "other_sounds": bank_facts(domain, len(others), absent(domain)),
+    }
     files: dict[str, bytes | Path] = {
         BACKBONE: model,
         HEAD: head_bytes(head),

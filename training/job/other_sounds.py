@@ -21,9 +21,9 @@ from data.errors import TelltaleError
 from data.media.prepare import features_of_sound, prepare
 from models.export import OnnxBackbone
 from models.tensors import as_stored
+from training.assess.bank_facts import OF_EACH
 from training.fitting.backbone_recipe import data_set
 
-OF_EACH = 40  # backgrounds of a kind
 MOST = 500  # clips of all data sets
 SEED = 1
 
@@ -42,6 +42,14 @@ def _of_audio(domain: AudioDomain, backbone: OnnxBackbone) -> Floats:
     found = (prepare(row.path.read_bytes(), domain).features for row in foreign(domain))
     both = [backbone(each)[0].mean(axis=0) for features in (made, found) for each in features]
     return as_stored(np.stack(both))
+
+
+def absent(domain: Domain) -> tuple[str, ...]:
+    """Of the data sets that a domain names those that are not on this machine."""
+    if not isinstance(domain, AudioDomain):
+        return ()
+    root = dataset_root()
+    return tuple(name for name in domain.other_sounds if root is None or not _rows(name, root))
 
 
 def foreign(domain: AudioDomain) -> Iterator[Example]:

@@ -105,6 +105,7 @@ def teach(
         "unseen_loss": _told(fitted),
         "fresh_evidence": vars(evidence),
         "log_mel_means": old.card.training.log_mel_means,
+        "other_sounds": old.card.training.other_sounds,
     }
     memory = _joined(remembered, corrections, relearnt)
     files = {HEAD: head_bytes(head), ANCHOR: head_bytes(anchor), MEMORY: memory_bytes(memory)}

@@ -23,6 +23,7 @@ MAX_VALUES_HZ = 192_000  # samples a second of all channels, over the longest du
 # in half precision, which ends at 65,504.
 MAX_PEAK = 60_000.0
 CANCELLED = 0.1  # of the channels' own power; of two that have nothing in common half is left
+LOUDER = 10.0  # times the power, 10 dB: a steady recording's blocks differ by less
 # Codecs pad and cut by this much at the ends; a header that is wrong by less promises nothing.
 PADDING_S, PADDING_SHARE = 0.1, 0.02
 
@@ -166,25 +167,31 @@ def _bounded(
 class Downmix:
     """Blocks [frames, channels] of one recording -> mono [frames]: the mean of the channels, or
     the loudest alone where they cancel each other out, as with one microphone wired the wrong way
-    round. The first block with sound in it decides, so that nothing changes midway."""
+    round. The first block with sound in it decides, and one that is far louder decides again: the
+    noise before a sound says nothing of how the sound was wired. Nothing else changes midway."""
 
     def __init__(self) -> None:
         self._weights: Floats | None = None
+        self._decided = 0.0  # the power of the block that decided
 
     def __call__(self, block: Floats) -> Floats:
         channels = block.shape[1]
         if channels == 1:
             return block[:, 0]
-        if self._weights is None or len(self._weights) != channels:
-            power = np.square(block).mean(axis=0)
-            if not power.any():
-                return block[:, 0]
-            self._weights = _weights(block, power)
-        return np.asarray(block @ self._weights)
+        power = float(np.linalg.norm(block)) ** 2 / max(1, block.size)
+        weights = self._weights
+        if weights is not None and len(weights) != channels:
+            weights = None
+        if weights is None and not power:
+            return block[:, 0]
+        if weights is None or power > LOUDER * self._decided:
+            weights = _weights(block)
+            self._weights, self._decided = weights, power
+        return np.asarray(block @ weights)
 
 
-def _weights(block: Floats, power: Floats) -> Floats:
-    channels = len(power)
+def _weights(block: Floats) -> Floats:
+    power, channels = np.square(block).mean(axis=0), block.shape[1]
     together = float(np.square(block.mean(axis=1)).mean())
     if together < CANCELLED * float(power.mean()):
         alone = np.zeros(channels, np.float32)

@@ -28,6 +28,9 @@ from support.local_server import Server
 Files = dict[str, bytes]
 Row = dict[str, str]
 
+DOMAINS = load_domains().values()
+WRONG_MASKS = ("042", "093", "097")
+
 SOUNDS = """
 title: sounds
 parts:
@@ -190,7 +193,8 @@ def as_yaseen2018(rows: list[Row]) -> Files:
 def as_crackforest(rows: list[Row]) -> Files:
     out = io.BytesIO()
     savemat(out, {"groundTruth": {"Segmentation": np.array([[1, 2], [1, 1]], np.uint16)}})
-    names = [*(stem(row)[4:] for row in rows if row["source"] == "CFD"), "023"]
+    others = ("023", *WRONG_MASKS)
+    names = [*(stem(row)[4:] for row in rows if row["source"] == "CFD"), *others]
     masks = {f"groundTruth/{name}.mat": out.getvalue() for name in names}
     return masks | {f"image/{name}.jpg": b"" for name in names}
 
@@ -217,7 +221,8 @@ OFFERS: dict[str, Callable[[list[Row]], Files]] = {
 def test_a_recipe_gives_the_clips_that_the_shipped_model_learnt_from(
     name: str, datasets: Path, root: Path, offered: dict[str, Files]
 ) -> None:
-    right = listed(datasets / name)
+    (out,) = ({row.path for row in d.source.left_out} for d in DOMAINS if d.source.dataset == name)
+    right = [row for row in listed(datasets / name) if row["path"] not in out]
     for part in load_recipe(name).parts:
         offered[part.published] = OFFERS[part.published](right)
     assert main(["fetch", name]) == 0

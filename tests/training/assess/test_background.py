@@ -8,7 +8,7 @@ from data.domains.domain import load_domains, of_sounds
 from models.bundle import PRETRAINED, load_bundle
 from models.runtime import OnnxModel
 from support.tiny import tiny_bundle
-from training.assess.background import ask_backgrounds, asserts_more
+from training.assess.background import BackgroundAnswers, ask_backgrounds, asserts_more
 
 DOMAINS = load_domains()
 HEARD = [name for name, domain in DOMAINS.items() if domain.modality == "audio"]
@@ -40,6 +40,14 @@ def test_that_nothing_is_wrong_is_right_while_nothing_happens(tmp_path: Path) ->
     )
     assert domain.rest_label == "normal"
     assert asserts_more(calm, load_bundle(PRETRAINED / "faults")) == ()
+
+
+def test_none_of_a_minute_rules_out_no_more_than_three_a_minute() -> None:
+    """The exact bounds of Poisson counts 0 and 2."""
+    quiet = BackgroundAnswers(clips=60, hours=1 / 60, unknown=60, asserted=())
+    assert quiet.most_per_hour == pytest.approx(60 * 2.996, rel=1e-3)
+    loud = BackgroundAnswers(clips=60, hours=1 / 60, unknown=58, asserted=("fluid", "fluid"))
+    assert loud.most_per_hour == pytest.approx(60 * 6.296, rel=1e-3)
 
 
 def test_of_photographs_nobody_asks(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from data.datasets.backgrounds import KINDS
 from data.datasets.sources import fine_label
 from data.domains.domain import load_domains, of_sounds
 from support.inputs.toy_dataset import toy_dataset
-from training.job.other_sounds import foreign
+from training.assess.bank_facts import OF_EACH, bank_facts
+from training.job.other_sounds import absent, foreign
 
 FAULTS = of_sounds(load_domains(names=("faults",))["faults"])
 
@@ -24,3 +26,16 @@ def test_without_their_data_set_there_are_none(
 ) -> None:
     monkeypatch.setenv("TELLTALE_DATASETS", str(toy_dataset(tmp_path, FAULTS)))
     assert list(foreign(FAULTS)) == []
+    assert absent(FAULTS) == ("esc50",)
+
+
+def test_a_card_says_what_was_remembered_and_under_which_licence() -> None:
+    made = OF_EACH * len(KINDS)
+    found = bank_facts(FAULTS, made + 494)
+    assert found is not None
+    assert (found.made, found.clips) == (made, 494)
+    assert found.licences == {"esc50": "CC BY-NC 3.0 (ESC-50)"}
+    without = bank_facts(FAULTS, made)
+    assert without is not None
+    assert (without.clips, without.licences) == (0, {})
+    assert bank_facts(FAULTS, 0) is None

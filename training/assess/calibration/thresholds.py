@@ -66,13 +66,20 @@ def _all_pixels(
 ) -> Segmentation:
     overlaps, found, cracked = [], 0, 0
     for clip in exam:
-        logits, right = _seen(head, clip, embed, read, domain)
-        mask = outline(logits, *right.shape)
+        mask, right = answered_mask(head, clip, embed, read, domain)
         overlaps.append([(mask & right).sum(), mask.sum(), right.sum()])
         cracked += bool(right.any())
         found += bool(right.any() and mask.any())
     groups = [clip.group for clip in exam]
     return segmentation(np.array(overlaps, np.int64), groups, found / max(1, cracked))
+
+
+def answered_mask(
+    head: Head, clip: LabelledClip, embed: Embed, read: Reader, domain: ImageDomain
+) -> tuple[Mask, Mask]:
+    """A photograph's mask as it is answered and the right one, [H, W]."""
+    logits, right = _seen(head, clip, embed, read, domain)
+    return outline(logits, *right.shape), right
 
 
 def _seen(

@@ -7,26 +7,27 @@ data sets are heard where those are at hand. Evaluations by other protocols are 
 """
 
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from data.domains.domain import Domain
 from data.errors import InvalidParameter
 from models.bundle import Bundle
 from models.card import CARD
-from models.metrics import ECE_BINS, ClassFigures, Interval
+from models.metrics import ClassFigures
 from models.runtime import OnnxModel
-from training.assess.background import ask_backgrounds
+from training.assess.bank_facts import bank_facts
 from training.assess.card.cost import clip_ms, window_ms
+from training.assess.card.markdown import Lines, number, spread, table
+from training.assess.card.trust_lines import confidence, unknown
 from training.assess.crossval_figures import WORDS, protocols_file, with_interval
+from training.assess.mask_agreement import TOLERANCE_PX, agreement_by_source
 from training.assess.reliability import (
-    ForeignClips,
     exam_chance_error,
     exam_groups,
     exam_intervals,
     rejected_foreign_clips,
-    reliability,
 )
 
 CARDS = Path(__file__).resolve().parents[3] / "models" / "cards"
@@ -35,14 +36,6 @@ OTHERS = (  # tables of other protocols, and their columns
     {"dice": "Dice", "iou": "IoU"},
     {"unknown_strangers": "strangers called unknown", "unknown_known": "others called unknown"},
 )
-
-NEVER_UNKNOWN = {  # by task, and why
-    "segment": "No photograph is called unknown: a pixel that is nothing in particular is part of "
-    "the ground, which is an answer. Nor is any asserted: how much of a mask is right cannot be "
-    "said of the photograph as a whole.",
-}
-
-Lines = list[str]
 
 
 def write_model_card(bundle: Bundle, dataset: Path | None, folder: Path) -> Path:
@@ -57,11 +50,13 @@ def write_model_card(bundle: Bundle, dataset: Path | None, folder: Path) -> Path
     strangers = rejected_foreign_clips(model, bundle.domain, dataset) if dataset else []
     lines = [
         *_head(bundle),
-        *_protocols(protocols_file(CARDS, name), bundle.domain.recipe_digest),
+        *_protocols(protocols_file(CARDS, name), bundle.domain),
         *summary(bundle),
+        *_models_examined(name),
         *labels(bundle),
-        *_confidence(bundle),
-        *_unknown(bundle, model, strangers),
+        *(_by_source(bundle, dataset) if dataset else []),
+        *confidence(bundle),
+        *unknown(bundle, model, strangers),
         *_cost(bundle, model, dataset),
         *_data(bundle),
     ]
@@ -79,13 +74,13 @@ def _head(bundle: Bundle) -> Lines:
 def summary(bundle: Bundle) -> Lines:
     """The exam in a table; the same bundle always gives the same lines."""
     exam, card = bundle.exam(), bundle.card.metrics
-    rows = [(WORDS[name], *_spread(each)) for name, each in exam_intervals(bundle).items()]
+    rows = [(WORDS[name], *spread(each)) for name, each in exam_intervals(bundle).items()]
     if card.masks:
-        rows += [("Dice", *_spread(card.masks.dice)), ("IoU", *_spread(card.masks.iou))]
-    rows.append(("calibration error", _number(card.exam.ece), ""))
+        rows += [("Dice", *spread(card.masks.dice)), ("IoU", *spread(card.masks.iou))]
+    rows.append(("calibration error", number(card.exam.ece), ""))
     if card.exam.reliability:
         above = max(0.0, card.exam.ece - exam_chance_error(bundle))
-        rows.append(("of it above chance", _number(above), ""))
+        rows.append(("of it above chance", number(above), ""))
     groups, clips = len(set(exam_groups(exam).tolist())), len(exam.clip_ids)
     what = "All pixels count for Dice and IoU, remembered ones for the others. " * bool(card.masks)
     return [
@@ -94,7 +89,22 @@ def summary(bundle: Bundle) -> Lines:
         f"{clips} clips in {groups} groups that nobody learnt from. {what}Intervals are 95 %, by "
         "bootstrap over groups: the clips of a group go together.",
         "",
-        *_table(("figure", "value", "95 % interval"), rows),
+        *table(("figure", "value", "95 % interval"), rows),
+    ]
+
+
+def _models_examined(name: str) -> Lines:
+    """`exams.json` counts for each domain the trained models whose exam was looked at, also those
+    that were not kept: whoever looks at one more adds it there."""
+    file = CARDS / "exams.json"
+    counts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if name not in counts:
+        return []
+    return [
+        "Models whose figures in this exam were looked at until one of them was shipped: at least "
+        f"{counts[name]}, by what is on record. How many a service has judged by it since, each "
+        "verdict says.",
+        "",
     ]
 
 
@@ -106,23 +116,33 @@ def labels(bundle: Bundle) -> Lines:
         for name, each in bundle.card.metrics.exam.per_class.items()
     ]
     name = bundle.domain.name
-    return [*_table(heads, rows), f"![Confusion]({name}-confusion.png)", ""]
+    return [*table(heads, rows), f"![Confusion]({name}-confusion.png)", ""]
+
+
+def _by_source(bundle: Bundle, dataset: Path) -> Lines:
+    """Of masks, where the photographs are at hand."""
+    rows = [
+        (f"{each.source} ({each.photographs})", number(each.dice), number(each.near_f1))
+        for each in agreement_by_source(bundle, dataset)
+    ]
+    heads = ("photographs of", "Dice", f"F1 within {TOLERANCE_PX} pixels")
+    return table(heads, rows) if rows else []
 
 
 def _figures(each: ClassFigures) -> tuple[str, ...]:
-    return (*map(_number, (each.precision, each.recall, each.f1)), str(each.support))
+    return (*map(number, (each.precision, each.recall, each.f1)), str(each.support))
 
 
 def _least(confidence: float | None) -> str:
     return "never" if confidence is None else f"{confidence:.2f}"
 
 
-def _protocols(file: Path, recipe: str) -> Lines:
+def _protocols(file: Path, domain: Domain) -> Lines:
     if not file.is_file():
         return []
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
-        tables = [_others(entries, columns, recipe) for columns in OTHERS]
+        tables = [_others(entries, columns, domain) for columns in OTHERS]
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidParameter(
             f"{file.name} must be a list of entries such as "
@@ -132,97 +152,34 @@ def _protocols(file: Path, recipe: str) -> Lines:
     return [
         "## Clips of folds",
         "",
-        "Of models that were trained like this one, each asked about what it was not given: closer "
-        "to what a stranger's clip will meet than one exam.",
+        "Of models that were trained for this alone, by the recipe of this one where nothing else "
+        "is said, each asked about what it was not given: closer to what a stranger's clip will "
+        "meet than one exam.",
         "",
         *(line for lines in tables for line in lines),
     ]
 
 
-def _others(entries: Any, columns: Mapping[str, str], recipe: str) -> Lines:
+def _others(entries: Any, columns: Mapping[str, str], domain: Domain) -> Lines:
     """Those that have such figures; an entry without any stands in the first table."""
     rows = [
-        _protocol(entry, columns, recipe)
+        _protocol(entry, columns, domain)
         for entry in entries
         if (entry["figures"] or OTHERS[0]).keys() & columns.keys()
     ]
-    return _table(("protocol", *columns.values(), "note"), rows) if rows else []
+    return table(("protocol", *columns.values(), "note"), rows) if rows else []
 
 
-def _protocol(entry: Mapping[str, Any], columns: Iterable[str], recipe: str) -> tuple[str, ...]:
+def _protocol(entry: Mapping[str, Any], columns: Iterable[str], domain: Domain) -> tuple[str, ...]:
     found = {name: with_interval(figure) for name, figure in entry["figures"].items()}
-    earlier = " (an earlier recipe)" * (entry.get("recipe", recipe) != recipe)
+    recipe, ours = domain.recipe_digest, domain.start_from
+    differs = [
+        *["an earlier recipe"] * (entry.get("recipe", recipe) != recipe),
+        *[f"this model starts from {ours or 'scratch'}"] * (entry.get("start", ours) != ours),
+    ]
+    told = f" ({'; '.join(differs)})" if differs else ""
     cells = (found.get(name, "") for name in columns)
-    return (entry["protocol"], *cells, entry.get("note", "") + earlier)
-
-
-def _confidence(bundle: Bundle) -> Lines:
-    exam = bundle.card.metrics.exam
-    said = (
-        f"Calibration error {_number(exam.ece)} (ECE, {ECE_BINS} bins) at temperature "
-        f"{bundle.card.temperature:.3f}, fitted on validation clips."
-    )
-    if exam.reliability:
-        said += (
-            " A model that is right exactly as often as it is sure would show "
-            f"{_number(exam_chance_error(bundle))} in the mean, by chance, on as many groups."
-        )
-    return [
-        "## Confidence",
-        "",
-        said,
-        "",
-        f"![Reliability]({bundle.domain.name}-reliability.png)",
-        "",
-    ]
-
-
-def _unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[ForeignClips]) -> Lines:
-    if why := NEVER_UNKNOWN.get(bundle.domain.task):
-        return ["## Unknown, and asserted", "", why, ""]
-    novelty, found = bundle.card.novelty, reliability(model, bundle.exam())
-    if novelty is None or found is None:
-        return []
-    rows = [
-        (f"validation clips ({novelty.clips})", _percent(novelty.false_alarms)),
-        ("exam clips", _percent(found.unknown)),
-        *((f"{each.dataset} ({each.clips} clips)", _percent(each.unknown)) for each in strangers),
-    ]
-    nothing = ask_backgrounds(model)
-    assert nothing is not None  # what has novelty hears
-    rows.append(
-        (
-            f"silence, hiss, rumble and hum ({nothing.clips})",
-            _percent(nothing.unknown / nothing.clips),
-        )
-    )
-    others = f", and {_percent(found.unsure_right)} of the others"
-    unsure = "" if math.isnan(found.unsure_right) else others
-    return [
-        "## Unknown, and asserted",
-        "",
-        "A clip is unknown when it lies farther from all remembered clips of the label it is "
-        "answered with than validation clips do, or nearer to a sound that no label is for. Clips "
-        "of other data sets should be:",
-        "",
-        *_table(("clips of", "called unknown"), rows),
-        "An answer is asserted when the clip is known and the answer as sure as answers of its "
-        f"label have to be {_asserted_by(bundle)}. Of the exam "
-        f"{_percent(found.asserted)} are; {_percent(found.sure_right)} of them are right{unsure}. "
-        f"While nothing happens {nothing.asserted_per_hour:.0f} an hour are.",
-        "",
-    ]
-
-
-def _asserted_by(bundle: Bundle) -> str:
-    """See `training/assess/calibration/reviewed_thresholds.py`."""
-    reviewed = bundle.card.training.model_dump().get("asserted_by_reviews")
-    if reviewed is None:
-        return "for a chance of four in five; of all that are, nine in ten are then right"
-    return (
-        f"to be right in {_percent(reviewed['precision'])} of {reviewed['answers']} reviewed ones, "
-        "or on validation clips where too few were reviewed"
-    )
+    return (entry["protocol"], *cells, entry.get("note", "") + told)
 
 
 def _cost(bundle: Bundle, model: OnnxModel, dataset: Path | None) -> Lines:
@@ -241,7 +198,7 @@ def _cost(bundle: Bundle, model: OnnxModel, dataset: Path | None) -> Lines:
         ("bundle", f"{megabytes:.1f} MB"),
         ("training", f"{facts.seconds:,.0f} s, {facts.epochs} epochs, {facts.workers} worker(s)"),
     ]
-    return ["## Cost", "", *_table(("what", "cost"), rows)]
+    return ["## Cost", "", *table(("what", "cost"), rows)]
 
 
 def _data(bundle: Bundle) -> Lines:
@@ -250,13 +207,24 @@ def _data(bundle: Bundle) -> Lines:
     if found := card.training.backbone:
         what = f"backbone {found['name']}, `{found['sha256'][:12]}`: {found['licence']}"
         rows.append(("starts from", what))
-    rows += _left_out(bundle)
+    rows += [*_other_sounds(bundle), *_left_out(bundle)]
     rows += [
         ("clips", f"{split.train} train, {split.validation} validation, {split.exam} exam"),
         ("made", f"{card.created:%Y-%m-%d} by `{card.mode}`, code {card.code_version}"),
         ("bundle", f"`{bundle.digest[:12]}`"),
     ]
-    return ["## Data and licence", "", *_table(("", ""), rows)]
+    return ["## Data and licence", "", *table(("", ""), rows)]
+
+
+def _other_sounds(bundle: Bundle) -> list[tuple[str, str]]:
+    """Of bundles from before their card said so, by what their domain names."""
+    found = bundle.card.training.other_sounds or bank_facts(bundle.domain, len(bundle.others()))
+    if found is None:
+        return []
+    named = ", ".join(f"{name}: {licence}" for name, licence in found.licences.items())
+    of = f" ({named})" if named else ""
+    what = f"embeddings of {found.made} made backgrounds and of {found.clips} clips{of}"
+    return [("remembered as other sounds", what)]
 
 
 def _left_out(bundle: Bundle) -> list[tuple[str, str]]:
@@ -267,20 +235,3 @@ def _left_out(bundle: Bundle) -> list[tuple[str, str]]:
     why = "; ".join(f"{row.path}: {row.reason}" for row in bundle.domain.source.left_out)
     counts = f"{since['learnt']} that it has learnt, {since['examined']} of its exam"
     return [("left out since it was trained", f"{counts} ({why})")]
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
-    cells = [heads, ["---"] * len(heads), *rows]
-    return [*(f"| {' | '.join(row)} |" for row in cells), ""]
-
-
-def _spread(each: Interval) -> tuple[str, str]:
-    return _number(each.value), f"{each.low:.3f} to {each.high:.3f}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.3f}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

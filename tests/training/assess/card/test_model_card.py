@@ -49,6 +49,9 @@ def test_a_shipped_card_for_people_tells_the_figures_of_its_bundle(name: str) ->
         assert line in written
     assert bundle.digest[:12] in written
     assert bundle.card.licence in written
+    if len(bundle.others()):
+        assert "clips (esc50: CC BY-NC 3.0 (ESC-50))" in written
+    assert "Models whose figures in this exam were looked at" in written
     assert bundle.domain.disclaimer in written
     for plot in ("confusion", "reliability"):
         file = model_card.CARDS / f"{name}-{plot}.png"
@@ -114,6 +117,8 @@ def test_the_command_writes_a_card_with_plots(
     assert "| electrical | 1.000 | 1.000 | 1.000 | 6 | never |" in written
     assert "| validation clips (50) | 4 % |" in written
     assert "Clips of folds" not in written
+    assert "33 clips are, in 165 s" in written
+    assert "0 an hour, and with 95 % confidence at most 65." in written
     for plot in ("confusion", "reliability"):
         assert (out / f"faults-{plot}.png").read_bytes().startswith(b"\x89PNG")
 
