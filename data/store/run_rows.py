@@ -117,9 +117,12 @@ class RunTable:
         with self._database.read() as connection:
             return _known(connection, run_id)
 
-    def find(self, domain: str | None = None, *, limit: int = 50) -> list[RunRow]:
+    def find(
+        self, domain: str | None = None, *, mode: Mode | None = None, limit: int = 50
+    ) -> list[RunRow]:
         """Newest first."""
-        return self._list(_SELECT.limit(limit), domain)
+        query = _SELECT if mode is None else _SELECT.where(runs.c.mode == mode)
+        return self._list(query.limit(limit), domain)
 
     def unfinished(self, domain: str | None = None) -> list[RunRow]:
         """Queued or running, newest first: what a curator that starts again must look after."""
