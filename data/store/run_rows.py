@@ -64,9 +64,9 @@ class RunTable:
         trigger: str = "person",
         options: Detail | None = None,
     ) -> RunRow:
-        """Raises Conflict if the id is taken; the process of a `command` must `beat`. Event:
-        queued."""
-        beat = 0 if trigger == "command" else None
+        """Raises Conflict if the id is taken; the process of a `command` or of a full run must
+        `beat`. Event: queued."""
+        beat = 0 if trigger == "command" or mode == "full" else None
         run = RunRow(run_id, domain, mode, reason, who, "queued", now(), None, None, beat)
         run = replace(run, trigger=trigger, options=options or {})
         with self._database.write() as connection:

@@ -1,9 +1,10 @@
 """Retrain runs from order to end: one at a time for a domain, none left open for ever.
 
 The store's row is the truth and outlives the cluster; the Ray job is only who works on it. Of a
-run that was ordered here Ray's job list says whether it lives: a new cluster does not know it. One
-that was started by hand beats, and is given up when its beat stands still; looks are counted, not
-time, so that neither a clock that is moved nor a curator that was away ends it.
+run that was ordered here Ray's job list says whether it lives: a new cluster does not know it. A
+full one, which that cluster may still be training, and one that was started by hand beat, and are
+given up when the beat stands still; looks are counted, not time, so that neither a clock that is
+moved nor a curator that was away ends it. A full one then goes on as a job of the new cluster.
 """
 
 import asyncio
@@ -51,7 +52,7 @@ class RetrainRuns:
         self._registry = registry
         self._forgetting = forgetting
         self.waits: dict[str, str | None] = {}  # by domain: what a retrain that is due waits for
-        self._beats: dict[str, tuple[int, int]] = {}  # of runs by hand: the beat, and looks at it
+        self._beats: dict[str, tuple[int, int]] = {}  # by run: the beat, and looks at it
         self._new: dict[str, int] = {}  # by domain: clips to be learnt at the last look
         self._trainable: dict[str, tuple[float, bool]] = {}  # by domain: until when, and whether
         self._teaching: set[str] = set()  # domains of which a teach was open when last looked at
@@ -154,14 +155,29 @@ class RetrainRuns:
         run = self._store.runs.get(run.id)
         if run.finished_at is not None or state == "alive":
             return
-        if run.beat is not None and self._looks(run.id, run.beat) <= LOOKS:
+        if state == "unknown" and run.beat is not None and self._looks(run.id, run.beat) <= LOOKS:
             return
         if run.is_promoting:
             self._complete(run)
-        elif state == "failed" and run.mode == "full" and attempt < ATTEMPTS:
-            self._submit(run, attempt + 1)
-        else:
+        elif not self._resubmitted(run, attempt, state):
             self._close(run.id, "failed", _died_of(run, state), "curator")
+
+    def _resubmitted(self, run: RunRow, attempt: int, state: JobState) -> bool:
+        """Of a full one there are ATTEMPTS. Jobs of a new cluster are counted anew, so its events
+        tell how many there were."""
+        subject, by_hand = f"run:{run.id}", run.trigger == "command"
+        attempt = max(attempt, 1 + self._store.events.count(subject, "resubmitted"))
+        if run.mode != "full" or by_hand or state == "ended" or attempt >= ATTEMPTS:
+            return False
+        self._submit(run, attempt + 1)
+        self._store.events.add(
+            "resubmitted",
+            subject=subject,
+            who="curator",
+            domain=run.domain,
+            detail={"attempt": attempt + 1, "job": state},
+        )
+        return True
 
     def _looks(self, run_id: str, beat: int) -> int:
         """How often in a row the run had just this beat."""
@@ -271,6 +287,6 @@ def _waiting(until: datetime | None) -> str | None:
 def _died_of(run: RunRow, state: JobState) -> str:
     if state != "unknown":
         return "the job ended without a result; its log says why"
-    if run.beat is None:
+    if run.trigger != "command":
         return "its job ended with the cluster that ran it"
     return "it was started by hand and shows no sign of life any more"

@@ -126,7 +126,34 @@ def test_a_full_retrain_whose_driver_died_gets_one_more_attempt(
     assert run(store, jobs, steps) == states
 
 
-def test_a_run_of_a_cluster_that_is_gone_is_closed_at_once(store: Store) -> None:
+def test_a_full_retrain_of_a_cluster_that_is_gone_goes_on_in_the_next(store: Store) -> None:
+    first, second, third = Jobs(), Jobs(), Jobs()  # each of a new cluster: an empty list
+    ordered = run(store, first, lambda runs: runs.start("keywords", ("full", "", "person"), "ann"))
+    run_id = ordered["id"]
+    store.runs.update(run_id, state="running", who="job")
+
+    async def until_it_is_mended(runs: RetrainRuns, jobs: Jobs) -> None:
+        for _ in range(module.LOOKS):
+            store.runs.beat(run_id)  # the cluster is not gone yet
+            await runs.look_after(KEYWORDS)
+        for _ in range(module.LOOKS - 1):
+            await runs.look_after(KEYWORDS)
+        assert store.runs.get(run_id).state == "running"
+        assert jobs.jobs == {}
+        await runs.look_after(KEYWORDS)
+
+    run(store, second, lambda runs: until_it_is_mended(runs, second))
+    assert second.jobs == {run_id: (2, "alive")}
+    assert store.runs.get(run_id).state == "running"
+    assert store.events.count(f"run:{run_id}", "resubmitted") == 1
+    run(store, third, lambda runs: until_it_is_mended(runs, third))  # it had its attempts
+    assert not third.jobs
+    ended = store.runs.get(run_id)
+    assert ended.state == "failed"
+    assert "cluster" in str(ended.result)
+
+
+def test_a_teach_of_a_cluster_that_is_gone_is_closed_at_once(store: Store) -> None:
     ordered = run(
         store, Jobs(), lambda runs: runs.start("keywords", ("teach", "", "person"), "ann")
     )
