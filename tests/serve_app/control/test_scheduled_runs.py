@@ -105,8 +105,7 @@ def test_teaches_put_off_no_full_training(trainable: School, triggers: TriggerSp
 
 def test_a_full_training_takes_what_teaches_hold_back(trainable: School) -> None:
     clip = trainable.send()
-    refused = (clip, "harm", "a teach with it was refused", 1.0)
-    trainable.store.flags.add("keywords", [refused], who="job")
+    trainable.store.flags.add("keywords", [(clip, "harm", "a teach was refused", 1.0)], who="job")
     assert trainable.store.clips.count_new("keywords") == 0
     run = ordered(trainable, with_triggers(trainable, 1, 24))
     assert run is not None
