@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from data.database.schema import RunState, now
@@ -52,6 +53,7 @@ class RetrainRuns:
         self._registry = registry
         self._forgetting = forgetting
         self.waits: dict[str, str | None] = {}  # by domain: what a retrain that is due waits for
+        self.last: dict[str, RunRow] = {}  # by domain: the run that had ended last at the last look
         self._beats: dict[str, tuple[int, int]] = {}  # by run: the beat, and looks at it
         self._new: dict[str, int] = {}  # by domain: clips to be learnt at the last look
         self._trainable: dict[str, tuple[float, bool]] = {}  # by domain: until when, and whether
@@ -198,9 +200,11 @@ class RetrainRuns:
     def _due(self, domain: Domain) -> Order | str | None:
         """What is to be ordered, or in words what that waits for; nothing while a run is open."""
         found = self._store.runs.find(domain.name, limit=LOOK_BACK)
+        runs = _in_earnest(found)
+        if ended := [(run.finished_at, run) for run in runs if run.finished_at is not None]:
+            self.last[domain.name] = max(ended, key=itemgetter(0))[1]
         if any(run.finished_at is None for run in found):
             return None
-        runs = _in_earnest(found)
         if held := self._forgetting.by_champion(domain.name):
             reason = f"the champion remembers what was to be forgotten (clips: {len(held)})"
             waits = _waiting(next_try(not_ended_well(runs)))

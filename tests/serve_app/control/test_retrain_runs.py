@@ -17,6 +17,7 @@ from serve_app.control import retrain_runs as module
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.ray_jobs import JobState
 from serve_app.control.retrain_runs import RetrainRuns
+from serve_app.http.answers.answer_bodies import json_fields, last_run
 from support.fakes.fake_jobs import Jobs
 
 KEYWORDS = load_domains(names=("keywords",))["keywords"]
@@ -187,6 +188,39 @@ def test_a_run_started_by_hand_is_left_alone_while_it_shows_life(store: Store) -
     ended = store.runs.get("by-hand")
     assert ended.state == "failed"
     assert "no sign of life" in str(ended.result)
+
+
+def test_what_ran_last_and_why_is_known_when_it_is_over(store: Store) -> None:
+    def end(run_id: str, trigger: str, **options: object) -> None:
+        store.runs.start(
+            run_id,
+            domain="keywords",
+            mode="teach",
+            reason="5 clips are new",
+            who="ann",
+            trigger=trigger,
+            options=options,
+        )
+        store.runs.update(run_id, state="succeeded", who="job", result={"version": "2"})
+
+    async def steps(runs: RetrainRuns) -> None:
+        await runs.look_after(KEYWORDS)
+        assert "keywords" not in runs.last
+        end("r1", "new_clips")
+        end("r2", "person", dry_run=True)
+        await runs.start("keywords", ("teach", "", "person"), "ann")
+        await runs.look_after(KEYWORDS)
+        told = json_fields(last_run(runs.last["keywords"]))
+        assert told.pop("finished")
+        assert told == {
+            "id": "r1",
+            "mode": "teach",
+            "trigger": "new_clips",
+            "reason": "5 clips are new",
+            "state": "succeeded",
+        }
+
+    run(store, Jobs(), steps)
 
 
 def test_a_hiccup_of_the_job_list_closes_nothing(store: Store) -> None:
