@@ -311,7 +311,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return {"dry_run": lines, "message": lines[-1]}
         return retrain(run, options.mode, options.output, not options.no_promote)
 
-    with nullcontext() if options.run else beating(progress):
+    with nullcontext() if options.run and options.mode == "teach" else beating(progress):
         return attempt(progress, home, work)
 
 

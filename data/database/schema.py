@@ -190,7 +190,8 @@ class RunColumns(TypedColumns):
     finished_at: Named[datetime | None] = Column(Moment)
     # While the run is open: it will succeed with this, its version is being promoted.
     result: Named[Detail | None] = Column(JSON(none_as_null=True))
-    # Counts on while a run that was started by hand is worked on; no job list knows of it.
+    # Counts on while a run is worked on that this cluster's job list need not know of: one that
+    # was started by hand, or a full one, which another cluster may be training.
     beat: Named[int | None] = Column()
     trigger: Named[str] = Column(String(16), server_default="")
     options: Named[Detail] = Column(JSON, server_default="{}")  # RunOptions.changed()

@@ -215,7 +215,9 @@ class GateSpec(Section):
 
 
 class TriggerSpec(Section):
-    """`schedule` is a cron expression in UTC, `0 3 * * *` for three every night."""
+    """After `new_clips` a teach; every `every_h` hours and at the times of `schedule` a full
+    training (a teach where there is no data set), if a clip has changed since the last one.
+    `schedule` is a cron expression in UTC, `0 3 * * *` for three every night."""
 
     new_clips: int | None = Field(ge=1)
     every_h: float | None = Field(gt=0)

@@ -71,6 +71,11 @@ class Events:
                 return str(event.detail["snapshot"])
         return None
 
+    def count(self, subject: str, kind: str) -> int:
+        query = select(func.count()).where(events.c.subject == subject, events.c.kind == kind)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
+
     def last_id(self) -> int:
         """After which nothing has happened yet; 0 before the first."""
         with self._database.read() as connection:

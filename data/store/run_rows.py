@@ -64,9 +64,9 @@ class RunTable:
         trigger: str = "person",
         options: Detail | None = None,
     ) -> RunRow:
-        """Raises Conflict if the id is taken; the process of a `command` must `beat`. Event:
-        queued."""
-        beat = 0 if trigger == "command" else None
+        """Raises Conflict if the id is taken; the process of a `command` or of a full run must
+        `beat`. Event: queued."""
+        beat = 0 if trigger == "command" or mode == "full" else None
         run = RunRow(run_id, domain, mode, reason, who, "queued", now(), None, None, beat)
         run = replace(run, trigger=trigger, options=options or {})
         with self._database.write() as connection:
@@ -117,9 +117,12 @@ class RunTable:
         with self._database.read() as connection:
             return _known(connection, run_id)
 
-    def find(self, domain: str | None = None, *, limit: int = 50) -> list[RunRow]:
+    def find(
+        self, domain: str | None = None, *, mode: Mode | None = None, limit: int = 50
+    ) -> list[RunRow]:
         """Newest first."""
-        return self._list(_SELECT.limit(limit), domain)
+        query = _SELECT if mode is None else _SELECT.where(runs.c.mode == mode)
+        return self._list(query.limit(limit), domain)
 
     def unfinished(self, domain: str | None = None) -> list[RunRow]:
         """Queued or running, newest first: what a curator that starts again must look after."""

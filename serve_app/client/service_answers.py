@@ -38,6 +38,17 @@ class Run(Answer):
     result: RunResult | None = None
 
 
+class LastRun(Answer):
+    """The one that ended last; dry runs change nothing and are none."""
+
+    id: str
+    mode: Mode
+    trigger: str
+    reason: str
+    state: RunState
+    finished: Moment
+
+
 class RunEvent(Answer):
     """One line of a run's progress; `detail` depends on `kind` (queued, step, epoch, ...)."""
 
@@ -177,6 +188,7 @@ class DomainStatus(Answer):
     agree: bool
     clips: dict[str, int] = {}
     running: tuple[Run, ...] = ()
+    last_run: LastRun | None = None
     waits: str | None = None
 
 

@@ -40,7 +40,7 @@ from serve_app.control.promotion import Promotion
 from serve_app.control.ray_jobs import Jobs
 from serve_app.control.retrain_runs import RetrainRuns
 from serve_app.control.webhook import Webhook
-from serve_app.http.answers.answer_bodies import json_fields, model_version, run_info
+from serve_app.http.answers.answer_bodies import json_fields, last_run, model_version, run_info
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.replica.series import key
 from serve_app.settings import settings_from_env
@@ -195,7 +195,7 @@ class Curator:
     async def _domain_status(self, name: str) -> dict[str, Any]:
         succession = self._successions[name]
         champion = succession.champion
-        errors = dict(self._errors[name])
+        errors, last = dict(self._errors[name]), self._runs.last.get(name)
         try:
             kept = await asyncio.to_thread(self._kept, name)
         except TelltaleError as error:
@@ -212,6 +212,7 @@ class Curator:
             ],
             "agree": succession.agree,
             "waits": self._runs.waits.get(name),
+            "last_run": None if last is None else json_fields(last_run(last)),
             **kept,
         }
 

@@ -1,9 +1,10 @@
 """Retrain runs from order to end: one at a time for a domain, none left open for ever.
 
 The store's row is the truth and outlives the cluster; the Ray job is only who works on it. Of a
-run that was ordered here Ray's job list says whether it lives: a new cluster does not know it. One
-that was started by hand beats, and is given up when its beat stands still; looks are counted, not
-time, so that neither a clock that is moved nor a curator that was away ends it.
+run that was ordered here Ray's job list says whether it lives: a new cluster does not know it. A
+full one, which that cluster may still be training, and one that was started by hand beat, and are
+given up when the beat stands still; looks are counted, not time, so that neither a clock that is
+moved nor a curator that was away ends it. A full one then goes on as a job of the new cluster.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from data.database.schema import RunState, now
@@ -26,7 +28,10 @@ from serve_app.control.ray_jobs import ATTEMPTS, Jobs, JobState, new_run_id
 from serve_app.control.triggers import (
     LOOK_BACK,
     Order,
-    due,
+    due_by_count,
+    due_by_time,
+    is_timed,
+    last_began,
     must_have_changed_since,
     next_try,
     not_ended_well,
@@ -36,6 +41,7 @@ from serve_app.http.answers.answer_bodies import json_fields, run_info
 T = TypeVar("T")
 LOOKS = 25  # one a second or fewer; a beat comes every two seconds
 TEACHING_LOOK_S = 0.1
+TRAINABLE_FRESH_S = 60.0
 
 
 class RetrainRuns:
@@ -47,8 +53,10 @@ class RetrainRuns:
         self._registry = registry
         self._forgetting = forgetting
         self.waits: dict[str, str | None] = {}  # by domain: what a retrain that is due waits for
-        self._beats: dict[str, tuple[int, int]] = {}  # of runs by hand: the beat, and looks at it
+        self.last: dict[str, RunRow] = {}  # by domain: the run that had ended last at the last look
+        self._beats: dict[str, tuple[int, int]] = {}  # by run: the beat, and looks at it
         self._new: dict[str, int] = {}  # by domain: clips to be learnt at the last look
+        self._trainable: dict[str, tuple[float, bool]] = {}  # by domain: until when, and whether
         self._teaching: set[str] = set()  # domains of which a teach was open when last looked at
         self._taught: set[str] = set()  # domains of which one has just ended
         self._starting = asyncio.Lock()
@@ -149,14 +157,29 @@ class RetrainRuns:
         run = self._store.runs.get(run.id)
         if run.finished_at is not None or state == "alive":
             return
-        if run.beat is not None and self._looks(run.id, run.beat) <= LOOKS:
+        if state == "unknown" and run.beat is not None and self._looks(run.id, run.beat) <= LOOKS:
             return
         if run.is_promoting:
             self._complete(run)
-        elif state == "failed" and run.mode == "full" and attempt < ATTEMPTS:
-            self._submit(run, attempt + 1)
-        else:
+        elif not self._resubmitted(run, attempt, state):
             self._close(run.id, "failed", _died_of(run, state), "curator")
+
+    def _resubmitted(self, run: RunRow, attempt: int, state: JobState) -> bool:
+        """Of a full one there are ATTEMPTS. Jobs of a new cluster are counted anew, so its events
+        tell how many there were."""
+        subject, by_hand = f"run:{run.id}", run.trigger == "command"
+        attempt = max(attempt, 1 + self._store.events.count(subject, "resubmitted"))
+        if run.mode != "full" or by_hand or state == "ended" or attempt >= ATTEMPTS:
+            return False
+        self._submit(run, attempt + 1)
+        self._store.events.add(
+            "resubmitted",
+            subject=subject,
+            who="curator",
+            domain=run.domain,
+            detail={"attempt": attempt + 1, "job": state},
+        )
+        return True
 
     def _looks(self, run_id: str, beat: int) -> int:
         """How often in a row the run had just this beat."""
@@ -176,32 +199,54 @@ class RetrainRuns:
 
     def _due(self, domain: Domain) -> Order | str | None:
         """What is to be ordered, or in words what that waits for; nothing while a run is open."""
-        runs = self._store.runs.find(domain.name, limit=LOOK_BACK)
-        if any(run.finished_at is None for run in runs):
+        found = self._store.runs.find(domain.name, limit=LOOK_BACK)
+        runs = _in_earnest(found)
+        if ended := [(run.finished_at, run) for run in runs if run.finished_at is not None]:
+            self.last[domain.name] = max(ended, key=itemgetter(0))[1]
+        if any(run.finished_at is None for run in found):
             return None
-        runs = [run for run in runs if not run.options.get("dry_run")]
         if held := self._forgetting.by_champion(domain.name):
             reason = f"the champion remembers what was to be forgotten (clips: {len(held)})"
             waits = _waiting(next_try(not_ended_well(runs)))
             if waits is None:
                 return "teach", reason, "forgetting"
             # A full retrain that is due forgets too, and mends what keeps a teach from it.
-            full = due(domain.triggers, new_clips=len(held), runs=runs, now=now())
-            return full if full is not None and full[0] == "full" else waits
+            full = due_by_time(domain.triggers, clips=len(held), runs=runs, now=now())
+            return full if full is not None else waits
         new = self._new_clips(domain.name, must_have_changed_since(runs))
         if new > self._new.setdefault(domain.name, new):
             self._jobs.stand_by()
         self._new[domain.name] = new
-        order = due(
+        order = due_by_count(domain.triggers, new)
+        if order is None:
+            return self._due_by_time(domain, runs, new) if is_timed(domain.triggers) else None
+        return _waiting(next_try(runs, domain.triggers)) or self._possible(domain, *order)
+
+    def _due_by_time(self, domain: Domain, runs: list[RunRow], new: int) -> Order | str | None:
+        """By the full trainings, and what has changed since, where there can be one."""
+        count = self._store.clips.count_new
+        if self._is_trainable(domain):
+            runs = _in_earnest(self._store.runs.find(domain.name, mode="full", limit=LOOK_BACK))
+            count = self._store.clips.count_changed
+            new = count(domain.name, since=last_began(runs))
+        order = due_by_time(
             domain.triggers,
-            new_clips=new,
+            clips=new,
             runs=runs,
             now=now(),
-            new_since=lambda since: self._store.clips.count_new(domain.name, since=since),
+            clips_since=lambda since: count(domain.name, since=since),
         )
         if order is None:
             return None
         return _waiting(next_try(runs, domain.triggers)) or self._possible(domain, *order)
+
+    def _is_trainable(self, domain: Domain) -> bool:
+        """Listing a data set takes up to 0.2 s, too long for every beat."""
+        until, found = self._trainable.get(domain.name, (0.0, False))
+        if time.monotonic() >= until:
+            found = is_trainable(domain, dataset_root())
+            self._trainable[domain.name] = time.monotonic() + TRAINABLE_FRESH_S, found
+        return found
 
     def _new_clips(self, domain: str, since: datetime | None) -> int:
         clips = self._store.clips
@@ -233,6 +278,10 @@ class RetrainRuns:
             return run  # the job was faster, and had ended
 
 
+def _in_earnest(runs: list[RunRow]) -> list[RunRow]:
+    return [run for run in runs if not run.options.get("dry_run")]
+
+
 def _waiting(until: datetime | None) -> str | None:
     if until is None or now() >= until:
         return None
@@ -242,6 +291,6 @@ def _waiting(until: datetime | None) -> str | None:
 def _died_of(run: RunRow, state: JobState) -> str:
     if state != "unknown":
         return "the job ended without a result; its log says why"
-    if run.beat is None:
+    if run.trigger != "command":
         return "its job ended with the cluster that ran it"
     return "it was started by hand and shows no sign of life any more"

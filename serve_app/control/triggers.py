@@ -3,6 +3,10 @@
 All is read from the runs and clips that are kept, so that a curator that starts anew misses
 nothing; of several times that were missed one is made up for.
 
+Time is for what only a full training learns: where there can be one, its times count from the last
+of its kind, and so do clips that a teach has learnt, or has held back, since. Elsewhere it is a
+teach as any other.
+
 A run that brought no champion strands nothing: its clips stay new, and it is tried again, a minute
 later, then two, four and so on. On the very clips that were refused, or whose run somebody
 cancelled, it is not: something must have been added, accepted or relabelled since.
@@ -25,23 +29,31 @@ LOOK_BACK = 20  # runs; by then the longest wait is reached
 Order = tuple[Mode, str, str]  # the reason in words, and the trigger's name
 
 
-def due(
+def due_by_count(triggers: TriggerSpec, new_clips: int) -> Order | None:
+    if triggers.new_clips is None or new_clips < triggers.new_clips:
+        return None
+    counted = f"{new_clips} clips are new or taken back"
+    return "teach", f"{counted} (triggers.new_clips is {triggers.new_clips})", "new_clips"
+
+
+def is_timed(triggers: TriggerSpec) -> bool:
+    return triggers.every_h is not None or triggers.schedule is not None
+
+
+def due_by_time(
     triggers: TriggerSpec,
     *,
-    new_clips: int,
+    clips: int,
     runs: Sequence[RunRow],
     now: datetime,
-    new_since: Callable[[datetime], int] = lambda since: 0,
+    clips_since: Callable[[datetime], int] = lambda since: 0,
 ) -> Order | None:
-    """`runs` are the domain's last ones, newest first; `new_since` tells how many of the new clips
-    came after a time: a run at a time of the schedule needs one that was there before."""
-    if new_clips == 0:
+    """`runs` are those that count as one of its times, newest first; `clips_since` tells how many
+    of the clips came after a time: a run at a time of the schedule needs one that was there
+    before."""
+    if clips == 0:
         return None
-    if triggers.new_clips is not None and new_clips >= triggers.new_clips:
-        counted = f"{new_clips} clips are new or taken back"
-        words = f"{counted} (triggers.new_clips is {triggers.new_clips})"
-        return "teach", words, "new_clips"
-    began = next((run.created_at for run in runs if run.state != "failed"), None)
+    began = last_began(runs)
     if triggers.every_h is not None and (
         began is None or now - began >= timedelta(hours=triggers.every_h)
     ):
@@ -49,13 +61,17 @@ def due(
     if triggers.schedule is None:
         return None
     time = next(CronSim(triggers.schedule, now, reverse=True))
-    if (began is None or began < time) and new_since(time) < new_clips:
+    if (began is None or began < time) and clips_since(time) < clips:
         return (
             "full",
             f"{time:%Y-%m-%d %H:%M} UTC of {triggers.schedule} (triggers.schedule)",
             "schedule",
         )
     return None
+
+
+def last_began(runs: Sequence[RunRow]) -> datetime | None:
+    return next((run.created_at for run in runs if run.state != "failed"), None)
 
 
 def must_have_changed_since(runs: Sequence[RunRow]) -> datetime | None:

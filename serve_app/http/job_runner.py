@@ -84,14 +84,14 @@ class JobRunner:
         try:
             await writing(store.jobs.end, job, result=analysed.result())
         except NotReady as error:  # for another replica, or later
-            log.warning("job %s waits: %s", job.id, error)
+            log.warning("job %s of request %s waits: %s", job.id, job.request_id, error)
             at_fault = isinstance(error, DecoderKilled)
             self._put_off.add(job.id)
             await writing(store.jobs.release, job, counts=at_fault)
         except Exception as error:
             status, title, detail = explain(error)
             if status == 500:
-                log.error("job %s failed", job.id, exc_info=error)
+                log.error("job %s of request %s failed", job.id, job.request_id, exc_info=error)
             self._service.metrics.rejected(type(error).__name__)
             problem = problems.problem(status, title, detail, job.request_id)
             await writing(store.jobs.end, job, problem=problem)

@@ -4,16 +4,17 @@ With `workers` 0 the loop runs in this very process, without Ray, and keeps its 
 right for a small machine and for tests. Otherwise Ray Train starts that many processes and restarts
 them when one dies; with the domain's `training.min_workers` it starts as many as there is room for,
 and looks each minute whether that has changed. Either way a driver started again with the same
-`name` goes on from the last checkpoint. Where a cluster has the resource `train`, workers take one
+`name` goes on from the last checkpoint. Where a cluster has the resource `train`, or an autoscaler
+brings machines that have it (TELLTALE_AUTOSCALER, which nothing in Ray tells of), workers take one
 each, so that serving and training never wait for the same.
 """
 
 import logging
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data.domains.sections import TrainingSpec
 from data.errors import InvalidParameter, TelltaleError
@@ -21,6 +22,9 @@ from data.home import Home
 from training.fitting.assignment import Assignment
 from training.fitting.priority import at_low_priority
 from training.fitting.worker_loop import Trained, train_worker
+
+if TYPE_CHECKING:
+    from ray.train import ScalingConfig
 
 MAX_FAILURES = 3
 # The controller takes one report a poll: at its own 2 s, a worker that died soon after an epoch
@@ -39,15 +43,16 @@ def fit(assignment: Assignment, name: str, home: Home, workers: int) -> Trained:
 
     # Its lines are for its developers; people read ours.
     logging.getLogger("ray.train").setLevel(logging.WARNING)
+    held: Mapping[str, float] = {}
     if workers > 0:
-        connect()
+        held = connect()
     else:
         assignment = replace(assignment, kept=home.runs / name)
         (home.runs / name).mkdir(parents=True, exist_ok=True)
     trainer = TorchTrainer(
         train_worker,
         train_loop_config={"assignment": assignment},
-        scaling_config=_scaling(workers, assignment.domain.training),
+        scaling_config=scaling(workers, assignment.domain.training, held, is_autoscaled()),
         run_config=RunConfig(
             name=name,
             storage_path=home.checkpoints if workers else str(home.runs),
@@ -76,8 +81,8 @@ def _raise_in_words(failures: Iterable[Exception]) -> None:
             raise failure
 
 
-def connect() -> None:
-    """To the cluster of RAY_ADDRESS, as in a Ray job, else to one of our own."""
+def connect() -> dict[str, float]:
+    """To the cluster of RAY_ADDRESS, as in a Ray job, else to one of our own: what it has."""
     import ray
 
     if not ray.is_initialized():
@@ -89,6 +94,12 @@ def connect() -> None:
         ray.init(address=address, log_to_driver=False, **own)
         # Ray's own handler ends the process at once: nobody would learn that the run was stopped.
         signal.signal(signal.SIGTERM, stop)
+    held: dict[str, float] = ray.cluster_resources()
+    return held
+
+
+def is_autoscaled() -> bool:
+    return os.environ.get("TELLTALE_AUTOSCALER") == "1"
 
 
 def _low_priority() -> dict[str, Any]:
@@ -97,20 +108,20 @@ def _low_priority() -> dict[str, Any]:
     return {"py_executable": at_low_priority("python")}
 
 
-def _scaling(workers: int, spec: TrainingSpec) -> Any:
+def scaling(
+    workers: int, spec: TrainingSpec, held: Mapping[str, float], autoscaled: bool
+) -> "ScalingConfig":
     """With `gpus` a worker each has so many, and waits for them, so that an autoscaler may bring
-    them; else one where the cluster has enough."""
+    them; else one where the cluster has enough. Of `train` one each where there are enough, or an
+    autoscaler brings them: for the parts of a CPU alone it would bring no machine."""
     from ray.train import ScalingConfig
 
     if workers == 0:
         return ScalingConfig(num_workers=0)
-    import ray
-
     least = min(spec.min_workers or workers, workers)
-    held = ray.cluster_resources()
     gpus = spec.gpus or int(held.get("GPU", 0) >= least)
     wanted: dict[str, float] = {"CPU": WORKER_CPUS} | ({"GPU": gpus} if gpus else {})
-    if held.get("train", 0) >= least:
+    if autoscaled or held.get("train", 0) >= least:
         wanted["train"] = 1
     number = workers if least == workers else (least, workers)
     return ScalingConfig(num_workers=number, use_gpu=bool(gpus), resources_per_worker=wanted)

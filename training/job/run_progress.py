@@ -84,7 +84,7 @@ class Progress:
 
 @contextmanager
 def beating(progress: Progress) -> Iterator[None]:
-    """Signs of life of a run that was started by hand; others have Ray's job list for that."""
+    """Signs of life of a run that the job list of the service's cluster need not know of."""
     done = threading.Event()
     threading.Thread(target=_beat, args=(progress, done), daemon=True).start()
     try:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Unpack, get_args
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from data.database.database import Database
 from data.database.schema import ClipState, clips, events, feedback, now, predictions
@@ -134,7 +134,15 @@ class ClipStore:
 
         With `since`, only those that were added, decided on or relabelled after it.
         """
-        query = select(func.count()).where(clips.c.domain == domain, is_new())
+        return self._count(domain, is_new(), since)
+
+    def count_changed(self, domain: str, *, since: datetime | None = None) -> int:
+        """What a full training would learn anew since the last one: accepted clips, also those that
+        a teach has learnt or held back, and those taken back behind a champion that has."""
+        return self._count(domain, is_new() | (clips.c.state == "accepted"), since)
+
+    def _count(self, domain: str, which: ColumnElement[bool], since: datetime | None) -> int:
+        query = select(func.count()).where(clips.c.domain == domain, which)
         if since is not None:
             query = query.where(clips.c.changed_at > since)
         with self._database.read() as connection:

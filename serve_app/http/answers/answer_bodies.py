@@ -239,6 +239,18 @@ def run_info(run: "RunRow") -> service_answers.Run:
     )
 
 
+def last_run(run: "RunRow") -> service_answers.LastRun:
+    assert run.finished_at is not None, f"run {run.id} is open"
+    return service_answers.LastRun(
+        id=run.id,
+        mode=run.mode,
+        trigger=run.trigger,
+        reason=run.reason,
+        state=run.state,
+        finished=run.finished_at,
+    )
+
+
 def run_event(event: "Event") -> service_answers.RunEvent:
     detail = dict(event.detail)
     return service_answers.RunEvent(id=event.id, at=event.at, kind=event.kind, detail=detail)

@@ -17,6 +17,7 @@ from serve_app.control import retrain_runs as module
 from serve_app.control.forgetting import Forgetting
 from serve_app.control.ray_jobs import JobState
 from serve_app.control.retrain_runs import RetrainRuns
+from serve_app.http.answers.answer_bodies import json_fields, last_run
 from support.fakes.fake_jobs import Jobs
 
 KEYWORDS = load_domains(names=("keywords",))["keywords"]
@@ -126,7 +127,34 @@ def test_a_full_retrain_whose_driver_died_gets_one_more_attempt(
     assert run(store, jobs, steps) == states
 
 
-def test_a_run_of_a_cluster_that_is_gone_is_closed_at_once(store: Store) -> None:
+def test_a_full_retrain_of_a_cluster_that_is_gone_goes_on_in_the_next(store: Store) -> None:
+    first, second, third = Jobs(), Jobs(), Jobs()  # each of a new cluster: an empty list
+    ordered = run(store, first, lambda runs: runs.start("keywords", ("full", "", "person"), "ann"))
+    run_id = ordered["id"]
+    store.runs.update(run_id, state="running", who="job")
+
+    async def until_it_is_mended(runs: RetrainRuns, jobs: Jobs) -> None:
+        for _ in range(module.LOOKS):
+            store.runs.beat(run_id)  # the cluster is not gone yet
+            await runs.look_after(KEYWORDS)
+        for _ in range(module.LOOKS - 1):
+            await runs.look_after(KEYWORDS)
+        assert store.runs.get(run_id).state == "running"
+        assert jobs.jobs == {}
+        await runs.look_after(KEYWORDS)
+
+    run(store, second, lambda runs: until_it_is_mended(runs, second))
+    assert second.jobs == {run_id: (2, "alive")}
+    assert store.runs.get(run_id).state == "running"
+    assert store.events.count(f"run:{run_id}", "resubmitted") == 1
+    run(store, third, lambda runs: until_it_is_mended(runs, third))  # it had its attempts
+    assert not third.jobs
+    ended = store.runs.get(run_id)
+    assert ended.state == "failed"
+    assert "cluster" in str(ended.result)
+
+
+def test_a_teach_of_a_cluster_that_is_gone_is_closed_at_once(store: Store) -> None:
     ordered = run(
         store, Jobs(), lambda runs: runs.start("keywords", ("teach", "", "person"), "ann")
     )
@@ -160,6 +188,39 @@ def test_a_run_started_by_hand_is_left_alone_while_it_shows_life(store: Store) -
     ended = store.runs.get("by-hand")
     assert ended.state == "failed"
     assert "no sign of life" in str(ended.result)
+
+
+def test_what_ran_last_and_why_is_known_when_it_is_over(store: Store) -> None:
+    def end(run_id: str, trigger: str, **options: object) -> None:
+        store.runs.start(
+            run_id,
+            domain="keywords",
+            mode="teach",
+            reason="5 clips are new",
+            who="ann",
+            trigger=trigger,
+            options=options,
+        )
+        store.runs.update(run_id, state="succeeded", who="job", result={"version": "2"})
+
+    async def steps(runs: RetrainRuns) -> None:
+        await runs.look_after(KEYWORDS)
+        assert "keywords" not in runs.last
+        end("r1", "new_clips")
+        end("r2", "person", dry_run=True)
+        await runs.start("keywords", ("teach", "", "person"), "ann")
+        await runs.look_after(KEYWORDS)
+        told = json_fields(last_run(runs.last["keywords"]))
+        assert told.pop("finished")
+        assert told == {
+            "id": "r1",
+            "mode": "teach",
+            "trigger": "new_clips",
+            "reason": "5 clips are new",
+            "state": "succeeded",
+        }
+
+    run(store, Jobs(), steps)
 
 
 def test_a_hiccup_of_the_job_list_closes_nothing(store: Store) -> None:

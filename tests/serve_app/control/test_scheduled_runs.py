@@ -72,6 +72,46 @@ def test_a_schedule_trains_in_full_where_there_is_one(
     assert run.mode == "full"
 
 
+@pytest.fixture
+def trainable(
+    keywords: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: "Clock"
+) -> School:
+    """Two days after a full training, with a data set for another."""
+    monkeypatch.setenv("TELLTALE_DATASETS", str(toy_dataset(tmp_path / "data", keywords.domain)))
+    keywords.store.runs.start("full", domain="keywords", mode="full", reason="", who="ann")
+    keywords.store.runs.update("full", state="succeeded", who="job", result=PROMOTED)
+    clock.ahead = timedelta(days=2)
+    return keywords
+
+
+PROMOTED: dict[str, object] = {"version": "1", "promoted": True, "message": "promoted"}
+NIGHTLY = TriggerSpec(new_clips=5, every_h=None, schedule="0 3 * * *")
+DAILY = TriggerSpec(new_clips=5, every_h=24)
+
+
+@pytest.mark.parametrize("triggers", [DAILY, NIGHTLY])
+def test_teaches_put_off_no_full_training(trainable: School, triggers: TriggerSpec) -> None:
+    domain = trainable.domain.model_copy(update={"triggers": triggers})
+    assert ordered(trainable, domain) is None  # nothing has changed since the last one
+    trainable.send()
+    assert trainable.teach("a teach")["promoted"]
+    assert trainable.store.clips.count_new("keywords") == 0
+    run = ordered(trainable, domain)
+    assert run is not None
+    assert run.mode == "full"
+    ended(trainable, run, "succeeded", PROMOTED)
+    assert ordered(trainable, domain) is None
+
+
+def test_a_full_training_takes_what_teaches_hold_back(trainable: School) -> None:
+    clip = trainable.send()
+    trainable.store.flags.add("keywords", [(clip, "harm", "a teach was refused", 1.0)], who="job")
+    assert trainable.store.clips.count_new("keywords") == 0
+    run = ordered(trainable, with_triggers(trainable, 1, 24))
+    assert run is not None
+    assert run.mode == "full"
+
+
 REFUSED: dict[str, object] = {"version": "2", "promoted": False, "message": "refused"}
 
 

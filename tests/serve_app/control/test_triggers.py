@@ -7,7 +7,7 @@ import pytest
 from data.database.schema import RunState
 from data.domains.sections import TriggerSpec
 from data.store.run_rows import RunRow
-from serve_app.control.triggers import due, next_try
+from serve_app.control.triggers import due_by_count, due_by_time, next_try
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BOTH = TriggerSpec(new_clips=10, every_h=24)
@@ -15,9 +15,16 @@ NEVER = TriggerSpec(new_clips=None, every_h=None)
 
 
 @pytest.mark.parametrize(
-    ("triggers", "new", "hours_ago", "mode"),
+    ("triggers", "new", "mode"), [(BOTH, 10, "teach"), (BOTH, 9, None), (NEVER, 1000, None)]
+)
+def test_a_teach_is_due_by_clips(triggers: TriggerSpec, new: int, mode: str | None) -> None:
+    order = due_by_count(triggers, new)
+    assert (order and order[0]) == mode
+
+
+@pytest.mark.parametrize(
+    ("triggers", "clips", "hours_ago", "mode"),
     [
-        (BOTH, 10, 1, "teach"),
         (BOTH, 9, 1, None),
         (BOTH, 9, 24, "full"),
         (BOTH, 1, None, "full"),
@@ -25,17 +32,17 @@ NEVER = TriggerSpec(new_clips=None, every_h=None)
         (NEVER, 1000, 99, None),
     ],
 )
-def test_a_retrain_is_due_by_clips_or_by_time_but_never_for_nothing(
-    triggers: TriggerSpec, new: int, hours_ago: int | None, mode: str | None
+def test_a_full_training_is_due_by_time_but_never_for_nothing(
+    triggers: TriggerSpec, clips: int, hours_ago: int | None, mode: str | None
 ) -> None:
     runs = [] if hours_ago is None else [run("succeeded", hours_ago)]
-    order = due(triggers, new_clips=new, runs=runs, now=NOW)
+    order = due_by_time(triggers, clips=clips, runs=runs, now=NOW)
     assert (order and order[0]) == mode
 
 
 def run(state: RunState, hours_ago: float) -> RunRow:
     began = NOW - timedelta(hours=hours_ago)
-    return RunRow("r", "faults", "teach", "", "ann", state, began, began, {"message": ""})
+    return RunRow("r", "faults", "full", "", "ann", state, began, began, {"message": ""})
 
 
 NIGHTLY = TriggerSpec(new_clips=None, every_h=None, schedule="30 23 * * *")
@@ -57,12 +64,12 @@ def test_a_time_of_the_schedule_is_made_up_for_once(
 ) -> None:
     seen = []
 
-    def new_since(since: datetime) -> int:
+    def clips_since(since: datetime) -> int:
         seen.append(since)
         return later
 
     ended = [run("succeeded", ago) for ago in runs]
-    order = due(NIGHTLY, new_clips=1, runs=ended, now=NOW, new_since=new_since)
+    order = due_by_time(NIGHTLY, clips=1, runs=ended, now=NOW, clips_since=clips_since)
     assert (order is not None) == is_due
     assert set(seen) <= {TICK}
     if order:
@@ -78,7 +85,7 @@ def test_a_schedule_that_is_none_is_refused_with_one_that_is() -> None:
 
 def test_a_failed_run_does_not_count_as_one_of_the_schedule() -> None:
     runs = [run("failed", 1), run("succeeded", 25)]
-    assert due(BOTH, new_clips=1, runs=runs, now=NOW)
+    assert due_by_time(BOTH, clips=1, runs=runs, now=NOW)
 
 
 @pytest.mark.parametrize(

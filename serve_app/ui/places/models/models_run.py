@@ -10,6 +10,14 @@ from serve_app.ui.markup import Tone, ago, badge, note, score, text
 from serve_app.ui.words.translate import mark, number, t, told
 
 MODES = {"teach": mark("Teaching"), "full": mark("Full retrain")}
+TRIGGERS = {
+    "person": mark("by a person"),
+    "command": mark("by the command line"),
+    "new_clips": mark("by new clips"),
+    "every_h": mark("by the hours gone by"),
+    "schedule": mark("by the schedule"),
+    "forgetting": mark("by what is to be forgotten"),
+}
 TONES: dict[str, Tone] = {"succeeded": "good", "failed": "bad", "cancelled": "warn"}
 STATES = (
     mark("queued"),
@@ -58,6 +66,11 @@ def named(run: Run) -> str:
     return t("{run}, dry run", run=words) if run.options.get("dry_run") else words
 
 
+def started(run: Run) -> str:
+    """What started it; of older runs that is not known."""
+    return t(TRIGGERS[run.trigger]) if run.trigger in TRIGGERS else ""
+
+
 def _cancel(state: str) -> str:
     if state in ENDED:
         return ""
@@ -78,13 +91,14 @@ def _state(run: Run, events: Sequence[RunEvent]) -> str:
 
 
 def _who(run: Run) -> str:
-    reason = f"“{text(run.reason)}”, " if run.reason else ""
+    reason = f"“{text(run.reason)}”" if run.reason else ""
     ordered = (
         t("ordered {ago} by {who}", ago=ago(run.created), who=text(run.who))
         if run.who
         else t("ordered {ago}", ago=ago(run.created))
     )
-    return f'<p class="tt-small">{reason}{ordered}</p>'
+    by = t("started {by}", by=started(run)) if started(run) else ""
+    return f'<p class="tt-small">{", ".join(filter(None, [reason, ordered, by]))}</p>'
 
 
 def _bar(state: str, events: Sequence[RunEvent]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from serve_app.client.service_answers import DomainStatus, ModelVersion, Move, Run
 from serve_app.ui.markup import Tone, ago, badge, clock, note, score, short, table, text
-from serve_app.ui.places.models.models_run import named, state_badge
+from serve_app.ui.places.models.models_run import named, started, state_badge
 from serve_app.ui.words.translate import mark, number, plural, t, told
 
 VERDICTS: dict[str, Tone] = {"promoted": "good", "refused": "bad"}
@@ -289,12 +289,13 @@ def runs(found: Sequence[Run]) -> str:
             f"{text(named(run))}</button>",
             state_badge(run.state),
             _outcome(run),
+            started(run) or "–",
             text(run.reason or "–"),
             ago(run.created),
         ]
         for run in found
     ]
-    heads = [t("Run"), t("State"), t("Outcome"), t("Reason"), t("Ordered")]
+    heads = [t("Run"), t("State"), t("Outcome"), t("Started"), t("Reason"), t("Ordered")]
     listed = table(heads, rows, t("No run so far."))
     return f'<details class="tt-more"><summary>{t("All runs")}</summary>{listed}</details>'
 

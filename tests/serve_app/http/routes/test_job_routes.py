@@ -227,6 +227,24 @@ def test_a_recording_whose_decoder_the_system_ends_is_given_up(
     wait_for(lambda: looked_again(client, replica, job_id).state == "failed", 20)
 
 
+def test_a_mistake_of_ours_is_logged_with_the_request_that_its_problem_names(
+    client: TestClient,
+    replica: Replica,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def mistaken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(job_runner.log, "propagate", True)
+    monkeypatch.setattr(type(replica.store.uploads), "copy_to", mistaken)
+    headers = {**DEFERRED, "x-request-id": "r-7"}
+    order = client.post(f"/keywords/analyze?{LOW}", content=RAW, headers=headers)
+    problem = ended(client, order.headers["location"])["problem"]
+    assert (problem["status"], problem["request_id"]) == (500, "r-7")
+    assert f"job {order.json()['id']} of request r-7 failed" in caplog.messages
+
+
 def test_nobody_finds_a_job_by_a_guess(client: TestClient) -> None:
     assert client.get("/jobs/1").status_code == 404
     assert client.delete("/jobs/1").status_code == 404

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from serve_app.client.service_answers import DomainStatus, ModelVersion, Move
-from serve_app.ui.places.models import models_view
+from serve_app.client.service_answers import DomainStatus, ModelVersion, Move, Run
+from serve_app.ui.places.models import models_run, models_view
 
 
 def version(number: str, verdict: str = "promoted", *aliases: str) -> ModelVersion:
@@ -65,3 +65,19 @@ def test_the_way_back_names_a_version_and_is_asked_about() -> None:
     earlier = (version("2"), version("1", "shipped", "champion"))
     again = models_view.shown(models_view.Line(line.status, earlier), "2", "")
     assert "Let version 2 serve" in again
+
+
+def test_a_run_tells_what_started_it() -> None:
+    run = Run(
+        id="r1",
+        domain="any",
+        mode="teach",
+        state="succeeded",
+        trigger="new_clips",
+        who="trigger",
+        created=datetime.now(UTC),
+    )
+    assert "by new clips" in models_view.runs([run])
+    assert "started by new clips" in models_run.progress(run, [])
+    of_before = run.model_copy(update={"trigger": ""})
+    assert "started" not in models_run.progress(of_before, [])
