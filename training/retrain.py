@@ -155,15 +155,13 @@ def admit(
 def advisory_reasons(run: RetrainRun, challenger: Challenger) -> tuple[str, ...]:
     """What a verdict tells beside its reasons: how often the exam was used, fresh evidence."""
     versions = run.registry.versions(run.domain.name)
-    since = 1 + next(
-        (place for place, each in enumerate(versions) if each.tags.get("mode") == "full"),
-        len(versions),
-    )
+    # By number: those that were deleted since have used the exam, too.
+    judged = 1 + max((int(each.number) for each in versions), default=0)
+    full = [int(each.number) for each in versions if each.tags.get("mode") == "full"]
+    since = judged - max(full, default=0)
     card = challenger.bundle.card
     evidence = read_evidence(card.training.model_dump())
-    worn = (
-        f"the exam has judged {len(versions) + 1} versions, {since} of them since a full training"
-    )
+    worn = f"the exam has judged {judged} versions, {since} of them since a full training"
     return (worn, evidence.sentence) if evidence.clips else (worn,)
 
 

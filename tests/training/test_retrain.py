@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,15 +19,15 @@ from models.bundle import Bundle, load_bundle
 from models.registry.registry import Version
 from support.inputs.sounds import tone
 from support.inputs.toy_dataset import TEST, TRAIN, toy_clip, toy_dataset, toy_domain
-from support.tiny import fresh_registry
+from support.tiny import fresh_registry, tiny_bundle
 from training.assess.examine import from_clips, from_embeddings
 from training.assess.gate import Verdict
 from training.job.inputs import dry_run
 from training.job.lifecycle import attempt, sweep
-from training.job.run import RetrainRun
+from training.job.run import Challenger, RetrainRun
 from training.job.run_progress import Progress
 from training.job.tracking import Tracker
-from training.retrain import main, retrain
+from training.retrain import advisory_reasons, main, retrain
 
 
 @pytest.fixture(autouse=True)
@@ -367,3 +368,18 @@ def test_a_run_that_cannot_start_says_why(
     monkeypatch.setenv("TELLTALE_HOME", str(tmp_path))
     assert main(["wombats", "--dry-run"]) == 1
     assert "there is no domain 'wombats'" in capsys.readouterr().err
+
+
+def test_versions_that_were_deleted_have_used_the_exam_too(domain: Domain, tmp_path: Path) -> None:
+    def listed(*versions: tuple[str, str]) -> Any:
+        found = [SimpleNamespace(number=number, tags={"mode": mode}) for number, mode in versions]
+        return SimpleNamespace(domain=domain, registry=SimpleNamespace(versions=lambda _: found))
+
+    challenger = Challenger(tiny_bundle(tmp_path / "b", domain), [])
+    runs = {
+        "the exam has judged 10 versions, 5 of them": listed(("9", "teach"), ("5", "full")),
+        "the exam has judged 4 versions, 4 of them": listed(("3", "teach"), ("1", "teach")),
+        "the exam has judged 1 versions, 1 of them": listed(),
+    }
+    for said, run in runs.items():
+        assert advisory_reasons(run, challenger) == (f"{said} since a full training",)
