@@ -101,8 +101,8 @@ def without_harm(
         elif made.verdict.promoted:
             break
         else:
-            attempt = number if made.verdict.by_clips else MOST_ATTEMPTS
-            harmful = harmful_corrections(run, material, made.challenger, attempt)
+            by_clips = made.verdict.by_clips
+            harmful = harmful_corrections(run, material, made.challenger, by_clips, number)
             if not harmful:
                 break
             quarantine_harmful(run, harmful)
