@@ -30,6 +30,7 @@ from data.store.store import Store
 from data.terminal import piped
 from models.bundle import PRETRAINED, Bundle, rewrite_bundle
 from models.registry.registry import Registry, Version
+from models.runtime import known_by
 from training.assess.approval import TaughtHead, approve, of_dataset
 from training.assess.background import OF_A_TEACH, asserts_more
 from training.assess.examine import exam_predictions, remembered_answers
@@ -221,6 +222,7 @@ def taught_head(challenger: Bundle, material: Material) -> TaughtHead:
         challenger.card,
         float(counts.sum()),
         float(counts[new].sum()),
+        known_by(challenger),
     )
 
 

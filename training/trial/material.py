@@ -7,6 +7,7 @@ judge what was taught, without anybody having seen them.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from data.domains.domain import AudioDomain, Domain
 from data.media.audio.recording import decode
 from data.media.prepare import features_of_sound
 from models.bundle import PRETRAINED, Bundle, load_bundle
-from models.runtime import OnnxModel
+from models.novelty import Known
+from models.runtime import OnnxModel, known_by
 from models.tensors import Embeddings, Head, as_stored
 from training.assess.memory_rows import numbered
 from training.job.fold_predictions import KeptFold
@@ -48,6 +50,10 @@ class TrialMaterial:
     conditions: dict[str, Floats]
     noise: Floats
     examined: tuple[LabelledClip, ...] = ()
+
+    @cached_property
+    def known(self) -> Known | None:
+        return known_by(self.bundle)
 
 
 def material_of(
