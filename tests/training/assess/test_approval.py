@@ -45,7 +45,7 @@ def test_a_head_that_changed_nothing_is_approved(taught: TaughtHead) -> None:
 
 def test_confidence_that_no_longer_fits_the_exam_is_refused(taught: TaughtHead) -> None:
     """Every answer is as right as before."""
-    unsure = replace(taught, head=Head(taught.head.weight / 8, taught.head.bias))
+    unsure = replace(taught, head=Head(taught.head.weight / np.float32(8), taught.head.bias))
     assert "its confidence fits the exam worse" in reasons(unsure)
     assert not approve(unsure).promoted
 

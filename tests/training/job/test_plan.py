@@ -18,8 +18,8 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def sent(number: int, who: str, hour: float) -> Clip:
     at = NOON + timedelta(hours=hour)
-    about = ("faults", f"{number:064}", "fluid", None, "accepted", "", who, "upload")
-    return Clip(*about, 9, 1.0, 16000, at)
+    digest = f"{number:064}"
+    return Clip("faults", digest, "fluid", None, "accepted", "", who, "upload", 9, 1.0, 16000, at)
 
 
 def uploads(clips: list[Clip], copies: tuple[CopyPair, ...] = ()) -> Uploads:

@@ -29,7 +29,7 @@ def test_what_checks_say_reaches_the_client() -> None:
 def test_a_receipt_says_when_its_correction_was_heard_and_not_learnt(
     answered: str | None, note: str
 ) -> None:
-    about = ("r", "faults", SHA256, "normal", 0.9, "fluid", "1", "accepted", "", "ann", NOW)
-    said = replace(Feedback(*about), learnt_version="2", after_label=answered)
+    said = Feedback("r", "faults", SHA256, "normal", 0.9, "fluid", "1", "accepted", "", "ann", NOW)
+    said = replace(said, learnt_version="2", after_label=answered)
     said = replace(said, after_confidence=0.8 if answered else None)
     assert receipt(said).note == note
