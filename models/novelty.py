@@ -17,6 +17,7 @@ confidence's 6 % / 99 %.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -52,6 +53,25 @@ class Remembered:
         squares += embedding @ embedding
         np.maximum(squares, 0, out=squares)  # rounding
         return np.asarray(np.sqrt(squares, out=squares))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a bundle remembers, and within which limits of it a clip is known; `others` are sounds
+    that no label is for."""
+
+    remembered: Remembered
+    limits: tuple[float, ...]  # by label
+    others: Remembered
+    nearest_other: float
+
+    def why_unknown(self, embedding: Floats, label: int) -> str | None:
+        """Of a clip [D] that is answered with a label; None: it is known."""
+        own = self.remembered.distance(embedding, label)
+        if own > self.limits[label]:
+            return UNLIKE
+        other = self.others.distance(embedding, 0)
+        return NO_LABELS if other < self.nearest_other * own else None
 
 
 def without_label(values: Floats) -> Remembered:

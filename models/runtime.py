@@ -21,7 +21,7 @@ from models.bundle import Bundle
 from models.calibration import softmax
 from models.card import BACKBONE
 from models.masks import outline, strongest
-from models.novelty import NO_LABELS, UNLIKE, Remembered, without_label
+from models.novelty import UNLIKE, Known, Remembered, without_label
 from models.silent_onnxruntime import onnxruntime
 
 if TYPE_CHECKING:
@@ -88,13 +88,7 @@ class Model(ABC):
         self._temperature = np.float32(bundle.card.temperature)
         self.head = bundle.head()
         self._exam, self._probe = bundle.exam_and_probe()
-        self._limits: list[float] = []
-        if novelty := bundle.card.novelty:
-            memory = bundle.memory()
-            self._limits = [novelty.limits[label] for label in bundle.labels]
-            self._remembered = Remembered(memory.values, memory.labels, len(bundle.labels))
-            self._nearest_other, others = novelty.nearest_other, bundle.others()
-            self._others = without_label(others)
+        self._known = known_by(bundle)
         self._predict = PREDICT[bundle.domain.task]
         domain = bundle.domain
         heard = domain.input if isinstance(domain, AudioDomain) else None
@@ -142,13 +136,9 @@ class Model(ABC):
     def why_unknown(self, embedding: Floats, probabilities: Floats) -> str | None:
         """Of a clip with embedding [D] and probabilities [C]; None: it is known."""
         label = int(probabilities.argmax())
-        if not self._limits:
+        if self._known is None:
             return UNLIKE if probabilities[label] < self.card.unknown_threshold else None
-        own = self._remembered.distance(embedding, label)
-        if own > self._limits[label]:
-            return UNLIKE
-        other = self._others.distance(embedding, 0)
-        return NO_LABELS if other < self._nearest_other * own else None
+        return self._known.why_unknown(embedding, label)
 
     def probabilities(self, logits: Floats) -> Floats:
         """Calibrated, over the last axis."""
@@ -177,6 +167,20 @@ class Model(ABC):
             raise BundleError(
                 f"the head gets {right.mean():.3f} of the exam right, the card says {promised:.3f}"
             )
+
+
+def known_by(bundle: Bundle) -> Known | None:
+    """None of a bundle from before limits were kept, and of one that sees."""
+    novelty = bundle.card.novelty
+    if novelty is None:
+        return None
+    memory = bundle.memory()
+    return Known(
+        Remembered(memory.values, memory.labels, len(bundle.labels)),
+        tuple(novelty.limits[label] for label in bundle.labels),
+        without_label(bundle.others()),
+        novelty.nearest_other,
+    )
 
 
 def _classify(model: Model, batch: Sequence[Floats]) -> list[Scores]:

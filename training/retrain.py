@@ -31,6 +31,7 @@ from data.terminal import command
 from models.bundle import PRETRAINED, Bundle, rewrite_bundle
 from models.card import Card
 from models.registry.registry import Registry, Version
+from models.runtime import known_by
 from training.assess.approval import TaughtHead, approve, of_dataset
 from training.assess.background import OF_A_TEACH, asserts_more
 from training.assess.examine import exam_predictions, remembered_answers
@@ -102,8 +103,8 @@ def without_harm(
         elif made.verdict.promoted:
             break
         else:
-            attempt = number if made.verdict.by_clips else MOST_ATTEMPTS
-            harmful = harmful_corrections(run, material, made.challenger, attempt)
+            by_clips = made.verdict.by_clips
+            harmful = harmful_corrections(run, material, made.challenger, by_clips, number)
             if not harmful:
                 break
             quarantine_harmful(run, harmful)
@@ -157,15 +158,13 @@ def advisory_reasons(run: RetrainRun, challenger: Challenger) -> tuple[str, ...]
     """What a verdict tells beside its reasons: how often the exam was used, fresh evidence, what a
     full training went without."""
     versions = run.registry.versions(run.domain.name)
-    since = 1 + next(
-        (place for place, each in enumerate(versions) if each.tags.get("mode") == "full"),
-        len(versions),
-    )
+    # By number: those that were deleted since have used the exam, too.
+    judged = 1 + max((int(each.number) for each in versions), default=0)
+    full = [int(each.number) for each in versions if each.tags.get("mode") == "full"]
+    since = judged - max(full, default=0)
     card = challenger.bundle.card
     evidence = read_evidence(card.training.model_dump())
-    worn = (
-        f"the exam has judged {len(versions) + 1} versions, {since} of them since a full training"
-    )
+    worn = f"the exam has judged {judged} versions, {since} of them since a full training"
     fresh = (evidence.sentence,) if evidence.clips else ()
     return (worn, *fresh, *_without_other_sounds(card))
 
@@ -240,6 +239,7 @@ def taught_head(challenger: Bundle, material: Material) -> TaughtHead:
         challenger.card,
         float(counts.sum()),
         float(counts[new].sum()),
+        known_by(challenger),
     )
 
 

@@ -72,19 +72,21 @@ def answer_receipts(
     version: str,
     after: Mapping[str, tuple[str, float]],
 ) -> None:
-    """Receipts of listed clips show what the first version that learnt them answers."""
+    """Receipts of listed clips show what the first version that learnt them answers; where that
+    one had only heard them, the first that answers as they say."""
     answers = [(clip, *after[clip.sha256]) for clip in listed if clip.sha256 in after]
     for clip, label, confidence in answers:
-        waiting = update(feedback).filter_by(
+        said = update(feedback).filter_by(
             domain=clip.domain,
             clip_sha256=clip.sha256,
             corrected=clip.label,
             mask=clip.mask,
             state="accepted",
-            learnt_version=None,
         )
+        first = feedback.c.learnt_version.is_(None)
+        only_heard = (feedback.c.after_label != clip.label) & (label == clip.label)
         connection.execute(
-            waiting.values(
+            said.where(first | only_heard).values(
                 snapshot=snapshot_id,
                 learnt_version=version,
                 after_label=label,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from data.domains.domain import AudioDomain, Domain, ImageDomain
 from serve_app.replica.champion import LoadedVersion
-from serve_app.replica.scoring import ScoredClip
 
 if TYPE_CHECKING:
     from data.quality.clip_checks import Remark
     from data.store.review.flags import Found
+    from models.runtime import Scores
 
 FLAGGED = ("silent", "clipped")
 
@@ -43,12 +43,14 @@ def check_clip(raw: bytes, domain: Domain, served: LoadedVersion | None) -> Firs
     return FirstChecks(of_exam, remarks)
 
 
-def check_correction(raw: bytes, domain: Domain, found: ScoredClip, label: str) -> FirstChecks:
-    """With what the model that is sure of another label has to say."""
+def check_labelled(
+    raw: bytes, domain: Domain, served: LoadedVersion, scores: "Scores", label: str
+) -> FirstChecks:
+    """With what the model, if it is sure of another label, has to say."""
     from data.quality.clip_checks import contradiction
 
-    checks, scores = check_clip(raw, domain, found.served), found.scores
-    answer = found.served.bundle.labels[scores.best]
+    checks = check_clip(raw, domain, served)
+    answer = served.bundle.labels[scores.best]
     against = contradiction(scores.asserted, answer, scores.confidence, label)
     return FirstChecks(checks.of_exam, checks.remarks + ((against,) if against else ()))
 

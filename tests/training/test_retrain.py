@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -380,3 +381,18 @@ def test_a_full_training_without_the_other_sounds_of_its_domain_says_so(
         bundle = tiny_bundle(tmp_path / str(told), run.domain, training=training)
         reasons = " ".join(advisory_reasons(run, Challenger(bundle, ())))
         assert ("remembers no clip of esc50" in reasons) is told
+
+
+def test_versions_that_were_deleted_have_used_the_exam_too(domain: Domain, tmp_path: Path) -> None:
+    def listed(*versions: tuple[str, str]) -> Any:
+        found = [SimpleNamespace(number=number, tags={"mode": mode}) for number, mode in versions]
+        return SimpleNamespace(domain=domain, registry=SimpleNamespace(versions=lambda _: found))
+
+    challenger = Challenger(tiny_bundle(tmp_path / "b", domain), [])
+    runs = {
+        "the exam has judged 10 versions, 5 of them": listed(("9", "teach"), ("5", "full")),
+        "the exam has judged 4 versions, 4 of them": listed(("3", "teach"), ("1", "teach")),
+        "the exam has judged 1 versions, 1 of them": listed(),
+    }
+    for said, run in runs.items():
+        assert advisory_reasons(run, challenger) == (f"{said} since a full training",)

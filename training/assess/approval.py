@@ -21,10 +21,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.arrays import Doubles
+from data.arrays import Doubles, Floats
 from models.bundle import Bundle
 from models.calibration import softmax
 from models.card import Card
+from models.novelty import Known
 from models.tensors import Embeddings, Head
 from training.assess.examine import answers_of, label_losses
 from training.assess.gate import Verdict, judge
@@ -42,8 +43,9 @@ SURE = 1.96  # standard errors
 @dataclass(frozen=True)
 class TaughtHead:
     """A challenger beside the champion and the anchor, all on one backbone; `memory` are the clips
-    of the data set that it remembers. The corrections that it learnt count as `learnt` clips in
-    all, and as `new` of which the champion had not learnt yet."""
+    of the data set that it remembers, `known` tells which clips are not unknown to it. The
+    corrections that it learnt count as `learnt` clips in all, and as `new` of which the champion
+    had not learnt yet."""
 
     head: Head
     champion: Head
@@ -53,6 +55,7 @@ class TaughtHead:
     card: Card
     learnt: float
     new: float
+    known: Known | None
 
 
 def approve(taught: TaughtHead) -> Verdict:
@@ -124,14 +127,23 @@ def _asserts_more_wrongly(taught: TaughtHead) -> tuple[str, ...]:
     exam, card = taught.exam, taught.card
     if not card.assert_at:
         return ()
-    after, before = (wrongly_asserted(each, exam, card) for each in (taught.head, taught.anchor))
+    after, before = (wrongly_asserted(each, taught) for each in (taught.head, taught.anchor))
     if after <= before + 1 + WRONGLY_ASSERTED * len(exam.labels):
         return ()
     return (f"{after} of the exam's answers are asserted and wrong, {before} were before",)
 
 
-def wrongly_asserted(head: Head, exam: Embeddings, card: Card) -> int:
+def wrongly_asserted(head: Head, taught: TaughtHead) -> int:
+    """As `models/runtime.py` asserts, but for recordings that are too quiet."""
+    exam, card = taught.exam, taught.card
     probabilities = softmax(head.logits(exam.values) / np.float32(card.temperature))
     best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     least = np.array(card.least_confidences)[best]
-    return int(np.sum((confidence >= least) & (best != exam.labels)))
+    wrong = np.flatnonzero((confidence >= least) & (best != exam.labels))
+    return sum(_is_known(taught, exam.values[row], best[row], confidence[row]) for row in wrong)
+
+
+def _is_known(taught: TaughtHead, embedding: Floats, label: int, confidence: float) -> bool:
+    if taught.known is None:
+        return bool(confidence >= taught.card.unknown_threshold)
+    return taught.known.why_unknown(embedding, label) is None

@@ -26,6 +26,7 @@ class BackgroundAnswers:
     hours: float
     unknown: int
     asserted: tuple[str, ...]  # the labels
+    embeddings: Floats  # [asserted, D]
 
     @property
     def asserted_per_hour(self) -> float:
@@ -56,12 +57,15 @@ def ask_backgrounds(model: Model) -> BackgroundAnswers | None:
         return None
     clips = [prepare_samples(samples, domain) for samples in background_sounds(domain.input)]
     found = [model.answer([clip])[0] for clip in clips]
-    asserted = [model.labels[each.best] for each in found if each.asserted]
+    asserted = [
+        each for each in found if each.asserted and model.labels[each.best] != domain.rest_label
+    ]
     return BackgroundAnswers(
         clips=len(found),
         hours=len(found) * domain.input.window_s / 3600,
         unknown=sum(each.unknown for each in found),
-        asserted=tuple(label for label in asserted if label != domain.rest_label),
+        asserted=tuple(model.labels[each.best] for each in asserted),
+        embeddings=np.array([each.embedding for each in asserted], np.float32),
     )
 
 

@@ -64,14 +64,15 @@ def fold_predictions(
     return [FoldPrediction(**answer) for answer in json.loads(file.read_text())]
 
 
-def kept_fold(fold: Fold, work: Path) -> KeptFold:
-    """Raises InvalidParameter, which says how to make it, where it was not kept."""
+def kept_fold(fold: Fold, work: Path, made_by: str) -> KeptFold:
+    """Raises InvalidParameter, which says with which options crossval makes it, where it was not
+    kept."""
     sides = _sides(fold)
     folder = work / f"{fold.name}-{digest(fold.domain, sides)}.bundle"
     if not folder.is_dir():
         raise InvalidParameter(
             f"the model of {fold.name} of {fold.domain.name} was not kept; make it by "
-            f"telltale crossval {fold.domain.name} --folds group --keep"
+            f"telltale crossval {fold.domain.name} {made_by} --keep"
         )
     return KeptFold(load_bundle(folder), sides[1])
 

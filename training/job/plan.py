@@ -20,6 +20,7 @@ from data.domains.domain import Domain
 from data.errors import InvalidDomain
 from models.networks.backbone import backbone_of
 from training.screening.exam_guard import dataset_rows
+from training.screening.groups import correction_groups
 from training.screening.uploads import Refusal, Uploads
 
 
@@ -39,17 +40,26 @@ def plan_full(domain: Domain, dataset: Path | None, uploads: Uploads) -> Plan:
     rows = dataset_rows(domain, dataset)
     exam = tuple(from_example(row) for row in rows if row.split == "test")
     ours = [from_example(row) for row in rows if row.split == "train"]
-    corrected = {clip.sha256: clip for clip in uploads.clips}
+    sent = _grouped(uploads)
+    corrected = {clip.sha256: clip for clip in sent}
     known = {clip.sha256 for clip in ours}
     exam_ids = {clip.sha256 for clip in exam}
     clips = [_relabelled(clip, corrected) for clip in ours if clip.sha256 not in exam_ids]
-    clips += [clip for clip in uploads.clips if clip.sha256 not in known]
+    clips += [clip for clip in sent if clip.sha256 not in known]
     learnt = _learnt_before(domain, [*clips, *exam])
     pinned = dict.fromkeys(learnt, False) | pinned_groups(clips)
     held = held_out(clips, domain.training, pinned)
     judges = [*exam, *(clip for clip, is_held in zip(clips, held, strict=True) if is_held)]
     _must_be_unheard(domain, learnt & {clip.group for clip in judges})
     return Plan(tuple(clips), held, exam, uploads.refused)
+
+
+def _grouped(uploads: Uploads) -> list[LabelledClip]:
+    """What people sent, in the groups that a split must not part."""
+    if not uploads.sent:
+        return list(uploads.clips)
+    names = correction_groups(uploads.sent, uploads.copies)
+    return [replace(clip, group=name) for clip, name in zip(uploads.clips, names, strict=True)]
 
 
 def _learnt_before(domain: Domain, clips: Iterable[LabelledClip]) -> set[str]:

@@ -7,9 +7,9 @@ import numpy as np
 from data.arrays import Bools, Integers
 from models.tensors import as_stored
 from training.job.inputs import as_remembered
+from training.screening.groups import copy_weights, correction_groups
 from training.screening.serving_champion import ChampionBundle
 from training.screening.uploads import Uploads
-from training.teaching.groups import copy_weights, correction_groups
 from training.teaching.head import LabelledEmbeddings
 
 

@@ -39,6 +39,7 @@ PARTS = 5  # of the groups, each left out once
 # Of all that is remembered: more lets people's mistakes in, and mends no more (experiments.md).
 SHARE = 0.25
 GROUP_CLIPS = 4.0  # of one group count in full; of n more of them as 2 sqrt(n)
+MOST_OF_A_GROUP = 10.0  # clips that one counts for, as with 25 or more of them
 
 
 @dataclass(frozen=True)
@@ -194,11 +195,13 @@ def full_clips(corrections: LabelledEmbeddings, remembered: int, spec: TeachSpec
 
 def effective_counts(corrections: LabelledEmbeddings) -> Doubles:
     """As how many rows each counts [n]: copies as one; the n clips of a large group, and so a label
-    of few groups, as 2 sqrt(n); and no sender as more than half of what all sent."""
+    of few groups, as 2 sqrt(n), ten at most; and no sender as more than half of what all sent."""
     counts = corrections.counts
     found = np.ones(len(corrections.labels)) if counts is None else np.asarray(counts, np.float64)
-    full = GROUP_CLIPS * corrections.rows
-    found = _capped(found, corrections.group_of, lambda totals: np.sqrt(full * totals))
+    full, most = GROUP_CLIPS * corrections.rows, MOST_OF_A_GROUP * corrections.rows
+    found = _capped(
+        found, corrections.group_of, lambda totals: np.minimum(np.sqrt(full * totals), most)
+    )
     if corrections.senders is not None and len(np.unique(corrections.senders)) > 1:
         found = _capped(
             found, corrections.senders, lambda totals: np.full_like(totals, totals.sum() / 2)

@@ -16,8 +16,10 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +35,7 @@ from training.fitting.priority import lower_priority
 from training.job.fold_predictions import kept_fold
 from training.job.isolated import needed_dataset_root
 from training.job.options import at_least
+from training.job.provenance import code_version
 from training.trial.material import TrialMaterial, material_of, shipped_fold
 from training.trial.scenarios import SCENARIOS
 from training.trial.trial_report import Row, draw, row_of, table
@@ -49,19 +52,19 @@ def materials(domain: AudioDomain, options: argparse.Namespace) -> dict[str, Tri
         start = f"from {started.start_from or 'scratch'}"
         rows = [row for row in listing if row.split == "train"]
         for fold in folds(started, rows, options.by, options.parts):
-            kept = kept_fold(fold, options.kept / domain.name)
+            made_by = f"--folds {options.by} --parts {options.parts}"
+            kept = kept_fold(fold, options.kept / domain.name, made_by)
             found[f"{fold.name}, {start}"] = material_of(kept, domain, work)
     return found
 
 
-def run(options: argparse.Namespace) -> list[Row]:
+def run(options: argparse.Namespace) -> tuple[dict[str, TrialMaterial], list[Row]]:
     domain = load_domains(names=(options.domain,))[options.domain]
     if not isinstance(domain, AudioDomain):
         raise InvalidParameter(f"{domain.name} is of photographs; a trial is of recordings")
     models = materials(domain, options)
-    for name, material in models.items():
-        groups = len(np.unique(material.groups))
-        print(f"{name}: {len(material.labels)} clips left out, in {groups} groups", flush=True)
+    for name, facts in zip(models, map(_facts, models.values()), strict=True):
+        print(f"{name}: {facts['clips']} clips left out, in {facts['groups']} groups", flush=True)
     figures: dict[str, list[list[float]]] = defaultdict(list)
     for name in options.only:
         since = time.monotonic()
@@ -71,24 +74,40 @@ def run(options: argparse.Namespace) -> list[Row]:
                 for figure, values in SCENARIOS[name](material, rng).items():
                     figures[figure].append(values)
         print(f"{name}: {time.monotonic() - since:.0f} s", flush=True)
-    return [row_of(figure, values) for figure, values in figures.items()]
+    return models, [row_of(figure, runs, domain.name) for figure, runs in figures.items()]
 
 
 @command(TelltaleError)
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     lower_priority()
-    rows = run(options)
+    started = datetime.now(UTC)
+    models, rows = run(options)
     print(table(rows))
     if options.report:
         options.report.mkdir(parents=True, exist_ok=True)
-        (options.report / f"{options.domain}.json").write_text(
-            json.dumps([vars(row) for row in rows], indent=2), encoding="utf-8"
-        )
+        about = {
+            "domain": options.domain,
+            "started": started.isoformat(timespec="seconds"),
+            "code": code_version(),
+            "seeds": options.seeds,
+            "models": {name: _facts(material) for name, material in models.items()},
+            "figures": [vars(row) for row in rows],
+        }
+        file = options.report / f"{options.domain}.json"
+        file.write_text(json.dumps(about, indent=2), encoding="utf-8")
         draw(rows, options.report / f"{options.domain}.png", options.domain)
     missed = [row.figure for row in rows if row.passed is False]
     print(f"missed: {', '.join(missed)}" if missed else "every bar is held")
     return 1 if missed else 0
+
+
+def _facts(material: TrialMaterial) -> dict[str, Any]:
+    return {
+        "bundle": material.bundle.digest,
+        "clips": len(material.labels),
+        "groups": len(np.unique(material.groups)),
+    }
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

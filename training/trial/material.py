@@ -7,28 +7,36 @@ judge what was taught, without anybody having seen them.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from inspect import getsource
 from pathlib import Path
 
 import numpy as np
 
 from data.arrays import Floats, Integers
 from data.atomic import atomic_file
+from data.datasets import backgrounds
 from data.datasets.backgrounds import pink
 from data.datasets.dataset import LabelledClip, read_file
 from data.domains.domain import AudioDomain, Domain
 from data.media.audio.recording import decode
 from data.media.prepare import features_of_sound
 from models.bundle import PRETRAINED, Bundle, load_bundle
-from models.runtime import OnnxModel
+from models.novelty import Known
+from models.runtime import OnnxModel, known_by
 from models.tensors import Embeddings, Head, as_stored
 from training.assess.memory_rows import numbered
 from training.job.fold_predictions import KeptFold
 from training.job.plan import plan_full
 from training.screening.uploads import NO_UPLOADS
 from training.teaching.head import LabelledEmbeddings
+from training.trial import conditions
 from training.trial.conditions import CONDITIONS
 
 NOISES = 20
+HEARD = "".join(
+    map(getsource, (conditions, backgrounds))
+)  # how else clips are heard, and what is none
 
 
 @dataclass(frozen=True)
@@ -49,13 +57,18 @@ class TrialMaterial:
     noise: Floats
     examined: tuple[LabelledClip, ...] = ()
 
+    @cached_property
+    def known(self) -> Known | None:
+        return known_by(self.bundle)
+
 
 def material_of(
     kept: KeptFold, domain: Domain, work: Path, examined: tuple[LabelledClip, ...] = ()
 ) -> TrialMaterial:
     bundle, clips = kept.bundle, kept.left_out
     labels = np.array([bundle.domain.label_index(clip.label) for clip in clips], np.int64)
-    listed = hashlib.sha256("".join(clip.sha256 for clip in clips).encode()).hexdigest()
+    asked = "".join(clip.sha256 for clip in clips)
+    listed = hashlib.sha256((asked + HEARD).encode()).hexdigest()
     file = work / f"{bundle.digest[:12]}-{listed[:12]}.npz"
     if not file.is_file():
         _write(file, _embedded(bundle, clips))

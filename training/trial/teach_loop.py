@@ -95,6 +95,7 @@ class TeachLoop:
                 material.bundle.card,
                 float(counts.sum()),
                 float(counts[~self.learnt].sum()),
+                material.known,
             )
         )
 

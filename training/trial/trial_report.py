@@ -16,6 +16,7 @@ BARS = {  # figure: (bar, whether more is better)
     "creep: worse by 0.02": (0.05, False),
     "exam copies: refused": (0.95, True),
 }
+BARS_OF = {"wildlife": {"half of the wrong: others mended": 0.3}}  # instead, by domain
 SAMPLES = 1000
 
 
@@ -36,7 +37,7 @@ class Row:
     values: list[float]
 
 
-def row_of(figure: str, runs: Sequence[Sequence[float]]) -> Row:
+def row_of(figure: str, runs: Sequence[Sequence[float]], domain: str) -> Row:
     """Of each run's cases."""
     means = np.array([np.mean(run) for run in runs])
     weights = np.array([len(run) for run in runs], np.float64)
@@ -47,7 +48,8 @@ def row_of(figure: str, runs: Sequence[Sequence[float]]) -> Row:
         for places in rng.integers(0, len(runs), (SAMPLES, len(runs)))
     ]
     low, high = np.quantile(drawn, (0.025, 0.975))
-    bar, more = BARS.get(figure, (None, True))
+    usual, more = BARS.get(figure, (None, True))
+    bar = BARS_OF.get(domain, {}).get(figure, usual)
     passed = None if bar is None else bool(mean >= bar if more else mean <= bar)
     curve = figure.endswith("curve")
     values = np.mean(np.array(runs), axis=0) if curve else means

@@ -23,7 +23,7 @@ from serve_app.http.requests.correction_form import (
 from serve_app.http.requests.multipart import PartRule
 from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
 from serve_app.http.threads import decoding, reading, writing
-from serve_app.replica.first_checks import FirstChecks, check_correction
+from serve_app.replica.first_checks import FirstChecks, check_labelled
 from serve_app.replica.scoring import ScoredClip
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ async def keep_correction(
     a key sends a copy of a clip of the exam."""
     found = await service.predict(raw, who)
     right.must_fit(found.prepared)
-    checks = await decoding(check_correction, raw, service.domain, found, right.label)
+    checks = await decoding(
+        check_labelled, raw, service.domain, found.served, found.scores, right.label
+    )
     standing = _standing(service, raw, right, checks, caller)
     kept = await writing(_keep_correction, service, raw, found, right, group, standing, caller, who)
     if kept.state != "rejected":

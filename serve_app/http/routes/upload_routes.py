@@ -11,7 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from data.domains.domain import Domain
 from data.errors import ClipError, Conflict, InvalidParameter
-from data.media.prepare import prepare
+from data.media.prepare import Prepared, prepare
 from data.store.review.annotations import MASKED, checked_annotation
 from serve_app.client.answers import Uploaded, UploadOutcome, Uploads
 from serve_app.http.answers.responses import caller_of, service_of
@@ -23,7 +23,8 @@ from serve_app.http.requests.multipart import MAX_FILES, PartRule
 from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
 from serve_app.http.routes.feedback_routes import OF_THE_EXAM
 from serve_app.http.threads import decoding, writing
-from serve_app.replica.first_checks import check_clip
+from serve_app.replica.champion import LoadedVersion
+from serve_app.replica.first_checks import FirstChecks, check_clip, check_labelled
 
 if TYPE_CHECKING:
     from data.store.clips.clip_rows import NewClip
@@ -167,9 +168,9 @@ def _checked(
     if served and sha256 in served.exam_clips:
         raise Conflict(OF_THE_EXAM)
     said = checked_annotation(label, mask, service.domain, NEEDS_MASK)
-    prepared = prepare(raw, service.domain)
+    prepared = prepare(raw, served.domain if served else service.domain)
     said.must_fit(prepared)
-    checks = check_clip(raw, service.domain, served)
+    checks = _checks(raw, prepared, said.label, service.domain, served)
     if checks.of_exam:
         raise Conflict(OF_THE_EXAM)
     new = NewClip(
@@ -184,3 +185,12 @@ def _checked(
         mask=said.mask,
     )
     return new, checks.flags(sha256)
+
+
+def _checks(
+    raw: bytes, prepared: Prepared, label: str, domain: Domain, served: LoadedVersion | None
+) -> FirstChecks:
+    """With the model's word where it asserts anything, as of photographs it does not."""
+    if served is None or not served.model.card.assert_at:
+        return check_clip(raw, domain, served)
+    return check_labelled(raw, domain, served, served.model.answer([prepared])[0], label)

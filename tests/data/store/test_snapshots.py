@@ -109,6 +109,19 @@ def test_a_receipt_names_the_snapshot_then_the_first_version_and_its_answer(stor
     assert (told.after_label, told.after_confidence) == ("fluid", 0.9)
 
 
+def test_a_receipt_that_was_only_heard_is_told_of_the_version_that_learnt_it(store: Store) -> None:
+    clip = add(store, b"1", "fluid")
+    said = corrected(store, clip)
+    taken = store.snapshots.take("faults", who="curator")
+    for version, answer in (("2", "normal"), ("3", "electrical"), ("4", "fluid"), ("5", "normal")):
+        store.snapshots.mark_learnt(taken.id, version, {clip.sha256: (answer, 0.9)}, who="job")
+        told = store.feedback.get(said.receipt)
+        expected = ("2", "normal") if version < "4" else ("4", "fluid")
+        assert (told.learnt_version, told.after_label) == expected
+    fixed = [event.detail["fixed"] for event in store.events.find() if event.kind == "model.learnt"]
+    assert fixed == [0, 0, 1, 0]
+
+
 def test_a_receipt_is_not_told_of_a_label_it_did_not_give(store: Store) -> None:
     clip = add(store, b"1", "fluid")
     said = corrected(store, clip)

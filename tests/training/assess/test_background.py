@@ -33,6 +33,18 @@ def test_a_model_that_is_sure_of_hiss_where_the_champion_was_not_is_refused(tmp_
     assert asserts_more(deaf, deaf) == asserts_more(deaf, None) == ()
 
 
+def test_as_many_as_are_allowed_may_be_asserted(tmp_path: Path) -> None:
+    domain = DOMAINS["faults"]
+    sure = dict.fromkeys(domain.labels, 0.3)
+    deaf = tiny_bundle(tmp_path / "b", domain, always="fluid", assert_at=sure)
+    found, champion = ask_backgrounds(OnnxModel(deaf)), load_bundle(PRETRAINED / "faults")
+    assert found is not None
+    many = len(found.asserted)
+    assert found.embeddings.shape == (many, domain.network.embedding)
+    assert asserts_more(deaf, champion, many) == ()
+    assert len(asserts_more(deaf, champion, many - 1)) == 1
+
+
 def test_that_nothing_is_wrong_is_right_while_nothing_happens(tmp_path: Path) -> None:
     domain = of_sounds(DOMAINS["faults"])
     calm = tiny_bundle(

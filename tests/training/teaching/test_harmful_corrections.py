@@ -73,6 +73,14 @@ class Teacher:
         soundfile.write(raw, heard, rate_hz, format="FLAC")
         return self.send(raw.getvalue(), row.label)
 
+    def send_hiss(self, label: str) -> set[str]:
+        sent = set()
+        for samples in islice(backgrounds(80_000, 16_000, 2, seed=7), 12):
+            raw = BytesIO()
+            soundfile.write(raw, 0.1 * samples, 16_000, format="WAV")
+            sent.add(self.send(raw.getvalue(), label))
+        return sent
+
     def state(self, clip: str) -> str:
         return self.store.clips.get("faults", clip).state
 
@@ -82,16 +90,29 @@ def test_a_microphone_where_nothing_happens_is_not_learnt_as_a_fault(
 ) -> None:
     """The exam has no such sounds, and would not mind."""
     teacher = Teacher(tmp_path)
-    sent = set()
-    for samples in islice(backgrounds(80_000, 16_000, 2, seed=7), 12):
-        raw = BytesIO()
-        soundfile.write(raw, 0.1 * samples, 16_000, format="WAV")
-        sent.add(teacher.send(raw.getvalue(), "fluid"))
+    sent = teacher.send_hiss("fluid")
     result = teacher.teach("one")
     assert not result["promoted"]
-    assert any("on which nothing happens" in reason for reason in result["reasons"])
     assert set(result["held_back"]) == sent
+    reasons = [teacher.store.clips.get("faults", clip).reason for clip in sent]
+    assert any("on which nothing happens" in reason for reason in reasons)
     assert {teacher.state(clip) for clip in sent} == {"quarantined"}
+
+
+def test_a_microphone_where_nothing_happens_does_not_take_right_corrections_with_it(
+    tmp_path: Path, datasets: Path
+) -> None:
+    teacher = Teacher(tmp_path)
+    rows = [row for row in examples(teacher.domain, datasets) if row.split == "train"]
+    fluid = [row for row in rows if row.label == "fluid"]
+    right = [teacher.send_again(row) for row in [*rows[200:203], *fluid[:3]]]
+    hiss = teacher.send_hiss("fluid")
+    result = teacher.teach("one")
+    assert result["promoted"], result["reasons"]
+    assert set(result["held_back"]) <= hiss
+    assert {teacher.state(clip) for clip in right} == {"accepted"}
+    held = teacher.store.clips.get("faults", result["held_back"][0])
+    assert "on which nothing happens" in held.reason
 
 
 def test_a_bad_batch_is_held_back_and_the_next_right_correction_goes_live(
@@ -137,6 +158,8 @@ def test_a_verdict_tells_how_worn_the_exam_is_and_what_fresh_corrections_say(
     told = " ".join(outcome["reasons"])
     assert "the exam has judged 2 versions, 2 of them since a full training" in told
     assert "of 2 corrections, asked before they were learnt" in told
+    assert outcome["pull"] == 1.0, "one group leaves none out to choose by"
+    assert outcome["unseen_loss"] == {}
 
 
 def test_a_rehearsal_holds_nothing_back(tmp_path: Path, datasets: Path) -> None:

@@ -43,7 +43,7 @@ def verdict(
     kept = LabelledEmbeddings(memory.values, memory.labels)
     head = chosen_fit(anchor, kept, corrections, SPEC, SMOOTHING).head
     learnt = float(effective_counts(corrections).sum())
-    return approve(TaughtHead(head, anchor, anchor, memory, exam, card, learnt, learnt))
+    return approve(TaughtHead(head, anchor, anchor, memory, exam, card, learnt, learnt, None))
 
 
 def test_right_corrections_are_approved(shipped: tuple[Head, Embeddings, Embeddings]) -> None:

@@ -103,6 +103,13 @@ def test_a_large_group_counts_as_fewer_clips_and_copies_as_one() -> None:
     assert effective_counts(copies).sum() == pytest.approx(1)
 
 
+def test_a_session_of_hundreds_counts_for_no_more_than_one_of_25() -> None:
+    values, labels = np.zeros((401, 8), np.float32), np.zeros(401, np.int64)
+    session = LabelledEmbeddings(values, labels, np.r_[np.zeros(400, np.int64), 1])
+    assert effective_counts(session)[:400].sum() == pytest.approx(10)
+    assert effective_counts(session)[400] == 1
+
+
 def test_no_sender_counts_for_more_than_half_of_all() -> None:
     values, labels = np.zeros((30, 8), np.float32), np.zeros(30, np.int64)
     senders = np.r_[np.zeros(24, np.int64), np.full(6, 1)]

@@ -67,7 +67,9 @@ def taught(client: Client, asked: Asked, receipt: Receipt) -> Iterator[str]:
         later = t("Your correction is kept; the next retrain learns from it.")
         yield steps_html([first], note(f"{words(error)} {later}", "warn"))
         return
-    if result and result.promoted and result.version:
+    if line.state != "accepted":  # held back meanwhile; without it others may have gone live
+        learnt = step(t("Not learnt"), text(told(line.reason)), "bad")
+    elif result and result.promoted and result.version:
         live = t("Live: version {version}", version=result.version)
         learnt = step(live, text(told(line.note) if line.note else _counted(line)), "done")
     else:

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from data.domains.domain import ImageDomain, load_domains
+from data.domains.domain import Domain, ImageDomain, load_domains
 from data.media.image.photograph import decode_mask
 from data.quality.copy_pairs import Fingerprints
 from data.quality.fingerprints import kind_of
@@ -41,12 +41,26 @@ def kept(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def client(store: Store, domain: object, prints: Fingerprints | None = None) -> TestClient:
+def client(
+    store: Store, domain: Domain, prints: Fingerprints | None = None, sure_of: str = ""
+) -> TestClient:
+    """Of a service whose model asserts one label of whatever it hears, or nothing."""
     app = FastAPI()
     problems.install(app)
     app.include_router(upload_routes.router)
     exam = hashlib.sha256(EXAMINED).hexdigest()
-    served = SimpleNamespace(exam_clips={exam}, exam_fingerprints=prints)
+    best = domain.label_index(sure_of) if sure_of else 0
+    scores = SimpleNamespace(asserted=True, best=best, confidence=0.99)
+    served = SimpleNamespace(
+        exam_clips={exam},
+        exam_fingerprints=prints,
+        domain=domain,
+        bundle=domain,  # which has the labels
+        model=SimpleNamespace(
+            card=SimpleNamespace(assert_at={sure_of: 0.9} if sure_of else {}),
+            answer=lambda clips: [scores] * len(clips),
+        ),
+    )
     champion = SimpleNamespace(loaded=True, served=served)
     app.state.service = SimpleNamespace(store=store, domain=domain, champion=champion)
     app.state.forms = Forms()
@@ -246,3 +260,12 @@ def test_a_copy_of_the_exam_is_refused_and_what_is_doubted_of_others_is_flagged(
     assert "part of the exam" in found[0]["reason"]
     (flag,) = kept.flags.find("faults")
     assert (flag.sha256, flag.kind) == (found[1]["clip"], "clipped")
+
+
+def test_a_label_that_the_model_is_sure_is_wrong_waits_for_review(kept: Store) -> None:
+    with client(kept, FAULTS, sure_of="electrical") as faults:
+        found = sent(faults, form({}, a=tone()), label="fluid")
+        assert sent(faults, form({}, b=tone(seed=2)), label="electrical")[0]["outcome"] == "stored"
+    assert found[0]["outcome"] == "stored"
+    (flag,) = kept.flags.find("faults")
+    assert (flag.sha256, flag.kind) == (found[0]["clip"], "label_conflict")

@@ -52,6 +52,19 @@ def test_what_is_taught_goes_from_received_over_learning_to_live(
     assert "After, version 2" in live
 
 
+def test_what_is_held_back_is_not_said_to_be_live(
+    client: Client, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = client.with_key(ADMIN)
+    receipt = sent(admin, asked, "fluid", None)
+    held = receipt.model_copy(update={"state": "quarantined", "reason": "held back: it does harm"})
+    monkeypatch.setattr(Client, "receipt", lambda *_: held)
+    *_, last = taught(admin, asked, receipt)
+    assert "Not learnt" in last
+    assert "held back: it does harm" in last
+    assert "Live" not in last
+
+
 def test_what_may_not_be_taught_waits_and_a_run_under_way_is_said(
     client: Client, asked: Asked, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

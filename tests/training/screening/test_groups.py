@@ -1,6 +1,7 @@
 """groups.py: what stands or falls as one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,7 +11,7 @@ from data.quality.copy_pairs import CopyPair, Fingerprints
 from data.quality.fingerprints import find_copies, kind_of
 from data.store.clips.clip_rows import Clip
 from support.inputs.sounds import bursts, wav
-from training.teaching.groups import copy_weights, correction_groups
+from training.screening.groups import copy_weights, correction_groups
 
 DOMAIN = load_domains(names=("faults",))["faults"]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -42,6 +43,12 @@ def together(groups: Sequence[str]) -> list[list[int]]:
 def test_one_afternoon_of_one_contributor_is_one_group() -> None:
     clips = [clip(0, 0), clip(1, 50), clip(2, 55, "ben"), clip(3, 100), clip(4, 161)]
     assert together(correction_groups(clips, [])) == [[0, 1, 3], [2], [4]]
+
+
+def test_a_list_that_is_imported_is_no_afternoon() -> None:
+    listed = [replace(clip(number, number), source="import") for number in (1, 2)]
+    clips = [clip(0, 0), *listed, clip(3, 3)]
+    assert together(correction_groups(clips, [])) == [[0, 3], [1], [2]]
 
 
 def test_what_people_say_of_a_group_stands() -> None:

@@ -1,7 +1,7 @@
 """Which corrections hang together: what stands or falls as one when they are judged.
 
 Ten takes of one machine in one afternoon are one witness, not ten. Whoever leaves corrections out
-to see what the others teach must leave them out by group.
+to see what the others teach must leave them out by group, and so must a split.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,17 +19,18 @@ SESSION = timedelta(hours=1)
 def correction_groups(clips: Sequence[Clip], pairs: Sequence[CopyPair]) -> tuple[str, ...]:
     """A name for each: the clip's own group; else that of its near copies, which is the group of
     one of them where one has any; else that of its contributor's session, clips of which no one
-    came more than an hour after the one before."""
+    came more than an hour after the one before. What was imported is a list and no session."""
     names: list[str | None] = [clip.group for clip in clips]
     for members in _components(len(clips), pairs):
         if len(members) > 1:
             given = next((names[place] for place in members if names[place]), None)
             for place in members:
                 names[place] = names[place] or given or f"copies:{clips[members[0]].sha256}"
-    for session in _sessions(clips, [place for place, name in enumerate(names) if not name]):
+    alone = [place for place, name in enumerate(names) if not name]
+    for session in _sessions(clips, [x for x in alone if clips[x].source != "import"]):
         for place in session:
             names[place] = f"session:{clips[session[0]].sha256}"
-    return tuple(name or "" for name in names)
+    return tuple(name or clip.sha256 for name, clip in zip(names, clips, strict=True))
 
 
 def copy_weights(labels: Sequence[str], pairs: Sequence[CopyPair]) -> Doubles:
