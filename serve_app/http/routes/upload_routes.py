@@ -167,8 +167,8 @@ def _checked(
     group: str | None,
     mask: bytes | None,
 ) -> "tuple[NewClip, list[Found], tuple[str, ...]]":
-    """With its flags and warnings. A clip that nobody could hear is refused now, not found out by the
-    retrain."""
+    """With its flags and warnings. A clip that nobody could hear is refused now, not found out by
+    the retrain."""
     from data.store.clips.clip_rows import NewClip
 
     served = service.champion.served if service.champion.loaded else None
