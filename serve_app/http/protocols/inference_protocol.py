@@ -57,9 +57,14 @@ MODEL = "/v2/models/{name}"
 VERSION = MODEL + "/versions/{version}"
 OCTETS = "application/octet-stream"
 REQUEST = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"type": "array"}}}
-OF_VERSION = (
-    {**parameter("version", "path", "the one that serves", type="string"), "required": True},
-)
+
+
+def _version(which: str) -> tuple[dict[str, Any], ...]:
+    return ({**parameter("version", "path", which, type="string"), "required": True},)
+
+
+THE_CHAMPION = _version("the one that serves")
+ANY = _version("a version of `GET /models`")
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ async def ready(request: Request) -> ServerReady:
 
 
 @router.get(MODEL + "/ready", **_openapi(404, 503))
-@router.get(VERSION + "/ready", **_openapi(404, 503, parameters=OF_VERSION))
+@router.get(VERSION + "/ready", **_openapi(404, 503, parameters=THE_CHAMPION))
 async def model_ready(request: Request, name: str) -> ModelReady:
     """200 only where this model, in this version, answers."""
     _asked_version(request, name)
@@ -147,7 +152,7 @@ async def model_ready(request: Request, name: str) -> ModelReady:
 
 
 @router.get(MODEL, **_openapi(404, 503))
-@router.get(VERSION, **_openapi(404, 503, parameters=OF_VERSION))
+@router.get(VERSION, **_openapi(404, 503, parameters=THE_CHAMPION))
 async def model(request: Request, name: str) -> ModelMetadata:
     """The model's inputs, of which one is sent, and its outputs."""
     served = _asked_version(request, name)
@@ -170,7 +175,7 @@ async def model(request: Request, name: str) -> ModelMetadata:
 
 
 @router.post(MODEL + "/infer", response_model=Inferred, **_inferring())
-@router.post(VERSION + "/infer", response_model=Inferred, **_inferring(OF_VERSION))
+@router.post(VERSION + "/infer", response_model=Inferred, **_inferring(ANY))
 async def infer(request: Request, name: str) -> Response:
     """Clips in (`clip`, BYTES; base64 in JSON) or waveforms (`waveform`, FP32 at the domain's
     rate); for each its label, confidence, whether it is unknown, and the probabilities of
