@@ -126,6 +126,8 @@ def predict(clips: list[Path], name: str) -> int:
             print(f"{'-':20} {'':6} {path}: {error}", file=sys.stderr)
             failed += 1
             continue
+        for warning in prepared.warnings:
+            print(f"{path}: {warning}", file=sys.stderr)
         scores = served.model.answer([prepared])[0]
         label = served.bundle.labels[scores.best]
         label = f"unknown ({label})" if scores.unknown else label

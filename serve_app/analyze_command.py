@@ -31,6 +31,7 @@ from data.errors import (
     UnsupportedClip,
 )
 from data.media.audio.recording_stream import open_recording
+from data.media.audio.waveform import RecordingStream
 from data.media.sniff import sniff
 from data.progress import progress
 from data.terminal import command, new_parser
@@ -52,6 +53,7 @@ Row = dict[str, str | float]
 class Heard:
     version: str
     duration_s: float
+    warnings: Sequence[str]
     rows: list[Row]  # an event each
 
 
@@ -64,7 +66,7 @@ OF_CLIPS: dict[int, type[ClipError]] = {
     500: UndecodableClip,  # of one recording: the others are analysed all the same
 }
 
-FIELDS = ("file", *COLUMNS, "duration_s", "version", "problem")
+FIELDS = ("file", *COLUMNS, "duration_s", "version", "warnings", "problem")
 
 
 @command(TelltaleError, ServiceError)
@@ -198,6 +200,7 @@ def _rows(file: Path, title: str, hear: Hear) -> list[Row]:
     except (ClipError, OSError) as error:
         return [start | {"problem": str(error)}]
     start |= {"duration_s": round(found.duration_s, 3), "version": found.version}
+    start |= {"warnings": "; ".join(found.warnings)}
     return [start | row for row in found.rows] or [start]
 
 
@@ -215,23 +218,24 @@ def _in_percent(advance: Callable[[int], object]) -> Watch:
 
 def by_model(served: LoadedVersion, domain: AudioDomain, wishes: Wishes) -> Hear:
     def hear(file: BinaryIO, watch: Watch) -> Heard:
-        duration_s, events = events_of(file, served.model, domain, wishes, watch)
-        return Heard(served.version, duration_s, [row(event) for event in events])
+        stream, events = events_of(file, served.model, domain, wishes, watch)
+        rows = [row(event) for event in events]
+        return Heard(served.version, stream.duration_s, stream.warnings, rows)
 
     return hear
 
 
 def events_of(
     file: BinaryIO, model: Model, domain: AudioDomain, wishes: Wishes, watch: Watch
-) -> tuple[float, list[Event]]:
-    """How many seconds the recording lasts, and its events."""
+) -> tuple[RecordingStream, list[Event]]:
+    """The recording, read to its end, and its events."""
     hop_s, rules = planned(model, domain, wishes)
     rate_hz = of_sounds(model.card.domain).input.sample_rate_hz
     with open_recording(file, domain.limits, rate_hz) as stream:
         analysis = Analysis(model, stream, hop_s)
         while analysis.step():
             watch(analysis.done)
-        return stream.duration_s, find_events(analysis.heard(), rules)
+        return stream, find_events(analysis.heard(), rules)
 
 
 def by_service(client: Client, domain: str, wishes: Wishes) -> Hear:
@@ -250,7 +254,8 @@ def by_service(client: Client, domain: str, wishes: Wishes) -> Hear:
                 raise OF_CLIPS[error.status](str(error)) from error
             raise
         rows = [event.model_dump() for event in found.events]
-        return Heard(found.model.version, found.recording.duration_s, rows)
+        recording = found.recording
+        return Heard(found.model.version, recording.duration_s, recording.warnings, rows)
 
     return hear
 

@@ -19,12 +19,17 @@ def as_csv(results: Sequence[Mapping[str, Any]]) -> str:
     """Of rows as the answer's JSON has them."""
     out = io.StringIO()
     rows = csv.writer(out)
-    rows.writerow(["file", *ANSWERED, "version", "error"])
+    rows.writerow(["file", *ANSWERED, "version", "error", "warnings", "request_id"])
     for row in results:
         name = _as_text(row["file"] or "")
         if "error" in row:
-            rows.writerow([name, *[""] * len(ANSWERED), "", row["error"]["detail"]])
+            error = row["error"]
+            rows.writerow(
+                [name, *[""] * len(ANSWERED), "", error["detail"], "", error["request_id"]]
+            )
         else:
-            said = [row[key] for key in ANSWERED]
-            rows.writerow([name, *said, row["model"]["version"], ""])
+            said, warnings = [row[key] for key in ANSWERED], row["clip"].get("warnings", ())
+            rows.writerow(
+                [name, *said, row["model"]["version"], "", "; ".join(warnings), row["request_id"]]
+            )
     return out.getvalue()

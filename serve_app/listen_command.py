@@ -25,7 +25,7 @@ from serve_app.client.connection import ServiceError
 from serve_app.service_commands import client_of
 
 BLOCK_S = 0.05
-MICROPHONE_HZ = 16_000
+RATE_HZ = 16_000  # of what is sent, whatever a file has; no domain hears a higher one
 LIMITS = LimitSpec(max_bytes=1_000, max_duration_s=1)  # of recordings: the usual ones
 
 Blocks = Iterator[bytes]  # 16-bit samples, little-endian
@@ -66,19 +66,18 @@ def listen(client: Client, domain: str, rate_hz: int, blocks: Blocks) -> int:
 
 @contextmanager
 def _file(path: Path) -> Iterator[tuple[int, Blocks]]:
-    with path.open("rb") as file, open_recording(file, LIMITS) as recording:
-        rate_hz = recording.source_rate_hz
-        yield rate_hz, _paced(recording.blocks, rate_hz)
+    with path.open("rb") as file, open_recording(file, LIMITS, RATE_HZ) as recording:
+        yield RATE_HZ, _paced(recording.blocks)
 
 
-def _paced(blocks: Iterator[np.ndarray], rate_hz: int) -> Blocks:
-    step, sent_s, started = round(BLOCK_S * rate_hz), 0.0, time.monotonic()
+def _paced(blocks: Iterator[np.ndarray]) -> Blocks:
+    step, sent_s, started = round(BLOCK_S * RATE_HZ), 0.0, time.monotonic()
     for block in blocks:
         samples = (np.clip(block, -1, 1) * 32_767).astype("<i2")
         for part in np.split(samples, range(step, len(samples), step)):
             time.sleep(max(0.0, started + sent_s - time.monotonic()))
             yield part.tobytes()
-            sent_s += len(part) / rate_hz
+            sent_s += len(part) / RATE_HZ
 
 
 @contextmanager
@@ -89,9 +88,9 @@ def _microphone() -> Iterator[tuple[int, Blocks]]:
         raise InvalidParameter(
             f"the microphone needs the package sounddevice: pip install sounddevice ({error})"
         ) from error
-    step = round(BLOCK_S * MICROPHONE_HZ)
-    with sounddevice.RawInputStream(MICROPHONE_HZ, step, channels=1, dtype="int16") as opened:
-        yield MICROPHONE_HZ, (bytes(opened.read(step)[0]) for _ in iter(int, 1))
+    step = round(BLOCK_S * RATE_HZ)
+    with sounddevice.RawInputStream(RATE_HZ, step, channels=1, dtype="int16") as opened:
+        yield RATE_HZ, (bytes(opened.read(step)[0]) for _ in iter(int, 1))
 
 
 if __name__ == "__main__":

@@ -55,6 +55,11 @@ def test_usage_says_how_a_person_calls_it(name: str, tmp_path: Path) -> None:
     assert run(name, "--help", cwd=tmp_path).stdout.startswith(f"usage: telltale {name} ")
 
 
+def test_the_report_is_also_among_the_commands_of_data(tmp_path: Path) -> None:
+    found = run("data", "report", "--help", cwd=tmp_path)
+    assert found.stdout.startswith("usage: telltale report "), found.stderr
+
+
 def test_an_unknown_command_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     refused = run("prophesy", cwd=tmp_path)
     assert refused.returncode == 2

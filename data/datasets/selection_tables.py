@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.datasets.tabular import text_of
 from data.errors import InvalidParameter
 
 BEGIN, END = "Begin Time (s)", "End Time (s)"  # of a Raven selection table
@@ -28,8 +29,8 @@ class Selection:
 def read_selections(path: Path) -> list[Selection]:
     """In order of time, each once; raises InvalidParameter naming the line that is wrong."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = text_of(path.read_bytes(), path.name)
+    except OSError as error:
         raise InvalidParameter(f"{path.name} cannot be read: {error}") from error
     rows = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
     header = [name.strip() for name in rows[0]] if rows else []

@@ -24,13 +24,14 @@ def read_rows(file: Path) -> list[tuple[str, Row]]:
     """Every row by its columns, empty ones too, and where it stands ("manifest.csv, line 2");
     raises InvalidParameter."""
     try:
-        text = _text(file.read_bytes(), file.name)
+        text = text_of(file.read_bytes(), file.name)
     except OSError as error:
         raise InvalidParameter(f"{file.name} cannot be read: {error.strerror}") from error
     return list(FORMATS[file.suffix.lower()](text, file.name))
 
 
-def _text(raw: bytes, name: str) -> str:
+def text_of(raw: bytes, name: str) -> str:
+    """Raises InvalidParameter for what is no text."""
     # Tables begin with an ASCII sign, which has a zero in UTF-16 where there is no mark.
     is_wide = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or b"\0" in raw[:2]
     for encoding in ["utf-16"] if is_wide else ["utf-8-sig", "cp1252"]:

@@ -170,7 +170,7 @@ class PredictionSummary(Answer):
 class Receipt(Answer):
     """A correction and what became of it; `version` is the one that learnt it, `predicted` and
     `confidence` are what was answered before. `label` is "" of a photograph that waits for its
-    mask."""
+    mask. `warnings` are of the clip, as of any other, and told when it is sent."""
 
     receipt: str
     state: State
@@ -187,6 +187,7 @@ class Receipt(Answer):
     snapshot: str | None = None
     version: str | None = None
     after: PredictionSummary | None = None
+    warnings: tuple[str, ...] = ()
     note: str = ""  # of a correction that was heard and is not yet answered as it says
 
 
@@ -200,6 +201,7 @@ class Uploaded(Answer):
     clip: str  # its sha256
     label: str | None
     reason: str
+    warnings: tuple[str, ...] = ()  # as of `ClipInfo`
 
 
 class Uploads(Answer):

@@ -80,7 +80,8 @@ def begun(link: Connection, sample_rate_hz: int | None, format: StreamFormat) ->
     try:
         return StreamStart(sample_rate_hz=sample_rate_hz, format=format, key=link.key)
     except ValidationError as error:
-        raise ServiceError(error.errors()[0]["msg"]) from None
+        first = error.errors()[0]
+        raise ServiceError(": ".join([*map(str, first["loc"]), first["msg"]])) from None
 
 
 @contextmanager

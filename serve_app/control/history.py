@@ -66,13 +66,15 @@ class History:
         self._steps: deque[Step] = deque(maxlen=round(KEPT_S / STEP_S) + 1)
         self._replicas: dict[str, Sums] = {}
         self._noted: float | None = None
-        self.counted: Counter[Key] = Counter()  # by all replicas, those that have gone too
+        # By all replicas, those that have gone too, of versions that one of them still tells of.
+        self.counted: Counter[Key] = Counter()
 
     def note(self, rows: Sequence[Row], at: float) -> None:
         """`rows` are what the replicas that answer tell of themselves, at a second of the epoch."""
         began = at // STEP_S * STEP_S
         if not self._steps or began > self._steps[-1].began:
             self._steps.append(Step(began))
+            self._forget_versions()
         step = self._steps[-1]
         for row in rows:
             self._add(step, row, at)
@@ -83,6 +85,11 @@ class History:
         self._replicas = {
             name: sums for name, sums in self._replicas.items() if at - sums.at < GONE_S
         }
+
+    def _forget_versions(self) -> None:
+        told = {key for sums in self._replicas.values() for key in sums.counted}
+        for key in [key for key in self.counted if "version" in dict(key[1]) and key not in told]:
+            del self.counted[key]
 
     def points(self, window: Window, until: float | None = None) -> list[dict[str, Any]]:
         """As `Traffic` has them, oldest first, up to now."""

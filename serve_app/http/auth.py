@@ -139,6 +139,6 @@ class Keyring:
 
 
 def _key_in(authorization: str | None) -> str:
-    """Nothing where there is none."""
+    """Nothing where there is none. What it reads as one key, HAProxy must count as one."""
     scheme, _, key = (authorization or "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
+    return key.strip(" ") if scheme.lower() == "bearer" else ""

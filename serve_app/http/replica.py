@@ -1,11 +1,8 @@
 """What the routes ask of the replica they run in; `serve_app/domain_service.py` is the real one."""
 
-import asyncio
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from data.domains.domain import Domain
-from data.errors import TelltaleError
 from serve_app.replica.admission import Admission
 from serve_app.replica.champion import Champion
 from serve_app.replica.prediction_log import PredictionLog
@@ -17,10 +14,6 @@ if TYPE_CHECKING:
     from ray.serve.handle import DeploymentHandle
 
     from data.store.store import Store
-
-T = TypeVar("T")
-
-AT_ONCE = 8  # clips of one request: the others of the queue are for other callers
 
 
 class Jobs(Protocol):
@@ -64,21 +57,3 @@ class Replica(Protocol):
     def peer(self, domain: str) -> "DeploymentHandle": ...
 
     async def ask_curator(self, method: str, *arguments: Any) -> Any: ...
-
-
-async def predict_all(
-    service: Replica, clips: Sequence[bytes], who: str, told: Callable[[ScoredClip], T]
-) -> list[T | Exception]:
-    """For each clip what `told` makes of its answer, or what is wrong with it. The answers are let
-    go one by one: with the features of its clip each takes megabytes."""
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def one(clip: bytes) -> T | Exception:
-        async with turns:
-            try:
-                return told(await service.predict(clip, who))
-            except TelltaleError as error:
-                service.metrics.rejected(type(error).__name__)
-                return error
-
-    return await asyncio.gather(*map(one, clips))

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 REFUSALS = ("Overloaded", "UnsupportedClip", "UndecodableClip", "ClipTooLarge")
 VERDICTS = ("accepted", "quarantined", "rejected")
 KEPT = ("kept", "dropped")
+MOST_VERSIONS = 5  # of which is told: each has two dozen series, and each teach makes one
 
 
 class Metrics:
     def __init__(self, domain: str) -> None:
         self._domain = domain
         self.tally: Tally[str] = Tally()
+        self._versions: list[str] = []  # the one that became known last at the end
         self.latencies = Latencies()
         self._busy_s = 0.0
         self._registry = CollectorRegistry()
@@ -34,10 +36,12 @@ class Metrics:
         self._begin_at_zero()
 
     def predicted(self, served: "LoadedVersion", scores: Scores, seconds: float) -> None:
+        if served.version not in self._versions:
+            self._begin_version(served)
         self._add("telltale_predictions", served.bundle.labels[scores.best], served.version)
-        self._observe("telltale_prediction_confidence", scores.confidence)
+        self._observe("telltale_prediction_confidence", scores.confidence, served.version)
         if scores.unknown:
-            self._add("telltale_unknown")
+            self._add("telltale_unknown", served.version)
         self.tally["predictions"] += 1
         self._busy_s += seconds
         self.latencies.add(seconds)
@@ -58,8 +62,12 @@ class Metrics:
         self._add("telltale_kept_predictions", outcome)
 
     def serving(self, served: "LoadedVersion") -> None:
-        for label in served.bundle.labels:
-            self._add("telltale_predictions", label, served.version, amount=0)
+        """The champion: it is the last to be forgotten."""
+        if served.version not in self._versions:
+            self._begin_version(served)
+        elif served.version != self._versions[-1]:
+            self._versions.remove(served.version)
+            self._versions.append(served.version)
 
     def swapped(self, seconds: float) -> None:
         self._observe("telltale_swap_seconds", seconds)
@@ -98,6 +106,23 @@ class Metrics:
             self._add("telltale_feedback", verdict, amount=0)
         for outcome in KEPT:
             self._add("telltale_kept_predictions", outcome, amount=0)
+
+    def _begin_version(self, served: "LoadedVersion") -> None:
+        self._versions.append(served.version)
+        for label in served.bundle.labels:
+            self._add("telltale_predictions", label, served.version, amount=0)
+        self._add("telltale_unknown", served.version, amount=0)
+        self._histogram("telltale_prediction_confidence", served.version)
+        if len(self._versions) > MOST_VERSIONS:
+            self._forget(self._versions.pop(0))
+
+    def _forget(self, version: str) -> None:
+        for name, family in COUNTED.items():
+            if "version" in family.labels:
+                found = (self._counters | self._histograms)[name]
+                found.remove_by_labels({"domain": self._domain, "version": version})
+        self._counter.cache_clear()
+        self._histogram.cache_clear()
 
     def _add(self, name: str, *labels: str, amount: float = 1) -> None:
         self._counter(name, *labels).inc(amount)

@@ -49,9 +49,9 @@ COUNTED = {
     ),
     "telltale_predictions": Family("counter", "Clips answered", ("domain", "label", "version")),
     "telltale_prediction_confidence": Family(
-        "histogram", "Calibrated confidence", buckets=CONFIDENCE
+        "histogram", "Calibrated confidence", ("domain", "version"), CONFIDENCE
     ),
-    "telltale_unknown": Family("counter", "Answers 'unknown'"),
+    "telltale_unknown": Family("counter", "Answers 'unknown'", ("domain", "version")),
     "telltale_rejected": Family("counter", "Clips refused, by reason", ("domain", "reason")),
     "telltale_feedback": Family("counter", "Corrections by verdict", ("domain", "verdict")),
     "telltale_kept_predictions": Family(

@@ -57,8 +57,24 @@ def test_each_recording_of_a_folder_has_its_events(
         ("b.flac", "fluid", "0.0", "2.0"),
         ("torn.wav", "", "", ""),
     ]
-    assert "torn.wav,,,,,,,7,this WAV file is damaged" in printed.out
+    assert "torn.wav,,,,,,,7,,this WAV file is damaged" in printed.out
     assert "4 files, 2 events, 1 failed, 1 no recordings" in printed.err
+
+
+@pytest.mark.parametrize("by", ["model", "service"])
+def test_a_recording_that_is_cut_off_has_a_warning(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], by: str
+) -> None:
+    with (folder / "a.wav").open("r+b") as cut:
+        cut.truncate(44 + (cut.seek(0, 2) - 44) // 2)
+    replica = Replica("faults", tmp_path / "service")
+    door: Any = build_api(replica)  # type: ignore[arg-type]
+    with Server(door) as url:
+        assert analyzed(folder / "a.wav", *(["--url", url] if by == "service" else [])) == 0
+    replica.store.close()
+    found = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert found
+    assert all("lasts 12.0 s, but only 6.0 s" in row["warnings"] for row in found)
 
 
 def test_it_goes_on_where_it_was_stopped(
@@ -115,7 +131,7 @@ def test_a_running_service_does_the_same_as_jobs(
     names = [name for name, *_ in rows(found.out)]
     assert names == ["a.wav", "empty.wav", "b.flac", "torn.wav"]
     assert f",12.0,{replica.served.version}," in found.out
-    assert "torn.wav,,,,,,,,this WAV file is damaged" in found.out
+    assert "torn.wav,,,,,,,,,this WAV file is damaged" in found.out
     assert "2 failed, 1 no recordings" in found.err
 
 

@@ -36,11 +36,16 @@ def test_an_unknown_clip_is_called_so_and_the_disclaimer_is_said_once(
     clips = [tmp_path / "a.wav", tmp_path / "b.wav"]
     for clip in clips:
         clip.write_bytes(tone(400))
+    with clips[1].open("r+b") as cut:
+        cut.truncate(5_000)
     assert command.predict(clips, "faults") == 0
     printed = capsys.readouterr()
     right = "unknown (fluid)" if unknown else "fluid"
     assert [line[:20].strip() for line in printed.out.splitlines()] == [right, right]
     assert printed.err.count(FAULTS.disclaimer) == 1
+    assert [line.split(": ")[0] for line in printed.err.splitlines() if "it lasts" in line] == [
+        str(clips[1])
+    ]
 
 
 def test_a_clip_whose_name_is_not_utf_8_is_answered(
@@ -58,6 +63,7 @@ def test_a_clip_whose_name_is_not_utf_8_is_answered(
 
 def test_a_table_of_answers_says_which_of_them_to_rely_on() -> None:
     found = {"file": "a.wav", "label": "fluid", "confidence": 0.9, "unknown": False}
+    found |= {"clip": {}, "request_id": "r-1"}
     rows = [{**found, "asserted": value, "model": {"version": "1"}} for value in (True, None)]
     read = list(csv.DictReader(as_csv(rows).splitlines()))
     assert [row["asserted"] for row in read] == ["True", ""]

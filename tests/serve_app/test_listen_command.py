@@ -32,12 +32,17 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield url
 
 
-def test_a_file_is_heard_and_its_events_are_lines(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("rate_hz", [2_000, 16_000, 192_000])
+def test_a_file_of_any_rate_is_heard_and_its_events_are_lines(
+    url: str,
+    rate_hz: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("serve_app.listen_command.time.sleep", lambda _: None)
     file = tmp_path / "two seconds.wav"
-    file.write_bytes(tone(500, seconds=2.0, rate_hz=16_000))
+    file.write_bytes(tone(500, seconds=2.0, rate_hz=rate_hz))
     assert main(["keywords", str(file), "--url", url]) == 0
     begun, ended = capsys.readouterr().out.splitlines()
     assert begun.split() == ["0.00", "s", "seven", "(1.00)", "..."]
@@ -51,6 +56,8 @@ def test_a_program_gets_typed_answers_and_refusals(url: str) -> None:
         assert isinstance(others[0], StreamPrediction)
     with Client(url, "nobody's") as client, pytest.raises(ServiceError, match="not known here"):
         list(client.stream("keywords", [], 8_000))
+    with Client(url) as client, pytest.raises(ServiceError, match="sample_rate_hz: .* 4000"):
+        list(client.stream("keywords", [], 2_000))
 
 
 def test_what_fails_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,8 +122,11 @@ def frontend_lines(hosts: Sequence[str], quotas: Quotas, proxies: Sequence[str] 
         # Sound hardly shrinks, but a few compressed bytes could become megabytes in a replica.
         "http-request del-header sec-websocket-extensions",
         f"stick-table type string len 41 size 40k expire {idle} store gpc0_rate(1s),conn_cur{kept}",
-        "http-request set-var(txn.who) req.hdr(authorization),sha1,hex "
-        "if { req.hdr(authorization) -m found }",
+        # The key as a replica reads it: after the scheme, in basic authentication the password.
+        "http-request set-var(txn.key) req.hdr(authorization),word(2,\\ )",
+        "http-request set-var(txn.key) str(),concat(,txn.key),b64dec,field(2,:,0),word(1,\\ ) "
+        'if { req.hdr(authorization) -m beg -i "basic " }',
+        "http-request set-var(txn.who) var(txn.key),sha1,hex",
         f"http-request set-var(txn.who) req.hdr({VISITOR_HEADER}),word(2,\\ ) "
         f"if {OF_THE_PAGE} !{{ var(txn.who) -m found }}",
         "http-request set-var(txn.who) src unless { var(txn.who) -m found }",

@@ -19,7 +19,7 @@ COUNTED = (
 )
 # Whose quotas -> HAProxy's variable that counts the refusals; read by quota_refusals.py.
 COUNTS = {"key": "proc.telltale_refused_keys", "address": "proc.telltale_refused_addresses"}
-KEYED = "{ req.hdr(authorization) -m found }"
+KEYED = "{ var(txn.key) -m found }"
 # How far ahead the moment is at which the bucket is full; what cannot be is from before a wrap.
 AHEAD = (
     f"http-request set-var(txn.now_ms) date(0,ms),mod({WRAPS_MS}) if telltale_counted",

@@ -35,8 +35,9 @@ from serve_app.client.protocol_answers import (
     TensorMetadata,
 )
 from serve_app.http import problems
-from serve_app.http.answers.responses import queue_of, service_of
+from serve_app.http.answers.responses import service_of
 from serve_app.http.openapi import BINARY, JSON, openapi_of, parameter
+from serve_app.http.predictions import Asked, asked_of, predict_all
 from serve_app.http.protocols.inference_tensors import (
     HEADER,
     InferenceRequest,
@@ -45,7 +46,7 @@ from serve_app.http.protocols.inference_tensors import (
     read_request,
     write_response,
 )
-from serve_app.http.replica import Replica, predict_all
+from serve_app.http.replica import Replica
 from serve_app.http.requests.bodies import ENVELOPE_BYTES, IN_PLACE_BYTES, must_be_plain, read_body
 from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.scoring import ScoredClip
@@ -56,9 +57,14 @@ MODEL = "/v2/models/{name}"
 VERSION = MODEL + "/versions/{version}"
 OCTETS = "application/octet-stream"
 REQUEST = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"type": "array"}}}
-OF_VERSION = (
-    {**parameter("version", "path", "the one that serves", type="string"), "required": True},
-)
+
+
+def _version(which: str) -> tuple[dict[str, Any], ...]:
+    return ({**parameter("version", "path", which, type="string"), "required": True},)
+
+
+THE_CHAMPION = _version("the one that serves")
+ANY = _version("a version of `GET /models`")
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,7 @@ async def ready(request: Request) -> ServerReady:
 
 
 @router.get(MODEL + "/ready", **_openapi(404, 503))
-@router.get(VERSION + "/ready", **_openapi(404, 503, parameters=OF_VERSION))
+@router.get(VERSION + "/ready", **_openapi(404, 503, parameters=THE_CHAMPION))
 async def model_ready(request: Request, name: str) -> ModelReady:
     """200 only where this model, in this version, answers."""
     _asked_version(request, name)
@@ -146,7 +152,7 @@ async def model_ready(request: Request, name: str) -> ModelReady:
 
 
 @router.get(MODEL, **_openapi(404, 503))
-@router.get(VERSION, **_openapi(404, 503, parameters=OF_VERSION))
+@router.get(VERSION, **_openapi(404, 503, parameters=THE_CHAMPION))
 async def model(request: Request, name: str) -> ModelMetadata:
     """The model's inputs, of which one is sent, and its outputs."""
     served = _asked_version(request, name)
@@ -169,14 +175,15 @@ async def model(request: Request, name: str) -> ModelMetadata:
 
 
 @router.post(MODEL + "/infer", response_model=Inferred, **_inferring())
-@router.post(VERSION + "/infer", response_model=Inferred, **_inferring(OF_VERSION))
+@router.post(VERSION + "/infer", response_model=Inferred, **_inferring(ANY))
 async def infer(request: Request, name: str) -> Response:
     """Clips in (`clip`, BYTES; base64 in JSON) or waveforms (`waveform`, FP32 at the domain's
     rate); for each its label, confidence, whether it is unknown, and the probabilities of
-    `labels`. One that cannot be decoded refuses the request."""
-    service, who = service_of(request), queue_of(request)
-    _asked_version(request, name)
-    found, asked = await _scored(service, request, who)
+    `labels`. One that cannot be decoded refuses the request. Any registered version answers; what
+    serves is told of the champion alone."""
+    _must_be_here(request, name)
+    by = asked_of(request, request.path_params.get("version"))
+    found, asked = await _scored(service_of(request), request, by)
     served = found[0].served
     fields = {"model_name": name, "model_version": served.version}
     if asked.id:
@@ -190,31 +197,35 @@ async def infer(request: Request, name: str) -> Response:
 
 def _asked_version(request: Request, name: str) -> LoadedVersion:
     """What serves; raises UnknownName where another model or version is asked for."""
-    service = service_of(request)
-    if name != service.domain.name:
-        raise UnknownName(
-            f"there is no model {name!r} at this address, which serves {service.domain.name}; "
-            f"another domain's is at its own prefix, as /{service.domain.name}/v2"
-        )
-    served = service.champion.served
+    _must_be_here(request, name)
+    served = service_of(request).champion.served
     version = request.path_params.get("version", served.version)
     if version != served.version:
         raise UnknownName(f"{name} serves version {served.version}, and not {version!r}")
     return served
 
 
+def _must_be_here(request: Request, name: str) -> None:
+    here = service_of(request).domain.name
+    if name != here:
+        raise UnknownName(
+            f"there is no model {name!r} at this address, which serves {here}; "
+            f"another domain's is at its own prefix, as /{here}/v2"
+        )
+
+
 async def _scored(
-    service: Replica, request: Request, who: str
+    service: Replica, request: Request, by: Asked
 ) -> tuple[list[Answer], InferenceRequest]:
     """Raises what is wrong with the first clip of which something is."""
     must_be_plain(request)
     most = WIDER * service.domain.limits.max_bytes + ENVELOPE_BYTES
-    with service.admission.room(who) as room:
+    with service.admission.room(by.who) as room:
         body = await read_body(request, most, room.hold)
         read = partial(_read, body, request.headers.get(HEADER), service.domain)
         in_place = len(body) <= IN_PLACE_BYTES
         asked, clips = read() if in_place else await asyncio.to_thread(read)
-        found = await predict_all(service, clips, who, _answer)
+        found = await predict_all(service, clips, by, _answer)
     if failed := next((one for one in found if isinstance(one, Exception)), None):
         raise failed
     results = [one for one in found if isinstance(one, Answer)]

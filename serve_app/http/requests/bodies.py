@@ -25,6 +25,7 @@ RAW_KINDS = {"audio", "image", "video", ""}
 RAW_TYPES = {  # what some send of any file, or of a container that may hold sound
     *("application/octet-stream", "binary/octet-stream"),
     *("application/ogg", "application/x-ogg", "application/mp4"),
+    "application/x-www-form-urlencoded",  # `curl --data-binary @clip.wav`
 }
 ONE_FILE = {"file": PartRule(is_file=True)}
 IN_PLACE_BYTES = 1024**2  # parsed on the event loop; a longer form in a thread
@@ -120,14 +121,19 @@ async def read_clip(request: Request, max_bytes: int, hold: Hold = uncounted) ->
             must_be_plain(request)
             return file_part(await _parts(content_type, body, ONE_FILE), max_bytes)
         return _within(clip, max_bytes)
+    must_be_raw(content_type)
+    must_be_plain(request)
+    return await read_body(request, max_bytes, hold)
+
+
+def must_be_raw(content_type: str) -> None:
+    """Raises UnsupportedClip for a type of which no body is a clip."""
     kind = content_type.lower().partition(";")[0].strip()
-    if kind.split("/")[0] in RAW_KINDS or kind in RAW_TYPES:
-        must_be_plain(request)
-        return await read_body(request, max_bytes, hold)
-    raise UnsupportedClip(
-        "a clip comes as multipart/form-data with a part named 'file' (curl -F file=@FILE), or as "
-        f"a raw body of type audio/* or image/*; this request says {content_type[:200]!r}"
-    )
+    if kind.split("/")[0] not in RAW_KINDS and kind not in RAW_TYPES:
+        raise UnsupportedClip(
+            "a clip comes as multipart/form-data with a part named 'file' (curl -F file=@FILE), or "
+            f"as a raw body of type audio/* or image/*; this request says {content_type[:200]!r}"
+        )
 
 
 def must_be_plain(request: Request) -> None:

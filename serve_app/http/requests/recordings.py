@@ -25,6 +25,7 @@ from serve_app.http.requests.bodies import (
     announced_bytes,
     is_form,
     must_be_plain,
+    must_be_raw,
     next_piece,
 )
 from serve_app.http.requests.multipart import FormReader
@@ -79,6 +80,8 @@ def recordings_of(request: Request) -> Recordings:
 async def _receive(request: Request, max_bytes: int, file: BinaryIO) -> None:
     kind = request.headers.get("content-type", "")
     form = FormReader(kind, ONE_FILE) if is_form(kind) else None
+    if form is None:
+        must_be_raw(kind)
     waiting = bytearray()
     async with aclosing(pieces(request, max_bytes + (ENVELOPE_BYTES if form else 0))) as came:
         async for piece in came:

@@ -104,7 +104,7 @@ async def keep_correction(
     if kept.state != "rejected":
         await writing(_flag, service, kept, checks, right, caller)
     service.metrics.corrected(kept.state)
-    return kept, found
+    return kept.model_copy(update={"warnings": found.prepared.warnings}), found
 
 
 def _keep_correction(

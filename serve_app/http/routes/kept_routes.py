@@ -16,7 +16,8 @@ from serve_app.client.answers import Receipt
 from serve_app.http.answers.answer_bodies import Label, json_fields, prediction
 from serve_app.http.answers.responses import answer, caller_of, queue_of, request_id, service_of
 from serve_app.http.openapi import BINARY, openapi_of
-from serve_app.http.replica import AT_ONCE, Replica
+from serve_app.http.predictions import AT_ONCE
+from serve_app.http.replica import Replica
 from serve_app.http.requests.correction_form import must_need_no_mask
 from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
 from serve_app.http.routes.clip_routes import OCTETS, clip_bytes

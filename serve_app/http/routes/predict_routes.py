@@ -1,13 +1,11 @@
 """A clip's way, or that of many, to a prediction."""
 
 import asyncio
-import logging
 import math
 import re
 import time
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache
 from reprlib import repr as shortened
 from typing import Any
 
@@ -15,45 +13,35 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from data.errors import (
-    BundleError,
-    DeadlineExceeded,
-    InvalidParameter,
-    NotReady,
-    Overloaded,
-    TelltaleError,
-    UnknownName,
-)
+from data.errors import DeadlineExceeded, InvalidParameter, Overloaded, TelltaleError
 from serve_app.batch_table import as_csv
 from serve_app.client.answers import Batch, Prediction
 from serve_app.client.protocol_answers import PreAnnotations
 from serve_app.http import problems
 from serve_app.http.answers.answer_bodies import prediction
-from serve_app.http.answers.responses import answer, preferred, queue_of, request_id, service_of
+from serve_app.http.answers.responses import answer, preferred, request_id, service_of
 from serve_app.http.openapi import BINARY, JSON, TEXT, form, many, openapi_of, parameter
+from serve_app.http.predictions import AT_ONCE, SESSION, VERSION, Asked, asked_of
+from serve_app.http.predictions import predict as predict_clip
+from serve_app.http.replica import Replica
 from serve_app.http.requests.bodies import read_clip
 from serve_app.http.requests.forms import files_of, forms_of
 from serve_app.http.requests.multipart import PartRule
 from serve_app.http.requests.parameters import refuse_others
 from serve_app.http.routes import label_studio
-from serve_app.replica.other_versions import on_trial
 from serve_app.replica.scoring import ScoredClip
-from serve_app.statuses import explain, in_words
-
-log = logging.getLogger("ray.serve")
+from serve_app.statuses import explain
 
 MAX_BATCH_FILES = 200
 MANY_FILES = {
     "files": PartRule(is_file=True, most=MAX_BATCH_FILES),
     "file": PartRule(is_file=True),
 }
-AT_ONCE = 8
 PAUSE_S = 0.1
 BATCH_PATIENCE_S = 60.0
 TOP_K = re.compile(r"[1-9][0-9]{0,2}")
 TOP_K_RANGE = {"type": "integer", "minimum": 1, "maximum": 999}
 DEADLINE = "x-deadline-seconds"
-VERSION, SESSION = "x-model-version", "x-session-id"
 CSV = "text/csv"
 RAW = ("audio/*", "image/*", "video/*", "application/octet-stream")
 CLIP = form(("file",), file=BINARY) | dict.fromkeys(RAW, BINARY)
@@ -78,8 +66,6 @@ BATCH = openapi_of(
     content={CSV: TEXT},
 )
 
-TRIAL_PATIENCE_S = 0.5  # with the curator, before the champion answers
-
 router = APIRouter(tags=["predict"])
 
 
@@ -93,20 +79,17 @@ async def predict_or_annotate(request: Request) -> Response:
 
 
 async def predict(request: Request) -> Response:
-    service, who = service_of(request), queue_of(request)
+    service = service_of(request)
     top_k, evidence, version = _options(request.query_params)
-    version = version or request.headers.get(VERSION)
-    limit = service.domain.limits.max_bytes
+    asked, limit = asked_of(request, version), service.domain.limits.max_bytes
     try:
         deadline = _deadline(request)
-        with service.admission.room(who) as room:
+        with service.admission.room(asked.who) as room:
             raw = await read_clip(request, limit, room.hold)
-            found = await _found(request, raw, who, version, deadline)
+            found = await predict_clip(service, raw, asked, deadline)
     except TelltaleError as error:
         service.metrics.rejected(type(error).__name__)
         raise
-    if service.prediction_log is not None:
-        service.prediction_log.offer(raw, found)
     if evidence:  # the mask of a large photograph takes its time: others need not wait for it
         body = await asyncio.to_thread(
             prediction, found, request_id(request), top_k=top_k, evidence=True
@@ -114,36 +97,6 @@ async def predict(request: Request) -> Response:
     else:
         body = prediction(found, request_id(request), top_k=top_k)
     return answer(body, headers={"X-Model-Version": found.served.version})
-
-
-async def _found(
-    request: Request, raw: bytes, who: str, version: str | None, deadline: float = math.inf
-) -> ScoredClip:
-    service = service_of(request)
-    if version is not None:
-        return await service.predict_on(version, raw, who, deadline)
-    if service.domain.serving.split:
-        return await _of_trial(request, raw, who, deadline)
-    return await service.predict(raw, who, deadline)
-
-
-async def _of_trial(request: Request, raw: bytes, who: str, deadline: float) -> ScoredClip:
-    """By the version that the caller's session, or else the caller, has in `serving.split`. Where
-    that cannot answer, the champion does."""
-    service = service_of(request)
-    session = request.headers.get(SESSION) or who
-    version = on_trial(service.domain.serving.split, f"{service.domain.name}/{session}")
-    if version is not None:
-        try:
-            return await service.predict_on(version, raw, who, deadline, TRIAL_PATIENCE_S)
-        except (UnknownName, NotReady, BundleError) as error:
-            _warn_once(version, in_words(error))
-    return await service.predict(raw, who, deadline)
-
-
-@cache
-def _warn_once(version: str, words: str) -> None:
-    log.warning("version %s of serving.split does not answer: %s", version, words)
 
 
 def _options(query: Mapping[str, str]) -> tuple[int | None, bool, str | None]:
@@ -181,18 +134,18 @@ def _deadline(request: Request) -> float:
 @router.post("/batch-predict", response_model=Batch, **BATCH)
 async def batch_predict(request: Request) -> Response:
     """Many clips (`files`): a result or an error for each, in order; CSV with Accept: text/csv."""
-    service, who = service_of(request), queue_of(request)
+    service = service_of(request)
     top_k, evidence, version = _options(request.query_params)
     if evidence:
         raise InvalidParameter("the evidence of many clips would be large; ask /predict for each")
-    version = version or request.headers.get(VERSION)
-    service.admission.check(who)
+    asked = asked_of(request, version)
+    service.admission.check(asked.who)
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(file: UploadFile) -> dict[str, Any]:
         async with turns:  # two hundred clips together must not lie in memory together
             try:
-                found = await _patiently(request, file, who, version)
+                found = await _patiently(service, file, asked)
             except TelltaleError as error:
                 service.metrics.rejected(type(error).__name__)
                 wrong = problems.problem(*explain(error), request_id(request))
@@ -217,22 +170,16 @@ async def batch_predict(request: Request) -> Response:
     return answer({"domain": service.domain.name, "results": results, "aggregate": aggregate})
 
 
-async def _patiently(
-    request: Request, file: UploadFile, who: str, version: str | None
-) -> ScoredClip:
+async def _patiently(service: Replica, file: UploadFile, asked: Asked) -> ScoredClip:
     """Clips of a form that was let in wait a while for a place instead of being refused at once."""
-    service = service_of(request)
     over = time.monotonic() + BATCH_PATIENCE_S
     while True:
         try:
-            with service.admission.room(who) as room:
+            with service.admission.room(asked.who) as room:
                 await file.seek(0)
                 raw = await file.read(service.domain.limits.max_bytes + 1)
                 room.hold(len(raw))
-                found = await _found(request, raw, who, version)
-            if service.prediction_log is not None:
-                service.prediction_log.offer(raw, found)
-            return found
+                return await predict_clip(service, raw, asked)
         except Overloaded:
             if time.monotonic() > over:
                 raise

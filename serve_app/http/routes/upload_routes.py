@@ -141,15 +141,23 @@ async def _keep(
     raw, drawn = await file.read(enough), await mask.read(enough) if mask else None
     sha256 = (await decoding(hashlib.sha256, raw)).hexdigest()
     outcome: UploadOutcome
+    warnings: tuple[str, ...] = ()
     try:
-        new, flags = await decoding(_checked, service, raw, sha256, label, group, drawn)
+        new, flags, warnings = await decoding(_checked, service, raw, sha256, label, group, drawn)
         label = new.label
         _, created = await writing(lambda: service.store.clips.add(new, who=caller.name))
         await writing(service.store.flags.add, new.domain, flags, who=caller.name)
         outcome, reason = OUTCOMES[created], ""
     except (ClipError, Conflict, InvalidParameter) as error:
         outcome, reason = "refused", str(error)
-    return Uploaded(file=file.filename, outcome=outcome, clip=sha256, label=label, reason=reason)
+    return Uploaded(
+        file=file.filename,
+        outcome=outcome,
+        clip=sha256,
+        label=label,
+        reason=reason,
+        warnings=warnings,
+    )
 
 
 def _checked(
@@ -159,9 +167,9 @@ def _checked(
     label: str | None,
     group: str | None,
     mask: bytes | None,
-) -> "tuple[NewClip, list[Found]]":
-    """With its flags. A clip that nobody could hear is refused now, not found out by the
-    retrain."""
+) -> "tuple[NewClip, list[Found], tuple[str, ...]]":
+    """With its flags and warnings. A clip that nobody could hear is refused now, not found out by
+    the retrain."""
     from data.store.clips.clip_rows import NewClip
 
     served = service.champion.served if service.champion.loaded else None
@@ -184,7 +192,7 @@ def _checked(
         sample_rate_hz=prepared.sample_rate_hz,
         mask=said.mask,
     )
-    return new, checks.flags(sha256)
+    return new, checks.flags(sha256), prepared.warnings
 
 
 def _checks(

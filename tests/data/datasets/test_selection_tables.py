@@ -28,6 +28,13 @@ def test_each_part_is_read_once_in_order_of_time(tmp_path: Path, text: str) -> N
     assert read(tmp_path, text) == SAID
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le"])
+def test_a_table_saved_on_windows_is_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "night.txt").write_text(RAVEN.replace("dog", "Käuzchen"), encoding=encoding)
+    first, *_ = read_selections(tmp_path / "night.txt")
+    assert first == Selection(3.0, 4.25, "Käuzchen")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

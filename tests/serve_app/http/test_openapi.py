@@ -24,6 +24,8 @@ from support.waiting import wait_for
 
 NO_CLIP = b"this is no recording at all"
 NONE = "f" * 64
+DATA = [base64.b64encode(tone()).decode()]
+ONE_CLIP = {"inputs": [{"name": "clip", "datatype": "BYTES", "shape": [1], "data": DATA}]}
 WORDS = load_domains(names=("keywords",))["keywords"].labels
 JSON_BODIES: dict[str, Any] = {
     "/retrain": {"mode": "teach"},
@@ -199,12 +201,10 @@ def of_recordings(service: Declared) -> None:
 def of_the_inference_protocol(service: Declared, version: str) -> None:
     for path in ("", "/health/live", "/health/ready"):
         service.ask("GET", f"/v2{path}", role="")
-    data = [base64.b64encode(tone()).decode()]
-    order = {"inputs": [{"name": "clip", "datatype": "BYTES", "shape": [1], "data": data}]}
     for model in ("/v2/models/keywords", f"/v2/models/keywords/versions/{version}"):
         service.ask("GET", model)
         service.ask("GET", f"{model}/ready")
-        service.ask("POST", f"{model}/infer", role="", json=order)
+        service.ask("POST", f"{model}/infer", role="", json=ONE_CLIP)
 
 
 def of_label_studio(service: Declared) -> None:
@@ -368,7 +368,7 @@ REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("GET", "/retrain/none/events", 404, {}),
     ("POST", "/models/99/promote", 404, {}),
     ("GET", "/v2/models/none/ready", 404, {}),
-    ("POST", "/v2/models/keywords/versions/99/infer", 404, {"json": {"inputs": []}}),
+    ("POST", "/v2/models/keywords/versions/99/infer", 404, {"json": ONE_CLIP}),
     ("POST", "/v2/models/keywords/infer", 400, {"content": b"{"}),
     ("POST", "/predict", 400, {"json": {}}),
     ("POST", "/setup", 400, {"json": {"schema": "<View/>"}}),

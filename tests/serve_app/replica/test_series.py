@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from serve_app.control.gauges import of_domain
 from serve_app.control.history import History
-from serve_app.replica.replica_metrics import Metrics
+from serve_app.replica.replica_metrics import MOST_VERSIONS, Metrics
 from serve_app.replica.series import COUNTED, FAMILY_OF, Samples, as_json, as_text, key
 from support.inputs.sounds import tone
 from support.replica import Replica, answering
@@ -27,6 +27,10 @@ def row(name: str, metrics: Metrics) -> dict[str, Any]:
     return {**known, **load, **counted}
 
 
+def served(version: str) -> Any:
+    return SimpleNamespace(version=version, bundle=SimpleNamespace(labels=LABELS))
+
+
 def read(samples: Samples) -> dict[str, float]:
     """By name and labels, as Prometheus reads the text."""
     families = text_string_to_metric_families(as_text(samples).decode())
@@ -35,7 +39,7 @@ def read(samples: Samples) -> dict[str, float]:
 
 def test_counters_are_there_at_zero_before_anything_happens() -> None:
     metrics = Metrics("faults")
-    metrics.serving(SimpleNamespace(version="1", bundle=SimpleNamespace(labels=LABELS)))  # type: ignore[arg-type]
+    metrics.serving(served("1"))
     found = read(metrics.samples())
     assert set(found.values()) == {0}
     assert "telltale_swap_failures_total{'domain': 'faults'}" in found
@@ -45,6 +49,43 @@ def test_counters_are_there_at_zero_before_anything_happens() -> None:
     )
     assert "telltale_rejected_total{'domain': 'faults', 'reason': 'Overloaded'}" in found
     assert {FAMILY_OF[name] for name, _ in metrics.samples()} == set(COUNTED)
+
+
+def answered(metrics: Metrics, version: str, confidence: float, unknown: bool = False) -> None:
+    scores: Any = SimpleNamespace(best=0, confidence=confidence, unknown=unknown)
+    metrics.predicted(served(version), scores, 0.01)
+
+
+def test_the_doubt_of_a_version_on_trial_is_told_apart_from_the_champions() -> None:
+    metrics = Metrics("faults")
+    metrics.serving(served("1"))
+    answered(metrics, "1", 0.95)
+    answered(metrics, "2", 0.35, unknown=True)
+    found = metrics.samples()
+    for version, doubtful in (("1", 0), ("2", 1)):
+        labels = {"domain": "faults", "version": version}
+        assert found[key("telltale_unknown_total", **labels)] == doubtful
+        low = key("telltale_prediction_confidence_bucket", **labels, le="0.4")
+        assert (found[low], found[("telltale_prediction_confidence_count", low[1][:2])]) == (
+            doubtful,
+            1,
+        )
+
+
+def test_versions_that_were_replaced_long_ago_are_told_of_no_more() -> None:
+    metrics, history = Metrics("faults"), History()
+    metrics.serving(served("0"))
+    for number in range(1, 100):
+        answered(metrics, str(number), 0.9)
+        metrics.serving(served("0"))  # as each second
+        history.note([row("a", metrics)], BEGIN + 10 * number)
+    answered(metrics, "99", 0.9)
+    history.note([row("a", metrics)], BEGIN + 2_000)
+    for found in (metrics.samples(), history.counted):
+        versions = {dict(labels).get("version") for _, labels in found} - {None}
+        assert versions == {"0", *map(str, range(100 - MOST_VERSIONS + 1, 100))}
+    last = key("telltale_predictions_total", domain="faults", label=LABELS[0], version="99")
+    assert metrics.samples()[last] == 2
 
 
 def test_a_domain_counts_what_its_replicas_did_also_those_that_have_gone() -> None:
@@ -81,7 +122,7 @@ def busy() -> Samples:
     samples: dict[Any, float] = {}
     for domain in DOMAINS:
         metrics = Metrics(domain)
-        metrics.serving(SimpleNamespace(version="1", bundle=SimpleNamespace(labels=LABELS)))  # type: ignore[arg-type]
+        metrics.serving(served("1"))
         for route in ASKED if domain == "faults" else ("/feedback",):
             metrics.requested(route, 200, 0.1)
         metrics.requested("/predict", 429, 0.1)

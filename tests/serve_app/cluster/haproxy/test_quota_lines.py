@@ -1,5 +1,6 @@
 """quota_lines.py, in the real HAProxy before two toy replicas."""
 
+from base64 import b64encode
 from pathlib import Path
 
 import httpx
@@ -40,6 +41,27 @@ def test_callers_have_a_quota_of_their_own_over_all_replicas(
         assert 1 <= int(refused.headers["retry-after"]) <= 12, "one comes in twelve seconds"
         assert refused.json()["title"] == "Quota used up"
         assert "5 requests with clips a minute" in refused.json()["detail"]
+
+
+def test_however_a_key_is_written_it_has_one_quota(tmp_path: Path) -> None:
+    with (
+        proxied(tmp_path, answer("200 OK"), quotas=Quotas(key=2, address=1)) as (url, _),
+        httpx.Client(trust_env=False, timeout=30) as client,
+    ):
+
+        def asked(authorization: str) -> int:
+            headers = {"Authorization": authorization}
+            return client.post(f"{url}/predict", content=b"c", headers=headers).status_code
+
+        def basic(password: str, user: str = "") -> str:
+            return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+        assert asked("Bearer somebody") == asked("Bearer  somebody") == 200
+        assert asked("bEaRer somebody") == asked(basic(" somebody ", "label")) == 429
+        assert asked(basic("some:body")) == asked(basic("some:body", "studio")) == 200
+        assert asked(basic("some:body").replace("Basic", "bAsic")) == 429
+        assert asked("Bearer somebody-else") == asked("") == 200
+        assert asked("") == asked("Bearer") == 429, "without a key, the address counts"
 
 
 def test_refusals_are_counted_also_across_a_restart(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_a_form_and_a_raw_body_give_the_same_bytes(client: TestClient, raw: byte
     [
         *("application/ogg", "Application/Ogg; codecs=opus", "application/mp4", "audio/wav"),
         *("binary/octet-stream", "application/octet-stream;charset=binary", "video/mp4", ""),
+        "application/x-www-form-urlencoded",  # as curl says it of any file
     ],
 )
 def test_a_raw_body_is_a_clip_whatever_its_sender_calls_it(client: TestClient, kind: str) -> None:

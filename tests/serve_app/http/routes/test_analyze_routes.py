@@ -176,6 +176,7 @@ def test_a_recording_longer_than_any_clip_is_taken(client: TestClient, replica: 
         ("", {"files": {"file": RAW}, "data": {"hop_s": "1"}}, 400, "'hop_s', which"),
         ("", {"files": [("file", RAW), ("file", RAW)]}, 400, "two parts 'file'"),
         ("", {"content": RAW, "headers": {"content-encoding": "gzip"}}, 415, "'gzip'"),
+        ("", {"content": RAW, "headers": {"content-type": "text/plain"}}, 415, "'text/plain'"),
         ("", {"content": RAW, "headers": {"content-length": "9" * 12}}, 413, "at most"),
     ],
 )

@@ -66,6 +66,12 @@ def test_a_correction_without_a_key_is_not_learnt_from_until_an_admin_accepts_it
     assert (client.get(path).json()["state"], learnable(replica)) == ("accepted", 1)
 
 
+def test_a_receipt_warns_of_a_clip_that_is_cut_off(client: TestClient) -> None:
+    (words,) = correct(client, "two", raw=CLIP[: len(CLIP) // 2])["warnings"]
+    assert words.startswith("the file says that it lasts 1.0 s, but only 0.5 s")
+    assert correct(client, "two")["warnings"] == []
+
+
 @pytest.mark.parametrize(
     ("role", "state"), [("viewer", "quarantined"), ("contributor", "accepted")]
 )

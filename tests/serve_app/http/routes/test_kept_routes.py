@@ -1,5 +1,6 @@
 """kept_routes.py: answers are kept, people are asked about them, and versions compared by them."""
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from serve_app.replica.champion import LoadedVersion, load_served
 from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 from support.fakes.fake_curator import Curator, Handle
+from support.inputs.annotated import interface, task
 from support.inputs.sounds import tone
 from support.replica import ADMIN, Replica, answering
 from support.tiny import tiny_bundle
@@ -117,3 +119,28 @@ def test_two_versions_are_compared_by_what_was_asked(client: TestClient) -> None
     refused = client.get("/models/1/diff/9", headers=KEY)
     assert refused.status_code == 404
     assert "no version '9'" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("by", ["inference protocol", "Label Studio"])
+def test_what_other_protocols_ask_is_answered_by_any_version_and_kept(
+    tmp_path: Path, by: str
+) -> None:
+    replica = Keeping(tmp_path)
+    data = [base64.b64encode(tone(500)).decode()]
+    tensor = {"name": "clip", "datatype": "BYTES", "shape": [1], "data": data}
+    order = {"tasks": [task(tone(500))], "label_config": interface(replica.domain.labels)}
+    on_two = {"X-Model-Version": "2"}
+    with answering(replica) as client:
+        if by == "inference protocol":
+            for path, headers in (("", on_two), ("/versions/2", {})):
+                where = f"/v2/models/keywords{path}/infer"
+                found = client.post(where, json={"inputs": [tensor]}, headers=headers).json()
+                assert (found["model_version"], found["outputs"][0]["data"]) == ("2", ["seven"])
+        else:
+            (found,) = client.post("/predict", json=order, headers=on_two).json()["results"]
+            assert found["model_version"] == "2"
+        assert replica.prediction_log is not None
+        replica.prediction_log.flush()
+        kept = client.get("/predictions", headers=KEY).json()["predictions"]
+    replica.store.close()
+    assert {(row["label"], row["version"]) for row in kept} == {("seven", "2")}

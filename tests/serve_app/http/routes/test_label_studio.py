@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from serve_app.http import auth
-from serve_app.http.replica import AT_ONCE
+from serve_app.http.predictions import AT_ONCE
 from support.inputs.annotated import event, interface, task
 from support.inputs.pictures import cracked
 from support.inputs.sounds import tone

@@ -1,5 +1,6 @@
 """predict_routes.py: the answer is the model's own, for the domain that was asked, in time."""
 
+import csv
 import gzip
 import json
 import tempfile
@@ -72,6 +73,16 @@ def test_a_clip_that_is_cut_off_is_answered_with_a_warning(client: TestClient) -
     )
     assert "warnings" not in whole
     assert cut["warnings"][0].startswith("the file says that it lasts 1.0 s, but only 0.5 s")
+
+
+def test_a_table_tells_of_each_clip_its_warnings_and_its_request(client: TestClient) -> None:
+    clips = (CLIPS[0], CLIPS[0][: len(CLIPS[0]) // 2], b"no sound")
+    asked = {"Accept": "text/csv", "X-Request-ID": "night-7"}
+    found = client.post("/batch-predict", files=[("files", raw) for raw in clips], headers=asked)
+    whole, cut, wrong = csv.DictReader(found.text.splitlines())
+    assert {row["request_id"] for row in (whole, cut, wrong)} == {"night-7"}
+    assert (whole["warnings"], wrong["warnings"]) == ("", "")
+    assert cut["warnings"].startswith("the file says that it lasts 1.0 s, but only 0.5 s")
 
 
 def test_clips_of_one_form_are_answered_as_each_alone(client: TestClient) -> None:

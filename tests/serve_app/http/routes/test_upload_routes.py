@@ -86,6 +86,15 @@ def sent(client: TestClient, files: Form, **labels: Any) -> list[dict[str, Any]]
     return results
 
 
+def test_a_clip_that_is_cut_off_is_kept_with_a_warning(kept: Store) -> None:
+    clip = tone(seconds=2.0)
+    with client(kept, FAULTS) as faults:
+        files: Form = [("files", ("a.wav", clip)), ("files", ("b.wav", clip[: len(clip) // 2]))]
+        whole, cut = sent(faults, files, label="fluid")
+    assert (whole["warnings"], cut["outcome"]) == ([], "stored")
+    assert cut["warnings"][0].startswith("the file says that it lasts 2.0 s, but only 1.0 s")
+
+
 def test_each_mask_goes_with_the_photograph_that_is_named_alike(
     kept: Store, cracks: TestClient
 ) -> None:

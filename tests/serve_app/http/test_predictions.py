@@ -1,10 +1,11 @@
-"""replica.py: many clips of one request."""
+"""predictions.py: many clips of one request."""
 
 import asyncio
 import weakref
+from types import SimpleNamespace
 from typing import Any
 
-from serve_app.http.replica import AT_ONCE, predict_all
+from serve_app.http.predictions import AT_ONCE, Asked, predict_all
 
 
 class Scored:
@@ -15,12 +16,14 @@ class Counting:
     """A replica that knows how many of its answers somebody still holds."""
 
     metrics: Any = None
+    prediction_log: Any = None
+    domain = SimpleNamespace(serving=SimpleNamespace(split=()))
 
     def __init__(self) -> None:
         self.answers: list[weakref.ref[Scored]] = []
         self.most = 0
 
-    async def predict(self, raw: bytes, who: str) -> Scored:
+    async def predict(self, raw: bytes, who: str, deadline: float) -> Scored:
         await asyncio.sleep(0)
         found = Scored()
         self.answers.append(weakref.ref(found))
@@ -30,6 +33,7 @@ class Counting:
 
 def test_of_many_clips_the_features_do_not_lie_in_memory_together() -> None:
     service: Any = Counting()
-    told = asyncio.run(predict_all(service, [b"clip"] * 200, "ann", lambda found: "heard"))
+    asked = Asked("ann", "ann", None)
+    told = asyncio.run(predict_all(service, [b"clip"] * 200, asked, lambda found: "heard"))
     assert told == ["heard"] * 200
     assert service.most <= AT_ONCE

@@ -1,0 +1,94 @@
+"""A clip's answer, whichever route it came by: on the version that is asked for or on trial, and
+kept where the domain's file says so."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+
+from fastapi import Request
+
+from data.errors import BundleError, NotReady, TelltaleError, UnknownName
+from serve_app.http.answers.responses import queue_of
+from serve_app.http.replica import Replica
+from serve_app.replica.other_versions import on_trial
+from serve_app.replica.scoring import ScoredClip
+from serve_app.statuses import in_words
+
+VERSION, SESSION = "x-model-version", "x-session-id"
+AT_ONCE = 8  # clips of one request: the others of the queue are for other callers
+TRIAL_PATIENCE_S = 0.5  # with the curator, before the champion answers
+
+log = logging.getLogger("ray.serve")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    who: str  # has the clip's turn in the queue
+    session: str  # whose answers come from one version in a trial
+    version: str | None  # overrides a trial
+
+
+def asked_of(request: Request, version: str | None = None) -> Asked:
+    """`version` is what the address says, and comes before the header."""
+    who, headers = queue_of(request), request.headers
+    return Asked(who, headers.get(SESSION) or who, version or headers.get(VERSION))
+
+
+async def predict(
+    service: Replica, raw: bytes, asked: Asked, deadline: float = math.inf
+) -> ScoredClip:
+    """Raises as `Replica.predict` and `Replica.predict_on` do."""
+    found = await _found(service, raw, asked, deadline)
+    if service.prediction_log is not None:
+        service.prediction_log.offer(raw, found)
+    return found
+
+
+async def predict_all(
+    service: Replica, clips: Sequence[bytes], asked: Asked, told: Callable[[ScoredClip], T]
+) -> list[T | Exception]:
+    """For each clip what `told` makes of its answer, or what is wrong with it. The answers are let
+    go one by one: with the features of its clip each takes megabytes."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(clip: bytes) -> T | Exception:
+        async with turns:
+            try:
+                return told(await predict(service, clip, asked))
+            except TelltaleError as error:
+                service.metrics.rejected(type(error).__name__)
+                return error
+
+    return await asyncio.gather(*map(one, clips))
+
+
+async def _found(service: Replica, raw: bytes, asked: Asked, deadline: float) -> ScoredClip:
+    if asked.version is not None:
+        return await service.predict_on(asked.version, raw, asked.who, deadline)
+    if service.domain.serving.split:
+        return await _of_trial(service, raw, asked, deadline)
+    return await service.predict(raw, asked.who, deadline)
+
+
+async def _of_trial(service: Replica, raw: bytes, asked: Asked, deadline: float) -> ScoredClip:
+    """By the version that the session has in `serving.split`. Where that cannot answer, the
+    champion does."""
+    domain, who = service.domain, asked.who
+    version = on_trial(domain.serving.split, f"{domain.name}/{asked.session}")
+    if version is not None:
+        try:
+            return await service.predict_on(version, raw, who, deadline, TRIAL_PATIENCE_S)
+        except (UnknownName, NotReady, BundleError) as error:
+            _warn_once(version, in_words(error))
+    return await service.predict(raw, who, deadline)
+
+
+@cache
+def _warn_once(version: str, words: str) -> None:
+    log.warning("version %s of serving.split does not answer: %s", version, words)
