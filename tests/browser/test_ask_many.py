@@ -124,3 +124,18 @@ def test_a_recording_that_is_listened_to_goes_on_when_the_page_is_loaded_again_u
             expect(page.get_by_role("button", name="a mains hum")).to_be_visible()
             expect(several).to_be_empty()
     assert [job["state"] for job in world.jobs.values()][-2:] == ["succeeded", "cancelled"]
+
+
+def test_what_was_asked_before_is_seen_beside_a_recording_that_is_listened_to(
+    page: Page, site: str, clip: Path, night: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_page(page, site)
+    give(page, clip)
+    answered(page, "electrical")
+    monkeypatch.setattr(world, "step_s", 2.0)
+    give(page, night)
+    expect(page.locator("#several")).to_contain_text(re.compile(r"heard, \d+ %"))
+    page.locator("#history button").click()
+    answered(page, "electrical")
+    monkeypatch.setattr(world, "step_s", 0.01)
+    expect(page.locator("#several")).to_contain_text("6 × fluid")
