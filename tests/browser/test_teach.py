@@ -214,7 +214,9 @@ def test_masks_of_one_name_are_refused(page: Page, site: str, tmp_path: Path) ->
 def test_receipts_are_listed_with_their_life_lines(page: Page, site: str, world: World) -> None:
     with Server(create(world)) as api, Client(api, key=ADMIN) as client:
         client.correct("faults", tone(65), "fluid")
+        client.correct("faults", tone(65), "electrical")
     open_teach(page, site)
     page.locator("#my-receipts summary").first.click()
     expect(page.locator("#my-receipts")).to_contain_text("electrical → fluid")
+    expect(page.locator("#my-receipts")).to_contain_text("electrical, as answered")
     expect(page.locator("#my-receipts .tt-life").first).to_contain_text("Received")
