@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from support.fakes.fake_api import ADMIN
 from support.fakes.fake_world import World
@@ -66,6 +66,30 @@ def test_what_is_long_on_its_way_tells_how_far_it_is_and_can_be_stopped(
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#drop")).to_contain_text("Stopped.")
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+
+
+def test_what_arrived_before_the_connection_was_lost_is_answered(
+    page: Page, site: str, clip: Path, tmp_path: Path
+) -> None:
+    others = [tmp_path / f"{n}.wav" for n in range(3)]
+    for path in others:
+        path.write_bytes(clip.read_bytes())
+    open_page(page, site)
+    expect(page.locator("#drop")).to_contain_text("a mains hum")
+    sent: list[str] = []
+
+    def two(route: Route) -> None:
+        sent.append(route.request.url)
+        if len(sent) > 2:
+            route.fulfill(status=429, headers={"retry-after": "60"})
+        else:
+            route.continue_()
+
+    page.route("**/gradio_api/upload", two)
+    give(page, *others)
+    expect(page.locator("#drop")).to_contain_text("2 of 3 arrived.")
+    expect(page.locator("#drop")).to_contain_text("try again in 60 s")
+    expect(page.locator("#several tbody tr")).to_have_count(2)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from serve_app.client.client import Client
 from support.fakes.fake_api import ADMIN, create
@@ -179,6 +179,30 @@ def test_many_clips_are_added_by_folder_with_an_outcome_for_each(
     expect(page.locator("#added tr", has_text="noise-0")).to_contain_text("no label 'noise'")
     labels = [one["row"]["label"] for one in world.clips.values() if one["domain"] == "faults"]
     assert (labels.count("fluid"), labels.count("normal")) == (6, 23)
+
+
+def test_clips_that_arrived_before_the_connection_was_lost_are_added(
+    page: Page, site: str, tmp_path: Path
+) -> None:
+    clips = [tmp_path / f"{n}.wav" for n in range(3)]
+    for n, path in enumerate(clips):
+        path.write_bytes(tone(500 + n, seconds=0.2))
+    open_teach(page, site)
+    sent: list[str] = []
+
+    def two(route: Route) -> None:
+        sent.append(route.request.url)
+        if len(sent) > 2:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/gradio_api/upload*", two)
+    page.set_input_files("#adding input[name=clips]", [str(path) for path in clips])
+    page.locator("#adding").get_by_text("normal").click()
+    page.click("#add")
+    expect(page.locator("#adding")).to_contain_text("The upload broke off after 2 of 3")
+    expect(page.locator("#added")).to_contain_text("2 of 2: 2 stored.")
 
 
 def test_photographs_are_added_with_the_masks_of_their_names(

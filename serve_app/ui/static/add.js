@@ -1,5 +1,5 @@
 // Adds clips: files, a folder whose folders are labels, masks beside photographs. They are uploaded
-// one by one, so that a lost connection costs one; then one event names them all.
+// one by one, so that a lost connection costs only what is after it; then one event names those that came.
 const most = 60; // with their masks as many as the page takes of one event (guard.py)
 const line = () => element.querySelector("[data-progress]");
 const stem = (name) => name.replace(/\.[^.]*$/, "").toLowerCase();
@@ -18,6 +18,7 @@ async function add(form) {
   if (same) return void (line().textContent = t("More than one is called {name}: whose mask is whose cannot be told. Add them one after the other.", { name: same.name }));
   const label = new FormData(form).get("for-all") || "";
   const items = [];
+  let broke = "";
   stopped = false;
   form.classList.add("tt-working");
   try {
@@ -28,16 +29,16 @@ async function add(form) {
       const mask = masks.get(stem(file.name));
       items.push({ path, label: label || (mask ? "" : folder(file)), mask: mask ? await upload(mask) : null });
     }
-    line().textContent = "";
-    if (!items.length) return;
-    form.querySelector("#add").disabled = true; // until these are added (teach_add.py)
-    trigger("submit", { items: items.map(({ path, label, mask }) =>
-      ({ path, label, mask: mask && { path: mask.path } })) });
   } catch (error) {
-    line().textContent = t("The upload broke off: {why}. Try again.", { why: error?.message || error });
-  } finally {
-    form.classList.remove("tt-working");
+    const values = { why: error?.message || error, count: items.length, all: files.length };
+    broke = t("The upload broke off after {count} of {all}: {why}. Add the others again.", values);
   }
+  line().textContent = broke;
+  form.classList.remove("tt-working");
+  if (!items.length) return;
+  form.querySelector("#add").disabled = true; // until these are added (teach_add.py)
+  trigger("submit", { items: items.map(({ path, label, mask }) =>
+    ({ path, label, mask: mask && { path: mask.path } })) });
 }
 
 element.addEventListener("submit", (event) => event.preventDefault());
