@@ -5,7 +5,7 @@ const line = () => element.querySelector("[data-progress]");
 const stem = (name) => name.replace(/\.[^.]*$/, "").toLowerCase();
 const folder = (file) => file.webkitRelativePath.split("/").slice(-2, -1)[0] || "";
 const hidden = (file) => file.name.startsWith(".");
-let stopped = false;
+let stopped = false, uploading = false;
 
 async function add(form) {
   const chosen = (name) => [...(form.elements[name]?.files || [])].filter((file) => !hidden(file));
@@ -19,7 +19,7 @@ async function add(form) {
   const label = new FormData(form).get("for-all") || "";
   const items = [];
   let broke = "";
-  stopped = false;
+  [stopped, uploading] = [false, true];
   form.classList.add("tt-working");
   try {
     for (const file of files) {
@@ -33,10 +33,9 @@ async function add(form) {
     const values = { why: error?.message || error, count: items.length, all: files.length };
     broke = t("The upload broke off after {count} of {all}: {why}. Add the others again.", values);
   }
+  uploading = false;
   line().textContent = broke;
-  form.classList.remove("tt-working");
-  if (!items.length) return;
-  form.querySelector("#add").disabled = true; // until these are added (teach_add.py)
+  if (!items.length) return form.classList.remove("tt-working"); // else once they are added (teach_add.py)
   trigger("submit", { items: items.map(({ path, label, mask }) =>
     ({ path, label, mask: mask && { path: mask.path } })) });
 }
@@ -44,5 +43,5 @@ async function add(form) {
 element.addEventListener("submit", (event) => event.preventDefault());
 element.addEventListener("click", (event) => {
   if (event.target.closest("#add")) add(element.querySelector("form"));
-  if (event.target.closest("#stop-adding")) stopped = true;
+  if (event.target.closest("#stop-adding")) uploading ? (stopped = true) : trigger("stop");
 });
