@@ -66,6 +66,7 @@ def build_page(
     from serve_app.ui import page, theme
     from serve_app.ui.assets import Assets
     from serve_app.ui.gradio_internals.event_queue import EventQueue
+    from serve_app.ui.gradio_internals.link_preview import LinkPreview
     from serve_app.ui.gradio_internals.plots import without_matplotlib
     from serve_app.ui.gradio_internals.sessions import Sessions
     from serve_app.ui.guard import MAX_UPLOAD_BYTES, Guard
@@ -87,6 +88,7 @@ def build_page(
     blocks.api_open = False  # no event that has a queue gets round it
     blocks.state_session_capacity = MOST_SESSIONS
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(LinkPreview)
     app.add_middleware(Languages)
     app.add_middleware(Assets)
     app.add_middleware(Guard, uploads=uploads, token=token)
