@@ -77,7 +77,7 @@ def test_corrections_are_counted_over_all_pages_and_where_these_are_too_many_tha
             who="anna",
             detail={"state": "accepted", "corrected": "fluid"},
         )
-        return AuditEvents(events=[added], next=number - 1 or None)
+        return AuditEvents(events=(added,), next=number - 1 or None)
 
     assert "3 accepted" in health_corrections.looked_up(page)
     endless = health_corrections.looked_up(lambda before: page(1000))
