@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from support.fakes.fake_api import ADMIN
 from support.fakes.fake_world import World
@@ -93,13 +93,11 @@ def test_a_busy_service_is_asked_again_and_another_domain_ends_what_is_heard(
 
 
 def test_what_the_service_refuses_is_headed_in_the_pages_language(page: Page, site: str) -> None:
-    page.route_web_socket(
-        "**/keywords/stream",
-        lambda socket: (
-            socket.send('{"type": "error", "status": 408, "detail": "no sound came"}')
-            or socket.close(code=1008)
-        ),
-    )
+    def refuse(socket: WebSocketRoute) -> None:
+        socket.send('{"type": "error", "status": 408, "detail": "no sound came"}')
+        socket.close(code=1008)
+
+    page.route_web_socket("**/keywords/stream", refuse)
     page.goto(f"{site}?lang=fr&domain=keywords")
     expect(page.get_by_role("radio", name="Chiffres prononcés")).to_be_checked()
     page.get_by_role("button", name="En direct").click()
