@@ -66,10 +66,10 @@ def build_page(
     from serve_app.ui import page, theme
     from serve_app.ui.assets import Assets
     from serve_app.ui.gradio_internals.event_queue import EventQueue
-    from serve_app.ui.gradio_internals.link_preview import LinkPreview
     from serve_app.ui.gradio_internals.plots import without_matplotlib
     from serve_app.ui.gradio_internals.sessions import Sessions
     from serve_app.ui.guard import MAX_UPLOAD_BYTES, Guard
+    from serve_app.ui.link_preview import LinkPreview
     from serve_app.ui.standing import PATH, Standing
     from serve_app.ui.words.translate import LATER, speaking
     from serve_app.ui.words.translated_blocks import Languages
