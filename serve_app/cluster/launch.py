@@ -174,7 +174,7 @@ def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:
     listed = {app["name"]: app for app in config["applications"]}
     pattern = next(app for app in config["applications"] if "domain" in app.get("args", {}))
     applications = [app for app in config["applications"] if "domain" not in app.get("args", {})]
-    listed["ui"]["args"] = {"api_url": settings.url}
+    listed["ui"]["args"] = {**listed["ui"].get("args", {}), "api_url": settings.url}
     for number, name in enumerate(settings.domains):
         app = copy.deepcopy(listed.get(name, pattern))
         prefix = "/" if number == 0 else f"/{name}"

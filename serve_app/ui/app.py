@@ -69,6 +69,7 @@ def build_page(
     from serve_app.ui.gradio_internals.plots import without_matplotlib
     from serve_app.ui.gradio_internals.sessions import Sessions
     from serve_app.ui.guard import MAX_UPLOAD_BYTES, Guard
+    from serve_app.ui.link_preview import LinkPreview
     from serve_app.ui.standing import PATH, Standing
     from serve_app.ui.words.translate import LATER, speaking
     from serve_app.ui.words.translated_blocks import Languages
@@ -87,6 +88,7 @@ def build_page(
     blocks.api_open = False  # no event that has a queue gets round it
     blocks.state_session_capacity = MOST_SESSIONS
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(LinkPreview)
     app.add_middleware(Languages)
     app.add_middleware(Assets)
     app.add_middleware(Guard, uploads=uploads, token=token)

@@ -61,6 +61,6 @@ def with_again(error: Exception) -> str:
     if wait_s is None:
         return words(error)
     if isinstance(error, ServiceError) and error.status == 429:
-        return t("The service is busy: asking again in {wait_s:.0f} s.", wait_s=wait_s)
+        return t("The service is busy: asking again in {wait_s} s.", wait_s=round(wait_s))
     said = t(SILENT) if isinstance(error, ServiceAway) else words(error)
     return f"{said} {t('This page asks again by itself.')}"

@@ -250,6 +250,10 @@ def test_a_mask_is_drawn_on_the_photograph_beginning_from_the_models(
         page.mouse.move(box["x"] + 60, box["y"] + row)
         page.mouse.up()
     page.get_by_role("button", name="Undo").click()  # of the second stroke
+    page.mouse.move(box["x"] + 60, box["y"] - 20)
+    page.mouse.down()  # beside the photograph, which begins no stroke
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.up()
     page.get_by_role("button", name="Use this mask").click()
     expect(page.locator("#mask")).to_contain_text("drawn-mask")
     page.click("#send")
@@ -263,6 +267,7 @@ def test_a_mask_is_drawn_on_the_photograph_beginning_from_the_models(
     scale = now.shape[1] / box["width"]
     assert now[round(10 * scale), round(30 * scale)]
     assert not now[round(40 * scale), round(30 * scale)]
+    assert not now[round(55 * scale), round(60 * scale)]
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from support.fakes.fake_api import ADMIN
 from support.fakes.fake_world import World
@@ -68,6 +68,30 @@ def test_what_is_long_on_its_way_tells_how_far_it_is_and_can_be_stopped(
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()
 
 
+def test_what_arrived_before_the_connection_was_lost_is_answered(
+    page: Page, site: str, clip: Path, tmp_path: Path
+) -> None:
+    others = [tmp_path / f"{n}.wav" for n in range(3)]
+    for path in others:
+        path.write_bytes(clip.read_bytes())
+    open_page(page, site)
+    expect(page.locator("#drop")).to_contain_text("a mains hum")
+    sent: list[str] = []
+
+    def two(route: Route) -> None:
+        sent.append(route.request.url)
+        if len(sent) > 2:
+            route.fulfill(status=429, headers={"retry-after": "60"})
+        else:
+            route.continue_()
+
+    page.route("**/gradio_api/upload", two)
+    give(page, *others)
+    expect(page.locator("#drop")).to_contain_text("2 of 3 arrived.")
+    expect(page.locator("#drop")).to_contain_text("try again in 60 s")
+    expect(page.locator("#several tbody tr")).to_have_count(2)
+
+
 @pytest.fixture
 def night(tmp_path: Path) -> Path:
     """Ten minutes with a fault of half a minute in their middle."""
@@ -124,3 +148,18 @@ def test_a_recording_that_is_listened_to_goes_on_when_the_page_is_loaded_again_u
             expect(page.get_by_role("button", name="a mains hum")).to_be_visible()
             expect(several).to_be_empty()
     assert [job["state"] for job in world.jobs.values()][-2:] == ["succeeded", "cancelled"]
+
+
+def test_what_was_asked_before_is_seen_beside_a_recording_that_is_listened_to(
+    page: Page, site: str, clip: Path, night: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_page(page, site)
+    give(page, clip)
+    answered(page, "electrical")
+    monkeypatch.setattr(world, "step_s", 2.0)
+    give(page, night)
+    expect(page.locator("#several")).to_contain_text(re.compile(r"heard, \d+ %"))
+    page.locator("#history button").click()
+    answered(page, "electrical")
+    monkeypatch.setattr(world, "step_s", 0.01)
+    expect(page.locator("#several")).to_contain_text("6 × fluid")

@@ -1,5 +1,7 @@
 """Health in a real browser: for visitors the service, with a key the model as well."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -22,7 +24,12 @@ def test_the_service_and_the_model_are_drawn_with_values_to_point_at(
     expect(page.locator("#service")).to_contain_text("2 replicas answer, with version 1")
     expect(page.locator("#service .tt-curve")).to_have_count(3)
     expect(page.locator("#service .tt-mark").first).to_be_attached()  # of a swap
-    expect(page.locator("#service title").last).to_contain_text("version 2 2")
+    ends = page.locator("#service .tt-epochs").first
+    expect(ends).to_contain_text(re.compile(r"\d\d:\d\d"))
+    expect(ends).not_to_contain_text("UTC")  # but by the reader's own clock
+    expect(page.locator("#service title").last).to_contain_text(
+        re.compile(r"^\d+:\d\d:\d\d.*: version 1 0, version 2 2$")
+    )
     expect(page.locator("#replicas")).to_contain_text("faults#0")
     expect(page.locator("#locust pre")).to_have_text(
         f"locust -f loadtest/locustfile.py --host {site.removesuffix('/ui/')}"

@@ -27,7 +27,7 @@ def test_a_browser_in_french_reads_the_page_in_french_on_a_phone(
     expect(card.get_by_label("Ce que cela pourrait être d’autre")).to_be_visible()
     expect(page.locator("#figure")).to_contain_text("combien chaque instant plaide pour")
     expect(page.locator("#figure")).to_contain_text("0,5")
-    expect(page.locator("#history")).to_contain_text("Demandé auparavant")
+    expect(page.locator("#history")).to_contain_text("Demandé depuis l’ouverture")
     page.get_by_role("button", name="C’est juste").click()
     expect(page.locator("#outcome")).to_contain_text("Merci. Elle attend que quelqu’un")
     give(page, picture)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from support.fakes.fake_api import ADMIN
 from support.fakes.fake_world import World
@@ -81,15 +81,24 @@ def test_a_line_that_is_lost_while_it_is_stopped_leaves_no_dead_button(
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
 
 
-def test_a_refusal_is_said_in_words_and_another_domain_ends_what_is_heard(
+def test_a_busy_service_is_asked_again_and_another_domain_ends_what_is_heard(
     page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world, "busy", 1)
     begin(page, f"{site}?key=mistyped")  # which is no reason to hear nothing
-    expect(page.locator("#live .tt-bad")).to_have_text(
-        "32 streams are heard here already; try again later."
-    )
-    page.get_by_role("button", name="Live").click()
+    expect(page.locator("#live")).to_contain_text("The service is busy: asking again in 5 s.")
     expect(page.locator("#live")).to_contain_text("Listening.")
     choose_domain(page, "Machine faults", "machine's sound")
     expect(page.locator("#live section")).to_be_hidden()
+
+
+def test_what_the_service_refuses_is_headed_in_the_pages_language(page: Page, site: str) -> None:
+    def refuse(socket: WebSocketRoute) -> None:
+        socket.send('{"type": "error", "status": 408, "detail": "no sound came"}')
+        socket.close(code=1008)
+
+    page.route_web_socket("**/keywords/stream", refuse)
+    page.goto(f"{site}?lang=fr&domain=keywords")
+    expect(page.get_by_role("radio", name="Chiffres prononcés")).to_be_checked()
+    page.get_by_role("button", name="En direct").click()
+    expect(page.locator("#live .tt-bad")).to_contain_text("trop lentement")

@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from serve_app.client.client import Client
 from serve_app.ui.app import build_page
-from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_api import ADMIN, CONTRIBUTOR, create
 from support.fakes.fake_world import World
 from support.local_server import Server, below_ui
 from support.pages import answered, choose_domain, give, open_page
@@ -68,6 +68,24 @@ def test_visitors_see_ask_and_health_and_go_between_them_by_arrow_keys(
     expect(health).to_be_focused()
     health.press("ArrowLeft")
     expect(ask).to_have_attribute("aria-selected", "true")
+
+
+def test_contributors_teach_and_leave_decisions_and_versions_to_admins(
+    page: Page, site: str, clip: Path
+) -> None:
+    open_page(page, f"{site}?key={CONTRIBUTOR}&place=teach")
+    expect(page.locator("#chip")).to_contain_text("carl · contributor")
+    expect(page.get_by_role("tab")).to_have_text(["Ask", "Teach", "Health"])
+    expect(page.locator("#add")).to_be_visible()
+    expect(page.locator("#desk")).to_be_hidden()
+    page.get_by_role("tab", name="Ask").click()
+    give(page, clip)
+    answered(page, "electrical")
+    expect(page.locator("#teach-now")).to_be_hidden()
+    page.click("#is-right")
+    expect(page.locator("#outcome")).to_contain_text("The next retrain learns from it")
+    page.get_by_role("tab", name="Teach").click()
+    expect(page.locator("#my-receipts")).to_contain_text("electrical, as answered")
 
 
 def test_the_keys_are_told_by_a_key(page: Page, site: str) -> None:

@@ -1,12 +1,15 @@
 """Teach in a real browser: clips decided by keyboard, added, forgotten; receipts."""
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
+from serve_app.ui.places.teach import teach_add
 from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_clips import answer, keep
 from support.fakes.fake_world import World
@@ -181,6 +184,54 @@ def test_many_clips_are_added_by_folder_with_an_outcome_for_each(
     assert (labels.count("fluid"), labels.count("normal")) == (6, 23)
 
 
+def test_clips_that_arrived_before_the_connection_was_lost_are_added(
+    page: Page, site: str, tmp_path: Path
+) -> None:
+    clips = [tmp_path / f"{n}.wav" for n in range(3)]
+    for n, path in enumerate(clips):
+        path.write_bytes(tone(500 + n, seconds=0.2))
+    open_teach(page, site)
+    sent: list[str] = []
+
+    def two(route: Route) -> None:
+        sent.append(route.request.url)
+        if len(sent) > 2:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/gradio_api/upload*", two)
+    page.set_input_files("#adding input[name=clips]", [str(path) for path in clips])
+    page.locator("#adding").get_by_text("normal").click()
+    page.click("#add")
+    expect(page.locator("#adding")).to_contain_text("The upload broke off after 2 of 3")
+    expect(page.locator("#added")).to_contain_text("2 of 2: 2 stored.")
+
+
+def test_adding_is_stopped_between_two_clips(
+    page: Page, site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on = threading.Event()
+
+    def slowly(client: Client, domain: DomainInfo, item: teach_add.Item) -> teach_add.Outcome:
+        going_on.wait(20)
+        return teach_add.Outcome(item.clip.name, "normal", "stored", "")
+
+    monkeypatch.setattr(teach_add, "sent", slowly)
+    clips = [tmp_path / f"{n}.wav" for n in range(3)]
+    for path in clips:
+        path.write_bytes(tone(600, seconds=0.2))
+    open_teach(page, site)
+    page.set_input_files("#adding input[name=clips]", [str(path) for path in clips])
+    with page.expect_response("**/queue/join*"):
+        page.click("#add")
+    with page.expect_response("**/run/predict*"):
+        page.click("#stop-adding")
+    going_on.set()
+    expect(page.locator("#added")).to_contain_text("1 of 3: 1 stored.")
+    expect(page.locator("#add")).to_be_visible()
+
+
 def test_photographs_are_added_with_the_masks_of_their_names(
     page: Page, site: str, world: World, tmp_path: Path
 ) -> None:
@@ -214,7 +265,9 @@ def test_masks_of_one_name_are_refused(page: Page, site: str, tmp_path: Path) ->
 def test_receipts_are_listed_with_their_life_lines(page: Page, site: str, world: World) -> None:
     with Server(create(world)) as api, Client(api, key=ADMIN) as client:
         client.correct("faults", tone(65), "fluid")
+        client.correct("faults", tone(65), "electrical")
     open_teach(page, site)
     page.locator("#my-receipts summary").first.click()
     expect(page.locator("#my-receipts")).to_contain_text("electrical → fluid")
+    expect(page.locator("#my-receipts")).to_contain_text("electrical, as answered")
     expect(page.locator("#my-receipts .tt-life").first).to_contain_text("Received")

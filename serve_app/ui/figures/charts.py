@@ -5,8 +5,9 @@ stretched drawing, never in it, so that it keeps its size on a phone.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from serve_app.ui.markup import table, text
+from serve_app.ui.markup import clock, table, text
 from serve_app.ui.words.translate import number, t
 
 WIDTH = 640
@@ -18,24 +19,42 @@ def learning_curve(
 ) -> str:
     """Lines by name over `epochs` epochs; the axis goes from 0 to `top`, further if need be."""
     names = [t("epoch {number}", number=n + 1) for n in range(epochs)]
-    return line_chart(title, lines, names, ends=(names[0], str(epochs)), top=top)
+    return _line_chart(
+        title, lines, [f"<title>{text(name)}: " for name in names],
+        (text(names[0]), str(epochs)), top,
+    )  # fmt: skip
 
 
-def line_chart(
+def time_chart(
     title: str,
     lines: Mapping[str, Line],
-    moments: Sequence[str],
+    moments: Sequence[datetime],
     *,
+    top: float,
+    marks: Sequence[int],
+    form: str,
+) -> str:
+    """Lines over moments, which static/page.js tells by the reader's own clock. At `marks` an
+    upright line stands."""
+    names = [f'<title data-at="{moment.isoformat()}">' for moment in moments]
+    ends = clock(moments[0]), clock(moments[-1])
+    return _line_chart(title, lines, names, ends, top, marks, form)
+
+
+def _line_chart(
+    title: str,
+    lines: Mapping[str, Line],
+    names: Sequence[str],
     ends: tuple[str, str],
-    top: float = 1e-6,
+    top: float,
     marks: Sequence[int] = (),
     form: str = ".3f",
 ) -> str:
-    """`moments` name the places from left to right, where a line may have no value; `ends` are
-    below the first and the last. At `marks` an upright line stands."""
+    """`names` begin the titles of the places from left to right, where a line may have no value;
+    `ends` are below the first and the last. Both are HTML."""
     values = [value for line in lines.values() for value in line if value is not None]
     low, high = min([0.0, *values]), max([*values, top])
-    step = WIDTH / max(1, len(moments) - 1)
+    step = WIDTH / max(1, len(names) - 1)
     upright = "".join(
         f'<line class="tt-mark" x1="{n * step:.1f}" x2="{n * step:.1f}" y1="0" y2="100"/>'
         for n in marks
@@ -49,14 +68,14 @@ def line_chart(
         f'<span><i class="tt-line{n}"></i>{text(name)} <b>{_last(line, form)}</b></span>'
         for n, (name, line) in enumerate(lines.items())
     )
-    told = "".join(_told(n, step, moments[n], lines, form) for n in range(len(moments)))
+    told = "".join(_told(n, step, names[n], lines, form) for n in range(len(names)))
     return (
         f'<figure class="tt-curve"><figcaption>{text(title)}{keys}</figcaption>'
         f'<div class="tt-plot"><span class="tt-top-value">{_short(high)}</span>'
         f'<svg viewBox="0 0 {WIDTH} 100" preserveAspectRatio="none" role="img" '
         f'aria-label="{text(title)}">{upright}{drawn}{told}</svg>'
         f'<span class="tt-bottom-value">{_short(low)}</span></div>'
-        f'<div class="tt-epochs"><span>{text(ends[0])}</span><span>{text(ends[1])}</span></div>'
+        f'<div class="tt-epochs"><span>{ends[0]}</span><span>{ends[1]}</span></div>'
         "</figure>"
     )
 
@@ -86,15 +105,15 @@ def _last(line: Line, form: str) -> str:
     return number(known[-1], form) if known else "–"
 
 
-def _told(n: int, step: float, moment: str, lines: Mapping[str, Line], form: str) -> str:
+def _told(n: int, step: float, name: str, lines: Mapping[str, Line], form: str) -> str:
     said = [
-        f"{name} {number(value, form)}"
-        for name, line in lines.items()
+        f"{key} {number(value, form)}"
+        for key, line in lines.items()
         if n < len(line) and (value := line[n]) is not None
     ]
     return (
         f'<rect x="{(n - 0.5) * step:.1f}" y="0" width="{step:.1f}" height="100">'
-        f"<title>{text(moment)}: {text(', '.join(said) or t('nothing'))}</title></rect>"
+        f"{name}{text(', '.join(said) or t('nothing'))}</title></rect>"
     )
 
 

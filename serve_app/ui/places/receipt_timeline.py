@@ -20,7 +20,7 @@ def thanks(receipt: Receipt) -> str:
         said.append(told(receipt.reason))
     return (
         f'<div class="tt-receipt">{note(" ".join(said), tone)}'
-        f'<p class="tt-small">{number_of(receipt)} · {_changed(receipt)}</p></div>'
+        f'<p class="tt-small">{number_of(receipt)} · {changed(receipt)}</p></div>'
     )
 
 
@@ -28,7 +28,7 @@ def number_of(receipt: Receipt) -> str:
     return f"{t('Receipt')} <code>{text(receipt.receipt)}</code>"
 
 
-def _changed(receipt: Receipt) -> str:
+def changed(receipt: Receipt) -> str:
     """Of a photograph the label may be right and the mask not."""
     label = named(receipt.label)
     if receipt.predicted == receipt.label:

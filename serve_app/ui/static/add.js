@@ -1,11 +1,11 @@
 // Adds clips: files, a folder whose folders are labels, masks beside photographs. They are uploaded
-// one by one, so that a lost connection costs one; then one event names them all.
+// one by one, so that a lost connection costs only what is after it; then one event names those that came.
 const most = 60; // with their masks as many as the page takes of one event (guard.py)
 const line = () => element.querySelector("[data-progress]");
 const stem = (name) => name.replace(/\.[^.]*$/, "").toLowerCase();
 const folder = (file) => file.webkitRelativePath.split("/").slice(-2, -1)[0] || "";
 const hidden = (file) => file.name.startsWith(".");
-let stopped = false;
+let stopped = false, uploading = false;
 
 async function add(form) {
   const chosen = (name) => [...(form.elements[name]?.files || [])].filter((file) => !hidden(file));
@@ -18,7 +18,8 @@ async function add(form) {
   if (same) return void (line().textContent = t("More than one is called {name}: whose mask is whose cannot be told. Add them one after the other.", { name: same.name }));
   const label = new FormData(form).get("for-all") || "";
   const items = [];
-  stopped = false;
+  let broke = "";
+  [stopped, uploading] = [false, true];
   form.classList.add("tt-working");
   try {
     for (const file of files) {
@@ -28,20 +29,19 @@ async function add(form) {
       const mask = masks.get(stem(file.name));
       items.push({ path, label: label || (mask ? "" : folder(file)), mask: mask ? await upload(mask) : null });
     }
-    line().textContent = "";
-    if (!items.length) return;
-    form.querySelector("#add").disabled = true; // until these are added (teach_add.py)
-    trigger("submit", { items: items.map(({ path, label, mask }) =>
-      ({ path, label, mask: mask && { path: mask.path } })) });
   } catch (error) {
-    line().textContent = t("The upload broke off: {why}. Try again.", { why: error?.message || error });
-  } finally {
-    form.classList.remove("tt-working");
+    const values = { why: error?.message || error, count: items.length, all: files.length };
+    broke = t("The upload broke off after {count} of {all}: {why}. Add the others again.", values);
   }
+  uploading = false;
+  line().textContent = broke;
+  if (!items.length) return form.classList.remove("tt-working"); // else once they are added (teach_add.py)
+  trigger("submit", { items: items.map(({ path, label, mask }) =>
+    ({ path, label, mask: mask && { path: mask.path } })) });
 }
 
 element.addEventListener("submit", (event) => event.preventDefault());
 element.addEventListener("click", (event) => {
   if (event.target.closest("#add")) add(element.querySelector("form"));
-  if (event.target.closest("#stop-adding")) stopped = true;
+  if (event.target.closest("#stop-adding")) uploading ? (stopped = true) : trigger("stop");
 });

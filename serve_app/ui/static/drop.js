@@ -16,8 +16,11 @@ const uploaded = (file, tell) => new Promise((resolve, reject) => {
   sending = new XMLHttpRequest();
   sending.open("POST", "gradio_api/upload");
   sending.upload.onprogress = ({ loaded, total }) => tell(Math.floor((100 * loaded) / total));
-  sending.onload = ({ target }) => (target.status === 200 ? resolve(JSON.parse(target.responseText)[0]) : reject());
-  sending.onerror = reject;
+  sending.onload = ({ target }) => {
+    if (target.status === 200) resolve(JSON.parse(target.responseText)[0]);
+    else reject(target.getResponseHeader("retry-after"));
+  };
+  sending.onerror = () => reject();
   sending.onabort = () => reject("stopped");
   sending.send(form);
   tell(0);
@@ -42,11 +45,15 @@ const sendNow = async (files) => {
       sent.push({ path, name: file.name });
     }
     say("");
-    trigger("upload", { files: sent });
-  } catch (why) {
-    if (why === "stopped") say(t("Stopped."));
-    else say(t("It did not arrive: the page cannot be reached, or takes no more right now. Try again in a moment."), true);
+  } catch (why) { // "stopped", or after how many seconds the page takes more, if it says so
+    if (why === "stopped") return say(t("Stopped."));
+    const lost = why
+      ? t("The page takes no more right now; try again in {wait_s} s.", { wait_s: why })
+      : t("It did not arrive: the page cannot be reached, or takes no more right now. Try again in a moment.");
+    const some = sent.length ? t("{count} of {all} arrived.", { count: sent.length, all: files.length }) : "";
+    say(`${some} ${lost}`.trim(), true);
   }
+  if (sent.length) trigger("upload", { files: sent });
 };
 
 // Recording: as it sounds, without what is meant for telephone calls.

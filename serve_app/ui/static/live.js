@@ -19,6 +19,19 @@ const say = (words, bad = false) => {
   part(".tt-said").textContent = words;
   part(".tt-said").className = `tt-said tt-note ${bad ? "tt-bad" : "tt-calm"}`;
 };
+const AGAIN_S = 5;
+// What stands before the service's own English, where the page speaks another language.
+const REFUSED = {
+  401: t("A key is needed"),
+  403: t("This key does not allow that"),
+  408: t("It came too slowly"),
+  413: t("It is too large"),
+  503: t("The service does not answer right now"),
+};
+const worded = ({ status, detail }) => {
+  if (document.documentElement.lang === "en") return detail;
+  return t("{heading}: {detail}", { heading: REFUSED[status] ?? t("Something went wrong"), detail });
+};
 const percent = (share) => (share > 0.995 ? t("over 99 %") : `${Math.round(100 * share)} %`);
 const colour = (level) => {
   const at = (level / 256) * (NIGHT.length - 1), low = Math.floor(at);
@@ -115,8 +128,9 @@ function connect(mine) {
   socket.onmessage = ({ data }) => {
     const said = JSON.parse(data);
     if (said.type === "error") {
-      if (said.status === 401 && mine.key) mine.again = true;
-      why = said.detail;
+      if (said.status === 401 && mine.key) [mine.again, mine.key] = [true, ""];
+      mine.busy = said.status === 429;
+      why = worded(said);
     } else if (said.type === "ready") {
       mine.window_s = said.window_s;
       say([t("Listening."), said.disclaimer].join(" "));
@@ -127,12 +141,22 @@ function connect(mine) {
   };
   socket.onclose = ({ code, reason }) => {
     if (live !== mine) return;
-    if (mine.again) return void ((mine.again = false), (mine.key = ""), (mine.samples = mine.drawn_s = 0), (mine.blocks = []), connect(mine));
+    if (mine.busy && !mine.ending) {
+      say(t("The service is busy: asking again in {wait_s} s.", { wait_s: AGAIN_S }));
+      return void setTimeout(anew, 1000 * AGAIN_S, mine);
+    }
+    if (mine.again) return anew(mine);
     const well = code === 1000;
     end(mine);
     why ||= reason || t("the connection was lost; try again in a moment");
     say(well ? t("Stopped.") : t("{why}.", { why: `${why[0].toUpperCase()}${why.slice(1)}` }), !well);
   };
+}
+
+function anew(mine) {
+  if (live !== mine) return;
+  Object.assign(mine, { again: false, busy: false, samples: 0, drawn_s: 0, blocks: [] });
+  connect(mine);
 }
 
 // An event is told when it is long enough, and again when it has ended: only then can it be heard.

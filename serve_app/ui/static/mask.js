@@ -19,8 +19,9 @@ function begin() {
 }
 
 function stroke(event) {
-  if (event.type === "pointermove" && !event.buttons) return;
-  const layer = event.target, pen = layer.getContext("2d", { willReadFrequently: true });
+  const layer = event.target;
+  if (event.type === "pointermove" && !layer.hasPointerCapture(event.pointerId)) return; // begun elsewhere
+  const pen = layer.getContext("2d", { willReadFrequently: true });
   const box = layer.getBoundingClientRect(), scale = layer.width / box.width;
   const at = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
   if (event.type === "pointerdown") {
@@ -29,7 +30,6 @@ function stroke(event) {
     if (layer.earlier.length > most) layer.earlier.shift();
     layer.from = at;
   }
-  if (!layer.from) return;
   pen.globalCompositeOperation = element.querySelector("#erase").checked ? "destination-out" : "source-over";
   Object.assign(pen, { strokeStyle: GLOW, lineCap: "round", lineWidth: element.querySelector("[name=width]").value * scale });
   pen.beginPath();

@@ -65,7 +65,15 @@ document.addEventListener("keydown", (event) => {
     if (time.textContent !== words) time.textContent = words;
     time.title ||= at.toLocaleString(telltaleLocale, { dateStyle: "full", timeStyle: "long" });
   };
-  const readAll = () => document.querySelectorAll("time:is([data-ago], [data-clock])").forEach(read);
+  const begin = (title) => { // of a chart, whose values are there already
+    const at = new Date(title.dataset.at).toLocaleTimeString(telltaleLocale);
+    title.removeAttribute("data-at");
+    title.textContent = `${at}: ${title.textContent}`;
+  };
+  const readAll = () => {
+    document.querySelectorAll("time:is([data-ago], [data-clock])").forEach(read);
+    document.querySelectorAll("title[data-at]").forEach(begin);
+  };
   let waiting = 0;
   const readSoon = () => {
     waiting ||= requestAnimationFrame(() => {

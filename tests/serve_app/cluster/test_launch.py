@@ -73,17 +73,22 @@ def test_a_domain_that_is_not_listed_gets_the_usual_deployment(settings: Setting
     assert found["elephants"]["deployments"] == found["faults"]["deployments"]
 
 
-def test_a_domain_keeps_the_arguments_that_its_builder_takes(settings: Settings) -> None:
+def test_a_domain_and_the_page_keep_the_arguments_that_their_builders_take(
+    settings: Settings,
+) -> None:
     import yaml
 
     config = yaml.safe_load(SERVE_YAML.read_text("utf-8"))
     for app in config["applications"]:
         if app["name"] == "faults":
             app["args"]["wait_s"] = 0.25
+        if app["name"] == "ui":
+            app["args"] = {"examples": "/clips"}
     path = settings.home.root / "serve.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     found = applications(serve_config(settings, path))
     assert found["faults"]["args"] == {"domain": "faults", "wait_s": 0.25}
+    assert found["ui"]["args"] == {"examples": "/clips", "api_url": settings.url}
 
 
 def test_the_shipped_file_is_one_that_ray_takes_as_it_is(settings: Settings) -> None:

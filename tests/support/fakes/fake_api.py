@@ -36,7 +36,8 @@ from support.fakes.fake_world import (
     train,
 )
 
-ADMIN = "an-admin-key-for-tests"
+ADMIN, CONTRIBUTOR = "an-admin-key-for-tests", "a-contributor-key-for-tests"
+CALLERS = {f"Bearer {ADMIN}": ("anna", "admin"), f"Bearer {CONTRIBUTOR}": ("carl", "contributor")}
 
 
 def create(world: World) -> FastAPI:
@@ -52,13 +53,20 @@ def create(world: World) -> FastAPI:
             media_type="application/problem+json",
         )
 
-    def admin(request: Request) -> None:
+    def caller(request: Request, least: str = "contributor") -> tuple[str, str]:
         header = request.headers.get("authorization", "")
         if not header:
             how = "send it as 'Authorization: Bearer <key>'"
-            raise Problem(401, "Unauthorized", f"this needs a key with the role admin: {how}")
-        if header != f"Bearer {ADMIN}":
+            raise Problem(401, "Unauthorized", f"this needs a key with the role {least}: {how}")
+        if header not in CALLERS:
             raise Problem(401, "Unauthorized", "nobody has this key")
+        return CALLERS[header]
+
+    def admin(request: Request) -> None:
+        name, role = caller(request, "admin")
+        if role != "admin":
+            said = f"this needs the role admin; the key of {name} has {role}"
+            raise Problem(403, "Forbidden", said)
 
     def known(domain: str) -> None:
         if domain not in LABELS:
@@ -100,8 +108,8 @@ def create(world: World) -> FastAPI:
 
     @app.get("/me", response_model=Me)
     def me(request: Request) -> dict[str, Any]:
-        admin(request)
-        return {"name": "anna", "role": "admin", "limits": {"max_bytes": 1}}
+        name, role = caller(request)
+        return {"name": name, "role": role, "limits": {"max_bytes": 1}}
 
     @app.get("/status", response_model=Status)
     def status() -> dict[str, Any]:
@@ -115,7 +123,7 @@ def create(world: World) -> FastAPI:
     def predict(domain: str, file: UploadFile, request: Request) -> dict[str, Any]:
         known(domain)
         if request.headers.get("authorization"):
-            admin(request)
+            caller(request)
         if world.busy:
             world.busy -= 1
             raise Problem(429, "Overloaded", "too many clips wait", retry_after_s=1)
@@ -139,7 +147,7 @@ def create(world: World) -> FastAPI:
             raise Problem(404, "Unknown name", f"{domain} has no label {label!r}")
         raw = file.file.read()
         heard = perceive(domain, raw)
-        counts = request.headers.get("authorization") == f"Bearer {ADMIN}"
+        counts = request.headers.get("authorization") in CALLERS
         receipt = uuid.uuid4().hex[:12]
         if mask:
             world.masks[receipt] = mask.file.read()
@@ -164,7 +172,7 @@ def create(world: World) -> FastAPI:
 
     @app.get("/{domain}/feedback", response_model=Receipts)
     def own_receipts(domain: str, request: Request) -> dict[str, Any]:
-        admin(request)
+        caller(request)
         return {"feedback": [row for row in world.feedback.values() if row["domain"] == domain]}
 
     @app.get("/{domain}/feedback/{receipt}", response_model=Receipt)

@@ -32,6 +32,7 @@ FIGURES = {"audio": sound_figure.drawn, "image": photograph_figure.drawn}
 GONE = mark("The clip is no longer here; give it once more.")
 REFUSED = (ServiceError, TelltaleError, FileNotFoundError)
 Shown = dict[Any, Any]
+NONE = -1  # of the turns
 
 
 @dataclass(frozen=True)
@@ -72,35 +73,48 @@ class Parts:
         return {self.panel: "", self.listed: (), self.rows: ()}
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who asks, of which domain, and what he has asked before."""
-
-    client: Client
-    domain: DomainInfo
-    past: Past
-    ordered: Ordered  # of everybody
-
-
 @dataclass
 class Turns:
-    """Of one visitor: what he began last goes on, and what is older ends. Gradio hands the same
-    object to every call of a session."""
+    """Of one visitor: what he began last goes on, and what is older ends, but in the panel, beside
+    which another clip may be opened. Gradio hands the same object to every call of a session."""
 
     now: int = 0
     domain: str = ""  # of what was begun last
     past: Past = field(default_factory=Past)
+    panel: int = NONE  # the one that goes on in the panel
 
-    def begin(self, domain: str = "") -> Callable[[], bool]:
-        """Whether something else has begun since."""
+    def begin(self, domain: str = "", beside: bool = False) -> Callable[[], bool]:
+        """Whether something else has begun since. `beside`: what goes on in the panel stays."""
         self.now += 1
+        if not beside:
+            self.panel = NONE
         self.domain = domain or self.domain
         return self.over()
 
     def over(self) -> Callable[[], bool]:
         """The same of what goes on already."""
         mine = self.now
-        return lambda: self.now != mine
+        return lambda: mine not in {self.now, self.panel}
+
+    def to_panel(self) -> None:
+        """What was begun last goes on there."""
+        self.panel = self.now
+
+    def end_panel(self) -> None:
+        """Another clip that is heard beside it goes on."""
+        if self.panel in {NONE, self.now}:
+            self.now += 1
+        self.panel = NONE
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, of which domain, and what else he has asked."""
+
+    client: Client
+    domain: DomainInfo
+    turns: Turns
+    ordered: Ordered  # of everybody
 
 
 def latest(over: Callable[[], bool], shown: Iterator[Shown]) -> Iterator[Shown]:
@@ -155,9 +169,9 @@ def _answer(parts: Parts, caller: Caller, given: Given) -> Iterator[Shown]:
     raw = given.read(domain)
     found, without_key = ask(caller.client.impatient(), domain.name, raw, given.name)
     asked = Asked(given, domain, found)
-    caller.past.remember(asked)
-    said = card.answer(found, given.name) + without_key
-    yield _carded(parts, asked, said) | {parts.history: caller.past.listed(domain.name)}
+    caller.turns.past.remember(asked)
+    said, past = card.answer(found, given.name) + without_key, caller.turns.past
+    yield _carded(parts, asked, said) | {parts.history: past.listed(domain.name)}
     yield {parts.figure: FIGURES[domain.modality](raw, domain, found)}
 
 
@@ -201,6 +215,7 @@ def hear_several(
     those that failed are asked again."""
     listed, rows = tuple(given), before
     yield {parts.panel: _progress(rows, given)} | parts.patient()
+    caller.turns.to_panel()
     try:
         for rows in ask_several.asked(known(caller.client), caller.domain, given, before):
             yield {parts.panel: _progress(rows, given), parts.rows: rows, parts.listed: listed}
@@ -219,9 +234,22 @@ def hear_several(
 def stopped(
     parts: Parts, turns: Turns, rows: Sequence[ask_several.Row], given: Sequence[Given]
 ) -> Shown:
-    turns.begin()
+    turns.end_panel()
+    return {parts.panel: _halted(rows, given)} | parts.patient()
+
+
+def beside(
+    parts: Parts,
+    rows: Sequence[ask_several.Row],
+    waiting: Given | tuple[Given, ...] | None,
+) -> Shown:
+    """The panel beside another clip: what waits there waits no more, as its timer is the clip's."""
+    return {parts.panel: _halted(rows, waiting)} if isinstance(waiting, tuple) else {}
+
+
+def _halted(rows: Sequence[ask_several.Row], given: Sequence[Given]) -> str:
     said = t("Stopped: {said}.", said=_counted(rows, given)) if rows else t("Stopped.")
-    return {parts.panel: note(said) + _table(rows, given)} | parts.patient()
+    return note(said) + _table(rows, given)
 
 
 def turned_away(parts: Parts, turns: Turns, domain: DomainInfo) -> Shown:
@@ -255,6 +283,7 @@ def _hear_recording(
 ) -> Iterator[Shown]:
     """By its job, which goes on after a trouble, and after the page was loaded again."""
     yield {parts.answer: "", parts.panel: ask_recording.progress(None, given.job)}
+    caller.turns.to_panel()
     try:
         client = known(caller.client)
         given = given if given.job else caller.ordered.order(client, caller.domain, given)
@@ -266,4 +295,4 @@ def _hear_recording(
             else:
                 yield {parts.panel: ask_recording.progress(told, given.job)}
     except REFUSED as error:
-        yield parts.emptied() | _failed(parts, given, error)
+        yield parts.cleared() | parts.emptied() | _failed(parts, given, error)

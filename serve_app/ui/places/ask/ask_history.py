@@ -35,7 +35,7 @@ class Past:
             return ""
         return (
             '<details class="tt-more tt-past" open><summary>'
-            f"{t('Asked before, on this page')}</summary>"
+            f"{t('Asked since this page was opened')}</summary>"
             f"<ol>{''.join(_rows(rows))}</ol></details>"
         )
 

@@ -23,6 +23,7 @@ from serve_app.ui.places.ask.ask_answers import (
     Parts,
     Shown,
     Turns,
+    beside,
     hear_given,
     hear_one,
     hear_several,
@@ -119,7 +120,7 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         request: gr.Request,
     ) -> Caller:
         domain = shared.domain_of(domains, name)
-        return Caller(shared.client_of(key, request), domain, turns.past, ordered)
+        return Caller(shared.client_of(key, request), domain, turns, ordered)
 
     def hear_dropped(
         name: str | None,
@@ -156,14 +157,16 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         key: str,
         turns: Turns,
         listed: tuple[Given, ...],
+        rows: tuple[Row, ...],
+        waiting: Given | tuple[Given, ...] | None,
         request: gr.Request,
         event: gr.EventData,
     ) -> Iterator[Shown]:
         number = int(event._data["number"])
         if number < len(listed):
             caller = caller_of(name, domains, key, turns, request)
-            over = turns.begin(caller.domain.name)
-            yield from latest(over, hear_one(parts, caller, listed[number], over))
+            over, panel = turns.begin(caller.domain.name), beside(parts, rows, waiting)
+            yield from latest(over, hear_one(parts, caller, listed[number], over, panel))
 
     def hear_again(
         name: str | None,
@@ -209,12 +212,17 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
             parts.mask: gr.update(visible=domain.modality == "image", value=None),
         }
 
-    def open_past(turns: Turns, event: gr.EventData) -> Shown:
+    def open_past(
+        turns: Turns,
+        rows: tuple[Row, ...],
+        waiting: Given | tuple[Given, ...] | None,
+        event: gr.EventData,
+    ) -> Shown:
         asked = turns.past.find(event_field(event, "number"))
         if asked is None:
             return {parts.outcome: ""}
-        turns.begin()
-        return show_again(parts, asked)
+        turns.begin(beside=True)
+        return show_again(parts, asked) | beside(parts, rows, waiting)
 
     asked = [shared.domain, shared.domains, shared.key, parts.turns]
     # Of the 40 threads that Gradio has for everybody.
@@ -224,9 +232,10 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
     for given in (parts.drop, parts.live):
         given.upload(hear_dropped, asked, parts.told, **at_once)
     parts.drop.example(hear_example, asked, parts.told, **at_once)
-    parts.panel.open(open_listed, [*asked, parts.listed], parts.told, **at_once)
+    of_panel = [parts.rows, parts.waiting]
+    parts.panel.open(open_listed, [*asked, parts.listed, *of_panel], parts.told, **at_once)
     # By the same stream as what they end, or they would overtake the last of it on its way.
-    parts.history.click(open_past, parts.turns, parts.told, **STREAMED)
+    parts.history.click(open_past, [parts.turns, *of_panel], parts.told, **STREAMED)
     parts.panel.stop(
         partial(stopped, parts),
         [parts.turns, parts.rows, parts.listed],
@@ -276,9 +285,8 @@ def _wire_corrections(shared: Shared, parts: Parts, right: Any, send: Any, teach
         client = shared.client_of(key, request)
         try:
             receipt = say(asked, label, drawn, client)
-            yield from latest(
-                turns.begin(asked.domain.name), _followed(parts, client, asked, receipt)
-            )
+            over = turns.begin(asked.domain.name, beside=True)
+            yield from latest(over, _followed(parts, client, asked, receipt))
         except REFUSED as error:
             yield {parts.outcome: _refused(error)}
 

@@ -98,7 +98,7 @@ def _row(number: int, row: Row, given: Given) -> str:
     cells = cell(file, given.name, text(given.name))
     if isinstance(row, Failed):
         refused = words(ServiceError(row.error.detail, row.error.status))
-        cells += cell(answer, "~", f'<span class="tt-why">{text(refused)}</span>')
+        cells += cell(answer, "~", f'<span class="tt-refused-file">{text(refused)}</span>')
         cells += cell(confidence, -1, "–") + "<td></td>"
     else:
         said = t("unknown") if row.unknown else named(row.label)

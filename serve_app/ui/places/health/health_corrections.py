@@ -2,15 +2,30 @@
 of them. The audit log tells it, to an admin."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from serve_app.client.past_answers import AuditEvent
+from serve_app.client.past_answers import AuditEvent, AuditEvents
 from serve_app.ui.figures.charts import bars
-from serve_app.ui.markup import heading, plain
+from serve_app.ui.markup import heading, note, plain
 from serve_app.ui.words.translate import t
 
 DAYS = 14
 ADDED = "feedback.added"
+PAGES = 10  # of events, so that a busy fortnight cannot hold up the page
+
+
+def looked_up(page_before: Callable[[int | None], AuditEvents]) -> str:
+    """`page_before` asks for events of the kind feedback, newest first."""
+    events: list[AuditEvent] = []
+    before: int | None = None
+    for _ in range(PAGES):
+        page = page_before(before)
+        events += page.events
+        before = page.next
+        if before is None:
+            return shown(events)
+    said = t("Only the newest {count:,} events are counted.", count=len(events))
+    return shown(events) + note(said, "warn")
 
 
 def shown(events: Sequence[AuditEvent]) -> str:
@@ -25,7 +40,7 @@ def shown(events: Sequence[AuditEvent]) -> str:
     by_day = _bars((f"{event.at:%Y-%m-%d}", outcomes[event.subject]) for event in came)
     by_label = _bars((_label(event), outcomes[event.subject]) for event in came)
     return (
-        f"{heading(t('Corrections'), t('of the last {days} days', days=DAYS))}"
+        f"{heading(t('Corrections'), t('of the last {days} days, in UTC', days=DAYS))}"
         f'<div class="tt-parts"><div>{by_day}</div><div>{by_label}</div></div>'
     )
 

@@ -1,6 +1,7 @@
 """Health: how good the model is and what it learnt from, and how the service bears its load."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -56,8 +57,10 @@ def build_health(shared: Shared, tab: Any) -> None:
 
         def taught() -> str:
             since = datetime.now(UTC) - timedelta(days=health_corrections.DAYS)
-            found = client.accounts.events(domain, kind="feedback", since=since, limit=1000)
-            return health_corrections.shown(found.events)
+            page_before = partial(
+                client.accounts.events, domain, kind="feedback", since=since, limit=1000
+            )
+            return health_corrections.looked_up(lambda before: page_before(before=before))
 
         return {
             corrections: or_note(taught, lambda refused: "") if client.key else "",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from serve_app.client.past_answers import AuditEvent, History, Traffic
 from serve_app.client.service_answers import DomainStatus, ReplicaInfo
-from serve_app.ui.figures.charts import line_chart
+from serve_app.ui.figures.charts import time_chart
 from serve_app.ui.markup import ago, badge, heading, note, table, text
 from serve_app.ui.words.translate import mark, number, plural, t, told
 
@@ -69,7 +69,7 @@ def _charts(history: History) -> str:
     points = history.points
     if len(points) < 2:
         return note(t("The first minutes are still being counted."))
-    moments = [f"{point.at:%H:%M:%S} UTC" for point in points]
+    moments = [point.at for point in points]
     swaps = [n for n, point in enumerate(points) if point.swaps]
     drawn: list[tuple[str, dict[str, list[float | None]], str]] = [
         (
@@ -91,9 +91,7 @@ def _charts(history: History) -> str:
         (t("Replicas"), _replicas_by_version(points), ".0f"),
     ]
     charts = "".join(
-        line_chart(
-            title, lines, moments, ends=(moments[0], moments[-1]), top=1.0, marks=swaps, form=form
-        )
+        time_chart(title, lines, moments, top=1.0, marks=swaps, form=form)
         for title, lines, form in drawn
     )
     marked = t("Upright lines: replicas took up another version.") if swaps else ""

@@ -27,8 +27,17 @@ COUNTED = {
     "duplicate": mark("{count} duplicate"),
     "refused": mark("{count} refused"),
 }
-# The button waits meanwhile (add.js), or two lots would write to one table.
-MAY_ADD = "() => { document.querySelector('#adding #add').disabled = false; return []; }"
+# In the button's place is Stop meanwhile (add.js), or two lots would write to one table.
+MAY_ADD = (
+    "() => { document.querySelector('#adding form').classList.remove('tt-working'); return []; }"
+)
+
+
+@dataclass
+class Stop:
+    """Of one visitor: Gradio hands the same object to every call of a session."""
+
+    is_pressed: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,25 +65,36 @@ def build(shared: Shared) -> None:
         js_on_load=script("add.js"),
     )
     added = html(elem_id="added")
+    stop = gr.State(Stop())
 
     def offer(name: str | None, domains: tuple[DomainInfo, ...]) -> Any:
         return fields(shared.domain_of(domains, name)) if name else gr.skip()
 
     def add(
-        name: str | None, key: str, domains: tuple[DomainInfo, ...], event: gr.EventData
+        name: str | None,
+        key: str,
+        domains: tuple[DomainInfo, ...],
+        stop: Stop,
+        event: gr.EventData,
     ) -> Iterator[str]:
         client, done = shared.client.with_key(key), list[Outcome]()
-        items = items_of(event._data)
+        items, stop.is_pressed = items_of(event._data), False
         for item in items if name else ():
             done.append(sent(client, shared.domain_of(domains, name), item))
             yield outcomes(done, len(items))
+            if stop.is_pressed:
+                break
+
+    def press(stop: Stop) -> None:
+        stop.is_pressed = True
 
     shared.domain.change(offer, [shared.domain, shared.domains], form, **QUIET)
     # Of what is sent while another lot is being added, Gradio would take nothing by itself.
     many = {"trigger_mode": "multiple", "concurrency_limit": 4}
-    asked = [shared.domain, shared.key, shared.domains]
+    asked = [shared.domain, shared.key, shared.domains, stop]
     sent_on = form.submit(add, asked, added, **many, **STREAMED)
     sent_on.then(None, None, None, js=MAY_ADD, **QUIET)
+    form.stop(press, stop, None, **QUIET)
 
 
 def items_of(told: Any) -> list[Item]:

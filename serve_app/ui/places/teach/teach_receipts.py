@@ -7,8 +7,8 @@ import gradio as gr
 from serve_app.client.answers import Receipt
 from serve_app.client.calls.teaching import LISTED
 from serve_app.client.connection import ServiceError
-from serve_app.ui.markup import Tone, ago, badge, named, note
-from serve_app.ui.places.receipt_timeline import number_of, timeline
+from serve_app.ui.markup import Tone, ago, badge, note
+from serve_app.ui.places.receipt_timeline import changed, number_of, timeline
 from serve_app.ui.shared import QUIET, Shared, html
 from serve_app.ui.wording import words
 from serve_app.ui.words.translate import t
@@ -38,7 +38,7 @@ def listed(found: tuple[Receipt, ...]) -> str:
     if not found:
         return note(t("No correction was sent with this key."))
     lines = "".join(
-        f'<details class="tt-more"><summary><b>{named(line.predicted)} → {named(line.label)}</b> '
+        f'<details class="tt-more"><summary><b>{changed(line)}</b> '
         f"{_state(line)} {ago(line.created)}</summary>{timeline(line)}"
         f'<p class="tt-small">{number_of(line)}</p></details>'
         for line in found

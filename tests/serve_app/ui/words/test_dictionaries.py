@@ -51,6 +51,50 @@ FOR_PROGRAMS = {
 }
 
 
+ONLY_PROGRAMS = {  # refusals that nobody meets on the page, by where they are raised
+    "data/media/live_decoder.py": "compressed streams; the page sends samples",
+    "data/store/keys.py": "the commands for keys",
+    "data/store/snapshots.py": "the client's snapshots",
+    "serve_app/http/answers/event_formats.py": "parameters",
+    "serve_app/http/protocols/": "KServe's and tus's clients",
+    "serve_app/http/requests/correction_form.py": "forms of another shape than the page's",
+    "serve_app/http/requests/live_sound.py": "headed by static/live.js",
+    "serve_app/http/requests/multipart.py": "damaged forms",
+    "serve_app/http/requests/parameters.py": "parameters",
+    "serve_app/http/routes/analyze_routes.py": "parameters",
+    "serve_app/http/routes/history_routes.py": "parameters",
+    "serve_app/http/routes/label_studio.py": "Label Studio",
+    "serve_app/http/routes/predict_routes.py": "parameters",
+    "serve_app/http/routes/stream_routes.py": "headed by static/live.js",
+    "serve_app/http/routes/upload_routes.py": "forms of another shape than the page's",
+}
+TO_PROGRAMS = (  # the same, by how they begin; \0 stands for a value
+    "Far too much work for its size",  # an alarm, which becomes another refusal
+    "a clip comes as multipart/form-data",
+    "a clip is one file, and opens no other",
+    "a correction is a form with",
+    "a recording comes in at most",
+    "clips come as multipart/form-data",
+    "run \0 is already \0; it promotes nothing",
+    "run \0 is one of",
+    "the Authorization header must read",
+    "the body is sent with Content-Encoding",
+    "the connection closed before",
+    "the form has \0 bytes or more",  # then the page asks about one after the other
+    "the form has no part",
+    "the process that decodes clips did not start",
+    "the recording was announced with",
+    "the storage URI is not understood",
+    "there is already a run",
+    "there is no upload",
+    "this needs a key with the role \0: send it as",  # whose end the page cuts off
+    "\0 bytes of the recording have come",
+    "\0 of its \0 bytes have come",
+    "\0 takes a label and no mask",
+    "\0, a picture that is white where",
+)
+
+
 def python() -> Iterator[tuple[Path, ast.Module]]:
     for path in sorted(PAGE.rglob("*.py")):
         yield path, ast.parse(path.read_text(encoding="utf-8"))
@@ -113,6 +157,36 @@ def test_a_sentence_that_is_known_of_the_service_is_one_that_it_says() -> None:
     for known in dictionary(OTHERS[0])["service"]:
         parts = [part for part in re.split(r"{\w+}| ?[:;,.()] ?", known) if part.strip()]
         assert all(part in said for part in parts), known
+
+
+def test_what_the_service_refuses_is_known_in_every_language_or_met_by_programs_alone() -> None:
+    """By its words between the values: sentences are put together of several."""
+    known = list(dictionary(OTHERS[0])["service"])
+    met = [
+        f"{place}: {said}"
+        for place, said in refusals()
+        if not said.startswith(TO_PROGRAMS)
+        and not any(all(part in one for part in parts(said)) for one in known)
+    ]
+    assert not met
+
+
+def parts(said: str) -> list[str]:
+    return [part.strip() for part in said.split("\0") if part.strip(" ,.;:()")]
+
+
+def refusals() -> Iterator[tuple[str, str]]:
+    for folder in ("data/media", "data/store", "serve_app/http", "serve_app/replica"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            place = str(path.relative_to(ROOT))
+            if place.startswith(tuple(ONLY_PROGRAMS)):
+                continue
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                match node:
+                    case ast.Raise(exc=ast.Call(args=[ast.JoinedStr() as said, *_])):
+                        yield place, whole(said)
+                    case ast.Raise(exc=ast.Call(args=[ast.Constant(value=str(words)), *_])):
+                        yield place, words
 
 
 def skeletons() -> Iterator[str]:

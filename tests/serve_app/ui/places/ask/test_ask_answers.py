@@ -15,13 +15,13 @@ from serve_app.ui.places.ask.ask_answers import (
     Caller,
     Parts,
     Turns,
+    beside,
     hear_given,
     hear_one,
     hear_several,
     stopped,
     turned_away,
 )
-from serve_app.ui.places.ask.ask_history import Past
 from serve_app.ui.places.ask.ask_recording import Ordered
 from serve_app.ui.places.ask.given import Given
 from support.fakes.fake_api import create
@@ -36,7 +36,7 @@ Clips = Sequence[tuple[str, bytes]]
 @pytest.fixture(scope="module")
 def caller() -> Iterator[Caller]:
     with Server(create(World(step_s=0.1))) as url, Client(url, tries=1) as client:
-        yield Caller(client, client.domains()[0], Past(), Ordered())
+        yield Caller(client, client.domains()[0], Turns(), Ordered())
 
 
 @pytest.fixture
@@ -122,6 +122,29 @@ def test_a_recording_that_found_the_service_busy_is_asked_again(
     assert (last["panel"], last["waiting"]) == ("", nine[0])
     assert "asking again in 2 s" in last["answer"]
     assert last["again"]["value"] == 2.0
+
+
+def test_a_clip_beside_the_panel_does_not_end_what_goes_on_there_and_a_new_one_does(
+    caller: Caller, nine: tuple[Given, ...]
+) -> None:
+    over = caller.turns.begin()
+    going_on = hear_several(PARTS, caller, nine)
+    next(going_on), next(going_on)
+    opened = caller.turns.begin(beside=True)
+    assert not over()
+    assert "9 files" in list(going_on)[-1]["panel"]
+    caller.turns.end_panel()
+    assert over()
+    assert not opened()
+    caller.turns.begin()
+    assert opened()
+
+
+def test_several_clips_that_wait_to_be_asked_again_stop_when_another_is_opened_beside_them(
+    nine: tuple[Given, ...],
+) -> None:
+    assert "Stopped." in beside(PARTS, (), nine)["panel"]
+    assert beside(PARTS, (), nine[0]) == {}
 
 
 def test_another_domain_ends_what_is_under_way_and_its_own_does_not(caller: Caller) -> None:

@@ -10,8 +10,8 @@ import gradio as gr
 import pytest
 
 from serve_app.client.client import Client
-from serve_app.client.past_answers import AuditEvent
-from serve_app.ui.places.health import health_service
+from serve_app.client.past_answers import AuditEvent, AuditEvents
+from serve_app.ui.places.health import health_corrections, health_service
 from serve_app.ui.places.health.health_place import build_health
 from serve_app.ui.shared import Shared, script
 from serve_app.ui.standing import Standing
@@ -64,3 +64,21 @@ def test_what_a_run_did_step_by_step_hides_no_other_event() -> None:
     shown = health_service.events(told)
     assert "clip forgotten" in shown
     assert shown.count("<tr>") == 2  # with the heads
+
+
+def test_corrections_are_counted_over_all_pages_and_where_these_are_too_many_that_is_said() -> None:
+    def page(before: int | None) -> AuditEvents:
+        number = before or 3
+        added = AuditEvent(
+            id=number,
+            at=datetime.now(UTC),
+            kind=health_corrections.ADDED,
+            subject=f"feedback:{number}",
+            who="anna",
+            detail={"state": "accepted", "corrected": "fluid"},
+        )
+        return AuditEvents(events=(added,), next=number - 1 or None)
+
+    assert "3 accepted" in health_corrections.looked_up(page)
+    endless = health_corrections.looked_up(lambda before: page(1000))
+    assert "Only the newest 10 events are counted." in endless
