@@ -16,12 +16,14 @@ import yaml
 from ray.serve.schema import ServeDeploySchema
 
 from data.domains.domain import CONFIGS, load_domains
+from data.home import planned_home
 from serve_app.client import client
 from serve_app.client.connection import ServiceError
 from support.loaded import loaded
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
+BUCKET = ROOT / "deploy" / "kubernetes-bucket"
 CRDS = ROOT.parent / "shared" / "kuberay"  # KubeRay's own, beside the checkout, for developers
 RAYS = {"RayService": "rayservices", "RayJob": "rayjobs"}
 OTHERS = {"PodMonitor", "Kustomization"}  # of operators whose schemas are not at hand
@@ -121,6 +123,24 @@ def test_every_pod_is_of_the_image_that_was_pushed_what_is_created_by_hand_too()
     pushed = f"{image['newName']}:{image['newTag']}"
     assert images(named("RayJob")) == {pushed}
     assert images(built(FOLDER)) == {pushed}
+
+
+def test_where_no_volume_is_shared_each_pod_has_a_home_and_a_bucket_the_rest() -> None:
+    by_kind = {each["kind"]: each for each in built(BUCKET)}
+    settings = planned_home(by_kind["ConfigMap"]["data"])
+    kept = (settings.storage_uri, settings.artifact_root, settings.checkpoints)
+    assert all(str(place).startswith("s3://bucket/") for place in kept)
+    assert "PersistentVolumeClaim" not in by_kind
+    assert "persistentVolumeClaim" not in str(by_kind)
+    service = by_kind.pop("RayService")
+    cluster = service["spec"]["rayClusterConfig"]
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        volumes = {each["name"]: each for each in group["template"]["spec"]["volumes"]}
+        assert "emptyDir" in volumes["home"]
+    latest = kubernetes_validate.latest_version()
+    for manifest in by_kind.values():
+        kubernetes_validate.validate(manifest, latest, strict=True)
+    definition_of("RayService").validate(service)
 
 
 def test_the_manifest_is_what_the_command_writes_from_serve_yaml() -> None:
