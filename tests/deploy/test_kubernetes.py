@@ -42,7 +42,7 @@ def built(folder: Path) -> list[dict[str, Any]]:
     """As `kubectl apply -k` makes them of a kustomization."""
     if not shutil.which("kubectl"):
         pytest.skip("needs kubectl")
-    command = ["kubectl", "kustomize", folder]
+    command = ["kubectl", "kustomize", str(folder)]
     found = subprocess.run(command, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     return list(yaml.safe_load_all(found.stdout))
