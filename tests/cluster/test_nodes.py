@@ -4,12 +4,9 @@ The machines are network namespaces where this user may make them, else Ray node
 this machine's address. The head's domain is autoscaled, with one replica a machine.
 """
 
-import csv
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +19,6 @@ import httpx
 import pytest
 import yaml
 
-from data.domains.domain import load_domains
 from data.home import planned_home
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
@@ -30,13 +26,13 @@ from serve_app.client.service_answers import ReplicaInfo
 from serve_app.cluster.launch import SERVE_YAML, serve_config
 from serve_app.settings import Settings
 from support.inputs.sounds import tone
+from support.locust_users import users
 from support.machines import Machine, machines
-from support.tiny import fresh_registry, tiny_bundle
+from support.tiny import two_versions
 
 pytestmark = pytest.mark.deploy
 ADMIN_KEY = "a key for this test only"
 CLIENTS = 3
-LOCUSTFILE = Path(__file__).parents[2] / "loadtest" / "locustfile.py"
 PATIENCE_S = 180
 
 
@@ -90,7 +86,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("nodes")
-    register_two_versions(home)
+    two_versions(home, "keywords")
     with machines(3) as (head, *others):
         environment = environment_of(head, home)
         head.run(["serve", "--config", str(config(home))], environment, home / "head.log")
@@ -108,17 +104,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield Site(url, client, head, home, dict(zip(names, others, strict=True)))
         head.processes[0].send_signal(signal.SIGINT)
         head.processes[0].wait(PATIENCE_S)
-
-
-def register_two_versions(home: Path) -> None:
-    """The champion says `one` to everything, the version after it `two`."""
-    domain = load_domains(names=("keywords",))["keywords"]
-    registry = fresh_registry(home)
-    for label in ("one", "two"):
-        bundle = tiny_bundle(home / label, domain, always=label)
-        version = registry.register(bundle, run_id=None, tags={})
-        if label == "one":
-            registry.promote("keywords", version.number)
 
 
 def environment_of(head: Machine, home: Path) -> dict[str, str]:
@@ -165,25 +150,6 @@ def replaced(site: Site, before: set[str]) -> bool:
     replicas = site.replicas
     two = len({row.node for row in replicas}) == 2
     return two and before.isdisjoint(row.replica for row in replicas)
-
-
-@contextmanager
-def users(url: str, figures: Path) -> Iterator[None]:
-    """Locust's, who do not ask again; none of their requests may fail."""
-    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--host", url, "--headless"]
-    command += ["--users", "4", "--spawn-rate", "4", "--csv", str(figures), "PowerUser"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=figures.parent
-    )
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=PATIENCE_S)[0]
-    with Path(f"{figures}_stats.csv").open(encoding="utf-8") as table:
-        (total,) = (row for row in csv.DictReader(table) if row["Name"] == "Aggregated")
-    assert int(total["Request Count"]) > 100, said
-    assert total["Failure Count"] == "0", said
 
 
 def said(machine: Machine, log: Path, words: str) -> str:

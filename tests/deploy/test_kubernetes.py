@@ -2,6 +2,8 @@
 
 import copy
 import gzip
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,12 +16,14 @@ import yaml
 from ray.serve.schema import ServeDeploySchema
 
 from data.domains.domain import CONFIGS, load_domains
+from data.home import planned_home
 from serve_app.client import client
 from serve_app.client.connection import ServiceError
 from support.loaded import loaded
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
+BUCKET = ROOT / "deploy" / "kubernetes-bucket"
 CRDS = ROOT.parent / "shared" / "kuberay"  # KubeRay's own, beside the checkout, for developers
 RAYS = {"RayService": "rayservices", "RayJob": "rayjobs"}
 OTHERS = {"PodMonitor", "Kustomization"}  # of operators whose schemas are not at hand
@@ -32,6 +36,25 @@ def manifests() -> Iterator[dict[str, Any]]:
 
 def named(kind: str) -> list[dict[str, Any]]:
     return [manifest for manifest in manifests() if manifest["kind"] == kind]
+
+
+def built(folder: Path) -> list[dict[str, Any]]:
+    """As `kubectl apply -k` makes them of a kustomization."""
+    if not shutil.which("kubectl"):
+        pytest.skip("needs kubectl")
+    command = ["kubectl", "kustomize", str(folder)]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    return list(yaml.safe_load_all(found.stdout))
+
+
+def images(manifest: Any) -> set[str]:
+    if isinstance(manifest, list):
+        return set().union(*map(images, manifest))
+    if not isinstance(manifest, dict):
+        return set()
+    own = {manifest["image"]} if "image" in manifest else set()
+    return own | images(list(manifest.values()))
 
 
 def served() -> dict[str, Any]:
@@ -64,11 +87,15 @@ def strict(schema: Any) -> Any:
     return read
 
 
-@pytest.mark.parametrize("kind", RAYS)
-def test_kuberays_own_definitions_take_our_resources(kind: str) -> None:
+def definition_of(kind: str) -> jsonschema.Draft202012Validator:
     if not CRDS.is_dir():
         pytest.skip(f"needs KubeRay's definitions in {CRDS}")
-    definition = jsonschema.Draft202012Validator(schema_of(RAYS[kind]))
+    return jsonschema.Draft202012Validator(schema_of(RAYS[kind]))
+
+
+@pytest.mark.parametrize("kind", RAYS)
+def test_kuberays_own_definitions_take_our_resources(kind: str) -> None:
+    definition = definition_of(kind)
     wrong = copy.deepcopy(named(kind)[0])
     wrong["spec"]["nosuch"] = 1
     for manifest in named(kind):
@@ -88,6 +115,32 @@ def test_kubernetes_takes_the_rest() -> None:
 def test_what_is_applied_together_is_there() -> None:
     (kustomization,) = named("Kustomization")
     assert all((FOLDER / name).is_file() for name in kustomization["resources"])
+
+
+def test_every_pod_is_of_the_image_that_was_pushed_what_is_created_by_hand_too() -> None:
+    (kustomization,) = named("Kustomization")
+    (image,) = kustomization["images"]
+    pushed = f"{image['newName']}:{image['newTag']}"
+    assert images(named("RayJob")) == {pushed}
+    assert images(built(FOLDER)) == {pushed}
+
+
+def test_where_no_volume_is_shared_each_pod_has_a_home_and_a_bucket_the_rest() -> None:
+    by_kind = {each["kind"]: each for each in built(BUCKET)}
+    settings = planned_home(by_kind["ConfigMap"]["data"])
+    kept = (settings.storage_uri, settings.artifact_root, settings.checkpoints)
+    assert all(str(place).startswith("s3://bucket/") for place in kept)
+    assert "PersistentVolumeClaim" not in by_kind
+    assert "persistentVolumeClaim" not in str(by_kind)
+    service = by_kind.pop("RayService")
+    cluster = service["spec"]["rayClusterConfig"]
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        volumes = {each["name"]: each for each in group["template"]["spec"]["volumes"]}
+        assert "emptyDir" in volumes["home"]
+    latest = kubernetes_validate.latest_version()
+    for manifest in by_kind.values():
+        kubernetes_validate.validate(manifest, latest, strict=True)
+    definition_of("RayService").validate(service)
 
 
 def test_the_manifest_is_what_the_command_writes_from_serve_yaml() -> None:
@@ -115,6 +168,27 @@ def test_workers_have_a_proxy_and_what_is_pinned_to_the_head_asks_for_no_cpu() -
         options = apps[name]["deployments"][0]["ray_actor_options"]
         assert options["num_cpus"] == 0
         assert "node:__internal_head__" in options["resources"]
+
+
+def test_a_worker_gives_away_as_many_cpus_as_its_pod_asks_for() -> None:
+    """More, and no load would bring a second pod."""
+    (service,) = named("RayService")
+    (workers,) = service["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+    (container,) = workers["template"]["spec"]["containers"]
+    cpus = float(container["resources"]["requests"]["cpu"])
+    assert float(workers["rayStartParams"]["num-cpus"]) == cpus
+    rules = [
+        each["deployments"][0] for each in served()["applications"] if "domain" in each["args"]
+    ]
+    least, most = (
+        sum(
+            rule["ray_actor_options"]["num_cpus"] * rule["autoscaling_config"][end]
+            for rule in rules
+        )
+        for end in ("min_replicas", "max_replicas")
+    )
+    assert least <= workers["minReplicas"] * cpus
+    assert most <= workers["maxReplicas"] * cpus
 
 
 def test_every_pod_of_ray_starts_in_the_printed_environment_and_asks_for_the_token() -> None:

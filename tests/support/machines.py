@@ -30,9 +30,14 @@ class Machine:
         self, arguments: list[str], environment: dict[str, str], log: Path
     ) -> "subprocess.Popen[bytes]":
         """`python -m serve_app ...` there, its words in `log`."""
+        return self.start([sys.executable, "-m", "serve_app", *arguments], environment, log)
+
+    def start(
+        self, command: list[str], environment: dict[str, str], log: Path
+    ) -> "subprocess.Popen[bytes]":
         with log.open("wb") as console:
             process = subprocess.Popen(
-                [*self._inside, sys.executable, "-m", "serve_app", *arguments],
+                [*self._inside, *command],
                 env=environment,
                 stdout=console,
                 stderr=subprocess.STDOUT,

@@ -167,6 +167,17 @@ def fresh_registry(folder: Path) -> Registry:
     return Registry(f"sqlite:///{folder}/mlflow.db", str(folder / "artifacts"))
 
 
+def two_versions(home: Path, name: str) -> None:
+    """The champion says `one` to everything, the version after it `two`."""
+    domain = load_domains(names=(name,))[name]
+    registry = fresh_registry(home)
+    for label in ("one", "two"):
+        bundle = tiny_bundle(home / label, domain, always=label)
+        version = registry.register(bundle, run_id=None, tags={})
+        if label == "one":
+            registry.promote(name, version.number)
+
+
 def tiny_champion(home: Path, name: str) -> Bundle:
     """What the domain's version 1 holds, in a fresh registry where it is the champion."""
     registry = fresh_registry(home)

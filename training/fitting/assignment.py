@@ -1,7 +1,7 @@
 """What every training worker is given, and what a way of learning has to offer it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,9 +15,10 @@ from models.networks.kinds import Classifier
 
 @dataclass(frozen=True)
 class Assignment:
-    """`decoded` is a folder every worker can read; `labels`, `sources` and `groups` [clips] are
-    ids; `held_out` [clips] is True for validation; `on_epoch` gets each epoch's figures; `kept` is
-    the folder for the checkpoint of a loop without Ray, which would keep none."""
+    """`decoded` is a folder every worker can read, or copy from the bucket `shared_by`; `labels`,
+    `sources` and `groups` [clips] are ids; `held_out` [clips] is True for validation; `on_epoch`
+    gets each epoch's figures; `kept` is the folder for the checkpoint of a loop without Ray, which
+    would keep none."""
 
     domain: Domain
     decoded: Path
@@ -27,6 +28,7 @@ class Assignment:
     held_out: Bools
     on_epoch: Callable[[dict[str, Any]], None]
     kept: Path | None = None
+    shared_by: str = field(default="", repr=False)  # may hold a key
 
 
 class EpochBatches(Protocol):

@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from training.fitting.classify import Classify
 from training.fitting.learner import Learner, State
 from training.fitting.priority import lower_priority
 from training.fitting.segment import Segment
+from training.fitting.shared_clips import at_hand
 
 STATE_FILE = "state.pt"
 
@@ -39,6 +40,11 @@ class Trained:
 def train_worker(config: dict[str, Assignment]) -> Trained:
     """Ray Train's entry point, called once in every worker."""
     assignment = config["assignment"]
+    with at_hand(assignment.decoded, assignment.shared_by) as decoded:
+        return _train(replace(assignment, decoded=decoded))
+
+
+def _train(assignment: Assignment) -> Trained:
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
     _be_modest(world)

@@ -14,6 +14,7 @@ from data.datasets.photographs import decode_photographs
 from data.datasets.sources import fine_label
 from models.networks.kinds import build_network, start
 from training.fitting.assignment import Assignment
+from training.fitting.shared_clips import share
 from training.fitting.trainer import fit
 from training.fitting.worker_loop import Trained
 from training.job.build_bundle import build_bundle
@@ -70,6 +71,7 @@ def train(run: Training, plan: Plan) -> Trained:
         on_epoch=EpochReporter(
             run.home.database_url, run.home.storage_uri, progress.run_id, domain.name, progress.who
         ),
+        shared_by=share(decoded, run.home) if run.workers else "",
     )
     place = f"{run.workers} worker(s)" if run.workers else "this process"
     progress.step("train", f"Training on {np.sum(~plan.held_out)} clips in {place}", 0.15)

@@ -19,6 +19,7 @@ from support.inputs.toy_dataset import toy_dataset, toy_domain
 from training.fitting.assignment import Assignment
 from training.fitting.classify import HEAVIEST, ClassifyingNetwork, class_weights, label_loss
 from training.fitting.learner import Learner
+from training.fitting.shared_clips import share
 from training.fitting.trainer import fit
 from training.fitting.worker_loop import Trained
 from training.job.run_progress import EpochReporter
@@ -80,6 +81,22 @@ def test_the_weights_returned_are_those_of_the_best_epoch(
     classifier = build_classifier(domain)
     classifier.load_state_dict(trained.weights)  # the whole classifier, and nothing besides
     assert all(torch.isfinite(value).all() for value in trained.weights.values())
+
+
+def test_a_worker_whose_machine_has_not_the_clips_takes_them_from_the_bucket(
+    assignment: Assignment, tmp_path: Path
+) -> None:
+    driver = replace(home_at(tmp_path / "driver"), checkpoints=(tmp_path / "bucket").as_uri())
+    short = assignment.domain.training.model_copy(update={"epochs": 1})
+    elsewhere = replace(
+        assignment,
+        domain=assignment.domain.model_copy(update={"training": short}),
+        decoded=tmp_path / "none here" / assignment.decoded.name,
+        shared_by=share(assignment.decoded, driver),
+    )
+    assert len(fit(elsewhere, "elsewhere", home_at(tmp_path / "worker"), workers=0).history) == 1
+    assert not elsewhere.decoded.exists()
+    assert share(assignment.decoded, home_at(tmp_path / "one folder")) == ""
 
 
 def test_training_stops_when_it_has_stopped_getting_better(
