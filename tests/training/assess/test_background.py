@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data.domains.domain import load_domains, of_sounds
@@ -56,9 +57,10 @@ def test_that_nothing_is_wrong_is_right_while_nothing_happens(tmp_path: Path) ->
 
 def test_none_of_a_minute_rules_out_no_more_than_three_a_minute() -> None:
     """The exact bounds of Poisson counts 0 and 2."""
-    quiet = BackgroundAnswers(clips=60, hours=1 / 60, unknown=60, asserted=())
+    nothing = np.zeros((0, 4), np.float32)
+    quiet = BackgroundAnswers(60, hours=1 / 60, unknown=60, asserted=(), embeddings=nothing)
     assert quiet.most_per_hour == pytest.approx(60 * 2.996, rel=1e-3)
-    loud = BackgroundAnswers(clips=60, hours=1 / 60, unknown=58, asserted=("fluid", "fluid"))
+    loud = BackgroundAnswers(60, 1 / 60, 58, ("fluid", "fluid"), np.zeros((2, 4), np.float32))
     assert loud.most_per_hour == pytest.approx(60 * 6.296, rel=1e-3)
 
 
