@@ -1,13 +1,11 @@
 """The clip that load is made of, in the formats that people send, and the forms that carry it.
 
-`TELLTALE_CLIP` names a recording; without one, five seconds of a tone in noise stand in: what is
-heard in them is of no interest, what they weigh is that of a real clip, also as FLAC and AAC.
+Five seconds of a tone in noise: what is heard in them is of no interest, what they weigh is that of
+a real clip, also as FLAC and AAC.
 """
 
 import io
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -19,11 +17,6 @@ MAIN = "5s"
 BOUNDARY = "telltale-loadtest-boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 REFUSED = "refused"  # the line, in statistics, of answers 429 that say when to come back
-
-
-def clip_from(environment: Mapping[str, str] = os.environ) -> bytes:
-    named = environment.get("TELLTALE_CLIP", "")
-    return Path(named).read_bytes() if named else tone_in_noise()
 
 
 def tone_in_noise(

@@ -3,27 +3,29 @@
     locust -f loadtest/locustfile.py --host http://127.0.0.1:8000             Locust's own page
     locust -f loadtest/locustfile.py --host ... --headless -u 20 -t 30s NormalUser
 
-TELLTALE_CLIP names the recording they send, TELLTALE_KEY the key they bring, TELLTALE_THINK_S
-the normal user's pause ("0.5,2"). A 429 with Retry-After is a service that looks after itself,
-not an error: it has a line of its own, "refused", and the user waits as long as it was asked to.
+TELLTALE_CLIP names a recording to send instead of a made one, TELLTALE_KEY the key they bring,
+TELLTALE_THINK_S the normal user's pause ("0.5,2"). A 429 with Retry-After is a service that looks
+after itself, no error: it has a line of its own, "refused", and the user waits as long as asked to.
 """
 
 import os
 import random
 import time
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from locust import FastHttpUser, constant, task
 
-from loadtest.clip import FORM_TYPE, REFUSED, clip_from, form
+from loadtest.clip import FORM_TYPE, REFUSED, form, tone_in_noise
 
 LONGEST_PAUSE_S = 30.0  # whatever Retry-After says; a test ends some time
 
 
 @lru_cache
 def body(field: str, clips: int) -> bytes:
-    return form(field, [clip_from()] * clips)
+    named = os.environ.get("TELLTALE_CLIP")
+    return form(field, [Path(named).read_bytes() if named else tone_in_noise()] * clips)
 
 
 class ClipUser(FastHttpUser):  # type: ignore[misc]  # Locust is untyped here

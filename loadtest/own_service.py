@@ -76,8 +76,7 @@ class Target:
         with suppress(httpx.HTTPError, ValueError):
             found = self.request("POST", "/predict", files={"file": clip}).raise_for_status().json()
             # BentoML's batching answers a list for each request.
-            answer: dict[str, Any] = found[0] if isinstance(found, list) else found
-            return answer
+            return dict(found[0] if isinstance(found, list) else found)
         return {}
 
     def shows(self, path: str) -> bool:

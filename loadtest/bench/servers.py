@@ -27,7 +27,7 @@ import yaml
 from data.install_paths import CODE
 from loadtest.bench.peers.inference import BUNDLE
 from loadtest.command import stop_on_signal
-from loadtest.machine import REPORTED, Processes, Roles, role, send, tree
+from loadtest.machine import REPORTED, Roles, role, send
 from loadtest.own_service import Started, Target, bound, shipped
 from models.bundle import PRETRAINED
 
@@ -110,9 +110,6 @@ class Running(Started, Target):
         self.label, roles = str(self.predicted(clip)["label"]), self.roles()
         self.serving = frozenset(one for one in roles if not wanted or roles[one] in wanted)
         self.calm()
-
-    def members(self) -> Processes:
-        return super().members() | tree([self.process.pid])
 
     def roles(self) -> dict[psutil.Process, str]:
         return {one: role(pid, self.server.roles) for pid, one in self.members().items()}

@@ -30,10 +30,6 @@ from loadtest.scaling.summary import Summary, fixed_of, panels, summary_of, tabl
 USERS = ("NormalUser", "PowerUser", "StressUser")
 WAIT_S = 0.05
 DPI = 75
-UNPUBLISHED = (
-    "Of the five earlier systems these scenarios are of three: the keyword spotter and the crack "
-    "detector publish no figures under load that we found, so there is nothing to compare with."
-)
 SYNTHETIC = (
     "**Synthetic.** Before each batch a replica waits {:g} s, as it would for an accelerator "
     "elsewhere. The figures show how the service scales, not how fast it classifies."
@@ -88,8 +84,7 @@ def measure(arguments: command.Arguments) -> int:
     synthetic = " (synthetic)" * (arguments.synthetic > 0)
     failed = [name for name, summary in found.items() if not summary.passed]
     title = f"Telltale under load{synthetic}: {f'FAILED: {failed}' if failed else 'passed'}"
-    compared = UNPUBLISHED if len(found) > 1 else ""
-    text = page(title, {**_what(arguments, on), "compared": compared})
+    text = page(title, _what(arguments, on))
     for name, summary in found.items():
         plot = figure(panels(summary, bool(synthetic)), columns=2)
         plot.savefig(out / f"{name}.png", dpi=DPI)
