@@ -23,6 +23,7 @@ import numpy as np
 
 from loadtest import command
 from loadtest.own_service import Service, own_service, shipped
+from serve_app.cluster.ray_internals.environment import STATISTICS
 
 PATIENCE_S = 60.0
 CONDITIONS = ("rest", "load")
@@ -57,7 +58,7 @@ def measure(arguments: command.Arguments) -> None:
 def one_round(condition: str, service: Service, arguments: command.Arguments) -> list[float]:
     """Seconds from asking until the last of the new replicas reached each of the stages."""
     many = arguments.replicas
-    counts = f"http://127.0.0.1:{service.variable('RAY_SERVE_HAPROXY_STATS_PORT')}/stats;csv"
+    counts = f"http://127.0.0.1:{service.variable(STATISTICS)}/stats;csv"
     service.resize(1)
     with driving(service.url, arguments.clip) if condition == "load" else nullcontext():
         time.sleep(arguments.pause_s)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOCKET = "RAY_SERVE_HAPROXY_SOCKET_PATH"
+STATISTICS = "RAY_SERVE_HAPROXY_STATS_PORT"
 SETTINGS: Mapping[str, str] = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -62,7 +63,7 @@ class Ports:
         return {
             "RAY_GCS_SERVER_PORT": str(self.gcs),
             "RAY_SERVE_HAPROXY_METRICS_PORT": str(self.metrics),
-            "RAY_SERVE_HAPROXY_STATS_PORT": str(self.statistics),
+            STATISTICS: str(self.statistics),
             "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(self.fallback_http),
             "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(self.fallback_grpc),
             "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(self.replicas.start),

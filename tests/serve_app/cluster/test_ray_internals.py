@@ -126,7 +126,7 @@ def test_ray_reads_every_variable_that_it_is_given(name: str) -> None:
 
 def test_only_this_room_names_variables_that_ray_does_not_promise_to_keep() -> None:
     found = set()
-    for layer in ("data", "models", "training", "serve_app"):
+    for layer in ("data", "models", "training", "serve_app", "loadtest"):
         for path in (ROOT / layer).rglob("*.py"):
             if "ray_internals" not in path.parts:
                 names = re.findall(r"[\"'](RAY_\w+)[\"'\]=]", path.read_text(encoding="utf-8"))
