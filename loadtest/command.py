@@ -44,9 +44,10 @@ def stop_on_signal() -> None:
 
 def contents(text: str) -> bytes:
     """Of a file."""
-    if not Path(text).exists():
-        raise argparse.ArgumentTypeError(f"there is no {text}")
-    return Path(text).read_bytes()
+    try:
+        return Path(text).read_bytes()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be read: {error.strerror}") from None
 
 
 def positive(text: str) -> float:

@@ -25,7 +25,7 @@ from serve_app.client.connection import ServiceError
 from serve_app.service_commands import client_of
 
 BLOCK_S = 0.05
-RATE_HZ = 16_000  # of what is sent, whatever a file has; no domain hears a higher one
+RATE_HZ = 16_000  # of what is sent at least, whatever a file has
 LIMITS = LimitSpec(max_bytes=1_000, max_duration_s=1)  # of recordings: the usual ones
 
 Blocks = Iterator[bytes]  # 16-bit samples, little-endian
@@ -35,9 +35,14 @@ Blocks = Iterator[bytes]  # 16-bit samples, little-endian
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        opened = _microphone() if options.microphone else _file(options.file)
-        with client_of(options.url) as client, opened as (rate_hz, blocks):
-            return listen(client, options.domain, rate_hz, blocks)
+        if options.file:
+            options.file.stat()  # refused before anybody is asked how fast it is to be sent
+        with client_of(options.url) as client:
+            known = {each.name: each.sample_rate_hz for each in client.domains()}
+            rate_hz = max(RATE_HZ, known.get(options.domain, 0))
+            sound = _microphone(rate_hz) if options.microphone else _file(options.file, rate_hz)
+            with sound as blocks:
+                return listen(client, options.domain, rate_hz, blocks)
     except KeyboardInterrupt:
         return 0
 
@@ -65,32 +70,32 @@ def listen(client: Client, domain: str, rate_hz: int, blocks: Blocks) -> int:
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[tuple[int, Blocks]]:
-    with path.open("rb") as file, open_recording(file, LIMITS, RATE_HZ) as recording:
-        yield RATE_HZ, _paced(recording.blocks)
+def _file(path: Path, rate_hz: int) -> Iterator[Blocks]:
+    with path.open("rb") as file, open_recording(file, LIMITS, rate_hz) as recording:
+        yield _paced(recording.blocks, rate_hz)
 
 
-def _paced(blocks: Iterator[np.ndarray]) -> Blocks:
-    step, sent_s, started = round(BLOCK_S * RATE_HZ), 0.0, time.monotonic()
+def _paced(blocks: Iterator[np.ndarray], rate_hz: int) -> Blocks:
+    step, sent_s, started = round(BLOCK_S * rate_hz), 0.0, time.monotonic()
     for block in blocks:
         samples = (np.clip(block, -1, 1) * 32_767).astype("<i2")
         for part in np.split(samples, range(step, len(samples), step)):
             time.sleep(max(0.0, started + sent_s - time.monotonic()))
             yield part.tobytes()
-            sent_s += len(part) / RATE_HZ
+            sent_s += len(part) / rate_hz
 
 
 @contextmanager
-def _microphone() -> Iterator[tuple[int, Blocks]]:
+def _microphone(rate_hz: int) -> Iterator[Blocks]:
     try:
         import sounddevice
     except (ImportError, OSError) as error:  # OSError: without PortAudio
         raise InvalidParameter(
             f"the microphone needs the package sounddevice: pip install sounddevice ({error})"
         ) from error
-    step = round(BLOCK_S * RATE_HZ)
-    with sounddevice.RawInputStream(RATE_HZ, step, channels=1, dtype="int16") as opened:
-        yield RATE_HZ, (bytes(opened.read(step)[0]) for _ in iter(int, 1))
+    step = round(BLOCK_S * rate_hz)
+    with sounddevice.RawInputStream(rate_hz, step, channels=1, dtype="int16") as opened:
+        yield (bytes(opened.read(step)[0]) for _ in iter(int, 1))
 
 
 if __name__ == "__main__":

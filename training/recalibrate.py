@@ -39,7 +39,7 @@ from training.assess.calibration.reviewed_thresholds import PRECISION, recalibra
 from training.assess.examine import exam_metrics
 from training.assess.memory_rows import numbered
 from training.job.options import rebuild_command
-from training.job.other_sounds import other_sounds
+from training.job.other_sounds import absent, other_sounds
 from training.job.plan import Plan, plan_full
 from training.screening.uploads import NO_UPLOADS
 
@@ -68,10 +68,11 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     )
     card = bundle.card
     figures = exam_metrics(domain, head, fields["temperature"], exam)
+    known_bank = card.training.other_sounds if len(bundle.others()) else None
     facts = {
         **card.training.model_dump(),
         "log_mel_means": _log_mel_means(plan, domain),
-        "other_sounds": bank_facts(domain, len(others)),
+        "other_sounds": known_bank or bank_facts(domain, len(others), absent(domain)),
     }
     files = {EXAM: exam_bytes(replace(exam, groups=numbered(plan.exam)), probe)}
     if len(others):

@@ -107,7 +107,7 @@ class Running(Started, Target):
         self.wait_until(lambda: bool(self.predicted(clip)), title)
         self.start_up_s = time.monotonic() - began
         self.wait_until(lambda: Counter(self.roles().values()) >= Counter(wanted), title)
-        self.label, roles = str(self.predicted(clip)["label"]), self.roles()
+        self.label, roles = str(self.predicted(clip).get("label")), self.roles()
         self.serving = frozenset(one for one in roles if not wanted or roles[one] in wanted)
         self.calm()
 

@@ -120,7 +120,9 @@ class History:
         step.refused += found.refused - before.refused
         step.swaps += found.swaps - before.swaps
         for key, value in found.counted.items():
-            self.counted[key] += value - before.counted.get(key, 0)  # type: ignore[assignment]
+            known = before.counted.get(key, 0)
+            # Less than before is of a version that was forgotten meanwhile and then asked anew.
+            self.counted[key] += value - known if value >= known else value  # type: ignore[assignment]
 
 
 def _sums(row: Row, at: float, known: Samples) -> Sums:

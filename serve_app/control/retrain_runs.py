@@ -211,24 +211,31 @@ class RetrainRuns:
             if waits is None:
                 return "teach", reason, "forgetting"
             # A full retrain that is due forgets too, and mends what keeps a teach from it.
-            full = due_by_time(domain.triggers, clips=len(held), runs=runs, now=now())
-            return full if full is not None else waits
+            full = self._due_by_time(domain, runs, len(held))
+            return full if isinstance(full, tuple) else waits
         new = self._new_clips(domain.name, must_have_changed_since(runs))
         if new > self._new.setdefault(domain.name, new):
             self._jobs.stand_by()
         self._new[domain.name] = new
         order = due_by_count(domain.triggers, new)
         if order is None:
-            return self._due_by_time(domain, runs, new) if is_timed(domain.triggers) else None
-        return _waiting(next_try(runs, domain.triggers)) or self._possible(domain, *order)
+            return self._due_by_time(domain, runs, new)
+        waits = _waiting(next_try(runs, domain.triggers))
+        if waits is None:
+            return self._possible(domain, *order)
+        full = self._due_by_time(domain, runs, new)  # which no failing teach may put off
+        return full if isinstance(full, tuple) else waits
 
     def _due_by_time(self, domain: Domain, runs: list[RunRow], new: int) -> Order | str | None:
         """By the full trainings, and what has changed since, where there can be one."""
+        if not is_timed(domain.triggers):
+            return None
         count = self._store.clips.count_new
         if self._is_trainable(domain):
             runs = _in_earnest(self._store.runs.find(domain.name, mode="full", limit=LOOK_BACK))
             count = self._store.clips.count_changed
-            new = count(domain.name, since=last_began(runs))
+            # What a later list took back is new, and has not changed since.
+            new = max(new, count(domain.name, since=last_began(runs)))
         order = due_by_time(
             domain.triggers,
             clips=new,

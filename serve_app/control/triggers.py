@@ -4,8 +4,8 @@ All is read from the runs and clips that are kept, so that a curator that starts
 nothing; of several times that were missed one is made up for.
 
 Time is for what only a full training learns: where there can be one, its times count from the last
-of its kind, and so do clips that a teach has learnt, or has held back, since. Elsewhere it is a
-teach as any other.
+of its kind, and so do clips that a teach has learnt, or that were held back and then accepted,
+since. Elsewhere it is a teach as any other.
 
 A run that brought no champion strands nothing: its clips stay new, and it is tried again, a minute
 later, then two, four and so on. On the very clips that were refused, or whose run somebody

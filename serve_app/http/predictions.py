@@ -5,14 +5,13 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from fastapi import Request
 
 from data.errors import BundleError, NotReady, TelltaleError, UnknownName
-from serve_app.http.answers.responses import queue_of
+from serve_app.http.answers.responses import queue_of, service_of
 from serve_app.http.replica import Replica
 from serve_app.replica.other_versions import on_trial
 from serve_app.replica.scoring import ScoredClip
@@ -27,8 +26,7 @@ log = logging.getLogger("ray.serve")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     who: str  # has the clip's turn in the queue
     session: str  # whose answers come from one version in a trial
     version: str | None  # overrides a trial
@@ -37,7 +35,9 @@ class Asked:
 def asked_of(request: Request, version: str | None = None) -> Asked:
     """`version` is what the address says, and comes before the header."""
     who, headers = queue_of(request), request.headers
-    return Asked(who, headers.get(SESSION) or who, version or headers.get(VERSION))
+    on_trial = service_of(request).domain.serving.split
+    session = (headers.get(SESSION) or who) if on_trial else who
+    return Asked(who, session, version or headers.get(VERSION))
 
 
 async def predict(

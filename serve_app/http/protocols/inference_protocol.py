@@ -225,7 +225,9 @@ async def _scored(
         read = partial(_read, body, request.headers.get(HEADER), service.domain)
         in_place = len(body) <= IN_PLACE_BYTES
         asked, clips = read() if in_place else await asyncio.to_thread(read)
-        found = await predict_all(service, clips, by, _answer)
+        found = await predict_all(service, clips[:1], by, _answer)
+        if not isinstance(found[0], UnknownName):  # the others would each ask for the version, too
+            found += await predict_all(service, clips[1:], by, _answer)
     if failed := next((one for one in found if isinstance(one, Exception)), None):
         raise failed
     results = [one for one in found if isinstance(one, Answer)]

@@ -139,7 +139,9 @@ async def pre_annotate(request: Request) -> Response:
             few = [await _clip(service, source) for source in sources[start : start + AT_ONCE]]
             found = await predict_all(service, few, asked, partial(_pre_annotation, control))
             results += map(_or_why, found)
-    return answer({"results": results, "model_version": service.champion.served.version})
+    versions = (found["model_version"] for found in results if "model_version" in found)
+    by = next(versions, service.champion.served.version)
+    return answer({"results": results, "model_version": by})
 
 
 def _or_why(found: dict[str, Any] | Exception) -> dict[str, Any]:

@@ -5,7 +5,7 @@ const line = () => element.querySelector("[data-progress]");
 const stem = (name) => name.replace(/\.[^.]*$/, "").toLowerCase();
 const folder = (file) => file.webkitRelativePath.split("/").slice(-2, -1)[0] || "";
 const hidden = (file) => file.name.startsWith(".");
-let stopped = false, uploading = false;
+let stopped = false, uploading = false, lot = 0;
 
 async function add(form) {
   const chosen = (name) => [...(form.elements[name]?.files || [])].filter((file) => !hidden(file));
@@ -36,12 +36,12 @@ async function add(form) {
   uploading = false;
   line().textContent = broke;
   if (!items.length) return form.classList.remove("tt-working"); // else once they are added (teach_add.py)
-  trigger("submit", { items: items.map(({ path, label, mask }) =>
+  trigger("submit", { lot: ++lot, items: items.map(({ path, label, mask }) =>
     ({ path, label, mask: mask && { path: mask.path } })) });
 }
 
 element.addEventListener("submit", (event) => event.preventDefault());
 element.addEventListener("click", (event) => {
   if (event.target.closest("#add")) add(element.querySelector("form"));
-  if (event.target.closest("#stop-adding")) uploading ? (stopped = true) : trigger("stop");
+  if (event.target.closest("#stop-adding")) uploading ? (stopped = true) : trigger("stop", { lot });
 });

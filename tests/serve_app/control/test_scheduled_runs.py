@@ -13,6 +13,7 @@ from data.domains.sections import TriggerSpec
 from data.errors import Conflict
 from data.store.run_rows import RunRow
 from serve_app.control import retrain_runs as module
+from serve_app.control.forgetting import Forgetting
 from support.fakes.fake_jobs import Jobs
 from support.inputs.toy_dataset import toy_dataset
 from support.teaching import School, school
@@ -101,6 +102,36 @@ def test_teaches_put_off_no_full_training(trainable: School, triggers: TriggerSp
     assert run.mode == "full"
     ended(trainable, run, "succeeded", PROMOTED)
     assert ordered(trainable, domain) is None
+
+
+EACH_MINUTE = TriggerSpec(new_clips=1, every_h=None, schedule="* * * * *")
+
+
+def modes_of_failures(school: School, domain: Domain, clock: Clock, *ahead_s: int) -> list[str]:
+    """Each is ordered so many seconds from now, and fails now: "" where none is."""
+    found: list[str] = []
+    for seconds in ahead_s:
+        clock.ahead = timedelta(seconds=seconds)
+        run = ordered(school, domain)
+        found.append(run.mode if run else "")
+        if run is not None:
+            ended(school, run, "failed", {})
+    return found
+
+
+def test_teaches_that_fail_put_it_off_no_more_than_others(trainable: School, clock: Clock) -> None:
+    domain = trainable.domain.model_copy(update={"triggers": EACH_MINUTE})
+    trainable.send()
+    assert modes_of_failures(trainable, domain, clock, 0, 61, 100) == ["teach", "teach", "full"]
+
+
+def test_where_something_is_to_be_forgotten_a_full_training_that_fails_waits_as_well(
+    trainable: School, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domain = trainable.domain.model_copy(update={"triggers": EACH_MINUTE})
+    monkeypatch.setattr(Forgetting, "by_champion", lambda self, name: ["a clip"])
+    modes = modes_of_failures(trainable, domain, clock, 0, 61, 100, 50)
+    assert modes == ["teach", "teach", "full", ""]
 
 
 def test_a_full_training_takes_what_teaches_hold_back(trainable: School) -> None:

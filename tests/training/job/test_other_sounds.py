@@ -8,7 +8,7 @@ from data.datasets.backgrounds import KINDS
 from data.datasets.sources import fine_label
 from data.domains.domain import load_domains, of_sounds
 from support.inputs.toy_dataset import toy_dataset
-from training.assess.bank_facts import OF_EACH, bank_facts
+from training.assess.bank_facts import MADE_OF_EACH_KIND, bank_facts
 from training.job.other_sounds import absent, foreign
 
 FAULTS = of_sounds(load_domains(names=("faults",))["faults"])
@@ -30,7 +30,7 @@ def test_without_their_data_set_there_are_none(
 
 
 def test_a_card_says_what_was_remembered_and_under_which_licence() -> None:
-    made = OF_EACH * len(KINDS)
+    made = MADE_OF_EACH_KIND * len(KINDS)
     found = bank_facts(FAULTS, made + 494)
     assert found is not None
     assert (found.made, found.clips) == (made, 494)

@@ -96,9 +96,9 @@ class Turns:
         mine = self.now
         return lambda: mine not in {self.now, self.panel}
 
-    def to_panel(self) -> None:
-        """What was begun last goes on there."""
-        self.panel = self.now
+    def to_panel(self, turn: int) -> None:
+        """It goes on there, whatever has begun beside it."""
+        self.panel = turn
 
     def end_panel(self) -> None:
         """Another clip that is heard beside it goes on."""
@@ -214,8 +214,9 @@ def hear_several(
     """What was answered stays, whatever ends it; after a stop by `stopped`. Of the rows `before`,
     those that failed are asked again."""
     listed, rows = tuple(given), before
+    turn = caller.turns.now
     yield {parts.panel: _progress(rows, given)} | parts.patient()
-    caller.turns.to_panel()
+    caller.turns.to_panel(turn)
     try:
         for rows in ask_several.asked(known(caller.client), caller.domain, given, before):
             yield {parts.panel: _progress(rows, given), parts.rows: rows, parts.listed: listed}
@@ -282,8 +283,9 @@ def _hear_recording(
     parts: Parts, caller: Caller, given: Given, over: Callable[[], bool]
 ) -> Iterator[Shown]:
     """By its job, which goes on after a trouble, and after the page was loaded again."""
+    turn = caller.turns.now
     yield {parts.answer: "", parts.panel: ask_recording.progress(None, given.job)}
-    caller.turns.to_panel()
+    caller.turns.to_panel(turn)
     try:
         client = known(caller.client)
         given = given if given.job else caller.ordered.order(client, caller.domain, given)

@@ -37,6 +37,7 @@ DONE = (
     mark("model purged"),
     mark("promoted"),
     mark("queued"),
+    mark("resubmitted"),
     mark("rolled back"),
     mark("snapshot restored"),
     mark("snapshot taken"),

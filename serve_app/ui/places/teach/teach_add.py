@@ -1,7 +1,7 @@
 """Adds clips with their labels: one for all, or the name of the folder that each is in."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,10 @@ MAY_ADD = (
 
 @dataclass
 class Stop:
-    """Of one visitor: Gradio hands the same object to every call of a session."""
+    """Of one visitor: Gradio hands the same object to every call of a session. `lots` are those
+    that are to end, also before they have begun."""
 
-    is_pressed: bool = False
+    lots: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,15 @@ def build(shared: Shared) -> None:
         event: gr.EventData,
     ) -> Iterator[str]:
         client, done = shared.client.with_key(key), list[Outcome]()
-        items, stop.is_pressed = items_of(event._data), False
+        items, lot = items_of(event._data), lot_of(event._data)
         for item in items if name else ():
+            if lot in stop.lots:
+                break
             done.append(sent(client, shared.domain_of(domains, name), item))
             yield outcomes(done, len(items))
-            if stop.is_pressed:
-                break
 
-    def press(stop: Stop) -> None:
-        stop.is_pressed = True
+    def press(stop: Stop, event: gr.EventData) -> None:
+        stop.lots.add(lot_of(event._data))
 
     shared.domain.change(offer, [shared.domain, shared.domains], form, **QUIET)
     # Of what is sent while another lot is being added, Gradio would take nothing by itself.
@@ -95,6 +96,11 @@ def build(shared: Shared) -> None:
     sent_on = form.submit(add, asked, added, **many, **STREAMED)
     sent_on.then(None, None, None, js=MAY_ADD, **QUIET)
     form.stop(press, stop, None, **QUIET)
+
+
+def lot_of(told: Any) -> int:
+    """Of what add.js tells: which of its uploads this is."""
+    return int(told.get("lot", 0)) if isinstance(told, dict) else 0
 
 
 def items_of(told: Any) -> list[Item]:
