@@ -52,16 +52,26 @@ def wedge(material: TrialMaterial, rng: Rng) -> Figures:
 
 def poison(material: TrialMaterial, rng: Rng) -> Figures:
     """Single teaches that ought not to be: 1 for each that is promoted and lowers the right
-    answers to other clips by more than 0.02."""
+    answers to other clips by more than 0.02. And right ones beside them, for what chance does."""
     found: dict[str, list[float]] = {}
     for name, batch in _poisons(material, rng):
-        loop = TeachLoop(material, material.anchor)
-        promoted = loop.teach(batch)
-        lost = -_gain(material, loop.champion, ~np.isin(material.groups, batch.groups))
-        found.setdefault("poison: promoted", []).append(float(promoted))
-        found.setdefault("poison: harmful", []).append(float(promoted and lost > 0.02))
-        found.setdefault(f"poison, {name}: harmful", []).append(float(promoted and lost > 0.02))
+        promoted, harmful = _taught_alone(material, batch)
+        found.setdefault("poison: promoted", []).append(promoted)
+        found.setdefault("poison: harmful", []).append(harmful)
+        found.setdefault(f"poison, {name}: harmful", []).append(harmful)
+    right_ones = [_batch(material, _drawn(material, size, rng)) for size in POISON_SIZES]
+    found["right instead of poison: harmful"] = [
+        _taught_alone(material, batch)[1] for batch in right_ones
+    ]
     return found
+
+
+def _taught_alone(material: TrialMaterial, batch: Batch) -> tuple[float, float]:
+    """Whether it is promoted, and whether it then costs others more than 0.02."""
+    loop = TeachLoop(material, material.anchor)
+    promoted = loop.teach(batch)
+    lost = -_gain(material, loop.champion, ~np.isin(material.groups, batch.groups))
+    return float(promoted), float(promoted and lost > 0.02)
 
 
 def flips(material: TrialMaterial, rng: Rng) -> Figures:
