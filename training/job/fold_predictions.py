@@ -85,12 +85,13 @@ def _sides(fold: Fold) -> tuple[Clips, Clips, Clips]:
 
 
 def digest(domain: Domain, sides: Iterable[Clips]) -> str:
-    """Of the recipe, of what it starts from, and of which clips are learnt, asked about and
-    strange."""
+    """Of the recipe, of what it starts from, of which clips are learnt, asked about and strange,
+    and of the sounds by which a clip is unknown."""
     listed = [[(clip.sha256, clip.label, clip.group) for clip in side] for side in sides]
     backbone = backbone_of(domain)
     start = [backbone.sha256] if backbone else []
-    text = json.dumps([domain.recipe_digest, listed, *start])
+    others = list(domain.model_dump(include={"other_sounds"}).values())
+    text = json.dumps([domain.recipe_digest, listed, *start, *others])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -41,6 +41,11 @@ def test_another_recipe_has_answers_of_its_own() -> None:
     assert digest(DOMAIN.model_copy(), SIDES) == digest(DOMAIN, SIDES)
 
 
+def test_what_is_unknown_by_other_sounds_has_answers_of_its_own() -> None:
+    fewer = DOMAIN.model_copy(update={"other_sounds": ()})
+    assert digest(fewer, SIDES) != digest(DOMAIN, SIDES)
+
+
 def test_a_recipe_is_what_is_learnt_by_and_neither_words_nor_first_weights() -> None:
     recipe = DOMAIN.recipe_digest
     assert len(recipe) == 12
