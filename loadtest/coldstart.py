@@ -105,9 +105,7 @@ def driving(url: str, clip: Path) -> Iterator[None]:
 
 
 def print_times(name: str, times: Iterable[float]) -> None:
-    row = "   ".join(
-        f"{stage} {time_s:5.2f} s" for stage, time_s in zip(STAGES, times, strict=True)
-    )
+    row = "   ".join(f"{stage} {s:5.2f} s" for stage, s in zip(STAGES, times, strict=True))
     print(f"{name}: {row}", flush=True)
 
 
