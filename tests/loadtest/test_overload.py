@@ -103,4 +103,4 @@ def test_a_missing_clip_is_said_before_a_service_is_started(
 ) -> None:
     with pytest.raises(SystemExit):
         parsed(["no/such.wav"])
-    assert "there is no no/such.wav" in capsys.readouterr().err
+    assert "no/such.wav cannot be read" in capsys.readouterr().err

@@ -46,7 +46,7 @@ def test_an_unknown_server_is_refused_with_the_known_ones(
 @pytest.mark.parametrize(
     ("words", "mistake"),
     [
-        (["--clip", "no/such.wav"], "there is no no/such.wav"),
+        (["--clip", "no/such.wav"], "no/such.wav cannot be read"),
         (["--rounds", "0"], "must be a whole number above 0, got 0"),
         (["--connections", "1,many"], "must be a whole number above 0, got many"),
     ],
