@@ -55,8 +55,9 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     _must_be_the_same(bundle, plan, memory.clip_ids, exam.clip_ids)
     held = dict(zip((clip.sha256 for clip in plan.clips), plan.held_out, strict=True))
     groups = {clip.sha256: clip.group for clip in plan.clips}
-    others = bundle.others()
+    others, known_bank = bundle.others(), bundle.card.training.other_sounds
     if not len(others):
+        known_bank = None
         others = other_sounds(domain, OnnxBackbone(bundle.backbone()))
     fields = calibrate(
         domain,
@@ -68,7 +69,6 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     )
     card = bundle.card
     figures = exam_metrics(domain, head, fields["temperature"], exam)
-    known_bank = card.training.other_sounds if len(bundle.others()) else None
     facts = {
         **card.training.model_dump(),
         "log_mel_means": _log_mel_means(plan, domain),

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from data.datasets.sources import dataset_root
-from data.domains.domain import Domain, Mode, load_domains, of_sounds
+from data.domains.domain import Domain, Mode, load_domains
 from data.domains.run_options import RunOptions
 from data.errors import TelltaleError
 from data.home import Home, home_from_env, keep_to_owner
@@ -29,11 +29,11 @@ from data.store.events import somebody
 from data.store.store import Store
 from data.terminal import command
 from models.bundle import PRETRAINED, Bundle, rewrite_bundle
-from models.card import Card
 from models.registry.registry import Registry, Version
 from models.runtime import known_by
 from training.assess.approval import TaughtHead, approve, of_dataset
 from training.assess.background import OF_A_TEACH, asserts_more
+from training.assess.bank_facts import without_sets
 from training.assess.examine import exam_predictions, remembered_answers
 from training.assess.gate import Verdict, judge, must_forget, with_objections
 from training.fitting.priority import lower_priority, lower_session_priority
@@ -166,21 +166,7 @@ def advisory_reasons(run: RetrainRun, challenger: Challenger) -> tuple[str, ...]
     evidence = read_evidence(card.training.model_dump())
     worn = f"the exam has judged {judged} versions, {since} of them since a full training"
     fresh = (evidence.sentence,) if evidence.clips else ()
-    return (worn, *fresh, *_without_other_sounds(card))
-
-
-def _without_other_sounds(card: Card) -> tuple[str, ...]:
-    bank = card.training.other_sounds
-    if card.mode != "full" or bank is None:
-        return ()
-    names = [name for name in of_sounds(card.domain).other_sounds if name not in bank.licences]
-    if not names:
-        return ()
-    return (
-        f"it remembers no clip of {', '.join(names)} (other_sounds), which was not on this "
-        "machine: sounds that no label is for are called unknown less often until it is fetched "
-        "and a full training has run",
-    )
+    return (worn, *fresh, *without_sets(card))
 
 
 def _digest(champion: ChampionBundle | None) -> str | None:

@@ -35,8 +35,8 @@ class Asked(NamedTuple):
 def asked_of(request: Request, version: str | None = None) -> Asked:
     """`version` is what the address says, and comes before the header."""
     who, headers = queue_of(request), request.headers
-    on_trial = service_of(request).domain.serving.split
-    session = (headers.get(SESSION) or who) if on_trial else who
+    split = service_of(request).domain.serving.split
+    session = (headers.get(SESSION) or who) if split else who
     return Asked(who, session, version or headers.get(VERSION))
 
 

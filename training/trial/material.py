@@ -34,9 +34,8 @@ from training.trial import conditions
 from training.trial.conditions import CONDITIONS
 
 NOISES = 20
-HEARD = "".join(
-    map(getsource, (conditions, backgrounds))
-)  # how else clips are heard, and what is none
+# How else clips are heard, and what is none.
+HEARD = "".join(map(getsource, (conditions, backgrounds)))
 
 
 @dataclass(frozen=True)
