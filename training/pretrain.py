@@ -36,8 +36,8 @@ PREFIX = "backbone."
 
 
 def planned(recipe: Recipe, name: str, root: Path) -> tuple[AudioDomain, Plan, int]:
-    """The recipe as a domain, its clips, and how many were left out as exams have them."""
-    found = material(recipe, root)
+    """The recipe as a domain, its clips, and how many were left out: see `material`."""
+    found = material(recipe, name, root)
     clips = tuple(
         replace(from_example(row), label=fine_label(row.source, row.label)) for row in found.rows
     )
@@ -53,7 +53,7 @@ def learnt_groups(plan: Plan) -> set[str]:
 def pretrain(recipe: Recipe, name: str, work: Path, workers: int, output: Path) -> str:
     """Returns the line that says what came of it."""
     domain, plan, left_out = planned(recipe, name, needed_dataset_root())
-    unheard = f"{left_out} left out, as exams have them"
+    unheard = f"{left_out} left out, as exams or domains that start from it have them"
     print(f"{len(plan.clips)} clips of {len(domain.labels)} classes; {unheard}", flush=True)
     since = time.monotonic()
     run = isolated_run(domain, name, work, workers)

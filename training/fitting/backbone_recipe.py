@@ -3,7 +3,8 @@ that any of them names.
 
 Nothing that a model is examined on may have been heard before: a recording (a Freesound id, where
 the data sets share them) that is in the test side of any domain or recipe is left out wherever else
-it turns up. What a domain holds out for validation is held out here as well.
+it turns up, and so is every recording of a domain that starts from this backbone, so that models of
+its folds may start from it, too. What a domain holds out for validation is held out here as well.
 """
 
 from collections.abc import Sequence
@@ -89,22 +90,29 @@ def held_groups(domain: AudioDomain, rows: Sequence[Example]) -> set[str]:
 
 @dataclass(frozen=True)
 class Material:
-    """Train rows; how many were left out because an exam has their recording; and the groups that
-    some domain holds out for validation, which are only listened to."""
+    """Train rows; how many were left out because an exam or a domain that starts from the backbone
+    has their recording; and the groups that some domain holds out for validation, which are only
+    listened to."""
 
     rows: tuple[Example, ...]
     left_out: int
     held: frozenset[str]
 
 
-def material(recipe: Recipe, root: Path) -> Material:
+def material(recipe: Recipe, name: str, root: Path) -> Material:
     served = [domain for domain in load_domains().values() if isinstance(domain, AudioDomain)]
     by_domain = {domain.name: listed(domain, root) for domain in served}
     by_set = {
         name: by_domain.get(name) or listed(data_set(name), root) for name in recipe.data_sets
     }
     lists = {**by_domain, **by_set}
-    forbidden = {row.group for rows in lists.values() for row in rows if row.split == "test"}
+    starting = {domain.name for domain in served if domain.start_from == name}
+    forbidden = {
+        row.group
+        for listed_as, rows in lists.items()
+        for row in rows
+        if row.split == "test" or listed_as in starting
+    }
     held = set().union(*(held_groups(domain, by_domain[domain.name]) for domain in served))
     found: list[Example] = []
     taken: set[str] = set()
