@@ -83,14 +83,34 @@ def opening(tracking_uri: str) -> Iterator[None]:
     database.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{database}.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # Kept in the file for good: a job that writes no longer stops the curator from reading,
-        # and MLflow's three hundred migrations wait for the disk half as often.
-        try:
-            with closing(sqlite3.connect(database, timeout=20)) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.Error as error:
-            raise NotReady("the database of the model registry (MLflow) cannot be read") from error
+        if not database.exists():
+            _create(database)
+        _write_ahead(database)
         yield
+
+
+def _create(database: Path) -> None:
+    """Aside, and in its place when it is whole: a service that was killed between two of MLflow's
+    three hundred migrations could never open what they had left."""
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+
+    part = database.with_name(f"{database.name}.part")
+    for left in database.parent.glob(f"{part.name}*"):  # with its log, by one that was killed
+        left.unlink()
+    _write_ahead(part)
+    with mlflow_errors():
+        SqlAlchemyStore(f"{SQLITE}{part}").engine.dispose()
+    part.rename(database)
+
+
+def _write_ahead(database: Path) -> None:
+    """Kept in the file for good: a job that writes no longer stops the curator from reading, and
+    migrations wait for the disk half as often."""
+    try:
+        with closing(sqlite3.connect(database, timeout=20)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error as error:
+        raise NotReady("the database of the model registry (MLflow) cannot be read") from error
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -73,3 +74,25 @@ def test_what_has_a_registry_does_not_pay_for_pandas(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     said = subprocess.check_output([sys.executable, "-c", story], env=environment, text=True)
     assert said.split() == ["False", "DataFrame"]
+
+
+def test_who_was_killed_while_it_was_made_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    """By a signal at the third of MLflow's migrations, as Ctrl-C during a first start does it."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    program = (
+        "import os, signal, sqlalchemy as sa\n"
+        "from models.registry.registry import Registry\n"
+        "seen = []\n"
+        "def die(connection, cursor, statement, *_):\n"
+        "    if 'UPDATE alembic_version' in statement:\n"
+        "        seen.append(statement)\n"
+        "        len(seen) == 3 and os.kill(os.getpid(), signal.SIGKILL)\n"
+        "sa.event.listen(sa.engine.Engine, 'before_cursor_execute', die)\n"
+        f"Registry({uri!r}, None)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list(tmp_path.glob("mlflow.db*")), "it was killed before there was anything"
+    registry = Registry(uri, str(tmp_path / "artifacts"))
+    assert registry.register(tiny_bundle(tmp_path / "b"), run_id=None, tags={}).number == "1"
+    assert not list(tmp_path.glob("mlflow.db.part*"))
