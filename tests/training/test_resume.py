@@ -60,7 +60,7 @@ def start(
     if run_id not in {run.id for run in store.runs.find()}:
         store.runs.start(run_id, domain="keywords", mode="full", reason="test", who="anna")
     command = ["training.retrain", "keywords", "--epochs", str(epochs), "--run", run_id, *more]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", *command],
         env=environment,
         stdout=subprocess.PIPE,
@@ -68,6 +68,23 @@ def start(
         text=True,
         start_new_session=True,
     )
+    STARTED.append(process)
+    return process
+
+
+STARTED: list["subprocess.Popen[str]"] = []
+
+
+@pytest.fixture(autouse=True)
+def _what_a_failed_test_started_goes_on_no_longer() -> Iterator[None]:
+    yield
+    for process in STARTED:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+    STARTED.clear()
 
 
 def epochs(store: Store, run_id: str) -> list[int]:
@@ -144,6 +161,7 @@ def test_a_killed_driver_goes_on_from_a_bucket_when_its_machine_is_gone(
     assert filesystem.get_file_info(FileSelector(root, allow_not_found=True)) == []
 
 
+@pytest.mark.deploy
 def test_a_killed_driver_goes_on_when_the_run_is_started_again(
     environment: dict[str, str], store: Store
 ) -> None:
@@ -178,17 +196,24 @@ def machine(*where: str) -> Iterator["psutil.Popen"]:
     """A node of Ray with room for one worker; `where`: of which cluster, or that it is the head."""
     room = ["--num-cpus", "1", "--resources", '{"train": 1}', "--disable-usage-stats", "--block"]
     process = psutil.Popen(["ray", "start", *where, *room], env=os.environ | NO_TOKEN)
-    yield process
-    for each in (process, *process.children(recursive=True)):
-        with suppress(psutil.NoSuchProcess):
-            each.kill()
-    process.wait()
+    try:
+        yield process
+    finally:
+        for each in (process, *process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        process.wait()
 
 
 def learning(node: "psutil.Popen") -> int:
-    """Training workers on a node."""
-    found = [process.cmdline() for process in node.children(recursive=True)]
-    return sum("RayTrainWorker" in " ".join(line) for line in found)
+    """Training workers on a node. Each has a session of its own, and is no child of its raylet."""
+    raylets = {str(process.pid) for process in node.children(recursive=True)}
+    found = 0
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if "RayTrainWorker" in " ".join(process.cmdline()):
+                found += process.environ().get("RAY_RAYLET_PID") in raylets
+    return found
 
 
 @pytest.mark.deploy
