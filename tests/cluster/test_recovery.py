@@ -10,14 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from data.domains.domain import load_domains
+from data.home import home_from_env
+from data.store.store import Store
 from serve_app.cluster.service_processes import service_processes
 from support.inputs.sounds import tone
+from support.inputs.toy_dataset import toy_dataset
 from support.service import Service, finished, started
 
 PATIENCE_S = 150
@@ -143,15 +147,40 @@ def test_a_cluster_that_has_lost_a_part_comes_back_by_itself(own: Service, title
     assert own.admin_key not in console()
 
 
+@pytest.mark.deploy
+def test_a_full_retrain_goes_on_when_its_cluster_has_lost_its_head(tmp_path: Path) -> None:
+    domain = load_domains(names=("keywords",))["keywords"]
+    root = toy_dataset(tmp_path / "datasets", domain)
+    own = {"TELLTALE_DOMAINS": "keywords", "TELLTALE_DATASETS": str(root)}
+    (tmp_path / "home").mkdir()
+    with started(tmp_path / "home", **own) as service, service.client(service.admin_key) as admin:
+        wait_for(lambda: ordered(admin, {"mode": "full", "epochs": 40}))
+        run = admin.get("/retrain").json()["runs"][0]["id"]
+        home = home_from_env(service.environment)
+        with closing(Store.open(home.database_url, home.storage_uri)) as store:
+
+            def epochs() -> list[object]:
+                told = store.events.find(subject=f"run:{run}", limit=1000)
+                return [event.detail["epoch"] for event in told if event.kind == "epoch"]
+
+            wait_for(lambda: len(epochs()) > 2)
+            os.kill(process(service, "gcs_server"), signal.SIGKILL)
+            serves_again(service)
+            ended = finished(admin, run, 2 * PATIENCE_S)
+            seen = epochs()
+        assert ended["state"] == "succeeded", ended
+        assert seen[-1] == 40
+        assert seen.count(1) == 1, f"it began again from nothing: {seen}"
+
+
+def ordered(admin: httpx.Client, order: dict[str, object]) -> bool:
+    return admin.post("/retrain", json=order).status_code == 202
+
+
 def test_a_dashboard_that_was_killed_is_back_with_its_jobs(own: Service) -> None:
     os.kill(process(own, "dashboard/dashboard.py"), signal.SIGKILL)
     with own.client(own.admin_key) as admin:
-
-        def ordered() -> bool:
-            answer = admin.post("/retrain", json={"mode": "teach"})
-            return answer.status_code == 202
-
-        wait_for(ordered)
+        wait_for(lambda: ordered(admin, {"mode": "teach"}))
         run = admin.get("/retrain").json()["runs"][0]
         assert finished(admin, run["id"], PATIENCE_S)["state"] == "succeeded"
 
