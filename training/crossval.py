@@ -8,9 +8,9 @@
     telltale crossval cracks --folds group        photographs: how well masks agree
     telltale crossval faults --folds group --keep   bundles for training.trial, of train rows only
 
-A model starts from the backbone that training.start_from names only if that has heard none of the
-data set's recordings, otherwise from scratch: it may have learnt the very clips that a fold asks
-about. Models are thrown away as soon as they have answered
+A model starts from the backbone that training.start_from names, or from one that stands in for it,
+only if that has heard none of the data set's recordings, otherwise from scratch: it may have learnt
+the very clips that a fold asks about. Models are thrown away as soon as they have answered
 (with --keep they stay beside the answers, with the data set's own exam);
 the answers are kept in the work folder, and a fold that was broken off goes on from its last epoch:
 the same command resumes.
@@ -29,7 +29,7 @@ from data.domains.domain import Domain
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import planned_home
 from data.terminal import command, new_parser
-from models.networks.backbone import backbone_of
+from models.networks.backbone import backbone_of, stand_ins
 from training.assess.card.model_card import CARDS
 from training.assess.crossval_figures import (
     Answers,
@@ -51,13 +51,20 @@ from training.job.provenance import code_version
 
 
 def without_leaking_backbone(domain: Domain, rows: Sequence[Example]) -> Domain:
-    """From its backbone only if that has learnt none of these recordings, else from scratch."""
+    """From its backbone, or one that stands in for it, only if that has learnt none of these
+    recordings, else from scratch."""
     if domain.start_from is None:
         return domain
-    backbone = backbone_of(domain)
-    if backbone and backbone.learnt_groups and not backbone.has_learnt({r.group for r in rows}):
-        return domain
-    training = domain.training.model_copy(update={"start_from": None})
+    for name in (domain.start_from, *stand_ins(domain.start_from)):
+        started = _starting_from(name, domain)
+        backbone = backbone_of(started)
+        if backbone and backbone.learnt_groups and not backbone.has_learnt({r.group for r in rows}):
+            return started
+    return _starting_from(None, domain)
+
+
+def _starting_from(name: str | None, domain: Domain) -> Domain:
+    training = domain.training.model_copy(update={"start_from": name})
     return domain.model_copy(update={"training": training})
 
 

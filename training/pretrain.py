@@ -37,7 +37,7 @@ PREFIX = "backbone."
 
 def planned(recipe: Recipe, name: str, root: Path) -> tuple[AudioDomain, Plan, int]:
     """The recipe as a domain, its clips, and how many were left out: see `material`."""
-    found = material(recipe, name, root)
+    found = material(recipe, root)
     clips = tuple(
         replace(from_example(row), label=fine_label(row.source, row.label)) for row in found.rows
     )
@@ -53,7 +53,7 @@ def learnt_groups(plan: Plan) -> set[str]:
 def pretrain(recipe: Recipe, name: str, work: Path, workers: int, output: Path) -> str:
     """Returns the line that says what came of it."""
     domain, plan, left_out = planned(recipe, name, needed_dataset_root())
-    unheard = f"{left_out} left out, as exams or domains that start from it have them"
+    unheard = f"{left_out} left out, as exams or folds have them"
     print(f"{len(plan.clips)} clips of {len(domain.labels)} classes; {unheard}", flush=True)
     since = time.monotonic()
     run = isolated_run(domain, name, work, workers)
@@ -75,7 +75,8 @@ def pretrain(recipe: Recipe, name: str, work: Path, workers: int, output: Path) 
         "seconds": round(time.monotonic() - since),
         "code_version": code_version(),
     }
-    write_backbone(output, domain, weights, facts, learnt_groups(plan))
+    learnt = learnt_groups(plan)
+    write_backbone(output, domain, weights, facts, learnt, recipe.stands_in_for)
     discard(run.home, run.progress.run_id)
     return (
         f"Backbone {name}: macro-F1 {best['validation_macro_f1']:.3f} on "

@@ -29,7 +29,8 @@ FACTS, WEIGHTS = "backbone.json", "weights.safetensors"
 
 class BackboneCard(BaseModel):
     """`facts` is open: how it was made and how well it did. `learnt_groups` are digests of the
-    groups (recordings, speakers) it learnt from; cards from before they were kept have none."""
+    groups (recordings, speakers) it learnt from; cards from before they were kept have none. One
+    that `stands_in_for` another has learnt from no recording of the domains that start from it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,6 +39,7 @@ class BackboneCard(BaseModel):
     network: AnyAudioNetwork
     licence: str
     sha256: str  # of the weights
+    stands_in_for: str | None = None
     facts: dict[str, Any]
     learnt_groups: tuple[str, ...] = ()
 
@@ -53,6 +55,7 @@ def write_backbone(
     weights: "dict[str, Tensor]",
     facts: dict[str, Any],
     learnt_groups: Iterable[str] = (),
+    stands_in_for: str | None = None,
 ) -> None:
     """In place of what was in `folder`, whole or not at all."""
     from safetensors.torch import save
@@ -64,6 +67,7 @@ def write_backbone(
         network=domain.network,
         licence=domain.source.licence,
         sha256=hashlib.sha256(raw).hexdigest(),
+        stands_in_for=stands_in_for,
         facts=facts,
         learnt_groups=digests(learnt_groups),
     )
@@ -85,6 +89,13 @@ def _digest(group: str) -> str:
 def backbone_of(domain: Domain) -> BackboneCard | None:
     """The card of what a domain's network starts from; raises InvalidDomain if it is not here."""
     return _card(domain.start_from, domain) if domain.start_from else None
+
+
+def stand_ins(name: str) -> list[str]:
+    """The backbones that stand in for one where folds are trained."""
+    cards = ((file.parent.name, file.read_bytes()) for file in sorted(BACKBONES.glob(f"*/{FACTS}")))
+    found = ((each, BackboneCard.model_validate_json(raw)) for each, raw in cards)
+    return [each for each, card in found if card.stands_in_for == name]
 
 
 def start_from(name: str, backbone: "nn.Module", domain: AudioDomain) -> None:

@@ -3,8 +3,9 @@ that any of them names.
 
 Nothing that a model is examined on may have been heard before: a recording (a Freesound id, where
 the data sets share them) that is in the test side of any domain or recipe is left out wherever else
-it turns up, and so is every recording of a domain that starts from this backbone, so that models of
-its folds may start from it, too. What a domain holds out for validation is held out here as well.
+it turns up. What a domain holds out for validation is held out here as well. One that stands in for
+another knows no recording at all of the domains that start from that one: models of their folds may
+start from it.
 """
 
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 
 class Recipe(Section):
     title: str
+    stands_in_for: str | None = None  # a backbone, where folds are trained
     data_sets: tuple[str, ...] = Field(min_length=1)  # domains, or recipes of one data set
     licence: str
     input: AudioInput
@@ -90,8 +92,8 @@ def held_groups(domain: AudioDomain, rows: Sequence[Example]) -> set[str]:
 
 @dataclass(frozen=True)
 class Material:
-    """Train rows; how many were left out because an exam or a domain that starts from the backbone
-    has their recording; and the groups that some domain holds out for validation, which are only
+    """Train rows; how many were left out because an exam, or a domain that must stay unknown, has
+    their recording; and the groups that some domain holds out for validation, which are only
     listened to."""
 
     rows: tuple[Example, ...]
@@ -99,19 +101,19 @@ class Material:
     held: frozenset[str]
 
 
-def material(recipe: Recipe, name: str, root: Path) -> Material:
+def material(recipe: Recipe, root: Path) -> Material:
     served = [domain for domain in load_domains().values() if isinstance(domain, AudioDomain)]
     by_domain = {domain.name: listed(domain, root) for domain in served}
     by_set = {
         name: by_domain.get(name) or listed(data_set(name), root) for name in recipe.data_sets
     }
     lists = {**by_domain, **by_set}
-    starting = {domain.name for domain in served if domain.start_from == name}
+    unknown = {each.name for each in served if each.start_from == recipe.stands_in_for is not None}
     forbidden = {
         row.group
-        for listed_as, rows in lists.items()
+        for name, rows in lists.items()
         for row in rows
-        if row.split == "test" or listed_as in starting
+        if row.split == "test" or name in unknown
     }
     held = set().union(*(held_groups(domain, by_domain[domain.name]) for domain in served))
     found: list[Example] = []
@@ -130,7 +132,7 @@ def as_domain(recipe: Recipe, name: str, classes: tuple[str, ...]) -> AudioDomai
     """The classes as one big question, in the form that training knows, checked as a whole. What
     only serving reads is that of the first data set."""
     first = data_set(recipe.data_sets[0]).model_dump()
-    own = recipe.model_dump(exclude={"data_sets", "licence"})
+    own = recipe.model_dump(exclude={"data_sets", "licence", "stands_in_for"})
     source = {**first["source"], "licence": recipe.licence}
     raw = {**first, **own, "name": name, "labels": classes, "source": source}
     return of_sounds(checked(raw, f"{name}.yaml"))

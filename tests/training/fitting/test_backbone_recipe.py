@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data.datasets.sources import Example, fine_label
+from data.datasets.sources import Example, fine_label, listed
 from data.domains.domain import load_domain, load_domains, of_sounds
+from training.crossval import without_leaking_backbone
 from training.fitting.backbone_recipe import (
     RECIPES,
     as_domain,
@@ -56,6 +57,16 @@ def test_every_audio_domain_has_its_say_and_no_recording_two(datasets: Path) -> 
     assert len(stems) == len(set(stems))
     domain = as_domain(recipe, "sounds", tuple(sorted(classes)))
     assert domain.network == recipe.network
+
+
+def test_models_of_folds_start_from_what_has_heard_nothing_of_their_domain(datasets: Path) -> None:
+    starting = [domain for domain in load_domains().values() if domain.start_from == "sounds"]
+    assert {domain.name for domain in starting} == {"faults", "wildlife"}
+    heard = {row.group for row in material(load_recipe("sounds_apart"), datasets).rows}
+    for domain in starting:
+        rows = listed(domain, datasets)
+        assert not heard & {row.group for row in rows}
+        assert without_leaking_backbone(domain, rows).start_from == "sounds_apart"
 
 
 def test_what_a_domain_is_calibrated_on_is_not_learnt(datasets: Path) -> None:
