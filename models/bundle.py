@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from data.arrays import Floats
+from data.arrays import Floats, Integers
 from data.atomic import replace_folder, staging
 from data.domains.domain import Domain
 from data.errors import BundleError
@@ -31,6 +31,7 @@ from models.card import (
     HEAD,
     MEMORY,
     OTHERS,
+    OUT_OF_FOLD,
     Card,
     card_mistakes,
     read_card,
@@ -39,10 +40,12 @@ from models.card import (
 from models.masks import ROWS
 from models.tensors import (
     Embeddings,
+    FoldAnswers,
     Head,
     Probe,
     read_exam,
     read_fingerprints,
+    read_fold_answers,
     read_head,
     read_memory,
     read_others,
@@ -104,6 +107,12 @@ class Bundle:
         if OTHERS not in self.card.files:
             return np.zeros((0, self.domain.network.embedding), np.float32)
         return read_others(self.read(OTHERS))
+
+    def fold_answers(self) -> FoldAnswers | None:
+        """What calibration rests on; None where it rests on validation clips."""
+        if OUT_OF_FOLD not in self.card.files:
+            return None
+        return read_fold_answers(self.read(OUT_OF_FOLD))
 
     def exam_and_probe(self) -> tuple[Embeddings, Probe]:
         return read_exam(self.read(EXAM))
@@ -236,15 +245,22 @@ def _check_shapes(bundle: Bundle) -> None:
     _check_rows(EXAM, exam, classes, size)
     others = bundle.others()
     _expect(f"{OTHERS}: embeddings", others.shape, (len(others), size))
+    if answers := bundle.fold_answers():
+        _expect(f"{OUT_OF_FOLD}: logits", answers.logits.shape, (len(answers.labels), classes))
+        _check_labels(OUT_OF_FOLD, answers.labels, classes)
     if prints := bundle.exam_fingerprints():
         _expect(f"{FINGERPRINTS}: {prints.kind}", (len(prints.values),), (len(exam.clip_ids),))
 
 
 def _check_rows(name: str, kept: Embeddings, classes: int, size: int) -> None:
     _expect(f"{name}: embeddings", kept.values.shape, (len(kept.labels), size))
-    if len(kept.labels) and not 0 <= kept.labels.min() <= kept.labels.max() < classes:
+    _check_labels(name, kept.labels, classes)
+
+
+def _check_labels(name: str, labels: Integers, classes: int) -> None:
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
         raise BundleError(
-            f"{name}: label ids run from {kept.labels.min()} to {kept.labels.max()}, "
+            f"{name}: label ids run from {labels.min()} to {labels.max()}, "
             f"right are 0 to {classes - 1}"
         )
 

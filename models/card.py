@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from data.domains.domain import MODALITIES, AnyDomain
 from data.domains.yaml_errors import KINDS
 from data.errors import BundleError
-from models.metrics import Metrics, Segmentation
+from models.metrics import Interval, Metrics, Segmentation
 
 FORMAT: Literal[1] = 1
 CARD = "card.json"
@@ -26,12 +26,13 @@ EXAM = "exam.safetensors"
 ANCHOR = "anchor.safetensors"
 FINGERPRINTS = "fingerprints.safetensors"
 OTHERS = "others.safetensors"
+OUT_OF_FOLD = "out_of_fold.safetensors"
 
 REQUIRED = (BACKBONE, HEAD, MEMORY, EXAM)
 # The weights only to go on training, or to serve on a GPU; the anchor of what was taught: the head
 # of the last full training, which every further teach starts from again; what knows copies of
-# the exam's clips; and the embeddings of sounds that no label is for.
-OPTIONAL = (WEIGHTS, ANCHOR, FINGERPRINTS, OTHERS)
+# the exam's clips; the embeddings of sounds that no label is for; and what models of folds said.
+OPTIONAL = (WEIGHTS, ANCHOR, FINGERPRINTS, OTHERS, OUT_OF_FOLD)
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -75,18 +76,42 @@ class Split(Part):
     exam: int = Field(ge=1)
 
 
+class OutOfFold(Part):
+    """Of clips that models of folds, trained by the same recipe, were asked and had not learnt.
+
+    What decides how sure they are was fitted for each fold on the answers in the others. Intervals
+    are by bootstrap over groups; `by` says how the clips were dealt out. A model that is right
+    exactly as often as it is sure shows `chance_error` in the mean. `asserted_right` is of those
+    that were asserted, None where none was; both are None once people's reviews set the limits.
+    """
+
+    by: str
+    start: str | None = None  # the backbone that those models began with
+    clips: int = Field(ge=1)
+    groups: int = Field(ge=1)
+    folds: int = Field(ge=2)
+    accuracy: Interval
+    macro_f1: Interval
+    calibration_error: float = Field(ge=0)
+    chance_error: float = Field(ge=0)
+    asserted: Interval | None
+    asserted_right: Interval | None
+    unknown: Interval
+
+
 class Figures(Part):
     """`masks` where the task is to segment: `exam` then tells of the remembered pixels only."""
 
     exam: Metrics
     masks: Segmentation | None = None
+    out_of_fold: OutOfFold | None = None
 
 
 class Novelty(Part):
     """A clip farther than its label's limit from every remembered clip of that label is unknown
     (`models/novelty.py`), and so is one that is nearer to a sound that no label is for than
-    `nearest_other` times that distance. `false_alarms` is the share of the `clips` validation clips
-    that either calls unknown."""
+    `nearest_other` times that distance. `false_alarms` is the share that either calls unknown of
+    the `clips` that it was fitted on, validation clips or those of folds."""
 
     limits: dict[str, Annotated[float, Field(ge=0)]]
     nearest_other: float = Field(0.0, ge=0)
@@ -141,6 +166,8 @@ class Card(Part):
             raise ValueError(f"assert_at is for {sorted(self.assert_at)}, not for the labels")
         if [len(row) for row in exam.confusion] != [classes] * classes:
             raise ValueError(f"the confusion table is not {classes} by {classes}")
+        if bool(self.metrics.out_of_fold) != (OUT_OF_FOLD in self.files):
+            raise ValueError(f"metrics.out_of_fold and {OUT_OF_FOLD} go together")
         if missing := [name for name in REQUIRED if name not in self.files]:
             raise ValueError(f"files does not list {', '.join(missing)}")
         # A closed list also keeps a foreign card from naming a file outside its folder.

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from data.arrays import Doubles
+from models.card import OutOfFold
 from models.metrics import Metrics
 
 DB = 10 / np.log(10)  # of a natural logarithm of power
@@ -40,6 +41,18 @@ def of_exam(exam: Metrics) -> str:
     other = int(np.argmax(wrong))
     of = exam.per_class[labels[place]].support
     return f"{said}: {wrong[other]} of {of} are answered as {labels[other]}."
+
+
+def of_folds(found: OutOfFold) -> str:
+    told = (
+        f"{found.folds} models, each asked about a part that it had not learnt of {found.clips} "
+        f"clips in {found.groups} groups: macro-F1 {found.macro_f1.value:.3f} "
+        f"({found.macro_f1.low:.3f} to {found.macro_f1.high:.3f})"
+    )
+    sure, right = found.asserted, found.asserted_right
+    if sure is None or right is None:
+        return f"{told}."
+    return f"{told}; {sure.value:.0%} of the answers are asserted, {right.value:.0%} of them right."
 
 
 def of_features(log_mel: Mapping[str, Sequence[float]], mel_hz: Doubles) -> dict[str, str]:

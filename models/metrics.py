@@ -186,14 +186,17 @@ def reliability(probabilities: NDArray[np.floating], labels: Integers) -> tuple[
 
 def calibration_error(probabilities: NDArray[np.floating], labels: Integers) -> float:
     """Expected calibration error: the gap between confidence and accuracy, bin by bin."""
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    return _gap(confidence, probabilities.argmax(axis=1) == labels)
+    return answer_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
 
 
 def excess_error(confidence: NDArray[np.floating], right: Bools, groups: Integers) -> float:
     """The calibration error of answers [N] above what chance alone shows; at least 0."""
-    error = _gap(confidence.astype(np.float64), right)
-    return max(0.0, error - chance_error(confidence, groups))
+    return max(0.0, answer_error(confidence, right) - chance_error(confidence, groups))
+
+
+def answer_error(confidence: NDArray[np.floating], right: Bools) -> float:
+    """The calibration error of answers [N]."""
+    return _gap(confidence.astype(np.float64), right)
 
 
 def _gap(confidence: Doubles, right: Bools) -> float:

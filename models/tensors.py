@@ -1,6 +1,6 @@
 """The arrays of a bundle and the bytes they are kept as: safetensors, never pickle."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from data.arrays import Floats, Integers
+from data.arrays import Bools, Floats, Integers
 from data.errors import BundleError
 from data.quality.copy_pairs import Fingerprints
-from models.card import EXAM, FINGERPRINTS, HEAD, MEMORY, OTHERS
+from models.card import EXAM, FINGERPRINTS, HEAD, MEMORY, OTHERS, OUT_OF_FOLD
 
 ID_BYTES = 32  # a sha256
 NOTHING: Mapping[str, type[np.generic]] = MappingProxyType({})
@@ -65,6 +65,31 @@ class Probe:
     embedding: Floats
 
 
+@dataclass(frozen=True)
+class FoldAnswers:
+    """What models of folds said of n clips that they had not learnt: logits [n, C], the right label
+    ids [n], the numbers of each clip's group and fold [n].
+
+    `own` [n] is the distance to the nearest remembered clip of the label that was answered, `other`
+    [n] to the nearest sound that no label is for (infinite where none is remembered); the unit is
+    what is typical of the fold's own validation clips, since no two networks have one scale.
+    `clip_ids` are the sha256 of the clips.
+    """
+
+    logits: Floats
+    labels: Integers
+    groups: Integers
+    folds: Integers
+    own: Floats
+    other: Floats
+    clip_ids: tuple[str, ...]
+
+    def only(self, those: Bools) -> "FoldAnswers":
+        arrays = {name: vars(self)[name][those] for name in ANSWERS}
+        ids = tuple(clip for clip, stays in zip(self.clip_ids, those, strict=True) if stays)
+        return FoldAnswers(**arrays, clip_ids=ids)
+
+
 def head_bytes(head: Head) -> bytes:
     return _save({"weight": head.weight, "bias": head.bias})
 
@@ -82,6 +107,11 @@ def exam_bytes(exam: Embeddings, probe: Probe) -> bytes:
 def others_bytes(values: Floats) -> bytes:
     """Embeddings [N, D]"""
     return _save({"embeddings": values.astype(np.float16)})
+
+
+def fold_answer_bytes(answers: FoldAnswers) -> bytes:
+    arrays = {name: vars(answers)[name].astype(kind) for name, kind in ANSWERS.items()}
+    return _save({**arrays, "clip_ids": _ids(answers.clip_ids)})
 
 
 def fingerprint_bytes(prints: Fingerprints) -> bytes:
@@ -124,6 +154,26 @@ def read_others(raw: bytes) -> Floats:
     return np.asarray(values, np.float32)
 
 
+def read_fold_answers(raw: bytes) -> FoldAnswers:
+    tensors = _load(raw, OUT_OF_FOLD, {**ANSWERS, "clip_ids": np.uint8})
+    ids = tensors.pop("clip_ids")
+    clips = {values.shape[:1] for values in (ids, *tensors.values())}
+    flat = all(values.ndim == 1 + (name == "logits") for name, values in tensors.items())
+    if len(clips) > 1 or not flat or ids.shape[1:] != (ID_BYTES,):
+        raise BundleError(f"{OUT_OF_FOLD}: its answers do not describe the same clips")
+    return FoldAnswers(**tensors, clip_ids=_hexadecimal(ids))
+
+
+ANSWERS: dict[str, type[np.generic]] = {
+    "logits": np.float32,
+    "labels": np.int64,
+    "groups": np.int64,
+    "folds": np.int64,
+    "own": np.float32,
+    "other": np.float32,
+}
+
+
 def read_fingerprints(raw: bytes) -> Fingerprints:
     tensors = _load(raw, FINGERPRINTS, PRINTS)
     kind, lengths, joined = (tensors[key] for key in PRINTS)
@@ -146,12 +196,15 @@ ROWS: dict[str, type[np.generic]] = {
 
 
 def _rows(kept: Embeddings) -> dict[str, NDArray[np.generic]]:
-    ids = np.frombuffer(bytes.fromhex("".join(kept.clip_ids)), np.uint8)
     return {
         "embeddings": kept.values.astype(np.float16),
         "labels": kept.labels.astype(np.int64),
-        "clip_ids": ids.reshape(-1, ID_BYTES),
+        "clip_ids": _ids(kept.clip_ids),
     }
+
+
+def _ids(clips: Sequence[str]) -> NDArray[np.uint8]:
+    return np.frombuffer(bytes.fromhex("".join(clips)), np.uint8).reshape(-1, ID_BYTES)
 
 
 def _embeddings(tensors: Mapping[str, NDArray[Any]], name: str) -> Embeddings:
@@ -171,9 +224,13 @@ def _embeddings(tensors: Mapping[str, NDArray[Any]], name: str) -> Embeddings:
     return Embeddings(
         values.astype(np.float32),
         labels.astype(np.int64),
-        tuple(row.tobytes().hex() for row in ids),
+        _hexadecimal(ids),
         groups,
     )
+
+
+def _hexadecimal(ids: NDArray[np.uint8]) -> tuple[str, ...]:
+    return tuple(row.tobytes().hex() for row in ids)
 
 
 def _save(tensors: Mapping[str, NDArray[np.generic]]) -> bytes:

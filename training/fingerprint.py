@@ -30,7 +30,7 @@ def fingerprint(bundle: Bundle, dataset: Path | None) -> Bundle:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     return rebuild_command(
-        lambda bundle: fingerprint(bundle, dataset_root()),
+        lambda bundle, _: fingerprint(bundle, dataset_root()),
         "fingerprint",
         __doc__,
         arguments,

@@ -2,13 +2,18 @@
 So are the mean log-mel frames of its labels, from the data set.
 
     telltale recalibrate faults [--bundle FOLDER]
+    telltale recalibrate faults --folds group
     telltale recalibrate faults --precision 0.95 --from reviews
 
-The second sets only how sure an answer has to be to be asserted, from what people have reviewed,
-and registers that as a version beside this home's champion
+The second asks the models that telltale crossval --keep made of folds, trained by the same recipe
+from the same backbone, about the clips that each of them lacked: temperature, limits and assertions
+then rest on all train rows instead of a few validation clips, the card leads with how well those
+models did, and the bundle carries their answers. The third sets only how sure an answer has to be
+to be asserted, from what people have reviewed, and registers that as a version beside this home's
+champion
 (`training/assess/calibration/reviewed_thresholds.py`).
 
-Of the first: nothing is learnt, network, head and memory stay. The data set says which of the
+Of the first two: nothing is learnt, network, head and memory stay. The data set says which of the
 remembered clips were validation, and which clips belong together; both follow from the card's
 domain. The bundle gets a new digest, for its card is new.
 """
@@ -16,29 +21,35 @@ domain. The bundle gets a new digest, for its card is new.
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from data.datasets.dataset import read_file
-from data.datasets.sources import dataset_root
+from data.datasets.sources import dataset_root, listed
 from data.domains.domain import Domain, load_domains
-from data.errors import Conflict, TelltaleError
-from data.home import home_from_env
+from data.errors import Conflict, InvalidParameter, TelltaleError
+from data.home import home_from_env, planned_home
 from data.media.audio.log_mel_means import LogMelMeans
 from data.media.prepare import prepare
 from data.terminal import command, new_parser
 from models.bundle import Bundle, rewrite_bundle
-from models.card import EXAM, OTHERS
+from models.card import EXAM, OTHERS, OUT_OF_FOLD
 from models.export import OnnxBackbone
-from models.tensors import exam_bytes, others_bytes
+from models.tensors import FoldAnswers, exam_bytes, fold_answer_bytes, others_bytes
 from training.assess.bank_facts import bank_facts
 from training.assess.calibration.calibrate import calibrate
+from training.assess.calibration.out_of_fold import figures_of
 from training.assess.calibration.reviewed_thresholds import PRECISION, recalibrate_by_reviews
 from training.assess.examine import exam_metrics
+from training.assess.folds import RANDOM, folds
 from training.assess.memory_rows import numbered
-from training.job.options import rebuild_command
+from training.crossval import without_leaking_backbone
+from training.job.fold_answers import gather
+from training.job.isolated import needed_dataset_root
+from training.job.options import at_least, rebuild_command
 from training.job.other_sounds import absent, other_sounds
 from training.job.plan import Plan, plan_full
 from training.screening.uploads import NO_UPLOADS
@@ -46,9 +57,18 @@ from training.screening.uploads import NO_UPLOADS
 REVIEWS = "--from"
 
 
-def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
-    """Replaces the folder's card and exam; raises Conflict if the data set is not the one the
-    bundle was trained on."""
+@dataclass(frozen=True)
+class Asked:
+    """What models of folds said, how clips were dealt to them, and what they began with."""
+
+    answers: FoldAnswers
+    by: str
+    start: str | None
+
+
+def recalibrate(bundle: Bundle, dataset: Path | None, asked: Asked | None = None) -> Bundle:
+    """Replaces the folder's card and exam, and what folds said if they are `asked` anew; raises
+    Conflict if the data set is not the one the bundle was trained on."""
     domain, head, memory = bundle.domain, bundle.head(), bundle.memory()
     plan = plan_full(domain, dataset, NO_UPLOADS)
     exam, probe = bundle.exam_and_probe()
@@ -59,6 +79,7 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     if not len(others):
         known_bank = None
         others = other_sounds(domain, OnnxBackbone(bundle.backbone()))
+    asked = asked or _known(bundle)
     fields = calibrate(
         domain,
         head,
@@ -66,6 +87,7 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
         np.array([held[clip] for clip in memory.clip_ids]),
         [groups[clip] for clip in memory.clip_ids],
         others,
+        asked.answers if asked else None,
     )
     card = bundle.card
     figures = exam_metrics(domain, head, fields["temperature"], exam)
@@ -78,7 +100,40 @@ def recalibrate(bundle: Bundle, dataset: Path | None) -> Bundle:
     if len(others):
         files[OTHERS] = others_bytes(others)
     fields |= {"training": facts, "metrics": {"exam": figures, "masks": card.metrics.masks}}
+    if asked:
+        files[OUT_OF_FOLD] = fold_answer_bytes(asked.answers)
+        fields["metrics"]["out_of_fold"] = figures_of(asked.answers, asked.by, asked.start, domain)
     return rewrite_bundle(bundle, bundle.path, fields=fields, files=files)
+
+
+def _known(bundle: Bundle) -> Asked | None:
+    answers, told = bundle.fold_answers(), bundle.card.metrics.out_of_fold
+    return Asked(answers, told.by, told.start) if answers and told else None
+
+
+def ask_folds(bundle: Bundle, dataset: Path, by: str, parts: int, work: Path) -> Asked:
+    rows = listed(bundle.domain, dataset)
+    domain = without_leaking_backbone(bundle.domain, rows)
+    _can_be_asked(bundle, domain, by)
+    train = [row for row in rows if row.split == "train"]
+    command = f"--folds {by} --parts {parts}"
+    answers = gather(bundle, folds(domain, train, by, parts), work / domain.name, command)
+    return Asked(answers, by, domain.start_from)
+
+
+def _can_be_asked(bundle: Bundle, domain: Domain, by: str) -> None:
+    if bundle.domain.task != "classify" or by == RANDOM:
+        raise InvalidParameter(
+            "confidence can rest on folds of whole groups, or of a column of the data set (a "
+            "speaker), and where clips are classified: of clips dealt at random, models have heard "
+            "the recordings that they are asked about"
+        )
+    if bundle.domain.start_from and domain.start_from is None:
+        raise Conflict(
+            f"{domain.name} starts from {bundle.domain.start_from}, which has heard clips that its "
+            "folds would be asked about, and nothing stands in for it: telltale pretrain a recipe "
+            f"with stands_in_for: {bundle.domain.start_from}"
+        )
 
 
 def _log_mel_means(plan: Plan, domain: Domain) -> dict[str, list[float]] | None:
@@ -105,11 +160,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if any(word.startswith(REVIEWS) for word in given):
         return _by_reviews(given)
-    return rebuild_command(
-        lambda bundle: recalibrate(bundle, dataset_root()),
-        "recalibrate",
-        __doc__,
-        given,
+    return rebuild_command(_rebuild, "recalibrate", __doc__, given, _add_folds)
+
+
+def _add_folds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--folds", help="as of telltale crossval, which has kept their models")
+    parser.add_argument("--parts", type=partial(at_least, least=2), default=5, help="as there")
+    parser.add_argument(
+        "--work", type=Path, default=planned_home().root / "crossval", help="as there"
+    )
+
+
+def _rebuild(bundle: Bundle, options: argparse.Namespace) -> Bundle:
+    if options.folds is None:
+        return recalibrate(bundle, dataset_root())
+    root = needed_dataset_root()
+    return recalibrate(
+        bundle, root, ask_folds(bundle, root, options.folds, options.parts, options.work)
     )
 
 

@@ -91,6 +91,7 @@ def _fields(
         "metrics": {
             "exam": exam_metrics(domain, head, card.temperature, exam),
             "masks": masks,
+            "out_of_fold": card.metrics.out_of_fold,
         },
         "split": card.split.model_copy(update={"exam": len(clips)}),
     }
@@ -111,7 +112,7 @@ def _noted(facts: dict[str, Any], learnt: Bools, asked: Bools) -> dict[str, Any]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     return rebuild_command(
-        lambda bundle: reexamine(
+        lambda bundle, _: reexamine(
             bundle,
             needed_dataset_root(),
             load_domains(names=(bundle.domain.name,))[bundle.domain.name],

@@ -28,7 +28,7 @@ def reexport(bundle: Bundle) -> Bundle:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return rebuild_command(reexport, "reexport", __doc__, arguments)
+    return rebuild_command(lambda bundle, _: reexport(bundle), "reexport", __doc__, arguments)
 
 
 if __name__ == "__main__":

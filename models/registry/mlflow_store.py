@@ -100,6 +100,8 @@ def _create(database: Path) -> None:
     _write_ahead(part)
     with mlflow_errors():
         SqlAlchemyStore(f"{SQLITE}{part}").engine.dispose()
+    for name in ("wal", "shm"):  # of a database that was removed: SQLite would replay them
+        database.with_name(f"{database.name}-{name}").unlink(missing_ok=True)
     part.rename(database)
 
 

@@ -49,6 +49,34 @@ class ConfidenceBin(Answer):
     accuracy: float
 
 
+class Interval(Answer):
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class FoldFigures(Answer):
+    """Of models of folds, trained by the same recipe, on clips that they had not learnt: closer to
+    what a stranger's clip will meet than one exam. `asserted_right` is of the asserted ones; once
+    reviews have set the limits, neither is told."""
+
+    by: str
+    start: str | None = None  # the backbone that those models began with
+    clips: int
+    groups: int
+    folds: int
+    accuracy: Interval
+    macro_f1: Interval
+    calibration_error: float
+    chance_error: float  # what a model that is right as often as it is sure shows in the mean
+    asserted: Interval | None
+    asserted_right: Interval | None
+    unknown: Interval
+    sentence: str
+
+
 class ExamFigures(Answer):
     """Of the serving version. `confusion` has a row for each right label and a column for each
     answer, in the order of `per_class`; of photographs it counts remembered pixels, and `masks` is
@@ -61,6 +89,7 @@ class ExamFigures(Answer):
     ece: float
     reliability: tuple[ConfidenceBin, ...]
     masks: dict[str, Any] | None = None
+    out_of_fold: FoldFigures | None = None
     sentence: str
 
 

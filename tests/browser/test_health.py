@@ -36,6 +36,7 @@ def test_the_service_and_the_model_are_drawn_with_values_to_point_at(
     )
     expect(page.locator("#events")).to_contain_text("clip added")
     expect(page.locator("#insights")).to_contain_text("Weakest is electrical")
+    expect(page.locator("#insights")).to_contain_text("had not learnt it: macro-F1 0.82")
     expect(page.locator("#insights")).to_contain_text("95 % sure in the mean and right in 80 %")
     expect(page.locator("#insights")).to_contain_text("best in epoch 3 of 3")
     expect(page.locator("#insights")).to_contain_text("Most often")

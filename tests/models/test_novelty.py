@@ -16,6 +16,7 @@ from models.novelty import (
     fit_limits,
     fit_nearest_other,
     thinned,
+    typical,
     unseen_distances,
 )
 from models.runtime import OnnxModel
@@ -52,7 +53,7 @@ def test_no_more_known_clips_lie_beyond_the_limits_than_allowed(false_alarm: flo
     rng = np.random.default_rng(1)
     answers = rng.integers(0, 4, 137)
     far = rng.gamma(9, 1 + answers)
-    beyond = (far > fit_limits(far, answers, 5, false_alarm)[answers]).mean()
+    beyond = (far > fit_limits(far, answers, 5, false_alarm, np.ones(137))[answers]).mean()
     assert false_alarm - 0.02 <= beyond <= false_alarm
 
 
@@ -60,10 +61,19 @@ def test_a_rare_label_is_not_mostly_called_unknown_for_lying_wider_apart() -> No
     rng = np.random.default_rng(2)
     answers = np.repeat([0, 1], [300, 12])
     far = rng.normal(1, 0.1, 312) * np.where(answers == 1, 3, 1)
-    found = fit_limits(far, answers, 3, 0.05)
+    found = fit_limits(far, answers, 3, 0.05, np.ones(312))
     assert (far > found[answers])[answers == 1].mean() < 0.5
     assert found[0] < found[1]
     assert found[2] > 0  # a label that nobody was answered with
+
+
+def test_one_recording_in_thirty_clips_is_one_witness() -> None:
+    far = np.r_[np.linspace(0.8, 1.2, 100), np.full(30, 9.0)]
+    answers = np.zeros(130, np.int64)
+    weights = np.r_[np.ones(100), np.full(30, 1 / 30)]
+    assert fit_limits(far, answers, 1, 0.05, weights)[0] < 1.3
+    assert fit_limits(far, answers, 1, 0.05, np.ones(130))[0] >= 9
+    assert typical(far, weights) == pytest.approx(1, abs=0.01)
 
 
 def test_of_very_many_rows_those_that_people_taught_last_are_kept() -> None:

@@ -1,7 +1,8 @@
 """A trained network -> a bundle: exported, embedded, calibrated, examined, written.
 
 The order matters. Memory and exam are embedded by the exported network, the one that will serve,
-through the same way from bytes to features. Temperature and limits come from validation clips.
+through the same way from bytes to features. Temperature and limits come from what models of folds
+said, where the champion of the same recipe carries that, otherwise from validation clips.
 The exam is scored last, once, and from embeddings as they are stored, so that whoever opens the
 bundle finds the figures of its card again.
 """
@@ -20,22 +21,36 @@ from data.media.audio.log_mel_means import LogMelMeans
 from data.media.prepare import prepare
 from data.quality.fingerprints import fingerprints_of
 from models.bundle import Bundle, write_bundle
-from models.card import BACKBONE, EXAM, FINGERPRINTS, HEAD, MEMORY, OTHERS, WEIGHTS
+from models.card import (
+    BACKBONE,
+    EXAM,
+    FINGERPRINTS,
+    HEAD,
+    MEMORY,
+    OTHERS,
+    OUT_OF_FOLD,
+    WEIGHTS,
+    OutOfFold,
+)
 from models.export import OnnxBackbone, export_backbone, weights_bytes
+from models.networks.backbone import backbone_of
 from models.networks.kinds import build_classifier, count_parameters
 from models.tensors import (
     Embeddings,
+    FoldAnswers,
     Head,
     Probe,
     as_stored,
     exam_bytes,
     fingerprint_bytes,
+    fold_answer_bytes,
     head_bytes,
     memory_bytes,
     others_bytes,
 )
 from training.assess.bank_facts import bank_facts
 from training.assess.calibration.calibrate import calibrate
+from training.assess.calibration.out_of_fold import figures_of
 from training.assess.calibration.thresholds import finished_head, mask_figures
 from training.assess.examine import exam_metrics
 from training.assess.memory_rows import numbered, row_labels, rows_of
@@ -44,9 +59,17 @@ from training.job.other_sounds import absent, other_sounds
 from training.job.plan import Plan
 from training.job.provenance import Origin
 
+MOST_OF_THEM = 0.8  # of the clips that folds were asked about
+
 
 def build_bundle(
-    domain: Domain, plan: Plan, weights: State, read: Reader, origin: Origin, folder: Path
+    domain: Domain,
+    plan: Plan,
+    weights: State,
+    read: Reader,
+    origin: Origin,
+    folder: Path,
+    champion: Bundle | None = None,
 ) -> Bundle:
     classifier = build_classifier(domain)
     classifier.load_state_dict(weights)
@@ -66,7 +89,10 @@ def build_bundle(
     head = finished_head(head, unlearnt, backbone, read, domain)
     groups = [plan.clips[place].group for place in order]
     others = other_sounds(domain, backbone)
-    calibration = calibrate(domain, head, memory, plan.held_out[order], groups, others)
+    said = said_of_folds(champion, domain, plan.clips)
+    calibration = calibrate(
+        domain, head, memory, plan.held_out[order], groups, others, said[0] if said else None
+    )
     fields: dict[str, Any] = {
         "domain": domain,
         "labels": domain.labels,
@@ -78,6 +104,7 @@ def build_bundle(
         "metrics": {
             "exam": exam_metrics(domain, head, calibration["temperature"], exam),
             "masks": mask_figures(head, plan.exam, backbone, read, domain),
+            "out_of_fold": said[1] if said else None,
         },
         "split": {
             "train": int(np.sum(~plan.held_out)),
@@ -100,7 +127,40 @@ def build_bundle(
     }
     if len(others):
         files[OTHERS] = others_bytes(others)
+    if said:
+        files[OUT_OF_FOLD] = fold_answer_bytes(said[0])
     return write_bundle(folder, card_fields=fields, files=files)
+
+
+def said_of_folds(
+    champion: Bundle | None, domain: Domain, clips: Sequence[LabelledClip]
+) -> tuple[FoldAnswers, OutOfFold] | None:
+    """What the champion carries of these clips, where it was made by the same recipe from the same
+    backbone beside the same sounds: how far such models may be trusted does not change with each
+    training. Without most of them it tells of another data set."""
+    answers = champion.fold_answers() if champion else None
+    if champion is None or answers is None or not learns_alike(champion.domain, domain):
+        return None
+    backbone = backbone_of(domain)
+    if _start_of(champion) != (backbone.sha256 if backbone else None):
+        return None
+    label_of = {clip.sha256: clip.label for clip in clips}
+    there = np.array([label_of.get(clip) for clip in answers.clip_ids])
+    same = there == np.array(domain.labels)[answers.labels]
+    told = champion.card.metrics.out_of_fold
+    if told is None or same.mean() < MOST_OF_THEM:
+        return None
+    found = answers.only(same)
+    return found, figures_of(found, told.by, told.start, domain)
+
+
+def learns_alike(ours: Domain, theirs: Domain) -> bool:
+    beside = [each.model_dump(include={"other_sounds"}) for each in (ours, theirs)]
+    return ours.recipe_digest == theirs.recipe_digest and beside[0] == beside[1]
+
+
+def _start_of(bundle: Bundle) -> str | None:
+    return (bundle.card.training.backbone or {}).get("sha256")
 
 
 def embed_clips(

@@ -12,6 +12,7 @@ from data.arrays import Integers
 from data.datasets.dataset import LabelledClip, Reader, decode_all
 from data.datasets.photographs import decode_photographs
 from data.datasets.sources import fine_label
+from models.bundle import Bundle
 from models.networks.kinds import build_network, start
 from training.fitting.assignment import Assignment
 from training.fitting.shared_clips import share
@@ -27,11 +28,12 @@ from training.job.run_progress import EpochReporter, epochs_on_terminal
 
 def make_full(run: RetrainRun, material: Material, folder: Path) -> Challenger:
     plan = plan_full(run.domain, run.dataset, material.uploads)
-    return make_from(run, plan, folder, material.snapshot, material.parent)
+    champion = material.champion.bundle if material.champion else None
+    return make_from(run, plan, folder, material.snapshot, champion)
 
 
 def make_from(
-    run: Training, plan: Plan, folder: Path, snapshot: str = "", parent: str | None = None
+    run: Training, plan: Plan, folder: Path, snapshot: str = "", champion: Bundle | None = None
 ) -> Challenger:
     since, backbone = time.monotonic(), started_from(run.domain)
     trained = train(run, plan)
@@ -39,14 +41,14 @@ def make_from(
     origin = Origin(
         mode="full",
         snapshot=snapshot,
-        parent=parent,
+        parent=champion.digest if champion else None,
         seconds=time.monotonic() - since,
         epochs=len(trained.history),
         workers=max(1, run.workers),
         from_dataset=sum(clip.path is not None for clip in plan.clips),
         backbone=backbone,
     )
-    bundle = build_bundle(run.domain, plan, trained.weights, run.read, origin, folder)
+    bundle = build_bundle(run.domain, plan, trained.weights, run.read, origin, folder, champion)
     return Challenger(bundle, trained.history)
 
 

@@ -51,13 +51,18 @@ def at_least(text: str, least: int) -> int:
 
 @command(TelltaleError)
 def rebuild_command(
-    work: Callable[[Bundle], Bundle], program: str, text: str | None, given: Sequence[str] | None
+    work: Callable[[Bundle, argparse.Namespace], Bundle],
+    program: str,
+    text: str | None,
+    given: Sequence[str] | None,
+    more: Callable[[argparse.ArgumentParser], None] = lambda parser: None,
 ) -> None:
-    """Says which digest the bundle had and has."""
+    """Says which digest the bundle had and has; `more` adds options of the command's own."""
     parser = new_parser(f"telltale {program}", text)
     parser.add_argument("domain")
     parser.add_argument("--bundle", type=Path, help="default: the shipped one of the domain")
+    more(parser)
     options = parser.parse_args(given)
     old = load_bundle(options.bundle or PRETRAINED / options.domain)
-    new = work(old)
+    new = work(old, options)
     sys.stdout.write(f"{options.domain}: {old.digest[:12]} -> {new.digest[:12]}\n")

@@ -161,7 +161,9 @@ def _exam(bundle: Bundle, folder: Path) -> list[Part]:
     exam = bundle.card.metrics.exam
     draw_confusion(bundle, folder / "confusion.png")
     draw_reliability(bundle, folder / "reliability.png")
+    folds = bundle.card.metrics.out_of_fold
     told = (
+        *([sentences.of_folds(folds)] if folds else []),
         f"On clips that are never learnt: accuracy {exam.accuracy:.3f}, "
         f"macro-F1 {exam.macro_f1:.3f}.",
         sentences.of_exam(exam),

@@ -89,7 +89,7 @@ def teach(
     exam = exam_metrics(domain, head, old.card.temperature, champion.exam)
     fields = {
         "domain": old.domain,
-        "metrics": {"exam": exam},
+        "metrics": {"exam": exam, "out_of_fold": old.card.metrics.out_of_fold},
         "split": {
             "train": clips - validation + len(uploads.clips),
             "validation": validation,

@@ -119,12 +119,14 @@ def _learnt(served: LoadedVersion) -> answers.LearntClips:
 
 def _exam(card: Card) -> answers.ExamFigures:
     exam, masks = card.metrics.exam, card.metrics.masks
+    folds = card.metrics.out_of_fold
     ordered = {label: exam.per_class[label] for label in card.labels}
     return answers.ExamFigures.model_validate(
         {
             **asdict(exam),
             "per_class": {label: asdict(figures) for label, figures in ordered.items()},
             "masks": masks and asdict(masks),
+            "out_of_fold": folds and folds.model_dump() | {"sentence": sentences.of_folds(folds)},
             "sentence": sentences.of_exam(exam),
         }
     )

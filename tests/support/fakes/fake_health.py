@@ -61,6 +61,7 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         admin(request)
         labels, champion = LABELS[domain], world.champion(domain)
         figures = {"precision": 0.9, "recall": 0.8, "f1": 0.85, "support": 27}
+        between = {"value": 0.8, "low": 0.7, "high": 0.9}
         epochs = [{"epoch": n, "train_loss": 1 / n, "validation_loss": 1.2 / n} for n in (1, 2, 3)]
         return {
             "domain": domain,
@@ -88,6 +89,13 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
                 "confusion": [[25 if a == b else 1 for b in labels] for a in labels],
                 "ece": 0.03,
                 "reliability": [{"count": 20, "confidence": 0.95, "accuracy": 0.8}],
+                "out_of_fold": {
+                    **{"by": "group", "clips": 90, "groups": 60, "folds": 5},
+                    **{"calibration_error": 0.05, "chance_error": 0.04},
+                    **dict.fromkeys(("accuracy", "macro_f1"), {**between, "value": 0.82}),
+                    **dict.fromkeys(("asserted", "asserted_right", "unknown"), between),
+                    "sentence": "5 models, each asked about a part that it had not learnt.",
+                },
                 "sentence": f"Weakest is {labels[0]} (F1 0.85).",
             },
             "runs": [{"run": "r", "created": now(), "epochs": epochs}],

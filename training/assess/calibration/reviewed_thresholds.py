@@ -123,6 +123,10 @@ def by_reviews(
         "parent": bundle.digest,
         "training": bundle.card.training.model_dump() | basis,
     }
+    if told := bundle.card.metrics.out_of_fold:  # which was of the limits before
+        told = told.model_copy(update={"asserted": None, "asserted_right": None})
+        metrics = bundle.card.metrics.model_copy(update={"out_of_fold": told})
+        fields |= {"metrics": metrics.model_dump()}
     return rewrite_bundle(bundle, folder, fields=fields)
 
 

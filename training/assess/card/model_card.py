@@ -22,6 +22,7 @@ from training.assess.card.cost import clip_ms, window_ms
 from training.assess.card.markdown import Lines, number, spread, table
 from training.assess.card.trust_lines import confidence, unknown
 from training.assess.crossval_figures import WORDS, protocols_file, with_interval
+from training.assess.folds import GROUP
 from training.assess.mask_agreement import TOLERANCE_PX, agreement_by_source
 from training.assess.reliability import (
     exam_chance_error,
@@ -31,6 +32,7 @@ from training.assess.reliability import (
 )
 
 CARDS = Path(__file__).resolve().parents[3] / "models" / "cards"
+FEW = 20  # groups to draw from
 OTHERS = (  # tables of other protocols, and their columns
     {"accuracy": "accuracy", "macro_f1": "macro-F1"},
     {"dice": "Dice", "iou": "IoU"},
@@ -50,6 +52,7 @@ def write_model_card(bundle: Bundle, dataset: Path | None, folder: Path) -> Path
     strangers = rejected_foreign_clips(model, bundle.domain, dataset) if dataset else []
     lines = [
         *_head(bundle),
+        *_out_of_fold(bundle),
         *_protocols(protocols_file(CARDS, name), bundle.domain),
         *summary(bundle),
         *_models_examined(name),
@@ -69,6 +72,41 @@ def _head(bundle: Bundle) -> Lines:
     domain = bundle.domain
     warning = [f"> {domain.disclaimer}", ""] if domain.disclaimer else []
     return [f"# {domain.title}", "", domain.description, "", *warning]
+
+
+def _out_of_fold(bundle: Bundle) -> Lines:
+    found = bundle.card.metrics.out_of_fold
+    if found is None:
+        return []
+    dealt = "whole groups" if found.by == GROUP else f"by {found.by}"
+    rows = [
+        ("accuracy", *spread(found.accuracy)),
+        ("macro-F1", *spread(found.macro_f1)),
+        ("calibration error", number(found.calibration_error), ""),
+        ("by chance alone, in the mean", number(found.chance_error), ""),
+        *([("asserted", *spread(sure))] if (sure := found.asserted) else []),
+        *([("of the asserted, right", *spread(right))] if (right := found.asserted_right) else []),
+        ("called unknown", *spread(found.unknown)),
+    ]
+    few = " So few say little of their own spread." if found.groups < FEW else ""
+    apart = (
+        f" (from {found.start}, which has heard none of these recordings; what this one starts "
+        "from has heard those that it learnt, so that it may do better)"
+        if found.start != bundle.domain.start_from
+        else ""
+    )
+    taught = " All this is of the last full training." if bundle.card.mode == "teach" else ""
+    return [
+        "## Out of fold",
+        "",
+        f"What a stranger's clip may expect. The {found.clips:,} clips outside the exam were dealt "
+        f"into {found.folds} parts ({dealt}), and each part was asked of a model that had learnt "
+        f"only the others, by this one's recipe{apart}. Temperature and limits of each part come "
+        "from the answers in the others. Intervals are 95 %, by bootstrap over "
+        f"{found.groups} groups.{few}{taught}",
+        "",
+        *table(("figure", "value", "95 % interval"), rows),
+    ]
 
 
 def summary(bundle: Bundle) -> Lines:
@@ -150,7 +188,7 @@ def _protocols(file: Path, domain: Domain) -> Lines:
             '{"value": 0.9, "low": 0.8, "high": 1.0}, "macro_f1": {...}}}'
         ) from error
     return [
-        "## Clips of folds",
+        "## Other splits",
         "",
         "Of models that were trained for this alone, by the recipe of this one where nothing else "
         "is said, each asked about what it was not given: closer to what a stranger's clip will "

@@ -21,7 +21,7 @@ def confidence(bundle: Bundle) -> Lines:
     exam = bundle.card.metrics.exam
     said = (
         f"Calibration error {number(exam.ece)} (ECE, {ECE_BINS} bins) at temperature "
-        f"{bundle.card.temperature:.3f}, fitted on validation clips."
+        f"{bundle.card.temperature:.3f}, fitted on {_fitted_on(bundle)}."
     )
     if exam.reliability:
         said += (
@@ -42,7 +42,7 @@ def unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[ForeignClips])
     assert nothing is not None  # what has novelty hears
     background = f"silence, hiss, rumble and hum ({nothing.clips})"
     rows = [
-        (f"validation clips ({novelty.clips})", percent(novelty.false_alarms)),
+        (f"{_fitted_on(bundle)} ({novelty.clips})", percent(_false_alarms_of_known(bundle))),
         ("exam clips", percent(found.unknown)),
         *((f"{each.dataset} ({each.clips} clips)", percent(each.unknown)) for each in strangers),
         (background, percent(nothing.unknown / nothing.clips)),
@@ -53,8 +53,8 @@ def unknown(bundle: Bundle, model: OnnxModel, strangers: Sequence[ForeignClips])
         "## Unknown, and asserted",
         "",
         "A clip is unknown when it lies farther from all remembered clips of the label it is "
-        "answered with than validation clips do, or nearer to a sound that no label is for. Clips "
-        "of other data sets should be:",
+        f"answered with than {_fitted_on(bundle)} do, or nearer to a sound that no label is for. "
+        "Clips of other data sets should be:",
         "",
         *table(("clips of", "called unknown"), rows),
         "An answer is asserted when the clip is known and the answer as sure as answers of its "
@@ -78,8 +78,19 @@ def _asserted_by(bundle: Bundle) -> str:
     """See `training/assess/calibration/reviewed_thresholds.py`."""
     reviewed = bundle.card.training.model_dump().get("asserted_by_reviews")
     if reviewed is None:
-        return "for a chance of four in five that it is right, by validation clips"
+        return f"for a chance of four in five that it is right, by {_fitted_on(bundle)}"
     return (
         f"to be right in {percent(reviewed['precision'])} of {reviewed['answers']} reviewed ones, "
-        "or on validation clips where too few were reviewed"
+        f"or on {_fitted_on(bundle)} where too few were reviewed"
     )
+
+
+def _false_alarms_of_known(bundle: Bundle) -> float:
+    """Of clips out of fold by limits that they had no part in."""
+    novelty, folds = bundle.card.novelty, bundle.card.metrics.out_of_fold
+    assert novelty is not None
+    return folds.unknown.value if folds else novelty.false_alarms
+
+
+def _fitted_on(bundle: Bundle) -> str:
+    return "clips out of fold" if bundle.card.metrics.out_of_fold else "validation clips"

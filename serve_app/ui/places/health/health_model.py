@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from serve_app.client.insight_answers import ExamFigures, FeatureMeans, Insights, RunCurve
+from serve_app.client.insight_answers import (
+    ExamFigures,
+    FeatureMeans,
+    FoldFigures,
+    Insights,
+    RunCurve,
+)
 from serve_app.ui.figures.charts import bars, confusion, learning_curve
 from serve_app.ui.figures.palette_png import strips
 from serve_app.ui.markup import named, note, percent, plain, score, table, text
@@ -114,13 +120,30 @@ def _per_label(exam: ExamFigures) -> str:
         for label, row in exam.per_class.items()
     ]
     whole = t(
-        "Macro-F1 {macro_f1}, accuracy {accuracy}.",
+        "In its exam: macro-F1 {macro_f1}, accuracy {accuracy}.",
         macro_f1=score(exam.macro_f1),
         accuracy=score(exam.accuracy),
     )
+    said = [*_out_of_fold(exam.out_of_fold), whole]
     heads = [t("Label"), t("Precision"), t("Recall"), "F1", t("Exam clips")]
     listed = table(heads, rows, "")
-    return f'<p class="tt-small">{whole}</p>{listed}'
+    return "".join(f'<p class="tt-small">{words}</p>' for words in said) + listed
+
+
+def _out_of_fold(found: FoldFigures | None) -> list[str]:
+    if found is None:
+        return []
+    return [
+        t(
+            "On {clips} clips in {groups} groups, each asked of a model that had not learnt it: "
+            "macro-F1 {macro_f1} ({low} to {high}).",
+            clips=found.clips,
+            groups=found.groups,
+            macro_f1=score(found.macro_f1.value),
+            low=score(found.macro_f1.low),
+            high=score(found.macro_f1.high),
+        )
+    ]
 
 
 def _calibration_sentence(exam: ExamFigures) -> str:

@@ -79,6 +79,10 @@ def test_the_model_is_told_by_its_own_card(client: TestClient, replica: Replica)
     assert found["exam"]["macro_f1"] == card.metrics.exam.macro_f1
     assert list(found["exam"]["per_class"]) == list(card.labels)
     assert np.array(found["exam"]["confusion"]).shape == (10, 10)
+    folds = card.metrics.out_of_fold
+    assert folds, "the shipped models are calibrated out of fold"
+    assert found["exam"]["out_of_fold"]["macro_f1"]["low"] == folds.macro_f1.low
+    assert f"{folds.clips} clips in {folds.groups}" in found["exam"]["out_of_fold"]["sentence"]
     weakest = min(card.labels, key=lambda label: card.metrics.exam.per_class[label].f1)
     assert found["exam"]["sentence"].startswith(f"Weakest is {weakest} (F1 0.")
     assert sum(found["learnt"]["by_label"].values()) == card.split.train + card.split.validation
