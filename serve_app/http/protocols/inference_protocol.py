@@ -37,7 +37,7 @@ from serve_app.client.protocol_answers import (
 from serve_app.http import problems
 from serve_app.http.answers.responses import service_of
 from serve_app.http.openapi import BINARY, JSON, openapi_of, parameter
-from serve_app.http.predictions import Asked, asked_of, predict_all
+from serve_app.http.predictions import Asked, asked_of, kept_together, predict_all
 from serve_app.http.protocols.inference_tensors import (
     HEADER,
     InferenceRequest,
@@ -65,6 +65,7 @@ def _version(which: str) -> tuple[dict[str, Any], ...]:
 
 THE_CHAMPION = _version("the one that serves")
 ANY = _version("a version of `GET /models`")
+OUTPUTS = ("label", "confidence", "unknown", "probabilities", "labels")
 
 
 @dataclass(frozen=True)
@@ -220,24 +221,25 @@ async def _scored(
     """Raises what is wrong with the first clip of which something is."""
     must_be_plain(request)
     most = WIDER * service.domain.limits.max_bytes + ENVELOPE_BYTES
-    with service.admission.room(by.who) as room:
+    with service.admission.room(by.who) as room, kept_together(service) as offer:
         body = await read_body(request, most, room.hold)
         read = partial(_read, body, request.headers.get(HEADER), service.domain)
         in_place = len(body) <= IN_PLACE_BYTES
         asked, clips = read() if in_place else await asyncio.to_thread(read)
-        found = await predict_all(service, clips[:1], by, _answer)
+        found = await predict_all(service, clips[:1], by, _answer, offer)
         if not isinstance(found[0], UnknownName):  # the others would each ask for the version, too
-            found += await predict_all(service, clips[1:], by, _answer)
-    if failed := next((one for one in found if isinstance(one, Exception)), None):
-        raise failed
-    results = [one for one in found if isinstance(one, Answer)]
-    if len({one.served.digest for one in results}) > 1:
-        raise NotReady("the model changed while these clips were answered; send them again")
+            found += await predict_all(service, clips[1:], by, _answer, offer)
+        if failed := next((one for one in found if isinstance(one, Exception)), None):
+            raise failed
+        results = [one for one in found if isinstance(one, Answer)]
+        if len({one.served.digest for one in results}) > 1:
+            raise NotReady("the model changed while these clips were answered; send them again")
     return results, asked
 
 
 def _read(body: bytes, header: str | None, domain: Domain) -> tuple[InferenceRequest, list[bytes]]:
     asked, inputs = read_request(body, header)
+    _must_have_outputs(asked)
     clips = _clips(inputs, domain)
     asked.inputs.clear()  # numbers of JSON take eight times their bytes
     return asked, clips
@@ -290,11 +292,15 @@ def _outputs(found: list[Answer]) -> list[Output]:
     ]
 
 
+def _must_have_outputs(asked: InferenceRequest) -> None:
+    """Before clips are answered, which takes longer. Raises InvalidParameter."""
+    if unknown := [one.name for one in asked.outputs or () if one.name not in OUTPUTS]:
+        raise InvalidParameter(f"there is no output {unknown[0]!r}; known: {', '.join(OUTPUTS)}")
+
+
 def _wanted(outputs: list[Output], asked: InferenceRequest) -> list[Output]:
-    """All of them where none is named; raises InvalidParameter for one that there is not."""
+    """All of them where none is named."""
     if not asked.outputs:
         return outputs
     named = {output.name: output for output in outputs}
-    if unknown := [one.name for one in asked.outputs if one.name not in named]:
-        raise InvalidParameter(f"there is no output {unknown[0]!r}; known: {', '.join(named)}")
     return [named[one.name] for one in asked.outputs]
