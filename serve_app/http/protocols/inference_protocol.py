@@ -36,7 +36,7 @@ from serve_app.client.protocol_answers import (
 )
 from serve_app.http import problems
 from serve_app.http.answers.responses import service_of
-from serve_app.http.openapi import BINARY, JSON, openapi_of, parameter
+from serve_app.http.openapi import BINARY, JSON, TEXT, openapi_of, parameter
 from serve_app.http.predictions import Asked, asked_of, kept_together, predict_all
 from serve_app.http.protocols.inference_tensors import (
     HEADER,
@@ -59,12 +59,7 @@ OCTETS = "application/octet-stream"
 REQUEST = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"type": "array"}}}
 
 
-def _version(which: str) -> tuple[dict[str, Any], ...]:
-    return ({**parameter("version", "path", which, type="string"), "required": True},)
-
-
-THE_CHAMPION = _version("the one that serves")
-ANY = _version("a version of `GET /models`")
+ANY = ({**parameter("version", "path", "a version of `GET /models`", **TEXT), "required": True},)
 OUTPUTS = ("label", "confidence", "unknown", "probabilities", "labels")
 
 
@@ -110,7 +105,7 @@ def _openapi(*refusals: int, **described: Any) -> dict[str, Any]:
 
 def _inferring(parameters: tuple[Any, ...] = ()) -> dict[str, Any]:
     return _openapi(
-        *(400, 404, 408, 413, 415, 422, 429, 503),
+        *(400, 404, 408, 409, 413, 415, 422, 429, 503),
         role="anonymous",
         body={JSON: REQUEST, OCTETS: BINARY},
         parameters=(
@@ -145,18 +140,19 @@ async def ready(request: Request) -> ServerReady:
 
 
 @router.get(MODEL + "/ready", **_openapi(404, 503))
-@router.get(VERSION + "/ready", **_openapi(404, 503, parameters=THE_CHAMPION))
+@router.get(VERSION + "/ready", **_openapi(404, 409, 503, parameters=ANY))
 async def model_ready(request: Request, name: str) -> ModelReady:
     """200 only where this model, in this version, answers."""
-    _asked_version(request, name)
+    await _asked_version(request, name)
     return ModelReady(name=name, ready=True)
 
 
 @router.get(MODEL, **_openapi(404, 503))
-@router.get(VERSION, **_openapi(404, 503, parameters=THE_CHAMPION))
+@router.get(VERSION, **_openapi(404, 409, 503, parameters=ANY))
 async def model(request: Request, name: str) -> ModelMetadata:
-    """The model's inputs, of which one is sent, and its outputs."""
-    served = _asked_version(request, name)
+    """The model's inputs, of which one is sent, and its outputs, whose labels are the version's
+    own."""
+    served = await _asked_version(request, name)
     labels = len(served.bundle.labels)
     clip = TensorMetadata(name="clip", datatype="BYTES", shape=(-1,))
     waveform = TensorMetadata(name="waveform", datatype="FP32", shape=(-1, -1))
@@ -196,14 +192,12 @@ async def infer(request: Request, name: str) -> Response:
     return Response(body, headers={**headers, HEADER: str(json_bytes)}, media_type=OCTETS)
 
 
-def _asked_version(request: Request, name: str) -> LoadedVersion:
-    """What serves; raises UnknownName where another model or version is asked for."""
+async def _asked_version(request: Request, name: str) -> LoadedVersion:
+    """What serves, where no version is named. Raises UnknownName, and BundleError for a version
+    that cannot be served."""
     _must_be_here(request, name)
-    served = service_of(request).champion.served
-    version = request.path_params.get("version", served.version)
-    if version != served.version:
-        raise UnknownName(f"{name} serves version {served.version}, and not {version!r}")
-    return served
+    service, version = service_of(request), request.path_params.get("version")
+    return service.champion.served if version is None else await service.version(version)
 
 
 def _must_be_here(request: Request, name: str) -> None:
