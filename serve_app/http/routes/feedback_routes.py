@@ -133,18 +133,8 @@ def _keep_correction(
     }
     if caller.role == "anonymous":
         return receipt(service.store.quarantine.add(new, address=address, **correction))
-    try:
-        service.store.clips.add(new, who=caller.name)
-    except Conflict as conflict:
-        # The clip counts already, with another label: an admin's word changes it at once,
-        # anybody else's waits for an admin.
-        if caller.may("admin"):
-            service.store.clips.relabel(
-                new.domain, _sha256(raw), right.label, who=caller.name, mask=new.mask_sha256
-            )
-        else:
-            correction |= {"state": "quarantined", "reason": str(conflict)}
-    return receipt(service.store.feedback.add(**correction))
+    may_relabel = caller.may("admin")
+    return receipt(service.store.feedback.keep(new, may_relabel=may_relabel, **correction))
 
 
 def _flag(
