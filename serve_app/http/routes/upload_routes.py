@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData, UploadFile
 
 from data.domains.domain import Domain
-from data.errors import ClipError, Conflict, InvalidParameter
+from data.errors import ClipError, Conflict, InvalidParameter, NotReady
 from data.media.prepare import Prepared, prepare
 from data.store.review.annotations import MASKED, checked_annotation
 from serve_app.client.answers import Uploaded, UploadOutcome, Uploads
@@ -73,7 +73,7 @@ async def upload(request: Request) -> Uploads:
         groups = _groups(form, len(files))
         masks = _masks(files_of(form, "masks"), files)
         results = [
-            await _keep(service, file, label, group, mask, caller)
+            await _keep(service, file, label, group, mask, caller, is_first=file is files[0])
             for file, label, group, mask in zip(files, labels, groups, masks, strict=True)
         ]
     counts = Counter(row.outcome for row in results)
@@ -136,7 +136,10 @@ async def _keep(
     group: str | None,
     mask: UploadFile | None,
     caller: "Caller",
+    *,
+    is_first: bool,
 ) -> Uploaded:
+    """Raises NotReady for the first file alone: once some are kept, each must have its outcome."""
     enough = service.domain.limits.max_bytes + 1
     raw, drawn = await file.read(enough), await mask.read(enough) if mask else None
     sha256 = (await decoding(hashlib.sha256, raw)).hexdigest()
@@ -148,7 +151,9 @@ async def _keep(
         _, created = await writing(lambda: service.store.clips.add(new, who=caller.name))
         await writing(service.store.flags.add, new.domain, flags, who=caller.name)
         outcome, reason = OUTCOMES[created], ""
-    except (ClipError, Conflict, InvalidParameter) as error:
+    except (ClipError, Conflict, InvalidParameter, NotReady) as error:
+        if is_first and isinstance(error, NotReady):
+            raise
         outcome, reason = "refused", str(error)
     return Uploaded(
         file=file.filename,
