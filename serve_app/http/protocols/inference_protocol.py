@@ -52,6 +52,7 @@ from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.scoring import ScoredClip
 
 MAX_CLIPS = 200
+CURATOR_PATIENCE_S = 0.5  # clients ask for metadata before their first clip
 WIDER = 2  # than the clip itself: base64 and JSON are, and several short clips may come at once
 MODEL = "/v2/models/{name}"
 VERSION = MODEL + "/versions/{version}"
@@ -158,7 +159,7 @@ async def model(request: Request, name: str) -> ModelMetadata:
     waveform = TensorMetadata(name="waveform", datatype="FP32", shape=(-1, -1))
     return ModelMetadata(
         name=name,
-        versions=(served.version,),
+        versions=await _versions(request, served),
         platform="telltale_onnx",
         inputs=(clip, waveform) if isinstance(served.domain, AudioDomain) else (clip,),
         outputs=(
@@ -190,6 +191,20 @@ async def infer(request: Request, name: str) -> Response:
     if json_bytes is None:
         return Response(body, headers=headers, media_type=JSON)
     return Response(body, headers={**headers, HEADER: str(json_bytes)}, media_type=OCTETS)
+
+
+async def _versions(request: Request, served: LoadedVersion) -> tuple[str, ...]:
+    """Those that may be asked for, the one that serves first; without the curator's word that one
+    alone."""
+    service = service_of(request)
+    if "version" in request.path_params:
+        return (served.version,)
+    try:
+        async with asyncio.timeout(CURATOR_PATIENCE_S):
+            rows = await service.ask_curator("versions", service.domain.name)
+    except Exception:  # whatever keeps the curator from answering
+        return (served.version,)
+    return tuple(dict.fromkeys((served.version, *(row["version"] for row in rows))))
 
 
 async def _asked_version(request: Request, name: str) -> LoadedVersion:

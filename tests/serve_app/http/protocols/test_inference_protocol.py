@@ -19,6 +19,7 @@ from tritonclient.utils import InferenceServerException
 from data.domains.domain import of_sounds
 from serve_app.http.api import build_api
 from serve_app.replica.champion import LoadedVersion, load_served
+from support.fakes.fake_curator import Curator, Handle
 from support.inputs.pictures import cracked
 from support.inputs.sounds import tone
 from support.local_server import Server
@@ -83,6 +84,7 @@ def test_a_version_is_described_by_its_own_labels(
     fewer = of_sounds(replica.domain).model_copy(update={"labels": ("no", "yes")})
     tiny_bundle(tmp_path / "bundle", fewer)
     versions = {"7": load_served(tmp_path / "bundle", "7")}
+    replica.curator = Handle(Curator(replica.domain, replica.store))
     ours = replica.version
 
     async def version(number: str) -> LoadedVersion:
@@ -94,10 +96,12 @@ def test_a_version_is_described_by_its_own_labels(
         assert client.get("/v2/models/keywords/versions/7/ready").json()["ready"]
         served = client.get("/v2/models/keywords").json()
         unknown = client.get("/v2/models/keywords/versions/99")
+    replica.store.close()
     shapes = {output["name"]: output["shape"] for output in described["outputs"]}
     assert (described["versions"], shapes["labels"]) == (["7"], [2])
     assert shapes["probabilities"] == [-1, 2]
     assert served["outputs"][-1]["shape"] == [10]
+    assert served["versions"] == ["shipped", "2", "1"]
     assert (unknown.status_code, "no version '99'" in unknown.json()["error"]) == (404, True)
 
 
