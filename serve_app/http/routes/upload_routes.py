@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from serve_app.http.requests.correction_form import checked_group
 from serve_app.http.requests.forms import files_of, forms_of
 from serve_app.http.requests.multipart import MAX_FILES, PartRule
 from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
-from serve_app.http.routes.feedback_routes import OF_THE_EXAM
+from serve_app.http.routes.feedback_routes import OF_THE_EXAM, put_flags
 from serve_app.http.threads import decoding, writing
 from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.first_checks import FirstChecks, check_clip, check_labelled
@@ -149,7 +150,7 @@ async def _keep(
         new, flags, warnings = await decoding(_checked, service, raw, sha256, label, group, drawn)
         label = new.label
         _, created = await writing(lambda: service.store.clips.add(new, who=caller.name))
-        await writing(service.store.flags.add, new.domain, flags, who=caller.name)
+        await put_flags(partial(service.store.flags.add, new.domain, flags, who=caller.name))
         outcome, reason = OUTCOMES[created], ""
     except (ClipError, Conflict, InvalidParameter, NotReady) as error:
         if is_first and isinstance(error, NotReady):

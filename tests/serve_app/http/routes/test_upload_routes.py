@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from data.domains.domain import Domain, ImageDomain, load_domains
-from data.errors import DiskFull
+from data.errors import DiskFull, NotReady
 from data.media.image.photograph import decode_mask
 from data.quality.copy_pairs import Fingerprints
 from data.quality.fingerprints import kind_of
@@ -140,6 +140,18 @@ def test_what_finds_no_room_behind_clips_that_are_kept_is_refused_alone(
         stored, refused = found.json()["results"]
         assert (stored["outcome"], refused["outcome"]) == ("stored", "refused")
         assert "the disk is full" in refused["reason"]
+
+
+def test_a_clip_whose_flags_cannot_be_written_is_told_to_be_kept(
+    kept: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> int:
+        raise NotReady("the database is locked")
+
+    monkeypatch.setattr(kept.flags, "add", away)
+    with client(kept, FAULTS) as faults:
+        (row,) = sent(faults, [("files", ("a.wav", tone()))], label="fluid")
+    assert (row["outcome"], len(kept.clips.find("faults"))) == ("stored", 1)
 
 
 def test_masks_may_stand_for_labels(kept: Store, cracks: TestClient) -> None:
