@@ -25,7 +25,8 @@ TRIAL_PATIENCE_S = 0.5  # with the curator, before the champion answers
 
 log = logging.getLogger("ray.serve")
 
-S, T = TypeVar("S"), TypeVar("T")
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 class Asked(NamedTuple):
