@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 ANSWERED = ("label", "confidence", "unknown", "asserted")
+FIELDS = ("file", *ANSWERED, "version", "error", "warnings", "request_id")
 
 
 def _as_text(name: str) -> str:
@@ -16,20 +17,29 @@ def _as_text(name: str) -> str:
 
 
 def as_csv(results: Sequence[Mapping[str, Any]]) -> str:
-    """Of rows as the answer's JSON has them."""
+    """Of rows as the answer's JSON has them; behind them the probability of each label."""
+    labels = sorted({label for row in results for label in row.get("probabilities", ())})
     out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow(["file", *ANSWERED, "version", "error", "warnings", "request_id"])
-    for row in results:
-        name = _as_text(row["file"] or "")
-        if "error" in row:
-            error = row["error"]
-            rows.writerow(
-                [name, *[""] * len(ANSWERED), "", error["detail"], "", error["request_id"]]
-            )
-        else:
-            said, warnings = [row[key] for key in ANSWERED], row["clip"].get("warnings", ())
-            rows.writerow(
-                [name, *said, row["model"]["version"], "", "; ".join(warnings), row["request_id"]]
-            )
+    rows = csv.DictWriter(out, [*FIELDS, *map(_column, labels)], restval="")
+    rows.writeheader()
+    rows.writerows(map(_row, results))
     return out.getvalue()
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    file = {"file": _as_text(row["file"] or "")}
+    if "error" in row:
+        error = row["error"]
+        return {**file, "error": error["detail"], "request_id": error["request_id"]}
+    return {
+        **file,
+        **{name: row[name] for name in ANSWERED},
+        "version": row["model"]["version"],
+        "warnings": "; ".join(row["clip"].get("warnings", ())),
+        "request_id": row["request_id"],
+        **{_column(label): share for label, share in row["probabilities"].items()},
+    }
+
+
+def _column(label: str) -> str:
+    return f"probability {label}"

@@ -22,7 +22,7 @@ from serve_app.cluster.ray_internals.inner_port import must_be_closed
 from serve_app.cluster.ray_internals.message_limit import limit_messages
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
-from serve_app.replica.champion import Champion
+from serve_app.replica.champion import Champion, LoadedVersion
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.replica.other_versions import OtherVersions
 from serve_app.replica.prediction_log import PredictionLog
@@ -123,6 +123,12 @@ class DomainService:
             found = await self._batcher.ask(caller, Item(raw, time.perf_counter(), deadline))
         self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
         return found
+
+    async def version(self, number: str) -> LoadedVersion:
+        """The one of this number. Raises as `OtherVersions` does."""
+        if self.champion.loaded and number == self.champion.served.version:
+            return self.champion.served
+        return await self._others.loaded(await self._others.ready(number))
 
     async def predict_on(
         self,

@@ -34,7 +34,7 @@ class Store:
         self._database = database
         self.clips = ClipStore(database, blobs)
         self.counts = ClipCounts(database)
-        self.feedback = Corrections(database)
+        self.feedback = Corrections(database, self.clips)
         self.reviews = Reviews(database, blobs)
         self.quarantine = Quarantine(database, self.clips, disk)
         self.snapshots = Snapshots(database)

@@ -3,6 +3,7 @@ home that hold what they should not; and what one client without a key can flood
 sockets, bytes and seconds.
 """
 
+import asyncio
 import os
 import resource
 import shutil
@@ -33,14 +34,13 @@ BLOCK = bytes(1024**2)
 REFUSED_S = 90.0  # for a start to be refused
 NONSENSE = b"{ this is not what it should be"
 HEADS, BODIES = 4500, 1300
-CONNECT_S = 1.0
+CONNECT_S, SETTLE_S = 1.0, 5.0
 FLOOD_S = 15.0  # longer than a head may take
 TRICKLE_S = 2.0  # between two bytes of each
 SPARE_FILES = 500  # that this process needs besides
 FORMS, FORM_PARTS, PART_BYTES = 6, 100, 5_000_000  # six forms of 500 MB
 FIELDS, FIELD_BYTES = 480, 1_000_000
-FORM_S = 120.0
-SETTLE_S = 5.0
+FORM_S = 120.0  # in all: one that trickles never waits long for its next byte
 SPOOL_MIB, GROWTH_MIB = 1024, 150
 
 
@@ -202,7 +202,7 @@ def _posted(service: Service, forms: int, parts: list[Any]) -> Effect:
 
     before, spooled = replica_mib(), 0.0
     with ThreadPoolExecutor(forms) as pool:
-        waiting = [pool.submit(_form, service.url, parts) for _ in range(forms)]
+        waiting = [pool.submit(asyncio.run, _form(service.url, parts)) for _ in range(forms)]
         while wait(waiting, LOOK_S).not_done:
             spooled = max(spooled, spool_mib(service.pids("replica")))
     time.sleep(SETTLE_S)
@@ -214,13 +214,13 @@ def _posted(service: Service, forms: int, parts: list[Any]) -> Effect:
     return Effect(service.predicts, (f"answers {answers}", spool, growth), broken)
 
 
-def _form(url: str, parts: list[Any]) -> str:
+async def _form(url: str, parts: list[Any]) -> str:
     """The status, or why there is none."""
     try:
-        told = httpx.post(f"{url}/batch-predict", files=parts, timeout=FORM_S, trust_env=False)
-    except httpx.HTTPError as error:
+        async with asyncio.timeout(FORM_S), httpx.AsyncClient(timeout=None, trust_env=False) as by:
+            return str((await by.post(f"{url}/batch-predict", files=parts)).status_code)
+    except (httpx.HTTPError, TimeoutError) as error:
         return type(error).__name__
-    return str(told.status_code)
 
 
 def spool_mib(pids: set[int]) -> float:

@@ -25,9 +25,12 @@ class ShownKey(KeyInfo):
 
 
 class Me(Answer):
-    """Whom a key belongs to, until when, and the limits of one clip here."""
+    """Whom a key belongs to, until when, the limits of one clip here, and how many requests with
+    clips a minute are answered: of this key, or without one of the caller's address; null where
+    that has no quota."""
 
     name: str
     role: str
     expires: Moment | None = None
     limits: Limits
+    requests_per_minute: int | None = None

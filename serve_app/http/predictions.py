@@ -4,7 +4,8 @@ kept where the domain's file says so."""
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple, TypeVar
 
@@ -14,6 +15,7 @@ from data.errors import BundleError, NotReady, TelltaleError, UnknownName
 from serve_app.http.answers.responses import queue_of, service_of
 from serve_app.http.replica import Replica
 from serve_app.replica.other_versions import on_trial
+from serve_app.replica.prediction_log import Offer
 from serve_app.replica.scoring import ScoredClip
 from serve_app.statuses import in_words
 
@@ -23,6 +25,7 @@ TRIAL_PATIENCE_S = 0.5  # with the curator, before the champion answers
 
 log = logging.getLogger("ray.serve")
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -50,25 +53,64 @@ async def predict(
     return found
 
 
+@contextmanager
+def kept_together(service: Replica) -> Iterator[Offer]:
+    """For a request that is answered as a whole or refused: the answers that are offered inside
+    are kept when the block has ended well."""
+    if service.prediction_log is None:
+        yield lambda raw, found: None
+        return
+    with service.prediction_log.together() as offer:
+        yield offer
+
+
 async def predict_all(
-    service: Replica, clips: Sequence[bytes], asked: Asked, told: Callable[[ScoredClip], T]
-) -> list[T | Exception]:
+    service: Replica,
+    clips: Sequence[bytes],
+    asked: Asked,
+    told: Callable[[ScoredClip], T],
+    offer: Offer,
+) -> list[T | TelltaleError]:
     """For each clip what `told` makes of its answer, or what is wrong with it. The answers are let
     go one by one: with the features of its clip each takes megabytes."""
+
+    async def one(clip: bytes) -> T:
+        found = await _found(service, clip, asked)
+        offer(clip, found)
+        return told(found)
+
+    return await few_at_once(clips, or_why(service, one))
+
+
+async def few_at_once(items: Iterable[S], one: Callable[[S], Awaitable[T]]) -> list[T]:
+    """What `one` makes of each, in order; of clips and answers together, few lie in memory."""
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def one(clip: bytes) -> T | Exception:
+    async def in_turn(item: S) -> T:
         async with turns:
-            try:
-                return told(await predict(service, clip, asked))
-            except TelltaleError as error:
-                service.metrics.rejected(type(error).__name__)
-                return error
+            return await one(item)
 
-    return await asyncio.gather(*map(one, clips))
+    return await asyncio.gather(*map(in_turn, items))
 
 
-async def _found(service: Replica, raw: bytes, asked: Asked, deadline: float) -> ScoredClip:
+def or_why(
+    service: Replica, one: Callable[[S], Awaitable[T]]
+) -> Callable[[S], Awaitable[T | TelltaleError]]:
+    """The same, but what is wrong with an item is counted and returned: the others are answered."""
+
+    async def tried(item: S) -> T | TelltaleError:
+        try:
+            return await one(item)
+        except TelltaleError as error:
+            service.metrics.rejected(type(error).__name__)
+            return error
+
+    return tried
+
+
+async def _found(
+    service: Replica, raw: bytes, asked: Asked, deadline: float = math.inf
+) -> ScoredClip:
     if asked.version is not None:
         return await service.predict_on(asked.version, raw, asked.who, deadline)
     if service.domain.serving.split:

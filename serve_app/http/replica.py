@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from data.domains.domain import Domain
 from serve_app.replica.admission import Admission
-from serve_app.replica.champion import Champion
+from serve_app.replica.champion import Champion, LoadedVersion
 from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.replica_metrics import Metrics
 from serve_app.replica.scoring import ScoredClip
@@ -42,6 +42,8 @@ class Replica(Protocol):
     async def predict(
         self, raw: bytes, caller: str = "", deadline: float = float("inf")
     ) -> ScoredClip: ...
+
+    async def version(self, number: str) -> LoadedVersion: ...
 
     async def predict_on(
         self,

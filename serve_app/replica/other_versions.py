@@ -59,6 +59,11 @@ class OtherVersions:
                 await bundle_folder(self._home.bundles, known[number], self._fetch)
         return version
 
+    async def loaded(self, version: Known) -> LoadedVersion:
+        """Of one that is `ready`. Raises BundleError for one that cannot be served."""
+        async with self._turn:
+            return await self._version(version)
+
     async def answer(self, version: Known, item: Item) -> ScoredClip:
         """Of one that is `ready`. Raises BundleError for one that cannot be served, and what is
         wrong with the clip."""

@@ -8,14 +8,17 @@ import logging
 import queue
 import random
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from data.arrays import Floats
 from data.domains.domain import Domain
 from data.domains.sections import KeepSpec
 from models.card import BACKBONE
+from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.scoring import ScoredClip
 
 if TYPE_CHECKING:
@@ -30,6 +33,19 @@ SURE = 0.6  # from here on, as on the page, where no card says what is asserted
 log = logging.getLogger("ray.serve")
 
 Counted = Callable[[Literal["kept", "dropped"]], None]
+Offer = Callable[[bytes, ScoredClip], None]
+
+
+class Chosen(NamedTuple):
+    """An answer that is to be kept, without the clip's features, which take megabytes."""
+
+    raw: bytes
+    why: "KeptFor"
+    served: LoadedVersion
+    best: int
+    unknown: bool
+    probabilities: Floats  # [C]
+    embedding: Floats  # [D]
 
 
 class PredictionLog:
@@ -43,22 +59,48 @@ class PredictionLog:
         self._store = store
         self._counted = counted
         most = min(MOST_WAITING, WAITING_BYTES // domain.limits.max_bytes)
-        self._queue: queue.Queue[tuple[bytes, ScoredClip, KeptFor]] = queue.Queue(max(2, most))
+        self._queue: queue.Queue[Chosen] = queue.Queue(max(2, most))
         threading.Thread(target=self._run, name="keeping", daemon=True).start()
 
     def offer(self, raw: bytes, found: ScoredClip) -> None:
         """Never waits, never raises."""
-        why = self._why(found)
-        if why is None:
-            return
-        try:
-            self._queue.put_nowait((raw, found, why))
-        except queue.Full:
-            self._counted("dropped")
+        if chosen := self._chosen(raw, found):
+            self._put(chosen)
+
+    @contextmanager
+    def together(self) -> Iterator[Offer]:
+        """What is offered inside is kept once the block has ended, and none of it where that
+        fails: a request that is refused leaves nothing behind."""
+        waiting: list[Chosen] = []
+
+        def offer(raw: bytes, found: ScoredClip) -> None:
+            if (chosen := self._chosen(raw, found)) is None:
+                return
+            if len(waiting) < self._queue.maxsize:
+                waiting.append(chosen)
+            else:
+                self._counted("dropped")
+
+        yield offer
+        for chosen in waiting:
+            self._put(chosen)
 
     def flush(self) -> None:
         """Waits until all that was offered is kept or dropped."""
         self._queue.join()
+
+    def _put(self, chosen: Chosen) -> None:
+        try:
+            self._queue.put_nowait(chosen)
+        except queue.Full:
+            self._counted("dropped")
+
+    def _chosen(self, raw: bytes, found: ScoredClip) -> Chosen | None:
+        why, scores = self._why(found), found.scores
+        if why is None:
+            return None
+        shares, embedding = scores.probabilities, scores.embedding
+        return Chosen(raw, why, found.served, scores.best, scores.unknown, shares, embedding)
 
     def _why(self, found: ScoredClip) -> "KeptFor | None":
         scores, spec = found.scores, self._spec
@@ -72,10 +114,10 @@ class PredictionLog:
     def _run(self) -> None:
         spec = self._spec
         while True:
-            raw, found, why = self._queue.get()
+            chosen = self._queue.get()
             try:
                 self._store().predictions.add(
-                    _row(found, why), raw, with_clip=spec.clips, days=spec.days, most=spec.most
+                    _row(chosen), chosen.raw, with_clip=spec.clips, days=spec.days, most=spec.most
                 )
                 self._counted("kept")
             except Exception:  # a disk that is full, a database that is away: the answer went out
@@ -85,18 +127,18 @@ class PredictionLog:
                 self._queue.task_done()
 
 
-def _row(found: ScoredClip, why: "KeptFor") -> "NewPrediction":
+def _row(chosen: Chosen) -> "NewPrediction":
     from data.store.kept_predictions import NewPrediction  # and with it SQL, in the thread
 
-    served, scores = found.served, found.scores
-    shares = np.round(scores.probabilities.astype(float), 6).tolist()
+    served = chosen.served
+    shares = np.round(chosen.probabilities.astype(float), 6).tolist()
     return NewPrediction(
         domain=served.domain.name,
         version=served.version,
-        label=served.bundle.labels[scores.best],
+        label=served.bundle.labels[chosen.best],
         probabilities=dict(zip(served.bundle.labels, shares, strict=True)),
-        unknown=scores.unknown,
-        why=why,
+        unknown=chosen.unknown,
+        why=chosen.why,
         backbone=served.bundle.card.files[BACKBONE],
-        embedding=scores.embedding.astype(np.float16).tobytes(),
+        embedding=chosen.embedding.astype(np.float16).tobytes(),
     )

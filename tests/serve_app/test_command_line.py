@@ -63,7 +63,7 @@ def test_a_clip_whose_name_is_not_utf_8_is_answered(
 
 def test_a_table_of_answers_says_which_of_them_to_rely_on() -> None:
     found = {"file": "a.wav", "label": "fluid", "confidence": 0.9, "unknown": False}
-    found |= {"clip": {}, "request_id": "r-1"}
+    found |= {"clip": {}, "request_id": "r-1", "probabilities": {"fluid": 0.9}}
     rows = [{**found, "asserted": value, "model": {"version": "1"}} for value in (True, None)]
     read = list(csv.DictReader(as_csv(rows).splitlines()))
     assert [row["asserted"] for row in read] == ["True", ""]

@@ -19,7 +19,7 @@ from serve_app.http.api import build_api
 from serve_app.http.job_runner import JobRunner
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
-from serve_app.replica.champion import load_shipped
+from serve_app.replica.champion import LoadedVersion, load_shipped
 from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.replica_metrics import Metrics
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
@@ -86,6 +86,11 @@ class Replica:
         self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
         return found
 
+    async def version(self, number: str) -> LoadedVersion:
+        if number != self.served.version:
+            raise UnknownName(f"{self.domain.name} has no version {number!r}")
+        return self.served
+
     async def predict_on(
         self,
         version: str,
@@ -94,8 +99,7 @@ class Replica:
         deadline: float = float("inf"),
         patience_s: float | None = None,
     ) -> ScoredClip:
-        if version != self.served.version:
-            raise UnknownName(f"{self.domain.name} has no version {version!r}")
+        await self.version(version)
         return await self.predict(raw, caller, deadline)
 
     async def ask_curator(self, method: str, *arguments: object) -> Any:

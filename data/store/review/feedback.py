@@ -11,7 +11,8 @@ from sqlalchemy import Connection, func, insert, select
 from data.database.database import Database
 from data.database.schema import Detail, FeedbackState, feedback, fields_of, now
 from data.errors import Conflict, UnknownName
-from data.store.clips.clip_rows import decide, judge, known_clip
+from data.store.clips.clip_rows import NewClip, decide, judge, known_clip, relabel
+from data.store.clips.clip_store import ClipStore, add_clip
 from data.store.events import record
 from data.store.review.reviews import reviewed
 
@@ -53,8 +54,21 @@ class NewFeedback(TypedDict):
 
 
 class Corrections:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clips: ClipStore) -> None:
         self._database = database
+        self._clips = clips
+
+    def keep(self, new: NewClip, *, may_relabel: bool, **said: Unpack[NewFeedback]) -> Feedback:
+        """The clip and its receipt, both or neither. Where the clip counts already with another
+        label it has this one at once, or the correction waits for who may say so."""
+        with self._clips.storing([new]) as (connection, ((sha256, _),)):
+            outcome = add_clip(connection, sha256, new, said["who"])
+            if isinstance(outcome, Conflict) and may_relabel:
+                label, mask = said["corrected"], new.mask_sha256
+                relabel(connection, new.domain, sha256, label, who=said["who"], mask=mask)
+            elif isinstance(outcome, Conflict):
+                said |= {"state": "quarantined", "reason": str(outcome)}
+            return write_correction(connection, said)
 
     def add(self, **said: Unpack[NewFeedback]) -> Feedback:
         """Raises UnknownName if the clip was not stored first."""

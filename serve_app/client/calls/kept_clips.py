@@ -9,17 +9,21 @@ def clips(
     domain: str,
     state: State | None = None,
     *,
+    label: str = "",
     flagged: bool = False,
     waiting: bool = False,
     doubted: bool = False,
+    offset: int = 0,
 ) -> Call[tuple[KeptClip, ...]]:
-    """The first LISTED, newest first; `flagged` ones alone come with the worst first, and where
-    `doubted` those that the model is surest are something else."""
+    """LISTED, newest first; `flagged` ones alone come with the worst first, and where `doubted`
+    those that the model is surest are something else."""
     return get(
         f"/{domain}/clips",
         part(Clips, lambda found: found.clips),
         limit=LISTED,
+        offset=offset,
         state=state,
+        label=label,
         flagged=flagged,
         waiting=waiting,
         order="disagreement" if doubted else None,

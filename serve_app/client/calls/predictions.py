@@ -42,18 +42,31 @@ def predict(
     )
 
 
-def batch_predict(domain: str, clips: Sequence[Named]) -> Call[Batch]:
+def batch_predict(
+    domain: str, clips: Sequence[Named], *, top_k: int | None = None, version: str = ""
+) -> Call[Batch]:
     """A result or an error for each clip (name, bytes), in order; two hundred at most."""
-    files = [("files", clip) for clip in clips]
-    path = f"/{domain}/batch-predict"
-    return Call("POST", path, one(Batch), files=files, idempotent=True)
+    return Call(
+        "POST",
+        f"/{domain}/batch-predict",
+        one(Batch),
+        params=texts(top_k=top_k, version=version),
+        files=[("files", clip) for clip in clips],
+        idempotent=True,
+    )
 
 
-def batch_table(domain: str, clips: Sequence[Named]) -> Call[bytes]:
+def batch_table(domain: str, clips: Sequence[Named], *, version: str = "") -> Call[bytes]:
     """As `batch_predict`, as CSV with a row for each clip."""
-    files = [("files", clip) for clip in clips]
-    path, headers = f"/{domain}/batch-predict", {"Accept": "text/csv"}
-    return Call("POST", path, raw, headers=headers, files=files, idempotent=True)
+    return Call(
+        "POST",
+        f"/{domain}/batch-predict",
+        raw,
+        params=texts(version=version),
+        headers={"Accept": "text/csv"},
+        files=[("files", clip) for clip in clips],
+        idempotent=True,
+    )
 
 
 def analyze_as_table(

@@ -36,8 +36,8 @@ from serve_app.client.protocol_answers import (
 )
 from serve_app.http import problems
 from serve_app.http.answers.responses import service_of
-from serve_app.http.openapi import BINARY, JSON, openapi_of, parameter
-from serve_app.http.predictions import Asked, asked_of, predict_all
+from serve_app.http.openapi import BINARY, JSON, TEXT, openapi_of, parameter
+from serve_app.http.predictions import Asked, asked_of, kept_together, predict_all
 from serve_app.http.protocols.inference_tensors import (
     HEADER,
     InferenceRequest,
@@ -52,6 +52,7 @@ from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.scoring import ScoredClip
 
 MAX_CLIPS = 200
+CURATOR_PATIENCE_S = 0.5  # clients ask for metadata before their first clip
 WIDER = 2  # than the clip itself: base64 and JSON are, and several short clips may come at once
 MODEL = "/v2/models/{name}"
 VERSION = MODEL + "/versions/{version}"
@@ -59,12 +60,8 @@ OCTETS = "application/octet-stream"
 REQUEST = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"type": "array"}}}
 
 
-def _version(which: str) -> tuple[dict[str, Any], ...]:
-    return ({**parameter("version", "path", which, type="string"), "required": True},)
-
-
-THE_CHAMPION = _version("the one that serves")
-ANY = _version("a version of `GET /models`")
+ANY = ({**parameter("version", "path", "a version of `GET /models`", **TEXT), "required": True},)
+OUTPUTS = ("label", "confidence", "unknown", "probabilities", "labels")
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ def _openapi(*refusals: int, **described: Any) -> dict[str, Any]:
 
 def _inferring(parameters: tuple[Any, ...] = ()) -> dict[str, Any]:
     return _openapi(
-        *(400, 404, 408, 413, 415, 422, 429, 503),
+        *(400, 404, 408, 409, 413, 415, 422, 429, 503),
         role="anonymous",
         body={JSON: REQUEST, OCTETS: BINARY},
         parameters=(
@@ -144,24 +141,25 @@ async def ready(request: Request) -> ServerReady:
 
 
 @router.get(MODEL + "/ready", **_openapi(404, 503))
-@router.get(VERSION + "/ready", **_openapi(404, 503, parameters=THE_CHAMPION))
+@router.get(VERSION + "/ready", **_openapi(404, 409, 503, parameters=ANY))
 async def model_ready(request: Request, name: str) -> ModelReady:
     """200 only where this model, in this version, answers."""
-    _asked_version(request, name)
+    await _asked_version(request, name)
     return ModelReady(name=name, ready=True)
 
 
 @router.get(MODEL, **_openapi(404, 503))
-@router.get(VERSION, **_openapi(404, 503, parameters=THE_CHAMPION))
+@router.get(VERSION, **_openapi(404, 409, 503, parameters=ANY))
 async def model(request: Request, name: str) -> ModelMetadata:
-    """The model's inputs, of which one is sent, and its outputs."""
-    served = _asked_version(request, name)
+    """The model's inputs, of which one is sent, and its outputs, whose labels are the version's
+    own."""
+    served = await _asked_version(request, name)
     labels = len(served.bundle.labels)
     clip = TensorMetadata(name="clip", datatype="BYTES", shape=(-1,))
     waveform = TensorMetadata(name="waveform", datatype="FP32", shape=(-1, -1))
     return ModelMetadata(
         name=name,
-        versions=(served.version,),
+        versions=await _versions(request, served),
         platform="telltale_onnx",
         inputs=(clip, waveform) if isinstance(served.domain, AudioDomain) else (clip,),
         outputs=(
@@ -195,14 +193,26 @@ async def infer(request: Request, name: str) -> Response:
     return Response(body, headers={**headers, HEADER: str(json_bytes)}, media_type=OCTETS)
 
 
-def _asked_version(request: Request, name: str) -> LoadedVersion:
-    """What serves; raises UnknownName where another model or version is asked for."""
+async def _versions(request: Request, served: LoadedVersion) -> tuple[str, ...]:
+    """Those that may be asked for, the one that serves first; without the curator's word that one
+    alone."""
+    service = service_of(request)
+    if "version" in request.path_params:
+        return (served.version,)
+    try:
+        async with asyncio.timeout(CURATOR_PATIENCE_S):
+            rows = await service.ask_curator("versions", service.domain.name)
+    except Exception:  # whatever keeps the curator from answering
+        return (served.version,)
+    return tuple(dict.fromkeys((served.version, *(row["version"] for row in rows))))
+
+
+async def _asked_version(request: Request, name: str) -> LoadedVersion:
+    """What serves, where no version is named. Raises UnknownName, and BundleError for a version
+    that cannot be served."""
     _must_be_here(request, name)
-    served = service_of(request).champion.served
-    version = request.path_params.get("version", served.version)
-    if version != served.version:
-        raise UnknownName(f"{name} serves version {served.version}, and not {version!r}")
-    return served
+    service, version = service_of(request), request.path_params.get("version")
+    return service.champion.served if version is None else await service.version(version)
 
 
 def _must_be_here(request: Request, name: str) -> None:
@@ -220,24 +230,25 @@ async def _scored(
     """Raises what is wrong with the first clip of which something is."""
     must_be_plain(request)
     most = WIDER * service.domain.limits.max_bytes + ENVELOPE_BYTES
-    with service.admission.room(by.who) as room:
+    with service.admission.room(by.who) as room, kept_together(service) as offer:
         body = await read_body(request, most, room.hold)
         read = partial(_read, body, request.headers.get(HEADER), service.domain)
         in_place = len(body) <= IN_PLACE_BYTES
         asked, clips = read() if in_place else await asyncio.to_thread(read)
-        found = await predict_all(service, clips[:1], by, _answer)
+        found = await predict_all(service, clips[:1], by, _answer, offer)
         if not isinstance(found[0], UnknownName):  # the others would each ask for the version, too
-            found += await predict_all(service, clips[1:], by, _answer)
-    if failed := next((one for one in found if isinstance(one, Exception)), None):
-        raise failed
-    results = [one for one in found if isinstance(one, Answer)]
-    if len({one.served.digest for one in results}) > 1:
-        raise NotReady("the model changed while these clips were answered; send them again")
+            found += await predict_all(service, clips[1:], by, _answer, offer)
+        if failed := next((one for one in found if isinstance(one, Exception)), None):
+            raise failed
+        results = [one for one in found if isinstance(one, Answer)]
+        if len({one.served.digest for one in results}) > 1:
+            raise NotReady("the model changed while these clips were answered; send them again")
     return results, asked
 
 
 def _read(body: bytes, header: str | None, domain: Domain) -> tuple[InferenceRequest, list[bytes]]:
     asked, inputs = read_request(body, header)
+    _must_have_outputs(asked)
     clips = _clips(inputs, domain)
     asked.inputs.clear()  # numbers of JSON take eight times their bytes
     return asked, clips
@@ -290,11 +301,15 @@ def _outputs(found: list[Answer]) -> list[Output]:
     ]
 
 
+def _must_have_outputs(asked: InferenceRequest) -> None:
+    """Before clips are answered, which takes longer. Raises InvalidParameter."""
+    if unknown := [one.name for one in asked.outputs or () if one.name not in OUTPUTS]:
+        raise InvalidParameter(f"there is no output {unknown[0]!r}; known: {', '.join(OUTPUTS)}")
+
+
 def _wanted(outputs: list[Output], asked: InferenceRequest) -> list[Output]:
-    """All of them where none is named; raises InvalidParameter for one that there is not."""
+    """All of them where none is named."""
     if not asked.outputs:
         return outputs
     named = {output.name: output for output in outputs}
-    if unknown := [one.name for one in asked.outputs if one.name not in named]:
-        raise InvalidParameter(f"there is no output {unknown[0]!r}; known: {', '.join(named)}")
     return [named[one.name] for one in asked.outputs]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
@@ -131,14 +131,21 @@ async def _order(
     from data.database.schema import now  # and with it SQL
     from data.store.analysis_jobs import Job
 
-    service, upload_id = service_of(request), request.query_params.get("upload")
+    service, sent_before = service_of(request), request.query_params.get("upload")
+    upload_id = sent_before
     if upload_id is None:
         async with _recording(request, domain) as file:
             upload_id = await storing(_stored, service.store, domain.name, file, who)
     elif known := await reading(_known, service.store, upload_id):
         return known
     new = Job(upload_id, domain.name, who, request_id(request), dict(said), now())
-    job = await writing(service.store.jobs.add, new)
+    try:
+        job = await writing(service.store.jobs.add, new)
+    except TelltaleError:
+        if sent_before is None:  # nobody knows its id
+            with suppress(TelltaleError):
+                await writing(service.store.uploads.delete, upload_id)
+        raise
     service.jobs.look()
     return job
 

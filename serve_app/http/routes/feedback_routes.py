@@ -1,13 +1,15 @@
 """What people tell the service: corrections, each with a receipt."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
 from data.domains.domain import Domain
-from data.errors import Conflict, InvalidParameter, UnknownName
+from data.errors import Conflict, InvalidParameter, NotReady, UnknownName
 from data.store.review.annotations import Annotation
 from serve_app.client.answers import Receipt, Receipts
 from serve_app.http.answers.answer_bodies import Review, receipt
@@ -47,6 +49,8 @@ PARTS = {
 }
 FORM = form(("file",), file=BINARY, label=TEXT, mask=BINARY, group=TEXT)
 CORRECTION = openapi_of(400, 404, 408, 409, 413, 415, 422, 429, role="anonymous", body=FORM)
+
+log = logging.getLogger("ray.serve")
 
 AnnotationOf = Callable[[Sequence[Part], Domain], Annotation]
 
@@ -102,7 +106,7 @@ async def keep_correction(
     standing = _standing(service, raw, right, checks, caller)
     kept = await writing(_keep_correction, service, raw, found, right, group, standing, caller, who)
     if kept.state != "rejected":
-        await writing(_flag, service, kept, checks, right, caller)
+        await put_flags(partial(_flag, service, kept, checks, right, caller))
     service.metrics.corrected(kept.state)
     return kept.model_copy(update={"warnings": found.prepared.warnings}), found
 
@@ -133,18 +137,17 @@ def _keep_correction(
     }
     if caller.role == "anonymous":
         return receipt(service.store.quarantine.add(new, address=address, **correction))
+    may_relabel = caller.may("admin")
+    return receipt(service.store.feedback.keep(new, may_relabel=may_relabel, **correction))
+
+
+async def put_flags(put: Callable[[], object]) -> None:
+    """Behind a clip that is kept, and told to be, also where they cannot be written: a retrain and
+    `telltale data check` look for them again."""
     try:
-        service.store.clips.add(new, who=caller.name)
-    except Conflict as conflict:
-        # The clip counts already, with another label: an admin's word changes it at once,
-        # anybody else's waits for an admin.
-        if caller.may("admin"):
-            service.store.clips.relabel(
-                new.domain, _sha256(raw), right.label, who=caller.name, mask=new.mask_sha256
-            )
-        else:
-            correction |= {"state": "quarantined", "reason": str(conflict)}
-    return receipt(service.store.feedback.add(**correction))
+        await writing(put)
+    except NotReady:
+        log.warning("what is doubted of a clip could not be kept", exc_info=True)
 
 
 def _flag(

@@ -1,6 +1,5 @@
 """Predictions that a domain keeps (`keep` in its file): what to ask people, what versions flip."""
 
-import asyncio
 from collections import Counter
 from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +15,7 @@ from serve_app.client.answers import Receipt
 from serve_app.http.answers.answer_bodies import Label, json_fields, prediction
 from serve_app.http.answers.responses import answer, caller_of, queue_of, request_id, service_of
 from serve_app.http.openapi import BINARY, openapi_of
-from serve_app.http.predictions import AT_ONCE
+from serve_app.http.predictions import few_at_once
 from serve_app.http.replica import Replica
 from serve_app.http.requests.correction_form import must_need_no_mask
 from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
@@ -124,8 +123,7 @@ async def diff(
             words = f"{name} has no version {shortened(version)}; there are {', '.join(known)}"
             raise UnknownName(words)
     rows = await reading(lambda: service.store.predictions.find(name, with_clip=True, limit=last))
-    turns = asyncio.Semaphore(AT_ONCE)
-    found = await asyncio.gather(*(_replayed(service, row, (a, b), who, turns) for row in rows))
+    found = await few_at_once(rows, lambda row: _replayed(service, row, (a, b), who))
     pairs = [pair for pair in found if pair is not None]
     return answers.VersionDiff(
         domain=name,
@@ -138,19 +136,14 @@ async def diff(
 
 
 async def _replayed(
-    service: Replica,
-    row: "KeptPrediction",
-    versions: tuple[str, str],
-    who: str,
-    turns: asyncio.Semaphore,
+    service: Replica, row: "KeptPrediction", versions: tuple[str, str], who: str
 ) -> answers.Flip | None:
     """None where the clip has gone meanwhile, or where the replica has no place for it."""
-    async with turns:
-        try:
-            raw = await reading(service.store.clips.read, row.clip_sha256)
-            a, b = [await service.predict_on(version, raw, who) for version in versions]
-        except (ClipError, Overloaded, UnknownName):
-            return None
+    try:
+        raw = await reading(service.store.clips.read, row.clip_sha256)
+        a, b = [await service.predict_on(version, raw, who) for version in versions]
+    except (ClipError, Overloaded, UnknownName):
+        return None
     return answers.Flip(id=row.id, clip=row.clip_sha256, a=_opinion(a), b=_opinion(b))
 
 

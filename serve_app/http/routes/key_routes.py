@@ -46,13 +46,17 @@ class KeyOrder(Term):
 
 @router.get("/me", **openapi_of(role="anonymous"))
 async def me(request: Request) -> Me:
-    """Whose key this is, what it may, and how large a clip may be; without a key, anonymous."""
-    caller, limits = caller_of(request), service_of(request).domain.limits
+    """Whose key this is, what it may, how large a clip may be and how many may come a minute;
+    without a key, anonymous."""
+    caller, service = caller_of(request), service_of(request)
+    quotas = service.settings.quotas
+    quota = quotas.address if caller.role == "anonymous" else quotas.key
     return Me(
         name=caller.name,
         role=caller.role,
         expires=caller.expires_at,
-        limits=Limits(**limits.model_dump()),
+        limits=Limits(**service.domain.limits.model_dump()),
+        requests_per_minute=quota or None,
     )
 
 

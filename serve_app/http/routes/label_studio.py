@@ -26,7 +26,7 @@ from serve_app.client.protocol_answers import Backend, Heard
 from serve_app.http.answers.responses import answer, caller_of, queue_of, service_of
 from serve_app.http.auth import Caller, Keyring
 from serve_app.http.openapi import openapi_of
-from serve_app.http.predictions import AT_ONCE, asked_of, predict_all
+from serve_app.http.predictions import AT_ONCE, asked_of, kept_together, predict_all
 from serve_app.http.replica import Replica
 from serve_app.http.requests.bodies import ENVELOPE_BYTES, must_be_plain, read_body
 from serve_app.http.routes.feedback_routes import keep_correction
@@ -128,7 +128,7 @@ async def pre_annotate(request: Request) -> Response:
     request, service = await _with_bearer(request), service_of(request)
     asked, caller = asked_of(request, request.query_params.get("version")), caller_of(request)
     must_be_plain(request)
-    with service.admission.room(asked.who) as room:
+    with service.admission.room(asked.who) as room, kept_together(service) as offer:
         most = WIDER * service.domain.limits.max_bytes + ENVELOPE_BYTES
         order = _parsed(await read_body(request, most, room.hold), Tasks)
         control = control_of(order.label_config, service.domain)
@@ -137,8 +137,8 @@ async def pre_annotate(request: Request) -> Response:
         results: list[dict[str, Any]] = []
         for start in range(0, len(sources), AT_ONCE):  # kept clips may be large together
             few = [await _clip(service, source) for source in sources[start : start + AT_ONCE]]
-            found = await predict_all(service, few, asked, partial(_pre_annotation, control))
-            results += map(_or_why, found)
+            told = partial(_pre_annotation, control)
+            results += map(_or_why, await predict_all(service, few, asked, told, offer))
     versions = (found["model_version"] for found in results if "model_version" in found)
     by = next(versions, service.champion.served.version)
     return answer({"results": results, "model_version": by})

@@ -21,7 +21,7 @@ from serve_app.http import problems
 from serve_app.http.answers.answer_bodies import prediction
 from serve_app.http.answers.responses import answer, preferred, request_id, service_of
 from serve_app.http.openapi import BINARY, JSON, TEXT, form, many, openapi_of, parameter
-from serve_app.http.predictions import AT_ONCE, SESSION, VERSION, Asked, asked_of
+from serve_app.http.predictions import SESSION, VERSION, Asked, asked_of, few_at_once, or_why
 from serve_app.http.predictions import predict as predict_clip
 from serve_app.http.replica import Replica
 from serve_app.http.requests.bodies import read_clip
@@ -140,23 +140,22 @@ async def batch_predict(request: Request) -> Response:
         raise InvalidParameter("the evidence of many clips would be large; ask /predict for each")
     asked = asked_of(request, version)
     service.admission.check(asked.who)
-    turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(file: UploadFile) -> dict[str, Any]:
-        async with turns:  # two hundred clips together must not lie in memory together
-            try:
-                found = await _patiently(service, file, asked)
-            except TelltaleError as error:
-                service.metrics.rejected(type(error).__name__)
-                wrong = problems.problem(*explain(error), request_id(request))
-                return {"file": file.filename, "error": wrong}
-        return {"file": file.filename, **prediction(found, request_id(request), top_k=top_k)}
+        found = await _patiently(service, file, asked)
+        return prediction(found, request_id(request), top_k=top_k)
+
+    def row(file: UploadFile, told: dict[str, Any] | TelltaleError) -> dict[str, Any]:
+        if isinstance(told, TelltaleError):
+            told = {"error": problems.problem(*explain(told), request_id(request))}
+        return {"file": file.filename, **told}
 
     async with forms_of(request).read(request, MANY_FILES) as form:
         files = files_of(form, "file", "files")
         if not files:
             raise InvalidParameter("the form has no part 'files'; add clips as -F files=@a.wav")
-        results = await asyncio.gather(*map(one, files))
+        told = await few_at_once(files, or_why(service, one))
+        results = list(map(row, files, told))
     if preferred(request, (JSON, CSV)) == CSV:
         return Response(as_csv(results), media_type=CSV)
     labels = Counter(row["label"] for row in results if "label" in row)

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData, UploadFile
 
 from data.domains.domain import Domain
-from data.errors import ClipError, Conflict, InvalidParameter
+from data.errors import ClipError, Conflict, InvalidParameter, NotReady
 from data.media.prepare import Prepared, prepare
 from data.store.review.annotations import MASKED, checked_annotation
 from serve_app.client.answers import Uploaded, UploadOutcome, Uploads
@@ -21,7 +22,7 @@ from serve_app.http.requests.correction_form import checked_group
 from serve_app.http.requests.forms import files_of, forms_of
 from serve_app.http.requests.multipart import MAX_FILES, PartRule
 from serve_app.http.requests.parameters import ONLY_KNOWN_PARAMETERS
-from serve_app.http.routes.feedback_routes import OF_THE_EXAM
+from serve_app.http.routes.feedback_routes import OF_THE_EXAM, put_flags
 from serve_app.http.threads import decoding, writing
 from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.first_checks import FirstChecks, check_clip, check_labelled
@@ -73,7 +74,7 @@ async def upload(request: Request) -> Uploads:
         groups = _groups(form, len(files))
         masks = _masks(files_of(form, "masks"), files)
         results = [
-            await _keep(service, file, label, group, mask, caller)
+            await _keep(service, file, label, group, mask, caller, is_first=file is files[0])
             for file, label, group, mask in zip(files, labels, groups, masks, strict=True)
         ]
     counts = Counter(row.outcome for row in results)
@@ -136,7 +137,10 @@ async def _keep(
     group: str | None,
     mask: UploadFile | None,
     caller: "Caller",
+    *,
+    is_first: bool,
 ) -> Uploaded:
+    """Raises NotReady for the first file alone: once some are kept, each must have its outcome."""
     enough = service.domain.limits.max_bytes + 1
     raw, drawn = await file.read(enough), await mask.read(enough) if mask else None
     sha256 = (await decoding(hashlib.sha256, raw)).hexdigest()
@@ -146,9 +150,11 @@ async def _keep(
         new, flags, warnings = await decoding(_checked, service, raw, sha256, label, group, drawn)
         label = new.label
         _, created = await writing(lambda: service.store.clips.add(new, who=caller.name))
-        await writing(service.store.flags.add, new.domain, flags, who=caller.name)
+        await put_flags(partial(service.store.flags.add, new.domain, flags, who=caller.name))
         outcome, reason = OUTCOMES[created], ""
-    except (ClipError, Conflict, InvalidParameter) as error:
+    except (ClipError, Conflict, InvalidParameter, NotReady) as error:
+        if is_first and isinstance(error, NotReady):
+            raise
         outcome, reason = "refused", str(error)
     return Uploaded(
         file=file.filename,

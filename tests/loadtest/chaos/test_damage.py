@@ -1,13 +1,16 @@
 """The damage that the chaos test does is done, seen, and undone."""
 
+import asyncio
 import errno
 import sqlite3
 import subprocess
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
 
 from data.errors import NotReady
 from loadtest.chaos import damage, kills
@@ -161,3 +164,25 @@ def test_a_form_is_as_long_as_it_says(tmp_path: Path, monkeypatch: pytest.Monkey
     assert found.notes[0] == "answers 413, 413"
     assert [body.count(b'name="files"; filename="clip.wav"') for body in bodies] == [3, 3]
     assert {len(body) > 3000 and body[-4:] for body in bodies} == {b"--\r\n"}
+
+
+def test_a_form_whose_answer_trickles_is_given_up_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = FastAPI()
+
+    async def trickled() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"."
+            await asyncio.sleep(0.05)
+
+    @app.post("/batch-predict")
+    async def batch() -> Response:
+        return StreamingResponse(trickled())
+
+    for name, value in {"SETTLE_S": 0, "FORM_S": 0.3, "FIELDS": 1, "FIELD_BYTES": 10}.items():
+        monkeypatch.setattr(damage, name, value)
+    with Server(app) as url:
+        port = int(url.rpartition(":")[2])
+        found = damage.text_form(Subject(service(tmp_path, port), Ledger("keywords")))
+    assert found.notes[0] == "answers TimeoutError"

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.client import long_analysis
 from serve_app.client.analysis_answers import Progress
+from serve_app.client.answers import OneOfMany
 from serve_app.client.client import AsyncClient, Client
 from serve_app.client.connection import ServiceError
 from serve_app.client.kept_answers import KeptPrediction
@@ -91,6 +92,8 @@ def test_a_sender_sees_his_receipts_and_an_admin_takes_a_decision_back(admin: Cl
     admin.reject("keywords", receipt.clip, "a door")
     assert admin.undo("keywords", receipt.clip).state == "accepted"
     (clip,) = admin.clips("keywords", doubted=True)
+    assert [one.clip for one in admin.clips("keywords", label="four")] == [clip.clip]
+    assert admin.clips("keywords", label="five") == admin.clips("keywords", offset=1) == ()
     assert (clip.label, clip.may_forget) == ("four", True)
     assert clip.model is not None
     assert clip.model.label == receipt.predicted
@@ -113,6 +116,12 @@ def test_many_clips_are_asked_about_at_once(admin: Client) -> None:
     champion = admin.model_info("keywords").version
     one = admin.predict("keywords", tone(), version=champion, top_k=2)
     assert len(one.probabilities) == 2
+    clips = [("a.wav", tone())]
+    (same,) = admin.batch_predict("keywords", clips, version=champion, top_k=2).results
+    assert isinstance(same, OneOfMany)
+    assert same.probabilities.keys() == one.probabilities.keys()
+    table = admin.batch_table("keywords", clips, version="99")
+    assert b"no version '99'" in table
 
 
 def test_a_recording_is_sent_in_parts_and_analysed_as_a_job(

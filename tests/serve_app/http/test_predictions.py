@@ -34,6 +34,8 @@ class Counting:
 def test_of_many_clips_the_features_do_not_lie_in_memory_together() -> None:
     service: Any = Counting()
     asked = Asked("ann", "ann", None)
-    told = asyncio.run(predict_all(service, [b"clip"] * 200, asked, lambda found: "heard"))
+    clips, kept = [b"clip"] * 200, list[bytes]()
+    one = predict_all(service, clips, asked, lambda found: "heard", lambda raw, _: kept.append(raw))
+    told = asyncio.run(one)
     assert told == ["heard"] * 200
-    assert service.most <= AT_ONCE
+    assert (service.most <= AT_ONCE, kept) == (True, clips)

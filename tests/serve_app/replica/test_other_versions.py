@@ -80,6 +80,14 @@ def test_each_version_gives_its_own_answer_and_is_fetched_once(
     assert sorted(registry.fetched) == sorted(registry.known.values())
 
 
+def test_a_version_is_described_without_a_clip(others: OtherVersions) -> None:
+    async def described() -> LoadedVersion:
+        return await others.loaded(await others.ready("3"))
+
+    found = asyncio.run(described())
+    assert (found.version, len(found.bundle.labels)) == ("3", 10)
+
+
 def test_a_version_that_is_not_registered_or_no_longer_is_unknown(
     others: OtherVersions, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

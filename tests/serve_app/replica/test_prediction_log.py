@@ -1,6 +1,7 @@
 """prediction_log.py: what a domain's file asks for is kept, and never at an answer's cost."""
 
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from data.domains.domain import load_domains
 from data.domains.sections import KeepSpec
+from data.errors import InvalidParameter
 from serve_app.replica.champion import load_shipped
 from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
@@ -59,6 +61,21 @@ def test_answers_that_it_cannot_keep_up_with_are_dropped_and_counted(found: Scor
     store.let.set()
     writer.flush()
     assert counted.count("kept") == len(store.rows) == 100 - counted.count("dropped")
+
+
+def test_answers_of_one_request_are_kept_together_or_not_at_all(found: ScoredClip) -> None:
+    store, counted = Store(), list[str]()
+    store.let.set()
+    writer = prediction_log(store, counted, sample=1.0)
+    with suppress(InvalidParameter), writer.together() as offer:
+        offer(b"clip", found)
+        raise InvalidParameter("the next one is none")
+    with writer.together() as offer:
+        offer(b"clip", found)
+        writer.flush()
+        assert counted == []
+    writer.flush()
+    assert counted == ["kept"]
 
 
 def test_what_the_file_asks_for_is_kept_and_nothing_else(found: ScoredClip) -> None:

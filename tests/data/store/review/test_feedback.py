@@ -1,9 +1,11 @@
 """A receipt tells what became of a correction, however that was decided."""
 
+import hashlib
+
 import pytest
 
 from data.database.schema import FeedbackState
-from data.errors import Conflict, UnknownName
+from data.errors import Conflict, DiskFull, UnknownName
 from data.store.review.feedback import Feedback
 from data.store.store import Store
 from support.inputs.uploads import new_clip
@@ -40,6 +42,31 @@ def test_a_receipt_remembers_what_was_said(store: Store) -> None:
     assert store.feedback.get(said.receipt) == said
     assert (said.predicted, said.confidence, said.version) == ("electrical", 0.7, "3")
     assert (said.state, said.learnt_version, said.after_label) == ("quarantined", None, None)
+
+
+def test_a_correction_that_cannot_be_written_leaves_no_clip(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Feedback:
+        raise DiskFull
+
+    monkeypatch.setattr("data.store.review.feedback.write_correction", full)
+    clip = new_clip(b"hum", "fluid", "accepted")
+    with pytest.raises(DiskFull):
+        store.feedback.keep(
+            clip,
+            may_relabel=True,
+            domain=clip.domain,
+            clip_sha256=hashlib.sha256(clip.raw).hexdigest(),
+            predicted="normal",
+            confidence=1.0,
+            corrected="fluid",
+            version="1",
+            state="accepted",
+            reason="",
+            who="anna",
+        )
+    assert store.clips.find("faults") == []
 
 
 def test_an_unknown_receipt_and_an_unknown_clip_are_refused(store: Store) -> None:

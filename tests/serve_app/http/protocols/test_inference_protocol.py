@@ -16,11 +16,15 @@ from numpy.typing import NDArray
 from tritonclient import http as triton
 from tritonclient.utils import InferenceServerException
 
+from data.domains.domain import of_sounds
 from serve_app.http.api import build_api
+from serve_app.replica.champion import LoadedVersion, load_served
+from support.fakes.fake_curator import Curator, Handle
 from support.inputs.pictures import cracked
 from support.inputs.sounds import tone
 from support.local_server import Server
 from support.replica import Replica, answering
+from support.tiny import tiny_bundle
 
 CLIPS = [tone(300, rate_hz=8_000), tone(900, rate_hz=8_000)]
 INFER = "/v2/models/keywords/infer"
@@ -71,6 +75,34 @@ def test_a_client_learns_what_there_is_to_ask(client: Any) -> None:
     ]
     assert not client.is_model_ready("faults")
     assert not client.is_model_ready("keywords", "99")
+
+
+def test_a_version_is_described_by_its_own_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = Replica("keywords", tmp_path)
+    fewer = of_sounds(replica.domain).model_copy(update={"labels": ("no", "yes")})
+    tiny_bundle(tmp_path / "bundle", fewer)
+    versions = {"7": load_served(tmp_path / "bundle", "7")}
+    replica.curator = Handle(Curator(replica.domain, replica.store))
+    ours = replica.version
+
+    async def version(number: str) -> LoadedVersion:
+        return versions.get(number) or await ours(number)
+
+    monkeypatch.setattr(replica, "version", version)
+    with answering(replica) as client:
+        described = client.get("/v2/models/keywords/versions/7").json()
+        assert client.get("/v2/models/keywords/versions/7/ready").json()["ready"]
+        served = client.get("/v2/models/keywords").json()
+        unknown = client.get("/v2/models/keywords/versions/99")
+    replica.store.close()
+    shapes = {output["name"]: output["shape"] for output in described["outputs"]}
+    assert (described["versions"], shapes["labels"]) == (["7"], [2])
+    assert shapes["probabilities"] == [-1, 2]
+    assert served["outputs"][-1]["shape"] == [10]
+    assert served["versions"] == ["shipped", "2", "1"]
+    assert (unknown.status_code, "no version '99'" in unknown.json()["error"]) == (404, True)
 
 
 def test_files_are_answered_as_predict_answers_them(client: Any, address: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from data.errors import DecoderKilled, NotReady
+from data.errors import DecoderKilled, DiskFull, NotReady
 from data.store.analysis_jobs import Job
 from data.store.disk import Disk
 from data.store.resumable_uploads import Uploads
@@ -181,6 +181,18 @@ def test_a_recording_without_room_on_the_disk_waits_for_it(
         assert (at_once.status_code, "disk is nearly full" in at_once.text) == (503, True)
     wait_for(lambda: looked_again(client, replica, job_id).state == "succeeded", 20)
     client.delete(sent.headers["location"], headers=TUS).raise_for_status()
+
+
+def test_a_recording_whose_job_cannot_be_written_is_not_kept(
+    client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise DiskFull
+
+    monkeypatch.setattr(type(replica.store.jobs), "add", full)
+    before = replica.store.uploads.of("keywords", "testclient")
+    assert ordered(client).status_code == 503
+    assert replica.store.uploads.of("keywords", "testclient") == before
 
 
 def test_a_store_that_is_away_leaves_the_job_to_another(

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from data.domains.domain import of_sounds
 from data.domains.sections import KeepSpec
+from serve_app.http.predictions import AT_ONCE
 from serve_app.replica.champion import LoadedVersion, load_served
 from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
@@ -144,3 +146,31 @@ def test_what_other_protocols_ask_is_answered_by_any_version_and_kept(
         kept = client.get("/predictions", headers=KEY).json()["predictions"]
     replica.store.close()
     assert {(row["label"], row["version"]) for row in kept} == {("seven", "2")}
+
+
+def refusal_half_way(client: TestClient, labels: tuple[str, ...], how: str) -> Response:
+    """Of a request whose first clip is well."""
+    if how == "a kept clip that is gone":  # behind as many as are answered at once
+        tasks = [task(tone(500))] * AT_ONCE + [task(f"/clips/{'0' * 64}/content")]
+        order = {"tasks": tasks, "label_config": interface(labels)}
+        return client.post("/predict", json=order, headers=KEY)
+    clips = [tone(500), b"no sound" if how == "a clip that is none" else tone(700)]
+    data = [base64.b64encode(clip).decode() for clip in clips]
+    order = {"inputs": [{"name": "clip", "datatype": "BYTES", "shape": [2], "data": data}]}
+    if how == "an output that is none":
+        order["outputs"] = [{"name": "mask"}]
+    return client.post("/v2/models/keywords/infer", json=order)
+
+
+@pytest.mark.parametrize(
+    "how", ["a clip that is none", "an output that is none", "a kept clip that is gone"]
+)
+def test_of_a_request_that_is_refused_half_way_nothing_is_kept(
+    client: TestClient, replica: Keeping, how: str
+) -> None:
+    before = list(replica.counted)
+    refused = refusal_half_way(client, replica.domain.labels, how)
+    assert 400 <= refused.status_code < 500, refused.text
+    assert replica.prediction_log is not None
+    replica.prediction_log.flush()
+    assert replica.counted == before

@@ -1,12 +1,14 @@
 """key_routes.py: an admin hands out keys and takes them back, while others go on asking."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from serve_app.settings import Quotas
 from support.inputs.sounds import tone
 from support.keys import old_key
 from support.replica import ADMIN, Replica, answering
@@ -47,6 +49,14 @@ def test_a_key_works_from_its_making_to_its_end(client: TestClient) -> None:
     assert client.delete("/keys/ann").json()["name"] == "ann"
     assert "not known" in role_of(client, other)
     assert client.get("/keys").json()["keys"] == []
+
+
+def test_who_asks_learns_of_his_quota(client: TestClient, replica: Replica) -> None:
+    assert client.get("/me").json()["requests_per_minute"] is None
+    replica.settings = replace(replica.settings, quotas=Quotas(key=60, address=5))
+    assert client.get("/me").json()["requests_per_minute"] == 60
+    del client.headers["authorization"]
+    assert client.get("/me").json()["requests_per_minute"] == 5
 
 
 def test_a_key_ends_when_it_was_said_to(client: TestClient) -> None:

@@ -83,6 +83,10 @@ def test_a_table_tells_of_each_clip_its_warnings_and_its_request(client: TestCli
     assert {row["request_id"] for row in (whole, cut, wrong)} == {"night-7"}
     assert (whole["warnings"], wrong["warnings"]) == ("", "")
     assert cut["warnings"].startswith("the file says that it lasts 1.0 s, but only 0.5 s")
+    shares = {name: whole[name] for name in whole if name.startswith("probability ")}
+    assert shares[f"probability {whole['label']}"] == whole["confidence"]
+    assert sum(map(float, shares.values())) == pytest.approx(1, abs=1e-4)
+    assert {wrong[name] for name in shares} == {""}
 
 
 def test_clips_of_one_form_are_answered_as_each_alone(client: TestClient) -> None:

@@ -13,9 +13,11 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from data.domains.domain import Domain, ImageDomain, load_domains
+from data.errors import DiskFull, NotReady
 from data.media.image.photograph import decode_mask
 from data.quality.copy_pairs import Fingerprints
 from data.quality.fingerprints import kind_of
+from data.store.clips.clip_rows import Clip, NewClip
 from data.store.store import Store
 from serve_app.http import problems
 from serve_app.http.requests.forms import Forms
@@ -114,6 +116,42 @@ def test_each_mask_goes_with_the_photograph_that_is_named_alike(
     assert kept.clips.get("cracks", found[1]["clip"]).mask is None
     again = sent(cracks, files, labels=["crack", "no crack", "crack"])
     assert [row["outcome"] for row in again] == ["duplicate"] * 3
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_what_finds_no_room_behind_clips_that_are_kept_is_refused_alone(
+    kept: Store, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    add = kept.clips.add
+
+    def until_full(new: NewClip, *, who: str) -> tuple[Clip, bool]:
+        if len(kept.clips.find("faults")) == room:
+            raise DiskFull
+        return add(new, who=who)
+
+    monkeypatch.setattr(kept.clips, "add", until_full)
+    files: Form = [("files", ("a.wav", tone(300))), ("files", ("b.wav", tone(900)))]
+    with client(kept, FAULTS) as faults:
+        found = faults.post("/upload", files=files, data={"label": "fluid"})
+    assert len(kept.clips.find("faults")) == room
+    if room == 0:
+        assert found.status_code == 503
+    else:
+        stored, refused = found.json()["results"]
+        assert (stored["outcome"], refused["outcome"]) == ("stored", "refused")
+        assert "the disk is full" in refused["reason"]
+
+
+def test_a_clip_whose_flags_cannot_be_written_is_told_to_be_kept(
+    kept: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> int:
+        raise NotReady("the database is locked")
+
+    monkeypatch.setattr(kept.flags, "add", away)
+    with client(kept, FAULTS) as faults:
+        (row,) = sent(faults, [("files", ("a.wav", tone()))], label="fluid")
+    assert (row["outcome"], len(kept.clips.find("faults"))) == ("stored", 1)
 
 
 def test_masks_may_stand_for_labels(kept: Store, cracks: TestClient) -> None:
