@@ -173,8 +173,7 @@ def _legend(track: Track | None, label: str) -> str:
     if track is None:
         return ""
     said = t(
-        "how much each moment speaks for <b>{label}</b>, from 0 % at the bottom to 100 % at the "
-        "top",
+        "how much each moment speaks for <b>{label}</b>, from 0 to 100 %",
         label=named(label),
     )
     return f'<figcaption><i class="tt-key"></i>{said}</figcaption>'
