@@ -101,8 +101,10 @@ def _spoken(resonances_hz: Sequence[tuple[float, float]]) -> Doubles:
     pitch_hz = PITCH_HZ * (1.1 - 0.4 * time_s)
     phase = 2 * np.pi * np.cumsum(pitch_hz) / RATE_HZ
 
+    near: Sequence[tuple[Doubles | int, float]]
+    near = ((first, 1.0), (second, 0.5), (THROAT_HZ, 0.15))
+
     def strength(n: int) -> Doubles:
-        near = ((first, 1.0), (second, 0.5), (THROAT_HZ, 0.15))
         return _sum([weight / (1 + ((n * pitch_hz - hz) / WIDTH_HZ) ** 2) for hz, weight in near])
 
     voiced = _sum([strength(n) * np.sin(n * phase) for n in range(1, 32)])
