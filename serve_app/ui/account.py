@@ -18,8 +18,7 @@ ALLOWS = {
 }
 ROLES = (mark("viewer"), mark("contributor"), mark("admin"))
 WITHOUT_KEY = mark(
-    "The key that was entered is not known here, so this was answered without one. "
-    "Enter another under “Key”, or empty the field."
+    "Answered without your key, which is not known here: change or empty it under “Key”."
 )
 
 

@@ -40,13 +40,16 @@ def heading(words: str, hint: str = "") -> str:
     return f'<h2 class="tt-h2">{text(words)}{more}</h2>'
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
-    """Cells are HTML already. On a narrow screen each row becomes a card of "header value"."""
+def table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], empty: str, css: str = "tt-table"
+) -> str:
+    """Cells are HTML already. On a narrow screen each row of a tt-table becomes a card of "header
+    value"."""
     if not rows:
         return note(empty)
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in headers)
     body = "".join(f"<tr>{_cells(headers, row)}</tr>" for row in rows)
-    return f'<table class="tt-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<table class="{css}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _cells(headers: Sequence[str], row: Sequence[str]) -> str:

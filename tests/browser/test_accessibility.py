@@ -1,5 +1,7 @@
-"""Every place as axe-core sees it, in both themes: nothing serious, of whatever is on the page."""
+"""Every place as axe-core sees it, in both themes and with something on it: nothing serious, of
+whatever is on the page."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,24 +9,65 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from support.fakes.fake_api import ADMIN
+from support.fakes.fake_clips import keep
+from support.fakes.fake_world import World
 from support.inputs.pictures import cracked
+from support.inputs.sounds import tone
 from support.pages import answered, choose_domain, give, open_page
 
-PLACES = {
-    "ask": "#answer .tt-label",
-    "teach": "#tally",
-    "models": "#versions",
-    "health": "#insights .tt-scope",
-}
+
+def several_files_and_one_of_them(page: Page, clip: Path, world: World) -> None:
+    broken = clip.with_name("notes.wav")
+    broken.write_text("no sound at all")
+    give(page, clip, broken)
+    page.locator("#several").get_by_role("button", name="Open").click()
+    answered(page, "electrical")
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_axe_finds_nothing_serious(page: Page, site: str, clip: Path, place: str) -> None:
-    open_page(page, f"{site}?key={ADMIN}&place={place}")
-    if place == "ask":
-        give(page, clip)
-        answered(page, "electrical")
-    expect(page.locator(PLACES[place]).first).to_be_visible()
+def a_long_recording(page: Page, clip: Path, world: World) -> None:
+    clip.write_bytes(tone(250, seconds=65.0, rate_hz=4_000))
+    give(page, clip)
+    expect(page.locator("#several tbody tr").first).to_contain_text("fluid")
+
+
+def a_desk_with_clips(page: Page, clip: Path, world: World) -> None:
+    keep(world, "faults", "normal", state="quarantined", flagged=True, model="fluid")
+    keep(world, "faults", "normal", state="quarantined", waiting=("fluid", None))
+    page.get_by_role("tab", name="Teach").click()
+    expect(page.locator("#shown figure")).to_be_visible()
+    page.get_by_text("Forget this clip").click()
+
+
+def a_run_and_two_versions_compared(page: Page, clip: Path, world: World) -> None:
+    page.get_by_role("tab", name="Models").click()
+    page.click("#teach")
+    expect(page.locator("#models")).to_contain_text("Version 2 serves since")
+    page.get_by_role("button", name="1", exact=True).click()
+    expect(page.locator("#compared")).to_be_visible()
+
+
+def the_model_and_a_kept_clip(page: Page, clip: Path, world: World) -> None:
+    keep(world, "faults", "electrical", state="accepted")
+    page.get_by_role("tab", name="Health").click()
+    for part in ("#service .tt-curve", "#insights .tt-scope", "#samples .tt-cepstrum"):
+        expect(page.locator(part).first).to_be_visible()
+
+
+STATES = (
+    several_files_and_one_of_them,
+    a_long_recording,
+    a_desk_with_clips,
+    a_run_and_two_versions_compared,
+    the_model_and_a_kept_clip,
+)
+
+
+@pytest.mark.parametrize("shown", STATES, ids=lambda shown: shown.__name__)
+def test_axe_finds_nothing_serious(
+    page: Page, site: str, clip: Path, world: World, shown: Callable[[Page, Path, World], None]
+) -> None:
+    open_page(page, f"{site}?key={ADMIN}")
+    shown(page, clip, world)
     finds_nothing_serious(page)
 
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from serve_app.client.client import Client
 from support.fakes.fake_api import ADMIN, create
+from support.fakes.fake_clips import keep
 from support.fakes.fake_world import World
 from support.inputs.sounds import tone
 from support.local_server import Server
@@ -48,8 +49,22 @@ def test_the_service_and_the_model_are_drawn_with_values_to_point_at(
     expect(page.locator("#service")).to_contain_text("14,400 clips answered")
 
 
+def test_a_kept_clip_of_each_label_is_heard_and_seen(page: Page, site: str, world: World) -> None:
+    keep(world, "keywords", "two", state="accepted", raw=tone(400))
+    keep(world, "keywords", "two", state="rejected", raw=tone(500))
+    page.goto(f"{site}?key={ADMIN}&place=health&domain=keywords")
+    samples = page.locator("#samples")
+    expect(samples).to_contain_text("No clip of zero is kept yet")
+    samples.get_by_role("button", name="two").click()
+    expect(samples).to_contain_text(re.compile("Half of its power lies below (399|400|401) Hz"))
+    expect(samples.locator(".tt-cepstrum img")).to_be_visible()
+    expect(samples.locator("audio")).to_have_count(1)
+    expect(samples.get_by_role("button", name="two")).to_have_attribute("aria-pressed", "true")
+
+
 def test_a_visitor_sees_the_service_and_why_not_the_rest(page: Page, site: str) -> None:
     page.goto(f"{site}?place=health")
     expect(page.locator("#service .tt-curve")).to_have_count(3)
     expect(page.locator("#insights")).to_contain_text("Enter a key")
-    expect(page.locator("#events")).to_be_empty()
+    for part in ("#events", "#samples"):
+        expect(page.locator(part)).to_be_empty()

@@ -133,7 +133,8 @@ def bars(rows: Sequence[tuple[str, float, str]], most: float = 0.0) -> str:
 
 
 def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    """A row a right label, a column an answer, each cell as dark as its share of the row."""
+    """A row a right label, a column an answer, each cell as dark as its share of the row; on a
+    narrow screen as well, where it is moved sideways: the diagonal is what it is read by."""
     rows = []
     for label, row in zip(labels, counts, strict=True):
         whole = sum(row) or 1
@@ -143,8 +144,11 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
             for other, count in zip(labels, row, strict=True)
         ]
         rows.append([f"<b>{text(label)}</b>", *cells])
-    shaded = table([t("right ↓ answered →"), *labels], rows, "")
-    return f'<div class="tt-confusion">{shaded}</div>'
+    said = t("What is taken for what")
+    shaded = table([t("right ↓ answered →"), *labels], rows, "", css="")
+    return (
+        f'<div class="tt-confusion" role="region" aria-label="{said}" tabindex="0">{shaded}</div>'
+    )
 
 
 def _answered_as(count: int, whole: int, label: str, other: str) -> str:

@@ -9,6 +9,7 @@ from PIL import Image
 from data.arrays import Bytes, Doubles, Floats, Integers
 from data.domains.sections import LogMelSpec
 from data.media.audio.features import LogMel
+from data.media.audio.log_mel_means import mfcc
 
 COLUMNS = 640  # as many as a wide screen shows
 MELS = 80
@@ -18,8 +19,30 @@ EMBER = (255, 190, 92)
 
 
 def spectrogram(waveform: Floats, sample_rate_hz: int) -> str:
-    """Time to the right, mel frequency upwards. A column of a long recording shows the loudest that
-    there is in its stretch of time, so that a short event can be seen at any length."""
+    """Time to the right, mel frequency upwards."""
+    log_mel = _log_mel(waveform, sample_rate_hz)
+    top = float(np.quantile(log_mel, 0.999))
+    floor = max(float(np.quantile(log_mel, 0.05)), top - RANGE_NATS)
+    return _coloured(log_mel, floor, top)
+
+
+def cepstrum(waveform: Floats, sample_rate_hz: int) -> str:
+    """Time to the right, MFCCs upwards from the second: the first is the level, and outshines all
+    others."""
+    coefficients = mfcc(_log_mel(waveform, sample_rate_hz).T.astype(float)).T[1:]
+    low, high = np.quantile(coefficients, (0.02, 0.98))
+    return _coloured(coefficients, low, high)
+
+
+def _coloured(rows: Floats | Doubles, floor: float, top: float) -> str:
+    """Rows [bins, columns] from below, dark at the floor."""
+    level = np.clip((rows - floor) / max(top - floor, 1.0), 0, 1)
+    return _image((level[::-1] * 255).astype(np.uint8), _palette())
+
+
+def _log_mel(waveform: Floats, sample_rate_hz: int) -> Floats:
+    """[MELS, columns]. A column of a long recording shows the loudest that there is in its stretch
+    of time, so that a short event can be seen at any length."""
     n_fft = 2 ** round(np.log2(sample_rate_hz * 0.05))
     padded = np.pad(waveform, (0, max(0, n_fft - len(waveform))))
     spec = LogMelSpec(
@@ -29,11 +52,7 @@ def spectrogram(waveform: Floats, sample_rate_hz: int) -> str:
         fmin_hz=0,
         fmax_hz=sample_rate_hz / 2,
     )
-    log_mel = _at_most(COLUMNS, LogMel(spec, sample_rate_hz)(padded))
-    top = float(np.quantile(log_mel, 0.999))
-    floor = max(float(np.quantile(log_mel, 0.05)), top - RANGE_NATS)
-    level = np.clip((log_mel - floor) / max(top - floor, 1.0), 0, 1)
-    return _image((level[::-1] * 255).astype(np.uint8), _palette())
+    return _at_most(COLUMNS, LogMel(spec, sample_rate_hz)(padded))
 
 
 def _at_most(columns: int, log_mel: Floats) -> Floats:

@@ -32,8 +32,14 @@ def shown(raw: bytes, mask: bytes | None, domain: DomainInfo) -> str:
     return _figure(raw, mask, domain, t("The photograph, and what was marked in it"))
 
 
+def studied(raw: bytes, mask: bytes | None, domain: DomainInfo) -> str:
+    """The same after a sentence of how much is marked; raises ClipError."""
+    area = 0.0 if mask is None else 100 * float(decode_mask(mask, _limits(domain)).mean())
+    return f"<p>{_covers(area)}</p>{shown(raw, mask, domain)}"
+
+
 def _figure(raw: bytes, mask: bytes | None, domain: DomainInfo, words: str) -> str:
-    limits = PhotoLimitSpec(max_bytes=domain.limits.max_bytes, max_pixels=domain.limits.max_pixels)
+    limits = _limits(domain)
     pixels = decode(raw, SHOWN_PX, 1, limits).pixels
     photograph = _picture(Image.fromarray(pixels), "JPEG", "tt-photo")
     layer = "" if mask is None else _layer(mask, pixels.shape[1], pixels.shape[0], limits)
@@ -41,6 +47,10 @@ def _figure(raw: bytes, mask: bytes | None, domain: DomainInfo, words: str) -> s
         f'<figure class="tt-seen" role="img" aria-label="{text(words)}">{photograph}{layer}'
         f"</figure>{_slider() if layer else ''}"
     )
+
+
+def _limits(domain: DomainInfo) -> PhotoLimitSpec:
+    return PhotoLimitSpec(max_bytes=domain.limits.max_bytes, max_pixels=domain.limits.max_pixels)
 
 
 def _slider() -> str:
@@ -68,6 +78,9 @@ def _picture(image: Image.Image, container: str, css: str) -> str:
 def _describe(found: Prediction) -> str:
     words = t("The photograph; the answer is {label}.", label=plain(found.label))
     if found.measure is not None and found.measure.area_percent > 0:
-        area = found.measure.area_percent
-        words += " " + t("What is marked covers {area:.1f} % of it.", area=area)
+        words += f" {_covers(found.measure.area_percent)}"
     return words
+
+
+def _covers(area_percent: float) -> str:
+    return t("What is marked covers {area:.1f} % of it.", area=area_percent)

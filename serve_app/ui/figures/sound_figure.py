@@ -7,7 +7,7 @@ from data.errors import ClipError
 from data.media.audio.recording import decode, encoded
 from data.media.audio.waveform import Recording
 from serve_app.client.answers import DomainInfo, Evidence, Prediction
-from serve_app.ui.figures.sound_plots import clip_figure
+from serve_app.ui.figures.sound_plots import cepstrum_row, clip_figure, power_below
 from serve_app.ui.words.translate import t
 
 
@@ -22,10 +22,31 @@ def drawn(raw: bytes, domain: DomainInfo, found: Prediction) -> str:
 def played(raw: bytes, domain: DomainInfo, found: Prediction | None) -> str:
     """A player and the figure, of what the model hears; raises ClipError."""
     recording = _decoded(raw, domain)
+    evidence = found.evidence if found and isinstance(found.evidence, Evidence) else None
+    label = found.label if found else ""
+    samples, rate_hz = recording.samples, recording.sample_rate_hz
+    return _heard(recording, clip_figure(samples, rate_hz, evidence, label))
+
+
+def studied(raw: bytes, domain: DomainInfo) -> str:
+    """The same with its MFCCs, and a sentence of where its power lies; raises ClipError."""
+    recording = _decoded(raw, domain)
+    samples, rate_hz = recording.samples, recording.sample_rate_hz
+    half_hz, most_hz = power_below(samples, rate_hz, (0.5, 0.9))
+    said = t(
+        "Half of its power lies below {half:,.0f} Hz, nine tenths below {most:,.0f} Hz.",
+        half=half_hz,
+        most=most_hz,
+    )
+    figure = clip_figure(samples, rate_hz, None, "", cepstrum_row(samples, rate_hz))
+    return f"<p>{said}</p>{_heard(recording, figure)}"
+
+
+def _heard(recording: Recording, figure: str) -> str:
     heard = encoded(recording.samples, recording.sample_rate_hz)
     address = base64.b64encode(heard).decode()
     player = f'<audio class="tt-player" controls src="data:audio/wav;base64,{address}"></audio>'
-    return f'<div class="tt-sound">{player}{_zoom()}{_figure(recording, found)}</div>'
+    return f'<div class="tt-sound">{player}{_zoom()}{figure}</div>'
 
 
 def _zoom() -> str:
@@ -40,12 +61,6 @@ def _zoom() -> str:
         )
     )
     return f'<div class="tt-zoom" role="group" aria-label="{t("Zoom")}">{buttons}</div>'
-
-
-def _figure(recording: Recording, found: Prediction | None) -> str:
-    evidence = found.evidence if found and isinstance(found.evidence, Evidence) else None
-    label = found.label if found else ""
-    return clip_figure(recording.samples, recording.sample_rate_hz, evidence, label)
 
 
 def _decoded(raw: bytes, domain: DomainInfo) -> Recording:

@@ -11,7 +11,7 @@ import numpy as np
 
 from data.arrays import Doubles, Floats
 from serve_app.client.answers import Evidence
-from serve_app.ui.figures.palette_png import COLUMNS, glow, spectrogram
+from serve_app.ui.figures.palette_png import COLUMNS, cepstrum, glow, spectrogram
 from serve_app.ui.markup import named, percent
 from serve_app.ui.words.translate import number, t
 
@@ -30,9 +30,10 @@ class Track:
 
 
 def clip_figure(
-    waveform: Floats, sample_rate_hz: int, evidence: Evidence | None, label: str
+    waveform: Floats, sample_rate_hz: int, evidence: Evidence | None, label: str, more: str = ""
 ) -> str:
-    """Waveform, spectrogram with the label's evidence as a line over it, and lanes by label."""
+    """Waveform, spectrogram with the label's evidence as a line over it, lanes by label, and rows
+    of `more`."""
     duration_s = len(waveform) / sample_rate_hz
     track = even(evidence, duration_s) if evidence and evidence.start_s else None
     curve = "" if track is None else _curve(track, label)
@@ -44,10 +45,25 @@ def clip_figure(
         f'<div class="tt-gutter">{t("level")}</div><div class="tt-wave">{_wide(wave + HEAD)}</div>'
         f'<div class="tt-gutter tt-khz" aria-hidden="true">{_frequency_ticks(sample_rate_hz)}</div>'
         f'<div class="tt-spectrum">{_wide(spectrum + curve + HEAD)}</div>'
-        f"{lanes}"
+        f"{lanes}{more}"
         f'<div class="tt-gutter">s</div><div class="tt-seconds" aria-hidden="true">{seconds}</div>'
         f"{_legend(track, label)}</figure>"
     )
+
+
+def cepstrum_row(waveform: Floats, sample_rate_hz: int) -> str:
+    drawn = _wide(cepstrum(waveform, sample_rate_hz) + HEAD)
+    return f'<div class="tt-gutter">MFCC</div><div class="tt-spectrum tt-cepstrum">{drawn}</div>'
+
+
+def power_below(
+    waveform: Floats, sample_rate_hz: int, shares: tuple[float, ...]
+) -> tuple[float, ...]:
+    """The frequencies, in Hz, below which these shares of its power lie."""
+    power = np.abs(np.fft.rfft(waveform - waveform.mean())) ** 2
+    rising = np.cumsum(power)
+    places = np.searchsorted(rising, np.array(shares) * rising[-1])
+    return tuple((places * sample_rate_hz / len(waveform)).tolist())
 
 
 def _wide(inside: str) -> str:
@@ -157,8 +173,7 @@ def _legend(track: Track | None, label: str) -> str:
     if track is None:
         return ""
     said = t(
-        "how much each moment speaks for <b>{label}</b>, from 0 % at the bottom to 100 % at the "
-        "top",
+        "how much each moment speaks for <b>{label}</b>, from 0 to 100 %",
         label=named(label),
     )
     return f'<figcaption><i class="tt-key"></i>{said}</figcaption>'

@@ -117,6 +117,7 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         domain: str,
         request: Request,
         state: str | None = None,
+        label: str | None = None,
         flagged: bool = False,
         waiting: bool = False,
         order: str = "newest",
@@ -124,6 +125,7 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         admin(request)
         rows = [one["row"] for one in world.clips.values() if one["domain"] == domain]
         rows = [row for row in rows if state in (None, row["state"])]
+        rows = [row for row in rows if label in (None, row["label"])]
         rows = [
             row for row in rows if not waiting or row["state"] == "quarantined" or row["waiting"]
         ]

@@ -15,10 +15,7 @@ SURE = (
 
 
 def empty() -> str:
-    said = t(
-        "Give a clip, and the answer appears here: what it is, how sure that is, and where in it "
-        "the evidence lies."
-    )
+    said = t("Here you read what your clip is, how sure that is, and why.")
     return f'<div class="tt-card tt-empty"><p>{said}</p></div>'
 
 
@@ -159,7 +156,7 @@ def _disclaimer(found: Prediction) -> str:
 
 def _older() -> str:
     """Shown once another version serves than did when this was answered: static/standing.js."""
-    said = t("Another version serves since: give the clip once more, and that one answers.")
+    said = t("Another version serves now: to ask it, give the clip again.")
     return f'<p class="tt-note tt-calm" role="status" data-older hidden>{said}</p>'
 
 

@@ -20,8 +20,8 @@ def _template() -> str:
         '<div class="tt-ways"><button type="button" data-do="record">'
         f'{t("Record")}</button><button type="button" data-do="live">'
         f'{t("Live")}</button><button type="button" data-do="choose">{t("Choose files")}</button>'
-        f'</div><p class="tt-small">{t("or drop them here: one, several")}<span data-of="audio">'
-        f"{t(', or a long recording')}</span></p>"
+        f'</div><p class="tt-small">{t("or drop them here")}<span data-of="audio">'
+        f"{t(', long recordings too')}</span></p>"
         f'<input type="file" multiple hidden aria-label="{t("Files")}">'
         '<p class="tt-said" role="status" hidden></p><button type="button" class="tt-mini" '
         f'data-do="stop" hidden>{t("Stop")}</button></div>${{value}}'

@@ -6,9 +6,10 @@ import numpy as np
 
 from data.arrays import Doubles
 from serve_app.client.answers import DomainInfo
+from serve_app.ui.places.ask.made_sounds import MACHINE, RATE_HZ, SOUNDS
 from serve_app.ui.words.translate import mark
 
-RATE_HZ, SECONDS, SIDE_PX = 16_000, 5.0, 512
+SIDE_PX = 512
 SHOWN = 3
 
 
@@ -17,27 +18,19 @@ def examples_of(domain: DomainInfo, folder: Path | None, made: Path) -> list[Pat
     own = sorted((folder / domain.name).glob("*")) if folder else []
     if own:
         return own[:SHOWN]
-    made.mkdir(exist_ok=True)
-    return MAKE[domain.modality](made)
+    made_for = made / domain.name
+    made_for.mkdir(parents=True, exist_ok=True)
+    return _sounds(made_for) if domain.modality == "audio" else _photographs(made_for)
 
 
 def _sounds(folder: Path) -> list[Path]:
-    """So simple that one hears what is in them; no data set is shipped."""
     import soundfile
 
-    time_s = np.arange(int(RATE_HZ * SECONDS)) / RATE_HZ
-    noise = np.random.default_rng(7).normal(size=len(time_s))
-    since_s = time_s % 0.5
-    sounds = {
-        mark("a mains hum"): sum(np.sin(2 * np.pi * 100 * n * time_s) / n for n in (1, 2, 3, 5))
-        * 0.2,
-        mark("knocking"): noise * np.exp(-since_s * 60) * 0.5,
-        mark("a hiss"): noise * 0.05,
-    }
+    sounds = SOUNDS.get(folder.name, MACHINE)
     paths = [folder / f"{name}.wav" for name in sounds]
-    for path, samples in zip(paths, sounds.values(), strict=True):
+    for path, make in zip(paths, sounds.values(), strict=True):
         if not path.exists():
-            soundfile.write(path, np.clip(samples, -1, 1), RATE_HZ)
+            soundfile.write(path, np.clip(make(), -1, 1), RATE_HZ)
     return paths
 
 
@@ -62,6 +55,3 @@ def _across(wall: Doubles, off: Doubles, width_px: int) -> Doubles:
     """The wall with a dark line from left to right, `off` its middle at each column."""
     rows = np.arange(SIDE_PX)[:, None]
     return np.where(np.abs(rows - SIDE_PX / 2 - off) < width_px, 55.0, wall)
-
-
-MAKE = {"audio": _sounds, "image": _photographs}

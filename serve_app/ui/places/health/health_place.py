@@ -6,11 +6,26 @@ from typing import Any
 
 import gradio as gr
 
+from serve_app.client.answers import DomainInfo
+from serve_app.client.client import Client
 from serve_app.client.past_answers import Window
 from serve_app.ui.account import known
 from serve_app.ui.markup import heading, note, text
-from serve_app.ui.places.health import health_corrections, health_model, health_service
-from serve_app.ui.shared import QUIET, Shared, html, or_note, row_of
+from serve_app.ui.places.health import (
+    health_corrections,
+    health_model,
+    health_samples,
+    health_service,
+)
+from serve_app.ui.shared import (
+    QUIET,
+    Shared,
+    clickable,
+    event_field,
+    html,
+    or_note,
+    row_of,
+)
 from serve_app.ui.words.translate import t
 
 EVENTS = 200  # most of which may be steps of runs
@@ -32,6 +47,7 @@ def build_health(shared: Shared, tab: Any) -> None:
     corrections = html(elem_id="corrections")
     html(heading(t("The model"), t("what it learnt from, and how it did in its exam")))
     model = html(elem_id="insights")
+    samples = clickable(elem_id="samples")
 
     def look(domain: str | None, window: Window, key: str) -> Any:
         if not domain:
@@ -50,7 +66,12 @@ def build_health(shared: Shared, tab: Any) -> None:
             events: or_note(recent, lambda refused: "") if key else "",
         }
 
-    def study(domain: str | None, key: str) -> Any:
+    def sample(client: Client, known_domains: tuple[DomainInfo, ...], name: str, label: str) -> str:
+        """Nothing for whoever may hear no kept clips."""
+        domain = shared.domain_of(known_domains, name)
+        return or_note(lambda: health_samples.shown(client, domain, label), lambda refused: "")
+
+    def study(domain: str | None, key: str, domains: tuple[DomainInfo, ...]) -> Any:
         if not domain:
             return gr.skip()
         client = known(shared.client.with_key(key))
@@ -65,7 +86,14 @@ def build_health(shared: Shared, tab: Any) -> None:
         return {
             corrections: or_note(taught, lambda refused: "") if client.key else "",
             model: or_note(lambda: health_model.shown(client.insights(domain)), _warning),
+            samples: sample(client, domains, domain, "") if client.key else "",
         }
+
+    def choose(
+        domain: str | None, key: str, domains: tuple[DomainInfo, ...], event: gr.EventData
+    ) -> str:
+        client = shared.client.with_key(key)
+        return sample(client, domains, domain, event_field(event, "label")) if domain else ""
 
     def order(request: gr.Request) -> str:
         host = f"{request.url.scheme}://{request.url.netloc}"
@@ -75,13 +103,14 @@ def build_health(shared: Shared, tab: Any) -> None:
         return f'{said}<pre tabindex="0">{line}</pre>'
 
     tab.select(order, None, locust, **QUIET)
-    studied = [corrections, model]
-    live, who = [shared.domain, window, shared.key], [shared.domain, shared.key]
+    studied = [corrections, model, samples]
+    live, who = [shared.domain, window, shared.key], [shared.domain, shared.key, shared.domains]
     signals = shared.signals
     for moment in (tab.select, window.change, signals.health, signals.again):
         moment(look, live, [service, events], trigger_mode="always_last", **QUIET)
     for moment in (tab.select, signals.health):
         moment(study, who, studied, trigger_mode="always_last", **QUIET)
+    samples.click(choose, who, samples, trigger_mode="always_last", **QUIET)
 
 
 def _warning(refused: str) -> str:

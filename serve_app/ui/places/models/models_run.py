@@ -40,10 +40,7 @@ STEPS = (
 
 
 def nobody() -> str:
-    said = t(
-        "Start a retrain and follow it here: each step, the learning curves, and whether the "
-        "challenger may serve."
-    )
+    said = t("A run is followed here, up to whether its model may serve.")
     return f'<div class="tt-card tt-empty"><p>{said}</p></div>'
 
 

@@ -213,8 +213,7 @@ def _move(line: Line, one: ModelVersion) -> str:
         words = t("Let version {version} serve", version=version)
         yes = t("Yes, let version {version} serve", version=version)
     then = t(
-        "Version {version} will answer on every replica. What later versions have learnt is not "
-        "lost: each of them can be promoted again.",
+        "Version {version} will answer on every replica. Later versions stay and can serve again.",
         version=version,
     )
     return (

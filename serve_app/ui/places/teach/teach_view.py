@@ -223,10 +223,7 @@ def _facts(clip: KeptClip) -> str:
 def _forget(clip: KeptClip) -> str:
     if not clip.may_forget:
         return ""
-    then = t(
-        "It is deleted with its bytes, and versions that have learnt it are named. This cannot be "
-        "undone."
-    )
+    then = t("It is deleted for good. You are told which versions have learnt it.")
     return (
         f'<details class="tt-more"><summary>{t("Forget this clip")}</summary><p>{then}</p>'
         '<button type="button" data-act="forget" data-decides id="forget">'

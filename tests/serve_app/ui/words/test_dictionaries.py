@@ -26,6 +26,7 @@ UNTRANSLATED = {
     "CSV",
     "Audacity",
     "Raven",
+    "MFCC",
     "MLflow",
     "px",
     "Hz",
