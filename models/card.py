@@ -76,6 +76,17 @@ class Split(Part):
     exam: int = Field(ge=1)
 
 
+class EachGroupOnce(Part):
+    """The same figures where a recording that was cut into thirty clips counts once: what the next
+    recording may expect."""
+
+    accuracy: float
+    macro_f1: float
+    asserted: float | None
+    asserted_right: float | None
+    unknown: float
+
+
 class OutOfFold(Part):
     """Of clips that models of folds, trained by the same recipe, were asked and had not learnt.
 
@@ -97,6 +108,7 @@ class OutOfFold(Part):
     asserted: Interval | None
     asserted_right: Interval | None
     unknown: Interval
+    each_group_once: EachGroupOnce
 
 
 class Figures(Part):
@@ -111,7 +123,7 @@ class Novelty(Part):
     """A clip farther than its label's limit from every remembered clip of that label is unknown
     (`models/novelty.py`), and so is one that is nearer to a sound that no label is for than
     `nearest_other` times that distance. `false_alarms` is the share that either calls unknown of
-    the `clips` that it was fitted on, validation clips or those of folds."""
+    the `clips` that it was fitted on, validation clips or those of folds, each group once."""
 
     limits: dict[str, Annotated[float, Field(ge=0)]]
     nearest_other: float = Field(0.0, ge=0)

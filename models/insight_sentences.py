@@ -47,7 +47,8 @@ def of_folds(found: OutOfFold) -> str:
     told = (
         f"{found.folds} models, each asked about a part that it had not learnt of {found.clips} "
         f"clips in {found.groups} groups: macro-F1 {found.macro_f1.value:.3f} "
-        f"({found.macro_f1.low:.3f} to {found.macro_f1.high:.3f})"
+        f"({found.macro_f1.low:.3f} to {found.macro_f1.high:.3f}), "
+        f"{found.each_group_once.macro_f1:.3f} where each group counts once"
     )
     sure, right = found.asserted, found.asserted_right
     if sure is None or right is None:

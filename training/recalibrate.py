@@ -6,12 +6,11 @@ So are the mean log-mel frames of its labels, from the data set.
     telltale recalibrate faults --precision 0.95 --from reviews
 
 The second asks the models that telltale crossval --keep made of folds, trained by the same recipe
-from the same backbone, about the clips that each of them lacked: temperature, limits and assertions
-then rest on all train rows instead of a few validation clips, the card leads with how well those
-models did, and the bundle carries their answers. The third sets only how sure an answer has to be
-to be asserted, from what people have reviewed, and registers that as a version beside this home's
-champion
-(`training/assess/calibration/reviewed_thresholds.py`).
+(from what stands in for its backbone, where that has heard them), about the clips that each lacked:
+temperature, limits and assertions then rest on all train rows instead of a few validation clips,
+the card leads with how well those models did, and the bundle carries their answers. The third sets
+only how sure an answer has to be to be asserted, from what people have reviewed, and registers that
+as a version beside this home's champion (`training/assess/calibration/reviewed_thresholds.py`).
 
 Of the first two: nothing is learnt, network, head and memory stay. The data set says which of the
 remembered clips were validation, and which clips belong together; both follow from the card's
@@ -21,7 +20,7 @@ domain. The bundle gets a new digest, for its card is new.
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -38,10 +37,10 @@ from data.terminal import command, new_parser
 from models.bundle import Bundle, rewrite_bundle
 from models.card import EXAM, OTHERS, OUT_OF_FOLD
 from models.export import OnnxBackbone
-from models.tensors import FoldAnswers, exam_bytes, fold_answer_bytes, others_bytes
+from models.tensors import exam_bytes, fold_answer_bytes, others_bytes
 from training.assess.bank_facts import bank_facts
 from training.assess.calibration.calibrate import calibrate
-from training.assess.calibration.out_of_fold import figures_of
+from training.assess.calibration.out_of_fold import FoldCalibration, carried, figures_of
 from training.assess.calibration.reviewed_thresholds import PRECISION, recalibrate_by_reviews
 from training.assess.examine import exam_metrics
 from training.assess.folds import RANDOM, folds
@@ -57,16 +56,9 @@ from training.screening.uploads import NO_UPLOADS
 REVIEWS = "--from"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What models of folds said, how clips were dealt to them, and what they began with."""
-
-    answers: FoldAnswers
-    by: str
-    start: str | None
-
-
-def recalibrate(bundle: Bundle, dataset: Path | None, asked: Asked | None = None) -> Bundle:
+def recalibrate(
+    bundle: Bundle, dataset: Path | None, asked: FoldCalibration | None = None
+) -> Bundle:
     """Replaces the folder's card and exam, and what folds said if they are `asked` anew; raises
     Conflict if the data set is not the one the bundle was trained on."""
     domain, head, memory = bundle.domain, bundle.head(), bundle.memory()
@@ -79,7 +71,7 @@ def recalibrate(bundle: Bundle, dataset: Path | None, asked: Asked | None = None
     if not len(others):
         known_bank = None
         others = other_sounds(domain, OnnxBackbone(bundle.backbone()))
-    asked = asked or _known(bundle)
+    asked = asked or carried(bundle, {clip.sha256: clip.label for clip in plan.clips})
     fields = calibrate(
         domain,
         head,
@@ -102,23 +94,18 @@ def recalibrate(bundle: Bundle, dataset: Path | None, asked: Asked | None = None
     fields |= {"training": facts, "metrics": {"exam": figures, "masks": card.metrics.masks}}
     if asked:
         files[OUT_OF_FOLD] = fold_answer_bytes(asked.answers)
-        fields["metrics"]["out_of_fold"] = figures_of(asked.answers, asked.by, asked.start, domain)
+        fields["metrics"]["out_of_fold"] = figures_of(asked, domain)
     return rewrite_bundle(bundle, bundle.path, fields=fields, files=files)
 
 
-def _known(bundle: Bundle) -> Asked | None:
-    answers, told = bundle.fold_answers(), bundle.card.metrics.out_of_fold
-    return Asked(answers, told.by, told.start) if answers and told else None
-
-
-def ask_folds(bundle: Bundle, dataset: Path, by: str, parts: int, work: Path) -> Asked:
+def ask_folds(bundle: Bundle, dataset: Path, by: str, parts: int, work: Path) -> FoldCalibration:
     rows = listed(bundle.domain, dataset)
     domain = without_leaking_backbone(bundle.domain, rows)
     _can_be_asked(bundle, domain, by)
     train = [row for row in rows if row.split == "train"]
     command = f"--folds {by} --parts {parts}"
     answers = gather(bundle, folds(domain, train, by, parts), work / domain.name, command)
-    return Asked(answers, by, domain.start_from)
+    return FoldCalibration(answers, by, domain.start_from)
 
 
 def _can_be_asked(bundle: Bundle, domain: Domain, by: str) -> None:
@@ -127,6 +114,12 @@ def _can_be_asked(bundle: Bundle, domain: Domain, by: str) -> None:
             "confidence can rest on folds of whole groups, or of a column of the data set (a "
             "speaker), and where clips are classified: of clips dealt at random, models have heard "
             "the recordings that they are asked about"
+        )
+    now = load_domains(names=(domain.name,))[domain.name]
+    if bundle.domain.recipe_digest != now.recipe_digest:
+        raise Conflict(
+            f"this bundle was trained by another recipe than {domain.name}'s file has now, by "
+            "which telltale crossval trains folds"
         )
     if bundle.domain.start_from and domain.start_from is None:
         raise Conflict(

@@ -20,14 +20,12 @@ def parameters(bundle: Bundle) -> dict[str, str]:
 
 def figures(bundle: Bundle) -> dict[str, float]:
     exam, masks = bundle.card.metrics.exam, bundle.card.metrics.masks
-    folds, new = bundle.card.metrics.out_of_fold, bundle.card.mode == "full"
     return {
         "exam_accuracy": exam.accuracy,
         "exam_macro_f1": exam.macro_f1,
         "exam_calibration_error": exam.ece,
         **{f"exam_f1_{name}": each.f1 for name, each in exam.per_class.items()},
         **({"exam_dice": masks.dice.value, "exam_iou": masks.iou.value} if masks else {}),
-        **({"out_of_fold_macro_f1": folds.macro_f1.value} if folds and new else {}),
     }
 
 

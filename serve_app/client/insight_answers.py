@@ -57,10 +57,20 @@ class Interval(Answer):
     high: float
 
 
+class EachGroupOnce(Answer):
+    """The same where a recording that was cut into thirty clips counts once."""
+
+    accuracy: float
+    macro_f1: float
+    asserted: float | None
+    asserted_right: float | None
+    unknown: float
+
+
 class FoldFigures(Answer):
-    """Of models of folds, trained by the same recipe, on clips that they had not learnt: closer to
-    what a stranger's clip will meet than one exam. `asserted_right` is of the asserted ones; once
-    reviews have set the limits, neither is told."""
+    """Of models of folds, trained by the recipe of the last full training, on clips that they had
+    not learnt: closer to what a stranger's clip will meet than one exam. `asserted_right` is of the
+    asserted ones; once reviews have set the limits, neither is told."""
 
     by: str
     start: str | None = None  # the backbone that those models began with
@@ -74,6 +84,7 @@ class FoldFigures(Answer):
     asserted: Interval | None
     asserted_right: Interval | None
     unknown: Interval
+    each_group_once: EachGroupOnce
     sentence: str
 
 

@@ -2,7 +2,7 @@
 
 The order matters. Memory and exam are embedded by the exported network, the one that will serve,
 through the same way from bytes to features. Temperature and limits come from what models of folds
-said, where the champion of the same recipe carries that, otherwise from validation clips.
+said, where a bundle of the same recipe carries that, otherwise from validation clips.
 The exam is scored last, once, and from embeddings as they are stored, so that whoever opens the
 bundle finds the figures of its card again.
 """
@@ -30,14 +30,12 @@ from models.card import (
     OTHERS,
     OUT_OF_FOLD,
     WEIGHTS,
-    OutOfFold,
 )
 from models.export import OnnxBackbone, export_backbone, weights_bytes
 from models.networks.backbone import backbone_of
 from models.networks.kinds import build_classifier, count_parameters
 from models.tensors import (
     Embeddings,
-    FoldAnswers,
     Head,
     Probe,
     as_stored,
@@ -50,7 +48,7 @@ from models.tensors import (
 )
 from training.assess.bank_facts import bank_facts
 from training.assess.calibration.calibrate import calibrate
-from training.assess.calibration.out_of_fold import figures_of
+from training.assess.calibration.out_of_fold import FoldCalibration, carried, figures_of
 from training.assess.calibration.thresholds import finished_head, mask_figures
 from training.assess.examine import exam_metrics
 from training.assess.memory_rows import numbered, row_labels, rows_of
@@ -58,8 +56,6 @@ from training.fitting.learner import State
 from training.job.other_sounds import absent, other_sounds
 from training.job.plan import Plan
 from training.job.provenance import Origin
-
-MOST_OF_THEM = 0.8  # of the clips that folds were asked about
 
 
 def build_bundle(
@@ -69,7 +65,7 @@ def build_bundle(
     read: Reader,
     origin: Origin,
     folder: Path,
-    champion: Bundle | None = None,
+    before: Sequence[Bundle] = (),
 ) -> Bundle:
     classifier = build_classifier(domain)
     classifier.load_state_dict(weights)
@@ -89,9 +85,9 @@ def build_bundle(
     head = finished_head(head, unlearnt, backbone, read, domain)
     groups = [plan.clips[place].group for place in order]
     others = other_sounds(domain, backbone)
-    said = said_of_folds(champion, domain, plan.clips)
+    folds = inherited(before, domain, plan.clips)
     calibration = calibrate(
-        domain, head, memory, plan.held_out[order], groups, others, said[0] if said else None
+        domain, head, memory, plan.held_out[order], groups, others, folds.answers if folds else None
     )
     fields: dict[str, Any] = {
         "domain": domain,
@@ -104,7 +100,7 @@ def build_bundle(
         "metrics": {
             "exam": exam_metrics(domain, head, calibration["temperature"], exam),
             "masks": mask_figures(head, plan.exam, backbone, read, domain),
-            "out_of_fold": said[1] if said else None,
+            "out_of_fold": figures_of(folds, domain) if folds else None,
         },
         "split": {
             "train": int(np.sum(~plan.held_out)),
@@ -127,31 +123,26 @@ def build_bundle(
     }
     if len(others):
         files[OTHERS] = others_bytes(others)
-    if said:
-        files[OUT_OF_FOLD] = fold_answer_bytes(said[0])
+    if folds:
+        files[OUT_OF_FOLD] = fold_answer_bytes(folds.answers)
     return write_bundle(folder, card_fields=fields, files=files)
 
 
-def said_of_folds(
-    champion: Bundle | None, domain: Domain, clips: Sequence[LabelledClip]
-) -> tuple[FoldAnswers, OutOfFold] | None:
-    """What the champion carries of these clips, where it was made by the same recipe from the same
+def inherited(
+    before: Sequence[Bundle], domain: Domain, clips: Sequence[LabelledClip]
+) -> FoldCalibration | None:
+    """What the first of these bundles carries that was made by the same recipe from the same
     backbone beside the same sounds: how far such models may be trusted does not change with each
-    training. Without most of them it tells of another data set."""
-    answers = champion.fold_answers() if champion else None
-    if champion is None or answers is None or not learns_alike(champion.domain, domain):
-        return None
+    training. Unless it tells of at least half of the clips, it tells of something else."""
     backbone = backbone_of(domain)
-    if _start_of(champion) != (backbone.sha256 if backbone else None):
-        return None
+    start = backbone.sha256 if backbone else None
     label_of = {clip.sha256: clip.label for clip in clips}
-    there = np.array([label_of.get(clip) for clip in answers.clip_ids])
-    same = there == np.array(domain.labels)[answers.labels]
-    told = champion.card.metrics.out_of_fold
-    if told is None or same.mean() < MOST_OF_THEM:
-        return None
-    found = answers.only(same)
-    return found, figures_of(found, told.by, told.start, domain)
+    for bundle in before:
+        if learns_alike(bundle.domain, domain) and _start_of(bundle) == start:
+            found = carried(bundle, label_of)
+            if found and 2 * len(found.answers.labels) >= len(clips):
+                return found
+    return None
 
 
 def learns_alike(ours: Domain, theirs: Domain) -> bool:

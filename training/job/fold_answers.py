@@ -17,16 +17,15 @@ from models.tensors import FoldAnswers
 from training.assess.calibration.calibrate import validation
 from training.assess.folds import Fold
 from training.assess.memory_rows import numbered
-from training.job.build_bundle import learns_alike
 from training.job.fold_predictions import KeptFold, kept_fold
 
 
 def gather(bundle: Bundle, folds: Sequence[Fold], work: Path, command: str) -> FoldAnswers:
-    """Raises InvalidParameter where a fold's model was not kept, Conflict where it was made
-    otherwise than this bundle's."""
+    """Raises InvalidParameter where a fold's model was not kept, Conflict where it
+    remembers other things than this bundle."""
     kept = [kept_fold(fold, work, command) for fold in folds]
     for fold, each in zip(folds, kept, strict=True):
-        _must_be_made_alike(bundle, each.bundle, fold.name)
+        _must_be_beside_the_same(bundle, each.bundle, fold.name)
     parts = [
         _answers(each, [from_example(row) for row in fold.train])
         for fold, each in zip(folds, kept, strict=True)
@@ -44,16 +43,11 @@ def gather(bundle: Bundle, folds: Sequence[Fold], work: Path, command: str) -> F
     )
 
 
-def _must_be_made_alike(bundle: Bundle, fold: Bundle, name: str) -> None:
-    starts, banks = (
-        [bool(of(each)) for each in (bundle, fold)]
-        for of in (lambda each: each.card.training.backbone, lambda each: len(each.others()))
-    )
-    alike = learns_alike(bundle.domain, fold.domain)
-    if not alike or starts[0] != starts[1] or banks[0] != banks[1]:
+def _must_be_beside_the_same(bundle: Bundle, fold: Bundle, name: str) -> None:
+    if bool(len(bundle.others())) != bool(len(fold.others())):
         raise Conflict(
-            f"the model of {name} of {bundle.domain.name} was trained by another recipe or beside "
-            "other sounds than this bundle, or from scratch: what it says tells nothing of this one"
+            f"of the model of {name} of {bundle.domain.name} and this bundle only one remembers "
+            "sounds that no label is for: what is unknown to the one tells nothing of the other"
         )
 
 

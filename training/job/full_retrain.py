@@ -12,8 +12,9 @@ from data.arrays import Integers
 from data.datasets.dataset import LabelledClip, Reader, decode_all
 from data.datasets.photographs import decode_photographs
 from data.datasets.sources import fine_label
-from models.bundle import Bundle
+from models.bundle import Bundle, load_bundle
 from models.networks.kinds import build_network, start
+from models.registry.current_model import shipped
 from training.fitting.assignment import Assignment
 from training.fitting.shared_clips import share
 from training.fitting.trainer import fit
@@ -28,27 +29,35 @@ from training.job.run_progress import EpochReporter, epochs_on_terminal
 
 def make_full(run: RetrainRun, material: Material, folder: Path) -> Challenger:
     plan = plan_full(run.domain, run.dataset, material.uploads)
-    champion = material.champion.bundle if material.champion else None
-    return make_from(run, plan, folder, material.snapshot, champion)
+    champion = [material.champion.bundle] if material.champion else []
+    first = shipped(run.domain, run.shipped)
+    before = [*champion, *([load_bundle(first)] if first else [])]
+    return make_from(run, plan, folder, material.snapshot, material.parent, before)
 
 
 def make_from(
-    run: Training, plan: Plan, folder: Path, snapshot: str = "", champion: Bundle | None = None
+    run: Training,
+    plan: Plan,
+    folder: Path,
+    snapshot: str = "",
+    parent: str | None = None,
+    before: Sequence[Bundle] = (),
 ) -> Challenger:
+    """`before` are bundles that may carry what folds said: see `inherited`."""
     since, backbone = time.monotonic(), started_from(run.domain)
     trained = train(run, plan)
     run.progress.step("pack", "Exporting, remembering, calibrating, examining", 0.85)
     origin = Origin(
         mode="full",
         snapshot=snapshot,
-        parent=champion.digest if champion else None,
+        parent=parent,
         seconds=time.monotonic() - since,
         epochs=len(trained.history),
         workers=max(1, run.workers),
         from_dataset=sum(clip.path is not None for clip in plan.clips),
         backbone=backbone,
     )
-    bundle = build_bundle(run.domain, plan, trained.weights, run.read, origin, folder, champion)
+    bundle = build_bundle(run.domain, plan, trained.weights, run.read, origin, folder, before)
     return Challenger(bundle, trained.history)
 
 

@@ -56,12 +56,12 @@ def test_every_clip_is_asked_once_of_the_model_that_lacked_it(
     assert answers.clip_ids == tuple(from_example(row).sha256 for row in asked)
 
 
-def test_models_of_another_recipe_or_none_are_refused_in_words(
+def test_models_that_were_not_kept_or_remember_other_things_are_refused_in_words(
     tmp_path: Path, domain: Domain, kept: list[Fold]
 ) -> None:
-    training = domain.training.model_copy(update={"epochs": 9})
-    other = tiny_bundle(tmp_path / "ours", domain.model_copy(update={"training": training}))
-    with pytest.raises(Conflict, match="trained by another recipe"):
+    hiss = tiny_clips(domain, "memory").values[:2]
+    other = tiny_bundle(tmp_path / "ours", domain, others=hiss)
+    with pytest.raises(Conflict, match="only one remembers sounds"):
         gather(other, kept, tmp_path, "--folds group")
     with pytest.raises(InvalidParameter, match="crossval faults --folds group --keep"):
         gather(other, kept, tmp_path / "nowhere", "--folds group")

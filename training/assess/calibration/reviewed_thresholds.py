@@ -124,7 +124,9 @@ def by_reviews(
         "training": bundle.card.training.model_dump() | basis,
     }
     if told := bundle.card.metrics.out_of_fold:  # which was of the limits before
-        told = told.model_copy(update={"asserted": None, "asserted_right": None})
+        none = {"asserted": None, "asserted_right": None}
+        once = told.each_group_once.model_copy(update=none)
+        told = told.model_copy(update={**none, "each_group_once": once})
         metrics = bundle.card.metrics.model_copy(update={"out_of_fold": told})
         fields |= {"metrics": metrics.model_dump()}
     return rewrite_bundle(bundle, folder, fields=fields)

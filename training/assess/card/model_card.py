@@ -79,14 +79,22 @@ def _out_of_fold(bundle: Bundle) -> Lines:
     if found is None:
         return []
     dealt = "whole groups" if found.by == GROUP else f"by {found.by}"
+    once = found.each_group_once
+    shares = (
+        ("macro-F1", found.macro_f1, once.macro_f1),
+        ("accuracy", found.accuracy, once.accuracy),
+        ("asserted", found.asserted, once.asserted),
+        ("of the asserted, right", found.asserted_right, once.asserted_right),
+        ("called unknown", found.unknown, once.unknown),
+    )
     rows = [
-        ("accuracy", *spread(found.accuracy)),
-        ("macro-F1", *spread(found.macro_f1)),
-        ("calibration error", number(found.calibration_error), ""),
-        ("by chance alone, in the mean", number(found.chance_error), ""),
-        *([("asserted", *spread(sure))] if (sure := found.asserted) else []),
-        *([("of the asserted, right", *spread(right))] if (right := found.asserted_right) else []),
-        ("called unknown", *spread(found.unknown)),
+        *(
+            (name, number(of_groups), *spread(of_clips))
+            for name, of_clips, of_groups in shares
+            if of_clips is not None and of_groups is not None
+        ),
+        ("calibration error", "", number(found.calibration_error), ""),
+        ("by chance alone, in the mean", "", number(found.chance_error), ""),
     ]
     few = " So few say little of their own spread." if found.groups < FEW else ""
     apart = (
@@ -99,13 +107,14 @@ def _out_of_fold(bundle: Bundle) -> Lines:
     return [
         "## Out of fold",
         "",
-        f"What a stranger's clip may expect. The {found.clips:,} clips outside the exam were dealt "
+        f"What a stranger's clip may expect. {found.clips:,} clips outside the exam were dealt "
         f"into {found.folds} parts ({dealt}), and each part was asked of a model that had learnt "
         f"only the others, by this one's recipe{apart}. Temperature and limits of each part come "
-        "from the answers in the others. Intervals are 95 %, by bootstrap over "
-        f"{found.groups} groups.{few}{taught}",
+        "from the answers in the others. The next recording is a group of its own, into however "
+        f"many clips it is cut: first each of the {found.groups} groups counts once, then each "
+        f"clip, with 95 % intervals by bootstrap over groups.{few}{taught}",
         "",
-        *table(("figure", "value", "95 % interval"), rows),
+        *table(("figure", "each group once", "each clip", "95 % interval"), rows),
     ]
 
 

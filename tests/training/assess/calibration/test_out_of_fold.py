@@ -15,9 +15,9 @@ from models.card import OUT_OF_FOLD
 from models.tensors import FoldAnswers, fold_answer_bytes
 from support.tiny import tiny_bundle, tiny_clips, tiny_head
 from training.assess.calibration.calibrate import calibrate
-from training.assess.calibration.out_of_fold import cross_fitted, figures_of
+from training.assess.calibration.out_of_fold import FoldCalibration, cross_fitted, figures_of
 from training.assess.calibration.reviewed_thresholds import Threshold, by_reviews
-from training.job.build_bundle import said_of_folds
+from training.job.build_bundle import inherited
 
 DOMAIN = load_domains(names=("faults",))["faults"]
 CLASSES = len(DOMAIN.labels)
@@ -58,7 +58,7 @@ def test_limits_are_of_this_networks_scale() -> None:
 
 
 def test_a_cards_figures_hold_on_answers_they_were_not_fitted_on() -> None:
-    found = figures_of(answers(), "group", None, DOMAIN)
+    found = figures_of(FoldCalibration(answers(), "group", None), DOMAIN)
     assert (found.clips, found.groups, found.folds) == (400, 200, 5)
     assert found.accuracy.low < 0.8 < found.accuracy.high
     assert found.calibration_error < found.chance_error + 0.05
@@ -82,13 +82,15 @@ def test_a_fold_has_no_say_in_its_own_limits() -> None:
 
 def test_what_speakers_say_is_drawn_whole() -> None:
     told = answers()
-    by_group, by_speaker = (figures_of(told, by, None, DOMAIN) for by in ("group", "speaker"))
+    by_group, by_speaker = (
+        figures_of(FoldCalibration(told, by, None), DOMAIN) for by in ("group", "speaker")
+    )
     assert (by_group.groups, by_speaker.groups) == (200, 5)
     assert by_speaker.accuracy.value == by_group.accuracy.value
 
 
 def carrying(folder: Path, bundle: Bundle, told: FoldAnswers) -> Bundle:
-    figures = figures_of(told, "group", None, DOMAIN)
+    figures = figures_of(FoldCalibration(told, "group", None), DOMAIN)
     metrics = bundle.card.metrics.model_copy(update={"out_of_fold": figures})
     return rewrite_bundle(
         bundle,
@@ -130,21 +132,34 @@ def test_the_next_training_by_the_same_recipe_on_these_clips_rests_on_them_too(
         LabelledClip(clip, DOMAIN.labels[label], clip, "toy", None)
         for clip, label in zip(told.clip_ids, told.labels, strict=True)
     ]
-    found = said_of_folds(champion, scratch, clips)
+    found = inherited([champion], scratch, clips)
     assert found
-    assert found[1].clips == 20
+    assert len(found.answers.labels) == 20
     corrected = [replace(clips[0], label="other"), *clips[1:]]
-    found = said_of_folds(champion, scratch, corrected)
+    found = inherited([champion], scratch, corrected)
     assert found
-    assert (len(found[0].labels), found[1].clips) == (19, 19)
+    assert len(found.answers.labels) == 19
     longer = scratch.model_copy(
         update={"training": scratch.training.model_copy(update={"epochs": 3})}
     )
     silent = scratch.model_copy(update={"other_sounds": ()})
-    assert said_of_folds(None, scratch, clips) is None
-    assert said_of_folds(champion, scratch, clips[:10]) is None, "another data set"
+    new = [replace(clip, sha256="e" * 64) for clip in clips]
+    assert inherited([], scratch, clips) is None
+    assert inherited([champion], scratch, [*clips, *new, clips[0]]) is None, "mostly other clips"
     for other, why in ((DOMAIN, "starts from a backbone"), (longer, "recipe"), (silent, "bank")):
-        assert said_of_folds(champion, other, clips) is None, why
+        assert inherited([champion], other, clips) is None, why
+    plain = tiny_bundle(tmp_path / "p", scratch)
+    assert inherited([plain, champion], scratch, clips), "the champion is older than they are"
+
+
+def test_a_recording_in_many_clips_is_one_recording_to_a_stranger() -> None:
+    told = answers(clips=100)
+    right = told.logits.argmax(axis=1) == told.labels
+    once = replace(told, groups=np.where(right, 0, np.arange(100)))
+    found = figures_of(FoldCalibration(once, "group", None), DOMAIN)
+    wrong = int((~right).sum())
+    assert found.accuracy.value == pytest.approx(right.mean())
+    assert found.each_group_once.accuracy == pytest.approx(1 / (1 + wrong))
 
 
 def test_reviews_that_set_limits_take_back_what_was_said_of_the_old_ones(tmp_path: Path) -> None:
@@ -153,4 +168,7 @@ def test_reviews_that_set_limits_take_back_what_was_said_of_the_old_ones(tmp_pat
     told = by_reviews(bundle, limits, 0.9, tmp_path / "r").card.metrics.out_of_fold
     assert told
     assert (told.asserted, told.asserted_right) == (None, None)
-    assert told.macro_f1 == figures_of(answers(clips=20), "group", None, DOMAIN).macro_f1
+    assert (
+        told.macro_f1
+        == figures_of(FoldCalibration(answers(clips=20), "group", None), DOMAIN).macro_f1
+    )
