@@ -68,9 +68,7 @@ class DomainService:
         self._others = OtherVersions(name, self.settings.home, self._digests, self._fetch)
         keep = self.domain.keep
         self.prediction_log = (
-            PredictionLog(self.domain, keep, lambda: self.store, self.metrics.kept)
-            if keep
-            else None
+            PredictionLog(keep, lambda: self.store, self.metrics.kept) if keep else None
         )
         self._peers: dict[str, DeploymentHandle] = {}
         await self.champion.start(await self._ask_pointer(), self._fetch)

@@ -31,9 +31,7 @@ class Keeping(Replica):
         super().__init__("keywords", folder)
         self.domain = of_sounds(self.domain).model_copy(update={"keep": ALL})
         self.counted: list[str] = []
-        self.prediction_log = PredictionLog(
-            self.domain, ALL, lambda: self.store, self.counted.append
-        )
+        self.prediction_log = PredictionLog(ALL, lambda: self.store, self.counted.append)
         self.curator = Handle(Curator(self.domain, self.store))
         self.versions = {
             number: self._version(folder / number, number, label)
