@@ -142,8 +142,8 @@ def _keep_correction(
 
 
 async def put_flags(put: Callable[[], object]) -> None:
-    """Behind a clip that is kept, and told to be, also where they cannot be written: a retrain and
-    `telltale data check` look for them again."""
+    """Behind a clip that is kept, and told to be, also where they cannot be written: `telltale data
+    check` finds all of them again; a retrain, of accepted clips, copies and contradictions."""
     try:
         await writing(put)
     except NotReady:
