@@ -124,8 +124,6 @@ def _keep_correction(
     state, reason = standing
     new = _new_clip(service, raw, found, right, group, state, reason)
     correction: NewFeedback = {
-        "domain": new.domain,
-        "clip_sha256": _sha256(raw),
         "predicted": found.served.bundle.labels[found.scores.best],
         "confidence": found.scores.confidence,
         "corrected": right.label,
@@ -133,7 +131,6 @@ def _keep_correction(
         "state": state,
         "reason": reason,
         "who": caller.name,
-        "mask": new.mask_sha256,
     }
     if caller.role == "anonymous":
         return receipt(service.store.quarantine.add(new, address=address, **correction))
