@@ -86,7 +86,7 @@ def test_who_waits_for_the_curator_takes_no_place_from_who_does_not(tmp_path: Pa
             for number in range(20)
         ]
         await asyncio.sleep(0.05)
-        busy = service.admission.busy
+        busy: bool = service.admission.busy
         for one in asked:
             one.cancel()
         await asyncio.wait(asked)

@@ -169,7 +169,7 @@ async def _keep(
 
 def _untried(file: UploadFile, label: str | None, reason: str) -> Uploaded:
     return Uploaded(
-        file=file.filename, outcome="refused", clip=None, label=label, reason=reason, warnings=()
+        file=file.filename, outcome="refused", clip="", label=label, reason=reason, warnings=()
     )
 
 

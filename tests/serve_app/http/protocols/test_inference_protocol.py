@@ -87,10 +87,10 @@ def test_a_version_is_described_by_its_own_labels(
     replica.curator = Handle(Curator(replica.domain, replica.store))
     ours = replica.described
 
-    async def described(version: str, caller: str = "") -> Bundle:
+    async def known(version: str, caller: str = "") -> Bundle:
         return versions.get(version) or await ours(version, caller)
 
-    monkeypatch.setattr(replica, "described", described)
+    monkeypatch.setattr(replica, "described", known)
     with answering(replica) as client:
         described = client.get("/v2/models/keywords/versions/7").json()
         assert client.get("/v2/models/keywords/versions/7/ready").json()["ready"]

@@ -22,6 +22,7 @@ from data.store.store import Store
 from serve_app.http import problems
 from serve_app.http.requests.forms import Forms
 from serve_app.http.routes import upload_routes
+from serve_app.http.threads import decoding
 from support.inputs.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
 from support.inputs.pictures import cracked
 from support.inputs.sounds import bursts, tone, wav
@@ -153,7 +154,7 @@ def test_what_finds_no_room_is_503_unless_others_are_kept_and_is_tried_once(
 def test_a_file_that_finds_too_many_waiting_is_refused_behind_one_that_is_kept(
     kept: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoding, calls = upload_routes.decoding, list[object]()
+    calls: list[object] = []
 
     async def crowded(work: Any, *arguments: Any) -> Any:
         calls.append(work)
