@@ -18,11 +18,12 @@ from ray.serve.handle import DeploymentHandle
 
 from data.domains.domain import Domain, load_domains
 from data.errors import NotReady
+from models.bundle import Bundle
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
 from serve_app.cluster.ray_internals.message_limit import limit_messages
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
-from serve_app.replica.champion import Champion, LoadedVersion
+from serve_app.replica.champion import Champion
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.replica.other_versions import OtherVersions
 from serve_app.replica.prediction_log import PredictionLog
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from data.store.store import Store
     from serve_app.http.job_runner import JobRunner
 
-CURATOR_PATIENCE_S = 0.5  # of a replica that starts; there is a pointer on disk, too
+CURATOR_PATIENCE_S = 0.5  # where there is another answer: a pointer on disk, what it told before
 CURATOR_TIMEOUT_S = 40.0  # a promotion waits until every replica has swapped
 NICE = 5  # behind HAProxy and the control plane, before training (10)
 MAX_WAIT_S = 0.5  # in a replica's queue, before a clip is told to come back
@@ -68,9 +69,7 @@ class DomainService:
         self._others = OtherVersions(name, self.settings.home, self._digests, self._fetch)
         keep = self.domain.keep
         self.prediction_log = (
-            PredictionLog(self.domain, keep, lambda: self.store, self.metrics.kept)
-            if keep
-            else None
+            PredictionLog(keep, lambda: self.store, self.metrics.kept) if keep else None
         )
         self._peers: dict[str, DeploymentHandle] = {}
         await self.champion.start(await self._ask_pointer(), self._fetch)
@@ -124,11 +123,19 @@ class DomainService:
         self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
         return found
 
-    async def version(self, number: str) -> LoadedVersion:
-        """The one of this number. Raises as `OtherVersions` does."""
-        if self.champion.loaded and number == self.champion.served.version:
-            return self.champion.served
-        return await self._others.loaded(await self._others.ready(number))
+    async def versions(self) -> tuple[str, ...]:
+        """The numbers of those that are registered, as far as the curator tells them in time."""
+        return await self._others.numbers(CURATOR_PATIENCE_S)
+
+    async def described(self, version: str, caller: str = "") -> Bundle:
+        """The bundle of the version of this number. Raises Overloaded, and as `OtherVersions`
+        does."""
+        if self.champion.loaded and version == self.champion.served.version:
+            return self.champion.served.bundle
+        self.admission.check(caller)
+        known = await self._others.ready(version, CURATOR_PATIENCE_S)
+        with self.admission.place(caller):
+            return await self._others.described(known)
 
     async def predict_on(
         self,

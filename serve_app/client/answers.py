@@ -198,7 +198,7 @@ class Receipts(Answer):
 class Uploaded(Answer):
     file: str | None
     outcome: UploadOutcome
-    clip: str  # its sha256
+    clip: str  # its sha256; empty of a file that was not tried
     label: str | None
     reason: str
     warnings: tuple[str, ...] = ()  # as of `ClipInfo`

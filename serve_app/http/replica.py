@@ -1,10 +1,12 @@
 """What the routes ask of the replica they run in; `serve_app/domain_service.py` is the real one."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from data.domains.domain import Domain
+from models.bundle import Bundle
 from serve_app.replica.admission import Admission
-from serve_app.replica.champion import Champion, LoadedVersion
+from serve_app.replica.champion import Champion
 from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.replica_metrics import Metrics
 from serve_app.replica.scoring import ScoredClip
@@ -43,7 +45,9 @@ class Replica(Protocol):
         self, raw: bytes, caller: str = "", deadline: float = float("inf")
     ) -> ScoredClip: ...
 
-    async def version(self, number: str) -> LoadedVersion: ...
+    async def versions(self) -> Sequence[str]: ...
+
+    async def described(self, version: str, caller: str = "") -> Bundle: ...
 
     async def predict_on(
         self,

@@ -16,7 +16,7 @@ from reprlib import repr as shortened
 
 from data.errors import NotReady, UnknownName
 from data.home import Home
-from models.bundle import drop
+from models.bundle import Bundle, drop, load_bundle
 from serve_app.replica.champion import Fetch, LoadedVersion, bundle_folder, load_served
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 from serve_app.replica.shared_look import SharedLook
@@ -44,11 +44,16 @@ class OtherVersions:
         self._look = SharedLook[dict[str, str]]()
         self._forgotten: frozenset[str] = frozenset()
 
+    async def numbers(self, patience_s: float) -> tuple[str, ...]:
+        """Of those that are registered; where the curator does not answer in time, of those that
+        it told before, if any."""
+        return tuple(await self._registered(patience_s))
+
     async def ready(self, number: str, patience_s: float | None = None) -> Known:
         """The version, with its bundle on this machine. Raises UnknownName for one that is not
         registered, NotReady where the curator is away; where it does not answer within
         `patience_s`, what it told before is true."""
-        known = await self._registered(number, patience_s)
+        known = await self._registered(patience_s, number)
         if number not in known:
             raise UnknownName(
                 f"{self._name} has no version {shortened(number)}; there are {', '.join(known)}"
@@ -59,10 +64,13 @@ class OtherVersions:
                 await bundle_folder(self._home.bundles, known[number], self._fetch)
         return version
 
-    async def loaded(self, version: Known) -> LoadedVersion:
-        """Of one that is `ready`. Raises BundleError for one that cannot be served."""
-        async with self._turn:
-            return await self._version(version)
+    async def described(self, version: Known) -> Bundle:
+        """Of one that is `ready`. It is not loaded: whoever only asks what there is puts no version
+        out of memory. Raises BundleError for one that is damaged."""
+        if version in self._loaded:
+            return self._loaded[version].bundle
+        folder = await bundle_folder(self._home.bundles, version[1], self._fetch)
+        return await asyncio.to_thread(load_bundle, folder)
 
     async def answer(self, version: Known, item: Item) -> ScoredClip:
         """Of one that is `ready`. Raises BundleError for one that cannot be served, and what is
@@ -86,13 +94,20 @@ class OtherVersions:
             await asyncio.to_thread(drop, self._home.bundles, digest)
         self._forgotten |= new
 
-    async def _registered(self, number: str, patience_s: float | None) -> dict[str, str]:
-        if number not in self._known or time.monotonic() - self._known_at > FRESH_S:
+    async def _registered(
+        self, patience_s: float | None, number: str | None = None
+    ) -> dict[str, str]:
+        """Looks again also where this number is not among them."""
+
+        def suffices() -> bool:
+            return number is None or number in self._known
+
+        if not suffices() or time.monotonic() - self._known_at > FRESH_S:
             try:
                 async with asyncio.timeout(patience_s):
                     self._known = await self._look.get(self._digests)
             except (TimeoutError, NotReady) as error:
-                if patience_s is None or number not in self._known:
+                if patience_s is None or not suffices():
                     words = "the curator does not answer; try again in a few seconds"
                     raise error if isinstance(error, NotReady) else NotReady(words) from error
             self._known_at = time.monotonic()

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from data.arrays import Floats
-from data.domains.domain import Domain
 from data.domains.sections import KeepSpec
 from models.card import BACKBONE
 from serve_app.replica.champion import LoadedVersion
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from data.store.kept_predictions import NewPrediction
     from data.store.store import Store
 
-WAITING_BYTES = 64_000_000  # of clips that wait to be written, at most
-MOST_WAITING = 64
+WAITING_BYTES = 64_000_000  # of answers that wait to be written, at most; one alone may have more
 SURE = 0.6  # from here on, as on the page, where no card says what is asserted
 
 log = logging.getLogger("ray.serve")
@@ -47,53 +45,71 @@ class Chosen(NamedTuple):
     probabilities: Floats  # [C]
     embedding: Floats  # [D]
 
+    @property
+    def size_bytes(self) -> int:
+        return len(self.raw) + self.probabilities.nbytes + self.embedding.nbytes
+
 
 class PredictionLog:
     """`store` is called in the thread, first when there is something to keep; `counted` is told
     what became of each answer that was to be kept."""
 
-    def __init__(
-        self, domain: Domain, spec: KeepSpec, store: "Callable[[], Store]", counted: Counted
-    ) -> None:
+    def __init__(self, spec: KeepSpec, store: "Callable[[], Store]", counted: Counted) -> None:
         self._spec = spec
         self._store = store
         self._counted = counted
-        most = min(MOST_WAITING, WAITING_BYTES // domain.limits.max_bytes)
-        self._queue: queue.Queue[Chosen] = queue.Queue(max(2, most))
+        self._queue: queue.Queue[Chosen] = queue.Queue()
+        self._waiting_bytes = 0  # also of requests that are still being answered
+        self._counting = threading.Lock()
         threading.Thread(target=self._run, name="keeping", daemon=True).start()
 
     def offer(self, raw: bytes, found: ScoredClip) -> None:
         """Never waits, never raises."""
-        if chosen := self._chosen(raw, found):
-            self._put(chosen)
+        if (chosen := self._chosen(raw, found)) and self._has_room(chosen):
+            self._queue.put(chosen)
 
     @contextmanager
     def together(self) -> Iterator[Offer]:
         """What is offered inside is kept once the block has ended, and none of it where that
         fails: a request that is refused leaves nothing behind."""
         waiting: list[Chosen] = []
+        is_over = False
 
         def offer(raw: bytes, found: ScoredClip) -> None:
-            if (chosen := self._chosen(raw, found)) is None:
+            if is_over:  # a clip that is still answered, although the request has failed
                 return
-            if len(waiting) < self._queue.maxsize:
+            if (chosen := self._chosen(raw, found)) and self._has_room(chosen):
                 waiting.append(chosen)
-            else:
-                self._counted("dropped")
 
-        yield offer
+        try:
+            yield offer
+        except BaseException:
+            for chosen in waiting:
+                self._let_go(chosen)
+            raise
+        finally:
+            is_over = True
         for chosen in waiting:
-            self._put(chosen)
+            self._queue.put(chosen)
 
     def flush(self) -> None:
         """Waits until all that was offered is kept or dropped."""
         self._queue.join()
 
-    def _put(self, chosen: Chosen) -> None:
-        try:
-            self._queue.put_nowait(chosen)
-        except queue.Full:
+    def _has_room(self, chosen: Chosen) -> bool:
+        """Holds its bytes, or counts the answer as dropped."""
+        with self._counting:
+            after = self._waiting_bytes + chosen.size_bytes
+            has_room = not self._waiting_bytes or after <= WAITING_BYTES
+            if has_room:
+                self._waiting_bytes = after
+        if not has_room:
             self._counted("dropped")
+        return has_room
+
+    def _let_go(self, chosen: Chosen) -> None:
+        with self._counting:
+            self._waiting_bytes -= chosen.size_bytes
 
     def _chosen(self, raw: bytes, found: ScoredClip) -> Chosen | None:
         why, scores = self._why(found), found.scores
@@ -124,6 +140,7 @@ class PredictionLog:
                 log.warning("an answer could not be kept", exc_info=True)
                 self._counted("dropped")
             finally:
+                self._let_go(chosen)
                 self._queue.task_done()
 
 

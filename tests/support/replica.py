@@ -15,11 +15,12 @@ from data.domains.domain import load_domains
 from data.errors import NotReady, UnknownName
 from data.home import home_from_env
 from data.store.store import Store
+from models.bundle import Bundle
 from serve_app.http.api import build_api
 from serve_app.http.job_runner import JobRunner
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
-from serve_app.replica.champion import LoadedVersion, load_shipped
+from serve_app.replica.champion import load_shipped
 from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.replica_metrics import Metrics
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
@@ -86,10 +87,17 @@ class Replica:
         self.metrics.predicted(found.served, found.scores, found.total_ms / 1e3)
         return found
 
-    async def version(self, number: str) -> LoadedVersion:
-        if number != self.served.version:
-            raise UnknownName(f"{self.domain.name} has no version {number!r}")
-        return self.served
+    async def versions(self) -> tuple[str, ...]:
+        try:
+            rows = await self.ask_curator("versions", self.domain.name)
+        except NotReady:
+            return ()
+        return tuple(row["version"] for row in rows)
+
+    async def described(self, version: str, caller: str = "") -> Bundle:
+        if version != self.served.version:
+            raise UnknownName(f"{self.domain.name} has no version {version!r}")
+        return self.served.bundle
 
     async def predict_on(
         self,
@@ -99,7 +107,7 @@ class Replica:
         deadline: float = float("inf"),
         patience_s: float | None = None,
     ) -> ScoredClip:
-        await self.version(version)
+        await self.described(version)
         return await self.predict(raw, caller, deadline)
 
     async def ask_curator(self, method: str, *arguments: object) -> Any:

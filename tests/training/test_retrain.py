@@ -17,6 +17,7 @@ from data.store.clips.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import Bundle, load_bundle
 from models.registry.registry import Version
+from support.corrections import add_correction
 from support.inputs.sounds import tone
 from support.inputs.toy_dataset import TEST, TRAIN, toy_clip, toy_dataset, toy_domain
 from support.tiny import fresh_registry, tiny_bundle
@@ -94,7 +95,8 @@ def full(make_run: Any, store: Store, domain: Domain, dataset: Path) -> dict[str
     new = send(store, domain, toy_clip(domain, "fluid", 999), "fluid")
     exam_clip = dataset / domain.source.dataset / f"fluid_{TRAIN}.wav"
     copied = send(store, domain, exam_clip.read_bytes(), "fluid")
-    said = store.feedback.add(
+    said = add_correction(
+        store,
         domain=domain.name, clip_sha256=copied, predicted="normal", confidence=0.5,
         corrected="fluid", version="1", state="accepted", reason="", who="anna",
     )  # fmt: skip
@@ -171,7 +173,8 @@ def taught(full: dict[str, Any], make_run: Any, store: Store, domain: Domain) ->
     """Somebody says that a tone between electrical and fluid is in truth mechanical."""
     lines: list[str] = []
     sha256 = send(store, domain, odd_clip(domain, 0), "mechanical")
-    receipt = store.feedback.add(
+    receipt = add_correction(
+        store,
         domain=domain.name, clip_sha256=sha256, predicted="electrical", confidence=0.9,
         corrected="mechanical", version="1", state="accepted", reason="", who="anna",
     )  # fmt: skip

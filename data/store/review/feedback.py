@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NotRequired, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -41,8 +41,8 @@ FEEDBACK = select(*fields_of(feedback, Feedback))
 
 
 class NewFeedback(TypedDict):
-    domain: str
-    clip_sha256: str
+    """What is said of a clip that comes with it."""
+
     predicted: str
     confidence: float
     corrected: str
@@ -50,7 +50,6 @@ class NewFeedback(TypedDict):
     state: FeedbackState
     reason: str
     who: str
-    mask: NotRequired[str | None]
 
 
 class Corrections:
@@ -68,12 +67,7 @@ class Corrections:
                 relabel(connection, new.domain, sha256, label, who=said["who"], mask=mask)
             elif isinstance(outcome, Conflict):
                 said |= {"state": "quarantined", "reason": str(outcome)}
-            return write_correction(connection, said)
-
-    def add(self, **said: Unpack[NewFeedback]) -> Feedback:
-        """Raises UnknownName if the clip was not stored first."""
-        with self._database.write() as connection:
-            return write_correction(connection, said)
+            return write_correction(connection, sha256, new, said)
 
     def get(self, receipt: str) -> Feedback:
         with self._database.read() as connection:
@@ -163,6 +157,8 @@ class Corrections:
 
 def write_correction(
     connection: Connection,
+    sha256: str,
+    sent: NewClip,
     said: NewFeedback,
     *,
     address: str | None = None,
@@ -171,20 +167,27 @@ def write_correction(
     """A correction that says what the clip is accepted as is accepted too; one that says
     otherwise waits for review, whatever its `state` asks for. With an address, the same said again
     is the receipt that there is: who needs no key could else add rows without end."""
-    clip = known_clip(connection, said["domain"], said["clip_sha256"])
-    label, mask = said["corrected"], said.get("mask")
+    clip = known_clip(connection, sent.domain, sha256)
+    label, mask = said["corrected"], sent.mask_sha256
     agreed = clip.state == "accepted" and (clip.label, clip.mask) == (label, mask)
     if agreed and said["state"] == "quarantined":
         said = {**said, "state": "accepted", "reason": ""}
     elif said["state"] == "accepted" and not agreed:
         reason = f"the clip is {clip.state} as {clip.label!r}"
         said = {**said, "state": "quarantined", "reason": reason}
-    new = Feedback(receipt=secrets.token_hex(12), created_at=now(), **said)
+    new = Feedback(
+        receipt=secrets.token_hex(12),
+        domain=clip.domain,
+        clip_sha256=sha256,
+        mask=mask,
+        created_at=now(),
+        **said,
+    )
     before = None if address is None else _said_before(connection, new)
     if before is not None:
         return before
-    sent = {"address": address, "size_bytes": size_bytes} if new.state == "quarantined" else {}
-    connection.execute(insert(feedback).values(**vars(new), **sent))
+    waits = {"address": address, "size_bytes": size_bytes} if new.state == "quarantined" else {}
+    connection.execute(insert(feedback).values(**vars(new), **waits))
     detail = {"clip": new.clip_sha256, "predicted": new.predicted, "corrected": new.corrected}
     _record(connection, new, "feedback.added", {**detail, "state": new.state, "reason": new.reason})
     return new

@@ -64,7 +64,7 @@ class Quarantine:
             outcome = add_clip(connection, sha256, new, said["who"])
             if isinstance(outcome, Conflict):
                 said["reason"] = str(outcome)
-            kept = write_correction(connection, said, address=address, size_bytes=size)
+            kept = write_correction(connection, sha256, new, said, address=address, size_bytes=size)
         self._clips.delete_unused(freed)
         return kept
 

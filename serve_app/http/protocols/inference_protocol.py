@@ -18,13 +18,16 @@ import numpy as np
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
+from numpy.typing import NDArray
 from starlette.responses import Response
 
 from data.arrays import Floats
 from data.domains.domain import AudioDomain, Domain
 from data.errors import InvalidParameter, NotReady, UnknownName
 from data.media.audio.recording import encoded
+from models.bundle import Bundle
 from serve_app.client.protocol_answers import (
+    Datatype,
     InferenceProblem,
     Inferred,
     Live,
@@ -35,7 +38,7 @@ from serve_app.client.protocol_answers import (
     TensorMetadata,
 )
 from serve_app.http import problems
-from serve_app.http.answers.responses import service_of
+from serve_app.http.answers.responses import caller_of, queue_of, service_of
 from serve_app.http.openapi import BINARY, JSON, TEXT, openapi_of, parameter
 from serve_app.http.predictions import Asked, asked_of, kept_together, predict_all
 from serve_app.http.protocols.inference_tensors import (
@@ -52,16 +55,13 @@ from serve_app.replica.champion import LoadedVersion
 from serve_app.replica.scoring import ScoredClip
 
 MAX_CLIPS = 200
-CURATOR_PATIENCE_S = 0.5  # clients ask for metadata before their first clip
 WIDER = 2  # than the clip itself: base64 and JSON are, and several short clips may come at once
 MODEL = "/v2/models/{name}"
 VERSION = MODEL + "/versions/{version}"
 OCTETS = "application/octet-stream"
 REQUEST = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"type": "array"}}}
-
-
 ANY = ({**parameter("version", "path", "a version of `GET /models`", **TEXT), "required": True},)
-OUTPUTS = ("label", "confidence", "unknown", "probabilities", "labels")
+CLIPS, LABELS = -1, 0  # in the shapes below: as many as came, as the version has
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,40 @@ class Answer:
     confidence: float
     unknown: bool
     probabilities: Floats
+
+
+@dataclass(frozen=True)
+class OutputKind:
+    datatype: Datatype
+    shape: tuple[int, ...]
+    values: Callable[[Sequence[Answer]], NDArray[Any]]
+
+    def described(self, name: str, labels: int) -> TensorMetadata:
+        shape = tuple(labels if size == LABELS else size for size in self.shape)
+        return TensorMetadata(name=name, datatype=self.datatype, shape=shape)
+
+
+def _labels(found: Sequence[Answer]) -> NDArray[Any]:
+    return np.array(found[0].served.bundle.labels)
+
+
+OUTPUTS = {
+    "label": OutputKind(
+        "BYTES", (CLIPS,), lambda found: _labels(found)[[one.best for one in found]]
+    ),
+    "confidence": OutputKind(
+        "FP32", (CLIPS,), lambda found: np.array([one.confidence for one in found], np.float32)
+    ),
+    "unknown": OutputKind(
+        "BOOL", (CLIPS,), lambda found: np.array([one.unknown for one in found], np.bool_)
+    ),
+    "probabilities": OutputKind(
+        "FP32",
+        (CLIPS, LABELS),
+        lambda found: np.stack([one.probabilities for one in found]).astype("<f4"),
+    ),
+    "labels": OutputKind("BYTES", (LABELS,), _labels),
+}
 
 
 class ProtocolRoute(APIRoute):
@@ -117,6 +151,8 @@ def _inferring(parameters: tuple[Any, ...] = ()) -> dict[str, Any]:
     )
 
 
+OF_VERSION = _openapi(404, 409, 429, 503, role="anonymous", parameters=ANY)
+
 router = APIRouter(tags=["inference protocol"], route_class=ProtocolRoute)
 
 
@@ -140,35 +176,29 @@ async def ready(request: Request) -> ServerReady:
     return ServerReady(ready=bool(service_of(request).champion.served))
 
 
-@router.get(MODEL + "/ready", **_openapi(404, 503))
-@router.get(VERSION + "/ready", **_openapi(404, 409, 503, parameters=ANY))
+@router.get(MODEL + "/ready", **_openapi(404, 503, role="anonymous"))
+@router.get(VERSION + "/ready", **OF_VERSION)
 async def model_ready(request: Request, name: str) -> ModelReady:
-    """200 only where this model, in this version, answers."""
-    await _asked_version(request, name)
+    """200 only where this model, in this version, is here to answer."""
+    await _asked_bundle(request, name)
     return ModelReady(name=name, ready=True)
 
 
-@router.get(MODEL, **_openapi(404, 503))
-@router.get(VERSION, **_openapi(404, 409, 503, parameters=ANY))
+@router.get(MODEL, **_openapi(404, 503, role="anonymous"))
+@router.get(VERSION, **OF_VERSION)
 async def model(request: Request, name: str) -> ModelMetadata:
     """The model's inputs, of which one is sent, and its outputs, whose labels are the version's
-    own."""
-    served = await _asked_version(request, name)
-    labels = len(served.bundle.labels)
+    own. Without a viewer's key the version that serves is listed alone."""
+    bundle = await _asked_bundle(request, name)
+    labels = len(bundle.labels)
     clip = TensorMetadata(name="clip", datatype="BYTES", shape=(-1,))
     waveform = TensorMetadata(name="waveform", datatype="FP32", shape=(-1, -1))
     return ModelMetadata(
         name=name,
-        versions=await _versions(request, served),
+        versions=await _versions(request),
         platform="telltale_onnx",
-        inputs=(clip, waveform) if isinstance(served.domain, AudioDomain) else (clip,),
-        outputs=(
-            TensorMetadata(name="label", datatype="BYTES", shape=(-1,)),
-            TensorMetadata(name="confidence", datatype="FP32", shape=(-1,)),
-            TensorMetadata(name="unknown", datatype="BOOL", shape=(-1,)),
-            TensorMetadata(name="probabilities", datatype="FP32", shape=(-1, labels)),
-            TensorMetadata(name="labels", datatype="BYTES", shape=(labels,)),
-        ),
+        inputs=(clip, waveform) if isinstance(bundle.domain, AudioDomain) else (clip,),
+        outputs=tuple(kind.described(name, labels) for name, kind in OUTPUTS.items()),
     )
 
 
@@ -186,33 +216,33 @@ async def infer(request: Request, name: str) -> Response:
     fields = {"model_name": name, "model_version": served.version}
     if asked.id:
         fields["id"] = asked.id
-    body, json_bytes = write_response(fields, _wanted(_outputs(found), asked), asked)
+    body, json_bytes = write_response(fields, _outputs(found, asked), asked)
     headers = {"X-Model-Version": served.version}
     if json_bytes is None:
         return Response(body, headers=headers, media_type=JSON)
     return Response(body, headers={**headers, HEADER: str(json_bytes)}, media_type=OCTETS)
 
 
-async def _versions(request: Request, served: LoadedVersion) -> tuple[str, ...]:
-    """Those that may be asked for, the one that serves first; without the curator's word that one
-    alone."""
-    service = service_of(request)
-    if "version" in request.path_params:
-        return (served.version,)
-    try:
-        async with asyncio.timeout(CURATOR_PATIENCE_S):
-            rows = await service.ask_curator("versions", service.domain.name)
-    except Exception:  # whatever keeps the curator from answering
-        return (served.version,)
-    return tuple(dict.fromkeys((served.version, *(row["version"] for row in rows))))
+async def _versions(request: Request) -> tuple[str, ...]:
+    """Those that may be asked for, the one that serves first; all of them for whoever may see
+    `GET /models`, as far as the curator tells them."""
+    service, named = service_of(request), request.path_params.get("version")
+    if named is not None:
+        return (named,)
+    serving = service.champion.served.version
+    others = await service.versions() if caller_of(request).may("viewer") else ()
+    return tuple(dict.fromkeys((serving, *others)))
 
 
-async def _asked_version(request: Request, name: str) -> LoadedVersion:
-    """What serves, where no version is named. Raises UnknownName, and BundleError for a version
+async def _asked_bundle(request: Request, name: str) -> Bundle:
+    """Of what serves, where no version is named. Raises UnknownName, and BundleError for a version
     that cannot be served."""
+    who = queue_of(request)
     _must_be_here(request, name)
     service, version = service_of(request), request.path_params.get("version")
-    return service.champion.served if version is None else await service.version(version)
+    if version is None:
+        return service.champion.served.bundle
+    return await service.described(version, who)
 
 
 def _must_be_here(request: Request, name: str) -> None:
@@ -290,26 +320,13 @@ def _must_be_few(clips: int) -> None:
         raise InvalidParameter(f"{clips} clips came; send 1 to {MAX_CLIPS}")
 
 
-def _outputs(found: list[Answer]) -> list[Output]:
-    labels = np.array(found[0].served.bundle.labels)
-    return [
-        Output("label", labels[[one.best for one in found]]),
-        Output("confidence", np.array([one.confidence for one in found], np.float32)),
-        Output("unknown", np.array([one.unknown for one in found], np.bool_)),
-        Output("probabilities", np.stack([one.probabilities for one in found]).astype("<f4")),
-        Output("labels", labels),
-    ]
-
-
 def _must_have_outputs(asked: InferenceRequest) -> None:
     """Before clips are answered, which takes longer. Raises InvalidParameter."""
     if unknown := [one.name for one in asked.outputs or () if one.name not in OUTPUTS]:
         raise InvalidParameter(f"there is no output {unknown[0]!r}; known: {', '.join(OUTPUTS)}")
 
 
-def _wanted(outputs: list[Output], asked: InferenceRequest) -> list[Output]:
+def _outputs(found: Sequence[Answer], asked: InferenceRequest) -> list[Output]:
     """All of them where none is named."""
-    if not asked.outputs:
-        return outputs
-    named = {output.name: output for output in outputs}
-    return [named[one.name] for one in asked.outputs]
+    names = [one.name for one in asked.outputs or ()] or OUTPUTS
+    return [Output(name, OUTPUTS[name].values(found)) for name in names]

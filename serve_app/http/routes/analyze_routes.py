@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from data.domains.domain import AudioDomain, of_sounds
-from data.errors import InvalidParameter, TelltaleError, UnknownName
+from data.errors import DiskFull, InvalidParameter, TelltaleError, UnknownName
 from data.media.sniff import after_tags, sniff
 from models.analysis.sliding_windows import planned, wishes_from
 from serve_app.client import analysis_answers as answers
@@ -141,7 +141,7 @@ async def _order(
     new = Job(upload_id, domain.name, who, request_id(request), dict(said), now())
     try:
         job = await writing(service.store.jobs.add, new)
-    except TelltaleError:
+    except DiskFull:  # after any other failure the job may be there, and waits for its upload
         if sent_before is None:  # nobody knows its id
             with suppress(TelltaleError):
                 await writing(service.store.uploads.delete, upload_id)

@@ -124,8 +124,6 @@ def _keep_correction(
     state, reason = standing
     new = _new_clip(service, raw, found, right, group, state, reason)
     correction: NewFeedback = {
-        "domain": new.domain,
-        "clip_sha256": _sha256(raw),
         "predicted": found.served.bundle.labels[found.scores.best],
         "confidence": found.scores.confidence,
         "corrected": right.label,
@@ -133,7 +131,6 @@ def _keep_correction(
         "state": state,
         "reason": reason,
         "who": caller.name,
-        "mask": new.mask_sha256,
     }
     if caller.role == "anonymous":
         return receipt(service.store.quarantine.add(new, address=address, **correction))
@@ -142,8 +139,8 @@ def _keep_correction(
 
 
 async def put_flags(put: Callable[[], object]) -> None:
-    """Behind a clip that is kept, and told to be, also where they cannot be written: a retrain and
-    `telltale data check` look for them again."""
+    """Behind a clip that is kept, and told to be, also where they cannot be written: `telltale data
+    check` finds all of them again; a retrain, of accepted clips, copies and contradictions."""
     try:
         await writing(put)
     except NotReady:

@@ -73,10 +73,16 @@ async def upload(request: Request) -> Uploads:
         labels = _labels(form, len(files), service.domain)
         groups = _groups(form, len(files))
         masks = _masks(files_of(form, "masks"), files)
-        results = [
-            await _keep(service, file, label, group, mask, caller, is_first=file is files[0])
-            for file, label, group, mask in zip(files, labels, groups, masks, strict=True)
-        ]
+        results: list[Uploaded] = []
+        for file, label, group, mask in zip(files, labels, groups, masks, strict=True):
+            try:
+                results.append(await _keep(service, file, label, group, mask, caller))
+            except NotReady as error:
+                if all(row.outcome == "refused" for row in results):
+                    raise
+                untried = list(zip(files, labels, strict=True))[len(results) :]
+                results += [_untried(file, label, str(error)) for file, label in untried]
+                break  # each of them would wait as long for what is away
     counts = Counter(row.outcome for row in results)
     return Uploads(domain=service.domain.name, results=tuple(results), counts=dict(counts))
 
@@ -137,10 +143,7 @@ async def _keep(
     group: str | None,
     mask: UploadFile | None,
     caller: "Caller",
-    *,
-    is_first: bool,
 ) -> Uploaded:
-    """Raises NotReady for the first file alone: once some are kept, each must have its outcome."""
     enough = service.domain.limits.max_bytes + 1
     raw, drawn = await file.read(enough), await mask.read(enough) if mask else None
     sha256 = (await decoding(hashlib.sha256, raw)).hexdigest()
@@ -152,9 +155,7 @@ async def _keep(
         _, created = await writing(lambda: service.store.clips.add(new, who=caller.name))
         await put_flags(partial(service.store.flags.add, new.domain, flags, who=caller.name))
         outcome, reason = OUTCOMES[created], ""
-    except (ClipError, Conflict, InvalidParameter, NotReady) as error:
-        if is_first and isinstance(error, NotReady):
-            raise
+    except (ClipError, Conflict, InvalidParameter) as error:
         outcome, reason = "refused", str(error)
     return Uploaded(
         file=file.filename,
@@ -163,6 +164,12 @@ async def _keep(
         label=label,
         reason=reason,
         warnings=warnings,
+    )
+
+
+def _untried(file: UploadFile, label: str | None, reason: str) -> Uploaded:
+    return Uploaded(
+        file=file.filename, outcome="refused", clip="", label=label, reason=reason, warnings=()
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from data.__main__ import main
 from data.store.store import Store
+from support.corrections import add_correction
 from support.inputs.uploads import new_clip
 
 
@@ -13,7 +14,8 @@ from support.inputs.uploads import new_clip
 def taught(found_store: Store) -> str:
     """A snapshot that one run has made version 2 of, which one receipt tells."""
     clip, _ = found_store.clips.add(new_clip(b"1"), who="ann")
-    found_store.feedback.add(
+    add_correction(
+        found_store,
         domain="faults",
         clip_sha256=clip.sha256,
         predicted="fluid",

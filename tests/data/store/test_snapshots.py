@@ -9,6 +9,7 @@ from data.errors import UnknownName
 from data.store.clips.clip_rows import Clip
 from data.store.review.feedback import Feedback
 from data.store.store import Store
+from support.corrections import add_correction
 from support.inputs.uploads import new_clip
 
 
@@ -19,7 +20,8 @@ def add(
 
 
 def corrected(store: Store, clip: Clip) -> Feedback:
-    return store.feedback.add(
+    return add_correction(
+        store,
         domain=clip.domain,
         clip_sha256=clip.sha256,
         predicted="electrical",

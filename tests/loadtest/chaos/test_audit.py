@@ -12,6 +12,7 @@ from data.store.analysis_jobs import Job
 from data.store.store import Store
 from loadtest.chaos.clients import Ledger
 from loadtest.chaos.disturbance import Audit, audited, broken
+from support.corrections import add_correction
 from support.inputs.uploads import new_clip
 
 VERSIONS = {"1": "aa", "2": "bb"}
@@ -29,7 +30,8 @@ def kept(store: Store, raw: bytes, ledger: Ledger, corrected: bool = False) -> s
     clip, _ = store.clips.add(new_clip(raw), who="admin")
     receipt = None
     if corrected:
-        said = store.feedback.add(
+        said = add_correction(
+            store,
             domain="faults",
             clip_sha256=clip.sha256,
             predicted="fluid",

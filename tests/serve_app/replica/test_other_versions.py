@@ -11,7 +11,7 @@ import pytest
 from data.domains.domain import load_domains
 from data.errors import NotReady, UnknownName, UnsupportedClip
 from data.home import home_from_env
-from models.bundle import file_bytes
+from models.bundle import Bundle, file_bytes
 from serve_app.replica import other_versions
 from serve_app.replica.champion import LoadedVersion, load_served
 from serve_app.replica.other_versions import OtherVersions
@@ -80,12 +80,14 @@ def test_each_version_gives_its_own_answer_and_is_fetched_once(
     assert sorted(registry.fetched) == sorted(registry.known.values())
 
 
-def test_a_version_is_described_without_a_clip(others: OtherVersions) -> None:
-    async def described() -> LoadedVersion:
-        return await others.loaded(await others.ready("3"))
+def test_a_version_is_described_and_puts_none_out_of_memory(others: OtherVersions) -> None:
+    async def described(number: str) -> Bundle:
+        return await others.described(await others.ready(number))
 
-    found = asyncio.run(described())
-    assert (found.version, len(found.bundle.labels)) == ("3", 10)
+    kept = [one.served for one in asked(others, "1", "2")]
+    found = asyncio.run(described("3"))
+    assert (len(found.labels), found.digest) == (10, others._known["3"])
+    assert [one.served for one in asked(others, "1", "2")] == kept
 
 
 def test_a_version_that_is_not_registered_or_no_longer_is_unknown(
@@ -128,8 +130,13 @@ def test_many_who_ask_for_what_is_not_there_cost_the_curator_few_looks(
         asks = (many.ready(str(number)) for number in range(100, 150))
         return list(await asyncio.gather(*asks, return_exceptions=True))
 
+    async def listed() -> list[tuple[str, ...]]:
+        return await asyncio.gather(*(many.numbers(0.5) for _ in range(50)))
+
     assert {type(found) for found in asyncio.run(ask())} == {UnknownName}
     assert looks == [1]
+    assert set(asyncio.run(listed())) == {("1", "2", "3")}
+    assert looks == [1], "what was told lately is told again"
 
 
 def test_what_is_no_clip_is_refused_as_ever(others: OtherVersions) -> None:
@@ -148,5 +155,6 @@ def test_who_does_not_wait_for_the_curator_has_what_it_told_before(
     asked(others, "2")
     monkeypatch.setattr(others, "_digests", never)
     assert asyncio.run(others.ready("2", 0.05)) == ("2", registry.known["2"])
+    assert asyncio.run(others.numbers(0.05)) == ("1", "2", "3")
     with pytest.raises(NotReady, match="curator"):
         asyncio.run(others.ready("4", 0.05))

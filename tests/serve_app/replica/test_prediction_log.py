@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.domains.domain import load_domains
 from data.domains.sections import KeepSpec
 from data.errors import InvalidParameter
 from serve_app.replica.champion import load_shipped
-from serve_app.replica.prediction_log import PredictionLog
+from serve_app.replica.prediction_log import WAITING_BYTES, PredictionLog
 from serve_app.replica.scoring import Item, ScoredClip, answer_batch
 from support.inputs.sounds import tone
 
 NOTHING = KeepSpec(sample=0.0, unsure=False, unknown=False, clips=False, days=1)
-KEYWORDS = load_domains(names=("keywords",))["keywords"]
 
 
 class Store:
@@ -45,7 +43,6 @@ def found() -> ScoredClip:
 
 def prediction_log(store: Store, counted: list[str], **spec: object) -> PredictionLog:
     return PredictionLog(
-        KEYWORDS,
         NOTHING.model_copy(update=spec),
         lambda: store,  # type: ignore[arg-type, return-value]
         counted.append,
@@ -54,13 +51,29 @@ def prediction_log(store: Store, counted: list[str], **spec: object) -> Predicti
 
 def test_answers_that_it_cannot_keep_up_with_are_dropped_and_counted(found: ScoredClip) -> None:
     store, counted = Store(), list[str]()
-    writer = prediction_log(store, counted, sample=1.0)
-    for _ in range(100):
-        writer.offer(b"clip", found)
-    assert counted.count("dropped") > 50
+    writer, large = prediction_log(store, counted, sample=1.0), bytes(WAITING_BYTES // 10)
+    for _ in range(10):
+        with writer.together() as offer:
+            offer(large, found)
+            offer(large, found)
+    assert counted == ["dropped"] * 11, "all requests together hold so much"
     store.let.set()
     writer.flush()
-    assert counted.count("kept") == len(store.rows) == 100 - counted.count("dropped")
+    assert counted[11:] == ["kept"] * len(store.rows) == ["kept"] * 9
+    writer.offer(large, found)
+    writer.flush()
+    assert len(store.rows) == 10, "what was written has made room"
+
+
+def test_a_request_of_many_small_clips_is_kept_whole(found: ScoredClip) -> None:
+    store, counted = Store(), list[str]()
+    store.let.set()
+    writer = prediction_log(store, counted, sample=1.0)
+    with writer.together() as offer:
+        for _ in range(200):
+            offer(tone(), found)
+    writer.flush()
+    assert counted == ["kept"] * 200
 
 
 def test_answers_of_one_request_are_kept_together_or_not_at_all(found: ScoredClip) -> None:
@@ -68,7 +81,7 @@ def test_answers_of_one_request_are_kept_together_or_not_at_all(found: ScoredCli
     store.let.set()
     writer = prediction_log(store, counted, sample=1.0)
     with suppress(InvalidParameter), writer.together() as offer:
-        offer(b"clip", found)
+        offer(bytes(WAITING_BYTES), found)
         raise InvalidParameter("the next one is none")
     with writer.together() as offer:
         offer(b"clip", found)

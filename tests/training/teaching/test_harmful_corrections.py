@@ -16,6 +16,7 @@ from data.store.clips.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import PRETRAINED
 from models.registry.registry import Registry
+from support.corrections import add_correction
 from support.tiny import fresh_registry
 from training.job.run import RetrainRun
 from training.job.run_progress import Progress
@@ -35,7 +36,8 @@ class Teacher:
     def send(self, raw: bytes, label: str) -> str:
         new = NewClip(raw, "faults", label, None, "accepted", "test", 5.0, 16000)
         clip = self.store.clips.add(new, who="ann")[0].sha256
-        self.store.feedback.add(
+        add_correction(
+            self.store,
             domain="faults",
             clip_sha256=clip,
             predicted="normal",

@@ -7,6 +7,7 @@ import pytest
 from data.database.schema import ClipState
 from data.errors import Conflict, UnknownName
 from data.store.store import Store
+from support.corrections import add_correction
 from support.inputs.uploads import new_clip
 
 Said = tuple[str | None, ClipState]
@@ -76,7 +77,8 @@ def test_a_claim_names_the_group_of_a_clip_that_has_none(
 
 def test_a_group_is_named_whatever_is_said_of_the_label_and_settles_nothing(store: Store) -> None:
     clip, _ = store.clips.add(new_clip(label="normal"), who="anna")
-    waiting = store.feedback.add(
+    waiting = add_correction(
+        store,
         domain="faults",
         clip_sha256=clip.sha256,
         predicted="normal",

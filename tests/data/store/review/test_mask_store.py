@@ -7,6 +7,7 @@ import pytest
 from data.errors import Conflict, UnknownName
 from data.store.clips.clip_rows import Clip, NewClip
 from data.store.store import Store
+from support.corrections import add_correction
 
 ONE, OTHER = b"a mask", b"another mask"
 
@@ -35,8 +36,8 @@ def add(store: Store, mask: bytes | None, state: str = "accepted") -> Clip:
 
 
 def correct(store: Store, clip: Clip, mask: bytes, state: str) -> str:
-    said = cracked(mask)
-    return store.feedback.add(
+    return add_correction(
+        store,
         domain="cracks",
         clip_sha256=clip.sha256,
         predicted="no crack",
@@ -46,7 +47,7 @@ def correct(store: Store, clip: Clip, mask: bytes, state: str) -> str:
         state=state,  # type: ignore[arg-type]
         reason="",
         who="ann",
-        mask=said.mask_sha256,
+        mask=mask,
     ).receipt
 
 

@@ -26,8 +26,6 @@ def send(store: Store, raw: bytes, address: str = "10.0.0.1", label: str = "flui
     return store.quarantine.add(
         new,
         address=address,
-        domain="faults",
-        clip_sha256=name(new.raw),
         predicted="normal",
         confidence=0.7,
         corrected=label,

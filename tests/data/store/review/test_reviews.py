@@ -9,6 +9,7 @@ from data.database.schema import FlagKind
 from data.errors import Conflict, UnknownName
 from data.store.review.feedback import Feedback
 from data.store.store import Store
+from support.corrections import add_correction
 from support.inputs.uploads import new_clip
 
 
@@ -18,7 +19,8 @@ def add(store: Store, raw: bytes = b"hum", label: str = "normal", state: str = "
 
 
 def said(store: Store, clip: str, label: str) -> Feedback:
-    return store.feedback.add(
+    return add_correction(
+        store,
         domain="faults",
         clip_sha256=clip,
         predicted="normal",

@@ -17,16 +17,17 @@ from tritonclient import http as triton
 from tritonclient.utils import InferenceServerException
 
 from data.domains.domain import of_sounds
+from models.bundle import Bundle
 from serve_app.http.api import build_api
-from serve_app.replica.champion import LoadedVersion, load_served
 from support.fakes.fake_curator import Curator, Handle
 from support.inputs.pictures import cracked
 from support.inputs.sounds import tone
 from support.local_server import Server
-from support.replica import Replica, answering
+from support.replica import ADMIN, Replica, answering
 from support.tiny import tiny_bundle
 
 CLIPS = [tone(300, rate_hz=8_000), tone(900, rate_hz=8_000)]
+KEYED = {"Authorization": f"Bearer {ADMIN}"}
 INFER = "/v2/models/keywords/infer"
 
 
@@ -82,19 +83,23 @@ def test_a_version_is_described_by_its_own_labels(
 ) -> None:
     replica = Replica("keywords", tmp_path)
     fewer = of_sounds(replica.domain).model_copy(update={"labels": ("no", "yes")})
-    tiny_bundle(tmp_path / "bundle", fewer)
-    versions = {"7": load_served(tmp_path / "bundle", "7")}
+    versions = {"7": tiny_bundle(tmp_path / "bundle", fewer)}
     replica.curator = Handle(Curator(replica.domain, replica.store))
-    ours = replica.version
+    ours = replica.described
 
-    async def version(number: str) -> LoadedVersion:
-        return versions.get(number) or await ours(number)
+    async def known(version: str, caller: str = "") -> Bundle:
+        return versions.get(version) or await ours(version, caller)
 
-    monkeypatch.setattr(replica, "version", version)
+    monkeypatch.setattr(replica, "described", known)
     with answering(replica) as client:
         described = client.get("/v2/models/keywords/versions/7").json()
         assert client.get("/v2/models/keywords/versions/7/ready").json()["ready"]
-        served = client.get("/v2/models/keywords").json()
+        served = client.get("/v2/models/keywords", headers=KEYED).json()
+        anonymous = client.get("/v2/models/keywords").json()
+        wrong = [
+            client.get(f"/v2/models/keywords{path}", headers={"Authorization": "Bearer tt_wrong"})
+            for path in ("", "/ready", "/versions/7", "/versions/7/ready")
+        ]
         unknown = client.get("/v2/models/keywords/versions/99")
     replica.store.close()
     shapes = {output["name"]: output["shape"] for output in described["outputs"]}
@@ -102,6 +107,8 @@ def test_a_version_is_described_by_its_own_labels(
     assert shapes["probabilities"] == [-1, 2]
     assert served["outputs"][-1]["shape"] == [10]
     assert served["versions"] == ["shipped", "2", "1"]
+    assert anonymous == {**served, "versions": ["shipped"]}, "the list is a viewer's, as /models is"
+    assert [found.status_code for found in wrong] == [401] * 4
     assert (unknown.status_code, "no version '99'" in unknown.json()["error"]) == (404, True)
 
 

@@ -20,6 +20,7 @@ from models.card import BACKBONE
 from serve_app.http import problems
 from serve_app.http.routes import clip_routes
 from serve_app.replica.champion import load_served
+from support.corrections import add_correction
 from support.inputs.uploads import new_clip
 from support.keys import keyring
 from support.tiny import tiny_bundle, tiny_clips
@@ -189,7 +190,8 @@ def correct(store: Store, clip: str, label: str, mask: bytes | None = None) -> s
         domain = "cracks" if mask else "faults"
         again = replace(new_clip(b"1", label, "quarantined", domain), mask=mask)
         store.clips.add(again, who="anonymous")
-    kept = store.feedback.add(
+    kept = add_correction(
+        store,
         domain=again.domain,
         clip_sha256=clip,
         predicted=label,
@@ -199,7 +201,7 @@ def correct(store: Store, clip: str, label: str, mask: bytes | None = None) -> s
         state="quarantined",
         reason="",
         who="anonymous",
-        mask=again.mask_sha256,
+        mask=mask,
     )
     return kept.receipt
 

@@ -195,6 +195,21 @@ def test_a_recording_whose_job_cannot_be_written_is_not_kept(
     assert replica.store.uploads.of("keywords", "testclient") == before
 
 
+def test_a_recording_is_kept_where_its_job_may_have_been_written(
+    client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, written = type(replica.store.jobs).add, list[Job]()
+
+    def unacknowledged(jobs: Any, new: Job) -> Job:
+        written.append(add(jobs, new))
+        raise NotReady("the database went away")
+
+    monkeypatch.setattr(type(replica.store.jobs), "add", unacknowledged)
+    assert ordered(client).status_code == 503
+    assert replica.store.uploads.get(written[0].id).is_whole
+    client.delete(f"/jobs/{written[0].id}").raise_for_status()
+
+
 def test_a_store_that_is_away_leaves_the_job_to_another(
     client: TestClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,11 +31,9 @@ class Keeping(Replica):
         super().__init__("keywords", folder)
         self.domain = of_sounds(self.domain).model_copy(update={"keep": ALL})
         self.counted: list[str] = []
-        self.prediction_log = PredictionLog(
-            self.domain, ALL, lambda: self.store, self.counted.append
-        )
+        self.prediction_log = PredictionLog(ALL, lambda: self.store, self.counted.append)
         self.curator = Handle(Curator(self.domain, self.store))
-        self.versions = {
+        self.others = {
             number: self._version(folder / number, number, label)
             for number, label in (("1", "one"), ("2", "seven"))
         }
@@ -52,7 +50,7 @@ class Keeping(Replica):
         deadline: float = float("inf"),
         patience_s: float | None = None,
     ) -> ScoredClip:
-        (found,) = answer_batch(self.versions[version], [Item(raw, 0.0, deadline)])
+        (found,) = answer_batch(self.others[version], [Item(raw, 0.0, deadline)])
         assert isinstance(found, ScoredClip), found
         return found
 

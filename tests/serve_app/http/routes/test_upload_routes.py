@@ -22,6 +22,7 @@ from data.store.store import Store
 from serve_app.http import problems
 from serve_app.http.requests.forms import Forms
 from serve_app.http.routes import upload_routes
+from serve_app.http.threads import decoding
 from support.inputs.drawn_masks import KEPT, REFUSED, WALL, drawn_mask
 from support.inputs.pictures import cracked
 from support.inputs.sounds import bursts, tone, wav
@@ -32,6 +33,7 @@ FAULTS, CRACKS = load_domains(names=("faults", "cracks")).values()
 (ONE, MASK), (TWO, OTHER), (BARE, EMPTY) = cracked(1), cracked(2), cracked(3, crack=False)
 EXAMINED = cracked(9)[0]
 SMALL = cracked(1, side=48)[1]
+BROKEN, KEPT_BEFORE = b"no sound at all", tone(500)
 
 Form = list[tuple[str, tuple[str, bytes]]]
 
@@ -118,28 +120,54 @@ def test_each_mask_goes_with_the_photograph_that_is_named_alike(
     assert [row["outcome"] for row in again] == ["duplicate"] * 3
 
 
-@pytest.mark.parametrize("room", [0, 1])
-def test_what_finds_no_room_behind_clips_that_are_kept_is_refused_alone(
-    kept: Store, monkeypatch: pytest.MonkeyPatch, room: int
+@pytest.mark.parametrize(
+    ("clips", "outcomes"),
+    [
+        ([tone(300)], []),
+        ([BROKEN, tone(300)], []),
+        ([KEPT_BEFORE, tone(300), tone(900)], ["duplicate", "refused", "refused"]),
+    ],
+)
+def test_what_finds_no_room_is_503_unless_others_are_kept_and_is_tried_once(
+    kept: Store, monkeypatch: pytest.MonkeyPatch, clips: list[bytes], outcomes: list[str]
 ) -> None:
-    add = kept.clips.add
+    add, tried = kept.clips.add, list[bytes]()
 
-    def until_full(new: NewClip, *, who: str) -> tuple[Clip, bool]:
-        if len(kept.clips.find("faults")) == room:
-            raise DiskFull
-        return add(new, who=who)
+    def full(new: NewClip, *, who: str) -> tuple[Clip, bool]:
+        if new.raw == KEPT_BEFORE:
+            return add(new, who=who)
+        tried.append(new.raw)
+        raise DiskFull
 
-    monkeypatch.setattr(kept.clips, "add", until_full)
-    files: Form = [("files", ("a.wav", tone(300))), ("files", ("b.wav", tone(900)))]
+    files: Form = [("files", (f"{number}.wav", raw)) for number, raw in enumerate(clips)]
     with client(kept, FAULTS) as faults:
+        sent(faults, [("files", ("kept.wav", KEPT_BEFORE))], label="fluid")
+        monkeypatch.setattr(kept.clips, "add", full)
         found = faults.post("/upload", files=files, data={"label": "fluid"})
-    assert len(kept.clips.find("faults")) == room
-    if room == 0:
-        assert found.status_code == 503
-    else:
-        stored, refused = found.json()["results"]
-        assert (stored["outcome"], refused["outcome"]) == ("stored", "refused")
-        assert "the disk is full" in refused["reason"]
+    assert tried == [tone(300)], "who waited once for what is away waits for no more of it"
+    assert found.status_code == (200 if outcomes else 503)
+    rows = found.json().get("results", [])
+    assert [row["outcome"] for row in rows] == outcomes
+    assert all("the disk is full" in row["reason"] for row in rows[1:])
+
+
+def test_a_file_that_finds_too_many_waiting_is_refused_behind_one_that_is_kept(
+    kept: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+
+    async def crowded(work: Any, *arguments: Any) -> Any:
+        calls.append(work)
+        if len(calls) > 2:
+            raise NotReady("200 requests wait for clips to be decoded")
+        return await decoding(work, *arguments)
+
+    monkeypatch.setattr(upload_routes, "decoding", crowded)
+    with client(kept, FAULTS) as faults:
+        files: Form = [("files", ("a.wav", tone(300))), ("files", ("b.wav", tone(900)))]
+        found = sent(faults, files, label="fluid")
+    assert [row["outcome"] for row in found] == ["stored", "refused"]
+    assert "200 requests wait" in found[1]["reason"]
 
 
 def test_a_clip_whose_flags_cannot_be_written_is_told_to_be_kept(

@@ -10,6 +10,7 @@ from data.store.clips.clip_rows import NewClip
 from data.store.store import Store
 from models.bundle import load_bundle
 from models.registry.registry import Registry
+from support.corrections import add_correction
 from support.tiny import fresh_registry, tiny_bundle
 from training.assess.calibration.reviewed_thresholds import fewest
 from training.recalibrate import main
@@ -31,7 +32,8 @@ def review(store: Store, number: int, confidence: float, right: str, answer: str
     raw = f"clip {number} {answer}".encode()
     new = NewClip(raw, "faults", right, None, "quarantined", "upload", 1.0, 16_000)
     sha256 = store.clips.add(new, who="anna")[0].sha256
-    store.feedback.add(
+    add_correction(
+        store,
         domain="faults",
         clip_sha256=sha256,
         predicted=answer,
