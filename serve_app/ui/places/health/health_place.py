@@ -8,6 +8,7 @@ import gradio as gr
 
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
 from serve_app.client.past_answers import Window
 from serve_app.ui.account import known
 from serve_app.ui.markup import heading, note, text
@@ -26,6 +27,7 @@ from serve_app.ui.shared import (
     or_note,
     row_of,
 )
+from serve_app.ui.wording import words
 from serve_app.ui.words.translate import t
 
 EVENTS = 200  # most of which may be steps of runs
@@ -68,8 +70,10 @@ def build_health(shared: Shared, tab: Any) -> None:
 
     def sample(client: Client, known_domains: tuple[DomainInfo, ...], name: str, label: str) -> str:
         """Nothing for whoever may hear no kept clips."""
-        domain = shared.domain_of(known_domains, name)
-        return or_note(lambda: health_samples.shown(client, domain, label), lambda refused: "")
+        try:
+            return health_samples.shown(client, shared.domain_of(known_domains, name), label)
+        except ServiceError as error:
+            return "" if error.status in {401, 403} else _warning(words(error))
 
     def study(domain: str | None, key: str, domains: tuple[DomainInfo, ...]) -> Any:
         if not domain:

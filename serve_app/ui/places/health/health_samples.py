@@ -4,6 +4,7 @@ mask. For an admin, who alone may hear what others sent."""
 from data.errors import TelltaleError
 from serve_app.client.answers import DomainInfo, KeptClip
 from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
 from serve_app.ui.figures import photograph_figure, sound_figure
 from serve_app.ui.markup import ago, heading, named, note, plain, short, text
 from serve_app.ui.wording import words
@@ -34,11 +35,11 @@ def _none(label: str) -> str:
 
 def _sample(client: Client, domain: DomainInfo, clip: KeptClip) -> str:
     whose = f'<p class="tt-small">{short(clip.clip)}, {ago(clip.created)}</p>'
-    raw = client.content(domain.name, clip.clip)
     try:
+        raw = client.content(domain.name, clip.clip)
         if domain.modality == "audio":
             return sound_figure.studied(raw, domain) + whose
         mask = client.mask(domain.name, clip.clip) if clip.mask else None
         return photograph_figure.studied(raw, mask, domain) + whose
-    except TelltaleError as error:  # a clip that is damaged hides no other
+    except (TelltaleError, ServiceError) as error:  # one that is damaged or gone hides no other
         return note(words(error), "warn") + whose
