@@ -12,15 +12,18 @@ from serve_app.ui.words.translate import t
 
 
 def shown(client: Client, domain: DomainInfo, label: str = "") -> str:
-    """The newest that counts as `label`, or as the first label there is; raises ServiceError."""
-    at = label if label in domain.labels else domain.labels[0]
-    kept = client.clips(domain.name, "accepted", label=at)
-    title = heading(t("A clip of each label"), t("the newest that people sent"))
-    sample = _sample(client, domain, kept[0]) if kept else note(_none(at))
-    return f"{title}{_switch(domain, at)}{sample}"
+    """The newest that counts as `label`, or where that is none of the domain's, the newest of all;
+    raises ServiceError."""
+    chosen = label if label in domain.labels else ""
+    kept = client.clips(domain.name, "accepted", label=chosen, limit=1)
+    title = heading(t("A clip of each label"), t("the newest kept"))
+    if kept:
+        return f"{title}{_switch(domain, kept[0].label)}{_sample(client, domain, kept[0])}"
+    at = chosen or domain.labels[0]
+    return f"{title}{_switch(domain, at)}{note(_none(at))}"
 
 
-def _switch(domain: DomainInfo, at: str) -> str:
+def _switch(domain: DomainInfo, at: str | None) -> str:
     labels = "".join(
         f'<button type="button" data-act="sample" data-label="{text(label)}" '
         f'aria-pressed="{str(label == at).lower()}">{named(label)}</button>'

@@ -1,4 +1,4 @@
-"""health_samples.py: no clip that cannot be shown stands in the way of the others."""
+"""health_samples.py: one clip of a label at a time, and none stands in the way of the others."""
 
 from collections.abc import Iterator
 
@@ -47,3 +47,14 @@ def test_a_clip_that_cannot_be_fetched_is_said_and_others_can_be_chosen(
     shown = health_samples.shown(client, domain)
     assert "The clip is damaged." in shown
     assert 'data-label="two"' in shown
+
+
+def test_it_begins_with_a_label_that_has_a_clip_and_keeps_to_the_one_that_is_chosen(
+    world: World, client: Client, domain: DomainInfo
+) -> None:
+    assert "No clip of zero is kept yet" in health_samples.shown(client, domain)
+    keep(world, "keywords", "two", state="accepted")
+    shown = health_samples.shown(client, domain)
+    assert 'data-label="two" aria-pressed="true"' in shown
+    assert "tt-cepstrum" in shown
+    assert "No clip of nine is kept yet" in health_samples.shown(client, domain, "nine")
