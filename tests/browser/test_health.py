@@ -42,6 +42,9 @@ def test_the_service_and_the_model_are_drawn_with_values_to_point_at(
     expect(page.locator("#insights")).to_contain_text("best in epoch 3 of 3")
     expect(page.locator("#insights")).to_contain_text("Most often")
     expect(page.locator("#insights .tt-scope .tt-lane")).to_have_count(8)  # log-mel and MFCCs
+    expect(page.locator("#insights .tt-sideways")).to_have_count(
+        2
+    )  # the exam, and what is mistaken
     expect(page.locator("#corrections")).to_contain_text("fluid1 quarantined, 1 accepted")
     page.get_by_role("button", name="Copy").click()
     assert "locust -f" in str(page.evaluate("getSelection().toString()"))
