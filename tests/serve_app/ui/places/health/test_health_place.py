@@ -38,7 +38,9 @@ async def built(client: Client) -> Any:
     window = next(block for block in page.blocks.values() if isinstance(block, gr.Radio))
 
     def called(block: Any, event: str, name: str = "") -> Any:
-        of_block = [fn.fn for fn in page.fns.values() if (block._id, event) in fn.targets]
+        of_block: list[Any] = [
+            fn.fn for fn in page.fns.values() if (block._id, event) in fn.targets
+        ]
         return next(fn for fn in of_block if name in fn.__name__)
 
     return SimpleNamespace(window=window, tab=health, called=called)
