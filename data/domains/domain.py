@@ -22,6 +22,7 @@ from data.domains.sections import (
     AudioTrainingSpec,
     ByteLimitSpec,
     ClipSourceSpec,
+    ExampleSound,
     GateSpec,
     ImageInput,
     ImageTrainingSpec,
@@ -134,6 +135,10 @@ class AudioDomain(Domain):
     other_sounds: tuple[str, ...] = ()  # data sets of sounds that no label is for, if at hand
     # What nothing of interest is called: in a recording of hours it is no event.
     rest_label: Label | None = Field(default=None, exclude_if=lambda label: label is None)
+    # What the page makes to be tried, where no clips are given for that; else neutral sounds.
+    examples: tuple[ExampleSound, ...] = Field(
+        default=(), max_length=3, exclude_if=lambda sounds: not sounds
+    )
     # Else a whole window, a fifth of it and half of it.
     stream: StreamSpec | None = Field(default=None, exclude_if=lambda stream: stream is None)
 

@@ -25,6 +25,21 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+# Sounds that the page makes for whoever has no clip at hand.
+ExampleSound = Literal[
+    "hum",
+    "knocking",
+    "hiss",
+    "heartbeat",
+    "murmur",
+    "word",
+    "other_word",
+    "chirping",
+    "bang",
+    "engine",
+]
+
+
 class AudioInput(Section):
     sample_rate_hz: int = Field(ge=4_000, le=96_000)
     window_s: float = Field(gt=0.1, le=60)

@@ -57,6 +57,7 @@ class DomainInfo(Answer):
     live: bool = False  # whether its file says how live sound is heard
     keeps_predictions: bool = False
     history: bool = True  # whether a page may list what was asked on it
+    examples: tuple[str, ...] = ()  # sounds that a page makes to be tried, by name
 
 
 class Domains(Answer):

@@ -3,11 +3,12 @@ that nobody knows keeps nobody from trying a clip."""
 
 from dataclasses import dataclass
 
+from serve_app.client.account_answers import Me
 from serve_app.client.answers import Prediction
 from serve_app.client.client import Client
 from serve_app.client.connection import ServiceError
 from serve_app.ui.markup import note, text
-from serve_app.ui.words.translate import mark, t
+from serve_app.ui.words.translate import mark, plural, t
 
 WAITS = mark("you may try clips; your corrections wait until an admin accepts them.")
 ALLOWS = {
@@ -48,9 +49,21 @@ def who(client: Client) -> Account:
         unknown = t("This key is not known here. Clips are answered without it.")
         return Account("anonymous", t("Key not known"), note(unknown, "bad"))
     allows, role = ALLOWS.get(me.role, ""), t(me.role)
-    said = f'<p class="tt-small"><b>{text(me.name)}</b>, {text(role)}: {text(t(allows))}</p>'
+    may = f"{text(t(allows))}{_quota(me)}"
+    said = f'<p class="tt-small"><b>{text(me.name)}</b>, {text(role)}: {may}</p>'
     chip = role if me.name == me.role else f"{me.name} · {role}"
     return Account(me.role, chip, said)
+
+
+def _quota(me: Me) -> str:
+    if me.requests_per_minute is None:
+        return ""
+    said = plural(
+        "{count:,} request with clips a minute is answered.",
+        "{count:,} requests with clips a minute are answered.",
+        me.requests_per_minute,
+    )
+    return f" {said}"
 
 
 def known(client: Client) -> Client:

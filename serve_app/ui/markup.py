@@ -40,16 +40,24 @@ def heading(words: str, hint: str = "") -> str:
     return f'<h2 class="tt-h2">{text(words)}{more}</h2>'
 
 
-def table(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], empty: str, css: str = "tt-table"
-) -> str:
-    """Cells are HTML already. On a narrow screen each row of a tt-table becomes a card of "header
-    value"."""
-    if not rows:
-        return note(empty)
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
+    """Cells are HTML already. On a narrow screen each row becomes a card of "header value"."""
+    return f'<table class="tt-table">{_lines(headers, rows)}</table>' if rows else note(empty)
+
+
+def sideways(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of figures, which are compared along its columns: on a narrow screen it stays one and
+    is moved sideways, but for its first column."""
+    return (
+        f'<div class="tt-sideways" role="region" aria-label="{text(title)}" tabindex="0">'
+        f"<table>{_lines(headers, rows)}</table></div>"
+    )
+
+
+def _lines(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in headers)
     body = "".join(f"<tr>{_cells(headers, row)}</tr>" for row in rows)
-    return f'<table class="{css}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
 
 
 def _cells(headers: Sequence[str], row: Sequence[str]) -> str:

@@ -42,6 +42,9 @@ def test_the_service_and_the_model_are_drawn_with_values_to_point_at(
     expect(page.locator("#insights")).to_contain_text("best in epoch 3 of 3")
     expect(page.locator("#insights")).to_contain_text("Most often")
     expect(page.locator("#insights .tt-scope .tt-lane")).to_have_count(8)  # log-mel and MFCCs
+    expect(page.locator("#insights .tt-sideways")).to_have_count(
+        2
+    )  # the exam, and what is mistaken
     expect(page.locator("#corrections")).to_contain_text("fluid1 quarantined, 1 accepted")
     page.get_by_role("button", name="Copy").click()
     assert "locust -f" in str(page.evaluate("getSelection().toString()"))
@@ -54,12 +57,15 @@ def test_a_kept_clip_of_each_label_is_heard_and_seen(page: Page, site: str, worl
     keep(world, "keywords", "two", state="rejected", raw=tone(500))
     page.goto(f"{site}?key={ADMIN}&place=health&domain=keywords")
     samples = page.locator("#samples")
-    expect(samples).to_contain_text("No clip of zero is kept yet")
-    samples.get_by_role("button", name="two").click()
     expect(samples).to_contain_text(re.compile("Half of its power lies below (399|400|401) Hz"))
     expect(samples.locator(".tt-cepstrum img")).to_be_visible()
     expect(samples.locator("audio")).to_have_count(1)
     expect(samples.get_by_role("button", name="two")).to_have_attribute("aria-pressed", "true")
+    samples.get_by_role("button", name="zero").click()
+    expect(samples).to_contain_text("No clip of zero is kept yet")
+    page.get_by_role("tab", name="Ask").click()
+    page.get_by_role("tab", name="Health").click()
+    expect(samples.get_by_role("button", name="zero")).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_visitor_sees_the_service_and_why_not_the_rest(page: Page, site: str) -> None:

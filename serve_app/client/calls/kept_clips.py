@@ -13,14 +13,15 @@ def clips(
     flagged: bool = False,
     waiting: bool = False,
     doubted: bool = False,
+    limit: int = LISTED,
     offset: int = 0,
 ) -> Call[tuple[KeptClip, ...]]:
-    """LISTED, newest first; `flagged` ones alone come with the worst first, and where `doubted`
+    """Newest first; `flagged` ones alone come with the worst first, and where `doubted`
     those that the model is surest are something else."""
     return get(
         f"/{domain}/clips",
         part(Clips, lambda found: found.clips),
-        limit=LISTED,
+        limit=limit,
         offset=offset,
         state=state,
         label=label,

@@ -159,6 +159,7 @@ def domain_info(domain: Domain, prefix: str) -> answers.DomainInfo:
         live=isinstance(domain, AudioDomain) and domain.stream is not None,
         keeps_predictions=domain.keep is not None,
         history=domain.history,
+        examples=domain.examples if isinstance(domain, AudioDomain) else (),
     )
 
 

@@ -7,7 +7,7 @@ stretched drawing, never in it, so that it keeps its size on a phone.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from serve_app.ui.markup import clock, table, text
+from serve_app.ui.markup import clock, sideways, text
 from serve_app.ui.words.translate import number, t
 
 WIDTH = 640
@@ -133,8 +133,8 @@ def bars(rows: Sequence[tuple[str, float, str]], most: float = 0.0) -> str:
 
 
 def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    """A row a right label, a column an answer, each cell as dark as its share of the row; on a
-    narrow screen as well, where it is moved sideways: the diagonal is what it is read by."""
+    """A row a right label, a column an answer, each cell as dark as its share of the row: the
+    diagonal is what it is read by."""
     rows = []
     for label, row in zip(labels, counts, strict=True):
         whole = sum(row) or 1
@@ -144,11 +144,7 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
             for other, count in zip(labels, row, strict=True)
         ]
         rows.append([f"<b>{text(label)}</b>", *cells])
-    said = t("What is taken for what")
-    shaded = table([t("right ↓ answered →"), *labels], rows, "", css="")
-    return (
-        f'<div class="tt-confusion" role="region" aria-label="{said}" tabindex="0">{shaded}</div>'
-    )
+    return sideways(t("What is taken for what"), [t("right ↓ answered →"), *labels], rows)
 
 
 def _answered_as(count: int, whole: int, label: str, other: str) -> str:

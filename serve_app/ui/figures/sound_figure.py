@@ -29,17 +29,23 @@ def played(raw: bytes, domain: DomainInfo, found: Prediction | None) -> str:
 
 
 def studied(raw: bytes, domain: DomainInfo) -> str:
-    """The same with its MFCCs, and a sentence of where its power lies; raises ClipError."""
+    """The same with its MFCCs, and a sentence of where its power lies, if any; raises ClipError."""
     recording = _decoded(raw, domain)
     samples, rate_hz = recording.samples, recording.sample_rate_hz
-    half_hz, most_hz = power_below(samples, rate_hz, (0.5, 0.9))
+    figure = clip_figure(samples, rate_hz, None, "", cepstrum_row(samples, rate_hz))
+    return f"{_power(recording)}{_heard(recording, figure)}"
+
+
+def _power(recording: Recording) -> str:
+    found = power_below(recording.samples, recording.sample_rate_hz, (0.5, 0.9))
+    if not found:
+        return ""
     said = t(
         "Half of its power lies below {half:,.0f} Hz, nine tenths below {most:,.0f} Hz.",
-        half=half_hz,
-        most=most_hz,
+        half=found[0],
+        most=found[1],
     )
-    figure = clip_figure(samples, rate_hz, None, "", cepstrum_row(samples, rate_hz))
-    return f"<p>{said}</p>{_heard(recording, figure)}"
+    return f"<p>{said}</p>"
 
 
 def _heard(recording: Recording, figure: str) -> str:

@@ -59,9 +59,11 @@ def cepstrum_row(waveform: Floats, sample_rate_hz: int) -> str:
 def power_below(
     waveform: Floats, sample_rate_hz: int, shares: tuple[float, ...]
 ) -> tuple[float, ...]:
-    """The frequencies, in Hz, below which these shares of its power lie."""
+    """The frequencies, in Hz, below which these shares of its power lie; none where it has none."""
     power = np.abs(np.fft.rfft(waveform - waveform.mean())) ** 2
     rising = np.cumsum(power)
+    if rising[-1] == 0:
+        return ()
     places = np.searchsorted(rising, np.array(shares) * rising[-1])
     return tuple((places * sample_rate_hz / len(waveform)).tolist())
 

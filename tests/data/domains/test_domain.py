@@ -53,6 +53,8 @@ def test_every_shipped_domain_is_valid(name: str) -> None:
         ({"source.layout": "masks"}, ["'source.layout'", "'manifest' or 'folders'"]),
         ({"features.hop_length": 2000}, ["hop_length (2000) must not exceed n_fft (1024)"]),
         ({"rest_label": "silence"}, ["rest_label (silence) must be one of the labels"]),
+        ({"examples": ["hum", "whale"]}, ["'examples.1'", "'hum', 'knocking', 'hiss'"]),
+        ({"examples": ["hum"] * 4}, ["'examples'", "at most 3 items"]),
         ({"training.epochs": "many"}, ["'training.epochs'", "integer"]),
         ({"training.min_workers": 2}, ["min_workers (2) must not exceed workers (1)"]),
         ({"serving.split": {3: 0.7, 4: 0.4}}, ["serving.split must not exceed 1", "'3': 0.7"]),
@@ -90,6 +92,15 @@ def test_a_wrong_key_or_value_of_photographs_is_named(
         load_domain(write(tmp_path, change, "cracks"))
     for word in words:
         assert word in str(refused.value)
+
+
+def test_sounds_to_try_change_nothing_of_what_is_learnt(tmp_path: Path) -> None:
+    without, given = (
+        load_domain(write(tmp_path, change)) for change in ({}, {"examples": ["hum", "bang"]})
+    )
+    assert given != without
+    assert given.recipe_digest == without.recipe_digest
+    assert "examples" not in without.model_dump()  # nor in bundles of before there were any
 
 
 def test_recordings_come_before_photographs() -> None:

@@ -55,6 +55,14 @@ def test_everybody_sees_which_role_he_has(anybody: Client) -> None:
         assert not who(early).is_sure
 
 
+def test_whoever_has_a_quota_is_told_it(anybody: Client, world: World) -> None:
+    client = anybody.with_key(ADMIN)
+    assert "a minute" not in who(client).said
+    world.requests_per_minute = 1200
+    assert "1,200 requests with clips a minute are answered." in who(client).said
+    world.requests_per_minute = None
+
+
 def test_what_needs_no_key_is_asked_without_one_that_is_not_known(anybody: Client) -> None:
     admin, told = anybody.with_key(ADMIN), (("X-Visitor", "of-this-start 203.0.113.7"),)
     assert known(anybody) is anybody

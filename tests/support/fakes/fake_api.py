@@ -109,7 +109,8 @@ def create(world: World) -> FastAPI:
     @app.get("/me", response_model=Me)
     def me(request: Request) -> dict[str, Any]:
         name, role = caller(request)
-        return {"name": name, "role": role, "limits": {"max_bytes": 1}}
+        quota = {"requests_per_minute": world.requests_per_minute}
+        return {"name": name, "role": role, "limits": {"max_bytes": 1}} | quota
 
     @app.get("/status", response_model=Status)
     def status() -> dict[str, Any]:

@@ -121,6 +121,7 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         flagged: bool = False,
         waiting: bool = False,
         order: str = "newest",
+        limit: int = 100,
     ) -> dict[str, Any]:
         admin(request)
         rows = [one["row"] for one in world.clips.values() if one["domain"] == domain]
@@ -131,7 +132,8 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
         ]
         if order == "disagreement":
             rows.sort(key=lambda row: row["model"] is None)
-        return {"domain": domain, "clips": [row for row in rows if row["flags"] or not flagged]}
+        rows = [row for row in rows if row["flags"] or not flagged]
+        return {"domain": domain, "clips": rows[:limit]}
 
     @app.get("/{domain}/predictions", response_model=KeptPredictions)
     def predictions(domain: str, request: Request, order: str) -> dict[str, Any]:

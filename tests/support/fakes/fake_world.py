@@ -55,6 +55,7 @@ class World:
     step_s: float
     hiccups: int = 0
     busy: int = 0
+    requests_per_minute: int | None = None
     content_s: dict[str, float] = field(default_factory=dict)  # clip -> how long its bytes take
     drop_after: int = 0  # events after which an event stream breaks off, once
     feedback: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -1,12 +1,13 @@
 """Clips to try: those of a folder, `<folder>/<domain>/*`; where it has none, some made here."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from data.arrays import Doubles
 from serve_app.client.answers import DomainInfo
-from serve_app.ui.places.ask.made_sounds import MACHINE, RATE_HZ, SOUNDS
+from serve_app.ui.places.ask.made_sounds import RATE_HZ, made_sounds
 from serve_app.ui.words.translate import mark
 
 SIDE_PX = 512
@@ -20,13 +21,15 @@ def examples_of(domain: DomainInfo, folder: Path | None, made: Path) -> list[Pat
         return own[:SHOWN]
     made_for = made / domain.name
     made_for.mkdir(parents=True, exist_ok=True)
-    return _sounds(made_for) if domain.modality == "audio" else _photographs(made_for)
+    return (
+        _sounds(domain.examples, made_for) if domain.modality == "audio" else _photographs(made_for)
+    )
 
 
-def _sounds(folder: Path) -> list[Path]:
+def _sounds(names: Sequence[str], folder: Path) -> list[Path]:
     import soundfile
 
-    sounds = SOUNDS.get(folder.name, MACHINE)
+    sounds = made_sounds(names)
     paths = [folder / f"{name}.wav" for name in sounds]
     for path, make in zip(paths, sounds.values(), strict=True):
         if not path.exists():

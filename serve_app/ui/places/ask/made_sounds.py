@@ -1,5 +1,6 @@
 """Sounds to try, made from formulas, since no data set is shipped: so simple that one hears what is
-in them, and of the kind that their domain listens for."""
+in them. A domain's file names those of the kind that it listens for; none says what the answer
+will be, for a model may not know what was made."""
 
 from collections.abc import Callable, Sequence
 
@@ -60,36 +61,34 @@ def _engine() -> Doubles:
     return 0.15 * turning + 0.02 * _noise()
 
 
-def _nine() -> Doubles:
+def _word() -> Doubles:
     return _spoken([(250, 1100), (750, 1250), (350, 2200), (250, 1300)])
 
 
-def _one() -> Doubles:
+def _other_word() -> Doubles:
     return _spoken([(300, 650), (650, 1100), (600, 1150), (250, 1300)])
 
 
-MACHINE: dict[str, Made] = {
-    mark("a mains hum"): _hum,
-    mark("knocking"): _knocking,
-    mark("a hiss"): _hiss,
+SOUNDS: dict[str, tuple[str, Made]] = {  # by their names in a domain's file, as they are shown
+    "hum": (mark("a hum"), _hum),
+    "knocking": (mark("knocking"), _knocking),
+    "hiss": (mark("a hiss"), _hiss),
+    "heartbeat": (mark("a heartbeat"), _heartbeat),
+    "murmur": (mark("a murmur between beats"), _murmur),
+    "word": (mark("a made voice"), _word),
+    "other_word": (mark("a made voice, another word"), _other_word),
+    "chirping": (mark("chirping"), _chirping),
+    "bang": (mark("a bang"), _bang),
+    "engine": (mark("an engine"), _engine),
 }
-SOUNDS: dict[str, dict[str, Made]] = {  # by domain; any other one has the machine's
-    "hearts": {
-        mark("a heartbeat"): _heartbeat,
-        mark("a murmur between beats"): _murmur,
-        mark("a hiss"): _hiss,
-    },
-    "keywords": {
-        mark("a made voice says nine"): _nine,
-        mark("a made voice says one"): _one,
-        mark("knocking"): _knocking,
-    },
-    "wildlife": {
-        mark("chirping"): _chirping,
-        mark("a bang"): _bang,
-        mark("an engine"): _engine,
-    },
-}
+NEUTRAL = ("hum", "knocking", "hiss")
+
+
+def made_sounds(names: Sequence[str]) -> dict[str, Made]:
+    """By what they are called on the page; of a service that knows other sounds, those known here,
+    and the neutral ones where that is none."""
+    known = [name for name in names if name in SOUNDS]
+    return dict(SOUNDS[name] for name in known or NEUTRAL)
 
 
 def _spoken(resonances_hz: Sequence[tuple[float, float]]) -> Doubles:

@@ -14,7 +14,7 @@ from serve_app.client.insight_answers import (
 )
 from serve_app.ui.figures.charts import bars, confusion, learning_curve
 from serve_app.ui.figures.palette_png import strips
-from serve_app.ui.markup import named, note, percent, plain, score, table, text
+from serve_app.ui.markup import named, note, percent, plain, score, sideways, text
 from serve_app.ui.words.translate import number, t, told
 
 CLOSE = 0.03  # between the two, which nobody notices
@@ -126,7 +126,7 @@ def _per_label(exam: ExamFigures) -> str:
     )
     said = [*_out_of_fold(exam.out_of_fold), whole]
     heads = [t("Label"), t("Precision"), t("Recall"), "F1", t("Exam clips")]
-    listed = table(heads, rows, "")
+    listed = sideways(t("The exam"), heads, rows)
     return "".join(f'<p class="tt-small">{words}</p>' for words in said) + listed
 
 

@@ -8,6 +8,7 @@ import gradio as gr
 
 from serve_app.client.answers import DomainInfo
 from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
 from serve_app.client.past_answers import Window
 from serve_app.ui.account import known
 from serve_app.ui.markup import heading, note, text
@@ -26,6 +27,7 @@ from serve_app.ui.shared import (
     or_note,
     row_of,
 )
+from serve_app.ui.wording import words
 from serve_app.ui.words.translate import t
 
 EVENTS = 200  # most of which may be steps of runs
@@ -48,6 +50,7 @@ def build_health(shared: Shared, tab: Any) -> None:
     html(heading(t("The model"), t("what it learnt from, and how it did in its exam")))
     model = html(elem_id="insights")
     samples = clickable(elem_id="samples")
+    chosen = gr.State("")  # the label of the sample
 
     def look(domain: str | None, window: Window, key: str) -> Any:
         if not domain:
@@ -68,10 +71,12 @@ def build_health(shared: Shared, tab: Any) -> None:
 
     def sample(client: Client, known_domains: tuple[DomainInfo, ...], name: str, label: str) -> str:
         """Nothing for whoever may hear no kept clips."""
-        domain = shared.domain_of(known_domains, name)
-        return or_note(lambda: health_samples.shown(client, domain, label), lambda refused: "")
+        try:
+            return health_samples.shown(client, shared.domain_of(known_domains, name), label)
+        except ServiceError as error:
+            return "" if error.status in {401, 403} else _warning(words(error))
 
-    def study(domain: str | None, key: str, domains: tuple[DomainInfo, ...]) -> Any:
+    def study(domain: str | None, key: str, domains: tuple[DomainInfo, ...], label: str) -> Any:
         if not domain:
             return gr.skip()
         client = known(shared.client.with_key(key))
@@ -86,14 +91,17 @@ def build_health(shared: Shared, tab: Any) -> None:
         return {
             corrections: or_note(taught, lambda refused: "") if client.key else "",
             model: or_note(lambda: health_model.shown(client.insights(domain)), _warning),
-            samples: sample(client, domains, domain, "") if client.key else "",
+            samples: sample(client, domains, domain, label) if client.key else "",
         }
 
     def choose(
         domain: str | None, key: str, domains: tuple[DomainInfo, ...], event: gr.EventData
-    ) -> str:
-        client = shared.client.with_key(key)
-        return sample(client, domains, domain, event_field(event, "label")) if domain else ""
+    ) -> Any:
+        if not domain:
+            return gr.skip()
+        label = event_field(event, "label")
+        shown = sample(shared.client.with_key(key), domains, domain, label)
+        return {samples: shown, chosen: label}
 
     def order(request: gr.Request) -> str:
         host = f"{request.url.scheme}://{request.url.netloc}"
@@ -109,8 +117,8 @@ def build_health(shared: Shared, tab: Any) -> None:
     for moment in (tab.select, window.change, signals.health, signals.again):
         moment(look, live, [service, events], trigger_mode="always_last", **QUIET)
     for moment in (tab.select, signals.health):
-        moment(study, who, studied, trigger_mode="always_last", **QUIET)
-    samples.click(choose, who, samples, trigger_mode="always_last", **QUIET)
+        moment(study, [*who, chosen], studied, trigger_mode="always_last", **QUIET)
+    samples.click(choose, who, [samples, chosen], trigger_mode="always_last", **QUIET)
 
 
 def _warning(refused: str) -> str:

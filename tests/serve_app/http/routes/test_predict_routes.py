@@ -122,6 +122,7 @@ def test_a_domain_answers_under_the_prefix_that_it_is_listed_with(client: TestCl
     (listed,) = client.get("/domains").json()["domains"]
     assert listed["prefix"] == "/keywords"
     assert (listed["live"], listed["keeps_predictions"], listed["history"]) == (True, False, True)
+    assert listed["examples"] == ["word", "other_word", "knocking"]
     for prefix in ("", "/api", listed["prefix"], listed["prefix"] + "/api"):
         found = client.post(f"{prefix}/predict", files={"file": CLIPS[0]})
         assert found.json()["domain"] == listed["name"]

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from serve_app.ui.figures.palette_png import COLUMNS, spectrogram
+from serve_app.ui.figures.palette_png import COLUMNS, cepstrum, spectrogram
 
 RATE_HZ = 16_000
 
@@ -35,3 +35,19 @@ def test_a_short_event_in_a_long_recording_is_seen_where_it_is() -> None:
     seen = np.flatnonzero(loudest > 200) / len(loudest)
     assert seen.size
     assert seen == pytest.approx(0.75, abs=0.01)
+
+
+def test_the_cepstrum_changes_where_the_sound_does_and_not_with_its_level() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.1, 2 * RATE_HZ)
+    hum = 0.1 * np.sin(2 * np.pi * 120 * np.arange(2 * RATE_HZ) / RATE_HZ)
+    wave = np.where(np.arange(2 * RATE_HZ) < RATE_HZ, noise, hum + noise / 100).astype(np.float32)
+    drawn = pixels(cepstrum(wave, RATE_HZ)).astype(float)
+    assert drawn.shape[0] > 1
+    first, second = np.array_split(drawn, 2, axis=1)
+    assert np.abs(first.mean(1) - second.mean(1)).max() > 50
+    louder = pixels(cepstrum(4 * wave, RATE_HZ)).astype(float)
+    assert np.abs(louder - drawn).mean() < 5
+
+
+def test_the_cepstrum_of_silence_is_drawn() -> None:
+    assert pixels(cepstrum(np.zeros(RATE_HZ, np.float32), RATE_HZ)).size

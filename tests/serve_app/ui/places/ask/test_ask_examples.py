@@ -1,16 +1,18 @@
 """ask_examples.py: every domain has clips to try that it takes, of its own kind."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from data.domains.domain import AudioDomain, load_domains
+from data.domains.sections import ExampleSound
 from data.media.audio.recording import decode
 from serve_app.client.answers import DomainInfo
 from serve_app.http.answers.answer_bodies import domain_info
 from serve_app.ui.places.ask.ask_examples import SHOWN, examples_of
-from serve_app.ui.places.ask.made_sounds import MACHINE, SOUNDS
+from serve_app.ui.places.ask.made_sounds import SOUNDS
 
 DOMAINS = load_domains()
 QUIETEST_DBFS = -55  # 20 above what the shipped domains take for silence
@@ -28,10 +30,22 @@ def test_what_is_made_for_a_domain_is_loud_and_short_enough_for_it(
         assert np.abs(heard).max() <= 1
 
 
-def test_a_domain_that_no_sounds_are_made_for_has_those_of_a_machine(tmp_path: Path) -> None:
-    other = domain_info(HEARD[0], "").model_copy(update={"name": "bridges"})
-    assert [path.stem for path in examples_of(other, None, tmp_path)] == list(MACHINE)
-    assert set(SOUNDS) <= set(DOMAINS)
+def test_a_domain_has_the_sounds_that_its_file_names_and_else_neutral_ones(tmp_path: Path) -> None:
+    domain = domain_info(HEARD[0].model_copy(update={"examples": ("murmur", "bang")}), "")
+    domain = domain.model_copy(update={"name": "bridges"})
+    made = [path.stem for path in examples_of(domain, None, tmp_path)]
+    assert made == ["a murmur between beats", "a bang"]
+    for unknown in ((), ("whale",)):  # of an older service, and of a newer one
+        other = domain.model_copy(update={"examples": unknown})
+        made = [path.stem for path in examples_of(other, None, tmp_path)]
+        assert made == ["a hum", "knocking", "a hiss"]
+
+
+def test_every_sound_that_a_file_may_name_can_be_made_and_none_names_a_label() -> None:
+    assert set(SOUNDS) == set(get_args(ExampleSound))
+    labels = {label for domain in DOMAINS.values() for label in domain.labels}
+    shown = {word for title, _ in SOUNDS.values() for word in title.split()}
+    assert not labels & shown
 
 
 def test_clips_of_a_folder_stand_in_place_of_what_is_made(tmp_path: Path) -> None:

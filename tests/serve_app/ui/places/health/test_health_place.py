@@ -10,12 +10,13 @@ import gradio as gr
 import pytest
 
 from serve_app.client.client import Client
+from serve_app.client.connection import ServiceError
 from serve_app.client.past_answers import AuditEvent, AuditEvents
 from serve_app.ui.places.health import health_corrections, health_service
 from serve_app.ui.places.health.health_place import build_health
 from serve_app.ui.shared import Shared, script
 from serve_app.ui.standing import Standing
-from support.fakes.fake_api import create
+from support.fakes.fake_api import ADMIN, create
 from support.fakes.fake_world import World
 from support.local_server import Server
 
@@ -36,10 +37,13 @@ async def built(client: Client) -> Any:
             build_health(shared, health)
     window = next(block for block in page.blocks.values() if isinstance(block, gr.Radio))
 
-    def called(block: Any, event: str) -> Any:
-        return next(fn.fn for fn in page.fns.values() if (block._id, event) in fn.targets)
+    def called(block: Any, event: str, name: str = "") -> Any:
+        of_block: list[Any] = [
+            fn.fn for fn in page.fns.values() if (block._id, event) in fn.targets
+        ]
+        return next(fn for fn in of_block if name in fn.__name__)
 
-    return SimpleNamespace(window=window, called=called)
+    return SimpleNamespace(window=window, tab=health, called=called)
 
 
 def test_a_domain_that_nothing_is_known_of_is_said(
@@ -52,6 +56,27 @@ def test_a_domain_that_nothing_is_known_of_is_said(
     monkeypatch.setattr("serve_app.ui.standing.STANDS_S", -1.0)
     monkeypatch.setattr(Client, "status", lambda self: own)
     assert "The curator is away" in str(look("faults", "5m", "").values())
+
+
+@pytest.mark.parametrize(("status", "said"), [(503, "The service is away."), (403, ""), (401, "")])
+def test_kept_clips_that_cannot_be_listed_are_hidden_only_from_whoever_may_not_hear_them(
+    client: Client, status: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> Any:
+        raise ServiceError("the service is away", status)
+
+    page = asyncio.run(built(client))
+    study = page.called(page.tab, "select", "study")
+    monkeypatch.setattr(Client, "clips", refused)
+    samples = [*study("keywords", ADMIN, (), "").values()][-1]
+    assert said in samples
+    assert bool(said) == bool(samples)
+
+
+def test_the_label_that_was_chosen_is_shown_again_when_somebody_returns(client: Client) -> None:
+    page = asyncio.run(built(client))
+    samples = [*page.called(page.tab, "select", "study")("keywords", ADMIN, (), "two").values()]
+    assert 'data-label="two" aria-pressed="true"' in samples[-1]
 
 
 def test_what_a_run_did_step_by_step_hides_no_other_event() -> None:
