@@ -102,6 +102,13 @@ def segmentation(overlaps: Integers, groups: Sequence[str], found: float) -> Seg
     return Segmentation(dice, iou, found, len(groups), len(set(groups)))
 
 
+def confusion_by_clip(labels: Integers, answers: Integers, classes: int) -> Integers:
+    """A confusion table [C, C] of each clip [clips]."""
+    tables = np.zeros((len(labels), classes, classes), np.int64)
+    tables[np.arange(len(labels)), labels, answers] = 1
+    return tables
+
+
 def intervals(tables: Integers, groups: Integers) -> dict[str, Interval]:
     """Accuracy and macro-F1 of clips with confusion tables [clips, C, C] in groups [clips].
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from data.arrays import Integers
-from models.metrics import Interval, excess_error, intervals, segmentation, share
+from models.metrics import Interval, confusion_by_clip, excess_error, intervals, segmentation, share
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,11 @@ def _mask_intervals(answers: Sequence[FoldPrediction]) -> dict[str, Interval]:
 def _label_intervals(
     answers: Sequence[FoldPrediction], labels: Sequence[str]
 ) -> dict[str, Interval]:
-    tables = np.zeros((len(answers), len(labels), len(labels)), np.int64)
-    for table, answer in zip(tables, answers, strict=True):
-        table[labels.index(answer.label), labels.index(answer.answer)] = 1
+    right, said = (
+        np.array([labels.index(label) for label in each], np.int64)
+        for each in ((a.label for a in answers), (a.answer for a in answers))
+    )
+    tables = confusion_by_clip(right, said, len(labels))
     return intervals(tables, np.unique([a.group for a in answers], return_inverse=True)[1])
 
 

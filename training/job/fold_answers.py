@@ -52,10 +52,10 @@ def _must_be_beside_the_same(bundle: Bundle, fold: Bundle, name: str) -> None:
 
 
 def _answers(kept: KeptFold, learnt: Sequence[LabelledClip]) -> tuple[Floats, Floats, Floats]:
-    bundle, domain = kept.bundle, kept.bundle.domain
+    bundle, domain, others = kept.bundle, kept.bundle.domain, kept.bundle.others()
     model, memory = OnnxModel(bundle), bundle.memory()
     remembered = Remembered(memory.values, memory.labels, len(model.labels))
-    bank = without_label(bundle.others())
+    bank = without_label(others)
     clips = (prepare(read_file(clip), domain) for clip in kept.left_out)
     scores = [model.answer([clip])[0] for clip in clips]
     own = np.array([remembered.distance(each.embedding, each.best) for each in scores], np.float32)
@@ -69,7 +69,7 @@ def _answers(kept: KeptFold, learnt: Sequence[LabelledClip]) -> tuple[Floats, Fl
         memory,
         np.array([held[clip] for clip in order]),
         [clip.group for clip in order],
-        bundle.others(),
+        others,
     )
     scale = np.float32(typical(unlearnt.own, unlearnt.weights))
     return np.stack([each.logits for each in scores]), own / scale, other / scale

@@ -15,7 +15,7 @@ from data.domains.domain import Domain
 from models.bundle import Bundle
 from models.calibration import softmax
 from models.card import EachGroupOnce, OutOfFold
-from models.metrics import answer_error, chance_error, intervals, macro_f1, share
+from models.metrics import answer_error, chance_error, confusion_by_clip, intervals, macro_f1, share
 from models.tensors import FoldAnswers
 from training.assess.calibration.calibrate import beyond, fit, scaled, votes
 from training.assess.folds import PARTS
@@ -44,11 +44,10 @@ def carried(bundle: Bundle, label_of: Mapping[str, str]) -> FoldCalibration | No
 def figures_of(found: FoldCalibration, domain: Domain) -> OutOfFold:
     """Where a column of the data set says the folds (a speaker), a group is a fold: all that one
     speaker says is alike, in whatever recording."""
-    answers, classes = found.answers, len(domain.labels)
+    answers = found.answers
     groups = answers.groups if found.by in PARTS else answers.folds
     said = answers.logits.argmax(axis=1)
-    tables = np.zeros((len(said), classes, classes), np.int64)
-    tables[np.arange(len(said)), answers.labels, said] = 1
+    tables = confusion_by_clip(answers.labels, said, len(domain.labels))
     confidence, asserted, unknown = cross_fitted(answers, domain)
     right, names = said == answers.labels, groups.astype(str).tolist()
     sure = [name for name, is_sure in zip(names, asserted, strict=True) if is_sure]
