@@ -39,7 +39,7 @@ from models.card import EXAM, OTHERS, OUT_OF_FOLD
 from models.export import OnnxBackbone
 from models.tensors import exam_bytes, fold_answer_bytes, others_bytes
 from training.assess.bank_facts import bank_facts
-from training.assess.calibration.calibrate import calibrate
+from training.assess.calibration.calibrate import calibrate, validation
 from training.assess.calibration.out_of_fold import FoldCalibration, carried, figures_of
 from training.assess.calibration.reviewed_thresholds import PRECISION, recalibrate_by_reviews
 from training.assess.examine import exam_metrics
@@ -72,15 +72,15 @@ def recalibrate(
         known_bank = None
         others = other_sounds(domain, OnnxBackbone(bundle.backbone()))
     asked = asked or carried(bundle, {clip.sha256: clip.label for clip in plan.clips})
-    fields = calibrate(
+    held_out = validation(
         domain,
         head,
         memory,
         np.array([held[clip] for clip in memory.clip_ids]),
         [groups[clip] for clip in memory.clip_ids],
         others,
-        asked.answers if asked else None,
     )
+    fields = calibrate(domain, held_out, asked.answers if asked else None)
     card = bundle.card
     figures = exam_metrics(domain, head, fields["temperature"], exam)
     facts = {

@@ -47,7 +47,7 @@ from models.tensors import (
     others_bytes,
 )
 from training.assess.bank_facts import bank_facts
-from training.assess.calibration.calibrate import calibrate
+from training.assess.calibration.calibrate import calibrate, validation
 from training.assess.calibration.out_of_fold import FoldCalibration, carried, figures_of
 from training.assess.calibration.thresholds import finished_head, mask_figures
 from training.assess.examine import exam_metrics
@@ -86,9 +86,8 @@ def build_bundle(
     groups = [plan.clips[place].group for place in order]
     others = other_sounds(domain, backbone)
     folds = inherited(before, domain, plan.clips)
-    calibration = calibrate(
-        domain, head, memory, plan.held_out[order], groups, others, folds.answers if folds else None
-    )
+    held_out = validation(domain, head, memory, plan.held_out[order], groups, others)
+    calibration = calibrate(domain, held_out, folds.answers if folds else None)
     fields: dict[str, Any] = {
         "domain": domain,
         "labels": domain.labels,

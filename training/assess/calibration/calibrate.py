@@ -48,21 +48,13 @@ class Unlearnt:
 
 
 def calibrate(
-    domain: Domain,
-    head: Head,
-    memory: Embeddings,
-    held: Bools,
-    groups: Sequence[str],
-    others: Floats,
-    answers: FoldAnswers | None = None,
+    domain: Domain, held_out: Unlearnt, answers: FoldAnswers | None = None
 ) -> dict[str, Any]:
-    """The card's `temperature`, `novelty`, `unknown_threshold` and `assert_at`; `held` [clips]
-    marks validation among the remembered clips, which belong to `groups` [clips], and `others`
-    [m, D] are embeddings of sounds that no label is for.
+    """The card's `temperature`, `novelty`, `unknown_threshold` and `assert_at`, from what folds
+    said, or from `held_out`, the validation clips.
 
     A group is one witness: forty near copies are right or wrong, near or far together.
     """
-    held_out = validation(domain, head, memory, held, groups, others)
     if answers is not None:
         return fit(domain, scaled(answers, typical(held_out.own, held_out.weights)))
     return fit(domain, held_out)
@@ -76,6 +68,8 @@ def validation(
     groups: Sequence[str],
     others: Floats,
 ) -> Unlearnt:
+    """`held` [clips] marks validation among the remembered clips, which belong to `groups` [clips],
+    and `others` [m, D] are embeddings of sounds that no label is for."""
     rows = np.repeat(held, ROWS[domain.task])
     logits = head.logits(memory.values[rows])
     weights = np.repeat(votes(groups), ROWS[domain.task])[rows]

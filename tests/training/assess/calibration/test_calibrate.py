@@ -19,7 +19,7 @@ from models.metrics import calibration_error, chance_error
 from models.runtime import OnnxModel
 from models.tensors import Embeddings, Probe, exam_bytes, read_exam
 from support.tiny import tiny_bundle, tiny_clips, tiny_head
-from training.assess.calibration.calibrate import calibrate
+from training.assess.calibration.calibrate import calibrate, validation
 from training.assess.examine import from_embeddings
 from training.assess.reliability import exam_intervals
 from training.recalibrate import main, recalibrate
@@ -65,7 +65,8 @@ def calibrated(
     without `groups` each is a group of its own."""
     held = np.arange(len(memory.clip_ids)) % every == 0
     others = np.zeros((0, memory.values.shape[1]), np.float32)
-    return calibrate(domain, tiny_head(domain), memory, held, groups or memory.clip_ids, others)
+    groups = groups or memory.clip_ids
+    return calibrate(domain, validation(domain, tiny_head(domain), memory, held, groups, others))
 
 
 @pytest.mark.parametrize("name", HEARD)

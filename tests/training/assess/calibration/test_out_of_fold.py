@@ -14,7 +14,7 @@ from models.bundle import Bundle, load_bundle, rewrite_bundle
 from models.card import OUT_OF_FOLD
 from models.tensors import FoldAnswers, fold_answer_bytes
 from support.tiny import tiny_bundle, tiny_clips, tiny_head
-from training.assess.calibration.calibrate import calibrate
+from training.assess.calibration.calibrate import calibrate, validation
 from training.assess.calibration.out_of_fold import FoldCalibration, cross_fitted, figures_of
 from training.assess.calibration.reviewed_thresholds import Threshold, by_reviews
 from training.job.build_bundle import inherited
@@ -42,7 +42,8 @@ def calibrated(found: FoldAnswers, times: float = 1) -> dict[str, Any]:
     memory = replace(memory, values=memory.values * np.float32(times))
     held = np.arange(len(memory.clip_ids)) % 3 == 0
     none = np.zeros((0, memory.values.shape[1]), np.float32)
-    return calibrate(DOMAIN, tiny_head(DOMAIN), memory, held, memory.clip_ids, none, found)
+    held_out = validation(DOMAIN, tiny_head(DOMAIN), memory, held, memory.clip_ids, none)
+    return calibrate(DOMAIN, held_out, found)
 
 
 def test_models_that_are_too_sure_of_themselves_are_cooled_by_what_folds_said() -> None:
