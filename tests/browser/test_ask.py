@@ -2,7 +2,9 @@
 
 import io
 import re
+import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
+from serve_app.ui.places.ask import ask_place
 from support.fakes.fake_api import ADMIN
 from support.fakes.fake_world import World
 from support.inputs.pictures import cracked
@@ -222,6 +225,26 @@ def test_a_photograph_is_answered_with_its_mask_laid_over_it_and_corrected_by_a_
     page.locator("#its").get_by_text("no crack").click()
     page.click("#send")
     expect(page.get_by_text("crack → no crack")).to_be_visible()
+
+
+def test_who_gives_a_clip_while_the_domain_is_being_opened_keeps_its_answer(
+    page: Page, site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_page(page, site)
+    examples_of = ask_place.examples_of
+
+    def slow(*arguments: Any) -> list[Path]:
+        time.sleep(3)
+        return examples_of(*arguments)
+
+    monkeypatch.setattr(ask_place, "examples_of", slow)
+    photograph = tmp_path / "wall.png"
+    photograph.write_bytes(cracked(1)[0])
+    choose_domain(page, "Cracks", "Is there a crack?")
+    give(page, photograph)
+    answered(page, "crack")
+    expect(page.get_by_role("button", name="a plain wall")).to_be_visible()
+    answered(page, "crack")
 
 
 def test_a_photograph_is_corrected_by_a_mask(page: Page, site: str, tmp_path: Path) -> None:

@@ -204,10 +204,12 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
 
     def turn_to(name: str, domains: tuple[DomainInfo, ...], _: str, turns: Turns) -> Shown:
         domain = shared.domain_of(domains, name)
+        # First, since it may take a moment, in which a clip may be given.
+        drop = offered(domain, examples_of(domain, folder, made))
         gone = turned_away(parts, turns, domain)
         none: dict[str, Any] = {"choices": [], "value": None} if gone else {}
         return gone | {
-            parts.drop: offered(domain, examples_of(domain, folder, made)),
+            parts.drop: drop,
             parts.label: gr.update(label=t(ITS[domain.modality]), **none),
             parts.mask: gr.update(visible=domain.modality == "image", value=None),
         }
