@@ -20,7 +20,7 @@ serve: .venv/serve
 test: lint
 	$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
-# What takes over a minute each: several machines, a service under every kind of damage, Debian's
+# What takes over half a minute each: several machines, a service under every kind of damage, Debian's
 # Prometheus against a service, clients of other systems, and (where there is a Docker or buildah) the
 # image built, asked, weighed.
 test-deploy: lint .venv-clients

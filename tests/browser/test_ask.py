@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from serve_app.ui.places.ask import ask_place
+from serve_app.ui.places.ask.ask_examples import examples_of
 from support.fakes.fake_api import ADMIN
 from support.fakes.fake_world import World
 from support.inputs.pictures import cracked
@@ -231,13 +231,12 @@ def test_who_gives_a_clip_while_the_domain_is_being_opened_keeps_its_answer(
     page: Page, site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_page(page, site)
-    examples_of = ask_place.examples_of
 
     def slow(*arguments: Any) -> list[Path]:
         time.sleep(3)
         return examples_of(*arguments)
 
-    monkeypatch.setattr(ask_place, "examples_of", slow)
+    monkeypatch.setattr("serve_app.ui.places.ask.ask_place.examples_of", slow)
     photograph = tmp_path / "wall.png"
     photograph.write_bytes(cracked(1)[0])
     choose_domain(page, "Cracks", "Is there a crack?")

@@ -10,6 +10,8 @@ import pytest
 from support.inputs.sounds import tone
 from support.service import finished, started
 
+pytestmark = pytest.mark.deploy
+
 PREFERRED = (8265, 52365)  # the dashboard and its agent, which starts the jobs
 PATIENCE_S = 60
 

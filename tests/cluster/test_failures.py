@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 
 from support.inputs.recordings import by_sndfile
 from support.inputs.sounds import tone
@@ -49,6 +50,7 @@ def test_a_killed_replica_is_replaced_on_the_champion(admin: httpx.Client) -> No
     raise AssertionError("no replica took the place of the killed one")
 
 
+@pytest.mark.deploy
 def test_a_recording_is_analysed_though_its_replica_is_killed(admin: httpx.Client) -> None:
     hour = by_sndfile("FLAC", "PCM_16", np.zeros(3_600 * 8_000, np.float32), 8_000)
     order = admin.post("/keywords/analyze", content=hour, headers={"Prefer": "respond-async"})

@@ -126,13 +126,9 @@ def test_without_haproxy_or_its_manager_answers_go_on(own: Service, title: str) 
     serves_again(own)
 
 
+@pytest.mark.deploy
 @pytest.mark.parametrize(
-    "title",
-    [
-        "gcs_server",
-        pytest.param("ray::RuntimeEnvAgent", marks=pytest.mark.deploy),
-        pytest.param("serve_app.cluster.launch", marks=pytest.mark.deploy),
-    ],
+    "title", ["gcs_server", "ray::RuntimeEnvAgent", "serve_app.cluster.launch"]
 )
 def test_a_cluster_that_has_lost_a_part_comes_back_by_itself(own: Service, title: str) -> None:
     def console() -> str:
@@ -185,6 +181,7 @@ def test_a_dashboard_that_was_killed_is_back_with_its_jobs(own: Service) -> None
         assert finished(admin, run["id"], PATIENCE_S)["state"] == "succeeded"
 
 
+@pytest.mark.deploy
 def test_a_killed_launcher_leaves_nothing_in_the_way_of_the_next(own: Service) -> None:
     before = set(service_processes(own.home.resolve()))
     os.kill(int((own.home / "running.lock").read_text()), signal.SIGKILL)

@@ -244,6 +244,7 @@ def test_a_training_begins_on_one_machine_and_goes_on_with_another_that_joins(
     assert epochs(store, "grows").count(1) == 1, "it began again from nothing"
 
 
+@pytest.mark.deploy
 def test_a_stopped_run_is_cancelled_and_says_so(environment: dict[str, str], store: Store) -> None:
     """The service stops a job as everybody does: by SIGTERM."""
     process = start(environment, store, "stopped")

@@ -61,6 +61,7 @@ def test_a_setting_that_there_is_not_or_cannot_be_is_refused_before_anything_is_
         search.changed(domain, {"network.dropout": 7})
 
 
+@pytest.mark.deploy
 def test_trials_are_told_compared_and_kept_in_mlflow(
     domain: Domain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -74,15 +74,18 @@ def walked(home: Path, registry: Registry) -> Any:
     return notebook
 
 
+@pytest.mark.deploy
 def test_it_runs_through_and_complains_of_nothing(walked: Any) -> None:
     assert not [one for one in outputs(walked) if one.output_type == "error"]
     assert not [one.text for one in outputs(walked) if one.get("name") == "stderr"]
 
 
+@pytest.mark.deploy
 def test_every_step_is_shown(walked: Any) -> None:
     assert plots(walked) == plots(read()) == PLOTS
 
 
+@pytest.mark.deploy
 def test_it_ends_with_a_champion_that_has_learnt_a_correction(
     walked: Any, registry: Registry
 ) -> None:

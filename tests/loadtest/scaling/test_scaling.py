@@ -88,6 +88,7 @@ def test_a_service_that_is_away_or_serves_others_is_named_before_any_load() -> N
         scaling.served(Target("http://127.0.0.1:9", "faults"))
 
 
+@pytest.mark.deploy
 def test_several_scenarios_are_one_page_with_a_picture_each_and_a_retrain_in_the_middle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,7 +139,11 @@ def test_near_copies_are_one_witness_of_how_sure_a_model_may_be() -> None:
     assert often == pytest.approx(once, rel=0.3)
 
 
-@pytest.mark.parametrize("name", HEARD)  # the cracks' network has learnt rows that are left out now
+# Not of cracks, whose network has learnt rows that are left out now.
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.deploy if n == "wildlife" else ()) for n in HEARD],
+)
 def test_a_shipped_card_is_what_its_bundle_gives_when_calibrated_anew(
     name: str, tmp_path: Path, datasets: Path
 ) -> None:

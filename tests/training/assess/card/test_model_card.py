@@ -138,6 +138,7 @@ def test_other_protocols_stand_in_a_table(
         write_model_card(bundle, None, tmp_path)
 
 
+@pytest.mark.deploy
 def test_clips_of_other_data_sets_are_heard_but_not_what_both_know(
     bundle: Bundle, datasets: Path
 ) -> None:
