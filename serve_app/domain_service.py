@@ -21,6 +21,7 @@ from data.errors import NotReady
 from models.bundle import Bundle
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
 from serve_app.cluster.ray_internals.message_limit import limit_messages
+from serve_app.cluster.ray_internals.quiet_handles import keep_quiet
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import Champion
@@ -50,6 +51,7 @@ class DomainService:
 
     async def __init__(self, name: str) -> None:  # type: ignore[misc]  # Serve awaits it
         must_be_closed()
+        keep_quiet()
         os.nice(NICE)
         self.domain: Domain = load_domains(names=(name,))[name]
         self.settings = settings_from_env()
@@ -162,7 +164,7 @@ class DomainService:
         return answer_batch(self.champion.served, items)
 
     async def follow(self, pointer: Pointer, purged: frozenset[str]) -> dict[str, Any]:
-        """Called on every replica once a second: the champion, which changes now and then, and the
+        """Called on every replica at each beat: the champion, which changes now and then, and the
         digests of versions that were removed."""
         swaps, failures = self.champion.swaps, self.champion.failures
         await self.champion.follow(pointer, self._fetch)

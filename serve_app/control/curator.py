@@ -1,9 +1,9 @@
 """The control plane: one replica that knows the champions, runs the jobs and tells the replicas.
 
-Level-triggered: every second, and when a teach promotes, it compares what is (the registry's alias,
-what each replica serves, how the jobs stand) with what should be, and mends the difference. A
-missed message, a replica born in the middle of a swap or its own restart therefore need no special
-case. The data plane never waits for it.
+Level-triggered: every second (every three while nothing happens), and when a teach promotes, it
+compares what is (the registry's alias, what each replica serves, how the jobs stand) with what
+should be, and mends the difference. A missed message, a replica born in the middle of a swap or its
+own restart therefore need no special case. The data plane never waits for it.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from serve_app.client.service_answers import ReplicaInfo
 from serve_app.cluster.quota_refusals import QuotaRefusals
 from serve_app.cluster.ray_internals.environment import haproxy_socket
 from serve_app.cluster.ray_internals.inner_port import must_be_closed
+from serve_app.cluster.ray_internals.quiet_handles import keep_quiet
 from serve_app.cluster.service_processes import scratch_path
 from serve_app.cluster.standby import keep_spares
 from serve_app.control.abandoned_jobs import AbandonedJobs
@@ -49,6 +50,7 @@ from serve_app.statuses import in_words
 log = logging.getLogger("ray.serve")
 
 BEAT_S = 1.0
+QUIET_BEAT_S = 3.0  # of a domain of which nothing has changed since the last
 STATES_PATIENCE_S = 1.0
 STATES_FRESH_S = 0.5  # each look costs Serve's controller 10 ms or more
 SWEEP_EVERY_S = 3600.0  # for what killed uploads left behind
@@ -60,6 +62,7 @@ CHECKPOINT_EVERY_S = 300.0  # so that a copy of the home holds all but the last 
 class Curator:
     async def __init__(self, spares: int = 0) -> None:  # type: ignore[misc]  # Serve awaits it
         must_be_closed()
+        keep_quiet()
         settings = settings_from_env()
         self._home = settings.home
         self._domains: dict[str, Domain] = load_domains(names=settings.domains)
@@ -229,11 +232,21 @@ class Curator:
 
     async def _beat(self, domain: Domain) -> None:
         """One for each domain: one that is stuck does not hold up the others."""
+        before = None
         while True:
             await self._attempt(domain.name, "champion", self._successions[domain.name].reconcile())
             await self._attempt(domain.name, "history", self._note(domain.name))
             await self._attempt(domain.name, "runs", self._runs.look_after(domain))
-            await self._runs.pause(domain.name, BEAT_S)
+            now = self._seen(domain.name)
+            is_quiet = now == before and domain.name not in self._runs.under_way
+            await self._runs.pause(domain.name, QUIET_BEAT_S if is_quiet else BEAT_S)
+            before = now
+
+    def _seen(self, name: str) -> tuple[object, ...]:
+        """What the last beat found, which is the same again while nobody asks anything."""
+        succession = self._successions[name]
+        rows = [(row["replica"], row["digest"], row["answered"]) for row in succession.replicas]
+        return (succession.champion, rows, self._runs.waits.get(name), dict(self._errors[name]))
 
     async def _note(self, name: str) -> None:
         self._histories[name].note(self._successions[name].replicas, time.time())

@@ -1,8 +1,8 @@
 """The last hour of a domain's traffic, from what its replicas have counted since they live.
 
-Every second each of them tells its sums (`DomainService.follow`); what they grew by is added to
-the step of that moment, and to the counters of /metrics. Kept in memory, an hour in 0.8 MB: a
-curator that starts anew begins anew.
+At each beat of the curator each of them tells its sums (`DomainService.follow`); what they grew by
+is added to the step of that moment, and to the counters of /metrics. Kept in memory, an hour in
+0.8 MB: a curator that starts anew begins anew.
 """
 
 import time

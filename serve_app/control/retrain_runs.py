@@ -9,6 +9,7 @@ moved nor a curator that was away ends it. A full one then goes on as a job of t
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -57,6 +58,8 @@ class RetrainRuns:
         self._beats: dict[str, tuple[int, int]] = {}  # by run: the beat, and looks at it
         self._new: dict[str, int] = {}  # by domain: clips to be learnt at the last look
         self._trainable: dict[str, tuple[float, bool]] = {}  # by domain: until when, and whether
+        self.under_way: set[str] = set()  # domains of which a run was open when last looked at
+        self._ordered: dict[str, asyncio.Event] = defaultdict(asyncio.Event)  # ends a pause
         self._teaching: set[str] = set()  # domains of which a teach was open when last looked at
         self._taught: set[str] = set()  # domains of which one has just ended
         self._starting = asyncio.Lock()
@@ -69,6 +72,7 @@ class RetrainRuns:
         async with self._starting:
             await self._must_be_idle(domain)
             run = await asyncio.to_thread(self._start, domain, order, who, options or RunOptions())
+            self._ordered[domain].set()
             return json_fields(run_info(run))
 
     def _start(self, domain: str, order: Order, who: str, options: RunOptions) -> RunRow:
@@ -121,7 +125,9 @@ class RetrainRuns:
     async def look_after(self, domain: Domain) -> None:
         """Closes the runs that died, and starts the retrain that is due."""
         async with self._starting:  # a run just ordered has a row before it has a job
-            for run in await self.open(domain.name):
+            runs = await self.open(domain.name)
+            (self.under_way.add if runs else self.under_way.discard)(domain.name)
+            for run in runs:
                 if run.mode == "teach":
                     self._teaching.add(domain.name)
                 await asyncio.to_thread(self._mend, run)
@@ -131,8 +137,9 @@ class RetrainRuns:
             await self.start(domain.name, found, "trigger")
 
     async def pause(self, domain: str, longest_s: float) -> None:
-        """Between two looks at a domain; over as soon as a teach promotes or ends, for whoever
-        corrected a clip waits until replicas follow, and only then is the next teach prepared."""
+        """Between two looks at a domain; over as soon as a run is ordered, and as a teach promotes
+        or ends, for whoever corrected a clip waits until replicas follow, and only then is the
+        next teach prepared."""
         if domain in self._taught:
             self._taught.remove(domain)
             await asyncio.to_thread(self._jobs.stand_by)
@@ -146,7 +153,10 @@ class RetrainRuns:
                     self._taught.add(domain)
                 if not runs or any(run.is_promoting for run in runs):
                     return
-        await asyncio.sleep(max(0.0, until - time.monotonic()))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                await self._ordered[domain].wait()
+        self._ordered[domain].clear()
 
     def _submit(self, run: RunRow, attempt: int = 1) -> None:
         arguments = RunOptions.model_validate(run.options).arguments()

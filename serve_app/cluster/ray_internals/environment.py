@@ -37,6 +37,9 @@ SETTINGS: Mapping[str, str] = {
     "RAY_metrics_report_interval_ms": "5000",
     # Each replica would hand its figures to Ray ten times a second, whether anybody asks or not.
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "1000",
+    # Each replica would count what it holds five times a second, and the fallback proxy for each
+    # domain; the autoscaler takes the mean of a second.
+    "RAY_SERVE_AUTOSCALING_METRIC_RECORD_INTERVAL_FACTOR": "0.5",
     # Workers that stand by import what a replica needs: serve_app/cluster/standby.py.
     "RAY_preload_python_modules": "serve_app.cluster.standby_imports",
     # Ray's own idle workers, one a core, would be taken before those, and have imported nothing.

@@ -58,6 +58,7 @@ WITHOUT = {
     "RAY_USAGE_STATS_ENABLED": "Ray reports to its makers",
     "RAY_metrics_report_interval_ms": "Ray's metrics are as old as Ray likes",
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "each replica wakes ten times a second for it",
+    "RAY_SERVE_AUTOSCALING_METRIC_RECORD_INTERVAL_FACTOR": "each replica wakes five times a second",
     "RAY_preload_python_modules": "the inner port is open, and a replica takes 3.8 s, not 2.1 s",
     "RAY_prestart_worker_first_driver": "a replica starts in 3.8 s instead of 2.1 s",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "Ray listens on the network where nothing should",
@@ -291,6 +292,27 @@ def test_other_servers_of_ray_bind_as_they_ask_to() -> None:
     closed = inner_port.Closed(lambda server, address: 7)
     assert closed(None, "127.0.0.1:0") == 7
     assert closed(None, inner_port.EVERYWHERE) == 0
+
+
+def test_a_handle_reports_nothing_to_the_autoscaler() -> None:
+    code = (
+        "import inspect\n"
+        "from types import SimpleNamespace as Having\n"
+        "from ray.serve._private.router import RouterMetricsManager as Manager\n"
+        "from serve_app.cluster.ray_internals.quiet_handles import keep_quiet\n"
+        "before = inspect.getsource(Manager.update_deployment_config)\n"
+        "assert 'self.PUSH_METRICS_TO_CONTROLLER_TASK_NAME' in before\n"
+        "given = list(inspect.signature(Manager.update_deployment_config).parameters)\n"
+        "keep_quiet()\n"
+        "assert given == list(inspect.signature(Manager.update_deployment_config).parameters)\n"
+        "manager, scaling = Manager.__new__(Manager), object()\n"
+        "manager.update_deployment_config(Having(autoscaling_config=scaling), 1)\n"
+        "assert manager.autoscaling_config is scaling\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 0, (
+        f"{NEW}'s handles report otherwise; each wakes seven times a second: {found.stderr}"
+    )
 
 
 def test_a_replica_does_without_pandas_and_who_wants_it_has_it() -> None:

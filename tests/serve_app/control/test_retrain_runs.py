@@ -237,6 +237,16 @@ def test_a_hiccup_of_the_job_list_closes_nothing(store: Store) -> None:
     assert [found.state for found in store.runs.find("keywords")] == ["queued"]
 
 
+def test_a_domain_is_looked_at_as_soon_as_a_run_of_it_is_ordered(store: Store) -> None:
+    async def steps(runs: RetrainRuns) -> None:
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            tasks.create_task(runs.pause("keywords", 60.0))
+            await asyncio.sleep(0.1)
+            tasks.create_task(runs.start("keywords", ("teach", "", "person"), "ann"))
+
+    run(store, Jobs(), steps)
+
+
 def test_a_domain_is_looked_at_as_soon_as_its_teach_promotes_or_ends(store: Store) -> None:
     async def steps(runs: RetrainRuns) -> list[float]:
         taken = []
