@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,14 +60,16 @@ def started(home: Path, **settings: str) -> Iterator[Service]:
 
 
 def finished(client: httpx.Client, run_id: str, patience_s: float) -> dict[str, Any]:
-    """A retrain of `keywords`, once it has ended."""
-    deadline = time.monotonic() + patience_s
+    """A retrain of `keywords`, once it has ended; a part that is restarting is asked again."""
+    deadline, said = time.monotonic() + patience_s, ""
     while time.monotonic() < deadline:
-        run: dict[str, Any] = client.get(f"/keywords/retrain/{run_id}").json()
-        if run["finished"]:
-            return run
+        with suppress(httpx.TransportError):
+            answer = client.get(f"/keywords/retrain/{run_id}")
+            said = answer.text
+            if answer.status_code == 200 and answer.json()["finished"]:
+                return dict(answer.json())
         time.sleep(0.2)
-    raise AssertionError(f"run {run_id} did not end within {patience_s} s")
+    raise AssertionError(f"run {run_id} did not end within {patience_s} s: {said}")
 
 
 def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
