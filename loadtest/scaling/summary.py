@@ -85,6 +85,8 @@ def per_second(record: Record, samples: Sequence[Sample]) -> list[Row]:
     """From one look at the users to the next; what was not measured is left out."""
     rows: list[Row] = []
     for begin, end in pairwise(record["there"]):
+        if end["at"] <= begin["at"]:  # on a busy machine two looks fall together
+            continue
         row = summarise(record, begin["at"], end["at"]) | {"users": begin["there"]}
         row["t_s"] = round(begin["at"] - record["there"][0]["at"], 1)
         if now := _latest(samples, end["at"]):

@@ -91,6 +91,13 @@ def test_each_second_has_what_the_users_got_and_what_the_replicas_were() -> None
     assert of(row, "running starting stopping") == [2, 1, 0]
 
 
+def test_two_looks_at_one_moment_are_one_second() -> None:
+    found = run()
+    looks = found.record["there"]
+    twice = {**found.record, "there": [*looks[:5], looks[4], *looks[5:]]}
+    assert per_second(twice, found.samples) == per_second(found.record, found.samples)
+
+
 def test_cpu_and_batch_size_are_differences_of_counters_that_grow() -> None:
     found = run()
     row = per_second(found.record, found.samples)[20]
