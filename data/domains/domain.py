@@ -156,6 +156,11 @@ class AudioDomain(Domain):
                 "freq_masks, time_masks and colour_db must be 0"
             )
         self.network.must_suit(self.input, self.features)
+        if self.network.starts_from and self.start_from is None:
+            raise ValueError(
+                f"network.kind {self.network.kind} needs training.start_from: "
+                f"{self.network.starts_from}"
+            )
         if self.training.crop_s is not None:
             self.network.must_suit_crops(self.training.crop_s, self.input, self.features)
         if self.limits.max_duration_s < self.input.window_s:

@@ -13,6 +13,11 @@ from data.domains.sections import AudioInput, LogMelSpec, Section, WaveformSpec
 Channels = Annotated[int, Field(ge=1)]
 
 WAV2VEC2_RATE_HZ = 16_000
+SPEECH_RATE_HZ = 8_000
+SPEECH_FRAME_S = 0.76
+SPEECH_FEATURES = LogMelSpec(
+    n_fft=256, hop_length=80, n_mels=32, fmin_hz=60, fmax_hz=3800, mel_scale="slaney"
+)
 
 
 class NetworkSpec(Section):
@@ -25,6 +30,7 @@ class AudioNetworkSpec(NetworkSpec):
     hears: ClassVar[str] = "log_mel"
     whole_windows: ClassVar[bool] = False  # has weights for each moment of a window
     least_samples: ClassVar[int] = 1
+    starts_from: ClassVar[str | None] = None  # a backbone, without which it could learn nothing
     embedding: int = Field(ge=16, le=1024)
 
     def must_suit(self, heard: AudioInput, features: LogMelSpec | WaveformSpec) -> None:
@@ -137,6 +143,28 @@ class Wav2Vec2Spec(AudioNetworkSpec):
             )
 
 
+class SpeechEmbeddingSpec(AudioNetworkSpec):
+    """Of what it hears, its trunk has learnt one log-mel alone, which needs no more than 8 kHz."""
+
+    whole_windows: ClassVar[bool] = True
+    starts_from: ClassVar[str | None] = "speech"
+    kind: Literal["speech_embedding"]
+
+    def must_suit(self, heard: AudioInput, features: LogMelSpec | WaveformSpec) -> None:
+        super().must_suit(heard, features)
+        if features != SPEECH_FEATURES or heard.sample_rate_hz != SPEECH_RATE_HZ:
+            needed = SPEECH_FEATURES.model_dump(exclude={"kind"})
+            raise ValueError(
+                f"network.kind {self.kind} has learnt from one log-mel: features must be {needed} "
+                f"and input.sample_rate_hz {SPEECH_RATE_HZ}, to which other clips are resampled"
+            )
+        if heard.window_s < SPEECH_FRAME_S:
+            raise ValueError(
+                f"network.kind {self.kind} hears that much at once: input.window_s must be "
+                f"{SPEECH_FRAME_S} or more, got {heard.window_s}"
+            )
+
+
 class UNetSpec(NetworkSpec):
     """One number of channels for each halving of the picture, the first for its full size."""
 
@@ -151,7 +179,7 @@ class UNetSpec(NetworkSpec):
 
 
 AnyAudioNetwork = Annotated[
-    CNNSpec | CRNNSpec | MLPSpec | Wav2Vec2Spec, Field(discriminator="kind")
+    CNNSpec | CRNNSpec | MLPSpec | Wav2Vec2Spec | SpeechEmbeddingSpec, Field(discriminator="kind")
 ]
 AUDIO_NETWORKS: dict[str, type[Section]] = {
     get_args(spec.model_fields["kind"].annotation)[0]: spec

@@ -79,6 +79,9 @@ class LogMelSpec(Section):
     n_mels: int = Field(ge=8, le=256)
     fmin_hz: float = Field(ge=0)
     fmax_hz: float = Field(gt=0)
+    mel_scale: Literal["htk", "slaney"] = Field(
+        default="htk", exclude_if=lambda scale: scale == "htk"
+    )
 
     @model_validator(mode="after")
     def frames_leave_no_gap(self) -> Self:

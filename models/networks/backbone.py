@@ -99,8 +99,8 @@ def stand_ins(name: str) -> list[str]:
 
 
 def start_from(name: str, backbone: "nn.Module", domain: AudioDomain) -> None:
-    """Loads the weights of `name` into a domain's backbone; raises InvalidDomain unless the two
-    hear alike and are built alike."""
+    """Loads the weights of `name` into a domain's backbone, whose layers that it has none for begin
+    as they are; raises InvalidDomain unless the two hear alike and are built alike."""
     from safetensors.torch import load
 
     card, raw = _card(name, domain), (BACKBONES / name / WEIGHTS).read_bytes()
@@ -111,7 +111,8 @@ def start_from(name: str, backbone: "nn.Module", domain: AudioDomain) -> None:
     if wrong := [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]:
         told = (f"{key} must be {theirs.get(key)}, not {ours.get(key)}" for key in wrong)
         raise InvalidDomain(f"{domain.name} cannot start from backbone {name}: {'; '.join(told)}")
-    backbone.load_state_dict(load(raw))
+    if backbone.load_state_dict(load(raw), strict=False).unexpected_keys:
+        raise InvalidDomain(f"the weights of backbone {name} are not of its card's network")
 
 
 def _card(name: str, domain: Domain) -> BackboneCard:

@@ -14,6 +14,7 @@ from models.networks.backbone import start_from
 from models.networks.cnn import DepthwiseCNN
 from models.networks.crnn import CRNN
 from models.networks.mlp import StatisticsMLP
+from models.networks.speech_embedding import SpeechEmbedding
 from models.networks.unet import AttentionUNet
 from models.networks.wav2vec2 import Wav2Vec2, load_published
 
@@ -45,6 +46,7 @@ NETWORKS: dict[str, Callable[[Any, Any], nn.Module]] = {
     "crnn": lambda spec, domain: CRNN(spec, domain.window[0]),
     "mlp": lambda spec, domain: StatisticsMLP(spec, domain.window, spec.stretches(domain.input)),
     "wav2vec2_base": lambda spec, domain: Wav2Vec2(spec),
+    "speech_embedding": lambda spec, domain: SpeechEmbedding(spec, domain.features),
     "unet": lambda spec, domain: AttentionUNet(spec),
 }
 # The kinds that do not start from random weights.

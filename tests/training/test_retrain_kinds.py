@@ -30,11 +30,18 @@ TOY = toy_domain(load_domains(names=("faults",))["faults"], epochs=2)
 SMALLER: dict[str, Callable[[Path], dict[str, object]]] = {
     "crnn": lambda folder: {"channels": [8, 16], "recurrent": 16, "embedding": 32},
     "mlp": lambda folder: {"hidden": [32], "embedding": 32},
+    "speech_embedding": lambda folder: {},
     "wav2vec2_base": lambda folder: {"weights": saved(published(), folder)},
 }
 
 
-@pytest.mark.parametrize("kind", SMALLER)
+# The largest is tried by hand.
+KINDS = [
+    pytest.param(k, marks=pytest.mark.deploy if k == "speech_embedding" else ()) for k in SMALLER
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_network_is_trained_packed_taught_and_answers_with_the_same_numbers(
     kind: str, tmp_path: Path
 ) -> None:

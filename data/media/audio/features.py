@@ -1,8 +1,8 @@
 """Waveform -> what the network is given: the one implementation, for training and for serving.
 
 That is the log-mel, or the waveform itself for a network that has learnt to hear. The log-mel has
-the same numbers as torchaudio's `MelSpectrogram` (power 2, centred frames with reflected edges,
-HTK mel scale, no normalisation) followed by log(x + 1e-6), in float32 throughout. The trick is
+the same numbers as torchaudio's `MelSpectrogram` (power 2, centred frames with reflected edges, the
+domain's mel scale, no normalisation) followed by log(x + 1e-6), in float32 throughout. The trick is
 to work through the frames in blocks that stay in the cache and never leave their place: FFTPACK's
 transform puts the real and imaginary parts side by side where the samples were, they are squared
 there, and a filterbank with each row twice adds them up.
@@ -123,7 +123,7 @@ def _hann(length: int) -> Floats:
 
 
 def _filterbank(features: LogMelSpec, sample_rate_hz: int) -> Floats:
-    """Triangles [n_fft // 2 + 1, n_mels], equally spaced on the HTK mel scale."""
+    """Triangles [n_fft // 2 + 1, n_mels], equally spaced on the mel scale."""
     corners = mel_corners_hz(features)
     bins = np.linspace(0, sample_rate_hz / 2, features.n_fft // 2 + 1)[:, np.newaxis]
     rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])
@@ -133,8 +133,9 @@ def _filterbank(features: LogMelSpec, sample_rate_hz: int) -> Floats:
 
 def mel_corners_hz(features: LogMelSpec) -> Doubles:
     """Where the triangles begin, peak and end: [n_mels + 2], each peak the next one's start."""
-    low, high = _mel_from_hz(features.fmin_hz), _mel_from_hz(features.fmax_hz)
-    return _hz_from_mel(np.linspace(low, high, features.n_mels + 2))
+    mel_from_hz, hz_from_mel = SCALES[features.mel_scale]
+    low, high = mel_from_hz(features.fmin_hz), mel_from_hz(features.fmax_hz)
+    return hz_from_mel(np.linspace(low, high, features.n_mels + 2))
 
 
 def _without_zeros(filterbank: Floats) -> list[tuple[slice, slice, Floats]]:
@@ -154,3 +155,18 @@ def _mel_from_hz(hz: float) -> float:
 
 def _hz_from_mel(mel: Doubles) -> Doubles:
     return 700 * (10 ** (mel / 2595) - 1)
+
+
+def _slaney_mel_from_hz(hz: float) -> float:
+    """Even up to 1 kHz, and in equal ratios above (Auditory Toolbox, 1998)."""
+    return float(hz * 3 / 200 if hz < 1000 else 15 + 27 * np.log(hz / 1000) / np.log(6.4))
+
+
+def _hz_from_slaney_mel(mel: Doubles) -> Doubles:
+    return np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))
+
+
+SCALES: dict[str, tuple[Callable[[float], float], Callable[[Doubles], Doubles]]] = {
+    "htk": (_mel_from_hz, _hz_from_mel),
+    "slaney": (_slaney_mel_from_hz, _hz_from_slaney_mel),
+}

@@ -58,6 +58,11 @@ KINDS = ", ".join(AUDIO_NETWORKS)
         ("mlp", {"training.crop_s": 2}, ["mlp takes whole windows only"]),
         ("wav2vec2_base", {"training.crop_s": 0.01}, ["at least 400 samples, 0.025 s"]),
         ("wav2vec2_base", {"network.weights": "w.pth"}, ["from / on, got w.pth"]),
+        ("speech_embedding", {"features.mel_scale": "htk"}, ["one log-mel", "'n_mels': 32"]),
+        ("speech_embedding", {"input.sample_rate_hz": 16000}, ["sample_rate_hz 8000"]),
+        ("speech_embedding", {"input.window_s": 0.5, "input.hop_s": 0.2}, ["0.76 or more"]),
+        ("speech_embedding", {"training.start_from": None}, ["needs training.start_from: speech"]),
+        ("speech_embedding", {"training.crop_s": 2}, ["takes whole windows only"]),
     ],
 )  # fmt: skip
 def test_a_wrong_key_or_value_of_a_network_is_named(

@@ -38,6 +38,22 @@ def test_a_network_starts_where_another_ended(sounds: torch.nn.Module, domain: A
     assert torch.equal(ours, theirs)
 
 
+def test_what_the_weights_lack_begins_as_it_is(
+    tmp_path: Path, domain: AudioDomain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backbone, "BACKBONES", tmp_path)
+    theirs, network = build_network(domain), build_network(domain)
+    stem = {name: weight for name, weight in theirs.state_dict().items() if "stem" in name}
+    own = network.state_dict()["project.weight"].clone()
+    write_backbone(tmp_path / "stem", domain, stem, {})
+    start_from("stem", network, domain)
+    assert torch.equal(network.state_dict()["stem.weight"], stem["stem.weight"])
+    assert torch.equal(network.state_dict()["project.weight"], own)
+    write_backbone(tmp_path / "other", domain, {"roots": own}, {})
+    with pytest.raises(InvalidDomain, match="not of its card's network"):
+        start_from("other", network, domain)
+
+
 def test_what_hears_otherwise_cannot_start_there(
     sounds: torch.nn.Module, domain: AudioDomain
 ) -> None:

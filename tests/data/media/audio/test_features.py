@@ -30,6 +30,7 @@ def by_torchaudio(
         n_mels=spec.n_mels,
         f_min=spec.fmin_hz,
         f_max=spec.fmax_hz,
+        mel_scale=spec.mel_scale,
     )
     log_mel: NDArray[np.float32] = torch.log(mel(torch.from_numpy(waveform)) + 1e-6).numpy()
     return log_mel
