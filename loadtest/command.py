@@ -13,6 +13,7 @@ from httpx import HTTPError
 
 from data import terminal
 from data.errors import TelltaleError
+from serve_app.client.connection import ServiceError
 
 Arguments = argparse.Namespace
 Words = Sequence[str] | None  # those of the command line, where None is given
@@ -25,7 +26,7 @@ def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
 
 def exit_code(work: Callable[..., int | None], *given: Any) -> int:
     """Of `work(*given)`; what keeps it from an end is printed in words, and gives one too."""
-    refusals = TelltaleError, ValueError, OSError, RuntimeError, HTTPError
+    refusals = TelltaleError, ServiceError, ValueError, OSError, RuntimeError, HTTPError
     return terminal.command(*refusals)(work)(*given)
 
 

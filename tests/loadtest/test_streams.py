@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from loadtest import command, streams
 from loadtest.planted import Planted
 from loadtest.streams import heard, joined
 from serve_app.client.analysis_answers import StreamEvent
@@ -39,3 +40,11 @@ def test_a_clip_is_told_once_and_the_rest_is_false() -> None:
     (delay_s,), counts = heard(client, "keywords", recording, 8_000)
     assert delay_s > 0
     assert (counts["clips"], counts["false"]) == (1, 2)
+
+
+@pytest.mark.usefixtures("datasets")
+def test_a_service_that_is_away_is_said_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--url", "http://127.0.0.1:9", "--streams", "1", "--seconds", "2"]
+    assert command.exit_code(streams.print_figures, streams.parsed(words)) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "does not answer" in line
