@@ -25,7 +25,7 @@ from typing import Any
 
 from data.datasets.dataset import from_example
 from data.datasets.sources import Example, listed
-from data.domains.domain import Domain
+from data.domains.domain import AudioDomain, Domain
 from data.errors import InvalidParameter, TelltaleError, UnknownName
 from data.home import planned_home
 from data.terminal import command, new_parser
@@ -60,6 +60,11 @@ def without_leaking_backbone(domain: Domain, rows: Sequence[Example]) -> Domain:
         backbone = backbone_of(started)
         if backbone and backbone.learnt_groups and not backbone.has_learnt({r.group for r in rows}):
             return started
+    if isinstance(domain, AudioDomain) and domain.network.starts_from:
+        raise InvalidParameter(
+            f"network.kind {domain.network.kind} cannot be trained without {domain.start_from}, "
+            "which has learnt from some of these recordings"
+        )
     return _starting_from(None, domain)
 
 

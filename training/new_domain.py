@@ -155,9 +155,11 @@ def _fit(raw: Raw, told: Measured) -> None:
     limits["max_duration_s"] = max(limits["max_duration_s"], told.longest_s)
     limits["max_bytes"] = max(limits["max_bytes"], told.most_bytes)
     if rate_hz < BACKBONE_HZ:
-        raw["network"] |= {"channels": [32, 64, 96, 128], "embedding": 128}
+        # A small network, for what starts from nothing.
+        raw["network"] |= {"channels": [32, 64, 96, 128], "embedding": 128, "dropout": 0.2}
         raw["features"] |= {
             "n_mels": 40,
+            "fmin_hz": 60,
             "n_fft": 1 << (rate_hz // 32).bit_length(),  # 32 ms or more
             "hop_length": rate_hz // 100,
             "fmax_hz": rate_hz // 2,

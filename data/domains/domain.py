@@ -156,7 +156,7 @@ class AudioDomain(Domain):
                 "freq_masks, time_masks and colour_db must be 0"
             )
         self.network.must_suit(self.input, self.features)
-        if self.network.starts_from and self.start_from is None:
+        if self.network.starts_from not in {None, self.start_from}:
             raise ValueError(
                 f"network.kind {self.network.kind} needs training.start_from: "
                 f"{self.network.starts_from}"

@@ -15,6 +15,7 @@ Channels = Annotated[int, Field(ge=1)]
 WAV2VEC2_RATE_HZ = 16_000
 SPEECH_RATE_HZ = 8_000
 SPEECH_FRAME_S = 0.76
+SPEECH_STEP_S = 0.08
 SPEECH_FEATURES = LogMelSpec(
     n_fft=256, hop_length=80, n_mels=32, fmin_hz=60, fmax_hz=3800, mel_scale="slaney"
 )
@@ -39,6 +40,10 @@ class AudioNetworkSpec(NetworkSpec):
             raise ValueError(
                 f"network.kind {self.kind} needs features.kind {self.hears}, got {features.kind}"
             )
+
+    def frames_s(self, window_s: float, frames: int) -> tuple[float, float]:
+        """When in a window the first of its frames begins, and the next ones after each other."""
+        return 0.0, window_s / frames
 
     def must_suit_crops(
         self, crop_s: float, heard: AudioInput, features: LogMelSpec | WaveformSpec
@@ -144,7 +149,8 @@ class Wav2Vec2Spec(AudioNetworkSpec):
 
 
 class SpeechEmbeddingSpec(AudioNetworkSpec):
-    """Of what it hears, its trunk has learnt one log-mel alone, which needs no more than 8 kHz."""
+    """Its trunk was trained on one log-mel, so features must be that; it needs no more than 8 kHz.
+    `embedding` is the size of the layer of our own."""
 
     whole_windows: ClassVar[bool] = True
     starts_from: ClassVar[str | None] = "speech"
@@ -155,14 +161,18 @@ class SpeechEmbeddingSpec(AudioNetworkSpec):
         if features != SPEECH_FEATURES or heard.sample_rate_hz != SPEECH_RATE_HZ:
             needed = SPEECH_FEATURES.model_dump(exclude={"kind"})
             raise ValueError(
-                f"network.kind {self.kind} has learnt from one log-mel: features must be {needed} "
+                f"network.kind {self.kind} was trained on one log-mel: features must be {needed} "
                 f"and input.sample_rate_hz {SPEECH_RATE_HZ}, to which other clips are resampled"
             )
         if heard.window_s < SPEECH_FRAME_S:
             raise ValueError(
-                f"network.kind {self.kind} hears that much at once: input.window_s must be "
-                f"{SPEECH_FRAME_S} or more, got {heard.window_s}"
+                f"network.kind {self.kind} hears {SPEECH_FRAME_S} s at once: input.window_s must "
+                f"be at least that, got {heard.window_s}"
             )
+
+    def frames_s(self, window_s: float, frames: int) -> tuple[float, float]:
+        """Around the middle of what each frame hears: nothing is added at the ends of a window."""
+        return (SPEECH_FRAME_S - SPEECH_STEP_S) / 2, SPEECH_STEP_S
 
 
 class UNetSpec(NetworkSpec):

@@ -99,8 +99,9 @@ def stand_ins(name: str) -> list[str]:
 
 
 def start_from(name: str, backbone: "nn.Module", domain: AudioDomain) -> None:
-    """Loads the weights of `name` into a domain's backbone, whose layers that it has none for begin
-    as they are; raises InvalidDomain unless the two hear alike and are built alike."""
+    """Loads the weights of `name` into a domain's backbone; raises InvalidDomain unless the two
+    hear alike and are built alike. Of a kind with a frozen trunk they are the trunk's: the layers
+    that learn begin as they are."""
     from safetensors.torch import load
 
     card, raw = _card(name, domain), (BACKBONES / name / WEIGHTS).read_bytes()
@@ -111,8 +112,12 @@ def start_from(name: str, backbone: "nn.Module", domain: AudioDomain) -> None:
     if wrong := [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]:
         told = (f"{key} must be {theirs.get(key)}, not {ours.get(key)}" for key in wrong)
         raise InvalidDomain(f"{domain.name} cannot start from backbone {name}: {'; '.join(told)}")
-    if backbone.load_state_dict(load(raw), strict=False).unexpected_keys:
-        raise InvalidDomain(f"the weights of backbone {name} are not of its card's network")
+    loaded = backbone.load_state_dict(load(raw), strict=False)
+    begins = {key for key, weight in backbone.named_parameters() if weight.requires_grad}
+    begins |= {key for key, _ in backbone.named_buffers()}
+    own = begins if domain.network.starts_from else set()
+    if loaded.unexpected_keys or set(loaded.missing_keys) - own:
+        raise InvalidDomain(f"the weights of backbone {name} are not those of its card's network")
 
 
 def _card(name: str, domain: Domain) -> BackboneCard:
@@ -126,10 +131,13 @@ def _card(name: str, domain: Domain) -> BackboneCard:
         ) from error
 
 
-def _keys(sample_rate_hz: int, features: BaseModel, network: BaseModel) -> dict[str, Any]:
-    """What weights depend on, as a domain's file calls it; dropout has none."""
-    sections = {"features": features.model_dump(), "network": network.model_dump()}
+def _keys(sample_rate_hz: int, features: BaseModel, network: AnyAudioNetwork) -> dict[str, Any]:
+    """What weights depend on, as a domain's file calls it: not on dropout, and a frozen trunk's not
+    on the size of the layer behind it."""
+    sections = {"features": dict(features), "network": dict(network)}
     del sections["network"]["dropout"]
+    if network.starts_from:
+        del sections["network"]["embedding"]
     keys: dict[str, Any] = {"input.sample_rate_hz": sample_rate_hz}
     for name, section in sections.items():
         keys |= {f"{name}.{key}": value for key, value in section.items()}

@@ -95,7 +95,7 @@ class Learner:
 
 
 def _learning(network: nn.Module) -> State:
-    """The frozen trunk of wav2vec 2.0 would fill each checkpoint three times."""
+    """A frozen trunk would fill each checkpoint three times."""
     frozen = {name for name, weight in network.named_parameters() if not weight.requires_grad}
     return {name: value for name, value in network.state_dict().items() if name not in frozen}
 

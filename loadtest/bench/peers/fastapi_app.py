@@ -44,7 +44,12 @@ def seed() -> FastAPI:
     application = FastAPI()
 
     sizes = {"n_fft": spec.n_fft, "hop_length": spec.hop_length, "n_mels": spec.n_mels}
-    bands = {"fmin": spec.fmin_hz, "fmax": spec.fmax_hz, "htk": True, "norm": None}
+    bands = {
+        "fmin": spec.fmin_hz,
+        "fmax": spec.fmax_hz,
+        "htk": spec.mel_scale == "htk",
+        "norm": None,
+    }
     mel = partial(librosa.feature.melspectrogram, pad_mode="reflect", **sizes, **bands)
 
     def log_mel(clip: bytes) -> Floats:

@@ -103,16 +103,16 @@ def _audio_fields(answer: ScoredClip, evidence: bool) -> dict[str, Any]:
 
 def _frames(answer: ScoredClip) -> dict[str, Any]:
     """Frames of all windows on the clip's own clock. A short clip sits in the middle of its
-    window, padded with silence: those frames belong to nothing anybody sent."""
+    window, padded with silence: frames of that alone belong to nothing anybody sent."""
     domain, prepared = of_sounds(answer.served.domain), answer.prepared
     windows = len(prepared.features)
     scores = answer.scores.evidence
     per_window = len(scores) // windows
-    step_s = domain.input.window_s / per_window
+    first_s, step_s = domain.network.frames_s(domain.input.window_s, per_window)
     last_s = max(0.0, prepared.duration_s - domain.input.window_s)
     lead_s = min(0.0, prepared.duration_s - domain.input.window_s) / 2
     starts = [
-        lead_s + min(w * domain.input.hop_s, last_s) + frame * step_s
+        lead_s + min(w * domain.input.hop_s, last_s) + first_s + frame * step_s
         for w in range(windows)
         for frame in range(per_window)
     ]

@@ -60,7 +60,7 @@ KINDS = ", ".join(AUDIO_NETWORKS)
         ("wav2vec2_base", {"network.weights": "w.pth"}, ["from / on, got w.pth"]),
         ("speech_embedding", {"features.mel_scale": "htk"}, ["one log-mel", "'n_mels': 32"]),
         ("speech_embedding", {"input.sample_rate_hz": 16000}, ["sample_rate_hz 8000"]),
-        ("speech_embedding", {"input.window_s": 0.5, "input.hop_s": 0.2}, ["0.76 or more"]),
+        ("speech_embedding", {"input.window_s": 0.5, "input.hop_s": 0.2}, ["hears 0.76 s at once"]),
         ("speech_embedding", {"training.start_from": None}, ["needs training.start_from: speech"]),
         ("speech_embedding", {"training.crop_s": 2}, ["takes whole windows only"]),
     ],

@@ -11,6 +11,7 @@ from data.errors import InvalidDomain
 from models.networks import backbone
 from models.networks.backbone import start_from, write_backbone
 from models.networks.kinds import build_network
+from support.inputs.network_sizes import of_kind
 
 
 @pytest.fixture
@@ -38,20 +39,30 @@ def test_a_network_starts_where_another_ended(sounds: torch.nn.Module, domain: A
     assert torch.equal(ours, theirs)
 
 
-def test_what_the_weights_lack_begins_as_it_is(
+def test_of_a_frozen_trunk_the_weights_are_whole_and_what_learns_begins_as_it_is(
     tmp_path: Path, domain: AudioDomain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    speech = of_kind(domain, "speech_embedding", embedding=64)
+    shipped = build_network(speech)
+    own = shipped.state_dict()["project.weight"].clone()
+    start_from("speech", shipped, speech)
+    assert torch.equal(shipped.state_dict()["project.weight"], own)
+    trunk = {k: w for k, w in shipped.state_dict().items() if k.startswith("trunk.")}
+    lacking = dict(list(trunk.items())[1:])
     monkeypatch.setattr(backbone, "BACKBONES", tmp_path)
-    theirs, network = build_network(domain), build_network(domain)
-    stem = {name: weight for name, weight in theirs.state_dict().items() if "stem" in name}
-    own = network.state_dict()["project.weight"].clone()
-    write_backbone(tmp_path / "stem", domain, stem, {})
-    start_from("stem", network, domain)
-    assert torch.equal(network.state_dict()["stem.weight"], stem["stem.weight"])
-    assert torch.equal(network.state_dict()["project.weight"], own)
-    write_backbone(tmp_path / "other", domain, {"roots": own}, {})
-    with pytest.raises(InvalidDomain, match="not of its card's network"):
-        start_from("other", network, domain)
+    for weights in (lacking, trunk | {"roots": own}):
+        write_backbone(tmp_path / "speech", speech, weights, {})
+        with pytest.raises(InvalidDomain, match="not those of its card's network"):
+            start_from("speech", build_network(speech), speech)
+
+
+def test_of_a_network_that_learns_whole_no_weight_may_be_lacking(
+    sounds: torch.nn.Module, domain: AudioDomain, tmp_path: Path
+) -> None:
+    lacking = dict(list(sounds.state_dict().items())[1:])
+    write_backbone(tmp_path / "sounds", domain, lacking, {})
+    with pytest.raises(InvalidDomain, match="not those of its card's network"):
+        start_from("sounds", build_network(domain), domain)
 
 
 def test_what_hears_otherwise_cannot_start_there(

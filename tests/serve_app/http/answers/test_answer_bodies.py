@@ -8,8 +8,18 @@ import pytest
 from data.store.clips.clip_rows import Clip
 from data.store.review.feedback import Feedback
 from data.store.review.flags import Flag
+from models.bundle import PRETRAINED
 from serve_app.client.answers import KeptClip
-from serve_app.http.answers.answer_bodies import NOT_YET_LEARNT, json_fields, kept_clip, receipt
+from serve_app.http.answers.answer_bodies import (
+    NOT_YET_LEARNT,
+    json_fields,
+    kept_clip,
+    prediction,
+    receipt,
+)
+from serve_app.replica.champion import load_served
+from serve_app.replica.scoring import Item, ScoredClip, answer_batch
+from support.inputs.sounds import tone
 
 SHA256 = "a" * 64
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,3 +43,24 @@ def test_a_receipt_says_when_its_correction_was_heard_and_not_learnt(
     said = replace(said, learnt_version="2", after_label=answered)
     said = replace(said, after_confidence=0.8 if answered else None)
     assert receipt(said).note == note
+
+
+@pytest.mark.parametrize(
+    ("domain", "seconds", "first_s", "last_s", "step_s"),
+    [
+        ("keywords", 1.28, 0.34, 0.82, 0.08),  # its frames hear 0.76 s each
+        ("keywords", 0.5, 0.0, 0.43, 0.08),  # which begin before a short clip
+        ("faults", 5.0, 0.0, 4.84, 0.15625),
+    ],
+)
+def test_evidence_is_told_for_when_it_was_heard(
+    domain: str, seconds: float, first_s: float, last_s: float, step_s: float
+) -> None:
+    served = load_served(PRETRAINED / domain, "1")
+    raw = tone(300, seconds=seconds, rate_hz=served.domain.input.sample_rate_hz)
+    (found,) = answer_batch(served, [Item(raw, 0.0, float("inf"))])
+    assert isinstance(found, ScoredClip)
+    evidence = prediction(found, "r", evidence=True)["evidence"]
+    assert evidence["step_s"] == pytest.approx(step_s, abs=1e-3)
+    assert evidence["start_s"][0] == pytest.approx(first_s, abs=1e-3)
+    assert evidence["start_s"][-1] == pytest.approx(last_s, abs=2e-2)
