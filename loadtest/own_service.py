@@ -34,7 +34,7 @@ from serve_app.settings import Settings
 
 PATIENCE_S = 240.0
 RESIZE_PATIENCE_S = 120.0
-STATUS_PATIENCE_S = 15.0  # the status is told of replicas once a second
+STATUS_PATIENCE_S = 15.0  # the curator asks replicas every one to three seconds
 STOP_S = 60.0
 LOOK_S = 0.2
 REQUEST_S = 10.0

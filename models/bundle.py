@@ -176,7 +176,7 @@ def file_bytes(bundle: Bundle) -> dict[str, bytes]:
 def cached(cache_root: Path, digest: str) -> Path | None:
     """The folder of a bundle on this machine, if it is here and sound.
 
-    Cheap enough to be asked every second: a folder is read again only after it has changed.
+    Cheap enough to be asked at each beat: a folder is read again only after it has changed.
     """
     folder = _place(cache_root, digest)
     try:

@@ -121,7 +121,7 @@ class Registry:
         raise UnknownName(f"{domain} has no version {number!r}; its versions are {numbers}")
 
     def champion(self, domain: str) -> Version | None:
-        """The curator asks every second: a local store only where something was written to it."""
+        """The curator asks at each beat: a local store only where something was written to it."""
         seen, known = self._commits(), self._champions.get(domain)
         if known is None or seen is None or known[0] != seen:
             known = self._champions[domain] = seen, self._at(domain, CHAMPION)

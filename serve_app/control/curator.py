@@ -232,21 +232,24 @@ class Curator:
 
     async def _beat(self, domain: Domain) -> None:
         """One for each domain: one that is stuck does not hold up the others."""
-        before = None
+        before: tuple[object, ...] | None = None
         while True:
             await self._attempt(domain.name, "champion", self._successions[domain.name].reconcile())
             await self._attempt(domain.name, "history", self._note(domain.name))
             await self._attempt(domain.name, "runs", self._runs.look_after(domain))
             now = self._seen(domain.name)
-            is_quiet = now == before and domain.name not in self._runs.under_way
-            await self._runs.pause(domain.name, QUIET_BEAT_S if is_quiet else BEAT_S)
+            await self._runs.pause(domain.name, QUIET_BEAT_S if now and now == before else BEAT_S)
             before = now
 
-    def _seen(self, name: str) -> tuple[object, ...]:
-        """What the last beat found, which is the same again while nobody asks anything."""
-        succession = self._successions[name]
-        rows = [(row["replica"], row["digest"], row["answered"]) for row in succession.replicas]
-        return (succession.champion, rows, self._runs.waits.get(name), dict(self._errors[name]))
+    def _seen(self, name: str) -> tuple[object, ...] | None:
+        """What the last beat found: the same again while nobody asks, corrects or trains anything,
+        and None, which is never that, of a run that is under way."""
+        runs, succession = self._runs, self._successions[name]
+        if name in runs.under_way:
+            return None
+        rows = {(row["replica"], row["digest"], row["answered"]) for row in succession.replicas}
+        errors = dict(self._errors[name])
+        return (succession.champion, rows, runs.new.get(name), runs.waits.get(name), errors)
 
     async def _note(self, name: str) -> None:
         self._histories[name].note(self._successions[name].replicas, time.time())

@@ -42,7 +42,7 @@ class Forgetting:
                 self._store.clips.forget(domain.name, sha256, who="retention")
 
     def by_champion(self, domain: str) -> frozenset[str]:
-        """The clips to forget that the champion still remembers; asked every second."""
+        """The clips to forget that the champion still remembers; asked at each beat."""
         asked = self._asked_for(domain)
         version = self._registry.champion(domain) if asked else None
         return self._held(version, asked) if version is not None else frozenset()
@@ -82,7 +82,7 @@ class Forgetting:
 
     def purged(self, domain: str) -> frozenset[str]:
         """The digests of versions that were removed: their files may lie on other machines still,
-        which are told every second."""
+        which are told at each beat."""
         if domain not in self._purged:
             events = self._store.events.latest(domain, kind=PURGED, limit=MOST_PURGED)
             self._purged[domain] = frozenset(str(event.detail["digest"]) for event in events)

@@ -56,7 +56,7 @@ class RetrainRuns:
         self.waits: dict[str, str | None] = {}  # by domain: what a retrain that is due waits for
         self.last: dict[str, RunRow] = {}  # by domain: the run that had ended last at the last look
         self._beats: dict[str, tuple[int, int]] = {}  # by run: the beat, and looks at it
-        self._new: dict[str, int] = {}  # by domain: clips to be learnt at the last look
+        self.new: dict[str, int] = {}  # by domain: clips to be learnt at the last look
         self._trainable: dict[str, tuple[float, bool]] = {}  # by domain: until when, and whether
         self.under_way: set[str] = set()  # domains of which a run was open when last looked at
         self._ordered: dict[str, asyncio.Event] = defaultdict(asyncio.Event)  # ends a pause
@@ -126,7 +126,10 @@ class RetrainRuns:
         """Closes the runs that died, and starts the retrain that is due."""
         async with self._starting:  # a run just ordered has a row before it has a job
             runs = await self.open(domain.name)
-            (self.under_way.add if runs else self.under_way.discard)(domain.name)
+            if runs:
+                self.under_way.add(domain.name)
+            else:
+                self.under_way.discard(domain.name)
             for run in runs:
                 if run.mode == "teach":
                     self._teaching.add(domain.name)
@@ -224,9 +227,9 @@ class RetrainRuns:
             full = self._due_by_time(domain, runs, len(held))
             return full if isinstance(full, tuple) else waits
         new = self._new_clips(domain.name, must_have_changed_since(runs))
-        if new > self._new.setdefault(domain.name, new):
+        if new > self.new.setdefault(domain.name, new):
             self._jobs.stand_by()
-        self._new[domain.name] = new
+        self.new[domain.name] = new
         order = due_by_count(domain.triggers, new)
         if order is None:
             return self._due_by_time(domain, runs, new)

@@ -175,7 +175,7 @@ def test_status_names_champions_and_replicas_that_agree(anybody: httpx.Client) -
 def test_predictions_are_counted_for_prometheus_and_as_json(anybody: httpx.Client) -> None:
     for name in DOMAINS:
         anybody.post(f"/{name}/predict", files={"file": tone()})
-    deadline = time.monotonic() + 30  # the curator asks replicas every second
+    deadline = time.monotonic() + 30  # the curator asks replicas at each beat
     counted: set[str] = set()
     while counted < set(DOMAINS) and time.monotonic() < deadline:
         time.sleep(0.5)

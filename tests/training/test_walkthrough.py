@@ -44,8 +44,8 @@ def small_domain(folder: Path) -> None:
     domain = yaml.safe_load((CONFIGS / "keywords.yaml").read_text(encoding="utf-8"))
     domain["labels"] = ["low", "middle", "high"]
     domain["source"]["dataset"] = "tones"
-    domain["network"] |= {"channels": [8, 16, 24], "embedding": 16}
-    domain["training"] |= {"batch_size": 8, "learning_rate": 0.01}
+    domain["network"] = {"kind": "cnn", "channels": [8, 16, 24], "embedding": 16, "dropout": 0.2}
+    domain["training"] |= {"batch_size": 8, "learning_rate": 0.01, "start_from": None}
     folder.mkdir()
     (folder / "tones.yaml").write_text(yaml.safe_dump(domain), encoding="utf-8")
 

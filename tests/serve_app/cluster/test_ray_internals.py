@@ -296,18 +296,21 @@ def test_other_servers_of_ray_bind_as_they_ask_to() -> None:
 
 def test_a_handle_reports_nothing_to_the_autoscaler() -> None:
     code = (
-        "import inspect\n"
         "from types import SimpleNamespace as Having\n"
         "from ray.serve._private.router import RouterMetricsManager as Manager\n"
         "from serve_app.cluster.ray_internals.quiet_handles import keep_quiet\n"
-        "before = inspect.getsource(Manager.update_deployment_config)\n"
-        "assert 'self.PUSH_METRICS_TO_CONTROLLER_TASK_NAME' in before\n"
-        "given = list(inspect.signature(Manager.update_deployment_config).parameters)\n"
+        "manager = Manager.__new__(Manager)\n"
+        "manager._shutdown, manager.num_queued_requests, begun = False, 1, []\n"
+        "pusher = Having(stop_tasks=lambda: None, start=lambda: begun.append(1),\n"
+        "    register_or_update_task=lambda *task: begun.append(task))\n"
+        "manager.metrics_pusher = pusher\n"
+        "scaled = Having(autoscaling_config=Having(look_back_period_s=1, metrics_interval_s=1))\n"
+        "manager.update_deployment_config(scaled, 1)\n"
+        "assert len(begun) == 3, begun\n"
         "keep_quiet()\n"
-        "assert given == list(inspect.signature(Manager.update_deployment_config).parameters)\n"
-        "manager, scaling = Manager.__new__(Manager), object()\n"
-        "manager.update_deployment_config(Having(autoscaling_config=scaling), 1)\n"
-        "assert manager.autoscaling_config is scaling\n"
+        "manager.update_deployment_config(scaled, 0)\n"
+        "assert len(begun) == 3, begun\n"
+        "assert not manager.should_send_scaled_to_zero_optimized_push(0)\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.returncode == 0, (
