@@ -84,9 +84,8 @@ def beside_retrain(record: Record, first: float, last: float) -> list[Row]:
 def per_second(record: Record, samples: Sequence[Sample]) -> list[Row]:
     """From one look at the users to the next; what was not measured is left out."""
     rows: list[Row] = []
-    for begin, end in pairwise(record["there"]):
-        if end["at"] <= begin["at"]:  # on a busy machine two looks fall together
-            continue
+    looks = {look["at"]: look for look in record["there"]}  # two may fall together
+    for begin, end in pairwise(looks.values()):
         row = summarise(record, begin["at"], end["at"]) | {"users": begin["there"]}
         row["t_s"] = round(begin["at"] - record["there"][0]["at"], 1)
         if now := _latest(samples, end["at"]):

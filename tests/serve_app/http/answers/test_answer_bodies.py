@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from data.domains.domain import of_sounds
 from data.store.clips.clip_rows import Clip
 from data.store.review.feedback import Feedback
 from data.store.review.flags import Flag
@@ -57,7 +58,7 @@ def test_evidence_is_told_for_when_it_was_heard(
     domain: str, seconds: float, first_s: float, last_s: float, step_s: float
 ) -> None:
     served = load_served(PRETRAINED / domain, "1")
-    raw = tone(300, seconds=seconds, rate_hz=served.domain.input.sample_rate_hz)
+    raw = tone(300, seconds=seconds, rate_hz=of_sounds(served.domain).input.sample_rate_hz)
     (found,) = answer_batch(served, [Item(raw, 0.0, float("inf"))])
     assert isinstance(found, ScoredClip)
     evidence = prediction(found, "r", evidence=True)["evidence"]
