@@ -113,10 +113,10 @@ def start_from(name: str, backbone: "nn.Module", domain: AudioDomain) -> None:
         told = (f"{key} must be {theirs.get(key)}, not {ours.get(key)}" for key in wrong)
         raise InvalidDomain(f"{domain.name} cannot start from backbone {name}: {'; '.join(told)}")
     loaded = backbone.load_state_dict(load(raw), strict=False)
-    begins = {key for key, weight in backbone.named_parameters() if weight.requires_grad}
-    begins |= {key for key, _ in backbone.named_buffers()}
-    own = begins if domain.network.starts_from else set()
-    if loaded.unexpected_keys or set(loaded.missing_keys) - own:
+    lacking = set(loaded.missing_keys)
+    if domain.network.starts_from:
+        lacking &= {key for key, weight in backbone.named_parameters() if not weight.requires_grad}
+    if lacking or loaded.unexpected_keys:
         raise InvalidDomain(f"the weights of backbone {name} are not those of its card's network")
 
 
