@@ -18,6 +18,7 @@ pytestmark = pytest.mark.browser
 DEPLOY = FILES / "deploy"
 
 
+@pytest.mark.deploy
 def test_every_picture_of_the_manual_can_be_taken_anew(
     page: Page, site: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

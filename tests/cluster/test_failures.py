@@ -1,20 +1,29 @@
-"""What goes on when a part dies: the data plane never waits for the control plane."""
+"""What goes on when a part dies: the data plane never waits for the control plane.
+
+The service's ports are looked at too, and what an admin types with Ray's own commands.
+"""
 
 import os
+import re
 import signal
+import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
+from serve_app.cluster.service_processes import service_processes
 from support.inputs.recordings import by_sndfile
 from support.inputs.sounds import tone
+from support.service import Service, finished, ordered, process, serves_again, titles
 from support.waiting import wait_for
 
-PATIENCE_S = 60
+PATIENCE_S = 150
 
 
 def test_predictions_go_on_without_the_curator_and_it_comes_back(admin: httpx.Client) -> None:
@@ -75,3 +84,68 @@ def _attempt(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return look()
     except httpx.HTTPError:
         return {}
+
+
+def test_nobody_on_other_machines_can_reach_anything(service: Service) -> None:
+    ours = set(service_processes(service.home.resolve()))
+    shown = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=True).stdout
+    open_to_all = [
+        line
+        for line in shown.splitlines()
+        if ours & {int(pid) for pid in re.findall(r"pid=(\d+)", line)}
+        and not re.search(r"^\S+\s+\S+\s+\S+\s+(\[::ffff:)?127\.0\.0\.1\]?:", line)
+    ]
+    assert "127.0.0.1" in shown
+    assert open_to_all == []
+
+
+def test_rays_own_commands_work_as_an_admin_types_them(service: Service, tmp_path: Path) -> None:
+    def typed(line: str) -> str:
+        kept = ("HOME", "PATH", "PYTHONPATH")
+        bare = {name: os.environ[name] for name in kept if name in os.environ}
+        found = subprocess.run(
+            ["bash", "-c", f". {service.home}/ray.env && {line}"],
+            capture_output=True,
+            text=True,
+            env=bare,
+            cwd=tmp_path,
+            timeout=PATIENCE_S,
+        )
+        assert found.returncode == 0, found.stdout + found.stderr
+        return found.stdout
+
+    assert "Active:" in typed("ray status")
+    assert "keywords" in typed("serve status")
+    with service.client(service.admin_key) as admin:
+        clip = {"file": tone(777, seed=7)}
+        admin.post("/keywords/feedback", files=clip, data={"label": "nine"}).raise_for_status()
+        said = typed("ray job submit -- python -m training.retrain keywords --mode teach")
+        assert "succeeded" in said.lower()
+        assert "training.retrain keywords" in typed("ray job list")
+        run = admin.get("/keywords/retrain").json()["runs"][0]
+        assert finished(admin, run["id"], 5)["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("title", ["-db -f", "ray::HAProxyManager"])
+def test_without_haproxy_or_its_manager_answers_go_on(service: Service, title: str) -> None:
+    victim = process(service, title)
+    with service.client() as client:
+        client.post("/predict", files={"file": tone()}).raise_for_status()
+        os.kill(victim, signal.SIGKILL)
+        answered = 0
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            with suppress(httpx.TransportError):  # those under way when it died
+                answered += client.post("/predict", files={"file": tone()}).status_code == 200
+        assert answered > 3
+    for part in ("ray::HAProxyManager", "haproxy.cfg"):
+        wait_for(lambda part=part: any(part in it for it in titles(service).values()), PATIENCE_S)
+    serves_again(service)
+
+
+def test_a_dashboard_that_was_killed_is_back_with_its_jobs(service: Service) -> None:
+    os.kill(process(service, "dashboard/dashboard.py"), signal.SIGKILL)
+    with service.client(service.admin_key) as admin:
+        wait_for(lambda: ordered(admin, {"mode": "teach"}), PATIENCE_S)
+        run = admin.get("/keywords/retrain").json()["runs"][0]
+        assert finished(admin, run["id"], PATIENCE_S)["state"] == "succeeded"

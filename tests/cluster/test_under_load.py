@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from support.service import Service
 
 
+@pytest.mark.deploy
 def test_a_running_service_is_loaded_sampled_and_reported(service: Service, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "loadtest.scaling", "--preset", "smoke"]
     done = subprocess.run(

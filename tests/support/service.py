@@ -14,6 +14,9 @@ from typing import Any
 
 import httpx
 
+from serve_app.cluster.service_processes import service_processes
+from support.inputs.sounds import tone
+
 PATIENCE_S = 240
 
 
@@ -94,3 +97,37 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def titles(service: Service) -> dict[int, str]:
+    """pid -> what `ps` shows, of this service's processes alone."""
+    found = {}
+    for pid in service_processes(service.home.resolve()):
+        with suppress(OSError):
+            raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+            found[pid] = raw.replace(b"\0", b" ").decode(errors="replace")
+    return found
+
+
+def process(service: Service, title: str) -> int:
+    (pid,) = [pid for pid, shown in titles(service).items() if title in shown]
+    return pid
+
+
+def serves_again(service: Service) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    with service.client() as client:
+        while time.monotonic() < deadline:
+            with suppress(httpx.HTTPError, KeyError):
+                ready = client.get("/ready").status_code == 200
+                known = client.get("/status").json()["curator"] == "ok"
+                if ready and known:
+                    client.post("/predict", files={"file": tone()}).raise_for_status()
+                    return
+            time.sleep(0.5)
+    raise AssertionError("it did not serve again")
+
+
+def ordered(admin: httpx.Client, order: dict[str, object]) -> bool:
+    """Whether a retrain of `keywords` could be ordered."""
+    return admin.post("/keywords/retrain", json=order).status_code == 202

@@ -61,7 +61,10 @@ def test_a_shipped_bundle_was_trained_as_its_domain_says_now(name: str) -> None:
     assert trained.model_dump(include=shaping) == domain.model_dump(include=shaping)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+# The largest takes over a quarter of a minute.
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.deploy if n == "wildlife" else ()) for n in SHIPPED]
+)
 def test_the_exam_clips_themselves_give_the_figures_of_the_card(name: str, datasets: Path) -> None:
     bundle = load_bundle(PRETRAINED / name)
     again = from_clips(bundle, datasets)

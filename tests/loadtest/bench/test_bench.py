@@ -98,6 +98,7 @@ def test_servers_that_answer_differently_are_not_compared() -> None:
         refuse_disagreement({"raw": "fluid", "telltale": "normal"})
 
 
+@pytest.mark.deploy
 def test_one_small_run_from_start_to_figures(free_port: int) -> None:
     options = argparse.Namespace(
         only=("loop", "noop"), connections=(2,), rounds=1, seconds=1, quick=True

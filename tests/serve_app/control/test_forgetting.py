@@ -22,11 +22,13 @@ from support.fakes.fake_jobs import Jobs
 from support.teaching import School, school
 from training.assess.gate import Verdict
 
+PHOTOGRAPHS_TOO = pytest.mark.parametrize("taught", ["keywords", "cracks"], indirect=True)
 
-@pytest.fixture(params=["keywords", "cracks"])
+
+@pytest.fixture
 def taught(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[School]:
     """Version 2 has learnt clips 0 and 1 from people."""
-    with school(tmp_path, request.param) as opened:
+    with school(tmp_path, getattr(request, "param", "keywords")) as opened:
         sent = {opened.send(0), opened.send(1)}
         assert opened.teach("first")["promoted"]
         assert sent <= opened.remembered()
@@ -46,6 +48,7 @@ def looked_after(school: School, jobs: Jobs) -> list[RunRow]:
     return school.store.runs.unfinished(school.domain.name)
 
 
+@PHOTOGRAPHS_TOO
 def test_what_people_took_back_is_taught_away_by_one_run(taught: School) -> None:
     gone = {forget(taught, 0), forget(taught, 1)}
     jobs = Jobs()
@@ -86,12 +89,14 @@ def test_no_exam_refuses_to_forget(taught: School, monkeypatch: pytest.MonkeyPat
     assert taught.store.clips.count_new(taught.domain.name) == 1
 
 
+@PHOTOGRAPHS_TOO
 def test_a_photograph_or_clip_that_is_sent_again_is_not_forgotten(taught: School) -> None:
     forget(taught, 0)
     taught.send(0)
     assert looked_after(taught, Jobs()) == []
 
 
+@PHOTOGRAPHS_TOO
 def test_a_later_teach_does_not_bring_back_what_an_older_version_remembers(taught: School) -> None:
     gone = forget(taught, 0)
     taught.teach("forgets")
