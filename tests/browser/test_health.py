@@ -74,3 +74,13 @@ def test_a_visitor_sees_the_service_and_why_not_the_rest(page: Page, site: str) 
     expect(page.locator("#insights")).to_contain_text("Enter a key")
     for part in ("#events", "#samples"):
         expect(page.locator(part)).to_be_empty()
+
+
+def test_what_could_not_be_looked_up_is_said(
+    page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "log_is_away", True)
+    page.goto(f"{site}?key={ADMIN}&place=health")
+    for part in ("#events", "#corrections"):
+        expect(page.locator(part)).to_contain_text("The audit log cannot be read")
+    expect(page.locator("#insights")).to_contain_text("Weakest is electrical")

@@ -92,6 +92,16 @@ def test_a_busy_service_is_asked_again_and_another_domain_ends_what_is_heard(
     expect(page.locator("#live section")).to_be_hidden()
 
 
+def test_where_the_replica_ends_that_listens_another_goes_on(
+    page: Page, site: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "ending", 1)
+    begin(page, site)
+    expect(page.locator("#live li").first).to_be_visible()
+    expect(page.locator("#live")).to_contain_text("Listening.")
+    assert world.ending == 0
+
+
 def test_what_the_service_refuses_is_headed_in_the_pages_language(page: Page, site: str) -> None:
     def refuse(socket: WebSocketRoute) -> None:
         socket.send('{"type": "error", "status": 408, "detail": "no sound came"}')

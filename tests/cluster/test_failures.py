@@ -138,8 +138,8 @@ def test_without_haproxy_or_its_manager_answers_go_on(service: Service, title: s
             with suppress(httpx.TransportError):  # those under way when it died
                 answered += client.post("/predict", files={"file": tone()}).status_code == 200
         assert answered > 3
-    for part in ("ray::HAProxyManager", "haproxy.cfg"):
-        wait_for(lambda part=part: any(part in it for it in titles(service).values()), PATIENCE_S)
+    parts = ("ray::HAProxyManager", "haproxy.cfg")
+    wait_for(lambda: all(part in str(titles(service)) for part in parts), PATIENCE_S)
     serves_again(service)
 
 

@@ -4,7 +4,7 @@ A window is asked about as any clip is, in the replica's ordinary batches, which
 Sound that comes faster than it is heard, or whose answers nobody reads, waits: windows are skipped
 then, and behind a bound the stream is ended (`live_sound.py`). However it ends, the last message
 says why in words, and the close code what to do: 1008 ask otherwise, 1009 send less, 1013 come back
-later.
+later. (1012 is uvicorn's, where the replica ends: connect again, to another.)
 """
 
 import asyncio

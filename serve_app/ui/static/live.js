@@ -1,7 +1,7 @@
 // Live: what the microphone hears goes to the service as it sounds, and what is told of it lands on a
 // spectrogram that scrolls. The drop zone's button begins and ends it; the domain is in its data-live.
 // Within gr.HTML, which gives `element`, `trigger` and `upload`.
-const SECOND_PX = 75, LISTED = 10, KEPT_S = 60, BLOCK = 2048, HEIGHT = 160, TOP_HZ = 8000, PATIENCE_MS = 5000;
+const SECOND_PX = 75, LISTED = 10, KEPT_S = 60, REPLICA_ENDED = 1012, BLOCK = 2048, HEIGHT = 160, TOP_HZ = 8000, PATIENCE_MS = 5000;
 const AS_IT_IS = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 const DENIED = {
   NotAllowedError: t("The microphone was refused. Allow it beside the page's address in the browser."),
@@ -42,7 +42,7 @@ let live = null; // what goes on: socket, sound, context, what was captured
 
 async function begin(key) {
   if (!navigator.mediaDevices) return ask(t("Browsers lend the microphone only to addresses with https. Choose a file instead."));
-  live = { domain: domain(), key, samples: 0, drawn_s: 0, blocks: [], block: new Int16Array(BLOCK), skipped: 0 };
+  live = { domain: domain(), key, block: new Int16Array(BLOCK), skipped: 0, ...fresh() };
   const mine = live;
   element.firstElementChild.hidden = false;
   [...part("ol").children].forEach(forget);
@@ -132,7 +132,7 @@ function connect(mine) {
       mine.busy = said.status === 429;
       why = worded(said);
     } else if (said.type === "ready") {
-      mine.window_s = said.window_s;
+      Object.assign(mine, { ready: true, window_s: said.window_s });
       say([t("Listening."), said.disclaimer].join(" "));
     } else if (said.type === "prediction" && said.skipped) {
       mine.skipped += said.skipped;
@@ -145,7 +145,7 @@ function connect(mine) {
       say(t("The service is busy: asking again in {wait_s} s.", { wait_s: AGAIN_S }));
       return void setTimeout(anew, 1000 * AGAIN_S, mine);
     }
-    if (mine.again) return anew(mine);
+    if (mine.again || (code === REPLICA_ENDED && mine.ready && !mine.ending)) return anew(mine);
     const well = code === 1000;
     end(mine);
     why ||= reason || t("the connection was lost; try again in a moment");
@@ -153,15 +153,18 @@ function connect(mine) {
   };
 }
 
+// The clock of one connection, whose moments begin with its first sample.
+const fresh = () => ({ begun: Date.now(), samples: 0, drawn_s: 0, blocks: [] });
 function anew(mine) {
   if (live !== mine) return;
-  Object.assign(mine, { again: false, busy: false, samples: 0, drawn_s: 0, blocks: [] });
+  Object.assign(mine, { again: false, busy: false, ready: false, ...fresh() });
+  part(".tt-words").replaceChildren(); // they lie by the clock of the stream before
   connect(mine);
 }
 
 // An event is told when it is long enough, and again when it has ended: only then can it be heard.
 function told(mine, event) {
-  const name = `${event.label} ${event.start_s}`, known = [...part("ol").children].find((one) => one.name === name);
+  const name = `${mine.begun} ${event.label} ${event.start_s}`, known = [...part("ol").children].find((one) => one.name === name);
   if (event.ended && !known) return; // ten others have begun since
   const row = known ?? document.createElement("li"), label = event.label.replaceAll("_", " ");
   const clock = new Date().toLocaleTimeString(telltaleLocale, { hourCycle: "h23" });

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 
 from serve_app.client.insight_answers import Insights
 from serve_app.client.past_answers import AuditEvents, History
-from support.fakes.fake_world import LABELS, World, now
+from support.fakes.fake_world import LABELS, Problem, World, now
 
 
 def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
@@ -35,6 +35,8 @@ def offer(app: FastAPI, world: World, admin: Callable[[Request], None]) -> None:
     @app.get("/{domain}/events", response_model=AuditEvents)
     def events(domain: str, request: Request, kind: str = "") -> dict[str, Any]:
         admin(request)
+        if world.log_is_away:
+            raise Problem(500, "Failed", "the audit log cannot be read")
         done: dict[str, Any] = {"at": now(), "who": "anna", "domain": domain}
         learnt = {"id": 8, "kind": "model.learnt", "subject": f"model:{domain}:2", **done}
         added = {"id": 7, "kind": "clip.added", "subject": f"clip:{'a' * 64}", **done}

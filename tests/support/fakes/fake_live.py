@@ -39,6 +39,11 @@ def offer(app: FastAPI, world: World, admin_key: str) -> None:
             thresholds={},
         )
         await socket.send_text(ready.model_dump_json())
+        if world.ending:
+            world.ending -= 1
+            await socket.receive()
+            await socket.close(1012)
+            return
         await hear_seconds(socket, domain, start.sample_rate_hz or 16_000)
         await socket.close()
 

@@ -1,5 +1,6 @@
 """Health: how good the model is and what it learnt from, and how the service bears its load."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -66,15 +67,12 @@ def build_health(shared: Shared, tab: Any) -> None:
 
         return {
             service: or_note(show, _warning),
-            events: or_note(recent, lambda refused: "") if key else "",
+            events: _with_key(key, recent),
         }
 
     def sample(client: Client, known_domains: tuple[DomainInfo, ...], name: str, label: str) -> str:
-        """Nothing for whoever may hear no kept clips."""
-        try:
-            return health_samples.shown(client, shared.domain_of(known_domains, name), label)
-        except ServiceError as error:
-            return "" if error.status in {401, 403} else _warning(words(error))
+        found = shared.domain_of(known_domains, name)
+        return _with_key(client.key, lambda: health_samples.shown(client, found, label))
 
     def study(domain: str | None, key: str, domains: tuple[DomainInfo, ...], label: str) -> Any:
         if not domain:
@@ -89,9 +87,9 @@ def build_health(shared: Shared, tab: Any) -> None:
             return health_corrections.looked_up(lambda before: page_before(before=before))
 
         return {
-            corrections: or_note(taught, lambda refused: "") if client.key else "",
+            corrections: _with_key(client.key, taught),
             model: or_note(lambda: health_model.shown(client.insights(domain)), _warning),
-            samples: sample(client, domains, domain, label) if client.key else "",
+            samples: sample(client, domains, domain, label),
         }
 
     def choose(
@@ -119,6 +117,16 @@ def build_health(shared: Shared, tab: Any) -> None:
     for moment in (tab.select, signals.health):
         moment(study, [*who, chosen], studied, trigger_mode="always_last", **QUIET)
     samples.click(choose, who, [samples, chosen], trigger_mode="always_last", **QUIET)
+
+
+def _with_key(key: str, show: Callable[[], str]) -> str:
+    """`show()`, which only some keys may see: nothing for the others, any other refusal is told."""
+    if not key:
+        return ""
+    try:
+        return show()
+    except ServiceError as error:
+        return "" if error.status in {401, 403} else _warning(words(error))
 
 
 def _warning(refused: str) -> str:
