@@ -63,6 +63,13 @@ def test_what_an_encoder_padded_at_the_end_is_no_sound(name: str) -> None:
     assert heard(CLIPS[name][1]()).duration_s == 0.5
 
 
+@pytest.mark.parametrize("muxer", ["caf", "ipod"])
+def test_a_last_packet_that_is_as_short_as_its_sound_is_not_cut_again(muxer: str) -> None:
+    recording = heard(by_ffmpeg(muxer, "alac", 16000, duration_s=5.0))
+    assert recording.duration_s == 5.0
+    assert recording.warnings == ()
+
+
 @pytest.mark.parametrize("name", ["WAV ADPCM", "FLAC", "OGG Vorbis", "OGG Opus", "MP3", "AIFF"])
 def test_what_libsndfile_reads_whole_is_decoded_once(
     name: str, monkeypatch: pytest.MonkeyPatch
