@@ -289,8 +289,9 @@ def _at_rate(rate_hz: int, frames: "Iterator[av.AudioFrame]") -> "Iterator[av.Au
         yield from fit.resample(frame)
 
 
-def _kind(frame: "av.AudioFrame") -> tuple[int, int, str]:
-    return frame.sample_rate, frame.layout.nb_channels, frame.format.name
+def _kind(frame: "av.AudioFrame") -> tuple[object, ...]:
+    """What has to be the same of frames that an AudioFifo gathers."""
+    return frame.sample_rate, frame.layout.nb_channels, frame.format.name, frame.time_base
 
 
 def _av_blocks(

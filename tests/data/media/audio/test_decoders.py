@@ -92,6 +92,14 @@ JOINED = {
     "OGG Opus": [by_sndfile("OGG", "OPUS", tone(16000, 2))] * 2,
     "FLAC": [by_sndfile("FLAC", "PCM_16", tone(16000, 2))] * 2,
     "MP3": [by_ffmpeg("mp3", "libmp3lame", 16000, duration_s=2)] * 2,
+    "MP3 of two rates": [
+        by_ffmpeg("mp3", "libmp3lame", 16000, duration_s=2),
+        by_ffmpeg("mp3", "libmp3lame", 8000, duration_s=2),
+    ],
+    "OGG Opus of two rates": [
+        by_ffmpeg("ogg", "libopus", 16000, duration_s=2),
+        by_ffmpeg("ogg", "libopus", 48000, "stereo", duration_s=2),
+    ],
     "OGG of two rates": [
         by_sndfile("OGG", "VORBIS", tone(16000, 2)),
         by_sndfile("OGG", "VORBIS", np.stack([tone(44100, 2)] * 2, axis=1), 44100),
