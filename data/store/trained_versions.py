@@ -96,12 +96,15 @@ def answer_receipts(
 
 
 def corrections_learnt(connection: Connection, domain: str, version: str) -> dict[str, int]:
-    """How many corrections this version was the first to learn, and how many of them it has fixed:
-    answered otherwise before, and as they say since."""
-    first = (feedback.c.domain == domain) & (feedback.c.learnt_version == version)
+    """How many corrections of wrong answers this version was the first to learn, and how many of
+    them it has fixed: answers as they say since."""
     said = feedback.c.corrected
-    fixed = first & (feedback.c.predicted != said) & (feedback.c.after_label == said)
-    counted = {"corrections": first, "fixed": fixed}
+    wrong = (
+        (feedback.c.domain == domain)
+        & (feedback.c.learnt_version == version)
+        & (feedback.c.predicted != said)
+    )
+    counted = {"corrections": wrong, "fixed": wrong & (feedback.c.after_label == said)}
     count = select(func.count()).select_from(feedback)
     return {
         name: connection.execute(count.where(rows)).scalar_one() for name, rows in counted.items()

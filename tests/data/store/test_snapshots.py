@@ -174,7 +174,8 @@ def test_a_clip_that_comes_back_is_in_the_snapshot_again(store: Store) -> None:
 
 
 def test_learning_is_an_event_of_the_model(store: Store) -> None:
-    clips = [add(store, raw, label) for raw, label in ((b"1", "fluid"), (b"2", "normal"))]
+    labels = {b"1": "fluid", b"2": "normal", b"3": "electrical"}  # the last as it was answered
+    clips = [add(store, raw, label) for raw, label in labels.items()]
     for clip in clips:
         corrected(store, clip)
     taken = store.snapshots.take("faults", who="curator")
@@ -182,7 +183,7 @@ def test_learning_is_an_event_of_the_model(store: Store) -> None:
     store.snapshots.mark_learnt(taken.id, "2", after, who="job")
     (event,) = store.events.find(subject="model:faults:2")
     assert (event.kind, event.who, event.domain) == ("model.learnt", "job", "faults")
-    told = {"snapshot": taken.id, "clips": 2, "corrections": 2, "fixed": 1}
+    told = {"snapshot": taken.id, "clips": 3, "corrections": 2, "fixed": 1}
     assert event.detail == told
 
 

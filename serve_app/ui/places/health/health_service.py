@@ -44,7 +44,7 @@ DONE = (
     mark("started"),
 )
 OF_RUNS = {"step", "epoch", "verdict", "held_back"}  # which Models shows, and here hide all else
-LISTED = 20
+LISTED, AT_FIRST = 20, 5  # events, and how many of them without being asked for
 
 
 def shown(history: History, status: DomainStatus) -> str:
@@ -151,7 +151,12 @@ def events(found: Sequence[AuditEvent]) -> str:
         for event in [event for event in found if event.kind not in OF_RUNS][:LISTED]
     ]
     heads = [t("When"), t("What"), t("Of"), t("Who")]
-    listed = table(heads, rows, t("Nothing has been done yet."))
+    listed = table(heads, rows[:AT_FIRST], t("Nothing has been done yet."))
+    if rest := rows[AT_FIRST:]:
+        listed += (
+            f'<details class="tt-more"><summary>{t("Earlier events: {count}", count=len(rest))}'
+            f"</summary>{table(heads, rest, '')}</details>"
+        )
     return f"{heading(t('Recent events'))}{listed}"
 
 
