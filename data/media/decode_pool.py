@@ -4,6 +4,7 @@ They are started when the first clip comes that needs one, and kept: a clip pays
 start. What comes back is JSON and the bytes of an array, nothing that could run here.
 """
 
+import atexit
 import io
 import json
 import os
@@ -124,6 +125,10 @@ class DecodePool:
             decoder.end()
         return Decoder()
 
+    def end(self) -> None:
+        while self._idle:
+            self._idle.pop().end()
+
 
 def decoding_process(module: str, *arguments: str, **streams: Any) -> "subprocess.Popen[bytes]":
     """Of nothing but what decoding needs of the environment; `streams` are Popen's."""
@@ -205,3 +210,9 @@ class Decoder:
 
 
 _POOLS: dict[int, DecodePool] = {}
+
+
+@atexit.register
+def _end() -> None:
+    if pool := _POOLS.pop(os.getpid(), None):
+        pool.end()
