@@ -88,7 +88,7 @@ def _state(run: Run, events: Sequence[RunEvent]) -> str:
 
 
 def _who(run: Run) -> str:
-    reason = f"“{text(run.reason)}”" if run.reason else ""
+    reason = f"“{text(told(run.reason))}”" if run.reason else ""
     ordered = (
         t("ordered {ago} by {who}", ago=ago(run.created), who=text(run.who))
         if run.who

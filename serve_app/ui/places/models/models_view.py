@@ -192,7 +192,7 @@ def _learnt(line: Line, one: ModelVersion) -> str:
     made_by = (run for run in line.runs if run.result and run.result.version == one.version)
     run = next(made_by, None)
     if run and run.reason:
-        who, reason = text(run.who), text(run.reason)
+        who, reason = text(run.who), text(told(run.reason))
         said.append(t("Ordered by {who}: “{reason}”.", who=who, reason=reason))
     return " ".join(said)
 
@@ -289,7 +289,7 @@ def runs(found: Sequence[Run]) -> str:
             state_badge(run.state),
             _outcome(run),
             started(run) or "–",
-            text(run.reason or "–"),
+            text(told(run.reason) or "–"),
             ago(run.created),
         ]
         for run in found
