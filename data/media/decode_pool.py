@@ -52,7 +52,10 @@ def ask(
     memory_bytes += MEMORY_BYTES + MEMORY_TIMES * len(raw)
     head = {**request, "kind": kind, "work_s": work_s, "memory_bytes": memory_bytes}
     # A process that was forked from this one must not read the answers to this one.
-    pool = _POOLS.setdefault(os.getpid(), DecodePool())
+    if os.getpid() not in _POOLS:
+        _POOLS[os.getpid()] = DecodePool()
+        atexit.register(_end)  # else Python complains of children that are left behind
+    pool = _POOLS[os.getpid()]
     return _found(pool.ask(head, raw, PATIENCE * work_s))
 
 
@@ -212,7 +215,6 @@ class Decoder:
 _POOLS: dict[int, DecodePool] = {}
 
 
-@atexit.register
 def _end() -> None:
     if pool := _POOLS.pop(os.getpid(), None):
         pool.end()

@@ -96,8 +96,8 @@ def answer_receipts(
 
 
 def corrections_learnt(connection: Connection, domain: str, version: str) -> dict[str, int]:
-    """How many corrections of wrong answers this version was the first to learn, and how many of
-    them it has fixed: answers as they say since."""
+    """How many corrections of a wrong label this version was the first to learn, and how many of
+    those it has fixed: it answers as they say."""
     said = feedback.c.corrected
     wrong = (
         (feedback.c.domain == domain)

@@ -103,7 +103,7 @@ class StreamStart(BaseModel):
 
 class StreamReady(Answer):
     """The answer to it: a window of `window_s` is heard every `hop_s`, or where the service is busy
-    at multiples of it."""
+    at multiples of it. The Python clients tell it again where another replica goes on."""
 
     type: Literal["ready"] = "ready"
     domain: str

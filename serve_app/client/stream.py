@@ -1,18 +1,19 @@
 """Sends live sound over a WebSocket, and yields what is said of it while it is sent.
 
-Where the replica that hears it goes away, another one hears what follows, from its next block on:
-the moments that are told go on as those of all the sound. Opus cannot begin in the middle.
+Where the replica that hears it ends, another one hears what follows. It says `ready` again; what
+was on its way is lost, and an event that had begun is never told as ended. The moments that are
+told go on as those of all the sound. Opus cannot begin in the middle.
 
 httpx has no WebSocket: this alone needs the package `websockets`, the client's extra `live`.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,11 +21,9 @@ from .analysis_answers import StreamAnswer, StreamFormat, StreamStart
 from .answers import Problem
 from .connection import Connection, ServiceAway, ServiceError
 
-if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection as AsyncClientConnection
-    from websockets.sync.client import ClientConnection
-
 SENT_S = 1.0  # for the sender to notice that its last word has arrived
+SAMPLE_BYTES = 2
+ENDINGS = 3  # replicas that end one after the other, none of which has answered
 REPLICA_ENDED = 1012  # "service restart", in IANA's registry of WebSocket close codes
 
 ANSWERS: TypeAdapter[StreamAnswer] = TypeAdapter(StreamAnswer)
@@ -35,35 +34,28 @@ def stream(
 ) -> Iterator[StreamAnswer]:
     """`blocks` are taken in a thread of their own; what they raise is raised behind the last
     answer. Raises ServiceError."""
-    url, taken = _url(link, domain), _Taken(start.sample_rate_hz or 1)
-    sound = taken.counted(blocks)
-    while True:
-        before_s, heard = taken.seconds, False
-        try:
-            for answer in _through_one(link, url, sound, start):
-                heard = True
-                yield _later(answer, before_s)
-            return
-        except _ReplicaEnded:
-            if not heard or start.format != "pcm16":
-                raise
-
-
-def _through_one(
-    link: Connection, url: str, blocks: Iterable[bytes], start: StreamStart
-) -> Iterator[StreamAnswer]:
-    """One connection, and so one replica. Raises ServiceError."""
+    url, sound = _url(link, domain), _Sound(start)
     from websockets.sync.client import connect
 
-    with (
-        _in_words(url),
-        ThreadPoolExecutor(1) as sender,
-        connect(url, proxy=None, open_timeout=link.timeout_s) as socket,
-    ):
-        socket.send(start.model_dump_json())
-        sending = sender.submit(_send, socket, blocks)
-        for text in socket:
-            yield _answer(text)
+    with ThreadPoolExecutor(1) as thread, sound.to_its_end():
+        sending: Future[None] | None = None
+        while True:
+            try:
+                with (
+                    _in_words(url),
+                    connect(url, proxy=None, open_timeout=link.timeout_s) as socket,
+                ):
+                    socket.send(start.model_dump_json())
+                    sound.goes_to(socket)
+                    sending = sending or thread.submit(_send, sound, blocks)
+                    for text in socket:
+                        yield sound.placed(_answer(text))
+                break
+            except _ReplicaEnded:
+                if sound.has_ended and sending:
+                    sending.result()
+                if not sound.may_go_on():
+                    raise
     sending.result()  # here, where an OSError is not taken for the service's
 
 
@@ -71,41 +63,30 @@ async def stream_async(
     link: Connection, domain: str, blocks: AsyncIterable[bytes], start: StreamStart
 ) -> AsyncGenerator[StreamAnswer, None]:
     """As `stream`; `blocks` are taken in a task of their own."""
-    url, taken = _url(link, domain), _Taken(start.sample_rate_hz or 1)
-    sound = taken.counted_async(blocks)
-    while True:
-        before_s, heard = taken.seconds, False
-        try:
-            async with aclosing(_through_one_async(link, url, sound, start)) as answers:
-                async for answer in answers:
-                    heard = True
-                    yield _later(answer, before_s)
-            return
-        except _ReplicaEnded:
-            if not heard or start.format != "pcm16":
-                raise
-
-
-async def _through_one_async(
-    link: Connection, url: str, blocks: AsyncIterable[bytes], start: StreamStart
-) -> AsyncGenerator[StreamAnswer, None]:
+    url, sound = _url(link, domain), _Sound(start)
     from websockets.asyncio.client import connect
-    from websockets.exceptions import ConnectionClosedError
 
-    with _in_words(url):
-        async with connect(url, proxy=None, open_timeout=link.timeout_s) as socket:
-            await socket.send(start.model_dump_json())
-            sending = asyncio.create_task(_send_async(socket, blocks))
+    sending: asyncio.Task[None] | None = None
+    try:
+        while True:
             try:
-                async for text in socket:
-                    yield _answer(text)
-                await asyncio.wait([sending], timeout=SENT_S)
-            except ConnectionClosedError as error:
-                if error.rcvd and error.rcvd.code == REPLICA_ENDED:
-                    await asyncio.wait([sending])  # cancelled, it would break `blocks` off
-                raise
-            finally:
-                sending.cancel()
+                with _in_words(url):
+                    async with connect(url, proxy=None, open_timeout=link.timeout_s) as socket:
+                        await socket.send(start.model_dump_json())
+                        sound.goes_to(socket)
+                        sending = sending or asyncio.create_task(_send_async(sound, blocks))
+                        async for text in socket:
+                            yield sound.placed(_answer(text))
+                        await asyncio.wait([sending], timeout=SENT_S)
+                break
+            except _ReplicaEnded:
+                if sound.has_ended and sending:
+                    await sending
+                if not sound.may_go_on():
+                    raise
+    finally:
+        if sending:
+            sending.cancel()
     await asyncio.wait([sending])
     if not sending.cancelled():
         sending.result()
@@ -132,31 +113,57 @@ class _ReplicaEnded(ServiceError):
     """Another one may go on."""
 
 
-@dataclass
-class _Taken:
-    """How much of a sound of 16-bit samples has been taken to be sent."""
+class _Sound:
+    """The sound on its way: to which connection, from which moment on. A block that meets none is
+    lost, but counts: moments stay those of all the sound."""
 
-    rate_hz: int
-    size: int = 0
+    def __init__(self, start: StreamStart) -> None:
+        self._start = start
+        self._socket: Any = None
+        self._lock = threading.Lock()
+        self._size = self._begins = 0  # bytes that were taken, and those before this connection
+        self._endings = 0  # of replicas, since one has answered
+        self.has_ended = False
+        self.is_over = False  # nobody reads the answers any more
 
-    @property
-    def seconds(self) -> float:
-        return self.size / 2 / self.rate_hz
+    def goes_to(self, socket: Any) -> None:
+        """Raises _ReplicaEnded where it has ended: its last answers are lost."""
+        with self._lock:
+            if self.has_ended:
+                raise _ReplicaEnded("the replica ended with the last of the sound; send it again")
+            self._socket, self._begins = socket, self._size + self._size % SAMPLE_BYTES
 
-    def counted(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        for block in blocks:
-            self.size += len(block)
-            yield block
+    def take(self, block: bytes) -> tuple[bytes, Any]:
+        """What is to be sent of it, from its first whole sample on, and to which connection."""
+        with self._lock:
+            rest = block[max(0, self._begins - self._size) :]
+            self._size += len(block)
+            return rest, self._socket
 
-    async def counted_async(self, blocks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-        async for block in blocks:
-            self.size += len(block)
-            yield block
+    def end(self) -> Any:
+        """The connection to tell."""
+        with self._lock:
+            self.has_ended = True
+            return self._socket
 
+    def placed(self, answer: StreamAnswer) -> StreamAnswer:
+        moments = {"start_s", "end_s", "peak_s"} & type(answer).model_fields.keys()
+        if moments:
+            self._endings = 0
+        by_s = self._begins / SAMPLE_BYTES / (self._start.sample_rate_hz or 1)
+        return answer.model_copy(update={name: getattr(answer, name) + by_s for name in moments})
 
-def _later(answer: StreamAnswer, by_s: float) -> StreamAnswer:
-    moments = {"start_s", "end_s", "peak_s"} & type(answer).model_fields.keys()
-    return answer.model_copy(update={name: getattr(answer, name) + by_s for name in moments})
+    def may_go_on(self) -> bool:
+        self._endings += 1
+        can_follow = self._start.format == "pcm16" and not self.has_ended
+        return can_follow and self._endings < ENDINGS
+
+    @contextmanager
+    def to_its_end(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self.is_over = True
 
 
 @contextmanager
@@ -175,26 +182,32 @@ def _in_words(url: str) -> Iterator[None]:
         raise ServiceAway(f"{url} does not answer ({error})") from error
 
 
-def _send(socket: "ClientConnection", blocks: Iterable[bytes]) -> None:
+def _send(sound: _Sound, blocks: Iterable[bytes]) -> None:
     from websockets.exceptions import ConnectionClosed
 
-    with suppress(ConnectionClosed):  # whoever reads the answers is told why
-        try:
-            for block in blocks:
-                socket.send(block)
-        finally:
-            socket.send("end")
+    try:
+        for block in blocks:
+            if sound.is_over:
+                return
+            rest, socket = sound.take(block)
+            with suppress(ConnectionClosed):  # whoever reads the answers is told why
+                socket.send(rest)
+    finally:
+        with suppress(ConnectionClosed):
+            sound.end().send("end")
 
 
-async def _send_async(socket: "AsyncClientConnection", blocks: AsyncIterable[bytes]) -> None:
+async def _send_async(sound: _Sound, blocks: AsyncIterable[bytes]) -> None:
     from websockets.exceptions import ConnectionClosed
 
-    with suppress(ConnectionClosed):
-        try:
-            async for block in blocks:
-                await socket.send(block)
-        finally:
-            await socket.send("end")
+    try:
+        async for block in blocks:
+            rest, socket = sound.take(block)
+            with suppress(ConnectionClosed):
+                await socket.send(rest)
+    finally:
+        with suppress(ConnectionClosed):
+            await sound.end().send("end")
 
 
 def _answer(text: str | bytes) -> StreamAnswer:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,6 @@ def registry(service: Service, monkeypatch: pytest.MonkeyPatch) -> Registry:
     monkeypatch.setenv("TELLTALE_HOME", str(service.home))
     home = home_from_env()
     return Registry(home.tracking_uri, home.artifact_root)
-
-
-@pytest.fixture
-def restored(admin: httpx.Client) -> Iterator[None]:
-    """Puts the champion of `keywords` back behind a test that changes it."""
-    before = champion(admin)
-    yield
-    admin.post(f"/keywords/models/{before['version']}/promote").raise_for_status()
 
 
 def champion(admin: httpx.Client) -> dict[str, Any]:

@@ -99,6 +99,7 @@ def test_nobody_on_other_machines_can_reach_anything(service: Service) -> None:
     assert open_to_all == []
 
 
+@pytest.mark.usefixtures("restored")
 def test_rays_own_commands_work_as_an_admin_types_them(service: Service, tmp_path: Path) -> None:
     def typed(line: str) -> str:
         kept = ("HOME", "PATH", "PYTHONPATH")
@@ -143,6 +144,7 @@ def test_without_haproxy_or_its_manager_answers_go_on(service: Service, title: s
     serves_again(service)
 
 
+@pytest.mark.usefixtures("restored")
 def test_a_dashboard_that_was_killed_is_back_with_its_jobs(service: Service) -> None:
     os.kill(process(service, "dashboard/dashboard.py"), signal.SIGKILL)
     with service.client(service.admin_key) as admin:

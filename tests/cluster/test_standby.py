@@ -19,9 +19,9 @@ PATIENCE_S = 90
 
 def test_a_replica_starts_in_a_process_that_stood_by(admin: httpx.Client) -> None:
     eventually(lambda: spares(admin))
-    victim, killed_at = replica(admin), time.time()
-    os.kill(victim, signal.SIGKILL)
-    fresh = eventually(lambda: replica(admin) not in {0, victim} and replica(admin))
+    before, killed_at = replicas(admin), time.time()
+    os.kill(before[0], signal.SIGKILL)
+    fresh = eventually(lambda: set(replicas(admin)) - set(before)).pop()
     assert psutil.Process(fresh).create_time() < killed_at
 
 
@@ -77,13 +77,13 @@ def environment(admin: httpx.Client) -> dict[str, str]:
     return dict(pair.partition("=")[::2] for pair in words)
 
 
-def replica(admin: httpx.Client) -> int:
-    """The pid of the newest faults replica; 0 while none answers."""
+def replicas(admin: httpx.Client) -> list[int]:
+    """The pids of the faults replicas, the newest first; none while nobody answers."""
     try:
         rows = admin.get("/status").json()["domains"]["faults"]["replicas"]
     except (httpx.HTTPError, ValueError, KeyError):
-        return 0
-    return int(min(rows, key=lambda row: row["uptime_s"])["pid"]) if rows else 0
+        return []
+    return [int(row["pid"]) for row in sorted(rows, key=lambda row: row["uptime_s"])]
 
 
 def eventually(ask: Callable[[], Any], pause_s: float = 0.2) -> Any:

@@ -110,8 +110,12 @@ def titles(service: Service) -> dict[int, str]:
 
 
 def process(service: Service, title: str) -> int:
-    (pid,) = [pid for pid, shown in titles(service).items() if title in shown]
-    return pid
+    """The one that is so called; an HAProxy that reloads is two for a moment."""
+    deadline = time.monotonic() + PATIENCE_S
+    while len(found := [pid for pid, shown in titles(service).items() if title in shown]) != 1:
+        assert time.monotonic() < deadline, f"{title} runs {len(found)} times"
+        time.sleep(0.2)
+    return found[0]
 
 
 def serves_again(service: Service) -> None:

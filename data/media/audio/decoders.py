@@ -1,8 +1,9 @@
 """One decoder after another, until a recording is whole.
 
-libsndfile is exact, but it stops where one stream ends and another begins (chained OGG, joined
-MP3), and turns away many files that play. So what it leaves unread, or does not find although the
-header promises it, FFmpeg is asked for, and the longer of the two is the recording.
+libsndfile comes first, but for Opus. It is exact, but it stops where one stream ends and another
+begins (chained OGG, joined MP3), and turns away many files that play. So what it leaves unread, or
+does not find although the header promises it, FFmpeg is asked for, and the longer of the two is the
+recording.
 """
 
 from collections.abc import Callable, Iterator
@@ -82,7 +83,7 @@ def decode_stream(
 def _longest(raw: Raw, container: str, hear: Callable[[Source], H]) -> H:
     """By one decoder after another, until one has heard all of it."""
     best, refusal = None, None
-    for attempt in ATTEMPTS.get(container, (by_ffmpeg,)):
+    for attempt in _attempts(raw, container):
         try:
             with _errors_in_words(container), attempt(raw, container) as source:
                 heard = hear(source)
@@ -154,22 +155,32 @@ def _ogg_links(raw: Raw) -> list[Raw]:
 
 @contextmanager
 def _unless_chained(raw: Raw, container: str) -> Iterator[Source]:
-    with _by_link(raw, container) as source:
+    with by_sndfile(raw, container) as source:
         yield replace(source, is_whole=lambda: source.is_whole() and len(_ogg_links(raw)) < 2)
 
 
+def _is_opus(raw: Raw, container: str) -> bool:
+    return container == "OGG" and OPUS in bytes(raw[:OPUS_WITHIN])
+
+
 def _by_link(raw: Raw, container: str) -> AbstractContextManager[Source]:
-    """Opus by FFmpeg, as in WebM and MP4: libsndfile's decoder is another, and at 48 kHz twice as
-    slow."""
-    reader = by_ffmpeg if OPUS in bytes(raw[:OPUS_WITHIN]) else by_sndfile
-    return reader(raw, container)
+    return (by_ffmpeg if _is_opus(raw, container) else by_sndfile)(raw, container)
 
 
 Attempt = Callable[[Raw, str], AbstractContextManager[Source]]
 ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
     **dict.fromkeys(("WAV", "W64", "FLAC", "MP3", "AIFF", "AU"), (by_sndfile, by_ffmpeg)),
     "OGG": (_unless_chained, _by_links, by_ffmpeg),
+    # As in WebM and MP4; libsndfile's decoder is another one, and at 48 kHz twice as slow.
+    "Opus": (by_ffmpeg, by_sndfile),
+    "Opus, chained": (_by_links, by_ffmpeg),
 }
+
+
+def _attempts(raw: Raw, container: str) -> tuple[Attempt, ...]:
+    if _is_opus(raw, container):
+        container = "Opus, chained" if len(_ogg_links(raw)) > 1 else "Opus"
+    return ATTEMPTS.get(container, (by_ffmpeg,))
 
 
 @contextmanager

@@ -36,7 +36,8 @@ HEADER_WORK_S, BLOCK_WORK_S = 1.0, 10.0
 # libsndfile may leave tags behind the sound unread; a second of it is more than this.
 UNREAD_BYTES, UNREAD_SHARE = 4_096, 0.01
 PADDED = "aac"  # a codec of frames of one size
-EXACT = "alac"  # whose last packet is no longer than its sound: FFmpeg would cut it a second time
+# A container and a codec whose last packet is as short as its sound: FFmpeg would cut it once more.
+CUT_TWICE = ("CAF", "alac")
 BAD_PACKETS = 8  # more than good ones: where a stream was cut in, or two were joined
 
 # FFmpeg's name of the demuxer. Named, it is not guessed.
@@ -154,7 +155,7 @@ def by_ffmpeg(raw: Raw, container: str) -> Iterator[Source]:
         name = container or file.format.name.split(",")[0].upper()
         stream, warnings = _track(file, name)
         stream.codec_context.thread_count = 1
-        if stream.codec_context.name == EXACT:
+        if (name, stream.codec_context.name) == CUT_TWICE:
             stream.codec_context.flags2 |= av.codec.context.Flags2.skip_manual
         frames = _until_damaged(_decoded(file, stream, name, warnings))
         first = next(frames, None)  # headers do not always know the rate that comes out

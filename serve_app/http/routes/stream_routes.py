@@ -2,9 +2,9 @@
 
 A window is asked about as any clip is, in the replica's ordinary batches, which streams so share.
 Sound that comes faster than it is heard, or whose answers nobody reads, waits: windows are skipped
-then, and behind a bound the stream is ended (`live_sound.py`). However it ends, the last message
-says why in words, and the close code what to do: 1008 ask otherwise, 1009 send less, 1013 come back
-later. (1012 is uvicorn's, where the replica ends: connect again, to another.)
+then, and behind a bound the stream is ended (`live_sound.py`). The last message says why in words,
+and the close code what to do: 1008 ask otherwise, 1009 send less, 1013 come back later; but where
+the replica ends, uvicorn closes by 1012, without a word: connect again, to another.
 """
 
 import asyncio

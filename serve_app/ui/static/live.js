@@ -127,12 +127,13 @@ function connect(mine) {
   socket.onopen = () => socket.send(JSON.stringify({ format: "pcm16", sample_rate_hz: mine.context.sampleRate, key: mine.key }));
   socket.onmessage = ({ data }) => {
     const said = JSON.parse(data);
+    mine.answers ||= said.type === "prediction";
     if (said.type === "error") {
       if (said.status === 401 && mine.key) [mine.again, mine.key] = [true, ""];
       mine.busy = said.status === 429;
       why = worded(said);
     } else if (said.type === "ready") {
-      Object.assign(mine, { ready: true, window_s: said.window_s });
+      mine.window_s = said.window_s;
       say([t("Listening."), said.disclaimer].join(" "));
     } else if (said.type === "prediction" && said.skipped) {
       mine.skipped += said.skipped;
@@ -145,8 +146,8 @@ function connect(mine) {
       say(t("The service is busy: asking again in {wait_s} s.", { wait_s: AGAIN_S }));
       return void setTimeout(anew, 1000 * AGAIN_S, mine);
     }
-    if (mine.again || (code === REPLICA_ENDED && mine.ready && !mine.ending)) return anew(mine);
-    const well = code === 1000;
+    if (mine.again || (code === REPLICA_ENDED && mine.answers && !mine.ending)) return anew(mine);
+    const well = code === 1000 || (code === REPLICA_ENDED && mine.ending);
     end(mine);
     why ||= reason || t("the connection was lost; try again in a moment");
     say(well ? t("Stopped.") : t("{why}.", { why: `${why[0].toUpperCase()}${why.slice(1)}` }), !well);
@@ -157,7 +158,9 @@ function connect(mine) {
 const fresh = () => ({ begun: Date.now(), samples: 0, drawn_s: 0, blocks: [] });
 function anew(mine) {
   if (live !== mine) return;
-  Object.assign(mine, { again: false, busy: false, ready: false, ...fresh() });
+  const end_s = mine.samples / mine.context.sampleRate; // nobody will tell how what goes on ends
+  for (const row of part("ol").children) if (!row.file) told(mine, { ...row.event, end_s, ended: true });
+  Object.assign(mine, { again: false, busy: false, answers: false, ...fresh() });
   part(".tt-words").replaceChildren(); // they lie by the clock of the stream before
   connect(mine);
 }
@@ -179,7 +182,7 @@ function told(mine, event) {
     row.querySelector("[aria-pressed]").dataset.play = URL.createObjectURL(row.file);
   }
   if (known) return;
-  row.name = name;
+  Object.assign(row, { name, event });
   part("ol").prepend(row);
   const word = document.createElement("b");
   word.textContent = label;

@@ -1,5 +1,6 @@
 """Live sound, as the fake service hears it: each second is an event, which ends with the next."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def offer(app: FastAPI, world: World, admin_key: str) -> None:
         await socket.send_text(ready.model_dump_json())
         if world.ending:
             world.ending -= 1
-            await socket.receive()
+            await hear_seconds(socket, domain, start.sample_rate_hz or 16_000, most=1)
             await socket.close(1012)
             return
         await hear_seconds(socket, domain, start.sample_rate_hz or 16_000)
@@ -54,7 +55,10 @@ async def refuse(socket: WebSocket, status: int, detail: str, code: int) -> None
     await socket.close(code, detail)
 
 
-async def hear_seconds(socket: WebSocket, domain: str, rate_hz: int) -> None:
+async def hear_seconds(
+    socket: WebSocket, domain: str, rate_hz: int, most: float = math.inf
+) -> None:
+    """Until the sound ends, or so many were heard: then nobody is told how an event goes on."""
     sound, second = b"", 2 * int(rate_hz * WINDOW_S)
     before: StreamEvent | None = None
     heard = 0
@@ -80,5 +84,7 @@ async def hear_seconds(socket: WebSocket, domain: str, rate_hz: int) -> None:
         moment: dict[str, Any] = {"end_s": start_s + WINDOW_S, "peak_s": start_s + WINDOW_S / 2}
         before = StreamEvent(**said, **moment, ended=False)
         await socket.send_text(before.model_dump_json())
+        if heard >= most:
+            return
     if before:
         await socket.send_text(before.model_copy(update={"ended": True}).model_dump_json())

@@ -55,7 +55,7 @@ class World:
     step_s: float
     hiccups: int = 0
     busy: int = 0
-    ending: int = 0  # live streams whose replica ends behind their first sound
+    ending: int = 0  # live streams whose replica ends behind their first second
     log_is_away: bool = False  # the audit log
     requests_per_minute: int | None = None
     content_s: dict[str, float] = field(default_factory=dict)  # clip -> how long its bytes take

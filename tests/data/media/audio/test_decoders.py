@@ -71,18 +71,19 @@ def test_a_last_packet_that_is_as_short_as_its_sound_is_not_cut_again(muxer: str
 
 
 @pytest.mark.parametrize("name", ["WAV ADPCM", "FLAC", "OGG Vorbis", "OGG Opus", "MP3", "AIFF"])
-def test_what_libsndfile_reads_whole_is_decoded_once(
+def test_what_the_first_decoder_reads_whole_is_decoded_once(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     container, make = CLIPS[name]
+    kind = "Opus" if name == "OGG Opus" else container
     asked: list[Raw] = []
-    first, *_ = decoders.ATTEMPTS[container]
+    first, *_ = decoders.ATTEMPTS[kind]
 
     def second(raw: Raw, container: str) -> AbstractContextManager[Source]:
         asked.append(raw)
         return first(raw, container)
 
-    monkeypatch.setitem(decoders.ATTEMPTS, container, (first, second))
+    monkeypatch.setitem(decoders.ATTEMPTS, kind, (first, second))
     assert heard(make()).duration_s == pytest.approx(0.5, abs=0.08)
     assert not asked
 
@@ -112,6 +113,31 @@ def test_streams_that_were_joined_are_heard_to_the_end(name: str) -> None:
     recording = heard(b"".join(JOINED[name]))
     assert recording.duration_s == pytest.approx(4, abs=0.15)
     assert loudest_hz(recording.samples[-20_000:]) == pytest.approx(TONE_HZ, abs=5)
+
+
+def test_links_of_opus_are_heard_one_behind_the_other_without_padding() -> None:
+    link = by_ffmpeg("ogg", "libopus", 48000, duration_s=2)
+    assert len(heard(link * 2).samples) == 2 * len(heard(link).samples)
+
+
+def test_damaged_opus_is_heard_by_another_decoder_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def counted(name: str, attempt: decoders.Attempt) -> decoders.Attempt:
+        def ask(raw: Raw, container: str) -> AbstractContextManager[Source]:
+            asked.append(name)
+            return attempt(raw, container)
+
+        return ask
+
+    ffmpeg, sndfile = decoders.ATTEMPTS["Opus"]
+    both = counted("FFmpeg", ffmpeg), counted("libsndfile", sndfile)
+    monkeypatch.setitem(decoders.ATTEMPTS, "Opus", both)
+    whole = by_ffmpeg("ogg", "libopus", 48000, duration_s=4)
+    middle = len(whole) // 2
+    recording = heard(whole[:middle] + bytes(400) + whole[middle + 400 :])
+    assert asked == ["FFmpeg", "libsndfile"]
+    assert recording.duration_s >= 3
 
 
 def test_joined_streams_are_limited_together() -> None:

@@ -107,3 +107,20 @@ def test_corrections_are_counted_over_all_pages_and_where_these_are_too_many_tha
     assert "3 accepted" in health_corrections.looked_up(page)
     endless = health_corrections.looked_up(lambda before: page(1000))
     assert "Only the newest 10 events are counted." in endless
+
+
+@pytest.mark.parametrize(
+    ("count", "at_first", "behind"), [(4, 4, 0), (5, 5, 0), (6, 5, 1), (30, 5, 15)]
+)
+def test_the_newest_events_are_seen_and_the_others_are_folded(
+    count: int, at_first: int, behind: int
+) -> None:
+    def event(kind: str, number: int) -> AuditEvent:
+        subject, at = f"clip:{number:064}", datetime.now(UTC)
+        return AuditEvent(id=number, at=at, kind=kind, subject=subject, who="anna")
+
+    steps = [event("step", number) for number in range(9)]  # of runs, which hide all else
+    found = [*steps, *(event("clip.added", number) for number in range(count))]
+    before, _, folded = health_service.events(found).partition("<details")
+    assert (before.count("clip added"), folded.count("clip added")) == (at_first, behind)
+    assert (f"Earlier events: {behind}" in folded) == bool(behind)
