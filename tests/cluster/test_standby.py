@@ -14,11 +14,11 @@ import psutil
 from serve_app.cluster.ray_internals.workers import IDLE, JOB_ID, RAYLET_PID, workers
 from support.inputs.sounds import tone
 
-PATIENCE_S = 90
+PATIENCE_S, SETTLED_S = 90, 15
 
 
 def test_a_replica_starts_in_a_process_that_stood_by(admin: httpx.Client) -> None:
-    eventually(lambda: spares(admin))
+    eventually(lambda: settled(spares(admin)))
     before, killed_at = replicas(admin), time.time()
     os.kill(before[0], signal.SIGKILL)
     fresh = eventually(lambda: set(replicas(admin)) - set(before)).pop()
@@ -68,6 +68,12 @@ def spares(admin: httpx.Client) -> set[int]:
     given = environment(admin)
     found = workers(given[RAYLET_PID], given[JOB_ID])
     return {pid for pid, title in found.items() if title == IDLE}
+
+
+def settled(pids: set[int]) -> set[int]:
+    """Without those that are idle by their name, but may not have told Ray of themselves yet."""
+    now = time.time()
+    return {pid for pid in pids if now - psutil.Process(pid).create_time() > SETTLED_S}
 
 
 def environment(admin: httpx.Client) -> dict[str, str]:

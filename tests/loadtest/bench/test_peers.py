@@ -39,6 +39,7 @@ def test_raw_asgi_and_fastapi_answer_with_the_kernels_words(
 
 
 @pytest.mark.filterwarnings("ignore:'(aifc|audioop|sunau)' is deprecated:DeprecationWarning")
+@pytest.mark.deploy  # librosa compiles for half a minute
 def test_the_seed_style_hears_the_same_with_tools_of_its_own() -> None:
     pytest.importorskip("librosa")
     found = posted(fastapi_app.seed(), "/predict", FORM, FORM_TYPE).json()

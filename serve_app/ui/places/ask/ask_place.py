@@ -204,15 +204,16 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
 
     def turn_to(name: str, domains: tuple[DomainInfo, ...], _: str, turns: Turns) -> Shown:
         domain = shared.domain_of(domains, name)
-        # First, since it may take a moment, in which a clip may be given.
-        drop = offered(domain, examples_of(domain, folder, made))
         gone = turned_away(parts, turns, domain)
         none: dict[str, Any] = {"choices": [], "value": None} if gone else {}
         return gone | {
-            parts.drop: drop,
             parts.label: gr.update(label=t(ITS[domain.modality]), **none),
             parts.mask: gr.update(visible=domain.modality == "image", value=None),
         }
+
+    def offer(name: str, domains: tuple[DomainInfo, ...]) -> Any:
+        domain = shared.domain_of(domains, name)
+        return offered(domain, examples_of(domain, folder, made))
 
     def open_past(
         turns: Turns,
@@ -247,7 +248,10 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
     for moment, given in ((parts.again.tick, parts.waiting), (parts.panel.submit, parts.listed)):
         moment(hear_again, [*asked, given, parts.rows], parts.told, **busy)
     parts.panel.resume(resume, asked, parts.told, **at_once)
-    turned = shared.domain.change(turn_to, asked, [parts.drop, *parts.told], **QUIET)
+    # The answer goes by the stream of the one that may follow, which it must not overtake, and does
+    # not wait for the examples, whose making takes a moment in which a clip may be given.
+    shared.domain.change(turn_to, asked, parts.told, concurrency_limit=16, **STREAMED)
+    turned = shared.domain.change(offer, [shared.domain, shared.domains], parts.drop, **QUIET)
     turned.then(None, None, None, js=READY, **QUIET)
 
 
