@@ -34,7 +34,7 @@ NEEDED = (
 
 
 async def keep_spares(wanted: int) -> None:
-    """Keeps `wanted` spares on this node, for the job that calls. Never raises.
+    """Keeps `wanted` spares on this node, for the job that calls, until it has ended. Never raises.
 
     One at a time, and only when the workers were the same at two looks: while replicas start or
     stop, the cores are theirs.
@@ -46,6 +46,9 @@ async def keep_spares(wanted: int) -> None:
             now = await asyncio.to_thread(workers.own_workers)
             spares = sum(title == workers.IDLE for title in now.values())
             if now == before and spares < wanted:
+                if await asyncio.to_thread(workers.own_job_has_ended):
+                    log.warning("no spare processes until the next start: the dashboard was killed")
+                    return
                 await asyncio.to_thread(_prestart)
             before = now
         except Exception:  # a service without spares is slower to grow, not broken

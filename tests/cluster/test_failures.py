@@ -20,13 +20,14 @@ import pytest
 from serve_app.cluster.service_processes import service_processes
 from support.inputs.recordings import by_sndfile
 from support.inputs.sounds import tone
-from support.service import Service, finished, ordered, process, serves_again, titles
+from support.service import Service, finished, process, serves_again, titles
 from support.waiting import wait_for
 
 PATIENCE_S = 150
 
 
 def test_predictions_go_on_without_the_curator_and_it_comes_back(admin: httpx.Client) -> None:
+    wait_for(lambda: "curator_pid" in admin.get("/status").json(), PATIENCE_S)
     before = admin.get("/status").json()["curator_pid"]
     os.kill(before, signal.SIGKILL)
     for _ in range(20):
@@ -142,12 +143,3 @@ def test_without_haproxy_or_its_manager_answers_go_on(service: Service, title: s
     parts = ("ray::HAProxyManager", "haproxy.cfg")
     wait_for(lambda: all(part in str(titles(service)) for part in parts), PATIENCE_S)
     serves_again(service)
-
-
-@pytest.mark.usefixtures("restored")
-def test_a_dashboard_that_was_killed_is_back_with_its_jobs(service: Service) -> None:
-    os.kill(process(service, "dashboard/dashboard.py"), signal.SIGKILL)
-    with service.client(service.admin_key) as admin:
-        wait_for(lambda: ordered(admin, {"mode": "teach"}), PATIENCE_S)
-        run = admin.get("/keywords/retrain").json()["runs"][0]
-        assert finished(admin, run["id"], PATIENCE_S)["state"] == "succeeded"

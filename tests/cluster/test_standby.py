@@ -10,15 +10,18 @@ from typing import Any
 
 import httpx
 import psutil
+import pytest
 
 from serve_app.cluster.ray_internals.workers import IDLE, JOB_ID, RAYLET_PID, workers
+from serve_app.cluster.standby import LOOK_EVERY_S
 from support.inputs.sounds import tone
+from support.service import Service, finished, ordered, process
 
-PATIENCE_S, SETTLED_S = 90, 15
+PATIENCE_S = 90
 
 
 def test_a_replica_starts_in_a_process_that_stood_by(admin: httpx.Client) -> None:
-    eventually(lambda: settled(spares(admin)))
+    eventually(lambda: spares(admin))
     before, killed_at = replicas(admin), time.time()
     os.kill(before[0], signal.SIGKILL)
     fresh = eventually(lambda: set(replicas(admin)) - set(before)).pop()
@@ -38,6 +41,21 @@ def test_a_teach_is_done_by_a_job_whose_supervisor_stood_by(admin: httpx.Client)
     taught(admin)  # Ray's own job that submits others begins with the first
     ready = eventually(lambda: supervisors_that_wait(admin))
     assert ready & taught(admin)
+
+
+# The last one: the session's service has no spares any more.
+@pytest.mark.usefixtures("restored")
+def test_a_dashboard_that_was_killed_is_back_with_its_jobs_and_no_spare_is_called_for_in_vain(
+    service: Service, admin: httpx.Client
+) -> None:
+    os.kill(process(service, "dashboard/dashboard.py"), signal.SIGKILL)
+    eventually(lambda: ordered(admin, {"mode": "teach"}))
+    run = admin.get("/keywords/retrain").json()["runs"][0]
+    assert finished(admin, run["id"], PATIENCE_S)["state"] == "succeeded"
+    given, began = environment(admin), time.time()
+    time.sleep(3 * LOOK_EVERY_S)  # in which spares were started, and ended, one after the other
+    found = workers(given[RAYLET_PID], given[JOB_ID])
+    assert not [pid for pid in found if psutil.Process(pid).create_time() > began]
 
 
 def taught(admin: httpx.Client) -> set[int]:
@@ -68,12 +86,6 @@ def spares(admin: httpx.Client) -> set[int]:
     given = environment(admin)
     found = workers(given[RAYLET_PID], given[JOB_ID])
     return {pid for pid, title in found.items() if title == IDLE}
-
-
-def settled(pids: set[int]) -> set[int]:
-    """Without those that are idle by their name, but may not have told Ray of themselves yet."""
-    now = time.time()
-    return {pid for pid in pids if now - psutil.Process(pid).create_time() > SETTLED_S}
 
 
 def environment(admin: httpx.Client) -> dict[str, str]:

@@ -48,6 +48,16 @@ def own_workers() -> dict[int, str]:
     return workers(raylet_pid(), ray.get_runtime_context().get_job_id())
 
 
+def own_job_has_ended() -> bool:
+    """Of the job that calls. Serve's actors are of the dashboard's, through which it was deployed:
+    they outlive it, but Ray ends an idle worker of such a job as soon as it has started."""
+    import ray
+    from ray._private.state import state
+
+    own = ray.get_runtime_context().get_job_id()
+    return any(row["IsDead"] for row in state.job_table() if row["JobID"] == own)
+
+
 def prestart() -> None:
     """Asks this node's raylet for one more worker of the job that calls; it comes when it comes."""
     import ray

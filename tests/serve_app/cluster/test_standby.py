@@ -91,6 +91,18 @@ def test_keeping_spares_goes_on_where_ray_is_out_of_reach(monkeypatch: pytest.Mo
     assert len(failed) >= 2
 
 
+def test_no_spares_are_called_for_once_the_job_they_would_be_of_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(standby, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(workers, "own_workers", lambda: {1: "ray::ServeReplica"})
+    monkeypatch.setattr(workers, "own_job_has_ended", lambda: len(called) == 2)
+    monkeypatch.setattr(standby, "_prestart", lambda: called.append("one"))
+    asyncio.run(asyncio.wait_for(standby.keep_spares(1), 20))
+    assert len(called) == 2
+
+
 def test_no_spares_are_kept_where_none_are_wanted() -> None:
     asyncio.run(standby.keep_spares(0))
 
