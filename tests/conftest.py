@@ -34,6 +34,7 @@ pytest_plugins = ["support.databases"]
 
 CLUSTER = Path(__file__).parent / "cluster"
 LONG = Path(__file__).parent / "training"
+LEAVES_NO_SPARES = "test_standby.py"
 OWN_SERVICE = ("test_sixth_domain.py", "test_beside.py", "test_recovery.py", "test_chaos_quick.py")
 
 
@@ -56,6 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             (CLUSTER in item.path.parents) != first,
             item.path.name not in OWN_SERVICE,
             LONG not in item.path.parents,
+            item.path.name == LEAVES_NO_SPARES,
         )
     )
 

@@ -52,10 +52,10 @@ def ask(
     memory_bytes += MEMORY_BYTES + MEMORY_TIMES * len(raw)
     head = {**request, "kind": kind, "work_s": work_s, "memory_bytes": memory_bytes}
     # A process that was forked from this one must not read the answers to this one.
-    if os.getpid() not in _POOLS:
-        _POOLS[os.getpid()] = DecodePool()
+    new = DecodePool()
+    pool = _POOLS.setdefault(os.getpid(), new)
+    if pool is new:
         atexit.register(_end)  # else Python complains of children that are left behind
-    pool = _POOLS[os.getpid()]
     return _found(pool.ask(head, raw, PATIENCE * work_s))
 
 

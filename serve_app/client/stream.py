@@ -2,7 +2,8 @@
 
 Where the replica that hears it ends, another one hears what follows. It says `ready` again; what
 was on its way is lost, and an event that had begun is never told as ended. The moments that are
-told go on as those of all the sound. Opus cannot begin in the middle.
+told go on as those of all the sound. Opus cannot begin in the middle. Nor is a service followed
+that does not answer ENDINGS times.
 
 httpx has no WebSocket: this alone needs the package `websockets`, the client's extra `live`.
 """
@@ -10,6 +11,7 @@ httpx has no WebSocket: this alone needs the package `websockets`, the client's 
 import asyncio
 import json
 import threading
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -23,7 +25,8 @@ from .connection import Connection, ServiceAway, ServiceError
 
 SENT_S = 1.0  # for the sender to notice that its last word has arrived
 SAMPLE_BYTES = 2
-ENDINGS = 3  # replicas that end one after the other, none of which has answered
+ENDINGS, PAUSE_S = 3, 0.2  # connections without an answer, one after the other; before each
+HELD_S = 2.0  # what is to be sent, for another connection
 REPLICA_ENDED = 1012  # "service restart", in IANA's registry of WebSocket close codes
 
 ANSWERS: TypeAdapter[StreamAnswer] = TypeAdapter(StreamAnswer)
@@ -51,11 +54,12 @@ def stream(
                     for text in socket:
                         yield sound.placed(_answer(text))
                 break
-            except _ReplicaEnded:
+            except (_ReplicaEnded, ServiceAway):
                 if sound.has_ended and sending:
                     sending.result()
-                if not sound.may_go_on():
+                if not sending or not sound.may_go_on():
                     raise
+            time.sleep(sound.pause_s)
     sending.result()  # here, where an OSError is not taken for the service's
 
 
@@ -79,11 +83,12 @@ async def stream_async(
                             yield sound.placed(_answer(text))
                         await asyncio.wait([sending], timeout=SENT_S)
                 break
-            except _ReplicaEnded:
+            except (_ReplicaEnded, ServiceAway):
                 if sound.has_ended and sending:
                     await sending
-                if not sound.may_go_on():
+                if not sending or not sound.may_go_on():
                     raise
+            await asyncio.sleep(sound.pause_s)
     finally:
         if sending:
             sending.cancel()
@@ -122,7 +127,8 @@ class _Sound:
         self._socket: Any = None
         self._lock = threading.Lock()
         self._size = self._begins = 0  # bytes that were taken, and those before this connection
-        self._endings = 0  # of replicas, since one has answered
+        self._has_answered = False  # this connection
+        self._unanswered = 0  # connections, one after the other
         self.has_ended = False
         self.is_over = False  # nobody reads the answers any more
 
@@ -132,6 +138,7 @@ class _Sound:
             if self.has_ended:
                 raise _ReplicaEnded("the replica ended with the last of the sound; send it again")
             self._socket, self._begins = socket, self._size + self._size % SAMPLE_BYTES
+        self._has_answered = False
 
     def take(self, block: bytes) -> tuple[bytes, Any]:
         """What is to be sent of it, from its first whole sample on, and to which connection."""
@@ -139,6 +146,12 @@ class _Sound:
             rest = block[max(0, self._begins - self._size) :]
             self._size += len(block)
             return rest, self._socket
+
+    def waits(self, behind: Any) -> Iterator[float]:
+        """Seconds to wait, again and again, until there is another connection than that."""
+        until = time.monotonic() + HELD_S
+        while self._socket is behind and not self.is_over and time.monotonic() < until:
+            yield 0.02
 
     def end(self) -> Any:
         """The connection to tell."""
@@ -149,14 +162,19 @@ class _Sound:
     def placed(self, answer: StreamAnswer) -> StreamAnswer:
         moments = {"start_s", "end_s", "peak_s"} & type(answer).model_fields.keys()
         if moments:
-            self._endings = 0
+            self._has_answered, self._unanswered = True, 0
         by_s = self._begins / SAMPLE_BYTES / (self._start.sample_rate_hz or 1)
         return answer.model_copy(update={name: getattr(answer, name) + by_s for name in moments})
 
     def may_go_on(self) -> bool:
-        self._endings += 1
+        self._unanswered += not self._has_answered
+        self._has_answered = False
         can_follow = self._start.format == "pcm16" and not self.has_ended
-        return can_follow and self._endings < ENDINGS
+        return can_follow and self._unanswered < ENDINGS
+
+    @property
+    def pause_s(self) -> float:
+        return PAUSE_S * self._unanswered
 
     @contextmanager
     def to_its_end(self) -> Iterator[None]:
@@ -190,8 +208,11 @@ def _send(sound: _Sound, blocks: Iterable[bytes]) -> None:
             if sound.is_over:
                 return
             rest, socket = sound.take(block)
-            with suppress(ConnectionClosed):  # whoever reads the answers is told why
+            try:
                 socket.send(rest)
+            except ConnectionClosed:  # whoever reads the answers is told why
+                for pause_s in sound.waits(socket):
+                    time.sleep(pause_s)
     finally:
         with suppress(ConnectionClosed):
             sound.end().send("end")
@@ -203,8 +224,12 @@ async def _send_async(sound: _Sound, blocks: AsyncIterable[bytes]) -> None:
     try:
         async for block in blocks:
             rest, socket = sound.take(block)
-            with suppress(ConnectionClosed):
+            try:
                 await socket.send(rest)
+                await asyncio.sleep(0)  # `blocks` may never wait, and send only where it must
+            except ConnectionClosed:
+                for pause_s in sound.waits(socket):
+                    await asyncio.sleep(pause_s)
     finally:
         with suppress(ConnectionClosed):
             await sound.end().send("end")

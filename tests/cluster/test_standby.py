@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from serve_app.cluster.ray_internals.workers import IDLE, JOB_ID, RAYLET_PID, workers
+from serve_app.cluster.ray_internals.workers import IDLE, JOB_ID, RAYLET_PID, STARTING, workers
 from serve_app.cluster.standby import LOOK_EVERY_S
 from support.inputs.sounds import tone
 from support.service import Service, finished, ordered, process
@@ -43,7 +43,7 @@ def test_a_teach_is_done_by_a_job_whose_supervisor_stood_by(admin: httpx.Client)
     assert ready & taught(admin)
 
 
-# The last one: the session's service has no spares any more.
+# The last one of the session, whose service has no spares any more.
 @pytest.mark.usefixtures("restored")
 def test_a_dashboard_that_was_killed_is_back_with_its_jobs_and_no_spare_is_called_for_in_vain(
     service: Service, admin: httpx.Client
@@ -54,8 +54,14 @@ def test_a_dashboard_that_was_killed_is_back_with_its_jobs_and_no_spare_is_calle
     assert finished(admin, run["id"], PATIENCE_S)["state"] == "succeeded"
     given, began = environment(admin), time.time()
     time.sleep(3 * LOOK_EVERY_S)  # in which spares were started, and ended, one after the other
-    found = workers(given[RAYLET_PID], given[JOB_ID])
-    assert not [pid for pid in found if psutil.Process(pid).create_time() > began]
+    idle = {IDLE, STARTING}
+    found = workers(given[RAYLET_PID], given[JOB_ID]).items()
+    fresh = []
+    for pid, title in found:
+        with suppress(psutil.NoSuchProcess):
+            if any(word in title for word in idle) and psutil.Process(pid).create_time() > began:
+                fresh.append(pid)
+    assert not fresh
 
 
 def taught(admin: httpx.Client) -> set[int]:

@@ -1,7 +1,7 @@
 // Live: what the microphone hears goes to the service as it sounds, and what is told of it lands on a
 // spectrogram that scrolls. The drop zone's button begins and ends it; the domain is in its data-live.
 // Within gr.HTML, which gives `element`, `trigger` and `upload`.
-const SECOND_PX = 75, LISTED = 10, KEPT_S = 60, REPLICA_ENDED = 1012, BLOCK = 2048, HEIGHT = 160, TOP_HZ = 8000, PATIENCE_MS = 5000;
+const SECOND_PX = 75, LISTED = 10, KEPT_S = 60, ENDED = [1006, 1012], ENDINGS = 3, BLOCK = 2048, HEIGHT = 160, TOP_HZ = 8000, PATIENCE_MS = 5000;
 const AS_IT_IS = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 const DENIED = {
   NotAllowedError: t("The microphone was refused. Allow it beside the page's address in the browser."),
@@ -42,7 +42,7 @@ let live = null; // what goes on: socket, sound, context, what was captured
 
 async function begin(key) {
   if (!navigator.mediaDevices) return ask(t("Browsers lend the microphone only to addresses with https. Choose a file instead."));
-  live = { domain: domain(), key, block: new Int16Array(BLOCK), skipped: 0, ...fresh() };
+  live = { domain: domain(), key, block: new Int16Array(BLOCK), skipped: 0, endings: 0, ...fresh() };
   const mine = live;
   element.firstElementChild.hidden = false;
   [...part("ol").children].forEach(forget);
@@ -127,7 +127,7 @@ function connect(mine) {
   socket.onopen = () => socket.send(JSON.stringify({ format: "pcm16", sample_rate_hz: mine.context.sampleRate, key: mine.key }));
   socket.onmessage = ({ data }) => {
     const said = JSON.parse(data);
-    mine.answers ||= said.type === "prediction";
+    if (said.type === "prediction") mine.endings = 0;
     if (said.type === "error") {
       if (said.status === 401 && mine.key) [mine.again, mine.key] = [true, ""];
       mine.busy = said.status === 429;
@@ -146,8 +146,11 @@ function connect(mine) {
       say(t("The service is busy: asking again in {wait_s} s.", { wait_s: AGAIN_S }));
       return void setTimeout(anew, 1000 * AGAIN_S, mine);
     }
-    if (mine.again || (code === REPLICA_ENDED && mine.answers && !mine.ending)) return anew(mine);
-    const well = code === 1000 || (code === REPLICA_ENDED && mine.ending);
+    if (mine.again) return anew(mine);
+    const ended = ENDED.includes(code) && mine.window_s; // its replica: another may go on
+    if (ended && !mine.ending && ++mine.endings < ENDINGS) return void setTimeout(anew, 300 * mine.endings, mine);
+    const well = code === 1000 || (ended && mine.ending);
+    cutOpen(mine);
     end(mine);
     why ||= reason || t("the connection was lost; try again in a moment");
     say(well ? t("Stopped.") : t("{why}.", { why: `${why[0].toUpperCase()}${why.slice(1)}` }), !well);
@@ -156,11 +159,15 @@ function connect(mine) {
 
 // The clock of one connection, whose moments begin with its first sample.
 const fresh = () => ({ begun: Date.now(), samples: 0, drawn_s: 0, blocks: [] });
+// What goes on when nobody is there any more to tell how it ends.
+function cutOpen(mine) {
+  const end_s = mine.samples / mine.context.sampleRate;
+  for (const row of part("ol").children) if (!row.file) told(mine, { ...row.event, end_s, ended: true });
+}
 function anew(mine) {
   if (live !== mine) return;
-  const end_s = mine.samples / mine.context.sampleRate; // nobody will tell how what goes on ends
-  for (const row of part("ol").children) if (!row.file) told(mine, { ...row.event, end_s, ended: true });
-  Object.assign(mine, { again: false, busy: false, answers: false, ...fresh() });
+  cutOpen(mine);
+  Object.assign(mine, { again: false, busy: false, ...fresh() });
   part(".tt-words").replaceChildren(); // they lie by the clock of the stream before
   connect(mine);
 }
@@ -231,6 +238,7 @@ function stop() {
 function left(mine) {
   if (live !== mine) return; // the service has closed it well
   mine.socket?.close();
+  if (mine.context) cutOpen(mine);
   end(mine);
   say(t("Stopped."));
 }

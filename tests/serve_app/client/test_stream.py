@@ -214,6 +214,28 @@ def test_what_is_lost_with_a_replica_is_said(url: str) -> None:
     asyncio.run(run())
 
 
+def test_sound_that_nobody_paces_waits_for_another_replica(url: str) -> None:
+    blocks = [ONES, TWOS, *[QUIET] * 20_000, ONES]
+    with Client(url) as client:
+        found = list(client.stream("keywords", blocks, 8_000))
+    assert [found[0], found[1], found[2]] == [READY, WINDOW, READY]
+    assert len(found) == 4
+
+
+def test_a_source_that_never_waits_leaves_others_their_turn(url: str) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield TWOS
+        while True:
+            yield QUIET
+
+    async def run() -> None:
+        async with AsyncClient(url) as client:
+            with pytest.raises(ServiceError, match=r"\(1012\)"):
+                await all_of(client.stream("keywords", endless(), format="opus"))
+
+    asyncio.run(run())
+
+
 def test_opus_is_not_begun_in_the_middle_and_waits_for_no_block(url: str) -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield TWOS

@@ -18,6 +18,7 @@ import ray
 from ray._private import node as ray_node
 from ray._private import ray_constants
 from ray._private.parameter import RayParams
+from ray._private.state import GlobalState
 from ray._raylet import InnerGcsClient  # type: ignore[attr-defined]  # compiled
 from ray.core.generated import autoscaler_pb2, node_manager_pb2, node_manager_pb2_grpc
 from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
@@ -239,6 +240,7 @@ def test_a_raylet_is_asked_for_a_worker_in_its_own_words(asked: list[Any]) -> No
     assert hasattr(node_manager_pb2, "PrestartWorkersRequest"), (
         f"{NEW}'s raylet no longer has PrestartWorkers; replicas then start in 3.8 s, not 2.1 s"
     )
+    assert hasattr(GlobalState, "job_table"), "which tells whether a job has ended"
     workers.prestart()
     (request,) = asked
     assert (request.job_id, request.num_workers) == (b"\2\0\0\0", 1)

@@ -147,7 +147,11 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
         event: gr.EventData,
     ) -> Iterator[Shown]:
         caller = caller_of(name, domains, key, turns, request)
-        path = examples_of(caller.domain, folder, made)[int(event._data["number"])]
+        number, known = int(event._data["number"]), examples_of(caller.domain, folder, made)
+        if number >= len(known):  # it was of the domain before
+            yield gr.skip()
+            return
+        path = known[number]
         over, given = turns.begin(caller.domain.name), [Given(name_of(path), path)]
         yield from latest(over, hear_given(parts, caller, given, over))
 
