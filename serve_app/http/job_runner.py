@@ -49,19 +49,23 @@ class JobRunner:
     def __init__(self, service: Replica) -> None:
         self._service = service
         self._working: asyncio.Task[None] | None = None
+        self._is_to_look = False  # also what came while the last look found nothing
         self._put_off: set[str] = set()  # jobs that wait for another look, and keep no other
 
     def look(self) -> None:
         """Works on what is queued, until nothing is; returns at once."""
+        self._is_to_look = True
         if self._working is None or self._working.done():
             self._working = asyncio.create_task(self._work())
 
     async def _work(self) -> None:
-        self._put_off.clear()
+        store, domain = self._service.store, self._service.domain.name
         try:
-            store, domain = self._service.store, self._service.domain.name
-            while job := await writing(store.jobs.claim, domain, self._put_off):
-                await self._attempt(job)
+            while self._is_to_look:
+                self._is_to_look = False
+                self._put_off.clear()
+                while job := await writing(store.jobs.claim, domain, self._put_off):
+                    await self._attempt(job)
         except Exception:  # the curator sees that nobody counts on, and says so to another
             log.exception("a replica could not look after the recordings that wait")
 
