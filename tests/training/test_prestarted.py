@@ -56,15 +56,17 @@ def has_forked(process: Process, forked: bool = True) -> bool:
     return bool(children.read_text())
 
 
-def done(worked: Process) -> None:
+def done(worked: Process, run: str) -> None:
     said = worked.communicate(timeout=PATIENCE_S)[0]
     assert worked.returncode == 0, said
-    assert "teach run r" in said
+    assert f"teach run {run} started" in said
 
 
 def test_a_job_does_the_work_in_its_own_process_where_none_waits(keywords: School) -> None:
-    done(job(keywords.home.root))
+    home = keywords.home.root
+    done(job(home), "r1")
     assert keywords.store.runs.get("r1").state == "succeeded"
+    assert not (home / "s").exists()
 
 
 def test_one_process_does_the_work_of_job_after_job(keywords: School) -> None:
@@ -73,7 +75,7 @@ def test_one_process_does_the_work_of_job_after_job(keywords: School) -> None:
     for run in ("r1", "r2"):
         if run == "r2":
             runs.start(run, domain="keywords", mode="teach", reason="", who="ann")
-        done(job(home, run))
+        done(job(home, run), run)
         assert runs.get(run).state == "succeeded"
     assert not has_forked(process, forked=False)  # nothing is left of them
     assert process.communicate(timeout=PATIENCE_S)[0] == ""  # its starter has gone

@@ -148,12 +148,10 @@ def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
     ) -> Iterator[Shown]:
         caller = caller_of(name, domains, key, turns, request)
         number, known = int(event._data["number"]), examples_of(caller.domain, folder, made)
-        if number >= len(known):  # it was of the domain before
-            yield gr.skip()
-            return
-        path = known[number]
-        over, given = turns.begin(caller.domain.name), [Given(name_of(path), path)]
-        yield from latest(over, hear_given(parts, caller, given, over))
+        if number < len(known):  # else it was of the domain before
+            given = [Given(name_of(known[number]), known[number])]
+            over = turns.begin(caller.domain.name)
+            yield from latest(over, hear_given(parts, caller, given, over))
 
     def open_listed(
         name: str,
