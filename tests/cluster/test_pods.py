@@ -123,6 +123,12 @@ def manifest(folder: Path, **changed: object) -> Path:
     return path
 
 
+def follows_champion(pod: Pod) -> bool:
+    """A pod that is ready may answer with the shipped model until the curator has told it."""
+    status = pod.ask("/ready") and pod.ask("/status")
+    return bool(status) and status["domains"]["keywords"]["agree"]
+
+
 def replicas(pod: Pod) -> set[str]:
     status = pod.ask("/status")
     return (
@@ -149,7 +155,7 @@ def test_both_pods_answer_and_a_change_is_rolled_out_and_back_without_a_failed_r
     head, worker = pods
     head.deploy(manifest(tmp_path))
     for pod in pods:
-        until(partial(pod.ask, "/ready"), *pods)
+        until(partial(follows_champion, pod), *pods)
     for pod in pods:
         answer = httpx.post(f"{pod.url}/predict", files={"file": tone()}, trust_env=False)
         assert answer.raise_for_status().json()["label"] == "one"
