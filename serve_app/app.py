@@ -10,21 +10,24 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.config import BackpressureConfig
 
+from serve_app.settings import REPLICAS
+
 # Where the registry, the Jobs API and the proxy are. Ray gives every head this resource, of 1.
 ON_HEAD = {"node:__internal_head__": 0.001}
 
 
 def domain(args: dict[str, Any]) -> Application:
-    from serve_app.domain_service import DomainService
+    """A domain's replicas, in which the domains of `guests` are served as well."""
+    from serve_app.serve_replica import ServeReplica
 
-    return bound(DomainService, args["domain"])
+    return bound(ServeReplica, args["domain"], *args.get("guests", ()))
 
 
-def bound(service: type, *arguments: Any) -> Application:
-    """A domain's replicas, whatever class they are of."""
+def bound(replica: type, *arguments: Any) -> Application:
+    """Replicas that answer clips, whatever class they are of."""
     deployment = serve.deployment(
-        service,
-        name="DomainService",
+        replica,
+        name=REPLICAS,
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
     )
     return deployment.bind(*arguments)

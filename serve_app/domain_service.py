@@ -1,4 +1,4 @@
-"""`DomainService`, the replica: FastAPI ingress and batched inference in one process.
+"""`DomainService`: what a replica has of one domain, its model and the thread that answers clips.
 
 The event loop reads requests and writes answers; one thread beside it turns whatever waits from
 bytes into scores, each batch on one version. A clip that cannot be decoded fails alone.
@@ -19,9 +19,6 @@ from ray.serve.handle import DeploymentHandle
 from data.domains.domain import Domain, load_domains
 from data.errors import NotReady
 from models.bundle import Bundle
-from serve_app.cluster.ray_internals.inner_port import must_be_closed
-from serve_app.cluster.ray_internals.message_limit import limit_messages
-from serve_app.cluster.ray_internals.quiet_handles import keep_quiet
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
 from serve_app.replica.champion import Champion
@@ -31,28 +28,22 @@ from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.replica_metrics import Metrics
 from serve_app.replica.scoring import Item, ScoredClip, ScoredOrError, answer_batch
 from serve_app.replica.series import Key, key
-from serve_app.settings import settings_from_env
+from serve_app.settings import REPLICAS, settings_from_env
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from data.store.store import Store
     from serve_app.http.job_runner import JobRunner
 
 CURATOR_PATIENCE_S = 0.5  # where there is another answer: a pointer on disk, what it told before
 CURATOR_TIMEOUT_S = 40.0  # a promotion waits until every replica has swapped
-NICE = 5  # behind HAProxy and the control plane, before training (10)
 MAX_WAIT_S = 0.5  # in a replica's queue, before a clip is told to come back
 
 
-@serve.ingress()
 class DomainService:
-    """One domain's routes and network. Also answers handle calls: follow, report, look_for_jobs."""
-
-    async def __init__(self, name: str) -> None:  # type: ignore[misc]  # Serve awaits it
-        must_be_closed()
-        keep_quiet()
-        os.nice(NICE)
+    def __init__(self, name: str, *, is_guest: bool = False) -> None:
+        """In a process that is another domain's as well, a guest leaves it to that one to tell of
+        the process's CPU and memory: what all tell is summed."""
+        self._is_guest = is_guest
         self.domain: Domain = load_domains(names=(name,))[name]
         self.settings = settings_from_env()
         self.started = time.time()
@@ -74,15 +65,11 @@ class DomainService:
             PredictionLog(keep, lambda: self.store, self.metrics.kept) if keep else None
         )
         self._peers: dict[str, DeploymentHandle] = {}
+
+    async def start(self) -> None:
+        """Call before it is asked anything: with the model that the domain has now."""
         await self.champion.start(await self._ask_pointer(), self._fetch)
         self._announce()
-
-    def __serve_build_asgi_app__(self) -> "ASGIApp":
-        from serve_app.http.api import build_api
-        from serve_app.http.routes.stream_routes import MESSAGE_BYTES
-
-        limit_messages(MESSAGE_BYTES)
-        return build_api(self)
 
     @cached_property
     def store(self) -> "Store":
@@ -101,11 +88,14 @@ class DomainService:
         """Called when the curator sees recordings that nobody analyses."""
         self.jobs.look()
 
-    def peer(self, domain: str) -> DeploymentHandle:
-        """Another domain's replicas; a handle is made once, since each keeps a router."""
-        if domain not in self._peers:
-            self._peers[domain] = serve.get_deployment_handle("DomainService", app_name=domain)
-        return self._peers[domain]
+    async def ask_peer(self, domain: str) -> dict[str, Any]:
+        """What a replica of another domain tells of itself. A handle is made once, since each keeps
+        a router."""
+        application = self.settings.application_of(domain)
+        if application not in self._peers:
+            self._peers[application] = serve.get_deployment_handle(REPLICAS, application)
+        found: dict[str, Any] = await self._peers[application].describe.remote(domain)
+        return found
 
     async def ask_curator(self, method: str, *arguments: Any) -> Any:
         """Raises NotReady where the curator is away; what it refuses comes through as it is."""
@@ -204,8 +194,8 @@ class DomainService:
             "answered": counts.answered,
             "batches": counts.batches,
             "busy_s": round(counts.busy_s, 3),
-            "cpu_s": round(used.ru_utime + used.ru_stime, 2),
-            "rss_mb": resident_mb(),
+            "cpu_s": 0.0 if self._is_guest else round(used.ru_utime + used.ru_stime, 2),
+            "rss_mb": 0 if self._is_guest else resident_mb(),
             "refused": self.metrics.tally["rejected"],
             "latencies": list(self.metrics.latencies.counts),
         }

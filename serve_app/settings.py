@@ -16,6 +16,7 @@ from data.home import Home, home_from_env
 
 START_HEADER = "x-telltale-start"
 PASSED_HEADER = "x-telltale-passed"  # of HAProxy to its own replicas: "start", and the token
+REPLICAS = "DomainService"  # the deployment that answers clips, in each domain's application
 VISITOR_HEADER = "x-telltale-visitor"  # of the page: the token of the start, and an address
 HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False}  # loopback or not
 MOST_A_MINUTE = 60_000  # HAProxy counts in milliseconds
@@ -55,6 +56,11 @@ class Settings:
     access_log: bool = False
     traces: str = ""  # the collector of spans: cluster/traces.py
     pinned: Mapping[str, str] = field(default_factory=dict)  # domain -> the version that serves
+    shared_replicas: bool = False  # each serves all domains
+
+    def application_of(self, domain: str) -> str:
+        """The Serve application whose replicas answer for the domain."""
+        return self.domains[0] if self.shared_replicas else domain
 
     @property
     def url(self) -> str:
@@ -92,6 +98,7 @@ def settings_from_env(environment: Mapping[str, str] = os.environ) -> Settings:
         access_log=_one_of(environment, "TELLTALE_ACCESS_LOG", ("0", "1")) == "1",
         traces=environment.get("TELLTALE_TRACES", ""),
         pinned=_pinned(environment.get("TELLTALE_MODEL_VERSION", ""), domains),
+        shared_replicas=_one_of(environment, "TELLTALE_SHARED_REPLICAS", ("0", "1")) == "1",
     )
 
 

@@ -6,6 +6,7 @@ needs a core. Here they wait, so they can; all else is the real thing, the netwo
 """
 
 import time
+from functools import partial
 from typing import Any
 
 from ray.serve import Application
@@ -13,18 +14,25 @@ from ray.serve import Application
 from serve_app.app import bound
 from serve_app.domain_service import DomainService
 from serve_app.replica.scoring import Item, ScoredOrError
+from serve_app.serve_replica import ServeReplica
 
 
 class WaitingService(DomainService):
-    async def __init__(self, name: str, wait_s: float) -> None:  # type: ignore[misc]  # Serve awaits it
+    def __init__(self, name: str, *, wait_s: float, is_guest: bool = False) -> None:
+        super().__init__(name, is_guest=is_guest)
         self._wait_s = wait_s
-        await super().__init__(name)
 
     def answer_batch(self, items: list[Item]) -> list[ScoredOrError]:
         time.sleep(self._wait_s)
         return super().answer_batch(items)
 
 
+class WaitingReplica(ServeReplica):
+    async def __init__(self, name: str, wait_s: float) -> None:  # type: ignore[misc]  # Serve awaits it
+        self.kind = partial(WaitingService, wait_s=wait_s)
+        await super().__init__(name)
+
+
 def domain(args: dict[str, Any]) -> Application:
     """`wait_s` seconds before each batch; the rest as serve_app/app.py builds it."""
-    return bound(WaitingService, args["domain"], float(args["wait_s"]))
+    return bound(WaitingReplica, args["domain"], float(args["wait_s"]))

@@ -45,6 +45,7 @@ class Cluster:
     port: int
     domains: tuple[str, ...]
     cors_origins: tuple[str, ...]
+    shared_replicas: bool
     ray: str
     code: str
     stores: str
@@ -67,6 +68,7 @@ def described(settings: Settings, address: str) -> Cluster:
         port=settings.port,
         domains=settings.domains,
         cors_origins=settings.cors_origins,
+        shared_replicas=settings.shared_replicas,
         ray=f"{version('ray')} on Python {platform.python_version()}",
         code=_code(),
         stores=_digest(stores),

@@ -175,10 +175,12 @@ def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:
     pattern = next(app for app in config["applications"] if "domain" in app.get("args", {}))
     applications = [app for app in config["applications"] if "domain" not in app.get("args", {})]
     listed["ui"]["args"] = {**listed["ui"].get("args", {}), "api_url": settings.url}
-    for number, name in enumerate(settings.domains):
+    first, *others = settings.domains
+    for name in (first,) if settings.shared_replicas else settings.domains:
         app = copy.deepcopy(listed.get(name, pattern))
-        prefix = "/" if number == 0 else f"/{name}"
+        prefix = "/" if name == first else f"/{name}"
         args = {**app.get("args", {}), "domain": name}
+        args |= {"guests": others} if settings.shared_replicas else {}
         applications.append({**app, "name": name, "route_prefix": prefix, "args": args})
     return {**config, "applications": applications}
 

@@ -44,7 +44,7 @@ from serve_app.control.webhook import Webhook
 from serve_app.http.answers.answer_bodies import json_fields, last_run, model_version, run_info
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.replica.series import key
-from serve_app.settings import settings_from_env
+from serve_app.settings import REPLICAS, settings_from_env
 from serve_app.statuses import in_words
 
 log = logging.getLogger("ray.serve")
@@ -73,10 +73,12 @@ class Curator:
         )
         self._forgetting = Forgetting(self._store, registry, settings.home)
         self._runs = RetrainRuns(self._store, jobs, registry, self._forgetting)
+        applications = {name: settings.application_of(name) for name in self._domains}
         self._handles = {
-            name: serve.get_deployment_handle("DomainService", app_name=name)
-            for name in self._domains
+            name: serve.get_deployment_handle(REPLICAS, application)
+            for name, application in applications.items()
         }
+        self._applications = applications
         self._successions = {
             name: Promotion(
                 name,
@@ -180,7 +182,7 @@ class Curator:
         rows = await asyncio.gather(*(self._domain_status(name) for name in self._domains))
         states = await self._fresh_states()
         for name, row in zip(self._domains, rows, strict=True):
-            row["states"] = states.get(name, {})
+            row["states"] = states.get(self._applications[name], {})
         return {"domains": dict(zip(self._domains, rows, strict=True)), "curator_pid": os.getpid()}
 
     async def _fresh_states(self) -> dict[str, dict[str, int]]:
@@ -278,7 +280,7 @@ class Curator:
         """Some replica of a domain whose recordings wait is told; a busy one leaves them."""
         for name in await asyncio.to_thread(self._abandoned.waiting) & self._handles.keys():
             async with asyncio.timeout(TELL_S):
-                await self._handles[name].look_for_jobs.remote()
+                await self._handles[name].look_for_jobs.remote(name)
 
     async def _checkpoint(self, databases: list[Path]) -> None:
         first = next(iter(self._domains))
@@ -302,9 +304,9 @@ class Curator:
 
 
 def replica_states() -> dict[str, dict[str, int]]:
-    """Domain -> how many replicas are starting, running or stopping, in Serve's own words."""
+    """Application -> how many replicas are starting, running or stopping, in Serve's own words."""
     return {
-        name: dict(app.deployments["DomainService"].replica_states)
+        name: dict(app.deployments[REPLICAS].replica_states)
         for name, app in serve.status().applications.items()
-        if "DomainService" in app.deployments
+        if REPLICAS in app.deployments
     }

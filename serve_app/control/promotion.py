@@ -184,7 +184,7 @@ class Promotion:
 
     async def _broadcast(self, method: str, *arguments: Any) -> None:
         """Replicas that do not answer are left out of the picture, not the others with them."""
-        response = self._handle.broadcast(method, *arguments)
+        response = self._handle.broadcast(method, self._domain, *arguments)
         try:
             found = await response.results_async(timeout_s=SWAP_PATIENCE_S, return_exceptions=True)
         except Exception as error:

@@ -224,7 +224,7 @@ async def _readiness(service: Replica, name: str) -> Readiness:
         return "warm" if service.champion.loaded else "no model yet"
     try:
         async with asyncio.timeout(PATIENCE_S):
-            found: dict[str, Any] = await service.peer(name).describe.remote()
+            found = await service.ask_peer(name)
     except Exception:  # whatever keeps a replica from answering
         return "no replica"
     return "warm" if found["version"] is not None else "no model yet"

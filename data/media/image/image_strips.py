@@ -5,10 +5,11 @@ row. So a strip is converted and shrunk along its rows, and the picture that is 
 megabytes: every value is the one that shrinking it whole gives.
 """
 
-import ctypes
 from collections.abc import Callable, Iterator
 
 from PIL import Image
+
+from data.free_memory import give_back_memory
 
 STRIP_PX = 1_000_000
 LARGE_PX = 4_000_000
@@ -44,8 +45,6 @@ def _weighed(image: Image.Image) -> Image.Image:
 
 
 def give_back(pixels: int) -> None:
-    """Returns to the system what decoding a large picture took: glibc keeps it for the next one."""
+    """What decoding a large picture took."""
     if pixels > LARGE_PX:
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+        give_back_memory()

@@ -73,6 +73,14 @@ def test_a_domain_that_is_not_listed_gets_the_usual_deployment(settings: Setting
     assert found["elephants"]["deployments"] == found["faults"]["deployments"]
 
 
+def test_shared_replicas_are_the_first_domains_and_serve_the_others_too(settings: Settings) -> None:
+    found = applications(serve_config(replace(settings, shared_replicas=True)))
+    assert set(found) == {"curator", "ui", "keywords"}
+    assert found["keywords"]["route_prefix"] == "/"
+    assert found["keywords"]["args"] == {"domain": "keywords", "guests": ["faults"]}
+    ServeDeploySchema.model_validate(serve_config(replace(settings, shared_replicas=True)))
+
+
 def test_a_domain_and_the_page_keep_the_arguments_that_their_builders_take(
     settings: Settings,
 ) -> None:
