@@ -10,7 +10,7 @@ import pytest
 from serve_app.client.answers import Receipt
 from serve_app.client.client import Client
 from serve_app.ui.places.ask.ask_answers import Parts, Turns
-from serve_app.ui.places.ask.ask_place import _followed, _outcome
+from serve_app.ui.places.ask.ask_correct import _followed, _outcome
 from serve_app.ui.places.ask.ask_teach import Asked, as_answered, sent, taught
 from serve_app.ui.places.ask.given import Given
 from support.fakes.fake_api import ADMIN, create
