@@ -30,7 +30,7 @@ from loadtest.command import stop_on_signal
 from loadtest.machine import PARTS, Processes, cpu_s, role, running, service_root, use
 from serve_app.cluster.launch import SERVE_YAML, serve_config
 from serve_app.cluster.service_processes import MARK, end_service, service_processes
-from serve_app.settings import Settings
+from serve_app.settings import DEPLOYMENT, Settings
 
 PATIENCE_S = 240.0
 RESIZE_PATIENCE_S = 120.0
@@ -215,7 +215,7 @@ class Service(Started, Target):
 
     def serve_replicas(self) -> list[dict[str, Any]]:
         """Ray Serve's rows of the replicas, those that are starting or stopping too."""
-        keys = ("applications", self.domain, "deployments", "DomainService", "replicas")
+        keys = ("applications", self.domain, "deployments", DEPLOYMENT, "replicas")
         return self.ray.get("/api/serve/applications/", *keys) or []
 
     def scale(self, least: int, most: int) -> None:

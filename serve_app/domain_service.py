@@ -8,7 +8,8 @@ import asyncio
 import os
 import resource
 import time
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from serve_app.replica.prediction_log import PredictionLog
 from serve_app.replica.replica_metrics import Metrics
 from serve_app.replica.scoring import Item, ScoredClip, ScoredOrError, answer_batch
 from serve_app.replica.series import Key, key
-from serve_app.settings import REPLICAS, settings_from_env
+from serve_app.settings import DEPLOYMENT, settings_from_env
 
 if TYPE_CHECKING:
     from data.store.store import Store
@@ -40,10 +41,10 @@ MAX_WAIT_S = 0.5  # in a replica's queue, before a clip is told to come back
 
 
 class DomainService:
-    def __init__(self, name: str, *, is_guest: bool = False) -> None:
-        """In a process that is another domain's as well, a guest leaves it to that one to tell of
-        the process's CPU and memory: what all tell is summed."""
-        self._is_guest = is_guest
+    def __init__(self, name: str) -> None:
+        # Those that share the process, this one among them. The first tells of its CPU and memory:
+        # what all tell is summed.
+        self.beside: Mapping[str, DomainService] = {name: self}
         self.domain: Domain = load_domains(names=(name,))[name]
         self.settings = settings_from_env()
         self.started = time.time()
@@ -71,12 +72,10 @@ class DomainService:
         await self.champion.start(await self._ask_pointer(), self._fetch)
         self._announce()
 
-    @cached_property
+    @property
     def store(self) -> "Store":
         """Opened by the first upload or correction; a replica that only predicts has no SQL."""
-        from data.store.store import Store
-
-        return Store.open(self.settings.home.database_url, self.settings.home.storage_uri)
+        return store_of_process(self.settings.home.database_url, self.settings.home.storage_uri)
 
     @cached_property
     def jobs(self) -> "JobRunner":
@@ -88,13 +87,19 @@ class DomainService:
         """Called when the curator sees recordings that nobody analyses."""
         self.jobs.look()
 
+    @property
+    def busy(self) -> bool:
+        """Whether clips wait in this process, of whatever domain."""
+        return any(service.admission.busy for service in self.beside.values())
+
     async def ask_peer(self, domain: str) -> dict[str, Any]:
         """What a replica of another domain tells of itself. A handle is made once, since each keeps
         a router."""
-        application = self.settings.application_of(domain)
-        if application not in self._peers:
-            self._peers[application] = serve.get_deployment_handle(REPLICAS, application)
-        found: dict[str, Any] = await self._peers[application].describe.remote(domain)
+        if domain in self.beside:
+            return self.beside[domain].describe()
+        if domain not in self._peers:
+            self._peers[domain] = serve.get_deployment_handle(DEPLOYMENT, app_name=domain)
+        found: dict[str, Any] = await self._peers[domain].describe.remote(domain)
         return found
 
     async def ask_curator(self, method: str, *arguments: Any) -> Any:
@@ -188,14 +193,15 @@ class DomainService:
 
     def _load(self) -> dict[str, Any]:
         """What this replica is busy with; all but `queued` grows for as long as it lives."""
-        counts, used = self._batcher.counts, resource.getrusage(resource.RUSAGE_SELF)
+        counts = self._batcher.counts
+        tells = next(iter(self.beside)) == self.domain.name
         return {
+            "cpu_s": process_cpu_s() if tells else None,
+            "rss_mb": resident_mb() if tells else None,
             "queued": self._batcher.waiting,
             "answered": counts.answered,
             "batches": counts.batches,
             "busy_s": round(counts.busy_s, 3),
-            "cpu_s": 0.0 if self._is_guest else round(used.ru_utime + used.ru_stime, 2),
-            "rss_mb": 0 if self._is_guest else resident_mb(),
             "refused": self.metrics.tally["rejected"],
             "latencies": list(self.metrics.latencies.counts),
         }
@@ -203,11 +209,13 @@ class DomainService:
     def _counted(self) -> dict[Key, float]:
         """For /metrics: what grows for as long as this replica lives."""
         load, name = self._load(), self.domain.name
-        return self.metrics.samples() | {
+        found = self.metrics.samples() | {
             key("telltale_batches_total", domain=name): load["batches"],
             key("telltale_batched_clips_total", domain=name): load["answered"],
-            key("telltale_cpu_seconds_total", domain=name): load["cpu_s"],
         }
+        if load["cpu_s"] is not None:
+            found[key("telltale_cpu_seconds_total", domain=name)] = load["cpu_s"]
+        return found
 
     def _announce(self) -> None:
         if self.champion.loaded:
@@ -228,6 +236,18 @@ class DomainService:
     async def _fetch(self, digest: str) -> dict[str, bytes]:
         files: dict[str, bytes] = await self.ask_curator("fetch", self.domain.name, digest)
         return files
+
+
+@cache
+def store_of_process(database_url: str, storage_uri: str) -> "Store":
+    from data.store.store import Store
+
+    return Store.open(database_url, storage_uri)
+
+
+def process_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return round(used.ru_utime + used.ru_stime, 2)
 
 
 def resident_mb() -> int:

@@ -16,7 +16,7 @@ from data.home import Home, home_from_env
 
 START_HEADER = "x-telltale-start"
 PASSED_HEADER = "x-telltale-passed"  # of HAProxy to its own replicas: "start", and the token
-REPLICAS = "DomainService"  # the deployment that answers clips, in each domain's application
+DEPLOYMENT = "DomainService"  # of the replicas that answer clips, in each of their applications
 VISITOR_HEADER = "x-telltale-visitor"  # of the page: the token of the start, and an address
 HOSTS = {"127.0.0.1": True, "localhost": True, "0.0.0.0": False}  # loopback or not
 MOST_A_MINUTE = 60_000  # HAProxy counts in milliseconds
@@ -57,10 +57,6 @@ class Settings:
     traces: str = ""  # the collector of spans: cluster/traces.py
     pinned: Mapping[str, str] = field(default_factory=dict)  # domain -> the version that serves
     shared_replicas: bool = False  # each serves all domains
-
-    def application_of(self, domain: str) -> str:
-        """The Serve application whose replicas answer for the domain."""
-        return self.domains[0] if self.shared_replicas else domain
 
     @property
     def url(self) -> str:

@@ -14,12 +14,12 @@ from ray.serve import Application
 from serve_app.app import bound
 from serve_app.domain_service import DomainService
 from serve_app.replica.scoring import Item, ScoredOrError
-from serve_app.serve_replica import ServeReplica
+from serve_app.replica_process import ReplicaProcess
 
 
 class WaitingService(DomainService):
-    def __init__(self, name: str, *, wait_s: float, is_guest: bool = False) -> None:
-        super().__init__(name, is_guest=is_guest)
+    def __init__(self, name: str, *, wait_s: float) -> None:
+        super().__init__(name)
         self._wait_s = wait_s
 
     def answer_batch(self, items: list[Item]) -> list[ScoredOrError]:
@@ -27,9 +27,9 @@ class WaitingService(DomainService):
         return super().answer_batch(items)
 
 
-class WaitingReplica(ServeReplica):
+class WaitingReplica(ReplicaProcess):
     async def __init__(self, name: str, wait_s: float) -> None:  # type: ignore[misc]  # Serve awaits it
-        self.kind = partial(WaitingService, wait_s=wait_s)
+        self.service = partial(WaitingService, wait_s=wait_s)
         await super().__init__(name)
 
 

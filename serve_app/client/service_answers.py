@@ -173,8 +173,8 @@ class ReplicaInfo(Answer):
     answered: int = 0
     batches: int = 0
     busy_s: float = 0.0
-    cpu_s: float = 0.0
-    rss_mb: int = 0
+    cpu_s: float | None = None  # of the process; with shared replicas the first domain's tells it
+    rss_mb: int | None = None
 
 
 class DomainStatus(Answer):

@@ -45,7 +45,6 @@ class Cluster:
     port: int
     domains: tuple[str, ...]
     cors_origins: tuple[str, ...]
-    shared_replicas: bool
     ray: str
     code: str
     stores: str
@@ -68,7 +67,6 @@ def described(settings: Settings, address: str) -> Cluster:
         port=settings.port,
         domains=settings.domains,
         cors_origins=settings.cors_origins,
-        shared_replicas=settings.shared_replicas,
         ray=f"{version('ray')} on Python {platform.python_version()}",
         code=_code(),
         stores=_digest(stores),

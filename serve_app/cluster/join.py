@@ -42,7 +42,6 @@ def joined(settings: Settings, address: str, say: Callable[[str], None]) -> Iter
         port=cluster.port,
         domains=cluster.domains,
         cors_origins=cluster.cors_origins,
-        shared_replicas=cluster.shared_replicas,
     )
     release_ports()
     with tempfile.TemporaryDirectory(prefix="telltale-", dir="/tmp") as scratch:

@@ -175,14 +175,36 @@ def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:
     pattern = next(app for app in config["applications"] if "domain" in app.get("args", {}))
     applications = [app for app in config["applications"] if "domain" not in app.get("args", {})]
     listed["ui"]["args"] = {**listed["ui"].get("args", {}), "api_url": settings.url}
-    first, *others = settings.domains
-    for name in (first,) if settings.shared_replicas else settings.domains:
-        app = copy.deepcopy(listed.get(name, pattern))
-        prefix = "/" if name == first else f"/{name}"
-        args = {**app.get("args", {}), "domain": name}
-        args |= {"guests": others} if settings.shared_replicas else {}
-        applications.append({**app, "name": name, "route_prefix": prefix, "args": args})
-    return {**config, "applications": applications}
+    domains = [
+        _of_domain(listed.get(name, pattern), name, "/" if number == 0 else f"/{name}")
+        for number, name in enumerate(settings.domains)
+    ]
+    if settings.shared_replicas:
+        first, *others = domains
+        domains = [_with_guests(first, others)]
+        elsewhere = dict.fromkeys((app["name"] for app in others), first["name"])
+        curator = listed["curator"]
+        curator["args"] = {**curator.get("args", {}), "applications": elsewhere}
+    return {**config, "applications": [*applications, *domains]}
+
+
+def _of_domain(app: dict[str, Any], name: str, prefix: str) -> dict[str, Any]:
+    app = copy.deepcopy(app)
+    args = {**app.get("args", {}), "domain": name}
+    return {**app, "name": name, "route_prefix": prefix, "args": args}
+
+
+def _with_guests(first: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any]:
+    """One application for all. Raises Conflict where another is to run otherwise than the first."""
+    for app in others:
+        as_first = _of_domain(first, app["name"], app["route_prefix"])
+        if app != as_first:
+            raise Conflict(
+                f"TELLTALE_SHARED_REPLICAS runs {app['name']} as {first['name']}, but the "
+                "configuration has settings of its own for it; leave one of the two out"
+            )
+    guests = [app["name"] for app in others]
+    return {**first, "args": {**first["args"], "guests": guests}}
 
 
 def logging_config(settings: Settings) -> dict[str, Any]:

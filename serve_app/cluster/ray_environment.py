@@ -73,7 +73,6 @@ def environment(settings: Settings, scratch: Path) -> dict[str, str]:
         "TELLTALE_HOST": settings.host,
         "TELLTALE_PORT": str(settings.port),
         "TELLTALE_DOMAINS": ",".join(settings.domains),
-        "TELLTALE_SHARED_REPLICAS": str(int(settings.shared_replicas)),
         "TELLTALE_CORS_ORIGINS": ",".join(settings.cors_origins),
         # The same on every machine of the service: a replica may run on any of them.
         "TELLTALE_START_TOKEN": hashlib.sha256(f"start {secret}".encode()).hexdigest(),

@@ -25,7 +25,7 @@ CALL_HOLDS_S = 30.0  # beside five replicas that start, too, Python and Ray take
 # What a replica imports from its first line to its first answer.
 NEEDED = (
     workers.REPLICA,
-    "serve_app.serve_replica",
+    "serve_app.replica_process",
     "serve_app.http.api",
     "uvicorn.lifespan.off",
     "uvicorn.protocols.http.auto",

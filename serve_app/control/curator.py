@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -44,7 +44,7 @@ from serve_app.control.webhook import Webhook
 from serve_app.http.answers.answer_bodies import json_fields, last_run, model_version, run_info
 from serve_app.replica.champion_pointer import Pointer
 from serve_app.replica.series import key
-from serve_app.settings import REPLICAS, settings_from_env
+from serve_app.settings import DEPLOYMENT, settings_from_env
 from serve_app.statuses import in_words
 
 log = logging.getLogger("ray.serve")
@@ -60,7 +60,10 @@ CHECKPOINT_EVERY_S = 300.0  # so that a copy of the home holds all but the last 
 
 
 class Curator:
-    async def __init__(self, spares: int = 0) -> None:  # type: ignore[misc]  # Serve awaits it
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, spares: int, applications: Mapping[str, str]
+    ) -> None:
+        """`applications` name the one whose replicas serve a domain that has none of its own."""
         must_be_closed()
         keep_quiet()
         settings = settings_from_env()
@@ -73,12 +76,11 @@ class Curator:
         )
         self._forgetting = Forgetting(self._store, registry, settings.home)
         self._runs = RetrainRuns(self._store, jobs, registry, self._forgetting)
-        applications = {name: settings.application_of(name) for name in self._domains}
+        self._applications = {name: applications.get(name, name) for name in self._domains}
         self._handles = {
-            name: serve.get_deployment_handle(REPLICAS, application)
-            for name, application in applications.items()
+            name: serve.get_deployment_handle(DEPLOYMENT, application)
+            for name, application in self._applications.items()
         }
-        self._applications = applications
         self._successions = {
             name: Promotion(
                 name,
@@ -306,7 +308,7 @@ class Curator:
 def replica_states() -> dict[str, dict[str, int]]:
     """Application -> how many replicas are starting, running or stopping, in Serve's own words."""
     return {
-        name: dict(app.deployments[REPLICAS].replica_states)
+        name: dict(app.deployments[DEPLOYMENT].replica_states)
         for name, app in serve.status().applications.items()
-        if REPLICAS in app.deployments
+        if DEPLOYMENT in app.deployments
     }

@@ -22,8 +22,10 @@ def of_domain(name: str, has_champion: bool, replicas: Sequence[Mapping[str, Any
     for row in replicas:
         replica = str(row["replica"])
         queued = key("telltale_queued_clips", domain=name, replica=replica)
-        resident = key("telltale_resident_bytes", domain=name, replica=replica)
-        found |= {queued: row["queued"], resident: row["rss_mb"] * 1024**2}
+        found[queued] = row["queued"]
+        if row["rss_mb"] is not None:
+            resident = key("telltale_resident_bytes", domain=name, replica=replica)
+            found[resident] = row["rss_mb"] * 1024**2
         if row["version"] is not None:
             served = {"version": row["version"], "digest": row["digest"][:12]}
             place = {"domain": name, "replica": replica, "node": row["node"]}

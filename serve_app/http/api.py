@@ -244,15 +244,17 @@ async def status(request: Request) -> Status:
 
 
 async def _cluster_status(service: Replica) -> dict[str, Any]:
-    """The curator's view of all domains; this replica's own where the curator is away."""
+    """The curator's view of all domains; this process's own where the curator is away."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             found: dict[str, Any] = await service.curator.status.remote()
             return {**found, "curator": "ok"}
     except Exception:  # whatever keeps the curator from answering
-        row = service.describe()
-        own = {"title": service.domain.title, "replicas": [row], "agree": True}
-        return {"domains": {service.domain.name: own}, "curator": "away"}
+        own = {
+            name: {"title": each.domain.title, "replicas": [each.describe()], "agree": True}
+            for name, each in service.beside.items()
+        }
+        return {"domains": own, "curator": "away"}
 
 
 def _open_to(caller: Caller, found: dict[str, Any]) -> dict[str, Any]:

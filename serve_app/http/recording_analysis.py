@@ -48,7 +48,7 @@ class RecordingAnalysis:
         while await analysing(self.analysis.step):
             yield
             until = time.monotonic() + STEPPED_ASIDE_S
-            while service.admission.busy and time.monotonic() < until:
+            while service.busy and time.monotonic() < until:
                 await asyncio.sleep(LOOK_AGAIN_S)
 
     def events(self) -> list[Event]:

@@ -1,6 +1,6 @@
 """What the routes ask of the replica they run in; `serve_app/domain_service.py` is the real one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from data.domains.domain import Domain
@@ -36,6 +36,10 @@ class Replica(Protocol):
     curator: "DeploymentHandle"
 
     @property
+    def beside(self) -> Mapping[str, "Replica"]:
+        """By domain, those in this process, this one too."""
+
+    @property
     def store(self) -> "Store": ...
 
     @property
@@ -59,6 +63,9 @@ class Replica(Protocol):
     ) -> ScoredClip: ...
 
     def describe(self) -> dict[str, Any]: ...
+
+    @property
+    def busy(self) -> bool: ...
 
     async def ask_peer(self, domain: str) -> dict[str, Any]: ...
 

@@ -61,7 +61,9 @@ COUNTED = {
     "telltale_swap_failures": Family("counter", "Versions that could not be fetched or loaded"),
     "telltale_batches": Family("counter", "Passes of the network"),
     "telltale_batched_clips": Family("counter", "Clips in those passes: their mean size"),
-    "telltale_cpu_seconds": Family("counter", "Of all the domain's replicas"),
+    "telltale_cpu_seconds": Family(
+        "counter", "Of all the domain's replicas; of shared ones, at the first domain"
+    ),
 }
 KNOWN = {
     "telltale_retrain_runs": Family(
@@ -73,7 +75,9 @@ KNOWN = {
         "gauge", "1 for what a replica serves", ("domain", "replica", "node", "version", "digest")
     ),
     "telltale_queued_clips": Family("gauge", "Clips that wait", ("domain", "replica")),
-    "telltale_resident_bytes": Family("gauge", "Memory of a replica", ("domain", "replica")),
+    "telltale_resident_bytes": Family(
+        "gauge", "Memory of a replica's process", ("domain", "replica")
+    ),
     "telltale_quarantined_clips": Family("gauge", "Clips that wait for an admin"),
     "telltale_quota_refusals": Family(
         "counter", "Requests answered 429 because a quota was used up, by whose", ("caller",)

@@ -103,6 +103,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
     shutil.copy(CONFIGS / "keywords.yaml", root / "mine")
     settings = {
         "TELLTALE_CONFIGS": str(root / "mine"),
+        "TELLTALE_DOMAINS": "keywords,kettles",
         "TELLTALE_DATASETS": str(root / "sounds"),
     }
     return Newcomer(root / "home", settings)
@@ -170,16 +171,19 @@ def test_what_was_trained_can_be_asked_without_a_server(newcomer: Newcomer, tmp_
 
 def test_it_is_served_beside_a_shipped_one_in_one_process(client: httpx.Client) -> None:
     names = [row["name"] for row in client.get("/domains").json()["domains"]]
-    assert names == ["kettles", "keywords"]
+    assert names == ["keywords", "kettles"]
     card = client.get("/kettles/model-info").raise_for_status().json()["card"]
     assert card["labels"] == list(KETTLES)
     assert card["licence"] == "my own"
     assert "zero" in client.get("/keywords/model-info").raise_for_status().json()["card"]["labels"]
-    assert client.get("/ready").json()["domains"] == {"kettles": "warm", "keywords": "warm"}
+    assert client.get("/ready").json()["domains"] == {"keywords": "warm", "kettles": "warm"}
     found = until(lambda: replicas(client))
     assert found["kettles"]["pid"] == found["keywords"]["pid"]
     # What a process takes is told once, so that sums over domains are right.
-    assert found["kettles"]["rss_mb"] > 0 == found["keywords"]["rss_mb"]
+    assert found["keywords"]["rss_mb"] > 0
+    assert found["kettles"]["rss_mb"] is None
+    states = {name: row["states"] for name, row in client.get("/status").json()["domains"].items()}
+    assert states["kettles"] == states["keywords"] == {"RUNNING": 1}
 
 
 def replicas(client: httpx.Client) -> dict[str, Any]:
@@ -194,7 +198,7 @@ def test_each_of_them_documents_and_refuses_in_its_own_name(client: httpx.Client
         document = client.get(f"/{name}/openapi.json").raise_for_status().json()
         assert title in document["info"]["title"]
         assert [server["url"] for server in document["servers"]] == [f"/{name}"]
-    assert "kettles, keywords" in client.get("/foundries/predict").json()["detail"]
+    assert "keywords, kettles" in client.get("/foundries/predict").json()["detail"]
 
 
 @pytest.mark.parametrize("label", KETTLES)

@@ -44,6 +44,7 @@ class Replica:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.domain = load_domains(names=(name,))[name]
+        self.beside = {name: self}
         home = home_from_env({"TELLTALE_HOME": str(folder)})
         self.settings = Settings(home, "127.0.0.1", 8000, (name,), ADMIN)
         self.started, self.node = time.time(), "node"
@@ -78,6 +79,10 @@ class Replica:
             "load_error": None,
             "pid": os.getpid(),
         }
+
+    @property
+    def busy(self) -> bool:
+        return self.admission.busy
 
     async def predict(
         self, raw: bytes, caller: str = "", deadline: float = float("inf")

@@ -78,7 +78,22 @@ def test_shared_replicas_are_the_first_domains_and_serve_the_others_too(settings
     assert set(found) == {"curator", "ui", "keywords"}
     assert found["keywords"]["route_prefix"] == "/"
     assert found["keywords"]["args"] == {"domain": "keywords", "guests": ["faults"]}
+    # The curator asks there for what it would otherwise ask an application of the domain's name.
+    assert found["curator"]["args"]["applications"] == {"faults": "keywords"}
     ServeDeploySchema.model_validate(serve_config(replace(settings, shared_replicas=True)))
+
+
+def test_a_domain_with_settings_of_its_own_shares_no_replicas(settings: Settings) -> None:
+    import yaml
+
+    config = yaml.safe_load(SERVE_YAML.read_text("utf-8"))
+    for app in config["applications"]:
+        if app["name"] == "faults":
+            app["args"]["wait_s"] = 0.25
+    path = settings.home.root / "serve.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    with pytest.raises(Conflict, match="runs faults as keywords, but the configuration has"):
+        serve_config(replace(settings, shared_replicas=True), path)
 
 
 def test_a_domain_and_the_page_keep_the_arguments_that_their_builders_take(

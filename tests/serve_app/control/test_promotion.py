@@ -30,7 +30,8 @@ class Replicas:
         self.serves: Pointer | None = None
         self.purged: frozenset[str] = frozenset()
 
-    def broadcast(self, method: str, *arguments: Any) -> "Replicas":
+    def broadcast(self, method: str, domain: str, *arguments: Any) -> "Replicas":
+        assert domain == KEYWORDS.name
         self.asked.append(method)
         if method == "follow":
             self.serves, self.purged = arguments

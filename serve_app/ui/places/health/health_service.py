@@ -118,7 +118,7 @@ def _replicas(status: DomainStatus) -> str:
             number(row.answered, ","),
             str(row.swaps),
             "–" if row.last_swap_s is None else f"{number(row.last_swap_s, '.2f')} s",
-            t("{megabytes} MB", megabytes=row.rss_mb),
+            "–" if row.rss_mb is None else t("{megabytes} MB", megabytes=row.rss_mb),
         ]
         for row in status.replicas
     ]

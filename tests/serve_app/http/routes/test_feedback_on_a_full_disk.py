@@ -71,6 +71,7 @@ def app(small: Path) -> Iterator[FastAPI]:
         curator=None,
         describe=lambda: {"replica": "r-1", "pid": 1},
     )
+    app.state.service.beside = {"faults": app.state.service}
     app.state.states, app.state.status = SharedLook[Any](), SharedLook[Any]()
     app.state.troubles = SharedLook[Any]()
     app.state.keyring = Keyring(ADMIN, lambda: known_keys(store.keys, small))

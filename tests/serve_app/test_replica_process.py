@@ -1,11 +1,11 @@
-"""serve_replica.py: which domain's routes a path is for, where several share a process."""
+"""replica_process.py: which domain's routes a path is for, where several share a process."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-from serve_app.serve_replica import ByDomain
+from serve_app.replica_process import ByDomain
 
 
 @pytest.mark.parametrize(

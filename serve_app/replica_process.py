@@ -1,9 +1,10 @@
-"""`ServeReplica`, what Serve starts: FastAPI ingress and batched inference in one process.
+"""`ReplicaProcess`, what Serve starts: FastAPI ingress and batched inference in one process.
 
 Of one domain; of several where they share a process (TELLTALE_SHARED_REPLICAS), each with routes, a
 model and a thread of its own.
 """
 
+import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -25,19 +26,19 @@ NICE = 5  # behind HAProxy and the control plane, before training (10)
 
 
 @serve.ingress()
-class ServeReplica:
+class ReplicaProcess:
     """Also answers handle calls, each about one of its domains."""
 
-    kind: "Callable[..., DomainService]" = DomainService
+    service: "Callable[[str], DomainService]" = DomainService
 
     async def __init__(self, first: str, *guests: str) -> None:  # type: ignore[misc]  # Serve awaits it
         must_be_closed()
         keep_quiet()
         os.nice(NICE)
-        self._services = {first: self.kind(first)}
-        self._services |= {name: self.kind(name, is_guest=True) for name in guests}
+        self._services = {name: self.service(name) for name in (first, *guests)}
         for service in self._services.values():
-            await service.start()
+            service.beside = self._services
+        await asyncio.gather(*(service.start() for service in self._services.values()))
         give_back_memory()  # 47 MB where five models were loaded
 
     def __serve_build_asgi_app__(self) -> "ASGIApp":
