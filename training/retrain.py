@@ -34,6 +34,7 @@ from models.runtime import known_by
 from training.assess.approval import TaughtHead, approve, of_dataset
 from training.assess.background import OF_A_TEACH, asserts_more
 from training.assess.bank_facts import without_sets
+from training.assess.confidence_gate import confidence_objections
 from training.assess.examine import exam_predictions, remembered_answers
 from training.assess.gate import Verdict, judge, must_forget, with_objections
 from training.fitting.priority import lower_priority, lower_session_priority
@@ -204,6 +205,8 @@ def compare(challenger: Bundle, material: Material) -> Verdict:
     else:
         asked, gate = exam_predictions(challenger), challenger.domain.gate
         verdict = judge(asked, before, challenger.labels, gate)
+        worse = confidence_objections(challenger, champion, dataset_root())
+        verdict = with_objections(verdict, worse)
     allowed = OF_A_TEACH if challenger.card.mode == "teach" else 0
     verdict = with_objections(verdict, asserts_more(challenger, champion, allowed))
     return must_forget(verdict, len(material.forgotten)) if only_forgets else verdict

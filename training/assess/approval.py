@@ -29,7 +29,7 @@ from models.novelty import Known
 from models.tensors import Embeddings, Head
 from training.assess.examine import answers_of, label_losses
 from training.assess.gate import Verdict, judge
-from training.assess.reliability import exam_groups
+from training.assess.reliability import exam_groups, rises
 
 MEMORY_LOSS = 0.005
 MEMORY_LOSS_A_CLIP = 0.001
@@ -37,7 +37,6 @@ MEMORY_SHARE = 0.02
 TYPICAL = 350
 EXAM_LOSS = 0.03
 WRONGLY_ASSERTED = 0.01  # of the exam's rows, and one more
-SURE = 1.96  # standard errors
 
 
 @dataclass(frozen=True)
@@ -109,17 +108,16 @@ def _forgets(taught: TaughtHead, before: Head, learnt: float, whose: str) -> tup
 
 def _less_sure(taught: TaughtHead) -> tuple[str, ...]:
     exam, temperature = taught.exam, taught.card.temperature
-    rise = losses(taught.head, exam, temperature) - losses(taught.anchor, exam, temperature)
-    clips = len(exam.clip_ids)
-    by_clip = rise.reshape(clips, -1).mean(axis=1)
-    by_group = np.bincount(exam_groups(exam), by_clip - by_clip.mean())
-    error = float(np.sqrt(np.square(by_group).sum())) / clips
+    after, before = (
+        losses(head, exam, temperature).reshape(len(exam.clip_ids), -1).mean(axis=1)
+        for head in (taught.head, taught.anchor)
+    )
     most = EXAM_LOSS * max(1.0, TYPICAL / max(1, len(taught.memory.clip_ids)))
-    if by_clip.mean() <= max(most, SURE * error):
+    if not rises(after, before, exam_groups(exam), most):
         return ()
     return (
         f"its confidence fits the exam worse than that of the last full training: the loss rises "
-        f"by {by_clip.mean():.3f}, more than the {most:.3g} allowed",
+        f"by {after.mean() - before.mean():.3f}, more than the {most:.3g} allowed",
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.arrays import Bools, Integers
+from data.arrays import Bools, Doubles, Integers
 from data.datasets.sources import Example, examples
 from data.domains.domain import Domain, load_domains
 from data.errors import InvalidParameter
@@ -23,6 +23,7 @@ from models.runtime import OnnxModel
 from models.tensors import Embeddings
 
 FOREIGN_CLIPS = 200  # of each other data set
+SURE = 1.96  # standard errors
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,15 @@ class Reliability:
     asserted: float
     sure_right: float
     unsure_right: float
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """[rows] of an exam: which are called unknown, which asserted, and which are right."""
+
+    unknown: Bools
+    asserted: Bools
+    right: Bools
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,7 @@ def exam_chance_error(bundle: Bundle) -> float:
     return chance_error(softmax(logits).max(axis=1), np.repeat(exam_groups(exam), rows))
 
 
-def reliability(model: OnnxModel, exam: Embeddings) -> Reliability | None:
+def trusted(model: OnnxModel, exam: Embeddings) -> Trusted | None:
     """None of a model whose card does not say what is unknown and what is asserted."""
     if not model.card.assert_at:
         return None
@@ -73,10 +83,27 @@ def reliability(model: OnnxModel, exam: Embeddings) -> Reliability | None:
     why = map(model.why_unknown, exam.values, probabilities)
     unknown = np.array([reason is not None for reason in why])
     least = np.array(model.card.least_confidences)[answers]
-    sure, right = ~unknown & (confidence >= least), answers == exam.labels
+    return Trusted(unknown, ~unknown & (confidence >= least), answers == exam.labels)
+
+
+def reliability(model: OnnxModel, exam: Embeddings) -> Reliability | None:
+    """None as of `trusted`."""
+    found = trusted(model, exam)
+    if found is None:
+        return None
+    sure, right = found.asserted, found.right
     return Reliability(
-        float(unknown.mean()), float(sure.mean()), _share(right[sure]), _share(right[~sure])
+        float(found.unknown.mean()), float(sure.mean()), _share(right[sure]), _share(right[~sure])
     )
+
+
+def rises(after: Doubles, before: Doubles, groups: Integers, least: float) -> bool:
+    """Whether the mean over the same clips [N] rises by more than `least`, and by more than chance
+    would make it rise, drawing groups."""
+    rise = after - before
+    by_group = np.bincount(groups, rise - rise.mean())
+    error = float(np.sqrt(np.square(by_group).sum())) / len(rise)
+    return bool(rise.mean() > max(least, SURE * error))
 
 
 def rejected_foreign_clips(model: OnnxModel, domain: Domain, root: Path) -> list[ForeignClips]:
@@ -91,28 +118,35 @@ def rejected_foreign_clips(model: OnnxModel, domain: Domain, root: Path) -> list
     return found
 
 
-def foreign_clips(domain: Domain, root: Path) -> dict[str, list[Example]]:
-    """By data set; without those that are not at hand, or of which a domain knows all."""
-    own = examples(domain, root)
+def foreign_clips(
+    domain: Domain, root: Path, most: int = FOREIGN_CLIPS
+) -> dict[str, list[Example]]:
+    """By data set, `most` of each; without those that are not at hand, or of which a domain knows
+    all."""
+    own = _at_hand(domain, root)
     others = [other for other in load_domains().values() if other.name != domain.name]
     alike = [other for other in others if other.modality == domain.modality]
-    found = {other.source.dataset: _rows(other, own, root) for other in alike}
+    found = {other.source.dataset: _rows(other, own, root, most) for other in alike}
     return {name: rows for name, rows in found.items() if rows}
 
 
-def _rows(other: Domain, own: list[Example], root: Path) -> list[Example]:
-    """Evenly from another data set, without what both know; none where it is not at hand."""
+def _rows(other: Domain, own: list[Example], root: Path, most: int) -> list[Example]:
+    """Evenly from another data set, without what both know."""
     groups, sources = {row.group for row in own}, {row.source for row in own}
+    rows = _at_hand(other, root)
+    rows = [row for row in rows if row.group not in groups and row.source not in sources]
+    return [rows[place] for place in _evenly(len(rows), most)]
+
+
+def _at_hand(domain: Domain, root: Path) -> list[Example]:
     try:
-        rows = examples(other, root)
+        return examples(domain, root)
     except InvalidParameter:
         return []
-    rows = [row for row in rows if row.group not in groups and row.source not in sources]
-    return [rows[place] for place in _evenly(len(rows))]
 
 
-def _evenly(count: int) -> Iterator[int]:
-    taken = min(count, FOREIGN_CLIPS)
+def _evenly(count: int, most: int) -> Iterator[int]:
+    taken = min(count, most)
     return (place * count // taken for place in range(taken))
 
 
