@@ -5,12 +5,14 @@ bytes into scores, each batch on one version. A clip that cannot be decoded fail
 """
 
 import asyncio
+import logging
 import os
 import resource
 import time
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -18,7 +20,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from data.domains.domain import Domain, load_domains
-from data.errors import NotReady
+from data.errors import NotReady, TelltaleError
 from models.bundle import Bundle
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
@@ -30,10 +32,13 @@ from serve_app.replica.replica_metrics import Metrics
 from serve_app.replica.scoring import Item, ScoredClip, ScoredOrError, answer_batch
 from serve_app.replica.series import Key, key
 from serve_app.settings import DEPLOYMENT, settings_from_env
+from serve_app.statuses import in_words
 
 if TYPE_CHECKING:
     from data.store.store import Store
     from serve_app.http.job_runner import JobRunner
+
+log = logging.getLogger("ray.serve")
 
 CURATOR_PATIENCE_S = 0.5  # where there is another answer: a pointer on disk, what it told before
 CURATOR_TIMEOUT_S = 40.0  # a promotion waits until every replica has swapped
@@ -42,8 +47,8 @@ MAX_WAIT_S = 0.5  # in a replica's queue, before a clip is told to come back
 
 class DomainService:
     def __init__(self, name: str) -> None:
-        # Those that share the process, this one among them. The first tells of its CPU and memory:
-        # what all tell is summed.
+        # Those that share the process, this one among them. Its CPU and memory are told by the
+        # first alone, for what all tell is summed.
         self.beside: Mapping[str, DomainService] = {name: self}
         self.domain: Domain = load_domains(names=(name,))[name]
         self.settings = settings_from_env()
@@ -68,8 +73,15 @@ class DomainService:
         self._peers: dict[str, DeploymentHandle] = {}
 
     async def start(self) -> None:
-        """Call before it is asked anything: with the model that the domain has now."""
-        await self.champion.start(await self._ask_pointer(), self._fetch)
+        """Call before it is asked anything: with the model that the domain has now. Raises what
+        keeps it from that, but beside other domains, which serve all the same."""
+        try:
+            await self.champion.start(await self._ask_pointer(), self._fetch)
+        except TelltaleError as error:
+            if len(self.beside) == 1:
+                raise
+            self.champion.load_error = in_words(error)
+            log.exception("%s has no model", self.domain.name)
         self._announce()
 
     @property
@@ -213,9 +225,11 @@ class DomainService:
             key("telltale_batches_total", domain=name): load["batches"],
             key("telltale_batched_clips_total", domain=name): load["answered"],
         }
-        if load["cpu_s"] is not None:
-            found[key("telltale_cpu_seconds_total", domain=name)] = load["cpu_s"]
-        return found
+        used = key("telltale_cpu_seconds_total", domain=name)
+        if load["cpu_s"] is None:
+            del found[used]
+            return found
+        return found | {used: load["cpu_s"]}
 
     def _announce(self) -> None:
         if self.champion.loaded:
@@ -238,8 +252,16 @@ class DomainService:
         return files
 
 
-@cache
+_OPENING = Lock()
+
+
 def store_of_process(database_url: str, storage_uri: str) -> "Store":
+    with _OPENING:  # several threads may be the first to ask
+        return _opened(database_url, storage_uri)
+
+
+@cache
+def _opened(database_url: str, storage_uri: str) -> "Store":
     from data.store.store import Store
 
     return Store.open(database_url, storage_uri)

@@ -160,6 +160,9 @@ class Series(Answer):
 
 
 class ReplicaInfo(Answer):
+    """What a replica of one domain tells of itself. Of replicas that domains share, those of the
+    first domain tell the process's `cpu_s` and `rss_mb`; for the others they are null."""
+
     replica: str
     node: str = ""
     version: str | None = None
@@ -173,7 +176,7 @@ class ReplicaInfo(Answer):
     answered: int = 0
     batches: int = 0
     busy_s: float = 0.0
-    cpu_s: float | None = None  # of the process; with shared replicas the first domain's tells it
+    cpu_s: float | None = None
     rss_mb: int | None = None
 
 

@@ -40,6 +40,7 @@ from serve_app.cluster.traces import tracing_config
 from serve_app.settings import START_HEADER, Settings, is_loopback, settings_from_env
 
 SERVE_YAML = FILES / "deploy" / "serve.yaml"
+SHARED = {"guests", "applications"}  # arguments that say which domains share replicas
 PATIENCE_S = 180
 BARE_PATIENCE_S = 20  # for domains that may have no model, once all the others could be served
 WATCH_EVERY_S = 0.5
@@ -124,6 +125,7 @@ def running(
     watches until something is gone that does not come back by itself, and then raises Lost. `again`
     is a start after another: it keeps what it can."""
     refuse_taken_port(settings)
+    wanted = serve_config(settings, config)
     scratch = scratch_folder(settings)
     forget_old_sessions(scratch)
     with ExitStack() as stack:
@@ -134,7 +136,7 @@ def running(
         head = stack.enter_context(ray_node(head=True, **_head_parameters(settings, scratch)))
         refuse_unguarded()
         say(f"deploying {', '.join(settings.domains)}")
-        deploy(serve_config(settings, config))
+        deploy(wanted)
         stack.enter_context(announced(settings, head.gcs_address))
         stack.enter_context(ray_env_file(settings, head.gcs_address))
         os.environ["RAY_ADDRESS"] = head.gcs_address
@@ -174,6 +176,10 @@ def serve_config(settings: Settings, path: Path = SERVE_YAML) -> dict[str, Any]:
     listed = {app["name"]: app for app in config["applications"]}
     pattern = next(app for app in config["applications"] if "domain" in app.get("args", {}))
     applications = [app for app in config["applications"] if "domain" not in app.get("args", {})]
+    if any(app.get("args", {}).keys() & SHARED for app in config["applications"]):
+        raise Conflict(
+            f"{path} says {' or '.join(sorted(SHARED))}, which TELLTALE_SHARED_REPLICAS alone sets"
+        )
     listed["ui"]["args"] = {**listed["ui"].get("args", {}), "api_url": settings.url}
     domains = [
         _of_domain(listed.get(name, pattern), name, "/" if number == 0 else f"/{name}")
@@ -195,13 +201,13 @@ def _of_domain(app: dict[str, Any], name: str, prefix: str) -> dict[str, Any]:
 
 
 def _with_guests(first: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any]:
-    """One application for all. Raises Conflict where another is to run otherwise than the first."""
+    """One application for all. Raises Conflict where they are to run otherwise."""
     for app in others:
         as_first = _of_domain(first, app["name"], app["route_prefix"])
         if app != as_first:
             raise Conflict(
-                f"TELLTALE_SHARED_REPLICAS runs {app['name']} as {first['name']}, but the "
-                "configuration has settings of its own for it; leave one of the two out"
+                f"TELLTALE_SHARED_REPLICAS runs {first['name']} and {app['name']} alike, but the "
+                "configuration sets them up differently; leave one of the two out"
             )
     guests = [app["name"] for app in others]
     return {**first, "args": {**first["args"], "guests": guests}}

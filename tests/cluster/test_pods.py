@@ -126,7 +126,10 @@ def manifest(folder: Path, **changed: object) -> Path:
 def follows_champion(pod: Pod) -> bool:
     """A pod that is ready may answer with the shipped model until the curator has told it."""
     status = pod.ask("/ready") and pod.ask("/status")
-    return bool(status) and status["domains"]["keywords"]["agree"]
+    if not status or status["curator"] != "ok":
+        return False
+    agree: bool = status["domains"]["keywords"]["agree"]
+    return agree
 
 
 def replicas(pod: Pod) -> set[str]:

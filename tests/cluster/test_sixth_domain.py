@@ -1,11 +1,9 @@
 """A domain that nobody foresaw: one YAML file and a folder for each label, and nothing else.
 
-By the commands that a newcomer would give: trained, served, asked, corrected and taught. A shipped
-domain is served beside it, in the same processes.
+By the commands that a newcomer would give: trained, served, asked, corrected and taught.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -100,10 +98,8 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
             (folder / f"{take}.wav").write_bytes(recording(label, take))
     (root / "mine").mkdir()
     (root / "mine" / "kettles.yaml").write_text(kettles_yaml(), encoding="utf-8")
-    shutil.copy(CONFIGS / "keywords.yaml", root / "mine")
     settings = {
         "TELLTALE_CONFIGS": str(root / "mine"),
-        "TELLTALE_DOMAINS": "keywords,kettles",
         "TELLTALE_DATASETS": str(root / "sounds"),
     }
     return Newcomer(root / "home", settings)
@@ -131,7 +127,7 @@ def trained(newcomer: Newcomer) -> str:
 
 @pytest.fixture(scope="module")
 def kettles(newcomer: Newcomer, trained: str) -> Iterator[Service]:
-    with started(newcomer.home, **newcomer.settings, TELLTALE_SHARED_REPLICAS="1") as running:
+    with started(newcomer.home, **newcomer.settings) as running:
         yield running
 
 
@@ -141,9 +137,9 @@ def client(kettles: Service) -> Iterator[httpx.Client]:
         yield admin
 
 
-def ask(client: httpx.Client, clip: bytes, domain: str = "kettles") -> tuple[str, str]:
+def ask(client: httpx.Client, clip: bytes) -> tuple[str, str]:
     """label and version"""
-    found = client.post(f"/{domain}/predict", files={"file": clip}).raise_for_status()
+    found = client.post("/kettles/predict", files={"file": clip}).raise_for_status()
     assert found.json()["model"]["version"] == found.headers["X-Model-Version"]
     return found.json()["label"], found.headers["X-Model-Version"]
 
@@ -169,36 +165,11 @@ def test_what_was_trained_can_be_asked_without_a_server(newcomer: Newcomer, tmp_
     assert said.split()[0] == "hum"
 
 
-def test_it_is_served_beside_a_shipped_one_in_one_process(client: httpx.Client) -> None:
-    names = [row["name"] for row in client.get("/domains").json()["domains"]]
-    assert names == ["keywords", "kettles"]
+def test_it_is_the_one_domain_that_is_served(client: httpx.Client) -> None:
+    assert [row["name"] for row in client.get("/domains").json()["domains"]] == ["kettles"]
     card = client.get("/kettles/model-info").raise_for_status().json()["card"]
     assert card["labels"] == list(KETTLES)
     assert card["licence"] == "my own"
-    assert "zero" in client.get("/keywords/model-info").raise_for_status().json()["card"]["labels"]
-    assert client.get("/ready").json()["domains"] == {"keywords": "warm", "kettles": "warm"}
-    found = until(lambda: replicas(client))
-    assert found["kettles"]["pid"] == found["keywords"]["pid"]
-    # What a process takes is told once, so that sums over domains are right.
-    assert found["keywords"]["rss_mb"] > 0
-    assert found["kettles"]["rss_mb"] is None
-    states = {name: row["states"] for name, row in client.get("/status").json()["domains"].items()}
-    assert states["kettles"] == states["keywords"] == {"RUNNING": 1}
-
-
-def replicas(client: httpx.Client) -> dict[str, Any]:
-    """The one of each domain, once the curator has heard of it."""
-    rows = client.get("/status").json()["domains"]
-    found = {name: row["replicas"][0] for name, row in rows.items() if row["replicas"]}
-    return found if len(found) == len(rows) else {}
-
-
-def test_each_of_them_documents_and_refuses_in_its_own_name(client: httpx.Client) -> None:
-    for name, title in (("kettles", "Kettles"), ("keywords", "Spoken digits")):
-        document = client.get(f"/{name}/openapi.json").raise_for_status().json()
-        assert title in document["info"]["title"]
-        assert [server["url"] for server in document["servers"]] == [f"/{name}"]
-    assert "keywords, kettles" in client.get("/foundries/predict").json()["detail"]
 
 
 @pytest.mark.parametrize("label", KETTLES)
@@ -210,7 +181,6 @@ def test_a_correction_is_taught_and_every_replica_serves_the_new_version(
     client: httpx.Client,
 ) -> None:
     before, version = ask(client, odd())
-    other = ask(client, odd(), "keywords")[1]
     right = next(label for label in KETTLES if label != before)
     receipt = client.post("/kettles/feedback", files={"file": odd()}, data={"label": right})
     assert receipt.json()["state"] == "accepted", receipt.text
@@ -220,7 +190,6 @@ def test_a_correction_is_taught_and_every_replica_serves_the_new_version(
     until(lambda: agreed(client) == ended["result"]["version"])
     assert ended["result"]["version"] != version
     assert ask(client, odd()) == (right, ended["result"]["version"])
-    assert ask(client, odd(), "keywords")[1] == other  # is as it was
 
 
 def ordered(client: httpx.Client) -> str | None:

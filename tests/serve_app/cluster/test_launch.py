@@ -92,8 +92,19 @@ def test_a_domain_with_settings_of_its_own_shares_no_replicas(settings: Settings
             app["args"]["wait_s"] = 0.25
     path = settings.home.root / "serve.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    with pytest.raises(Conflict, match="runs faults as keywords, but the configuration has"):
+    with pytest.raises(Conflict, match="runs keywords and faults alike, but the conf"):
         serve_config(replace(settings, shared_replicas=True), path)
+
+
+def test_who_shares_replicas_is_not_said_by_the_configuration(settings: Settings) -> None:
+    import yaml
+
+    config = yaml.safe_load(SERVE_YAML.read_text("utf-8"))
+    config["applications"][-1]["args"]["guests"] = ["faults"]
+    path = settings.home.root / "serve.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    with pytest.raises(Conflict, match="which TELLTALE_SHARED_REPLICAS alone sets"):
+        serve_config(settings, path)
 
 
 def test_a_domain_and_the_page_keep_the_arguments_that_their_builders_take(

@@ -29,11 +29,8 @@ from serve_app.ui.words.translate import t
 
 
 def wire_corrections(
-    shared: Shared, parts: Parts, buttons: tuple[Any, Any, Any], draw: Any
+    shared: Shared, parts: Parts, *, right: Any, send: Any, teach: Any, draw: Any
 ) -> None:
-    """`buttons` are that it is right, that it is as said, and that it is to be taught at once;
-    `draw` has what was drawn."""
-    right, send, teach = buttons
 
     def say(asked: Asked | None, label: str | None, drawn: str | None, client: Client) -> Receipt:
         """Raises ServiceError, TelltaleError and FileNotFoundError."""

@@ -97,7 +97,7 @@ def build_ask(shared: Shared, examples: Path | None = None) -> None:
         history,
     )  # fmt: skip
     _wire_answers(shared, parts, examples)
-    wire_corrections(shared, parts, (right, send, teach), draw)
+    wire_corrections(shared, parts, right=right, send=send, teach=teach, draw=draw)
 
 
 def _wire_answers(shared: Shared, parts: Parts, folder: Path | None) -> None:
