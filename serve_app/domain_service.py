@@ -20,7 +20,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from data.domains.domain import Domain, load_domains
-from data.errors import NotReady, TelltaleError
+from data.errors import NotReady
 from models.bundle import Bundle
 from serve_app.replica.admission import Admission
 from serve_app.replica.batcher import Batcher
@@ -77,10 +77,10 @@ class DomainService:
         keeps it from that, but beside other domains, which serve all the same."""
         try:
             await self.champion.start(await self._ask_pointer(), self._fetch)
-        except TelltaleError as error:
+        except Exception as error:
             if len(self.beside) == 1:
                 raise
-            self.champion.load_error = in_words(error)
+            self.champion.load_error = self.champion.load_error or in_words(error)
             log.exception("%s has no model", self.domain.name)
         self._announce()
 

@@ -143,7 +143,7 @@ def admit(
     """Compares and registers; again if there is another champion by then than was compared with."""
     while True:
         run.progress.step("gate", "Comparing with the champion on the same exam", 0.92)
-        verdict = compare(challenger.bundle, material)
+        verdict = compare(challenger.bundle, material, run.dataset)
         told = advisory_reasons(run, challenger)
         verdict = replace(verdict, reasons=(*verdict.reasons, *told))
         run.progress.verdict(verdict.promoted, verdict.reasons)
@@ -194,7 +194,7 @@ def mark_learnt(
     )
 
 
-def compare(challenger: Bundle, material: Material) -> Verdict:
+def compare(challenger: Bundle, material: Material, datasets: Path | None) -> Verdict:
     champion = material.champion.bundle if material.champion else None
     only_forgets = bool(material.forgotten) and is_taught_from(champion, challenger)
     if champion and champion.labels != challenger.labels:
@@ -205,8 +205,9 @@ def compare(challenger: Bundle, material: Material) -> Verdict:
     else:
         asked, gate = exam_predictions(challenger), challenger.domain.gate
         verdict = judge(asked, before, challenger.labels, gate)
-        worse = confidence_objections(challenger, champion, dataset_root())
-        verdict = with_objections(verdict, worse)
+        if challenger.card.mode == "full":
+            worse = confidence_objections(challenger, champion, datasets)
+            verdict = with_objections(verdict, worse)
     allowed = OF_A_TEACH if challenger.card.mode == "teach" else 0
     verdict = with_objections(verdict, asserts_more(challenger, champion, allowed))
     return must_forget(verdict, len(material.forgotten)) if only_forgets else verdict

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ def client(shared: Service) -> Iterator[httpx.Client]:
 def until(find: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        if found := find():
-            return found
+        with suppress(httpx.TransportError):  # the process may just have been killed
+            if found := find():
+                return found
         time.sleep(0.2)
     raise AssertionError(f"it did not come within {PATIENCE_S} s")
 
@@ -44,7 +46,8 @@ def until(find: Callable[[], Any]) -> Any:
 def replicas(client: httpx.Client) -> dict[str, Any]:
     """The one of each domain, once all replicas follow their champions."""
     status = client.get("/status")
-    rows = status.json()["domains"] if status.status_code == 200 else {}
+    said = status.json() if status.status_code == 200 else {}
+    rows = said["domains"] if said.get("curator") == "ok" else {}
     agreed = len(rows) == 2 and all(row["agree"] for row in rows.values())
     return {name: row["replicas"][0] for name, row in rows.items()} if agreed else {}
 

@@ -9,6 +9,9 @@ Both sit the same exam, and only clips that both have sat count. The challenger 
 
 unless it learns nothing and only forgets clips that people asked us to forget (`must_forget`).
 
+How far its confidence may be trusted is asked in `confidence_gate.py`, of a taught one in
+`approval.py`.
+
 A taught one is compared with the anchor, the head of the last full training, in the same way: what
 may be lost is one budget for all teaches since then, which a hundred of them cannot use twice.
 

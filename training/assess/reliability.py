@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.special import stdtrit
 
 from data.arrays import Bools, Doubles, Integers
 from data.datasets.sources import Example, examples
@@ -23,7 +24,7 @@ from models.runtime import OnnxModel
 from models.tensors import Embeddings
 
 FOREIGN_CLIPS = 200  # of each other data set
-SURE = 1.96  # standard errors
+SURE = 0.975  # quantile of Student's t
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,17 @@ def reliability(model: OnnxModel, exam: Embeddings) -> Reliability | None:
     )
 
 
-def rises(after: Doubles, before: Doubles, groups: Integers, least: float) -> bool:
+def rises(after: Doubles | Bools, before: Doubles | Bools, groups: Integers, least: float) -> bool:
     """Whether the mean over the same clips [N] rises by more than `least`, and by more than chance
-    would make it rise, drawing groups."""
-    rise = after - before
-    by_group = np.bincount(groups, rise - rise.mean())
-    error = float(np.sqrt(np.square(by_group).sum())) / len(rise)
-    return bool(rise.mean() > max(least, SURE * error))
+    would make it rise in 19 of 20 draws of groups (Student's t of their sums). Of one group nothing
+    is sure."""
+    rise = np.asarray(after, np.float64) - before
+    by_group = np.bincount(np.unique(groups, return_inverse=True)[1], rise - rise.mean())
+    count = len(by_group)
+    if count < 2:
+        return False
+    error = np.sqrt(np.square(by_group).sum() * count / (count - 1)) / len(rise)
+    return bool(rise.mean() > max(least, stdtrit(count - 1, SURE) * error))
 
 
 def rejected_foreign_clips(model: OnnxModel, domain: Domain, root: Path) -> list[ForeignClips]:
@@ -132,7 +137,7 @@ def foreign_clips(
 
 def _rows(other: Domain, own: list[Example], root: Path, most: int) -> list[Example]:
     """Evenly from another data set, without what both know."""
-    groups, sources = {row.group for row in own}, {row.source for row in own}
+    groups, sources = {row.group for row in own}, {row.source for row in own} - {""}
     rows = _at_hand(other, root)
     rows = [row for row in rows if row.group not in groups and row.source not in sources]
     return [rows[place] for place in _evenly(len(rows), most)]
