@@ -104,15 +104,12 @@ class DomainService:
         """Whether clips wait in this process, of whatever domain."""
         return any(service.admission.busy for service in self.beside.values())
 
-    async def ask_peer(self, domain: str) -> dict[str, Any]:
-        """What a replica of another domain tells of itself. A handle is made once, since each keeps
-        a router."""
-        if domain in self.beside:
-            return self.beside[domain].describe()
+    def peer(self, domain: str) -> DeploymentHandle:
+        """The replicas of a domain in other processes; a handle is made once, since each keeps a
+        router."""
         if domain not in self._peers:
             self._peers[domain] = serve.get_deployment_handle(DEPLOYMENT, app_name=domain)
-        found: dict[str, Any] = await self._peers[domain].describe.remote(domain)
-        return found
+        return self._peers[domain]
 
     async def ask_curator(self, method: str, *arguments: Any) -> Any:
         """Raises NotReady where the curator is away; what it refuses comes through as it is."""

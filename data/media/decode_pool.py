@@ -52,9 +52,9 @@ def ask(
     memory_bytes += MEMORY_BYTES + MEMORY_TIMES * len(raw)
     head = {**request, "kind": kind, "work_s": work_s, "memory_bytes": memory_bytes}
     # A process that was forked from this one must not read the answers to this one.
-    new = DecodePool()
-    pool = _POOLS.setdefault(os.getpid(), new)
-    if pool is new:
+    pool = _POOLS.get(os.getpid())
+    if pool is None:
+        pool = _POOLS.setdefault(os.getpid(), DecodePool())  # another thread may be first
         atexit.register(_end)  # else Python complains of children that are left behind
     return _found(pool.ask(head, raw, PATIENCE * work_s))
 

@@ -220,11 +220,11 @@ async def _states(service: Replica) -> list[Readiness]:
 
 
 async def _readiness(service: Replica, name: str) -> Readiness:
-    if name == service.domain.name:
-        return "warm" if service.champion.loaded else "no model yet"
+    if name in service.beside:
+        return "warm" if service.beside[name].champion.loaded else "no model yet"
     try:
         async with asyncio.timeout(PATIENCE_S):
-            found = await service.ask_peer(name)
+            found: dict[str, Any] = await service.peer(name).describe.remote(name)
     except Exception:  # whatever keeps a replica from answering
         return "no replica"
     return "warm" if found["version"] is not None else "no model yet"

@@ -26,6 +26,7 @@ from models.bundle import Bundle
 from models.runtime import OnnxModel
 from models.tensors import Embeddings
 from training.assess.examine import label_losses
+from training.assess.gate import same_places
 from training.assess.reliability import Trusted, exam_groups, foreign_clips, rises, trusted
 
 LOSS = 0.03  # nats
@@ -69,11 +70,9 @@ def _of_exam(
     challenger: Bundle, champion: Bundle, models: tuple[OnnxModel, OnnxModel]
 ) -> tuple[str, ...]:
     exam, theirs = challenger.exam(), champion.exam()
-    places = {clip: place for place, clip in enumerate(theirs.clip_ids)}
-    pairs = [(i, places[clip]) for i, clip in enumerate(exam.clip_ids) if clip in places]
-    if not pairs:
+    here, there = same_places(exam.clip_ids, theirs.clip_ids)
+    if not len(here):
         return ()
-    here, there = (np.array(each) for each in zip(*pairs, strict=True))
     new = _sitting(challenger, models[0], exam, here)
     old = _sitting(champion, models[1], theirs, there)
     groups, found = exam_groups(exam)[here], list[str]()
@@ -129,8 +128,7 @@ def _of_other_domains(
         if len(heard) < FEWEST:
             continue
         new, old = np.array([answers[place] for place in heard], bool).T
-        names = [rows[place].group for place in heard]
-        groups = np.unique(names, return_inverse=True)[1]
+        groups = np.array([rows[place].group for place in heard])
         if old.mean() <= FEW and rises(new, old, groups, FOREIGN_ASSERTED):
             found.append(
                 f"of {len(heard)} clips of {name}, which are of another domain, it asserts "

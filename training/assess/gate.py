@@ -21,6 +21,7 @@ spread of two separate scores is the clips' difficulty; by group, for what was c
 recording is right or wrong together.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,9 +116,16 @@ def same_clips(
     left: ExamPredictions, right: ExamPredictions
 ) -> tuple[ExamPredictions, ExamPredictions]:
     """The predictions of both for the clips that both were asked, in one order."""
-    places = {clip: place for place, clip in enumerate(right.clip_ids)}
-    pairs = [(i, places[clip]) for i, clip in enumerate(left.clip_ids) if clip in places]
-    return _take(left, [i for i, _ in pairs]), _take(right, [j for _, j in pairs])
+    here, there = same_places(left.clip_ids, right.clip_ids)
+    return _take(left, here), _take(right, there)
+
+
+def same_places(left: Sequence[str], right: Sequence[str]) -> tuple[Integers, Integers]:
+    """Where each of the clips that both have stands in either, in the order of the left."""
+    places = {clip: place for place, clip in enumerate(right)}
+    here = [place for place, clip in enumerate(left) if clip in places]
+    there = [places[left[place]] for place in here]
+    return np.array(here, np.int64), np.array(there, np.int64)
 
 
 def compare(
@@ -218,7 +226,7 @@ def _worse_labels(found: Comparison, names: tuple[str, ...], spec: GateSpec) -> 
     )
 
 
-def _take(predictions: ExamPredictions, places: list[int]) -> ExamPredictions:
+def _take(predictions: ExamPredictions, places: Integers) -> ExamPredictions:
     clips = tuple(predictions.clip_ids[place] for place in places)
     groups = None if predictions.groups is None else predictions.groups[places]
     return ExamPredictions(clips, predictions.labels[places], predictions.answers[places], groups)

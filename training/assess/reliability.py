@@ -8,8 +8,10 @@ data sets, where they are at hand.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from data.arrays import Bools, Doubles, Integers
@@ -98,7 +100,9 @@ def reliability(model: OnnxModel, exam: Embeddings) -> Reliability | None:
     )
 
 
-def rises(after: Doubles | Bools, before: Doubles | Bools, groups: Integers, least: float) -> bool:
+def rises(
+    after: Doubles | Bools, before: Doubles | Bools, groups: NDArray[Any], least: float
+) -> bool:
     """Whether the mean over the same clips [N] rises by more than `least`, and by more than chance
     would make it rise in 19 of 20 draws of groups (Student's t of their sums). Of one group nothing
     is sure."""
